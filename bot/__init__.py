@@ -1,0 +1,1 @@
+"""Runbolt: incident response inside Slack."""

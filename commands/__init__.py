@@ -1,0 +1,1 @@
+"""What people say and press, and what a playbook step can do."""

@@ -1,0 +1,1 @@
+"""Everything Runbolt talks to, on loopback: real servers where it can be, strict simulators elsewhere."""

@@ -1,0 +1,1 @@
+"""The words people read (messages/) and the plays they follow (playbooks/)."""
