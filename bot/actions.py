@@ -1,0 +1,70 @@
+"""What an action is: its parameters are its fields; it reads, or it plans, executes and verifies."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bot.cluster import Cluster
+from bot.database import Database
+from bot.model import ExecutionId, Noun, Plan, Reading, Risk, Verdict
+from bot.network import Network
+
+
+@dataclass(frozen=True)
+class Systems:
+    """All that an action may touch: one door per outside thing."""
+
+    cluster: Cluster
+    database: Database
+    network: Network
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run under way: which execution it is, and how it tells people how far it is."""
+
+    execution_id: ExecutionId
+    say: Callable[[str], Awaitable[None]]
+
+
+class Action(Noun):
+    """What a playbook step does; the fields are the params in the YAML file."""
+
+    name: ClassVar[str]
+    risk: ClassVar[Risk]
+
+
+class Read(Action, ABC):
+    """Looks, and changes nothing; runs at once."""
+
+    risk: ClassVar = Risk.READ
+
+    @abstractmethod
+    async def read(self, systems: Systems) -> Reading:
+        """Look, and say what was seen; raises UserError when it could not look."""
+
+
+class Change(Action, ABC):
+    """Changes production; runs only as the plan that people approved."""
+
+    @abstractmethod
+    async def plan(self, systems: Systems) -> Plan:
+        """Say what would be done, from the live state; changes nothing. Raises UserError."""
+
+    @abstractmethod
+    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
+        """Do it, once, guarded by the state that the plan was made from. Raises UserError."""
+
+    @abstractmethod
+    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
+        """Look whether it worked, until it did or a deadline passed. Raises UserError."""
+
+
+class Manual(Action):
+    """Something a person does by hand and then ticks off."""
+
+    name: ClassVar = "manual"
+    risk: ClassVar = Risk.MANUAL
+    instructions: str = ""
+    link: str = ""

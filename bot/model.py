@@ -1,0 +1,366 @@
+"""The nouns, frozen: the same classes read YAML, JSONB, rows and forms."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NewType
+
+from pydantic import BaseModel, ConfigDict, Field
+
+IncidentId = NewType("IncidentId", int)
+ExecutionId = NewType("ExecutionId", int)
+EntryId = NewType("EntryId", int)
+UpdateId = NewType("UpdateId", int)
+ReminderId = NewType("ReminderId", int)
+UserId = NewType("UserId", str)
+ChannelId = NewType("ChannelId", str)
+
+
+class UserError(Exception):
+    """A sentence for people: what happened, what was not done, what to do next."""
+
+
+class Noun(BaseModel):
+    """Frozen, and strict about what it is made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Severity(StrEnum):
+    """How bad it is; sev1 is the worst."""
+
+    SEV1 = "sev1"
+    SEV2 = "sev2"
+    SEV3 = "sev3"
+    SEV4 = "sev4"
+
+    @property
+    def label(self) -> str:
+        """As people write it: SEV-1."""
+        return f"SEV-{self.value[-1]}"
+
+
+class Status(StrEnum):
+    """Where an incident stands."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+
+
+class Risk(StrEnum):
+    """What an action may do to production."""
+
+    MANUAL = "manual"
+    READ = "read"
+    CHANGE = "change"
+    DESTRUCTIVE = "destructive"
+
+
+class State(StrEnum):
+    """Where an execution stands."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    VOIDED = "voided"
+    INTERRUPTED = "interrupted"
+
+
+LIVE = (State.PROPOSED, State.APPROVED, State.RUNNING)
+
+
+class Phase(StrEnum):
+    """Which part of a playbook a step belongs to."""
+
+    IMMEDIATE = "immediate"
+    RECOVERY = "recovery"
+
+
+class Level(Noun):
+    """One row of a playbook's severity table."""
+
+    meaning: str
+    response: timedelta
+    examples: str = ""
+
+
+class Step(Noun):
+    """One line of a scenario: an action, its parameters, and which of them people fill in."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    title: str = Field(min_length=1, max_length=75)
+    phase: Phase
+    action: str
+    params: dict[str, Any] = {}
+    ask: tuple[str, ...] = ()
+    hint: str = ""
+    command: str = ""
+    recommended: bool = False
+
+
+class Scenario(Noun):
+    """One kind of incident a playbook knows: its symptoms and its steps."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    title: str = Field(min_length=1, max_length=75)
+    severity: Severity
+    symptoms: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    def step(self, id: str) -> Step | None:
+        """The step of that id, or None."""
+        return next((step for step in self.steps if step.id == id), None)
+
+
+class Contact(Noun):
+    """Whom to ask for what."""
+
+    role: str
+    contact: str
+
+
+class Link(Noun):
+    """A page that belongs to the service."""
+
+    title: str
+    url: str
+
+
+class Playbook(Noun):
+    """What one service's team does when it breaks."""
+
+    service: str
+    title: str
+    overview: str = ""
+    severities: dict[Severity, Level]
+    scenarios: tuple[Scenario, ...]
+    internal_alert: str = ""
+    customer_message: str = ""
+    contacts: tuple[Contact, ...] = ()
+    links: tuple[Link, ...] = ()
+    post_incident: tuple[str, ...] = ()
+
+    def scenario(self, id: str | None) -> Scenario | None:
+        """The scenario of that id, or None."""
+        return next((scenario for scenario in self.scenarios if scenario.id == id), None)
+
+
+class Incident(Noun):
+    """Something is wrong, and people are on it."""
+
+    id: IncidentId
+    title: str
+    severity: Severity
+    status: Status
+    playbook: Playbook
+    scenario_id: str | None
+    channel_id: ChannelId | None
+    channel_name: str | None
+    declared_by: UserId
+    declared_at: datetime
+    source_link: str | None
+    commander: UserId | None
+    commanded_at: datetime | None
+    last_update_at: datetime | None
+    next_update_at: datetime | None
+    resolved_by: UserId | None
+    resolved_at: datetime | None
+    resolution: str | None
+
+    @property
+    def name(self) -> str:
+        """As people write it: INC-7."""
+        return f"INC-{self.id}"
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody still works on it."""
+        return self.status is not Status.RESOLVED
+
+    @property
+    def scenario(self) -> Scenario | None:
+        """The scenario people chose, or None while they have not."""
+        return self.playbook.scenario(self.scenario_id)
+
+
+class Undo(Noun):
+    """The inverse of a plan, known before anything runs: itself an action with parameters."""
+
+    summary: str
+    action: str
+    params: dict[str, Any]
+
+
+class Plan(Noun):
+    """Exactly what would be done; only things that stay equal while nobody touches the target.
+
+    `target` is unique cluster-wide (`deployment/order-service`); one plan at a time runs per target.
+    `fingerprint` is the live state that the plan was made from: any difference is drift.
+    """
+
+    target: str
+    summary: str
+    blast_radius: str
+    check: str
+    diff: str = ""
+    dry_run: str = ""
+    warnings: tuple[str, ...] = ()
+    undo: Undo | None = None
+    fingerprint: dict[str, Any] = {}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan's canonical JSON: what people approve."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Verdict(Noun):
+    """What the check after a change found."""
+
+    ok: bool
+    text: str
+
+
+class Table(Noun):
+    """Rows of words under column names."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Attachment(Noun):
+    """A text too long for a message."""
+
+    name: str
+    text: str
+
+
+class Reading(Noun):
+    """What a read step saw: a verdict of at most two lines, and the details behind it."""
+
+    ok: bool
+    text: str
+    table: Table | None = None
+    excerpt: str = ""
+    notes: tuple[str, ...] = ()
+    attachment: Attachment | None = None
+
+
+class Approval(Noun):
+    """One person's yes to one plan."""
+
+    by: UserId
+    at: datetime
+
+
+class Execution(Noun):
+    """One run of one step, from request to outcome."""
+
+    id: ExecutionId
+    incident_id: IncidentId
+    step_id: str
+    title: str
+    action: str
+    params: dict[str, Any]
+    risk: Risk
+    plan: Plan | None
+    plan_digest: str | None
+    state: State
+    requested_by: UserId
+    requested_at: datetime
+    reason: str
+    approvals_needed: int
+    approvals: tuple[Approval, ...]
+    expires_at: datetime | None
+    started_at: datetime | None
+    heartbeat_at: datetime | None
+    finished_at: datetime | None
+    progress: str | None
+    outcome: str | None
+    checked: bool | None
+    reading: Reading | None
+    decided_by: UserId | None
+    undo_of: ExecutionId | None
+    undo_until: datetime | None
+
+
+class EntryKind(StrEnum):
+    """What a timeline entry tells, in the past tense."""
+
+    DECLARED = "declared"
+    SCENARIO_CHOSEN = "scenario_chosen"
+    COMMAND_TAKEN = "command_taken"
+    SEVERITY_CHANGED = "severity_changed"
+    STATUS_CHANGED = "status_changed"
+    UPDATED = "updated"
+    NOTED = "noted"
+    PINNED = "pinned"
+    READ = "read"
+    DONE_BY_HAND = "done_by_hand"
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    VOIDED = "voided"
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    REMINDED = "reminded"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+
+
+class Entry(Noun):
+    """One line of an incident's timeline, never changed once written."""
+
+    id: EntryId
+    incident_id: IncidentId
+    at: datetime
+    kind: EntryKind
+    by: UserId | None
+    text: str
+    detail: dict[str, Any]
+    source: str | None
+
+
+class Update(Noun):
+    """What the commander tells everybody, in the words of the internal alert."""
+
+    id: UpdateId
+    incident_id: IncidentId
+    at: datetime
+    by: UserId
+    status: Status
+    impact: str
+    current: str
+    next_update_at: datetime | None
+
+
+class ReminderKind(StrEnum):
+    """What a reminder asks for."""
+
+    FIRST_RESPONSE = "first_response"
+    UPDATE = "update"
+
+
+class Reminder(Noun):
+    """Something is due at a time, and nags when nobody did it."""
+
+    id: ReminderId
+    incident_id: IncidentId
+    kind: ReminderKind
+    due_at: datetime
+    fired_at: datetime | None
+    settled_at: datetime | None
+    snoozes: int
+    nags: int
