@@ -1,0 +1,60 @@
+// Nodes are always built, never parsed: foreign text can only ever become text.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function h(tag, props, ...children) {
+  return fill(document.createElement(tag), props, children);
+}
+
+export function s(tag, props, ...children) {
+  return fill(document.createElementNS(SVG, tag), props, children);
+}
+
+function fill(node, props, children) {
+  for (const [name, value] of Object.entries(props ?? {})) set(node, name, value);
+  node.append(...children.flat(Infinity).filter(present));
+  return node;
+}
+
+function present(child) {
+  return child !== null && child !== undefined && child !== false && child !== "";
+}
+
+function set(node, name, value) {
+  if (value === null || value === undefined || value === false) return;
+  if (name === "on") {
+    for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
+  } else if (name === "data") {
+    for (const [key, item] of Object.entries(value)) if (present(item)) node.dataset[key] = item;
+  } else if (name === "value") {
+    node.value = value;
+  } else {
+    node.setAttribute(name, value === true ? "" : value);
+  }
+}
+
+export function replace(node, ...children) {
+  node.replaceChildren(...children.flat(Infinity).filter(present));
+}
+
+// Keeps the nodes of what did not change, so that focus, open menus and expanded files survive.
+export function reconcile(parent, items, { key, signature, draw }) {
+  const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  const wanted = items.map((item) => reuse(old.get(key(item)), item, { key, signature, draw }));
+  const keep = new Set(wanted);
+  for (const node of [...parent.children]) if (!keep.has(node)) node.remove();
+  wanted.forEach((node, index) => {
+    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
+  });
+}
+
+const signatures = new WeakMap();
+
+function reuse(node, item, { key, signature, draw }) {
+  const mark = signature(item);
+  if (node && signatures.get(node) === mark) return node;
+  const fresh = draw(item);
+  fresh.dataset.key = key(item);
+  signatures.set(fresh, mark);
+  return fresh;
+}

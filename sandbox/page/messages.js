@@ -1,0 +1,101 @@
+import { dayKey, dayLabel } from "./dates.js";
+import { h, reconcile } from "./dom.js";
+import { icon } from "./icons.js";
+import { author, messageNode } from "./message.js";
+import { state } from "./state.js";
+
+const TOGETHER = 5 * 60;
+const NEAR = 60;
+
+// One scrolling list of messages; the channel and the thread each have one.
+export class MessageList {
+  #list = h("div", { class: "list", role: "log", "aria-live": "polite", "aria-relevant": "additions" });
+  #jump = h("button", { type: "button", class: "jump", hidden: true, data: { testid: "jump" } }, icon("down", 16), "New messages");
+  #place = null;
+  #known = 0;
+
+  constructor(label, openThread) {
+    this.openThread = openThread;
+    this.#list.setAttribute("aria-label", label);
+    this.scroller = h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": label }, this.#list);
+    this.node = h("div", { class: "scroller-frame" }, this.scroller, this.#jump);
+    this.#jump.addEventListener("click", () => this.toEnd("smooth"));
+    this.scroller.addEventListener("scroll", () => {
+      if (this.atEnd()) this.#jump.hidden = true;
+    });
+    // A composer that grows, or a window that shrinks, must not push the newest message out of sight.
+    let wasAtEnd = true;
+    this.scroller.addEventListener("scroll", () => (wasAtEnd = this.atEnd()));
+    new ResizeObserver(() => wasAtEnd && this.toEnd()).observe(this.scroller);
+  }
+
+  atEnd() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    return scrollHeight - scrollTop - clientHeight < NEAR;
+  }
+
+  toEnd(behavior = "instant") {
+    this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior });
+    this.#jump.hidden = true;
+  }
+
+  // `place` tells whether this is still the same conversation; `intro` stands above the first message.
+  draw(place, rows) {
+    const moved = place !== this.#place;
+    const stick = moved || this.atEnd();
+    const count = rows.filter((row) => row.message).length;
+    reconcile(this.#list, rows, { key: (row) => row.key, signature: (row) => row.signature, draw: (row) => this.#row(row) });
+    if (stick) this.toEnd();
+    else if (count > this.#known) this.#jump.hidden = false;
+    this.#place = place;
+    this.#known = count;
+  }
+
+  #row(row) {
+    return row.node ? row.node() : messageNode(row.message, { ...row, openThread: this.openThread });
+  }
+}
+
+export function messageRows(messages, { inThread = false, unreadAfter = null } = {}) {
+  const rows = [];
+  let before = null;
+  let marked = unreadAfter === null;
+  for (const message of messages) {
+    const newDay = !before || dayKey(before.ts) !== dayKey(message.ts);
+    if (newDay && !inThread) rows.push(dayRow(message));
+    const firstUnread = !marked && Number(message.ts) > Number(unreadAfter);
+    if (firstUnread) rows.push(unreadRow());
+    marked ||= firstUnread;
+    rows.push(messageRow(message, !newDay && !firstUnread && together(before, message), inThread));
+    before = message;
+  }
+  return rows;
+}
+
+function together(before, message) {
+  const plainBoth = [before, message].every((one) => !one.ephemeral && !one.pinned && !one.subtype);
+  return plainBoth && author(before) === author(message) && message.ts - before.ts < TOGETHER && !before.reply_count;
+}
+
+function messageRow(message, grouped, inThread) {
+  return {
+    key: `${message.ephemeral ? "e" : "m"}${message.ts}`,
+    signature: JSON.stringify([state.person, grouped, message, inThread]),
+    message,
+    grouped,
+    inThread,
+  };
+}
+
+function dayRow(message) {
+  const label = dayLabel(message.ts);
+  return {
+    key: `day${dayKey(message.ts)}`,
+    signature: label,
+    node: () => h("div", { class: "day", role: "separator", "aria-label": label }, h("span", {}, label)),
+  };
+}
+
+function unreadRow() {
+  return { key: "unread", signature: "unread", node: () => h("div", { class: "unread-line", role: "separator", "aria-label": "New messages" }, h("span", {}, "New")) };
+}

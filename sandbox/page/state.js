@@ -1,0 +1,32 @@
+// What is on screen, and nothing else: the server holds everything that is true.
+
+export const PEOPLE = ["oncall", "second", "lead", "outsider"];
+
+export const state = {
+  person: "oncall",
+  channel: null,
+  page: "channel",
+  thread: null,
+  channels: [],
+  messages: [],
+  home: null,
+  commands: [],
+  shortcuts: [],
+};
+
+export function currentChannel() {
+  return state.channels.find((channel) => channel.name === state.channel);
+}
+
+// The address names person and place, so that a reload, a bookmark or a second tab comes back here.
+export function readAddress() {
+  const [person, place] = decodeURIComponent(location.hash.slice(1)).split("/").filter(Boolean);
+  if (PEOPLE.includes(person)) state.person = person;
+  if (place === "@home") state.page = "home";
+  else if (place) Object.assign(state, { page: "channel", channel: place });
+}
+
+export function writeAddress() {
+  const place = state.page === "home" ? "@home" : (state.channel ?? "");
+  history.replaceState(null, "", `#/${state.person}/${place}`);
+}

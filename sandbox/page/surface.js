@@ -1,0 +1,25 @@
+import { attempt, post } from "./api.js";
+import { Form } from "./form.js";
+
+const forms = new Map();
+const opened = new Map();
+
+// Where blocks stand, and whom their presses go to. What was filled in survives a redraw.
+function surface(name, target) {
+  if (!forms.has(name)) {
+    forms.set(name, new Form());
+    opened.set(name, new Map());
+  }
+  const form = forms.get(name);
+  const press = (action_id, block_id, value) => attempt(post("press", { ...target(), action_id, block_id, value }));
+  return { form, press, open: opened.get(name) };
+}
+
+export function messageSurface(channel, ts) {
+  return surface(`${channel}/${ts}`, () => ({ channel, ts }));
+}
+
+export function viewSurface(view) {
+  const own = surface(view.id, () => ({ view_id: view.id, values: own.form.values(view.blocks) }));
+  return own;
+}
