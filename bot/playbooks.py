@@ -18,7 +18,13 @@ from bot.model import Contact, Level, Link, Playbook, Scenario, Severity, Step, 
 from bot.pages import Mistake, Page, Place
 
 # What the internal alert and the customer message may fill in.
-MESSAGE_NAMES = ("severity", "status", "impact", "start_time", "current_status", "next_update")
+MESSAGE_NAMES = (
+    *("severity", "service", "title", "status"),
+    *("impact", "start_time", "current_status", "next_update"),
+)
+
+# All of a scenario is one Slack message, which holds 50 blocks.
+MAX_STEPS = 40
 
 NOUNS: dict[str | int, type[BaseModel]] = {
     "severities": Level,
@@ -128,23 +134,31 @@ def _check_messages(page: Page) -> None:
             continue
         spot = page.spot((key,))
         try:
-            names = meta.find_undeclared_variables(SandboxedEnvironment().parse(text))
+            names = _fills_in(text)
         except TemplateSyntaxError as error:
-            page.wrong(spot, f'"{key}" is no Jinja2 template: {error.message} ({_nth(error)})')
+            reason = str(error.message).rstrip(".")
+            text = f"is not a Jinja2 template: {reason}, in its line {error.lineno}"
+            page.wrong(spot, f'"{key}" {text}')
             continue
         for name in sorted(names - set(MESSAGE_NAMES)):
             page.wrong(spot, f'"{key}" fills in "{name}"{_meant(name, MESSAGE_NAMES)}')
 
 
-def _nth(error: TemplateSyntaxError) -> str:
-    return f"its line {error.lineno}"
+def _fills_in(template: str) -> set[str]:
+    """Raises TemplateSyntaxError, for an unknown filter too."""
+    environment = SandboxedEnvironment()
+    environment.from_string(template)
+    return meta.find_undeclared_variables(environment.parse(template))
 
 
 def _check_ids(page: Page) -> None:
-    """Ids are unique: scenarios in a playbook, steps in a scenario."""
+    """Ids are unique: scenarios in a playbook, steps in a scenario, which are not too many."""
     _check_unique(page, ("scenarios",), page.value)
     for at, scenario in _inside(page.value, "scenarios"):
-        _check_unique(page, ("scenarios", at, "steps"), scenario)
+        place: Place = ("scenarios", at, "steps")
+        _check_unique(page, place, scenario)
+        if len(list(_inside(scenario, "steps"))) > MAX_STEPS:
+            page.wrong(page.key_spot(place), f'"steps" expects at most {MAX_STEPS} in the list')
 
 
 def _check_unique(page: Page, place: Place, value: Any) -> None:
@@ -240,6 +254,7 @@ def _parsed(
         return noun.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         details = error.errors(include_url=False)
+    elsewhere = {(name,) for name in given if isinstance(name, str)}
     misspelled = {
         (*detail["loc"][:-1], _near(str(detail["loc"][-1]), _fields(noun, detail["loc"])))
         for detail in details
@@ -247,7 +262,7 @@ def _parsed(
     }
     for detail in details:
         absent = detail["type"] == "missing"
-        if not absent or detail["loc"] not in misspelled | {(name,) for name in given}:
+        if not absent or detail["loc"] not in misspelled | elsewhere:
             _tell(page, noun, detail, base, of)
     return None
 
@@ -287,12 +302,17 @@ def _expects(detail: ErrorDetails) -> str:
     text = f"expects {EXPECTED[detail['type']].format_map(context)}, found {_shown(found)}"
     if not isinstance(found, str):
         return text
-    if detail["type"] == "string_pattern_mismatch":
-        slug = re.sub(r"[^a-z0-9]+", "-", found.lower()).strip("-")
-        fits = slug != found and re.search(context["pattern"], slug)
-        return f'{text}; did you mean "{slug}"?' if fits else text
-    near = _near(found, _choices(detail))
+    near = _slug(found, context.get("pattern")) or _near(found, _choices(detail))
     return f'{text}; did you mean "{near}"?' if near else text
+
+
+def _slug(found: str, pattern: str | None) -> str | None:
+    """What was written, as an id, if that would do."""
+    slug = re.sub(r"[^a-z0-9]+", "-", found.lower()).strip("-")
+    try:
+        return slug if pattern and re.search(pattern, slug) else None
+    except re.error:  # pydantic's patterns are Rust's, not all of them Python's
+        return None
 
 
 def _choices(detail: ErrorDetails) -> list[str]:
@@ -333,5 +353,5 @@ def _shown(value: Any) -> str:
             return "keys and values"
         case list():
             return "a list"
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:60]}…"
