@@ -9,11 +9,11 @@ import { dataTable, table } from "./tables.js";
 
 const KINDS = {
   section,
-  header: (block) => h("h3", { class: "block-header" }, textNode(block.text)),
+  header: (block) => h("h3", {}, textNode(block.text)),
   context,
   actions: (block, surface) => h("div", { class: "block-actions" }, elements(block.elements, surface, block)),
   context_actions: contextActions,
-  divider: () => h("hr", { class: "block-divider" }),
+  divider: () => h("hr"),
   image,
   input,
   rich_text: richText,

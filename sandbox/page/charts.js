@@ -16,14 +16,14 @@ function legend(spec) {
   return h("ul", { class: "legend" }, names.map((name, index) => h("li", { style: `--dot:${COLOURS[index]}` }, name)));
 }
 
-function canvas(label, ...children) {
-  return s("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img", "aria-label": label }, ...children);
+function canvas(label, height, ...children) {
+  return s("svg", { viewBox: `0 0 ${BOX.width} ${height}`, role: "img", "aria-label": label }, ...children);
 }
 
-function niceTop(value) {
-  if (value <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= value);
+function niceStep(range) {
+  const rough = range / 4 || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return [1, 2, 2.5, 5, 10].map((step) => step * power).find((step) => step >= rough);
 }
 
 function short(value) {
@@ -33,9 +33,10 @@ function short(value) {
 function scale(spec) {
   const values = spec.series.flatMap((one) => one.data.map((point) => point.value));
   const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
-  const bottom = low < 0 ? -niceTop(-low) : 0;
-  const top = high > 0 || low === 0 ? niceTop(high) : 0;
-  return { bottom, top, y: (value) => BOX.top + INNER.height * (1 - (value - bottom) / (top - bottom)) };
+  const step = niceStep(high - low);
+  const [first, last] = [Math.floor(low / step), Math.max(1, Math.ceil(high / step))];
+  const ticks = Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
+  return { ticks, y: (value) => BOX.top + INNER.height * (1 - (value - ticks[0]) / (ticks.at(-1) - ticks[0])) };
 }
 
 function axes(spec) {
@@ -46,6 +47,7 @@ function axes(spec) {
   const draw = { bar: bars, line: lines, area: areas }[spec.type];
   return canvas(
     describe(spec, labels),
+    spec.axis_config?.x_label ? BOX.height : BOX.height - 18,
     grid(measure),
     labels.map((label, index) => tick(label, x(index), slot, index, labels.length)),
     draw(spec.series, measure, x, slot),
@@ -58,8 +60,7 @@ function describe(spec, labels) {
 }
 
 function grid(measure) {
-  const steps = [0, 0.25, 0.5, 0.75, 1].map((part) => measure.bottom + (measure.top - measure.bottom) * part);
-  return steps.map((value) => [
+  return measure.ticks.map((value) => [
     s("line", { class: value === 0 ? "axis" : "gridline", x1: BOX.left, x2: BOX.width - BOX.right, y1: measure.y(value), y2: measure.y(value) }),
     s("text", { class: "tick", x: BOX.left - 8, y: measure.y(value) + 4, "text-anchor": "end" }, short(value)),
   ]);
@@ -127,7 +128,7 @@ function pie({ segments }) {
     turned += share;
     return slice;
   });
-  return canvas(segments.map((part) => `${part.label} ${part.value}`).join(", "), drawn, s("circle", { class: "pie-hole", cx: centre.x, cy: centre.y, r: centre.r * 0.55 }));
+  return canvas(segments.map((part) => `${part.label} ${part.value}`).join(", "), BOX.height, drawn, s("circle", { class: "pie-hole", cx: centre.x, cy: centre.y, r: centre.r * 0.55 }));
 }
 
 function sector({ x, y, r }, from, share, fill, words) {

@@ -69,6 +69,7 @@ export class Composer {
   async submit() {
     const text = this.input.value.trim();
     if (!text) return;
+    if (text.startsWith("/incident ")) this.#welcomed();
     this.#history.push(text);
     this.#recalled = -1;
     this.fill("");
@@ -137,11 +138,13 @@ export class Composer {
     openMenu(anchor, [...items, ...(items.length && commands.length ? [null] : []), ...commands], { label: "Shortcuts", side: "above" });
   }
 
+  #welcomed() {
+    localStorage.setItem("welcomed", "yes");
+    this.hint.hidden = true;
+  }
+
   #welcome() {
-    const done = () => {
-      localStorage.setItem("welcomed", "yes");
-      this.hint.hidden = true;
-    };
+    const done = () => this.#welcomed();
     const use = () => {
       done();
       this.fill(EXAMPLE);

@@ -37,6 +37,16 @@ export function replace(node, ...children) {
   node.replaceChildren(...children.flat(Infinity).filter(present));
 }
 
+const drawn = new WeakMap();
+
+// Draws a whole part anew, but only when what it shows has changed.
+export function redraw(node, shown, draw) {
+  const mark = JSON.stringify(shown);
+  if (drawn.get(node) === mark) return;
+  drawn.set(node, mark);
+  replace(node, draw());
+}
+
 // Keeps the nodes of what did not change, so that focus, open menus and expanded files survive.
 export function reconcile(parent, items, { key, signature, draw }) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));

@@ -160,7 +160,9 @@ function typed(props) {
     });
     node.addEventListener("input", () => place.surface.form.set(place.blockId, spec.action_id, node.value || null));
     node.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && !multiline && place.dispatch) fire(place, node.value, node);
+      if (event.key !== "Enter" || multiline || !place.dispatch) return;
+      event.preventDefault();
+      fire(place, node.value, node);
     });
     return node;
   };

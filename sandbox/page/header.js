@@ -1,4 +1,4 @@
-import { h, replace } from "./dom.js";
+import { h, redraw } from "./dom.js";
 import { emoji } from "./emoji.js";
 import { icon } from "./icons.js";
 import { mrkdwn, plain } from "./mrkdwn.js";
@@ -7,11 +7,13 @@ import { openPopup } from "./popup.js";
 import { state } from "./state.js";
 
 export function drawHeader(node, channel) {
-  if (!channel) return replace(node);
   const pinned = state.messages.filter((message) => message.pinned && !message.ephemeral);
+  redraw(node, [channel ?? null, pinned.map((message) => [message.ts, message.text]), state.person], () => (channel ? header(channel, pinned) : []));
+}
+
+function header(channel, pinned) {
   const members = channel.members ?? [];
-  replace(
-    node,
+  return [
     h(
       "div",
       { class: "channel-head" },
@@ -21,7 +23,7 @@ export function drawHeader(node, channel) {
       members.length > 0 && pill("members", String(members.length), "people", (event) => showMembers(event.currentTarget, members), members.slice(0, 3).map((id) => memberFace(id, 22))),
     ),
     bookmarks(channel.bookmarks ?? []),
-  );
+  ];
 }
 
 function pill(testid, words, name, press, faces) {

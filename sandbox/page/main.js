@@ -1,4 +1,4 @@
-import { attempt, get, post } from "./api.js";
+import { attempt, post } from "./api.js";
 import { Composer, composerPlaceholder } from "./composer.js";
 import { h, replace } from "./dom.js";
 import { drawHeader } from "./header.js";
@@ -8,11 +8,11 @@ import { Inspector } from "./inspector.js";
 import { live } from "./live.js";
 import { drawModals, mountModals } from "./modal.js";
 import { MessageList, messageRows } from "./messages.js";
-import { learnChannels, learnUsers } from "./people.js";
 import { closePopup } from "./popup.js";
 import { markRead, readUntil } from "./reads.js";
 import { drawSidebar } from "./sidebar.js";
 import { currentChannel, readAddress, state, writeAddress } from "./state.js";
+import { fetchChannels, fetchManners, fetchMessages, fetchUsers, fetchViews } from "./store.js";
 import { drawSwitcher } from "./switcher.js";
 import { Thread } from "./thread.js";
 
@@ -27,44 +27,13 @@ const stream = live(refetch);
 // Where the red “New” line stands: fixed when a channel is opened, so that it does not run away while one reads.
 let unreadAfter = null;
 
-async function fetchUsers() {
-  const { users, usergroups } = await get("users");
-  learnUsers(users, usergroups);
-}
-
-async function fetchChannels() {
-  const { channels } = await get("channels", { user: state.person });
-  state.channels = channels;
-  learnChannels(channels);
-  if (!currentChannel()) state.channel = firstChannel();
-}
-
-function firstChannel() {
-  const mine = state.channels.filter((channel) => channel.is_member !== false && !channel.is_im);
-  return (mine.find((channel) => channel.name === "incidents") ?? mine[0] ?? state.channels[0])?.name ?? null;
-}
-
-async function fetchMessages() {
-  if (!state.channel) return;
-  const [channel, person] = [state.channel, state.person];
-  const { messages } = await get("messages", { channel, user: person });
-  // The answer may be late: somebody else may be looking at something else by now.
-  if (channel === state.channel && person === state.person) state.messages = messages;
-}
-
-async function fetchViews() {
-  const { views, home } = await get("views", { user: state.person });
-  state.home = home;
-  drawModals(views ?? []);
-}
-
 async function refetch(changes) {
   const kinds = new Set(changes.map((change) => change.kind));
   const everything = kinds.has("everything");
   const wanted = [
     (everything || kinds.has("users")) && fetchUsers(),
-    (everything || kinds.has("channels") || kinds.has("messages")) && fetchChannels(),
     (everything || changes.some(isHere)) && fetchMessages(),
+    (everything || kinds.has("channels") || kinds.has("messages")) && fetchChannels(),
     (everything || kinds.has("views") || kinds.has("home")) && fetchViews(),
   ];
   await attempt(Promise.all(wanted));
@@ -76,24 +45,25 @@ function isHere(change) {
 }
 
 function draw() {
+  const home = state.page === "home";
   drawSwitcher(part("switcher"), bePerson);
   drawSidebar(part("sidebar"), { openChannel, openHome });
-  const home = state.page === "home";
   part("channel").hidden = home;
   part("home").hidden = !home;
   if (home) drawHome(part("home"), state.home);
   else drawChannel();
   thread.draw();
+  drawModals(state.views);
   writeAddress();
   document.title = `${home ? "Runbolt" : `#${state.channel}`} · Runbolt sandbox`;
 }
 
 function drawChannel() {
   const channel = currentChannel();
-  drawHeader(part("header"), channel);
   const place = `${state.person}/${state.channel}`;
+  drawHeader(part("header"), channel);
+  composer.show(place, composerPlaceholder(), !state.channel?.startsWith("inc-"));
   list.draw(place, [intro(channel), ...messageRows(state.messages, { unreadAfter })]);
-  composer.show(place, composerPlaceholder(), true);
   if (channel && state.messages.length) markRead(channel, state.messages.at(-1).ts);
 }
 
@@ -112,9 +82,10 @@ async function openChannel(name) {
   const channel = currentChannel();
   unreadAfter = channel ? readUntil(channel) : null;
   await attempt(fetchMessages());
+  // After the messages: having been asked for them, the server knows that they are read.
   await attempt(fetchChannels());
   draw();
-  composer.input.focus();
+  if (!state.views.length) composer.input.focus();
 }
 
 async function openHome() {
@@ -129,23 +100,19 @@ async function openHome() {
 function openThread(ts) {
   state.thread = ts;
   thread.draw();
-  if (ts) thread.composer.input.focus();
-  else composer.input.focus();
+  (ts ? thread.composer : composer).input.focus();
 }
 
 async function bePerson(handle) {
   closePopup();
-  Object.assign(state, { person: handle, thread: null, messages: [] });
+  Object.assign(state, { person: handle, thread: null, messages: [], views: [], home: null });
   stream.connect();
   await attempt(Promise.all([fetchChannels(), fetchViews()]));
-  if (state.page === "home") await openHome();
-  else await openChannel(state.channel);
+  await openPlace();
 }
 
-async function fetchManners() {
-  const [commands, shortcuts] = await Promise.all([get("commands"), get("shortcuts")]);
-  state.commands = commands.commands ?? [];
-  state.shortcuts = shortcuts.shortcuts ?? [];
+function openPlace() {
+  return state.page === "home" ? openHome() : openChannel(state.channel);
 }
 
 function build() {
@@ -153,16 +120,15 @@ function build() {
   part("body").append(thread.node);
   document.body.append(inspector.node);
   mountModals(document.body, () => refetch([{ kind: "views" }]));
-  const gear = part("gear");
-  gear.append(icon("gear"));
-  gear.addEventListener("click", () => inspector.open());
-  const rail = part("rail-home");
-  rail.prepend(icon("home"));
-  rail.addEventListener("click", () => openChannel(state.channel));
-  const app = part("rail-app");
-  app.prepend(icon("bolt"));
-  app.addEventListener("click", openHome);
+  button("gear", "gear", () => inspector.open());
+  button("rail-home", "home", () => openChannel(state.channel));
+  button("rail-app", "bolt", openHome);
   document.addEventListener("open-channel", (event) => openChannel(event.detail));
+}
+
+function button(name, picture, press) {
+  part(name).prepend(icon(picture));
+  part(name).addEventListener("click", press);
 }
 
 async function start() {
@@ -171,8 +137,7 @@ async function start() {
   await attempt(post("reload"));
   await attempt(Promise.all([fetchUsers(), fetchChannels(), fetchManners(), fetchViews()]));
   stream.connect();
-  if (state.page === "home") await openHome();
-  else await openChannel(state.channel);
+  await openPlace();
   document.body.dataset.ready = "true";
 }
 

@@ -80,7 +80,7 @@ function list(lines) {
 
 function task(words) {
   const box = /^\[([ x])\] (.*)$/.exec(words);
-  return box ? [box[1] === "x" ? "☑ " : "☐ ", inline(box[2])] : inline(words);
+  return box ? [box[1] === "x" ? "☑\uFE0E " : "☐ ", inline(box[2])] : inline(words);
 }
 
 function cells(line) {

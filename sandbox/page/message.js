@@ -66,7 +66,7 @@ function marker(message) {
 
 function body(message) {
   const edited = message.edited ? h("span", { class: "edited" }, "(edited)") : null;
-  if (message.blocks?.length) return h("div", { class: "blocks" }, blocks(message.blocks, messageSurface(message.channel ?? state.channel, message.ts)), edited);
+  if (message.blocks?.length) return h("div", { class: "blocks" }, blocks(message.blocks, messageSurface(state.channel, message.ts)), edited);
   if (!message.text) return edited;
   return h("div", { class: onlyEmoji(message.text) ? "text jumbo" : "text" }, mrkdwn(message.text), edited && [" ", edited]);
 }
@@ -77,7 +77,7 @@ function onlyEmoji(text) {
 
 function attachments(message) {
   return (message.attachments ?? []).map((one) => {
-    const surface = messageSurface(message.channel ?? state.channel, message.ts);
+    const surface = messageSurface(state.channel, message.ts);
     const colour = /^#?[0-9a-f]{6}$/i.test(one.color ?? "") ? `--bar:#${one.color.replace("#", "")}` : null;
     const classic = [one.pretext && h("div", {}, mrkdwn(one.pretext)), one.title && h("b", {}, plain(one.title)), one.text && h("div", {}, mrkdwn(one.text))];
     return h("div", { class: "attachment", style: colour }, one.blocks ? blocks(one.blocks, surface) : classic);
@@ -147,9 +147,10 @@ function moreActions(anchor, message) {
     press: () => attempt(post("shortcut", { callback_id: shortcut.callback_id, channel: state.channel, ts: message.ts })),
   }));
   const copy = { words: "Copy text", data: { testid: "copy-text" }, press: () => navigator.clipboard?.writeText(message.text ?? "") };
-  anchor.closest(".message").classList.add("held");
-  const popup = openMenu(anchor, own.length ? [...own, null, copy] : [copy], { label: "More actions" });
-  popup.node.addEventListener("focusout", () => anchor.closest(".message")?.classList.remove("held"));
+  // The toolbar stays while its menu is open, wherever the pointer goes.
+  const holder = anchor.closest(".message");
+  holder.classList.add("held");
+  openMenu(anchor, own.length ? [...own, null, copy] : [copy], { label: "More actions", onClose: () => holder.classList.remove("held") });
 }
 
 export function pickEmoji(anchor, onPick) {

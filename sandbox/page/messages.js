@@ -2,10 +2,12 @@ import { dayKey, dayLabel } from "./dates.js";
 import { h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
 import { author, messageNode } from "./message.js";
+import { channelNames } from "./people.js";
 import { state } from "./state.js";
 
 const TOGETHER = 5 * 60;
 const NEAR = 60;
+const JUST_PRESSED = 400;
 
 // One scrolling list of messages; the channel and the thread each have one.
 export class MessageList {
@@ -13,6 +15,7 @@ export class MessageList {
   #jump = h("button", { type: "button", class: "jump", hidden: true, data: { testid: "jump" } }, icon("down", 16), "New messages");
   #place = null;
   #known = 0;
+  #stuck = true;
 
   constructor(label, openThread) {
     this.openThread = openThread;
@@ -20,21 +23,34 @@ export class MessageList {
     this.scroller = h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": label }, this.#list);
     this.node = h("div", { class: "scroller-frame" }, this.scroller, this.#jump);
     this.#jump.addEventListener("click", () => this.toEnd("smooth"));
-    this.scroller.addEventListener("scroll", () => {
-      if (this.atEnd()) this.#jump.hidden = true;
-    });
-    // A composer that grows, or a window that shrinks, must not push the newest message out of sight.
-    let wasAtEnd = true;
-    this.scroller.addEventListener("scroll", () => (wasAtEnd = this.atEnd()));
-    new ResizeObserver(() => wasAtEnd && this.toEnd()).observe(this.scroller);
+    this.#stayAtEnd();
   }
 
-  atEnd() {
+  // A composer that grows, a smaller window or a file that arrives late must not push the newest message
+  // out of sight; but what a person unfolds stays under the pointer.
+  #stayAtEnd() {
+    let height = 0;
+    let pressed = -Infinity;
+    this.#list.addEventListener("click", () => (pressed = performance.now()));
+    this.scroller.addEventListener("scroll", () => {
+      if (this.scroller.clientHeight === height) this.#stuck = this.#atEnd();
+      if (this.#atEnd()) this.#jump.hidden = true;
+    });
+    const observer = new ResizeObserver(() => {
+      height = this.scroller.clientHeight;
+      if (this.#stuck && performance.now() - pressed > JUST_PRESSED) this.toEnd();
+    });
+    observer.observe(this.scroller);
+    observer.observe(this.#list);
+  }
+
+  #atEnd() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     return scrollHeight - scrollTop - clientHeight < NEAR;
   }
 
   toEnd(behavior = "instant") {
+    this.#stuck = true;
     this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior });
     this.#jump.hidden = true;
   }
@@ -42,7 +58,7 @@ export class MessageList {
   // `place` tells whether this is still the same conversation; `intro` stands above the first message.
   draw(place, rows) {
     const moved = place !== this.#place;
-    const stick = moved || this.atEnd();
+    const stick = moved || this.#stuck;
     const count = rows.filter((row) => row.message).length;
     reconcile(this.#list, rows, { key: (row) => row.key, signature: (row) => row.signature, draw: (row) => this.#row(row) });
     if (stick) this.toEnd();
@@ -78,9 +94,10 @@ function together(before, message) {
 }
 
 function messageRow(message, grouped, inThread) {
+  const words = JSON.stringify(message);
   return {
     key: `${message.ephemeral ? "e" : "m"}${message.ts}`,
-    signature: JSON.stringify([state.person, grouped, message, inThread]),
+    signature: [state.person, grouped, inThread, words, /<#|channel_id/.test(words) ? channelNames() : ""].join(),
     message,
     grouped,
     inThread,

@@ -1,12 +1,13 @@
 import { h, s } from "./dom.js";
 import { icon } from "./icons.js";
 
-const COLOURS = ["#d6336c", "#1971c2", "#2f9e44", "#e8590c", "#7048e8", "#0c8599", "#a61e4d", "#5c940d"];
+const COLOURS = ["#7048e8", "#0c8599", "#c2255c", "#e8590c", "#2f9e44", "#1971c2", "#a61e4d", "#5c940d"];
 
 const directory = { users: new Map(), groups: new Map(), channels: new Map() };
 
 export function learnUsers(users, groups = []) {
-  directory.users = new Map(users.map((user) => [user.id, user]));
+  const coloured = users.map((user, index) => ({ ...user, colour: COLOURS[index % COLOURS.length] }));
+  directory.users = new Map(coloured.map((user) => [user.id, user]));
   directory.groups = new Map(groups.map((group) => [group.id, group]));
 }
 
@@ -28,6 +29,11 @@ export function channels() {
 
 export function person(idOrHandle) {
   return directory.users.get(idOrHandle) ?? everyone().find((user) => user.name === idOrHandle);
+}
+
+// Changes whenever a name that a message may show has changed.
+export function channelNames() {
+  return channels().map((channel) => `${channel.id}=${channel.name}`).join();
 }
 
 export function channelNamed(id) {

@@ -13,6 +13,7 @@ export function openPopup(anchor, content, { label, className = "", side = "belo
   const popup = { node, close };
   // Inside a modal the popup must be its child, or the modal's focus trap would pull focus back.
   (anchor.closest(".modal") ?? document.body).append(node);
+  if (anchor.matches(".select")) node.style.minWidth = `${anchor.offsetWidth}px`;
   place(node, anchor.getBoundingClientRect(), side);
   anchor.setAttribute("aria-expanded", "true");
 
@@ -54,9 +55,9 @@ function place(node, box, side) {
   node.style.left = `${Math.max(gap, Math.min(wanted, innerWidth - width - gap))}px`;
 }
 
-export function openMenu(anchor, items, { label, side = "end" } = {}) {
+export function openMenu(anchor, items, { label, side = "end", onClose } = {}) {
   const buttons = items.map((item) => (item ? menuItem(item) : h("hr")));
-  const popup = openPopup(anchor, h("div", { class: "menu", role: "menu", on: { keydown: walk } }, buttons), { label, side });
+  const popup = openPopup(anchor, h("div", { class: "menu", role: "menu", on: { keydown: walk } }, buttons), { label, side, onClose });
   popup.node.querySelector("[role=menuitem]")?.focus();
   return popup;
 }

@@ -19,7 +19,3 @@ export function markRead(channel, ts) {
   if (Number(readUntil(channel) ?? 0) >= Number(ts)) return;
   sessionStorage.setItem(KEY, JSON.stringify({ ...all(), [name(channel)]: ts }));
 }
-
-export function unread(channel) {
-  return channel.unread ?? 0;
-}

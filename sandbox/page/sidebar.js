@@ -1,7 +1,6 @@
-import { h, replace } from "./dom.js";
+import { h, redraw } from "./dom.js";
 import { icon } from "./icons.js";
 import { appAvatar, avatar } from "./people.js";
-import { unread } from "./reads.js";
 import { state } from "./state.js";
 
 const WORKSPACE = "Ticket Token";
@@ -20,11 +19,11 @@ function sections() {
 }
 
 export function drawSidebar(node, { openChannel, openHome }) {
-  replace(
-    node,
+  const shown = [state.channels, state.channel, state.page, state.person];
+  redraw(node, shown, () => [
     h("header", { class: "workspace" }, h("h1", {}, WORKSPACE), h("span", { class: "sandbox-tag" }, "sandbox")),
     h("div", { class: "sidebar-body" }, sections().map(([title, channels]) => section(title, channels.map((channel) => entry(channel, openChannel)))), section("Apps", [appEntry(openHome)])),
-  );
+  ]);
 }
 
 function section(title, entries) {
@@ -33,7 +32,7 @@ function section(title, entries) {
 
 function entry(channel, openChannel) {
   const active = state.page === "channel" && state.channel === channel.name;
-  const fresh = active ? 0 : unread(channel);
+  const fresh = active ? 0 : (channel.unread ?? 0);
   const kinds = ["place", active && "active", fresh && "unread", channel.is_member === false && "elsewhere"];
   const lead = channel.is_im ? avatar(channel.user, 20) : icon(channel.is_private ? "lock" : "hash", 18);
   return h(

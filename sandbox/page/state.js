@@ -9,6 +9,7 @@ export const state = {
   thread: null,
   channels: [],
   messages: [],
+  views: [],
   home: null,
   commands: [],
   shortcuts: [],

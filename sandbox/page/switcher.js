@@ -1,4 +1,4 @@
-import { h, replace } from "./dom.js";
+import { h, redraw } from "./dom.js";
 import { avatar, displayName, person } from "./people.js";
 import { PEOPLE, state } from "./state.js";
 
@@ -10,10 +10,18 @@ function duty(handle) {
 
 // Whose eyes the page looks through: one press changes everything that is shown.
 export function drawSwitcher(node, change) {
+  const shown = PEOPLE.map((handle) => [handle === state.person, displayName(handle), duty(handle)]);
+  redraw(node, shown, () => switcher(change));
+}
+
+function switcher(change) {
   const faces = PEOPLE.map((handle) => {
     const mine = handle === state.person;
     const label = `${displayName(handle)}, ${duty(handle)}`;
     return h("button", { type: "button", class: mine ? "face mine" : "face", "aria-pressed": String(mine), "aria-label": `Be ${label}`, title: label, data: { person: handle }, on: { click: () => change(handle) } }, avatar(person(handle)?.id ?? handle, 26));
   });
-  replace(node, h("span", { class: "you", data: { testid: "you" } }, "You are ", h("b", {}, displayName(state.person)), `, ${duty(state.person)}`), h("span", { class: "switch", role: "group", "aria-label": "Switch person" }, faces));
+  return [
+    h("span", { class: "you", data: { testid: "you" } }, "You are ", h("b", {}, displayName(state.person)), `, ${duty(state.person)}`),
+    h("span", { class: "switch", role: "group", "aria-label": "Switch person" }, faces),
+  ];
 }

@@ -1,0 +1,41 @@
+import { get } from "./api.js";
+import { learnChannels, learnUsers } from "./people.js";
+import { currentChannel, state } from "./state.js";
+
+// Each brings one part of `state` up to what the server says.
+
+export async function fetchUsers() {
+  const { users, usergroups } = await get("users");
+  learnUsers(users, usergroups);
+}
+
+export async function fetchChannels() {
+  const { channels } = await get("channels", { user: state.person });
+  state.channels = channels;
+  learnChannels(channels);
+  if (!currentChannel()) state.channel = firstChannel();
+}
+
+function firstChannel() {
+  const mine = state.channels.filter((channel) => channel.is_member !== false && !channel.is_im);
+  return (mine.find((channel) => channel.name === "incidents") ?? mine[0] ?? state.channels[0])?.name ?? null;
+}
+
+export async function fetchMessages() {
+  if (!state.channel) return;
+  const [channel, person] = [state.channel, state.person];
+  const { messages } = await get("messages", { channel, user: person });
+  // The answer may be late: somebody else may be looking at something else by now.
+  if (channel === state.channel && person === state.person) state.messages = messages;
+}
+
+export async function fetchViews() {
+  const person = state.person;
+  const { views, home } = await get("views", { user: person });
+  if (person === state.person) Object.assign(state, { views: views ?? [], home });
+}
+
+export async function fetchManners() {
+  const [{ commands }, { shortcuts }] = await Promise.all([get("commands"), get("shortcuts")]);
+  Object.assign(state, { commands: commands ?? [], shortcuts: shortcuts ?? [] });
+}
