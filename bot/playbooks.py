@@ -69,16 +69,6 @@ def load(where: Path | Sequence[Path], actions: Sequence[type[Named]]) -> tuple[
     return tuple(playbook for playbook in found if playbook)
 
 
-def select(playbooks: Sequence[Playbook], severity: Severity) -> list[tuple[Playbook, Scenario]]:
-    """The scenarios of that severity, each with its playbook, in the order of the files."""
-    return [
-        (playbook, scenario)
-        for playbook in playbooks
-        for scenario in playbook.scenarios
-        if scenario.severity is severity
-    ]
-
-
 def _files(where: Path | Sequence[Path]) -> list[Path]:
     if not isinstance(where, Path):
         return list(where)

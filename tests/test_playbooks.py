@@ -27,6 +27,21 @@ def scenario(playbook: Playbook, id: str) -> Scenario:
     return found
 
 
+def test_the_shipped_scenarios(shipped: Playbook) -> None:
+    assert [(scenario.severity.label, scenario.id) for scenario in shipped.scenarios] == [
+        ("SEV-1", "complete-service-outage"),
+        ("SEV-2", "payment-refund-failures"),
+        ("SEV-2", "high-dispute-rate"),
+        ("SEV-3", "slow-response-times"),
+    ]
+
+
+def scenario(playbook: Playbook, id: str) -> Scenario:
+    found = playbook.scenario(id)
+    assert found is not None
+    return found
+
+
 def test_scenarios_are_selected_by_severity(shipped: Playbook) -> None:
     chosen = {
         severity: [scenario.id for _, scenario in playbooks.select([shipped], severity)]
