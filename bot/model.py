@@ -201,7 +201,7 @@ class Undo(Noun):
 class Plan(Noun):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
-    `target` is unique cluster-wide (`deployment/order-service`); one plan at a time runs per target.
+    `target` is unique (`deployment/order-service`): one plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
     """
 
@@ -344,6 +344,14 @@ class Update(Noun):
     impact: str
     current: str
     next_update_at: datetime | None
+
+
+class Draft(Noun):
+    """What an update form is filled in with; `minutes` to the next update, if one is due."""
+
+    impact: str
+    happened: tuple[str, ...]
+    minutes: int | None
 
 
 class ReminderKind(StrEnum):

@@ -1,0 +1,15 @@
+"""How things look: plain values in, Block Kit out."""
+
+from bot.views import blocks, channel, drawing, execution, home, modals, presses, text, timeline
+
+__all__ = [
+    "blocks",
+    "channel",
+    "drawing",
+    "execution",
+    "home",
+    "modals",
+    "presses",
+    "text",
+    "timeline",
+]

@@ -1,0 +1,170 @@
+"""The composition root: make the world, register the routes, start listening and the clock."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+
+from bot import config, playbooks, scheduler, settings, slack, store, workspace
+from bot.actions import Systems
+from bot.cache import Cache
+from bot.cluster import Cluster
+from bot.database import Database
+from bot.model import Playbook, UserError
+from bot.network import Network
+from bot.people import Directory
+from bot.settings import Settings
+from bot.store import db
+from bot.web import Web
+from bot.work import Work
+from bot.world import World
+from commands import routes
+from commands.actions import ACTIONS
+
+log = logging.getLogger("runbolt")
+
+DRAIN_SECONDS = 25  # Kubernetes grants 30 between TERM and KILL
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
+    """The team's playbooks, or those that are shipped; raises UserError for every mistake."""
+    if folder is not None:
+        return playbooks.load(folder, ACTIONS)
+    with as_file(files("templates") / "playbooks") as shipped:
+        return playbooks.load(shipped, ACTIONS)
+
+
+@asynccontextmanager
+async def open_world(
+    given: Settings, now: Callable[[], datetime] = utc_now
+) -> AsyncIterator[World]:
+    """Connect to everything; raises UserError before anything starts."""
+    team = config.load(given.config)
+    books = load_playbooks(team.playbooks)
+    async with AsyncExitStack() as stack:
+        client = slack.client(given.slack_bot_token, given.slack_api_url)
+        assert client.session is not None
+        stack.push_async_callback(client.session.close)
+        identity = await workspace.identify(client)
+        cache = Cache(given.redis_url)
+        stack.push_async_callback(cache.close)
+        people = Directory(client, cache, identity["team_id"])
+        home = await workspace.find_home(client, identity, people, team)
+        pool = await db.open_pool(given.database_url)
+        stack.push_async_callback(pool.close)
+        yield World(
+            pool=pool,
+            slack=client,
+            home=home,
+            people=people,
+            cache=cache,
+            systems=await _open_systems(stack, given),
+            playbooks=books,
+            actions={action.name: action for action in ACTIONS},
+            config=team,
+            now=now,
+            work=Work(),
+        )
+
+
+async def _open_systems(stack: AsyncExitStack, given: Settings) -> Systems:
+    cluster = await stack.enter_async_context(
+        Cluster.open(given.kubeconfig, given.kubernetes_namespace)
+    )
+    return Systems(cluster=cluster, database=Database(given.orders_database_url), network=Network())
+
+
+def make_app(world: World, given: Settings) -> AsyncApp:
+    """The Bolt app; who it is was asked once, so no acknowledgement waits for Slack."""
+
+    async def authorize(**_: Any) -> AuthorizeResult:
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=world.home.team_id,
+            bot_user_id=world.home.bot_user,
+            bot_token=given.slack_bot_token,
+        )
+
+    app = AsyncApp(
+        client=world.slack,
+        signing_secret=given.slack_signing_secret or "unused in Socket Mode",
+        authorize=authorize,
+        process_before_response=True,
+        raise_error_for_unhandled_request=False,
+    )
+    routes.register(app, world)
+    return app
+
+
+@asynccontextmanager
+async def running(world: World, given: Settings) -> AsyncIterator[uvicorn.Server]:
+    """The clock, the listeners and the HTTP side, until they are told to stop."""
+    app = make_app(world, given)
+    by_http = given.slack_app_token is None
+    async with world.pool.connection() as conn:
+        await store.pictures.want_all_open(conn)
+    clock = scheduler.start(world)
+    handler = None if by_http else AsyncSocketModeHandler(app, given.slack_app_token)
+    if handler is not None:
+        await handler.connect_async()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Web(app, world, events=by_http),
+            host=given.host,
+            port=given.port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    try:
+        yield server
+    finally:
+        clock.shutdown(wait=False)
+        if handler is not None:
+            await handler.close_async()
+        await world.work.drain(DRAIN_SECONDS)
+
+
+async def serve(given: Settings) -> None:
+    """Run until a signal says stop, then finish what is under way."""
+    async with open_world(given) as world, running(world, given) as server:
+        log.info("Runbolt is listening on port %s", given.port)
+        await server.serve()
+        log.info("Runbolt is stopping")
+
+
+def main() -> None:
+    """`runbolt`: read the environment and serve; a mistake in it is said in a sentence."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        given = settings.read(os.environ)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(given))
+    except UserError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        # uvicorn has stopped in order and repeats the signal
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

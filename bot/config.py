@@ -1,0 +1,102 @@
+"""RUNBOLT_CONFIG: policies, approvers, channels and cadence, with a default for the rest."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import Field, ValidationError
+
+from bot.durations import Duration
+from bot.model import Noun, Risk, Severity, UserError
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+# No cadence is shorter: whoever writes updates more often than that does nothing else.
+SHORTEST_CADENCE = 5 * MINUTE
+
+
+class People(Noun):
+    """Some people: by Slack id, and by the handle or id of a user group."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+class Channels(Noun):
+    """Where incidents are announced: a channel's name or id."""
+
+    incidents: str = "incidents"
+
+
+class Clock(Noun):
+    """How often an update is due, and how long a request for approval lives, at one severity."""
+
+    update: Annotated[Duration, Field(ge=SHORTEST_CADENCE)]
+    monitoring: Annotated[Duration, Field(ge=SHORTEST_CADENCE)] | None = None
+    approval: Duration = 30 * MINUTE
+
+
+class Policy(Noun):
+    """How many other people must approve a change, by risk; two where much is lost meanwhile."""
+
+    approvals: dict[Risk, int] = Field(
+        default_factory=lambda: {Risk.CHANGE: 1, Risk.DESTRUCTIVE: 1}
+    )
+    undo_window: Duration = 15 * MINUTE
+    execution_timeout: Duration = 10 * MINUTE
+
+
+def default_clocks() -> dict[Severity, Clock]:
+    """The field's usual cadence: worse is more often, watching is half as often."""
+    return {
+        Severity.SEV1: Clock(update=15 * MINUTE, monitoring=30 * MINUTE, approval=10 * MINUTE),
+        Severity.SEV2: Clock(update=30 * MINUTE, monitoring=HOUR, approval=15 * MINUTE),
+        Severity.SEV3: Clock(update=HOUR, monitoring=2 * HOUR),
+        Severity.SEV4: Clock(update=24 * HOUR),
+    }
+
+
+class Config(Noun):
+    """What a team decides about its bot."""
+
+    channels: Channels = Channels()
+    responders: People = People()
+    approvers: People
+    clocks: dict[Severity, Clock] = Field(default_factory=default_clocks)
+    policy: Policy = Policy()
+    playbooks: Path | None = None
+
+    def clock(self, severity: Severity) -> Clock:
+        """The clock of a severity, the default where the file names others only."""
+        return self.clocks.get(severity) or default_clocks()[severity]
+
+
+def load(path: Path) -> Config:
+    """Read the file; raises UserError that names the variable, the place and the fix."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"RUNBOLT_CONFIG names {path}, which cannot be read ({error.strerror}), so nothing was "
+            "started. Give the path of a YAML file that the bot may read."
+        ) from error
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"RUNBOLT_CONFIG ({path}) is not YAML, so nothing was started: {error}. Correct it."
+        ) from error
+    try:
+        return Config.model_validate(raw if raw is not None else {})
+    except ValidationError as error:
+        raise UserError(_mistakes(path, error)) from error
+
+
+def _mistakes(path: Path, error: ValidationError) -> str:
+    lines = [
+        f"  {'.'.join(str(part) for part in mistake['loc']) or 'the file'}: {mistake['msg']}"
+        for mistake in error.errors()
+    ]
+    return "\n".join(
+        [f"RUNBOLT_CONFIG ({path}) has mistakes, so nothing was started. Correct:", *lines]
+    )

@@ -1,0 +1,286 @@
+"""Incidents: declared, commanded, changed, noted, resolved."""
+
+from datetime import timedelta
+
+from bot import rules, store
+from bot.flows import reminders
+from bot.model import (
+    Entry,
+    EntryKind,
+    Incident,
+    IncidentId,
+    Noun,
+    Playbook,
+    ReminderKind,
+    Severity,
+    State,
+    Status,
+    UserError,
+    UserId,
+)
+from bot.publisher import publish
+from bot.rules import Play
+from bot.store.db import Conn
+from bot.world import World
+
+SAME_DECLARATION = timedelta(minutes=1)
+
+
+class Declaration(Noun):
+    """What somebody says is wrong; `scenario` is `service/id`, where people chose one."""
+
+    text: str
+    severity: Severity
+    scenario: str | None = None
+    source_link: str | None = None
+
+
+async def declare(world: World, said: Declaration, *, by: UserId) -> tuple[Incident, bool]:
+    """Open an incident, or find the one just declared in the same words (then False)."""
+    await world.people.check_may_act(by)
+    book, scenario_id = _choose(world, said)
+    title = rules.title(said.text, said.severity, book.scenario(scenario_id))
+    async with world.pool.connection() as conn:
+        await store.incidents.lock_declarations(conn, title, said.severity)
+        since = world.now() - SAME_DECLARATION
+        same = await store.incidents.same_declared_since(conn, title, said.severity, since)
+        incident = same or await _open(world, conn, said, title, book, scenario_id, by)
+    if same is not None:
+        await publish(world, same.id)
+        return same, False
+    await publish(world, incident.id)
+    return await get(world, incident.id), True
+
+
+async def _open(
+    world: World,
+    conn: Conn,
+    said: Declaration,
+    title: str,
+    book: Playbook,
+    scenario_id: str | None,
+    by: UserId,
+) -> Incident:
+    now = world.now()
+    due = rules.next_update_at(world.config, said.severity, Status.INVESTIGATING, now, now)
+    incident = await store.incidents.insert(
+        conn,
+        title=title,
+        severity=said.severity,
+        playbook=book,
+        scenario_id=scenario_id,
+        declared_by=by,
+        declared_at=now,
+        source_link=said.source_link,
+        next_update_at=due,
+    )
+    kind = EntryKind.DECLARED
+    await store.timeline.add(
+        conn, incident.id, kind, at=now, by=by, text=title, severity=said.severity.label
+    )
+    if said.text.strip() not in ("", title):
+        # What did not fit into the title is kept whole.
+        words = said.text.strip()
+        await store.timeline.add(conn, incident.id, EntryKind.NOTED, at=now, by=by, text=words)
+    await reminders.wait_for_response(conn, incident)
+    await reminders.wait_for_update(conn, incident)
+    return incident
+
+
+def _choose(world: World, said: Declaration) -> tuple[Playbook, str | None]:
+    """The playbook and scenario that people named, or the only one that matches."""
+    if said.scenario is not None:
+        play = find_play(world, said.scenario)
+        return play.playbook, play.scenario.id
+    plays = rules.matching(world.playbooks, said.severity)
+    exact = [play for play in plays if play.scenario.severity is said.severity]
+    if len(exact) == 1:
+        return exact[0].playbook, exact[0].scenario.id
+    return (plays[0].playbook if plays else world.playbooks[0]), None
+
+
+def find_play(world: World, name: str) -> Play:
+    """The play named `service/id`; raises UserError when there is none."""
+    for book in world.playbooks:
+        for scenario in book.scenarios:
+            if name == f"{book.service}/{scenario.id}":
+                return Play(book, scenario)
+    raise UserError("That playbook is no longer there, so nothing was chosen. Choose another one.")
+
+
+async def get(world: World, id: IncidentId) -> Incident:
+    """The incident of that number; raises UserError when there is none."""
+    async with world.pool.connection() as conn:
+        incident = await store.incidents.get(conn, id)
+    if incident is None:
+        raise UserError(f"There is no INC-{id}, so nothing was done.")
+    return incident
+
+
+async def in_channel(world: World, channel: str | None) -> Incident:
+    """The incident of this channel; raises UserError that says where to go instead."""
+    async with world.pool.connection() as conn:
+        found = await store.incidents.in_channel(conn, channel) if channel else None
+    if found is None:
+        raise UserError(
+            "This is not an incident's channel, so nothing was done. Say it in the incident's own "
+            "channel, or declare one with /incident declare."
+        )
+    return found
+
+
+async def timeline(world: World, id: IncidentId) -> tuple[Entry, ...]:
+    """What happened so far."""
+    async with world.pool.connection() as conn:
+        return await store.timeline.of_incident(conn, id)
+
+
+async def open_ones(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
+    """Every open incident, and what Slack refuses of them."""
+    async with world.pool.connection() as conn:
+        return await store.incidents.open_ones(conn), await store.pictures.troubles(conn)
+
+
+async def lock_open(conn: Conn, id: IncidentId) -> Incident:
+    """The incident, held until the transaction ends; raises UserError when it is resolved."""
+    incident = await store.incidents.lock(conn, id)
+    if incident is None:
+        raise UserError(f"There is no INC-{id}, so nothing was done.")
+    if not incident.open:
+        raise UserError(
+            f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one."
+        )
+    return incident
+
+
+async def choose_scenario(world: World, id: IncidentId, name: str, *, by: UserId) -> None:
+    """Choose which plays are run."""
+    play = find_play(world, name)
+    async with world.pool.connection() as conn:
+        incident = await lock_open(conn, id)
+        if incident.scenario_id is not None:
+            raise UserError("A playbook was already chosen, so nothing was changed.")
+        await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
+        kind, now = EntryKind.SCENARIO_CHOSEN, world.now()
+        await store.timeline.add(conn, id, kind, at=now, by=by, scenario=play.scenario.title)
+        await store.pictures.want(conn, id)
+    await publish(world, id)
+
+
+async def put_in_command(
+    world: World, id: IncidentId, commander: UserId, *, by: UserId
+) -> Incident:
+    """Make somebody the incident commander."""
+    person = await world.people.person(commander)
+    rules.check_may_act(person)
+    async with world.pool.connection() as conn:
+        incident = await lock_open(conn, id)
+        if incident.commander == commander:
+            raise UserError(f"<@{commander}> is in command already.")
+        now = world.now()
+        incident = await store.incidents.set_commander(conn, id, commander, now)
+        kind = EntryKind.COMMAND_TAKEN
+        await store.timeline.add(conn, id, kind, at=now, by=by, commander=commander)
+        await store.reminders.settle(conn, id, now, ReminderKind.FIRST_RESPONSE)
+        await store.pictures.want(conn, id)
+    await publish(world, id)
+    return incident
+
+
+async def change_severity(
+    world: World, id: IncidentId, severity: Severity, *, by: UserId
+) -> Incident:
+    """Say how bad it is now; the clocks follow."""
+    async with world.pool.connection() as conn:
+        incident = await lock_open(conn, id)
+        if incident.severity is severity:
+            raise UserError(f"{incident.name} is {severity.label} already.")
+        was = {"was": incident.severity.label, "is": severity.label}
+        changed = await _change(world, conn, incident, severity=severity, status=incident.status)
+        kind, now = EntryKind.SEVERITY_CHANGED, world.now()
+        await store.timeline.add(conn, id, kind, at=now, by=by, **was)
+    await publish(world, id)
+    return changed
+
+
+async def change_status(world: World, id: IncidentId, status: Status, *, by: UserId) -> Incident:
+    """Say where it stands; the clocks follow."""
+    if status is Status.RESOLVED:
+        raise UserError(
+            "To resolve it say /incident resolve: it asks what fixed it. Nothing was changed."
+        )
+    async with world.pool.connection() as conn:
+        incident = await lock_open(conn, id)
+        if incident.status is status:
+            raise UserError(f"{incident.name} is {status.value} already.")
+        was = {"was": incident.status.value, "is": status.value}
+        changed = await _change(world, conn, incident, severity=incident.severity, status=status)
+        kind, now = EntryKind.STATUS_CHANGED, world.now()
+        await store.timeline.add(conn, id, kind, at=now, by=by, **was)
+    await publish(world, id)
+    return changed
+
+
+async def _change(
+    world: World, conn: Conn, incident: Incident, *, severity: Severity, status: Status
+) -> Incident:
+    since = incident.last_update_at or incident.declared_at
+    due = rules.next_update_at(world.config, severity, status, since, world.now())
+    changed = await store.incidents.set_course(
+        conn, incident.id, severity=severity, status=status, next_update_at=due
+    )
+    await reminders.count_again(conn, changed, world.now())
+    await store.pictures.want(conn, incident.id)
+    return changed
+
+
+async def note(world: World, id: IncidentId, words: str, *, by: UserId, source: str) -> None:
+    """Write a line of one's own into the timeline."""
+    async with world.pool.connection() as conn:
+        kind, now = EntryKind.NOTED, world.now()
+        await store.timeline.add(conn, id, kind, at=now, by=by, text=words, source=source)
+        await store.pictures.want(conn, id)
+    await publish(world, id)
+
+
+async def pin(
+    world: World, id: IncidentId, words: str, *, author: str, by: UserId, source: str
+) -> bool:
+    """Write a message into the timeline; False when it is there already."""
+    async with world.pool.connection() as conn:
+        entry = await store.timeline.add(
+            conn,
+            id,
+            EntryKind.PINNED,
+            at=world.now(),
+            by=by,
+            text=words,
+            source=source,
+            author=author,
+        )
+    return entry is not None
+
+
+async def resolve(
+    world: World, id: IncidentId, resolution: str, *, by: UserId, despite: str = ""
+) -> None:
+    """End it: every clock stops, what still waits is void, the summary and timeline are posted."""
+    async with world.pool.connection() as conn:
+        await lock_open(conn, id)
+        runs = await store.executions.of_incident(conn, id)
+        running = [run.title for run in runs if run.state is State.RUNNING]
+        if running:
+            raise UserError(
+                f"“{running[0]}” is still running, so the incident was not resolved. "
+                "Wait until it has ended."
+            )
+        now = world.now()
+        await store.incidents.resolve(conn, id, by=by, at=now, resolution=resolution)
+        await store.reminders.settle(conn, id, now)
+        for run in await store.executions.void(conn, id, now):
+            words = run.plan.summary if run.plan else run.title
+            await store.timeline.add(conn, id, EntryKind.VOIDED, at=now, by=by, text=words)
+        words = f"{resolution} (although a check failed: {despite})" if despite else resolution
+        await store.timeline.add(conn, id, EntryKind.RESOLVED, at=now, by=by, text=words)
+        await store.pictures.want(conn, id)
+    await publish(world, id)

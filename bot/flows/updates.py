@@ -1,0 +1,74 @@
+"""Updates: what the commander tells everybody, and what that does to the clock."""
+
+from bot import rules, store
+from bot.flows import incidents, reminders
+from bot.model import Draft, EntryKind, Incident, IncidentId, ReminderKind, Status, UserId
+from bot.publisher import publish
+from bot.world import World
+
+# What is worth telling everybody; what was merely asked or refused is not.
+FACTS = (EntryKind.READ, EntryKind.SUCCEEDED, EntryKind.FAILED, EntryKind.NOTED, EntryKind.PINNED)
+
+
+async def draft(world: World, incident: Incident) -> Draft:
+    """The facts since the last update, from the timeline."""
+    async with world.pool.connection() as conn:
+        entries = await store.timeline.of_incident(conn, incident.id)
+        updates = await store.updates.of_incident(conn, incident.id)
+    since = incident.last_update_at or incident.declared_at
+    happened = [entry.text for entry in entries if entry.at > since and entry.kind in FACTS]
+    every = rules.cadence(world.config, incident.severity, incident.status)
+    return Draft(
+        impact=updates[-1].impact if updates else "",
+        happened=tuple(f"- {text}" for text in happened[-10:]),
+        minutes=None if every is None else int(every.total_seconds() // 60),
+    )
+
+
+async def post(
+    world: World,
+    id: IncidentId,
+    *,
+    status: Status,
+    impact: str,
+    current: str,
+    minutes: int | None,
+    by: UserId,
+    source: str,
+) -> None:
+    """Post an update; the clock runs from it, to the time that its author promises."""
+    async with world.pool.connection() as conn:
+        incident = await incidents.lock_open(conn, id)
+        now = world.now()
+        after = incident.model_copy(update={"status": status})
+        due = rules.promised(world.config, after, minutes, now)
+        update = await store.updates.insert(
+            conn,
+            id,
+            at=now,
+            by=by,
+            status=status,
+            impact=impact,
+            current=current,
+            next_update_at=due,
+            source=source,
+        )
+        if update is None:
+            return  # the same form, delivered again
+        changed = await store.incidents.set_course(
+            conn,
+            id,
+            severity=incident.severity,
+            status=status,
+            next_update_at=due,
+            updated_at=now,
+        )
+        kind = EntryKind.STATUS_CHANGED
+        if status is not incident.status:
+            was = {"was": incident.status.value, "is": status.value}
+            await store.timeline.add(conn, id, kind, at=now, by=by, **was)
+        await store.timeline.add(conn, id, EntryKind.UPDATED, at=now, by=by, text=current)
+        await store.reminders.settle(conn, id, now, ReminderKind.UPDATE)
+        await reminders.wait_for_update(conn, changed)
+        await store.pictures.want(conn, id)
+    await publish(world, id)

@@ -1,0 +1,95 @@
+"""Who people are and which groups they are in, as Slack says; read again wherever it decides."""
+
+import json
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import config, rules, slack
+from bot.cache import Cache
+from bot.model import UserError, UserId
+from bot.rules import Person
+
+REMEMBER_SECONDS = 60
+
+
+class Directory:
+    """The one place that asks Slack who somebody is."""
+
+    def __init__(self, client: AsyncWebClient, cache: Cache, team_id: str) -> None:
+        self._slack = client
+        self._cache = cache
+        self._team_id = team_id
+
+    async def person(self, id: UserId) -> Person:
+        """Who this is, as Slack says now; raises UserError when Slack does not say."""
+        try:
+            found = await slack.answer(self._slack.users_info(user=id))
+        except slack.Refused as error:
+            if error.code in ("user_not_found", "user_not_visible"):
+                raise UserError(
+                    f"Slack does not know <@{id}> (any more), so nothing was done. Name another."
+                ) from error
+            raise _silent("who you are", error) from error
+        return _person(found["user"], self._team_id)
+
+    async def check_may_act(self, id: UserId) -> None:
+        """Refuse guests, bots, deactivated people and strangers; raises UserError."""
+        kept = await self._cache.recall(f"person:{id}")
+        person = Person.model_validate_json(kept) if kept else await self.person(id)
+        if kept is None:
+            await self._cache.remember(f"person:{id}", person.model_dump_json(), REMEMBER_SECONDS)
+        rules.check_may_act(person)
+
+    async def members(self, people: config.People) -> frozenset[UserId]:
+        """Everybody meant, read from Slack now; raises UserError when a group cannot be read."""
+        try:
+            ids = [await self._members_of(group) for group in people.groups]
+        except slack.Refused as error:
+            raise _silent("who is in the group", error) from error
+        return frozenset(map(UserId, people.users)).union(*ids)
+
+    async def members_lately(self, people: config.People) -> frozenset[UserId]:
+        """Everybody meant, at most a minute old; for what decides nothing."""
+        key = f"members:{people.model_dump_json()}"
+        kept = await self._cache.recall(key)
+        if kept is not None:
+            return frozenset(map(UserId, json.loads(kept)))
+        members = await self.members(people)
+        await self._cache.remember(key, json.dumps(sorted(members)), REMEMBER_SECONDS)
+        return members
+
+    async def group_id(self, group: str) -> str:
+        """The id of a user group given by id or handle; raises UserError when there is none."""
+        handle = group.removeprefix("@")
+        groups = (await slack.answer(self._slack.usergroups_list()))["usergroups"]
+        for found in groups:
+            if handle in (found["id"], found["handle"]):
+                return str(found["id"])
+        raise UserError(
+            f"RUNBOLT_CONFIG names the user group {group}, which this workspace does not have. "
+            "Correct the file, or list people under users."
+        )
+
+    async def _members_of(self, group: str) -> frozenset[UserId]:
+        id = await self.group_id(group)
+        found = await slack.answer(self._slack.usergroups_users_list(usergroup=id))
+        return frozenset(map(UserId, found["users"]))
+
+
+def _person(user: dict[str, Any], team_id: str) -> Person:
+    profile = user.get("profile", {})
+    return Person(
+        id=user["id"],
+        name=profile.get("real_name") or user.get("real_name") or user.get("name", user["id"]),
+        bot=bool(user.get("is_bot")),
+        guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+        deactivated=bool(user.get("deleted")),
+        stranger=bool(user.get("is_stranger")) or user.get("team_id", team_id) != team_id,
+    )
+
+
+def _silent(what: str, error: slack.Refused) -> UserError:
+    return UserError(
+        f"Slack did not say {what} ({error.code}), so nothing was done. Try again in a minute."
+    )

@@ -1,0 +1,186 @@
+"""The decisions: plain values in, plain values out; no IO, no clock."""
+
+import re
+import unicodedata
+from collections.abc import Sequence, Set
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from bot.config import Clock, Config
+from bot.model import (
+    Approval,
+    Execution,
+    Incident,
+    Noun,
+    Playbook,
+    Risk,
+    Scenario,
+    Severity,
+    State,
+    Status,
+    UserError,
+    UserId,
+)
+
+TITLE_LENGTH = 120
+CHANNEL_NAME_LENGTH = 80
+SNOOZES_IN_A_ROW = 2
+NAGS = 3
+NAG_AGAIN = timedelta(minutes=5)
+JUST_UPDATED = timedelta(minutes=2)
+
+
+class Person(Noun):
+    """Who somebody is, as Slack says now."""
+
+    id: UserId
+    name: str
+    bot: bool = False
+    guest: bool = False
+    deactivated: bool = False
+    stranger: bool = False
+
+
+class Play(NamedTuple):
+    """One scenario of one playbook."""
+
+    playbook: Playbook
+    scenario: Scenario
+
+
+def severity(text: str) -> Severity | None:
+    """`sev1`, `SEV-1`, `sev 1` or `1`; None when it is none of these."""
+    match = re.fullmatch(r"(?:sev[\s_-]?)?([1-4])", text.strip().lower())
+    return Severity(f"sev{match[1]}") if match else None
+
+
+def title(text: str, severity: Severity, scenario: Scenario | None) -> str:
+    """The first line of what people wrote, short enough for a header; never empty."""
+    words = " ".join((text.strip().splitlines() or [""])[0].split())
+    if not words:
+        return scenario.title if scenario else f"{severity.label} incident"
+    return words if len(words) <= TITLE_LENGTH else words[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def channel_name(incident: Incident, attempt: int = 0) -> str:
+    """`inc-7-orders-are-failing`: lower case ASCII, at most 80 characters, suffixed when taken."""
+    plain = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or incident.severity.value
+    suffix = f"-{attempt + 1}" if attempt else ""
+    room = CHANNEL_NAME_LENGTH - len(suffix)
+    return f"inc-{incident.id}-{words}"[:room].rstrip("-") + suffix
+
+
+def matching(playbooks: Sequence[Playbook], severity: Severity) -> tuple[Play, ...]:
+    """The plays for a severity; where none is, every play, so that people can choose."""
+    plays = [Play(book, scenario) for book in playbooks for scenario in book.scenarios]
+    return tuple(play for play in plays if play.scenario.severity is severity) or tuple(plays)
+
+
+def cadence(config: Config, severity: Severity, status: Status) -> timedelta | None:
+    """How often an update is due; None when none is."""
+    clock: Clock = config.clock(severity)
+    if status is Status.RESOLVED:
+        return None
+    return clock.monitoring if status is Status.MONITORING else clock.update
+
+
+def next_update_at(
+    config: Config, severity: Severity, status: Status, since: datetime, now: datetime
+) -> datetime | None:
+    """When the next update is due, counted from the last one; what is late is due now."""
+    every = cadence(config, severity, status)
+    return None if every is None else max(since + every, now)
+
+
+def promised(
+    config: Config, incident: Incident, minutes: int | None, now: datetime
+) -> datetime | None:
+    """When the author promises the next update: at most twice the cadence away."""
+    every = cadence(config, incident.severity, incident.status)
+    if every is None:
+        return None
+    asked = every if minutes is None else timedelta(minutes=minutes)
+    return now + min(asked, 2 * every)
+
+
+def first_response_at(incident: Incident) -> datetime | None:
+    """When somebody must have taken command, by the playbook's own severity table."""
+    level = incident.playbook.severities.get(incident.severity)
+    return None if level is None else incident.declared_at + level.response
+
+
+def approvals_needed(config: Config, risk: Risk) -> int:
+    """How many other people must approve; a change nobody wrote a policy for needs one."""
+    if risk in (Risk.READ, Risk.MANUAL):
+        return 0
+    return config.policy.approvals.get(risk, 1)
+
+
+def check_may_act(person: Person) -> None:
+    """Refuse guests, bots, deactivated people and strangers; raises UserError."""
+    if person.deactivated:
+        raise UserError("This account is deactivated, so nothing was done.")
+    if person.bot:
+        raise UserError("Bots may not do this, so nothing was done. A person has to.")
+    if person.stranger:
+        raise UserError(
+            "You belong to another workspace, so nothing was done. Ask a responder of this one."
+        )
+    if person.guest:
+        raise UserError("Guests may not do this, so nothing was done. Ask a full member.")
+
+
+def check_may_approve(
+    run: Execution, person: Person, approvers: Set[UserId], now: datetime
+) -> None:
+    """The one gate in front of production; raises UserError, and then nothing was approved."""
+    if run.state is not State.PROPOSED:
+        raise UserError(f"{_past(run)} Nothing more was approved.")
+    if run.expires_at is not None and run.expires_at <= now:
+        raise UserError("This request has expired, so nothing was approved. Ask for it again.")
+    if person.id == run.requested_by:
+        raise UserError(
+            "You asked for this yourself, so you cannot approve it. A second person from the "
+            "approvers has to."
+        )
+    check_may_act(person)
+    if person.id not in approvers:
+        raise UserError(
+            "You are not in the approver group, so nothing was approved. Ask one of the approvers."
+        )
+    if any(approval.by == person.id for approval in run.approvals):
+        raise UserError("You have already approved this. It waits for another person.")
+
+
+def check_may_deny(run: Execution, person: Person, approvers: Set[UserId]) -> None:
+    """Approvers deny, and whoever asked takes it back; raises UserError."""
+    if run.state not in (State.PROPOSED, State.APPROVED):
+        raise UserError(f"{_past(run)} Nothing was denied.")
+    check_may_act(person)
+    if person.id != run.requested_by and person.id not in approvers:
+        raise UserError(
+            "You are not in the approver group, so nothing was denied. Ask one of the approvers."
+        )
+
+
+def state_after(run: Execution, approvals: tuple[Approval, ...]) -> State:
+    """Approved once enough people said yes."""
+    return State.APPROVED if len(approvals) >= run.approvals_needed else State.PROPOSED
+
+
+def _past(run: Execution) -> str:
+    """What became of a request that no longer waits."""
+    if (
+        run.state in (State.APPROVED, State.RUNNING, State.SUCCEEDED, State.FAILED)
+        and run.approvals
+    ):
+        last = run.approvals[-1]
+        return f"Already approved by <@{last.by}> at {last.at:%H:%M:%S} UTC."
+    if run.state is State.DENIED:
+        return f"Already denied by <@{run.decided_by}>."
+    if run.state is State.EXPIRED:
+        return "This request has expired."
+    if run.state is State.VOIDED:
+        return "This request is void, because the incident was resolved."
+    return f"This request is already {run.state.value}."

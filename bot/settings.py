@@ -1,0 +1,136 @@
+"""The environment, read once; every mistake is a sentence that names the variable and the fix."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.model import Noun, UserError
+
+IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+class Settings(Noun):
+    """What the environment says."""
+
+    slack_bot_token: str
+    slack_app_token: str | None
+    slack_signing_secret: str | None
+    slack_api_url: str
+    host: str
+    port: int
+    database_url: str
+    redis_url: str
+    orders_database_url: str | None
+    orders_database_admin_url: str | None
+    kubeconfig: Path | None
+    kubernetes_namespace: str
+    config: Path
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """All settings; raises UserError with one line for each that is bad or missing."""
+    reader = _Reader(environ)
+    settings = {
+        "slack_bot_token": reader.token("SLACK_BOT_TOKEN", "xoxb-", "the bot token of the app"),
+        "slack_app_token": reader.optional_token("SLACK_APP_TOKEN", "xapp-"),
+        "slack_signing_secret": reader.get("SLACK_SIGNING_SECRET"),
+        "slack_api_url": reader.url("SLACK_API_URL", ("https", "http"), "https://slack.com/api/"),
+        "host": reader.get("HOST") or "0.0.0.0",
+        "port": reader.port("PORT", 3000),
+        "database_url": reader.url("DATABASE_URL", ("postgresql", "postgres")),
+        "redis_url": reader.url("REDIS_URL", ("redis", "rediss", "unix")),
+        "orders_database_url": reader.optional_url("ORDERS_DATABASE_URL"),
+        "orders_database_admin_url": reader.optional_url("ORDERS_DATABASE_ADMIN_URL"),
+        "kubeconfig": reader.kubeconfig(),
+        "kubernetes_namespace": reader.get("KUBERNETES_NAMESPACE") or "default",
+        "config": reader.file("RUNBOLT_CONFIG", "the YAML file with approvers and channels"),
+    }
+    reader.need_a_way_in()
+    if reader.mistakes:
+        raise UserError(
+            "Nothing was started, because the environment is not complete:\n"
+            + "\n".join(f"  {mistake}" for mistake in reader.mistakes)
+        )
+    return Settings.model_validate(settings)
+
+
+class _Reader:
+    """Collects mistakes, so that people mend them all at once."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.mistakes: list[str] = []
+
+    def get(self, name: str) -> str | None:
+        return self.environ.get(name, "").strip() or None
+
+    def token(self, name: str, prefix: str, what: str) -> str:
+        value = self.get(name)
+        if value is None:
+            self.mistakes.append(f"{name} is missing: set it to {what} (it starts with {prefix}).")
+        elif not value.startswith(prefix):
+            self.mistakes.append(f"{name} is not {what}: it must start with {prefix}.")
+        return value or ""
+
+    def optional_token(self, name: str, prefix: str) -> str | None:
+        value = self.get(name)
+        if value is not None and not value.startswith(prefix):
+            self.mistakes.append(f"{name} must start with {prefix}: copy it again, or unset it.")
+        return value
+
+    def url(self, name: str, schemes: tuple[str, ...], default: str = "") -> str:
+        value = self.get(name) or default
+        if not value:
+            self.mistakes.append(f"{name} is missing: set it to a {schemes[0]}:// URL.")
+        else:
+            self._check_url(name, value, schemes)
+        return value
+
+    def optional_url(self, name: str) -> str | None:
+        value = self.get(name)
+        if value is not None:
+            self._check_url(name, value, ("postgresql", "postgres"))
+        return value
+
+    def _check_url(self, name: str, value: str, schemes: tuple[str, ...]) -> None:
+        # The value may hold a password, so it is never repeated in the sentence.
+        try:
+            parts = urlsplit(value)
+            known = parts.scheme in schemes and bool(parts.netloc or parts.path)
+        except ValueError:
+            known = False
+        if not known:
+            self.mistakes.append(f"{name} is not a {schemes[0]}:// URL: correct it.")
+
+    def port(self, name: str, default: int) -> int:
+        value = self.get(name) or str(default)
+        if not value.isdecimal() or not 0 < int(value) < 65536:
+            self.mistakes.append(f"{name} is {value}: set it to a number from 1 to 65535.")
+            return default
+        return int(value)
+
+    def file(self, name: str, what: str) -> Path:
+        value = self.get(name)
+        if value is None:
+            self.mistakes.append(f"{name} is missing: set it to the path of {what}.")
+        elif not Path(value).is_file():
+            self.mistakes.append(f"{name} names {value}, where no file is: give {what}.")
+        return Path(value or ".")
+
+    def kubeconfig(self) -> Path | None:
+        value = self.get("KUBECONFIG")
+        if value is None and not IN_CLUSTER_TOKEN.exists():
+            self.mistakes.append(
+                "KUBECONFIG is missing and the bot does not run in a cluster: set it to the "
+                "path of a kubeconfig file."
+            )
+        if value is not None and not Path(value).is_file():
+            self.mistakes.append(f"KUBECONFIG names {value}, where no file is: correct the path.")
+        return None if value is None else Path(value)
+
+    def need_a_way_in(self) -> None:
+        if self.get("SLACK_APP_TOKEN") is None and self.get("SLACK_SIGNING_SECRET") is None:
+            self.mistakes.append(
+                "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing: set the first for "
+                "Socket Mode, or the second to be called over HTTP."
+            )

@@ -1,0 +1,86 @@
+"""What Slack answers, and how it refuses: one error family for every call."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.model import UserError
+
+TIMEOUT_SECONDS = 20
+
+# No retry by waiting: it would hold an answer to a person, and the clock draws again anyway.
+# No retry at once either: a request that got no answer may have been carried out.
+RETRIES: list[Any] = []
+
+
+class Refused(UserError):
+    """Slack said no (`code` is its word for it), or nothing (`code` is `no_answer`)."""
+
+    @property
+    def passing(self) -> bool:
+        """Whether it passes by itself: a rate limit, a hiccup, no answer."""
+        passes = self.code in ("no_answer", "ratelimited", "internal_error", "fatal_error")
+        return passes or self.code.startswith("http_") or self.retry_after is not None
+
+    def __init__(self, code: str, retry_after: float | None = None) -> None:
+        self.code = code
+        self.retry_after = retry_after
+        super().__init__(
+            f"Slack refused this ({code}). What was decided is kept, and is shown as soon as Slack "
+            "lets it through."
+        )
+
+
+def client(token: str, api_url: str) -> AsyncWebClient:
+    """The Web API client; its connections are kept open and shared. Call inside the event loop."""
+    session = ClientSession(connector=TCPConnector(limit=200, keepalive_timeout=30))
+    return AsyncWebClient(
+        token=token,
+        base_url=api_url,
+        timeout=TIMEOUT_SECONDS,
+        session=session,
+        retry_handlers=RETRIES,
+    )
+
+
+async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
+    """What Slack answers to a call; raises Refused."""
+    try:
+        response = await call
+    except SlackApiError as error:
+        raise _refused(error) from error
+    except (TimeoutError, ClientError, OSError) as error:
+        raise Refused("no_answer") from error
+    data = response.data
+    if not isinstance(data, dict):
+        raise Refused("no_answer")
+    return data
+
+
+def _refused(error: SlackApiError) -> Refused:
+    response = error.response
+    if not hasattr(response, "headers"):
+        return Refused("no_answer")
+    retry_after = response.headers.get("Retry-After") or response.headers.get("retry-after")
+    code = response.get("error") if isinstance(response.data, dict) else None
+    seconds = float(retry_after) if retry_after else None
+    return Refused(str(code or f"http_{response.status_code}"), seconds)
+
+
+async def respond(client: AsyncWebClient, response_url: str, said: dict[str, Any]) -> None:
+    """Answer one person by a press's or a command's own address; raises Refused."""
+    body = {"response_type": "ephemeral", "replace_original": False, **said}
+    session = client.session
+    assert session is not None
+    try:
+        async with session.post(
+            response_url, json=body, timeout=ClientTimeout(total=TIMEOUT_SECONDS)
+        ) as response:
+            if response.status != 200:
+                raise Refused(f"http_{response.status}")
+    except (ClientError, TimeoutError, OSError) as error:
+        raise Refused("no_answer") from error

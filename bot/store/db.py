@@ -1,0 +1,101 @@
+"""The connection to our own state: the pool, the migrations, and how a row becomes a noun."""
+
+from importlib.resources import files
+from typing import Any, LiteralString, TypeVar
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import TupleRow, class_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from bot.model import UserError
+
+Conn = AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Conn]
+Noun = TypeVar("Noun", bound=BaseModel)
+
+# Any constant serves, as long as every replica takes the same one.
+MIGRATION_LOCK = 7_236_041_155
+
+
+async def open_pool(url: str, *, size: int = 10) -> Pool:
+    """Connect, bring the schema up to date, and return the pool; raises UserError with the fix."""
+    await migrate(url)
+    pool: Pool = AsyncConnectionPool(
+        url, min_size=1, max_size=size, open=False, timeout=10, kwargs={"connect_timeout": 5}
+    )
+    try:
+        await pool.open(wait=True, timeout=10)
+    except PoolTimeout as error:
+        await pool.close()
+        raise _did_not_answer(error) from error
+    return pool
+
+
+async def migrate(url: str) -> None:
+    """Apply the numbered SQL files that this database has not seen, one replica at a time."""
+    try:
+        conn = await AsyncConnection.connect(url, connect_timeout=5)
+    except OperationalError as error:
+        raise _did_not_answer(error) from error
+    async with conn:
+        await conn.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        await conn.execute(
+            "CREATE TABLE IF NOT EXISTS migrations"
+            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        await _apply_missing(conn)
+
+
+def _did_not_answer(error: Exception) -> UserError:
+    return UserError(
+        "The database in DATABASE_URL did not answer, so nothing was started: "
+        f"{str(error).strip()}. Check the host, the name and the password, and that it is up."
+    )
+
+
+async def _apply_missing(conn: Conn) -> None:
+    cursor = await conn.execute("SELECT name FROM migrations")
+    seen = {row[0] for row in await cursor.fetchall()}
+    folder = files("bot.store") / "migrations"
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".sql") and file.name not in seen:
+            # The files are ours and hold no parameters.
+            await conn.execute(file.read_text(encoding="utf-8").encode())
+            await conn.execute("INSERT INTO migrations (name) VALUES (%s)", [file.name])
+
+
+async def first(conn: Conn, noun: type[Noun], query: LiteralString, **params: Any) -> Noun | None:
+    """The first row as a noun, or None."""
+    async with conn.cursor(row_factory=class_row(noun)) as cursor:
+        await cursor.execute(query, params)
+        return await cursor.fetchone()
+
+
+async def one(conn: Conn, noun: type[Noun], query: LiteralString, **params: Any) -> Noun:
+    """The row that is always there, as after an INSERT; raises LookupError otherwise."""
+    row = await first(conn, noun, query, **params)
+    if row is None:
+        raise LookupError(f"no {noun.__name__} for {sorted(params)}")
+    return row
+
+
+async def many(
+    conn: Conn, noun: type[Noun], query: LiteralString, **params: Any
+) -> tuple[Noun, ...]:
+    """All rows as nouns."""
+    async with conn.cursor(row_factory=class_row(noun)) as cursor:
+        await cursor.execute(query, params)
+        return tuple(await cursor.fetchall())
+
+
+async def do(conn: Conn, query: LiteralString, **params: Any) -> int:
+    """Run a statement; how many rows it touched."""
+    return (await conn.execute(query, params)).rowcount
+
+
+def json(value: Any) -> Jsonb:
+    """A noun, or anything made of nouns, as JSONB."""
+    return Jsonb(value, dumps=to_json)

@@ -1,0 +1,253 @@
+"""Executions: every move is a compare-and-set, so a race has one winner."""
+
+from datetime import datetime
+from typing import Any
+
+from bot.model import (
+    Approval,
+    Attachment,
+    Execution,
+    ExecutionId,
+    IncidentId,
+    Plan,
+    Reading,
+    Risk,
+    State,
+    UserId,
+)
+from bot.store import db
+from bot.store.db import Conn
+
+
+async def insert(
+    conn: Conn,
+    *,
+    incident_id: IncidentId,
+    step_id: str,
+    title: str,
+    action: str,
+    params: dict[str, Any],
+    risk: Risk,
+    state: State,
+    requested_by: UserId,
+    requested_at: datetime,
+    plan: Plan | None = None,
+    reason: str = "",
+    approvals_needed: int = 0,
+    expires_at: datetime | None = None,
+    outcome: str | None = None,
+    undo_of: ExecutionId | None = None,
+) -> Execution:
+    """A new execution; raises psycopg's UniqueViolation where the step has a live one."""
+    query = """
+        INSERT INTO executions (incident_id, step_id, title, action, params, risk, plan,
+            plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
+            outcome, undo_of, heartbeat_at)
+        VALUES (%(incident_id)s, %(step_id)s, %(title)s, %(action)s, %(params)s, %(risk)s,
+            %(plan)s, %(plan_digest)s, %(state)s, %(requested_by)s, %(requested_at)s, %(reason)s,
+            %(approvals_needed)s, %(expires_at)s, %(outcome)s, %(undo_of)s, %(requested_at)s)
+        RETURNING *
+    """
+    return await db.one(
+        conn,
+        Execution,
+        query,
+        incident_id=incident_id,
+        step_id=step_id,
+        title=title,
+        action=action,
+        params=db.json(params),
+        risk=risk,
+        plan=None if plan is None else db.json(plan),
+        plan_digest=None if plan is None else plan.digest,
+        state=state,
+        requested_by=requested_by,
+        requested_at=requested_at,
+        reason=reason,
+        approvals_needed=approvals_needed,
+        expires_at=expires_at,
+        outcome=outcome,
+        undo_of=undo_of,
+    )
+
+
+async def get(conn: Conn, id: ExecutionId) -> Execution | None:
+    """The execution of that number."""
+    return await db.first(conn, Execution, "SELECT * FROM executions WHERE id = %(id)s", id=id)
+
+
+async def lock(conn: Conn, id: ExecutionId) -> Execution | None:
+    """The execution of that number, unchanged by others until this transaction ends."""
+    query = "SELECT * FROM executions WHERE id = %(id)s FOR UPDATE"
+    return await db.first(conn, Execution, query, id=id)
+
+
+async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Execution, ...]:
+    """All executions of an incident, oldest first."""
+    query = "SELECT * FROM executions WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.many(conn, Execution, query, incident_id=incident_id)
+
+
+async def live_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
+    """The execution of a step that is asked for, approved or running."""
+    query = """
+        SELECT * FROM executions
+        WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s
+          AND state IN ('proposed', 'approved', 'running') AND undo_of IS NULL
+    """
+    return await db.first(conn, Execution, query, incident_id=incident_id, step_id=step_id)
+
+
+async def running_on(conn: Conn, target: str) -> Execution | None:
+    """The change that is running on a target, in whichever incident."""
+    query = """
+        SELECT * FROM executions
+        WHERE plan ->> 'target' = %(target)s AND state = 'running'
+          AND risk IN ('change', 'destructive')
+    """
+    return await db.first(conn, Execution, query, target=target)
+
+
+async def approve(
+    conn: Conn, id: ExecutionId, approvals: tuple[Approval, ...], state: State
+) -> Execution:
+    """Add to who said yes, under the row's lock."""
+    query = """
+        UPDATE executions SET approvals = %(approvals)s, state = %(state)s
+        WHERE id = %(id)s RETURNING *
+    """
+    return await db.one(
+        conn, Execution, query, id=id, approvals=db.json(list(approvals)), state=state
+    )
+
+
+async def move(
+    conn: Conn,
+    id: ExecutionId,
+    *,
+    was: State,
+    to: State,
+    outcome: str | None = None,
+    by: UserId | None = None,
+) -> Execution | None:
+    """Move an execution on, or return None when somebody else already has."""
+    query = """
+        UPDATE executions SET state = %(to)s, outcome = coalesce(%(outcome)s, outcome),
+            decided_by = coalesce(%(by)s, decided_by)
+        WHERE id = %(id)s AND state = %(was)s
+        RETURNING *
+    """
+    return await db.first(conn, Execution, query, id=id, was=was, to=to, outcome=outcome, by=by)
+
+
+async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
+    """Take an approved execution, once; raises UniqueViolation while its target is changing."""
+    query = """
+        UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s
+        WHERE id = %(id)s AND state = 'approved' AND (expires_at IS NULL OR expires_at > %(now)s)
+        RETURNING *
+    """
+    return await db.first(conn, Execution, query, id=id, now=now)
+
+
+async def beat(conn: Conn, id: ExecutionId, now: datetime) -> None:
+    """Say that the process which runs it is alive."""
+    query = "UPDATE executions SET heartbeat_at = %(now)s WHERE id = %(id)s AND state = 'running'"
+    await db.do(conn, query, id=id, now=now)
+
+
+async def progress(conn: Conn, id: ExecutionId, text: str, now: datetime) -> None:
+    """Say how far it is."""
+    query = """
+        UPDATE executions SET progress = %(text)s, heartbeat_at = %(now)s
+        WHERE id = %(id)s AND state = 'running'
+    """
+    await db.do(conn, query, id=id, text=text, now=now)
+
+
+async def finish(
+    conn: Conn,
+    id: ExecutionId,
+    *,
+    was: State,
+    to: State,
+    at: datetime,
+    outcome: str,
+    checked: bool | None = None,
+    reading: Reading | None = None,
+    undo_until: datetime | None = None,
+) -> Execution | None:
+    """Write how it ended, or return None when somebody else already has."""
+    query = """
+        UPDATE executions
+        SET state = %(to)s, finished_at = %(at)s, outcome = %(outcome)s, checked = %(checked)s,
+            reading = %(reading)s, undo_until = %(undo_until)s, progress = NULL
+        WHERE id = %(id)s AND state = %(was)s
+        RETURNING *
+    """
+    values: dict[str, Any] = {"was": was, "to": to, "at": at, "outcome": outcome}
+    values |= {"checked": checked, "undo_until": undo_until}
+    kept = None if reading is None else db.json(reading.model_copy(update={"attachment": None}))
+    return await db.first(conn, Execution, query, id=id, reading=kept, **values)
+
+
+async def attach(conn: Conn, id: ExecutionId, attachment: Attachment) -> None:
+    """Keep the text that is too long for a message."""
+    query = """
+        INSERT INTO attachments (execution_id, name, body) VALUES (%(id)s, %(name)s, %(body)s)
+        ON CONFLICT (execution_id) DO NOTHING
+    """
+    await db.do(conn, query, id=id, name=attachment.name, body=attachment.text)
+
+
+async def attachment(conn: Conn, id: ExecutionId) -> Attachment | None:
+    """The text that is too long for a message."""
+    query = "SELECT name, body AS text FROM attachments WHERE execution_id = %(id)s"
+    return await db.first(conn, Attachment, query, id=id)
+
+
+async def attached(conn: Conn, incident_id: IncidentId) -> frozenset[ExecutionId]:
+    """Which executions of an incident have an attachment."""
+    query = """
+        SELECT a.execution_id FROM attachments a JOIN executions e ON e.id = a.execution_id
+        WHERE e.incident_id = %(incident_id)s
+    """
+    cursor = await conn.execute(query, {"incident_id": incident_id})
+    return frozenset(ExecutionId(row[0]) for row in await cursor.fetchall())
+
+
+async def expire(conn: Conn, now: datetime) -> tuple[Execution, ...]:
+    """Expire every request whose time is over; each is returned to one caller only."""
+    query = """
+        UPDATE executions SET state = 'expired', finished_at = %(now)s
+        WHERE state IN ('proposed', 'approved') AND expires_at <= %(now)s
+        RETURNING *
+    """
+    return await db.many(conn, Execution, query, now=now)
+
+
+async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Execution, ...]:
+    """Void what an incident still waits for."""
+    query = """
+        UPDATE executions SET state = 'voided', finished_at = %(now)s
+        WHERE incident_id = %(incident_id)s AND state IN ('proposed', 'approved')
+        RETURNING *
+    """
+    return await db.many(conn, Execution, query, incident_id=incident_id, now=now)
+
+
+async def interrupt(conn: Conn, silent_since: datetime) -> tuple[Execution, ...]:
+    """Mark what a process left running when it died; each is returned to one caller only."""
+    query = """
+        UPDATE executions SET state = 'interrupted', progress = NULL
+        WHERE state = 'running' AND heartbeat_at < %(silent_since)s
+        RETURNING *
+    """
+    return await db.many(conn, Execution, query, silent_since=silent_since)
+
+
+async def approved(conn: Conn) -> tuple[Execution, ...]:
+    """What people approved and nobody has started."""
+    return await db.many(
+        conn, Execution, "SELECT * FROM executions WHERE state = 'approved' ORDER BY id"
+    )

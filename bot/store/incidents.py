@@ -1,0 +1,153 @@
+"""Incidents."""
+
+from datetime import datetime
+from typing import Any
+
+from bot.model import Incident, IncidentId, Playbook, Severity, Status, UserId
+from bot.store import db
+from bot.store.db import Conn
+
+
+async def insert(
+    conn: Conn,
+    *,
+    title: str,
+    severity: Severity,
+    playbook: Playbook,
+    scenario_id: str | None,
+    declared_by: UserId,
+    declared_at: datetime,
+    source_link: str | None,
+    next_update_at: datetime | None,
+) -> Incident:
+    """A new incident, with a copy of its playbook, and its picture still to be drawn."""
+    query = """
+        INSERT INTO incidents (title, severity, status, playbook, scenario_id, declared_by,
+                               declared_at, source_link, next_update_at)
+        VALUES (%(title)s, %(severity)s, 'investigating', %(playbook)s, %(scenario_id)s,
+                %(declared_by)s, %(declared_at)s, %(source_link)s, %(next_update_at)s)
+        RETURNING *
+    """
+    incident = await db.one(
+        conn,
+        Incident,
+        query,
+        title=title,
+        severity=severity,
+        playbook=db.json(playbook),
+        scenario_id=scenario_id,
+        declared_by=declared_by,
+        declared_at=declared_at,
+        source_link=source_link,
+        next_update_at=next_update_at,
+    )
+    await db.do(conn, "INSERT INTO pictures (incident_id) VALUES (%(id)s)", id=incident.id)
+    return incident
+
+
+async def lock_declarations(conn: Conn, title: str, severity: Severity) -> None:
+    """Let declarations of the same words go one at a time, until this transaction ends."""
+    query = "SELECT pg_advisory_xact_lock(hashtextextended(%(words)s, 0))"
+    await db.do(conn, query, words=f"declare {severity} {title}")
+
+
+async def same_declared_since(
+    conn: Conn, title: str, severity: Severity, since: datetime
+) -> Incident | None:
+    """The open incident of these words declared after `since`, if there is one."""
+    query = """
+        SELECT * FROM incidents
+        WHERE title = %(title)s AND severity = %(severity)s AND declared_at > %(since)s
+          AND status <> 'resolved'
+        ORDER BY id DESC LIMIT 1
+    """
+    return await db.first(conn, Incident, query, title=title, severity=severity, since=since)
+
+
+async def get(conn: Conn, id: IncidentId) -> Incident | None:
+    """The incident of that number."""
+    return await db.first(conn, Incident, "SELECT * FROM incidents WHERE id = %(id)s", id=id)
+
+
+async def lock(conn: Conn, id: IncidentId) -> Incident | None:
+    """The incident of that number, unchanged by others until this transaction ends."""
+    query = "SELECT * FROM incidents WHERE id = %(id)s FOR UPDATE"
+    return await db.first(conn, Incident, query, id=id)
+
+
+async def in_channel(conn: Conn, channel: str) -> Incident | None:
+    """The incident that a channel belongs to."""
+    query = "SELECT * FROM incidents WHERE channel_id = %(channel)s"
+    return await db.first(conn, Incident, query, channel=channel)
+
+
+async def open_ones(conn: Conn) -> tuple[Incident, ...]:
+    """Every open incident, worst first."""
+    query = "SELECT * FROM incidents WHERE status <> 'resolved' ORDER BY severity, id"
+    return await db.many(conn, Incident, query)
+
+
+async def set_channel(conn: Conn, id: IncidentId, channel: str, name: str) -> None:
+    """Remember which channel an incident got."""
+    query = """
+        UPDATE incidents SET channel_id = %(channel)s, channel_name = %(name)s
+        WHERE id = %(id)s
+    """
+    await db.do(conn, query, id=id, channel=channel, name=name)
+
+
+async def set_scenario(
+    conn: Conn, id: IncidentId, playbook: Playbook, scenario_id: str
+) -> Incident:
+    """Choose which plays are run."""
+    query = """
+        UPDATE incidents SET playbook = %(playbook)s, scenario_id = %(scenario_id)s
+        WHERE id = %(id)s RETURNING *
+    """
+    return await db.one(
+        conn, Incident, query, id=id, playbook=db.json(playbook), scenario_id=scenario_id
+    )
+
+
+async def set_commander(conn: Conn, id: IncidentId, commander: UserId, at: datetime) -> Incident:
+    """Put somebody in command."""
+    query = """
+        UPDATE incidents SET commander = %(commander)s, commanded_at = %(at)s
+        WHERE id = %(id)s RETURNING *
+    """
+    return await db.one(conn, Incident, query, id=id, commander=commander, at=at)
+
+
+async def set_course(
+    conn: Conn,
+    id: IncidentId,
+    *,
+    severity: Severity,
+    status: Status,
+    next_update_at: datetime | None,
+    updated_at: datetime | None = None,
+) -> Incident:
+    """Change how bad it is, where it stands, and when the next update is due."""
+    query = """
+        UPDATE incidents
+        SET severity = %(severity)s, status = %(status)s, next_update_at = %(next_update_at)s,
+            last_update_at = coalesce(%(updated_at)s, last_update_at)
+        WHERE id = %(id)s RETURNING *
+    """
+    values: dict[str, Any] = {"severity": severity, "status": status}
+    values |= {"next_update_at": next_update_at, "updated_at": updated_at}
+    return await db.one(conn, Incident, query, id=id, **values)
+
+
+async def resolve(
+    conn: Conn, id: IncidentId, *, by: UserId, at: datetime, resolution: str
+) -> Incident | None:
+    """End it, or return None when somebody else already has."""
+    query = """
+        UPDATE incidents
+        SET status = 'resolved', resolved_by = %(by)s, resolved_at = %(at)s,
+            resolution = %(resolution)s, next_update_at = NULL
+        WHERE id = %(id)s AND status <> 'resolved'
+        RETURNING *
+    """
+    return await db.first(conn, Incident, query, id=id, by=by, at=at, resolution=resolution)

@@ -1,0 +1,44 @@
+"""The timeline: append-only, past tense, written with the change it tells."""
+
+from datetime import datetime
+from typing import Any
+
+from bot.model import Entry, EntryKind, IncidentId, UserId
+from bot.store import db
+from bot.store.db import Conn
+
+
+async def add(
+    conn: Conn,
+    incident_id: IncidentId,
+    kind: EntryKind,
+    *,
+    at: datetime,
+    by: UserId | None = None,
+    text: str = "",
+    source: str | None = None,
+    **detail: Any,
+) -> Entry | None:
+    """Write an entry, or return None when the same source already wrote one."""
+    query = """
+        INSERT INTO timeline (incident_id, at, kind, by, text, detail, source)
+        VALUES (%(incident_id)s, %(at)s, %(kind)s, %(by)s, %(text)s, %(detail)s, %(source)s)
+        ON CONFLICT (incident_id, source) DO NOTHING
+        RETURNING *
+    """
+    values: dict[str, Any] = {"at": at, "by": by, "text": text, "source": source}
+    return await db.first(
+        conn,
+        Entry,
+        query,
+        incident_id=incident_id,
+        kind=kind,
+        detail=db.json(detail),
+        **values,
+    )
+
+
+async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Entry, ...]:
+    """All entries of an incident, oldest first."""
+    query = "SELECT * FROM timeline WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.many(conn, Entry, query, incident_id=incident_id)

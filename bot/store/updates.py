@@ -1,0 +1,42 @@
+"""Updates: what the commander told everybody."""
+
+from datetime import datetime
+from typing import Any
+
+from bot.model import IncidentId, Status, Update, UserId
+from bot.store import db
+from bot.store.db import Conn
+
+
+async def insert(
+    conn: Conn,
+    incident_id: IncidentId,
+    *,
+    at: datetime,
+    by: UserId,
+    status: Status,
+    impact: str,
+    current: str,
+    next_update_at: datetime | None,
+    source: str,
+) -> Update | None:
+    """A new update, or None when the same source already posted one."""
+    query = """
+        INSERT INTO updates (incident_id, at, by, status, impact, current, next_update_at, source)
+        VALUES (%(incident_id)s, %(at)s, %(by)s, %(status)s, %(impact)s, %(current)s,
+                %(next_update_at)s, %(source)s)
+        ON CONFLICT (source) DO NOTHING
+        RETURNING id, incident_id, at, by, status, impact, current, next_update_at
+    """
+    values: dict[str, Any] = {"at": at, "by": by, "status": status, "impact": impact}
+    values |= {"current": current, "next_update_at": next_update_at, "source": source}
+    return await db.first(conn, Update, query, incident_id=incident_id, **values)
+
+
+async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Update, ...]:
+    """All updates of an incident, oldest first."""
+    query = """
+        SELECT id, incident_id, at, by, status, impact, current, next_update_at
+        FROM updates WHERE incident_id = %(incident_id)s ORDER BY id
+    """
+    return await db.many(conn, Update, query, incident_id=incident_id)

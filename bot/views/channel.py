@@ -1,0 +1,219 @@
+"""What an incident looks like: its channel, and its line among the announcements."""
+
+from bot.model import Entry, EntryKind, Execution, Incident, Reminder, Risk, Severity, Status, Step
+from bot.rules import Play
+from bot.views import blocks, drawing, execution, presses, text, timeline
+from bot.views.blocks import Block, Element
+from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
+from bot.views.scene import Scene
+
+COLOURS = {
+    Severity.SEV1: ":red_circle:",
+    Severity.SEV2: ":large_orange_circle:",
+    Severity.SEV3: ":large_yellow_circle:",
+    Severity.SEV4: ":large_blue_circle:",
+}
+RESOLVED = ":white_check_mark:"
+TOPIC = 250
+
+# Entries that are said in the channel; the others change a message that already stands there.
+SAID = (
+    EntryKind.SCENARIO_CHOSEN,
+    EntryKind.COMMAND_TAKEN,
+    EntryKind.SEVERITY_CHANGED,
+    EntryKind.STATUS_CHANGED,
+    EntryKind.NOTED,
+    EntryKind.SNOOZED,
+)
+
+
+def draw(scene: Scene) -> list[Drawing]:
+    """All there is to see, in the order in which it is first said."""
+    drawings: list[Drawing] = [
+        Invitation("declarer", (scene.incident.declared_by,)),
+        _card(scene),
+        _playbook(scene),
+        Topic(_topic(scene.incident)),
+        _announcement(scene),
+        *_bookmarks(scene.incident),
+        *_invitations(scene),
+        Pin("pin:card", of="card"),
+    ]
+    told = [(entry.at, _entry(scene, entry)) for entry in scene.entries if entry.kind in SAID]
+    told += [(run.requested_at, execution.message(scene, run)) for run in _changes(scene)]
+    told += [(update.at, timeline.update(scene.incident, update)) for update in scene.updates]
+    told += [
+        (reminder.fired_at, _reminder(scene, reminder))
+        for reminder in scene.reminders
+        if reminder.fired_at is not None
+    ]
+    drawings += [message for _, message in sorted(told, key=lambda line: line[0])]
+    drawings += execution.readings(scene)
+    if not scene.incident.open:
+        drawings += _farewell(scene)
+    return drawings
+
+
+def _changes(scene: Scene) -> list[Execution]:
+    return [run for run in scene.executions if run.risk in (Risk.CHANGE, Risk.DESTRUCTIVE)]
+
+
+def heading(incident: Incident) -> str:
+    """One line that stands alone: colour, severity, number, title."""
+    colour = COLOURS[incident.severity] if incident.open else RESOLVED
+    return f"{colour} {incident.severity.label} · {incident.name} · {incident.title}"
+
+
+def _card(scene: Scene) -> Message:
+    incident = scene.incident
+    parts = [
+        blocks.header(heading(incident)),
+        blocks.fields(*text.render("card_fields", incident=incident).split("\n---\n")),
+        blocks.context(text.render("card_context", incident=incident, trouble=scene.trouble)),
+    ]
+    if incident.open:
+        parts.append(blocks.actions(*_card_buttons(incident)))
+    return Message("card", text.render("card", incident=incident), parts)
+
+
+def _card_buttons(incident: Incident) -> list[Element]:
+    style = None if incident.commander else "primary"
+    statuses = [
+        blocks.option(status.value.capitalize(), status.value)
+        for status in Status
+        if status is not Status.RESOLVED
+    ]
+    severities = [blocks.option(severity.label, severity.value) for severity in Severity]
+    return [
+        blocks.button("Take command", presses.TAKE_COMMAND, incident.id, style=style),
+        blocks.button("Post update", presses.POST_UPDATE, incident.id),
+        blocks.select(presses.CHANGE_STATUS, "Status", statuses, incident.status.value),
+        blocks.select(presses.CHANGE_SEVERITY, "Severity", severities, incident.severity.value),
+        blocks.button("Resolve", presses.RESOLVE, incident.id),
+    ]
+
+
+def _topic(incident: Incident) -> str:
+    # A topic holds no live date and no person's mark that would ping, so it is plain words.
+    state = incident.status.value.capitalize()
+    return blocks.cut(f"{heading(incident)} · {state}", TOPIC)
+
+
+def _bookmarks(incident: Incident) -> list[Bookmark]:
+    links = [
+        Bookmark(f"bookmark:{number}", link.title, link.url)
+        for number, link in enumerate(incident.playbook.links)
+        if text.LINK_ADDRESS.fullmatch(link.url)
+    ]
+    if incident.source_link:
+        links.append(Bookmark("bookmark:source", "Where it began", incident.source_link))
+    return links
+
+
+def _invitations(scene: Scene) -> list[Invitation]:
+    users = tuple(sorted(set(scene.responders) - {scene.incident.declared_by}))
+    return [Invitation("responders", users)] if users and scene.incident.open else []
+
+
+def _playbook(scene: Scene) -> Message:
+    incident = scene.incident
+    if incident.scenario is None:
+        return _choice(scene)
+    scenario = incident.scenario
+    parts = [
+        blocks.header(f":notebook: {scenario.title}"),
+        blocks.section(text.render("symptoms", scenario=scenario)),
+    ]
+    for phase in dict.fromkeys(step.phase for step in scenario.steps):
+        parts.append(blocks.divider())
+        parts.append(blocks.section(text.render("phase", phase=phase)))
+        steps = [step for step in scenario.steps if step.phase is phase]
+        parts += [_step(scene, step, number) for number, step in enumerate(steps, 1)]
+    return Message("playbook", text.render("playbook", scenario=scenario), parts)
+
+
+def _choice(scene: Scene) -> Message:
+    options = [
+        blocks.option(_play_title(scene, play), f"{play.playbook.service}/{play.scenario.id}")
+        for play in scene.plays
+    ]
+    words = text.render("choose_scenario", incident=scene.incident)
+    parts = [blocks.section(words)]
+    if options and scene.incident.open:
+        parts.append(
+            blocks.actions(blocks.select(presses.CHOOSE_SCENARIO, "Choose", options[:100]))
+        )
+    return Message("playbook", words, parts)
+
+
+def _play_title(scene: Scene, play: Play) -> str:
+    services = {other.playbook.service for other in scene.plays}
+    return (
+        play.scenario.title
+        if len(services) == 1
+        else f"{play.playbook.service}: {play.scenario.title}"
+    )
+
+
+def _step(scene: Scene, step: Step, number: int) -> Block:
+    run = scene.latest(step.id)
+    words = text.render("step", step=step, number=number, run=run)
+    if not scene.incident.open:
+        return blocks.section(words)
+    return blocks.section(words, execution.step_button(step, run, scene))
+
+
+def _entry(scene: Scene, entry: Entry) -> Message:
+    words = text.render("entry", entry=entry, detail=entry.detail)
+    parts = [
+        blocks.section(words[start : start + blocks.SECTION])
+        for start in range(0, len(words), blocks.SECTION)
+    ]
+    return Message(f"entry:{entry.id}", blocks.cut(words, blocks.SECTION), parts)
+
+
+def _reminder(scene: Scene, reminder: Reminder) -> Message:
+    incident = scene.incident
+    groups = [] if incident.commander else scene.responder_groups
+    words = text.render("reminder", incident=incident, reminder=reminder, groups=groups)
+    parts = [blocks.section(words)]
+    if reminder.settled_at is None and incident.open:
+        parts.append(blocks.actions(*_reminder_buttons(incident, reminder)))
+    return Message(f"reminder:{reminder.id}", words, parts)
+
+
+def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
+    if reminder.kind == "first_response":
+        first = blocks.button("Take command", presses.TAKE_COMMAND, incident.id, style="primary")
+    else:
+        first = blocks.button("Post update", presses.POST_UPDATE, incident.id, style="primary")
+    snoozes = [
+        blocks.button(f"+{press.rsplit('.', 1)[1]} min", press, reminder.id)
+        for press in presses.SNOOZES
+    ]
+    return [first, *snoozes]
+
+
+def _announcement(scene: Scene) -> Message:
+    incident = scene.incident
+    update = scene.updates[-1] if scene.updates else None
+    words = text.render("announcement", incident=incident, update=update)
+    short = text.render("announcement_text", incident=incident)
+    parts = [blocks.section(f"*{text.escape(heading(incident))}*"), blocks.section(words)]
+    if scene.trouble:
+        parts.append(blocks.context(text.render("trouble", trouble=scene.trouble)))
+    return Message("announcement", short, parts, place=drawing.ANNOUNCEMENTS)
+
+
+def _farewell(scene: Scene) -> list[Drawing]:
+    incident = scene.incident
+    words = text.render("summary", incident=incident, runs=_changes(scene), updates=scene.updates)
+    checklist = incident.playbook.post_incident
+    parts = [blocks.header(f"{RESOLVED} {incident.name} is resolved"), blocks.section(words)]
+    if checklist:
+        parts.append(blocks.section(text.render("post_incident", checklist=checklist)))
+    name = f"{incident.name.lower()}-timeline.md"
+    return [
+        Message("summary", text.render("summary_text", incident=incident), parts),
+        File("timeline", name, "summary", text=timeline.markdown(incident, scene.entries)),
+    ]

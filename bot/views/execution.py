@@ -1,0 +1,109 @@
+"""How a step and its executions look, from request to outcome; one message that is redrawn."""
+
+from bot.model import Execution, Risk, State, Step
+from bot.views import blocks, presses, text
+from bot.views.blocks import Block, Element
+from bot.views.drawing import File, Message
+from bot.views.scene import Scene
+
+DIFF = 2_500
+
+
+def step_button(step: Step, run: Execution | None, scene: Scene) -> Element:
+    """What a step's button says: the step's own name, with … where a form follows."""
+    value = step.id
+    if step.action == "manual":
+        done = run is not None and run.state is State.SUCCEEDED
+        return blocks.button("Done again" if done else "Mark done", presses.RUN_STEP, value)
+    style = "primary" if step.recommended else None
+    return blocks.button(step.title, presses.RUN_STEP, value, style=style)
+
+
+def message(scene: Scene, run: Execution) -> Message:
+    """A change: what was asked for, the plan, who said yes, and what came of it."""
+    undo = scene.undo(run)
+    words = text.render("execution_text", run=run)
+    parts = [blocks.section(text.render("execution", run=run))]
+    if run.plan is not None:
+        parts += _plan(run)
+    parts.append(blocks.section(text.render("execution_state", run=run, undo=undo)))
+    buttons = _buttons(scene, run, undo)
+    if buttons and scene.incident.open:
+        parts.append(blocks.actions(*buttons))
+    return Message(f"execution:{run.id}", words, parts)
+
+
+def _plan(run: Execution) -> list[Block]:
+    plan = run.plan
+    assert plan is not None
+    parts = [blocks.section(text.render("plan", plan=plan))]
+    # Once it is decided, the diff has served its purpose and would only push the outcome away.
+    if plan.diff and run.state in (State.PROPOSED, State.APPROVED):
+        parts.append(blocks.preformatted(blocks.cut(plan.diff, DIFF)))
+    parts.append(blocks.context(text.render("plan_context", plan=plan, run=run)))
+    return parts
+
+
+def _buttons(scene: Scene, run: Execution, undo: Execution | None) -> list[Element]:
+    match run.state:
+        case State.PROPOSED:
+            return [_approve(run), blocks.button("Deny…", presses.DENY, run.id)]
+        case State.INTERRUPTED:
+            return [blocks.button("Check what happened", presses.CHECK, run.id, style="primary")]
+        case State.SUCCEEDED | State.FAILED if _can_undo(run, undo):
+            return [_undo(run)]
+        case State.FAILED | State.EXPIRED if run.undo_of is None and run.started_at is None:
+            return [blocks.button("Ask again…", presses.ASK_AGAIN, run.id)]
+        case State.FAILED if run.undo_of is None and run.checked is None:
+            return [blocks.button("Ask again…", presses.ASK_AGAIN, run.id)]
+        case _:
+            return []
+
+
+def _approve(run: Execution) -> Element:
+    assert run.plan is not None
+    ask = blocks.confirm("Approve exactly this?", run.plan.summary, "Approve", style="danger")
+    return blocks.button("Approve", presses.APPROVE, run.id, style="danger", ask=ask)
+
+
+def _can_undo(run: Execution, undo: Execution | None) -> bool:
+    """Something was changed, its inverse is known, and nobody has undone it."""
+    changed = run.checked is not None
+    undoable = run.plan is not None and run.plan.undo is not None and run.undo_of is None
+    return changed and undoable and (undo is None or undo.state not in (State.SUCCEEDED, *_LIVE))
+
+
+_LIVE = (State.PROPOSED, State.APPROVED, State.RUNNING)
+
+
+def _undo(run: Execution) -> Element:
+    assert run.plan is not None
+    assert run.plan.undo is not None
+    ask = blocks.confirm("Undo this?", run.plan.undo.summary, "Undo")
+    return blocks.button("Undo", presses.UNDO, run.id, ask=ask)
+
+
+def readings(scene: Scene) -> list[Message | File]:
+    """What read steps saw, in the thread of the playbook message."""
+    drawn: list[Message | File] = []
+    for run in scene.executions:
+        if run.risk is Risk.READ and run.state in (State.SUCCEEDED, State.FAILED):
+            drawn.append(_reading(run))
+            if run.id in scene.attached:
+                drawn.append(
+                    File(f"file:{run.id}", f"{run.step_id}-{run.id}.txt", "playbook", run.id)
+                )
+    return drawn
+
+
+def _reading(run: Execution) -> Message:
+    words = text.render("reading", run=run)
+    parts = [blocks.section(words)]
+    if run.reading is not None:
+        if run.reading.table is not None and run.reading.table.rows:
+            parts.append(blocks.table(run.reading.table.columns, run.reading.table.rows))
+        if run.reading.excerpt:
+            parts.append(blocks.preformatted(run.reading.excerpt))
+        if run.reading.notes:
+            parts.append(blocks.context(*map(text.escape, run.reading.notes)))
+    return Message(f"execution:{run.id}", words, parts, thread="playbook")

@@ -1,0 +1,50 @@
+"""What can be said here, and what is going on: the help and the App Home."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.model import Incident, IncidentId
+from bot.views import blocks, presses, text
+from bot.views.blocks import Block
+from bot.views.channel import heading
+
+SHOWN = 20
+
+
+def help(incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]) -> list[Block]:
+    """What can be said, and the open incidents."""
+    return [
+        blocks.section(text.render("help")),
+        blocks.divider(),
+        *_open_incidents(incidents, troubles),
+    ]
+
+
+def home(incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]) -> dict[str, Any]:
+    """The App Home."""
+    declare = blocks.button("Declare an incident", presses.OPEN_DECLARE, style="danger")
+    parts = [
+        blocks.header("Runbolt"),
+        blocks.section(text.render("home"), declare),
+        blocks.divider(),
+        *_open_incidents(incidents, troubles),
+        blocks.divider(),
+        blocks.section(text.render("help")),
+    ]
+    return {"type": "home", "blocks": parts}
+
+
+def _open_incidents(
+    incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]
+) -> list[Block]:
+    lines = [
+        text.render(
+            "open_incident",
+            incident=incident,
+            heading=heading(incident),
+            trouble=troubles.get(incident.id),
+        )
+        for incident in incidents[:SHOWN]
+    ]
+    words = text.render("open_incidents", all=len(incidents), shown=len(lines))
+    return [blocks.section(words), *(blocks.section(line) for line in lines)]

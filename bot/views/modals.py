@@ -1,0 +1,145 @@
+"""The forms; a block id is the name of the field that it fills."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from bot.actions import Action
+from bot.model import Draft, Execution, Incident, Severity, Status, Step
+from bot.rules import Play
+from bot.views import blocks, presses, text
+from bot.views.blocks import Block, Element
+
+View = dict[str, Any]
+
+LONG = 2_500
+
+
+def declare(
+    plays: Sequence[Play], *, metadata: str, title: str = "", severity: Severity | None = None
+) -> View:
+    """Say what is wrong and how bad it is."""
+    options = [
+        blocks.option(f"{play.scenario.severity.label} · {play.scenario.title}", _play_value(play))
+        for play in plays[:99]
+    ]
+    severities = [
+        blocks.option(blocks.cut(_severity_words(level, plays), 75), level.value)
+        for level in Severity
+    ]
+    worst = severity.value if severity else None
+    scenario = blocks.select("scenario", "Choose a playbook", options)
+    parts = [
+        blocks.field("severity", "How bad is it?", _radio(severities, worst)),
+        blocks.field(
+            "title",
+            "What is wrong?",
+            blocks.line(initial=title, longest=LONG, example="Orders are failing"),
+        ),
+    ]
+    if options:
+        hint = "Left empty, the playbook that matches the severity is taken."
+        parts.append(blocks.field("scenario", "Playbook", scenario, hint=hint, optional=True))
+    return blocks.modal(
+        presses.DECLARE_FORM, "Declare an incident", parts, submit="Declare", metadata=metadata
+    )
+
+
+def _severity_words(level: Severity, plays: Sequence[Play]) -> str:
+    known = next(
+        (p.playbook.severities[level] for p in plays if level in p.playbook.severities), None
+    )
+    return f"{level.label} · {known.meaning}" if known else level.label
+
+
+def _radio(options: Sequence[Element], initial: str | None) -> Element:
+    element: Element = {"type": "radio_buttons", "options": list(options)}
+    chosen = [option for option in options if option["value"] == initial]
+    return {**element, "initial_option": chosen[0]} if chosen else element
+
+
+def _play_value(play: Play) -> str:
+    return f"{play.playbook.service}/{play.scenario.id}"
+
+
+def update(incident: Incident, draft: Draft, *, metadata: str) -> View:
+    """The internal alert, filled in from facts."""
+    statuses = [
+        blocks.option(status.value.capitalize(), status.value)
+        for status in Status
+        if status is not Status.RESOLVED
+    ]
+    status = blocks.select("status", "Status", statuses, incident.status.value)
+    impact = blocks.line(initial=draft.impact, longest=1000, lines=True)
+    current = blocks.line(initial="\n".join(draft.happened), longest=LONG, lines=True)
+    parts: list[Block] = [
+        blocks.context(text.render("update_form", incident=incident)),
+        blocks.field("status", "Status", status),
+        blocks.field("impact", "Impact: what do users notice?", impact),
+        blocks.field("current", "What is happening", current),
+    ]
+    if draft.minutes is not None:
+        element = blocks.number(lowest=5, highest=2 * draft.minutes, initial=draft.minutes)
+        parts.append(blocks.field("minutes", "Next update in (minutes)", element))
+    return blocks.modal(
+        presses.UPDATE_FORM, "Post an update", parts, submit="Post", metadata=metadata
+    )
+
+
+def resolve(incident: Incident, *, metadata: str, unchecked: Sequence[Execution]) -> View:
+    """Say what fixed it; where a check failed, say why it may end all the same."""
+    parts = [
+        blocks.section(text.render("resolve_form", incident=incident)),
+        blocks.field("resolution", "What fixed it?", blocks.line(longest=LONG, lines=True)),
+    ]
+    if unchecked:
+        parts.append(blocks.section(text.render("resolve_unchecked", runs=unchecked)))
+        parts.append(
+            blocks.field(
+                "despite", "Why resolve all the same?", blocks.line(longest=1000, lines=True)
+            )
+        )
+    return blocks.modal(presses.RESOLVE_FORM, "Resolve", parts, submit="Resolve", metadata=metadata)
+
+
+def step(
+    incident: Incident,
+    step: Step,
+    action: type[Action],
+    params: Mapping[str, Any],
+    *,
+    metadata: str,
+) -> View:
+    """The parameters that people fill in, and why."""
+    parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
+    for name in step.ask:
+        label = name.replace("_", " ").capitalize()
+        parts.append(blocks.field(name, label, _element(action, name, params.get(name))))
+    example = "The new version crash-loops since 03:02"
+    parts.append(
+        blocks.field("reason", "Reason", blocks.line(longest=500, lines=True, example=example))
+    )
+    return blocks.modal(
+        presses.STEP_FORM, blocks.cut(step.title, 24), parts, submit="Ask", metadata=metadata
+    )
+
+
+def _element(action: type[Action], name: str, value: Any) -> Element:
+    field = action.model_fields[name]
+    if int in (field.annotation, *get_args(field.annotation)):
+        bounds = {type(bound).__name__: bound for bound in field.metadata}
+        lowest, highest = (
+            getattr(bounds.get("Ge"), "ge", None),
+            getattr(bounds.get("Le"), "le", None),
+        )
+        return blocks.number(lowest=lowest, highest=highest, initial=value)
+    return blocks.line(initial="" if value is None else str(value))
+
+
+def deny(run: Execution, *, metadata: str) -> View:
+    """Say why not."""
+    words = run.plan.summary if run.plan else run.title
+    parts = [
+        blocks.section(text.escape(words)),
+        blocks.field("reason", "Why not?", blocks.line(longest=500, lines=True)),
+    ]
+    return blocks.modal(presses.DENY_FORM, "Deny", parts, submit="Deny", metadata=metadata)

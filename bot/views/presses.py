@@ -1,0 +1,32 @@
+"""The ids of everything that can be pressed or sent in; routes.py answers each."""
+
+TAKE_COMMAND = "incident.take_command"
+POST_UPDATE = "incident.post_update"
+CHANGE_STATUS = "incident.change_status"
+CHANGE_SEVERITY = "incident.change_severity"
+CHOOSE_SCENARIO = "incident.choose_scenario"
+RESOLVE = "incident.resolve"
+OPEN_DECLARE = "incident.open_declare"
+
+RUN_STEP = "step.run"
+UNDO = "execution.undo"
+ASK_AGAIN = "execution.ask_again"
+CHECK = "execution.check"
+
+APPROVE = "execution.approve"
+DENY = "execution.deny"
+
+SNOOZE = "reminder.snooze"
+# Slack wants each button of a row to have an id of its own.
+SNOOZES = tuple(f"{SNOOZE}.{minutes}" for minutes in (5, 10, 15))
+
+LINK = "link.open"
+
+DECLARE_FORM = "form.declare"
+UPDATE_FORM = "form.update"
+RESOLVE_FORM = "form.resolve"
+STEP_FORM = "form.step"
+DENY_FORM = "form.deny"
+
+DECLARE_SHORTCUT = "shortcut.declare"
+DECLARE_FROM_MESSAGE = "shortcut.declare_from_message"

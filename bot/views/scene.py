@@ -1,0 +1,32 @@
+"""Everything that is true about one incident, read in one transaction."""
+
+from dataclasses import dataclass
+
+from bot.model import Entry, Execution, ExecutionId, Incident, Reminder, Update
+from bot.rules import Play
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the channel, the announcement and the files are drawn from."""
+
+    incident: Incident
+    executions: tuple[Execution, ...]
+    entries: tuple[Entry, ...]
+    updates: tuple[Update, ...]
+    reminders: tuple[Reminder, ...]
+    attached: frozenset[ExecutionId]
+    plays: tuple[Play, ...]
+    responders: tuple[str, ...]
+    responder_groups: tuple[str, ...]
+    trouble: str | None
+
+    def latest(self, step_id: str) -> Execution | None:
+        """The newest execution of a step, not counting undos."""
+        runs = [run for run in self.executions if run.step_id == step_id and run.undo_of is None]
+        return runs[-1] if runs else None
+
+    def undo(self, run: Execution) -> Execution | None:
+        """The newest undo of an execution."""
+        undos = [other for other in self.executions if other.undo_of == run.id]
+        return undos[-1] if undos else None

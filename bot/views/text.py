@@ -1,0 +1,106 @@
+"""The words, from templates/messages; whatever a person or a machine wrote is escaped."""
+
+import re
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import FunctionLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from bot import durations
+
+LINK_ADDRESS = re.compile(r"https?://[^\s<>|]+")
+MENTION = re.compile(r"&lt;((?:@U|@W|#C)[A-Z0-9]+)&gt;")
+
+
+class Mrkdwn(str):
+    """Text whose marks are ours, so that it is not escaped."""
+
+    __slots__ = ()
+
+
+def escape(text: object) -> str:
+    """Slack's three characters: after this no text can ping, link or name a channel."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _finalize(value: object) -> object:
+    return value if isinstance(value, Mrkdwn) else escape(value)
+
+
+def person(id: str | None) -> Mrkdwn:
+    """A mention."""
+    return Mrkdwn(f"<@{id}>") if id else Mrkdwn("the clock")
+
+
+def when(at: datetime, form: str = "{date_short_pretty} {time}") -> Mrkdwn:
+    """A time in the reader's own time zone; UTC where Slack cannot."""
+    return Mrkdwn(f"<!date^{int(at.timestamp())}^{form}|{at:%Y-%m-%d %H:%M} UTC>")
+
+
+def utc(at: datetime) -> str:
+    """A time as files write it."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def ago(at: datetime) -> Mrkdwn:
+    """A time as it is from now, kept true by Slack."""
+    return when(at, "{ago}")
+
+
+def link(address: str, title: str) -> Mrkdwn:
+    """A link; an address that is none is shown as text."""
+    if LINK_ADDRESS.fullmatch(address) is None:
+        return Mrkdwn(escape(title))
+    return Mrkdwn(f"<{address}|{escape(title).replace('|', '/')}>")
+
+
+def quote(text: str) -> Mrkdwn:
+    """Foreign text, set apart."""
+    return Mrkdwn("\n".join(f">{escape(line)}" for line in text.splitlines()))
+
+
+def channel(id: str) -> Mrkdwn:
+    """A channel, to click."""
+    return Mrkdwn(f"<#{id}>")
+
+
+def _source(name: str) -> str | None:
+    file = files("templates") / "messages" / f"{name}.j2"
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+_environment = ImmutableSandboxedEnvironment(
+    loader=FunctionLoader(_source),
+    undefined=StrictUndefined,
+    finalize=_finalize,
+    autoescape=False,  # HTML's escapes would show; finalize knows Slack's
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_environment.filters |= {
+    "person": person,
+    "when": when,
+    "ago": ago,
+    "channel": channel,
+    "quote": quote,
+    "utc": utc,
+    "duration": durations.words,
+}
+
+
+def render(name: str, **values: Any) -> Mrkdwn:
+    """The words of a message; raises jinja2's UndefinedError for a value that is missing."""
+    return Mrkdwn(_environment.get_template(name).render(values).strip())
+
+
+def fill(template: str, **values: Any) -> Mrkdwn:
+    """The words of a playbook's own template, in the same sandbox."""
+    return Mrkdwn(_environment.from_string(template).render(values).strip())
+
+
+def reply(sentence: str) -> Mrkdwn:
+    """A sentence to one person: foreign text is escaped, mentions stay (they ping nobody there)."""
+    return Mrkdwn(MENTION.sub(r"<\1>", escape(sentence)))

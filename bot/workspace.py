@@ -1,0 +1,78 @@
+"""Where the bot lives in Slack, found and checked when it starts."""
+
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import slack
+from bot.config import Config
+from bot.model import ChannelId, UserError, UserId
+from bot.people import Directory
+from bot.world import Home
+
+
+async def identify(client: AsyncWebClient) -> dict[str, Any]:
+    """Who the token belongs to; raises UserError that names the variable and the fix."""
+    try:
+        return await slack.answer(client.auth_test())
+    except slack.Refused as refused:
+        if refused.passing:
+            raise UserError(
+                f"Slack at {client.base_url} did not answer, so nothing was started. Check "
+                "SLACK_API_URL and the network, and start again."
+            ) from refused
+        raise UserError(
+            f"Slack refuses SLACK_BOT_TOKEN ({refused.code}), so nothing was started. Copy the bot "
+            "token again from the app's page, under OAuth & Permissions."
+        ) from refused
+
+
+async def find_home(
+    client: AsyncWebClient, identity: dict[str, Any], people: Directory, config: Config
+) -> Home:
+    """The announcements channel, joined, and the groups to call; raises UserError."""
+    channel = await _channel(client, config.channels.incidents)
+    if not channel.get("is_member"):
+        await _join(client, channel)
+    groups = [await people.group_id(group) for group in config.responders.groups]
+    for group in config.approvers.groups:
+        await people.group_id(group)  # a misspelled group is found now, not at three in the morning
+    return Home(
+        team_id=identity["team_id"],
+        bot_user=UserId(identity["user_id"]),
+        announcements=ChannelId(channel["id"]),
+        responder_groups=tuple(groups),
+    )
+
+
+async def _channel(client: AsyncWebClient, name: str) -> dict[str, Any]:
+    wanted = name.removeprefix("#")
+    cursor: str | None = None
+    while True:
+        call = client.conversations_list(
+            types="public_channel", exclude_archived=True, limit=1000, cursor=cursor
+        )
+        page = await _must(call, "list the channels")
+        for channel in page["channels"]:
+            if wanted in (channel["id"], channel["name"]):
+                return dict(channel)
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
+        if cursor is None:
+            raise UserError(
+                f"RUNBOLT_CONFIG announces incidents in #{wanted}, which this workspace does not "
+                "have, so nothing was started. Make the channel, or correct channels.incidents."
+            )
+
+
+async def _join(client: AsyncWebClient, channel: dict[str, Any]) -> None:
+    await _must(client.conversations_join(channel=channel["id"]), f"join #{channel['name']}")
+
+
+async def _must(call: Any, what: str) -> dict[str, Any]:
+    try:
+        return await slack.answer(call)
+    except slack.Refused as refused:
+        raise UserError(
+            f"Slack did not let the bot {what} ({refused.code}), so nothing was started. Install "
+            "the app again from app-manifest.yml, and start again."
+        ) from refused
