@@ -36,26 +36,6 @@ def test_the_shipped_scenarios(shipped: Playbook) -> None:
     ]
 
 
-def scenario(playbook: Playbook, id: str) -> Scenario:
-    found = playbook.scenario(id)
-    assert found is not None
-    return found
-
-
-def test_scenarios_are_selected_by_severity(shipped: Playbook) -> None:
-    chosen = {
-        severity: [scenario.id for _, scenario in playbooks.select([shipped], severity)]
-        for severity in Severity
-    }
-
-    assert chosen == {
-        Severity.SEV1: ["complete-service-outage"],
-        Severity.SEV2: ["payment-refund-failures", "high-dispute-rate"],
-        Severity.SEV3: ["slow-response-times"],
-        Severity.SEV4: [],
-    }
-
-
 def test_the_shipped_severity_table(shipped: Playbook) -> None:
     table = {
         severity: (level.meaning, level.response, level.examples)
