@@ -7,7 +7,6 @@ import { openMenu } from "./popup.js";
 import { currentChannel, state } from "./state.js";
 import { Suggestions } from "./suggestions.js";
 
-export const EXAMPLE = "/incident declare sev1 Orders are failing";
 const MARKS = { bold: "*", italic: "_", strike: "~", code: "`" };
 
 // Names a person picked or typed become the references that Slack's own client sends.
@@ -34,19 +33,17 @@ export class Composer {
     this.input = h("textarea", { rows: 1, class: "composer-input", data: { testid }, "aria-label": "Message", autocomplete: "off" });
     this.send = h("button", { type: "button", class: "send", "aria-label": "Send message", title: "Send message", disabled: true, data: { testid: `${testid}-send` }, on: { click: () => this.submit() } }, icon("send", 16));
     this.suggestions = new Suggestions(this.input, { changed: () => this.#changed() });
-    this.hint = this.#welcome();
     this.box = h("div", { class: "composer" }, this.#marks(), this.input, h("div", { class: "composer-foot" }, this.#tools(), this.send));
-    this.node = h("div", { class: "composer-frame" }, this.suggestions.node, this.hint, this.box);
+    this.node = h("div", { class: "composer-frame" }, this.suggestions.node, this.box);
     this.input.addEventListener("input", () => this.#changed());
     this.input.addEventListener("keydown", (event) => this.#key(event));
     this.input.addEventListener("blur", () => this.suggestions.hide());
   }
 
   // Each conversation of each person keeps what was begun there.
-  show(place, placeholder, welcome = false) {
+  show(place, placeholder) {
     this.input.placeholder = placeholder;
     this.input.setAttribute("aria-label", placeholder);
-    this.hint.hidden = !welcome || localStorage.getItem("welcomed") === "yes";
     if (place === this.#place) return;
     if (this.#place) this.#drafts.set(this.#place, this.input.value);
     this.#place = place;
@@ -69,7 +66,6 @@ export class Composer {
   async submit() {
     const text = this.input.value.trim();
     if (!text) return;
-    if (text.startsWith("/incident ")) this.#welcomed();
     this.#history.push(text);
     this.#recalled = -1;
     this.fill("");
@@ -136,28 +132,6 @@ export class Composer {
     }));
     const commands = state.commands.map((command) => ({ words: command.command, note: command.description, press: () => (this.fill(`${command.command} `), this.input.focus()) }));
     openMenu(anchor, [...items, ...(items.length && commands.length ? [null] : []), ...commands], { label: "Shortcuts", side: "above" });
-  }
-
-  #welcomed() {
-    localStorage.setItem("welcomed", "yes");
-    this.hint.hidden = true;
-  }
-
-  #welcome() {
-    const done = () => this.#welcomed();
-    const use = () => {
-      done();
-      this.fill(EXAMPLE);
-      this.input.focus();
-    };
-    return h(
-      "div",
-      { class: "welcome", hidden: true, data: { testid: "welcome" } },
-      h("span", { class: "welcome-spark" }, icon("bolt", 18)),
-      h("span", {}, "Try: ", h("code", {}, EXAMPLE)),
-      h("button", { type: "button", class: "button primary small", data: { testid: "welcome-fill" }, on: { click: use } }, "Fill it in"),
-      h("button", { type: "button", class: "ghost", "aria-label": "Dismiss", on: { click: done } }, icon("close", 16)),
-    );
   }
 }
 

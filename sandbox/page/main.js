@@ -7,7 +7,9 @@ import { icon } from "./icons.js";
 import { Inspector } from "./inspector.js";
 import { live } from "./live.js";
 import { drawModals, mountModals } from "./modal.js";
+import { author } from "./message.js";
 import { MessageList, messageRows } from "./messages.js";
+import { person } from "./people.js";
 import { closePopup } from "./popup.js";
 import { markRead, readUntil } from "./reads.js";
 import { drawSidebar } from "./sidebar.js";
@@ -15,17 +17,22 @@ import { currentChannel, readAddress, state, writeAddress } from "./state.js";
 import { fetchChannels, fetchManners, fetchMessages, fetchUsers, fetchViews } from "./store.js";
 import { drawSwitcher } from "./switcher.js";
 import { Thread } from "./thread.js";
+import { Welcome } from "./welcome.js";
 
 const part = (name) => document.querySelector(`[data-part=${name}]`);
 
 const thread = new Thread(() => openThread(null));
-const list = new MessageList("Messages", openThread);
-const composer = new Composer({ testid: "composer", sent: () => list.toEnd() });
+const list = new MessageList({ label: "Messages", jump: "jump", openThread });
+const composer = new Composer({ testid: "composer", sent });
+const welcome = new Welcome((text) => {
+  composer.fill(text);
+  composer.input.focus();
+});
 const inspector = new Inspector();
 const stream = live(refetch);
 
-// Where the red “New” line stands: fixed when a channel is opened, so that it does not run away while one reads.
-let unreadAfter = null;
+// Where the red “New” line stands: fixed when a channel is opened, so that what arrives while one reads is not called new.
+let unreadFrom = null;
 
 async function refetch(changes) {
   const kinds = new Set(changes.map((change) => change.kind));
@@ -58,13 +65,22 @@ function draw() {
   document.title = `${home ? "Runbolt" : `#${state.channel}`} · Runbolt sandbox`;
 }
 
+function place() {
+  return `${state.person}/${state.channel}`;
+}
+
 function drawChannel() {
   const channel = currentChannel();
-  const place = `${state.person}/${state.channel}`;
   drawHeader(part("header"), channel);
-  composer.show(place, composerPlaceholder(), !state.channel?.startsWith("inc-"));
-  list.draw(place, [intro(channel), ...messageRows(state.messages, { unreadAfter })]);
+  composer.show(place(), composerPlaceholder());
+  welcome.show(!state.channel?.startsWith("inc-"));
+  list.draw(place(), [intro(channel), ...messageRows(state.messages, { unreadFrom })]);
   if (channel && state.messages.length) markRead(channel, state.messages.at(-1).ts);
+}
+
+function sent(text) {
+  if (text.startsWith("/incident ")) welcome.done();
+  list.toEnd();
 }
 
 function intro(channel) {
@@ -79,13 +95,21 @@ function intro(channel) {
 async function openChannel(name) {
   closePopup();
   Object.assign(state, { page: "channel", channel: name, thread: null, messages: [] });
-  const channel = currentChannel();
-  unreadAfter = channel ? readUntil(channel) : null;
+  // At once, so that what is typed while the messages come is typed into the right place.
+  composer.show(place(), composerPlaceholder());
   await attempt(fetchMessages());
+  unreadFrom = firstUnread();
   // After the messages: having been asked for them, the server knows that they are read.
   await attempt(fetchChannels());
   draw();
   if (!state.views.length) composer.input.focus();
+}
+
+function firstUnread() {
+  const channel = currentChannel();
+  const read = channel && readUntil(channel);
+  const me = person(state.person)?.id;
+  return read ? state.messages.find((message) => Number(message.ts) > Number(read) && author(message) !== me)?.ts : null;
 }
 
 async function openHome() {
@@ -107,6 +131,7 @@ async function bePerson(handle) {
   closePopup();
   Object.assign(state, { person: handle, thread: null, messages: [], views: [], home: null });
   stream.connect();
+  composer.show(place(), composerPlaceholder());
   await attempt(Promise.all([fetchChannels(), fetchViews()]));
   await openPlace();
 }
@@ -116,7 +141,7 @@ function openPlace() {
 }
 
 function build() {
-  replace(part("channel"), h("div", { data: { part: "header" } }), list.node, composer.node);
+  replace(part("channel"), h("div", { data: { part: "header" } }), list.node, welcome.node, composer.node);
   part("body").append(thread.node);
   document.body.append(inspector.node);
   mountModals(document.body, () => refetch([{ kind: "views" }]));

@@ -12,13 +12,14 @@ const JUST_PRESSED = 400;
 // One scrolling list of messages; the channel and the thread each have one.
 export class MessageList {
   #list = h("div", { class: "list", role: "log", "aria-live": "polite", "aria-relevant": "additions" });
-  #jump = h("button", { type: "button", class: "jump", hidden: true, data: { testid: "jump" } }, icon("down", 16), "New messages");
+  #jump = h("button", { type: "button", class: "jump", hidden: true, }, icon("down", 16), "New messages");
   #place = null;
   #known = 0;
   #stuck = true;
 
-  constructor(label, openThread) {
+  constructor({ label, jump, openThread }) {
     this.openThread = openThread;
+    this.#jump.dataset.testid = jump;
     this.#list.setAttribute("aria-label", label);
     this.scroller = h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": label }, this.#list);
     this.node = h("div", { class: "scroller-frame" }, this.scroller, this.#jump);
@@ -72,16 +73,14 @@ export class MessageList {
   }
 }
 
-export function messageRows(messages, { inThread = false, unreadAfter = null } = {}) {
+export function messageRows(messages, { inThread = false, unreadFrom = null } = {}) {
   const rows = [];
   let before = null;
-  let marked = unreadAfter === null;
   for (const message of messages) {
     const newDay = !before || dayKey(before.ts) !== dayKey(message.ts);
     if (newDay && !inThread) rows.push(dayRow(message));
-    const firstUnread = !marked && Number(message.ts) > Number(unreadAfter);
+    const firstUnread = message.ts === unreadFrom && !message.ephemeral;
     if (firstUnread) rows.push(unreadRow());
-    marked ||= firstUnread;
     rows.push(messageRow(message, !newDay && !firstUnread && together(before, message), inThread));
     before = message;
   }

@@ -7,6 +7,7 @@ import { state } from "./state.js";
 const MOST = 8;
 
 // What the words before the cursor could become. Each source answers {title, from, items} or null.
+// Where an item is exactly what was typed, or only a hint, Enter sends the message instead of taking it.
 const SOURCES = [commandNames, commandUses, mentions, channelNames, emojis];
 
 function commandNames(before) {
@@ -38,7 +39,7 @@ function mentions(before) {
   if (!found) return null;
   const items = everyone()
     .filter((user) => `${user.real_name} ${user.name}`.toLowerCase().includes(found.wanted))
-    .map((user) => ({ text: `@${user.real_name || user.name} `, lead: () => avatar(user.id, 24), words: user.real_name || user.name, note: user.title ?? user.name }));
+    .map((user) => ({ text: `@${user.real_name || user.name} `, exact: [user.real_name, user.name].some((name) => name?.toLowerCase() === found.wanted), lead: () => avatar(user.id, 24), words: user.real_name || user.name, note: user.title ?? user.name }));
   return { title: "People", from: found.from, items };
 }
 
@@ -47,7 +48,7 @@ function channelNames(before) {
   if (!found) return null;
   const items = channels()
     .filter((channel) => !channel.is_im && channel.name.includes(found.wanted))
-    .map((channel) => ({ text: `#${channel.name} `, lead: () => icon("hash", 18), words: channel.name }));
+    .map((channel) => ({ text: `#${channel.name} `, exact: channel.name === found.wanted, lead: () => icon("hash", 18), words: channel.name }));
   return { title: "Channels", from: found.from, items };
 }
 

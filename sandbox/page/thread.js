@@ -5,7 +5,7 @@ import { MessageList, messageRows } from "./messages.js";
 import { state } from "./state.js";
 
 export class Thread {
-  #list = new MessageList("Thread", () => {});
+  #list = new MessageList({ label: "Thread", jump: "thread-jump" });
   #subtitle = h("span", { class: "thread-place" });
 
   constructor(close) {
