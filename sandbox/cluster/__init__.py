@@ -1,0 +1,6 @@
+"""A simulated Kubernetes cluster that `kubernetes.aio` and a stock `kubectl` cannot tell apart."""
+
+from sandbox.cluster.cluster import DEFAULT_NAMESPACE, Cluster, Scenario
+from sandbox.cluster.requests import Request
+
+__all__ = ["DEFAULT_NAMESPACE", "Cluster", "Request", "Scenario"]

@@ -1,0 +1,323 @@
+"""The simulated cluster as the sandbox and the tests hold it: start it, break it, look at it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import yaml
+from aiohttp import web
+
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.faults import Fault
+from sandbox.cluster.network import Answer
+from sandbox.cluster.podstatus import is_ready
+from sandbox.cluster.requests import Request
+from sandbox.cluster.resources import (
+    DEPLOYMENTS,
+    EVENTS,
+    NAMESPACES,
+    PODS,
+    QUOTAS,
+    REPLICASETS,
+)
+from sandbox.cluster.server import application
+from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, set_image
+from sandbox.cluster.state import new_state
+from sandbox.cluster.store import fresh
+from sandbox.cluster.tables import pod_status
+
+DEFAULT_NAMESPACE = NAMESPACE
+ORDER_SERVICE = "order-service"
+PATIENCE = 30.0
+Scenario = Literal["healthy", "crash-loop", "oom", "image-pull", "no-pods"]
+IMAGES = {
+    "healthy": f"{REGISTRY}/order-service:v2.3.1",
+    "crash-loop": f"{REGISTRY}/order-service:v2.4.0",
+    "oom": f"{REGISTRY}/order-service:v2.4.1-oom",
+    "image-pull": f"{REGISTRY}/order-service:missing",
+}
+STATES = {"crash-loop": "CrashLoopBackOff", "oom": "OOMKilled", "image-pull": "ImagePullBackOff"}
+
+
+class Cluster:
+    """An API server on loopback with controllers and nodes behind it, in this event loop.
+
+    `speed` makes everything in it faster (pulling images, starting, backing off); the stamps on
+    objects stay real. Use it as an asynchronous context manager.
+    """
+
+    def __init__(self, speed: float = 1.0, *, port: int = 0) -> None:
+        self.state = new_state(speed)
+        self.port = port
+        self._runner: web.AppRunner | None = None
+        for name in ("default", "kube-system", NAMESPACE):
+            phase = {"phase": "Active"}
+            self.state.store.create(NAMESPACES, {"metadata": {"name": name}, "status": phase})
+
+    async def __aenter__(self) -> Self:
+        await self.reachable()
+        self.state.controllers.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.unreachable()
+        await self.state.controllers.close()
+        await self.state.kubelet.close()
+
+    async def reachable(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        if self._runner:
+            return
+        app = application(self.state)
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.05
+        )
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True).start()
+        self.port = int(runner.addresses[0][1])
+        self._runner = runner
+
+    async def unreachable(self) -> None:
+        """Close the listening socket and every connection; the cluster itself goes on."""
+        runner, self._runner = self._runner, None
+        if runner:
+            await runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Where the API server listens; it wants a bearer token."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def token(self, user: str = "runbolt") -> str:
+        """The bearer token of a user."""
+        return self.state.access.token(user)
+
+    def kubeconfig(self, user: str = "runbolt") -> Obj:
+        """A kubeconfig for a user.
+
+        The address names the user as well as the token does: over plain HTTP kubectl keeps a
+        token to itself.
+        """
+        token = self.token(user)
+        server = f"{self.url}/users/{user}"
+        context = {"cluster": "sandbox", "user": user, "namespace": DEFAULT_NAMESPACE}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "sandbox", "cluster": {"server": server}}],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": "sandbox", "context": context}],
+            "current-context": "sandbox",
+        }
+
+    def write_kubeconfig(self, path: Path, user: str = "runbolt") -> Path:
+        """Write the kubeconfig of a user to a file that only its owner reads."""
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(self.kubeconfig(user)))
+        return path
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request so far, in order."""
+        return self.state.requests
+
+    @property
+    def writes(self) -> list[Request]:
+        """The requests that changed something."""
+        return [one for one in self.requests if one.changed]
+
+    async def seed_order_service(self, replicas: int = 3) -> None:
+        """Fill the cluster with the shop: order-service at revision 6 (v2.3.1), all healthy."""
+        add_nodes(self.state)
+        add_shop(self.state, replicas)
+        self.state.controllers.sync()
+        await self.rolled_out(ORDER_SERVICE)
+
+    def deploy(self, image: str, deployment: str = ORDER_SERVICE) -> None:
+        """Roll out another image, as a pipeline would; a bare tag stands for order-service's."""
+        full = image if "/" in image else f"{REGISTRY}/{deployment}:{image}"
+        changed = fresh(self.deployment(deployment))
+        set_image(changed, full)
+        cause = {"kubernetes.io/change-cause": f"release {full.rpartition(':')[2]}"}
+        self._change(changed, cause)
+
+    def touch(self, deployment: str = ORDER_SERVICE) -> None:
+        """Let somebody else change the template: the resource version moves, pods roll."""
+        changed = fresh(self.deployment(deployment))
+        note = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
+        changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(note)
+        self._change(changed, {})
+
+    def _change(self, deployment: Obj, annotations: dict[str, str]) -> None:
+        meta = deployment["metadata"]
+        meta.setdefault("annotations", {}).update(annotations)
+        meta["generation"] = meta.get("generation", 1) + 1
+        self.state.store.update(DEPLOYMENTS, deployment)
+
+    def resize(self, replicas: int, deployment: str = ORDER_SERVICE) -> None:
+        """Let somebody else scale a deployment."""
+        changed = fresh(self.deployment(deployment))
+        changed["spec"]["replicas"] = replicas
+        self._change(changed, {})
+
+    async def scenario(self, name: Scenario, *, timeout: float = PATIENCE) -> None:
+        """Bring order-service into a state and wait until it shows."""
+        if name == "no-pods":
+            self.resize(0)
+            await self.when(lambda: not self.pods(), timeout=timeout)
+            return
+        self.deploy(IMAGES[name])
+        if name == "healthy":
+            await self.rolled_out(timeout=timeout)
+            return
+        reason = STATES[name]
+        await self.when(lambda: self._all_new_show(reason), timeout=timeout)
+
+    def _all_new_show(self, reason: str) -> bool:
+        image = self.deployment()["spec"]["template"]["spec"]["containers"][0]["image"]
+        new = [one for one in self.pods() if one["spec"]["containers"][0]["image"] == image]
+        return bool(new) and all(
+            one["status"].get("containerStatuses") and reason in _reasons(one) for one in new
+        )
+
+    def pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
+        """The pods with this `app` label. Read them, do not change them."""
+        found = self.state.store.list(PODS, NAMESPACE)
+        return [one for one in found if (one["metadata"].get("labels") or {}).get("app") == app]
+
+    def pod_names(self, app: str = ORDER_SERVICE) -> list[str]:
+        """Their names."""
+        return [str(one["metadata"]["name"]) for one in self.pods(app)]
+
+    def ready_pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
+        """Those that take traffic and are not leaving."""
+        return [
+            one
+            for one in self.pods(app)
+            if is_ready(one) and not one["metadata"].get("deletionTimestamp")
+        ]
+
+    def deployment(self, name: str = ORDER_SERVICE) -> Obj:
+        """A Deployment as it is now."""
+        return self.state.store.get(DEPLOYMENTS, NAMESPACE, name)
+
+    def replicasets(self, app: str = ORDER_SERVICE) -> list[Obj]:
+        """The ReplicaSets with this `app` label."""
+        found = self.state.store.list(REPLICASETS, NAMESPACE)
+        return [one for one in found if one["metadata"]["labels"].get("app") == app]
+
+    def image(self, deployment: str = ORDER_SERVICE) -> str:
+        """The image that a Deployment asks for."""
+        spec = self.deployment(deployment)["spec"]["template"]["spec"]
+        return str(spec["containers"][0]["image"])
+
+    def events(self, about: str = "") -> list[Obj]:
+        """The events about objects whose names start so."""
+        found = self.state.store.list(EVENTS, NAMESPACE)
+        return [one for one in found if one["involvedObject"]["name"].startswith(about)]
+
+    async def when(self, holds: Callable[[], bool], *, timeout: float = PATIENCE) -> None:
+        """Wait until a condition holds; it is looked at after every change."""
+        await self.state.store.until(holds, timeout)
+
+    async def rolled_out(
+        self, deployment: str = ORDER_SERVICE, *, timeout: float = PATIENCE
+    ) -> None:
+        """Wait until a rollout is complete: only new pods, all of them available."""
+        await self.when(lambda: _complete(self.deployment(deployment)), timeout=timeout)
+
+    async def when_ready(
+        self, count: int, app: str = ORDER_SERVICE, *, timeout: float = PATIENCE
+    ) -> None:
+        """Wait until exactly so many pods are ready."""
+        await self.when(lambda: len(self.ready_pods(app)) == count, timeout=timeout)
+
+    async def when_status(
+        self, word: str, count: int, app: str = ORDER_SERVICE, *, timeout: float = PATIENCE
+    ) -> None:
+        """Wait until at least so many pods show this word in `kubectl get pods`."""
+
+        def shown() -> bool:
+            return sum(pod_status(one) == word for one in self.pods(app)) >= count
+
+        await self.when(shown, timeout=timeout)
+
+    def forbid(self, user: str, verb: str, resource: str) -> None:
+        """Take a permission away: verb and resource as RBAC names them (`pods/log`), or `*`."""
+        self.state.access.forbid(user, verb, resource)
+
+    def permit(self, user: str, verb: str, resource: str) -> None:
+        """Give a permission back."""
+        self.state.access.permit(user, verb, resource)
+
+    def slow(self, pattern: str, seconds: float) -> Fault:
+        """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern."""
+        return self._trouble(Fault(pattern, seconds=seconds))
+
+    def hang(self, pattern: str) -> Fault:
+        """Never answer these requests."""
+        return self._trouble(Fault(pattern))
+
+    def fail(self, pattern: str, status: int) -> Fault:
+        """Answer these requests with an error."""
+        return self._trouble(Fault(pattern, status=status))
+
+    def _trouble(self, fault: Fault) -> Fault:
+        self.state.faults.on.append(fault)
+        return fault
+
+    def heal(self, fault: Fault | None = None) -> None:
+        """End one trouble, or all of them."""
+        self.state.faults.on = [one for one in self.state.faults.on if fault not in (None, one)]
+
+    def set_logs(
+        self, pod: str, lines: list[str], *, container: str = "", previous: bool = False
+    ) -> None:
+        """Decide what a container has written; with `previous`, what its last run wrote."""
+        found, name = self._container(pod, container)
+        self.state.logs.fix(found, name, lines, previous=previous)
+
+    def endless_log(self, pod: str, total_bytes: int, *, container: str = "") -> None:
+        """Give a pod a log of any size, made only as it is read."""
+        found, name = self._container(pod, container)
+        self.state.logs.flood(found, name, total_bytes)
+
+    def _container(self, pod: str, container: str) -> tuple[Obj, str]:
+        found = self.state.store.get(PODS, NAMESPACE, pod)
+        return found, container or str(found["spec"]["containers"][0]["name"])
+
+    def image_without(self, program: str) -> None:
+        """Take a program (`nc`, `sh`) out of every image."""
+        self.state.network.programs.discard(program)
+
+    def make_unreachable(self, host: str, port: int, answer: Answer = "refused") -> None:
+        """Decide how `nc` sees a port: refused, timeout, unknown (no such host) or open."""
+        self.state.network.set(host, port, answer)
+
+    def limit_namespace(self, **hard: str) -> None:
+        """Put a ResourceQuota on the namespace: `pods="4"`, `limits_memory="2Gi"`."""
+        limits = {name.replace("_", "."): text for name, text in hard.items()}
+        meta = {"name": "shop-quota", "namespace": NAMESPACE}
+        self.state.store.create(QUOTAS, {"metadata": meta, "spec": {"hard": limits}, "status": {}})
+
+
+def _reasons(pod: Obj) -> set[str]:
+    """Every reason that a pod's containers give for not running, now or last."""
+    reasons = set()
+    for one in pod["status"]["containerStatuses"]:
+        for state in (one["state"], one["lastState"]):
+            reasons |= {str(inner.get("reason", "")) for inner in state.values()}
+    return reasons
+
+
+def _complete(deployment: Obj) -> bool:
+    status, wanted = deployment["status"], deployment["spec"]["replicas"]
+    counts = (status.get(one, 0) for one in ("replicas", "updatedReplicas", "availableReplicas"))
+    seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    return seen and all(count == wanted for count in counts)

@@ -1,0 +1,112 @@
+"""The loop that keeps the cluster's controllers going."""
+
+import asyncio
+from contextlib import suppress
+
+from sandbox.cluster.clock import Clock
+from sandbox.cluster.deployments import Deployments
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.events import EventLog
+from sandbox.cluster.replicasets import ReplicaSets, delete_pod
+from sandbox.cluster.resources import DEPLOYMENTS, PODS, REPLICASETS
+from sandbox.cluster.store import Store, fresh
+
+FOREGROUND = "foregroundDeletion"
+
+
+class Controllers:
+    """Looks at everything after every change: a shop's cluster is small."""
+
+    def __init__(self, store: Store, clock: Clock, events: EventLog) -> None:
+        self.store = store
+        self.clock = clock
+        self.deployments = Deployments(store, clock, events)
+        self.replicasets = ReplicaSets(store, clock, events)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop; an error in a controller comes out here."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        with self.store.bell() as bell:
+            while True:
+                bell.clear()
+                self.sync()
+                # Deadlines pass without any change, so there is a look now and then as well.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1 / self.clock.speed):
+                        await bell.wait()
+                await self.clock.sleep(0.05)
+
+    def sync(self) -> None:
+        """One step of every controller."""
+        for deployment in self.store.list(DEPLOYMENTS):
+            self.deployments.sync(deployment)
+        for replicaset in self.store.list(REPLICASETS):
+            self.replicasets.sync(replicaset)
+        self._collect_garbage()
+
+    def _collect_garbage(self) -> None:
+        alive = {
+            one["metadata"]["uid"]
+            for resource in (DEPLOYMENTS, REPLICASETS)
+            for one in self.store.list(resource)
+        }
+        for replicaset in self.store.list(REPLICASETS):
+            if _orphaned(replicaset, alive) or self._owner_leaves(replicaset):
+                self.store.remove(REPLICASETS, replicaset)
+        for pod in self.store.list(PODS):
+            leaves = pod["metadata"].get("deletionTimestamp")
+            if not leaves and (_orphaned(pod, alive) or self._owner_leaves(pod)):
+                delete_pod(self.store, self.clock, pod)
+        self._finish_foreground()
+
+    def _owner_leaves(self, obj: Obj) -> bool:
+        return any(
+            FOREGROUND in (one["metadata"].get("finalizers") or []) for one in self._owners(obj)
+        )
+
+    def _owners(self, obj: Obj) -> list[Obj]:
+        uids = {one["uid"] for one in obj["metadata"].get("ownerReferences") or []}
+        return [
+            one
+            for resource in (DEPLOYMENTS, REPLICASETS)
+            for one in self.store.list(resource)
+            if one["metadata"]["uid"] in uids
+        ]
+
+    def _finish_foreground(self) -> None:
+        for resource, dependents in ((REPLICASETS, PODS), (DEPLOYMENTS, REPLICASETS)):
+            for one in self.store.list(resource):
+                waits = FOREGROUND in (one["metadata"].get("finalizers") or [])
+                below = self.store.list(dependents, one["metadata"]["namespace"])
+                if waits and not any(one in self._owners(each) for each in below):
+                    self.store.remove(resource, one)
+
+
+def _orphaned(obj: Obj, alive: set[str]) -> bool:
+    references = obj["metadata"].get("ownerReferences") or []
+    known = ("Deployment", "ReplicaSet")
+    mine = [one for one in references if one["kind"] in known]
+    return bool(mine) and not any(one["uid"] in alive for one in mine)
+
+
+def let_go(store: Store, obj: Obj) -> None:
+    """Cut the ties to an owner that is deleted without what it owns."""
+    uid = obj["metadata"]["uid"]
+    for resource in (REPLICASETS, PODS):
+        for one in store.list(resource, obj["metadata"]["namespace"]):
+            references = one["metadata"].get("ownerReferences") or []
+            kept = [each for each in references if each["uid"] != uid]
+            if kept != references:
+                freed = fresh(one)
+                freed["metadata"]["ownerReferences"] = kept
+                store.update(resource, freed)

@@ -1,0 +1,274 @@
+"""The Deployment controller: a ReplicaSet per template, with revisions, and rolling updates."""
+
+import hashlib
+import json
+import math
+from typing import Any
+
+from sandbox.cluster.clock import Clock
+from sandbox.cluster.deploymentstatus import deployment_status
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.events import EventLog
+from sandbox.cluster.replicasets import owner, reference
+from sandbox.cluster.resources import DEPLOYMENTS, REPLICASETS
+from sandbox.cluster.store import ALPHABET, Store, fresh
+
+SOURCE = {"component": "deployment-controller"}
+REVISION = "deployment.kubernetes.io/revision"
+HISTORY = "deployment.kubernetes.io/revision-history"
+DESIRED = "deployment.kubernetes.io/desired-replicas"
+MAXIMUM = "deployment.kubernetes.io/max-replicas"
+HASH = "pod-template-hash"
+NOT_COPIED = (
+    REVISION,
+    HISTORY,
+    DESIRED,
+    MAXIMUM,
+    "kubectl.kubernetes.io/last-applied-configuration",
+)
+
+
+class Deployments:
+    """Brings every Deployment a step closer to its template and its count."""
+
+    def __init__(self, store: Store, clock: Clock, events: EventLog) -> None:
+        self.store = store
+        self.clock = clock
+        self.events = events
+
+    def sync(self, deployment: Obj) -> None:
+        """One look, one step."""
+        if deployment["metadata"].get("deletionTimestamp"):
+            return
+        owned = owned_sets(self.store, deployment)
+        new = find_new(deployment, owned)
+        created = new is None
+        if not deployment["spec"].get("paused"):
+            new = self._adopt_template(deployment, owned, new)
+            self._roll(deployment, new)
+            self._forget_old(deployment)
+        self._write_status(deployment, created=created)
+
+    def _adopt_template(self, deployment: Obj, owned: list[Obj], new: Obj | None) -> Obj:
+        newest = max((revision(one) for one in owned if one is not new), default=0)
+        if new is None:
+            return self._create(deployment, newest + 1)
+        return self._renew(deployment, new, max(newest + 1, revision(new)))
+
+    def _create(self, deployment: Obj, number: int) -> Obj:
+        return self.store.create(REPLICASETS, replicaset_of(deployment, number))
+
+    def _renew(self, deployment: Obj, new: Obj, number: int) -> Obj:
+        updated = fresh(new)
+        notes = updated["metadata"].setdefault("annotations", {})
+        if notes.get(REVISION) != str(number):
+            past = [one for one in (notes.get(HISTORY), notes.get(REVISION)) if one]
+            notes |= {HISTORY: ",".join(past), REVISION: str(number)}
+        notes |= _copied(deployment) | _sizes(deployment)
+        return self.store.update(REPLICASETS, updated)
+
+    def _roll(self, deployment: Obj, new: Obj) -> None:
+        olds = [one for one in self._sets(deployment) if one["metadata"]["uid"] != _uid(new)]
+        if deployment["spec"]["strategy"]["type"] == "Recreate":
+            self._recreate(deployment, new, olds)
+            return
+        self._grow_new(deployment, new, olds)
+        self._shrink_old(deployment)
+
+    def _sets(self, deployment: Obj) -> list[Obj]:
+        return owned_sets(self.store, deployment)
+
+    def _recreate(self, deployment: Obj, new: Obj, olds: list[Obj]) -> None:
+        for old in olds:
+            self._scale(deployment, old, 0)
+        if not any((old.get("status") or {}).get("replicas") for old in olds):
+            self._scale(deployment, new, deployment["spec"]["replicas"])
+
+    def _grow_new(self, deployment: Obj, new: Obj, olds: list[Obj]) -> None:
+        wanted, has = deployment["spec"]["replicas"], new["spec"]["replicas"]
+        if has > wanted:
+            self._scale(deployment, new, wanted)
+            return
+        room = wanted + max_surge(deployment) - has - sum(one["spec"]["replicas"] for one in olds)
+        self._scale(deployment, new, has + max(0, min(room, wanted - has)))
+
+    def _shrink_old(self, deployment: Obj) -> None:
+        sets = self._sets(deployment)
+        new = find_new(deployment, sets)
+        if new is None:
+            return
+        olds = [one for one in sets if one is not new and one["spec"]["replicas"]]
+        least = deployment["spec"]["replicas"] - max_unavailable(deployment)
+        pending = new["spec"]["replicas"] - available(new)
+        budget = sum(one["spec"]["replicas"] for one in sets) - least - pending
+        if not olds or budget <= 0:
+            return
+        for old in olds:
+            # Broken old pods go first: they serve nobody, so taking them away costs nothing.
+            broken = max(0, min(budget, old["spec"]["replicas"] - available(old)))
+            budget -= broken
+            self._scale(deployment, old, old["spec"]["replicas"] - broken)
+        self._shrink_healthy(deployment, sets, olds, least)
+
+    def _shrink_healthy(
+        self, deployment: Obj, sets: list[Obj], olds: list[Obj], least: int
+    ) -> None:
+        spare = sum(map(available, sets)) - least
+        for old in olds:
+            current = self.store.get(REPLICASETS, _namespace(old), old["metadata"]["name"])
+            if spare <= 0:
+                return
+            step = min(spare, current["spec"]["replicas"])
+            spare -= step
+            self._scale(deployment, current, current["spec"]["replicas"] - step)
+
+    def _scale(self, deployment: Obj, replicaset: Obj, count: int) -> None:
+        current = self.store.get(
+            REPLICASETS, _namespace(replicaset), replicaset["metadata"]["name"]
+        )
+        had = current["spec"]["replicas"]
+        if had == count:
+            return
+        updated = fresh(current)
+        updated["spec"]["replicas"] = count
+        updated["metadata"]["generation"] = updated["metadata"].get("generation", 1) + 1
+        self.store.update(REPLICASETS, updated)
+        way, name = ("up" if count > had else "down"), current["metadata"]["name"]
+        message = f"Scaled {way} replica set {name} from {had} to {count}"
+        self.events.record(deployment, "ScalingReplicaSet", message, SOURCE)
+
+    def _forget_old(self, deployment: Obj) -> None:
+        sets = self._sets(deployment)
+        idle = [
+            one
+            for one in sets
+            if not one["spec"]["replicas"]
+            and not (one.get("status") or {}).get("replicas")
+            and one is not find_new(deployment, sets)
+        ]
+        surplus = len(idle) - deployment["spec"]["revisionHistoryLimit"]
+        for one in sorted(idle, key=revision)[: max(0, surplus)]:
+            self.store.remove(REPLICASETS, one)
+
+    def _write_status(self, deployment: Obj, *, created: bool) -> None:
+        sets = self._sets(deployment)
+        new = find_new(deployment, sets)
+        updated = fresh(deployment)
+        if new:
+            notes = updated["metadata"].setdefault("annotations", {})
+            notes[REVISION] = str(revision(new))
+        updated["status"] = deployment_status(
+            deployment, sets, new, max_unavailable(deployment), self.clock, created=created
+        )
+        self.store.update(DEPLOYMENTS, updated)
+
+
+def owned_sets(store: Store, deployment: Obj) -> list[Obj]:
+    """The ReplicaSets of a Deployment, oldest first."""
+    found = store.list(REPLICASETS, _namespace(deployment))
+    mine = [one for one in found if owner(one) == _uid(deployment)]
+    return sorted(mine, key=lambda one: (one["metadata"]["creationTimestamp"], revision(one)))
+
+
+def find_new(deployment: Obj, owned: list[Obj]) -> Obj | None:
+    """The ReplicaSet that has the Deployment's present template."""
+    wanted = template_text(deployment["spec"]["template"])
+    same = (one for one in owned if template_text(one["spec"]["template"]) == wanted)
+    return next(same, None)
+
+
+def revision(replicaset: Obj) -> int:
+    """The number of the rollout that a ReplicaSet stands for."""
+    return int((replicaset["metadata"].get("annotations") or {}).get(REVISION, "0"))
+
+
+def available(replicaset: Obj) -> int:
+    """How many of its pods serve."""
+    return int((replicaset.get("status") or {}).get("availableReplicas", 0))
+
+
+def template_text(template: Obj) -> str:
+    """A template in a form to compare: without the hash that the controller adds."""
+    plain = fresh(template)
+    meta = plain.get("metadata") or {}
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
+    kept = {"labels": labels, "annotations": meta.get("annotations") or {}}
+    return json.dumps([kept, plain["spec"]], sort_keys=True)
+
+
+def template_hash(template: Obj) -> str:
+    """The ten letters that name a ReplicaSet."""
+    number = int.from_bytes(hashlib.sha256(template_text(template).encode()).digest()[:8], "big")
+    letters = ""
+    for _ in range(10):
+        number, place = divmod(number, len(ALPHABET))
+        letters += ALPHABET[place]
+    return letters
+
+
+def replicaset_of(deployment: Obj, number: int) -> Obj:
+    """A ReplicaSet for the Deployment's template, with no pods yet."""
+    spec, meta = deployment["spec"], deployment["metadata"]
+    template = fresh(spec["template"])
+    mark = template_hash(template)
+    labels = template.setdefault("metadata", {}).setdefault("labels", {})
+    labels[HASH] = mark
+    selector = fresh(spec["selector"])
+    selector.setdefault("matchLabels", {})[HASH] = mark
+    notes = _copied(deployment) | _sizes(deployment) | {REVISION: str(number)}
+    made: Obj = {
+        "metadata": {
+            "name": f"{meta['name']}-{mark}",
+            "namespace": meta["namespace"],
+            "generation": 1,
+            "labels": dict(labels),
+            "annotations": notes,
+            "ownerReferences": [reference(deployment)],
+        },
+        "spec": {"replicas": 0, "selector": selector, "template": template},
+        "status": {"replicas": 0},
+    }
+    if spec.get("minReadySeconds"):
+        made["spec"]["minReadySeconds"] = spec["minReadySeconds"]
+    return made
+
+
+def max_surge(deployment: Obj) -> int:
+    """How many pods beyond the wanted number may exist."""
+    rolling = deployment["spec"]["strategy"].get("rollingUpdate") or {}
+    return _share(rolling.get("maxSurge", 0), deployment["spec"]["replicas"], math.ceil)
+
+
+def max_unavailable(deployment: Obj) -> int:
+    """How many of the wanted pods may be missing."""
+    strategy = deployment["spec"]["strategy"]
+    if strategy["type"] == "Recreate":
+        return 0
+    wanted = deployment["spec"]["replicas"]
+    share = _share(strategy["rollingUpdate"]["maxUnavailable"], wanted, math.floor)
+    # With both rounded to nothing no rollout could ever move.
+    return 1 if share == 0 and max_surge(deployment) == 0 else min(share, wanted)
+
+
+def _share(value: Any, wanted: int, rounding: Any) -> int:
+    if isinstance(value, str):
+        return int(rounding(int(value.rstrip("%")) * wanted / 100))
+    return int(value)
+
+
+def _copied(deployment: Obj) -> dict[str, str]:
+    notes = deployment["metadata"].get("annotations") or {}
+    return {key: value for key, value in notes.items() if key not in NOT_COPIED}
+
+
+def _sizes(deployment: Obj) -> dict[str, str]:
+    wanted = deployment["spec"]["replicas"]
+    return {DESIRED: str(wanted), MAXIMUM: str(wanted + max_surge(deployment))}
+
+
+def _uid(obj: Obj) -> str:
+    return str(obj["metadata"]["uid"])
+
+
+def _namespace(obj: Obj) -> str:
+    return str(obj["metadata"]["namespace"])

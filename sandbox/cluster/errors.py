@@ -1,0 +1,156 @@
+"""The refusals of an API server, each as the Status object a real one sends."""
+
+from collections.abc import Sequence
+from typing import Any
+
+Obj = dict[str, Any]
+
+
+class ApiError(Exception):
+    """A request that was refused."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Obj | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details = details
+
+    def body(self) -> Obj:
+        """The Status object, with its keys in the order of the real one."""
+        status: Obj = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        status |= {"message": self.message, "reason": self.reason}
+        if self.details:
+            status["details"] = self.details
+        return status | {"code": self.code}
+
+
+def qualified(group: str, plural: str) -> str:
+    """The name of a resource in messages: `pods`, `deployments.apps`."""
+    return f"{plural}.{group}" if group else plural
+
+
+def about(group: str, kind: str, name: str = "", **more: Any) -> Obj:
+    """The details of a Status, without empty fields."""
+    told = {"name": name, "group": group, "kind": kind} | more
+    return {key: value for key, value in told.items() if value}
+
+
+def not_found(group: str, plural: str, name: str) -> ApiError:
+    """No object of that name."""
+    message = f'{qualified(group, plural)} "{name}" not found'
+    return ApiError(404, "NotFound", message, about(group, plural, name))
+
+
+def already_exists(group: str, plural: str, name: str) -> ApiError:
+    """An object of that name is there."""
+    message = f'{qualified(group, plural)} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", message, about(group, plural, name))
+
+
+def conflict(group: str, plural: str, name: str, why: str = "") -> ApiError:
+    """Somebody else changed the object first, or a precondition does not hold."""
+    why = why or (
+        "the object has been modified; "
+        "please apply your changes to the latest version and try again"
+    )
+    message = f'Operation cannot be fulfilled on {qualified(group, plural)} "{name}": {why}'
+    return ApiError(409, "Conflict", message, about(group, plural, name))
+
+
+def forbidden(group: str, plural: str, name: str, why: str) -> ApiError:
+    """The user may not, or admission says no."""
+    named = f'{qualified(group, plural)} "{name}"' if name else qualified(group, plural)
+    message = f"{named} is forbidden: {why}"
+    return ApiError(403, "Forbidden", message, about(group, plural, name))
+
+
+def bad_request(message: str) -> ApiError:
+    """The request makes no sense."""
+    return ApiError(400, "BadRequest", message)
+
+
+def unauthorized() -> ApiError:
+    """Nobody knows who is asking."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def method_not_allowed() -> ApiError:
+    """The path is right, the method is not."""
+    message = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", message, {})
+
+
+def not_acceptable() -> ApiError:
+    """The client takes nothing that this server speaks."""
+    message = (
+        "only the following media types are accepted: application/json, "
+        "application/json;as=Table;v=v1;g=meta.k8s.io"
+    )
+    return ApiError(406, "NotAcceptable", message)
+
+
+def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
+    """The body is of a type that this path does not read."""
+    message = (
+        "the body of the request was in an unknown format - "
+        f"accepted media types include: {', '.join(accepted)}"
+    )
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def rejected_patch() -> ApiError:
+    """A JSON patch did not apply: one of its tests failed, or a path is not there."""
+    message = "the server rejected our request due to an error in our request"
+    return ApiError(422, "Invalid", message, {})
+
+
+def expired(version: int, oldest: int) -> ApiError:
+    """The watch or the list asks for a past that is forgotten."""
+    return ApiError(410, "Expired", f"too old resource version: {version} ({oldest})")
+
+
+class Problem:
+    """One field that is wrong, as the API server words it."""
+
+    def __init__(self, field: str, reason: str, message: str) -> None:
+        self.field = field
+        self.reason = reason
+        self.message = message
+
+    @classmethod
+    def value(cls, field: str, value: Any, why: str) -> "Problem":
+        """A value that cannot be."""
+        shown = f'"{value}"' if isinstance(value, str) else value
+        return cls(field, "FieldValueInvalid", f"Invalid value: {shown}: {why}")
+
+    @classmethod
+    def required(cls, field: str, why: str = "") -> "Problem":
+        """A value that must be there."""
+        tail = f": {why}" if why else ""
+        return cls(field, "FieldValueRequired", f"Required value{tail}")
+
+    @classmethod
+    def unsupported(cls, field: str, value: Any, allowed: Sequence[str]) -> "Problem":
+        """A value outside its list."""
+        listed = ", ".join(f'"{one}"' for one in allowed)
+        message = f'Unsupported value: "{value}": supported values: {listed}'
+        return cls(field, "FieldValueNotSupported", message)
+
+    @classmethod
+    def not_allowed(cls, field: str, why: str) -> "Problem":
+        """A field that may not be set or changed."""
+        return cls(field, "FieldValueForbidden", f"Forbidden: {why}")
+
+
+def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> ApiError:
+    """The object is well formed and still cannot be."""
+    said = [f"{problem.field}: {problem.message}" for problem in problems]
+    text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
+    causes = [
+        {"reason": problem.reason, "message": problem.message, "field": problem.field}
+        for problem in problems
+    ]
+    named = f"{kind}.{group}" if group else kind
+    message = f'{named} "{name}" is invalid: {text}'.lstrip()
+    return ApiError(422, "Invalid", message, about(group, kind, name, causes=causes))

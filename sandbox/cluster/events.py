@@ -1,0 +1,69 @@
+"""The events that controllers and nodes record, counted up when they repeat."""
+
+import hashlib
+from typing import Any
+
+from sandbox.cluster.clock import Clock, stamp
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.resources import EVENTS
+from sandbox.cluster.store import Store, fresh
+
+
+class EventLog:
+    """Writes Event objects."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store = store
+        self.clock = clock
+
+    def record(
+        self,
+        obj: Obj,
+        reason: str,
+        message: str,
+        source: Obj,
+        *,
+        warning: bool = False,
+        **more: str,
+    ) -> None:
+        """Say what happened to an object; the same again raises the count."""
+        about = _reference(obj) | {key: value for key, value in more.items() if value}
+        name = f"{obj['metadata']['name']}.{_digest(about, reason, message)}"
+        now = stamp(self.clock.now())
+        known = self.store.find(EVENTS, obj["metadata"].get("namespace", "default"), name)
+        if known:
+            again = fresh(known) | {"count": known["count"] + 1, "lastTimestamp": now}
+            self.store.update(EVENTS, again)
+            return
+        event: Obj = {
+            "metadata": {"name": name, "namespace": about.get("namespace", "default")},
+            "involvedObject": about,
+            "type": "Warning" if warning else "Normal",
+            "reason": reason,
+            "message": message,
+            "source": source,
+            "reportingComponent": source["component"],
+            "reportingInstance": source.get("host", ""),
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+            "eventTime": None,
+        }
+        self.store.create(EVENTS, event)
+
+
+def _reference(obj: Obj) -> Obj:
+    meta = obj["metadata"]
+    return {
+        "kind": obj["kind"],
+        "apiVersion": obj["apiVersion"],
+        "name": meta["name"],
+        "namespace": meta.get("namespace", "default"),
+        "uid": meta["uid"],
+        "resourceVersion": meta["resourceVersion"],
+    }
+
+
+def _digest(about: Obj, *words: Any) -> str:
+    told = "|".join([about["uid"], about.get("fieldPath", ""), *map(str, words)])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

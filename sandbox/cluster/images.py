@@ -1,0 +1,84 @@
+"""How containers behave, chosen by the tag of their image."""
+
+from dataclasses import dataclass
+
+NODE_TRACE = (
+    "    at requiredSeconds (/app/dist/config/stripe.js:41:11)",
+    "    at new WebhookVerifier (/app/dist/webhooks/verifier.js:18:22)",
+    "    at WebhookWorker.handle (/app/dist/webhooks/worker.js:73:24)",
+    "    at process.processTicksAndRejections (node:internal/process/task_queues:105:5)",
+)
+
+
+@dataclass(frozen=True)
+class Crash:
+    """When a container dies, and of what."""
+
+    exit_code: int
+    reason: str
+    first_after: float
+    later_after: float
+    last_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """The life of a container, in seconds of the cluster's time."""
+
+    pull: float = 1.2
+    ready_after: float | None = 2.0
+    pull_error: str = ""
+    crash: Crash | None = None
+
+
+CONFIG = Crash(
+    exit_code=2,
+    reason="Error",
+    first_after=8.0,
+    later_after=1.5,
+    last_words=(
+        '{"level":"fatal","service":"order-service","msg":"webhook worker stopped: '
+        'STRIPE_WEBHOOK_TOLERANCE is not set","exitCode":2}',
+        "/app/dist/config/stripe.js:41",
+        "    throw new ConfigError(`${name} must be a whole number of seconds, got ${value}`);",
+        "    ^",
+        "",
+        "ConfigError: STRIPE_WEBHOOK_TOLERANCE must be a whole number of seconds, got undefined",
+        *NODE_TRACE,
+        "",
+        "Node.js v22.11.0",
+    ),
+)
+MEMORY = Crash(
+    exit_code=137,
+    reason="OOMKilled",
+    first_after=12.0,
+    later_after=6.0,
+    last_words=(
+        '{"level":"warn","service":"order-service","msg":"under pressure: heap used 481 MB of '
+        '512 MB, event loop delay 1840 ms"}',
+        '{"level":"warn","service":"order-service","msg":"refund export holds 118204 rows in '
+        'memory"}',
+    ),
+)
+
+
+def behaviour(image: str) -> Behaviour:
+    """What a container of this image does; an ordinary tag simply runs."""
+    tag = image.rpartition(":")[2]
+    if tag == "missing" or tag.endswith("-missing"):
+        return Behaviour(pull_error=_not_found(image))
+    if tag.endswith("-oom"):
+        return Behaviour(crash=MEMORY)
+    if tag.endswith("-unready"):
+        return Behaviour(ready_after=None)
+    if tag == "v2.4.0" or tag.endswith("-crash"):
+        return Behaviour(crash=CONFIG)
+    return Behaviour()
+
+
+def _not_found(image: str) -> str:
+    return (
+        f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": '
+        f"{image}: not found"
+    )

@@ -1,0 +1,239 @@
+"""The nodes: they pull images, start containers, watch them die and start them again."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any
+
+from sandbox.cluster.clock import Clock, parse_stamp, stamp
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.events import EventLog
+from sandbox.cluster.images import Behaviour, Crash, behaviour
+from sandbox.cluster.logs import LogBook
+from sandbox.cluster.podstatus import (
+    Container,
+    containers_of,
+    pod_status,
+    running,
+    terminated,
+    waiting,
+)
+from sandbox.cluster.resources import NODES, PODS
+from sandbox.cluster.store import Change, Store, fresh
+
+BACK_OFF = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+STOPPING = 1.0
+
+
+class Kubelet:
+    """Runs every pod of the cluster, each in a task of its own."""
+
+    def __init__(self, store: Store, clock: Clock, events: EventLog, logs: LogBook) -> None:
+        self.store = store
+        self.clock = clock
+        self.events = events
+        self.logs = logs
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        store.listen(self._on_change)
+
+    def _on_change(self, change: Change) -> None:
+        if change.resource is not PODS:
+            return
+        meta = change.obj["metadata"]
+        if change.type == "DELETED":
+            self._stop(meta["uid"])
+            self.logs.forget(meta["uid"])
+        elif change.type == "ADDED":
+            self._start(meta["uid"], self._live(change.obj))
+        elif meta.get("deletionTimestamp") and not _leaving(change.before):
+            self._start(meta["uid"], self._leave(change.obj))
+
+    def _start(self, uid: str, life: Coroutine[Any, Any, None]) -> None:
+        self._stop(uid)
+        self.tasks[uid] = asyncio.create_task(life)
+
+    def _stop(self, uid: str) -> None:
+        task = self.tasks.pop(uid, None)
+        # A pod that removes itself must not cancel the task it does that in.
+        if task and task is not asyncio.current_task():
+            task.cancel()
+
+    async def _live(self, pod: Obj) -> None:
+        if (pod.get("status") or {}).get("phase") == "Running":
+            self._adopt(pod)
+            return
+        await self.clock.sleep(0.1)
+        scheduled = self._schedule(pod)
+        life = Life(self, scheduled)
+        life.write()
+        await asyncio.gather(*(life.run(one) for one in life.containers))
+
+    def _adopt(self, pod: Obj) -> None:
+        for one in pod["status"]["containerStatuses"]:
+            since = parse_stamp(one["state"]["running"]["startedAt"])
+            self.logs.begin(pod, one["name"], one["image"], since)
+
+    def _schedule(self, pod: Obj) -> Obj:
+        names = [one["metadata"]["name"] for one in self.store.list(NODES)] or ["node-1"]
+        node = pod["spec"].get("nodeName") or names[len(self.tasks) % len(names)]
+        placed = fresh(pod)
+        placed["spec"]["nodeName"] = node
+        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        message = f"Successfully assigned {name} to {node}"
+        self.events.record(pod, "Scheduled", message, {"component": "default-scheduler"})
+        return placed
+
+    async def _leave(self, pod: Obj) -> None:
+        meta = pod["metadata"]
+        for one in pod["spec"]["containers"]:
+            self.record(pod, "Killing", f"Stopping container {one['name']}", one["name"])
+        await self.clock.sleep(min(meta["deletionGracePeriodSeconds"], STOPPING))
+        if _same(self.store.find(PODS, meta["namespace"], meta["name"]), pod):
+            self.store.remove(PODS, pod)
+
+    def record(
+        self, pod: Obj, reason: str, message: str, container: str, *, warning: bool = False
+    ) -> None:
+        """Record an event about one container of a pod."""
+        source = {"component": "kubelet", "host": pod["spec"].get("nodeName", "")}
+        path = f"spec.containers{{{container}}}"
+        self.events.record(pod, reason, message, source, warning=warning, fieldPath=path)
+
+    async def close(self) -> None:
+        """Stop every pod; an error in one of them comes out here."""
+        tasks = list(self.tasks.values())
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+class Life:
+    """One pod's life on its node."""
+
+    def __init__(self, kubelet: Kubelet, pod: Obj) -> None:
+        self.kubelet = kubelet
+        self.clock = kubelet.clock
+        self.pod = pod
+        self.containers = containers_of(pod)
+
+    def write(self) -> None:
+        """Put the pod's state into the API."""
+        meta = self.pod["metadata"]
+        current = self.kubelet.store.find(PODS, meta["namespace"], meta["name"])
+        if current is None or not _same(current, self.pod):
+            return
+        updated = fresh(current)
+        updated["spec"]["nodeName"] = self.pod["spec"]["nodeName"]
+        updated["status"] = pod_status(current, self.containers, stamp(self.clock.now()))
+        self.kubelet.store.update(PODS, updated)
+
+    def _say(self, reason: str, message: str, container: Container, warning: bool = False) -> None:
+        self.kubelet.record(self.pod, reason, message, container.name, warning=warning)
+
+    async def run(self, container: Container) -> None:
+        """Pull, then start again and again for as long as it keeps dying."""
+        acts = behaviour(container.image)
+        await self._pull(container, acts)
+        while True:
+            self._begin(container)
+            died = await self._until_death(container, acts)
+            if not died or acts.crash is None:
+                return
+            self._end(container, acts.crash)
+            await self._back_off(container)
+
+    async def _pull(self, container: Container, acts: Behaviour) -> None:
+        self._say("Pulling", f'Pulling image "{container.image}"', container)
+        await self.clock.sleep(acts.pull)
+        attempt = 0
+        while acts.pull_error:
+            await self._fail_pull(container, acts.pull_error, attempt)
+            attempt += 1
+        took = f"{acts.pull:.3f}s"
+        message = (
+            f'Successfully pulled image "{container.image}" in {took} ({took} including waiting)'
+        )
+        self._say("Pulled", message, container)
+
+    async def _fail_pull(self, container: Container, error: str, attempt: int) -> None:
+        message = (
+            f'Failed to pull image "{container.image}": rpc error: code = NotFound desc = {error}'
+        )
+        self._say("Failed", message, container, warning=True)
+        container.state = waiting("ErrImagePull", f"rpc error: code = NotFound desc = {error}")
+        self.write()
+        await self.clock.sleep(1.0)
+        back_off = f'Back-off pulling image "{container.image}"'
+        self._say("BackOff", back_off, container)
+        container.state = waiting("ImagePullBackOff", back_off)
+        self.write()
+        await self.clock.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
+
+    def _begin(self, container: Container) -> None:
+        if container.restarts:
+            message = f'Container image "{container.image}" already present on machine'
+            self._say("Pulled", message, container)
+        self._say("Created", f"Created container: {container.name}", container)
+        self._say("Started", f"Started container {container.name}", container)
+        now = self.clock.now()
+        container.state = running(stamp(now))
+        self.kubelet.logs.begin(self.pod, container.name, container.image, now)
+        self.write()
+
+    async def _until_death(self, container: Container, acts: Behaviour) -> bool:
+        death = _time_of_death(acts.crash, container.restarts)
+        ready = acts.ready_after
+        if ready is not None and (death is None or ready < death):
+            await self.clock.sleep(ready)
+            container.ready = True
+            self.write()
+            death = None if death is None else death - ready
+        if death is None:
+            return False
+        await self.clock.sleep(death)
+        return True
+
+    def _end(self, container: Container, crash: Crash) -> None:
+        now = self.clock.now()
+        since = container.state["running"]["startedAt"]
+        # Stamps have whole seconds: a container that lived for less still ended after it began.
+        until = stamp(max(now, parse_stamp(since) + timedelta(seconds=1)))
+        ended = terminated(since, until, crash.exit_code, crash.reason, container.container_id)
+        container.state, container.ready = ended, False
+        self.kubelet.logs.end(self.pod, container.name, now, crash.last_words)
+        self.write()
+
+    async def _back_off(self, container: Container) -> None:
+        await self.clock.sleep(0.5)
+        if container.restarts:
+            await self._crash_loop(container)
+        container.last = container.ended()
+        container.restarts += 1
+
+    async def _crash_loop(self, container: Container) -> None:
+        delay = BACK_OFF[min(container.restarts - 1, len(BACK_OFF) - 1)]
+        meta = self.pod["metadata"]
+        name = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
+        back_off = f"Back-off restarting failed container {container.name} in pod {name}"
+        self._say("BackOff", back_off, container, warning=True)
+        container.last = container.state
+        message = f"back-off {delay:.0f}s restarting failed container={container.name} pod={name}"
+        container.state = waiting("CrashLoopBackOff", message)
+        self.write()
+        await self.clock.sleep(delay)
+
+
+def _time_of_death(crash: Crash | None, restarts: int) -> float | None:
+    if crash is None:
+        return None
+    return crash.later_after if restarts else crash.first_after
+
+
+def _leaving(pod: Obj | None) -> bool:
+    return bool(pod and pod["metadata"].get("deletionTimestamp"))
+
+
+def _same(current: Obj | None, pod: Obj) -> bool:
+    return current is not None and current["metadata"]["uid"] == pod["metadata"]["uid"]

@@ -1,0 +1,137 @@
+"""What containers write: a run per start, growing for as long as it lives."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+
+from sandbox.cluster.clock import Clock
+from sandbox.cluster.errors import Obj, bad_request
+from sandbox.cluster.loglines import Line, opening_lines, working_lines
+
+KEPT = 3000
+ENDLESS_LINE = 200
+
+
+@dataclass
+class Run:
+    """The output of a container from one start to its end."""
+
+    image: str
+    seed: str
+    since: datetime
+    until: datetime | None = None
+    lines: list[Line] = field(default_factory=list)
+    written_to: datetime | None = None
+    fixed: bool = False
+    total_bytes: int = 0
+    dropped: int = 0
+
+    @property
+    def written(self) -> int:
+        """How many lines there have been, kept or not."""
+        return self.dropped + len(self.lines)
+
+    def grow(self, now: datetime) -> None:
+        """Write what has been said since the last look."""
+        if self.fixed or self.until:
+            return
+        start = self.written_to or self.since
+        self.lines += working_lines(self.image, self.seed, start, now)
+        self.written_to = now
+        surplus = max(0, len(self.lines) - KEPT)
+        del self.lines[:surplus]
+        self.dropped += surplus
+
+
+class LogBook:
+    """Every run of every container."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._runs: dict[tuple[str, str], list[Run]] = {}
+
+    def begin(self, pod: Obj, container: str, image: str, now: datetime) -> None:
+        """A container starts."""
+        uid = pod["metadata"]["uid"]
+        run = Run(image, f"{uid}/{container}", now)
+        run.lines = opening_lines(image, now)
+        self._runs.setdefault((uid, container), []).append(run)
+
+    def end(self, pod: Obj, container: str, now: datetime, last_words: tuple[str, ...]) -> None:
+        """A container dies, with these words."""
+        run = self._runs[pod["metadata"]["uid"], container][-1]
+        run.grow(now)
+        run.until = now
+        if not run.fixed:
+            moments = (now + timedelta(microseconds=40 * at) for at in count())
+            run.lines += [Line(*pair) for pair in zip(moments, last_words, strict=False)]
+
+    def forget(self, uid: str) -> None:
+        """A pod is gone, and so is what it wrote."""
+        for key in [key for key in self._runs if key[0] == uid]:
+            del self._runs[key]
+
+    def fix(self, pod: Obj, container: str, lines: list[str], *, previous: bool) -> None:
+        """Put other words into a container's mouth, and let it say no more."""
+        run = Run("", "", self.clock.now(), fixed=True)
+        run.lines = [Line(run.since, line) for line in lines]
+        runs = self._runs.setdefault((pod["metadata"]["uid"], container), [])
+        if previous:
+            runs.insert(max(len(runs) - 1, 0), run)
+        else:
+            runs[-1:] = [run]
+
+    def flood(self, pod: Obj, container: str, total_bytes: int) -> None:
+        """Let a container have written this much."""
+        run = Run("", "", self.clock.now(), fixed=True, total_bytes=total_bytes)
+        self._runs.setdefault((pod["metadata"]["uid"], container), [])[-1:] = [run]
+
+    def run(self, pod: Obj, container: str, *, previous: bool) -> Run:
+        """The run that a request asks for, or the refusal of a real node."""
+        name = pod["metadata"]["name"]
+        runs = self._runs.get((pod["metadata"]["uid"], container), [])
+        status: Obj = next(
+            (one for one in _statuses(pod) if one["name"] == container),
+            {"state": {}, "lastState": {}},
+        )
+        waits = "waiting" in status["state"] or not status["state"]
+        if previous:
+            place = -1 if waits and status["lastState"] else -2
+            if len(runs) < -place:
+                raise bad_request(
+                    f'previous terminated container "{container}" in pod "{name}" not found'
+                )
+            return runs[place]
+        if not runs:
+            reason = (status["state"].get("waiting") or {}).get("reason", "ContainerCreating")
+            raise bad_request(f'container "{container}" in pod "{name}" is {_wait(reason)}')
+        runs[-1].grow(self.clock.now())
+        return runs[-1]
+
+
+def _statuses(pod: Obj) -> list[Obj]:
+    return (pod.get("status") or {}).get("containerStatuses") or []
+
+
+def _wait(reason: str) -> str:
+    if reason in ("ErrImagePull", "ImagePullBackOff"):
+        return "waiting to start: trying and failing to pull image"
+    return f"waiting to start: {reason}"
+
+
+def flood_chunks(total_bytes: int) -> Iterator[bytes]:
+    """Text of that size in lines, made as it is read, so that it is never in memory whole."""
+    dice = random.Random(total_bytes)
+    sent = 0
+    while sent < total_bytes:
+        lines = []
+        for _ in range(300):
+            order = dice.randrange(10**6)
+            lines.append(
+                f'{{"level":"info","msg":"order {order} repriced"}}'.ljust(ENDLESS_LINE - 1)
+            )
+        chunk = ("\n".join(lines) + "\n").encode()[: total_bytes - sent]
+        sent += len(chunk)
+        yield chunk

@@ -1,0 +1,62 @@
+"""CPU and memory as the metrics server tells them: a little late, and never quite still."""
+
+import hashlib
+import random
+
+from sandbox.cluster.clock import parse_stamp, stamp
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.resources import NODES, POD_METRICS, PODS, Resource
+from sandbox.cluster.state import State
+
+# The metrics server needs two scrapes before it knows anything of a container.
+LATENESS = 20.0
+SCRAPE = 15
+
+
+def metrics_of(state: State, resource: Resource, namespace: str) -> list[Obj]:
+    """The metrics of all pods or nodes that have any yet."""
+    if resource is POD_METRICS:
+        found = [_pod(state, pod) for pod in state.store.list(PODS, namespace)]
+        return [one for one in found if one["containers"]]
+    return [_node(state, node) for node in state.store.list(NODES)]
+
+
+def _head(state: State, resource_kind: str, obj: Obj) -> Obj:
+    now = stamp(state.clock.now())
+    meta = {"name": obj["metadata"]["name"], "creationTimestamp": now}
+    for field in ("namespace", "labels"):
+        if obj["metadata"].get(field):
+            meta[field] = obj["metadata"][field]
+    head = {"kind": resource_kind, "apiVersion": "metrics.k8s.io/v1beta1", "metadata": meta}
+    return head | {"timestamp": now, "window": "15s"}
+
+
+def _pod(state: State, pod: Obj) -> Obj:
+    containers = []
+    for one in (pod.get("status") or {}).get("containerStatuses") or []:
+        started = (one["state"].get("running") or {}).get("startedAt")
+        if started and state.clock.age(parse_stamp(started)) >= LATENESS:
+            usage = _usage(state, pod["metadata"]["uid"] + one["name"], one["image"])
+            containers.append({"name": one["name"], "usage": usage})
+    return _head(state, "PodMetrics", pod) | {"containers": containers}
+
+
+def _usage(state: State, seed: str, image: str) -> dict[str, str]:
+    dice = _dice(state, seed)
+    busy = 410 if image.endswith("-oom") else 180
+    milli = dice.randrange(60, 140) * 1_000_000 + dice.randrange(1_000_000)
+    return {"cpu": f"{milli}n", "memory": f"{(busy + dice.randrange(40)) * 1024}Ki"}
+
+
+def _node(state: State, node: Obj) -> Obj:
+    dice = _dice(state, node["metadata"]["uid"])
+    usage = {
+        "cpu": f"{dice.randrange(700, 1400) * 1_000_000}n",
+        "memory": f"{dice.randrange(3_000_000, 5_000_000)}Ki",
+    }
+    return _head(state, "NodeMetrics", node) | {"usage": usage}
+
+
+def _dice(state: State, seed: str) -> random.Random:
+    scrape = int(state.clock.now().timestamp()) // SCRAPE
+    return random.Random(hashlib.sha256(f"{seed}/{scrape}".encode()).digest())

@@ -1,0 +1,228 @@
+"""The three kinds of patch a real API server takes, besides server-side apply."""
+
+import json
+from typing import Any
+
+from sandbox.cluster.errors import Obj, bad_request, rejected_patch, unsupported_media_type
+from sandbox.cluster.store import fresh
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
+
+MERGE_KEYS = {
+    "conditions": "type",
+    "containers": "name",
+    "env": "name",
+    "ephemeralContainers": "name",
+    "hostAliases": "ip",
+    "imagePullSecrets": "name",
+    "initContainers": "name",
+    "ownerReferences": "uid",
+    "ports": "containerPort",
+    "topologySpreadConstraints": "topologyKey",
+    "volumeDevices": "devicePath",
+    "volumeMounts": "mountPath",
+    "volumes": "name",
+}
+MERGED_PRIMITIVES = ("finalizers",)
+
+
+def apply_patch(content_type: str, current: Obj, patch: Any) -> Obj:
+    """The object after the patch; the object given is left as it was."""
+    if content_type not in TYPES:
+        raise unsupported_media_type(TYPES)
+    if content_type == JSON_PATCH:
+        return json_patch(current, patch)
+    if not isinstance(patch, dict):
+        raise bad_request(f"error decoding patch: json: cannot unmarshal {_go_type(patch)}")
+    patched = (merge if content_type == MERGE_PATCH else strategic)(fresh(current), patch)
+    assert isinstance(patched, dict)
+    return patched
+
+
+def _go_type(value: Any) -> str:
+    name = {list: "array", str: "string", bool: "bool"}.get(type(value), "number")
+    return f"{name} into Go value of type map[string]interface {{}}"
+
+
+def merge(current: Any, patch: Any) -> Any:
+    """A JSON merge patch: null removes, objects merge, all else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(current) if isinstance(current, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def strategic(current: Any, patch: Any) -> Any:
+    """A strategic merge patch: lists that have a merge key are merged by it."""
+    if not isinstance(patch, dict):
+        return patch
+    patch = dict(patch)
+    directive = patch.pop("$patch", "merge")
+    if directive == "replace":
+        return _without_directives(patch)
+    if directive == "delete":
+        return {}
+    kept = patch.pop("$retainKeys", None)
+    merged = dict(current) if isinstance(current, dict) else {}
+    if kept is not None:
+        merged = {key: value for key, value in merged.items() if key in kept}
+    for key, value in patch.items():
+        _merge_key(merged, key, value)
+    return merged
+
+
+def _merge_key(merged: Obj, key: str, value: Any) -> None:
+    if key.startswith("$setElementOrder/"):
+        return
+    if key.startswith("$deleteFromPrimitiveList/"):
+        field = key.split("/", 1)[1]
+        merged[field] = [one for one in merged.get(field) or [] if one not in value]
+    elif key.startswith("$"):
+        raise bad_request(f"unable to find api field in struct for the json field {key!r}")
+    elif value is None:
+        merged.pop(key, None)
+    elif isinstance(value, list):
+        merged[key] = _merge_list(key, merged.get(key) or [], value)
+    else:
+        merged[key] = strategic(merged.get(key), value)
+
+
+def _merge_list(field: str, current: list[Any], patch: list[Any]) -> list[Any]:
+    if field in MERGED_PRIMITIVES:
+        return current + [one for one in patch if one not in current]
+    by = MERGE_KEYS.get(field)
+    if by is None or not all(isinstance(one, dict) for one in current + patch):
+        return patch
+    if {"$patch": "replace"} in patch:
+        return [one for one in patch if "$patch" not in one]
+    # Services name a port `port`, containers `containerPort`.
+    if field == "ports" and any("containerPort" not in one for one in patch):
+        by = "port"
+    merged = list(current)
+    for one in patch:
+        _merge_element(merged, by, one)
+    return merged
+
+
+def _merge_element(merged: list[Any], by: str, patch: Obj) -> None:
+    if by not in patch:
+        raise bad_request(f"map: {json.dumps(patch)} does not contain declared merge key: {by}")
+    place = next((at for at, one in enumerate(merged) if one.get(by) == patch[by]), None)
+    if patch.get("$patch") == "delete":
+        if place is not None:
+            merged.pop(place)
+    elif place is None:
+        # Kubernetes puts what is new in front.
+        merged.insert(0, _without_directives(patch))
+    else:
+        merged[place] = strategic(merged[place], patch)
+
+
+def _without_directives(patch: Any) -> Any:
+    if isinstance(patch, list):
+        return [_without_directives(one) for one in patch]
+    if not isinstance(patch, dict):
+        return patch
+    return {
+        key: _without_directives(value)
+        for key, value in patch.items()
+        if value is not None and not key.startswith("$")
+    }
+
+
+def json_patch(current: Obj, patch: Any) -> Obj:
+    """A JSON patch (RFC 6902): one failing operation refuses all of them."""
+    if not isinstance(patch, list):
+        raise bad_request(
+            "error decoding patch: json: cannot unmarshal object into Go value of type "
+            "jsonpatch.Patch"
+        )
+    document: Any = fresh(current)
+    for operation in patch:
+        document = _operate(document, operation)
+    assert isinstance(document, dict)
+    return document
+
+
+def _operate(document: Any, operation: Any) -> Any:
+    if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
+        raise rejected_patch()
+    path, name = operation["path"], operation.get("op")
+    if name in ("add", "replace", "test") and "value" not in operation:
+        raise rejected_patch()
+    if name == "test":
+        if _look(document, path) != operation["value"]:
+            raise rejected_patch()
+        return document
+    if name == "replace":
+        _look(document, path)
+        return _put(_drop(document, path), path, operation["value"])
+    if name == "add":
+        return _put(document, path, operation["value"])
+    if name == "remove":
+        return _drop(document, path)
+    if name in ("move", "copy"):
+        value = fresh({"value": _look(document, operation.get("from", ""))})["value"]
+        document = _drop(document, operation["from"]) if name == "move" else document
+        return _put(document, path, value)
+    raise rejected_patch()
+
+
+def _steps(path: str) -> list[str]:
+    if not path:
+        return []
+    if not path.startswith("/"):
+        raise rejected_patch()
+    return [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")]
+
+
+def _step(here: Any, step: str) -> Any:
+    if isinstance(here, dict) and step in here:
+        return here[step]
+    if isinstance(here, list) and step.isdigit() and int(step) < len(here):
+        return here[int(step)]
+    raise rejected_patch()
+
+
+def _look(document: Any, path: str) -> Any:
+    for step in _steps(path):
+        document = _step(document, step)
+    return document
+
+
+def _put(document: Any, path: str, value: Any) -> Any:
+    steps = _steps(path)
+    if not steps:
+        return value
+    home = document
+    for step in steps[:-1]:
+        home = _step(home, step)
+    if isinstance(home, dict):
+        home[steps[-1]] = value
+    elif isinstance(home, list) and steps[-1] == "-":
+        home.append(value)
+    elif isinstance(home, list) and steps[-1].isdigit() and int(steps[-1]) <= len(home):
+        home.insert(int(steps[-1]), value)
+    else:
+        raise rejected_patch()
+    return document
+
+
+def _drop(document: Any, path: str) -> Any:
+    steps = _steps(path)
+    if not steps:
+        return None
+    _look(document, path)
+    home = document
+    for step in steps[:-1]:
+        home = _step(home, step)
+    home.pop(int(steps[-1]) if isinstance(home, list) else steps[-1])
+    return document

@@ -1,0 +1,107 @@
+"""Logs over HTTP: streamed in pieces, so that any amount of them needs little memory."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from sandbox.cluster.clock import micro_stamp, parse_stamp
+from sandbox.cluster.errors import ApiError, Obj, bad_request
+from sandbox.cluster.loglines import Line
+from sandbox.cluster.logs import ENDLESS_LINE, Run, flood_chunks
+from sandbox.cluster.reads import container_of
+from sandbox.cluster.requests import Target
+from sandbox.cluster.resources import PODS
+from sandbox.cluster.state import State
+
+PIECE = 64 * 1024
+LOOK = 0.2
+
+
+class LogStream:
+    """One request for logs."""
+
+    def __init__(self, state: State, request: web.Request, target: Target) -> None:
+        self.state = state
+        self.request = request
+        self.target = target
+        self.pod = state.store.get(PODS, target.namespace, target.name)
+        self.tail = target.number("tailLines")
+        self.limit = target.number("limitBytes", least=1)
+        self.stamped = target.flag("timestamps")
+        self.run = self._find_run()
+        self.response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+
+    def _find_run(self) -> Run:
+        target = self.target
+        container = container_of(self.pod, target.query.get("container"))
+        previous = target.flag("previous")
+        if previous and target.flag("follow"):
+            raise bad_request("follow and previous exclude each other here")
+        return self.state.logs.run(self.pod, container, previous=previous)
+
+    async def send(self) -> web.StreamResponse:
+        """Answer, and go on while there is more to come."""
+        lines = self._lines()
+        await self.response.prepare(self.request)
+        if self.run.total_bytes:
+            for chunk in self._flood():
+                await self.response.write(chunk)
+        else:
+            await self._write(lines)
+        if self.target.flag("follow"):
+            await self._follow()
+        return self.response
+
+    def _flood(self) -> Iterator[bytes]:
+        total = self.run.total_bytes
+        if self.tail is not None:
+            total = min(total, self.tail * ENDLESS_LINE)
+        return flood_chunks(total if self.limit is None else min(total, self.limit))
+
+    def _lines(self) -> list[Line]:
+        seconds, moment = self.target.number("sinceSeconds", 1), self.target.query.get("sinceTime")
+        if seconds and moment:
+            why = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+            raise ApiError(422, "Invalid", f'PodLogOptions "" is invalid: sinceSeconds: {why}')
+        lines = self.run.lines
+        if seconds or moment:
+            now = self.state.clock.now()
+            since = now - timedelta(seconds=seconds) if seconds else _moment(moment or "")
+            lines = [line for line in lines if line.at >= since]
+        return lines[max(0, len(lines) - self.tail) :] if self.tail is not None else lines
+
+    async def _write(self, lines: list[Line]) -> None:
+        text = "".join(f"{self._prefix(line)}{line.text}\n" for line in lines).encode()
+        if self.limit is not None:
+            text = text[: self.limit]
+            self.limit -= len(text)
+        for start in range(0, len(text), PIECE):
+            await self.response.write(text[start : start + PIECE])
+
+    def _prefix(self, line: Line) -> str:
+        return f"{micro_stamp(line.at)} " if self.stamped else ""
+
+    async def _follow(self) -> None:
+        seen = self.run.written
+        while self._alive() and self.limit != 0:
+            await self.state.clock.sleep(LOOK)
+            self.run.grow(self.state.clock.now())
+            fresh = self.run.written - seen
+            if fresh:
+                await self._write(self.run.lines[-fresh:])
+                seen = self.run.written
+            if self.run.until:
+                return
+
+    def _alive(self) -> bool:
+        meta = self.pod["metadata"]
+        current: Obj | None = self.state.store.find(PODS, meta["namespace"], meta["name"])
+        return current is not None and current["metadata"]["uid"] == meta["uid"]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parse_stamp(text)
+    except ValueError:
+        raise bad_request(f'parsing time "{text}" as RFC 3339') from None

@@ -1,0 +1,140 @@
+"""The status of a pod, written from what its containers are doing."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from sandbox.cluster.errors import Obj
+
+
+@dataclass
+class Container:
+    """What the node knows about one container."""
+
+    name: str
+    image: str
+    state: Obj = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
+    last: Obj = field(default_factory=dict)
+    ready: bool = False
+    restarts: int = 0
+
+    @property
+    def container_id(self) -> str:
+        """An id that changes with every restart."""
+        return f"containerd://{_hex(self.name, self.image, self.restarts)}"
+
+    def ended(self) -> Obj:
+        """How it ended last, whether or not it is waiting to start again."""
+        return self.state if "terminated" in self.state else self.last
+
+    def status(self) -> Obj:
+        """The containerStatus of the API."""
+        started = "running" in self.state or "terminated" in self.state
+        return {
+            "name": self.name,
+            "image": self.image,
+            "imageID": f"{self.image.rpartition(':')[0]}@sha256:{_hex(self.image)}",
+            "containerID": self.container_id if started or self.last else "",
+            "state": self.state,
+            "lastState": self.last,
+            "ready": self.ready,
+            "restartCount": self.restarts,
+            "started": "running" in self.state,
+        }
+
+
+def _hex(*words: object) -> str:
+    return hashlib.sha256("|".join(map(str, words)).encode()).hexdigest()
+
+
+def containers_of(pod: Obj) -> list[Container]:
+    """The containers of a pod that has not started yet."""
+    return [Container(one["name"], one["image"]) for one in pod["spec"]["containers"]]
+
+
+def running(since: str) -> Obj:
+    """The state of a container that runs."""
+    return {"running": {"startedAt": since}}
+
+
+def waiting(reason: str, message: str = "") -> Obj:
+    """The state of a container that cannot run yet."""
+    return {"waiting": {"reason": reason} | ({"message": message} if message else {})}
+
+
+def terminated(since: str, until: str, exit_code: int, reason: str, container_id: str) -> Obj:
+    """The state of a container that has ended."""
+    return {
+        "terminated": {
+            "exitCode": exit_code,
+            "reason": reason,
+            "startedAt": since,
+            "finishedAt": until,
+            "containerID": container_id,
+        }
+    }
+
+
+def pod_status(pod: Obj, containers: list[Container], now: str) -> Obj:
+    """The whole status; a condition keeps its time for as long as it stays what it is."""
+    old = pod.get("status") or {}
+    up = any(one.last or set(one.state) & {"running", "terminated"} for one in containers)
+    status: Obj = {
+        "phase": "Running" if up else "Pending",
+        "conditions": _conditions(old, containers, now),
+        "hostIP": old.get("hostIP", "10.20.0.11"),
+        "startTime": old.get("startTime", now),
+        "containerStatuses": [one.status() for one in containers],
+        "qosClass": "Burstable",
+    }
+    if up:
+        address = old.get("podIP") or pod_ip(pod["metadata"]["uid"])
+        status |= {"podIP": address, "podIPs": [{"ip": address}]}
+    return status
+
+
+def _conditions(old: Obj, containers: list[Container], now: str) -> list[Obj]:
+    unready = [one.name for one in containers if not one.ready]
+    why = {
+        "reason": "ContainersNotReady",
+        "message": f"containers with unready status: [{' '.join(unready)}]",
+    }
+    made = []
+    known = {one["type"]: one for one in old.get("conditions") or []}
+    for name in ("Initialized", "Ready", "ContainersReady", "PodScheduled"):
+        depends = name in ("Ready", "ContainersReady")
+        state = "False" if depends and unready else "True"
+        since = known.get(name, {})
+        at = since.get("lastTransitionTime", now) if since.get("status") == state else now
+        condition: Obj = {"type": name, "status": state, "lastProbeTime": None}
+        condition["lastTransitionTime"] = at
+        made.append(condition | (why if depends and unready else {}))
+    return made
+
+
+def pod_ip(uid: str) -> str:
+    """An address that stays with the pod."""
+    digest = hashlib.sha256(uid.encode()).digest()
+    return f"10.244.{digest[0] % 8}.{digest[1] % 250 + 2}"
+
+
+def is_ready(pod: Obj) -> bool:
+    """Whether a pod takes traffic."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def ready_since(pod: Obj) -> str | None:
+    """Since when, if it does."""
+    for one in (pod.get("status") or {}).get("conditions") or []:
+        if one["type"] == "Ready" and one["status"] == "True":
+            return str(one["lastTransitionTime"])
+    return None
+
+
+def settled_status(pod: Obj, since: str) -> Obj:
+    """The status of a pod that has been running well for a while."""
+    containers = containers_of(pod)
+    for one in containers:
+        one.state = running(since)
+        one.ready = True
+    return pod_status(pod | {"status": {"startTime": since}}, containers, since)

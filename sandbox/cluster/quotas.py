@@ -1,0 +1,53 @@
+"""ResourceQuota: how many pods and how much of them a namespace may have."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from sandbox.cluster.errors import Obj, forbidden
+from sandbox.cluster.quantities import amount
+from sandbox.cluster.resources import PODS, QUOTAS
+from sandbox.cluster.store import Store
+
+
+def check_quota(store: Store, pod: Obj) -> None:
+    """Refuse a pod that its namespace has no room for."""
+    meta = pod["metadata"]
+    pods = store.list(PODS, meta["namespace"])
+    for quota in store.list(QUOTAS, meta["namespace"]):
+        for name, text in quota["spec"]["hard"].items():
+            measure = MEASURES.get(name)
+            if measure is None:
+                continue
+            used, asked = sum(map(measure, pods), Decimal(0)), measure(pod)
+            if used + asked > amount(text):
+                why = (
+                    f"exceeded quota: {quota['metadata']['name']}, requested: {name}={asked}, "
+                    f"used: {name}={used}, limited: {name}={text}"
+                )
+                raise forbidden("", "pods", meta["name"], why)
+
+
+def _one(pod: Obj) -> Decimal:
+    return Decimal(1)
+
+
+def _sum(part: str, name: str) -> Callable[[Obj], Decimal]:
+    def measure(pod: Obj) -> Decimal:
+        found = [
+            ((one.get("resources") or {}).get(part) or {}).get(name)
+            for one in pod["spec"]["containers"]
+        ]
+        return sum((amount(text) for text in found if text), Decimal(0))
+
+    return measure
+
+
+MEASURES: dict[str, Callable[[Obj], Decimal]] = {
+    "pods": _one,
+    "count/pods": _one,
+    **{
+        f"{part}.{name}": _sum(part, name)
+        for part in ("limits", "requests")
+        for name in ("cpu", "memory")
+    },
+}

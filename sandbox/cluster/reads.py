@@ -1,0 +1,144 @@
+"""Get and list: selectors, pages, and the form the client asked for."""
+
+import base64
+import json
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.cluster.errors import Obj, bad_request, not_acceptable, not_found
+from sandbox.cluster.metrics import metrics_of
+from sandbox.cluster.requests import Target
+from sandbox.cluster.resources import NODE_METRICS, POD_METRICS
+from sandbox.cluster.selectors import Test, field_test, label_test
+from sandbox.cluster.state import State
+from sandbox.cluster.tables import table
+
+
+def wants_table(request: web.Request) -> bool:
+    """Whether the client takes a table before it takes plain objects; 406 if it takes neither."""
+    for clause in request.headers.get("Accept", "*/*").split(","):
+        kind, *parameters = (part.strip() for part in clause.split(";"))
+        told = dict(one.split("=", 1) for one in parameters if "=" in one)
+        if kind not in ("application/json", "application/*", "*/*", ""):
+            continue
+        if told.get("as") == "Table" and told.get("v") == "v1":
+            return True
+        if "as" not in told:
+            return False
+    raise not_acceptable()
+
+
+def in_form(state: State, request: web.Request, target: Target, body: Obj) -> Obj:
+    """An object or a list as the client wants to see it."""
+    if not wants_table(request) or target.resource in (POD_METRICS, NODE_METRICS):
+        return body
+    listed = "items" in body
+    version = body["metadata"].get("resourceVersion", "")
+    objects = body["items"] if listed else [body]
+    made = table(target.resource, objects, version, state.clock.now())
+    made["metadata"] |= {
+        key: body["metadata"][key]
+        for key in ("continue", "remainingItemCount")
+        if listed and key in body["metadata"]
+    }
+    if target.query.get("includeObject") == "Object":
+        for row, obj in zip(made["rows"], objects, strict=True):
+            row["object"] = obj
+    return made
+
+
+def get(state: State, target: Target) -> Obj:
+    """One object."""
+    if target.resource in (POD_METRICS, NODE_METRICS):
+        found = [
+            one
+            for one in metrics_of(state, target.resource, target.namespace)
+            if one["metadata"]["name"] == target.name
+        ]
+        if not found:
+            raise not_found(target.resource.group, target.resource.plural, target.name)
+        return found[0]
+    return state.store.get(target.resource, target.namespace, target.name)
+
+
+def selection(target: Target) -> Test:
+    """The test that the selectors of a request stand for."""
+    labels = label_test(target.query.get("labelSelector", ""))
+    fields = field_test(target.resource.plural, target.query.get("fieldSelector", ""))
+
+    def test(obj: Obj) -> bool:
+        at_home = target.namespace in ("", obj["metadata"].get("namespace", ""))
+        return at_home and labels(obj) and fields(obj)
+
+    return test
+
+
+def selected(state: State, target: Target) -> list[Obj]:
+    """The objects that a request selects."""
+    test = selection(target)
+    if target.resource in (POD_METRICS, NODE_METRICS):
+        return [one for one in metrics_of(state, target.resource, target.namespace) if test(one)]
+    return [one for one in state.store.list(target.resource, target.namespace) if test(one)]
+
+
+def list_objects(state: State, target: Target) -> Obj:
+    """A list, or one page of it."""
+    target.number("resourceVersion")
+    found = selected(state, target)
+    meta: dict[str, Any] = {"resourceVersion": str(state.store.version)}
+    limit = target.number("limit") or 0
+    if token := target.query.get("continue"):
+        after = _read_token(token)
+        found = [one for one in found if _place(one) > after]
+    if limit and len(found) > limit:
+        meta["continue"] = _token(found[limit - 1], state.store.version)
+        # With a selector the real server does not know how many are left either.
+        if not target.query.get("labelSelector") and not target.query.get("fieldSelector"):
+            meta["remainingItemCount"] = len(found) - limit
+        found = found[:limit]
+    resource = target.resource
+    return {
+        "kind": f"{resource.kind}List",
+        "apiVersion": resource.api_version,
+        "metadata": meta,
+        "items": found,
+    }
+
+
+def _place(obj: Obj) -> list[str]:
+    return [obj["metadata"].get("namespace", ""), obj["metadata"]["name"]]
+
+
+def _token(obj: Obj, version: int) -> str:
+    told = {"v": "meta.k8s.io/v1", "rv": version, "start": _place(obj)}
+    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+
+
+def _read_token(token: str) -> list[str]:
+    try:
+        told = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return [str(one) for one in told["start"]]
+    except (ValueError, KeyError, TypeError):
+        raise bad_request("continue key is not valid") from None
+
+
+def pod_of_path(state: State, target: Target) -> Obj:
+    """The pod whose logs or shell are asked for."""
+    return state.store.get(target.resource, target.namespace, target.name)
+
+
+def container_of(pod: Obj, wanted: str | None) -> str:
+    """The container meant, or the refusal to guess one of several."""
+    names = [str(one["name"]) for one in pod["spec"]["containers"]]
+    name = pod["metadata"]["name"]
+    if wanted:
+        if wanted not in names:
+            raise bad_request(f"container {wanted} is not valid for pod {name}")
+        return wanted
+    if len(names) > 1:
+        listed = " ".join(names)
+        raise bad_request(
+            f"a container name must be specified for pod {name}, choose one of: [{listed}]"
+        )
+    return names[0]

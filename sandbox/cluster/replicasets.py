@@ -1,0 +1,158 @@
+"""The ReplicaSet controller: as many pods as asked for, and a true status."""
+
+from sandbox.cluster.clock import Clock, parse_stamp, stamp
+from sandbox.cluster.defaults import pod_spec
+from sandbox.cluster.errors import ApiError, Obj
+from sandbox.cluster.events import EventLog
+from sandbox.cluster.podstatus import is_ready, ready_since
+from sandbox.cluster.quotas import check_quota
+from sandbox.cluster.resources import PODS, REPLICASETS
+from sandbox.cluster.store import Store, fresh, suffix
+
+SOURCE = {"component": "replicaset-controller"}
+
+
+class ReplicaSets:
+    """Keeps every ReplicaSet's pods in number."""
+
+    def __init__(self, store: Store, clock: Clock, events: EventLog) -> None:
+        self.store = store
+        self.clock = clock
+        self.events = events
+
+    def sync(self, replicaset: Obj) -> None:
+        """Create or delete what differs from the count, then write the status."""
+        pods = active_pods(self.store, replicaset)
+        failure = ""
+        if not replicaset["metadata"].get("deletionTimestamp"):
+            missing = replicaset["spec"]["replicas"] - len(pods)
+            if missing > 0:
+                failure = self._create(replicaset, missing)
+            elif missing < 0:
+                self._delete(replicaset, pods, -missing)
+        self._write_status(replicaset, failure)
+
+    def _create(self, replicaset: Obj, missing: int) -> str:
+        for _ in range(missing):
+            pod = pod_of(replicaset)
+            try:
+                check_quota(self.store, pod)
+            except ApiError as refusal:
+                message = f"Error creating: {refusal.message}"
+                if not _failing(replicaset):
+                    self.events.record(replicaset, "FailedCreate", message, SOURCE, warning=True)
+                return refusal.message
+            made = self.store.create(PODS, pod)
+            message = f"Created pod: {made['metadata']['name']}"
+            self.events.record(replicaset, "SuccessfulCreate", message, SOURCE)
+        return ""
+
+    def _delete(self, replicaset: Obj, pods: list[Obj], surplus: int) -> None:
+        for pod in sorted(pods, key=_worth)[:surplus]:
+            delete_pod(self.store, self.clock, pod)
+            message = f"Deleted pod: {pod['metadata']['name']}"
+            self.events.record(replicaset, "SuccessfulDelete", message, SOURCE)
+
+    def _write_status(self, replicaset: Obj, failure: str) -> None:
+        pods = active_pods(self.store, replicaset)
+        meta = replicaset["metadata"]
+        least = replicaset["spec"].get("minReadySeconds", 0)
+        status: Obj = {
+            "replicas": len(pods),
+            "fullyLabeledReplicas": len(pods),
+            "readyReplicas": sum(map(is_ready, pods)),
+            "availableReplicas": sum(is_available(pod, least, self.clock) for pod in pods),
+            "observedGeneration": meta.get("generation", 1),
+        }
+        if failure:
+            status["conditions"] = _failed(replicaset, failure, stamp(self.clock.now()))
+        updated = fresh(replicaset)
+        updated["status"] = {
+            key: value for key, value in status.items() if value or key == "replicas"
+        }
+        self.store.update(REPLICASETS, updated)
+
+
+def _failing(replicaset: Obj) -> bool:
+    return bool((replicaset.get("status") or {}).get("conditions"))
+
+
+def _failed(replicaset: Obj, message: str, now: str) -> list[Obj]:
+    known = (replicaset.get("status") or {}).get("conditions")
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
+    since = known[0]["lastTransitionTime"] if known else now
+    return [condition | {"lastTransitionTime": since, "message": message}]
+
+
+def _worth(pod: Obj) -> tuple[bool, bool, int, float]:
+    """What is deleted first sorts first: unscheduled, unready, often restarted, young."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    restarts = sum(one["restartCount"] for one in statuses)
+    born = parse_stamp(pod["metadata"]["creationTimestamp"]).timestamp()
+    return bool(pod["spec"].get("nodeName")), is_ready(pod), -restarts, -born
+
+
+def is_available(pod: Obj, least: int, clock: Clock) -> bool:
+    """Ready, and for long enough."""
+    since = ready_since(pod)
+    if since is None:
+        return False
+    return least == 0 or clock.age(parse_stamp(since)) >= least
+
+
+def owner(obj: Obj) -> str:
+    """The uid of the controller that an object belongs to."""
+    references = obj["metadata"].get("ownerReferences") or []
+    return next((str(one["uid"]) for one in references if one.get("controller")), "")
+
+
+def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
+    """The pods of a ReplicaSet that are not on their way out."""
+    meta = replicaset["metadata"]
+    return [
+        pod
+        for pod in store.list(PODS, meta["namespace"])
+        if owner(pod) == meta["uid"] and not pod["metadata"].get("deletionTimestamp")
+    ]
+
+
+def pod_of(replicaset: Obj) -> Obj:
+    """A new pod from a ReplicaSet's template."""
+    meta, template = replicaset["metadata"], fresh(replicaset["spec"]["template"])
+    wanted = template.get("metadata") or {}
+    about: Obj = {
+        "name": f"{meta['name']}-{suffix(5)}",
+        "generateName": f"{meta['name']}-",
+        "namespace": meta["namespace"],
+        "labels": wanted.get("labels") or {},
+        "ownerReferences": [reference(replicaset)],
+    }
+    if wanted.get("annotations"):
+        about["annotations"] = wanted["annotations"]
+    pod_spec(template["spec"])
+    template["spec"].setdefault("serviceAccountName", "default")
+    return {"metadata": about, "spec": template["spec"], "status": {"phase": "Pending"}}
+
+
+def reference(owner: Obj) -> Obj:
+    """The ownerReference that says who controls an object."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def delete_pod(store: Store, clock: Clock, pod: Obj, grace: int | None = None) -> Obj:
+    """Ask a pod to go; its node lets it stop first, unless it has no time for that."""
+    if grace is None:
+        grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
+    if grace == 0:
+        return store.remove(PODS, pod)
+    leaving = fresh(pod)
+    leaving["metadata"].setdefault("deletionTimestamp", stamp(clock.now()))
+    leaving["metadata"]["deletionGracePeriodSeconds"] = grace
+    return store.update(PODS, leaving)

@@ -1,0 +1,188 @@
+"""A request as the API server sees it: who, what verb, on which resource."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.cluster.errors import ApiError, bad_request, method_not_allowed
+from sandbox.cluster.resources import Resource, find_resource
+
+READ_OPTIONS = {"pretty", "timeout"}
+LIST_OPTIONS = READ_OPTIONS | {
+    "allowWatchBookmarks",
+    "continue",
+    "fieldSelector",
+    "includeObject",
+    "labelSelector",
+    "limit",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "sendInitialEvents",
+    "timeoutSeconds",
+    "watch",
+}
+WRITE_OPTIONS = READ_OPTIONS | {"dryRun", "fieldManager", "fieldValidation"}
+DELETE_OPTIONS = READ_OPTIONS | {
+    "dryRun",
+    "gracePeriodSeconds",
+    "orphanDependents",
+    "propagationPolicy",
+}
+OPTIONS = {
+    "get": READ_OPTIONS | {"includeObject", "resourceVersion"},
+    "list": LIST_OPTIONS,
+    "watch": LIST_OPTIONS,
+    "create": WRITE_OPTIONS,
+    "update": WRITE_OPTIONS,
+    "patch": WRITE_OPTIONS | {"force"},
+    "delete": DELETE_OPTIONS,
+    "deletecollection": DELETE_OPTIONS | LIST_OPTIONS,
+}
+LOG_OPTIONS = READ_OPTIONS | {
+    "container",
+    "follow",
+    "insecureSkipTLSVerifyBackend",
+    "limitBytes",
+    "previous",
+    "sinceSeconds",
+    "sinceTime",
+    "tailLines",
+    "timestamps",
+}
+EXEC_OPTIONS = {"command", "container", "stderr", "stdin", "stdout", "tty"}
+MANY_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+ONE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass
+class Request:
+    """One line of the audit log."""
+
+    time: datetime
+    user: str
+    verb: str
+    path: str
+    query: dict[str, str]
+    body: Any = None
+    status: int = 0
+    dry_run: bool = False
+    changed: bool = False
+
+
+@dataclass
+class Target:
+    """What a request is about."""
+
+    verb: str
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    query: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """The resource as permissions name it: `pods`, `pods/log`."""
+        return "/".join(filter(None, (self.resource.plural, self.subresource)))
+
+    def flag(self, name: str) -> bool:
+        """An option that is true or false."""
+        text = self.query.get(name, "false")
+        if text.lower() not in ("true", "false", "1", "0", ""):
+            raise bad_request(f'strconv.ParseBool: parsing "{text}": invalid syntax')
+        return text.lower() in ("true", "1", "")
+
+    def number(self, name: str, least: int = 0) -> int | None:
+        """An option that is a whole number."""
+        text = self.query.get(name)
+        if text is None:
+            return None
+        try:
+            number = int(text)
+        except ValueError:
+            raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        if number < least:
+            raise bad_request(f"{name}: Invalid value: {number}: must be at least {least}")
+        return number
+
+
+class NoSuchPath(Exception):
+    """The path leads nowhere, which a real server says in plain text."""
+
+
+def target_of(request: web.Request, path: str) -> Target:
+    """Read method, path and query; refuse what a real server does not have."""
+    resource, namespace, rest = _locate(path)
+    name = rest[0] if rest else ""
+    target = Target("", resource, namespace, name, rest[1] if len(rest) > 1 else "")
+    target.query = dict(request.query.items())
+    target.verb = _verb(request.method, target)
+    _check_path(target, rest)
+    _check_options(target)
+    return target
+
+
+def _locate(path: str) -> tuple[Resource, str, list[str]]:
+    parts = path.strip("/").split("/")
+    if parts[0] == "api" and len(parts) > 2:
+        group, version, parts = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        group, version, parts = parts[1], parts[2], parts[3:]
+    else:
+        raise NoSuchPath
+    namespace = ""
+    if parts[0] == "namespaces" and len(parts) > 2:
+        namespace, parts = parts[1], parts[2:]
+    resource = find_resource(group, version, parts[0])
+    if resource is None or (namespace and not resource.namespaced) or not all(parts):
+        raise NoSuchPath
+    return resource, namespace, parts[1:]
+
+
+def _verb(method: str, target: Target) -> str:
+    if target.subresource:
+        verb = {"POST": "create"} | ONE_VERBS
+    else:
+        verb = ONE_VERBS if target.name else MANY_VERBS
+    found = verb.get(method)
+    if found is None:
+        raise method_not_allowed()
+    if found == "list" and target.flag("watch"):
+        return "watch"
+    return found
+
+
+def _check_path(target: Target, rest: list[str]) -> None:
+    resource = target.resource
+    if len(rest) > 2 or (target.name and resource.namespaced and not target.namespace):
+        raise NoSuchPath
+    if not target.subresource:
+        if target.verb not in resource.verbs:
+            raise method_not_allowed()
+        if resource.namespaced and not target.namespace and target.verb not in ("list", "watch"):
+            raise method_not_allowed()
+        return
+    verbs = resource.subresource_verbs(target.subresource)
+    if not verbs:
+        raise NoSuchPath
+    if target.verb not in verbs:
+        raise method_not_allowed()
+
+
+def _check_options(target: Target) -> None:
+    known = {"log": LOG_OPTIONS, "exec": EXEC_OPTIONS}.get(target.subresource, OPTIONS[target.verb])
+    strange = sorted(set(target.query) - known)
+    if strange:
+        raise bad_request(f"unknown query parameter: {', '.join(strange)}")
+
+
+def dry_run(values: list[str]) -> bool:
+    """Whether nothing shall be kept; only `All` may be asked for."""
+    if not values or values == [""]:
+        return False
+    if set(values) != {"All"}:
+        message = f'dryRun: Unsupported value: "{values[0]}": supported values: "All"'
+        raise ApiError(422, "Invalid", message)
+    return True

@@ -1,0 +1,131 @@
+"""What this API server serves: every resource with its verbs, as discovery tells it."""
+
+from dataclasses import dataclass
+
+READ = ("get", "list", "watch")
+WRITE = ("create", "delete", "deletecollection", "patch", "update")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of the API."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+    short: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = READ
+    categories: tuple[str, ...] = ()
+    subresources: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+    @property
+    def api_version(self) -> str:
+        """What objects of this resource say in `apiVersion`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def singular(self) -> str:
+        """The name people type for one of them."""
+        return self.kind.lower()
+
+    def subresource_verbs(self, name: str) -> tuple[str, ...]:
+        """The verbs of a subresource; none when there is no such."""
+        return next((verbs for sub, _, verbs in self.subresources if sub == name), ())
+
+
+CHANGE = ("get", "patch", "update")
+PODS = Resource(
+    "",
+    "v1",
+    "pods",
+    "Pod",
+    short=("po",),
+    verbs=READ + WRITE,
+    categories=("all",),
+    subresources=(
+        ("exec", "PodExecOptions", ("create", "get")),
+        ("log", "Pod", ("get",)),
+        ("status", "Pod", CHANGE),
+    ),
+)
+EVENTS = Resource("", "v1", "events", "Event", short=("ev",), verbs=(*READ, "create"))
+SERVICES = Resource("", "v1", "services", "Service", short=("svc",), categories=("all",))
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False, short=("ns",))
+NODES = Resource("", "v1", "nodes", "Node", namespaced=False, short=("no",))
+QUOTAS = Resource(
+    "", "v1", "resourcequotas", "ResourceQuota", short=("quota",), verbs=(*READ, *WRITE)
+)
+DEPLOYMENTS = Resource(
+    "apps",
+    "v1",
+    "deployments",
+    "Deployment",
+    short=("deploy",),
+    verbs=READ + WRITE,
+    categories=("all",),
+    subresources=(("scale", "Scale", CHANGE), ("status", "Deployment", CHANGE)),
+)
+REPLICASETS = Resource(
+    "apps",
+    "v1",
+    "replicasets",
+    "ReplicaSet",
+    short=("rs",),
+    verbs=(*READ, "delete", "deletecollection", "patch", "update"),
+    categories=("all",),
+    subresources=(("scale", "Scale", CHANGE), ("status", "ReplicaSet", CHANGE)),
+)
+AUTOSCALERS = Resource(
+    "autoscaling",
+    "v2",
+    "horizontalpodautoscalers",
+    "HorizontalPodAutoscaler",
+    short=("hpa",),
+    categories=("all",),
+)
+POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", verbs=("get", "list"))
+NODE_METRICS = Resource(
+    "metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", namespaced=False, verbs=("get", "list")
+)
+ACCESS_REVIEWS = Resource(
+    "authorization.k8s.io",
+    "v1",
+    "selfsubjectaccessreviews",
+    "SelfSubjectAccessReview",
+    namespaced=False,
+    verbs=("create",),
+)
+RULES_REVIEWS = Resource(
+    "authorization.k8s.io",
+    "v1",
+    "selfsubjectrulesreviews",
+    "SelfSubjectRulesReview",
+    namespaced=False,
+    verbs=("create",),
+)
+
+RESOURCES = (
+    PODS,
+    EVENTS,
+    SERVICES,
+    NAMESPACES,
+    NODES,
+    QUOTAS,
+    DEPLOYMENTS,
+    REPLICASETS,
+    AUTOSCALERS,
+    POD_METRICS,
+    NODE_METRICS,
+    ACCESS_REVIEWS,
+    RULES_REVIEWS,
+)
+GROUPS = tuple(dict.fromkeys((one.group, one.version) for one in RESOURCES if one.group))
+
+
+def find_resource(group: str, version: str, plural: str) -> Resource | None:
+    """The resource of that name, if it is served."""
+    wanted = (group, version, plural)
+    found = (one for one in RESOURCES if (one.group, one.version, one.plural) == wanted)
+    return next(found, None)

@@ -1,0 +1,224 @@
+"""The door: one handler that reads a request, checks it, and sends it to where it is answered."""
+
+import json
+import uuid
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.cluster import reads, writes
+from sandbox.cluster.access import review_access, review_rules
+from sandbox.cluster.discovery import HEALTH, discover
+from sandbox.cluster.errors import (
+    ApiError,
+    Obj,
+    bad_request,
+    forbidden,
+    unauthorized,
+    unsupported_media_type,
+)
+from sandbox.cluster.execs import execute
+from sandbox.cluster.patches import TYPES
+from sandbox.cluster.podlogs import LogStream
+from sandbox.cluster.requests import NoSuchPath, Request, Target, dry_run, target_of
+from sandbox.cluster.resources import ACCESS_REVIEWS, RULES_REVIEWS
+from sandbox.cluster.scale import scale_of
+from sandbox.cluster.state import State
+from sandbox.cluster.watching import Watch
+from sandbox.cluster.writes import Write
+
+USERS = "/users/"
+PUBLIC = (*HEALTH, "/version")
+MOST = 3 * 1024 * 1024
+RECORD = web.RequestKey("record", Request)
+
+
+def application(state: State) -> web.Application:
+    """The API server as a web application."""
+    app = web.Application(client_max_size=MOST)
+    app.router.add_route("*", "/{path:.*}", Door(state).handle)
+    app.on_response_prepare.append(_note_status)
+    return app
+
+
+async def _note_status(request: web.Request, response: web.StreamResponse) -> None:
+    record = request.get(RECORD)
+    if record:
+        record.status = response.status
+    response.headers["Audit-Id"] = str(uuid.uuid4())
+    response.headers.setdefault("Cache-Control", "no-cache, private")
+
+
+class Door:
+    """Answers every request."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request; a refusal is a Status object."""
+        path, claimed = _split_user(request.path)
+        query = dict(request.query.items())
+        record = Request(self.state.clock.now(), "", request.method.lower(), path, query)
+        request[RECORD] = record
+        self.state.requests.append(record)
+        try:
+            return await self._answer(request, record, claimed)
+        except ApiError as refusal:
+            return _refuse(refusal)
+        except NoSuchPath:
+            return web.Response(status=404, text="404 page not found\n")
+        except web.HTTPRequestEntityTooLarge:
+            message = f"Request entity too large: limit is {MOST}"
+            return _refuse(ApiError(413, "RequestEntityTooLarge", message))
+
+    async def _answer(
+        self, request: web.Request, record: Request, claimed: str
+    ) -> web.StreamResponse:
+        path = record.path
+        record.user = self._authenticate(request, claimed, path)
+        if path in HEALTH:
+            return web.Response(text="ok")
+        told = discover(path, request.host)
+        if told is not None:
+            return await self._discovery(request, record, told)
+        target = target_of(request, path)
+        record.verb = target.verb
+        self.state.access.check(record.user, target)
+        await self.state.faults.strike(target.verb, path)
+        return await self._dispatch(request, record, target)
+
+    def _authenticate(self, request: web.Request, claimed: str, path: str) -> str:
+        header = request.headers.get("Authorization", "")
+        if header:
+            user = self.state.access.user_of(header)
+            if claimed not in ("", user):
+                raise unauthorized()
+            return user
+        if claimed and self.state.access.knows(claimed):
+            return claimed
+        if path in PUBLIC and not claimed:
+            return "system:anonymous"
+        raise unauthorized()
+
+    async def _discovery(
+        self, request: web.Request, record: Request, told: Obj
+    ) -> web.StreamResponse:
+        if request.method != "GET":
+            why = f'User "{record.user}" cannot {record.verb} path "{record.path}"'
+            raise forbidden("", "", "", why)
+        record.verb = "get"
+        await self.state.faults.strike("get", record.path)
+        return web.json_response(told)
+
+    async def _dispatch(
+        self, request: web.Request, record: Request, target: Target
+    ) -> web.StreamResponse:
+        if target.subresource == "log":
+            return await LogStream(self.state, request, target).send()
+        if target.subresource == "exec":
+            return await execute(self.state, request, target)
+        if target.verb == "watch":
+            return await Watch(self.state, request, target).run()
+        if target.verb == "list":
+            found = reads.list_objects(self.state, target)
+            return web.json_response(reads.in_form(self.state, request, target, found))
+        if target.verb == "get":
+            return self._get(request, target)
+        return await self._write(request, record, target)
+
+    def _get(self, request: web.Request, target: Target) -> web.Response:
+        found = reads.get(self.state, target)
+        if target.subresource == "scale":
+            return web.json_response(scale_of(found))
+        return web.json_response(reads.in_form(self.state, request, target, found))
+
+    async def _write(
+        self, request: web.Request, record: Request, target: Target
+    ) -> web.StreamResponse:
+        content_type = _content_type(request, target)
+        record.body = body = await _body(request, target)
+        if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
+            return self._review(record.user, target, body)
+        # A watch of this very version may come before the next write: nothing here awaits.
+        record.dry_run = dry_run(_dry_run_values(request, target, body))
+        write = Write(self.state, target, record.dry_run)
+        before = self.state.store.version
+        answer = _do(write, content_type, body)
+        record.changed = self.state.store.version != before
+        return self._written(request, write, answer)
+
+    def _written(self, request: web.Request, write: Write, answer: Obj) -> web.Response:
+        target = write.target
+        if answer["kind"] == target.resource.kind:
+            answer = reads.in_form(self.state, request, target, answer)
+        response = web.json_response(answer, status=201 if target.verb == "create" else 200)
+        for warning in write.warnings:
+            quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
+            response.headers.add("Warning", f'299 - "{quoted}"')
+        return response
+
+    def _review(self, user: str, target: Target, body: Any) -> web.Response:
+        if not isinstance(body, dict):
+            raise bad_request("the body of a review is an object")
+        answer = review_access if target.resource is ACCESS_REVIEWS else review_rules
+        made = answer(self.state.access, user, body)
+        kind = {"kind": target.resource.kind, "apiVersion": target.resource.api_version}
+        return web.json_response(kind | {"metadata": {}} | made, status=201)
+
+
+def _do(write: Write, content_type: str, body: Any) -> Obj:
+    match write.target.verb:
+        case "create":
+            return writes.create(write, body)
+        case "update":
+            return writes.update(write, body)
+        case "patch":
+            return writes.patch(write, content_type, body)
+        case "deletecollection":
+            return writes.delete_collection(write, body)
+    return writes.delete(write, body)
+
+
+def _split_user(path: str) -> tuple[str, str]:
+    """Take the user off a path, where kubectl puts it: it sends no token over plain HTTP."""
+    if not path.startswith(USERS):
+        return path, ""
+    user, _, rest = path.removeprefix(USERS).partition("/")
+    return f"/{rest}", user
+
+
+def _content_type(request: web.Request, target: Target) -> str:
+    accepted = TYPES if target.verb == "patch" else ("application/json",)
+    given = request.content_type
+    bodiless = target.verb in ("delete", "deletecollection") and not request.can_read_body
+    if not bodiless and given not in accepted:
+        raise unsupported_media_type(accepted)
+    return given
+
+
+async def _body(request: web.Request, target: Target) -> Any:
+    raw = await request.read()
+    if not raw:
+        if target.verb in ("delete", "deletecollection"):
+            return None
+        raise bad_request("the request has no body")
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+
+
+def _dry_run_values(request: web.Request, target: Target, body: Any) -> list[str]:
+    values = request.query.getall("dryRun", [])
+    if target.verb in ("delete", "deletecollection") and isinstance(body, dict):
+        told = body.get("dryRun") or []
+        values = values + (told if isinstance(told, list) else [str(told)])
+    return values
+
+
+def _refuse(refusal: ApiError) -> web.Response:
+    response = web.json_response(refusal.body(), status=refusal.code)
+    if refusal.code in (429, 503):
+        response.headers["Retry-After"] = "1"
+    return response

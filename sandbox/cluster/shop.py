@@ -1,0 +1,210 @@
+"""The shop's cluster as the sandbox shows it: an order service with a past, and its neighbours."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sandbox.cluster.clock import ago
+from sandbox.cluster.defaults import complete
+from sandbox.cluster.deployments import replicaset_of
+from sandbox.cluster.deploymentstatus import DONE
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.network import service_ip
+from sandbox.cluster.podstatus import settled_status
+from sandbox.cluster.replicasets import pod_of
+from sandbox.cluster.resources import DEPLOYMENTS, NODES, PODS, REPLICASETS, SERVICES
+from sandbox.cluster.state import State
+from sandbox.cluster.store import fresh
+
+NAMESPACE = "tickettoken"
+REGISTRY = "ghcr.io/tickettoken"
+NODE_NAMES = ("shop-worker-1", "shop-worker-2", "shop-worker-3")
+# Revision, tag and age in days of what was rolled out before.
+ORDER_HISTORY = ((3, "v2.1.4", 64), (4, "v2.2.0", 41), (5, "v2.3.0", 17), (6, "v2.3.1", 6))
+PAYMENT_HISTORY = ((11, "v1.8.2", 33), (12, "v1.9.0", 12))
+
+
+def add_nodes(state: State) -> None:
+    """The three machines."""
+    for at, name in enumerate(NODE_NAMES, 11):
+        state.store.create(NODES, _node(name, f"10.20.0.{at}", state.clock.now()))
+
+
+def _node(name: str, address: str, now: datetime) -> Obj:
+    size = {"cpu": "8", "memory": "32863628Ki", "pods": "110"}
+    heartbeat = {"lastHeartbeatTime": ago(now, seconds=20), "lastTransitionTime": ago(now, days=91)}
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    meta = {"name": name, "creationTimestamp": ago(now, days=91)}
+    return {
+        "metadata": meta | {"labels": {"kubernetes.io/hostname": name}},
+        "spec": {"podCIDR": "10.244.0.0/24"},
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": address}],
+            "capacity": size,
+            "allocatable": size,
+            "conditions": [ready | heartbeat | {"message": "kubelet is posting ready status"}],
+            "nodeInfo": {
+                "kubeletVersion": "v1.32.4",
+                "osImage": "Debian GNU/Linux 12 (bookworm)",
+                "kernelVersion": "6.1.0-31-amd64",
+                "containerRuntimeVersion": "containerd://1.7.27",
+                "architecture": "amd64",
+                "operatingSystem": "linux",
+            },
+        },
+    }
+
+
+def add_shop(state: State, replicas: int) -> None:
+    """Everything in the shop's namespace, running well and for a while already."""
+    order = _deployment("order-service", 3005, replicas, _order_env(), surge="100%")
+    payment = _deployment("payment-service", 3006, 2, _payment_env(), surge="25%")
+    _add_deployment(state, order, ORDER_HISTORY)
+    _add_deployment(state, payment, PAYMENT_HISTORY)
+    for name, image, port in (
+        ("tickettoken-postgres", "postgres:18.1", 5432),
+        ("tickettoken-redis", "valkey/valkey:9.1", 6379),
+        ("tickettoken-rabbitmq", "rabbitmq:4.1-management", 5672),
+    ):
+        _add_stateful_pod(state, name, image, port)
+    for name, port in (("order-service", 3005), ("payment-service", 3006)):
+        _add_service(state, name, port)
+
+
+def _order_env() -> list[Obj]:
+    return [
+        {"name": "NODE_ENV", "value": "production"},
+        {"name": "PORT", "value": "3005"},
+        {"name": "DATABASE_HOST", "value": "tickettoken-postgres"},
+        {"name": "REDIS_URL", "value": "redis://tickettoken-redis:6379"},
+        {"name": "RABBITMQ_URL", "value": "amqp://tickettoken-rabbitmq:5672"},
+        {"name": "ORDERS_PAUSED", "value": "false"},
+        _secret("STRIPE_SECRET_KEY", "stripe", "secret-key"),
+    ]
+
+
+def _payment_env() -> list[Obj]:
+    port = {"name": "PORT", "value": "3006"}
+    return [port, _secret("STRIPE_SECRET_KEY", "stripe", "secret-key")]
+
+
+def _secret(variable: str, name: str, key: str) -> Obj:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
+
+
+def _container(name: str, port: int, env: list[Obj]) -> Obj:
+    check = {"httpGet": {"path": "/health", "port": port}, "initialDelaySeconds": 2}
+    return {
+        "name": name,
+        "image": f"{REGISTRY}/{name}:latest",
+        "ports": [{"name": "http", "containerPort": port}],
+        "env": env,
+        "resources": {
+            "requests": {"cpu": "250m", "memory": "256Mi"},
+            "limits": {"cpu": "1", "memory": "512Mi"},
+        },
+        "readinessProbe": check | {"periodSeconds": 5},
+        "livenessProbe": check | {"periodSeconds": 10},
+    }
+
+
+def _deployment(name: str, port: int, replicas: int, env: list[Obj], *, surge: str) -> Obj:
+    labels = {"app": name}
+    rolling = {"maxSurge": surge, "maxUnavailable": 0}
+    made: Obj = {
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels | {"team": "checkout"}},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
+            "template": {
+                "metadata": {"labels": dict(labels)},
+                "spec": {"containers": [_container(name, port, env)]},
+            },
+        },
+        "status": {},
+    }
+    complete("Deployment", made)
+    return made
+
+
+def _add_deployment(
+    state: State, deployment: Obj, history: tuple[tuple[int, str, int], ...]
+) -> None:
+    now, name = state.clock.now(), deployment["metadata"]["name"]
+    newest = history[-1]
+    meta = deployment["metadata"]
+    meta |= {"creationTimestamp": ago(now, days=88), "generation": newest[0] + 1}
+    set_image(deployment, f"{REGISTRY}/{name}:{newest[1]}")
+    deployment["status"] = {"conditions": _past_conditions(now, newest[2])}
+    made = state.store.create(DEPLOYMENTS, deployment)
+    for revision, tag, days in history:
+        past = fresh(made)
+        set_image(past, f"{REGISTRY}/{name}:{tag}")
+        replicaset = replicaset_of(past, revision)
+        replicaset["metadata"]["creationTimestamp"] = ago(now, days=days)
+        if revision == newest[0]:
+            replicaset["spec"]["replicas"] = deployment["spec"]["replicas"]
+        stored = state.store.create(REPLICASETS, replicaset)
+        for at in range(stored["spec"]["replicas"]):
+            _add_running(state, pod_of(stored), at, days * 24)
+
+
+def _past_conditions(now: datetime, days: int) -> list[Obj]:
+    since = {"lastUpdateTime": ago(now, days=days), "lastTransitionTime": ago(now, days=days)}
+    available = {
+        "type": "Available",
+        "status": "True",
+        "reason": "MinimumReplicasAvailable",
+        "message": "Deployment has minimum availability.",
+    }
+    done = "ReplicaSet has successfully progressed."
+    progressing = {"type": "Progressing", "status": "True", "reason": DONE, "message": done}
+    return [available | since, progressing | since]
+
+
+def set_image(deployment: Obj, image: str) -> None:
+    """Change the image of the first container, in place."""
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"] = image
+
+
+def _add_running(state: State, pod: Obj, at: int, hours: int) -> None:
+    born = ago(state.clock.now(), hours=hours, minutes=3 * at)
+    pod["metadata"]["creationTimestamp"] = born
+    pod["spec"]["nodeName"] = NODE_NAMES[at % len(NODE_NAMES)]
+    pod["metadata"]["uid"] = str(uuid.uuid4())
+    pod["status"] = settled_status(pod, born)
+    state.store.create(PODS, pod)
+
+
+def _add_stateful_pod(state: State, name: str, image: str, port: int) -> None:
+    labels = {"app": name, "statefulset.kubernetes.io/pod-name": f"{name}-0"}
+    container: dict[str, Any] = {"name": name.removeprefix("tickettoken-"), "image": image}
+    container["ports"] = [{"containerPort": port}]
+    pod: Obj = {
+        "metadata": {
+            "name": f"{name}-0",
+            "namespace": NAMESPACE,
+            "labels": labels,
+            "ownerReferences": [_stateful_owner(name)],
+        },
+        "spec": {"containers": [container]},
+    }
+    complete("Pod", pod)
+    _add_running(state, pod, 0, 91 * 24)
+    _add_service(state, name, port)
+
+
+def _stateful_owner(name: str) -> Obj:
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name}
+    return owner | {"uid": f"stateful-{name}", "controller": True, "blockOwnerDeletion": True}
+
+
+def _add_service(state: State, name: str, port: int) -> None:
+    now = state.clock.now()
+    ports = [{"port": port, "targetPort": port, "protocol": "TCP"}]
+    address = service_ip(name)
+    meta = {"name": name, "namespace": NAMESPACE, "creationTimestamp": ago(now, days=88)}
+    spec: Obj = {"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address]}
+    spec |= {"ports": ports, "selector": {"app": name}, "sessionAffinity": "None"}
+    state.store.create(SERVICES, {"metadata": meta, "spec": spec, "status": {"loadBalancer": {}}})

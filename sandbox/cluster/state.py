@@ -1,0 +1,40 @@
+"""Everything the server's parts share."""
+
+from dataclasses import dataclass, field
+
+from sandbox.cluster.access import Access
+from sandbox.cluster.clock import Clock
+from sandbox.cluster.controllers import Controllers
+from sandbox.cluster.events import EventLog
+from sandbox.cluster.faults import Faults
+from sandbox.cluster.kubelet import Kubelet
+from sandbox.cluster.logs import LogBook
+from sandbox.cluster.network import Network
+from sandbox.cluster.requests import Request
+from sandbox.cluster.store import Store
+
+
+@dataclass
+class State:
+    """One cluster, without its door."""
+
+    clock: Clock
+    store: Store
+    events: EventLog
+    logs: LogBook
+    kubelet: Kubelet
+    controllers: Controllers
+    access: Access = field(default_factory=Access)
+    faults: Faults = field(default_factory=Faults)
+    network: Network = field(default_factory=Network)
+    requests: list[Request] = field(default_factory=list)
+
+
+def new_state(speed: float) -> State:
+    """A cluster with nothing in it."""
+    clock = Clock(speed)
+    store = Store(clock)
+    events = EventLog(store, clock)
+    logs = LogBook(clock)
+    kubelet = Kubelet(store, clock, events, logs)
+    return State(clock, store, events, logs, kubelet, Controllers(store, clock, events))

@@ -1,0 +1,181 @@
+"""The objects of the cluster, their resource versions, and the changes that watches replay."""
+
+import asyncio
+import copy
+import itertools
+import uuid
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sandbox.cluster.clock import Clock, stamp
+from sandbox.cluster.errors import Obj, already_exists, conflict, not_found
+from sandbox.cluster.resources import Resource
+
+Key = tuple[str, str, str, str]
+HISTORY = 5000
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that happened to one object."""
+
+    version: int
+    type: str
+    resource: Resource
+    obj: Obj
+    before: Obj | None
+
+
+def fresh(obj: Obj) -> Obj:
+    """A copy to work on: what the store holds is never changed in place."""
+    return copy.deepcopy(obj)
+
+
+class Store:
+    """Objects by resource, namespace and name; each write gets the next resource version."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.version = 184_200
+        self.changes: deque[Change] = deque(maxlen=HISTORY)
+        self._objects: dict[Key, Obj] = {}
+        self._uids = itertools.count(1)
+        self._listeners: list[Callable[[Change], None]] = []
+        self._bells: set[asyncio.Event] = set()
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Call `listener` after every change."""
+        self._listeners.append(listener)
+
+    def find(self, resource: Resource, namespace: str, name: str) -> Obj | None:
+        """The object, or None. Read it, do not change it."""
+        return self._objects.get(_key(resource, namespace, name))
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Obj:
+        """The object, or the 404 that a client gets."""
+        found = self.find(resource, namespace, name)
+        if found is None:
+            raise not_found(resource.group, resource.plural, name)
+        return found
+
+    def list(self, resource: Resource, namespace: str = "") -> list[Obj]:
+        """All objects of a resource, of one namespace or of all, in the order of their names."""
+        prefix = (resource.group, resource.plural)
+        found = [
+            (key, obj)
+            for key, obj in self._objects.items()
+            if key[:2] == prefix and namespace in ("", key[2])
+        ]
+        return [obj for _, obj in sorted(found, key=lambda pair: pair[0])]
+
+    def create(self, resource: Resource, obj: Obj) -> Obj:
+        """Add an object; the store gives it its uid, its version and its date of birth."""
+        made = born(resource, obj, stamp(self.clock.now()))
+        key = _key_of(resource, made)
+        if key in self._objects:
+            raise already_exists(resource.group, resource.plural, made["metadata"]["name"])
+        return self._write("ADDED", resource, made, None)
+
+    def update(self, resource: Resource, obj: Obj) -> Obj:
+        """Replace an object, unless it carries an old version; the same again changes nothing."""
+        meta = obj["metadata"]
+        name = meta["name"]
+        before = self.get(resource, meta.get("namespace", ""), name)
+        sent = meta.get("resourceVersion")
+        if sent and sent != before["metadata"]["resourceVersion"]:
+            raise conflict(resource.group, resource.plural, name)
+        made = fresh(obj)
+        made["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
+        if made == before:
+            return before
+        return self._write("MODIFIED", resource, made, before)
+
+    def remove(self, resource: Resource, obj: Obj) -> Obj:
+        """Take an object away for good."""
+        key = _key_of(resource, obj)
+        gone = fresh(self._objects.pop(key))
+        self._stamp(gone)
+        self._tell(Change(self.version, "DELETED", resource, gone, gone))
+        return gone
+
+    async def until(self, holds: Callable[[], bool], timeout: float) -> None:
+        """Wait for a condition, looking again after every change."""
+        with self.bell() as bell:
+            async with asyncio.timeout(timeout):
+                while not holds():
+                    # A condition may hang on time alone, so a quiet cluster is looked at too.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(0.05):
+                            await bell.wait()
+                    bell.clear()
+
+    def bell(self) -> "Bell":
+        """An event that rings after every change, for as long as it is held."""
+        return Bell(self._bells)
+
+    def _write(self, type: str, resource: Resource, obj: Obj, before: Obj | None) -> Obj:
+        self._stamp(obj)
+        self._objects[_key_of(resource, obj)] = obj
+        self._tell(Change(self.version, type, resource, obj, before))
+        return obj
+
+    def _stamp(self, obj: Obj) -> None:
+        self.version += 1
+        obj["metadata"]["resourceVersion"] = str(self.version)
+
+    def _tell(self, change: Change) -> None:
+        self.changes.append(change)
+        for listener in self._listeners:
+            listener(change)
+        for bell in self._bells:
+            bell.set()
+
+
+class Bell:
+    """Holds one event among those the store rings."""
+
+    def __init__(self, bells: set[asyncio.Event]) -> None:
+        self._bells = bells
+        self._event = asyncio.Event()
+
+    def __enter__(self) -> asyncio.Event:
+        self._bells.add(self._event)
+        return self._event
+
+    def __exit__(self, *error: object) -> None:
+        self._bells.discard(self._event)
+
+
+def born(resource: Resource, obj: Obj, now: str) -> Obj:
+    """A new object with what the server adds to it; what is set already stays (the seed's past)."""
+    made: Obj = {"apiVersion": resource.api_version, "kind": resource.kind} | fresh(obj)
+    meta = made["metadata"]
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = meta["generateName"] + suffix(5)
+    meta.setdefault("uid", str(uuid.uuid4()))
+    meta.setdefault("creationTimestamp", now)
+    return made
+
+
+ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+
+def suffix(length: int) -> str:
+    """A random ending for a name, of the letters Kubernetes uses for it."""
+    number = uuid.uuid4().int
+    letters = []
+    for _ in range(length):
+        number, place = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[place])
+    return "".join(letters)
+
+
+def _key(resource: Resource, namespace: str, name: str) -> Key:
+    return (resource.group, resource.plural, namespace if resource.namespaced else "", name)
+
+
+def _key_of(resource: Resource, obj: Obj) -> Key:
+    meta = obj["metadata"]
+    return _key(resource, meta.get("namespace", ""), meta["name"])

@@ -1,0 +1,276 @@
+"""Objects as the tables that `kubectl get` prints."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sandbox.cluster.clock import parse_stamp
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.resources import Resource
+from sandbox.cluster.selectors import selector_text
+
+Row = list[Any]
+# Name, type, and whether only `-o wide` shows the column.
+Columns = tuple[tuple[str, str, bool], ...]
+
+
+def table(resource: Resource, objects: list[Obj], version: str, now: datetime) -> Obj:
+    """A Table of these objects, each row with the object's metadata."""
+    columns, cells = TABLES.get(resource.kind, (PLAIN, _plain))
+    rows = [{"cells": cells(obj, now), "object": _partial(obj)} for obj in objects]
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": {"resourceVersion": version},
+        "columnDefinitions": [_column(*column) for column in columns],
+        "rows": rows,
+    }
+
+
+def _column(name: str, kind: str, wide: bool) -> Obj:
+    form = "name" if name == "Name" else ""
+    return {
+        "name": name,
+        "type": kind,
+        "format": form,
+        "description": "",
+        "priority": 1 if wide else 0,
+    }
+
+
+def _partial(obj: Obj) -> Obj:
+    kind = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+    return kind | {"metadata": obj["metadata"]}
+
+
+def age(stamp: str | None, now: datetime) -> str:
+    """A time span in the two units that kubectl uses."""
+    if not stamp:
+        return "<unknown>"
+    seconds = max(0, int((now - parse_stamp(stamp)).total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 120:
+        return f"{seconds}s"
+    if minutes < 10:
+        return _two(minutes, "m", seconds % 60, "s")
+    if minutes < 180:
+        return f"{minutes}m"
+    if hours < 8:
+        return _two(hours, "h", minutes % 60, "m")
+    if hours < 48:
+        return f"{hours}h"
+    if days < 8:
+        return _two(days, "d", hours % 24, "h")
+    return f"{days}d" if days < 730 else f"{days // 365}y"
+
+
+def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large}{large_unit}{small}{small_unit}" if small else f"{large}{large_unit}"
+
+
+def _born(obj: Obj, now: datetime) -> str:
+    return age(obj["metadata"].get("creationTimestamp"), now)
+
+
+PLAIN: Columns = (("Name", "string", False), ("Age", "string", False))
+
+
+def _plain(obj: Obj, now: datetime) -> Row:
+    return [obj["metadata"]["name"], _born(obj, now)]
+
+
+POD: Columns = (
+    ("Name", "string", False),
+    ("Ready", "string", False),
+    ("Status", "string", False),
+    ("Restarts", "string", False),
+    ("Age", "string", False),
+    ("IP", "string", True),
+    ("Node", "string", True),
+    ("Nominated Node", "string", True),
+    ("Readiness Gates", "string", True),
+)
+
+
+def _pod(obj: Obj, now: datetime) -> Row:
+    status = obj["status"]
+    ready = sum(bool(one.get("ready")) for one in status.get("containerStatuses") or [])
+    return [
+        obj["metadata"]["name"],
+        f"{ready}/{len(obj['spec']['containers'])}",
+        pod_status(obj),
+        _restarts(status, now),
+        _born(obj, now),
+        status.get("podIP") or "<none>",
+        obj["spec"].get("nodeName") or "<none>",
+        "<none>",
+        "<none>",
+    ]
+
+
+def pod_status(obj: Obj) -> str:
+    """The one word for a pod's state: a container's reason rather than the phase."""
+    if obj["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    status = obj["status"]
+    word = str(status.get("reason") or status.get("phase") or "Unknown")
+    for container in reversed(status.get("containerStatuses") or []):
+        state = container.get("state") or {}
+        ended = state.get("terminated") or {}
+        word = (state.get("waiting") or {}).get("reason") or ended.get("reason") or word
+    return word
+
+
+def _restarts(status: Obj, now: datetime) -> str:
+    containers = status.get("containerStatuses") or []
+    count = sum(one.get("restartCount", 0) for one in containers)
+    ends = [
+        (one.get("lastState") or {}).get("terminated", {}).get("finishedAt") for one in containers
+    ]
+    last = max((end for end in ends if end), default=None)
+    return f"{count} ({age(last, now)} ago)" if count and last else str(count)
+
+
+DEPLOYMENT: Columns = (
+    ("Name", "string", False),
+    ("Ready", "string", False),
+    ("Up-to-date", "integer", False),
+    ("Available", "integer", False),
+    ("Age", "string", False),
+    ("Containers", "string", True),
+    ("Images", "string", True),
+    ("Selector", "string", True),
+)
+
+
+def _images(obj: Obj) -> Row:
+    containers = obj["spec"]["template"]["spec"]["containers"]
+    return [
+        ",".join(one["name"] for one in containers),
+        ",".join(one["image"] for one in containers),
+        selector_text(obj["spec"]["selector"]),
+    ]
+
+
+def _deployment(obj: Obj, now: datetime) -> Row:
+    status = obj.get("status") or {}
+    return [
+        obj["metadata"]["name"],
+        f"{status.get('readyReplicas', 0)}/{obj['spec']['replicas']}",
+        status.get("updatedReplicas", 0),
+        status.get("availableReplicas", 0),
+        _born(obj, now),
+        *_images(obj),
+    ]
+
+
+REPLICASET: Columns = (
+    ("Name", "string", False),
+    ("Desired", "integer", False),
+    ("Current", "integer", False),
+    ("Ready", "integer", False),
+    *DEPLOYMENT[4:],
+)
+
+
+def _replicaset(obj: Obj, now: datetime) -> Row:
+    status = obj.get("status") or {}
+    counts = [obj["spec"]["replicas"], status.get("replicas", 0), status.get("readyReplicas", 0)]
+    return [obj["metadata"]["name"], *counts, _born(obj, now), *_images(obj)]
+
+
+EVENT: Columns = (
+    ("Last Seen", "string", False),
+    ("Type", "string", False),
+    ("Reason", "string", False),
+    ("Object", "string", False),
+    ("Subobject", "string", True),
+    ("Source", "string", True),
+    ("Message", "string", False),
+    ("First Seen", "string", True),
+    ("Count", "string", True),
+    ("Name", "string", True),
+)
+
+
+def _event(obj: Obj, now: datetime) -> Row:
+    about = obj["involvedObject"]
+    return [
+        age(obj.get("lastTimestamp"), now),
+        obj.get("type", ""),
+        obj.get("reason", ""),
+        f"{about.get('kind', '').lower()}/{about.get('name', '')}",
+        about.get("fieldPath", ""),
+        (obj.get("source") or {}).get("component", ""),
+        obj.get("message", ""),
+        age(obj.get("firstTimestamp"), now),
+        str(obj.get("count", 1)),
+        obj["metadata"]["name"],
+    ]
+
+
+SERVICE: Columns = (
+    ("Name", "string", False),
+    ("Type", "string", False),
+    ("Cluster-IP", "string", False),
+    ("External-IP", "string", False),
+    ("Port(s)", "string", False),
+    ("Age", "string", False),
+    ("Selector", "string", True),
+)
+
+
+def _service(obj: Obj, now: datetime) -> Row:
+    spec = obj["spec"]
+    ports = ",".join(f"{one['port']}/{one['protocol']}" for one in spec["ports"])
+    selector = selector_text({"matchLabels": spec.get("selector")}) or "<none>"
+    name = obj["metadata"]["name"]
+    return [name, spec["type"], spec["clusterIP"], "<none>", ports, _born(obj, now), selector]
+
+
+NODE: Columns = (
+    ("Name", "string", False),
+    ("Status", "string", False),
+    ("Roles", "string", False),
+    ("Age", "string", False),
+    ("Version", "string", False),
+    ("Internal-IP", "string", True),
+    ("OS-Image", "string", True),
+)
+
+
+def _node(obj: Obj, now: datetime) -> Row:
+    status = obj["status"]
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status["conditions"])
+    info = status["nodeInfo"]
+    return [
+        obj["metadata"]["name"],
+        "Ready" if ready else "NotReady",
+        "<none>",
+        _born(obj, now),
+        info["kubeletVersion"],
+        status["addresses"][0]["address"],
+        info["osImage"],
+    ]
+
+
+NAMESPACE: Columns = (
+    ("Name", "string", False),
+    ("Status", "string", False),
+    ("Age", "string", False),
+)
+
+
+def _namespace(obj: Obj, now: datetime) -> Row:
+    return [obj["metadata"]["name"], obj["status"]["phase"], _born(obj, now)]
+
+
+TABLES: dict[str, tuple[Columns, Callable[[Obj, datetime], Row]]] = {
+    "Deployment": (DEPLOYMENT, _deployment),
+    "Event": (EVENT, _event),
+    "Namespace": (NAMESPACE, _namespace),
+    "Node": (NODE, _node),
+    "Pod": (POD, _pod),
+    "ReplicaSet": (REPLICASET, _replicaset),
+    "Service": (SERVICE, _service),
+}

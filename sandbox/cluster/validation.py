@@ -1,0 +1,231 @@
+"""Objects that are well formed and still cannot be: 422 Invalid, with every reason."""
+
+import re
+from typing import Any
+
+from sandbox.cluster.errors import Obj, Problem, invalid
+from sandbox.cluster.quantities import amount
+from sandbox.cluster.resources import Resource
+from sandbox.cluster.selectors import LABEL_KEY, LABEL_VALUE, selects
+
+SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+SUBDOMAIN_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.',"
+    " and must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
+    "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+LABEL_RULE = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must"
+    " start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for "
+    "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+NEGATIVE = "must be greater than or equal to 0"
+IMMUTABLE = "field is immutable"
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+
+
+def check_shape(resource: Resource, obj: Obj) -> None:
+    """Refuse an object whose main parts are missing, before anything looks into them."""
+    paths = {
+        "Deployment": ("spec.selector", "spec.template", "spec.template.spec"),
+        "ReplicaSet": ("spec.selector", "spec.template", "spec.template.spec"),
+        "Pod": ("spec",),
+        "Event": ("involvedObject",),
+        "ResourceQuota": ("spec.hard",),
+    }
+    missing = [path for path in paths.get(resource.kind, ()) if _part(obj, path) is None]
+    if missing:
+        problems = [Problem.required(path) for path in missing]
+        raise invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), problems)
+
+
+def _part(obj: Obj, path: str) -> Any:
+    here: Any = obj
+    for step in path.split("."):
+        here = (here or {}).get(step)
+    return here
+
+
+def check(resource: Resource, obj: Obj, before: Obj | None) -> None:
+    """Refuse what cannot be stored."""
+    problems = _meta(obj["metadata"], before)
+    if resource.kind == "Deployment":
+        problems += _deployment(obj["spec"], before)
+    elif resource.kind == "ReplicaSet":
+        problems += _replicas(obj["spec"])
+    elif resource.kind == "Pod":
+        problems += _pod(obj["spec"], before)
+    if problems:
+        raise invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), problems)
+
+
+def _meta(meta: Obj, before: Obj | None) -> list[Problem]:
+    problems = _labels(meta.get("labels"), "metadata.labels")
+    name = meta.get("name") or ""
+    if not name:
+        problems.append(Problem.required("metadata.name", "name or generateName is required"))
+    elif not SUBDOMAIN.fullmatch(name) or len(name) > 253:
+        problems.append(Problem.value("metadata.name", name, SUBDOMAIN_RULE))
+    if before and meta.get("uid") not in (None, before["metadata"]["uid"]):
+        problems.append(Problem.value("metadata.uid", meta["uid"], IMMUTABLE))
+    for key in meta.get("annotations") or {}:
+        if not LABEL_KEY.fullmatch(key.lower()):
+            problems.append(Problem.value("metadata.annotations", key, "must be a qualified name"))
+    return problems
+
+
+def _labels(labels: dict[str, str] | None, path: str) -> list[Problem]:
+    rule = "a valid label must be an empty string or consist of alphanumeric characters"
+    problems = []
+    for key, value in (labels or {}).items():
+        if not LABEL_KEY.fullmatch(key):
+            problems.append(Problem.value(path, key, "name part must consist of alphanumerics"))
+        if not LABEL_VALUE.fullmatch(value):
+            problems.append(Problem.value(path, value, rule))
+    return problems
+
+
+def _replicas(spec: Obj) -> list[Problem]:
+    if (spec.get("replicas") or 0) < 0:
+        return [Problem.value("spec.replicas", spec["replicas"], NEGATIVE)]
+    return []
+
+
+def _deployment(spec: Obj, before: Obj | None) -> list[Problem]:
+    problems = _replicas(spec)
+    for field in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
+        if (spec.get(field) or 0) < 0:
+            problems.append(Problem.value(f"spec.{field}", spec[field], NEGATIVE))
+    template = spec["template"]
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    problems += _labels(labels, "spec.template.metadata.labels")
+    if not selects(spec.get("selector"), labels):
+        why = "`selector` does not match template `labels`"
+        problems.append(Problem.value("spec.template.metadata.labels", str(labels), why))
+    if before and spec.get("selector") != before["spec"]["selector"]:
+        problems.append(Problem.value("spec.selector", str(spec.get("selector")), IMMUTABLE))
+    return (
+        problems + _strategy(spec["strategy"]) + _pod_spec(template["spec"], "spec.template.spec")
+    )
+
+
+def _strategy(strategy: Obj) -> list[Problem]:
+    allowed = ("Recreate", "RollingUpdate")
+    kind = strategy["type"]
+    if kind not in allowed:
+        return [Problem.unsupported("spec.strategy.type", kind, allowed)]
+    rolling: Obj = strategy.get("rollingUpdate") or {}
+    path = "spec.strategy.rollingUpdate"
+    if kind == "Recreate":
+        why = "may not be specified when strategy `type` is 'Recreate'"
+        return [Problem.not_allowed(path, why)] if rolling else []
+    problems = []
+    for field in ("maxSurge", "maxUnavailable"):
+        if not _count_or_percent(rolling[field]):
+            why = "must be an integer or percentage (e.g '5%')"
+            problems.append(Problem.value(f"{path}.{field}", rolling[field], why))
+    if not problems and all(str(one).rstrip("%") == "0" for one in rolling.values()):
+        why = "may not be 0 when `maxSurge` is 0"
+        problems.append(Problem.value(f"{path}.maxUnavailable", 0, why))
+    return problems
+
+
+def _count_or_percent(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(re.fullmatch(r"[0-9]+%", value))
+    return isinstance(value, int) and value >= 0
+
+
+def _pod(spec: Obj, before: Obj | None) -> list[Problem]:
+    problems = _pod_spec(spec, "spec")
+    if before and _frozen(spec) != _frozen(before["spec"]):
+        why = (
+            "pod updates may not change fields other than `spec.containers[*].image`,"
+            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
+            "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to "
+            "be set to 1 if it was previously negative)"
+        )
+        problems.append(Problem.not_allowed("spec", why))
+    return problems
+
+
+def _frozen(spec: Obj) -> Obj:
+    """The part of a pod's spec that never changes."""
+    loose = ("activeDeadlineSeconds", "containers", "initContainers", "tolerations")
+    rest = {key: value for key, value in spec.items() if key not in loose}
+    for field in ("containers", "initContainers"):
+        rest[field] = [dict(one, image="") for one in spec.get(field) or []]
+    return rest
+
+
+def _pod_spec(spec: Obj, path: str) -> list[Problem]:
+    containers = spec.get("containers") or []
+    problems = [] if containers else [Problem.required(f"{path}.containers")]
+    seen: set[str] = set()
+    for at, container in enumerate(containers):
+        here = f"{path}.containers[{at}]"
+        problems += _container(container, here)
+        name = container.get("name", "")
+        if name in seen:
+            duplicate = f'Duplicate value: "{name}"'
+            problems.append(Problem(f"{here}.name", "FieldValueDuplicate", duplicate))
+        seen.add(name)
+    return problems
+
+
+def _container(container: Obj, path: str) -> list[Problem]:
+    problems = []
+    name = container.get("name") or ""
+    if not name:
+        problems.append(Problem.required(f"{path}.name"))
+    elif not LABEL.fullmatch(name) or len(name) > 63:
+        problems.append(Problem.value(f"{path}.name", name, LABEL_RULE))
+    if not container.get("image"):
+        problems.append(Problem.required(f"{path}.image"))
+    elif container["image"].strip() != container["image"]:
+        why = "must not have leading or trailing whitespace"
+        problems.append(Problem.value(f"{path}.image", container["image"], why))
+    policy = container["imagePullPolicy"]
+    if policy not in PULL_POLICIES:
+        problems.append(Problem.unsupported(f"{path}.imagePullPolicy", policy, PULL_POLICIES))
+    return problems + _env(container, path) + _limits(container.get("resources") or {}, path)
+
+
+def _env(container: Obj, path: str) -> list[Problem]:
+    problems = []
+    for at, variable in enumerate(container.get("env") or []):
+        here = f"{path}.env[{at}]"
+        name = variable.get("name") or ""
+        if not name:
+            problems.append(Problem.required(f"{here}.name"))
+        elif not ENV_NAME.fullmatch(name):
+            why = "a valid environment variable name must consist of alphabetic characters, digits"
+            problems.append(Problem.value(f"{here}.name", name, why))
+        if variable.get("value") and variable.get("valueFrom"):
+            why = "may not be specified when `value` is not empty"
+            problems.append(Problem.value(f"{here}.valueFrom", "", why))
+    return problems
+
+
+def _limits(resources: Obj, path: str) -> list[Problem]:
+    problems = []
+    for part in ("limits", "requests"):
+        for name, text in (resources.get(part) or {}).items():
+            here = f"{path}.resources.{part}[{name}]"
+            try:
+                size = amount(text)
+            except ValueError as error:
+                problems.append(Problem.value(here, text, str(error)))
+                continue
+            if size < 0:
+                problems.append(Problem.value(here, text, NEGATIVE))
+    if problems:
+        return problems
+    limits = resources.get("limits") or {}
+    for name, text in (resources.get("requests") or {}).items():
+        if name in limits and amount(text) > amount(limits[name]):
+            why = f"must be less than or equal to {name} limit of {limits[name]}"
+            problems.append(Problem.value(f"{path}.resources.requests", text, why))
+    return problems
