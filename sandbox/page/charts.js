@@ -1,19 +1,43 @@
 import { h, s } from "./dom.js";
 
-const COLOURS = ["#1264a3", "#e8912d", "#2eb67d", "#e01e5a", "#7c3085", "#36c5f0", "#8d8d8d", "#b5651d", "#556b2f", "#c71585", "#4682b4", "#bdb76b"];
+const COLOURS = [
+  "#1264a3",
+  "#e8912d",
+  "#2eb67d",
+  "#e01e5a",
+  "#7c3085",
+  "#36c5f0",
+  "#8d8d8d",
+  "#b5651d",
+  "#556b2f",
+  "#c71585",
+  "#4682b4",
+  "#bdb76b",
+];
 const BOX = { width: 560, height: 230, left: 52, right: 12, top: 12, bottom: 44 };
 const INNER = { width: BOX.width - BOX.left - BOX.right, height: BOX.height - BOX.top - BOX.bottom };
 
 export function chart(block) {
   const spec = block.chart;
   const body = spec.type === "pie" ? pie(spec) : axes(spec);
-  return h("figure", { class: "chart", data: { chart: spec.type } }, h("figcaption", {}, block.title), body, legend(spec));
+  return h(
+    "figure",
+    { class: "chart", data: { chart: spec.type } },
+    h("figcaption", {}, block.title),
+    body,
+    legend(spec),
+  );
 }
 
 function legend(spec) {
-  const names = spec.type === "pie" ? spec.segments.map((part) => part.label) : spec.series.map((one) => one.name);
+  const names =
+    spec.type === "pie" ? spec.segments.map((part) => part.label) : spec.series.map((one) => one.name);
   if (spec.type !== "pie" && names.length < 2) return null;
-  return h("ul", { class: "legend" }, names.map((name, index) => h("li", { style: `--dot:${COLOURS[index]}` }, name)));
+  return h(
+    "ul",
+    { class: "legend" },
+    names.map((name, index) => h("li", { style: `--dot:${COLOURS[index]}` }, name)),
+  );
 }
 
 function canvas(label, height, ...children) {
@@ -36,7 +60,10 @@ function scale(spec) {
   const step = niceStep(high - low);
   const [first, last] = [Math.floor(low / step), Math.max(1, Math.ceil(high / step))];
   const ticks = Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
-  return { ticks, y: (value) => BOX.top + INNER.height * (1 - (value - ticks[0]) / (ticks.at(-1) - ticks[0])) };
+  return {
+    ticks,
+    y: (value) => BOX.top + INNER.height * (1 - (value - ticks[0]) / (ticks.at(-1) - ticks[0])),
+  };
 }
 
 function axes(spec) {
@@ -56,13 +83,28 @@ function axes(spec) {
 }
 
 function describe(spec, labels) {
-  return spec.series.map((one) => `${one.name}: ${labels.map((label, index) => `${label} ${one.data[index]?.value ?? ""}`).join(", ")}`).join("; ");
+  return spec.series
+    .map(
+      (one) =>
+        `${one.name}: ${labels.map((label, index) => `${label} ${one.data[index]?.value ?? ""}`).join(", ")}`,
+    )
+    .join("; ");
 }
 
 function grid(measure) {
   return measure.ticks.map((value) => [
-    s("line", { class: value === 0 ? "axis" : "gridline", x1: BOX.left, x2: BOX.width - BOX.right, y1: measure.y(value), y2: measure.y(value) }),
-    s("text", { class: "tick", x: BOX.left - 8, y: measure.y(value) + 4, "text-anchor": "end" }, short(value)),
+    s("line", {
+      class: value === 0 ? "axis" : "gridline",
+      x1: BOX.left,
+      x2: BOX.width - BOX.right,
+      y1: measure.y(value),
+      y2: measure.y(value),
+    }),
+    s(
+      "text",
+      { class: "tick", x: BOX.left - 8, y: measure.y(value) + 4, "text-anchor": "end" },
+      short(value),
+    ),
   ]);
 }
 
@@ -77,8 +119,24 @@ function tick(label, x, slot, index, count) {
 function titles({ x_label: across, y_label: up }) {
   const middle = BOX.top + INNER.height / 2;
   return [
-    across && s("text", { class: "axis-title", x: BOX.left + INNER.width / 2, y: BOX.height - 6, "text-anchor": "middle" }, across),
-    up && s("text", { class: "axis-title", x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})` }, up),
+    across &&
+      s(
+        "text",
+        { class: "axis-title", x: BOX.left + INNER.width / 2, y: BOX.height - 6, "text-anchor": "middle" },
+        across,
+      ),
+    up &&
+      s(
+        "text",
+        {
+          class: "axis-title",
+          x: 12,
+          y: middle,
+          "text-anchor": "middle",
+          transform: `rotate(-90 12 ${middle})`,
+        },
+        up,
+      ),
   ];
 }
 
@@ -92,13 +150,26 @@ function bars(series, measure, x, slot) {
     one.data.map((point, index) => {
       const left = x(index) - (width * series.length) / 2 + width * which;
       const [from, to] = [measure.y(Math.max(0, point.value)), measure.y(Math.min(0, point.value))];
-      return s("rect", { x: left + 1, y: from, width: width - 2, height: Math.max(1, to - from), rx: 2, fill: COLOURS[which] }, tip(one.name, point));
+      return s(
+        "rect",
+        {
+          x: left + 1,
+          y: from,
+          width: width - 2,
+          height: Math.max(1, to - from),
+          rx: 2,
+          fill: COLOURS[which],
+        },
+        tip(one.name, point),
+      );
     }),
   );
 }
 
 function path(one, measure, x) {
-  return one.data.map((point, index) => `${index ? "L" : "M"}${x(index).toFixed(1)} ${measure.y(point.value).toFixed(1)}`).join("");
+  return one.data
+    .map((point, index) => `${index ? "L" : "M"}${x(index).toFixed(1)} ${measure.y(point.value).toFixed(1)}`)
+    .join("");
 }
 
 function lines(series, measure, x) {
@@ -106,14 +177,20 @@ function lines(series, measure, x) {
 }
 
 function line(one, colour, measure, x) {
-  const dots = one.data.map((point, index) => s("circle", { cx: x(index), cy: measure.y(point.value), r: 3, fill: colour }, tip(one.name, point)));
+  const dots = one.data.map((point, index) =>
+    s("circle", { cx: x(index), cy: measure.y(point.value), r: 3, fill: colour }, tip(one.name, point)),
+  );
   return [s("path", { class: "line", d: path(one, measure, x), stroke: colour }), dots];
 }
 
 function areas(series, measure, x) {
   const floor = measure.y(0).toFixed(1);
   return series.map((one, which) => [
-    s("path", { class: "area", d: `${path(one, measure, x)}L${x(one.data.length - 1)} ${floor}L${x(0)} ${floor}Z`, fill: COLOURS[which] }),
+    s("path", {
+      class: "area",
+      d: `${path(one, measure, x)}L${x(one.data.length - 1)} ${floor}L${x(0)} ${floor}Z`,
+      fill: COLOURS[which],
+    }),
     line(one, COLOURS[which], measure, x),
   ]);
 }
@@ -124,15 +201,35 @@ function pie({ segments }) {
   let turned = 0;
   const drawn = segments.map((part, index) => {
     const share = part.value / total;
-    const slice = sector(centre, turned, share, COLOURS[index], `${part.label}: ${part.value} (${Math.round(share * 100)}%)`);
+    const slice = sector(
+      centre,
+      turned,
+      share,
+      COLOURS[index],
+      `${part.label}: ${part.value} (${Math.round(share * 100)}%)`,
+    );
     turned += share;
     return slice;
   });
-  return canvas(segments.map((part) => `${part.label} ${part.value}`).join(", "), BOX.height, drawn, s("circle", { class: "pie-hole", cx: centre.x, cy: centre.y, r: centre.r * 0.55 }));
+  return canvas(
+    segments.map((part) => `${part.label} ${part.value}`).join(", "),
+    BOX.height,
+    drawn,
+    s("circle", { class: "pie-hole", cx: centre.x, cy: centre.y, r: centre.r * 0.55 }),
+  );
 }
 
 function sector({ x, y, r }, from, share, fill, words) {
   if (share >= 0.9999) return s("circle", { cx: x, cy: y, r, fill }, s("title", {}, words));
-  const at = (turn) => `${(x + r * Math.sin(turn * 2 * Math.PI)).toFixed(2)} ${(y - r * Math.cos(turn * 2 * Math.PI)).toFixed(2)}`;
-  return s("path", { class: "slice", fill, d: `M${x} ${y}L${at(from)}A${r} ${r} 0 ${share > 0.5 ? 1 : 0} 1 ${at(from + share)}Z` }, s("title", {}, words));
+  const at = (turn) =>
+    `${(x + r * Math.sin(turn * 2 * Math.PI)).toFixed(2)} ${(y - r * Math.cos(turn * 2 * Math.PI)).toFixed(2)}`;
+  return s(
+    "path",
+    {
+      class: "slice",
+      fill,
+      d: `M${x} ${y}L${at(from)}A${r} ${r} 0 ${share > 0.5 ? 1 : 0} 1 ${at(from + share)}Z`,
+    },
+    s("title", {}, words),
+  );
 }

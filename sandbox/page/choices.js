@@ -6,7 +6,13 @@ import { closePopup, openPopup } from "./popup.js";
 export function choiceButton({ options, chosen, placeholder, multiple, limit, props, onPick }) {
   const picked = new Set(chosen);
   const known = new Map(options.map((option) => [option.value, option]));
-  const button = h("button", { type: "button", class: "select", "aria-haspopup": "listbox", "aria-expanded": "false", ...props });
+  const button = h("button", {
+    type: "button",
+    class: "select",
+    "aria-haspopup": "listbox",
+    "aria-expanded": "false",
+    ...props,
+  });
   button.addEventListener("click", () => openList(button, { options, picked, multiple, onChoose }));
 
   function onChoose(value) {
@@ -19,8 +25,18 @@ export function choiceButton({ options, chosen, placeholder, multiple, limit, pr
 
   function draw() {
     const labels = [...picked].map((value) => known.get(value)).filter(Boolean);
-    const shown = multiple ? labels.map((option) => h("span", { class: "chip" }, option.lead?.(), option.label())) : labels.map((option) => [option.lead?.(), option.label()]);
-    replace(button, h("span", { class: labels.length ? "select-value" : "select-value placeholder" }, labels.length ? shown : placeholder), icon("down", 16));
+    const shown = multiple
+      ? labels.map((option) => h("span", { class: "chip" }, option.lead?.(), option.label()))
+      : labels.map((option) => [option.lead?.(), option.label()]);
+    replace(
+      button,
+      h(
+        "span",
+        { class: labels.length ? "select-value" : "select-value placeholder" },
+        labels.length ? shown : placeholder,
+      ),
+      icon("down", 16),
+    );
   }
 
   draw();
@@ -28,8 +44,18 @@ export function choiceButton({ options, chosen, placeholder, multiple, limit, pr
 }
 
 function openList(button, { options, picked, multiple, onChoose }) {
-  const list = h("div", { class: "options", role: "listbox", "aria-multiselectable": multiple ? "true" : null });
-  const search = h("input", { class: "option-search", type: "text", placeholder: "Search", "aria-label": "Search options", autocomplete: "off" });
+  const list = h("div", {
+    class: "options",
+    role: "listbox",
+    "aria-multiselectable": multiple ? "true" : null,
+  });
+  const search = h("input", {
+    class: "option-search",
+    type: "text",
+    placeholder: "Search",
+    "aria-label": "Search options",
+    autocomplete: "off",
+  });
   let active = 0;
   let shown = [];
 
@@ -50,10 +76,19 @@ function openList(button, { options, picked, multiple, onChoose }) {
 
   function row(option, index) {
     const selected = picked.has(option.value);
-    const heading = option.group && option.group !== shown[index - 1]?.group ? h("div", { class: "option-group" }, option.group) : null;
+    const heading =
+      option.group && option.group !== shown[index - 1]?.group
+        ? h("div", { class: "option-group" }, option.group)
+        : null;
     const node = h(
       "div",
-      { class: index === active ? "option active" : "option", role: "option", "aria-selected": String(selected), data: { value: option.value }, on: { click: () => choose(option) } },
+      {
+        class: index === active ? "option active" : "option",
+        role: "option",
+        "aria-selected": String(selected),
+        data: { value: option.value },
+        on: { click: () => choose(option) },
+      },
       option.lead?.(),
       h("span", { class: "option-words" }, option.label(), option.note && h("small", {}, option.note)),
       selected && icon("check", 16),

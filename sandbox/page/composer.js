@@ -1,8 +1,8 @@
 import { attempt, post } from "./api.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { pickEmoji } from "./message.js";
 import { channels, everyone } from "./people.js";
+import { pickEmoji } from "./picker.js";
 import { openMenu } from "./popup.js";
 import { currentChannel, state } from "./state.js";
 import { Suggestions } from "./suggestions.js";
@@ -10,14 +10,19 @@ import { Suggestions } from "./suggestions.js";
 const MARKS = { bold: "*", italic: "_", strike: "~", code: "`" };
 
 // Names a person picked or typed become the references that Slack's own client sends.
-export function withReferences(text) {
+function withReferences(text) {
   const names = [
-    ...everyone().flatMap((user) => [user.real_name, user.name].filter(Boolean).map((name) => [`@${name}`, `<@${user.id}>`])),
+    ...everyone().flatMap((user) =>
+      [user.real_name, user.name].filter(Boolean).map((name) => [`@${name}`, `<@${user.id}>`]),
+    ),
     ...channels().map((channel) => [`#${channel.name}`, `<#${channel.id}|${channel.name}>`]),
   ].sort((a, b) => b[0].length - a[0].length);
   const known = new Map(names.map(([name, reference]) => [name.toLowerCase(), reference]));
   if (!known.size) return text;
-  const pattern = new RegExp(`(?<![\\w<])(${names.map(([name]) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})(?![\\w-])`, "gi");
+  const pattern = new RegExp(
+    `(?<![\\w<])(${names.map(([name]) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})(?![\\w-])`,
+    "gi",
+  );
   return text.replace(pattern, (name) => known.get(name.toLowerCase()));
 }
 
@@ -30,10 +35,34 @@ export class Composer {
   constructor({ testid, thread = () => null, sent }) {
     this.thread = thread;
     this.sent = sent;
-    this.input = h("textarea", { rows: 1, class: "composer-input", data: { testid }, "aria-label": "Message", autocomplete: "off" });
-    this.send = h("button", { type: "button", class: "send", "aria-label": "Send message", title: "Send message", disabled: true, data: { testid: `${testid}-send` }, on: { click: () => this.submit() } }, icon("send", 16));
+    this.input = h("textarea", {
+      rows: 1,
+      class: "composer-input",
+      data: { testid },
+      "aria-label": "Message",
+      autocomplete: "off",
+    });
+    this.send = h(
+      "button",
+      {
+        type: "button",
+        class: "send",
+        "aria-label": "Send message",
+        title: "Send message",
+        disabled: true,
+        data: { testid: `${testid}-send` },
+        on: { click: () => this.submit() },
+      },
+      icon("send", 16),
+    );
     this.suggestions = new Suggestions(this.input, { changed: () => this.#changed() });
-    this.box = h("div", { class: "composer" }, this.#marks(), this.input, h("div", { class: "composer-foot" }, this.#tools(), this.send));
+    this.box = h(
+      "div",
+      { class: "composer" },
+      this.#marks(),
+      this.input,
+      h("div", { class: "composer-foot" }, this.#tools(), this.send),
+    );
     this.node = h("div", { class: "composer-frame" }, this.suggestions.node, this.box);
     this.input.addEventListener("input", () => this.#changed());
     this.input.addEventListener("keydown", (event) => this.#key(event));
@@ -69,7 +98,13 @@ export class Composer {
     this.#history.push(text);
     this.#recalled = -1;
     this.fill("");
-    const answer = await attempt(post("say", { channel: state.channel, text: withReferences(text), thread_ts: this.thread() ?? undefined }));
+    const answer = await attempt(
+      post("say", {
+        channel: state.channel,
+        text: withReferences(text),
+        thread_ts: this.thread() ?? undefined,
+      }),
+    );
     if (answer === null && !this.input.value) this.fill(text);
     if (answer !== null) this.sent(text);
   }
@@ -92,8 +127,20 @@ export class Composer {
   }
 
   #marks() {
-    const button = (name, label) => h("button", { type: "button", "aria-label": label, title: label, on: { click: () => this.#wrap(MARKS[name]) } }, icon(name, 16));
-    return h("div", { class: "composer-marks" }, button("bold", "Bold"), button("italic", "Italic"), button("strike", "Strikethrough"), button("code", "Code"));
+    const button = (name, label) =>
+      h(
+        "button",
+        { type: "button", "aria-label": label, title: label, on: { click: () => this.#wrap(MARKS[name]) } },
+        icon(name, 16),
+      );
+    return h(
+      "div",
+      { class: "composer-marks" },
+      button("bold", "Bold"),
+      button("italic", "Italic"),
+      button("strike", "Strikethrough"),
+      button("code", "Code"),
+    );
   }
 
   #wrap(mark) {
@@ -111,7 +158,12 @@ export class Composer {
   }
 
   #tools() {
-    const tool = (label, name, press, testid) => h("button", { type: "button", "aria-label": label, title: label, data: { testid }, on: { click: press } }, icon(name, 18));
+    const tool = (label, name, press, testid) =>
+      h(
+        "button",
+        { type: "button", "aria-label": label, title: label, data: { testid }, on: { click: press } },
+        icon(name, 18),
+      );
     return h(
       "div",
       { class: "composer-tools" },
@@ -130,8 +182,15 @@ export class Composer {
       data: { shortcut: shortcut.callback_id },
       press: () => attempt(post("shortcut", { callback_id: shortcut.callback_id, channel: state.channel })),
     }));
-    const commands = state.commands.map((command) => ({ words: command.command, note: command.description, press: () => (this.fill(`${command.command} `), this.input.focus()) }));
-    openMenu(anchor, [...items, ...(items.length && commands.length ? [null] : []), ...commands], { label: "Shortcuts", side: "above" });
+    const commands = state.commands.map((command) => ({
+      words: command.command,
+      note: command.description,
+      press: () => (this.fill(`${command.command} `), this.input.focus()),
+    }));
+    openMenu(anchor, [...items, ...(items.length && commands.length ? [null] : []), ...commands], {
+      label: "Shortcuts",
+      side: "above",
+    });
   }
 }
 

@@ -52,10 +52,13 @@ export function ago(unix, now = Date.now() / 1000) {
   const seconds = Math.round(Math.abs(now - unix));
   const future = unix > now;
   const size =
-    seconds < 60 ? plural(seconds, "second")
-    : seconds < 3600 ? plural(Math.floor(seconds / 60), "minute")
-    : seconds < DAY ? plural(Math.floor(seconds / 3600), "hour")
-    : plural(Math.floor(seconds / DAY), "day");
+    seconds < 60
+      ? plural(seconds, "second")
+      : seconds < 3600
+        ? plural(Math.floor(seconds / 60), "minute")
+        : seconds < DAY
+          ? plural(Math.floor(seconds / 3600), "hour")
+          : plural(Math.floor(seconds / DAY), "day");
   if (seconds < 5) return "just now";
   return future ? `in ${size}` : `${size} ago`;
 }
@@ -65,7 +68,8 @@ const LONG = { weekday: "long", month: "long", day: "numeric", year: "numeric" }
 const MEDIUM = { month: "long", day: "numeric", year: "numeric" };
 
 const TOKENS = {
-  date_num: (unix) => new Date((unix - new Date(unix * 1000).getTimezoneOffset() * 60) * 1000).toISOString().slice(0, 10),
+  date_num: (unix) =>
+    new Date((unix - new Date(unix * 1000).getTimezoneOffset() * 60) * 1000).toISOString().slice(0, 10),
   date_slash: (unix) => local(unix, { month: "2-digit", day: "2-digit", year: "numeric" }),
   date: (unix) => local(unix, MEDIUM),
   date_short: (unix) => local(unix, SHORT),
@@ -85,7 +89,14 @@ export function format(unix, pattern) {
 }
 
 export function dateNode(unix, pattern, { link, fallback } = {}) {
-  const words = h("time", { datetime: new Date(unix * 1000).toISOString(), title: fallback || format(unix, "{date_long} {time_secs}") }, format(unix, pattern));
+  const words = h(
+    "time",
+    {
+      datetime: new Date(unix * 1000).toISOString(),
+      title: fallback || format(unix, "{date_long} {time_secs}"),
+    },
+    format(unix, pattern),
+  );
   if (pattern.includes("{ago}")) Object.assign(words.dataset, { unix, pattern });
   return link ? h("a", { href: link, target: "_blank", rel: "noreferrer" }, words) : words;
 }

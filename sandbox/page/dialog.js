@@ -1,7 +1,8 @@
 import { h } from "./dom.js";
 import { textNode } from "./mrkdwn.js";
 
-const FOCUSABLE = "button:not(:disabled), [href], input:not(:disabled), textarea:not(:disabled), select:not(:disabled), [tabindex='0']";
+const FOCUSABLE =
+  "button:not(:disabled), [href], input:not(:disabled), textarea:not(:disabled), select:not(:disabled), [tabindex='0']";
 
 // Tab goes round inside the dialog.
 export function trapFocus(node) {
@@ -24,10 +25,35 @@ export function confirmed(spec) {
       back?.focus?.();
       settle(answer);
     };
-    const yes = h("button", { type: "button", class: `button ${spec.style === "danger" ? "danger" : "primary"}`, data: { testid: "confirm-yes" }, on: { click: () => done(true) } }, textNode(spec.confirm ?? "Yes"));
-    const no = h("button", { type: "button", class: "button", data: { testid: "confirm-no" }, on: { click: () => done(false) } }, textNode(spec.deny ?? "No"));
+    const yes = h(
+      "button",
+      {
+        type: "button",
+        class: `button ${spec.style === "danger" ? "danger" : "primary"}`,
+        data: { testid: "confirm-yes" },
+        on: { click: () => done(true) },
+      },
+      textNode(spec.confirm ?? "Yes"),
+    );
+    const no = h(
+      "button",
+      { type: "button", class: "button", data: { testid: "confirm-no" }, on: { click: () => done(false) } },
+      textNode(spec.deny ?? "No"),
+    );
     const title = h("h2", { id: "confirm-title" }, textNode(spec.title ?? "Are you sure?"));
-    const box = h("div", { class: "confirm", role: "alertdialog", "aria-modal": "true", "aria-labelledby": "confirm-title", data: { testid: "confirm" } }, title, h("p", {}, textNode(spec.text)), h("footer", {}, no, yes));
+    const box = h(
+      "div",
+      {
+        class: "confirm",
+        role: "alertdialog",
+        "aria-modal": "true",
+        "aria-labelledby": "confirm-title",
+        data: { testid: "confirm" },
+      },
+      title,
+      h("p", {}, textNode(spec.text)),
+      h("footer", {}, no, yes),
+    );
     const layer = h("div", { class: "layer layer-confirm" }, box);
     trapFocus(box);
     box.addEventListener("keydown", (event) => {

@@ -55,10 +55,21 @@ function button(spec, place) {
     const node = event.currentTarget;
     if (node.getAttribute("aria-busy") !== "true") fire(place, spec.value, node);
   };
-  const props = { class: `button ${style}`, ...attributes(place), "aria-labelledby": null, title: spec.accessibility_label, on: { click: press } };
+  const props = {
+    class: `button ${style}`,
+    ...attributes(place),
+    "aria-labelledby": null,
+    title: spec.accessibility_label,
+    on: { click: press },
+  };
   if (!spec.url) return h("button", { type: "button", ...props }, textNode(spec.text));
   const safe = /^(https?|mailto):/i.test(spec.url);
-  return h("a", { href: safe ? spec.url : null, target: "_blank", rel: "noreferrer", ...props }, textNode(spec.text), icon("external", 14));
+  return h(
+    "a",
+    { href: safe ? spec.url : null, target: "_blank", rel: "noreferrer", ...props },
+    textNode(spec.text),
+    icon("external", 14),
+  );
 }
 
 function overflow(spec, place) {
@@ -72,7 +83,18 @@ function overflow(spec, place) {
     }));
     openMenu(node, items, { label: "More" });
   };
-  return h("button", { type: "button", class: "button overflow", "aria-haspopup": "menu", ...attributes(place), "aria-label": spec.accessibility_label ?? "More", on: { click: open } }, icon("dots", 18));
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "button overflow",
+      "aria-haspopup": "menu",
+      ...attributes(place),
+      "aria-label": spec.accessibility_label ?? "More",
+      on: { click: open },
+    },
+    icon("dots", 18),
+  );
 }
 
 function optionOf(option, group) {
@@ -86,7 +108,9 @@ function optionOf(option, group) {
 }
 
 function listed(spec) {
-  const grouped = (spec.option_groups ?? []).flatMap((group) => group.options.map((option) => optionOf(option, group.label.text)));
+  const grouped = (spec.option_groups ?? []).flatMap((group) =>
+    group.options.map((option) => optionOf(option, group.label.text)),
+  );
   return [...(spec.options ?? []).map((option) => optionOf(option)), ...grouped];
 }
 
@@ -103,7 +127,12 @@ function peopleOptions() {
 function channelOptions() {
   return channels()
     .filter((channel) => !channel.is_im && !channel.is_archived)
-    .map((channel) => ({ value: channel.id, words: channel.name, label: () => channel.name, lead: () => icon(channel.is_private ? "lock" : "hash", 16) }));
+    .map((channel) => ({
+      value: channel.id,
+      words: channel.name,
+      label: () => channel.name,
+      lead: () => icon(channel.is_private ? "lock" : "hash", 16),
+    }));
 }
 
 function select(options, multiple) {
@@ -128,20 +157,38 @@ function boxes(kind) {
   return (spec, place, start) => {
     const name = `choice-${(serial += 1)}`;
     const checked = new Set(kind === "checkbox" ? start : [start]);
-    const group = h("div", { class: "boxes", role: kind === "radio" ? "radiogroup" : "group", ...attributes(place) });
+    const group = h("div", {
+      class: "boxes",
+      role: kind === "radio" ? "radiogroup" : "group",
+      ...attributes(place),
+    });
     const change = (option) => (event) => {
       if (kind === "radio") checked.clear();
       checked[event.target.checked ? "add" : "delete"](option.value);
       store(place, kind === "radio" ? option.value : [...checked], group);
     };
-    group.append(...spec.options.map((option) => box(kind, name, option, checked.has(option.value), change(option))));
+    group.append(
+      ...spec.options.map((option) => box(kind, name, option, checked.has(option.value), change(option))),
+    );
     return group;
   };
 }
 
 function box(kind, name, option, checked, change) {
-  const control = h("input", { type: kind, name, value: option.value, checked, data: { value: option.value }, on: { change } });
-  return h("label", { class: "box" }, control, h("span", {}, textNode(option.text), option.description && h("small", {}, textNode(option.description))));
+  const control = h("input", {
+    type: kind,
+    name,
+    value: option.value,
+    checked,
+    data: { value: option.value },
+    on: { change },
+  });
+  return h(
+    "label",
+    { class: "box" },
+    control,
+    h("span", {}, textNode(option.text), option.description && h("small", {}, textNode(option.description))),
+  );
 }
 
 // Typed values are kept while typing, and sent (where the app asks for it) on Enter.
@@ -158,7 +205,9 @@ function typed(props) {
       ...(multiline ? {} : props(spec)),
       ...attributes(place),
     });
-    node.addEventListener("input", () => place.surface.form.set(place.blockId, spec.action_id, node.value || null));
+    node.addEventListener("input", () =>
+      place.surface.form.set(place.blockId, spec.action_id, node.value || null),
+    );
     node.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || multiline || !place.dispatch) return;
       event.preventDefault();
@@ -177,14 +226,29 @@ function picked(type) {
 }
 
 function moment(spec, place, start) {
-  const asLocal = start ? new Date((start - new Date(start * 1000).getTimezoneOffset() * 60) * 1000).toISOString().slice(0, 16) : "";
-  const node = h("input", { class: "field field-short", type: "datetime-local", value: asLocal, ...attributes(place) });
-  node.addEventListener("change", () => store(place, node.value ? Math.floor(new Date(node.value).getTime() / 1000) : null, node));
+  const asLocal = start
+    ? new Date((start - new Date(start * 1000).getTimezoneOffset() * 60) * 1000).toISOString().slice(0, 16)
+    : "";
+  const node = h("input", {
+    class: "field field-short",
+    type: "datetime-local",
+    value: asLocal,
+    ...attributes(place),
+  });
+  node.addEventListener("change", () =>
+    store(place, node.value ? Math.floor(new Date(node.value).getTime() / 1000) : null, node),
+  );
   return node;
 }
 
 function number(spec) {
-  return { type: "number", inputmode: "decimal", step: spec.is_decimal_allowed ? "any" : "1", min: spec.min_value, max: spec.max_value };
+  return {
+    type: "number",
+    inputmode: "decimal",
+    step: spec.is_decimal_allowed ? "any" : "1",
+    min: spec.min_value,
+    max: spec.max_value,
+  };
 }
 
 const INPUTS = {
@@ -214,6 +278,8 @@ export function picture(spec) {
   const source = spec.image_url ?? spec.slack_file?.url;
   const node = h("img", { class: "picture", src: source, alt, loading: "lazy" });
   // Nothing outside this machine can be loaded here: the words stand in for the picture.
-  node.addEventListener("error", () => node.replaceWith(h("span", { class: "picture-alt", title: alt }, plain(alt))));
+  node.addEventListener("error", () =>
+    node.replaceWith(h("span", { class: "picture-alt", title: alt }, plain(alt))),
+  );
   return node;
 }

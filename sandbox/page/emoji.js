@@ -35,7 +35,7 @@ const NAMED = new Map(
     .map((entry) => entry.split(" ")),
 );
 
-export const EMOJI_NAME = /:([a-z0-9_+'-]+):/;
+const EMOJI_NAME = /:([a-z0-9_+'-]+):/;
 
 export function glyph(name) {
   return NAMED.get(name.split("::")[0]);
@@ -44,7 +44,16 @@ export function glyph(name) {
 export function emoji(name, { big = false } = {}) {
   const found = glyph(name);
   if (!found) return document.createTextNode(`:${name}:`);
-  return h("span", { class: big ? "emoji emoji-big" : "emoji", role: "img", title: `:${name}:`, "aria-label": name.replaceAll("_", " ") }, found);
+  return h(
+    "span",
+    {
+      class: big ? "emoji emoji-big" : "emoji",
+      role: "img",
+      title: `:${name}:`,
+      "aria-label": name.replaceAll("_", " "),
+    },
+    found,
+  );
 }
 
 export function emojiNames(prefix = "") {

@@ -8,7 +8,9 @@ import { state } from "./state.js";
 
 export function drawHeader(node, channel) {
   const pinned = state.messages.filter((message) => message.pinned && !message.ephemeral);
-  redraw(node, [channel ?? null, pinned.map((message) => [message.ts, message.text]), state.person], () => (channel ? header(channel, pinned) : []));
+  redraw(node, [channel ?? null, pinned.map((message) => [message.ts, message.text]), state.person], () =>
+    channel ? header(channel, pinned) : [],
+  );
 }
 
 function header(channel, pinned) {
@@ -17,17 +19,46 @@ function header(channel, pinned) {
     h(
       "div",
       { class: "channel-head" },
-      h("h2", { class: "channel-title" }, channel.is_im ? avatar(channel.user, 24) : icon(channel.is_private ? "lock" : "hash", 18), channel.name),
-      h("div", { class: "topic", title: channel.topic || null, data: { testid: "topic" } }, mrkdwn(channel.topic ?? "")),
-      pinned.length > 0 && pill("pinned", `${pinned.length} pinned`, "pin", (event) => showPinned(event.currentTarget, pinned)),
-      members.length > 0 && pill("members", String(members.length), "people", (event) => showMembers(event.currentTarget, members), members.slice(0, 3).map((id) => memberFace(id, 22))),
+      h(
+        "h2",
+        { class: "channel-title" },
+        channel.is_im ? avatar(channel.user, 24) : icon(channel.is_private ? "lock" : "hash", 18),
+        channel.name,
+      ),
+      h(
+        "div",
+        { class: "topic", title: channel.topic || null, data: { testid: "topic" } },
+        mrkdwn(channel.topic ?? ""),
+      ),
+      pinned.length > 0 &&
+        pill("pinned", `${pinned.length} pinned`, "pin", (event) => showPinned(event.currentTarget, pinned)),
+      members.length > 0 &&
+        pill(
+          "members",
+          String(members.length),
+          "people",
+          (event) => showMembers(event.currentTarget, members),
+          members.slice(0, 3).map((id) => memberFace(id, 22)),
+        ),
     ),
     bookmarks(channel.bookmarks ?? []),
   ];
 }
 
 function pill(testid, words, name, press, faces) {
-  return h("button", { type: "button", class: "pill", "aria-label": testid === "members" ? `${words} members` : words, "aria-expanded": "false", data: { testid }, on: { click: press } }, faces ? h("span", { class: "faces" }, faces) : icon(name, 16), words);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "pill",
+      "aria-label": testid === "members" ? `${words} members` : words,
+      "aria-expanded": "false",
+      data: { testid },
+      on: { click: press },
+    },
+    faces ? h("span", { class: "faces" }, faces) : icon(name, 16),
+    words,
+  );
 }
 
 function memberFace(id, size) {
@@ -36,19 +67,65 @@ function memberFace(id, size) {
 
 function bookmarks(list) {
   if (!list.length) return null;
-  return h("nav", { class: "bookmarks", "aria-label": "Bookmarks" }, list.map((mark) => {
-    const short = mark.emoji?.replaceAll(":", "");
-    return h("a", { class: "bookmark", href: /^https?:/i.test(mark.link) ? mark.link : null, target: "_blank", rel: "noreferrer", title: mark.link, data: { bookmark: mark.title } }, short ? emoji(short) : icon("bookmark", 14), mark.title);
-  }));
+  return h(
+    "nav",
+    { class: "bookmarks", "aria-label": "Bookmarks" },
+    list.map((mark) => {
+      const short = mark.emoji?.replaceAll(":", "");
+      return h(
+        "a",
+        {
+          class: "bookmark",
+          href: /^https?:/i.test(mark.link) ? mark.link : null,
+          target: "_blank",
+          rel: "noreferrer",
+          title: mark.link,
+          data: { bookmark: mark.title },
+        },
+        short ? emoji(short) : icon("bookmark", 14),
+        mark.title,
+      );
+    }),
+  );
 }
 
 function showMembers(anchor, members) {
-  const rows = members.map((id) => h("li", {}, memberFace(id, 28), h("span", {}, h("b", {}, displayName(id)), h("small", {}, person(id)?.is_bot ? "App" : (person(id)?.title ?? ""))), presence()));
-  openPopup(anchor, [h("h3", {}, `${members.length} members`), h("ul", { class: "people" }, rows)], { label: "Members", side: "end", className: "popup-list" });
+  const rows = members.map((id) =>
+    h(
+      "li",
+      {},
+      memberFace(id, 28),
+      h(
+        "span",
+        {},
+        h("b", {}, displayName(id)),
+        h("small", {}, person(id)?.is_bot ? "App" : (person(id)?.title ?? "")),
+      ),
+      presence(),
+    ),
+  );
+  openPopup(anchor, [h("h3", {}, `${members.length} members`), h("ul", { class: "people" }, rows)], {
+    label: "Members",
+    side: "end",
+    className: "popup-list",
+  });
 }
 
 function showPinned(anchor, pinned) {
-  const go = (ts) => document.querySelector(`.main [data-ts="${CSS.escape(ts)}"]`)?.scrollIntoView({ block: "center", behavior: "smooth" });
-  const rows = pinned.map((message) => h("button", { type: "button", class: "pinned-row", on: { click: () => go(message.ts) } }, plain((message.text ?? "").slice(0, 160))));
-  openPopup(anchor, [h("h3", {}, "Pinned"), rows], { label: "Pinned messages", side: "end", className: "popup-list" });
+  const go = (ts) =>
+    document
+      .querySelector(`.main [data-ts="${CSS.escape(ts)}"]`)
+      ?.scrollIntoView({ block: "center", behavior: "smooth" });
+  const rows = pinned.map((message) =>
+    h(
+      "button",
+      { type: "button", class: "pinned-row", on: { click: () => go(message.ts) } },
+      plain((message.text ?? "").slice(0, 160)),
+    ),
+  );
+  openPopup(anchor, [h("h3", {}, "Pinned"), rows], {
+    label: "Pinned messages",
+    side: "end",
+    className: "popup-list",
+  });
 }

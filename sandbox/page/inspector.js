@@ -10,15 +10,58 @@ const SHOWN = 200;
 export class Inspector {
   #lines = h("div", { class: "connect" });
   #calls = h("div", { class: "calls", role: "list", data: { testid: "calls" } });
-  #filter = h("input", { class: "field", type: "search", placeholder: "Filter by method", "aria-label": "Filter by method" });
+  #filter = h("input", {
+    class: "field",
+    type: "search",
+    placeholder: "Filter by method",
+    "aria-label": "Filter by method",
+  });
   #timer = null;
   #all = [];
 
   constructor() {
     const close = () => this.close();
-    const head = h("header", { class: "modal-head" }, h("h2", {}, "Under the sandbox"), h("button", { type: "button", class: "ghost", "aria-label": "Close", data: { testid: "inspector-close" }, on: { click: close } }, icon("close")));
-    this.box = h("div", { class: "inspector", role: "dialog", "aria-modal": "true", "aria-label": "Under the sandbox", data: { testid: "inspector" } }, head, h("div", { class: "modal-body" }, h("h3", {}, "Connect to it"), this.#lines, h("h3", {}, "Calls to Slack's Web API"), this.#filter, this.#calls));
-    this.node = h("div", { class: "layer", hidden: true, on: { click: (event) => event.target === this.node && close() } }, this.box);
+    const head = h(
+      "header",
+      { class: "modal-head" },
+      h("h2", {}, "Under the sandbox"),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "ghost",
+          "aria-label": "Close",
+          data: { testid: "inspector-close" },
+          on: { click: close },
+        },
+        icon("close"),
+      ),
+    );
+    this.box = h(
+      "div",
+      {
+        class: "inspector",
+        role: "dialog",
+        "aria-modal": "true",
+        "aria-label": "Under the sandbox",
+        data: { testid: "inspector" },
+      },
+      head,
+      h(
+        "div",
+        { class: "modal-body" },
+        h("h3", {}, "Connect to it"),
+        this.#lines,
+        h("h3", {}, "Calls to Slack's Web API"),
+        this.#filter,
+        this.#calls,
+      ),
+    );
+    this.node = h(
+      "div",
+      { class: "layer", hidden: true, on: { click: (event) => event.target === this.node && close() } },
+      this.box,
+    );
     trapFocus(this.box);
     this.#filter.addEventListener("input", () => this.#drawCalls());
     this.node.addEventListener("keydown", (event) => event.key === "Escape" && close());
@@ -40,8 +83,15 @@ export class Inspector {
   }
 
   #drawLines(info) {
-    const lines = [info?.kubeconfig && `export KUBECONFIG=${info.kubeconfig}`, ...(info?.lines ?? [])].filter(Boolean);
-    replace(this.#lines, lines.length ? lines.map(copyLine) : h("p", { class: "quiet" }, "The terminal that started the sandbox shows how."));
+    const lines = [info?.kubeconfig && `export KUBECONFIG=${info.kubeconfig}`, ...(info?.lines ?? [])].filter(
+      Boolean,
+    );
+    replace(
+      this.#lines,
+      lines.length
+        ? lines.map(copyLine)
+        : h("p", { class: "quiet" }, "The terminal that started the sandbox shows how."),
+    );
   }
 
   async #load() {
@@ -54,13 +104,31 @@ export class Inspector {
   #drawCalls() {
     const wanted = this.#filter.value.trim().toLowerCase();
     const open = new Set([...this.#calls.querySelectorAll("details[open]")].map((node) => node.dataset.call));
-    const numbered = this.#all.map((call, index) => ({ call, index })).filter(({ call }) => call.method.toLowerCase().includes(wanted));
-    replace(this.#calls, numbered.slice(-SHOWN).reverse().map(({ call, index }) => callRow(call, String(index), open)));
+    const numbered = this.#all
+      .map((call, index) => ({ call, index }))
+      .filter(({ call }) => call.method.toLowerCase().includes(wanted));
+    replace(
+      this.#calls,
+      numbered
+        .slice(-SHOWN)
+        .reverse()
+        .map(({ call, index }) => callRow(call, String(index), open)),
+    );
   }
 }
 
 function copyLine(line) {
-  const copy = h("button", { type: "button", class: "ghost", "aria-label": "Copy", title: "Copy", on: { click: () => navigator.clipboard?.writeText(line) } }, icon("copy", 16));
+  const copy = h(
+    "button",
+    {
+      type: "button",
+      class: "ghost",
+      "aria-label": "Copy",
+      title: "Copy",
+      on: { click: () => navigator.clipboard?.writeText(line) },
+    },
+    icon("copy", 16),
+  );
   return h("div", { class: "connect-line" }, h("code", {}, line), copy);
 }
 
@@ -68,7 +136,22 @@ function callRow(call, index, open) {
   const answer = call.answer ?? call.response ?? {};
   const good = answer.ok !== false;
   const at = Number(call.time ?? call.at);
-  const clock = Number.isFinite(at) ? new Date(at * 1000).toLocaleTimeString("en-GB") : String(call.time ?? "");
-  const summary = h("summary", {}, h("span", { class: `dot ${good ? "good" : "bad"}` }), h("time", {}, clock), h("b", {}, call.method), h("span", { class: "call-note" }, good ? "" : answer.error));
-  return h("details", { class: "call", role: "listitem", open: open.has(index), data: { call: index, method: call.method } }, summary, h("pre", {}, JSON.stringify(call.arguments ?? call.args ?? {}, null, 2)), h("pre", {}, JSON.stringify(answer, null, 2)));
+  const clock = Number.isFinite(at)
+    ? new Date(at * 1000).toLocaleTimeString("en-GB")
+    : String(call.time ?? "");
+  const summary = h(
+    "summary",
+    {},
+    h("span", { class: `dot ${good ? "good" : "bad"}` }),
+    h("time", {}, clock),
+    h("b", {}, call.method),
+    h("span", { class: "call-note" }, good ? "" : answer.error),
+  );
+  return h(
+    "details",
+    { class: "call", role: "listitem", open: open.has(index), data: { call: index, method: call.method } },
+    summary,
+    h("pre", {}, JSON.stringify(call.arguments ?? call.args ?? {}, null, 2)),
+    h("pre", {}, JSON.stringify(answer, null, 2)),
+  );
 }

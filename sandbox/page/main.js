@@ -48,7 +48,10 @@ async function refetch(changes) {
 }
 
 function isHere(change) {
-  return change.kind === "messages" && [undefined, null, currentChannel()?.id, state.channel].includes(change.channel);
+  return (
+    change.kind === "messages" &&
+    [undefined, null, currentChannel()?.id, state.channel].includes(change.channel)
+  );
 }
 
 function draw() {
@@ -88,7 +91,14 @@ function intro(channel) {
   return {
     key: "intro",
     signature: `${channel?.name} ${purpose}`,
-    node: () => h("div", { class: "intro" }, h("span", { class: "intro-icon" }, icon("hash", 26)), h("h3", {}, channel?.name ?? ""), h("p", {}, purpose)),
+    node: () =>
+      h(
+        "div",
+        { class: "intro" },
+        h("span", { class: "intro-icon" }, icon("hash", 26)),
+        h("h3", {}, channel?.name ?? ""),
+        h("p", {}, purpose),
+      ),
   };
 }
 
@@ -109,7 +119,9 @@ function firstUnread() {
   const channel = currentChannel();
   const read = channel && readUntil(channel);
   const me = person(state.person)?.id;
-  return read ? state.messages.find((message) => Number(message.ts) > Number(read) && author(message) !== me)?.ts : null;
+  return read
+    ? state.messages.find((message) => Number(message.ts) > Number(read) && author(message) !== me)?.ts
+    : null;
 }
 
 async function openHome() {

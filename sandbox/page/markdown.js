@@ -2,7 +2,8 @@ import { h } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { link, mrkdwn } from "./mrkdwn.js";
 
-const INLINE = /`([^`\n]+)`|\*\*(.+?)\*\*|__(.+?)__|~~(.+?)~~|(?<![\w*])\*([^*\n]+)\*(?![\w*])|(?<!\w)_([^_\n]+)_(?!\w)|\[([^\]\n]+)\]\(([^)\s]+)\)|(<[^<>\n]+>)/g;
+const INLINE =
+  /`([^`\n]+)`|\*\*(.+?)\*\*|__(.+?)__|~~(.+?)~~|(?<![\w*])\*([^*\n]+)\*(?![\w*])|(?<!\w)_([^_\n]+)_(?!\w)|\[([^\]\n]+)\]\(([^)\s]+)\)|(<[^<>\n]+>)/g;
 
 function inline(text) {
   const nodes = [];
@@ -65,7 +66,11 @@ function heading(lines) {
 
 function quote(lines) {
   const own = takeWhile(lines, (line) => line.startsWith(">"));
-  return h("blockquote", {}, own.flatMap((line, index) => [index ? h("br") : "", inline(line.replace(/^> ?/, ""))]));
+  return h(
+    "blockquote",
+    {},
+    own.flatMap((line, index) => [index ? h("br") : "", inline(line.replace(/^> ?/, ""))]),
+  );
 }
 
 function list(lines) {
@@ -84,18 +89,40 @@ function task(words) {
 }
 
 function cells(line) {
-  return line.trim().replace(/^\||\|$/g, "").split("|").map((cell) => cell.trim());
+  return line
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split("|")
+    .map((cell) => cell.trim());
 }
 
 function table(lines) {
   const [head, ...rows] = takeWhile(lines, RULES[3].start.test.bind(RULES[3].start));
   const body = rows.filter((line) => !/^[|\s:-]+$/.test(line));
-  const row = (line, tag) => h("tr", {}, cells(line).map((cell) => h(tag, {}, inline(cell))));
-  const drawn = h("table", { class: "table" }, h("thead", {}, row(head, "th")), h("tbody", {}, body.map((line) => row(line, "td"))));
+  const row = (line, tag) =>
+    h(
+      "tr",
+      {},
+      cells(line).map((cell) => h(tag, {}, inline(cell))),
+    );
+  const drawn = h(
+    "table",
+    { class: "table" },
+    h("thead", {}, row(head, "th")),
+    h(
+      "tbody",
+      {},
+      body.map((line) => row(line, "td")),
+    ),
+  );
   return h("div", { class: "table-frame" }, drawn);
 }
 
 function paragraph(lines) {
   const own = takeWhile(lines, (line) => line.trim() && !RULES.some(({ start }) => start.test(line)));
-  return h("p", {}, own.flatMap((line, index) => [index ? h("br") : "", inline(line)]));
+  return h(
+    "p",
+    {},
+    own.flatMap((line, index) => [index ? h("br") : "", inline(line)]),
+  );
 }

@@ -12,7 +12,7 @@ const JUST_PRESSED = 400;
 // One scrolling list of messages; the channel and the thread each have one.
 export class MessageList {
   #list = h("div", { class: "list", role: "log", "aria-live": "polite", "aria-relevant": "additions" });
-  #jump = h("button", { type: "button", class: "jump", hidden: true, }, icon("down", 16), "New messages");
+  #jump = h("button", { type: "button", class: "jump", hidden: true }, icon("down", 16), "New messages");
   #place = null;
   #known = 0;
   #stuck = true;
@@ -21,7 +21,11 @@ export class MessageList {
     this.openThread = openThread;
     this.#jump.dataset.testid = jump;
     this.#list.setAttribute("aria-label", label);
-    this.scroller = h("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": label }, this.#list);
+    this.scroller = h(
+      "div",
+      { class: "scroller", tabindex: 0, role: "region", "aria-label": label },
+      this.#list,
+    );
     this.node = h("div", { class: "scroller-frame" }, this.scroller, this.#jump);
     this.#jump.addEventListener("click", () => this.toEnd("smooth"));
     this.#stayAtEnd();
@@ -61,7 +65,11 @@ export class MessageList {
     const moved = place !== this.#place;
     const stick = moved || this.#stuck;
     const count = rows.filter((row) => row.message).length;
-    reconcile(this.#list, rows, { key: (row) => row.key, signature: (row) => row.signature, draw: (row) => this.#row(row) });
+    reconcile(this.#list, rows, {
+      key: (row) => row.key,
+      signature: (row) => row.signature,
+      draw: (row) => this.#row(row),
+    });
     if (stick) this.toEnd();
     else if (count > this.#known) this.#jump.hidden = false;
     this.#place = place;
@@ -89,14 +97,25 @@ export function messageRows(messages, { inThread = false, unreadFrom = null } = 
 
 function together(before, message) {
   const plainBoth = [before, message].every((one) => !one.ephemeral && !one.pinned && !one.subtype);
-  return plainBoth && author(before) === author(message) && message.ts - before.ts < TOGETHER && !before.reply_count;
+  return (
+    plainBoth &&
+    author(before) === author(message) &&
+    message.ts - before.ts < TOGETHER &&
+    !before.reply_count
+  );
 }
 
 function messageRow(message, grouped, inThread) {
   const words = JSON.stringify(message);
   return {
     key: `${message.ephemeral ? "e" : "m"}${message.ts}`,
-    signature: [state.person, grouped, inThread, words, /<#|channel_id/.test(words) ? channelNames() : ""].join(),
+    signature: [
+      state.person,
+      grouped,
+      inThread,
+      words,
+      /<#|channel_id/.test(words) ? channelNames() : "",
+    ].join(),
     message,
     grouped,
     inThread,
@@ -113,5 +132,14 @@ function dayRow(message) {
 }
 
 function unreadRow() {
-  return { key: "unread", signature: "unread", node: () => h("div", { class: "unread-line", role: "separator", "aria-label": "New messages" }, h("span", {}, "New")) };
+  return {
+    key: "unread",
+    signature: "unread",
+    node: () =>
+      h(
+        "div",
+        { class: "unread-line", role: "separator", "aria-label": "New messages" },
+        h("span", {}, "New"),
+      ),
+  };
 }

@@ -27,7 +27,11 @@ export function drawModals(views) {
   const wasOpen = !layer.hidden;
   if (!wasOpen && views.length) back = document.activeElement;
   const focused = focusMark();
-  reconcile(layer, views, { key: (view) => view.id, signature: (view) => JSON.stringify(view), draw: (view) => modal(view, views[0] !== view) });
+  reconcile(layer, views, {
+    key: (view) => view.id,
+    signature: (view) => JSON.stringify(view),
+    draw: (view) => modal(view, views[0] !== view),
+  });
   layer.hidden = views.length === 0;
   [...layer.children].forEach((node, index) => node.toggleAttribute("inert", index < views.length - 1));
   if (views.length) refocus(focused);
@@ -39,27 +43,69 @@ export function drawModals(views) {
 
 function focusMark() {
   const { actionId, blockId } = document.activeElement?.dataset ?? {};
-  return actionId ? `[data-action-id="${CSS.escape(actionId)}"][data-block-id="${CSS.escape(blockId ?? "")}"]` : null;
+  return actionId
+    ? `[data-action-id="${CSS.escape(actionId)}"][data-block-id="${CSS.escape(blockId ?? "")}"]`
+    : null;
 }
 
 function refocus(mark) {
   const top = layer.lastElementChild;
   if (top.contains(document.activeElement)) return;
-  const first = top.querySelector(".modal-body input:not([type=checkbox]):not([type=radio]), .modal-body textarea, .modal-body .select, .modal-body button");
-  (mark && top.querySelector(mark) ? top.querySelector(mark) : (first ?? top.querySelector("[data-testid=modal-close]")))?.focus();
+  const first = top.querySelector(
+    ".modal-body input:not([type=checkbox]):not([type=radio]), .modal-body textarea, .modal-body .select, .modal-body button",
+  );
+  (mark && top.querySelector(mark)
+    ? top.querySelector(mark)
+    : (first ?? top.querySelector("[data-testid=modal-close]"))
+  )?.focus();
 }
 
 function modal(view, stacked) {
   const surface = viewSurface(view);
-  const body = h("div", { class: "modal-body" }, view.blocks?.length ? blocks(view.blocks, surface) : loading());
+  const body = h(
+    "div",
+    { class: "modal-body" },
+    view.blocks?.length ? blocks(view.blocks, surface) : loading(),
+  );
   const close = () => dismiss(view);
-  const submit = h("button", { type: "submit", class: "button primary", data: { testid: "modal-submit", viewId: view.id } }, textNode(view.submit ?? "Submit"));
-  const cancel = h("button", { type: "button", class: "button", data: { testid: "modal-cancel" }, on: { click: close } }, textNode(view.close ?? "Cancel"));
+  const submit = h(
+    "button",
+    { type: "submit", class: "button primary", data: { testid: "modal-submit", viewId: view.id } },
+    textNode(view.submit ?? "Submit"),
+  );
+  const cancel = h(
+    "button",
+    { type: "button", class: "button", data: { testid: "modal-cancel" }, on: { click: close } },
+    textNode(view.close ?? "Cancel"),
+  );
   const title = `title-${view.id}`;
   const form = h(
     "form",
-    { class: "modal", role: "dialog", "aria-modal": "true", "aria-labelledby": title, novalidate: true, data: { viewId: view.id, callbackId: view.callback_id, testid: "modal" } },
-    h("header", { class: "modal-head" }, appAvatar(28), h("h2", { id: title }, textNode(view.title)), h("button", { type: "button", class: "ghost", "aria-label": stacked ? "Back" : "Close", data: { testid: "modal-close", viewId: view.id }, on: { click: close } }, icon(stacked ? "back" : "close"))),
+    {
+      class: "modal",
+      role: "dialog",
+      "aria-modal": "true",
+      "aria-labelledby": title,
+      novalidate: true,
+      data: { viewId: view.id, callbackId: view.callback_id, testid: "modal" },
+    },
+    h(
+      "header",
+      { class: "modal-head" },
+      appAvatar(28),
+      h("h2", { id: title }, textNode(view.title)),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "ghost",
+          "aria-label": stacked ? "Back" : "Close",
+          data: { testid: "modal-close", viewId: view.id },
+          on: { click: close },
+        },
+        icon(stacked ? "back" : "close"),
+      ),
+    ),
     body,
     h("footer", { class: "modal-foot" }, cancel, view.submit ? submit : null),
   );

@@ -6,7 +6,7 @@ import { state } from "./state.js";
 
 const SAFE_LINK = /^(https?:|mailto:|tel:)/i;
 
-export function unescape(text) {
+function unescape(text) {
   return text.replace(/&(lt|gt|amp);/g, (all, name) => ({ lt: "<", gt: ">", amp: "&" })[name]);
 }
 
@@ -21,9 +21,13 @@ export function textNode(spec) {
 }
 
 export function mrkdwn(text) {
-  return (text ?? "").split(/```([\s\S]*?)```/).flatMap((part, index) =>
-    index % 2 ? h("pre", { class: "pre" }, codeText(part.replace(/^\n|\n$/g, ""))) : paragraphs(part, index > 0),
-  );
+  return (text ?? "")
+    .split(/```([\s\S]*?)```/)
+    .flatMap((part, index) =>
+      index % 2
+        ? h("pre", { class: "pre" }, codeText(part.replace(/^\n|\n$/g, "")))
+        : paragraphs(part, index > 0),
+    );
 }
 
 function paragraphs(text, afterPre) {
@@ -36,7 +40,9 @@ function paragraphs(text, afterPre) {
     if (last && last.quote === Boolean(quote)) last.lines.push(body);
     else runs.push({ quote: Boolean(quote), lines: [body] });
   }
-  return runs.flatMap(({ quote, lines: own }) => (quote ? h("blockquote", {}, joinLines(own)) : joinLines(own)));
+  return runs.flatMap(({ quote, lines: own }) =>
+    quote ? h("blockquote", {}, joinLines(own)) : joinLines(own),
+  );
 }
 
 function joinLines(lines) {
@@ -112,14 +118,22 @@ export function mention(idAndName) {
   const [id, name] = split(idAndName);
   const label = person(id) ? displayName(id) : (name ?? id);
   const mine = person(id)?.name === state.person;
-  return h("span", { class: mine ? "mention mention-me" : "mention", data: { user: id } }, `@${unescape(label)}`);
+  return h(
+    "span",
+    { class: mine ? "mention mention-me" : "mention", data: { user: id } },
+    `@${unescape(label)}`,
+  );
 }
 
 export function channelLink(idAndName) {
   const [id, name] = split(idAndName);
   const label = channelNamed(id)?.name ?? name ?? id;
   const open = () => document.dispatchEvent(new CustomEvent("open-channel", { detail: label }));
-  return h("button", { type: "button", class: "mention", data: { channelLink: label }, on: { click: open } }, `#${unescape(label)}`);
+  return h(
+    "button",
+    { type: "button", class: "mention", data: { channelLink: label }, on: { click: open } },
+    `#${unescape(label)}`,
+  );
 }
 
 export function groupMention(id, label) {

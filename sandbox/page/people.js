@@ -33,7 +33,9 @@ export function person(idOrHandle) {
 
 // Changes whenever a name that a message may show has changed.
 export function channelNames() {
-  return channels().map((channel) => `${channel.id}=${channel.name}`).join();
+  return channels()
+    .map((channel) => `${channel.id}=${channel.name}`)
+    .join();
 }
 
 export function channelNamed(id) {
@@ -69,9 +71,17 @@ export function avatar(id, size = 36) {
 }
 
 export function appAvatar(size = 36) {
-  return h("span", { class: "avatar avatar-app", style: `--size:${size}px`, "aria-hidden": "true" }, icon("bolt", Math.round(size * 0.62)));
+  return h(
+    "span",
+    { class: "avatar avatar-app", style: `--size:${size}px`, "aria-hidden": "true" },
+    icon("bolt", Math.round(size * 0.62)),
+  );
 }
 
 export function presence() {
-  return s("svg", { class: "presence", viewBox: "0 0 10 10", width: 10, height: 10, "aria-hidden": "true" }, s("circle", { cx: 5, cy: 5, r: 4 }));
+  return s(
+    "svg",
+    { class: "presence", viewBox: "0 0 10 10", width: 10, height: 10, "aria-hidden": "true" },
+    s("circle", { cx: 5, cy: 5, r: 4 }),
+  );
 }

@@ -9,7 +9,11 @@ export function closePopup() {
 // One popup at a time, beside what opened it; Esc and a press elsewhere close it.
 export function openPopup(anchor, content, { label, className = "", side = "below", onClose } = {}) {
   closePopup();
-  const node = h("div", { class: `popup ${className}`, role: "dialog", "aria-label": label, data: { testid: "popup" } }, content);
+  const node = h(
+    "div",
+    { class: `popup ${className}`, role: "dialog", "aria-label": label, data: { testid: "popup" } },
+    content,
+  );
   const popup = { node, close };
   // Inside a modal the popup must be its child, or the modal's focus trap would pull focus back.
   (anchor.closest(".modal") ?? document.body).append(node);
@@ -57,7 +61,11 @@ function place(node, box, side) {
 
 export function openMenu(anchor, items, { label, side = "end", onClose } = {}) {
   const buttons = items.map((item) => (item ? menuItem(item) : h("hr")));
-  const popup = openPopup(anchor, h("div", { class: "menu", role: "menu", on: { keydown: walk } }, buttons), { label, side, onClose });
+  const popup = openPopup(anchor, h("div", { class: "menu", role: "menu", on: { keydown: walk } }, buttons), {
+    label,
+    side,
+    onClose,
+  });
   popup.node.querySelector("[role=menuitem]")?.focus();
   return popup;
 }
@@ -67,7 +75,13 @@ function menuItem({ words, note, press, data, danger }) {
     closePopup();
     press();
   };
-  const props = { type: "button", role: "menuitem", class: danger ? "danger" : null, data, on: { click: run } };
+  const props = {
+    type: "button",
+    role: "menuitem",
+    class: danger ? "danger" : null,
+    data,
+    on: { click: run },
+  };
   return h("button", props, h("span", {}, words), note && h("small", {}, note));
 }
 

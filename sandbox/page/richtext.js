@@ -12,14 +12,22 @@ const LEAVES = {
   emoji: (leaf) => emoji(leaf.name),
   broadcast: (leaf) => broadcast(leaf.range),
   date: (leaf) => dateNode(leaf.timestamp, leaf.format, { link: leaf.url, fallback: leaf.fallback }),
-  color: (leaf) => h("span", { class: "swatch", style: /^#[0-9a-f]{3,8}$/i.test(leaf.value) ? `--swatch:${leaf.value}` : null }, leaf.value),
+  color: (leaf) =>
+    h(
+      "span",
+      { class: "swatch", style: /^#[0-9a-f]{3,8}$/i.test(leaf.value) ? `--swatch:${leaf.value}` : null },
+      leaf.value,
+    ),
 };
 
 const STYLES = { bold: "b", italic: "i", strike: "s", underline: "u", code: "code" };
 
 function leafNode(leaf) {
   const node = LEAVES[leaf.type]?.(leaf) ?? leaf.text ?? "";
-  return Object.entries(STYLES).reduce((inner, [style, tag]) => (leaf.style?.[style] ? h(tag, {}, inner) : inner), node);
+  return Object.entries(STYLES).reduce(
+    (inner, [style, tag]) => (leaf.style?.[style] ? h(tag, {}, inner) : inner),
+    node,
+  );
 }
 
 function leaves(element) {
@@ -36,12 +44,20 @@ const PARTS = {
 function list(part) {
   const ordered = part.style === "ordered";
   const items = part.elements.map((item) => h("li", {}, leaves(item)));
-  const props = { class: "rich-list", style: `--indent:${part.indent ?? 0}`, start: part.offset ? part.offset + 1 : null };
+  const props = {
+    class: "rich-list",
+    style: `--indent:${part.indent ?? 0}`,
+    start: part.offset ? part.offset + 1 : null,
+  };
   return h(ordered ? "ol" : "ul", { ...props, data: { indent: (part.indent ?? 0) % 3 } }, items);
 }
 
 export function richText(block) {
-  return h("div", { class: "rich-text" }, (block.elements ?? []).map((part) => PARTS[part.type]?.(part)));
+  return h(
+    "div",
+    { class: "rich-text" },
+    (block.elements ?? []).map((part) => PARTS[part.type]?.(part)),
+  );
 }
 
 // The text of rich text, for sorting and for screen readers.

@@ -21,13 +21,37 @@ function sections() {
 export function drawSidebar(node, { openChannel, openHome }) {
   const shown = [state.channels, state.channel, state.page, state.person];
   redraw(node, shown, () => [
-    h("header", { class: "workspace" }, h("h1", {}, WORKSPACE), h("span", { class: "sandbox-tag" }, "sandbox")),
-    h("div", { class: "sidebar-body" }, sections().map(([title, channels]) => section(title, channels.map((channel) => entry(channel, openChannel)))), section("Apps", [appEntry(openHome)])),
+    h(
+      "header",
+      { class: "workspace" },
+      h("h1", {}, WORKSPACE),
+      h("span", { class: "sandbox-tag" }, "sandbox"),
+    ),
+    h(
+      "div",
+      { class: "sidebar-body" },
+      sections().map(([title, channels]) =>
+        section(
+          title,
+          channels.map((channel) => entry(channel, openChannel)),
+        ),
+      ),
+      section("Apps", [appEntry(openHome)]),
+    ),
   ]);
 }
 
 function section(title, entries) {
-  return h("section", {}, h("h2", {}, title), h("ul", {}, entries.map((one) => h("li", {}, one))));
+  return h(
+    "section",
+    {},
+    h("h2", {}, title),
+    h(
+      "ul",
+      {},
+      entries.map((one) => h("li", {}, one)),
+    ),
+  );
 }
 
 function entry(channel, openChannel) {
@@ -37,7 +61,13 @@ function entry(channel, openChannel) {
   const lead = channel.is_im ? avatar(channel.user, 20) : icon(channel.is_private ? "lock" : "hash", 18);
   return h(
     "button",
-    { type: "button", class: kinds.filter(Boolean).join(" "), "aria-current": active ? "page" : null, data: { channel: channel.name, unread: fresh ? String(fresh) : null }, on: { click: () => openChannel(channel.name) } },
+    {
+      type: "button",
+      class: kinds.filter(Boolean).join(" "),
+      "aria-current": active ? "page" : null,
+      data: { channel: channel.name, unread: fresh ? String(fresh) : null },
+      on: { click: () => openChannel(channel.name) },
+    },
     lead,
     h("span", { class: "place-name" }, channel.name),
     fresh > 0 && h("span", { class: "unseen" }, `${fresh} unread`),
@@ -47,5 +77,16 @@ function entry(channel, openChannel) {
 
 function appEntry(openHome) {
   const active = state.page === "home";
-  return h("button", { type: "button", class: active ? "place active" : "place", "aria-current": active ? "page" : null, data: { app: "runbolt", testid: "app-home" }, on: { click: openHome } }, appAvatar(20), h("span", { class: "place-name" }, "Runbolt"));
+  return h(
+    "button",
+    {
+      type: "button",
+      class: active ? "place active" : "place",
+      "aria-current": active ? "page" : null,
+      data: { app: "runbolt", testid: "app-home" },
+      on: { click: openHome },
+    },
+    appAvatar(20),
+    h("span", { class: "place-name" }, "Runbolt"),
+  );
 }

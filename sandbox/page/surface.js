@@ -11,7 +11,8 @@ function surface(name, target) {
     opened.set(name, new Map());
   }
   const form = forms.get(name);
-  const press = (action_id, block_id, value) => attempt(post("press", { ...target(), action_id, block_id, value }));
+  const press = (action_id, block_id, value) =>
+    attempt(post("press", { ...target(), action_id, block_id, value }));
   return { form, press, open: opened.get(name) };
 }
 

@@ -2,7 +2,12 @@ import { h, redraw } from "./dom.js";
 import { avatar, displayName, person } from "./people.js";
 import { PEOPLE, state } from "./state.js";
 
-const DUTIES = { oncall: "on-call engineer", second: "second engineer", lead: "engineering lead", outsider: "outsider" };
+const DUTIES = {
+  oncall: "on-call engineer",
+  second: "second engineer",
+  lead: "engineering lead",
+  outsider: "outsider",
+};
 
 function duty(handle) {
   return person(handle)?.title || DUTIES[handle];
@@ -18,10 +23,28 @@ function switcher(change) {
   const faces = PEOPLE.map((handle) => {
     const mine = handle === state.person;
     const label = `${displayName(handle)}, ${duty(handle)}`;
-    return h("button", { type: "button", class: mine ? "face mine" : "face", "aria-pressed": String(mine), "aria-label": `Be ${label}`, title: label, data: { person: handle }, on: { click: () => change(handle) } }, avatar(person(handle)?.id ?? handle, 26));
+    return h(
+      "button",
+      {
+        type: "button",
+        class: mine ? "face mine" : "face",
+        "aria-pressed": String(mine),
+        "aria-label": `Be ${label}`,
+        title: label,
+        data: { person: handle },
+        on: { click: () => change(handle) },
+      },
+      avatar(person(handle)?.id ?? handle, 26),
+    );
   });
   return [
-    h("span", { class: "you", data: { testid: "you" } }, "You are ", h("b", {}, displayName(state.person)), `, ${duty(state.person)}`),
+    h(
+      "span",
+      { class: "you", data: { testid: "you" } },
+      "You are ",
+      h("b", {}, displayName(state.person)),
+      `, ${duty(state.person)}`,
+    ),
     h("span", { class: "switch", role: "group", "aria-label": "Switch person" }, faces),
   ];
 }

@@ -15,12 +15,27 @@ function cellNode(cell, surface, blockId, draw) {
 export function table(block, surface, draw) {
   const settings = block.column_settings ?? [];
   const drawn = (row, tag) =>
-    h("tr", {}, row.map((cell, column) => h(tag, { class: columnClass(settings[column]) }, cellNode(cell, surface, block.block_id, draw))));
+    h(
+      "tr",
+      {},
+      row.map((cell, column) =>
+        h(tag, { class: columnClass(settings[column]) }, cellNode(cell, surface, block.block_id, draw)),
+      ),
+    );
   const [head, ...rows] = block.rows;
   return h(
     "div",
     { class: "table-frame", tabindex: 0, role: "region", "aria-label": "Table" },
-    h("table", { class: "table" }, h("thead", {}, drawn(head, "th")), h("tbody", {}, rows.map((row) => drawn(row, "td")))),
+    h(
+      "table",
+      { class: "table" },
+      h("thead", {}, drawn(head, "th")),
+      h(
+        "tbody",
+        {},
+        rows.map((row) => drawn(row, "td")),
+      ),
+    ),
   );
 }
 
@@ -37,7 +52,16 @@ export function dataTable(block, surface, draw) {
   function update() {
     const sorted = view.sort === null ? rows : sortRows(rows, view.sort, view.down);
     const shown = sorted.slice(view.page * view.size, (view.page + 1) * view.size);
-    replace(frame, h("table", { class: "table" }, h("caption", { class: "unseen" }, block.caption), h("thead", {}, h("tr", {}, head.map(header))), h("tbody", {}, shown.map(row))));
+    replace(
+      frame,
+      h(
+        "table",
+        { class: "table" },
+        h("caption", { class: "unseen" }, block.caption),
+        h("thead", {}, h("tr", {}, head.map(header))),
+        h("tbody", {}, shown.map(row)),
+      ),
+    );
     replace(pager, pages(rows.length, view, update));
   }
 
@@ -48,16 +72,37 @@ export function dataTable(block, surface, draw) {
       update();
     };
     const mark = active ? icon(view.down ? "down" : "up", 14) : null;
-    const button = h("button", { type: "button", class: "sorter", on: { click: press } }, richTextWords(cell), mark);
+    const button = h(
+      "button",
+      { type: "button", class: "sorter", on: { click: press } },
+      richTextWords(cell),
+      mark,
+    );
     return h("th", { "aria-sort": active ? (view.down ? "descending" : "ascending") : "none" }, button);
   }
 
   function row(own) {
-    return h("tr", {}, own.map((cell, column) => h(column === (block.row_header_column_index ?? 0) ? "th" : "td", { class: cell.type === "raw_number" ? "align-right" : null }, cellNode(cell, surface, block.block_id, draw))));
+    return h(
+      "tr",
+      {},
+      own.map((cell, column) =>
+        h(
+          column === (block.row_header_column_index ?? 0) ? "th" : "td",
+          { class: cell.type === "raw_number" ? "align-right" : null },
+          cellNode(cell, surface, block.block_id, draw),
+        ),
+      ),
+    );
   }
 
   update();
-  return h("div", { class: "data-table" }, h("div", { class: "data-table-caption" }, block.caption), frame, pager);
+  return h(
+    "div",
+    { class: "data-table" },
+    h("div", { class: "data-table-caption" }, block.caption),
+    frame,
+    pager,
+  );
 }
 
 function sortable(cell) {
@@ -84,7 +129,27 @@ function pages(count, view, update) {
   };
   return [
     h("span", {}, `${view.page * view.size + 1}–${Math.min(count, (view.page + 1) * view.size)} of ${count}`),
-    h("button", { type: "button", class: "ghost", "aria-label": "Previous page", disabled: view.page === 0, on: { click: step(-1) } }, icon("back", 16)),
-    h("button", { type: "button", class: "ghost", "aria-label": "Next page", disabled: view.page === last, on: { click: step(1) } }, icon("right", 16)),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "ghost",
+        "aria-label": "Previous page",
+        disabled: view.page === 0,
+        on: { click: step(-1) },
+      },
+      icon("back", 16),
+    ),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "ghost",
+        "aria-label": "Next page",
+        disabled: view.page === last,
+        on: { click: step(1) },
+      },
+      icon("right", 16),
+    ),
   ];
 }

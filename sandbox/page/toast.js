@@ -14,7 +14,11 @@ export function toast(sentence, kind = "error") {
     { class: `toast toast-${kind}`, role: kind === "error" ? "alert" : "status", data: { testid: "toast" } },
     icon(kind === "error" ? "alert" : "info", 18),
     h("span", {}, sentence),
-    h("button", { type: "button", class: "ghost", "aria-label": "Dismiss", on: { click: close } }, icon("close", 16)),
+    h(
+      "button",
+      { type: "button", class: "ghost", "aria-label": "Dismiss", on: { click: close } },
+      icon("close", 16),
+    ),
   );
   shelf().append(node);
   setTimeout(close, SHOWN_FOR);

@@ -16,8 +16,21 @@ export class Welcome {
       { class: "welcome", hidden: true, data: { testid: "welcome" } },
       h("span", { class: "welcome-spark" }, icon("bolt", 18)),
       h("span", {}, "Try: ", h("code", {}, EXAMPLE)),
-      h("button", { type: "button", class: "button primary small", data: { testid: "welcome-fill" }, on: { click: use } }, "Fill it in"),
-      h("button", { type: "button", class: "ghost", "aria-label": "Dismiss", on: { click: () => this.done() } }, icon("close", 16)),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button primary small",
+          data: { testid: "welcome-fill" },
+          on: { click: use },
+        },
+        "Fill it in",
+      ),
+      h(
+        "button",
+        { type: "button", class: "ghost", "aria-label": "Dismiss", on: { click: () => this.done() } },
+        icon("close", 16),
+      ),
     );
   }
 
