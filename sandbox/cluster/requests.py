@@ -51,7 +51,7 @@ LOG_OPTIONS = READ_OPTIONS | {
     "tailLines",
     "timestamps",
 }
-EXEC_OPTIONS = {"command", "container", "stderr", "stdin", "stdout", "tty"}
+EXEC_OPTIONS = READ_OPTIONS | {"command", "container", "stderr", "stdin", "stdout", "tty"}
 MANY_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 ONE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 

@@ -1,0 +1,370 @@
+"""A stock kubectl works against the simulated cluster, and cannot tell."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.cluster import Cluster
+
+pytestmark = [
+    pytest.mark.kubectl,
+    pytest.mark.skipif(
+        shutil.which("kubectl") is None and os.environ.get("RUNBOLT_REQUIRE_KUBECTL") != "1",
+        reason="no kubectl on PATH",
+    ),
+]
+
+SERVICE = "deployment/order-service"
+ORDERS = ("-l", "app=order-service")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command wrote, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def rows(self) -> list[list[str]]:
+        """The words of every line below a table's head."""
+        return [line.split() for line in self.out.splitlines()[1:]]
+
+
+class Kubectl:
+    """kubectl with a home of its own, so that no configuration or cache of a person is touched."""
+
+    def __init__(self, kube: Cluster, home: Path) -> None:
+        self.home = home
+        self.config = kube.write_kubeconfig(home / "kubeconfig")
+
+    async def __call__(self, *words: str) -> Ran:
+        """Run one command; the cluster goes on meanwhile, in this event loop."""
+        process = await asyncio.create_subprocess_exec(
+            "kubectl",
+            "--request-timeout=20s",
+            f"--cache-dir={self.home / 'cache'}",
+            *words,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.home),
+                "KUBECONFIG": str(self.config),
+            },
+        )
+        out, err = await process.communicate()
+        return Ran(process.returncode or 0, out.decode(), err.decode())
+
+    async def ok(self, *words: str) -> Ran:
+        """Run a command that must succeed."""
+        ran = await self(*words)
+        assert ran.code == 0, ran.err
+        return ran
+
+
+@pytest.fixture
+async def kube() -> AsyncIterator[Cluster]:
+    async with Cluster(speed=20.0) as cluster:
+        await cluster.seed_order_service()
+        yield cluster
+
+
+@pytest.fixture
+def kubectl(kube: Cluster, tmp_path: Path) -> Kubectl:
+    return Kubectl(kube, tmp_path)
+
+
+async def test_get_pods_prints_the_columns_people_know(kube: Cluster, kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("get", "pods", *ORDERS)
+
+    assert ran.out.splitlines()[0].split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
+    assert [row[0] for row in ran.rows()] == kube.pod_names()
+    assert [row[1:] for row in ran.rows()] == [["1/1", "Running", "0", "6d"]] * 3
+
+
+async def test_get_pods_wide_adds_address_and_node(kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("get", "pods", *ORDERS, "-o", "wide")
+
+    assert ran.out.splitlines()[0].split()[5:7] == ["IP", "NODE"]
+    assert {row[6] for row in ran.rows()} == {"shop-worker-1", "shop-worker-2", "shop-worker-3"}
+
+
+async def test_get_pods_shows_a_crash_loop(kube: Cluster, kubectl: Kubectl) -> None:
+    await kube.scenario("crash-loop")
+
+    ran = await kubectl.ok("get", "pods", *ORDERS)
+
+    assert {row[1] for row in ran.rows()} == {"0/1"}
+    assert re.search(r"CrashLoopBackOff +\d+ \(\d+s ago\)", ran.out)
+
+
+async def test_get_deployments_replicasets_and_the_rest(kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("get", "deployments,replicasets,services,nodes,hpa")
+
+    assert re.search(r"deployment.apps/order-service +3/3 +3 +3 +88d", ran.out)
+    assert re.search(r"replicaset.apps/order-service-\w+ +3 +3 +3 +6d", ran.out)
+    assert re.search(r"service/tickettoken-postgres +ClusterIP", ran.out)
+    assert re.search(r"node/shop-worker-1 +Ready", ran.out)
+
+
+async def test_get_by_template_and_as_yaml(kube: Cluster, kubectl: Kubectl) -> None:
+    image = "{.spec.template.spec.containers[0].image}"
+
+    path = await kubectl.ok("get", SERVICE, "-o", f"jsonpath={image}")
+    text = await kubectl.ok("get", SERVICE, "-o", "yaml")
+
+    assert path.out == kube.image()
+    assert "kind: Deployment" in text.out
+
+
+async def test_logs_of_all_pods_with_a_tail(kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("logs", *ORDERS, "--tail=100")
+
+    assert len(ran.out.splitlines()) == 300
+    assert '"service":"order-service"' in ran.out
+    assert "stripe webhook" in ran.out
+
+
+async def test_logs_of_the_run_that_crashed(kube: Cluster, kubectl: Kubectl) -> None:
+    await kube.scenario("crash-loop")
+
+    ran = await kubectl.ok("logs", kube.pod_names()[0], "--previous")
+
+    assert "ConfigError: STRIPE_WEBHOOK_TOLERANCE" in ran.out
+
+
+async def test_logs_can_be_followed_to_the_end_of_a_container(
+    kube: Cluster, kubectl: Kubectl
+) -> None:
+    kube.deploy("v2.4.0")
+    await kube.when(lambda: "v2.4.0" in str(kube.ready_pods()))
+    pod = next(one for one in kube.ready_pods() if "v2.4.0" in str(one["spec"]))
+
+    ran = await kubectl.ok("logs", "--follow", pod["metadata"]["name"])
+
+    assert "listening on 0.0.0.0:3005" in ran.out
+    assert "Node.js v22.11.0" in ran.out
+
+
+async def test_exec_reaches_a_dependency(kube: Cluster, kubectl: Kubectl) -> None:
+    ran = await kubectl.ok(
+        "exec", kube.pod_names()[0], "--", "nc", "-zv", "tickettoken-postgres", "5432"
+    )
+
+    assert re.fullmatch(r"tickettoken-postgres \(10\.96\.\d+\.\d+:5432\) open\n", ran.err)
+
+
+async def test_exec_tells_the_exit_code_of_a_refusal(kube: Cluster, kubectl: Kubectl) -> None:
+    kube.make_unreachable("tickettoken-redis", 6379)
+
+    ran = await kubectl("exec", kube.pod_names()[0], "--", "nc", "-zv", "tickettoken-redis", "6379")
+
+    assert ran.code == 1
+    assert "Connection refused" in ran.err
+    assert "command terminated with exit code 1" in ran.err
+
+
+async def test_exec_says_that_a_program_is_missing(kube: Cluster, kubectl: Kubectl) -> None:
+    kube.image_without("nc")
+
+    ran = await kubectl("exec", kube.pod_names()[0], "--", "nc", "-zv", "a", "1")
+
+    assert ran.code == 1
+    assert 'exec: "nc": executable file not found in $PATH' in ran.err
+
+
+async def test_exec_in_a_pod_that_is_not_there(kubectl: Kubectl) -> None:
+    ran = await kubectl("exec", "order-service-xxx", "--", "env")
+
+    assert ran.err.startswith('Error from server (NotFound): pods "order-service-xxx" not found')
+
+
+async def test_rollout_undo_goes_back_under_a_new_number(kube: Cluster, kubectl: Kubectl) -> None:
+    await kube.scenario("crash-loop")
+
+    undo = await kubectl.ok("rollout", "undo", SERVICE)
+    status = await kubectl.ok("rollout", "status", SERVICE)
+    history = await kubectl.ok("rollout", "history", SERVICE)
+
+    assert undo.out == "deployment.apps/order-service rolled back\n"
+    assert status.out.endswith('deployment "order-service" successfully rolled out\n')
+    assert [line.split()[0] for line in history.out.splitlines()[2:] if line] == list("34578")
+    assert kube.image().endswith(":v2.3.1")
+    assert len(kube.ready_pods()) == 3
+
+
+async def test_rollout_undo_to_a_revision(kube: Cluster, kubectl: Kubectl) -> None:
+    await kubectl.ok("rollout", "undo", SERVICE, "--to-revision=4")
+
+    await kube.rolled_out()
+    assert kube.image().endswith(":v2.2.0")
+
+
+async def test_rollout_history_shows_one_revision(kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("rollout", "history", SERVICE, "--revision=5")
+
+    assert "order-service:v2.3.0" in ran.out
+
+
+async def test_rollout_status_waits_for_an_image_that_never_comes(
+    kube: Cluster, kubectl: Kubectl
+) -> None:
+    await kube.scenario("image-pull")
+
+    ran = await kubectl("rollout", "status", SERVICE, "--timeout=1s")
+
+    assert ran.code == 1
+    assert "Waiting for deployment" in ran.out
+
+
+async def test_rollout_restart_replaces_every_pod(kube: Cluster, kubectl: Kubectl) -> None:
+    before = set(kube.pod_names())
+
+    await kubectl.ok("rollout", "restart", SERVICE)
+    await kubectl.ok("rollout", "status", SERVICE)
+
+    assert not before & {one["metadata"]["name"] for one in kube.ready_pods()}
+
+
+async def test_scale(kube: Cluster, kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("scale", SERVICE, "--replicas=4")
+
+    assert ran.out == "deployment.apps/order-service scaled\n"
+    await kube.when_ready(4)
+
+
+async def test_scale_only_from_the_expected_count(kubectl: Kubectl) -> None:
+    ran = await kubectl("scale", SERVICE, "--replicas=4", "--current-replicas=7")
+
+    assert ran.code == 1
+    assert "Expected replicas to be 7, was 3" in ran.err
+
+
+async def test_set_env_rolls_out_a_new_template(kube: Cluster, kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("set", "env", SERVICE, "ORDERS_PAUSED=true")
+
+    assert ran.out == "deployment.apps/order-service env updated\n"
+    await kube.rolled_out()
+    listed = await kubectl.ok("set", "env", SERVICE, "--list")
+    assert "ORDERS_PAUSED=true" in listed.out.splitlines()
+
+
+async def test_set_image_and_resources(kube: Cluster, kubectl: Kubectl) -> None:
+    await kubectl.ok("set", "image", SERVICE, "order-service=ghcr.io/tickettoken/order-service:v9")
+    await kubectl.ok("set", "resources", SERVICE, "--limits=memory=1Gi")
+
+    container = kube.deployment()["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"].endswith(":v9")
+    assert container["resources"]["limits"] == {"cpu": "1", "memory": "1Gi"}
+
+
+async def test_a_server_side_rehearsal_changes_nothing(kube: Cluster, kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("set", "env", SERVICE, "ORDERS_PAUSED=true", "--dry-run=server")
+
+    assert "(server dry run)" in ran.out
+    assert kube.writes == []
+
+
+async def test_top_pods(kube: Cluster, kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("top", "pods", *ORDERS)
+
+    assert ran.out.splitlines()[0].split() == ["NAME", "CPU(cores)", "MEMORY(bytes)"]
+    assert sorted(row[0] for row in ran.rows()) == kube.pod_names()
+    assert all(re.fullmatch(r"\d+m", row[1]) and row[2].endswith("Mi") for row in ran.rows())
+
+
+async def test_top_nodes(kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("top", "nodes")
+
+    assert len(ran.rows()) == 3
+
+
+async def test_delete_pods_by_label_and_see_new_ones(kube: Cluster, kubectl: Kubectl) -> None:
+    before = kube.pod_names()
+
+    ran = await kubectl.ok("delete", "pod", *ORDERS)
+
+    assert ran.out.splitlines() == [f'pod "{name}" deleted' for name in before]
+    await kube.when_ready(3)
+    assert not set(before) & set(kube.pod_names())
+
+
+async def test_describe_pod_ends_with_its_events(kube: Cluster, kubectl: Kubectl) -> None:
+    await kube.scenario("crash-loop")
+
+    ran = await kubectl.ok("describe", "pod", kube.pod_names()[0])
+
+    assert re.search(r"Exit Code: +2\n", ran.out)
+    assert "Back-off restarting failed container order-service" in ran.out
+    assert re.search(r"Controlled By: +ReplicaSet/order-service-", ran.out)
+
+
+async def test_describe_deployment_names_its_replicasets(kubectl: Kubectl) -> None:
+    ran = await kubectl.ok("describe", SERVICE)
+
+    assert "3 desired | 3 updated | 3 total | 3 available | 0 unavailable" in ran.out
+    assert "NewReplicaSet:" in ran.out
+
+
+async def test_wait_for_a_condition(kube: Cluster, kubectl: Kubectl) -> None:
+    await kubectl.ok("rollout", "restart", SERVICE)
+
+    await kubectl.ok("wait", SERVICE, "--for=condition=Available", "--timeout=15s")
+
+
+async def test_create_a_pod_from_a_file(kube: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text(POD)
+
+    created = await kubectl.ok("create", "-f", str(manifest), "--validate=false")
+
+    assert created.out == "pod/probe created\n"
+    await kube.when_ready(1, app="probe")
+
+
+async def test_a_value_of_the_wrong_type_is_refused(kubectl: Kubectl) -> None:
+    ran = await kubectl("patch", SERVICE, "--type=merge", "-p", '{"spec":{"replicas":"four"}}')
+
+    assert ran.code == 1
+    assert "cannot unmarshal string into Go struct field" in ran.err
+
+
+async def test_a_forbidden_verb_is_told_in_full(kube: Cluster, kubectl: Kubectl) -> None:
+    kube.forbid("runbolt", "delete", "pods")
+
+    ran = await kubectl("delete", "pod", kube.pod_names()[0])
+
+    assert ran.err.startswith("Error from server (Forbidden): pods ")
+    assert 'User "runbolt" cannot delete resource "pods" in API group ""' in ran.err
+
+
+async def test_an_unreachable_cluster(kube: Cluster, kubectl: Kubectl) -> None:
+    await kube.unreachable()
+
+    ran = await kubectl("get", "pods")
+
+    assert ran.code == 1
+    assert "connection refused" in ran.err
+    await kube.reachable()
+    await kubectl.ok("get", "pods")
+
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: probe
+  labels:
+    app: probe
+spec:
+  containers:
+    - name: probe
+      image: ghcr.io/tickettoken/probe:v1
+"""
