@@ -1,0 +1,168 @@
+"""The ticket shop whose orders Runbolt looks after: its database, and the service that uses it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Self
+
+from psycopg import AsyncConnection, OperationalError, sql
+
+from sandbox.postgres import Server, ServerError
+
+HERE = Path(__file__).parent
+ROLES = HERE.parent / "deploy" / "sql" / "roles.sql"
+SERVICE = "order_service"
+READER, OPERATOR = "runbolt_ro", "runbolt_ops"
+# Any constant serves: who makes a shop holds it, since roles belong to the whole server.
+BUILD_LOCK = 4_051_772_310
+OPEN_WITHIN = 15.0
+
+Conn = AsyncConnection[Any]
+Habit = Callable[[Conn], Awaitable[None]]
+
+
+class Shop:
+    """The shop's database; inside `async with`, order-service keeps its connections open too."""
+
+    def __init__(self, server: Server, database: str) -> None:
+        self.server = server
+        self.database = database
+        self._workers: list[asyncio.Task[None]] = []
+
+    @property
+    def dsn(self) -> str:
+        """The superuser's way in."""
+        return self.server.dsn(self.database)
+
+    @property
+    def service_dsn(self) -> str:
+        """The way in of order-service, which owns the tables."""
+        return f"{self.server.dsn(self.database, SERVICE)}?application_name=order-service"
+
+    @property
+    def ro_dsn(self) -> str:
+        """The way in for reading."""
+        return self.server.dsn(self.database, READER)
+
+    @property
+    def ops_dsn(self) -> str:
+        """The way in for ending backends."""
+        return self.server.dsn(self.database, OPERATOR)
+
+    async def clone(self, name: str) -> "Shop":
+        """A copy of the shop in a database of its own."""
+        await self.server.create_database(name, template=self.database, owner=SERVICE)
+        copy = Shop(self.server, name)
+        await apply_roles(copy)
+        return copy
+
+    async def __aenter__(self) -> Self:
+        """Open the service's connections and wait for them all; raises ServerError if they fail."""
+        habits = [*[browse] * 8, *[check_out] * 2, *[dawdle] * 2]
+        opened = [asyncio.Event() for _ in habits]
+        pairs = zip(habits, opened, strict=True)
+        self._workers = [asyncio.create_task(self._work(habit, ready)) for habit, ready in pairs]
+        try:
+            async with asyncio.timeout(OPEN_WITHIN):
+                await asyncio.gather(*(ready.wait() for ready in opened))
+        except BaseException as error:
+            await self.__aexit__()
+            if isinstance(error, TimeoutError):
+                raise _no_connections(self.database) from error
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        self._workers.clear()
+
+    async def _work(self, habit: Habit, ready: asyncio.Event) -> None:
+        # Like any pool it comes back when an operator ends one of its backends.
+        while True:
+            try:
+                async with await AsyncConnection.connect(self.service_dsn, autocommit=True) as conn:
+                    await conn.execute("SELECT 1")
+                    ready.set()
+                    while True:
+                        await habit(conn)
+            except OperationalError:
+                await asyncio.sleep(0.2)
+
+
+async def browse(conn: Conn) -> None:
+    """Show an order now and then: idle for most of the time."""
+    await conn.execute(
+        "SELECT ticket_type, seat FROM order_items WHERE order_id ="
+        " (SELECT id FROM orders ORDER BY created_at DESC LIMIT 1)"
+    )
+    await asyncio.sleep(2)
+
+
+async def check_out(conn: Conn) -> None:
+    """One slow query after the other: nearly always active."""
+    await conn.execute(
+        "SELECT count(*), pg_sleep(0.5) FROM order_items JOIN orders ON orders.id = order_id"
+        " WHERE orders.status = 'PENDING'"
+    )
+
+
+async def dawdle(conn: Conn) -> None:
+    """Wait for Stripe with a transaction open: idle in transaction."""
+    async with conn.transaction():
+        await conn.execute("SELECT id, status FROM orders WHERE status = 'PENDING' LIMIT 1")
+        await asyncio.sleep(3)
+
+
+async def build(server: Server, database: str = "orders") -> Shop:
+    """Make the shop's database with all that is in it, and the roles that may look at it."""
+    shop = Shop(server, database)
+    await make_roles(server)
+    await server.create_database(database, owner=SERVICE)
+    async with await AsyncConnection.connect(shop.service_dsn) as conn:
+        await run_file(conn, HERE / "shop.sql")
+    async with await AsyncConnection.connect(shop.dsn) as conn:
+        await add_statistics(conn)
+    await apply_roles(shop)
+    for role in (READER, OPERATOR):
+        await server.give_password(role)
+    return shop
+
+
+async def make_roles(server: Server) -> None:
+    """The service's own role, once on each server."""
+    async with await AsyncConnection.connect(server.dsn()) as conn:
+        await conn.execute("SELECT pg_advisory_xact_lock(%s)", [BUILD_LOCK])
+        found = await conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [SERVICE])
+        if not found.rowcount:
+            await conn.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(SERVICE)))
+    await server.give_password(SERVICE)
+
+
+async def apply_roles(shop: Shop) -> None:
+    """Run the file that people run in production."""
+    async with await AsyncConnection.connect(shop.server.dsn()) as turn:
+        await turn.execute("SELECT pg_advisory_xact_lock(%s)", [BUILD_LOCK])
+        async with await AsyncConnection.connect(shop.dsn) as conn:
+            await run_file(conn, ROLES)
+
+
+async def add_statistics(conn: Conn) -> None:
+    """Statistics by statement, where the server has them loaded."""
+    row = await (await conn.execute("SHOW shared_preload_libraries")).fetchone()
+    if row and "pg_stat_statements" in row[0]:
+        await conn.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+
+
+async def run_file(conn: Conn, file: Path) -> None:
+    """Run the statements of a file of ours, which hold no parameters."""
+    statements = await asyncio.to_thread(file.read_bytes)
+    await conn.execute(statements)
+
+
+def _no_connections(database: str) -> ServerError:
+    return ServerError(
+        f"order-service got no connections to the database {database} within {OPEN_WITHIN:.0f} s, "
+        "so it was not started. Look at postgres.log for the reason and start again."
+    )

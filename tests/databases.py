@@ -1,0 +1,105 @@
+"""Real servers for tests, one set in each test process. Import the fixtures in tests/conftest.py:
+
+    from tests.databases import database, postgres, redis, redis_url, shop, shop_template
+
+and name them as arguments. Those of the session are synchronous, since every test has its own
+event loop. RUNBOLT_TEST_POSTGRES may hold a superuser's URL of a PostgreSQL to use instead of
+starting one; its databases are removed again, its three roles stay.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
+from redis import Redis as Client
+
+from sandbox.postgres import Postgres, Server
+from sandbox.redis import Redis
+from sandbox.shop import Shop, build
+
+__all__ = [
+    "database",
+    "fresh_database",
+    "new_name",
+    "postgres",
+    "redis",
+    "redis_url",
+    "shop",
+    "shop_template",
+    "wait_for",
+]
+
+T = TypeVar("T")
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end from synchronous code, whether or not this thread has a loop running."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+def new_name(prefix: str = "test") -> str:
+    """A database name that nobody else uses, on a shared server either."""
+    return f"{prefix}_{secrets.token_hex(6)}"
+
+
+async def fresh_database(postgres: Server, template: str | None = None) -> str:
+    """The superuser's DSN of a new database, empty or a copy of a template."""
+    return await postgres.create_database(new_name(), template)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL server."""
+    if url := os.environ.get("RUNBOLT_TEST_POSTGRES"):
+        yield Server(url)
+        return
+    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    wait_for(server.start())
+    yield server
+    wait_for(server.stop())
+
+
+@pytest.fixture
+async def database(postgres: Server) -> AsyncIterator[str]:
+    """The superuser's DSN of an empty database that is removed after the test."""
+    name = new_name()
+    yield await postgres.create_database(name)
+    await postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def shop_template(postgres: Server) -> Iterator[Shop]:
+    """The ticket shop's database, to be cloned; connect to a clone, never to this one."""
+    shop = wait_for(build(postgres, new_name("shop")))
+    yield shop
+    wait_for(postgres.drop_database(shop.database))
+
+
+@pytest.fixture
+async def shop(shop_template: Shop) -> AsyncIterator[Shop]:
+    """A shop of the test's own; `async with shop:` lets order-service connect to it."""
+    clone = await shop_template.clone(new_name())
+    yield clone
+    await clone.server.drop_database(clone.database)
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis-compatible server."""
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    wait_for(server.start())
+    yield server
+    wait_for(server.stop())
+
+
+@pytest.fixture
+def redis_url(redis: Redis) -> str:
+    """The URL of the Redis, emptied."""
+    with Client.from_url(redis.url) as client:
+        client.flushall()
+    return redis.url
