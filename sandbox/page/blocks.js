@@ -114,7 +114,6 @@ function input(block, surface) {
     block.optional && h("span", { class: "optional" }, " (optional)"),
   );
   const control = element(block.element, surface, block.block_id, {
-    input: true,
     dispatch: Boolean(block.dispatch_action),
     labelledBy: id,
   });

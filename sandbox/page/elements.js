@@ -6,11 +6,11 @@ import { plain, textNode } from "./mrkdwn.js";
 import { avatar, channels, humans } from "./people.js";
 import { openMenu } from "./popup.js";
 
-// A surface is where an element stands: {form, press(action_id, block_id, value), inInput}.
-export function element(spec, surface, blockId, { input = false, dispatch = !input, labelledBy } = {}) {
+// A surface is where an element stands: {form, press(action_id, block_id, value), open}.
+export function element(spec, surface, blockId, { dispatch = true, labelledBy } = {}) {
   const draw = KINDS[spec.type];
   if (!draw) return h("span", { class: "unknown" }, `This client cannot show “${spec.type}”.`);
-  const place = { surface, blockId, spec, input, dispatch, labelledBy };
+  const place = { surface, blockId, spec, dispatch, labelledBy };
   const known = surface.form.value(blockId, spec.action_id);
   const start = known === undefined ? initial(spec) : known;
   if (spec.type in INPUTS) surface.form.set(blockId, spec.action_id, start);

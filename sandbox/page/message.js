@@ -36,7 +36,7 @@ export function messageNode(message, { grouped = false, inThread = false, openTh
     "article",
     {
       class: kinds.filter(Boolean).join(" "),
-      tabindex: -1,
+      tabindex: 0,
       "aria-label": `${authorName(message)}, ${time(message.ts)}`,
       data: {
         ts: message.ts,

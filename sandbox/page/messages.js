@@ -28,6 +28,7 @@ export class MessageList {
     );
     this.node = h("div", { class: "scroller-frame" }, this.scroller, this.#jump);
     this.#jump.addEventListener("click", () => this.toEnd("smooth"));
+    this.#list.addEventListener("keydown", walk);
     this.#stayAtEnd();
   }
 
@@ -79,6 +80,17 @@ export class MessageList {
   #row(row) {
     return row.node ? row.node() : messageNode(row.message, { ...row, openThread: this.openThread });
   }
+}
+
+// Up and down go from message to message; Tab goes into the one that is focused.
+function walk(event) {
+  const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+  if (!step || !event.target.matches(".message")) return;
+  let next = event.target[step];
+  while (next && !next.matches(".message")) next = next[step];
+  if (!next) return;
+  event.preventDefault();
+  next.focus();
 }
 
 export function messageRows(messages, { inThread = false, unreadFrom = null } = {}) {

@@ -7,7 +7,7 @@ export function closePopup() {
 }
 
 // One popup at a time, beside what opened it; Esc and a press elsewhere close it.
-export function openPopup(anchor, content, { label, className = "", side = "below", onClose } = {}) {
+export function openPopup(anchor, content, { label, className = "", side = "below" } = {}) {
   closePopup();
   const node = h(
     "div",
@@ -28,8 +28,8 @@ export function openPopup(anchor, content, { label, className = "", side = "belo
     if (event.key !== "Escape") return;
     event.stopPropagation();
     event.preventDefault();
+    anchor.focus();
     close();
-    anchor.focus?.();
   }
   function close() {
     if (current !== popup) return;
@@ -38,7 +38,6 @@ export function openPopup(anchor, content, { label, className = "", side = "belo
     anchor.setAttribute("aria-expanded", "false");
     document.removeEventListener("pointerdown", outside, true);
     document.removeEventListener("keydown", escape, true);
-    onClose?.();
   }
 
   document.addEventListener("pointerdown", outside, true);
@@ -59,12 +58,11 @@ function place(node, box, side) {
   node.style.left = `${Math.max(gap, Math.min(wanted, innerWidth - width - gap))}px`;
 }
 
-export function openMenu(anchor, items, { label, side = "end", onClose } = {}) {
+export function openMenu(anchor, items, { label, side = "end" } = {}) {
   const buttons = items.map((item) => (item ? menuItem(item) : h("hr")));
   const popup = openPopup(anchor, h("div", { class: "menu", role: "menu", on: { keydown: walk } }, buttons), {
     label,
     side,
-    onClose,
   });
   popup.node.querySelector("[role=menuitem]")?.focus();
   return popup;

@@ -60,11 +60,5 @@ function moreActions(anchor, message) {
     data: { testid: "copy-text" },
     press: () => navigator.clipboard?.writeText(message.text ?? ""),
   };
-  // The toolbar stays while its menu is open, wherever the pointer goes.
-  const holder = anchor.closest(".message");
-  holder.classList.add("held");
-  openMenu(anchor, own.length ? [...own, null, copy] : [copy], {
-    label: "More actions",
-    onClose: () => holder.classList.remove("held"),
-  });
+  openMenu(anchor, own.length ? [...own, null, copy] : [copy], { label: "More actions" });
 }
