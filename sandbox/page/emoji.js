@@ -27,6 +27,14 @@ star2 🌟|stethoscope 🩺|stop_button ⏹️|black_square_for_stop ⏹️|stop
 thinking_face 🤔|thread 🧵|ticket 🎫|admission_tickets 🎟️|timer_clock ⏲️|toolbox 🧰|traffic_light 🚦|triangular_flag_on_post 🚩|trophy 🏆
 turtle 🐢|twisted_rightwards_arrows 🔀|umbrella ☔|vertical_traffic_light 🚦|warning ⚠️|wastebasket 🗑️|watch ⌚|wave 👋|weary 😩
 whale 🐳|white_check_mark ✅|white_heart 🤍|wink 😉|wrench 🔧|x ❌|zap ⚡|zzz 💤|one 1️⃣|two 2️⃣|three 3️⃣|four 4️⃣|five 5️⃣
+notebook 📓|white_square_button 🔳|black_square_button 🔲|firefighter 🧑‍🚒|technologist 🧑‍💻|ledger 📒|spiral_note_pad 🗒️|newspaper 📰|fuelpump ⛽|radioactive_sign ☢️
+biohazard_sign ☣️|chains ⛓️|balloon 🎈|confetti_ball 🎊|cake 🍰|pizza 🍕|doughnut 🍩|dog 🐶|cat 🐱|penguin 🐧|octopus 🐙|bee 🐝|cactus 🌵|sunny ☀️|rainbow 🌈|ocean 🌊
+volcano 🌋|earth_africa 🌍|world_map 🗺️|compass 🧭|anchor ⚓|airplane ✈️|bus 🚌|car 🚗|bike 🚲|hospital 🏥|office 🏢|factory 🏭|bank 🏦|gift 🎁|crown 👑
+medal 🏅|second_place_medal 🥈|third_place_medal 🥉|dollar 💵|receipt 🧾|abacus 🧮|straight_ruler 📏|scissors ✂️|hook 🪝|magnet 🧲|battery 🔋|electric_plug 🔌
+flashlight 🔦|candle 🕯️|bathtub 🛁|soap 🧼|sponge 🧽|yarn 🧶|jigsaw 🧩|game_die 🎲|control_knobs 🎛️|level_slider 🎚️|studio_microphone 🎙️|headphones 🎧
+heavy_exclamation_mark ❗|grey_exclamation ❕|interrobang ⁉️|heavy_multiplication_x ✖️|infinity ♾️|new 🆕|up 🆙|free 🆓|cool 🆒|ng 🆖|six 6️⃣|seven 7️⃣|eight 8️⃣|nine 9️⃣|zero 0️⃣|keycap_ten 🔟
+angry 😠|rage 😡|confused 😕|disappointed 😞|worried 😟|fearful 😨|cold_sweat 😰|sweat 😓|exploding_head 🤯|zipper_mouth_face 🤐|nerd_face 🤓|relieved 😌|upside_down_face 🙃
+laughing 😆|rolling_on_the_floor_laughing 🤣|heart_eyes 😍|blush 😊|salute 🫡|saluting_face 🫡|melting_face 🫠|facepalm 🤦|fingers_crossed 🤞|v ✌️|metal 🤘|fist ✊|facepunch 👊
 `;
 
 const NAMED = new Map(

@@ -16,6 +16,7 @@ import { drawSidebar } from "./sidebar.js";
 import { currentChannel, readAddress, state, writeAddress } from "./state.js";
 import { fetchChannels, fetchManners, fetchMessages, fetchUsers, fetchViews } from "./store.js";
 import { drawSwitcher } from "./switcher.js";
+import { clearToasts } from "./toast.js";
 import { Thread } from "./thread.js";
 import { Welcome } from "./welcome.js";
 
@@ -141,6 +142,7 @@ function openThread(ts) {
 
 async function bePerson(handle) {
   closePopup();
+  clearToasts();
   Object.assign(state, { person: handle, thread: null, messages: [], views: [], home: null });
   stream.connect();
   composer.show(place(), composerPlaceholder());

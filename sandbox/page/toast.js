@@ -7,6 +7,10 @@ function shelf() {
   return document.getElementById("toasts");
 }
 
+export function clearToasts() {
+  shelf().replaceChildren();
+}
+
 export function toast(sentence, kind = "error") {
   const close = () => node.remove();
   const node = h(
