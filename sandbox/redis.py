@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -39,7 +39,13 @@ class Child:
     """A server process that outlives neither its owner's stop nor its owner's death."""
 
     def __init__(
-        self, command: Sequence[str | Path], log: Path, who: Who, *, keep_open: Sequence[int] = ()
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        who: Who,
+        *,
+        keep_open: Sequence[int] = (),
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.log = log
         # A session of its own, so that the terminal's Ctrl-C reaches us and not the server.
@@ -50,18 +56,23 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                env=env or {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
                 pass_fds=keep_open,
                 **apart,
             )
         # The pipe breaks however we die. PR_SET_PDEATHSIG would fire when a *thread* ends.
-        self._watchdog = subprocess.Popen(
-            ["/bin/sh", "-c", WATCHDOG, "watchdog", str(self.process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            **apart,
-        )
+        try:
+            self._watchdog = subprocess.Popen(
+                ["/bin/sh", "-c", WATCHDOG, "watchdog", str(self.process.pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                **apart,
+            )
+        except OSError:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     @property
     def pids(self) -> tuple[int, int]:

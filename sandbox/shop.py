@@ -37,7 +37,7 @@ class Shop:
     @property
     def service_dsn(self) -> str:
         """The way in of order-service, which owns the tables."""
-        return f"{self.server.dsn(self.database, SERVICE)}?application_name=order-service"
+        return self.server.dsn(self.database, SERVICE, application_name="order-service")
 
     @property
     def ro_dsn(self) -> str:
