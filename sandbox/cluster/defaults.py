@@ -48,7 +48,7 @@ def deployment(obj: Obj) -> None:
     if strategy["type"] == "RollingUpdate":
         _fill(strategy, {"rollingUpdate": {}})
         _fill(strategy["rollingUpdate"], {"maxSurge": "25%", "maxUnavailable": "25%"})
-    spec["template"].setdefault("metadata", {}).setdefault("creationTimestamp", None)
+    spec["template"].setdefault("metadata", {})
     pod_spec(spec["template"].setdefault("spec", {}))
 
 

@@ -1,6 +1,6 @@
 """What a Deployment says of itself: counts, and the two conditions that people wait for."""
 
-from sandbox.cluster.clock import Clock, parse_stamp, stamp
+from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.errors import Obj
 
 DONE = "NewReplicaSetAvailable"
@@ -108,5 +108,5 @@ def _moving(old: Obj, counts: Obj) -> bool:
 
 
 def _late(known: Obj, deployment: Obj, clock: Clock) -> bool:
-    waited = clock.age(parse_stamp(known["lastUpdateTime"]))
+    waited = clock.age_of(known["lastUpdateTime"])
     return waited > int(deployment["spec"]["progressDeadlineSeconds"])

@@ -68,6 +68,11 @@ class LogBook:
             moments = (now + timedelta(microseconds=40 * at) for at in count())
             run.lines += [Line(*pair) for pair in zip(moments, last_words, strict=False)]
 
+    def started(self, pod: Obj, container: str) -> datetime | None:
+        """When a container last started, to the microsecond, which the API does not tell."""
+        runs = self._runs.get((pod["metadata"]["uid"], container))
+        return runs[-1].since if runs else None
+
     def forget(self, uid: str) -> None:
         """A pod is gone, and so is what it wrote."""
         for key in [key for key in self._runs if key[0] == uid]:

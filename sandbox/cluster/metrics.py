@@ -3,7 +3,7 @@
 import hashlib
 import random
 
-from sandbox.cluster.clock import parse_stamp, stamp
+from sandbox.cluster.clock import stamp
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.resources import NODES, POD_METRICS, PODS, Resource
 from sandbox.cluster.state import State
@@ -34,8 +34,8 @@ def _head(state: State, resource_kind: str, obj: Obj) -> Obj:
 def _pod(state: State, pod: Obj) -> Obj:
     containers = []
     for one in (pod.get("status") or {}).get("containerStatuses") or []:
-        started = (one["state"].get("running") or {}).get("startedAt")
-        if started and state.clock.age(parse_stamp(started)) >= LATENESS:
+        started = state.logs.started(pod, one["name"])
+        if "running" in one["state"] and started and state.clock.age(started) >= LATENESS:
             usage = _usage(state, pod["metadata"]["uid"] + one["name"], one["image"])
             containers.append({"name": one["name"], "usage": usage})
     return _head(state, "PodMetrics", pod) | {"containers": containers}

@@ -97,7 +97,7 @@ def is_available(pod: Obj, least: int, clock: Clock) -> bool:
     since = ready_since(pod)
     if since is None:
         return False
-    return least == 0 or clock.age(parse_stamp(since)) >= least
+    return least == 0 or clock.age_of(since) >= least
 
 
 def owner(obj: Obj) -> str:

@@ -79,7 +79,8 @@ class _Walk:
             here = f"{path}.{key}" if path else key
             if key not in fields:
                 self.unknown.append(here)
-            else:
+            elif inner is not None:
+                # A null is the same as nothing said, and never comes back.
                 kept[key] = self.value(inner, fields[key], here)
         return kept
 

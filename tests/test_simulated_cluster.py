@@ -1,0 +1,411 @@
+"""The simulated cluster does what a real one does, and refuses what a real one refuses."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from kubernetes.aio import client
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config import load_kube_config_from_dict
+from kubernetes.aio.stream import WsApiClient
+from kubernetes.aio.watch import Watch
+
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+
+NS = DEFAULT_NAMESPACE
+ORDERS = "app=order-service"
+Json = dict[str, Any]
+# Every field of the client's models may be None: spelled out, that would bury the tests in asserts.
+Api = Any
+
+
+@pytest.fixture
+async def kube() -> AsyncIterator[Cluster]:
+    async with Cluster(speed=20.0) as cluster:
+        await cluster.seed_order_service()
+        yield cluster
+
+
+@pytest.fixture
+async def api(kube: Cluster) -> AsyncIterator[Api]:
+    configuration = client.Configuration()
+    load: Any = load_kube_config_from_dict
+    await load(kube.kubeconfig(), client_configuration=configuration)
+    async with client.ApiClient(configuration) as made:
+        yield made
+
+
+@pytest.fixture
+def core(api: Api) -> Api:
+    return client.CoreV1Api(api)
+
+
+@pytest.fixture
+def apps(api: Api) -> Api:
+    return client.AppsV1Api(api)
+
+
+async def refused(call: Any) -> Json:
+    """The Status of a call that must fail."""
+    with pytest.raises(ApiException) as caught:
+        await call
+    status: Json = json.loads(caught.value.body or "")
+    assert status["kind"] == "Status"
+    assert status["code"] == caught.value.status
+    return status
+
+
+async def test_pods_by_label(kube: Cluster, core: Api) -> None:
+    found = await core.list_namespaced_pod(NS, label_selector=ORDERS)
+
+    assert [one.metadata.name for one in found.items] == kube.pod_names()
+    assert {one.status.phase for one in found.items} == {"Running"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "count"),
+    [
+        ("app in (order-service, payment-service)", 5),
+        ("app notin (order-service,payment-service)", 3),
+        ("app!=order-service", 5),
+        ("pod-template-hash", 5),
+        ("!pod-template-hash", 3),
+        ("app=order-service,!pod-template-hash", 0),
+        ("", 8),
+    ],
+)
+async def test_label_selectors(core: Api, selector: str, count: int) -> None:
+    found = await core.list_namespaced_pod(NS, label_selector=selector)
+
+    assert len(found.items) == count
+
+
+async def test_field_selectors(kube: Cluster, core: Api) -> None:
+    name = kube.pod_names()[0]
+
+    one = await core.list_namespaced_pod(NS, field_selector=f"metadata.name={name}")
+    none = await core.list_namespaced_pod(NS, field_selector="status.phase!=Running")
+
+    assert [pod.metadata.name for pod in one.items] == [name]
+    assert none.items == []
+
+
+async def test_events_of_one_pod(kube: Cluster, core: Api) -> None:
+    await kube.scenario("crash-loop")
+    name = kube.pod_names()[0]
+
+    found = await core.list_namespaced_event(NS, field_selector=f"involvedObject.name={name}")
+
+    reasons = {one.reason for one in found.items}
+    assert {"Scheduled", "Pulled", "Created", "Started", "BackOff"} <= reasons
+
+
+async def test_pages(kube: Cluster, core: Api) -> None:
+    first = await core.list_namespaced_pod(NS, limit=5)
+    rest = await core.list_namespaced_pod(NS, limit=5, _continue=first.metadata._continue)
+
+    assert (len(first.items), len(rest.items)) == (5, 3)
+    assert first.metadata.remaining_item_count == 3
+    assert rest.metadata._continue is None
+
+
+async def test_watch_tells_changes_from_a_version_on(kube: Cluster, core: Api) -> None:
+    now = await core.list_namespaced_pod(NS, label_selector=ORDERS)
+    name = kube.pod_names()[0]
+    await core.delete_namespaced_pod(name, NS)
+    seen = []
+    watching: Any = Watch
+    async with watching() as watch:
+        async for event in watch.stream(
+            core.list_namespaced_pod,
+            NS,
+            label_selector=ORDERS,
+            resource_version=now.metadata.resource_version,
+            timeout_seconds=10,
+        ):
+            seen.append((event["type"], event["object"].metadata.name))
+            if event["type"] == "DELETED":
+                break
+
+    assert seen[0] == ("MODIFIED", name)
+    assert seen[-1] == ("DELETED", name)
+    assert "ADDED" in [kind for kind, _ in seen]
+
+
+async def test_a_rollout_gets_the_next_revision(kube: Cluster, apps: Api) -> None:
+    patch = {"spec": {"template": {"spec": {"containers": [
+        {"name": "order-service", "env": [{"name": "ORDERS_PAUSED", "value": "true"}]}
+    ]}}}}  # fmt: skip
+
+    await apps.patch_namespaced_deployment("order-service", NS, patch, field_validation="Strict")
+
+    await kube.rolled_out()
+    done = await apps.read_namespaced_deployment("order-service", NS)
+    container = done.spec.template.spec.containers[0]
+    assert done.metadata.annotations["deployment.kubernetes.io/revision"] == "7"
+    assert {one.name: one.value for one in container.env}["ORDERS_PAUSED"] == "true"
+    assert len(container.env) == 7
+    assert container.image == "ghcr.io/tickettoken/order-service:v2.3.1"
+    assert done.status.observed_generation == done.metadata.generation
+    assert {one.type: one.reason for one in done.status.conditions} == {
+        "Available": "MinimumReplicasAvailable",
+        "Progressing": "NewReplicaSetAvailable",
+    }
+
+
+async def test_undo_by_a_guarded_json_patch(kube: Cluster, apps: Api) -> None:
+    await kube.scenario("crash-loop")
+    broken = await apps.read_namespaced_deployment("order-service", NS)
+    sets = (await apps.list_namespaced_replica_set(NS, label_selector=ORDERS)).items
+    revision = "deployment.kubernetes.io/revision"
+    good = next(one for one in sets if one.metadata.annotations[revision] == "6")
+    template = good.to_dict(serialize=True)["spec"]["template"]
+    del template["metadata"]["labels"]["pod-template-hash"]
+    patch = [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": ""},
+        {"op": "replace", "path": "/spec/template", "value": template},
+    ]
+
+    late = await refused(apps.patch_namespaced_deployment("order-service", NS, patch))
+    patch[0]["value"] = broken.metadata.resource_version
+    await apps.patch_namespaced_deployment("order-service", NS, patch)
+
+    await kube.rolled_out()
+    again = await apps.read_namespaced_replica_set(good.metadata.name, NS)
+    assert (late["code"], late["reason"]) == (422, "Invalid")
+    assert again.metadata.annotations[revision] == "8"
+    assert again.metadata.annotations["deployment.kubernetes.io/revision-history"] == "6"
+    assert again.status.ready_replicas == 3
+
+
+async def test_a_broken_release_succeeds_first_and_crashes_then(kube: Cluster) -> None:
+    kube.deploy("v2.4.0")
+    await kube.rolled_out()
+    await kube.when_status("CrashLoopBackOff", 3)
+
+    status = kube.pods()[0]["status"]["containerStatuses"][0]
+    restarts = status["restartCount"]
+    conditions = {one["type"]: one for one in kube.deployment()["status"]["conditions"]}
+
+    assert status["lastState"]["terminated"]["exitCode"] == 2
+    assert conditions["Available"]["status"] == "False"
+    assert conditions["Progressing"]["reason"] == "NewReplicaSetAvailable"
+    await kube.when(
+        lambda: kube.pods()[0]["status"]["containerStatuses"][0]["restartCount"] > restarts
+    )
+
+
+async def test_other_ways_to_break(kube: Cluster) -> None:
+    await kube.scenario("image-pull")
+    assert len(kube.ready_pods()) == 3
+    await kube.scenario("healthy")
+    await kube.scenario("oom")
+    ended = kube.pods()[0]["status"]["containerStatuses"][0]
+    told = ended["state"].get("terminated") or ended["lastState"]["terminated"]
+    assert (told["exitCode"], told["reason"]) == (137, "OOMKilled")
+    await kube.scenario("no-pods")
+    assert kube.deployment()["status"].get("readyReplicas", 0) == 0
+
+
+async def test_a_rollout_that_never_gets_ready_misses_its_deadline(
+    kube: Cluster, apps: Api
+) -> None:
+    patch = {"spec": {"progressDeadlineSeconds": 5}}
+    await apps.patch_namespaced_deployment("order-service", NS, patch)
+    kube.deploy("v3-unready")
+
+    await kube.when(lambda: "ProgressDeadlineExceeded" in str(kube.deployment()["status"]))
+
+
+async def test_a_quota_holds_pods_back(kube: Cluster) -> None:
+    kube.limit_namespace(pods="9")
+    kube.resize(6)
+
+    await kube.when(lambda: bool([one for one in kube.events() if "quota" in one["message"]]))
+    assert len(kube.pods()) == 4
+
+
+async def test_dry_runs_change_nothing(kube: Cluster, core: Api, apps: Api) -> None:
+    await apps.patch_namespaced_deployment_scale(
+        "order-service", NS, {"spec": {"replicas": 9}}, dry_run="All"
+    )
+    await core.delete_namespaced_pod(kube.pod_names()[0], NS, dry_run="All")
+    image = [{"op": "replace", "path": "/spec/replicas", "value": 8}]
+    would = await apps.patch_namespaced_deployment("order-service", NS, image, dry_run="All")
+
+    assert would.spec.replicas == 8
+    assert kube.writes == []
+    assert [one.dry_run for one in kube.requests] == [True] * 3
+    assert kube.deployment()["spec"]["replicas"] == 3
+
+
+async def test_scale(kube: Cluster, apps: Api) -> None:
+    scale = await apps.read_namespaced_deployment_scale("order-service", NS)
+    scale.spec.replicas = 4
+    await apps.replace_namespaced_deployment_scale("order-service", NS, scale)
+
+    await kube.when_ready(4)
+    late = await refused(apps.replace_namespaced_deployment_scale("order-service", NS, scale))
+    assert (late["code"], late["reason"]) == (409, "Conflict")
+    assert [one.verb for one in kube.writes] == ["update"]
+
+
+async def test_somebody_else_was_first(kube: Cluster, apps: Api) -> None:
+    seen = await apps.read_namespaced_deployment("order-service", NS)
+    kube.touch()
+
+    status = await refused(apps.replace_namespaced_deployment("order-service", NS, seen))
+
+    assert status["message"] == (
+        'Operation cannot be fulfilled on deployments.apps "order-service": the object has been '
+        "modified; please apply your changes to the latest version and try again"
+    )
+
+
+async def test_delete_pods_by_label(kube: Cluster, core: Api) -> None:
+    before = set(kube.pod_names())
+
+    await core.delete_collection_namespaced_pod(NS, label_selector=ORDERS)
+
+    await kube.when(lambda: len(kube.ready_pods()) == 3 == len(kube.pods()))
+    assert not before & set(kube.pod_names())
+
+
+async def test_delete_only_the_pod_that_was_meant(kube: Cluster, core: Api) -> None:
+    options = {"preconditions": {"uid": "another"}, "gracePeriodSeconds": 0}
+    status = await refused(core.delete_namespaced_pod(kube.pod_names()[0], NS, body=options))
+
+    assert status["reason"] == "Conflict"
+    assert "UID in precondition: another" in status["message"]
+
+
+async def test_logs(kube: Cluster, core: Api) -> None:
+    name = kube.pod_names()[0]
+    kube.set_logs(name, ["first", "second", "third – ünïcode"])
+    kube.set_logs(name, ["last words"], previous=True)
+
+    tail = await core.read_namespaced_pod_log(name, NS, tail_lines=2)
+    stamped = await core.read_namespaced_pod_log(name, NS, timestamps=True, tail_lines=1)
+    short = await core.read_namespaced_pod_log(name, NS, limit_bytes=8)
+
+    assert tail == "second\nthird – ünïcode\n"
+    assert stamped.split("Z ")[1] == "third – ünïcode\n"
+    assert short == "first\nse"
+
+
+async def test_logs_of_any_size_are_streamed(kube: Cluster, core: Api) -> None:
+    name = kube.pod_names()[0]
+    kube.endless_log(name, 20_000_000)
+
+    answer = await core.read_namespaced_pod_log_without_preload_content(name, NS)
+    size = 0
+    async for chunk in answer.content.iter_any():
+        size += len(chunk)
+    tail = await core.read_namespaced_pod_log(name, NS, tail_lines=100)
+
+    assert size == 20_000_000
+    assert len(tail.splitlines()) == 100
+
+
+async def test_logs_that_are_not_there(kube: Cluster, core: Api) -> None:
+    name = kube.pod_names()[0]
+    status = await refused(core.read_namespaced_pod_log(name, NS, previous=True))
+    assert status["message"] == (
+        f'previous terminated container "order-service" in pod "{name}" not found'
+    )
+    await kube.scenario("image-pull")
+    waits = next(one for one in kube.pods() if one["status"]["phase"] == "Pending")
+    status = await refused(core.read_namespaced_pod_log(waits["metadata"]["name"], NS))
+    assert status["message"].endswith("waiting to start: trying and failing to pull image")
+
+
+async def run_in_pod(
+    api: Api, pod: str, *command: str, protocol: str = "v5.channel.k8s.io"
+) -> tuple[dict[int, bytes], Json]:
+    """Run a command; the output by channel, and the Status at the end."""
+    open_sockets: Any = WsApiClient
+    async with open_sockets(api.configuration) as sockets:
+        core: Api = client.CoreV1Api(sockets)
+        opening = await core.connect_get_namespaced_pod_exec_without_preload_content(
+            pod,
+            NS,
+            command=list(command),
+            stdout=True,
+            stderr=True,
+            stdin=False,
+            tty=False,
+            _headers={"sec-websocket-protocol": protocol},
+        )
+        said: dict[int, bytes] = {}
+        async with opening as socket:
+            async for message in socket:
+                said[message.data[0]] = said.get(message.data[0], b"") + message.data[1:]
+    return said, json.loads(said.pop(3))
+
+
+@pytest.mark.parametrize("protocol", ["v4.channel.k8s.io", "v5.channel.k8s.io"])
+async def test_exec(kube: Cluster, api: Api, protocol: str) -> None:
+    pod = kube.pod_names()[0]
+    said, status = await run_in_pod(api, pod, "cat", "/etc/hostname", protocol=protocol)
+
+    assert said[1].decode() == f"{pod}\n"
+    assert status == {"metadata": {}, "status": "Success"}
+
+
+async def test_exec_tells_how_it_ended(kube: Cluster, api: Api) -> None:
+    pod = kube.pod_names()[0]
+    kube.make_unreachable("tickettoken-rabbitmq", 5672, "timeout")
+    check = ("nc", "-zv", "-w", "2", "tickettoken-rabbitmq", "5672")
+
+    said, late = await run_in_pod(api, pod, *check)
+    _, missing = await run_in_pod(api, pod, "psql")
+    shell, _ = await run_in_pod(api, pod, "sh", "-c", "nc -zv nohost 1 2>&1")
+
+    assert said[2].endswith(b"Operation timed out\n")
+    assert late["reason"] == "NonZeroExitCode"
+    assert late["details"]["causes"] == [{"reason": "ExitCode", "message": "1"}]
+    assert "executable file not found in $PATH" in missing["message"]
+    assert shell[1] == b"nc: bad address 'nohost'\n"
+
+
+async def test_exec_where_nothing_runs(kube: Cluster, api: Api) -> None:
+    await kube.scenario("crash-loop")
+    await kube.when_status("CrashLoopBackOff", 3)
+    pod = kube.pod_names()[0]
+
+    _, status = await run_in_pod(api, pod, "env")
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
+        await run_in_pod(api, pod, "env", protocol="v4.channel.k8s.io")
+
+    assert 'container not found ("order-service")' in status["message"]
+
+
+async def test_metrics_come_late(kube: Cluster, api: Api) -> None:
+    metrics: Api = client.CustomObjectsApi(api)
+    place = ("metrics.k8s.io", "v1beta1", NS, "pods")
+    old = await metrics.list_namespaced_custom_object(*place, label_selector=ORDERS)
+    kube.touch()
+    await kube.rolled_out()
+    await kube.when(lambda: len(kube.pods()) == 3)
+    young = await metrics.list_namespaced_custom_object(*place, label_selector=ORDERS)
+
+    assert len(old["items"]) == 3
+    assert young["items"] == []
+
+
+async def test_troubles(kube: Cluster, core: Api) -> None:
+    kube.fail("list */pods", 503)
+    assert (await refused(core.list_namespaced_pod(NS)))["reason"] == "ServiceUnavailable"
+    kube.heal()
+    kube.hang("*/pods")
+    with pytest.raises(asyncio.TimeoutError):
+        await core.list_namespaced_pod(NS, _request_timeout=0.1)
+    kube.heal()
+    await kube.unreachable()
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await core.list_namespaced_pod(NS)
+    await kube.reachable()
+    assert (await core.list_namespaced_pod(NS)).items
