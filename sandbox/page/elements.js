@@ -5,6 +5,9 @@ import { confirmed } from "./dialog.js";
 import { plain, textNode } from "./mrkdwn.js";
 import { avatar, channels, humans } from "./people.js";
 import { openMenu } from "./popup.js";
+import { currentChannel } from "./state.js";
+
+const TYPING_PAUSE = 300;
 
 // A surface is where an element stands: {form, press(action_id, block_id, value), open}.
 export function element(spec, surface, blockId, { dispatch = true, labelledBy } = {}) {
@@ -20,13 +23,14 @@ export function element(spec, surface, blockId, { dispatch = true, labelledBy } 
 function initial(spec) {
   if (spec.initial_option) return spec.initial_option.value;
   if (spec.initial_options) return spec.initial_options.map((option) => option.value);
+  if (spec.default_to_current_conversation) return currentChannel()?.id ?? null;
   const [, value] = Object.entries(spec).find(([name]) => name.startsWith("initial_")) ?? [];
   return value ?? (spec.type.startsWith("multi_") || spec.type === "checkboxes" ? [] : null);
 }
 
 function attributes({ spec, blockId, labelledBy }) {
   return {
-    data: { actionId: spec.action_id, blockId, type: spec.type },
+    data: { actionId: spec.action_id, blockId, type: spec.type, first: spec.focus_on_load ? "true" : null },
     "aria-labelledby": labelledBy,
     "aria-label": labelledBy ? null : (spec.accessibility_label ?? words(spec.placeholder)),
   };
@@ -79,7 +83,10 @@ function overflow(spec, place) {
       words: textNode(option.text),
       note: option.description && textNode(option.description),
       data: { value: option.value },
-      press: () => fire(place, option.value, node),
+      press: () => {
+        if (/^https?:/i.test(option.url ?? "")) window.open(option.url, "_blank", "noreferrer");
+        fire(place, option.value, node);
+      },
     }));
     openMenu(node, items, { label: "More" });
   };
@@ -205,9 +212,13 @@ function typed(props) {
       ...(multiline ? {} : props(spec)),
       ...attributes(place),
     });
-    node.addEventListener("input", () =>
-      place.surface.form.set(place.blockId, spec.action_id, node.value || null),
-    );
+    const asTyped = spec.dispatch_action_config?.trigger_actions_on?.includes("on_character_entered");
+    let pause;
+    node.addEventListener("input", () => {
+      place.surface.form.set(place.blockId, spec.action_id, node.value || null);
+      clearTimeout(pause);
+      if (asTyped && place.dispatch) pause = setTimeout(() => fire(place, node.value), TYPING_PAUSE);
+    });
     node.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || multiline || !place.dispatch) return;
       event.preventDefault();

@@ -48,16 +48,17 @@ function focusMark() {
     : null;
 }
 
+const FIRST = ".modal-body :is(input:not([type=checkbox], [type=radio]), textarea, .select, button)";
+
+// Where the person was before the view was drawn anew; else where the app wants them; else the first field.
 function refocus(mark) {
   const top = layer.lastElementChild;
   if (top.contains(document.activeElement)) return;
-  const first = top.querySelector(
-    ".modal-body input:not([type=checkbox]):not([type=radio]), .modal-body textarea, .modal-body .select, .modal-body button",
-  );
-  (mark && top.querySelector(mark)
-    ? top.querySelector(mark)
-    : (first ?? top.querySelector("[data-testid=modal-close]"))
-  )?.focus();
+  const wanted = [mark, "[data-first]", FIRST, ".ghost"].filter(Boolean);
+  wanted
+    .map((selector) => top.querySelector(selector))
+    .find(Boolean)
+    ?.focus();
 }
 
 function modal(view, stacked) {
