@@ -161,6 +161,16 @@ async def test_exec_reaches_a_dependency(kube: Cluster, kubectl: Kubectl) -> Non
     assert re.fullmatch(r"tickettoken-postgres \(10\.96\.\d+\.\d+:5432\) open\n", ran.err)
 
 
+async def test_exec_counts_database_connections_as_the_playbook_says(kubectl: Kubectl) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'orders';"
+
+    ran = await kubectl.ok(
+        "exec", "-i", "tickettoken-postgres-0", "--", "psql", "-U", "postgres", "-c", query
+    )
+
+    assert re.search(r"\d+\n\(1 row\)", ran.out)
+
+
 async def test_exec_tells_the_exit_code_of_a_refusal(kube: Cluster, kubectl: Kubectl) -> None:
     kube.make_unreachable("tickettoken-redis", 6379)
 
@@ -323,9 +333,14 @@ async def test_create_a_pod_from_a_file(kube: Cluster, kubectl: Kubectl, tmp_pat
     manifest = tmp_path / "pod.yaml"
     manifest.write_text(POD)
 
-    created = await kubectl.ok("create", "-f", str(manifest), "--validate=false")
+    created = await kubectl.ok("create", "-f", str(manifest))
+    taken = await kubectl("create", "-f", str(manifest))
+    manifest.write_text(POD.replace("image:", "imgae:"))
+    misspelt = await kubectl("create", "-f", str(manifest))
 
     assert created.out == "pod/probe created\n"
+    assert "(AlreadyExists): error when creating" in taken.err
+    assert 'unknown field "spec.containers[0].imgae"' in misspelt.err
     await kube.when_ready(1, app="probe")
 
 
@@ -334,6 +349,16 @@ async def test_a_value_of_the_wrong_type_is_refused(kubectl: Kubectl) -> None:
 
     assert ran.code == 1
     assert "cannot unmarshal string into Go struct field" in ran.err
+
+
+async def test_auth_can_i(kube: Cluster, kubectl: Kubectl) -> None:
+    kube.forbid("runbolt", "delete", "pods")
+
+    may = await kubectl("auth", "can-i", "get", "pods", "--subresource=log")
+    may_not = await kubectl("auth", "can-i", "delete", "pods")
+
+    assert (may.code, may.out) == (0, "yes\n")
+    assert (may_not.code, may_not.out) == (1, "no\n")
 
 
 async def test_a_forbidden_verb_is_told_in_full(kube: Cluster, kubectl: Kubectl) -> None:

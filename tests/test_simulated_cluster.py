@@ -1,6 +1,5 @@
 """The simulated cluster does what a real one does, and refuses what a real one refuses."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -394,18 +393,3 @@ async def test_metrics_come_late(kube: Cluster, api: Api) -> None:
 
     assert len(old["items"]) == 3
     assert young["items"] == []
-
-
-async def test_troubles(kube: Cluster, core: Api) -> None:
-    kube.fail("list */pods", 503)
-    assert (await refused(core.list_namespaced_pod(NS)))["reason"] == "ServiceUnavailable"
-    kube.heal()
-    kube.hang("*/pods")
-    with pytest.raises(asyncio.TimeoutError):
-        await core.list_namespaced_pod(NS, _request_timeout=0.1)
-    kube.heal()
-    await kube.unreachable()
-    with pytest.raises(aiohttp.ClientConnectorError):
-        await core.list_namespaced_pod(NS)
-    await kube.reachable()
-    assert (await core.list_namespaced_pod(NS)).items

@@ -1,6 +1,8 @@
 """The simulated cluster refuses what a real one refuses, in the same words."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -117,3 +119,42 @@ async def test_strangers_and_unknown_paths(kube: Cluster) -> None:
     assert (await ask(kube, "GET", POD, accept="application/yaml"))[0] == 406
     status, told = await ask(kube, "GET", "/api/v1/namespaces/shop/gadgets")
     assert (status, told["type"]) == (404, "text/plain")
+
+
+async def test_a_role_allows_what_it_lists_and_nothing_else(kube: Cluster) -> None:
+    rules = [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
+        {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["patch"]},
+    ]
+    kube.restrict("runbolt", rules)
+    scale = {"spec": {"replicas": 4}}
+    merge = {"content_type": MERGE_PATCH}
+    pod = kube.pod_names()[0]
+
+    assert (await ask(kube, "GET", POD))[0] == 200
+    assert (await ask(kube, "PATCH", f"{DEPLOYMENT}/scale", scale, **merge))[0] == 200
+    assert (await ask(kube, "PATCH", DEPLOYMENT, scale, **merge))[0] == 403
+    assert (await ask(kube, "GET", f"{POD}/{pod}/log"))[0] == 403
+    assert (await ask(kube, "DELETE", f"{POD}/{pod}"))[0] == 403
+    assert (await ask(kube, "GET", "/api/v1/pods"))[0] == 403
+    assert (await ask(kube, "GET", f"/apis/metrics.k8s.io/v1beta1/namespaces/{NS}/pods"))[0] == 403
+
+
+async def test_troubles(kube: Cluster) -> None:
+    kube.fail("list */pods", 503)
+    assert (await ask(kube, "GET", POD))[1]["reason"] == "ServiceUnavailable"
+    assert (await ask(kube, "GET", DEPLOYMENT))[0] == 200
+    kube.heal()
+    fault = kube.hang("*/pods")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ask(kube, "GET", POD), 0.1)
+    kube.heal(fault)
+    kube.slow("*/pods", 0.2)
+    began = time.monotonic()
+    assert (await ask(kube, "GET", POD))[0] == 200
+    assert time.monotonic() - began >= 0.2
+    await kube.unreachable()
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await ask(kube, "GET", POD)
+    await kube.reachable()
+    assert (await ask(kube, "GET", DEPLOYMENT))[0] == 200

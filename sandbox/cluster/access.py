@@ -1,17 +1,32 @@
 """Who is asking, and what they may: tokens, permissions, and the reviews that tell them."""
 
-from sandbox.cluster.errors import ApiError, Obj, forbidden, unauthorized
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sandbox.cluster.errors import ApiError, Obj, forbidden, qualified, unauthorized
 from sandbox.cluster.requests import Target
-from sandbox.cluster.resources import RESOURCES
+from sandbox.cluster.resources import ACCESS_REVIEWS, RESOURCES, RULES_REVIEWS
 from sandbox.cluster.schema import prune_kind
 
 
+@dataclass(frozen=True)
+class Deed:
+    """One thing to do: a verb on a resource, named as RBAC names it."""
+
+    verb: str
+    group: str
+    what: str
+    namespace: str = ""
+    name: str = ""
+
+
 class Access:
-    """Everybody known may do everything, except what was forbidden them."""
+    """Everybody known may do everything, until rules are made or something is forbidden."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}
         self._forbidden: set[tuple[str, str, str]] = set()
+        self._rules: dict[str, list[tuple[str, Obj]]] = {}
 
     def token(self, user: str) -> str:
         """The bearer token of a user, who is known from now on."""
@@ -31,6 +46,10 @@ class Access:
             raise unauthorized()
         return user
 
+    def restrict(self, user: str, rules: Sequence[Obj], namespace: str) -> None:
+        """Let a user do only what rules of a Role say; "" as namespace stands for a ClusterRole."""
+        self._rules.setdefault(user, []).extend((namespace, rule) for rule in rules)
+
     def forbid(self, user: str, verb: str, resource: str) -> None:
         """Take a permission away; `*` stands for every verb or resource."""
         self._forbidden.add((user, verb, resource))
@@ -39,25 +58,57 @@ class Access:
         """Give it back."""
         self._forbidden.discard((user, verb, resource))
 
-    def may(self, user: str, verb: str, resource: str) -> bool:
-        """Whether a user may do this to that."""
-        verbs, resources, users = (verb, "*"), (resource, "*"), (user, "*")
-        asked = {(who, how, what) for who in users for how in verbs for what in resources}
-        return not asked & self._forbidden
+    def may(self, user: str, deed: Deed) -> bool:
+        """Whether a user may do this."""
+        if self._is_forbidden(user, deed):
+            return False
+        if user not in self._rules:
+            return True
+        return any(_allows(rule, place, deed) for place, rule in self._rules[user])
+
+    def _is_forbidden(self, user: str, deed: Deed) -> bool:
+        plural, slash, sub = deed.what.partition("/")
+        names = {"*", qualified(deed.group, plural) + slash + sub}
+        # The metrics of pods are not the pods: their bare name means only the latter.
+        if deed.group != "metrics.k8s.io":
+            names.add(deed.what)
+        asked = {
+            (who, how, name) for who in (user, "*") for how in (deed.verb, "*") for name in names
+        }
+        return bool(asked & self._forbidden)
 
     def check(self, user: str, target: Target) -> None:
         """Let a request pass, or refuse it as a real server words it."""
+        if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
+            return
+        # An exec over a websocket begins as a GET, and still needs the right to create one.
         verbs = ("get", "create") if target.subresource == "exec" else (target.verb,)
         for verb in verbs:
-            if not self.may(user, verb, target.what):
-                raise _refusal(user, verb, target)
+            deed = Deed(verb, target.resource.group, target.what, target.namespace, target.name)
+            if not self.may(user, deed):
+                raise _refusal(user, deed, target)
 
 
-def _refusal(user: str, verb: str, target: Target) -> ApiError:
-    group = target.resource.group
-    place = f'in the namespace "{target.namespace}"' if target.namespace else "at the cluster scope"
-    why = f'User "{user}" cannot {verb} resource "{target.what}" in API group "{group}" {place}'
-    return forbidden(group, target.resource.plural, target.name, why)
+def _allows(rule: Obj, place: str, deed: Deed) -> bool:
+    def listed(field: str, *values: str) -> bool:
+        return any(value in rule.get(field, ()) for value in ("*", *values))
+
+    subresource = f"*/{deed.what.partition('/')[2]}"
+    named = not rule.get("resourceNames") or deed.name in rule["resourceNames"]
+    here = place in ("", deed.namespace)
+    what = listed("resources", deed.what, subresource if "/" in deed.what else deed.what)
+    return (
+        here and named and what and listed("verbs", deed.verb) and listed("apiGroups", deed.group)
+    )
+
+
+def _refusal(user: str, deed: Deed, target: Target) -> ApiError:
+    place = f'in the namespace "{deed.namespace}"' if deed.namespace else "at the cluster scope"
+    why = (
+        f'User "{user}" cannot {deed.verb} resource "{deed.what}" in API group "{deed.group}" '
+        f"{place}"
+    )
+    return forbidden(deed.group, target.resource.plural, deed.name, why)
 
 
 def review_access(access: Access, user: str, body: Obj) -> Obj:
@@ -68,11 +119,13 @@ def review_access(access: Access, user: str, body: Obj) -> Obj:
     if (asked is None) == (other is None):
         raise _invalid_review()
     if asked is None:
-        return review | {"status": {"allowed": True, "reason": ""}}
+        return review | {"status": {"allowed": True}}
     what = "/".join(filter(None, (asked.get("resource", "*"), asked.get("subresource", ""))))
-    allowed = access.may(user, asked.get("verb", "*"), what)
-    reason = 'RBAC: allowed by ClusterRoleBinding "sandbox"' if allowed else ""
-    return review | {"status": {"allowed": allowed} | ({"reason": reason} if reason else {})}
+    told = {key: asked.get(key, "") for key in ("group", "namespace", "name")}
+    if access.may(user, Deed(asked.get("verb", "*"), what=what, **told)):
+        reason = 'RBAC: allowed by RoleBinding "runbolt"'
+        return review | {"status": {"allowed": True, "reason": reason}}
+    return review | {"status": {"allowed": False}}
 
 
 def _invalid_review() -> ApiError:
@@ -86,12 +139,14 @@ def _invalid_review() -> ApiError:
 def review_rules(access: Access, user: str, body: Obj) -> Obj:
     """Answer a SelfSubjectRulesReview."""
     review, _ = prune_kind("SelfSubjectRulesReview", "v1", body)
+    namespace = (review.get("spec") or {}).get("namespace", "")
     rules = []
     for resource in RESOURCES:
         names = {resource.plural: resource.verbs}
         names |= {f"{resource.plural}/{sub}": verbs for sub, _, verbs in resource.subresources}
         for name, verbs in names.items():
-            allowed = [verb for verb in verbs if access.may(user, verb, name)]
+            deeds = [Deed(verb, resource.group, name, namespace) for verb in verbs]
+            allowed = [deed.verb for deed in deeds if access.may(user, deed)]
             if allowed:
                 rules.append({"verbs": allowed, "apiGroups": [resource.group], "resources": [name]})
     paths = [{"verbs": ["get"], "nonResourceURLs": ["/api", "/apis", "/version", "/healthz"]}]

@@ -249,8 +249,15 @@ class Cluster:
         await self.when(shown, timeout=timeout)
 
     def forbid(self, user: str, verb: str, resource: str) -> None:
-        """Take a permission away: verb and resource as RBAC names them (`pods/log`), or `*`."""
+        """Take a permission away: verb and resource as RBAC names them (`pods/log`), or `*`.
+
+        `pods` means the pods alone; their metrics are `pods.metrics.k8s.io`.
+        """
         self.state.access.forbid(user, verb, resource)
+
+    def restrict(self, user: str, rules: list[Obj], namespace: str = DEFAULT_NAMESPACE) -> None:
+        """Let a user do only what the rules of a Role say, in one namespace or ("") in all."""
+        self.state.access.restrict(user, rules, namespace)
 
     def permit(self, user: str, verb: str, resource: str) -> None:
         """Give a permission back."""

@@ -35,21 +35,23 @@ class EventLog:
             again = fresh(known) | {"count": known["count"] + 1, "lastTimestamp": now}
             self.store.update(EVENTS, again)
             return
-        event: Obj = {
-            "metadata": {"name": name, "namespace": about.get("namespace", "default")},
-            "involvedObject": about,
-            "type": "Warning" if warning else "Normal",
-            "reason": reason,
-            "message": message,
-            "source": source,
-            "reportingComponent": source["component"],
-            "reportingInstance": source.get("host", ""),
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-            "eventTime": None,
-        }
-        self.store.create(EVENTS, event)
+        told = {"reason": reason, "message": message, "type": "Warning" if warning else "Normal"}
+        meta = {"name": name, "namespace": about.get("namespace", "default")}
+        self.store.create(
+            EVENTS, {"metadata": meta, "involvedObject": about} | told | _by(source, now)
+        )
+
+
+def _by(source: Obj, now: str) -> Obj:
+    return {
+        "source": source,
+        "reportingComponent": source["component"],
+        "reportingInstance": source.get("host", ""),
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+        "eventTime": None,
+    }
 
 
 def _reference(obj: Obj) -> Obj:

@@ -74,6 +74,7 @@ class Session:
 
     def __init__(self, socket: web.WebSocketResponse, target: Target) -> None:
         self.socket = socket
+        self.tty = target.flag("tty") if "tty" in target.query else False
         self.wanted = {
             STDOUT: "stdout" in target.query and target.flag("stdout"),
             STDERR: "stderr" in target.query and target.flag("stderr"),
@@ -105,8 +106,13 @@ class Session:
             pass
 
     async def _tell(self, command: list[str], outcome: Outcome) -> None:
-        await self._send(STDOUT, outcome.stdout.encode())
-        await self._send(STDERR, outcome.stderr.encode())
+        if self.tty:
+            # A terminal has one stream for both, and ends its lines as terminals do.
+            both = (outcome.stdout + outcome.stderr).replace("\n", "\r\n")
+            await self._send(STDOUT, both.encode())
+        else:
+            await self._send(STDOUT, outcome.stdout.encode())
+            await self._send(STDERR, outcome.stderr.encode())
         if outcome.failure:
             await self.fail(outcome.failure)
         elif outcome.code:

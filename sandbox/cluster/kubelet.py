@@ -126,7 +126,7 @@ class Life:
             return
         updated = fresh(current)
         updated["spec"]["nodeName"] = self.pod["spec"]["nodeName"]
-        updated["status"] = pod_status(current, self.containers, stamp(self.clock.now()))
+        updated["status"] = pod_status(updated, self.containers, stamp(self.clock.now()))
         self.kubelet.store.update(PODS, updated)
 
     def _say(self, reason: str, message: str, container: Container, warning: bool = False) -> None:

@@ -12,7 +12,7 @@ DEPENDENCIES = {
     ("payment-service", 3006),
     ("order-service", 3005),
 }
-PROGRAMS = {"nc", "sh", "env", "cat", "echo", "hostname", "true", "false", "sleep"}
+PROGRAMS = {"nc", "sh", "env", "cat", "echo", "hostname", "psql", "true", "false", "sleep"}
 
 
 class Network:
@@ -21,6 +21,7 @@ class Network:
     def __init__(self) -> None:
         self._answers: dict[tuple[str, int], Answer] = dict.fromkeys(DEPENDENCIES, "open")
         self.programs = set(PROGRAMS)
+        self.connections = 37
 
     def set(self, host: str, port: int, answer: Answer) -> None:
         """Decide how a port answers from now on."""

@@ -81,7 +81,7 @@ def pod_status(pod: Obj, containers: list[Container], now: str) -> Obj:
     status: Obj = {
         "phase": "Running" if up else "Pending",
         "conditions": _conditions(old, containers, now),
-        "hostIP": old.get("hostIP", "10.20.0.11"),
+        "hostIP": host_ip(pod["spec"].get("nodeName", "")),
         "startTime": old.get("startTime", now),
         "containerStatuses": [one.status() for one in containers],
         "qosClass": "Burstable",
@@ -115,6 +115,12 @@ def pod_ip(uid: str) -> str:
     """An address that stays with the pod."""
     digest = hashlib.sha256(uid.encode()).digest()
     return f"10.244.{digest[0] % 8}.{digest[1] % 250 + 2}"
+
+
+def host_ip(node: str) -> str:
+    """The address of a node: its number is the end of its name."""
+    number = node.rpartition("-")[2]
+    return f"10.20.0.{10 + int(number)}" if number.isdigit() else "10.20.0.10"
 
 
 def is_ready(pod: Obj) -> bool:

@@ -154,5 +154,7 @@ def delete_pod(store: Store, clock: Clock, pod: Obj, grace: int | None = None) -
         return store.remove(PODS, pod)
     leaving = fresh(pod)
     leaving["metadata"].setdefault("deletionTimestamp", stamp(clock.now()))
-    leaving["metadata"]["deletionGracePeriodSeconds"] = grace
+    # A pod that is leaving already may be hurried, never given more time.
+    left = leaving["metadata"].get("deletionGracePeriodSeconds", grace)
+    leaving["metadata"]["deletionGracePeriodSeconds"] = min(grace, left)
     return store.update(PODS, leaving)

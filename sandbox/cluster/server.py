@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.cluster import reads, writes
+from sandbox.cluster import protobuf, reads, writes
 from sandbox.cluster.access import review_access, review_rules
 from sandbox.cluster.discovery import HEALTH, discover
 from sandbox.cluster.errors import (
@@ -18,6 +18,7 @@ from sandbox.cluster.errors import (
     unsupported_media_type,
 )
 from sandbox.cluster.execs import execute
+from sandbox.cluster.openapi import openapi
 from sandbox.cluster.patches import TYPES
 from sandbox.cluster.podlogs import LogStream
 from sandbox.cluster.requests import NoSuchPath, Request, Target, dry_run, target_of
@@ -79,7 +80,7 @@ class Door:
         record.user = self._authenticate(request, claimed, path)
         if path in HEALTH:
             return web.Response(text="ok")
-        told = discover(path, request.host)
+        told = discover(path, request.host) or openapi(path)
         if told is not None:
             return await self._discovery(request, record, told)
         target = target_of(request, path)
@@ -189,7 +190,9 @@ def _split_user(path: str) -> tuple[str, str]:
 
 
 def _content_type(request: web.Request, target: Target) -> str:
-    accepted = TYPES if target.verb == "patch" else ("application/json",)
+    accepted: tuple[str, ...] = TYPES if target.verb == "patch" else ("application/json",)
+    if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
+        accepted += (protobuf.CONTENT_TYPE,)
     given = request.content_type
     bodiless = target.verb in ("delete", "deletecollection") and not request.can_read_body
     if not bodiless and given not in accepted:
@@ -203,6 +206,8 @@ async def _body(request: web.Request, target: Target) -> Any:
         if target.verb in ("delete", "deletecollection"):
             return None
         raise bad_request("the request has no body")
+    if request.content_type == protobuf.CONTENT_TYPE:
+        return protobuf.decode_review(raw)
     try:
         return json.loads(raw)
     except ValueError as error:

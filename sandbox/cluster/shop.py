@@ -10,7 +10,7 @@ from sandbox.cluster.deployments import replicaset_of
 from sandbox.cluster.deploymentstatus import DONE
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.network import service_ip
-from sandbox.cluster.podstatus import settled_status
+from sandbox.cluster.podstatus import host_ip, settled_status
 from sandbox.cluster.replicasets import pod_of
 from sandbox.cluster.resources import DEPLOYMENTS, NODES, PODS, REPLICASETS, SERVICES
 from sandbox.cluster.state import State
@@ -26,8 +26,8 @@ PAYMENT_HISTORY = ((11, "v1.8.2", 33), (12, "v1.9.0", 12))
 
 def add_nodes(state: State) -> None:
     """The three machines."""
-    for at, name in enumerate(NODE_NAMES, 11):
-        state.store.create(NODES, _node(name, f"10.20.0.{at}", state.clock.now()))
+    for name in NODE_NAMES:
+        state.store.create(NODES, _node(name, host_ip(name), state.clock.now()))
 
 
 def _node(name: str, address: str, now: datetime) -> Obj:

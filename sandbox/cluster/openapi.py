@@ -1,0 +1,34 @@
+"""As much of OpenAPI v3 as kubectl looks up: that this server validates fields itself."""
+
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.resources import RESOURCES, Resource
+
+ROOT = "/openapi/v3"
+
+
+def openapi(path: str) -> Obj | None:
+    """The index, or the document of one group; None for any other path."""
+    groups = dict.fromkeys(_path(one) for one in RESOURCES)
+    if path == ROOT:
+        listed = {group: {"serverRelativeURL": f"{ROOT}/{group}?hash=1"} for group in groups}
+        return {"paths": listed}
+    group = path.removeprefix(f"{ROOT}/")
+    if group not in groups:
+        return None
+    mine = [one for one in RESOURCES if _path(one) == group and "patch" in one.verbs]
+    paths = {
+        f"/{group}/namespaces/{{namespace}}/{one.plural}/{{name}}": _operation(one) for one in mine
+    }
+    info = {"title": "Kubernetes", "version": "v1.32.4"}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}
+
+
+def _path(resource: Resource) -> str:
+    return f"apis/{resource.api_version}" if resource.group else f"api/{resource.version}"
+
+
+def _operation(resource: Resource) -> Obj:
+    kind = {"group": resource.group, "kind": resource.kind, "version": resource.version}
+    parameter = {"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}
+    patch = {"x-kubernetes-group-version-kind": kind, "x-kubernetes-action": "patch"}
+    return {"patch": patch | {"parameters": [parameter], "responses": {}}}

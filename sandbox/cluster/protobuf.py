@@ -1,0 +1,62 @@
+"""The little protobuf that `kubectl auth can-i` sends, turned into the JSON it stands for."""
+
+from collections.abc import Iterator
+
+from sandbox.cluster.errors import Obj, bad_request
+
+CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
+MAGIC = b"k8s\x00"
+ATTRIBUTES = ("namespace", "verb", "group", "version", "resource", "subresource", "name")
+PATH = ("path", "verb")
+
+
+def decode_review(raw: bytes) -> Obj:
+    """A SelfSubjectAccessReview or SelfSubjectRulesReview."""
+    if not raw.startswith(MAGIC):
+        raise bad_request("provided data does not appear to be a protobuf message")
+    try:
+        envelope = dict(_fields(raw[len(MAGIC) :]))
+        kind = _texts(envelope[1], ("apiVersion", "kind"))
+        spec = dict(_fields(envelope[2])).get(2, b"")
+        return kind | {"spec": _spec(kind["kind"], spec)}
+    except (IndexError, KeyError, UnicodeDecodeError):
+        raise bad_request("protobuf: unexpected end of the message") from None
+
+
+def _spec(kind: str, raw: bytes) -> Obj:
+    if kind == "SelfSubjectRulesReview":
+        return _texts(raw, ("namespace",))
+    parts = dict(_fields(raw))
+    spec: Obj = {}
+    if 1 in parts:
+        spec["resourceAttributes"] = _texts(parts[1], ATTRIBUTES)
+    if 2 in parts:
+        spec["nonResourceAttributes"] = _texts(parts[2], PATH)
+    return spec
+
+
+def _texts(raw: bytes, names: tuple[str, ...]) -> Obj:
+    """A message of strings, its fields numbered from one; an empty string says nothing."""
+    found = ((number, data) for number, data in _fields(raw) if number <= len(names) and data)
+    return {names[number - 1]: data.decode() for number, data in found}
+
+
+def _fields(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    place = 0
+    while place < len(raw):
+        tag, place = _number(raw, place)
+        size, place = _number(raw, place)
+        # Only strings and messages carry a length; a bare number was read as `size` already.
+        if tag & 7 == 2:
+            yield tag >> 3, raw[place : place + size]
+            place += size
+
+
+def _number(raw: bytes, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value |= (raw[place] & 0x7F) << shift
+        shift += 7
+        place += 1
+        if raw[place - 1] < 0x80:
+            return value, place
