@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Self
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from psycopg import AsyncConnection, OperationalError, sql
+from psycopg.errors import DuplicateDatabase, DuplicateObject
 
 from sandbox.redis import Child, Who, free_port
 from sandbox.redis import ServerError as ServerError
@@ -59,7 +60,7 @@ class Server:
         if user is not None and user != name:
             name, password = user, self._password_of(user)
         address = f"{quote(name, safe='')}:{quote(password, safe='')}@{parts.netloc.split('@')[-1]}"
-        query = "&".join(filter(None, (parts.query, urlencode(options))))
+        query = "&".join(filter(None, (parts.query, urlencode(options, quote_via=quote))))
         return f"postgresql://{address}/{quote(database, safe='')}?{query}".removesuffix("?")
 
     def _password_of(self, role: str) -> str:
@@ -69,8 +70,7 @@ class Server:
 
     async def execute(self, statement: sql.Composed | sql.SQL, database: str = SUPERUSER) -> None:
         """Run one statement as the superuser, outside a transaction."""
-        conn = await AsyncConnection.connect(self.dsn(database), autocommit=True)
-        async with conn:
+        async with await AsyncConnection.connect(self.dsn(database), autocommit=True) as conn:
             await conn.execute(statement)
 
     async def give_password(self, role: str) -> None:
@@ -79,9 +79,17 @@ class Server:
         await self.execute(statement.format(sql.Identifier(role), self._password_of(role)))
 
     async def create_role(self, role: str) -> None:
-        """Make an ordinary role that can log in."""
-        await self.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+        """Make an ordinary role that can log in, unless it is there."""
+        with suppress(DuplicateObject):
+            await self.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
         await self.give_password(role)
+
+    async def own_database(self, name: str) -> str:
+        """A database and its owner of the same name, made if need be; the owner's DSN."""
+        await self.create_role(name)
+        with suppress(DuplicateDatabase):
+            await self.create_database(name, owner=name)
+        return self.dsn(name, name)
 
     async def create_database(
         self, name: str, template: str | None = None, owner: str | None = None
@@ -180,9 +188,9 @@ class Postgres(Server):
 
     async def _run(self, binaries: Path, data: Path) -> None:
         secret = (self.folder / "postgres.password").read_text(encoding="ascii")
-        port = self.port or free_port()
-        self.url = f"postgresql://{SUPERUSER}:{secret}@127.0.0.1:{port}"
-        settings = {**SETTINGS, "port": str(port)}
+        self.port = free_port(self.port)
+        self.url = f"postgresql://{SUPERUSER}:{secret}@127.0.0.1:{self.port}"
+        settings = {**SETTINGS, "port": str(self.port)}
         if has_statement_statistics(binaries):
             settings["shared_preload_libraries"] = "pg_stat_statements"
         options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
@@ -190,9 +198,9 @@ class Postgres(Server):
         keep_open = [self._lock] if self._lock is not None else []
         self.child = Child(command, self.folder / "postgres.log", self._who, keep_open=keep_open)
         await self._answers(self.child)
-        self.port = port
 
     async def _answers(self, child: Child) -> None:
+        how = "ended right after its start"
         try:
             async with asyncio.timeout(START_WITHIN):
                 while child.running:
@@ -200,18 +208,15 @@ class Postgres(Server):
                         return
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            raise ServerError(
-                f"PostgreSQL did not answer within {START_WITHIN:.0f} s and was stopped: "
-                f"{child.last_words()}. Look at {child.log} and start again."
-            ) from None
+            how = f"did not answer within {START_WITHIN:.0f} s and was stopped"
         raise ServerError(
-            f"PostgreSQL ended right after its start: {child.last_words()}. "
+            f"PostgreSQL {how}: {child.last_words()}. "
             f"Mend that (all it wrote is in {child.log}) and start again."
         )
 
     async def _answered(self) -> bool:
         try:
-            conn = await AsyncConnection.connect(self.dsn(), connect_timeout=5)
+            conn = await AsyncConnection.connect(self.dsn(), connect_timeout=2)
         except OperationalError:
             return False
         await conn.close()
@@ -244,7 +249,7 @@ def make_data(data: Path, who: Who) -> None:
     """Make an empty data folder for the server's account; raises ServerError if it can't be."""
     try:
         data.mkdir(mode=0o700)
-        hand_over(data, who)
+        os.chown(data, who.get("user", -1), who.get("group", -1))
     except OSError as error:
         raise ServerError(
             f"The data folder {data} could not be made ({error.strerror}), so nothing was started. "
@@ -259,16 +264,10 @@ def password_file(folder: Path, password: str, who: Who) -> Iterator[Path]:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(password)
-        hand_over(Path(name), who)
+        os.chown(name, who.get("user", -1), who.get("group", -1))
         yield Path(name)
     finally:
         os.unlink(name)
-
-
-def hand_over(path: Path, who: Who) -> None:
-    """Make the server's account the owner."""
-    if who:
-        os.chown(path, who["user"], who["group"])
 
 
 def lock(folder: Path) -> int:

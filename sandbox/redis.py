@@ -107,10 +107,18 @@ class Child:
         return " / ".join(line.strip() for line in lines[-4:]) or "it wrote nothing"
 
 
-def free_port() -> int:
-    """A port on loopback that nobody uses now."""
+def free_port(wanted: int = 0) -> int:
+    """A port on loopback that nobody uses now; raises ServerError when the wanted one is taken."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        # As servers do: what a server of before left in TIME_WAIT is no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise ServerError(
+                f"Port {wanted} on 127.0.0.1 can't be used ({error.strerror}), so nothing was "
+                "started there. Stop what uses it, or choose another port."
+            ) from error
         return int(probe.getsockname()[1])
 
 
@@ -134,7 +142,7 @@ class Redis:
     async def start(self) -> None:
         """Start and wait until it answers; raises ServerError with the reason and the remedy."""
         binary = self.binary or find_server()
-        self.port = self.port or free_port()
+        self.port = free_port(self.port)
         password = secrets.token_hex(24)
         self.url = f"redis://:{password}@127.0.0.1:{self.port}/0"
         try:
@@ -157,6 +165,7 @@ class Redis:
             self.child = None
 
     async def _answers(self, child: Child) -> None:
+        how = "ended right after its start"
         try:
             async with asyncio.timeout(START_WITHIN), Client.from_url(self.url) as client:
                 while child.running:
@@ -164,12 +173,9 @@ class Redis:
                         return
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            raise ServerError(
-                f"Redis did not answer within {START_WITHIN:.0f} s and was stopped: "
-                f"{child.last_words()}. Look at {child.log} and start again."
-            ) from None
+            how = f"did not answer within {START_WITHIN:.0f} s and was stopped"
         raise ServerError(
-            f"Redis ended right after its start: {child.last_words()}. "
+            f"Redis {how}: {child.last_words()}. "
             f"Mend that (all it wrote is in {child.log}) and start again."
         )
 

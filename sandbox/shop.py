@@ -1,11 +1,13 @@
 """The ticket shop whose orders Runbolt looks after: its database, and the service that uses it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
 
-from psycopg import AsyncConnection, OperationalError, sql
+from psycopg import AsyncConnection, OperationalError
+from psycopg.errors import DuplicateDatabase
 
 from sandbox.postgres import Server, ServerError
 
@@ -13,8 +15,8 @@ HERE = Path(__file__).parent
 ROLES = HERE.parent / "deploy" / "sql" / "roles.sql"
 SERVICE = "order_service"
 READER, OPERATOR = "runbolt_ro", "runbolt_ops"
-# Any constant serves: who makes a shop holds it, since roles belong to the whole server.
-BUILD_LOCK = 4_051_772_310
+# Any constant serves, as long as everybody takes the same one.
+ROLES_LOCK = 4_051_772_310
 OPEN_WITHIN = 15.0
 
 Conn = AsyncConnection[Any]
@@ -116,36 +118,45 @@ async def dawdle(conn: Conn) -> None:
 
 
 async def build(server: Server, database: str = "orders") -> Shop:
-    """Make the shop's database with all that is in it, and the roles that may look at it."""
+    """Make the shop's database with all that is in it, or take the one that was kept.
+
+    The roles that may look at it are made anew.
+    """
     shop = Shop(server, database)
-    await make_roles(server)
-    await server.create_database(database, owner=SERVICE)
+    async with alone(server):
+        await server.create_role(SERVICE)
+    with contextlib.suppress(DuplicateDatabase):
+        await server.create_database(database, owner=SERVICE)
     async with await AsyncConnection.connect(shop.service_dsn) as conn:
-        await run_file(conn, HERE / "shop.sql")
+        await stock(conn)
     async with await AsyncConnection.connect(shop.dsn) as conn:
         await add_statistics(conn)
     await apply_roles(shop)
-    for role in (READER, OPERATOR):
-        await server.give_password(role)
     return shop
 
 
-async def make_roles(server: Server) -> None:
-    """The service's own role, once on each server."""
+@contextlib.asynccontextmanager
+async def alone(server: Server) -> AsyncIterator[None]:
+    """Let nobody else change roles meanwhile: they belong to the server, and it may be shared."""
     async with await AsyncConnection.connect(server.dsn()) as conn:
-        await conn.execute("SELECT pg_advisory_xact_lock(%s)", [BUILD_LOCK])
-        found = await conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [SERVICE])
-        if not found.rowcount:
-            await conn.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(SERVICE)))
-    await server.give_password(SERVICE)
+        await conn.execute("SELECT pg_advisory_xact_lock(%s)", [ROLES_LOCK])
+        yield
+
+
+async def stock(conn: Conn) -> None:
+    """Fill the shop, all in one transaction, unless that was done before."""
+    found = await (await conn.execute("SELECT to_regclass('public.orders')")).fetchone()
+    if found == (None,):
+        await run_file(conn, HERE / "shop.sql")
 
 
 async def apply_roles(shop: Shop) -> None:
-    """Run the file that people run in production."""
-    async with await AsyncConnection.connect(shop.server.dsn()) as turn:
-        await turn.execute("SELECT pg_advisory_xact_lock(%s)", [BUILD_LOCK])
+    """Run the file that people run in production, and give the roles their passwords."""
+    async with alone(shop.server):
         async with await AsyncConnection.connect(shop.dsn) as conn:
             await run_file(conn, ROLES)
+        for role in (READER, OPERATOR):
+            await shop.server.give_password(role)
 
 
 async def add_statistics(conn: Conn) -> None:
