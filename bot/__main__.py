@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import os
+import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -113,20 +115,51 @@ def make_app(world: World, given: Settings) -> AsyncApp:
     return app
 
 
+class Server(uvicorn.Server):
+    """uvicorn, stopped by us: by itself it repeats the signal and would end what is under way."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell whoever waits for it."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM ask for a stop in order."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        yield
+
+    def stop(self) -> None:
+        """Take no more requests, and return from `serve`."""
+        self.should_exit = True
+
+
 @asynccontextmanager
-async def running(world: World, given: Settings) -> AsyncIterator[uvicorn.Server]:
-    """The clock, the listeners and the HTTP side, until they are told to stop."""
+async def listening(world: World, given: Settings) -> AsyncIterator[Server]:
+    """Slack's two ways in and the HTTP side; leaving waits for what is under way."""
     app = make_app(world, given)
     by_http = given.slack_app_token is None
-    async with world.pool.connection() as conn:
-        await store.pictures.want_all_open(conn)
-    clock = scheduler.start(world)
     handler = None if by_http else AsyncSocketModeHandler(app, given.slack_app_token)
     if handler is not None:
-        await handler.connect_async()
-    server = uvicorn.Server(
+        await handler.connect_async()  # type: ignore[no-untyped-call]
+    try:
+        yield _server(Web(app, world, events=by_http), given)
+    finally:
+        if handler is not None:
+            await handler.close_async()  # type: ignore[no-untyped-call]
+        await world.work.drain(DRAIN_SECONDS)
+
+
+def _server(web: Web, given: Settings) -> Server:
+    return Server(
         uvicorn.Config(
-            Web(app, world, events=by_http),
+            web,
             host=given.host,
             port=given.port,
             lifespan="off",
@@ -135,18 +168,23 @@ async def running(world: World, given: Settings) -> AsyncIterator[uvicorn.Server
             timeout_graceful_shutdown=5,
         )
     )
+
+
+@asynccontextmanager
+async def ticking(world: World) -> AsyncIterator[None]:
+    """The clock; open incidents are drawn again first, since this version may say it otherwise."""
+    async with world.pool.connection() as conn:
+        await store.pictures.want_all_open(conn)
+    clock = scheduler.start(world)
     try:
-        yield server
+        yield
     finally:
         clock.shutdown(wait=False)
-        if handler is not None:
-            await handler.close_async()
-        await world.work.drain(DRAIN_SECONDS)
 
 
 async def serve(given: Settings) -> None:
     """Run until a signal says stop, then finish what is under way."""
-    async with open_world(given) as world, running(world, given) as server:
+    async with open_world(given) as world, listening(world, given) as server, ticking(world):
         log.info("Runbolt is listening on port %s", given.port)
         await server.serve()
         log.info("Runbolt is stopping")
@@ -162,8 +200,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        # uvicorn has stopped in order and repeats the signal
-        sys.exit(0)
+        sys.exit(130)  # before the server had started
 
 
 if __name__ == "__main__":

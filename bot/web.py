@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from psycopg import Error as DatabaseError
-from psycopg_pool import PoolTimeout
 from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 
 from bot import slack
+from bot.store import db
 from bot.world import World
 
 Scope = dict[str, Any]
@@ -43,10 +42,7 @@ class Web:
         return [mistake for mistake in checks if mistake is not None]
 
     async def _database(self) -> str | None:
-        try:
-            async with self._world.pool.connection(timeout=CHECK_SECONDS) as conn:
-                await conn.execute("SELECT 1")
-        except (DatabaseError, PoolTimeout):
+        if not await db.answers(self._world.pool, CHECK_SECONDS):
             return "the database in DATABASE_URL does not answer"
         return None
 

@@ -1,13 +1,14 @@
 """Everything that can be said or pressed, and who answers it."""
 
 import re
+from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
 from bot.views import presses
 from bot.world import World
 from commands import incident, steps
-from commands.listen import form, link, listener
+from commands.listen import FormHandler, form, link, listener
 
 COMMAND = "/incident"
 
@@ -33,6 +34,14 @@ SHORTCUTS = {
     presses.DECLARE_FROM_MESSAGE: incident.open_declare,
 }
 
+FORMS: dict[str, tuple[type[Any], FormHandler[Any]]] = {
+    presses.DECLARE_FORM: (incident.DeclareForm, incident.submit_declare),
+    presses.UPDATE_FORM: (incident.UpdateForm, incident.submit_update),
+    presses.RESOLVE_FORM: (incident.ResolveForm, incident.submit_resolve),
+    presses.STEP_FORM: (steps.StepForm, steps.submit),
+    presses.DENY_FORM: (steps.DenyForm, steps.submit_deny),
+}
+
 EVENTS = {
     "reaction_added": incident.pin,
     "app_mention": incident.mention,
@@ -49,11 +58,8 @@ def register(app: AsyncApp, world: World) -> None:
         app.shortcut(shortcut)(listener(world, handler))
     for event, handler in EVENTS.items():
         app.event(event)(listener(world, handler))
-    app.view(presses.DECLARE_FORM)(form(world, incident.DeclareForm, incident.submit_declare))
-    app.view(presses.UPDATE_FORM)(form(world, incident.UpdateForm, incident.submit_update))
-    app.view(presses.RESOLVE_FORM)(form(world, incident.ResolveForm, incident.submit_resolve))
-    app.view(presses.STEP_FORM)(form(world, steps.StepForm, steps.submit))
-    app.view(presses.DENY_FORM)(form(world, steps.DenyForm, steps.submit_deny))
+    for callback, (shape, submit) in FORMS.items():
+        app.view(callback)(form(world, shape, submit))
     app.action(presses.LINK)(link(world))
     # A button from an older version of the bot still gets an answer.
     app.action(re.compile(".*"))(listener(world, incident.gone))

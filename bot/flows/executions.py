@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg.errors import UniqueViolation
-
 from bot import rules, store
 from bot.actions import Action, Change, Read, Run
 from bot.flows import incidents
@@ -87,7 +85,7 @@ async def _begin_reading(
             run = await _insert(world, conn, id, step, action, by, state=State.RUNNING)
             await store.pictures.want(conn, id)
             return run
-    except UniqueViolation as error:
+    except store.executions.Taken as error:
         raise UserError(
             f"“{step.title}” is being looked at this moment; its answer appears in the playbook."
         ) from error
@@ -167,7 +165,7 @@ async def propose(
     try:
         async with world.pool.connection() as conn:
             run = await _ask(world, conn, id, step, action, by, plan=plan, reason=reason)
-    except UniqueViolation as error:
+    except store.executions.Taken as error:
         raise await _already_asked(world, id, step) from error
     await publish(world, id)
     if run.state is State.APPROVED:
@@ -238,7 +236,7 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
                 world, conn, done.incident_id, step, inverse, by, plan=plan, reason=why,
                 undo_of=id, approved=within,
             )  # fmt: skip
-    except UniqueViolation as error:
+    except store.executions.Taken as error:
         raise UserError("This is being undone already, or was undone.") from error
     await publish(world, done.incident_id)
     if run.state is State.APPROVED:
@@ -295,7 +293,7 @@ async def _start(world: World, id: ExecutionId) -> Execution | None:
                 await tell(conn, started, EntryKind.STARTED, at=now, by=started.requested_by)
                 await store.pictures.want(conn, started.incident_id)
             return started
-    except UniqueViolation as error:
+    except store.executions.Taken as error:
         raise await _target_is_taken(world, id) from error
 
 

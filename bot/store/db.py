@@ -4,6 +4,7 @@ from importlib.resources import files
 from typing import Any, LiteralString, TypeVar
 
 from psycopg import AsyncConnection, OperationalError
+from psycopg import Error as DatabaseError
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -47,6 +48,16 @@ async def migrate(url: str) -> None:
             " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
         )
         await _apply_missing(conn)
+
+
+async def answers(pool: Pool, seconds: float) -> bool:
+    """Whether the database does, within this time."""
+    try:
+        async with pool.connection(timeout=seconds) as conn:
+            await conn.execute("SELECT 1")
+    except (DatabaseError, PoolTimeout):
+        return False
+    return True
 
 
 def _did_not_answer(error: Exception) -> UserError:

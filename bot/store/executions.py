@@ -1,7 +1,11 @@
 """Executions: every move is a compare-and-set, so a race has one winner."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+
+from psycopg.errors import UniqueViolation
 
 from bot.model import (
     Approval,
@@ -17,6 +21,18 @@ from bot.model import (
 )
 from bot.store import db
 from bot.store.db import Conn
+
+
+class Taken(Exception):
+    """Somebody else was first: the step has a live execution, or the target is being changed."""
+
+
+@contextmanager
+def _first_come() -> Iterator[None]:
+    try:
+        yield
+    except UniqueViolation as error:
+        raise Taken from error
 
 
 async def insert(
@@ -38,7 +54,7 @@ async def insert(
     outcome: str | None = None,
     undo_of: ExecutionId | None = None,
 ) -> Execution:
-    """A new execution; raises psycopg's UniqueViolation where the step has a live one."""
+    """A new execution; raises Taken where the step has a live one, or the run a live undo."""
     query = """
         INSERT INTO executions (incident_id, step_id, title, action, params, risk, plan,
             plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
@@ -48,27 +64,28 @@ async def insert(
             %(approvals_needed)s, %(expires_at)s, %(outcome)s, %(undo_of)s, %(requested_at)s)
         RETURNING *
     """
-    return await db.one(
-        conn,
-        Execution,
-        query,
-        incident_id=incident_id,
-        step_id=step_id,
-        title=title,
-        action=action,
-        params=db.json(params),
-        risk=risk,
-        plan=None if plan is None else db.json(plan),
-        plan_digest=None if plan is None else plan.digest,
-        state=state,
-        requested_by=requested_by,
-        requested_at=requested_at,
-        reason=reason,
-        approvals_needed=approvals_needed,
-        expires_at=expires_at,
-        outcome=outcome,
-        undo_of=undo_of,
-    )
+    with _first_come():
+        return await db.one(
+            conn,
+            Execution,
+            query,
+            incident_id=incident_id,
+            step_id=step_id,
+            title=title,
+            action=action,
+            params=db.json(params),
+            risk=risk,
+            plan=None if plan is None else db.json(plan),
+            plan_digest=None if plan is None else plan.digest,
+            state=state,
+            requested_by=requested_by,
+            requested_at=requested_at,
+            reason=reason,
+            approvals_needed=approvals_needed,
+            expires_at=expires_at,
+            outcome=outcome,
+            undo_of=undo_of,
+        )
 
 
 async def get(conn: Conn, id: ExecutionId) -> Execution | None:
@@ -141,13 +158,14 @@ async def move(
 
 
 async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
-    """Take an approved execution, once; raises UniqueViolation while its target is changing."""
+    """Take an approved execution, once; raises Taken while its target is being changed."""
     query = """
         UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s
         WHERE id = %(id)s AND state = 'approved' AND (expires_at IS NULL OR expires_at > %(now)s)
         RETURNING *
     """
-    return await db.first(conn, Execution, query, id=id, now=now)
+    with _first_come():
+        return await db.first(conn, Execution, query, id=id, now=now)
 
 
 async def beat(conn: Conn, id: ExecutionId, now: datetime) -> None:

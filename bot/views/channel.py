@@ -96,7 +96,7 @@ def _card_buttons(incident: Incident) -> list[Element]:
 def _topic(incident: Incident) -> str:
     # A topic holds no live date and no person's mark that would ping, so it is plain words.
     state = incident.status.value.capitalize()
-    return blocks.cut(f"{heading(incident)} · {state}", TOPIC)
+    return text.escape(blocks.cut(f"{heading(incident)} · {state}", TOPIC))
 
 
 def _bookmarks(incident: Incident) -> list[Bookmark]:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from bot.actions import Action
-from bot.model import Draft, Execution, Incident, Severity, Status, Step
+from bot.model import Draft, Execution, Incident, Noun, Severity, Status, Step
 from bot.rules import Play
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
@@ -104,7 +103,7 @@ def resolve(incident: Incident, *, metadata: str, unchecked: Sequence[Execution]
 def step(
     incident: Incident,
     step: Step,
-    action: type[Action],
+    action: type[Noun],
     params: Mapping[str, Any],
     *,
     metadata: str,
@@ -113,7 +112,9 @@ def step(
     parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
     for name in step.ask:
         label = name.replace("_", " ").capitalize()
-        parts.append(blocks.field(name, label, _element(action, name, params.get(name))))
+        optional = not action.model_fields[name].is_required() and name not in params
+        element = _element(action, name, params.get(name))
+        parts.append(blocks.field(name, label, element, optional=optional))
     example = "The new version crash-loops since 03:02"
     parts.append(
         blocks.field("reason", "Reason", blocks.line(longest=500, lines=True, example=example))
@@ -123,7 +124,7 @@ def step(
     )
 
 
-def _element(action: type[Action], name: str, value: Any) -> Element:
+def _element(action: type[Noun], name: str, value: Any) -> Element:
     field = action.model_fields[name]
     if int in (field.annotation, *get_args(field.annotation)):
         bounds = {type(bound).__name__: bound for bound in field.metadata}

@@ -80,11 +80,13 @@ _environment = ImmutableSandboxedEnvironment(
     lstrip_blocks=True,
     auto_reload=False,
 )
+_environment.tests["comment"] = lambda line: line.lstrip().startswith(("#", "--"))
 _environment.filters |= {
     "person": person,
     "when": when,
     "ago": ago,
     "channel": channel,
+    "link": link,
     "quote": quote,
     "utc": utc,
     "duration": durations.words,

@@ -1,0 +1,190 @@
+"""`make bench`: how fast a declaration is, under load too, and what the bot costs to run."""
+
+import asyncio
+import compileall
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox.slack import Call, Slack
+from sandbox.stage import ROOT, Stage, open_stage, run_bot
+
+PATIENCE = 120.0
+DECLARES_AT_ONCE = 200
+
+
+def new_slack(latency: float = 0.0, *, rate_limits: bool = False, pace: float = 1.0) -> Slack:
+    """A workspace whose Web API answers after `latency` seconds."""
+    manifest = ROOT / "app-manifest.yml"
+    return Slack(manifest=manifest, latency=latency, rate_limits=rate_limits, pace=pace)
+
+
+async def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Wait for a condition; raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.002)
+
+
+def answered(slack: Slack, method: str, since: float) -> list[Call]:
+    """The calls of a method that Slack has answered."""
+    return [call for call in slack.calls if call.method == method and call.time >= since]
+
+
+def after(call: Call, start: float) -> float:
+    """Milliseconds from the start until Slack had answered the call."""
+    return (call.time + call.seconds - start) * 1000
+
+
+async def declare_once(stage: Stage, title: str) -> dict[str, float]:
+    """One declaration, by the clock of the simulated Slack; times in milliseconds."""
+    slack = stage.slack
+    seen = len(slack.calls)
+    start = time.time()
+    delivery = await slack.say("oncall", f"/incident declare sev1 {title}", channel="general")
+    await until(lambda: any(call.method == "pins.add" for call in slack.calls[seen:]))
+    await until(lambda: quiet(slack))
+    calls = slack.calls[seen:]
+    first = {call.method: call for call in reversed(calls)}
+    return {
+        "acknowledged": delivery.seconds * 1000,
+        "channel exists": after(first["conversations.create"], start),
+        "declarer in it": after(first["conversations.invite"], start),
+        "all posted": max(after(call, start) for call in calls if call.method.startswith("chat.")),
+        "calls": len(calls),
+        "in flight": max(call.in_flight for call in calls),
+    }
+
+
+def quiet(slack: Slack) -> bool:
+    """Whether nothing was called for 50 ms beyond the latency."""
+    last = max(call.time + call.seconds for call in slack.calls)
+    return time.time() - last > 0.05 + slack.latency
+
+
+async def declares(folder: Path, latency: float) -> None:
+    """Print what one declaration takes at a latency of the Web API."""
+    async with open_stage(folder, new_slack(latency)) as stage:
+        await declare_once(stage, "warm-up")
+        rows = [await declare_once(stage, f"run {number}") for number in range(5)]
+    print(f"\none declaration, {latency * 1000:.0f} ms per Web API call (median of 5)")
+    for name in rows[0]:
+        value = sorted(row[name] for row in rows)[2]
+        unit = "" if name in ("calls", "in flight") else " ms"
+        print(f"  {name:16} {value:8.1f}{unit}")
+
+
+async def many_declares(folder: Path, *, rate_limits: bool) -> None:
+    """Print what two hundred declarations at once do."""
+    # With limits, Slack's minutes pass in fractions of a second, or this would take a quarter hour.
+    slack = new_slack(0.3, rate_limits=rate_limits, pace=60.0)
+    async with open_stage(folder, slack) as stage:
+        start = time.time()
+        deliveries = await asyncio.gather(
+            *(
+                stage.slack.say("oncall", f"/incident declare sev1 no. {n}", channel="general")
+                for n in range(DECLARES_AT_ONCE)
+            )
+        )
+        await until(lambda: len(complete(slack)) >= DECLARES_AT_ONCE, 600)
+        seconds = time.time() - start
+        await until(lambda: quiet(slack))
+    names = Counter(str(channel["name"]).split("-")[1] for channel in incident_channels(slack))
+    acks = sorted(delivery.seconds for delivery in deliveries)
+    twice = said_twice(slack)
+    print(f"\n{DECLARES_AT_ONCE} declarations at once, 300 ms per call, limits {rate_limits}")
+    print(f"  acknowledged     {sum(delivery.ok for delivery in deliveries)} in time")
+    print(f"  slowest answer   {acks[-1] * 1000:8.1f} ms")
+    print(f"  channels         {sum(names.values())}, most for one incident {max(names.values())}")
+    print(f"  everything there {seconds:8.1f} s, cards said twice {twice}")
+
+
+def incident_channels(slack: Slack) -> list[dict[str, object]]:
+    """The channels of incidents."""
+    return [one for one in slack.channels("oncall") if str(one["name"]).startswith("inc-")]
+
+
+def complete(slack: Slack) -> set[str]:
+    """The channels whose card is pinned: that is sent last."""
+    done = (c for c in slack.calls if c.method == "pins.add" and c.answer.get("ok"))
+    return {str(call.arguments["channel"]) for call in done}
+
+
+def said_twice(slack: Slack) -> int:
+    """How many incidents have a second card."""
+    posted = (c for c in slack.calls if c.method == "chat.postMessage" and c.answer.get("ok"))
+    cards = [str(c.arguments["channel"]) for c in posted if "incident.resolve" in str(c.arguments)]
+    return len(cards) - len(set(cards))
+
+
+async def running_cost(folder: Path) -> None:
+    """Print how long the bot takes to be ready, and how much memory it needs when idle."""
+    for room in ("bot", "commands", "templates"):
+        compileall.compile_dir(ROOT / room, quiet=2)
+    async with open_stage(folder, new_slack()) as stage:
+        await stage.bot.stop()
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            async with run_bot(folder, stage.slack, stage.told) as bot:
+                times.append(time.perf_counter() - start)
+                await asyncio.sleep(2)
+                memory = resident(bot.process.pid)
+    print(f"\nstart until ready  {sorted(times)[1]:8.2f} s (median of 3, byte-compiled)")
+    print(f"idle memory        {memory / 1e6:8.1f} MB")
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
+def install_size(folder: Path) -> None:
+    """Print what a runtime install brings along."""
+    venv = folder / "venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    pip = [venv / "bin" / "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--constraint", constraints(folder), ROOT], check=True)
+    site = next(venv.glob("lib/python*/site-packages"))
+    own = {"pip", "setuptools"}
+    packages = [p.name for p in site.glob("*.dist-info") if p.name.split("-")[0] not in own]
+    parts = (p for p in site.rglob("*") if p.is_file() and p.relative_to(site).parts[0] not in own)
+    size = sum(part.stat().st_size for part in parts)
+    print(f"\nruntime install    {len(packages)} packages, {size / 1e6:.0f} MB byte-compiled")
+
+
+def constraints(folder: Path) -> Path:
+    """The lock file without its hashes, which pip does not take as constraints."""
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = [line.split(" \\")[0] for line in lines if "==" in line and not line.startswith(" ")]
+    file = folder / "constraints.txt"
+    file.write_text("\n".join(pins))
+    return file
+
+
+async def main() -> None:
+    """Everything, one after another."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, latency in enumerate((0.0, 0.1)):
+            await declares(make(folder / f"declare{number}"), latency)
+        for number, limits in enumerate((False, True)):
+            await many_declares(make(folder / f"many{number}"), rate_limits=limits)
+        await running_cost(make(folder / "cost"))
+        install_size(make(folder / "install"))
+
+
+def make(folder: Path) -> Path:
+    """The folder, made."""
+    folder.mkdir()
+    return folder
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

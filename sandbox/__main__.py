@@ -1,0 +1,93 @@
+"""`make sandbox`: everything Runbolt talks to on loopback, Runbolt too, and one page to open."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from sandbox.redis import ServerError
+from sandbox.slack import Slack
+from sandbox.stage import HERE, ROOT, Stage, open_stage
+
+DEFAULT_PORT = 8765
+
+
+async def main(port: int, folder: Path, *, keep: bool) -> None:
+    """Start everything, say where it is, and stop everything in order."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    slack = Slack(manifest=ROOT / "app-manifest.yml", port=port, page=HERE / "page")
+    async with open_stage(folder, slack, keep=keep) as stage:
+        # The release that goes wrong: it becomes ready first, and crash-loops while people look.
+        release = asyncio.create_task(stage.cluster.scenario("crash-loop", timeout=600))
+        slack.info = {"kubeconfig": stage.told["KUBECONFIG"], "lines": beside(stage)}
+        print(welcome(stage), flush=True)
+        await until_stopped(stop, stage)
+        release.cancel()
+
+
+async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:
+    """Wait for Ctrl-C; raises ServerError when the bot ends before."""
+    while not stop.is_set():
+        if not stage.bot.running:
+            raise ServerError(f"The bot ended by itself: {stage.bot.last_words()}")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1)
+    print("\nStopping what was started …", flush=True)
+
+
+def beside(stage: Stage) -> list[str]:
+    """What a person can type in a terminal beside the page."""
+    return [
+        f"psql '{stage.shop.dsn}'   # the shop's orders",
+        f"psql '{stage.told['DATABASE_URL']}'   # what Runbolt keeps",
+    ]
+
+
+def welcome(stage: Stage) -> str:
+    """What is printed once everything is ready."""
+    lines = "\n      ".join(beside(stage))
+    return f"""
+  Runbolt's sandbox is ready. Open
+
+      {stage.slack.url}
+
+  and type:  /incident declare sev1 Orders are failing
+
+  Beside it, in a terminal of your own:
+      export KUBECONFIG={stage.told["KUBECONFIG"]}   # kubectl get pods -l app=order-service
+      {lines}
+
+  Ctrl-C stops everything.
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """What can be said on the command line."""
+    parser = argparse.ArgumentParser(prog="make sandbox", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="keep the data of the last start")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".sandbox", help="where data goes")
+    return parser.parse_args()
+
+
+def prepare(folder: Path, *, keep: bool) -> Path:
+    """The folder for the data, emptied unless it is to be kept."""
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.absolute()
+
+
+if __name__ == "__main__":
+    given = arguments()
+    try:
+        chosen = int(os.environ.get("SANDBOX_PORT", DEFAULT_PORT))
+        folder = prepare(given.folder, keep=given.keep)
+        asyncio.run(main(chosen, folder, keep=given.keep))
+    except (ServerError, OSError) as error:
+        sys.exit(f"The sandbox did not start. {error}")

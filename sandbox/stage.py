@@ -1,0 +1,97 @@
+"""Everything Runbolt talks to, and Runbolt among it, started and stopped together."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+from sandbox.postgres import Postgres
+from sandbox.redis import Child, Redis, ServerError, free_port
+from sandbox.shop import Shop, build
+from sandbox.slack import Slack
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+START_WITHIN = 30.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is there, and what the bot was told of it."""
+
+    slack: Slack
+    cluster: Cluster
+    postgres: Postgres
+    shop: Shop
+    told: Mapping[str, str]
+    bot: Child
+
+
+@asynccontextmanager
+async def open_stage(folder: Path, slack: Slack, *, keep: bool = False) -> AsyncIterator[Stage]:
+    """Start everything on loopback, the bot last; raises ServerError with what went wrong."""
+    async with AsyncExitStack() as stack:
+        cluster, redis = Cluster(), Redis(folder / "redis")
+        postgres = Postgres(folder / "postgres", keep=keep)
+        await asyncio.gather(*map(stack.enter_async_context, (slack, cluster, redis, postgres)))
+        shop = await stack.enter_async_context(await build(postgres))
+        await cluster.seed_order_service()
+        told = await _environment(folder, slack, cluster, redis, postgres, shop)
+        bot = await stack.enter_async_context(run_bot(folder, slack, told))
+        yield Stage(slack, cluster, postgres, shop, told, bot)
+
+
+async def _environment(
+    folder: Path, slack: Slack, cluster: Cluster, redis: Redis, postgres: Postgres, shop: Shop
+) -> dict[str, str]:
+    """What the bot is told; it knows nothing of being in a sandbox."""
+    await postgres.create_role("runbolt")
+    return {
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_SIGNING_SECRET": slack.signing_secret,
+        "SLACK_API_URL": slack.api_url,
+        "HOST": "127.0.0.1",
+        "PORT": str(free_port()),
+        "DATABASE_URL": await postgres.create_database("runbolt", owner="runbolt"),
+        "REDIS_URL": redis.url,
+        "ORDERS_DATABASE_URL": shop.ro_dsn,
+        "ORDERS_DATABASE_ADMIN_URL": shop.ops_dsn,
+        "KUBECONFIG": str(cluster.write_kubeconfig(folder / "kubeconfig")),
+        "KUBERNETES_NAMESPACE": DEFAULT_NAMESPACE,
+        "RUNBOLT_CONFIG": str(HERE / "runbolt.yml"),
+    }
+
+
+@asynccontextmanager
+async def run_bot(folder: Path, slack: Slack, told: Mapping[str, str]) -> AsyncIterator[Child]:
+    """The bot, as anybody would start it, once it is ready."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    command = [sys.executable, "-m", "bot"]
+    child = Child(command, folder / "bot.log", {"cwd": ROOT}, env={**kept, **told})
+    url = f"http://127.0.0.1:{told['PORT']}"
+    try:
+        await _ready(child, url)
+        slack.request_url = f"{url}/slack/events"
+        yield child
+    finally:
+        await child.stop()
+
+
+async def _ready(child: Child, url: str) -> None:
+    async with ClientSession(timeout=ClientTimeout(total=5)) as session:
+        deadline = asyncio.get_running_loop().time() + START_WITHIN
+        while asyncio.get_running_loop().time() < deadline:
+            if not child.running:
+                raise ServerError(f"The bot did not start: {child.last_words()}")
+            with suppress(ClientError, TimeoutError):
+                async with session.get(f"{url}/readyz") as response:
+                    if response.status == 200:
+                        return
+            await asyncio.sleep(0.02)
+    raise ServerError(f"The bot was not ready within {START_WITHIN:.0f} s: {child.last_words()}")

@@ -1,0 +1,119 @@
+"""Whatever is said or pressed, wherever: a sentence that says what to do, never silence."""
+
+import pytest
+
+from bot.views import presses
+from sandbox.slack import Slack
+from tests.conftest import Bot, Walk
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("", "What you can say"),
+        ("help", "What you can say"),
+        ("HELP", "What you can say"),
+        ("deklare sev1", "is nothing that can be said here"),
+        ("declare sev9 It burns", "is no severity, so nothing was declared"),
+        ("declare It burns", "is no severity, so nothing was declared"),
+        ("declare sev12", "is no severity"),
+        ("role ic", "Nobody was put in command"),
+        ("role ic Maya", "Nobody was put in command"),
+        ("severity high", "is no severity, so nothing was changed"),
+        ("status fine", "is no status, so nothing was changed"),
+        ("status resolved", "not an incident's channel"),
+        ("update", "not an incident's channel"),
+        ("resolve", "not an incident's channel"),
+        ("timeline", "not an incident's channel"),
+        ("note", "Nothing was noted"),
+        ("note x", "not an incident's channel"),
+        ("x" * 5000, "is nothing that can be said here"),
+        ("<!channel>", "is nothing that can be said here"),
+    ],
+)
+async def test_every_command_is_answered(walk: Walk, words: str, sentence: str) -> None:
+    await walk.say("oncall", f"/incident {words}".strip())
+
+    assert sentence in walk.text("general", "oncall")
+    assert sentence not in walk.text("general", "second")
+
+
+async def test_a_command_in_a_channel_without_the_bot_is_answered(walk: Walk) -> None:
+    await walk.say("oncall", "/incident note x", "random")
+
+    assert "not an incident's channel" in walk.text("random", "oncall")
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["🔥 checkout 🔥", "الطلبات تفشل", "a" * 5000, "<b>&\"'</b> <!here>", "line\nline", "*_~`"],
+)
+async def test_any_title_is_declared(walk: Walk, title: str) -> None:
+    await walk.say("oncall", f"/incident declare sev1 {title}")
+
+    names = [channel["name"] for channel in walk.slack.channels("oncall")]
+    channel = next(name for name in names if name.startswith("inc-1-"))
+    assert "INC-1" in walk.text(channel)
+    assert walk.slack.notifications("lead") == []
+
+
+async def test_a_mention_is_answered_with_what_can_be_said(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await walk.say("oncall", f"<@{walk.slack.bot_user_id}> hello?", channel)
+
+    assert "What you can say" in walk.text(channel, "oncall")
+
+
+async def test_help_lists_what_is_open(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await walk.say("second", "/incident")
+
+    seen = walk.text("general", "second")
+    assert "Open incidents" in seen
+    assert "Orders are failing" in seen
+    assert channel.startswith("inc-1")
+
+
+async def test_a_click_on_what_is_gone_is_answered(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    stale = next(m for m in walk.slack.messages(channel, "oncall") if presses.RESOLVE in str(m))
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="over")
+
+    await walk.slack.press_stale("second", presses.TAKE_COMMAND, channel, stale)
+    await bot.quiet()
+
+    assert "is resolved, so nothing was done" in walk.text(channel, "second")
+
+
+async def test_a_bug_is_answered_with_a_reference(
+    walk: Walk, bot: Bot, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = await walk.declare()
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE incidents SET playbook = '{}'")
+
+    await walk.say("oncall", "/incident timeline", channel)
+
+    assert "Something went wrong in the bot" in walk.text(channel, "oncall")
+    reference = walk.text(channel, "oncall").rsplit("log: ", 1)[1][:8]
+    assert reference in caplog.text
+
+
+async def test_an_expired_trigger_is_answered(slack: Slack, walk: Walk) -> None:
+    slack.fail("views.open", error="expired_trigger_id", times=1)
+
+    await walk.say("oncall", "/incident declare")
+
+    assert "Slack did not open the form" in walk.text("general", "oncall")
+
+
+async def test_the_home_tab_lists_what_is_open(walk: Walk) -> None:
+    await walk.declare()
+
+    await walk.slack.open_home("oncall")
+    await walk.bot.quiet()
+
+    assert "Orders are failing" in str(walk.slack.home("oncall"))

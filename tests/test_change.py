@@ -1,0 +1,349 @@
+"""Changing production: asked for with a reason, approved by somebody else, done once, checked."""
+
+import asyncio
+
+import pytest
+
+from bot import flows, store
+from bot.model import ExecutionId, State
+from bot.settings import Settings
+from bot.views import presses
+from sandbox.cluster import Cluster
+from sandbox.slack import Slack, User
+from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+
+
+@pytest.fixture
+async def broken(kube: Cluster) -> Cluster:
+    """The cluster after a release that crash-loops."""
+    await kube.scenario("crash-loop")
+    return kube
+
+
+def patches(kube: Cluster) -> int:
+    """How many times the Deployment was really patched."""
+    return len([one for one in kube.writes if one.verb == "patch"])
+
+
+async def test_a_rollback_from_request_to_outcome(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+
+    asked = walk.text(channel)
+    assert "The new version crash-loops" in asked
+    assert "v2.4.0" in asked
+    assert "v2.3.1" in asked
+    assert "Needs 1 more approval" in asked
+    assert patches(broken) == 0
+
+    await walk.press("second", presses.APPROVE, channel)
+
+    done = walk.text(channel)
+    assert "Done and checked" in done
+    assert "Approve" not in [button["text"]["text"] for button in walk.slack.buttons(channel)]
+    assert patches(broken) == 1
+    assert broken.image() == "ghcr.io/tickettoken/order-service:v2.3.1"
+
+
+async def test_the_plan_shows_the_diff_and_a_dry_run_writes_nothing(
+    walk: Walk, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+
+    seen = walk.text(channel)
+    assert "-" in seen
+    assert "+" in seen
+    assert "Dry run" in seen
+    assert any(one.dry_run for one in broken.requests)
+    assert broken.writes == [] or patches(broken) == 0
+
+
+@pytest.mark.parametrize(
+    ("who", "sentence"),
+    [("oncall", "asked for this yourself"), ("outsider", "not in the approver group")],
+)
+async def test_who_may_not_approve_is_told_so(
+    walk: Walk, broken: Cluster, who: str, sentence: str
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    walk.slack.join(channel, who)
+
+    await walk.press(who, presses.APPROVE, channel)
+
+    assert sentence in walk.text(channel, who)
+    assert patches(broken) == 0
+    await walk.say("oncall", "/incident timeline", channel)
+    assert "was refused" in walk.text(channel, "oncall")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("guest", "Guests may not"),
+        ("bot", "Bots may not"),
+        ("deactivated", "deactivated"),
+        ("stranger", "another workspace"),
+    ],
+)
+async def test_guests_bots_the_departed_and_strangers_may_not_approve(
+    walk: Walk, broken: Cluster, kind: str, sentence: str
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    walk.slack.add_user(User(handle="other", real_name="Other", **{kind: True}))
+    walk.slack.join(channel, "other")
+
+    await walk.press("other", presses.APPROVE, channel)
+
+    assert sentence in walk.text(channel, "other")
+    assert patches(broken) == 0
+
+
+async def test_two_approvers_at_once_run_it_once(walk: Walk, slack: Slack, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+
+    await asyncio.gather(
+        *(slack.press(who, presses.APPROVE, channel=channel) for who in ("second", "lead") * 3)
+    )
+    await walk.bot.quiet()
+
+    assert patches(broken) == 1
+    assert "Done and checked" in walk.text(channel)
+    told = walk.text(channel, "second") + walk.text(channel, "lead")
+    assert "Already approved by" in told
+
+
+async def test_a_request_expires(walk: Walk, broken: Cluster, clock: Clock) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    clock.forward(minutes=10.1)
+
+    await walk.press("second", presses.APPROVE, channel)
+    assert "has expired" in walk.text(channel, "second")
+    await walk.bot.tick()
+
+    assert "Expired." in walk.text(channel)
+    assert patches(broken) == 0
+
+
+async def test_drift_between_approval_and_run_is_refused(
+    walk: Walk, bot: Bot, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    broken.touch()
+
+    await walk.press("second", presses.APPROVE, channel)
+
+    seen = walk.text(channel)
+    assert "The system changed since this was approved" in seen
+    assert "Not done" in seen
+    assert "Ask again" in str(walk.slack.buttons(channel))
+    assert patches(broken) == 0
+
+
+async def test_asking_again_after_drift(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    broken.touch()
+    await walk.press("second", presses.APPROVE, channel)
+
+    await walk.press("oncall", presses.ASK_AGAIN, channel)
+    await walk.submit("oncall", reason="Still broken", to_revision="6")
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Done and checked" in walk.text(channel)
+
+
+async def test_denied_with_a_reason(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+
+    await walk.press("lead", presses.DENY, channel)
+    await walk.submit("lead", reason="A fix is on its way")
+
+    seen = walk.text(channel)
+    assert "Denied" in seen
+    assert "A fix is on its way" in seen
+    assert patches(broken) == 0
+
+
+async def test_an_outsider_cannot_deny(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    walk.slack.join(channel, "outsider")
+
+    await walk.press("outsider", presses.DENY, channel)
+    await walk.submit("outsider", reason="I do not like it")
+
+    assert "nothing was denied" in walk.text(channel, "outsider")
+    assert "Needs 1 more approval" in walk.text(channel)
+
+
+async def test_asked_for_twice_is_asked_for_once(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.ask_for_rollback(channel, who="second")
+
+    assert "was already asked for" in walk.text(channel, "second")
+    assert walk.text(channel).count("Needs 1 more approval") == 1
+
+
+async def test_a_blank_reason_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.step("oncall", "roll-back", channel)
+
+    delivery = await walk.submit("oncall", reason="  ")
+
+    assert delivery.body["response_action"] == "errors"
+
+
+async def test_approved_and_then_restarted_it_runs_once(
+    slack: Slack, given: Settings, clock: Clock, broken: Cluster
+) -> None:
+    async with start_bot(given, clock) as first:
+        slack.request_url = f"{first.url}/slack/events"
+        walk = Walk(slack, first)
+        channel = await walk.declare()
+        await walk.ask_for_rollback(channel)
+        # The approval is written, and the process dies before anything starts.
+        async with first.world.pool.connection() as conn:
+            await conn.execute("UPDATE executions SET state = 'approved'")
+    twins = [given.model_copy(update={"port": free_port()}) for _ in range(2)]
+
+    async with start_bot(twins[0], clock) as second, start_bot(twins[1], clock) as third:
+        await asyncio.gather(second.tick(), third.tick())
+        await asyncio.gather(second.tick(), third.tick())
+
+    assert patches(broken) == 1
+    assert "Done and checked" in walk.text(channel)
+
+
+async def test_a_run_that_died_is_looked_at_and_never_repeated(
+    walk: Walk, bot: Bot, broken: Cluster, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute(
+            "UPDATE executions SET state = 'running', started_at = %s, heartbeat_at = %s",
+            [clock.time, clock.time],
+        )
+        await store.pictures.want(conn, (await store.incidents.open_ones(conn))[0].id)
+    clock.forward(seconds=31)
+    await bot.tick()
+    assert "Interrupted." in walk.text(channel)
+
+    await walk.press("oncall", presses.CHECK, channel)
+
+    assert patches(broken) == 0
+    assert "check failed" in walk.text(channel)
+
+
+async def test_one_change_at_a_time_per_target_across_incidents(
+    walk: Walk, bot: Bot, broken: Cluster, clock: Clock
+) -> None:
+    first = await walk.declare()
+    await walk.ask_for_rollback(first)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute(
+            "UPDATE executions SET state = 'running', heartbeat_at = %s", [clock.time]
+        )
+    second = await walk.declare("Checkout is down")
+    await walk.ask_for_rollback(second)
+
+    await walk.press("lead", presses.APPROVE, second)
+
+    assert patches(broken) == 0
+    assert "Approved, about to start" in walk.text(second)
+    async with bot.world.pool.connection() as conn:
+        run = await store.executions.get(conn, ExecutionId(2))
+    assert run is not None
+    assert run.state is State.APPROVED
+
+
+async def test_undo_within_its_window_needs_no_new_approval(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.press("second", presses.APPROVE, channel)
+
+    await walk.press("second", presses.UNDO, channel)
+
+    assert patches(broken) == 2
+    assert broken.image() == "ghcr.io/tickettoken/order-service:v2.4.0"
+
+
+async def test_undo_after_its_window_is_a_new_request(
+    walk: Walk, broken: Cluster, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.press("second", presses.APPROVE, channel)
+    clock.forward(minutes=16)
+
+    await walk.press("second", presses.UNDO, channel)
+
+    assert patches(broken) == 1
+    assert "Needs 1 more approval" in walk.text(channel)
+
+
+async def test_a_release_that_comes_up_and_then_crash_loops_fails_its_check(
+    walk: Walk, kube: Cluster
+) -> None:
+    await kube.scenario("crash-loop")
+    channel = await walk.declare()
+    await walk.step("oncall", "roll-back", channel)
+    await walk.submit("oncall", reason="wrong way", to_revision="7")
+
+    assert "nothing" in walk.text(channel, "oncall").lower()
+
+
+async def test_a_forbidden_change_names_the_permission(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    broken.forbid("runbolt", "patch", "deployments")
+
+    await walk.ask_for_rollback(channel)
+
+    assert "patch" in walk.text(channel, "oncall")
+    assert "Needs 1 more approval" not in walk.text(channel)
+
+
+async def test_without_the_approver_group_nothing_is_approved(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    walk.slack.fail("usergroups.users.list", error="fatal_error", times=1)
+
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Slack did not say who is in the group" in walk.text(channel, "second")
+    assert patches(broken) == 0
+
+
+async def test_resolving_voids_what_waits(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.say("second", "/incident resolve", channel)
+    await walk.submit("second", resolution="It went away")
+
+    assert "Void." in walk.text(channel)
+    with pytest.raises(flows.incidents.UserError, match="is void"):
+        await flows.approvals.approve(walk.bot.world, ExecutionId(1), by=walk.slack.user_id("lead"))
+    assert patches(broken) == 0
+
+
+async def test_rolling_restart_and_deleted_pods(walk: Walk, kube: Cluster) -> None:
+    channel = await walk.declare()
+    before = set(kube.pod_names())
+
+    for step in ("rolling-restart", "delete-pods"):
+        await walk.step("oncall", step, channel)
+        await walk.submit("oncall", reason="Memory keeps growing")
+        await walk.press("second", presses.APPROVE, channel)
+
+    seen = walk.text(channel)
+    assert seen.count("Done and checked") == 2
+    assert "there is none" in seen
+    assert not before & set(kube.pod_names())

@@ -1,0 +1,107 @@
+"""Who is in command, how bad it is, where it stands: each is said once and shown everywhere."""
+
+from bot.model import Status
+from bot.views import presses
+from tests.conftest import Bot, Clock, Walk
+
+
+async def test_taking_command_is_shown_on_the_card(walk: Walk) -> None:
+    channel = await walk.declare()
+    assert "nobody yet" in walk.text(channel)
+
+    await walk.press("second", presses.TAKE_COMMAND, channel)
+
+    assert "nobody yet" not in walk.text(channel)
+    assert "is the incident commander" in walk.text(channel)
+    assert "nobody yet" not in walk.text("incidents")
+
+
+async def test_putting_somebody_in_command(walk: Walk) -> None:
+    channel = await walk.declare()
+    lead = walk.slack.user_id("lead")
+
+    await walk.say("oncall", f"/incident role ic <@{lead}>", channel)
+
+    assert f"<@{lead}> is the incident commander" in walk.text(channel)
+
+
+async def test_a_deleted_person_cannot_command(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident role ic <@UNOBODY00001>", channel)
+
+    assert "does not know" in walk.text(channel, "oncall")
+    assert "nobody yet" in walk.text(channel)
+
+
+async def test_a_changed_severity_shows_its_old_value_once(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await walk.say("oncall", "/incident severity SEV-2", channel)
+
+    seen = walk.text(channel)
+    assert seen.count("from *SEV-1* to *SEV-2*") == 1
+    assert "SEV-2 · INC-1 · Orders are failing" in seen
+    assert "SEV-1 · INC-1" not in seen
+    topic = next(c["topic"] for c in walk.slack.channels("oncall") if c["name"] == channel)
+    assert "SEV-2" in topic
+    assert "SEV-2" in walk.text("incidents")
+
+
+async def test_the_clocks_follow_the_severity(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    await walk.press("oncall", presses.CHANGE_SEVERITY, channel, "sev3")
+
+    async with bot.world.pool.connection() as conn:
+        cursor = await conn.execute(
+            "SELECT kind, extract(epoch FROM due_at - declared_at) / 60 FROM reminders"
+            " JOIN incidents ON incidents.id = incident_id WHERE settled_at IS NULL ORDER BY kind"
+        )
+        assert [(kind, round(due)) for kind, due in await cursor.fetchall()] == [
+            ("first_response", 120),
+            ("update", 60),
+        ]
+
+
+async def test_going_back_to_a_severity_brings_its_clock_back(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident severity sev2", channel)
+    await walk.say("oncall", "/incident severity sev1", channel)
+
+    async with bot.world.pool.connection() as conn:
+        cursor = await conn.execute("SELECT count(*) FROM reminders WHERE settled_at IS NULL")
+        assert await cursor.fetchone() == (2,)
+
+
+async def test_a_changed_status_is_shown_everywhere(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await walk.say("oncall", "/incident status monitoring", channel)
+
+    assert "from *investigating* to *monitoring*" in walk.text(channel)
+    assert "Monitoring" in walk.text("incidents")
+    assert Status.MONITORING.value in walk.text(channel, "oncall").lower()
+
+
+async def test_monitoring_doubles_the_time_to_the_next_update(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.press("oncall", presses.CHANGE_STATUS, channel, "monitoring")
+    clock.forward(minutes=20)
+    await bot.tick()
+
+    assert "The next update" not in walk.text(channel)
+
+    clock.forward(minutes=11)
+    await bot.tick()
+
+    assert "The next update" in walk.text(channel)
+
+
+async def test_what_is_no_change_is_said(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident severity sev1", channel)
+    await walk.say("oncall", "/incident status investigating", channel)
+
+    assert "is SEV-1 already" in walk.text(channel, "oncall")
+    assert "is investigating already" in walk.text(channel, "oncall")

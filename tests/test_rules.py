@@ -1,0 +1,248 @@
+"""The decisions, by themselves: plain values in, plain values out."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot import rules
+from bot.config import Config, People
+from bot.model import (
+    Approval,
+    Execution,
+    ExecutionId,
+    Incident,
+    IncidentId,
+    Level,
+    Playbook,
+    Risk,
+    Scenario,
+    Severity,
+    State,
+    Status,
+    UserError,
+    UserId,
+)
+from bot.rules import Person
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+ALICE, BOB, CAROL = UserId("UALICE"), UserId("UBOB"), UserId("UCAROL")
+APPROVERS = frozenset({ALICE, BOB, CAROL})
+CONFIG = Config(approvers=People(users=(ALICE, BOB, CAROL)))
+
+
+def scenario(id: str, severity: Severity) -> Scenario:
+    return Scenario(id=id, title=id, severity=severity, symptoms=(), steps=())
+
+
+BOOK = Playbook(
+    service="order-service",
+    title="Order Service",
+    severities={Severity.SEV1: Level(meaning="Critical", response=timedelta(minutes=15))},
+    scenarios=(
+        scenario("outage", Severity.SEV1),
+        scenario("refunds", Severity.SEV2),
+        scenario("disputes", Severity.SEV2),
+    ),
+)
+
+
+def incident(title: str = "Orders are failing", **changes: object) -> Incident:
+    values: dict[str, object] = {
+        "id": IncidentId(7),
+        "title": title,
+        "severity": Severity.SEV1,
+        "status": Status.INVESTIGATING,
+        "playbook": BOOK,
+        "scenario_id": "outage",
+        "channel_id": None,
+        "channel_name": None,
+        "declared_by": ALICE,
+        "declared_at": NOW,
+        "source_link": None,
+        "commander": None,
+        "commanded_at": None,
+        "last_update_at": None,
+        "next_update_at": None,
+        "resolved_by": None,
+        "resolved_at": None,
+        "resolution": None,
+    }
+    return Incident.model_validate(values | changes)
+
+
+def request(**changes: object) -> Execution:
+    values: dict[str, object] = dict.fromkeys(Execution.model_fields)
+    values |= {
+        "id": ExecutionId(3),
+        "incident_id": IncidentId(7),
+        "step_id": "roll-back",
+        "title": "Roll back",
+        "action": "rollback",
+        "params": {},
+        "risk": Risk.DESTRUCTIVE,
+        "state": State.PROPOSED,
+        "requested_by": ALICE,
+        "requested_at": NOW,
+        "reason": "it crash-loops",
+        "approvals_needed": 1,
+        "approvals": (),
+        "expires_at": NOW + timedelta(minutes=10),
+    }
+    return Execution.model_validate(values | changes)
+
+
+def person(id: UserId = BOB, **changes: bool) -> Person:
+    return Person(id=id, name=id.title(), **changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sev1", Severity.SEV1),
+        ("SEV-1", Severity.SEV1),
+        ("Sev 2", Severity.SEV2),
+        ("sev_3", Severity.SEV3),
+        ("4", Severity.SEV4),
+        ("5", None),
+        ("sev0", None),
+        ("sev11", None),
+        ("severe", None),
+        ("", None),
+    ],
+)
+def test_a_severity_is_spelled_in_many_ways(text: str, expected: Severity | None) -> None:
+    assert rules.severity(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Orders are failing", "inc-7-orders-are-failing"),
+        ("Größe & «Ärger»!", "inc-7-groe-arger"),
+        ("🔥🔥🔥", "inc-7-sev1"),
+        ("الطلبات تفشل", "inc-7-sev1"),
+        ("--__--", "inc-7-sev1"),
+        ("<!channel> ping", "inc-7-channel-ping"),
+    ],
+)
+def test_a_channel_name_is_safe_whatever_the_title(title: str, name: str) -> None:
+    assert rules.channel_name(incident(title)) == name
+
+
+def test_a_channel_name_keeps_its_suffix_within_80_characters() -> None:
+    long = incident("word " * 100)
+
+    names = [rules.channel_name(long, attempt) for attempt in range(3)]
+
+    assert all(len(name) <= 80 for name in names)
+    assert names[1].endswith("-2")
+    assert names[2].endswith("-3")
+    assert not names[0].endswith("-")
+
+
+def test_a_title_is_the_first_line_and_fits_a_header() -> None:
+    assert rules.title("  it   broke\nand more", Severity.SEV1, None) == "it broke"
+    assert rules.title("", Severity.SEV2, BOOK.scenarios[1]) == "refunds"
+    assert rules.title("", Severity.SEV4, None) == "SEV-4 incident"
+    assert len(rules.title("x" * 5000, Severity.SEV1, None)) == rules.TITLE_LENGTH
+
+
+def test_the_scenarios_of_a_severity_match_and_all_of_them_where_none_does() -> None:
+    def names(severity: Severity) -> list[str]:
+        return [play.scenario.id for play in rules.matching([BOOK], severity)]
+
+    assert names(Severity.SEV1) == ["outage"]
+    assert names(Severity.SEV2) == ["refunds", "disputes"]
+    assert names(Severity.SEV4) == ["outage", "refunds", "disputes"]
+
+
+@pytest.mark.parametrize(
+    ("severity", "status", "minutes"),
+    [
+        (Severity.SEV1, Status.INVESTIGATING, 15),
+        (Severity.SEV1, Status.IDENTIFIED, 15),
+        (Severity.SEV1, Status.MONITORING, 30),
+        (Severity.SEV2, Status.INVESTIGATING, 30),
+        (Severity.SEV2, Status.MONITORING, 60),
+        (Severity.SEV3, Status.INVESTIGATING, 60),
+        (Severity.SEV3, Status.MONITORING, 120),
+        (Severity.SEV4, Status.INVESTIGATING, 24 * 60),
+        (Severity.SEV4, Status.MONITORING, None),
+        (Severity.SEV1, Status.RESOLVED, None),
+    ],
+)
+def test_the_cadence_of_updates(severity: Severity, status: Status, minutes: int | None) -> None:
+    expected = None if minutes is None else timedelta(minutes=minutes)
+    assert rules.cadence(CONFIG, severity, status) == expected
+
+
+def test_an_update_that_is_late_is_due_now() -> None:
+    late = rules.next_update_at(
+        CONFIG, Severity.SEV1, Status.INVESTIGATING, NOW - timedelta(hours=3), NOW
+    )
+    assert late == NOW
+
+
+def test_a_promise_is_at_most_twice_the_cadence_away() -> None:
+    assert rules.promised(CONFIG, incident(), None, NOW) == NOW + timedelta(minutes=15)
+    assert rules.promised(CONFIG, incident(), 20, NOW) == NOW + timedelta(minutes=20)
+    assert rules.promised(CONFIG, incident(), 500, NOW) == NOW + timedelta(minutes=30)
+
+
+def test_the_first_response_is_due_by_the_playbooks_own_table() -> None:
+    assert rules.first_response_at(incident()) == NOW + timedelta(minutes=15)
+    assert rules.first_response_at(incident(severity=Severity.SEV4)) is None
+
+
+def test_a_second_person_of_the_approvers_may_approve() -> None:
+    rules.check_may_approve(request(), person(), APPROVERS, NOW)
+
+
+@pytest.mark.parametrize(
+    ("run", "who", "sentence"),
+    [
+        (request(), person(ALICE), "asked for this yourself"),
+        (request(), person(UserId("UNOBODY")), "not in the approver group"),
+        (request(), person(guest=True), "Guests may not"),
+        (request(), person(bot=True), "Bots may not"),
+        (request(), person(deactivated=True), "deactivated"),
+        (request(), person(stranger=True), "another workspace"),
+        (request(expires_at=NOW), person(), "has expired"),
+        (request(state=State.EXPIRED), person(), "has expired"),
+        (request(state=State.VOIDED), person(), "is void"),
+        (request(state=State.DENIED, decided_by=CAROL), person(), "Already denied by <@UCAROL>"),
+        (request(state=State.INTERRUPTED), person(), "already interrupted"),
+        (
+            request(state=State.RUNNING, approvals=(Approval(by=CAROL, at=NOW),)),
+            person(),
+            "Already approved by <@UCAROL> at 03:00:00 UTC",
+        ),
+        (
+            request(approvals_needed=2, approvals=(Approval(by=BOB, at=NOW),)),
+            person(),
+            "already approved this",
+        ),
+    ],
+)
+def test_everybody_else_is_refused(run: Execution, who: Person, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        rules.check_may_approve(run, who, APPROVERS, NOW)
+
+
+def test_the_requester_takes_it_back_and_outsiders_cannot_deny() -> None:
+    rules.check_may_deny(request(), person(ALICE), frozenset())
+    with pytest.raises(UserError, match="nothing was denied"):
+        rules.check_may_deny(request(), person(), frozenset())
+
+
+def test_two_approvals_are_two_people() -> None:
+    two = request(approvals_needed=2)
+    one = (Approval(by=BOB, at=NOW),)
+    assert rules.state_after(two, one) is State.PROPOSED
+    assert rules.state_after(two, (*one, Approval(by=CAROL, at=NOW))) is State.APPROVED
+
+
+def test_what_changes_production_needs_somebody_else() -> None:
+    assert rules.approvals_needed(CONFIG, Risk.READ) == 0
+    assert rules.approvals_needed(CONFIG, Risk.CHANGE) == 1
+    assert rules.approvals_needed(CONFIG, Risk.DESTRUCTIVE) == 1

@@ -1,0 +1,111 @@
+"""A bad or missing setting is a sentence that names the variable and the fix."""
+
+from pathlib import Path
+
+import pytest
+
+from bot import config, settings
+from bot.model import Severity, UserError
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment that is complete."""
+    kubeconfig, team = tmp_path / "kubeconfig", tmp_path / "runbolt.yml"
+    kubeconfig.write_text("{}")
+    team.write_text("approvers: {users: [U1]}")
+    return {
+        "SLACK_BOT_TOKEN": "xoxb-1",
+        "SLACK_SIGNING_SECRET": "secret",
+        "DATABASE_URL": "postgresql://localhost/runbolt",
+        "REDIS_URL": "redis://localhost",
+        "KUBECONFIG": str(kubeconfig),
+        "RUNBOLT_CONFIG": str(team),
+    }
+
+
+def test_a_complete_environment_is_read_with_defaults(environ: dict[str, str]) -> None:
+    given = settings.read(environ)
+    assert given.slack_api_url == "https://slack.com/api/"
+    assert given.port == 3000
+    assert given.kubernetes_namespace == "default"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SLACK_BOT_TOKEN", "", "SLACK_BOT_TOKEN is missing: set it"),
+        ("SLACK_BOT_TOKEN", "xoxp-1", "SLACK_BOT_TOKEN is not the bot token"),
+        ("SLACK_SIGNING_SECRET", "", "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing"),
+        ("SLACK_APP_TOKEN", "nonsense", "SLACK_APP_TOKEN must start with xapp-"),
+        ("SLACK_API_URL", "slack.com", "SLACK_API_URL is not a https:// URL"),
+        ("PORT", "many", "PORT is many: set it to a number"),
+        ("PORT", "70000", "PORT is 70000"),
+        ("DATABASE_URL", "", "DATABASE_URL is missing"),
+        ("DATABASE_URL", "mysql://x/y", "DATABASE_URL is not a postgresql:// URL"),
+        ("REDIS_URL", "", "REDIS_URL is missing"),
+        ("ORDERS_DATABASE_URL", "orders", "ORDERS_DATABASE_URL is not a postgresql:// URL"),
+        ("ORDERS_DATABASE_ADMIN_URL", "x", "ORDERS_DATABASE_ADMIN_URL is not a postgresql://"),
+        ("KUBECONFIG", "", "KUBECONFIG is missing and the bot does not run in a cluster"),
+        ("KUBECONFIG", "/nowhere/kubeconfig", "KUBECONFIG names /nowhere/kubeconfig"),
+        ("RUNBOLT_CONFIG", "", "RUNBOLT_CONFIG is missing"),
+        ("RUNBOLT_CONFIG", "/nowhere.yml", "RUNBOLT_CONFIG names /nowhere.yml"),
+    ],
+)
+def test_each_mistake_names_its_variable(
+    environ: dict[str, str], name: str, value: str, sentence: str
+) -> None:
+    with pytest.raises(UserError) as mistake:
+        settings.read(environ | {name: value})
+
+    assert sentence in str(mistake.value)
+    assert "Nothing was started" in str(mistake.value)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(UserError) as mistake:
+        settings.read({})
+
+    told = str(mistake.value)
+    names = ("SLACK_BOT_TOKEN", "DATABASE_URL", "REDIS_URL", "KUBECONFIG", "RUNBOLT_CONFIG")
+    assert [name for name in names if name not in told] == []
+
+
+def test_a_password_is_never_repeated(environ: dict[str, str]) -> None:
+    with pytest.raises(UserError) as mistake:
+        settings.read(environ | {"DATABASE_URL": "mysql://me:hunter2@host/db"})
+
+    assert "hunter2" not in str(mistake.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "approvers: Field required"),
+        ("approvers: [", "is not YAML"),
+        ("approvers: {users: [U1]}\nchanels: {}", "chanels: Extra inputs are not permitted"),
+        ("approvers: {}\nclocks: {sev1: {update: 1 min}}", "clocks.sev1.update"),
+        ("approvers: {}\nclocks: {sev1: {update: soon}}", "“soon” is no duration"),
+    ],
+)
+def test_a_wrong_config_names_the_place(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "runbolt.yml"
+    file.write_text(text)
+
+    with pytest.raises(UserError) as mistake:
+        config.load(file)
+
+    assert sentence in str(mistake.value)
+    assert "RUNBOLT_CONFIG" in str(mistake.value)
+    assert "nothing was started" in str(mistake.value)
+
+
+def test_a_config_names_what_differs_from_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "runbolt.yml"
+    file.write_text("approvers: {groups: [sre]}\nclocks: {sev3: {update: 45 min}}")
+
+    team = config.load(file)
+
+    assert team.approvers.groups == ("sre",)
+    assert team.clock(Severity("sev3")).update.total_seconds() == 45 * 60
+    assert team.clock(Severity("sev1")).update.total_seconds() == 15 * 60

@@ -1,0 +1,161 @@
+"""When Slack refuses or says nothing: what was decided is kept, and shown once later."""
+
+import asyncio
+
+import pytest
+
+from bot.settings import Settings
+from sandbox.slack import Slack
+from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+
+
+async def catch_up(bot: Bot, clock: Clock) -> None:
+    """Let the clock go on until nothing is behind."""
+    for _ in range(12):
+        clock.forward(minutes=5.1)
+        await bot.tick()
+
+
+def cards(walk: Walk, channel: str) -> int:
+    """How many incident cards a channel shows."""
+    return sum("Take command" in str(message) for message in walk.slack.messages(channel, "oncall"))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"error": "restricted_action"},
+        {"error": "internal_error"},
+        {"status": 503},
+        {"retry_after": 1},
+    ],
+)
+@pytest.mark.parametrize(
+    "method",
+    [
+        "conversations.create",
+        "conversations.invite",
+        "chat.postMessage",
+        "conversations.setTopic",
+        "pins.add",
+    ],
+)
+async def test_what_slack_refused_is_tried_again_and_shown_once(
+    walk: Walk, bot: Bot, clock: Clock, method: str, refusal: dict[str, object]
+) -> None:
+    walk.slack.fail(method, times=1, **refusal)
+    await walk.say("oncall", "/incident declare sev1 Orders are failing")
+    await catch_up(bot, clock)
+
+    names = [channel["name"] for channel in walk.slack.channels("oncall")]
+    assert [name for name in names if name.startswith("inc-")] == ["inc-1-orders-are-failing"]
+    channel = "inc-1-orders-are-failing"
+    assert cards(walk, channel) == 1
+    assert walk.text("incidents").count("SEV-1 · INC-1 · Orders are failing") == 1
+    assert "Slack refuses" not in walk.text(channel)
+
+
+async def test_a_lasting_refusal_is_shown_on_the_card(walk: Walk, bot: Bot, clock: Clock) -> None:
+    walk.slack.fail("pins.add", error="restricted_action", times=2)
+    channel = await walk.declare()
+    clock.forward(minutes=1)
+    await bot.tick()
+
+    assert "Slack refuses a part of this (restricted\\_action)" in walk.text(channel) or (
+        "restricted_action" in walk.text(channel)
+    )
+    await catch_up(bot, clock)
+    assert "restricted_action" not in walk.text(channel)
+
+
+async def test_a_slack_that_says_nothing(
+    walk: Walk, bot: Bot, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot.world.slack.timeout = 1
+    walk.slack.fail("chat.postMessage", hang=True, times=1)
+
+    channel = await walk.declare()
+    await catch_up(bot, clock)
+
+    assert cards(walk, channel) == 1
+
+
+async def test_a_taken_name_gets_a_suffix(walk: Walk) -> None:
+    walk.slack.add_channel("inc-1-orders-are-failing")
+
+    await walk.say("oncall", "/incident declare sev1 Orders are failing")
+
+    assert "INC-1" in walk.text("inc-1-orders-are-failing-2")
+
+
+async def test_an_archived_channel_loses_nothing(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await walk.declare()
+    walk.slack.archive(channel)
+    await walk.say("oncall", "/incident note still here", channel)
+    await walk.say("second", "/incident", "general")
+    assert "is_archived" in walk.text("general", "second")
+
+    walk.slack.unarchive(channel)
+    await catch_up(bot, clock)
+
+    assert walk.text(channel).count("still here") == 1
+
+
+async def test_a_deleted_card_is_posted_again(walk: Walk) -> None:
+    channel = await walk.declare()
+    card = next(m for m in walk.slack.messages(channel, "oncall") if "Take command" in str(m))
+    walk.slack.delete(channel, card["ts"])
+
+    await walk.say("oncall", "/incident severity sev2", channel)
+
+    assert cards(walk, channel) == 1
+
+
+async def test_a_crash_after_the_channel_was_made_takes_it_over(
+    slack: Slack, given: Settings, clock: Clock
+) -> None:
+    slack.fail("conversations.create", hang=True, times=1, after=True)
+    async with start_bot(given, clock) as first:
+        first.world.slack.timeout = 1
+        slack.request_url = f"{first.url}/slack/events"
+        walk = Walk(slack, first)
+        await walk.say("oncall", "/incident declare sev1 Orders are failing")
+    clock.forward(minutes=10)
+
+    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+        await second.tick()
+
+    names = [channel["name"] for channel in slack.channels("oncall")]
+    assert [name for name in names if name.startswith("inc-")] == ["inc-1-orders-are-failing"]
+    assert cards(Walk(slack, second), "inc-1-orders-are-failing") == 1
+
+
+async def test_two_replicas_draw_at_once_and_say_nothing_twice(
+    walk: Walk, bot: Bot, clock: Clock, given: Settings
+) -> None:
+    channel = await walk.declare()
+    twin = given.model_copy(update={"port": free_port()})
+
+    async with start_bot(twin, clock) as other:
+        async with bot.world.pool.connection() as conn:
+            await conn.execute("DELETE FROM messages WHERE key = 'entry:99'")
+            await conn.execute("UPDATE pictures SET wanted = wanted + 1")
+        before = len(walk.slack.messages(channel, "oncall"))
+        await asyncio.gather(*(replica.tick() for replica in (bot, other) * 4))
+
+    assert len(walk.slack.messages(channel, "oncall")) == before
+
+
+async def test_redis_away_is_slower_and_not_wrong(
+    slack: Slack, given: Settings, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    nowhere = given.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}"})
+    async with start_bot(nowhere, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        walk = Walk(slack, bot)
+        delivery = await walk.say("oncall", "/incident declare sev1 Orders are failing")
+        await slack.redeliver(delivery)
+        await bot.quiet()
+
+    assert len(walk.calls("conversations.create")) == 1
+    assert "Redis did not answer" in caplog.text

@@ -1,0 +1,101 @@
+"""The timeline is read and written; resolving ends everything and leaves a summary."""
+
+from bot.views import presses
+from tests.conftest import Walk
+
+
+async def test_notes_are_in_the_channel_and_in_the_timeline(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await walk.say("second", "/incident note The queue <grows> & grows", channel)
+    await walk.say("oncall", "/incident timeline", channel)
+
+    assert "The queue &lt;grows&gt; &amp; grows" in walk.text(channel)
+    mine = walk.text(channel, "oncall")
+    assert "noted: The queue" in mine
+    assert "declared SEV-1" in mine
+
+
+async def test_a_note_cannot_ping(walk: Walk) -> None:
+    channel = await walk.declare()
+    before = len(walk.slack.notifications("lead"))
+
+    await walk.say("second", "/incident note <!channel> <!here> look", channel)
+
+    assert len(walk.slack.notifications("lead")) == before
+
+
+async def test_a_pushpin_writes_a_message_into_the_timeline_once(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("second", "the deploy was at 02:55", channel)
+    ts = next(
+        message["ts"]
+        for message in walk.slack.messages(channel, "second")
+        if message["text"] == "the deploy was at 02:55"
+    )
+
+    for who in ("oncall", "second"):
+        await walk.slack.react(who, "pushpin", channel, ts)
+        await walk.bot.quiet()
+    await walk.slack.react("oncall", "eyes", channel, ts)
+    await walk.bot.quiet()
+
+    await walk.say("oncall", "/incident timeline", channel)
+    mine = walk.text(channel, "oncall")
+    assert mine.count("pinned a message") == 1
+    assert "the deploy was at 02:55" in mine
+    assert "was in the timeline already" in walk.text(channel, "second")
+
+
+async def test_resolving_posts_the_summary_and_the_timeline_as_a_file(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident note it is DNS", channel)
+    await walk.say("oncall", "/incident resolve", channel)
+
+    await walk.submit("oncall", resolution="Restarted the resolver")
+
+    seen = walk.text(channel)
+    assert "INC-1 is resolved" in seen
+    assert "Restarted the resolver" in seen
+    assert "Schedule post-mortem within 48 hours" in seen
+    files = [
+        file
+        for message in walk.slack.messages(channel, "oncall")
+        for part in [message, *message.get("replies", [])]
+        for file in part.get("files", [])
+    ]
+    assert [file["name"] for file in files] == ["inc-1-timeline.md"]
+    written = walk.slack.file(files[0]["id"])
+    assert "# INC-1: Orders are failing" in written
+    assert "noted: it is DNS" in written
+    assert "Resolved" in walk.text("incidents")
+
+
+async def test_a_resolved_incident_has_no_buttons(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.press("oncall", presses.RESOLVE, channel)
+    await walk.submit("oncall", resolution="It is over")
+
+    assert walk.slack.buttons(channel) == []
+
+
+async def test_a_second_resolve_is_told_so(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.say("second", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="First")
+    await walk.submit("second", resolution="Second")
+
+    assert "is resolved, so nothing was done" in walk.text(channel, "second")
+    assert "Second" not in walk.text("incidents")
+
+
+async def test_nothing_is_lost_that_is_said_after_the_end(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="Done")
+
+    for words in ("update", "severity sev2", "status monitoring"):
+        await walk.say("oncall", f"/incident {words}", channel)
+
+    assert walk.text(channel, "oncall").count("is resolved") >= 4

@@ -1,0 +1,216 @@
+"""Updates, and the clocks that ask for them: once, snoozed, settled, silent after the end."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from bot.settings import Settings
+from bot.views import presses
+from sandbox.slack import Slack
+from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+
+
+def nags(walk: Walk, channel: str) -> int:
+    """How many times the next update was asked for."""
+    return walk.text(channel).count("The next update on INC-1 was due")
+
+
+async def test_an_update_is_posted_from_a_form_of_facts(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident note the queue is growing", channel)
+
+    await walk.say("oncall", "/incident update", channel)
+    form = str(walk.slack.views("oncall")[-1])
+    assert "the queue is growing" in form
+    await walk.submit(
+        "oncall",
+        status="identified",
+        impact="Nobody can buy tickets",
+        current="The new version crash-loops",
+        minutes="10",
+    )
+
+    seen = walk.text(channel)
+    assert "[SEV-1] Order Service Issue" in seen
+    assert "Impact: Nobody can buy tickets" in seen
+    assert "Current Status: The new version crash-loops" in seen
+    assert "from *investigating* to *identified*" in seen
+    assert "The new version crash-loops" in walk.text("incidents")
+
+
+async def test_an_update_resets_the_clock(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await walk.declare()
+    clock.forward(minutes=14)
+    await walk.say("oncall", "/incident update", channel)
+    await walk.submit("oncall", status="investigating", impact="all", current="looking")
+
+    clock.forward(minutes=14)
+    await bot.tick()
+    assert nags(walk, channel) == 0
+
+    clock.forward(minutes=2)
+    await bot.tick()
+    assert nags(walk, channel) == 1
+
+
+@pytest.mark.parametrize(
+    ("severity", "response", "update"),
+    [("sev1", 15, 15), ("sev2", 30, 30), ("sev3", 120, 60), ("sev4", 24 * 60, 24 * 60)],
+)
+async def test_each_severity_has_its_clocks(
+    walk: Walk, bot: Bot, clock: Clock, severity: str, response: int, update: int
+) -> None:
+    channel = await walk.declare(severity=severity)
+    asked = {"Nobody has taken command": response, "The next update on INC-1": update}
+
+    for words, minutes in asked.items():
+        clock.time = await _declared(bot)
+        clock.forward(minutes=minutes - 0.1)
+        await bot.tick()
+        assert words not in walk.text(channel)
+        clock.forward(minutes=0.2)
+        await bot.tick()
+        assert words in walk.text(channel)
+
+
+async def _declared(bot: Bot) -> datetime:
+    async with bot.world.pool.connection() as conn:
+        row = await (await conn.execute("SELECT declared_at FROM incidents")).fetchone()
+    assert row is not None
+    at: datetime = row[0]
+    return at
+
+
+async def test_taking_command_settles_the_first_response(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.press("oncall", presses.TAKE_COMMAND, channel)
+
+    clock.forward(minutes=16)
+    await bot.tick()
+
+    assert "Nobody has taken command" not in walk.text(channel)
+
+
+async def test_it_nags_three_times_and_then_stops(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    for _ in range(10):
+        await bot.tick()
+        clock.forward(minutes=5.1)
+
+    assert nags(walk, channel) == 3
+    assert "the last one: nobody has answered" in walk.text(channel)
+
+
+async def test_after_downtime_what_is_due_fires_once(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await walk.declare()
+    clock.forward(hours=9)
+
+    await bot.tick()
+    await bot.tick()
+
+    assert nags(walk, channel) == 1
+
+
+async def test_snoozing_is_quiet_for_a_while_and_at_most_twice(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    clock.forward(minutes=15.1)
+    await bot.tick()
+    for minutes in (5, 10):
+        await walk.press("oncall", f"{presses.SNOOZE}.{minutes}", channel)
+        clock.forward(minutes=minutes - 1)
+        await bot.tick()
+        asked = nags(walk, channel)
+        clock.forward(minutes=1.1)
+        await bot.tick()
+        assert nags(walk, channel) == asked + 1
+
+    await walk.press("oncall", f"{presses.SNOOZE}.15", channel)
+
+    assert "snoozed twice in a row" in walk.text(channel, "oncall")
+    assert "snoozed the reminder for 5 min" in walk.text(channel)
+
+
+async def test_posting_from_the_nag_takes_its_buttons_away(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    await bot.tick()
+    nag = next(
+        message
+        for message in walk.slack.messages(channel, "oncall")
+        if "The next update on INC-1" in str(message)
+    )
+
+    await walk.press("oncall", presses.POST_UPDATE, channel, ts=nag["ts"])
+    await walk.submit("oncall", status="investigating", impact="all", current="looking")
+
+    after = next(m for m in walk.slack.messages(channel, "oncall") if m["ts"] == nag["ts"])
+    assert presses.SNOOZE not in str(after)
+    assert "Settled" in str(after)
+
+
+async def test_nothing_nags_after_resolve(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="Rolled back")
+    before = walk.text(channel)
+
+    clock.forward(hours=30)
+    await bot.tick()
+
+    assert walk.text(channel) == before
+
+
+async def test_two_replicas_nag_once(
+    walk: Walk, bot: Bot, clock: Clock, given: Settings, slack: Slack
+) -> None:
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    twin = given.model_copy(update={"port": free_port()})
+
+    async with start_bot(twin, clock) as other:
+        await asyncio.gather(*(replica.tick() for replica in (bot, other) * 5))
+
+    assert nags(walk, channel) == 1
+
+
+async def test_a_restart_loses_no_nag(slack: Slack, given: Settings, clock: Clock) -> None:
+    async with start_bot(given, clock) as first:
+        slack.request_url = f"{first.url}/slack/events"
+        walk = Walk(slack, first)
+        channel = await walk.declare()
+    clock.forward(minutes=16)
+
+    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+        await second.tick()
+
+    assert nags(walk, channel) == 1
+
+
+async def test_an_update_posted_while_the_clock_fires_leaves_one_reminder(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident update", channel)
+    clock.forward(minutes=16)
+
+    await asyncio.gather(
+        bot.tick(),
+        walk.submit("oncall", status="investigating", impact="all", current="looking"),
+    )
+    await bot.quiet()
+
+    async with bot.world.pool.connection() as conn:
+        cursor = await conn.execute(
+            "SELECT due_at FROM reminders WHERE kind = 'update' AND settled_at IS NULL"
+        )
+        waiting = [row[0] for row in await cursor.fetchall()]
+    assert len(waiting) == 1
+    assert (waiting[0] - clock.time).total_seconds() == pytest.approx(15 * 60, abs=1)
