@@ -1,4 +1,4 @@
-"""What an action is: its parameters are its fields; it reads, or it plans, executes and verifies."""
+"""What an action is: its parameters are its fields; it reads, or plans, executes and verifies."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
