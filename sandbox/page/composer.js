@@ -4,7 +4,7 @@ import { icon } from "./icons.js";
 import { channels, everyone } from "./people.js";
 import { pickEmoji } from "./picker.js";
 import { openMenu } from "./popup.js";
-import { currentChannel, state } from "./state.js";
+import { conversation, currentChannel, state } from "./state.js";
 import { Suggestions } from "./suggestions.js";
 
 const MARKS = { bold: "*", italic: "_", strike: "~", code: "`" };
@@ -100,7 +100,7 @@ export class Composer {
     this.fill("");
     const answer = await attempt(
       post("say", {
-        channel: state.channel,
+        channel: conversation(),
         text: withReferences(text),
         thread_ts: this.thread() ?? undefined,
       }),
@@ -180,7 +180,7 @@ export class Composer {
       words: shortcut.name,
       note: shortcut.description,
       data: { shortcut: shortcut.callback_id },
-      press: () => attempt(post("shortcut", { callback_id: shortcut.callback_id, channel: state.channel })),
+      press: () => attempt(post("shortcut", { callback_id: shortcut.callback_id, channel: conversation() })),
     }));
     const commands = state.commands.map((command) => ({
       words: command.command,

@@ -2,7 +2,7 @@ import { h, redraw } from "./dom.js";
 import { emoji } from "./emoji.js";
 import { icon } from "./icons.js";
 import { mrkdwn, plain } from "./mrkdwn.js";
-import { appAvatar, avatar, displayName, person, presence } from "./people.js";
+import { avatar, displayName, person, presence } from "./people.js";
 import { openPopup } from "./popup.js";
 import { state } from "./state.js";
 
@@ -38,7 +38,7 @@ function header(channel, pinned) {
           String(members.length),
           "people",
           (event) => showMembers(event.currentTarget, members),
-          members.slice(0, 3).map((id) => memberFace(id, 22)),
+          members.slice(0, 3).map((id) => avatar(id, 22)),
         ),
     ),
     bookmarks(channel.bookmarks ?? []),
@@ -59,10 +59,6 @@ function pill(testid, words, name, press, faces) {
     faces ? h("span", { class: "faces" }, faces) : icon(name, 16),
     words,
   );
-}
-
-function memberFace(id, size) {
-  return person(id)?.is_bot ? appAvatar(size) : avatar(id, size);
 }
 
 function bookmarks(list) {
@@ -94,7 +90,7 @@ function showMembers(anchor, members) {
     h(
       "li",
       {},
-      memberFace(id, 28),
+      avatar(id, 28),
       h(
         "span",
         {},

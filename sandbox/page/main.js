@@ -7,7 +7,6 @@ import { icon } from "./icons.js";
 import { Inspector } from "./inspector.js";
 import { live } from "./live.js";
 import { drawModals, mountModals } from "./modal.js";
-import { author } from "./message.js";
 import { MessageList, messageRows } from "./messages.js";
 import { person } from "./people.js";
 import { closePopup } from "./popup.js";
@@ -121,7 +120,7 @@ function firstUnread() {
   const read = channel && readUntil(channel);
   const me = person(state.person)?.id;
   return read
-    ? state.messages.find((message) => Number(message.ts) > Number(read) && author(message) !== me)?.ts
+    ? state.messages.find((message) => Number(message.ts) > Number(read) && message.user !== me)?.ts
     : null;
 }
 

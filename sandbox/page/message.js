@@ -4,24 +4,14 @@ import { h } from "./dom.js";
 import { fileNode } from "./files.js";
 import { icon } from "./icons.js";
 import { mrkdwn, plain } from "./mrkdwn.js";
-import { appAvatar, avatar, displayName, person } from "./people.js";
+import { avatar, displayName } from "./people.js";
 import { reactions } from "./reactions.js";
-import { state } from "./state.js";
+import { conversation } from "./state.js";
 import { messageSurface } from "./surface.js";
 import { toolbar } from "./toolbar.js";
 
-function isApp(message) {
-  return Boolean(message.bot_id || message.bot || person(message.user)?.is_bot);
-}
-
-export function author(message) {
-  return message.user ?? message.bot_id ?? message.bot;
-}
-
 function authorName(message) {
-  if (message.username) return message.username;
-  if (person(author(message))) return displayName(author(message));
-  return isApp(message) ? "Runbolt" : author(message);
+  return message.username ?? displayName(message.user);
 }
 
 export function messageNode(message, { grouped = false, inThread = false, openThread }) {
@@ -41,13 +31,17 @@ export function messageNode(message, { grouped = false, inThread = false, openTh
       data: {
         ts: message.ts,
         testid: "message",
-        user: author(message),
+        user: message.user,
         ephemeral: message.ephemeral ? "true" : null,
         pinned: message.pinned ? "true" : null,
       },
     },
     marker(message),
-    h("div", { class: "message-gutter" }, grouped ? stamp(message, "stamp-gutter") : face(message)),
+    h(
+      "div",
+      { class: "message-gutter" },
+      grouped ? stamp(message, "stamp-gutter") : avatar(message.user, 36),
+    ),
     h(
       "div",
       { class: "message-main" },
@@ -62,16 +56,12 @@ export function messageNode(message, { grouped = false, inThread = false, openTh
   );
 }
 
-function face(message) {
-  return isApp(message) ? appAvatar(36) : avatar(author(message), 36);
-}
-
 function systemNode(message) {
   return h(
     "article",
     { class: "message grouped system", data: { ts: message.ts, testid: "message" } },
     h("div", { class: "message-gutter" }, stamp(message, "stamp-gutter")),
-    h("div", { class: "message-main" }, h("b", {}, authorName(message)), " ", mrkdwn(message.text)),
+    h("div", { class: "message-main" }, mrkdwn(message.text)),
   );
 }
 
@@ -92,7 +82,7 @@ function byline(message) {
     "div",
     { class: "byline" },
     h("span", { class: "author" }, authorName(message)),
-    isApp(message) && h("span", { class: "badge" }, "APP"),
+    message.bot_id && h("span", { class: "badge" }, "APP"),
     stamp(message),
   );
 }
@@ -109,7 +99,7 @@ function body(message) {
     return h(
       "div",
       { class: "blocks" },
-      blocks(message.blocks, messageSurface(state.channel, message.ts)),
+      blocks(message.blocks, messageSurface(conversation(), message.ts)),
       edited,
     );
   if (!message.text) return edited;
@@ -127,7 +117,7 @@ function onlyEmoji(text) {
 
 function attachments(message) {
   return (message.attachments ?? []).map((one) => {
-    const surface = messageSurface(state.channel, message.ts);
+    const surface = messageSurface(conversation(), message.ts);
     const colour = /^#?[0-9a-f]{6}$/i.test(one.color ?? "") ? `--bar:#${one.color.replace("#", "")}` : null;
     const classic = [
       one.pretext && h("div", {}, mrkdwn(one.pretext)),
@@ -150,16 +140,15 @@ function threadBar(message, openThread) {
   const count = message.reply_count ?? message.replies?.length ?? 0;
   if (!count) return null;
   const replies = message.replies ?? [];
-  const faces = [...new Set(replies.map(author))]
-    .slice(0, 4)
-    .map((id) => (person(id)?.is_bot === false ? avatar(id, 22) : replyFace(replies, id)));
+  const people = [...new Set(replies.map((reply) => reply.user))].slice(0, 4);
+  const faces = people.map((id) => avatar(id, 22));
   const last = replies.at(-1)?.ts ?? message.latest_reply;
   return h(
     "button",
     {
       type: "button",
       class: "thread-bar",
-      data: { testid: "thread-bar", ts: message.ts },
+      data: { testid: "thread-bar" },
       on: { click: () => openThread(message.ts) },
     },
     h("span", { class: "thread-faces" }, faces),
@@ -168,11 +157,6 @@ function threadBar(message, openThread) {
     h("span", { class: "thread-open" }, "View thread"),
     icon("right", 16),
   );
-}
-
-function replyFace(replies, id) {
-  const reply = replies.find((one) => author(one) === id);
-  return reply && isApp(reply) ? appAvatar(22) : avatar(id, 22);
 }
 
 function lastReply(ts) {

@@ -1,7 +1,7 @@
 import { dayKey, dayLabel } from "./dates.js";
 import { h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
-import { author, messageNode } from "./message.js";
+import { messageNode } from "./message.js";
 import { channelNames } from "./people.js";
 import { state } from "./state.js";
 
@@ -110,10 +110,7 @@ export function messageRows(messages, { inThread = false, unreadFrom = null } = 
 function together(before, message) {
   const plainBoth = [before, message].every((one) => !one.ephemeral && !one.pinned && !one.subtype);
   return (
-    plainBoth &&
-    author(before) === author(message) &&
-    message.ts - before.ts < TOGETHER &&
-    !before.reply_count
+    plainBoth && before.user === message.user && message.ts - before.ts < TOGETHER && !before.reply_count
   );
 }
 

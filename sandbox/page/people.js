@@ -1,13 +1,13 @@
 import { h, s } from "./dom.js";
 import { icon } from "./icons.js";
 
-const COLOURS = ["#7048e8", "#0c8599", "#c2255c", "#e8590c", "#2f9e44", "#1971c2", "#a61e4d", "#5c940d"];
+const SLACKBOT = "USLACKBOT";
+const GREY = "#6b6a6c";
 
 const directory = { users: new Map(), groups: new Map(), channels: new Map() };
 
 export function learnUsers(users, groups = []) {
-  const coloured = users.map((user, index) => ({ ...user, colour: COLOURS[index % COLOURS.length] }));
-  directory.users = new Map(coloured.map((user) => [user.id, user]));
+  directory.users = new Map(users.map((user) => [user.id, user]));
   directory.groups = new Map(groups.map((group) => [group.id, group]));
 }
 
@@ -51,10 +51,8 @@ export function displayName(id) {
   return found ? found.real_name || found.name : id;
 }
 
-function colour(text) {
-  let sum = 7;
-  for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) % 9973;
-  return COLOURS[sum % COLOURS.length];
+function colour(user) {
+  return /^[0-9a-f]{6}$/i.test(user?.color ?? "") ? `#${user.color}` : GREY;
 }
 
 function initials(name) {
@@ -64,9 +62,9 @@ function initials(name) {
 
 export function avatar(id, size = 36) {
   const found = person(id);
-  if (found?.is_bot) return appAvatar(size);
+  if (found?.is_bot && id !== SLACKBOT) return appAvatar(size);
   const name = found?.real_name || found?.name || String(id ?? "?");
-  const style = `--size:${size}px;background:${found?.colour ?? colour(name)}`;
+  const style = `--size:${size}px;background:${colour(found)}`;
   return h("span", { class: "avatar", style, "aria-hidden": "true" }, initials(name).toUpperCase());
 }
 

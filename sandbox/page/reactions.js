@@ -4,10 +4,10 @@ import { emoji } from "./emoji.js";
 import { icon } from "./icons.js";
 import { displayName, person } from "./people.js";
 import { pickEmoji } from "./picker.js";
-import { state } from "./state.js";
+import { conversation, state } from "./state.js";
 
 export function react(message, name) {
-  return attempt(post("react", { channel: state.channel, ts: message.ts, name }));
+  return attempt(post("react", { channel: conversation(), ts: message.ts, name }));
 }
 
 export function reactions(message) {

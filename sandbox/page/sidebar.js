@@ -3,7 +3,7 @@ import { icon } from "./icons.js";
 import { appAvatar, avatar } from "./people.js";
 import { state } from "./state.js";
 
-const WORKSPACE = "Ticket Token";
+const WORKSPACE = "Tickettoken";
 
 function sections() {
   const open = state.channels.filter((channel) => !channel.is_archived && !channel.is_im);

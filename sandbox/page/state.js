@@ -19,6 +19,12 @@ export function currentChannel() {
   return state.channels.find((channel) => channel.name === state.channel);
 }
 
+// How requests name the conversation: direct ones have no name of their own.
+export function conversation() {
+  const channel = currentChannel();
+  return channel?.is_im ? channel.id : state.channel;
+}
+
 // The address names person and place, so that a reload, a bookmark or a second tab comes back here.
 export function readAddress() {
   const [person, place] = decodeURIComponent(location.hash.slice(1)).split("/").filter(Boolean);

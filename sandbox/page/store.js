@@ -1,6 +1,6 @@
 import { get } from "./api.js";
 import { learnChannels, learnUsers } from "./people.js";
-import { currentChannel, state } from "./state.js";
+import { conversation, currentChannel, state } from "./state.js";
 
 // Each brings one part of `state` up to what the server says.
 
@@ -24,7 +24,7 @@ function firstChannel() {
 export async function fetchMessages() {
   if (!state.channel) return;
   const [channel, person] = [state.channel, state.person];
-  const { messages } = await get("messages", { channel, user: person });
+  const { messages } = await get("messages", { channel: conversation(), user: person });
   // The answer may be late: somebody else may be looking at something else by now.
   if (channel === state.channel && person === state.person) state.messages = messages;
 }

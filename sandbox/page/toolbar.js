@@ -5,7 +5,7 @@ import { icon } from "./icons.js";
 import { pickEmoji } from "./picker.js";
 import { openMenu } from "./popup.js";
 import { react } from "./reactions.js";
-import { state } from "./state.js";
+import { conversation, state } from "./state.js";
 
 const QUICK = ["pushpin", "eyes", "white_check_mark"];
 
@@ -52,7 +52,7 @@ function moreActions(anchor, message) {
       data: { shortcut: shortcut.callback_id },
       press: () =>
         attempt(
-          post("shortcut", { callback_id: shortcut.callback_id, channel: state.channel, ts: message.ts }),
+          post("shortcut", { callback_id: shortcut.callback_id, channel: conversation(), ts: message.ts }),
         ),
     }));
   const copy = {
