@@ -1,11 +1,12 @@
 """RUNBOLT_CONFIG: policies, approvers, channels and cadence, with a default for the rest."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from bot.durations import Duration
 from bot.model import Noun, Risk, Severity, UserError
@@ -38,6 +39,21 @@ class Clock(Noun):
     approval: Duration = 30 * MINUTE
 
 
+class Hours(Noun):
+    """When people are at work, and when the milder severities may remind them."""
+
+    timezone: ZoneInfo = Field(default_factory=lambda: ZoneInfo("UTC"))
+    begin: time = time(9)
+    end: time = time(18)
+    severities: tuple[Severity, ...] = (Severity.SEV3, Severity.SEV4)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.begin >= self.end:
+            raise ValueError("begin must be before end")
+        return self
+
+
 class Policy(Noun):
     """How many other people must approve a change, by risk; two where much is lost meanwhile."""
 
@@ -65,6 +81,7 @@ class Config(Noun):
     responders: People = People()
     approvers: People
     clocks: dict[Severity, Clock] = Field(default_factory=default_clocks)
+    hours: Hours = Hours()
     policy: Policy = Policy()
     playbooks: Path | None = None
 

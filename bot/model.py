@@ -358,6 +358,7 @@ class ReminderKind(StrEnum):
     """What a reminder asks for."""
 
     FIRST_RESPONSE = "first_response"
+    HEADS_UP = "heads_up"
     UPDATE = "update"
 
 

@@ -1,6 +1,7 @@
 """Who people are and which groups they are in, as Slack says; read again wherever it decides."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -35,11 +36,25 @@ class Directory:
 
     async def check_may_act(self, id: UserId) -> None:
         """Refuse guests, bots, deactivated people and strangers; raises UserError."""
+        rules.check_may_act(await self._lately(id))
+
+    async def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """How people are called; whom Slack does not know is left out."""
+        found = {}
+        for id in ids:
+            try:
+                found[id] = (await self._lately(UserId(id))).name
+            except UserError:
+                continue
+        return found
+
+    async def _lately(self, id: UserId) -> Person:
         kept = await self._cache.recall(f"person:{id}")
-        person = Person.model_validate_json(kept) if kept else await self.person(id)
-        if kept is None:
-            await self._cache.remember(f"person:{id}", person.model_dump_json(), REMEMBER_SECONDS)
-        rules.check_may_act(person)
+        if kept is not None:
+            return Person.model_validate_json(kept)
+        person = await self.person(id)
+        await self._cache.remember(f"person:{id}", person.model_dump_json(), REMEMBER_SECONDS)
+        return person
 
     async def members(self, people: config.People) -> frozenset[UserId]:
         """Everybody meant, read from Slack now; raises UserError when a group cannot be read."""

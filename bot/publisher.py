@@ -15,7 +15,7 @@ from bot import rules, slack, store
 from bot.model import ChannelId, Incident, IncidentId, UserError
 from bot.store.messages import Shown
 from bot.store.pictures import Picture
-from bot.views import blocks, channel, drawing
+from bot.views import blocks, channel, drawing, text
 from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
 from bot.views.scene import Scene
 from bot.world import World
@@ -57,6 +57,25 @@ async def publish_what_is_behind(world: World) -> None:
     async with world.pool.connection() as conn:
         waiting = await store.pictures.behind(conn, world.now())
     await asyncio.gather(*(publish(world, incident_id) for incident_id in waiting))
+
+
+async def whisper_heads_up(world: World, incident_id: IncidentId) -> None:
+    """Tell the commander alone that the next update is due soon; lost is not worse than late."""
+    async with world.pool.connection() as conn:
+        incident = await store.incidents.get(conn, incident_id)
+    if incident is None or incident.commander is None or incident.channel_id is None:
+        return
+    said = channel.heads_up(incident)
+    call = world.slack.chat_postEphemeral(
+        channel=incident.channel_id,
+        user=incident.commander,
+        text=said.text,
+        blocks=said.blocks,
+    )
+    try:
+        await slack.answer(call)
+    except slack.Refused as refused:
+        log.info("a heads-up of %s did not reach the commander: %s", incident.name, refused.code)
 
 
 def _pause(picture: Picture, refusals: Sequence[slack.Refused]) -> timedelta:
@@ -308,20 +327,24 @@ class _Brush:
 
     async def _file(self, one: File) -> Shown | None:
         thread = self.shown.get(one.thread) if one.thread else None
-        text = one.text
-        if one.execution is not None:
-            async with self.world.pool.connection() as conn:
-                kept = await store.executions.attachment(conn, one.execution)
-            text = kept.text if kept else ""
+        words = await self._words(one)
         call = self.world.slack.files_upload_v2(
             channel=self.channel,
             filename=one.name,
             title=one.name,
-            content=text or "(empty)",
+            content=words or "(empty)",
             thread_ts=thread.ts if thread else None,
         )
         await slack.answer(call)
         return self._place(one.key)
+
+    async def _words(self, one: File) -> str:
+        if one.execution is None:
+            names = await self.world.people.names(text.mentioned(one.text))
+            return text.for_file(one.text, names)
+        async with self.world.pool.connection() as conn:
+            kept = await store.executions.attachment(conn, one.execution)
+        return kept.text if kept else ""
 
 
 def _text(one: Message) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from bot.config import Clock, Config
+from bot.config import Clock, Config, Hours
 from bot.model import (
     Approval,
     Execution,
@@ -24,10 +24,12 @@ from bot.model import (
 
 TITLE_LENGTH = 120
 CHANNEL_NAME_LENGTH = 80
+SATURDAY = 5
 SNOOZES_IN_A_ROW = 2
 NAGS = 3
 NAG_AGAIN = timedelta(minutes=5)
-JUST_UPDATED = timedelta(minutes=2)
+HEADS_UP = timedelta(minutes=3)
+FORM_OPEN = timedelta(minutes=2)
 
 
 class Person(Noun):
@@ -90,7 +92,23 @@ def next_update_at(
 ) -> datetime | None:
     """When the next update is due, counted from the last one; what is late is due now."""
     every = cadence(config, severity, status)
-    return None if every is None else max(since + every, now)
+    return None if every is None else at_work(config, severity, max(since + every, now))
+
+
+def at_work(config: Config, severity: Severity, due: datetime) -> datetime:
+    """The time itself, or the next working hour where the severity can wait for one."""
+    hours = config.hours
+    local = due.astimezone(hours.timezone)
+    if severity not in hours.severities or _works(hours, local):
+        return due
+    day = local.date() if local.time() < hours.begin else local.date() + timedelta(days=1)
+    while day.weekday() >= SATURDAY:
+        day += timedelta(days=1)
+    return datetime.combine(day, hours.begin, hours.timezone).astimezone(due.tzinfo)
+
+
+def _works(hours: Hours, local: datetime) -> bool:
+    return local.weekday() < SATURDAY and hours.begin <= local.time() < hours.end
 
 
 def promised(
@@ -101,13 +119,15 @@ def promised(
     if every is None:
         return None
     asked = every if minutes is None else timedelta(minutes=minutes)
-    return now + min(asked, 2 * every)
+    return at_work(config, incident.severity, now + min(asked, 2 * every))
 
 
-def first_response_at(incident: Incident) -> datetime | None:
+def first_response_at(config: Config, incident: Incident) -> datetime | None:
     """When somebody must have taken command, by the playbook's own severity table."""
     level = incident.playbook.severities.get(incident.severity)
-    return None if level is None else incident.declared_at + level.response
+    if level is None:
+        return None
+    return at_work(config, incident.severity, incident.declared_at + level.response)
 
 
 def approvals_needed(config: Config, risk: Risk) -> int:

@@ -190,8 +190,8 @@ def test_a_promise_is_at_most_twice_the_cadence_away() -> None:
 
 
 def test_the_first_response_is_due_by_the_playbooks_own_table() -> None:
-    assert rules.first_response_at(incident()) == NOW + timedelta(minutes=15)
-    assert rules.first_response_at(incident(severity=Severity.SEV4)) is None
+    assert rules.first_response_at(CONFIG, incident()) == NOW + timedelta(minutes=15)
+    assert rules.first_response_at(CONFIG, incident(severity=Severity.SEV4)) is None
 
 
 def test_a_second_person_of_the_approvers_may_approve() -> None:

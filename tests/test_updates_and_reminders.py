@@ -1,9 +1,10 @@
 """Updates, and the clocks that ask for them: once, snoozed, settled, silent after the end."""
 
 import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
+from redis.asyncio import Redis
 
 from bot.settings import Settings
 from bot.views import presses
@@ -214,3 +215,54 @@ async def test_an_update_posted_while_the_clock_fires_leaves_one_reminder(
         waiting = [row[0] for row in await cursor.fetchall()]
     assert len(waiting) == 1
     assert (waiting[0] - clock.time).total_seconds() == pytest.approx(15 * 60, abs=1)
+
+
+async def test_the_commander_alone_is_told_shortly_before(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.press("second", presses.TAKE_COMMAND, channel)
+    clock.forward(minutes=12.1)
+
+    await bot.tick()
+    await bot.tick()
+
+    assert walk.text(channel, "second").count("is due") == 1
+    assert "is due" not in walk.text(channel, "oncall")
+
+
+async def redis_forgets(url: str) -> None:
+    """What Redis holds may vanish at any moment; here its time is over."""
+    async with Redis.from_url(url) as client:
+        await client.flushall()
+
+
+async def test_nobody_is_asked_for_what_somebody_is_writing(
+    walk: Walk, bot: Bot, clock: Clock, redis_url: str
+) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident update", channel)
+    clock.forward(minutes=15.1)
+    await bot.tick()
+    assert nags(walk, channel) == 0
+
+    clock.forward(minutes=2.1)
+    await redis_forgets(redis_url)
+    await bot.tick()
+
+    assert nags(walk, channel) == 1
+
+
+async def test_the_milder_severities_wait_for_working_hours(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    clock.time = datetime(2026, 11, 27, 17, 30, tzinfo=UTC)  # a Friday
+    channel = await walk.declare(severity="sev3")
+
+    clock.forward(hours=12)
+    await bot.tick()
+    assert nags(walk, channel) == 0
+
+    clock.time = datetime(2026, 11, 30, 9, 0, 1, tzinfo=UTC)
+    await bot.tick()
+    assert nags(walk, channel) == 1

@@ -82,8 +82,8 @@ async def _open(
         # What did not fit into the title is kept whole.
         words = said.text.strip()
         await store.timeline.add(conn, incident.id, EntryKind.NOTED, at=now, by=by, text=words)
-    await reminders.wait_for_response(conn, incident)
-    await reminders.wait_for_update(conn, incident)
+    await reminders.wait_for_response(world, conn, incident)
+    await reminders.wait_for_update(conn, incident, now)
     return incident
 
 
@@ -229,7 +229,7 @@ async def _change(
     changed = await store.incidents.set_course(
         conn, incident.id, severity=severity, status=status, next_update_at=due
     )
-    await reminders.count_again(conn, changed, world.now())
+    await reminders.count_again(world, conn, changed)
     await store.pictures.want(conn, incident.id)
     return changed
 

@@ -2,32 +2,62 @@
 
 from datetime import datetime, timedelta
 
-from bot import rules, store
-from bot.model import EntryKind, Incident, Reminder, ReminderId, ReminderKind, UserError, UserId
+from bot import publisher, rules, store
+from bot.model import (
+    EntryKind,
+    Incident,
+    IncidentId,
+    Reminder,
+    ReminderId,
+    ReminderKind,
+    UserError,
+    UserId,
+)
 from bot.publisher import publish
 from bot.store.db import Conn
 from bot.world import World
 
 
-async def wait_for_response(conn: Conn, incident: Incident) -> None:
+async def wait_for_response(world: World, conn: Conn, incident: Incident) -> None:
     """Remind when nobody has taken command in time."""
-    due = rules.first_response_at(incident)
+    due = rules.first_response_at(world.config, incident)
     if due is not None and incident.commander is None:
         await store.reminders.insert(conn, incident.id, ReminderKind.FIRST_RESPONSE, due)
 
 
-async def wait_for_update(conn: Conn, incident: Incident) -> None:
-    """Remind when the next update is due."""
-    if incident.next_update_at is not None:
-        kind = ReminderKind.UPDATE
-        await store.reminders.insert(conn, incident.id, kind, incident.next_update_at)
+async def wait_for_update(conn: Conn, incident: Incident, now: datetime) -> None:
+    """Remind when the next update is due, and say so to the commander shortly before."""
+    due = incident.next_update_at
+    if due is None:
+        return
+    await store.reminders.insert(conn, incident.id, ReminderKind.UPDATE, due)
+    if due - rules.HEADS_UP > now:
+        soon = due - rules.HEADS_UP
+        await store.reminders.insert(conn, incident.id, ReminderKind.HEADS_UP, soon)
 
 
-async def count_again(conn: Conn, incident: Incident, now: datetime) -> None:
+async def count_again(world: World, conn: Conn, incident: Incident) -> None:
     """The severity or status changed, and with it what is due."""
+    now = world.now()
     await store.reminders.settle(conn, incident.id, now)
-    await wait_for_response(conn, incident)
-    await wait_for_update(conn, incident)
+    await wait_for_response(world, conn, incident)
+    await wait_for_update(conn, incident, now)
+
+
+async def settle_update(conn: Conn, id: IncidentId, now: datetime) -> None:
+    """An update was posted: nothing asks for it any more."""
+    await store.reminders.settle(conn, id, now, ReminderKind.UPDATE)
+    await store.reminders.settle(conn, id, now, ReminderKind.HEADS_UP)
+
+
+async def form_opened(world: World, id: IncidentId) -> None:
+    """Somebody is writing the update, so nobody is asked for it meanwhile."""
+    seconds = int(rules.FORM_OPEN.total_seconds())
+    await world.cache.remember(_writing(id), "yes", seconds)
+
+
+def _writing(id: IncidentId) -> str:
+    return f"writing:{id}"
 
 
 async def fire_due(world: World) -> None:
@@ -39,19 +69,33 @@ async def fire_due(world: World) -> None:
             await _fire(world, conn, reminder, now)
     for incident_id in sorted({reminder.incident_id for reminder in due}):
         await publish(world, incident_id)
+    for reminder in due:
+        if reminder.kind is ReminderKind.HEADS_UP:
+            await publisher.whisper_heads_up(world, reminder.incident_id)
 
 
 async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> None:
+    if reminder.kind is ReminderKind.HEADS_UP:
+        return  # for the commander alone, and nothing that the timeline needs
+    if reminder.kind is ReminderKind.UPDATE and await _is_being_written(world, reminder):
+        await store.reminders.postpone(conn, reminder.id, now + rules.FORM_OPEN)
+        return
     what = reminder.kind.value.replace("_", " ")
-    kind = EntryKind.REMINDED
-    await store.timeline.add(conn, reminder.incident_id, kind, at=now, what=what)
+    await store.timeline.add(conn, reminder.incident_id, EntryKind.REMINDED, at=now, what=what)
     if reminder.nags + 1 < rules.NAGS:
-        again = now + rules.NAG_AGAIN
-        nags = reminder.nags + 1
-        await store.reminders.insert(
-            conn, reminder.incident_id, reminder.kind, again, snoozes=reminder.snoozes, nags=nags
-        )
+        await _nag_again(conn, reminder, now)
     await store.pictures.want(conn, reminder.incident_id)
+
+
+async def _is_being_written(world: World, reminder: Reminder) -> bool:
+    return await world.cache.recall(_writing(reminder.incident_id)) is not None
+
+
+async def _nag_again(conn: Conn, reminder: Reminder, now: datetime) -> None:
+    again, nags = now + rules.NAG_AGAIN, reminder.nags + 1
+    await store.reminders.insert(
+        conn, reminder.incident_id, reminder.kind, again, snoozes=reminder.snoozes, nags=nags
+    )
 
 
 async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> datetime:

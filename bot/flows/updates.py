@@ -2,7 +2,7 @@
 
 from bot import rules, store
 from bot.flows import incidents, reminders
-from bot.model import Draft, EntryKind, Incident, IncidentId, ReminderKind, Status, UserId
+from bot.model import Draft, EntryKind, Incident, IncidentId, Status, UserId
 from bot.publisher import publish
 from bot.world import World
 
@@ -11,12 +11,13 @@ FACTS = (EntryKind.READ, EntryKind.SUCCEEDED, EntryKind.FAILED, EntryKind.NOTED,
 
 
 async def draft(world: World, incident: Incident) -> Draft:
-    """The facts since the last update, from the timeline."""
+    """The facts since the last update, from the timeline; nobody is asked for it meanwhile."""
     async with world.pool.connection() as conn:
         entries = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
     since = incident.last_update_at or incident.declared_at
     happened = [entry.text for entry in entries if entry.at > since and entry.kind in FACTS]
+    await reminders.form_opened(world, incident.id)
     every = rules.cadence(world.config, incident.severity, incident.status)
     return Draft(
         impact=updates[-1].impact if updates else "",
@@ -68,7 +69,7 @@ async def post(
             was = {"was": incident.status.value, "is": status.value}
             await store.timeline.add(conn, id, kind, at=now, by=by, **was)
         await store.timeline.add(conn, id, EntryKind.UPDATED, at=now, by=by, text=current)
-        await store.reminders.settle(conn, id, now, ReminderKind.UPDATE)
-        await reminders.wait_for_update(conn, changed)
+        await reminders.settle_update(conn, id, now)
+        await reminders.wait_for_update(conn, changed, now)
         await store.pictures.want(conn, id)
     await publish(world, id)

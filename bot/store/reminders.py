@@ -52,6 +52,12 @@ async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
     return await db.many(conn, Reminder, query, now=now)
 
 
+async def postpone(conn: Conn, id: ReminderId, until: datetime) -> None:
+    """Wait again for what was claimed and not said."""
+    query = "UPDATE reminders SET fired_at = NULL, due_at = %(until)s WHERE id = %(id)s"
+    await db.do(conn, query, id=id, until=until)
+
+
 async def settle(
     conn: Conn, incident_id: IncidentId, now: datetime, kind: ReminderKind | None = None
 ) -> None:

@@ -1,6 +1,17 @@
 """What an incident looks like: its channel, and its line among the announcements."""
 
-from bot.model import Entry, EntryKind, Execution, Incident, Reminder, Risk, Severity, Status, Step
+from bot.model import (
+    Entry,
+    EntryKind,
+    Execution,
+    Incident,
+    Reminder,
+    ReminderKind,
+    Risk,
+    Severity,
+    Status,
+    Step,
+)
 from bot.rules import Play
 from bot.views import blocks, drawing, execution, presses, text, timeline
 from bot.views.blocks import Block, Element
@@ -45,7 +56,7 @@ def draw(scene: Scene) -> list[Drawing]:
     told += [
         (reminder.fired_at, _reminder(scene, reminder))
         for reminder in scene.reminders
-        if reminder.fired_at is not None
+        if reminder.fired_at is not None and reminder.kind is not ReminderKind.HEADS_UP
     ]
     drawings += [message for _, message in sorted(told, key=lambda line: line[0])]
     drawings += execution.readings(scene)
@@ -180,6 +191,13 @@ def _reminder(scene: Scene, reminder: Reminder) -> Message:
     if reminder.settled_at is None and incident.open:
         parts.append(blocks.actions(*_reminder_buttons(incident, reminder)))
     return Message(f"reminder:{reminder.id}", words, parts)
+
+
+def heads_up(incident: Incident) -> Message:
+    """For the commander alone: the next update is due soon."""
+    words = text.render("heads_up", incident=incident)
+    press = blocks.button("Post update", presses.POST_UPDATE, incident.id, style="primary")
+    return Message("heads_up", words, [blocks.section(words), blocks.actions(press)])
 
 
 def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:

@@ -1,6 +1,7 @@
 """The words, from templates/messages; whatever a person or a machine wrote is escaped."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
@@ -11,6 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from bot import durations
 
 LINK_ADDRESS = re.compile(r"https?://[^\s<>|]+")
+PERSON = re.compile(r"<@([UW][A-Z0-9]+)>")
 MENTION = re.compile(r"&lt;((?:@U|@W|#C)[A-Z0-9]+)&gt;")
 
 
@@ -101,6 +103,17 @@ def render(name: str, **values: Any) -> Mrkdwn:
 def fill(template: str, **values: Any) -> Mrkdwn:
     """The words of a playbook's own template, in the same sandbox."""
     return Mrkdwn(_environment.from_string(template).render(values).strip())
+
+
+def mentioned(words: str) -> tuple[str, ...]:
+    """The ids of the people whom a text of ours mentions."""
+    return tuple(dict.fromkeys(PERSON.findall(words)))
+
+
+def for_file(words: str, names: Mapping[str, str]) -> str:
+    """A text of ours as a file shows it: names for mentions, no escapes."""
+    named = PERSON.sub(lambda match: f"@{names.get(match[1], match[1])}", words)
+    return named.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def reply(sentence: str) -> Mrkdwn:

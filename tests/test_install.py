@@ -1,0 +1,57 @@
+"""A wheel, installed into an empty folder, finds its templates, playbooks and migrations."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LOOK = """
+import bot.store, bot.__main__ as root
+from importlib.resources import files
+from bot.views import text
+assert str(files("bot")).startswith({site!r}), files("bot")
+assert text.render("help")
+assert root.load_playbooks(None)[0].service == "order-service"
+assert (files("bot.store") / "migrations" / "0001_start.sql").is_file()
+print("all there")
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the wheel was installed; what it depends on comes from the tests' own environment."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    target = folder / "site"
+    subprocess.run(
+        [*pip, "install", "--no-deps", "--target", target, wheel], check=True, capture_output=True
+    )
+    return target
+
+
+def test_an_installed_wheel_finds_what_it_needs(site: Path, tmp_path: Path) -> None:
+    script = f"import sys; sys.path.insert(0, {str(site)!r})\n" + LOOK.format(site=str(site))
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+
+    assert done.stdout == "all there\n", done.stderr
+
+
+def test_the_console_script_says_what_is_missing(site: Path, tmp_path: Path) -> None:
+    (script,) = (site / "bin").glob("runbolt")
+    environ = {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}
+
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, env=environ, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert "SLACK_BOT_TOKEN is missing" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,168 @@
+"""The HTTP side: signed and fresh requests only, acknowledged first; and whether it is well."""
+
+import hashlib
+import hmac
+import time
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+
+from bot.settings import Settings
+from sandbox.slack import Slack
+from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+
+
+def signed(secret: str, body: str, at: int) -> dict[str, str]:
+    """Slack's headers for a body."""
+    digest = hmac.new(secret.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256).hexdigest()
+    return {
+        "content-type": "application/x-www-form-urlencoded",
+        "x-slack-request-timestamp": str(at),
+        "x-slack-signature": f"v0={digest}",
+    }
+
+
+async def post(bot: Bot, body: str, headers: dict[str, str]) -> int:
+    """The status of an answer."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{bot.url}/slack/events", data=body, headers=headers) as response,
+    ):
+        return response.status
+
+
+@pytest.fixture
+def body(slack: Slack) -> str:
+    """A slash command, as Slack sends it."""
+    return urlencode(
+        {
+            "command": "/incident",
+            "text": "declare sev1 forged",
+            "user_id": slack.user_id("oncall"),
+            "channel_id": "C0000000000",
+            "trigger_id": "1.2.3",
+            "team_id": "T0000000000",
+        }
+    )
+
+
+@pytest.mark.parametrize(("secret", "age"), [("wrong", 0), ("right", 301), ("right", -301)])
+async def test_forged_and_old_requests_are_refused(
+    walk: Walk, bot: Bot, slack: Slack, body: str, secret: str, age: int
+) -> None:
+    key = slack.signing_secret if secret == "right" else "another secret"
+
+    status = await post(bot, body, signed(key, body, int(time.time()) - age))
+    await bot.quiet()
+
+    assert status == 401
+    assert walk.calls("conversations.create") == []
+
+
+async def test_a_signed_and_fresh_request_is_taken(
+    walk: Walk, bot: Bot, slack: Slack, body: str
+) -> None:
+    status = await post(bot, body, signed(slack.signing_secret, body, int(time.time())))
+    await bot.quiet()
+
+    assert status == 200
+    assert len(walk.calls("conversations.create")) == 1
+
+
+async def test_a_slow_slack_delays_no_acknowledgement(walk: Walk, slack: Slack) -> None:
+    slack.latency = 0.5
+
+    delivery = await slack.say("oncall", "/incident declare sev1 It burns", channel="general")
+
+    assert delivery.ok
+    assert delivery.seconds < slack.latency
+    await walk.bot.quiet()
+
+
+async def get(url: str) -> tuple[int, str]:
+    """Status and text of an answer."""
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.text()
+
+
+async def test_the_process_and_what_it_needs_are_well(bot: Bot) -> None:
+    assert await get(f"{bot.url}/healthz") == (200, "ok")
+    assert await get(f"{bot.url}/readyz") == (200, "ready")
+    assert (await get(f"{bot.url}/nowhere"))[0] == 404
+
+
+async def test_a_slack_that_refuses_the_token_is_not_ready(bot: Bot, slack: Slack) -> None:
+    slack.fail("auth.test", error="token_revoked", times=1)
+
+    status, text = await get(f"{bot.url}/readyz")
+
+    assert status == 503
+    assert "SLACK_BOT_TOKEN" in text
+    assert (await get(f"{bot.url}/healthz"))[0] == 200
+
+
+async def test_socket_mode_does_the_same(slack: Slack, given: Settings, clock: Clock) -> None:
+    by_socket = given.model_copy(
+        update={"slack_app_token": slack.app_token, "slack_signing_secret": None}
+    )
+    slack.request_url = None
+
+    async with start_bot(by_socket, clock) as bot:
+        walk = Walk(slack, bot)
+        channel = await walk.declare()
+        await walk.step("oncall", "pods", channel)
+
+        assert "3 of 3 ready" in walk.text(channel)
+        assert await get(f"{bot.url}/readyz") == (200, "ready")
+        assert (await get(f"{bot.url}/slack/events"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentence"),
+    [
+        ({"method": "auth.test", "error": "invalid_auth"}, "Slack refuses SLACK_BOT_TOKEN"),
+        ({"method": "auth.test", "status": 503}, "SLACK_API_URL"),
+        ({"method": "conversations.list", "error": "missing_scope"}, "app-manifest.yml"),
+    ],
+)
+async def test_a_slack_that_refuses_at_the_start_is_a_sentence(
+    slack: Slack, given: Settings, clock: Clock, refusal: dict[str, object], sentence: str
+) -> None:
+    slack.fail(**refusal)
+
+    with pytest.raises(Exception, match=sentence) as mistake:
+        async with start_bot(given, clock):
+            pass
+
+    assert "nothing was started" in str(mistake.value)
+
+
+async def test_a_database_that_is_away_at_the_start_is_a_sentence(
+    given: Settings, clock: Clock
+) -> None:
+    nowhere = f"postgresql://runbolt:hunter2@127.0.0.1:{free_port()}/runbolt"
+
+    with pytest.raises(Exception, match="DATABASE_URL did not answer") as mistake:
+        async with start_bot(given.model_copy(update={"database_url": nowhere}), clock):
+            pass
+
+    assert "hunter2" not in str(mistake.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("approvers: {groups: [nobody]}", "user group nobody"),
+        ("approvers: {}\nchannels: {incidents: nowhere}", "#nowhere"),
+        ("approvers: {}\nplaybooks: /nowhere", "nowhere"),
+    ],
+)
+async def test_a_config_that_names_what_is_not_there_is_a_sentence(
+    given: Settings, clock: Clock, words: str, sentence: str
+) -> None:
+    given.config.write_text(words)
+
+    with pytest.raises(Exception, match=sentence):
+        async with start_bot(given, clock):
+            pass
