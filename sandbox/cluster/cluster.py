@@ -10,6 +10,7 @@ from aiohttp import web
 
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
+from sandbox.cluster.kubelet import BACK_OFF, HELD
 from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import is_ready
 from sandbox.cluster.requests import Request
@@ -37,7 +38,11 @@ IMAGES = {
     "oom": f"{REGISTRY}/order-service:v2.4.1-oom",
     "image-pull": f"{REGISTRY}/order-service:missing",
 }
-STATES = {"crash-loop": "CrashLoopBackOff", "oom": "OOMKilled", "image-pull": "ImagePullBackOff"}
+STATES = {
+    "crash-loop": "CrashLoopBackOff",
+    "oom": "CrashLoopBackOff",
+    "image-pull": "ImagePullBackOff",
+}
 
 
 class Cluster:
@@ -166,25 +171,32 @@ class Cluster:
         changed["spec"]["replicas"] = replicas
         self._change(changed, {})
 
-    async def scenario(self, name: Scenario, *, timeout: float = PATIENCE) -> None:
-        """Bring order-service into a state and wait until it shows."""
+    async def scenario(
+        self, name: Scenario, *, timeout: float = PATIENCE, steady: bool | None = None
+    ) -> None:
+        """Bring order-service into a state and wait until it shows.
+
+        Pods that fail are held in their back-off when `steady`; by default they are as soon as
+        time runs faster than it does, or the back-off would be over before anybody has looked.
+        """
+        held = self.state.clock.speed > 1 if steady is None else steady
+        self.state.kubelet.back_off = HELD if held and name != "healthy" else BACK_OFF
         if name == "no-pods":
             self.resize(0)
             await self.when(lambda: not self.pods(), timeout=timeout)
             return
+        if not self.deployment()["spec"]["replicas"]:
+            self.resize(3)
         self.deploy(IMAGES[name])
         if name == "healthy":
             await self.rolled_out(timeout=timeout)
             return
-        reason = STATES[name]
-        await self.when(lambda: self._all_new_show(reason), timeout=timeout)
+        await self.when(lambda: self._all_new_show(STATES[name]), timeout=timeout)
 
-    def _all_new_show(self, reason: str) -> bool:
-        image = self.deployment()["spec"]["template"]["spec"]["containers"][0]["image"]
+    def _all_new_show(self, word: str) -> bool:
+        image = self.image()
         new = [one for one in self.pods() if one["spec"]["containers"][0]["image"] == image]
-        return bool(new) and all(
-            one["status"].get("containerStatuses") and reason in _reasons(one) for one in new
-        )
+        return bool(new) and all(pod_status(one) == word for one in new)
 
     def pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The pods with this `app` label. Read them, do not change them."""
@@ -312,15 +324,6 @@ class Cluster:
         limits = {name.replace("_", "."): text for name, text in hard.items()}
         meta = {"name": "shop-quota", "namespace": NAMESPACE}
         self.state.store.create(QUOTAS, {"metadata": meta, "spec": {"hard": limits}, "status": {}})
-
-
-def _reasons(pod: Obj) -> set[str]:
-    """Every reason that a pod's containers give for not running, now or last."""
-    reasons = set()
-    for one in pod["status"]["containerStatuses"]:
-        for state in (one["state"], one["lastState"]):
-            reasons |= {str(inner.get("reason", "")) for inner in state.values()}
-    return reasons
 
 
 def _complete(deployment: Obj) -> bool:

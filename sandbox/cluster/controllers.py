@@ -12,6 +12,7 @@ from sandbox.cluster.resources import DEPLOYMENTS, PODS, REPLICASETS
 from sandbox.cluster.store import Store, fresh
 
 FOREGROUND = "foregroundDeletion"
+LOOK = 0.2
 
 
 class Controllers:
@@ -42,17 +43,21 @@ class Controllers:
                 self.sync()
                 # Deadlines pass without any change, so there is a look now and then as well.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(1 / self.clock.speed):
+                    async with asyncio.timeout(max(LOOK, 1 / self.clock.speed)):
                         await bell.wait()
                 await self.clock.sleep(0.05)
 
     def sync(self) -> None:
-        """One step of every controller."""
+        """One step of every controller; Deployments count on what ReplicaSets have just counted."""
+        self._sync_replicasets()
         for deployment in self.store.list(DEPLOYMENTS):
             self.deployments.sync(deployment)
+        self._sync_replicasets()
+        self._collect_garbage()
+
+    def _sync_replicasets(self) -> None:
         for replicaset in self.store.list(REPLICASETS):
             self.replicasets.sync(replicaset)
-        self._collect_garbage()
 
     def _collect_garbage(self) -> None:
         alive = {

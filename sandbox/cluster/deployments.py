@@ -59,13 +59,13 @@ class Deployments:
         return self.store.create(REPLICASETS, replicaset_of(deployment, number))
 
     def _renew(self, deployment: Obj, new: Obj, number: int) -> Obj:
-        updated = fresh(new)
-        notes = updated["metadata"].setdefault("annotations", {})
+        notes = dict(new["metadata"].get("annotations") or {})
         if notes.get(REVISION) != str(number):
             past = [one for one in (notes.get(HISTORY), notes.get(REVISION)) if one]
             notes |= {HISTORY: ",".join(past), REVISION: str(number)}
         notes |= _copied(deployment) | _sizes(deployment)
-        return self.store.update(REPLICASETS, updated)
+        meta = new["metadata"] | {"annotations": notes}
+        return self.store.update(REPLICASETS, new | {"metadata": meta})
 
     def _roll(self, deployment: Obj, new: Obj) -> None:
         olds = [one for one in self._sets(deployment) if one["metadata"]["uid"] != _uid(new)]
@@ -153,14 +153,14 @@ class Deployments:
     def _write_status(self, deployment: Obj, *, created: bool) -> None:
         sets = self._sets(deployment)
         new = find_new(deployment, sets)
-        updated = fresh(deployment)
+        notes = dict(deployment["metadata"].get("annotations") or {})
         if new:
-            notes = updated["metadata"].setdefault("annotations", {})
             notes[REVISION] = str(revision(new))
-        updated["status"] = deployment_status(
+        status = deployment_status(
             deployment, sets, new, max_unavailable(deployment), self.clock, created=created
         )
-        self.store.update(DEPLOYMENTS, updated)
+        meta = deployment["metadata"] | ({"annotations": notes} if notes else {})
+        self.store.update(DEPLOYMENTS, deployment | {"metadata": meta, "status": status})
 
 
 def owned_sets(store: Store, deployment: Obj) -> list[Obj]:
@@ -189,11 +189,10 @@ def available(replicaset: Obj) -> int:
 
 def template_text(template: Obj) -> str:
     """A template in a form to compare: without the hash that the controller adds."""
-    plain = fresh(template)
-    meta = plain.get("metadata") or {}
+    meta = template.get("metadata") or {}
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
     kept = {"labels": labels, "annotations": meta.get("annotations") or {}}
-    return json.dumps([kept, plain["spec"]], sort_keys=True)
+    return json.dumps([kept, template["spec"]], sort_keys=True)
 
 
 def template_hash(template: Obj) -> str:

@@ -21,7 +21,8 @@ from sandbox.cluster.podstatus import (
 from sandbox.cluster.resources import NODES, PODS
 from sandbox.cluster.store import Change, Store, fresh
 
-BACK_OFF = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+BACK_OFF: tuple[float, ...] = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+HELD = BACK_OFF[-1:]
 STOPPING = 1.0
 
 
@@ -33,6 +34,7 @@ class Kubelet:
         self.clock = clock
         self.events = events
         self.logs = logs
+        self.back_off = BACK_OFF
         self.tasks: dict[str, asyncio.Task[None]] = {}
         store.listen(self._on_change)
 
@@ -169,7 +171,7 @@ class Life:
         self._say("BackOff", back_off, container)
         container.state = waiting("ImagePullBackOff", back_off)
         self.write()
-        await self.clock.sleep(BACK_OFF[min(attempt, len(BACK_OFF) - 1)])
+        await self.clock.sleep(self._delay(attempt))
 
     def _begin(self, container: Container) -> None:
         if container.restarts:
@@ -212,8 +214,12 @@ class Life:
         container.last = container.ended()
         container.restarts += 1
 
+    def _delay(self, attempt: int) -> float:
+        steps = self.kubelet.back_off
+        return steps[min(attempt, len(steps) - 1)]
+
     async def _crash_loop(self, container: Container) -> None:
-        delay = BACK_OFF[min(container.restarts - 1, len(BACK_OFF) - 1)]
+        delay = self._delay(container.restarts - 1)
         meta = self.pod["metadata"]
         name = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
         back_off = f"Back-off restarting failed container {container.name} in pod {name}"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sandbox.cluster.clock import micro_stamp
 
 SPACING = 1.7
-LOOK_BACK = timedelta(minutes=12)
+LOOK_BACK = timedelta(minutes=20)
 
 
 class Line(NamedTuple):

@@ -82,48 +82,63 @@ class LogBook:
         """Put other words into a container's mouth, and let it say no more."""
         run = Run("", "", self.clock.now(), fixed=True)
         run.lines = [Line(run.since, line) for line in lines]
+        self._put(pod, container, run, previous=previous)
+
+    def _put(self, pod: Obj, container: str, run: Run, *, previous: bool) -> None:
         runs = self._runs.setdefault((pod["metadata"]["uid"], container), [])
-        if previous:
-            runs.insert(max(len(runs) - 1, 0), run)
+        place = _place(pod, container, previous=previous)
+        if len(runs) < -place:
+            runs.insert(0, run)
         else:
-            runs[-1:] = [run]
+            run.until = runs[place].until
+            runs[place] = run
 
     def flood(self, pod: Obj, container: str, total_bytes: int) -> None:
         """Let a container have written this much."""
         run = Run("", "", self.clock.now(), fixed=True, total_bytes=total_bytes)
-        self._runs.setdefault((pod["metadata"]["uid"], container), [])[-1:] = [run]
+        self._put(pod, container, run, previous=False)
 
     def run(self, pod: Obj, container: str, *, previous: bool) -> Run:
         """The run that a request asks for, or the refusal of a real node."""
         name = pod["metadata"]["name"]
         runs = self._runs.get((pod["metadata"]["uid"], container), [])
-        status: Obj = next(
-            (one for one in _statuses(pod) if one["name"] == container),
-            {"state": {}, "lastState": {}},
-        )
-        waits = "waiting" in status["state"] or not status["state"]
         if previous:
-            place = -1 if waits and status["lastState"] else -2
+            place = _place(pod, container, previous=True)
             if len(runs) < -place:
                 raise bad_request(
                     f'previous terminated container "{container}" in pod "{name}" not found'
                 )
             return runs[place]
         if not runs:
-            reason = (status["state"].get("waiting") or {}).get("reason", "ContainerCreating")
+            reason = (_state(pod, container).get("waiting") or {}).get("reason")
             raise bad_request(f'container "{container}" in pod "{name}" is {_wait(reason)}')
         runs[-1].grow(self.clock.now())
         return runs[-1]
+
+
+def _place(pod: Obj, container: str, *, previous: bool) -> int:
+    """Which run is meant, counted from the last.
+
+    A container that waits to start again has its last run as both the present and the previous.
+    """
+    waits = "running" not in (state := _state(pod, container)) and "terminated" not in state
+    return -2 if previous and not waits else -1
+
+
+def _state(pod: Obj, container: str) -> Obj:
+    found = (one["state"] for one in _statuses(pod) if one["name"] == container)
+    state: Obj = next(found, {})
+    return state
 
 
 def _statuses(pod: Obj) -> list[Obj]:
     return (pod.get("status") or {}).get("containerStatuses") or []
 
 
-def _wait(reason: str) -> str:
+def _wait(reason: str | None) -> str:
     if reason in ("ErrImagePull", "ImagePullBackOff"):
         return "waiting to start: trying and failing to pull image"
-    return f"waiting to start: {reason}"
+    return f"waiting to start: {reason or 'ContainerCreating'}"
 
 
 def flood_chunks(total_bytes: int) -> Iterator[bytes]:

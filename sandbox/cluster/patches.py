@@ -37,13 +37,13 @@ def apply_patch(content_type: str, current: Obj, patch: Any) -> Obj:
         return json_patch(current, patch)
     if not isinstance(patch, dict):
         raise bad_request(f"error decoding patch: json: cannot unmarshal {_go_type(patch)}")
-    patched = (merge if content_type == MERGE_PATCH else strategic)(fresh(current), patch)
-    assert isinstance(patched, dict)
-    return patched
+    made: Obj = (merge if content_type == MERGE_PATCH else strategic)(fresh(current), patch)
+    return made
 
 
 def _go_type(value: Any) -> str:
-    name = {list: "array", str: "string", bool: "bool"}.get(type(value), "number")
+    names = {list: "array", str: "string", bool: "bool", type(None): "null"}
+    name = names.get(type(value), "number")
     return f"{name} into Go value of type map[string]interface {{}}"
 
 
@@ -148,7 +148,8 @@ def json_patch(current: Obj, patch: Any) -> Obj:
     document: Any = fresh(current)
     for operation in patch:
         document = _operate(document, operation)
-    assert isinstance(document, dict)
+    if not isinstance(document, dict):
+        raise rejected_patch()
     return document
 
 

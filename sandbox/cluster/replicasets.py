@@ -66,11 +66,8 @@ class ReplicaSets:
         }
         if failure:
             status["conditions"] = _failed(replicaset, failure, stamp(self.clock.now()))
-        updated = fresh(replicaset)
-        updated["status"] = {
-            key: value for key, value in status.items() if value or key == "replicas"
-        }
-        self.store.update(REPLICASETS, updated)
+        told = {key: value for key, value in status.items() if value or key == "replicas"}
+        self.store.update(REPLICASETS, replicaset | {"status": told})
 
 
 def _failing(replicaset: Obj) -> bool:

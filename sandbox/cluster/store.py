@@ -86,11 +86,11 @@ class Store:
         sent = meta.get("resourceVersion")
         if sent and sent != before["metadata"]["resourceVersion"]:
             raise conflict(resource.group, resource.plural, name)
-        made = fresh(obj)
-        made["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
+        meta = meta | {"resourceVersion": before["metadata"]["resourceVersion"]}
+        made = obj | {"metadata": meta}
         if made == before:
             return before
-        return self._write("MODIFIED", resource, made, before)
+        return self._write("MODIFIED", resource, fresh(made), before)
 
     def remove(self, resource: Resource, obj: Obj) -> Obj:
         """Take an object away for good."""

@@ -169,6 +169,9 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
         shown = body if isinstance(body, list) else _go_map(body)
         wrong = Problem.value("patch", str(shown), f"strict decoding error: {complaint}")
         raise invalid("", "", "", [wrong])
+    kind = ("Scale", "autoscaling/v1") if scale else (before["kind"], before["apiVersion"])
+    if (sent.get("kind"), sent.get("apiVersion")) != kind:
+        raise bad_request(f"the kind and the version of a {kind[0]} cannot be patched")
     sent["metadata"] = sent.get("metadata") or {}
     return _rescale(write, before, sent) if scale else _replace(write, before, sent)
 
