@@ -18,7 +18,7 @@ from psycopg.errors import (
 )
 from psycopg.rows import dict_row
 
-from sandbox.shop import OPERATOR, READER, Shop, apply_roles
+from sandbox.shop import OPERATOR, READER, ROLES, Shop, alone, run_file
 
 READABLE = ("orders", "order_items", "webhook_events", "refunds", "disputes")
 UNDELIVERED = """
@@ -304,32 +304,39 @@ async def service_states(shop: Shop) -> dict[str, int]:
 
 
 async def test_the_file_can_be_run_again_and_takes_away_what_is_too_much(shop: Shop) -> None:
-    await rows(
-        shop.dsn,
+    await run_after(
+        shop,
         "GRANT UPDATE ON orders TO runbolt_ro",
         "GRANT SELECT ON users TO runbolt_ro",
         "GRANT CREATE ON SCHEMA public TO runbolt_ro",
         f'GRANT TEMPORARY ON DATABASE "{shop.database}" TO runbolt_ro',
         "GRANT pg_write_all_data, pg_signal_backend TO runbolt_ro",
     )
-    await apply_roles(shop)
 
     await refused(shop.ro_dsn, "UPDATE orders SET status = 'CANCELLED'")
     await refused(shop.ro_dsn, "SELECT * FROM users")
     await refused(shop.ro_dsn, "CREATE TABLE public.mine (n integer)")
     await refused(shop.ro_dsn, "CREATE TEMPORARY TABLE mine (n integer)")
-    members = "SELECT roleid::regrole::text AS name FROM pg_auth_members WHERE member = %s::regrole"
-    reader = await rows(shop.dsn, members.replace("%s", "'runbolt_ro'"))
-    assert reader == [{"name": "pg_read_all_stats"}]
+    found = await rows(
+        shop.dsn,
+        "SELECT roleid::regrole::text AS name FROM pg_auth_members"
+        " WHERE member = 'runbolt_ro'::regrole",
+    )
+    assert found == [{"name": "pg_read_all_stats"}]
 
 
-async def test_the_file_refuses_a_role_that_is_too_mighty(shop: Shop) -> None:
-    await rows(shop.dsn, "ALTER ROLE runbolt_ops CREATEDB")
-    try:
-        with pytest.raises(RaiseException, match=r"more rights than it may have.*ALTER ROLE"):
-            await apply_roles(shop)
-    finally:
-        await rows(shop.dsn, "ALTER ROLE runbolt_ops NOCREATEDB")
+@pytest.mark.parametrize("attribute", ["SUPERUSER", "CREATEDB", "CREATEROLE", "BYPASSRLS"])
+async def test_the_file_refuses_a_role_that_is_too_mighty(shop: Shop, attribute: str) -> None:
+    with pytest.raises(RaiseException, match=r"more rights than it may have.*ALTER ROLE"):
+        await run_after(shop, f"ALTER ROLE runbolt_ops {attribute}")
+
+
+async def run_after(shop: Shop, *statements: str) -> None:
+    """Run the file after some mischief, in one transaction, since roles are everybody's."""
+    async with alone(shop.server), await AsyncConnection.connect(shop.dsn) as conn:
+        for statement in statements:
+            await conn.execute(statement.encode())
+        await run_file(conn, ROLES)
 
 
 async def test_an_order_page_lacks_its_index(shop: Shop) -> None:

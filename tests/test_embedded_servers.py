@@ -149,7 +149,8 @@ async def test_as_root_binaries_that_nobody_can_run_are_copied_once(
 ) -> None:
     place = tmp_path / "for-all"
     monkeypatch.setattr(module, "PLACES_FOR_ALL", (place,))
-    open_up(tmp_path, place)
+    place.mkdir()
+    open_up(tmp_path)
     closed = closed_wheel(tmp_path / "closed")
 
     async with Postgres(tmp_path / "first", binaries=closed) as server:
@@ -161,9 +162,8 @@ async def test_as_root_binaries_that_nobody_can_run_are_copied_once(
         assert (used / "postgres").stat().st_ino == stamp
 
 
-def open_up(tmp_path: Path, place: Path) -> None:
+def open_up(tmp_path: Path) -> None:
     """Let nobody enter a folder deep inside pytest's own, which are closed."""
-    place.mkdir()
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.geteuid():
             folder.chmod(folder.stat().st_mode | 0o001)
@@ -239,7 +239,7 @@ async def test_binaries_that_do_not_run_are_told(tmp_path: Path) -> None:
 async def test_an_initdb_that_fails_is_told_and_leaves_no_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_up(tmp_path, tmp_path / "place")
+    open_up(tmp_path)
     real = module.find_binaries(module.run_as())
     script(tmp_path / "bin" / "postgres", f'exec "{real}/postgres" "$@"')
     script(
@@ -248,7 +248,7 @@ async def test_an_initdb_that_fails_is_told_and_leaves_no_data(
     )
     with pytest.raises(ServerError, match=r"initdb failed .* disk is full\. Mend that"):
         await Postgres(tmp_path, keep=True, binaries=tmp_path / "bin").start()
-    assert names(tmp_path) == {"bin", "initdb.log", "place", "postgres.lock"}
+    assert names(tmp_path) == {"bin", "initdb.log", "postgres.lock"}
 
 
 async def test_a_taken_port_is_told_and_does_not_hang(tmp_path: Path) -> None:
@@ -279,6 +279,7 @@ async def test_when_the_owner_is_killed_the_servers_go_too(
     owner.send_signal(word)
     await asyncio.to_thread(owner.communicate)
     await gone(*pids)
+    shutil.rmtree(tmp_path / "postgres-data")
 
 
 async def test_ctrl_c_in_the_terminal_stops_all_in_order(tmp_path: Path) -> None:
@@ -291,6 +292,7 @@ async def test_ctrl_c_in_the_terminal_stops_all_in_order(tmp_path: Path) -> None
 
 def start_owner(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
     """A process that owns both servers, and their process ids."""
+    open_up(folder)
     owner = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(OWNER), str(folder)],
         stdout=subprocess.PIPE,
