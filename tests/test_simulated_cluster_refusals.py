@@ -13,6 +13,7 @@ from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 
 NS = DEFAULT_NAMESPACE
 POD = f"/api/v1/namespaces/{NS}/pods"
+ANY_POD = f"{POD}/tickettoken-redis-0"
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NS}/deployments/order-service"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -74,6 +75,13 @@ REFUSALS: list[tuple[str, str, Any, str, int, str]] = [
     ("GET", f"{POD}/none", None, "", 404, 'pods "none" not found'),
     ("GET", f"{POD}?labelSelector=a+in", None, "", 400, "unable to parse requirement"),
     ("GET", f"{POD}?fieldSelector=spec.foo=1", None, "", 400, "field label not supported"),
+    ("GET", f"{ANY_POD}/log?follow=maybe", None, "", 400, "invalid syntax"),
+    ("GET", f"{ANY_POD}/log?sinceTime=2026-01-01", None, "", 400, "as RFC 3339"),
+    ("GET", f"{ANY_POD}/log?container=web", None, "", 400, "container web is not valid for pod"),
+    ("GET", f"{ANY_POD}/exec?command=env&stdout=true", None, "", 400, "Upgrade request required"),
+    ("DELETE", ANY_POD, [], "", 400, "is no object"),
+    ("DELETE", ANY_POD, {"gracePeriodSeconds": -1}, "", 422, "must be at least 0"),
+    ("DELETE", f"{ANY_POD}?propagationPolicy=Later", None, "", 422, "Unsupported value"),
     ("GET", f"{POD}?limit=x", None, "", 400, "invalid syntax"),
     ("GET", f"{POD}?lable=a", None, "", 400, "unknown query parameter: lable"),
     ("PUT", POD, {}, "", 405, "does not allow this method"),
@@ -96,7 +104,10 @@ REFUSALS: list[tuple[str, str, Any, str, int, str]] = [
     ("PUT", f"{DEPLOYMENT}?fieldValidation=Strict", {"spce": {}}, "", 400,
      'strict decoding error: unknown field "spce"'),
     ("PATCH", f"{DEPLOYMENT}/scale", {"spec": {"replicas": -1}}, MERGE_PATCH, 422, "greater than"),
-    ("DELETE", f"{POD}/none?propagationPolicy=Later", None, "", 404, "not found"),
+    ("PATCH", DEPLOYMENT, [{"op": "move", "path": "/x"}], JSON_PATCH, 422, "rejected"),
+    ("PATCH", DEPLOYMENT, [{"op": "remove", "path": ""}], JSON_PATCH, 422, "rejected"),
+    ("PATCH", DEPLOYMENT, {"kind": "Pod"}, MERGE_PATCH, 400, "cannot be patched"),
+    ("PUT", f"{DEPLOYMENT}/scale", {"spec": {"replicas": 9}}, "", 400, "does not match the name"),
 ]  # fmt: skip
 
 
@@ -119,6 +130,7 @@ async def test_strangers_and_unknown_paths(kube: Cluster) -> None:
     assert (await ask(kube, "GET", POD, accept="application/yaml"))[0] == 406
     status, told = await ask(kube, "GET", "/api/v1/namespaces/shop/gadgets")
     assert (status, told["type"]) == (404, "text/plain")
+    assert (await ask(kube, "GET", "/api/v1/namespaces//pods"))[0] == 404
 
 
 async def test_a_role_allows_what_it_lists_and_nothing_else(kube: Cluster) -> None:

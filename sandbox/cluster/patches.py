@@ -171,10 +171,18 @@ def _operate(document: Any, operation: Any) -> Any:
     if name == "remove":
         return _drop(document, path)
     if name in ("move", "copy"):
-        value = fresh({"value": _look(document, operation.get("from", ""))})["value"]
-        document = _drop(document, operation["from"]) if name == "move" else document
-        return _put(document, path, value)
+        return _carry(document, operation)
     raise rejected_patch()
+
+
+def _carry(document: Any, operation: Obj) -> Any:
+    source = operation.get("from")
+    if not isinstance(source, str):
+        raise rejected_patch()
+    value = fresh({"value": _look(document, source)})["value"]
+    if operation["op"] == "move":
+        document = _drop(document, source)
+    return _put(document, operation["path"], value)
 
 
 def _steps(path: str) -> list[str]:

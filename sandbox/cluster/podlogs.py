@@ -28,6 +28,7 @@ class LogStream:
         self.pod = state.store.get(PODS, target.namespace, target.name)
         self.tail = target.number("tailLines")
         self.limit = target.number("limitBytes", least=1)
+        self.follow = target.flag("follow")
         self.stamped = target.flag("timestamps")
         self.run = self._find_run()
         self.response = web.StreamResponse(headers={"Content-Type": "text/plain"})
@@ -36,8 +37,6 @@ class LogStream:
         target = self.target
         container = container_of(self.pod, target.query.get("container"))
         previous = target.flag("previous")
-        if previous and target.flag("follow"):
-            raise bad_request("follow and previous exclude each other here")
         return self.state.logs.run(self.pod, container, previous=previous)
 
     async def send(self) -> web.StreamResponse:
@@ -49,7 +48,7 @@ class LogStream:
                 await self.response.write(chunk)
         else:
             await self._write(lines)
-        if self.target.flag("follow"):
+        if self.follow:
             await self._follow()
         return self.response
 
@@ -102,6 +101,9 @@ class LogStream:
 
 def _moment(text: str) -> datetime:
     try:
-        return parse_stamp(text)
+        moment = parse_stamp(text)
     except ValueError:
-        raise bad_request(f'parsing time "{text}" as RFC 3339') from None
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise bad_request(f'parsing time "{text}" as RFC 3339')
+    return moment

@@ -132,11 +132,13 @@ def _locate(path: str) -> tuple[Resource, str, list[str]]:
         group, version, parts = parts[1], parts[2], parts[3:]
     else:
         raise NoSuchPath
+    if not all(parts):
+        raise NoSuchPath
     namespace = ""
     if parts[0] == "namespaces" and len(parts) > 2:
         namespace, parts = parts[1], parts[2:]
     resource = find_resource(group, version, parts[0])
-    if resource is None or (namespace and not resource.namespaced) or not all(parts):
+    if resource is None or (namespace and not resource.namespaced):
         raise NoSuchPath
     return resource, namespace, parts[1:]
 

@@ -131,6 +131,15 @@ def _object(body: Any, kind: str) -> Obj:
     return body
 
 
+def _same_object(meta: Obj, target: Target) -> None:
+    sent, name = meta.get("name", ""), target.name
+    if sent != name:
+        raise bad_request(
+            f"the name of the object ({sent}) does not match the name on the URL ({name})"
+        )
+    _same_namespace(meta, target)
+
+
 def _same_namespace(meta: Obj, target: Target) -> None:
     if meta.get("namespace") not in (None, "", target.namespace):
         raise bad_request(
@@ -185,17 +194,14 @@ def _go_map(value: Any) -> str:
 
 
 def _rescale(write: Write, before: Obj, sent: Obj) -> Obj:
+    _same_object(sent.get("metadata") or {}, write.target)
     made = scaled(before, sent)
     return scale_of(_commit(write, made, before))
 
 
 def _replace(write: Write, before: Obj, sent: Obj) -> Obj:
-    name, meta = write.target.name, sent["metadata"]
-    if meta.get("name", name) != name:
-        raise bad_request(
-            f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
-        )
-    _same_namespace(meta, write.target)
+    meta = sent["metadata"]
+    _same_object(meta, write.target)
     if write.target.subresource == "status":
         made = fresh(before) | {"status": sent.get("status") or {}}
         made["metadata"]["resourceVersion"] = meta.get("resourceVersion")
@@ -253,7 +259,9 @@ def delete_collection(write: Write, options: Any) -> Obj:
 
 
 def _delete_options(target: Target, body: Any) -> Obj:
-    options, unknown = prune_kind("DeleteOptions", "v1", _object(body or {}, "DeleteOptions"))
+    options, unknown = prune_kind(
+        "DeleteOptions", "v1", _object({} if body is None else body, "DeleteOptions")
+    )
     if unknown:
         raise bad_request(f'strict decoding error: unknown field "{unknown[0]}"')
     if (grace := target.number("gracePeriodSeconds")) is not None:
