@@ -1,0 +1,8 @@
+"""A simulated Slack: Web API, signed deliveries, Socket Mode, and the client of every person."""
+
+from sandbox.slack.deliveries import Delivery
+from sandbox.slack.errors import Refusal
+from sandbox.slack.model import Call, Channel, User
+from sandbox.slack.simulation import Button, Slack
+
+__all__ = ["Button", "Call", "Channel", "Delivery", "Refusal", "Slack", "User"]

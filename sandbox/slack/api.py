@@ -1,0 +1,138 @@
+"""The door of the Web API: who asks, may they, is it too often, and what is the answer."""
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.slack.args import Args, check_names
+from sandbox.slack.core import Core
+from sandbox.slack.errors import Obj, SlackError
+from sandbox.slack.faults import Fault
+from sandbox.slack.limits import RateLimited
+from sandbox.slack.methods import BY_APP_TOKEN, METHODS, Method
+from sandbox.slack.model import Call
+
+MOST_CALLS = 5_000
+NOT_ARGUMENTS = ("token",)
+
+
+class Api:
+    """Answers `POST /api/METHOD`, and writes down what was asked."""
+
+    def __init__(self, core: Core, latency: float) -> None:
+        self.core = core
+        self.latency = latency
+        self.in_flight = 0
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one call."""
+        given, token = await _read(request)
+        call = Call(time.time(), request.match_info["method"], given)
+        started = time.perf_counter()
+        self.in_flight += 1
+        call.in_flight = self.in_flight
+        self._remember(call)
+        try:
+            await asyncio.sleep(self.latency / 2)
+            response = await self._answer(call, token)
+            await asyncio.sleep(self.latency / 2)
+            return response
+        finally:
+            self.in_flight -= 1
+            call.seconds = time.perf_counter() - started
+
+    def _remember(self, call: Call) -> None:
+        calls = self.core.workspace.calls
+        calls.append(call)
+        del calls[:-MOST_CALLS]
+
+    async def _answer(self, call: Call, token: str) -> web.Response:
+        fault = self.core.faults.take(call.method)
+        if fault is None:
+            return self._do(call, token)
+        if fault.hang:
+            await fault.healed.wait()
+            return self._do(call, token)
+        if fault.after:
+            self._do(call, token)
+        return _broken(call, fault)
+
+    def _do(self, call: Call, token: str) -> web.Response:
+        try:
+            answer = {"ok": True, **self._run(call.method, call.arguments, token)}
+        except RateLimited as limited:
+            return _too_many(call, limited.seconds)
+        except SlackError as refused:
+            answer = refused.answer
+        return _respond(call, answer)
+
+    def _run(self, name: str, given: Obj, token: str) -> Obj:
+        method = METHODS.get(name)
+        if method is None:
+            raise SlackError("unknown_method", req_method=name)
+        self._check_token(name, token)
+        self._check_scope(method)
+        place = str(given.get("channel", "")) if method.per_channel else ""
+        self.core.limits.take(name, method.tier, place)
+        check_names(given, method.required, method.known)
+        return method.handler(self.core, Args(given))
+
+    def _check_token(self, name: str, token: str) -> None:
+        if not token:
+            raise SlackError("not_authed")
+        if token not in (self.core.bot_token, self.core.app_token):
+            raise SlackError("invalid_auth")
+        if (token == self.core.app_token) != (name in BY_APP_TOKEN):
+            raise SlackError("not_allowed_token_type")
+
+    def _check_scope(self, method: Method) -> None:
+        granted = self.core.manifest.scopes | {"connections:write"}
+        if method.scopes and not granted.intersection(method.scopes):
+            provided = ",".join(sorted(self.core.manifest.scopes))
+            raise SlackError("missing_scope", needed=method.scopes[0], provided=provided)
+
+
+async def _read(request: web.Request) -> tuple[Obj, str]:
+    """The arguments of a call, merged from everywhere; and its token."""
+    given: dict[str, Any] = dict(request.query)
+    if request.content_type == "application/json":
+        given |= await _json(request)
+    elif request.can_read_body:
+        given |= dict((await request.post()).items())
+    token = str(given.get("token", ""))
+    header = request.headers.get("Authorization", "")
+    if header.startswith("Bearer "):
+        token = header.removeprefix("Bearer ").strip()
+    return {k: v for k, v in given.items() if k not in NOT_ARGUMENTS and v is not None}, token
+
+
+async def _json(request: web.Request) -> Obj:
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text='{"ok":false,"error":"invalid_json"}')
+    return body
+
+
+def _respond(call: Call, answer: Obj, status: int = 200, **headers: str) -> web.Response:
+    call.answer, call.status = json.loads(json.dumps(answer)), status
+    return web.json_response(answer, status=status, headers=headers)
+
+
+def _too_many(call: Call, seconds: int) -> web.Response:
+    answer = {"ok": False, "error": "ratelimited"}
+    return _respond(call, answer, 429, **{"Retry-After": str(seconds)})
+
+
+def _broken(call: Call, fault: Fault) -> web.Response:
+    if fault.ratelimited is not None:
+        return _too_many(call, fault.ratelimited)
+    if fault.status is not None:
+        call.answer, call.status = {"ok": False, "error": f"http_{fault.status}"}, fault.status
+        return web.Response(status=fault.status, text="upstream connect error")
+    return _respond(call, {"ok": False, "error": fault.error or "internal_error"})

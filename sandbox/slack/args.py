@@ -1,0 +1,76 @@
+"""The arguments of a Web API call, wherever they stood: body, query, form or JSON."""
+
+import json
+from typing import Any
+
+from sandbox.slack.errors import Obj, SlackError, refuse_arguments
+
+YES, NO = ("1", "true", "True"), ("0", "false", "False", "")
+
+
+class Args:
+    """Reads arguments as the types they have to have; raises SlackError."""
+
+    def __init__(self, given: Obj) -> None:
+        self.given = given
+
+    def has(self, name: str) -> bool:
+        """Whether it was given at all."""
+        return self.given.get(name) is not None
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string."""
+        value = self.given.get(name)
+        if value is None:
+            return default
+        if isinstance(value, dict | list | bool):
+            raise _wrong(name, "must be a string")
+        return str(value)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A boolean, in any of the ways in which clients write one."""
+        value = self.given.get(name)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        if str(value) not in YES + NO:
+            raise _wrong(name, "must be a boolean")
+        return str(value) in YES
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """A positive number within bounds."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not value.isdecimal() or not 1 <= int(value) <= most:
+            raise _wrong(name, f"must be between 1 and {most}")
+        return int(value)
+
+    def ids(self, name: str) -> list[str]:
+        """A list of ids, or ids with commas between them."""
+        value = self.given.get(name)
+        if isinstance(value, str) and not value.startswith("["):
+            return [one.strip() for one in value.split(",") if one.strip()]
+        return [str(one) for one in self.data(name) or []]
+
+    def data(self, name: str) -> Any:
+        """Structured data, as itself or as JSON in a string."""
+        value = self.given.get(name)
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise _wrong(name, "must be valid JSON") from error
+
+
+def check_names(given: Obj, required: set[str], known: set[str]) -> None:
+    """Refuse what a method does not know, and what it misses."""
+    missing = [name for name in sorted(required) if given.get(name) in (None, "", [])]
+    found = [f"missing required field: {name}" for name in missing]
+    found += [f"unknown argument: {name}" for name in sorted(given.keys() - known)]
+    if found:
+        raise refuse_arguments("invalid_arguments", found)
+
+
+def _wrong(name: str, problem: str) -> SlackError:
+    return refuse_arguments("invalid_arguments", [f"{name} {problem}"])

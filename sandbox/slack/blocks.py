@@ -1,0 +1,237 @@
+"""Block Kit, checked field by field: what a message, a modal and a Home may hold."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sandbox.slack import charts, elements, richtext, tables
+from sandbox.slack.elements import plain, text
+from sandbox.slack.errors import Obj, refuse_arguments
+from sandbox.slack.shapes import (
+    Check,
+    Where,
+    flag,
+    items,
+    one_of,
+    rule,
+    shape,
+    string,
+    together,
+    typed,
+)
+
+MESSAGE, MODAL, HOME = "message", "modal", "home"
+MOST_BLOCKS = {MESSAGE: 50, MODAL: 100, HOME: 100}
+MOST_CHARTS = 2
+MOST_MARKDOWN = 12_000
+
+_task = together(
+    shape(
+        {"task_id": string(255), "title": string(500)},
+        {
+            "block_id": elements.name,
+            "details": richtext.block,
+            "output": richtext.block,
+            "sources": items(
+                shape({"url": string(3000, pattern=elements.URL), "text": string(500)}), 20
+            ),
+            "status": one_of("pending", "in_progress", "complete", "error"),
+        },
+    ),
+    rule(lambda task: task.get("type", "task_card") == "task_card", "must be a task_card"),
+)
+_card = together(
+    shape(
+        {},
+        {
+            "hero_image": elements.image,
+            "icon": elements.image,
+            "title": text(150),
+            "subtitle": text(150),
+            "body": text(200),
+            "actions": items(typed({"button": elements.button}, "element"), 3),
+            "block_id": elements.name,
+        },
+    ),
+    rule(
+        lambda card: any(part in card for part in ("hero_image", "title", "actions", "body")),
+        "at least one of hero_image, title, actions or body is required",
+    ),
+)
+_feedback = shape({"text": plain(75), "value": string(2000)}, {"accessibility_label": string(75)})
+_context_actions = {
+    "feedback_buttons": shape(
+        {"positive_button": _feedback, "negative_button": _feedback}, {"action_id": elements.name}
+    ),
+    "icon_button": shape(
+        {"icon": one_of("trash"), "text": plain(75)},
+        {
+            "action_id": elements.name,
+            "value": string(2000),
+            "confirm": elements.confirm,
+            "accessibility_label": string(75),
+            "visible_to_user_ids": items(string(30), 100),
+        },
+    ),
+}
+
+
+def _block(required: dict[str, Check], optional: dict[str, Check] | None = None) -> Check:
+    return shape(required, {"block_id": elements.name, **(optional or {})})
+
+
+_section = together(
+    _block(
+        {},
+        {
+            "text": text(3000),
+            "fields": items(text(2000), 10),
+            "accessory": typed(elements.ACCESSORIES, "accessory"),
+            "expand": flag,
+        },
+    ),
+    rule(lambda block: "text" in block or "fields" in block, "text or fields is required"),
+)
+
+SIMPLE: dict[str, Check] = {
+    "section": _section,
+    "header": _block({"text": plain(150)}),
+    "divider": _block({}),
+    "image": together(
+        _block(
+            {"alt_text": string(2000)},
+            {
+                "image_url": string(3000, pattern=elements.URL),
+                "slack_file": shape({}, {"id": string(255), "url": string(3000)}),
+                "title": plain(2000),
+            },
+        ),
+        rule(
+            lambda block: ("image_url" in block) != ("slack_file" in block),
+            "either image_url or slack_file must be given",
+        ),
+    ),
+    "actions": _block({"elements": items(typed(elements.ACTIONS, "element"), 25)}),
+    "context": _block({"elements": items(typed(elements.CONTEXT, "element"), 10)}),
+    "rich_text": richtext.block,
+}
+ASKING: dict[str, Check] = {
+    "input": _block(
+        {"label": plain(2000), "element": typed(elements.INPUTS, "element")},
+        {"hint": plain(2000), "optional": flag, "dispatch_action": flag},
+    ),
+}
+TELLING: dict[str, Check] = {
+    "markdown": _block({"text": string(MOST_MARKDOWN)}),
+    "table": tables.table,
+    "data_table": tables.data_table,
+    "data_visualization": charts.chart,
+    "context_actions": _block({"elements": items(typed(_context_actions, "element"), 5)}),
+    "plan": _block({"title": string(500)}, {"tasks": items(_task, 50, least=0)}),
+    "task_card": _task,
+    "card": _card,
+    "carousel": _block({"elements": items(typed({"card": _card}, "card"), 10)}),
+}
+_container = together(
+    _block(
+        {"child_blocks": items(typed({**SIMPLE, **ASKING, **TELLING}, "block"), 10)},
+        {
+            "title": plain(150),
+            "rich_text_title": richtext.block,
+            "subtitle": text(150),
+            "width": one_of("narrow", "standard", "wide", "full"),
+            "icon": elements.image,
+            "is_collapsible": flag,
+            "default_collapsed": flag,
+            "has_header_divider": flag,
+        },
+    ),
+    rule(lambda one: "title" in one or "rich_text_title" in one, "a title is required"),
+    rule(
+        lambda one: not one.get("default_collapsed") or one.get("is_collapsible"),
+        "default_collapsed requires is_collapsible",
+    ),
+)
+_alert = _block(
+    {"text": text(3000)},
+    {"level": one_of("default", "info", "warning", "error", "success")},
+)
+
+BLOCKS: dict[str, dict[str, Check]] = {
+    MESSAGE: {**SIMPLE, **ASKING, **TELLING, "container": _container},
+    MODAL: {**SIMPLE, **ASKING, "alert": _alert},
+    HOME: {**SIMPLE, **ASKING},
+}
+
+
+def problems(blocks: Any, surface: str) -> list[str]:
+    """Everything that is wrong with a list of blocks; empty when Slack would take it."""
+    found: list[str] = []
+    where = Where(found, surface, "/blocks")
+    items(typed(BLOCKS[surface], "block"), MOST_BLOCKS[surface], least=0)(blocks, where)
+    if not found:
+        _check_together(blocks, where)
+    return found
+
+
+def prepare(blocks: Any, surface: str, name: Callable[[], str], code: str) -> list[Obj]:
+    """A checked copy in which every block and element has its id; raises SlackError."""
+    if found := problems(blocks, surface):
+        raise refuse_arguments(code, found)
+    copied: list[Obj] = json.loads(json.dumps(blocks))
+    for block in every_block(copied):
+        block.setdefault("block_id", name())
+        for element in interactive(block):
+            element.setdefault("action_id", name())
+    return copied
+
+
+def every_block(blocks: list[Obj]) -> Iterator[Obj]:
+    """Blocks, and the blocks inside of them."""
+    for block in blocks:
+        yield block
+        yield from every_block(block.get("child_blocks", []))
+        if block["type"] == "carousel":
+            yield from block["elements"]
+
+
+def interactive(block: Obj) -> Iterator[Obj]:
+    """The elements of one block that a person can use."""
+    candidates = [block.get("accessory"), block.get("element"), *block.get("actions", [])]
+    if block["type"] in ("actions", "context_actions"):
+        candidates += block["elements"]
+    for element in candidates:
+        if element and element["type"] not in ("image", "plain_text", "mrkdwn"):
+            yield element
+
+
+def _check_together(blocks: list[Obj], where: Where) -> None:
+    every = list(every_block(blocks))
+    kinds = Counter(block.get("type", "card") for block in every)
+    _check_ids(every, where)
+    if kinds["data_visualization"] > MOST_CHARTS:
+        where.fail(f"no more than {MOST_CHARTS} data_visualization blocks allowed")
+    if kinds["table"] > 1:
+        where.fail("only_one_table_allowed")
+    if kinds["plan"] and kinds["task_card"]:
+        where.fail("plan and task_card cannot be used together")
+    if sum(len(one["text"]) for one in every if one.get("type") == "markdown") > MOST_MARKDOWN:
+        where.fail(f"markdown blocks must be no more than {MOST_MARKDOWN} characters together")
+
+
+def _check_ids(every: list[Obj], where: Where) -> None:
+    for block_id in _twice(block["block_id"] for block in every if "block_id" in block):
+        where.fail(f"block_id already exists: {block_id}")
+    focused = 0
+    for block in every:
+        used = list(interactive(block))
+        for action_id in _twice(one["action_id"] for one in used if "action_id" in one):
+            where.fail(f"action_id already exists: {action_id}")
+        focused += sum(bool(one.get("focus_on_load")) for one in used)
+    if focused > 1:
+        where.fail("only one element can have focus_on_load")
+
+
+def _twice(names: Iterator[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]

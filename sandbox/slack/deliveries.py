@@ -1,0 +1,210 @@
+"""How Slack reaches the app: signed HTTP requests, or envelopes on a socket, and attempts again."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from sandbox.slack.errors import Obj
+from sandbox.slack.sockets import Sockets
+
+Kind = Literal["slash_commands", "interactive", "events_api"]
+
+ACKNOWLEDGE_SECONDS = 3.0
+RETRY_AFTER = (0.0, 60.0, 300.0)
+
+# What the person reads, and what a retried event says about the attempt before it.
+TIMEOUT, NO_CONNECTION, SERVICE, CLIENT = (
+    "operation_timeout",
+    "dispatch_failed",
+    "http_service_error",
+    "http_client_error",
+)
+REASONS = {TIMEOUT: "http_timeout", NO_CONNECTION: "connection_failed"}
+
+
+@dataclass
+class Delivery:
+    """One thing Slack told the app, and how the app took it."""
+
+    kind: Kind
+    payload: Obj
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    status: int = 0
+    answer: Any = None
+    seconds: float = 0.0
+    error: str = ""
+    attempts: int = 0
+    no_retry: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the app acknowledged it in time."""
+        return not self.error
+
+    def summary(self) -> Obj:
+        """What the control interface says about it."""
+        return {
+            "ok": self.ok,
+            "kind": self.kind,
+            "status": self.status,
+            "answer": self.answer,
+            "seconds": round(self.seconds, 6),
+            "error": self.error or None,
+        }
+
+
+class Deliveries:
+    """Sends to the app, over HTTP where it has an address and over its sockets otherwise."""
+
+    def __init__(self, signing_secret: str, pace: float) -> None:
+        self.signing_secret = signing_secret
+        self.pace = pace
+        self.request_url: str | None = None
+        self.sockets = Sockets()
+        self.sent: list[Delivery] = []
+        self._session: ClientSession | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Get ready to send."""
+        self._session = ClientSession(timeout=ClientTimeout(total=ACKNOWLEDGE_SECONDS))
+
+    async def close(self) -> None:
+        """Stop sending; what waits for another attempt is given up."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.sockets.close()
+        if self._session is not None:
+            await self._session.close()
+
+    def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Do something nobody waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def settled(self) -> None:
+        """Wait until nothing is on its way any more, attempts again included."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def deliver(self, kind: Kind, payload: Obj) -> Delivery:
+        """Tell the app once, and wait for its acknowledgement."""
+        delivery = Delivery(kind, payload, body=_body(kind, payload))
+        delivery.headers = self._sign(kind, delivery.body)
+        self.sent.append(delivery)
+        await self._attempt(delivery, {})
+        return delivery
+
+    async def event(self, payload: Obj) -> Delivery:
+        """Tell the app of an event; if it does not take it, three times more in the background."""
+        delivery = await self.deliver("events_api", payload)
+        if not delivery.ok and not delivery.no_retry:
+            self.background(self._try_again(delivery))
+        return delivery
+
+    async def redeliver(self, delivery: Delivery) -> Delivery:
+        """The very same thing once more, as Slack does when it did not hear the acknowledgement."""
+        again = Delivery(delivery.kind, delivery.payload, delivery.body, dict(delivery.headers))
+        again.attempts = delivery.attempts
+        self.sent.append(again)
+        retry = _retry(again, "http_timeout") if again.kind == "events_api" else {}
+        await self._attempt(again, retry)
+        return again
+
+    async def _try_again(self, delivery: Delivery) -> None:
+        for wait in RETRY_AFTER:
+            await asyncio.sleep(wait / self.pace)
+            reason = REASONS.get(delivery.error, "http_error")
+            delivery.headers = self._sign(delivery.kind, delivery.body)
+            await self._attempt(delivery, _retry(delivery, reason))
+            if delivery.ok or delivery.no_retry:
+                return
+
+    async def _attempt(self, delivery: Delivery, retry: dict[str, str]) -> None:
+        delivery.attempts += 1
+        started = time.perf_counter()
+        delivery.error = ""
+        try:
+            async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+                if self.request_url:
+                    await self._by_http(delivery, retry)
+                else:
+                    await self._by_socket(delivery, retry)
+        except TimeoutError:
+            delivery.error = TIMEOUT
+        except (ClientError, OSError):
+            delivery.error = NO_CONNECTION
+        delivery.seconds = time.perf_counter() - started
+
+    async def _by_http(self, delivery: Delivery, retry: dict[str, str]) -> None:
+        assert self._session is not None
+        assert self.request_url is not None
+        async with self._session.post(
+            self.request_url,
+            data=delivery.body.encode(),
+            headers={**delivery.headers, **retry},
+            allow_redirects=False,
+        ) as response:
+            delivery.status = response.status
+            delivery.answer = _parsed(await response.text())
+            delivery.no_retry = response.headers.get("X-Slack-No-Retry") == "1"
+        if delivery.status != 200:
+            delivery.error = SERVICE if delivery.status >= 500 else CLIENT
+
+    async def _by_socket(self, delivery: Delivery, retry: dict[str, str]) -> None:
+        envelope: Obj = {"type": delivery.kind, "payload": delivery.payload}
+        envelope["accepts_response_payload"] = delivery.kind != "events_api"
+        if delivery.kind == "events_api":
+            envelope["retry_attempt"] = int(retry.get("X-Slack-Retry-Num", 0))
+            envelope["retry_reason"] = retry.get("X-Slack-Retry-Reason", "")
+        acknowledged = await self.sockets.send(envelope)
+        if acknowledged is None:
+            delivery.error = NO_CONNECTION
+        else:
+            delivery.status, delivery.answer = 200, acknowledged
+
+    def _sign(self, kind: Kind, body: str) -> dict[str, str]:
+        at = str(int(time.time()))
+        form = "application/x-www-form-urlencoded"
+        return {
+            "Content-Type": "application/json" if kind == "events_api" else form,
+            "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
+            "X-Slack-Request-Timestamp": at,
+            "X-Slack-Signature": signature(self.signing_secret, at, body),
+        }
+
+
+def signature(secret: str, at: str, body: str) -> str:
+    """The proof that a request comes from Slack, in its version 0."""
+    signed = hmac.new(secret.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256)
+    return f"v0={signed.hexdigest()}"
+
+
+def _retry(delivery: Delivery, reason: str) -> dict[str, str]:
+    return {"X-Slack-Retry-Num": str(delivery.attempts), "X-Slack-Retry-Reason": reason}
+
+
+def _body(kind: Kind, payload: Obj) -> str:
+    if kind == "slash_commands":
+        return urlencode(payload)
+    written = json.dumps(payload, separators=(",", ":"))
+    return written if kind == "events_api" else urlencode({"payload": written})
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text

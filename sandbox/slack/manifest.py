@@ -1,0 +1,73 @@
+"""What the app declares about itself: scopes, commands, shortcuts and events."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.slack.errors import Obj
+
+# An event comes only when the app may read what it tells.
+EVENT_SCOPES = {
+    "app_mention": "app_mentions:read",
+    "channel_archive": "channels:read",
+    "channel_created": "channels:read",
+    "channel_rename": "channels:read",
+    "channel_unarchive": "channels:read",
+    "member_joined_channel": "channels:read",
+    "member_left_channel": "channels:read",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+    "message.im": "im:history",
+    "pin_added": "pins:read",
+    "pin_removed": "pins:read",
+    "reaction_added": "reactions:read",
+    "reaction_removed": "reactions:read",
+}
+
+
+@dataclass
+class Manifest:
+    """The parts of an app manifest that decide what Slack sends and allows."""
+
+    name: str
+    bot_name: str
+    scopes: set[str] = field(default_factory=set)
+    commands: dict[str, Obj] = field(default_factory=dict)
+    shortcuts: list[Obj] = field(default_factory=list)
+    events: set[str] = field(default_factory=set)
+    interactive: bool = False
+    home_tab: bool = False
+    socket_mode: bool = False
+
+    def hears(self, event: str) -> bool:
+        """Whether Slack sends this event to the app."""
+        needed = EVENT_SCOPES.get(event)
+        return event in self.events and (needed is None or needed in self.scopes)
+
+
+def read(path: Path) -> Manifest:
+    """Read a manifest written in YAML."""
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    features = _part(found, "features")
+    settings = _part(found, "settings")
+    name = _part(found, "display_information").get("name", "app")
+    commands = features.get("slash_commands") or []
+    return Manifest(
+        name=name,
+        bot_name=_part(features, "bot_user").get("display_name", name.lower()),
+        scopes=set(_part(found, "oauth_config", "scopes").get("bot") or []),
+        commands={command["command"]: command for command in commands},
+        shortcuts=list(features.get("shortcuts") or []),
+        events=set(_part(settings, "event_subscriptions").get("bot_events") or []),
+        interactive=bool(_part(settings, "interactivity").get("is_enabled")),
+        home_tab=bool(_part(features, "app_home").get("home_tab_enabled")),
+        socket_mode=bool(settings.get("socket_mode_enabled")),
+    )
+
+
+def _part(found: Any, *names: str) -> Obj:
+    for name in names:
+        found = (found or {}).get(name)
+    return found or {}

@@ -1,0 +1,135 @@
+"""files.*: an upload in three steps, and what became of it."""
+
+import asyncio
+
+from aiohttp import web
+
+from sandbox.slack import blocks, render
+from sandbox.slack.args import Args
+from sandbox.slack.core import Core
+from sandbox.slack.errors import Obj, SlackError
+from sandbox.slack.model import Channel, File, Message
+from sandbox.slack.workspace import BOT_USER_ID
+
+MOST_BYTES = 20 * 1024 * 1024
+
+
+def get_upload_url(core: Core, args: Args) -> Obj:
+    """files.getUploadURLExternal"""
+    length = args.number("length", 0, MOST_BYTES)
+    if not length:
+        raise SlackError("invalid_arguments")
+    ids = core.workspace.ids
+    file = File(ids.new("F"), args.text("filename"), length, BOT_USER_ID, secret=ids.secret(40))
+    core.workspace.files[file.id] = file
+    return {"upload_url": f"{core.url}/upload/v1/{file.secret}", "file_id": file.id}
+
+
+async def receive(core: Core, request: web.Request) -> web.Response:
+    """The upload itself, as a raw body or as a form."""
+    secret = request.match_info["secret"]
+    file = next((one for one in core.workspace.files.values() if one.secret == secret), None)
+    if file is None or file.content is not None:
+        return web.Response(status=404, text="not found")
+    content = await _content(request)
+    if len(content) != file.length:
+        return web.Response(status=400, text=f"expected {file.length} bytes, got {len(content)}")
+    file.content = content
+    return web.Response(text=f"OK - {len(content)}")
+
+
+async def _content(request: web.Request) -> bytes:
+    if request.content_type != "multipart/form-data":
+        return await request.read()
+    form = await request.post()
+    for part in form.values():
+        if isinstance(part, web.FileField):
+            return part.file.read()
+    return b""
+
+
+def _channel(core: Core, id: str) -> Channel:
+    channel = core.workspace.channels.get(id)
+    if channel is None:
+        raise SlackError("channel_not_found")
+    if not core.workspace.has_bot(channel):
+        raise SlackError("not_in_channel")
+    if channel.archived:
+        raise SlackError("is_archived")
+    return channel
+
+
+def _thread(channel: Channel, ts: str) -> str:
+    if ts and not any(one.ts == ts and not one.is_reply for one in channel.messages):
+        raise SlackError("invalid_thread_ts")
+    return ts
+
+
+def _uploaded(core: Core, args: Args) -> list[File]:
+    given = args.data("files")
+    if not isinstance(given, list) or not given:
+        raise SlackError("invalid_arguments")
+    files = []
+    for one in given:
+        file = core.workspace.known_file(str(one.get("id")))
+        if file.content is None or file.shared:
+            raise SlackError("file_not_found")
+        file.title = one.get("title") or file.name
+        files.append(file)
+    return files
+
+
+def complete_upload(core: Core, args: Args) -> Obj:
+    """files.completeUploadExternal: the message with the files follows a moment later"""
+    files = _uploaded(core, args)
+    wanted = [args.text("channel_id"), *args.ids("channels")]
+    channels = [_channel(core, id) for id in wanted if id]
+    messages = [_message(core, channel, files, args) for channel in channels]
+    for file in files:
+        file.shared = bool(channels)
+    for message in messages:
+        core.deliveries.background(_share(core, message))
+    return {"files": [render.as_file(core.workspace, file) for file in files]}
+
+
+def _message(core: Core, channel: Channel, files: list[File], args: Args) -> Message:
+    message = Message("", channel.id, BOT_USER_ID, args.text("initial_comment"), bot=True)
+    message.thread_ts = _thread(channel, args.text("thread_ts"))
+    message.files = [file.id for file in files]
+    if args.has("blocks"):
+        short = core.workspace.ids.short
+        message.blocks = blocks.prepare(
+            args.data("blocks"), blocks.MESSAGE, short, "invalid_blocks"
+        )
+    return message
+
+
+async def _share(core: Core, message: Message) -> None:
+    await asyncio.sleep(core.file_seconds / core.pace)
+    message.ts = core.workspace.ids.ts()
+    core.post(message)
+
+
+def info(core: Core, args: Args) -> Obj:
+    """files.info"""
+    return {"file": render.as_file(core.workspace, core.workspace.known_file(args.text("file")))}
+
+
+def delete(core: Core, args: Args) -> Obj:
+    """files.delete"""
+    file = core.workspace.known_file(args.text("file"))
+    if file.owner != BOT_USER_ID:
+        raise SlackError("cant_delete_file")
+    del core.workspace.files[file.id]
+    for channel in core.workspace.channels.values():
+        _forget(channel, file.id)
+        core.workspace.changed("messages", channel.id)
+    return {}
+
+
+def _forget(channel: Channel, id: str) -> None:
+    for message in list(channel.messages):
+        if id in message.files:
+            message.files.remove(id)
+            if not (message.files or message.text or message.blocks):
+                channel.messages.remove(message)

@@ -1,0 +1,116 @@
+"""views.*: modals and the App Home."""
+
+from sandbox.slack import blocks, values, views
+from sandbox.slack.args import Args
+from sandbox.slack.core import Core
+from sandbox.slack.errors import Obj, SlackError
+from sandbox.slack.model import Trigger, View
+from sandbox.slack.workspace import identity
+
+MOST_STACKED = 3
+
+
+def prepare(core: Core, view: object, surface: str, own: View | None = None) -> Obj:
+    """A checked copy of a view whose external_id is nobody else's; raises SlackError."""
+    spec = views.prepare(view, surface, core.workspace.ids)
+    external = spec.get("external_id")
+    if external and any(
+        other.spec.get("external_id") == external and other is not own
+        for other in core.workspace.views()
+    ):
+        raise SlackError("duplicate_external_id")
+    return spec
+
+
+def shown(view: View) -> Obj:
+    """The answer that holds a view."""
+    return {"view": views.described(view, identity())}
+
+
+def _trigger(core: Core, args: Args) -> Trigger:
+    given = args.text("trigger_id") or args.text("interactivity_pointer")
+    return core.spend_trigger(given)
+
+
+def put_on_top(core: Core, user: str, spec: Obj) -> View:
+    """A new modal on top of somebody's stack; raises SlackError."""
+    stack = core.workspace.stacks.setdefault(user, [])
+    if len(stack) >= MOST_STACKED:
+        raise SlackError("push_limit_reached")
+    id = core.workspace.ids.new("V")
+    below = stack[-1] if stack else None
+    view = View(
+        id,
+        user,
+        spec,
+        views.new_hash(core.workspace.ids),
+        root_id=below.root_id if below else id,
+        previous_id=below.id if below else None,
+        filled=values.start(spec["blocks"]),
+    )
+    stack.append(view)
+    core.workspace.changed("views")
+    return view
+
+
+def open_modal(core: Core, args: Args) -> Obj:
+    """views.open"""
+    spec = prepare(core, args.data("view"), blocks.MODAL)
+    trigger = _trigger(core, args)
+    return shown(put_on_top(core, trigger.user, spec))
+
+
+def push(core: Core, args: Args) -> Obj:
+    """views.push"""
+    spec = prepare(core, args.data("view"), blocks.MODAL)
+    trigger = _trigger(core, args)
+    if trigger.view_id is None or not core.workspace.stacks.get(trigger.user):
+        raise SlackError("not_found")
+    return shown(put_on_top(core, trigger.user, spec))
+
+
+def _found(core: Core, args: Args) -> View:
+    for view in core.workspace.views():
+        by_id = args.has("view_id") and view.id == args.text("view_id")
+        by_name = args.has("external_id") and view.spec.get("external_id") == args.text(
+            "external_id"
+        )
+        if by_id or by_name:
+            return view
+    raise SlackError("not_found")
+
+
+def update(core: Core, args: Args) -> Obj:
+    """views.update"""
+    view = _found(core, args)
+    if args.has("hash") and args.text("hash") != view.hash:
+        raise SlackError("hash_conflict")
+    redraw(core, view, prepare(core, args.data("view"), view.spec["type"], view))
+    return shown(view)
+
+
+def redraw(core: Core, view: View, spec: Obj) -> None:
+    """Give a view a new content; what was filled in stays where it still fits."""
+    view.spec = spec
+    view.hash = views.new_hash(core.workspace.ids)
+    view.filled = values.keep(spec["blocks"], view.filled)
+    core.workspace.changed("home" if spec["type"] == blocks.HOME else "views")
+
+
+def publish(core: Core, args: Args) -> Obj:
+    """views.publish"""
+    if not core.manifest.home_tab:
+        raise SlackError("not_enabled")
+    user = core.workspace.known_user(args.text("user_id"))
+    before = core.workspace.homes.get(user.id)
+    if before is not None and args.has("hash") and args.text("hash") != before.hash:
+        raise SlackError("hash_conflict")
+    spec = prepare(core, args.data("view"), blocks.HOME, before)
+    if before is not None:
+        redraw(core, before, spec)
+        return shown(before)
+    id, fresh = core.workspace.ids.new("V"), views.new_hash(core.workspace.ids)
+    view = View(id, user.id, spec, fresh, root_id=id, filled=values.start(spec["blocks"]))
+    core.workspace.homes[user.id] = view
+    core.workspace.changed("home")
+    return shown(view)

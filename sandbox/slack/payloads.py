@@ -1,0 +1,153 @@
+"""What Slack sends for each thing a person does, field by field."""
+
+from typing import Any
+
+from sandbox.slack import render, values, views
+from sandbox.slack.core import Core
+from sandbox.slack.errors import Obj
+from sandbox.slack.model import Channel, Message, User, View
+from sandbox.slack.workspace import APP_ID, DOMAIN, TEAM_ID, identity
+
+
+def _common(core: Core, user: User) -> Obj:
+    return {
+        "token": core.verification_token,
+        "api_app_id": APP_ID,
+        "team": {"id": TEAM_ID, "domain": DOMAIN},
+        "user": {
+            "id": user.id,
+            "username": user.handle,
+            "name": user.handle,
+            "team_id": user.team_id,
+        },
+        "enterprise": None,
+        "is_enterprise_install": False,
+    }
+
+
+def command(core: Core, user: User, channel: Channel, name: str, text: str) -> Obj:
+    """A slash command."""
+    return {
+        "token": core.verification_token,
+        "team_id": TEAM_ID,
+        "team_domain": DOMAIN,
+        "channel_id": channel.id,
+        "channel_name": "directmessage" if channel.im_with else channel.name,
+        "user_id": user.id,
+        "user_name": user.handle,
+        "command": name,
+        "text": text,
+        "api_app_id": APP_ID,
+        "is_enterprise_install": "false",
+        "response_url": core.response_url(user, channel),
+        "trigger_id": core.trigger(user),
+    }
+
+
+def _where(channel: Channel) -> Obj:
+    return {"id": channel.id, "name": "directmessage" if channel.im_with else channel.name}
+
+
+def message_press(core: Core, user: User, channel: Channel, message: Message, action: Obj) -> Obj:
+    """A press on something in a message; of an ephemeral message Slack sends no content."""
+    ephemeral = bool(message.ephemeral_to)
+    container: Obj = {
+        "type": "message",
+        "message_ts": message.ts,
+        "channel_id": channel.id,
+        "is_ephemeral": ephemeral,
+    }
+    if message.thread_ts:
+        container["thread_ts"] = message.thread_ts
+    payload = {
+        "type": "block_actions",
+        **_common(core, user),
+        "container": container,
+        "trigger_id": core.trigger(user),
+        "channel": _where(channel),
+        "state": {"values": values.start(message.blocks)},
+        "response_url": core.response_url(user, channel, message),
+        "actions": [action],
+    }
+    if not ephemeral:
+        payload["message"] = render.as_message(core.workspace, message)
+    return payload
+
+
+def view_press(core: Core, user: User, view: View, action: Obj) -> Obj:
+    """A press on something in a modal or a Home."""
+    modal = view.spec["type"] == "modal"
+    return {
+        "type": "block_actions",
+        **_common(core, user),
+        "container": {"type": "view", "view_id": view.id},
+        "trigger_id": core.trigger(user, view.id if modal else None),
+        "view": views.described(view, identity()),
+        "actions": [action],
+    }
+
+
+def submission(core: Core, user: User, view: View, urls: list[Obj]) -> Obj:
+    """A modal that was sent."""
+    return {
+        "type": "view_submission",
+        **_common(core, user),
+        "trigger_id": core.trigger(user, view.id),
+        "view": views.described(view, identity()),
+        "response_urls": urls,
+    }
+
+
+def closed(core: Core, user: User, view: View, *, cleared: bool) -> Obj:
+    """A modal that was closed."""
+    described = views.described(view, identity())
+    return {
+        "type": "view_closed",
+        **_common(core, user),
+        "view": described,
+        "is_cleared": cleared,
+    }
+
+
+def global_shortcut(core: Core, user: User, callback_id: str) -> Obj:
+    """A shortcut from anywhere: it knows no channel."""
+    return {
+        "type": "shortcut",
+        **_common(core, user),
+        "callback_id": callback_id,
+        "trigger_id": core.trigger(user),
+        "action_ts": core.workspace.ids.ts(),
+    }
+
+
+def message_shortcut(
+    core: Core, user: User, callback_id: str, channel: Channel, message: Message
+) -> Obj:
+    """A shortcut on a message."""
+    return {
+        "type": "message_action",
+        **_common(core, user),
+        "callback_id": callback_id,
+        "trigger_id": core.trigger(user),
+        "action_ts": core.workspace.ids.ts(),
+        "message_ts": message.ts,
+        "channel": _where(channel),
+        "message": render.as_message(core.workspace, message),
+        "response_url": core.response_url(user, channel, message),
+    }
+
+
+def action(core: Core, block_id: str, element: Obj, chosen: Obj) -> Obj:
+    """One entry of `actions`."""
+    made: dict[str, Any] = {
+        "type": element["type"],
+        "action_id": element["action_id"],
+        "block_id": block_id,
+        "action_ts": core.workspace.ids.ts(),
+        **chosen,
+    }
+    for name in ("text", "value", "style", "placeholder", "url"):
+        if name in element and name not in made:
+            made[name] = element[name]
+    made |= {name: value for name, value in element.items() if name.startswith("initial_")}
+    return made

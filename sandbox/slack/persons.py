@@ -1,0 +1,358 @@
+"""What people do in Slack's client, and what the client does not let them do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.slack import payloads, render, responses, values
+from sandbox.slack.blocks import every_block, interactive
+from sandbox.slack.core import Core
+from sandbox.slack.deliveries import Delivery
+from sandbox.slack.errors import Obj, Refusal, SlackError
+from sandbox.slack.methods.marks import take_back
+from sandbox.slack.model import Channel, Message, User, View
+from sandbox.slack.submitting import submit
+from sandbox.slack.views import described
+from sandbox.slack.words import Words
+from sandbox.slack.workspace import BOT_USER_ID, identity
+
+
+@dataclass(frozen=True)
+class Press:
+    """What somebody presses: an element of a message or of a view, and what they choose in it."""
+
+    action_id: str
+    channel: str | None = None
+    ts: str | None = None
+    view_id: str | None = None
+    block_id: str | None = None
+    value: Any = None
+    values: values.Values | None = None
+
+
+class Persons:
+    """The client of every person in the workspace."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.workspace = core.workspace
+        self.words = Words(core.workspace)
+
+    def person(self, name: str) -> User:
+        """Somebody who can use the client; raises Refusal."""
+        user = self.workspace.user(name)
+        if user.kind == "bot":
+            raise Refusal(f"{user.handle} is an app; only people use the client.")
+        return user
+
+    def _readable(self, user: User, name: str) -> Channel:
+        channel = self.workspace.channel(name)
+        if user.id not in channel.members and (channel.private or channel.im_with):
+            raise Refusal(f"There is no channel {name}.")
+        return channel
+
+    def _writable(self, user: User, name: str) -> Channel:
+        """A channel to speak in; who is not in it joins it first, as the client offers."""
+        channel = self._readable(user, name)
+        if channel.archived:
+            raise Refusal(f"#{channel.name} is archived: nobody can write there any more.")
+        if user.id not in channel.members:
+            self.join(user.handle, channel.id)
+        return channel
+
+    def join(self, name: str, place: str) -> None:
+        """Join a public channel."""
+        user = self.person(name)
+        channel = self._readable(user, place)
+        if user.kind in ("guest", "single_channel_guest", "stranger"):
+            raise Refusal(f"Guests cannot join #{channel.name} by themselves.")
+        if user.id not in channel.members:
+            self.core.join(channel, user.id)
+
+    # Messages and commands.
+
+    async def say(self, name: str, text: str, place: str, thread_ts: str = "") -> Delivery:
+        """Type something and press Enter: a message, or a slash command."""
+        user = self.person(name)
+        channel = self._writable(user, place)
+        if not text.strip():
+            raise Refusal("There is nothing to send.")
+        if text.startswith("/"):
+            return await self._command(user, channel, text, thread_ts)
+        if thread_ts:
+            root = self.workspace.message(channel, thread_ts)
+            thread_ts = root.thread_ts or root.ts
+        words = self.words.message(text)
+        message = Message(self.workspace.ids.ts(), channel.id, user.id, words, thread_ts=thread_ts)
+        self.workspace.post(message)
+        return await self._tell_of_message(channel, message)
+
+    async def _tell_of_message(self, channel: Channel, message: Message) -> Delivery:
+        event = self.core.message_event(message)
+        sent = await self.core.event(self.core.message_event_name(message), event, channel)
+        if f"<@{BOT_USER_ID}>" in message.text and not channel.im_with:
+            event = {**event, "type": "app_mention"}
+            event.pop("channel_type")
+            sent = await self.core.event("app_mention", event, channel) or sent
+        return sent or Delivery("events_api", {})
+
+    async def _command(self, user: User, channel: Channel, text: str, thread_ts: str) -> Delivery:
+        name, _, rest = text.partition(" ")
+        declared = self.core.manifest.commands.get(name)
+        if declared is None:
+            raise Refusal(
+                f"{name} is not a valid command. In Slack, all messages that start with "
+                'the "/" character are interpreted as commands.'
+            )
+        if thread_ts:
+            raise Refusal(f"{name} is not supported in threads. Sorry!")
+        escape = bool(declared.get("should_escape"))
+        words = self.words.command(rest.strip(), escape=escape)
+        payload = payloads.command(self.core, user, channel, name, words)
+        delivery = await self.core.deliveries.deliver("slash_commands", payload)
+        self._show_answer(delivery, user, channel, name)
+        return delivery
+
+    def _show_answer(self, delivery: Delivery, user: User, channel: Channel, name: str) -> None:
+        if delivery.ok and delivery.answer:
+            given = delivery.answer
+            given = {"text": given} if isinstance(given, str) else given
+            try:
+                responses.say(self.core, channel, user.id, given)
+            except SlackError as refused:
+                delivery.error = refused.code
+        if not delivery.ok:
+            self._complain(user, channel, name, delivery)
+
+    def _complain(self, user: User, channel: Channel, what: str, delivery: Delivery) -> None:
+        text = f'{what} failed with the error "{delivery.error}"'
+        self.workspace.tell(channel, user.id, text)
+
+    # Presses.
+
+    async def press(self, name: str, press: Press) -> Delivery:
+        """Press or choose something, in a message or in a view."""
+        user = self.person(name)
+        if not self.core.manifest.interactive:
+            raise Refusal("This app is not configured to handle interactive responses.")
+        if press.view_id is not None:
+            return await self._press_in_view(user, press)
+        if press.channel is None:
+            raise Refusal("Say where: a channel and the ts of a message, or a view_id.")
+        return await self._press_in_message(user, press)
+
+    async def _press_in_message(self, user: User, press: Press) -> Delivery:
+        channel = self._readable(user, press.channel or "")
+        message = self._pressed(user, channel, press)
+        element, block_id = _element(message.blocks, press)
+        action = payloads.action(self.core, block_id, element, self._choice(element, press))
+        payload = payloads.message_press(self.core, user, channel, message, action)
+        delivery = await self.core.deliveries.deliver("interactive", payload)
+        if not delivery.ok:
+            self._complain(user, channel, self.core.manifest.name, delivery)
+        return delivery
+
+    def _pressed(self, user: User, channel: Channel, press: Press) -> Message:
+        """The message meant: by its ts, or else the newest that has such an element."""
+        seen = [one for one in channel.messages if one.ephemeral_to in ("", user.id)]
+        if press.ts is not None:
+            seen = [one for one in seen if one.ts == press.ts]
+        for message in reversed(seen):
+            if message.bot and _matching(message.blocks, press):
+                return message
+        place = f"the message {press.ts}" if press.ts else f"#{channel.name}"
+        raise Refusal(f"There is no {press.action_id} to press in {place}.")
+
+    async def _press_in_view(self, user: User, press: Press) -> Delivery:
+        view = self._view(user, press.view_id or "")
+        element, block_id = _element(view.spec["blocks"], press)
+        if press.values:
+            view.filled = self._filled(view, press.values)
+        chosen = self._choice(element, press)
+        if values.is_filled(element):
+            view.filled.setdefault(block_id, {})[element["action_id"]] = chosen
+            if not _dispatches(view.spec["blocks"], block_id):
+                raise Refusal(
+                    f"The app does not hear of {press.action_id} before the form is sent."
+                )
+        action = payloads.action(self.core, block_id, element, chosen)
+        payload = payloads.view_press(self.core, user, view, action)
+        return await self.core.deliveries.deliver("interactive", payload)
+
+    def _choice(self, element: Obj, press: Press) -> Obj:
+        if element["type"] not in values.KEYS:
+            return {}
+        return values.chosen(element, press.value, self._resolve)
+
+    def _resolve(self, kind: str, name: str) -> str:
+        """People and channels may be given by their names."""
+        if "user" in kind:
+            return self.workspace.user(name).id
+        if "conversation" in kind and name in self.workspace.users:
+            return name
+        return self.workspace.channel(name).id
+
+    # Views.
+
+    def _view(self, user: User, id: str) -> View:
+        view = self.workspace.view(id)
+        if view is None or view.user != user.id:
+            raise Refusal(f"{user.real_name} has no view {id} open.")
+        stack = self.workspace.stacks.get(user.id, [])
+        if view in stack and view is not stack[-1]:
+            raise Refusal("Another view lies on top of this one.")
+        return view
+
+    def _filled(self, view: View, given: values.Values) -> dict[str, Obj]:
+        return values.fill(view.spec["blocks"], view.filled, given, self._resolve)
+
+    async def submit(self, name: str, view_id: str, given: values.Values) -> Delivery:
+        """Send a form; raises Refusal with `errors` when the client or the app refuses a field."""
+        user = self.person(name)
+        view = self._view(user, view_id)
+        if view.spec["type"] != "modal" or "submit" not in view.spec:
+            raise Refusal("This view cannot be submitted.")
+        if view.spec.get("submit_disabled"):
+            raise Refusal("The submit button is disabled.")
+        filled = self._filled(view, given)
+        if errors := values.problems(view.spec["blocks"], filled):
+            raise Refusal("Some fields are not filled in as they should be.", errors)
+        view.filled = filled
+        return await submit(self.core, user, view)
+
+    async def close(self, name: str, view_id: str) -> Delivery | None:
+        """Close the view on top; what lies below comes back."""
+        user = self.person(name)
+        view = self._view(user, view_id)
+        stack = self.workspace.stacks.get(user.id, [])
+        if view not in stack:
+            raise Refusal("This view cannot be closed.")
+        cleared = bool(view.spec.get("clear_on_close"))
+        gone = list(stack) if cleared else [view]
+        del stack[-len(gone) :]
+        self.workspace.changed("views")
+        return await self._tell_of_closing(
+            user, [one for one in gone if one.spec.get("notify_on_close")], cleared
+        )
+
+    async def _tell_of_closing(
+        self, user: User, gone: list[View], cleared: bool
+    ) -> Delivery | None:
+        delivery = None
+        for view in reversed(gone):
+            payload = payloads.closed(self.core, user, view, cleared=cleared)
+            delivery = await self.core.deliveries.deliver("interactive", payload)
+        return delivery
+
+    # All the rest.
+
+    async def shortcut(
+        self, name: str, callback_id: str, place: str | None = None, ts: str | None = None
+    ) -> Delivery:
+        """Use a shortcut, on a message or from anywhere."""
+        user = self.person(name)
+        kind = "message" if ts else "global"
+        known = [one for one in self.core.manifest.shortcuts if one["callback_id"] == callback_id]
+        if not known or known[0]["type"] != kind:
+            raise Refusal(f"There is no {kind} shortcut {callback_id}.")
+        if ts is None:
+            payload = payloads.global_shortcut(self.core, user, callback_id)
+            return await self.core.deliveries.deliver("interactive", payload)
+        channel = self._readable(user, place or "")
+        message = self.workspace.message(channel, ts)
+        if message.ephemeral_to:
+            raise Refusal("An ephemeral message has no shortcuts.")
+        payload = payloads.message_shortcut(self.core, user, callback_id, channel, message)
+        delivery = await self.core.deliveries.deliver("interactive", payload)
+        if not delivery.ok:
+            self._complain(user, channel, str(known[0]["name"]), delivery)
+        return delivery
+
+    async def react(self, name: str, emoji: str, place: str, ts: str) -> Delivery:
+        """Put an emoji on a message, or take it back."""
+        user = self.person(name)
+        channel = self._writable(user, place)
+        message = self.workspace.message(channel, ts)
+        if message.ephemeral_to:
+            raise Refusal("Nobody can react to an ephemeral message.")
+        emoji = emoji.strip(":")
+        there = user.id in message.reactions.get(emoji, [])
+        if there:
+            take_back(message, emoji, user.id)
+        else:
+            message.reactions.setdefault(emoji, []).append(user.id)
+        self.workspace.changed("messages", channel.id)
+        kind = "reaction_removed" if there else "reaction_added"
+        event = {
+            "type": kind,
+            "user": user.id,
+            "reaction": emoji,
+            "item_user": message.user,
+            "item": {"type": "message", "channel": channel.id, "ts": message.ts},
+        }
+        return await self.core.event(kind, event, channel) or Delivery("events_api", {})
+
+    async def open_home(self, name: str) -> Delivery:
+        """Open the app's Home."""
+        user = self.person(name)
+        if not self.core.manifest.home_tab:
+            raise Refusal("This app has no Home.")
+        channel = self.workspace.im(user)
+        event: Obj = {
+            "type": "app_home_opened",
+            "user": user.id,
+            "channel": channel.id,
+            "tab": "home",
+        }
+        home = self.workspace.homes.get(user.id)
+        if home is not None:
+            event["view"] = described(home, identity())
+        return await self.core.event("app_home_opened", event) or Delivery("events_api", {})
+
+    def reload(self, name: str) -> None:
+        """Load the page anew: open forms and ephemeral messages are gone."""
+        user = self.person(name)
+        self.workspace.stacks.pop(user.id, None)
+        for channel in self.workspace.channels.values():
+            channel.messages[:] = [one for one in channel.messages if one.ephemeral_to != user.id]
+        self.workspace.changed("messages")
+
+    def messages(self, place: str, name: str | None) -> list[Obj]:
+        """What somebody sees in a channel."""
+        if name is None:
+            return render.for_people(self.workspace, self.workspace.channel(place), None)
+        user = self.workspace.user(name)
+        return render.for_people(self.workspace, self._readable(user, place), user.id)
+
+
+def _matching(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
+    """Every element with the wanted action_id; a button's value tells it from others."""
+    found = [
+        (element, block["block_id"])
+        for block in every_block(blocks)
+        if press.block_id in (None, block["block_id"])
+        for element in interactive(block)
+        if element["action_id"] == press.action_id
+    ]
+    if press.value is None:
+        return found
+    return [
+        one for one in found if one[0]["type"] != "button" or one[0].get("value") == press.value
+    ]
+
+
+def _element(blocks: list[Obj], press: Press) -> tuple[Obj, str]:
+    found = _matching(blocks, press)
+    if not found:
+        with_value = "" if press.value is None else f" with the value {press.value}"
+        raise Refusal(f"There is nothing with the action_id {press.action_id}{with_value}.")
+    if len(found) > 1:
+        raise Refusal(
+            f"Several elements are called {press.action_id}: say which block_id or value."
+        )
+    return found[0]
+
+
+def _dispatches(blocks: list[Obj], block_id: str) -> bool:
+    """Elements of forms are silent until the form is sent, unless their block says otherwise."""
+    block = next(one for one in every_block(blocks) if one["block_id"] == block_id)
+    return block["type"] != "input" or bool(block.get("dispatch_action"))

@@ -1,0 +1,184 @@
+"""Messages, files and channels as Slack shows them to apps and to people."""
+
+from sandbox.slack.errors import Obj
+from sandbox.slack.model import Channel, File, Message
+from sandbox.slack.workspace import APP_ID, BOT_ID, BOT_USER_ID, TEAM_ID, Workspace
+
+KINDS = {"md": "text/markdown", "json": "application/json", "csv": "text/csv", "png": "image/png"}
+
+
+def replies(channel: Channel, ts: str) -> list[Message]:
+    """What was answered in a thread, ephemeral answers excepted."""
+    return [
+        one
+        for one in channel.messages
+        if one.thread_ts == ts and one.ts != ts and not one.ephemeral_to
+    ]
+
+
+def as_message(workspace: Workspace, message: Message) -> Obj:
+    """A message as an app gets it."""
+    channel = workspace.channels[message.channel]
+    shown: Obj = {
+        "type": "message",
+        "user": message.user,
+        "text": message.text,
+        "ts": message.ts,
+        "team": TEAM_ID,
+    }
+    if message.user == BOT_USER_ID:
+        shown |= {"bot_id": BOT_ID, "app_id": APP_ID}
+    optional = {
+        "subtype": message.subtype or ("file_share" if message.files and not message.bot else ""),
+        "blocks": message.blocks,
+        "attachments": message.attachments,
+        "username": message.username,
+        "metadata": message.metadata,
+        "files": [as_file(workspace, workspace.files[id]) for id in message.files],
+        "edited": {"user": message.user, "ts": message.edited} if message.edited else None,
+        "reactions": as_reactions(message),
+        "pinned_to": [channel.id] if message.ts in channel.pins else None,
+        "thread_ts": message.thread_ts,
+    }
+    shown |= {name: value for name, value in optional.items() if value}
+    return shown | _thread(channel, message)
+
+
+def _thread(channel: Channel, message: Message) -> Obj:
+    if message.is_reply:
+        return {}
+    answers = replies(channel, message.ts)
+    if not answers:
+        return {}
+    people = list(dict.fromkeys(one.user for one in answers))
+    return {
+        "thread_ts": message.ts,
+        "reply_count": len(answers),
+        "reply_users": people,
+        "reply_users_count": len(people),
+        "latest_reply": answers[-1].ts,
+    }
+
+
+def as_reactions(message: Message) -> list[Obj]:
+    """Who reacted with what."""
+    return [
+        {"name": name, "users": list(users), "count": len(users)}
+        for name, users in message.reactions.items()
+    ]
+
+
+def as_file(workspace: Workspace, file: File) -> Obj:
+    """A file as an app gets it."""
+    suffix = file.name.rpartition(".")[2].lower()
+    return {
+        "id": file.id,
+        "created": file.created,
+        "timestamp": file.created,
+        "name": file.name,
+        "title": file.title or file.name,
+        "mimetype": KINDS.get(suffix, "text/plain"),
+        "filetype": suffix or "text",
+        "pretty_type": suffix.upper() or "Plain Text",
+        "user": file.owner,
+        "size": file.length,
+        "mode": "hosted",
+        "is_external": False,
+        "is_public": file.shared,
+        "url_private": f"{workspace.url}/sandbox/files/{file.id}",
+        "url_private_download": f"{workspace.url}/sandbox/files/{file.id}",
+        "permalink": f"{workspace.url}/sandbox/files/{file.id}",
+    }
+
+
+def as_channel(workspace: Workspace, channel: Channel) -> Obj:
+    """A channel as `conversations.info` describes it."""
+    if channel.im_with:
+        return {
+            "id": channel.id,
+            "created": channel.created,
+            "is_im": True,
+            "user": channel.im_with,
+        }
+    topic = {"value": channel.topic, "creator": channel.topic_by, "last_set": 0}
+    return {
+        "id": channel.id,
+        "name": channel.name,
+        "name_normalized": channel.name,
+        "is_channel": not channel.private,
+        "is_group": False,
+        "is_im": False,
+        "is_mpim": False,
+        "is_private": channel.private,
+        "is_archived": channel.archived,
+        "is_general": channel.name == "general",
+        "is_member": workspace.has_bot(channel),
+        "is_shared": False,
+        "is_ext_shared": False,
+        "is_org_shared": False,
+        "created": channel.created,
+        "creator": channel.creator,
+        "context_team_id": TEAM_ID,
+        "topic": topic,
+        "purpose": {"value": channel.purpose, "creator": channel.creator, "last_set": 0},
+        "num_members": len(channel.members),
+    }
+
+
+def for_people(workspace: Workspace, channel: Channel, user: str | None) -> list[Obj]:
+    """What one person sees in a channel; threads are nested. Without a person: everything."""
+    seen = [
+        one for one in channel.messages if not one.ephemeral_to or user in (None, one.ephemeral_to)
+    ]
+    top = [_drawn(workspace, one) for one in seen if not one.is_reply]
+    for message in top:
+        inside = [one for one in seen if one.is_reply and one.thread_ts == message["ts"]]
+        if inside:
+            message["replies"] = [_drawn(workspace, one) for one in inside]
+            message["reply_count"] = len(inside)
+    return top
+
+
+def _drawn(workspace: Workspace, message: Message) -> Obj:
+    channel = workspace.channels[message.channel]
+    more: Obj = {"pinned": message.ts in channel.pins, "ephemeral": bool(message.ephemeral_to)}
+    if message.ephemeral_to:
+        more["ephemeral_to"] = message.ephemeral_to
+    return as_message(workspace, message) | {"channel": channel.id} | more
+
+
+def channel_for_people(workspace: Workspace, channel: Channel, user: str | None) -> Obj:
+    """A channel in somebody's list."""
+    return {
+        "id": channel.id,
+        "name": _named(workspace, channel),
+        "topic": channel.topic,
+        "purpose": channel.purpose,
+        "bookmarks": channel.bookmarks,
+        "members": channel.members,
+        "is_member": user is None or user in channel.members,
+        "is_archived": channel.archived,
+        "is_private": channel.private,
+        "is_im": bool(channel.im_with),
+        "user": BOT_USER_ID if channel.im_with else None,
+        "creator": channel.creator,
+        "unread": _unread(channel, user),
+    }
+
+
+def _named(workspace: Workspace, channel: Channel) -> str:
+    return workspace.users[BOT_USER_ID].handle if channel.im_with else channel.name
+
+
+def _unread(channel: Channel, user: str | None) -> int:
+    if user is None or user not in channel.members:
+        return 0
+    read = channel.read.get(user, "")
+    return sum(
+        one.ts > read
+        and not one.ephemeral_to
+        and not one.subtype
+        and one.user != user
+        and not one.is_reply
+        for one in channel.messages
+    )

@@ -1,0 +1,118 @@
+"""What an app answers outside of the Web API: to a command at once, or later at a response_url."""
+
+import time
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.slack import blocks
+from sandbox.slack.args import Args
+from sandbox.slack.core import RESPONSE_URL_SECONDS, RESPONSE_URL_USES, Core
+from sandbox.slack.errors import Obj, SlackError, refuse_arguments
+from sandbox.slack.methods.chat import MOST_TEXT
+from sandbox.slack.model import Channel, Message, ResponseUrl
+from sandbox.slack.workspace import BOT_USER_ID
+
+KNOWN = {
+    "text",
+    "blocks",
+    "attachments",
+    "response_type",
+    "replace_original",
+    "delete_original",
+    "thread_ts",
+    "unfurl_links",
+    "unfurl_media",
+    "metadata",
+}
+
+
+def content(core: Core, given: Any) -> Obj:
+    """The checked words and blocks of an answer; raises SlackError."""
+    if not isinstance(given, dict):
+        raise SlackError("invalid_payload")
+    if unknown := sorted(given.keys() - KNOWN):
+        found = [f"unknown argument: {name}" for name in unknown]
+        raise refuse_arguments("invalid_arguments", found)
+    text, found_blocks = Args(given).text("text"), given.get("blocks") or []
+    if len(text) > MOST_TEXT:
+        raise SlackError("msg_too_long")
+    if not text.strip() and not found_blocks and not given.get("attachments"):
+        raise SlackError("no_text")
+    kind = given.get("response_type", "ephemeral")
+    if kind not in ("ephemeral", "in_channel"):
+        raise SlackError("invalid_response_type")
+    prepared = blocks.prepare(
+        found_blocks, blocks.MESSAGE, core.workspace.ids.short, "invalid_blocks"
+    )
+    return {"text": text, "blocks": prepared, "attachments": given.get("attachments") or []}
+
+
+def say(core: Core, channel: Channel, user: str, given: Obj, thread_ts: str = "") -> Message:
+    """Show an answer: to the one person, or in the channel."""
+    words = content(core, given)
+    quiet = given.get("response_type", "ephemeral") == "ephemeral"
+    message = Message(
+        core.workspace.ids.ts(),
+        channel.id,
+        BOT_USER_ID,
+        bot=True,
+        ephemeral_to=user if quiet else "",
+        thread_ts=str(given.get("thread_ts") or thread_ts),
+        **words,
+    )
+    return core.post(message)
+
+
+async def receive(core: Core, request: web.Request) -> web.Response:
+    """Answer a `POST` to a response_url."""
+    try:
+        url = _usable(core, request.path)
+        given = await request.json()
+        _apply(core, url, given)
+    except ValueError:
+        return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
+    except SlackError as refused:
+        gone = refused.code in ("used_url", "expired_url")
+        return web.json_response(refused.answer, status=404 if gone else 400)
+    return web.json_response({"ok": True})
+
+
+def _usable(core: Core, path: str) -> ResponseUrl:
+    url = core.workspace.response_urls.get(path)
+    if url is None or time.monotonic() - url.made > RESPONSE_URL_SECONDS:
+        raise SlackError("expired_url")
+    if url.uses >= RESPONSE_URL_USES:
+        raise SlackError("used_url")
+    url.uses += 1
+    return url
+
+
+def _apply(core: Core, url: ResponseUrl, given: Any) -> None:
+    channel = core.workspace.channels[url.channel]
+    original = next((one for one in channel.messages if one.ts == url.ts), None)
+    if isinstance(given, dict) and given.get("delete_original"):
+        _delete(core, channel, original)
+    elif isinstance(given, dict) and given.get("replace_original") and original is not None:
+        _replace(core, channel, original, given)
+    else:
+        if channel.archived:
+            raise SlackError("is_archived")
+        say(core, channel, url.user, given)
+
+
+def _delete(core: Core, channel: Channel, original: Message | None) -> None:
+    if original is None:
+        raise SlackError("message_not_found")
+    channel.messages.remove(original)
+    core.workspace.changed("messages", channel.id)
+
+
+def _replace(core: Core, channel: Channel, original: Message, given: Obj) -> None:
+    if original.user != BOT_USER_ID:
+        raise SlackError("cant_update_message")
+    for part, value in content(core, given).items():
+        setattr(original, part, value)
+    if not original.ephemeral_to:
+        original.edited = core.workspace.ids.ts()
+    core.workspace.changed("messages", channel.id)

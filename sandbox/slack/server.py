@@ -1,0 +1,62 @@
+"""The one HTTP server: Web API, uploads, response URLs, sockets, control interface and page."""
+
+from pathlib import Path
+
+from aiohttp import web
+
+from sandbox.slack import responses
+from sandbox.slack.api import Api
+from sandbox.slack.control import Control
+from sandbox.slack.core import Core
+from sandbox.slack.live import Live
+from sandbox.slack.methods import files
+
+MOST_BYTES = 32 * 1024 * 1024
+
+
+class Server:
+    """Listens on loopback."""
+
+    def __init__(self, core: Core, api: Api, control: Control, page: Path | None) -> None:
+        self.core = core
+        self.live = Live(core.workspace)
+        self._page = page
+        self._runner = web.AppRunner(self._application(api, control), access_log=None)
+
+    def _application(self, api: Api, control: Control) -> web.Application:
+        app = web.Application(client_max_size=MOST_BYTES)
+        app.add_routes(
+            [
+                web.route("*", "/api/{method}", api.handle),
+                web.post("/upload/v1/{secret}", self._upload),
+                web.post("/actions/{rest:.*}", self._respond),
+                web.get("/link/", self.core.deliveries.sockets.connect),
+                web.get("/sandbox/live", self.live.handle),
+                *control.routes(),
+            ]
+        )
+        if self._page is not None:
+            app.add_routes([web.get("/", self._index), web.static("/page", self._page)])
+        return app
+
+    async def start(self, port: int) -> str:
+        """Begin to listen; returns the address."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port, shutdown_timeout=0.2)
+        await site.start()
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        self.live.close()
+        await self._runner.cleanup()
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        return await files.receive(self.core, request)
+
+    async def _respond(self, request: web.Request) -> web.Response:
+        return await responses.receive(self.core, request)
+
+    async def _index(self, request: web.Request) -> web.FileResponse:
+        assert self._page is not None
+        return web.FileResponse(self._page / "index.html", headers={"Cache-Control": "no-cache"})

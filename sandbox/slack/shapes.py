@@ -1,0 +1,150 @@
+"""Small checks that are put together into the shape of a block; each reports what it refuses."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+class Where:
+    """A place inside the checked value, and the list of problems found in all of it."""
+
+    def __init__(self, problems: list[str], surface: str, path: str = "") -> None:
+        self.problems = problems
+        self.surface = surface
+        self.path = path
+
+    def at(self, part: str | int) -> "Where":
+        """A place further inside."""
+        return Where(self.problems, self.surface, f"{self.path}/{part}")
+
+    def fail(self, message: str) -> None:
+        """Report a problem here."""
+        self.problems.append(f"{message} [json-pointer:{self.path}]")
+
+
+Check = Callable[[Any, Where], None]
+
+
+def string(most: int, least: int = 1, pattern: str | None = None) -> Check:
+    """A text of bounded length."""
+
+    def check(value: Any, where: Where) -> None:
+        if not isinstance(value, str):
+            where.fail("must be a string")
+        elif len(value) > most:
+            where.fail(f"must be no more than {most} characters")
+        elif len(value) < least:
+            where.fail(f"must be more than {least - 1} characters")
+        elif pattern and not re.fullmatch(pattern, value):
+            where.fail("has an invalid format")
+
+    return check
+
+
+def flag(value: Any, where: Where) -> None:
+    """True or false."""
+    if not isinstance(value, bool):
+        where.fail("must be a boolean")
+
+
+def integer(least: int, most: int) -> Check:
+    """A whole number within bounds."""
+
+    def check(value: Any, where: Where) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            where.fail("must be an integer")
+        elif not least <= value <= most:
+            where.fail(f"must be between {least} and {most}")
+
+    return check
+
+
+def number(value: Any, where: Where) -> None:
+    """Any number."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        where.fail("must be a number")
+
+
+def one_of(*values: str) -> Check:
+    """One of the given words."""
+
+    def check(value: Any, where: Where) -> None:
+        if value not in values:
+            where.fail(f"must be one of: {', '.join(values)}")
+
+    return check
+
+
+def items(each: Check, most: int, least: int = 1) -> Check:
+    """A list of bounded length."""
+
+    def check(value: Any, where: Where) -> None:
+        if not isinstance(value, list):
+            where.fail("must be an array")
+            return
+        if len(value) > most:
+            where.fail(f"no more than {most} items allowed")
+        if len(value) < least:
+            where.fail(f"must have at least {least} items")
+        for index, item in enumerate(value):
+            each(item, where.at(index))
+
+    return check
+
+
+def shape(
+    required: Mapping[str, Check] | None = None, optional: Mapping[str, Check] | None = None
+) -> Check:
+    """An object with these fields and no other."""
+    needed = dict(required or {})
+    known = {**needed, **(optional or {})}
+
+    def check(value: Any, where: Where) -> None:
+        if not isinstance(value, dict):
+            where.fail("must be an object")
+            return
+        for name in needed.keys() - value.keys():
+            where.fail(f"missing required field: {name}")
+        for name, part in value.items():
+            if name in known:
+                known[name](part, where.at(name))
+            elif name != "type":
+                where.fail(f"invalid additional property: {name}")
+
+    return check
+
+
+def typed(kinds: Mapping[str, Check], what: str) -> Check:
+    """An object whose `type` says which shape it has."""
+
+    def check(value: Any, where: Where) -> None:
+        kind = value.get("type") if isinstance(value, dict) else None
+        if not isinstance(kind, str) or kind not in kinds:
+            where.fail(f"unsupported type of {what}: {kind}")
+        else:
+            kinds[kind](value, where)
+
+    return check
+
+
+def together(*checks: Check) -> Check:
+    """Several checks of one value; a rule may rely on the shape checked before it."""
+
+    def check(value: Any, where: Where) -> None:
+        for part in checks:
+            before = len(where.problems)
+            part(value, where)
+            if len(where.problems) > before:
+                return
+
+    return check
+
+
+def rule(holds: Callable[[Any], bool], message: str) -> Check:
+    """Anything else that must hold."""
+
+    def check(value: Any, where: Where) -> None:
+        if not holds(value):
+            where.fail(message)
+
+    return check

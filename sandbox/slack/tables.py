@@ -1,0 +1,82 @@
+"""Tables: the plain one, and the one that sorts and filters."""
+
+import json
+from typing import Any
+
+from sandbox.slack import richtext
+from sandbox.slack.shapes import (
+    Check,
+    flag,
+    integer,
+    items,
+    number,
+    one_of,
+    rule,
+    shape,
+    string,
+    together,
+    typed,
+)
+
+MOST_ROWS, MOST_CELLS, MOST_TEXT = 100, 20, 10_000
+
+_raw_text = shape({"text": string(MOST_TEXT, least=0)})
+_raw_number = shape({"value": number}, {"text": string(100)})
+_cells: dict[str, Check] = {
+    "raw_text": _raw_text,
+    "raw_number": _raw_number,
+    "rich_text": richtext.block,
+}
+
+
+def _words(cell: Any) -> str:
+    if isinstance(cell, list):
+        return "".join(map(_words, cell))
+    if not isinstance(cell, dict):
+        return ""
+    own = str(cell.get("text", cell.get("value", "")))
+    return own + _words(cell.get("elements", []))
+
+
+def _few_enough_characters(block: Any) -> bool:
+    return len(_words(block["rows"])) <= MOST_TEXT
+
+
+def _same_length(block: Any) -> bool:
+    return len({len(row) for row in block["rows"]}) == 1
+
+
+def _header_is_plain(block: Any) -> bool:
+    return "rich_text" not in json.dumps(block["rows"][0])
+
+
+_few = rule(_few_enough_characters, f"no more than {MOST_TEXT} characters allowed in a table")
+_even = rule(_same_length, "all rows must have the same number of cells")
+_row = items(typed(_cells, "cell"), MOST_CELLS)
+
+table = together(
+    shape(
+        {"rows": items(_row, MOST_ROWS)},
+        {
+            "block_id": string(255),
+            "column_settings": items(
+                shape({}, {"align": one_of("left", "center", "right"), "is_wrapped": flag}),
+                MOST_CELLS,
+            ),
+        },
+    ),
+    _few,
+)
+data_table = together(
+    shape(
+        {"rows": items(_row, MOST_ROWS + 1, least=2), "caption": string(255)},
+        {
+            "block_id": string(255),
+            "page_size": integer(1, 100),
+            "row_header_column_index": integer(0, MOST_CELLS - 1),
+        },
+    ),
+    _even,
+    rule(_header_is_plain, "rich_text cannot be used in the header row"),
+    _few,
+)
