@@ -11,6 +11,7 @@ from sandbox.slack.errors import Obj, Refusal, SlackError
 from sandbox.slack.methods.marks import take_back
 from sandbox.slack.model import Channel, Message, User, View
 from sandbox.slack.submitting import submit
+from sandbox.slack.values import Values
 from sandbox.slack.views import described
 from sandbox.slack.words import Words
 from sandbox.slack.workspace import BOT_USER_ID, identity
@@ -26,7 +27,7 @@ class Press:
     view_id: str | None = None
     block_id: str | None = None
     value: Any = None
-    values: values.Values | None = None
+    values: Values | None = None
 
 
 class Persons:
@@ -202,10 +203,10 @@ class Persons:
             raise Refusal("Another view lies on top of this one.")
         return view
 
-    def _filled(self, view: View, given: values.Values) -> dict[str, Obj]:
+    def _filled(self, view: View, given: Values) -> dict[str, Obj]:
         return values.fill(view.spec["blocks"], view.filled, given, self._resolve)
 
-    async def submit(self, name: str, view_id: str, given: values.Values) -> Delivery:
+    async def submit(self, name: str, view_id: str, given: Values) -> Delivery:
         """Send a form; raises Refusal with `errors` when the client or the app refuses a field."""
         user = self.person(name)
         view = self._view(user, view_id)

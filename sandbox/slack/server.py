@@ -21,7 +21,9 @@ class Server:
         self.core = core
         self.live = Live(core.workspace)
         self._page = page
-        self._runner = web.AppRunner(self._application(api, control), access_log=None)
+        self._runner = web.AppRunner(
+            self._application(api, control), access_log=None, shutdown_timeout=0.2
+        )
 
     def _application(self, api: Api, control: Control) -> web.Application:
         app = web.Application(client_max_size=MOST_BYTES)
@@ -42,7 +44,7 @@ class Server:
     async def start(self, port: int) -> str:
         """Begin to listen; returns the address."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, shutdown_timeout=0.2)
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 

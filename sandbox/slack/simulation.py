@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sandbox.slack import manifest as manifests
-from sandbox.slack import values, views
+from sandbox.slack import views
 from sandbox.slack.api import Api
 from sandbox.slack.blocks import every_block, interactive
 from sandbox.slack.control import Control
@@ -19,6 +19,7 @@ from sandbox.slack.methods.conversations import close_channel
 from sandbox.slack.model import Call, Channel, User
 from sandbox.slack.persons import Persons, Press
 from sandbox.slack.server import Server
+from sandbox.slack.values import Values
 from sandbox.slack.workspace import BOT_USER_ID, identity
 
 
@@ -124,6 +125,10 @@ class Slack:
         """What `GET /sandbox/info` says: `kubeconfig` and `lines`, as the sandbox fills them in."""
         return self._control.info
 
+    @info.setter
+    def info(self, told: Obj) -> None:
+        self._control.info = told
+
     @property
     def latency(self) -> float:
         """Seconds that each Web API call takes."""
@@ -152,7 +157,7 @@ class Slack:
         view_id: str | None = None,
         block_id: str | None = None,
         value: Any = None,
-        values: values.Values | None = None,
+        values: Values | None = None,
     ) -> Delivery:
         """Press or choose something; without `ts`, in the newest message that has it."""
         if button is not None:
@@ -162,9 +167,7 @@ class Slack:
             press = Press(action_id, channel, ts, view_id, block_id, value, values)
         return await self._persons.press(user, press)
 
-    async def submit(
-        self, user: str, view_id: str, values: values.Values | None = None
-    ) -> Delivery:
+    async def submit(self, user: str, view_id: str, values: Values | None = None) -> Delivery:
         """Send a form; raises Refusal with `errors` when fields are refused."""
         return await self._persons.submit(user, view_id, values or {})
 
@@ -383,6 +386,11 @@ class Slack:
     def add_user(self, user: User) -> User:
         """Somebody new: a colleague, a guest, a bot, or somebody from another workspace."""
         return self.workspace.add_user(user)
+
+    def add_channel(self, name: str, *members: str, private: bool = False) -> Channel:
+        """A channel that somebody in the workspace made; the lead when nobody is named."""
+        ids = [self.workspace.user(member).id for member in members or ("lead",)]
+        return self.workspace.add_channel(name, ids, private=private)
 
     def add_to(self, channel: str, user: str) -> None:
         """Put somebody into a channel, whoever they are."""

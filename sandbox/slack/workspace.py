@@ -96,6 +96,14 @@ class Workspace:
         self.changed("users")
         return user
 
+    def add_channel(self, name: str, members: list[str], *, private: bool = False) -> Channel:
+        """A channel that a person made."""
+        id, now = self.ids.new("C"), int(time.time())
+        made = Channel(id, name, members[0], now, list(members), private=private)
+        self.channels[id] = made
+        self.changed("channels", id)
+        return made
+
     # What people name: handles and channel names; a mistake is a sentence.
 
     def user(self, name: str) -> User:

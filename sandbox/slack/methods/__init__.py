@@ -80,7 +80,7 @@ METHODS: dict[str, Method] = {
     ),
     "conversations.archive": Method(MANAGE, TIER_2, conversations.archive, "channel!"),
     "conversations.create": Method(
-        (*MANAGE, "groups:write"), TIER_2, conversations.create, "name! is_private team_id"
+        (*MANAGE, "groups:write"), TIER_2, conversations.create, "name! is_private"
     ),
     "conversations.history": Method(
         HISTORY, TIER_3, conversations.history, f"channel! {PAGE} {SPAN}"
@@ -95,7 +95,7 @@ METHODS: dict[str, Method] = {
     "conversations.kick": Method(MANAGE, TIER_3, conversations.kick, "channel! user!"),
     "conversations.leave": Method(MANAGE, TIER_3, conversations.leave, "channel!"),
     "conversations.list": Method(
-        READ, TIER_2, conversations.list_all, f"{PAGE} types exclude_archived team_id"
+        READ, TIER_2, conversations.list_all, f"{PAGE} types exclude_archived"
     ),
     "conversations.members": Method(READ, TIER_4, conversations.members, f"channel! {PAGE}"),
     "conversations.open": Method(
@@ -140,15 +140,13 @@ METHODS: dict[str, Method] = {
         ("usergroups:read",),
         TIER_2,
         people.groups,
-        "include_count include_disabled include_users team_id",
+        "include_count include_disabled include_users",
     ),
     "usergroups.users.list": Method(
-        ("usergroups:read",), TIER_2, people.group_members, "usergroup! include_disabled team_id"
+        ("usergroups:read",), TIER_2, people.group_members, "usergroup! include_disabled"
     ),
     "users.info": Method(("users:read",), TIER_4, people.info, "user! include_locale"),
-    "users.list": Method(
-        ("users:read",), TIER_2, people.list_all, f"{PAGE} include_locale team_id"
-    ),
+    "users.list": Method(("users:read",), TIER_2, people.list_all, f"{PAGE} include_locale"),
     "users.lookupByEmail": Method(("users:read.email",), TIER_3, people.by_email, "email!"),
     "views.open": Method(NONE, TIER_4, views.open_modal, "view! trigger_id interactivity_pointer"),
     "views.publish": Method(NONE, TIER_4, views.publish, "user_id! view! hash"),
