@@ -219,6 +219,10 @@ class Cluster:
         """A Deployment as it is now."""
         return self.state.store.get(DEPLOYMENTS, NAMESPACE, name)
 
+    def deployments(self) -> list[Obj]:
+        """All Deployments of the shop."""
+        return self.state.store.list(DEPLOYMENTS, NAMESPACE)
+
     def replicasets(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The ReplicaSets with this `app` label."""
         found = self.state.store.list(REPLICASETS, NAMESPACE)
@@ -294,6 +298,10 @@ class Cluster:
     def heal(self, fault: Fault | None = None) -> None:
         """End one trouble, or all of them."""
         self.state.faults.on = [one for one in self.state.faults.on if fault not in (None, one)]
+
+    def forget_changes(self) -> None:
+        """Compact the past, as etcd does: a watch from an older version is told that it expired."""
+        self.state.store.compact()
 
     def set_logs(
         self, pod: str, lines: list[str], *, container: str = "", previous: bool = False

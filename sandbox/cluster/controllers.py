@@ -3,12 +3,12 @@
 import asyncio
 from contextlib import suppress
 
-from sandbox.cluster.clock import Clock
+from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.deployments import Deployments
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.events import EventLog
 from sandbox.cluster.replicasets import ReplicaSets, delete_pod
-from sandbox.cluster.resources import DEPLOYMENTS, PODS, REPLICASETS
+from sandbox.cluster.resources import DEPLOYMENTS, PODS, REPLICASETS, Resource
 from sandbox.cluster.store import Store, fresh
 
 FOREGROUND = "foregroundDeletion"
@@ -66,8 +66,10 @@ class Controllers:
             for one in self.store.list(resource)
         }
         for replicaset in self.store.list(REPLICASETS):
-            if _orphaned(replicaset, alive) or self._owner_leaves(replicaset):
+            if _orphaned(replicaset, alive):
                 self.store.remove(REPLICASETS, replicaset)
+            elif self._owner_leaves(replicaset):
+                leave_last(self.store, self.clock, REPLICASETS, replicaset)
         for pod in self.store.list(PODS):
             leaves = pod["metadata"].get("deletionTimestamp")
             if not leaves and (_orphaned(pod, alive) or self._owner_leaves(pod)):
@@ -102,6 +104,12 @@ def _orphaned(obj: Obj, alive: set[str]) -> bool:
     known = ("Deployment", "ReplicaSet")
     mine = [one for one in references if one["kind"] in known]
     return bool(mine) and not any(one["uid"] in alive for one in mine)
+
+
+def leave_last(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
+    """Begin to delete an object that goes only after what it owns."""
+    meta = {"deletionTimestamp": stamp(clock.now())} | obj["metadata"]
+    return store.update(resource, obj | {"metadata": meta | {"finalizers": [FOREGROUND]}})
 
 
 def let_go(store: Store, obj: Obj) -> None:

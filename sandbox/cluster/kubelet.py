@@ -45,6 +45,8 @@ class Kubelet:
         if change.type == "DELETED":
             self._stop(meta["uid"])
             self.logs.forget(meta["uid"])
+        elif change.type == "ADDED" and (change.obj.get("status") or {}).get("phase") == "Running":
+            self._adopt(change.obj)
         elif change.type == "ADDED":
             self._start(meta["uid"], self._live(change.obj))
         elif meta.get("deletionTimestamp") and not _leaving(change.before):
@@ -61,9 +63,6 @@ class Kubelet:
             task.cancel()
 
     async def _live(self, pod: Obj) -> None:
-        if (pod.get("status") or {}).get("phase") == "Running":
-            self._adopt(pod)
-            return
         await self.clock.sleep(0.1)
         scheduled = self._schedule(pod)
         life = Life(self, scheduled)

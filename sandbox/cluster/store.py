@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import itertools
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -40,8 +39,8 @@ class Store:
         self.clock = clock
         self.version = 184_200
         self.changes: deque[Change] = deque(maxlen=HISTORY)
+        self.compacted = 0
         self._objects: dict[Key, Obj] = {}
-        self._uids = itertools.count(1)
         self._listeners: list[Callable[[Change], None]] = []
         self._bells: set[asyncio.Event] = set()
 
@@ -111,6 +110,11 @@ class Store:
                             await bell.wait()
                     bell.clear()
 
+    def compact(self) -> None:
+        """Forget the changes so far."""
+        self.compacted = self.version
+        self.changes.clear()
+
     def bell(self) -> "Bell":
         """An event that rings after every change, for as long as it is held."""
         return Bell(self._bells)
@@ -126,6 +130,8 @@ class Store:
         obj["metadata"]["resourceVersion"] = str(self.version)
 
     def _tell(self, change: Change) -> None:
+        if len(self.changes) == HISTORY:
+            self.compacted = self.changes[0].version
         self.changes.append(change)
         for listener in self._listeners:
             listener(change)

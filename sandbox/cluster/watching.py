@@ -41,8 +41,8 @@ class Watch:
         return self.response
 
     async def _stream(self) -> None:
-        if self._too_old():
-            refusal = expired(self.last, self.state.store.changes[0].version)
+        if 0 < self.last < self.state.store.compacted:
+            refusal = expired(self.last, self.state.store.compacted)
             await self._send("ERROR", refusal.body())
             return
         if not self.last:
@@ -52,11 +52,6 @@ class Watch:
                 bell.clear()
                 await self._send_changes()
                 await bell.wait()
-
-    def _too_old(self) -> bool:
-        changes = self.state.store.changes
-        full = len(changes) == changes.maxlen
-        return bool(self.last and full and self.last < changes[0].version - 1)
 
     async def _send_present(self) -> None:
         store = self.state.store

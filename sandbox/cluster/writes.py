@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.cluster import defaults
-from sandbox.cluster.controllers import FOREGROUND, let_go
+from sandbox.cluster.clock import stamp
+from sandbox.cluster.controllers import leave_last, let_go
 from sandbox.cluster.errors import (
     ApiError,
     Obj,
@@ -103,7 +104,7 @@ def _add(write: Write, made: Obj) -> Obj:
     if store.find(resource, meta.get("namespace", ""), meta["name"]):
         # Also a rehearsal says that the name is taken.
         return store.create(resource, made)
-    return born(resource, made, write.state.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return born(resource, made, stamp(write.state.clock.now()))
 
 
 def _decoded(write: Write, body: Any) -> Obj:
@@ -301,10 +302,7 @@ def _delete(write: Write, obj: Obj, options: Obj) -> Obj:
 def _delete_owner(write: Write, obj: Obj, policy: str | None) -> Obj:
     store, resource = write.state.store, write.resource
     if policy == "Foreground" and resource.group == "apps":
-        waiting = fresh(obj)
-        now = write.state.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        waiting["metadata"] |= {"deletionTimestamp": now, "finalizers": [FOREGROUND]}
-        return store.update(resource, waiting)
+        return leave_last(store, write.state.clock, resource, obj)
     if policy == "Orphan":
         let_go(store, obj)
     store.remove(resource, obj)

@@ -1,0 +1,161 @@
+"""The simulated cluster's controllers keep the promises that real ones make."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from kubernetes.aio import client
+from kubernetes.aio.config import load_kube_config_from_dict
+
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+
+NS = DEFAULT_NAMESPACE
+ORDERS = "order-service"
+PAYMENT = "payment-service"
+# Every field of the client's models may be None: spelled out, that would bury the tests in asserts.
+Api = Any
+
+
+@pytest.fixture
+async def kube() -> AsyncIterator[Cluster]:
+    async with Cluster(speed=20.0) as cluster:
+        await cluster.seed_order_service()
+        yield cluster
+
+
+@pytest.fixture
+async def api(kube: Cluster) -> AsyncIterator[Api]:
+    configuration = client.Configuration()
+    load: Any = load_kube_config_from_dict
+    await load(kube.kubeconfig(), client_configuration=configuration)
+    async with client.ApiClient(configuration) as made:
+        yield made
+
+
+@pytest.fixture
+def apps(api: Api) -> Api:
+    return client.AppsV1Api(api)
+
+
+@pytest.fixture
+def core(api: Api) -> Api:
+    return client.CoreV1Api(api)
+
+
+async def test_a_rolling_update_stays_within_its_limits(kube: Cluster) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def count(_: object) -> None:
+        alive = [one for one in kube.pods(PAYMENT) if not one["metadata"].get("deletionTimestamp")]
+        seen.append((len(kube.ready_pods(PAYMENT)), len(alive)))
+
+    kube.state.store.listen(count)
+    kube.deploy("v1.10.0", PAYMENT)
+    await kube.rolled_out(PAYMENT)
+
+    assert min(ready for ready, _ in seen) == 2
+    assert max(alive for _, alive in seen) == 3
+
+
+async def test_recreate_stops_everything_first(kube: Cluster, apps: Api) -> None:
+    strategy = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
+    await apps.patch_namespaced_deployment(ORDERS, NS, strategy)
+    kube.deploy("v2.3.2")
+
+    await kube.when(lambda: not kube.ready_pods())
+    await kube.rolled_out()
+
+    assert kube.image().endswith(":v2.3.2")
+    assert len(kube.ready_pods()) == 3
+
+
+async def test_pods_count_only_after_they_were_ready_for_a_while(kube: Cluster, apps: Api) -> None:
+    await apps.patch_namespaced_deployment(ORDERS, NS, {"spec": {"minReadySeconds": 5}})
+    kube.deploy("v2.3.2")
+
+    await kube.when(lambda: kube.deployment()["status"].get("readyReplicas") == 6)
+    assert kube.deployment()["status"]["availableReplicas"] == 3
+    await kube.rolled_out()
+
+
+async def test_a_paused_deployment_does_not_roll(kube: Cluster, apps: Api) -> None:
+    await apps.patch_namespaced_deployment(ORDERS, NS, {"spec": {"paused": True}})
+    kube.deploy("v2.3.2")
+    before = len(kube.replicasets())
+    await kube.when(lambda: "DeploymentPaused" in str(kube.deployment()["status"]))
+    assert len(kube.replicasets()) == before
+
+    await apps.patch_namespaced_deployment(ORDERS, NS, {"spec": {"paused": None}})
+    await kube.rolled_out()
+    assert len(kube.replicasets()) == before + 1
+
+
+async def test_old_revisions_are_forgotten(kube: Cluster, apps: Api) -> None:
+    limit = {"spec": {"revisionHistoryLimit": 1}}
+    await apps.patch_namespaced_deployment(ORDERS, NS, limit)
+
+    await kube.when(lambda: len(kube.replicasets()) == 2)
+    numbers = {
+        one["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+        for one in kube.replicasets()
+    }
+    assert numbers == {"5", "6"}
+
+
+async def test_what_a_deployment_owned_goes_with_it(kube: Cluster, apps: Api) -> None:
+    await apps.delete_namespaced_deployment(PAYMENT, NS)
+
+    await kube.when(lambda: not kube.pods(PAYMENT) and not kube.replicasets(PAYMENT))
+
+
+async def test_a_foreground_deletion_waits_for_the_pods(kube: Cluster, apps: Api) -> None:
+    await apps.delete_namespaced_deployment(PAYMENT, NS, propagation_policy="Foreground")
+
+    await kube.when(lambda: [one["metadata"]["name"] for one in kube.deployments()] == [ORDERS])
+    gone = [one.obj for one in kube.state.store.changes if one.type == "DELETED"]
+    kinds = [one["kind"] for one in gone if one["metadata"]["name"].startswith(PAYMENT)]
+    assert kinds.count("Pod") == 2
+    assert kinds[-2:] == ["ReplicaSet", "Deployment"]
+
+
+async def test_orphans_live_on(kube: Cluster, apps: Api) -> None:
+    before = kube.pod_names(PAYMENT)
+
+    await apps.delete_namespaced_deployment(PAYMENT, NS, propagation_policy="Orphan")
+    await kube.scenario("no-pods")
+
+    assert kube.pod_names(PAYMENT) == before
+
+
+async def test_a_pod_with_two_containers_wants_a_name(kube: Cluster, core: Api) -> None:
+    containers = [
+        {"name": "web", "image": "ghcr.io/tickettoken/web:v1"},
+        {"name": "proxy", "image": "ghcr.io/tickettoken/proxy:v1-crash"},
+    ]
+    pod = {"metadata": {"name": "pair", "labels": {"app": "pair"}}}
+    await core.create_namespaced_pod(NS, pod | {"spec": {"containers": containers}})
+    await kube.when_status("CrashLoopBackOff", 1, app="pair")
+
+    with pytest.raises(client.ApiException, match=r"choose one of: \[web proxy\]"):
+        await core.read_namespaced_pod_log("pair", NS)
+    ended = await core.read_namespaced_pod_log("pair", NS, container="proxy", previous=True)
+    runs = await core.read_namespaced_pod_log("pair", NS, container="web")
+
+    assert "ConfigError" in ended
+    assert "listening" in runs
+    statuses = (await core.read_namespaced_pod("pair", NS)).status.container_statuses
+    assert [one.ready for one in statuses] == [True, False]
+
+
+async def test_a_watch_from_a_forgotten_past_is_told_so(kube: Cluster, core: Api) -> None:
+    kube.forget_changes()
+    kube.touch()
+    await kube.rolled_out()
+
+    answer = await core.list_namespaced_pod_without_preload_content(
+        NS, watch=True, resource_version="5", timeout_seconds=5
+    )
+
+    line = await answer.content.readline()
+    assert b'"type":"ERROR"' in line
+    assert b'"reason":"Expired"' in line
