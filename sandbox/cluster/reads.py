@@ -123,11 +123,6 @@ def _read_token(token: str) -> list[str]:
         raise bad_request("continue key is not valid") from None
 
 
-def pod_of_path(state: State, target: Target) -> Obj:
-    """The pod whose logs or shell are asked for."""
-    return state.store.get(target.resource, target.namespace, target.name)
-
-
 def container_of(pod: Obj, wanted: str | None) -> str:
     """The container meant, or the refusal to guess one of several."""
     names = [str(one["name"]) for one in pod["spec"]["containers"]]

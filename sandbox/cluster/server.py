@@ -141,9 +141,9 @@ class Door:
         record.body = body = await _body(request, target)
         if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
             return self._review(record.user, target, body)
-        # A watch of this very version may come before the next write: nothing here awaits.
         record.dry_run = dry_run(_dry_run_values(request, target, body))
         write = Write(self.state, target, record.dry_run)
+        # Nothing awaits from here on, so what moves the version is this write.
         before = self.state.store.version
         answer = _do(write, content_type, body)
         record.changed = self.state.store.version != before
