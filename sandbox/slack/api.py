@@ -31,13 +31,15 @@ class Api:
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one call."""
         given, token = await _read(request)
-        call = Call(time.time(), request.match_info["method"], given)
+        call = Call(time.time(), request.match_info["method"], given or {})
         started = time.perf_counter()
         self.in_flight += 1
         call.in_flight = self.in_flight
         self._remember(call)
         try:
             await asyncio.sleep(self.latency / 2)
+            if given is None:
+                return _respond(call, {"ok": False, "error": "invalid_json"})
             response = await self._answer(call, token)
             await asyncio.sleep(self.latency / 2)
             return response
@@ -95,11 +97,14 @@ class Api:
             raise SlackError("missing_scope", needed=method.scopes[0], provided=provided)
 
 
-async def _read(request: web.Request) -> tuple[Obj, str]:
-    """The arguments of a call, merged from everywhere; and its token."""
+async def _read(request: web.Request) -> tuple[Obj | None, str]:
+    """The arguments of a call, merged from everywhere (None when unreadable); and its token."""
     given: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
-        given |= await _json(request)
+        body = await _json(request)
+        if body is None:
+            return None, ""
+        given |= body
     elif request.can_read_body:
         given |= dict((await request.post()).items())
     token = str(given.get("token", ""))
@@ -109,14 +114,12 @@ async def _read(request: web.Request) -> tuple[Obj, str]:
     return {k: v for k, v in given.items() if k not in NOT_ARGUMENTS and v is not None}, token
 
 
-async def _json(request: web.Request) -> Obj:
+async def _json(request: web.Request) -> Obj | None:
     try:
         body = await request.json()
     except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise web.HTTPBadRequest(text='{"ok":false,"error":"invalid_json"}')
-    return body
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def _respond(call: Call, answer: Obj, status: int = 200, **headers: str) -> web.Response:

@@ -39,6 +39,7 @@ class Manifest:
     events: set[str] = field(default_factory=set)
     interactive: bool = False
     home_tab: bool = False
+    messages_tab: bool = True
     socket_mode: bool = False
 
     def hears(self, event: str) -> bool:
@@ -63,6 +64,7 @@ def read(path: Path) -> Manifest:
         events=set(_part(settings, "event_subscriptions").get("bot_events") or []),
         interactive=bool(_part(settings, "interactivity").get("is_enabled")),
         home_tab=bool(_part(features, "app_home").get("home_tab_enabled")),
+        messages_tab=bool(_part(features, "app_home").get("messages_tab_enabled", True)),
         socket_mode=bool(settings.get("socket_mode_enabled")),
     )
 

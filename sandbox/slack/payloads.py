@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.slack import render, values, views
+from sandbox.slack import render, views
 from sandbox.slack.core import Core
 from sandbox.slack.errors import Obj
 from sandbox.slack.model import Channel, Message, User, View
@@ -48,7 +48,9 @@ def _where(channel: Channel) -> Obj:
     return {"id": channel.id, "name": "directmessage" if channel.im_with else channel.name}
 
 
-def message_press(core: Core, user: User, channel: Channel, message: Message, action: Obj) -> Obj:
+def message_press(
+    core: Core, user: User, channel: Channel, message: Message, action: Obj, state: Obj
+) -> Obj:
     """A press on something in a message; of an ephemeral message Slack sends no content."""
     ephemeral = bool(message.ephemeral_to)
     container: Obj = {
@@ -65,7 +67,7 @@ def message_press(core: Core, user: User, channel: Channel, message: Message, ac
         "container": container,
         "trigger_id": core.trigger(user),
         "channel": _where(channel),
-        "state": {"values": values.start(message.blocks)},
+        "state": {"values": state},
         "response_url": core.response_url(user, channel, message),
         "actions": [action],
     }

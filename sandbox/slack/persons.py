@@ -145,8 +145,14 @@ class Persons:
         channel = self._readable(user, press.channel or "")
         message = self._pressed(user, channel, press)
         element, block_id = _element(message.blocks, press)
-        action = payloads.action(self.core, block_id, element, self._choice(element, press))
-        payload = payloads.message_press(self.core, user, channel, message, action)
+        chosen = self._choice(element, press)
+        state = values.fill(
+            message.blocks, values.start(message.blocks), press.values or {}, self._resolve
+        )
+        if values.is_filled(element):
+            state[block_id][element["action_id"]] = chosen
+        action = payloads.action(self.core, block_id, element, chosen)
+        payload = payloads.message_press(self.core, user, channel, message, action, state)
         delivery = await self.core.deliveries.deliver("interactive", payload)
         if not delivery.ok:
             self._complain(user, channel, self.core.manifest.name, delivery)
@@ -182,6 +188,8 @@ class Persons:
     def _choice(self, element: Obj, press: Press) -> Obj:
         if element["type"] not in values.KEYS:
             return {}
+        if element["type"] == "overflow" and press.value is None:
+            raise Refusal(f"Say what is chosen in {press.action_id}, as value.")
         return values.chosen(element, press.value, self._resolve)
 
     def _resolve(self, kind: str, name: str) -> str:

@@ -2,50 +2,25 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from sandbox.slack import manifest as manifests
-from sandbox.slack import views
 from sandbox.slack.api import Api
-from sandbox.slack.blocks import every_block, interactive
+from sandbox.slack.circumstances import Circumstances
 from sandbox.slack.control import Control
 from sandbox.slack.core import Core
 from sandbox.slack.deliveries import Delivery
-from sandbox.slack.errors import Obj, Refusal
-from sandbox.slack.faults import Fault
-from sandbox.slack.methods.conversations import close_channel
-from sandbox.slack.model import Call, Channel, User
+from sandbox.slack.errors import Obj
+from sandbox.slack.model import Call
 from sandbox.slack.persons import Persons, Press
 from sandbox.slack.server import Server
+from sandbox.slack.sight import Button, Sight
 from sandbox.slack.values import Values
-from sandbox.slack.workspace import BOT_USER_ID, identity
+from sandbox.slack.workspace import BOT_USER_ID
 
 
-@dataclass(frozen=True)
-class Button:
-    """Something to press, and where it is."""
-
-    action_id: str
-    block_id: str
-    element: Obj
-    channel: str | None = None
-    ts: str | None = None
-    view_id: str | None = None
-
-    @property
-    def value(self) -> str | None:
-        """What comes back with the press."""
-        return self.element.get("value")
-
-    @property
-    def text(self) -> str:
-        """What is written on it."""
-        return str(self.element.get("text", {}).get("text", ""))
-
-
-class Slack:
+class Slack(Sight, Circumstances):
     """One workspace with one app in it. Use as `async with Slack(manifest=...) as slack`."""
 
     def __init__(
@@ -197,90 +172,6 @@ class Slack:
         """Load the client anew: ephemeral messages and forms are gone."""
         self._persons.reload(user)
 
-    # What people see.
-
-    def messages(self, channel: str, user: str | None = None) -> list[Obj]:
-        """A channel as somebody sees it (threads nested); without somebody, everything."""
-        return self._persons.messages(channel, user)
-
-    def text(self, channel: str, user: str | None = None) -> str:
-        """All words in a channel, threads and blocks included, without what Slack itself wrote."""
-        every = [one for message in self.messages(channel, user) for one in _with_replies(message)]
-        said = [one for one in every if not str(one.get("subtype", "")).startswith("channel_")]
-        return "\n".join(line for message in said for line in _lines(message))
-
-    def ephemerals(self, channel: str, user: str) -> list[Obj]:
-        """What only this person sees in a channel."""
-        every = [one for top in self.messages(channel, user) for one in _with_replies(top)]
-        return [one for one in every if one["ephemeral"]]
-
-    def views(self, user: str) -> list[Obj]:
-        """Somebody's open forms, the topmost last."""
-        stack = self.workspace.stacks.get(self.workspace.user(user).id, [])
-        return [views.described(view, identity()) for view in stack]
-
-    def home(self, user: str) -> Obj | None:
-        """Somebody's Home of the app."""
-        view = self.workspace.homes.get(self.workspace.user(user).id)
-        return views.described(view, identity()) if view else None
-
-    def channels(self, user: str | None = None) -> list[Obj]:
-        """Every channel that somebody can see."""
-        found: list[Obj] = self._control.channels({"user": user})["channels"]
-        return found
-
-    def channel(self, name: str) -> Channel:
-        """A channel by its name or id; raises Refusal."""
-        return self.workspace.channel(name)
-
-    def user(self, name: str) -> User:
-        """Somebody by handle or id; raises Refusal."""
-        return self.workspace.user(name)
-
-    def notifications(self, user: str) -> list[Obj]:
-        """Where somebody was mentioned."""
-        id = self.workspace.user(user).id
-        return [note for note in self.workspace.notifications if note["user"] == id]
-
-    def file(self, id: str) -> bytes:
-        """The content of a file."""
-        return self.workspace.files[id].content or b""
-
-    def find_buttons(
-        self, wanted: str, channel: str | None = None, user: str | None = None
-    ) -> list[Button]:
-        """Everything to press with this action_id or text: in a channel, or in somebody's views."""
-        return [one for one in self._buttons(channel, user) if wanted in (one.action_id, one.text)]
-
-    def find_button(
-        self, wanted: str, channel: str | None = None, user: str | None = None
-    ) -> Button:
-        """The newest of them; raises Refusal when there is none."""
-        found = self.find_buttons(wanted, channel, user)
-        if not found:
-            raise Refusal(
-                f"There is no button {wanted} in {channel or 'the views of ' + str(user)}."
-            )
-        return found[-1]
-
-    def _buttons(self, channel: str | None, user: str | None) -> list[Button]:
-        if channel is None:
-            home = self.home(user) if user else None
-            shown = [*([home] if home else []), *self.views(user or "")]
-            return [
-                Button(element["action_id"], block["block_id"], element, view_id=view["id"])
-                for view in shown
-                for block in every_block(view["blocks"])
-                for element in interactive(block)
-            ]
-        every = [one for top in self.messages(channel, user) for one in _with_replies(top)]
-        return [
-            Button(element["action_id"], block["block_id"], element, channel, message["ts"])
-            for message in sorted(every, key=lambda one: str(one["ts"]))
-            for block in every_block(message.get("blocks", []))
-            for element in interactive(block)
-        ]
-
     # What went over the wire.
 
     @property
@@ -339,102 +230,3 @@ class Slack:
                 except TimeoutError:
                     continue
         return found
-
-    # What goes wrong, on purpose.
-
-    def fail(
-        self,
-        method: str,
-        *,
-        error: str | None = None,
-        status: int | None = None,
-        ratelimited: int | None = None,
-        hang: bool = False,
-        after: bool = False,
-        times: int | None = 1,
-    ) -> Fault:
-        """Break the next calls of a method (`*` for all); with `after` it is done all the same."""
-        fault = Fault(method, error, status, ratelimited, hang, after, times)
-        return self.core.faults.add(fault)
-
-    def heal(self) -> None:
-        """Let everything work again, and answer what hangs."""
-        self.core.faults.heal()
-
-    def expire_triggers(self) -> None:
-        """Make every trigger id too old."""
-        for trigger in self.workspace.triggers.values():
-            trigger.expired = True
-
-    def expire_response_urls(self) -> None:
-        """Make every response_url too old."""
-        for url in self.workspace.response_urls.values():
-            url.made = float("-inf")
-
-    def grant(self, *scopes: str) -> None:
-        """Give the app scopes."""
-        self.core.manifest.scopes.update(scopes)
-
-    def revoke(self, *scopes: str) -> None:
-        """Take scopes from the app."""
-        self.core.manifest.scopes.difference_update(scopes)
-
-    def use_free_plan(self, free: bool = True) -> None:
-        """Take away what only paid plans have."""
-        self.core.free_plan = free
-
-    def add_user(self, user: User) -> User:
-        """Somebody new: a colleague, a guest, a bot, or somebody from another workspace."""
-        return self.workspace.add_user(user)
-
-    def add_channel(self, name: str, *members: str, private: bool = False) -> Channel:
-        """A channel that somebody in the workspace made; the lead when nobody is named."""
-        ids = [self.workspace.user(member).id for member in members or ("lead",)]
-        return self.workspace.add_channel(name, ids, private=private)
-
-    def add_to(self, channel: str, user: str) -> None:
-        """Put somebody into a channel, whoever they are."""
-        self.core.join(self.workspace.channel(channel), self.workspace.user(user).id)
-
-    def remove_from(self, channel: str, user: str) -> None:
-        """Take somebody out of a channel."""
-        self.core.leave(self.workspace.channel(channel), self.workspace.user(user).id)
-
-    def archive(self, channel: str) -> None:
-        """Archive a channel."""
-        lead = self.workspace.user("lead")
-        close_channel(self.core, self.workspace.channel(channel), lead.id)
-
-    def set_group(self, handle: str, *members: str) -> None:
-        """Change who is in a user group."""
-        group = next(one for one in self.workspace.groups.values() if one.handle == handle)
-        group.members = [self.workspace.user(member).id for member in members]
-
-
-def _with_replies(message: Obj) -> list[Obj]:
-    return [message, *message.get("replies", [])]
-
-
-def _lines(message: Obj) -> list[str]:
-    words = [
-        message["text"],
-        *_words(message.get("blocks", [])),
-        *_words(message.get("attachments", [])),
-    ]
-    return [*words, *(file["name"] for file in message.get("files", []))]
-
-
-def _words(found: Any) -> list[str]:
-    """Every text inside of blocks, in reading order."""
-    if isinstance(found, list):
-        return [word for one in found for word in _words(one)]
-    if not isinstance(found, dict):
-        return []
-    own = [
-        value
-        for key, value in found.items()
-        if key in ("text", "title", "caption") and isinstance(value, str)
-    ]
-    return own + [
-        word for value in found.values() if isinstance(value, dict | list) for word in _words(value)
-    ]

@@ -28,6 +28,8 @@ def _may_post(core: Core, args: Args) -> Channel:
     channel = _place(core, args)
     if channel.archived:
         raise SlackError("is_archived")
+    if channel.im_with and not core.manifest.messages_tab:
+        raise SlackError("messages_tab_disabled")
     if not core.workspace.has_bot(channel) and "chat:write.public" not in core.manifest.scopes:
         raise SlackError("not_in_channel")
     return channel

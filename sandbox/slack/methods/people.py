@@ -106,6 +106,8 @@ def emoji(core: Core, args: Args) -> Obj:
 
 def connect(core: Core, args: Args) -> Obj:
     """apps.connections.open"""
+    if not core.manifest.socket_mode:
+        raise SlackError("access_denied")
     ticket = core.workspace.ids.secret(32)
     core.deliveries.sockets.admit(ticket)
     address = core.url.replace("http://", "ws://")

@@ -1,0 +1,82 @@
+"""What goes wrong in Slack, and what its people change, on purpose."""
+
+from sandbox.slack.core import Core
+from sandbox.slack.faults import Fault
+from sandbox.slack.methods.conversations import close_channel
+from sandbox.slack.model import Channel, User
+from sandbox.slack.workspace import Workspace
+
+
+class Circumstances:
+    """Changes what the app has to live with."""
+
+    core: Core
+    workspace: Workspace
+
+    def fail(
+        self,
+        method: str,
+        *,
+        error: str | None = None,
+        status: int | None = None,
+        ratelimited: int | None = None,
+        hang: bool = False,
+        after: bool = False,
+        times: int | None = 1,
+    ) -> Fault:
+        """Break the next calls of a method (`*` for all); with `after` it is done all the same."""
+        fault = Fault(method, error, status, ratelimited, hang, after, times)
+        return self.core.faults.add(fault)
+
+    def heal(self) -> None:
+        """Let everything work again, and answer what hangs."""
+        self.core.faults.heal()
+
+    def expire_triggers(self) -> None:
+        """Make every trigger id too old."""
+        for trigger in self.workspace.triggers.values():
+            trigger.expired = True
+
+    def expire_response_urls(self) -> None:
+        """Make every response_url too old."""
+        for url in self.workspace.response_urls.values():
+            url.made = float("-inf")
+
+    def grant(self, *scopes: str) -> None:
+        """Give the app scopes."""
+        self.core.manifest.scopes.update(scopes)
+
+    def revoke(self, *scopes: str) -> None:
+        """Take scopes from the app."""
+        self.core.manifest.scopes.difference_update(scopes)
+
+    def use_free_plan(self, free: bool = True) -> None:
+        """Take away what only paid plans have."""
+        self.core.free_plan = free
+
+    def add_user(self, user: User) -> User:
+        """Somebody new: a colleague, a guest, a bot, or somebody from another workspace."""
+        return self.workspace.add_user(user)
+
+    def add_channel(self, name: str, *members: str, private: bool = False) -> Channel:
+        """A channel that somebody in the workspace made; the lead when nobody is named."""
+        ids = [self.workspace.user(member).id for member in members or ("lead",)]
+        return self.workspace.add_channel(name, ids, private=private)
+
+    def add_to(self, channel: str, user: str) -> None:
+        """Put somebody into a channel, whoever they are."""
+        self.core.join(self.workspace.channel(channel), self.workspace.user(user).id)
+
+    def remove_from(self, channel: str, user: str) -> None:
+        """Take somebody out of a channel."""
+        self.core.leave(self.workspace.channel(channel), self.workspace.user(user).id)
+
+    def archive(self, channel: str) -> None:
+        """Archive a channel."""
+        lead = self.workspace.user("lead")
+        close_channel(self.core, self.workspace.channel(channel), lead.id)
+
+    def set_group(self, handle: str, *members: str) -> None:
+        """Change who is in a user group."""
+        group = next(one for one in self.workspace.groups.values() if one.handle == handle)
+        group.members = [self.workspace.user(member).id for member in members]

@@ -1,0 +1,153 @@
+"""What people see in Slack, for tests to look at."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.slack.blocks import every_block, interactive
+from sandbox.slack.control import Control
+from sandbox.slack.errors import Obj, Refusal
+from sandbox.slack.model import Channel, User
+from sandbox.slack.persons import Persons
+from sandbox.slack.views import described
+from sandbox.slack.workspace import Workspace, identity
+
+
+@dataclass(frozen=True)
+class Button:
+    """Something to press, and where it is."""
+
+    action_id: str
+    block_id: str
+    element: Obj
+    channel: str | None = None
+    ts: str | None = None
+    view_id: str | None = None
+
+    @property
+    def value(self) -> str | None:
+        """What comes back with the press."""
+        return self.element.get("value")
+
+    @property
+    def text(self) -> str:
+        """What is written on it."""
+        return str(self.element.get("text", {}).get("text", ""))
+
+
+class Sight:
+    """Looks through the eyes of anybody."""
+
+    workspace: Workspace
+    _persons: Persons
+    _control: Control
+
+    def messages(self, channel: str, user: str | None = None) -> list[Obj]:
+        """A channel as somebody sees it (threads nested); without somebody, everything."""
+        return self._persons.messages(channel, user)
+
+    def text(self, channel: str, user: str | None = None) -> str:
+        """All words in a channel, threads and blocks included, without what Slack itself wrote."""
+        every = [one for message in self.messages(channel, user) for one in _with_replies(message)]
+        said = [one for one in every if not str(one.get("subtype", "")).startswith("channel_")]
+        return "\n".join(line for message in said for line in _lines(message))
+
+    def ephemerals(self, channel: str, user: str) -> list[Obj]:
+        """What only this person sees in a channel."""
+        every = [one for top in self.messages(channel, user) for one in _with_replies(top)]
+        return [one for one in every if one["ephemeral"]]
+
+    def views(self, user: str) -> list[Obj]:
+        """Somebody's open forms, the topmost last."""
+        stack = self.workspace.stacks.get(self.workspace.user(user).id, [])
+        return [described(view, identity()) for view in stack]
+
+    def home(self, user: str) -> Obj | None:
+        """Somebody's Home of the app."""
+        view = self.workspace.homes.get(self.workspace.user(user).id)
+        return described(view, identity()) if view else None
+
+    def channels(self, user: str | None = None) -> list[Obj]:
+        """Every channel that somebody can see."""
+        found: list[Obj] = self._control.channels({"user": user})["channels"]
+        return found
+
+    def channel(self, name: str) -> Channel:
+        """A channel by its name or id; raises Refusal."""
+        return self.workspace.channel(name)
+
+    def user(self, name: str) -> User:
+        """Somebody by handle or id; raises Refusal."""
+        return self.workspace.user(name)
+
+    def notifications(self, user: str) -> list[Obj]:
+        """Where somebody was mentioned."""
+        id = self.workspace.user(user).id
+        return [note for note in self.workspace.notifications if note["user"] == id]
+
+    def file(self, id: str) -> bytes:
+        """The content of a file."""
+        return self.workspace.files[id].content or b""
+
+    def find_buttons(
+        self, wanted: str, channel: str | None = None, user: str | None = None
+    ) -> list[Button]:
+        """Everything to press with this action_id or text: in a channel, or in somebody's views."""
+        return [one for one in self._buttons(channel, user) if wanted in (one.action_id, one.text)]
+
+    def find_button(
+        self, wanted: str, channel: str | None = None, user: str | None = None
+    ) -> Button:
+        """The newest of them; raises Refusal when there is none."""
+        found = self.find_buttons(wanted, channel, user)
+        if not found:
+            raise Refusal(
+                f"There is no button {wanted} in {channel or 'the views of ' + str(user)}."
+            )
+        return found[-1]
+
+    def _buttons(self, channel: str | None, user: str | None) -> list[Button]:
+        if channel is None:
+            home = self.home(user) if user else None
+            shown = [*([home] if home else []), *self.views(user or "")]
+            return [
+                Button(element["action_id"], block["block_id"], element, view_id=view["id"])
+                for view in shown
+                for block in every_block(view["blocks"])
+                for element in interactive(block)
+            ]
+        every = [one for top in self.messages(channel, user) for one in _with_replies(top)]
+        return [
+            Button(element["action_id"], block["block_id"], element, channel, message["ts"])
+            for message in sorted(every, key=lambda one: str(one["ts"]))
+            for block in every_block(message.get("blocks", []))
+            for element in interactive(block)
+        ]
+
+
+def _with_replies(message: Obj) -> list[Obj]:
+    return [message, *message.get("replies", [])]
+
+
+def _lines(message: Obj) -> list[str]:
+    words = [
+        message["text"],
+        *_words(message.get("blocks", [])),
+        *_words(message.get("attachments", [])),
+    ]
+    return [*filter(None, words), *(file["name"] for file in message.get("files", []))]
+
+
+def _words(found: Any) -> list[str]:
+    """Every text inside of blocks, in reading order."""
+    if isinstance(found, list):
+        return [word for one in found for word in _words(one)]
+    if not isinstance(found, dict):
+        return []
+    own = [
+        value
+        for key, value in found.items()
+        if key in ("text", "title", "caption") and isinstance(value, str)
+    ]
+    return own + [
+        word for value in found.values() if isinstance(value, dict | list) for word in _words(value)
+    ]
