@@ -29,6 +29,7 @@ __all__ = [
     "database",
     "fresh_database",
     "new_name",
+    "open_folder",
     "postgres",
     "redis",
     "redis_url",
@@ -77,9 +78,16 @@ def place_for_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if not MEMORY.is_dir() or disk_usage(MEMORY).free < ENOUGH:
         yield tmp_path_factory.mktemp("postgres")
         return
-    with TemporaryDirectory(prefix="runbolt-test-", dir=MEMORY) as name:
+    with open_folder(MEMORY) as folder:
+        yield folder
+
+
+@contextmanager
+def open_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A folder that root's server, which runs as nobody, can enter; pytest's own are closed."""
+    with TemporaryDirectory(prefix="runbolt-test-", dir=parent) as name:
         folder = Path(name)
-        folder.chmod(0o711)  # so that root's server, which runs as nobody, gets in
+        folder.chmod(0o711)
         yield folder
 
 

