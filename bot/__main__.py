@@ -18,6 +18,7 @@ import uvloop
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, playbooks, scheduler, settings, slack, store, workspace
 from bot.actions import Systems
@@ -55,13 +56,15 @@ def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
 
 @asynccontextmanager
 async def open_world(
-    given: Settings, now: Callable[[], datetime] = utc_now
+    given: Settings,
+    now: Callable[[], datetime] = utc_now,
+    slack_seconds: float = slack.TIMEOUT_SECONDS,
 ) -> AsyncIterator[World]:
     """Connect to everything; raises UserError before anything starts."""
     team = config.load(given.config)
     books = load_playbooks(team.playbooks)
     async with AsyncExitStack() as stack:
-        client = slack.client(given.slack_bot_token, given.slack_api_url)
+        client = slack.client(given.slack_bot_token, given.slack_api_url, slack_seconds)
         assert client.session is not None
         stack.push_async_callback(client.session.close)
         identity = await workspace.identify(client)
@@ -105,7 +108,8 @@ def make_app(world: World, given: Settings) -> AsyncApp:
         )
 
     app = AsyncApp(
-        client=world.slack,
+        # Bolt only listens; what the bot says, it says through its own client.
+        client=AsyncWebClient(base_url=given.slack_api_url),
         signing_secret=given.slack_signing_secret or "unused in Socket Mode",
         authorize=authorize,
         process_before_response=True,

@@ -54,6 +54,15 @@ class Cache:
         except (RedisError, OSError) as error:
             self._rest(error)
 
+    async def forget(self, key: str) -> None:
+        """Remember it no longer."""
+        if self._resting():
+            return
+        try:
+            await self._redis.delete(f"runbolt:{key}")
+        except (RedisError, OSError) as error:
+            self._rest(error)
+
     async def close(self) -> None:
         """Give the connections back."""
         await self._redis.aclose()

@@ -35,16 +35,13 @@ class Refused(UserError):
         )
 
 
-def client(token: str, api_url: str) -> AsyncWebClient:
+def client(token: str, api_url: str, seconds: float = TIMEOUT_SECONDS) -> AsyncWebClient:
     """The Web API client; its connections are kept open and shared. Call inside the event loop."""
-    session = ClientSession(connector=TCPConnector(limit=200, keepalive_timeout=30))
-    return AsyncWebClient(
-        token=token,
-        base_url=api_url,
-        timeout=TIMEOUT_SECONDS,
-        session=session,
-        retry_handlers=RETRIES,
+    session = ClientSession(
+        connector=TCPConnector(limit=200, keepalive_timeout=30),
+        timeout=ClientTimeout(total=seconds),
     )
+    return AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=RETRIES)
 
 
 async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
@@ -77,9 +74,7 @@ async def respond(client: AsyncWebClient, response_url: str, said: dict[str, Any
     session = client.session
     assert session is not None
     try:
-        async with session.post(
-            response_url, json=body, timeout=ClientTimeout(total=TIMEOUT_SECONDS)
-        ) as response:
+        async with session.post(response_url, json=body) as response:
             if response.status != 200:
                 raise Refused(f"http_{response.status}")
     except (ClientError, TimeoutError, OSError) as error:

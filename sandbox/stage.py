@@ -51,14 +51,13 @@ async def _environment(
     folder: Path, slack: Slack, cluster: Cluster, redis: Redis, postgres: Postgres, shop: Shop
 ) -> dict[str, str]:
     """What the bot is told; it knows nothing of being in a sandbox."""
-    await postgres.create_role("runbolt")
     return {
         "SLACK_BOT_TOKEN": slack.bot_token,
         "SLACK_SIGNING_SECRET": slack.signing_secret,
         "SLACK_API_URL": slack.api_url,
         "HOST": "127.0.0.1",
         "PORT": str(free_port()),
-        "DATABASE_URL": await postgres.create_database("runbolt", owner="runbolt"),
+        "DATABASE_URL": await postgres.own_database("runbolt"),
         "REDIS_URL": redis.url,
         "ORDERS_DATABASE_URL": shop.ro_dsn,
         "ORDERS_DATABASE_ADMIN_URL": shop.ops_dsn,

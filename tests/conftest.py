@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,9 @@ class Bot:
         await self.quiet()
 
 
+Obj = dict[str, Any]
+
+
 def free_port() -> int:
     """A port on loopback that nobody listens on."""
     with socket.socket() as probe:
@@ -105,6 +109,14 @@ def state_template(postgres: Server) -> Iterator[str]:
     wait_for(db.migrate(wait_for(postgres.create_database(name))))
     yield name
     wait_for(postgres.drop_database(name))
+
+
+@pytest.fixture(scope="session")
+def shared_shop(shop_template: Shop) -> Iterator[Shop]:
+    """A shop that tests only look at, so one serves all of them."""
+    shop = wait_for(shop_template.clone(new_name()))
+    yield shop
+    wait_for(shop.server.drop_database(shop.database))
 
 
 @pytest.fixture
@@ -146,7 +158,7 @@ def given(
     kube: Cluster,
     state: str,
     redis_url: str,
-    shop: Shop,
+    shared_shop: Shop,
     team: Path,
 ) -> Settings:
     """The environment of one replica."""
@@ -159,8 +171,8 @@ def given(
         port=free_port(),
         database_url=state,
         redis_url=redis_url,
-        orders_database_url=shop.ro_dsn,
-        orders_database_admin_url=shop.ops_dsn,
+        orders_database_url=shared_shop.ro_dsn,
+        orders_database_admin_url=shared_shop.ops_dsn,
         kubeconfig=kube.write_kubeconfig(tmp_path / "kubeconfig"),
         kubernetes_namespace=DEFAULT_NAMESPACE,
         config=team,
@@ -188,8 +200,15 @@ class Walk:
         value: str | None = None,
         ts: str | None = None,
     ) -> Delivery:
-        """Press a button, or choose from a menu."""
-        delivery = await self.slack.press(who, action_id, channel=channel, ts=ts, value=value)
+        """Press a button, or choose from a menu; `value` tells which of them."""
+        found = self.slack.find_buttons(action_id, channel, who)
+        same = [one for one in found if one.value == value]
+        if same:
+            delivery = await self.slack.press(who, same[-1])
+        else:
+            delivery = await self.slack.press(
+                who, action_id=action_id, channel=channel, ts=ts, value=value
+            )
         await self.bot.quiet()
         return delivery
 
@@ -203,6 +222,7 @@ class Walk:
         filled = {name: {name: value} for name, value in values.items()}
         delivery = await self.slack.submit(who, view["id"], filled)
         await self.bot.quiet()
+        await self.slack.settled()
         return delivery
 
     async def ask_for_rollback(self, channel: str, who: str = "oncall") -> Delivery:
@@ -218,11 +238,45 @@ class Walk:
 
     def text(self, channel: str, who: str = "oncall") -> str:
         """Everything that somebody reads in a channel."""
-        return self.slack.text(channel, who)
+        shown = self.slack.messages(channel, who)
+        return "\n".join(seen(one) for one in shown if not _by_slack(one))
+
+    def buttons(self, channel: str) -> list[str]:
+        """What is written on everything that can be pressed in a channel."""
+        found = [
+            element
+            for message in self.slack.messages(channel, "oncall")
+            for block in message.get("blocks", [])
+            for element in (*block.get("elements", []), block.get("accessory", {}))
+        ]
+        return [one["text"]["text"] for one in found if one.get("type") == "button"]
 
     def calls(self, method: str) -> list[Call]:
         """The Web API calls of one method."""
-        return [call for call in self.slack.calls if call.method == method]
+        return self.slack.called(method)
+
+
+def _by_slack(message: Obj) -> bool:
+    """Whether Slack itself wrote it: who joined, what the topic is."""
+    return str(message.get("subtype", "")).startswith("channel_")
+
+
+def seen(message: Obj) -> str:
+    """What a person sees of a message and its thread: the blocks, or the text where none are."""
+    own = words(message["blocks"]) if message.get("blocks") else [message["text"]]
+    files = [file["name"] for file in message.get("files", [])]
+    return "\n".join([*own, *files, *map(seen, message.get("replies", []))])
+
+
+def words(found: Any) -> list[str]:
+    """Every text inside of blocks, in reading order."""
+    if isinstance(found, str):
+        return []
+    if isinstance(found, list):
+        return [word for one in found for word in words(one)]
+    own = [found["text"]] if isinstance(found.get("text"), str) else []
+    inside = [one for one in found.values() if isinstance(one, dict | list)]
+    return [*own, *(word for one in inside for word in words(one))]
 
 
 def _number(channel: str) -> int:
@@ -230,9 +284,12 @@ def _number(channel: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def start_bot(given: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Bot]:
-    """A replica that listens over HTTP; its clock stands still."""
-    async with root.open_world(given, clock) as world, root.listening(world, given) as server:
+async def start_bot(given: Settings, clock: Clock) -> AsyncIterator[Bot]:
+    """A replica that listens over HTTP; its clock stands still, and Slack has two seconds."""
+    async with (
+        root.open_world(given, clock, 2.0) as world,
+        root.listening(world, given) as server,
+    ):
         serving = asyncio.create_task(server.serve())
         try:
             await server.ready.wait()

@@ -18,7 +18,7 @@ async def test_taking_command_is_shown_on_the_card(walk: Walk) -> None:
 
 async def test_putting_somebody_in_command(walk: Walk) -> None:
     channel = await walk.declare()
-    lead = walk.slack.user_id("lead")
+    lead = walk.slack.user("lead").id
 
     await walk.say("oncall", f"/incident role ic <@{lead}>", channel)
 
@@ -54,11 +54,12 @@ async def test_the_clocks_follow_the_severity(walk: Walk, bot: Bot) -> None:
     async with bot.world.pool.connection() as conn:
         cursor = await conn.execute(
             "SELECT kind, extract(epoch FROM due_at - declared_at) / 60 FROM reminders"
-            " JOIN incidents ON incidents.id = incident_id WHERE settled_at IS NULL ORDER BY kind"
+            " JOIN incidents ON incidents.id = incident_id WHERE settled_at IS NULL ORDER BY due_at"
         )
         assert [(kind, round(due)) for kind, due in await cursor.fetchall()] == [
-            ("first_response", 120),
+            ("heads_up", 57),
             ("update", 60),
+            ("first_response", 120),
         ]
 
 
@@ -69,7 +70,7 @@ async def test_going_back_to_a_severity_brings_its_clock_back(walk: Walk, bot: B
 
     async with bot.world.pool.connection() as conn:
         cursor = await conn.execute("SELECT count(*) FROM reminders WHERE settled_at IS NULL")
-        assert await cursor.fetchone() == (2,)
+        assert await cursor.fetchone() == (3,)
 
 
 async def test_a_changed_status_is_shown_everywhere(walk: Walk) -> None:

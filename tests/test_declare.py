@@ -6,7 +6,7 @@ import pytest
 
 from bot import store
 from bot.views import presses
-from sandbox.slack import Slack
+from sandbox.slack import Refusal, Slack
 from tests.conftest import Bot, Clock, Walk
 
 
@@ -115,10 +115,10 @@ async def test_declaring_by_form(walk: Walk) -> None:
 async def test_a_blank_title_is_answered_in_the_form(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare")
 
-    delivery = await walk.submit("oncall", severity="sev3", title="   ")
+    with pytest.raises(Refusal) as refused:
+        await walk.submit("oncall", severity="sev3", title="   ")
 
-    assert delivery.body["response_action"] == "errors"
-    assert "Say in a few words" in delivery.body["errors"]["title"]
+    assert list(refused.value.errors) == ["title"]
     assert walk.calls("conversations.create") == []
 
 

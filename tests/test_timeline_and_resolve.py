@@ -65,7 +65,7 @@ async def test_resolving_posts_the_summary_and_the_timeline_as_a_file(walk: Walk
         for file in part.get("files", [])
     ]
     assert [file["name"] for file in files] == ["inc-1-timeline.md"]
-    written = walk.slack.file(files[0]["id"])
+    written = walk.slack.file(files[0]["id"]).decode()
     assert "# INC-1: Orders are failing" in written
     assert "noted: it is DNS" in written
     assert "Resolved" in walk.text("incidents")
@@ -76,7 +76,7 @@ async def test_a_resolved_incident_has_no_buttons(walk: Walk) -> None:
     await walk.press("oncall", presses.RESOLVE, channel)
     await walk.submit("oncall", resolution="It is over")
 
-    assert walk.slack.buttons(channel) == []
+    assert walk.buttons(channel) == []
 
 
 async def test_a_second_resolve_is_told_so(walk: Walk) -> None:

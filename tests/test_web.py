@@ -39,7 +39,7 @@ def body(slack: Slack) -> str:
         {
             "command": "/incident",
             "text": "declare sev1 forged",
-            "user_id": slack.user_id("oncall"),
+            "user_id": slack.user("oncall").id,
             "channel_id": "C0000000000",
             "trigger_id": "1.2.3",
             "team_id": "T0000000000",

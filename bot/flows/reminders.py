@@ -56,6 +56,11 @@ async def form_opened(world: World, id: IncidentId) -> None:
     await world.cache.remember(_writing(id), "yes", seconds)
 
 
+async def form_sent(world: World, id: IncidentId) -> None:
+    """The update is written, so the clock may ask for the next one."""
+    await world.cache.forget(_writing(id))
+
+
 def _writing(id: IncidentId) -> str:
     return f"writing:{id}"
 

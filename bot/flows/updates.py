@@ -16,7 +16,7 @@ async def draft(world: World, incident: Incident) -> Draft:
         entries = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
     since = incident.last_update_at or incident.declared_at
-    happened = [entry.text for entry in entries if entry.at > since and entry.kind in FACTS]
+    happened = [entry.text for entry in entries if entry.at >= since and entry.kind in FACTS]
     await reminders.form_opened(world, incident.id)
     every = rules.cadence(world.config, incident.severity, incident.status)
     return Draft(
@@ -72,4 +72,5 @@ async def post(
         await reminders.settle_update(conn, id, now)
         await reminders.wait_for_update(conn, changed, now)
         await store.pictures.want(conn, id)
+    await reminders.form_sent(world, id)
     await publish(world, id)

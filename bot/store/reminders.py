@@ -20,7 +20,8 @@ async def insert(
     query = """
         INSERT INTO reminders (incident_id, kind, due_at, snoozes, nags)
         VALUES (%(incident_id)s, %(kind)s, %(due_at)s, %(snoozes)s, %(nags)s)
-        ON CONFLICT (incident_id, kind, due_at) DO UPDATE SET settled_at = NULL
+        ON CONFLICT (incident_id, kind, due_at) DO UPDATE
+        SET settled_at = NULL, snoozes = excluded.snoozes, nags = excluded.nags
         WHERE reminders.fired_at IS NULL
         RETURNING *
     """
