@@ -50,7 +50,10 @@ class Args:
         value = self.given.get(name)
         if isinstance(value, str) and not value.startswith("["):
             return [one.strip() for one in value.split(",") if one.strip()]
-        return [str(one) for one in self.data(name) or []]
+        found = self.data(name) or []
+        if not isinstance(found, list):
+            raise _wrong(name, "must be a list of ids")
+        return [str(one) for one in found]
 
     def data(self, name: str) -> Any:
         """Structured data, as itself or as JSON in a string."""

@@ -26,27 +26,27 @@ MOST_BLOCKS = {MESSAGE: 50, MODAL: 100, HOME: 100}
 MOST_CHARTS = 2
 MOST_MARKDOWN = 12_000
 
-_task = together(
-    shape(
-        {"task_id": string(255), "title": string(500)},
-        {
-            "block_id": elements.name,
-            "details": richtext.block,
-            "output": richtext.block,
-            "sources": items(
-                shape({"url": string(3000, pattern=elements.URL), "text": string(500)}), 20
-            ),
-            "status": one_of("pending", "in_progress", "complete", "error"),
-        },
-    ),
-    rule(lambda task: task.get("type", "task_card") == "task_card", "must be a task_card"),
+_image = typed({"image": elements.image}, "image")
+_rich_text = typed({"rich_text": richtext.block}, "rich text")
+_task = shape(
+    {"task_id": string(255), "title": string(500)},
+    {
+        "block_id": elements.name,
+        "type": one_of("task_card"),
+        "details": _rich_text,
+        "output": _rich_text,
+        "sources": items(
+            shape({"url": string(3000, pattern=elements.URL), "text": string(500)}), 20
+        ),
+        "status": one_of("pending", "in_progress", "complete", "error"),
+    },
 )
 _card = together(
     shape(
         {},
         {
-            "hero_image": elements.image,
-            "icon": elements.image,
+            "hero_image": _image,
+            "icon": _image,
             "title": text(150),
             "subtitle": text(150),
             "body": text(200),
@@ -138,10 +138,10 @@ _container = together(
         {"child_blocks": items(typed({**SIMPLE, **ASKING, **TELLING}, "block"), 10)},
         {
             "title": plain(150),
-            "rich_text_title": richtext.block,
+            "rich_text_title": _rich_text,
             "subtitle": text(150),
             "width": one_of("narrow", "standard", "wide", "full"),
-            "icon": elements.image,
+            "icon": _image,
             "is_collapsible": flag,
             "default_collapsed": flag,
             "has_header_divider": flag,

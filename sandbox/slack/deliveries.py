@@ -73,6 +73,7 @@ class Deliveries:
         self.sent: list[Delivery] = []
         self._session: ClientSession | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._retries: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         """Get ready to send."""
@@ -80,24 +81,22 @@ class Deliveries:
 
     async def close(self) -> None:
         """Stop sending; what waits for another attempt is given up."""
-        for task in list(self._tasks):
+        waiting = [*self._tasks, *self._retries]
+        for task in waiting:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*waiting, return_exceptions=True)
         await self.sockets.close()
         if self._session is not None:
             await self._session.close()
 
     def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Do something nobody waits for."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return _keep(work, self._tasks)
 
-    async def settled(self) -> None:
-        """Wait until nothing is on its way any more, attempts again included."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def settled(self, *, retries: bool = False) -> None:
+        """Wait until nothing is on its way any more; with `retries`, no attempt again either."""
+        while pending := [*self._tasks, *(self._retries if retries else ())]:
+            await asyncio.gather(*pending, return_exceptions=True)
 
     async def deliver(self, kind: Kind, payload: Obj) -> Delivery:
         """Tell the app once, and wait for its acknowledgement."""
@@ -111,7 +110,7 @@ class Deliveries:
         """Tell the app of an event; if it does not take it, three times more in the background."""
         delivery = await self.deliver("events_api", payload)
         if not delivery.ok and not delivery.no_retry:
-            self.background(self._try_again(delivery))
+            _keep(self._try_again(delivery), self._retries)
         return delivery
 
     async def redeliver(self, delivery: Delivery) -> Delivery:
@@ -184,6 +183,14 @@ class Deliveries:
             "X-Slack-Request-Timestamp": at,
             "X-Slack-Signature": signature(self.signing_secret, at, body),
         }
+
+
+def _keep(work: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
+    """Start work and hold on to it until it is done."""
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return task
 
 
 def signature(secret: str, at: str, body: str) -> str:

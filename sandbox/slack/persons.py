@@ -186,6 +186,8 @@ class Persons:
         return await self.core.deliveries.deliver("interactive", payload)
 
     def _choice(self, element: Obj, press: Press) -> Obj:
+        if element["type"] == "feedback_buttons":
+            return {"value": _feedback(element, press.value)}
         if element["type"] not in values.KEYS:
             return {}
         if element["type"] == "overflow" and press.value is None:
@@ -359,6 +361,13 @@ def _element(blocks: list[Obj], press: Press) -> tuple[Obj, str]:
             f"Several elements are called {press.action_id}: say which block_id or value."
         )
     return found[0]
+
+
+def _feedback(element: Obj, value: Any) -> str:
+    offered = [element[name]["value"] for name in ("positive_button", "negative_button")]
+    if value not in offered:
+        raise Refusal(f"{element['action_id']} offers only: {', '.join(offered)}.")
+    return str(value)
 
 
 def _dispatches(blocks: list[Obj], block_id: str) -> bool:

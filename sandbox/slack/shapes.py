@@ -108,7 +108,7 @@ def shape(
         for name, part in value.items():
             if name in known:
                 known[name](part, where.at(name))
-            elif name != "type":
+            else:
                 where.fail(f"invalid additional property: {name}")
 
     return check
@@ -122,7 +122,7 @@ def typed(kinds: Mapping[str, Check], what: str) -> Check:
         if not isinstance(kind, str) or kind not in kinds:
             where.fail(f"unsupported type of {what}: {kind}")
         else:
-            kinds[kind](value, where)
+            kinds[kind]({name: part for name, part in value.items() if name != "type"}, where)
 
     return check
 

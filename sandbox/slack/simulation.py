@@ -216,9 +216,9 @@ class Slack(Sight, Circumstances):
         """How many Socket Mode connections the app holds."""
         return self.core.deliveries.sockets.count
 
-    async def settled(self) -> None:
-        """Wait until no event and no file is on its way any more."""
-        await self.core.deliveries.settled()
+    async def settled(self, *, retries: bool = False) -> None:
+        """Wait until no event and no file is on its way; with `retries`, no attempt again too."""
+        await self.core.deliveries.settled(retries=retries)
 
     async def wait_for(self, holds: Callable[[], Any], seconds: float = 5.0) -> Any:
         """Wait until something holds, looking whenever something changed; raises TimeoutError."""

@@ -52,7 +52,7 @@ def _problems(view: Any, surface: str) -> list[str]:
     if not isinstance(view, dict):
         return ["must provide an object [json-pointer:/view]"]
     one_of(surface)(view.get("type"), where.at("type"))
-    _SHAPES[surface](view, where)
+    _SHAPES[surface]({name: part for name, part in view.items() if name != "type"}, where)
     if len(json.dumps(view).encode()) > MOST_BYTES:
         where.fail(f"must be no more than {MOST_BYTES} bytes")
     asks = isinstance(view.get("blocks"), list) and any(

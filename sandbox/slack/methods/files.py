@@ -67,7 +67,7 @@ def _thread(channel: Channel, ts: str) -> str:
 
 def _uploaded(core: Core, args: Args) -> list[File]:
     given = args.data("files")
-    if not isinstance(given, list) or not given:
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
         raise SlackError("invalid_arguments")
     files = []
     for one in given:

@@ -1,0 +1,429 @@
+"""What people do in the simulated Slack reaches an app of the real framework, and comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.signature import SignatureVerifier
+
+from sandbox.slack import Delivery, Refusal, Slack
+from sandbox.slack import deliveries as timing
+from tests.slackapps import (
+    actions,
+    asking,
+    bolt,
+    button,
+    client,
+    listening,
+    modal,
+    plain,
+    section,
+    serving,
+    write_manifest,
+)
+
+Body = dict[str, Any]
+
+
+@pytest.fixture
+async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
+    """A workspace whose clock for retries and limits runs a thousand times faster."""
+    async with Slack(manifest=write_manifest(tmp_path), pace=1000) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+async def app(slack: Slack) -> AsyncIterator[AsyncApp]:
+    """An app that is reached over HTTP."""
+    made = bolt(slack)
+    async with serving(made, slack):
+        yield made
+
+
+async def channel_of(slack: Slack, *members: str) -> str:
+    """A channel that the app made and these people joined."""
+    made = await client(slack).conversations_create(name="inc-1")
+    for member in members:
+        slack.join(member, "inc-1")
+    return str(made["channel"]["id"])
+
+
+def hear(app: AsyncApp, register: Any) -> list[Body]:
+    """Acknowledge everything, and keep what came."""
+    heard: list[Body] = []
+
+    async def listen(ack: Any, body: Body) -> None:
+        heard.append(body)
+        await ack()
+
+    register(listen)
+    return heard
+
+
+async def test_a_command_arrives_signed_and_its_answer_is_seen_by_one_person(
+    slack: Slack, app: AsyncApp
+) -> None:
+    @app.command("/help-me")
+    async def help_me(ack: Any, command: Body) -> None:
+        await ack(f"You said: {command['text']}")
+
+    delivery = await slack.say("oncall", "/help-me ask @second in #random, see https://a.example")
+
+    assert delivery.ok
+    assert delivery.seconds < 3
+    second, random = slack.user("second").id, slack.channel("random").id
+    said = f"You said: ask <@{second}|second> in <#{random}|random>, see <https://a.example>"
+    assert [one["text"] for one in slack.ephemerals("general", "oncall")] == [said]
+    assert not slack.ephemerals("general", "second")
+    verifier = SignatureVerifier(slack.signing_secret)
+    assert verifier.is_valid_request(delivery.body, delivery.headers)
+    assert not SignatureVerifier("other").is_valid_request(delivery.body, delivery.headers)
+
+
+async def test_without_escaping_a_command_has_plain_names(slack: Slack, app: AsyncApp) -> None:
+    heard = hear(app, app.command("/plain"))
+    await slack.say("oncall", f"/plain <@{slack.user('second').id}> & #random")
+    assert heard[0]["text"] == "@second & #random"
+
+
+@pytest.mark.parametrize(
+    ("text", "thread", "sentence"),
+    [
+        ("/unheard-of x", False, "is not a valid command"),
+        ("/help-me x", True, "is not supported in threads"),
+        ("  ", False, "nothing to send"),
+    ],
+)
+async def test_what_cannot_be_said(
+    slack: Slack, app: AsyncApp, text: str, thread: bool, sentence: str
+) -> None:
+    await slack.say("oncall", "root", "random")
+    ts = slack.messages("random")[-1]["ts"] if thread else ""
+    with pytest.raises(Refusal, match=sentence):
+        await slack.say("oncall", text, "random", thread_ts=ts)
+    assert not [one for one in slack.deliveries if one.kind == "slash_commands"]
+
+
+async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
+    slack: Slack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "ACKNOWLEDGE_SECONDS", 0.05)
+    statuses = iter([None, 500, 404])
+
+    async def handle(request: web.Request) -> web.Response:
+        status = next(statuses)
+        if status is None:
+            await asyncio.Event().wait()
+        return web.Response(status=status or 200)
+
+    async with listening(handle, slack):
+        for _ in range(3):
+            await slack.say("oncall", "/help-me")
+    await slack.say("oncall", "/help-me")
+
+    codes = ("operation_timeout", "http_service_error", "http_client_error", "dispatch_failed")
+    expected = [f'/help-me failed with the error "{code}"' for code in codes]
+    assert [one["text"] for one in slack.ephemerals("general", "oncall")] == expected
+
+
+async def test_a_trigger_opens_one_modal_within_its_time(slack: Slack, app: AsyncApp) -> None:
+    heard = hear(app, app.command("/help-me"))
+    await slack.say("oncall", "/help-me")
+    await slack.say("oncall", "/help-me")
+    first, second = (body["trigger_id"] for body in heard)
+    web_client = client(slack)
+    await web_client.views_open(trigger_id=first, view=modal(section("x")))
+    slack.expire_triggers()
+    for trigger, code in (
+        (first, "exchanged_trigger_id"),
+        (second, "expired_trigger_id"),
+        ("1.2", "invalid_trigger_id"),
+    ):
+        with pytest.raises(SlackApiError) as caught:
+            await web_client.views_open(trigger_id=trigger, view=modal(section("x")))
+        assert caught.value.response["error"] == code
+    assert len(slack.views("oncall")) == 1
+    assert not slack.views("second")
+
+
+OPTIONS = [{"text": plain(name), "value": name} for name in ("red", "green")]
+FORM = modal(
+    asking("words", {"type": "plain_text_input", "max_length": 5}),
+    asking("colour", {"type": "static_select", "options": OPTIONS}, optional=True),
+    asking("boxes", {"type": "checkboxes", "options": OPTIONS}, optional=True),
+    asking("who", {"type": "multi_users_select"}, optional=True),
+    asking("where", {"type": "conversations_select"}, optional=True),
+    asking(
+        "many",
+        {"type": "number_input", "is_decimal_allowed": False, "max_value": "9"},
+        optional=True,
+    ),
+    private_metadata="kept",
+)
+
+
+async def open_form(slack: Slack, view: Body = FORM, **names: str) -> str:
+    """A form that the app opened for the person on call."""
+    trigger = slack.core.trigger(slack.user("oncall"))
+    opened = await client(slack).views_open(trigger_id=trigger, view=view)
+    return str(opened["view"]["id"])
+
+
+async def test_a_form_arrives_as_its_elements_are(slack: Slack, app: AsyncApp) -> None:
+    heard = hear(app, app.view("form"))
+    view_id = await open_form(slack)
+    filled: dict[str, Body] = {
+        "words": {"words": "short"},
+        "colour": {"colour": "green"},
+        "boxes": {"boxes": ["red"]},
+        "who": {"who": ["second", slack.user("lead").id]},
+        "where": {"where": "#random"},
+        "many": {"many": 7},
+    }
+    await slack.submit("oncall", view_id, filled)
+    state = heard[0]["view"]["state"]["values"]
+    text = {"type": "plain_text", "text": "green"}
+    assert state["words"]["words"] == {"type": "plain_text_input", "value": "short"}
+    assert state["colour"]["colour"]["selected_option"] == {"text": text, "value": "green"}
+    assert [one["value"] for one in state["boxes"]["boxes"]["selected_options"]] == ["red"]
+    people = [slack.user("second").id, slack.user("lead").id]
+    assert state["who"]["who"]["selected_users"] == people
+    assert state["where"]["where"]["selected_conversation"] == slack.channel("random").id
+    assert state["many"]["many"]["value"] == "7"
+    assert heard[0]["view"]["private_metadata"] == "kept"
+    assert not slack.views("oncall")
+
+
+@pytest.mark.parametrize(
+    ("values", "block"),
+    [
+        ({}, "words"),
+        ({"words": {"words": "  "}}, "words"),
+        ({"words": {"words": "too long"}}, "words"),
+        ({"words": {"words": "x"}, "many": {"many": "x"}}, "many"),
+        ({"words": {"words": "x"}, "many": {"many": 10}}, "many"),
+        ({"words": {"words": "x"}, "many": {"many": "1.5"}}, "many"),
+    ],
+)
+async def test_the_client_refuses_before_the_app_is_asked(
+    slack: Slack, app: AsyncApp, values: dict[str, dict[str, Any]], block: str
+) -> None:
+    view_id = await open_form(slack)
+    with pytest.raises(Refusal) as caught:
+        await slack.submit("oncall", view_id, values)
+    assert list(caught.value.errors) == [block]
+    assert not slack.deliveries
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"nowhere": {"words": "x"}},
+        {"words": {"other": "x"}},
+        {"colour": {"colour": "blue"}},
+        {"who": {"who": ["nobody"]}},
+        {"boxes": {"boxes": "red"}},
+    ],
+)
+async def test_what_the_form_does_not_offer_cannot_be_filled_in(
+    slack: Slack, app: AsyncApp, values: dict[str, dict[str, Any]]
+) -> None:
+    view_id = await open_form(slack)
+    with pytest.raises(Refusal):
+        await slack.submit("oncall", view_id, {"words": {"words": "x"}, **values})
+    with pytest.raises(Refusal):
+        await slack.submit("second", view_id, {"words": {"words": "x"}})
+
+
+async def test_the_answer_to_a_form_is_carried_out(slack: Slack, app: AsyncApp) -> None:
+    other = modal(section("more"), callback_id="other")
+    answers: list[Body] = [
+        {"response_action": "errors", "errors": {"words": "Not that."}},
+        {"response_action": "errors", "errors": {"elsewhere": "Not that."}},
+        {"response_action": "update", "view": FORM},
+        {"response_action": "push", "view": {**other, "title": plain("x" * 25)}},
+        {"response_action": "push", "view": other},
+    ]
+
+    @app.view("form")
+    async def form(ack: Any) -> None:
+        await ack(**answers.pop(0))
+
+    @app.view("other")
+    async def other_form(ack: Any) -> None:
+        await ack(response_action="clear")
+
+    view_id = await open_form(slack)
+    filled = {"words": {"words": "x"}}
+    for errors in ({"words": "Not that."}, {}):
+        with pytest.raises(Refusal) as caught:
+            await slack.submit("oncall", view_id, filled)
+        assert caught.value.errors == errors
+    await slack.submit("oncall", view_id, filled)
+    with pytest.raises(Refusal, match="trouble connecting"):
+        await slack.submit("oncall", view_id, filled)
+    await slack.submit("oncall", view_id, filled)
+    below, top = slack.views("oncall")
+    assert top["previous_view_id"] == below["id"]
+    with pytest.raises(Refusal, match="on top"):
+        await slack.submit("oncall", view_id, filled)
+    await slack.submit("oncall", top["id"])
+    assert not slack.views("oncall")
+
+
+async def test_a_stack_holds_three_and_a_hash_tells_who_is_late(slack: Slack) -> None:
+    web_client = client(slack)
+    view_id = await open_form(slack)
+    for _ in range(2):
+        trigger = slack.core.trigger(slack.user("oncall"), view_id)
+        await web_client.views_push(trigger_id=trigger, view=modal(section("x")))
+    trigger = slack.core.trigger(slack.user("oncall"), view_id)
+    with pytest.raises(SlackApiError, match="push_limit_reached"):
+        await web_client.views_push(trigger_id=trigger, view=modal(section("x")))
+    top = slack.views("oncall")[-1]
+    await web_client.views_update(view_id=top["id"], hash=top["hash"], view=modal(section("y")))
+    with pytest.raises(SlackApiError, match="hash_conflict"):
+        await web_client.views_update(view_id=top["id"], hash=top["hash"], view=modal(section("z")))
+
+
+async def test_a_press_can_be_answered_five_times(slack: Slack, app: AsyncApp) -> None:
+    channel = await channel_of(slack, "oncall")
+    heard = hear(app, app.action("go"))
+    blocks = [actions(button("go", value="7"))]
+    await client(slack).chat_postMessage(channel=channel, text="x", blocks=blocks)
+
+    await slack.press("oncall", slack.find_button("Press", channel))
+
+    (body,) = heard
+    assert (body["actions"][0]["value"], body["message"]["text"]) == ("7", "x")
+    url = body["response_url"]
+    async with ClientSession() as session:
+        answers: list[Body] = [{"text": str(n)} for n in range(3)]
+        answers += [{"replace_original": True, "text": "done"}, {"text": ""}, {"text": "late"}]
+        statuses = []
+        for answer in answers:
+            async with session.post(url, json=answer) as response:
+                statuses.append(response.status)
+    assert statuses == [200, 200, 200, 200, 400, 404]
+    assert len(slack.ephemerals(channel, "oncall")) == 3
+    assert "done" in slack.text(channel)
+    with pytest.raises(Refusal):
+        slack.find_button("go", channel)
+
+
+async def test_a_press_must_name_what_is_there(slack: Slack, app: AsyncApp) -> None:
+    channel = await channel_of(slack, "oncall")
+    blocks = [actions(button("go", value="1")), actions(button("go", value="2"))]
+    posted = await client(slack).chat_postMessage(channel=channel, text="x", blocks=blocks)
+    heard = hear(app, app.action("go"))
+    where = {"channel": channel, "ts": posted["ts"]}
+    for wrong in ("gone", "go"):
+        with pytest.raises(Refusal):
+            await slack.press("oncall", action_id=wrong, **where)
+    await slack.press("oncall", action_id="go", value="2", **where)
+    assert heard[0]["actions"][0]["value"] == "2"
+
+
+async def test_an_ephemeral_message_is_pressed_without_its_content(
+    slack: Slack, app: AsyncApp
+) -> None:
+    channel = await channel_of(slack, "oncall", "second")
+    heard = hear(app, app.action("go"))
+    oncall = slack.user("oncall").id
+    await client(slack).chat_postEphemeral(
+        channel=channel, user=oncall, text="x", blocks=[actions(button("go"))]
+    )
+    with pytest.raises(Refusal):
+        await slack.press("second", action_id="go", channel=channel)
+    await slack.press("oncall", action_id="go", channel=channel)
+    assert "message" not in heard[0]
+    assert heard[0]["container"]["is_ephemeral"]
+
+
+async def test_shortcuts_the_home_and_reactions_arrive(slack: Slack, app: AsyncApp) -> None:
+    channel = await channel_of(slack, "oncall")
+    begun, kept = hear(app, app.shortcut("begin")), hear(app, app.shortcut("keep"))
+    homes, reactions = (
+        hear(app, app.event("app_home_opened")),
+        hear(app, app.event("reaction_added")),
+    )
+    hear(app, app.event("message"))
+    await slack.say("oncall", "look", channel)
+    ts = slack.messages(channel)[-1]["ts"]
+
+    await slack.shortcut("oncall", "begin")
+    await slack.shortcut("oncall", "keep", channel, ts)
+    await slack.react("oncall", "pushpin", channel, ts)
+    await slack.open_home("oncall")
+
+    assert begun[0]["type"] == "shortcut"
+    assert kept[0]["message"]["text"] == "look"
+    assert reactions[0]["event"]["item"] == {"type": "message", "channel": channel, "ts": ts}
+    assert homes[0]["event"]["tab"] == "home"
+    with pytest.raises(Refusal):
+        await slack.shortcut("oncall", "keep")
+
+
+async def test_messages_are_heard_where_the_app_is(slack: Slack, app: AsyncApp) -> None:
+    channel = await channel_of(slack, "oncall")
+    heard, mentions = hear(app, app.event("message")), hear(app, app.event("app_mention"))
+    await slack.say("oncall", "unheard", "random")
+    await slack.say("oncall", f"<@{slack.bot_user}> 1 < 2 & @lead", channel)
+    lead = slack.user("lead").id
+    said = [one["event"]["text"] for one in heard if "subtype" not in one["event"]]
+    assert said == [f"<@{slack.bot_user}> 1 &lt; 2 &amp; <@{lead}>"]
+    assert len(mentions) == 1
+    assert len(slack.notifications("lead")) == 1
+
+
+async def test_an_event_is_told_again_until_it_is_taken(slack: Slack) -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        headers = request.headers
+        seen.append((headers.get("x-slack-retry-num"), headers.get("x-slack-retry-reason")))
+        return web.Response(status=200 if len(seen) == 3 else 500)
+
+    async with listening(handle, slack):
+        delivery = await slack.open_home("oncall")
+        assert not delivery.ok
+        await slack.settled(retries=True)
+    assert seen == [(None, None), ("1", "http_error"), ("2", "http_error")]
+    assert delivery.ok
+
+
+async def test_the_same_delivery_again(slack: Slack, app: AsyncApp) -> None:
+    heard = hear(app, app.command("/help-me"))
+    first = await slack.say("oncall", "/help-me x")
+    again: Delivery = await slack.redeliver(first)
+    assert again.ok
+    assert heard[0] == heard[1]
+    assert first.headers == again.headers
+    assert (await slack.verify_url()).ok
+
+
+async def test_socket_mode_carries_everything(slack: Slack) -> None:
+    app = bolt(slack)
+    commands, forms = hear(app, app.command("/help-me")), hear(app, app.view("form"))
+    homes = hear(app, app.event("app_home_opened"))
+    handler = AsyncSocketModeHandler(app, slack.app_token, web_client=client(slack))
+    try:
+        await handler.connect_async()  # type: ignore[no-untyped-call]
+        await slack.wait_for(lambda: slack.sockets == 1)
+        assert (await slack.say("oncall", "/help-me x")).ok
+        view_id = await open_form(slack)
+        await slack.submit("oncall", view_id, {"words": {"words": "x"}})
+        assert (await slack.open_home("oncall")).ok
+        await slack.refresh_sockets()
+        await slack.wait_for(lambda: slack.sockets == 1)
+        assert (await slack.say("oncall", "/help-me y")).ok
+    finally:
+        await handler.close_async()  # type: ignore[no-untyped-call]
+    assert [body["text"] for body in commands] == ["x", "y"]
+    assert len(forms) == len(homes) == 1
