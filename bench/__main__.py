@@ -149,8 +149,9 @@ def install_size(folder: Path) -> None:
     """Print what a runtime install brings along."""
     venv = folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    pip = [venv / "bin" / "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--constraint", constraints(folder), ROOT], check=True)
+    pip = [str(venv / "bin" / "pip"), "--quiet", "--disable-pip-version-check"]
+    pins = str(constraints(folder))
+    subprocess.run([*pip, "install", "--constraint", pins, str(ROOT)], check=True)
     site = next(venv.glob("lib/python*/site-packages"))
     own = {"pip", "setuptools"}
     packages = [p.name for p in site.glob("*.dist-info") if p.name.split("-")[0] not in own]

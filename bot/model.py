@@ -24,7 +24,8 @@ class UserError(Exception):
 class Noun(BaseModel):
     """Frozen, and strict about what it is made from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Defaults are validated too, or a default of 300 and a stored 300.0 would be two digests.
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class Severity(StrEnum):

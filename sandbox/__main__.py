@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -25,7 +24,7 @@ async def main(port: int, folder: Path, *, keep: bool) -> None:
     async with open_stage(folder, slack, keep=keep) as stage:
         # The release that goes wrong: it becomes ready first, and crash-loops while people look.
         release = asyncio.create_task(stage.cluster.scenario("crash-loop", timeout=600))
-        slack.info = {"kubeconfig": stage.told["KUBECONFIG"], "lines": beside(stage)}
+        slack.info.update(kubeconfig=stage.told["KUBECONFIG"], lines=beside(stage))
         print(welcome(stage), flush=True)
         await until_stopped(stop, stage)
         release.cancel()
@@ -75,19 +74,11 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prepare(folder: Path, *, keep: bool) -> Path:
-    """The folder for the data, emptied unless it is to be kept."""
-    if not keep:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder.absolute()
-
-
 if __name__ == "__main__":
     given = arguments()
     try:
         chosen = int(os.environ.get("SANDBOX_PORT", DEFAULT_PORT))
-        folder = prepare(given.folder, keep=given.keep)
-        asyncio.run(main(chosen, folder, keep=given.keep))
+        given.folder.mkdir(parents=True, exist_ok=True)
+        asyncio.run(main(chosen, given.folder.absolute(), keep=given.keep))
     except (ServerError, OSError) as error:
         sys.exit(f"The sandbox did not start. {error}")

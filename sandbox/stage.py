@@ -39,7 +39,12 @@ async def open_stage(folder: Path, slack: Slack, *, keep: bool = False) -> Async
     async with AsyncExitStack() as stack:
         cluster, redis = Cluster(), Redis(folder / "redis")
         postgres = Postgres(folder / "postgres", keep=keep)
-        await asyncio.gather(*map(stack.enter_async_context, (slack, cluster, redis, postgres)))
+        await asyncio.gather(
+            stack.enter_async_context(slack),
+            stack.enter_async_context(cluster),
+            stack.enter_async_context(redis),
+            stack.enter_async_context(postgres),
+        )
         shop = await stack.enter_async_context(await build(postgres))
         await cluster.seed_order_service()
         told = await _environment(folder, slack, cluster, redis, postgres, shop)

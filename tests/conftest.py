@@ -126,7 +126,7 @@ async def state(postgres: Server, state_template: str) -> str:
 
 
 @pytest.fixture
-def playbooks(tmp_path: Path) -> Path:
+def playbooks(tmp_path: Path, shared_shop: Shop) -> Path:
     """The shipped playbook, with checks that watch for a moment instead of half a minute."""
     folder = tmp_path / "playbooks"
     folder.mkdir()
@@ -135,6 +135,11 @@ def playbooks(tmp_path: Path) -> Path:
         "          deployment: order-service\n",
         "          deployment: order-service\n          watch_seconds: 0.4\n",
     )
+    quick = quick.replace(
+        "        action: delete-pods\n        params:\n",
+        "        action: delete-pods\n        params:\n          watch_seconds: 0.4\n",
+    )
+    quick = quick.replace("database: orders", f"database: {shared_shop.database}")
     (folder / "order-service.yml").write_text(quick, encoding="utf-8")
     return folder
 
@@ -190,6 +195,7 @@ class Walk:
         """Say something, or a slash command."""
         delivery = await self.slack.say(who, text, channel=channel)
         await self.bot.quiet()
+        await self.slack.settled()
         return delivery
 
     async def press(
@@ -210,6 +216,7 @@ class Walk:
                 who, action_id=action_id, channel=channel, ts=ts, value=value
             )
         await self.bot.quiet()
+        await self.slack.settled()
         return delivery
 
     async def step(self, who: str, step: str, channel: str) -> Delivery:

@@ -164,7 +164,7 @@ async def test_drift_between_approval_and_run_is_refused(
     seen = walk.text(channel)
     assert "The system changed since this was approved" in seen
     assert "Not done" in seen
-    assert "Ask again" in walk.buttons(channel)
+    assert "Ask again…" in walk.buttons(channel)
     assert patches(broken) == 0
 
 

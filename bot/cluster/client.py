@@ -1,0 +1,224 @@
+"""The client: every call has a time limit, no write is ever repeated, every refusal is a word."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.stream import WsApiClient
+
+from bot.cluster import errors, execs, nouns
+from bot.cluster.errors import Ask
+from bot.cluster.execs import Ran
+from bot.cluster.logs import Tail
+from bot.cluster.nouns import Deployment, Pod, Revision
+from bot.cluster.patches import Change
+from bot.model import UserError
+
+TIMEOUT_SECONDS = 10.0
+JSON_PATCH = "application/json-patch+json"
+PIECE = 64 * 1024
+Query = list[tuple[str, str]]
+
+
+class Cluster:
+    """One namespace of a cluster. Every method raises ClusterError, written for people."""
+
+    def __init__(self, configuration: Configuration, namespace: str, timeout: float) -> None:
+        self.namespace = namespace
+        self.host = str(configuration.host)
+        self.timeout = timeout
+        # The library's classes are typed in part only.
+        self._http: Any = ApiClient(configuration)
+        self._sockets: Any = WsApiClient(configuration)  # type: ignore[no-untyped-call]
+        for client in (self._http, self._sockets):
+            client.user_agent = "runbolt"
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, kubeconfig: Path | None, namespace: str, *, timeout: float = TIMEOUT_SECONDS
+    ) -> AsyncIterator["Cluster"]:
+        """Read the configuration, the pod's own without a kubeconfig; nothing is asked yet.
+
+        `timeout` is in seconds, for each call. Raises UserError when it cannot be read.
+        """
+        cluster = cls(await _configuration(kubeconfig), namespace, timeout)
+        try:
+            yield cluster
+        finally:
+            await cluster._http.close()
+            await cluster._sockets.close()
+
+    async def pods(self, selector: str) -> tuple[Pod, ...]:
+        """The pods that a label selector names, by name."""
+        ask = self._ask("list", "pods")
+        raw = await self._json(ask, "GET", self._core("pods"), [("labelSelector", selector)])
+        return tuple(sorted(map(nouns.pod, raw["items"]), key=lambda one: one.name))
+
+    async def deployment(self, name: str) -> Deployment:
+        """A Deployment as it is now."""
+        ask = self._ask("get", "deployments", name)
+        return nouns.deployment(await self._json(ask, "GET", self._apps("deployments", name)))
+
+    async def revisions(self, of: Deployment) -> tuple[Revision, ...]:
+        """What a Deployment has been, newest first; only ReplicaSets that it owns."""
+        ask = self._ask("list", "replicasets")
+        query = [("labelSelector", of.selector)]
+        raw = await self._json(ask, "GET", self._apps("replicasets"), query)
+        owned = [nouns.revision(one) for one in raw["items"] if _owned(one, of.uid)]
+        return tuple(sorted(owned, key=lambda one: one.number, reverse=True))
+
+    async def rehearse(self, now: Deployment, change: Change) -> Deployment:
+        """What a change would make of a Deployment: a dry run on the server, nothing is kept."""
+        return await self._patch(now, change.patch(now), [("dryRun", "All")])
+
+    async def change(self, now: Deployment, change: Change, execution: int) -> Deployment:
+        """Change a Deployment, once, and leave the execution's id on it.
+
+        Raises Conflict, with nothing changed, when it is no longer as given.
+        """
+        return await self._patch(now, change.patch(now, str(execution)), [])
+
+    async def _patch(self, now: Deployment, patch: list[Any], query: Query) -> Deployment:
+        ask = self._ask("patch", "deployments", now.name, changes=True)
+        query = [*query, ("fieldValidation", "Strict"), ("fieldManager", "runbolt")]
+        path = self._apps("deployments", now.name)
+        return nouns.deployment(await self._json(ask, "PATCH", path, query, patch))
+
+    async def delete_pod(self, pod: Pod, *, rehearse: bool = False) -> None:
+        """Delete exactly this pod: raises Conflict when another one has taken its name."""
+        ask = self._ask("delete", "pods", pod.name, changes=True)
+        query = [("dryRun", "All")] if rehearse else []
+        body = {"preconditions": {"uid": pod.uid}}
+        await self._json(ask, "DELETE", self._core("pods", pod.name), query, body)
+
+    async def log(
+        self, pod: str, container: str, *, tail: int, cap: int, previous: bool = False
+    ) -> Tail:
+        """The newest lines of a container's log, each with its time in front.
+
+        At most `tail` lines and `cap` bytes are ever in memory; `previous` is its last run.
+        """
+        ask = self._ask("get", "pods/log", pod)
+        query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
+        if previous:
+            query.append(("previous", "true"))
+        kept = Tail(tail, cap)
+        async with self._response(ask, "GET", self._core("pods", pod, "log"), query) as response:
+            async for piece in response.content.iter_chunked(PIECE):
+                kept.feed(piece)
+        return kept
+
+    async def run(self, pod: str, container: str, command: list[str], *, timeout: float) -> Ran:
+        """Run a program in a container, without a shell; `timeout` in seconds for all of it.
+
+        Raises NoProgram when the container has no such program.
+        """
+        ask = self._ask("create", "pods/exec", pod)
+        query = [("command", word) for word in command]
+        query += [("container", container), ("stdout", "true"), ("stderr", "true")]
+        async with self._patience(ask, timeout), self._socket(ask, pod, query) as socket:
+            return await execs.run(socket, ask, command[0])
+
+    @asynccontextmanager
+    async def _socket(
+        self, ask: Ask, pod: str, query: Query
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        method, url, headers, *_ = await self._serialize(
+            self._sockets, "GET", self._core("pods", pod, "exec"), query
+        )
+        headers["sec-websocket-protocol"] = execs.PROTOCOLS
+        opened = await self._sockets.call_api(method, url, headers, _preload_content=False)
+        async with opened.response as socket:
+            yield socket
+
+    async def _json(
+        self, ask: Ask, method: str, path: str, query: Query | None = None, body: Any = None
+    ) -> Any:
+        async with self._response(ask, method, path, query or [], body) as response:
+            return json.loads(await response.read())
+
+    @asynccontextmanager
+    async def _response(
+        self, ask: Ask, method: str, path: str, query: Query, body: Any = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request, once; raises ClusterError for any answer but a good one."""
+        async with self._patience(ask, self.timeout):
+            answer = await self._http.call_api(
+                *await self._serialize(self._http, method, path, query, body),
+                _request_timeout=aiohttp.ClientTimeout(total=self.timeout),
+            )
+            async with answer.response as response:
+                if response.status >= 300:
+                    raise errors.refusal(ask, response.status, await response.read())
+                yield response
+
+    async def _serialize(
+        self, client: Any, method: str, path: str, query: Query, body: Any = None
+    ) -> Any:
+        headers = {"Accept": "application/json"}
+        if method == "PATCH":
+            headers["Content-Type"] = JSON_PATCH
+        return await client.param_serialize(
+            method, path, None, query, headers, body, auth_settings=["BearerToken"]
+        )
+
+    @asynccontextmanager
+    async def _patience(self, ask: Ask, seconds: float) -> AsyncIterator[None]:
+        """Bound the time, and put what can happen on the way into words."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except aiohttp.WSServerHandshakeError as error:
+            raise errors.refusal(ask, error.status, error.message.encode()) from error
+        except aiohttp.ClientConnectorError as error:
+            why = error.strerror or type(error.os_error).__name__
+            raise errors.unreachable(ask, self.host, why, sent=False) from error
+        except TimeoutError as error:
+            raise errors.timed_out(ask, seconds) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            why = str(error) or type(error).__name__
+            raise errors.unreachable(ask, self.host, why, sent=True) from error
+        except ConfigException as error:
+            why = f"its credentials cannot be renewed: {error}"
+            raise errors.unreachable(ask, self.host, why, sent=False) from error
+
+    def _ask(self, verb: str, resource: str, name: str = "", *, changes: bool = False) -> Ask:
+        return Ask(verb, resource, self.namespace, name, changes)
+
+    def _core(self, *parts: str) -> str:
+        return "/".join(("/api/v1/namespaces", self.namespace, *parts))
+
+    def _apps(self, *parts: str) -> str:
+        return "/".join(("/apis/apps/v1/namespaces", self.namespace, *parts))
+
+
+async def _configuration(kubeconfig: Path | None) -> Configuration:
+    made = Configuration()
+    made.retries = None
+    try:
+        if kubeconfig is None:
+            load_incluster_config(made)  # type: ignore[no-untyped-call]
+        else:
+            await load_kube_config(  # type: ignore[no-untyped-call]
+                str(kubeconfig), client_configuration=made
+            )
+    except (ConfigException, OSError, ValueError) as error:
+        source = "the pod's service account" if kubeconfig is None else str(kubeconfig)
+        raise UserError(
+            f"The configuration of the cluster cannot be read from {source}: {error}. "
+            "Nothing was started. Set KUBECONFIG to a kubeconfig file, or run in the cluster."
+        ) from error
+    return made
+
+
+def _owned(raw: dict[str, Any], uid: str) -> bool:
+    owners = raw["metadata"].get("ownerReferences") or []
+    return any(one["uid"] == uid and one.get("controller") for one in owners)
