@@ -1,7 +1,7 @@
 import { attempt, post } from "./api.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
-import { channels, everyone } from "./people.js";
+import { everyone } from "./people.js";
 import { pickEmoji } from "./picker.js";
 import { openMenu } from "./popup.js";
 import { conversation, currentChannel, state } from "./state.js";
@@ -9,21 +9,9 @@ import { Suggestions } from "./suggestions.js";
 
 const MARKS = { bold: "*", italic: "_", strike: "~", code: "`" };
 
-// Names a person picked or typed become the references that Slack's own client sends.
+// Full names, as the suggestions write them, become references; handles and channels the server knows itself.
 function withReferences(text) {
-  const names = [
-    ...everyone().flatMap((user) =>
-      [user.real_name, user.name].filter(Boolean).map((name) => [`@${name}`, `<@${user.id}>`]),
-    ),
-    ...channels().map((channel) => [`#${channel.name}`, `<#${channel.id}|${channel.name}>`]),
-  ].sort((a, b) => b[0].length - a[0].length);
-  const known = new Map(names.map(([name, reference]) => [name.toLowerCase(), reference]));
-  if (!known.size) return text;
-  const pattern = new RegExp(
-    `(?<![\\w<])(${names.map(([name]) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})(?![\\w-])`,
-    "gi",
-  );
-  return text.replace(pattern, (name) => known.get(name.toLowerCase()));
+  return everyone().reduce((words, user) => words.replaceAll(`@${user.real_name}`, `<@${user.id}>`), text);
 }
 
 export class Composer {
@@ -197,5 +185,5 @@ export class Composer {
 export function composerPlaceholder() {
   const channel = currentChannel();
   if (!channel) return "Message";
-  return channel.is_im ? `Message ${channel.name}` : `Message #${channel.name}`;
+  return channel.is_im ? "Message Runbolt" : `Message #${channel.name}`;
 }

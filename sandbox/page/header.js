@@ -1,3 +1,4 @@
+import { appHead } from "./apphead.js";
 import { h, redraw } from "./dom.js";
 import { emoji } from "./emoji.js";
 import { icon } from "./icons.js";
@@ -14,17 +15,13 @@ export function drawHeader(node, channel) {
 }
 
 function header(channel, pinned) {
+  if (channel.is_im) return appHead("messages");
   const members = channel.members ?? [];
   return [
     h(
       "div",
       { class: "channel-head" },
-      h(
-        "h2",
-        { class: "channel-title" },
-        channel.is_im ? avatar(channel.user, 24) : icon(channel.is_private ? "lock" : "hash", 18),
-        channel.name,
-      ),
+      h("h2", { class: "channel-title" }, icon(channel.is_private ? "lock" : "hash", 18), channel.name),
       h(
         "div",
         { class: "topic", title: channel.topic || null, data: { testid: "topic" } },

@@ -1,6 +1,6 @@
 import { get } from "./api.js";
 import { trapFocus } from "./dialog.js";
-import { h, replace } from "./dom.js";
+import { h, reconcile, replace } from "./dom.js";
 import { icon } from "./icons.js";
 
 const REFRESH = 1500;
@@ -97,23 +97,22 @@ export class Inspector {
   async #load() {
     const answer = await get("calls").catch(() => null);
     if (!answer) return;
-    this.#all = Array.isArray(answer) ? answer : (answer.calls ?? []);
+    this.#all = answer.calls;
     this.#drawCalls();
   }
 
   #drawCalls() {
     const wanted = this.#filter.value.trim().toLowerCase();
-    const open = new Set([...this.#calls.querySelectorAll("details[open]")].map((node) => node.dataset.call));
-    const numbered = this.#all
+    const wantedCalls = this.#all
       .map((call, index) => ({ call, index }))
-      .filter(({ call }) => call.method.toLowerCase().includes(wanted));
-    replace(
-      this.#calls,
-      numbered
-        .slice(-SHOWN)
-        .reverse()
-        .map(({ call, index }) => callRow(call, String(index), open)),
-    );
+      .filter(({ call }) => call.method.toLowerCase().includes(wanted))
+      .slice(-SHOWN)
+      .reverse();
+    reconcile(this.#calls, wantedCalls, {
+      key: ({ index }) => String(index),
+      signature: ({ call }) => `${call.method} ${call.time} ${call.status}`,
+      draw: ({ call }) => callRow(call),
+    });
   }
 }
 
@@ -132,26 +131,21 @@ function copyLine(line) {
   return h("div", { class: "connect-line" }, h("code", {}, line), copy);
 }
 
-function callRow(call, index, open) {
-  const answer = call.answer ?? call.response ?? {};
-  const good = answer.ok !== false;
-  const at = Number(call.time ?? call.at);
-  const clock = Number.isFinite(at)
-    ? new Date(at * 1000).toLocaleTimeString("en-GB")
-    : String(call.time ?? "");
+function callRow(call) {
+  const good = call.answer.ok !== false;
   const summary = h(
     "summary",
     {},
     h("span", { class: `dot ${good ? "good" : "bad"}` }),
-    h("time", {}, clock),
+    h("time", {}, new Date(call.time * 1000).toLocaleTimeString("en-GB")),
     h("b", {}, call.method),
-    h("span", { class: "call-note" }, good ? "" : answer.error),
+    h("span", { class: "call-note" }, good ? "" : call.answer.error),
   );
   return h(
     "details",
-    { class: "call", role: "listitem", open: open.has(index), data: { call: index, method: call.method } },
+    { class: "call", role: "listitem", data: { method: call.method } },
     summary,
-    h("pre", {}, JSON.stringify(call.arguments ?? call.args ?? {}, null, 2)),
-    h("pre", {}, JSON.stringify(answer, null, 2)),
+    h("pre", {}, JSON.stringify(call.arguments, null, 2)),
+    h("pre", {}, JSON.stringify(call.answer, null, 2)),
   );
 }

@@ -87,6 +87,12 @@ function sent(text) {
 }
 
 function intro(channel) {
+  if (channel?.is_im)
+    return {
+      key: "intro",
+      signature: "app",
+      node: () => h("div", { class: "intro" }, h("p", {}, "What Runbolt tells you alone.")),
+    };
   const purpose = channel?.purpose || `This is the very beginning of the #${channel?.name ?? ""} channel.`;
   return {
     key: "intro",
@@ -161,6 +167,7 @@ function build() {
   button("gear", "gear", () => inspector.open());
   button("rail-home", "home", () => openChannel(state.channel));
   button("rail-app", "bolt", openHome);
+  document.addEventListener("open-home", openHome);
   document.addEventListener("open-channel", (event) => openChannel(event.detail));
 }
 

@@ -20,7 +20,7 @@ export function everyone() {
 }
 
 export function humans() {
-  return everyone().filter((user) => !user.is_bot);
+  return everyone().filter((user) => !user.is_bot && !user.deleted);
 }
 
 export function channels() {

@@ -1,6 +1,7 @@
+import { appConversation } from "./apphead.js";
 import { h, redraw } from "./dom.js";
 import { icon } from "./icons.js";
-import { appAvatar, avatar } from "./people.js";
+import { appAvatar } from "./people.js";
 import { state } from "./state.js";
 
 const WORKSPACE = "Tickettoken";
@@ -9,12 +10,11 @@ function sections() {
   const open = state.channels.filter((channel) => !channel.is_archived && !channel.is_im);
   const incidents = open.filter((channel) => channel.name.startsWith("inc-"));
   const others = open.filter((channel) => !channel.name.startsWith("inc-"));
-  const ended = state.channels.filter((channel) => channel.is_archived);
+  const ended = state.channels.filter((channel) => channel.is_archived && !channel.is_im);
   return [
     ["Channels", others],
     ["Incidents", incidents.reverse()],
     ["Archived", ended],
-    ["Direct messages", state.channels.filter((channel) => channel.is_im)],
   ].filter(([, channels]) => channels.length);
 }
 
@@ -56,37 +56,44 @@ function section(title, entries) {
 
 function entry(channel, openChannel) {
   const active = state.page === "channel" && state.channel === channel.name;
-  const fresh = active ? 0 : (channel.unread ?? 0);
-  const kinds = ["place", active && "active", fresh && "unread", channel.is_member === false && "elsewhere"];
-  const lead = channel.is_im ? avatar(channel.user, 20) : icon(channel.is_private ? "lock" : "hash", 18);
+  return place({
+    name: channel.name,
+    lead: icon(channel.is_private ? "lock" : "hash", 18),
+    active,
+    fresh: active ? 0 : channel.unread,
+    elsewhere: channel.is_member === false,
+    data: { channel: channel.name },
+    press: () => openChannel(channel.name),
+  });
+}
+
+function appEntry(openHome) {
+  const direct = appConversation();
+  const reading = state.page === "channel" && state.channel === direct?.name;
+  return place({
+    name: "Runbolt",
+    lead: appAvatar(20),
+    active: reading || state.page === "home",
+    fresh: reading ? 0 : (direct?.unread ?? 0),
+    data: { app: "runbolt", testid: "app-home" },
+    press: openHome,
+  });
+}
+
+function place({ name, lead, active, fresh, elsewhere, data, press }) {
+  const kinds = ["place", active && "active", fresh > 0 && "unread", elsewhere && "elsewhere"];
   return h(
     "button",
     {
       type: "button",
       class: kinds.filter(Boolean).join(" "),
       "aria-current": active ? "page" : null,
-      data: { channel: channel.name, unread: fresh ? String(fresh) : null },
-      on: { click: () => openChannel(channel.name) },
+      data: { ...data, unread: fresh > 0 ? String(fresh) : null },
+      on: { click: press },
     },
     lead,
-    h("span", { class: "place-name" }, channel.name),
+    h("span", { class: "place-name" }, name),
     fresh > 0 && h("span", { class: "unseen" }, `${fresh} unread`),
     fresh > 0 && h("span", { class: "count", "aria-hidden": "true" }, String(fresh)),
-  );
-}
-
-function appEntry(openHome) {
-  const active = state.page === "home";
-  return h(
-    "button",
-    {
-      type: "button",
-      class: active ? "place active" : "place",
-      "aria-current": active ? "page" : null,
-      data: { app: "runbolt", testid: "app-home" },
-      on: { click: openHome },
-    },
-    appAvatar(20),
-    h("span", { class: "place-name" }, "Runbolt"),
   );
 }

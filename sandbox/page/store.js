@@ -32,7 +32,12 @@ export async function fetchMessages() {
 export async function fetchViews() {
   const person = state.person;
   const { views, home } = await get("views", { user: person });
-  if (person === state.person) Object.assign(state, { views: views ?? [], home });
+  if (person === state.person) Object.assign(state, { views: views.map(drawn), home: home && drawn(home) });
+}
+
+// What was filled in is held by the form; that the server knows it too is no reason to draw a view anew.
+function drawn(view) {
+  return { ...view, state: undefined, hash: undefined };
 }
 
 export async function fetchManners() {

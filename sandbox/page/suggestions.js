@@ -1,7 +1,7 @@
 import { h, replace } from "./dom.js";
 import { emoji, emojiNames } from "./emoji.js";
 import { icon } from "./icons.js";
-import { avatar, appAvatar, channels, everyone } from "./people.js";
+import { avatar, appAvatar, channels, humans } from "./people.js";
 import { state } from "./state.js";
 
 const MOST = 8;
@@ -47,7 +47,7 @@ function word(before, mark) {
 function mentions(before) {
   const found = word(before, "@");
   if (!found) return null;
-  const items = everyone()
+  const items = humans()
     .filter((user) => `${user.real_name} ${user.name}`.toLowerCase().includes(found.wanted))
     .map((user) => ({
       text: `@${user.real_name || user.name} `,

@@ -2,15 +2,9 @@ import { h, redraw } from "./dom.js";
 import { avatar, displayName, person } from "./people.js";
 import { PEOPLE, state } from "./state.js";
 
-const DUTIES = {
-  oncall: "on-call engineer",
-  second: "second engineer",
-  lead: "engineering lead",
-  outsider: "outsider",
-};
-
 function duty(handle) {
-  return person(handle)?.title || DUTIES[handle];
+  const title = person(handle)?.title ?? "";
+  return title.charAt(0).toLowerCase() + title.slice(1);
 }
 
 // Whose eyes the page looks through: one press changes everything that is shown.
