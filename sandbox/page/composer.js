@@ -61,7 +61,7 @@ export class Composer {
   show(place, placeholder) {
     this.input.placeholder = placeholder;
     this.input.setAttribute("aria-label", placeholder);
-    if (place === this.#place) return;
+    if (place === this.#place) return this.#grow();
     if (this.#place) this.#drafts.set(this.#place, this.input.value);
     this.#place = place;
     this.fill(this.#drafts.get(place) ?? "");
@@ -73,9 +73,13 @@ export class Composer {
     this.suggestions.hide();
   }
 
-  #changed() {
+  #grow() {
     this.input.style.height = "auto";
-    this.input.style.height = `${Math.min(this.input.scrollHeight, 260)}px`;
+    this.input.style.height = `${this.input.scrollHeight}px`;
+  }
+
+  #changed() {
+    this.#grow();
     this.send.disabled = !this.input.value.trim();
     this.suggestions.update();
   }

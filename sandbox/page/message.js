@@ -1,5 +1,5 @@
 import { blocks } from "./blocks.js";
-import { ago, dayLabel, fullTime, time } from "./dates.js";
+import { dateNode, dayLabel, fullTime, time } from "./dates.js";
 import { h } from "./dom.js";
 import { fileNode } from "./files.js";
 import { icon } from "./icons.js";
@@ -160,6 +160,6 @@ function threadBar(message, openThread) {
 }
 
 function lastReply(ts) {
-  const old = Date.now() / 1000 - ts;
-  return old < 86_400 ? `Last reply ${ago(Number(ts))}` : `Last reply ${dayLabel(ts)} at ${time(ts)}`;
+  const recent = Date.now() / 1000 - ts < 86_400;
+  return ["Last reply ", recent ? dateNode(Number(ts), "{ago}") : `${dayLabel(ts)} at ${time(ts)}`];
 }
