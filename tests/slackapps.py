@@ -13,6 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.slack import Slack
 
+Body = dict[str, Any]
+
 SCOPES = [
     "app_mentions:read",
     "bookmarks:read",
@@ -150,3 +152,47 @@ def modal(*blocks: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A form."""
     outside = {"type": "modal", "callback_id": "form", "title": plain("A form")}
     return {**outside, "submit": plain("Send"), "blocks": list(blocks), **more}
+
+
+async def channel_of(slack: Slack, *members: str) -> str:
+    """A channel that the app made and these people joined."""
+    made = await client(slack).conversations_create(name="inc-1")
+    for member in members:
+        slack.join(member, "inc-1")
+    await slack.settled()
+    return str(made["channel"]["id"])
+
+
+def hear(app: AsyncApp, register: Any) -> list[Body]:
+    """Acknowledge everything, and keep what came."""
+    heard: list[Body] = []
+
+    async def listen(ack: Any, body: Body) -> None:
+        heard.append(body)
+        await ack()
+
+    register(listen)
+    return heard
+
+
+OPTIONS = [{"text": plain(name), "value": name} for name in ("red", "green")]
+FORM = modal(
+    asking("words", {"type": "plain_text_input", "max_length": 5}),
+    asking("colour", {"type": "static_select", "options": OPTIONS}, optional=True),
+    asking("boxes", {"type": "checkboxes", "options": OPTIONS}, optional=True),
+    asking("who", {"type": "multi_users_select"}, optional=True),
+    asking("where", {"type": "conversations_select"}, optional=True),
+    asking(
+        "many",
+        {"type": "number_input", "is_decimal_allowed": False, "max_value": "9"},
+        optional=True,
+    ),
+    private_metadata="kept",
+)
+
+
+async def open_form(slack: Slack, view: Body = FORM) -> str:
+    """A form that the app opened for the person on call."""
+    trigger = slack.core.trigger(slack.user("oncall"))
+    opened = await client(slack).views_open(trigger_id=trigger, view=view)
+    return str(opened["view"]["id"])

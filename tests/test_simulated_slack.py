@@ -1,34 +1,32 @@
 """What people do in the simulated Slack reaches an app of the real framework, and comes back."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, web
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from aiohttp import ClientSession
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.signature import SignatureVerifier
 
-from sandbox.slack import Delivery, Refusal, Slack
-from sandbox.slack import deliveries as timing
+from sandbox.slack import Refusal, Slack
 from tests.slackapps import (
+    FORM,
+    Body,
     actions,
-    asking,
     bolt,
     button,
+    channel_of,
     client,
-    listening,
+    hear,
     modal,
+    open_form,
     plain,
     section,
     serving,
     write_manifest,
 )
-
-Body = dict[str, Any]
 
 
 @pytest.fixture
@@ -44,26 +42,6 @@ async def app(slack: Slack) -> AsyncIterator[AsyncApp]:
     made = bolt(slack)
     async with serving(made, slack):
         yield made
-
-
-async def channel_of(slack: Slack, *members: str) -> str:
-    """A channel that the app made and these people joined."""
-    made = await client(slack).conversations_create(name="inc-1")
-    for member in members:
-        slack.join(member, "inc-1")
-    return str(made["channel"]["id"])
-
-
-def hear(app: AsyncApp, register: Any) -> list[Body]:
-    """Acknowledge everything, and keep what came."""
-    heard: list[Body] = []
-
-    async def listen(ack: Any, body: Body) -> None:
-        heard.append(body)
-        await ack()
-
-    register(listen)
-    return heard
 
 
 async def test_a_command_arrives_signed_and_its_answer_is_seen_by_one_person(
@@ -110,28 +88,6 @@ async def test_what_cannot_be_said(
     assert not [one for one in slack.deliveries if one.kind == "slash_commands"]
 
 
-async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
-    slack: Slack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(timing, "ACKNOWLEDGE_SECONDS", 0.05)
-    statuses = iter([None, 500, 404])
-
-    async def handle(request: web.Request) -> web.Response:
-        status = next(statuses)
-        if status is None:
-            await asyncio.Event().wait()
-        return web.Response(status=status or 200)
-
-    async with listening(handle, slack):
-        for _ in range(3):
-            await slack.say("oncall", "/help-me")
-    await slack.say("oncall", "/help-me")
-
-    codes = ("operation_timeout", "http_service_error", "http_client_error", "dispatch_failed")
-    expected = [f'/help-me failed with the error "{code}"' for code in codes]
-    assert [one["text"] for one in slack.ephemerals("general", "oncall")] == expected
-
-
 async def test_a_trigger_opens_one_modal_within_its_time(slack: Slack, app: AsyncApp) -> None:
     heard = hear(app, app.command("/help-me"))
     await slack.say("oncall", "/help-me")
@@ -150,29 +106,6 @@ async def test_a_trigger_opens_one_modal_within_its_time(slack: Slack, app: Asyn
         assert caught.value.response["error"] == code
     assert len(slack.views("oncall")) == 1
     assert not slack.views("second")
-
-
-OPTIONS = [{"text": plain(name), "value": name} for name in ("red", "green")]
-FORM = modal(
-    asking("words", {"type": "plain_text_input", "max_length": 5}),
-    asking("colour", {"type": "static_select", "options": OPTIONS}, optional=True),
-    asking("boxes", {"type": "checkboxes", "options": OPTIONS}, optional=True),
-    asking("who", {"type": "multi_users_select"}, optional=True),
-    asking("where", {"type": "conversations_select"}, optional=True),
-    asking(
-        "many",
-        {"type": "number_input", "is_decimal_allowed": False, "max_value": "9"},
-        optional=True,
-    ),
-    private_metadata="kept",
-)
-
-
-async def open_form(slack: Slack, view: Body = FORM, **names: str) -> str:
-    """A form that the app opened for the person on call."""
-    trigger = slack.core.trigger(slack.user("oncall"))
-    opened = await client(slack).views_open(trigger_id=trigger, view=view)
-    return str(opened["view"]["id"])
 
 
 async def test_a_form_arrives_as_its_elements_are(slack: Slack, app: AsyncApp) -> None:
@@ -368,62 +301,3 @@ async def test_shortcuts_the_home_and_reactions_arrive(slack: Slack, app: AsyncA
     assert homes[0]["event"]["tab"] == "home"
     with pytest.raises(Refusal):
         await slack.shortcut("oncall", "keep")
-
-
-async def test_messages_are_heard_where_the_app_is(slack: Slack, app: AsyncApp) -> None:
-    channel = await channel_of(slack, "oncall")
-    heard, mentions = hear(app, app.event("message")), hear(app, app.event("app_mention"))
-    await slack.say("oncall", "unheard", "random")
-    await slack.say("oncall", f"<@{slack.bot_user}> 1 < 2 & @lead", channel)
-    lead = slack.user("lead").id
-    said = [one["event"]["text"] for one in heard if "subtype" not in one["event"]]
-    assert said == [f"<@{slack.bot_user}> 1 &lt; 2 &amp; <@{lead}>"]
-    assert len(mentions) == 1
-    assert len(slack.notifications("lead")) == 1
-
-
-async def test_an_event_is_told_again_until_it_is_taken(slack: Slack) -> None:
-    seen: list[tuple[str | None, str | None]] = []
-
-    async def handle(request: web.Request) -> web.Response:
-        headers = request.headers
-        seen.append((headers.get("x-slack-retry-num"), headers.get("x-slack-retry-reason")))
-        return web.Response(status=200 if len(seen) == 3 else 500)
-
-    async with listening(handle, slack):
-        delivery = await slack.open_home("oncall")
-        assert not delivery.ok
-        await slack.settled(retries=True)
-    assert seen == [(None, None), ("1", "http_error"), ("2", "http_error")]
-    assert delivery.ok
-
-
-async def test_the_same_delivery_again(slack: Slack, app: AsyncApp) -> None:
-    heard = hear(app, app.command("/help-me"))
-    first = await slack.say("oncall", "/help-me x")
-    again: Delivery = await slack.redeliver(first)
-    assert again.ok
-    assert heard[0] == heard[1]
-    assert first.headers == again.headers
-    assert (await slack.verify_url()).ok
-
-
-async def test_socket_mode_carries_everything(slack: Slack) -> None:
-    app = bolt(slack)
-    commands, forms = hear(app, app.command("/help-me")), hear(app, app.view("form"))
-    homes = hear(app, app.event("app_home_opened"))
-    handler = AsyncSocketModeHandler(app, slack.app_token, web_client=client(slack))
-    try:
-        await handler.connect_async()  # type: ignore[no-untyped-call]
-        await slack.wait_for(lambda: slack.sockets == 1)
-        assert (await slack.say("oncall", "/help-me x")).ok
-        view_id = await open_form(slack)
-        await slack.submit("oncall", view_id, {"words": {"words": "x"}})
-        assert (await slack.open_home("oncall")).ok
-        await slack.refresh_sockets()
-        await slack.wait_for(lambda: slack.sockets == 1)
-        assert (await slack.say("oncall", "/help-me y")).ok
-    finally:
-        await handler.close_async()  # type: ignore[no-untyped-call]
-    assert [body["text"] for body in commands] == ["x", "y"]
-    assert len(forms) == len(homes) == 1

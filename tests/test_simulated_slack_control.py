@@ -274,3 +274,19 @@ async def test_the_home_is_published_for_one_person(slack: Slack, driver: Driver
     shown = (await driver.get("views", user="lead"))["home"]
     assert shown["blocks"][0]["text"]["text"] == "b"
     assert slack.home("oncall") is None
+
+
+async def test_a_direct_message_is_found_under_the_name_of_the_app(
+    slack: Slack, driver: Driver
+) -> None:
+    lead = slack.user("lead").id
+    await client(slack).chat_postMessage(channel=lead, text="only for you")
+    shown = (await driver.get("channels", user="lead"))["channels"][-1]
+    assert (shown["name"], shown["is_im"], shown["unread"]) == ("helper", True, 1)
+    seen = await driver.get("messages", channel="helper", user="lead")
+    assert [one["text"] for one in seen["messages"]] == ["only for you"]
+    assert not (await driver.get("messages", channel="helper", user="second"))["messages"]
+    slack.core.manifest.messages_tab = False
+    with pytest.raises(SlackApiError, match="messages_tab_disabled"):
+        await client(slack).chat_postMessage(channel=lead, text="again")
+    assert (await driver.post("say", user="lead", channel="helper", text="x"))[0] == 400

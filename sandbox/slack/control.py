@@ -116,8 +116,8 @@ class Control:
         place, name = _text(asked, "channel"), asked.get("user")
         found = self.persons.messages(place, name)
         if name and found:
-            channel = self.workspace.channel(place)
-            channel.read[self.workspace.user(name).id] = self.workspace.ids.ts()
+            user = self.workspace.user(name)
+            self.persons.readable(user, place).read[user.id] = self.workspace.ids.ts()
         return {"messages": found}
 
     def views(self, asked: Obj) -> Obj:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlencode
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
 
 from sandbox.slack.errors import Obj
 from sandbox.slack.sockets import Sockets
@@ -18,6 +18,7 @@ from sandbox.slack.sockets import Sockets
 Kind = Literal["slash_commands", "interactive", "events_api"]
 
 ACKNOWLEDGE_SECONDS = 3.0
+MOST_REMEMBERED = 5_000
 RETRY_AFTER = (0.0, 60.0, 300.0)
 
 # What the person reads, and what a retried event says about the attempt before it.
@@ -77,7 +78,9 @@ class Deliveries:
 
     async def open(self) -> None:
         """Get ready to send."""
-        self._session = ClientSession(timeout=ClientTimeout(total=ACKNOWLEDGE_SECONDS))
+        self._session = ClientSession(
+            timeout=ClientTimeout(total=ACKNOWLEDGE_SECONDS), connector=TCPConnector(limit=0)
+        )
 
     async def close(self) -> None:
         """Stop sending; what waits for another attempt is given up."""
@@ -102,9 +105,13 @@ class Deliveries:
         """Tell the app once, and wait for its acknowledgement."""
         delivery = Delivery(kind, payload, body=_body(kind, payload))
         delivery.headers = self._sign(kind, delivery.body)
-        self.sent.append(delivery)
+        self._remember(delivery)
         await self._attempt(delivery, {})
         return delivery
+
+    def _remember(self, delivery: Delivery) -> None:
+        self.sent.append(delivery)
+        del self.sent[:-MOST_REMEMBERED]
 
     async def event(self, payload: Obj) -> Delivery:
         """Tell the app of an event; if it does not take it, three times more in the background."""
@@ -117,7 +124,7 @@ class Deliveries:
         """The very same thing once more, as Slack does when it did not hear the acknowledgement."""
         again = Delivery(delivery.kind, delivery.payload, delivery.body, dict(delivery.headers))
         again.attempts = delivery.attempts
-        self.sent.append(again)
+        self._remember(again)
         retry = _retry(again, "http_timeout") if again.kind == "events_api" else {}
         await self._attempt(again, retry)
         return again

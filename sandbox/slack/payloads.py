@@ -32,7 +32,7 @@ def command(core: Core, user: User, channel: Channel, name: str, text: str) -> O
         "team_id": TEAM_ID,
         "team_domain": DOMAIN,
         "channel_id": channel.id,
-        "channel_name": "directmessage" if channel.im_with else channel.name,
+        "channel_name": _where(channel)["name"],
         "user_id": user.id,
         "user_name": user.handle,
         "command": name,
@@ -45,7 +45,10 @@ def command(core: Core, user: User, channel: Channel, name: str, text: str) -> O
 
 
 def _where(channel: Channel) -> Obj:
-    return {"id": channel.id, "name": "directmessage" if channel.im_with else channel.name}
+    """How Slack names a place to an app: only public channels have a name."""
+    if channel.im_with:
+        return {"id": channel.id, "name": "directmessage"}
+    return {"id": channel.id, "name": "privategroup" if channel.private else channel.name}
 
 
 def message_press(

@@ -45,7 +45,10 @@ class Persons:
             raise Refusal(f"{user.handle} is an app; only people use the client.")
         return user
 
-    def _readable(self, user: User, name: str) -> Channel:
+    def readable(self, user: User, name: str) -> Channel:
+        """A channel somebody may look into; the app's handle is their own talk with the app."""
+        if name == self.workspace.users[BOT_USER_ID].handle:
+            return self.workspace.im(user)
         channel = self.workspace.channel(name)
         if user.id not in channel.members and (channel.private or channel.im_with):
             raise Refusal(f"There is no channel {name}.")
@@ -53,9 +56,11 @@ class Persons:
 
     def _writable(self, user: User, name: str) -> Channel:
         """A channel to speak in; who is not in it joins it first, as the client offers."""
-        channel = self._readable(user, name)
+        channel = self.readable(user, name)
         if channel.archived:
             raise Refusal(f"#{channel.name} is archived: nobody can write there any more.")
+        if channel.im_with and not self.core.manifest.messages_tab:
+            raise Refusal("Sending messages to this app has been turned off.")
         if user.id not in channel.members:
             self.join(user.handle, channel.id)
         return channel
@@ -63,7 +68,7 @@ class Persons:
     def join(self, name: str, place: str) -> None:
         """Join a public channel."""
         user = self.person(name)
-        channel = self._readable(user, place)
+        channel = self.readable(user, place)
         if user.kind in ("guest", "single_channel_guest", "stranger"):
             raise Refusal(f"Guests cannot join #{channel.name} by themselves.")
         if user.id not in channel.members:
@@ -98,8 +103,9 @@ class Persons:
 
     async def _command(self, user: User, channel: Channel, text: str, thread_ts: str) -> Delivery:
         name, _, rest = text.partition(" ")
-        declared = self.core.manifest.commands.get(name)
-        if declared is None:
+        manifest = self.core.manifest
+        declared = manifest.commands.get(name)
+        if declared is None or "commands" not in manifest.scopes:
             raise Refusal(
                 f"{name} is not a valid command. In Slack, all messages that start with "
                 'the "/" character are interpreted as commands.'
@@ -142,7 +148,7 @@ class Persons:
         return await self._press_in_message(user, press)
 
     async def _press_in_message(self, user: User, press: Press) -> Delivery:
-        channel = self._readable(user, press.channel or "")
+        channel = self.readable(user, press.channel or "")
         message = self._pressed(user, channel, press)
         element, block_id = _element(message.blocks, press)
         chosen = self._choice(element, press)
@@ -263,12 +269,13 @@ class Persons:
         user = self.person(name)
         kind = "message" if ts else "global"
         known = [one for one in self.core.manifest.shortcuts if one["callback_id"] == callback_id]
-        if not known or known[0]["type"] != kind:
+        allowed = "commands" in self.core.manifest.scopes
+        if not allowed or not known or known[0]["type"] != kind:
             raise Refusal(f"There is no {kind} shortcut {callback_id}.")
         if ts is None:
             payload = payloads.global_shortcut(self.core, user, callback_id)
             return await self.core.deliveries.deliver("interactive", payload)
-        channel = self._readable(user, place or "")
+        channel = self.readable(user, place or "")
         message = self.workspace.message(channel, ts)
         if message.ephemeral_to:
             raise Refusal("An ephemeral message has no shortcuts.")
@@ -332,7 +339,7 @@ class Persons:
         if name is None:
             return render.for_people(self.workspace, self.workspace.channel(place), None)
         user = self.workspace.user(name)
-        return render.for_people(self.workspace, self._readable(user, place), user.id)
+        return render.for_people(self.workspace, self.readable(user, place), user.id)
 
 
 def _matching(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:

@@ -44,7 +44,7 @@ class Server:
     async def start(self, port: int) -> str:
         """Begin to listen; returns the address."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024)
         await site.start()
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 

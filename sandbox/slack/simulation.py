@@ -113,6 +113,15 @@ class Slack(Sight, Circumstances):
     def latency(self, seconds: float) -> None:
         self._api.latency = seconds
 
+    @property
+    def rate_limits(self) -> bool:
+        """Whether calls are counted and refused when there are too many."""
+        return self.core.limits.enabled
+
+    @rate_limits.setter
+    def rate_limits(self, enabled: bool) -> None:
+        self.core.limits.enabled = enabled
+
     # What people do.
 
     async def say(

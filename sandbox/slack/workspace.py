@@ -173,7 +173,7 @@ class Workspace:
                 return channel
         members = [user.id, BOT_USER_ID]
         id = self.ids.new("D")
-        made = Channel(id, user.handle, user.id, int(time.time()), members, im_with=user.id)
+        made = Channel(id, id, user.id, int(time.time()), members, im_with=user.id)
         self.channels[id] = made
         self.changed("channels", id)
         return made
