@@ -20,7 +20,8 @@ TOKEN = re.compile(
 BEARER = re.compile(r"\b(bearer|basic)( {1,3})[\w.~+/=-]{6,}", re.IGNORECASE)
 URL_PASSWORD = re.compile(r"(://[^\s/:@]{0,100}:)[^\s/@]{1,200}(?=@)")
 PAIR = re.compile(
-    r"((?:passw(?:or)?d|passwort|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key"
+    # A word of its own, or a hump of camelCase: tickettoken-redis:6379 is no token.
+    r"((?:(?<![a-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:passw(?:or)?d|passwort|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key"
     r"|private[_-]?key|signing[_-]?key|authorization|credentials?|cookie|cvc|cvv|pgpassword)"
     r"[\w.-]{0,40}\\?[\"']?\s{0,3}(?:=>|[=:])\s{0,3})"
     r"(\\?\"[^\"\\]{0,300}\\?\"|'[^']{0,300}'|[^\s\"'\\,;&}\]]{1,4000})",

@@ -14,7 +14,7 @@ from bot.cluster.errors import (
 from bot.cluster.execs import Ran
 from bot.cluster.logs import Tail
 from bot.cluster.nouns import Container, Deployment, Pod, Revision, digest
-from bot.cluster.patches import Change, back_to, restart, scale
+from bot.cluster.patches import Change
 
 __all__ = [
     "Change",
@@ -33,8 +33,5 @@ __all__ = [
     "Tail",
     "TimedOut",
     "Unreachable",
-    "back_to",
     "digest",
-    "restart",
-    "scale",
 ]

@@ -59,10 +59,8 @@ class Pod(Noun):
 
     @property
     def exit_code(self) -> int | None:
-        """How a container ended last, the highest code of several."""
-        return max(
-            (one.exit_code for one in self.containers if one.exit_code is not None), default=None
-        )
+        """How a container ended last that did not end well."""
+        return next((one.exit_code for one in self.containers if one.exit_code), None)
 
     @property
     def trouble(self) -> str:
@@ -96,7 +94,7 @@ class Deployment(Noun):
     available: int
     unavailable: int
     selector: str
-    failure: str
+    stuck: str
     annotations: dict[str, str]
     template: Obj
     spec_digest: str
@@ -270,18 +268,19 @@ def deployment(raw: Obj) -> Deployment:
         available=status.get("availableReplicas", 0),
         unavailable=_unavailable(spec),
         selector=_selector(spec["selector"]),
-        failure=_failure(status),
+        stuck=_stuck(status),
         annotations=annotations,
         template=spec["template"],
         spec_digest=digest({key: value for key, value in spec.items() if key != "replicas"}),
     )
 
 
-def _failure(status: Obj) -> str:
-    """Why no pods can be made, or an empty text."""
+def _stuck(status: Obj) -> str:
     for one in status.get("conditions") or []:
-        if one["type"] == "ReplicaFailure" and one["status"] == "True":
-            return str(one.get("message") or one.get("reason") or "")
+        late = one["type"] == "Progressing" and one.get("reason") == "ProgressDeadlineExceeded"
+        refused = one["type"] == "ReplicaFailure" and one["status"] == "True"
+        if late or refused:
+            return str(one.get("message") or one["reason"])
     return ""
 
 

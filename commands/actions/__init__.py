@@ -1,4 +1,4 @@
-"""What a step can do; every action is a class, and a line here."""
+"""What a step can do: every action by name, and nothing clever."""
 
 from bot.actions import Action, Manual
 from commands.actions.connections import DatabaseConnections
@@ -10,6 +10,7 @@ from commands.actions.rollback import RollBack
 from commands.actions.scale import ScaleDeployment
 
 ACTIONS: tuple[type[Action], ...] = (
+    Manual,
     ListPods,
     TailLogs,
     CheckDependencies,
@@ -18,5 +19,4 @@ ACTIONS: tuple[type[Action], ...] = (
     RollingRestart,
     DeletePods,
     ScaleDeployment,
-    Manual,
 )

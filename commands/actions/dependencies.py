@@ -1,95 +1,126 @@
-"""Dependencies: whether what the service needs answers, asked from where the service runs."""
+"""Whether a service's dependencies answer, asked from inside one of its pods."""
 
 import asyncio
+import math
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from bot.actions import Read, Systems
-from bot.cluster import ClusterError, NoProgram, Pod
-from bot.model import Reading, Table
-from bot.network import Reach
-from commands.actions.pods import Selector
+from bot.cluster import Cluster, ClusterError, Forbidden, NoProgram, Pod, Ran, TimedOut
+from bot.model import Noun, Reading, Table
+from bot.network import Network, Reach
+from commands.actions.fields import HostPort, Name, Selector
 
-Check = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}):[0-9]{1,5}$")]
-SPARE_SECONDS = 2.0
+COLUMNS = ("dependency", "result", "checked from")
+# On top of the limit of nc itself: opening the exec, and the way there and back.
+GRACE = 3.0
+SAID = (
+    ("refused", Reach.REFUSED),
+    ("timed out", Reach.TIMED_OUT),
+    ("no route", Reach.NO_ROUTE),
+    ("unreachable", Reach.NO_ROUTE),
+    ("bad address", Reach.UNKNOWN_HOST),
+    ("not known", Reach.UNKNOWN_HOST),
+    ("not resolve", Reach.UNKNOWN_HOST),
+    ("name resolution", Reach.UNKNOWN_HOST),
+    ("getaddrinfo", Reach.UNKNOWN_HOST),
+)
 
 
-class Answer(NamedTuple):
-    """How one dependency answered."""
+class Place(Noun):
+    """The container that is asked from."""
 
-    check: str
-    open: bool
-    words: str
+    pod: str
+    container: str
 
 
 class CheckDependencies(Read):
-    """Try the ports a service needs from inside one of its pods; `timeout` in seconds each."""
+    """Try the ports that a service needs; `timeout` is in seconds, for each of them."""
 
     name: ClassVar = "dependencies"
     selector: Selector
-    checks: tuple[Check, ...] = Field(min_length=1, max_length=20)
-    timeout: float = Field(default=3, gt=0, le=30)
+    container: Name | None = None
+    checks: tuple[HostPort, ...] = Field(min_length=1, max_length=20)
+    timeout: Annotated[float, Field(ge=0.1, le=30)] = 3.0
 
     async def read(self, systems: Systems) -> Reading:
-        """All at once by `nc -zv`; from the bot, and labelled so, where a pod cannot ask."""
-        pod = _asker(await systems.cluster.pods(self.selector))
-        if pod is None:
-            note = "No pod is running, so this was asked from the bot, not from the service."
-            return _reading(await self._from_bot(systems), note)
+        """All at once from a pod; from the bot, and said so, where no pod can ask."""
+        place = self._place(await systems.cluster.pods(self.selector))
+        if place is None:
+            return await self._from_bot(systems.network, f"No pod of {self.selector} is running")
         try:
-            answers = await asyncio.gather(*(self._from_pod(systems, pod, c) for c in self.checks))
-        except NoProgram:
-            note = f"The image of {pod.name} has no nc, so this was asked from the bot instead."
-            return _reading(await self._from_bot(systems), note)
-        return _reading(answers, f"Asked from inside {pod.name} by nc -zv.")
-
-    async def _from_pod(self, systems: Systems, pod: Pod, check: str) -> Answer:
-        host, _, port = check.rpartition(":")
-        container = next(one.name for one in pod.containers if one.running)
-        command = ["nc", "-zv", "-w", str(max(1, round(self.timeout))), host, port]
-        limit = self.timeout + SPARE_SECONDS
-        try:
-            ran = await systems.cluster.run(pod.name, container, command, timeout=limit)
-        except NoProgram:
+            return await self._from_pod(systems.cluster, place)
+        except Forbidden:
             raise
+        except NoProgram:
+            return await self._from_bot(systems.network, f"The image of {place.pod} has no nc")
         except ClusterError as error:
-            return Answer(check, False, str(error).split(". ")[0])
-        said = (ran.err or ran.out).strip().splitlines()
-        return Answer(check, ran.code == 0, "open" if ran.code == 0 else _told(said, ran.code))
+            return await self._from_bot(systems.network, f"{place.pod} could not be asked: {error}")
 
-    async def _from_bot(self, systems: Systems) -> list[Answer]:
-        return list(await asyncio.gather(*(self._by_bot(systems, one) for one in self.checks)))
+    def _place(self, pods: Sequence[Pod]) -> Place | None:
+        staying = [pod for pod in pods if not pod.leaving]
+        for pod in sorted(staying, key=lambda one: not one.ready):
+            for container in pod.containers:
+                if container.running and self.container in (None, container.name):
+                    return Place(pod=pod.name, container=container.name)
+        return None
 
-    async def _by_bot(self, systems: Systems, check: str) -> Answer:
+    async def _from_pod(self, cluster: Cluster, place: Place) -> Reading:
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._ask(cluster, place, one)) for one in self.checks]
+        answers = [task.result() for task in asked]
+        for answer in answers:
+            if isinstance(answer, ClusterError):
+                raise answer
+        results = [answer for answer in answers if isinstance(answer, Reach | str)]
+        return self._reading(results, f"from {place.pod}", place.pod, ())
+
+    async def _ask(self, cluster: Cluster, place: Place, check: str) -> Reach | str | ClusterError:
         host, _, port = check.rpartition(":")
-        reach = await systems.network.tcp(host, int(port), self.timeout)
-        return Answer(check, reach is Reach.OPEN, reach.value)
+        command = ["nc", "-zv", "-w", str(math.ceil(self.timeout)), host, port]
+        limit = self.timeout + GRACE
+        try:
+            ran = await cluster.run(place.pod, place.container, command, timeout=limit)
+        except TimedOut:
+            return Reach.TIMED_OUT
+        except ClusterError as error:
+            return error
+        return _result(ran)
+
+    async def _from_bot(self, network: Network, why: str) -> Reading:
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._try(network, check)) for check in self.checks]
+        results = [task.result() for task in asked]
+        note = (
+            f"{why.rstrip('.')}, so the bot tried by itself. Its network and its names are not "
+            "those of a pod."
+        )
+        return self._reading(results, "from the bot, not from a pod", "the bot", (note,))
+
+    async def _try(self, network: Network, check: str) -> Reach:
+        host, _, port = check.rpartition(":")
+        return await network.tcp(host, int(port), self.timeout)
+
+    def _reading(
+        self, results: Sequence[str], whence: str, label: str, notes: tuple[str, ...]
+    ) -> Reading:
+        answers = list(zip(self.checks, results, strict=True))
+        bad = [f"{check} {result}" for check, result in answers if result != Reach.OPEN]
+        text = f"{len(answers) - len(bad)} of {len(answers)} answer, asked {whence}"
+        rows = tuple((check, str(result), label) for check, result in answers)
+        return Reading(
+            ok=not bad,
+            text=text + (f"\n{'; '.join(bad)}" if bad else ""),
+            table=Table(columns=COLUMNS, rows=rows),
+            notes=notes,
+        )
 
 
-def _asker(pods: Sequence[Pod]) -> Pod | None:
-    """A ready pod, any running one otherwise."""
-    running = [one for one in pods if any(c.running for c in one.containers) and not one.leaving]
-    return next((one for one in running if one.ready), running[0] if running else None)
-
-
-def _told(said: Sequence[str], code: int) -> str:
-    """What nc said, without the host that stands beside it."""
-    words = said[-1].rpartition(": ")[2] if said else f"nc ended with {code}"
-    return words[:1].lower() + words[1:200]
-
-
-def _reading(answers: Sequence[Answer], note: str) -> Reading:
-    shut = [one for one in answers if not one.open]
-    rows = tuple((one.check, "open" if one.open else "not open", one.words) for one in answers)
-    text = f"All {len(answers)} answer"
-    if shut:
-        named = "; ".join(f"{one.check} {one.words}" for one in shut)
-        text = f"{len(shut)} of {len(answers)} do not answer: {named}"
-    return Reading(
-        ok=not shut,
-        text=text[:600],
-        table=Table(columns=("Dependency", "Port", "Answer"), rows=rows),
-        notes=(note,),
-    )
+def _result(ran: Ran) -> Reach | str:
+    if ran.code == 0:
+        return Reach.OPEN
+    said = f"{ran.err}\n{ran.out}".lower()
+    known = next((reach for words, reach in SAID if words in said), None)
+    return known or f"exit {ran.code}: {said.strip()[:100]}"

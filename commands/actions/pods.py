@@ -1,18 +1,17 @@
-"""Pods: how many are ready, and what ails the others."""
+"""Pods, as `kubectl get pods` shows them."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import ClassVar
 
 from bot.actions import Read, Systems
 from bot.cluster import Pod
 from bot.model import Reading, Table
-from commands.actions.watching import troubles
+from commands.actions.fields import Selector
 
-Selector = Annotated[str, Field(pattern=r"^\S.*$", max_length=500)]
-COLUMNS = ("Pod", "Ready", "Status", "Restarts", "Age", "Image", "Node", "Last exit")
-THROUGH = ("Completed", "Succeeded")
+COLUMNS = ("name", "ready", "status", "restarts", "age", "image", "node")
+REASONS = 2
 
 
 class ListPods(Read):
@@ -22,38 +21,41 @@ class ListPods(Read):
     selector: Selector
 
     async def read(self, systems: Systems) -> Reading:
-        """One line for each pod; all is well when every one is ready."""
+        """A verdict, and a row for each pod."""
         pods = await systems.cluster.pods(self.selector)
-        counted = tuple(one for one in pods if not one.leaving and one.status not in THROUGH)
-        rows = tuple(_row(one, datetime.now(UTC)) for one in pods)
-        ready = sum(one.ready for one in counted)
+        if not pods:
+            return Reading(ok=False, text=f"No pods match {self.selector}.")
+        now = datetime.now(UTC)
+        rows = tuple(_row(pod, now) for pod in pods)
         return Reading(
-            ok=bool(counted) and ready == len(counted),
-            text=summary(counted) if counted else f"No pods match {self.selector}",
-            table=Table(columns=COLUMNS, rows=rows) if rows else None,
+            ok=all(pod.ready and not pod.leaving for pod in pods),
+            text=verdict(pods),
+            table=Table(columns=COLUMNS, rows=rows),
         )
 
 
-def summary(pods: tuple[Pod, ...]) -> str:
-    """Such as: 0 of 3 ready: CrashLoopBackOff, exit 2."""
-    count = f"{sum(one.ready for one in pods)} of {len(pods)} ready"
-    ails, restarts = troubles(pods), sum(one.restarts for one in pods)
-    if ails:
-        return f"{count}: {ails}"
-    plural = "restart" if restarts == 1 else "restarts"
-    return f"{count}, {restarts} {plural} so far" if restarts else count
+def verdict(pods: Sequence[Pod]) -> str:
+    """How many are ready, and why the others are not, the commonest reason first."""
+    staying = [pod for pod in pods if not pod.leaving]
+    ready = [pod for pod in staying if pod.ready]
+    text = f"{len(ready)} of {len(staying)} ready"
+    reasons = Counter(pod.trouble for pod in staying if not pod.ready)
+    if reasons:
+        text += f": {'; '.join(reason for reason, _ in reasons.most_common(REASONS))}"
+    leaving = len(pods) - len(staying)
+    return f"{text} ({leaving} terminating)" if leaving else text
 
 
 def _row(pod: Pod, now: datetime) -> tuple[str, ...]:
-    ended = "" if pod.exit_code is None else str(pod.exit_code)
-    known = (pod.name, pod.fraction, pod.status, str(pod.restarts), age(now - pod.created))
-    return (*known, pod.images, pod.node or "none", ended or "–")
+    age = words((now - pod.created).total_seconds())
+    return (pod.name, pod.fraction, pod.status, str(pod.restarts), age, pod.images, pod.node)
 
 
-def age(span: timedelta) -> str:
-    """As kubectl writes it: 45s, 12m, 5h, 3d."""
-    seconds = max(0, int(span.total_seconds()))
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
+def words(seconds: float) -> str:
+    """An age in the largest unit that tells it, as kubectl does: 45s, 12m, 3h, 9d."""
+    whole = max(int(seconds), 0)
+    if whole < 120:
+        return f"{whole}s"
+    if whole < 2 * 3600:
+        return f"{whole // 60}m"
+    return f"{whole // 3600}h" if whole < 2 * 86_400 else f"{whole // 86_400}d"

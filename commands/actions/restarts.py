@@ -1,150 +1,171 @@
-"""Restart a service: one pod after the other, or all of them at once."""
+"""New pods in the place of old ones: one after another, or all at once."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar
 
-from bot.actions import Run, Systems
-from bot.cluster import Change, Cluster, ClusterError, Conflict, Deployment, NotFound, Pod, restart
+from pydantic import Field
+
+from bot.actions import Change, Run, Systems
+from bot.cluster import Cluster, ClusterError, Deployment, NotFound, Pod, patches
 from bot.model import Plan, Risk, UserError, Verdict
-from commands.actions.pods import Selector
-from commands.actions.rollouts import (
-    Rollout,
-    change_once,
-    check_same,
-    fingerprint,
-    meanwhile,
-    settled,
-    verify_rollout,
-)
-from commands.actions.watching import Sight, Watch, Watched
+from commands.actions import deployments, watching
+from commands.actions.deployments import DeploymentChange
+from commands.actions.fields import Selector
+from commands.actions.watching import Limits, Sight
 
 MOST_PODS = 50
-REHEARSED = "1970-01-01T00:00:00Z"  # a dry run keeps nothing, and a plan must stay equal
 
 
-class RollingRestart(Rollout):
-    """Replace a Deployment's pods one after the other; the service stays up meanwhile."""
+def _restart(now: Deployment) -> patches.Change:
+    return patches.restart(now, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+class RollingRestart(DeploymentChange):
+    """Replace all pods of a Deployment one after another, as `kubectl rollout restart` does."""
 
     name: ClassVar = "rolling-restart"
     risk: ClassVar = Risk.CHANGE
 
     async def plan(self, systems: Systems) -> Plan:
-        """Say how many pods are replaced, and how many are missing meanwhile."""
-        now = await settled(systems.cluster, self.deployment)
-        _check_restartable(now)
-        await systems.cluster.rehearse(now, restart(now, REHEARSED))
+        """Which pods are replaced; there is no undo, because nothing else changes."""
+        now = await systems.cluster.deployment(self.deployment)
+        if now.paused:
+            raise UserError(
+                f"{now.target} is paused, so a restart would not begin. Resume it with kubectl "
+                f"rollout resume {now.target}, and ask again."
+            )
+        await deployments.rehearse(systems.cluster, self.deployment, _restart)
         return Plan(
             target=now.target,
-            summary=f"Restart the {now.replicas} pods of {now.name} one after the other "
-            f"(revision {now.revision}, image {now.image})",
-            blast_radius=meanwhile(now),
-            check=self.check_words(now.replicas),
-            dry_run="The API server accepts it",
-            fingerprint=fingerprint(now),
+            summary=f"Restart {now.name} pod by pod, with the same image {now.image}; "
+            "there is nothing to undo",
+            blast_radius=deployments.replaced(now),
+            check=self.check(now.replicas),
+            diff=f"+{patches.RESTARTED_AT}: the time of the restart",
+            dry_run=deployments.ACCEPTED,
+            fingerprint=deployments.fingerprint(now),
         )
 
     async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Stamp the pod template, if all is still as it was approved."""
-        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-        async def prepare(now: Deployment) -> tuple[Change, dict[str, Any]]:
-            return restart(now, stamp), fingerprint(now)
-
-        await change_once(systems, plan, run, self.deployment, prepare)
+        """Write the time of the restart into the template, guarded."""
+        await deployments.write(systems.cluster, self.deployment, plan, run, _restart)
 
     async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Watch the rollout, and then its pods for a while."""
-        return await verify_rollout(systems, run, self)
+        """Whether the restart was begun, and the new pods are ready and stay so."""
+        now = await systems.cluster.deployment(self.deployment)
+        written = now.execution == str(run.execution_id)
+        if not written or now.spec_digest == plan.fingerprint["spec"]:
+            return Verdict(ok=False, text=f"The restart was not done: {now.target} is as it was")
+        return await self.watch(systems, run, f"{now.name} was restarted")
 
 
-def _check_restartable(now: Deployment) -> None:
-    if now.paused or not now.replicas:
-        why = "is paused" if now.paused else "runs no pods"
-        raise UserError(f"{now.name} {why}, so there is nothing to restart. Nothing was changed.")
-
-
-class DeletePods(Watched):
-    """Delete every pod that a label selector names, all at once."""
+class DeletePods(Change):
+    """Delete the pods that a label selector names, all at once; their controller makes new ones."""
 
     name: ClassVar = "delete-pods"
     risk: ClassVar = Risk.DESTRUCTIVE
     selector: Selector
+    watch_seconds: Annotated[float, Field(gt=0, le=600)] = 30
+    deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
 
     async def plan(self, systems: Systems) -> Plan:
-        """Name the exact pods, and what is missing until others have taken their place."""
-        pods = await _present(systems.cluster, self.selector)
-        if not 0 < len(pods) <= MOST_PODS:
-            found = f"{len(pods)} pods match" if pods else "No pods match"
-            raise UserError(
-                f"{found} {self.selector}. Nothing was changed. "
-                f"Use a selector that names 1 to {MOST_PODS} pods."
-            )
-        async with asyncio.TaskGroup() as group:
-            for pod in pods:
-                group.create_task(systems.cluster.delete_pod(pod, rehearse=True))
-        return self._plan(pods)
-
-    def _plan(self, pods: tuple[Pod, ...]) -> Plan:
-        orphans = [one.name for one in pods if not one.owner]
+        """Exactly which pods, and how much of the capacity they are."""
+        cluster = systems.cluster
+        pods = [pod for pod in await cluster.pods(self.selector) if not pod.leaving]
+        self._check(pods)
+        owner = await _owner(cluster, pods)
+        await asyncio.gather(*(cluster.delete_pod(pod, rehearse=True) for pod in pods))
+        wanted = len(pods) if owner is None else max(owner.replicas, len(pods))
+        share = round(100 * len(pods) / wanted)
+        count = _count(pods)
         return Plan(
-            target=f"pods/{self.selector}",
-            summary=f"Delete all {len(pods)} pods of {self.selector} at once: {_names(pods)}",
-            blast_radius=f"{len(pods)} of {len(pods)} pods go at the same time: 100 % of what "
-            f"{self.selector} serves is missing until new pods are ready",
-            check=self.check_words(len(pods) - len(orphans)),
-            dry_run=f"The API server accepts deleting all {len(pods)}",
-            warnings=tuple(f"{one} has no owner: nothing brings it back" for one in orphans),
-            fingerprint={"pods": _identities(pods)},
+            target=f"pods/{self.selector}" if owner is None else owner.target,
+            summary=f"Delete {count} of {self.selector} at once: "
+            f"{', '.join(pod.name for pod in pods)}; there is nothing to undo",
+            blast_radius=f"{len(pods)} of {wanted} pods: {share} % of the capacity is lost until "
+            "the new pods are ready.",
+            check=deployments.check(len(pods), self._limits),
+            dry_run=deployments.ACCEPTED,
+            warnings=("A rolling restart does the same without losing capacity.",),
+            fingerprint={"pods": {pod.name: pod.uid for pod in pods}},
         )
+
+    def _check(self, pods: Sequence[Pod]) -> None:
+        if not pods:
+            raise UserError(f"No pods match {self.selector}, so there is nothing to delete.")
+        if len(pods) > MOST_PODS:
+            raise UserError(
+                f"{self.selector} names {len(pods)} pods, and no more than {MOST_PODS} are deleted "
+                "at once, so nothing was planned. Name fewer, or use a rolling restart."
+            )
+        alone = [pod.name for pod in pods if not pod.owner_uid]
+        if alone:
+            raise UserError(
+                f"Nothing would make {', '.join(alone)} again, because no controller owns it, so "
+                "nothing was planned. Delete it by hand if that is what you want."
+            )
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(steady=self.watch_seconds, deadline=self.deadline_seconds)
 
     async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Delete exactly the pods of the plan, if no others are there by now."""
-        pods = await _present(systems.cluster, self.selector)
-        check_same(plan, {"pods": _identities(pods)}, f"What {self.selector} selects")
-        results = await asyncio.gather(
-            *(_delete(systems.cluster, one) for one in pods), return_exceptions=True
-        )
-        failed = [one for one in results if isinstance(one, BaseException)]
-        if failed and isinstance(failed[0], ClusterError) and len(failed) < len(pods):
-            gone = len(pods) - len(failed)
-            raise UserError(f"{gone} of {len(pods)} pods were deleted, then: {failed[0]}")
+        """Delete those pods and no others; each only if it is still the one that was planned."""
+        cluster = systems.cluster
+        planned = set(plan.fingerprint["pods"].values())
+        pods = [pod for pod in await cluster.pods(self.selector) if pod.uid in planned]
+        results = await asyncio.gather(*(_delete(cluster, pod) for pod in pods))
+        failed = [result for result in results if result is not None]
         if failed:
-            raise failed[0]
+            done = len(pods) - len(failed)
+            raise UserError(f"{done} of {len(pods)} pods were deleted. {failed[0]}")
 
     async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Wait until as many new pods are ready, and watch them for a while."""
+        """Whether they are gone, and as many new pods are ready and stay so."""
         old = set(plan.fingerprint["pods"].values())
-        left = [one for one in await _present(systems.cluster, self.selector) if one.uid in old]
-        if left:
-            told = "Not done" if len(left) == len(old) else "Done in part"
-            return Verdict(ok=False, text=f"{told}: still there are {_names(tuple(left))}")
-        wanted = len(old) - len(plan.warnings)
+        left = [pod for pod in await systems.cluster.pods(self.selector) if pod.uid in old]
+        kept = [pod.name for pod in left if not pod.leaving]
+        if kept:
+            return Verdict(ok=False, text=f"Not all were deleted: {', '.join(kept)} still run")
 
         async def look() -> Sight:
-            pods = await _present(systems.cluster, self.selector)
-            ready = sum(one.ready for one in pods)
-            return Sight(pods, wanted, complete=ready >= wanted)
+            return _sight(await systems.cluster.pods(self.selector), old)
 
-        return await Watch(self, look, run).verdict()
+        return await watching.watch(look, run, self._limits, f"{len(old)} pods were replaced")
 
 
-async def _present(cluster: Cluster, selector: str) -> tuple[Pod, ...]:
-    """The pods that are not on their way out."""
-    return tuple(one for one in await cluster.pods(selector) if not one.leaving)
-
-
-async def _delete(cluster: Cluster, pod: Pod) -> None:
-    """A pod that is gone already, by itself or replaced, is as good as deleted."""
+async def _delete(cluster: Cluster, pod: Pod) -> ClusterError | None:
     try:
         await cluster.delete_pod(pod)
-    except (NotFound, Conflict):
-        return
+    except NotFound:
+        return None  # it is gone, which is what was wanted
+    except ClusterError as error:
+        return error
+    return None
 
 
-def _identities(pods: tuple[Pod, ...]) -> dict[str, str]:
-    return {one.name: one.uid for one in pods}
+def _sight(pods: Sequence[Pod], old: set[str]) -> Sight:
+    new = tuple(pod for pod in pods if pod.uid not in old and not pod.leaving)
+    # A pod may be added meanwhile for other reasons; it must be ready like the others.
+    wanted = max(len(old), len(new))
+    gone = all(pod.uid not in old for pod in pods)
+    return Sight(pods=new, wanted=wanted, replaced=gone, failure=watching.stuck(new))
 
 
-def _names(pods: tuple[Pod, ...]) -> str:
-    return ", ".join(one.name for one in pods)
+async def _owner(cluster: Cluster, pods: Sequence[Pod]) -> Deployment | None:
+    """The one Deployment that all these pods belong to, or None."""
+    names = {pod.owner.rpartition("-")[0] for pod in pods}
+    if len(names) != 1 or not (name := names.pop()):
+        return None
+    try:
+        found = await cluster.deployment(name)
+    except NotFound:
+        return None
+    owned = {one.uid for one in await cluster.revisions(found)}
+    return found if all(pod.owner_uid in owned for pod in pods) else None
+
+
+def _count(pods: Sequence[Pod]) -> str:
+    return "1 pod" if len(pods) == 1 else f"{len(pods)} pods"

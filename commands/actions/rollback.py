@@ -1,120 +1,105 @@
-"""Roll a Deployment back, as `kubectl rollout undo` does, and look whether it helped."""
+"""Back to an earlier revision, as `kubectl rollout undo` goes, but planned, guarded and checked."""
 
-import difflib
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
-import yaml
 from pydantic import Field
 
 from bot.actions import Run, Systems
-from bot.cluster import Change, Deployment, Revision, back_to, digest
-from bot.masking import mask
+from bot.cluster import Deployment, Revision, digest, patches
 from bot.model import Plan, Risk, Undo, UserError, Verdict
-from commands.actions.rollouts import (
-    Rollout,
-    change_once,
-    fingerprint,
-    meanwhile,
-    settled,
-    verify_rollout,
-)
+from commands.actions import deployments, diffs, watching
+from commands.actions.deployments import DeploymentChange
 
 
-class RollBack(Rollout):
-    """Put an earlier revision's pod template back: the one before, or the one named."""
+class RollBack(DeploymentChange):
+    """Put the pod template of an earlier revision back; of the one before, if none is named."""
 
     name: ClassVar = "rollback"
     risk: ClassVar = Risk.DESTRUCTIVE
-    to_revision: int | None = Field(default=None, ge=1)
+    to_revision: Annotated[int, Field(ge=1)] | None = None
 
     async def plan(self, systems: Systems) -> Plan:
-        """Say from which revision to which, with the diff and a dry run of it."""
-        now = await settled(systems.cluster, self.deployment)
-        target = _choose(now, await systems.cluster.revisions(now), self.to_revision)
-        rehearsed = await systems.cluster.rehearse(now, back_to(target))
+        """From which revision to which, what differs, and whether the server would take it."""
+        cluster = systems.cluster
+        now = await cluster.deployment(self.deployment)
+        target = self._target(now, await cluster.revisions(now))
+        await deployments.rehearse(cluster, self.deployment, lambda _: patches.back_to(target))
+        return self._plan(now, target)
+
+    def _target(self, now: Deployment, revisions: Sequence[Revision]) -> Revision:
+        """The revision to go to; raises UserError when there is none, or it is there already."""
+        if now.paused:
+            raise UserError(
+                f"{now.target} is paused, so it cannot be rolled back. Resume it with kubectl "
+                f"rollout resume {now.target}, and ask again."
+            )
+        current = watching.current_revision(now, revisions)
+        others = [one for one in revisions if current is None or one.uid != current.uid]
+        known = ", ".join(f"{one.number} ({one.image})" for one in others) or "none"
+        if self.to_revision is None and others:
+            return others[0]
+        if current is not None and current.number == self.to_revision:
+            raise UserError(
+                f"{now.target} runs revision {current.number} already, so there is nothing to do. "
+                f"Other revisions: {known}."
+            )
+        for one in others:
+            if one.number == self.to_revision:
+                return one
+        wanted = (
+            "an earlier revision" if self.to_revision is None else f"revision {self.to_revision}"
+        )
+        raise UserError(
+            f"{now.target} has no {wanted} to go back to, so nothing was planned. "
+            f"Other revisions: {known}."
+        )
+
+    def _plan(self, now: Deployment, target: Revision) -> Plan:
+        old, new = f"revision {now.revision}", f"revision {target.number}"
+        hidden = diffs.hidden(now.template, target.template)
         return Plan(
             target=now.target,
-            summary=f"Roll {now.name} back from {_told(now.revision, now.image)} "
-            f"to {_told(target.number, target.image)}",
-            blast_radius=meanwhile(now),
-            check=self.check_words(now.replicas),
-            diff=_diff(now, target),
-            dry_run=f"The API server accepts it: {now.name} would run image {rehearsed.image}",
-            warnings=_warnings(now, target),
+            summary=f"Roll {now.name} back from {old} (image {now.image}) to {new} "
+            f"(image {target.image})",
+            blast_radius=deployments.replaced(now),
+            check=self.check(now.replicas),
+            diff=diffs.templates(now.template, target.template, old, new),
+            dry_run=deployments.ACCEPTED,
+            warnings=tuple(f"The value of {name} differs too; it is secret." for name in hidden),
             undo=self._undo(now),
-            fingerprint=_fingerprint(now, target),
+            fingerprint=deployments.fingerprint(now)
+            | {"to_revision": target.number, "to_template": digest(target.template)},
         )
 
     def _undo(self, now: Deployment) -> Undo:
-        params = self.model_dump(exclude={"to_revision"}) | {"to_revision": now.revision}
-        told = f"Roll {now.name} forward again to {_told(now.revision, now.image)}"
-        return Undo(summary=told, action=self.name, params=params)
+        back = self.model_copy(update={"to_revision": now.revision})
+        return Undo(
+            summary=f"Roll {now.name} back to revision {now.revision} (image {now.image})",
+            action=self.name,
+            params=back.model_dump(mode="json"),
+        )
 
     async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Patch the pod template, if all is still as it was approved."""
-
-        async def prepare(now: Deployment) -> tuple[Change, dict[str, Any]]:
-            target = _choose(now, await systems.cluster.revisions(now), _plan_revision(plan))
-            return back_to(target), _fingerprint(now, target)
-
-        await change_once(systems, plan, run, self.deployment, prepare)
+        """Write the template, guarded; the ReplicaSet it belongs to becomes the newest one."""
+        cluster = systems.cluster
+        now = await cluster.deployment(self.deployment)
+        wanted = plan.fingerprint["to_template"]
+        found = [one for one in await cluster.revisions(now) if digest(one.template) == wanted]
+        if not found:
+            raise UserError(
+                f"{now.target} no longer has revision {plan.fingerprint['to_revision']}, so "
+                "nothing was done. Ask again, for another one."
+            )
+        change = patches.back_to(found[0])
+        await deployments.write(cluster, self.deployment, plan, run, lambda _: change)
 
     async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Watch the rollout, and then its pods for a while."""
-        return await verify_rollout(systems, run, self, plan.fingerprint["to_template"])
-
-
-def _plan_revision(plan: Plan) -> int:
-    """The revision that a plan goes to."""
-    return int(plan.fingerprint["to_revision"])
-
-
-def _fingerprint(now: Deployment, target: Revision) -> dict[str, Any]:
-    to = {"to_revision": target.number, "to_template": digest(target.template)}
-    return fingerprint(now) | to
-
-
-def _told(number: int, image: str) -> str:
-    return f"revision {number} (image {image})"
-
-
-def _choose(now: Deployment, revisions: tuple[Revision, ...], wanted: int | None) -> Revision:
-    """The revision to go to; raises UserError when there is none or it is no change."""
-    if now.paused:
-        raise UserError(
-            f"{now.name} is paused, so a rollback would not roll out. Nothing was changed. "
-            f"Run kubectl rollout resume deployment/{now.name}, then ask again."
-        )
-    earlier = [one for one in revisions if one.number < now.revision]
-    found = [one for one in revisions if one.number == wanted] if wanted else earlier[:1]
-    kept = ", ".join(f"{one.number} ({one.image})" for one in revisions) or "none"
-    if not found:
-        missing = f"no revision {wanted}" if wanted else "no earlier revision"
-        raise UserError(
-            f"{now.name} has {missing} to go back to. Nothing was changed. Kept are: {kept}."
-        )
-    if found[0].template == now.template:
-        raise UserError(
-            f"{now.name} already runs what revision {found[0].number} is. Nothing was changed. "
-            f"Choose another one; kept are: {kept}."
-        )
-    return found[0]
-
-
-def _warnings(now: Deployment, target: Revision) -> tuple[str, ...]:
-    found = []
-    if now.replicas == 0:
-        found.append(f"{now.name} is scaled to 0: nothing will run after the rollback either")
-    if now.revision - target.number > 1:
-        found.append(f"This goes back over {now.revision - target.number} revisions")
-    return tuple(found)
-
-
-def _diff(now: Deployment, target: Revision) -> str:
-    """The pod templates as YAML, one against the other, without what is secret."""
-    names = (f"revision {now.revision}", f"revision {target.number}")
-    before, after = (
-        mask(yaml.safe_dump(one, sort_keys=True, width=100)).splitlines()
-        for one in (now.template, target.template)
-    )
-    return "\n".join(difflib.unified_diff(before, after, *names, lineterm=""))
+        """Whether the template is there, its pods become ready, and stay so."""
+        now = await systems.cluster.deployment(self.deployment)
+        if digest(now.template) == plan.fingerprint["to_template"]:
+            return await self.watch(systems, run, f"{now.name} runs image {now.image}")
+        there = f"{now.target} runs revision {now.revision} (image {now.image})"
+        if now.execution == str(run.execution_id):
+            return Verdict(ok=False, text=f"Somebody changed it after the rollback: {there}")
+        return Verdict(ok=False, text=f"The rollback was not done: {there}")

@@ -1,66 +1,71 @@
-"""Set how many pods a Deployment runs."""
+"""More pods, or fewer."""
 
-from typing import Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from bot.actions import Run, Systems
-from bot.cluster import Change, Deployment, scale
+from bot.cluster import Deployment, patches
 from bot.model import Plan, Risk, Undo, UserError, Verdict
-from commands.actions.rollouts import Rollout, change_once, fingerprint, settled, verify_rollout
+from commands.actions import deployments
+from commands.actions.deployments import DeploymentChange
 
 
-class ScaleDeployment(Rollout):
-    """Scale one Deployment up or down."""
+class ScaleDeployment(DeploymentChange):
+    """Set how many replicas one Deployment runs."""
 
     name: ClassVar = "scale-deployment"
     risk: ClassVar = Risk.DESTRUCTIVE
-    replicas: int = Field(ge=0, le=50)
+    replicas: Annotated[int, Field(ge=0, le=50)]
 
     async def plan(self, systems: Systems) -> Plan:
-        """Say from how many pods to how many."""
-        now = await settled(systems.cluster, self.deployment)
+        """From how many to how many, and what that takes away."""
+        now = await systems.cluster.deployment(self.deployment)
         if now.replicas == self.replicas:
             raise UserError(
-                f"{now.name} already runs {self.replicas} replicas. Nothing was changed. "
-                "Choose another number."
+                f"{now.target} is scaled to {now.replicas} already, so there is nothing to do."
             )
-        await systems.cluster.rehearse(now, scale(self.replicas))
+        change = patches.scale(self.replicas)
+        await deployments.rehearse(systems.cluster, self.deployment, lambda _: change)
         return Plan(
             target=now.target,
             summary=f"Scale {now.name} from {now.replicas} to {self.replicas} replicas",
-            blast_radius=_lost(now, self.replicas),
-            check=self.check_words(self.replicas) if self.replicas else "No pod is left",
-            dry_run=f"The API server accepts {self.replicas} replicas",
-            warnings=() if self.replicas else (f"This takes {now.name} down altogether",),
+            blast_radius=self._blast_radius(now),
+            check=self.check(self.replicas),
+            diff=f"-replicas: {now.replicas}\n+replicas: {self.replicas}",
+            dry_run=deployments.ACCEPTED,
             undo=self._undo(now),
-            fingerprint=fingerprint(now),
+            fingerprint=deployments.fingerprint(now),
         )
 
-    def _undo(self, now: Deployment) -> Undo:
-        params = self.model_dump() | {"replicas": now.replicas}
+    def _blast_radius(self, now: Deployment) -> str:
+        fewer = now.replicas - self.replicas
+        if fewer < 0:
+            return f"{-fewer} pods are added; those that run are left alone."
+        if not self.replicas:
+            return f"All {now.replicas} pods are removed: {now.name} serves nobody."
+        share = round(100 * fewer / now.replicas)
+        return f"{fewer} of {now.replicas} pods are removed: {share} % of the capacity."
+
+    def _undo(self, now: Deployment) -> Undo | None:
+        if now.replicas > 50:
+            return None
+        back = self.model_copy(update={"replicas": now.replicas})
         return Undo(
             summary=f"Scale {now.name} back to {now.replicas} replicas",
             action=self.name,
-            params=params,
+            params=back.model_dump(mode="json"),
         )
 
     async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Set the number, if all is still as it was approved."""
-
-        async def prepare(now: Deployment) -> tuple[Change, dict[str, Any]]:
-            return scale(self.replicas), fingerprint(now)
-
-        await change_once(systems, plan, run, self.deployment, prepare)
+        """Write the number, guarded."""
+        change = patches.scale(self.replicas)
+        await deployments.write(systems.cluster, self.deployment, plan, run, lambda _: change)
 
     async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Wait until so many are ready, and watch them for a while."""
-        return await verify_rollout(systems, run, self)
-
-
-def _lost(now: Deployment, replicas: int) -> str:
-    gone = now.replicas - replicas
-    if gone < 0:
-        return f"No pod is taken away, {-gone} are added"
-    share = round(100 * gone / now.replicas)
-    return f"{gone} of {now.replicas} pods are taken away: {share} % of the capacity"
+        """Whether the number is there, and so many pods are ready and stay so."""
+        now = await systems.cluster.deployment(self.deployment)
+        if now.replicas != self.replicas:
+            text = f"{now.target} is scaled to {now.replicas}, not to {self.replicas}"
+            return Verdict(ok=False, text=text)
+        return await self.watch(systems, run, f"{now.name} is scaled to {self.replicas}")

@@ -1,164 +1,194 @@
-"""The check after a change: pods become ready, and then stay ready without a restart."""
+"""Whether new pods become ready, and stay so: a rollout that is done proves little."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
 
-from pydantic import Field
+from bot.actions import Run
+from bot.cluster import Cluster, Deployment, Pod, Revision, TimedOut, Unreachable, digest
+from bot.model import Noun, Verdict
+from commands.actions import pods
 
-from bot.actions import Change, Run
-from bot.cluster import Pod, TimedOut, Unreachable
-from bot.model import Verdict
+# What waiting alone does not mend.
+STUCK = {
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "OOMKilled",
+    "RunContainerError",
+}
 
-SAY_SECONDS = 2.0
-HOPELESS = ("ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 
+class Limits(Noun):
+    """Seconds: how long pods must stay ready, and when to give up waiting for them."""
 
-class Watched(Change):
-    """A change whose pods are watched afterwards; both times are in seconds.
-
-    `deadline_seconds` bounds how long they take to get ready, `watch_seconds` follow after that.
-    """
-
-    watch_seconds: float = Field(default=30, ge=0, le=900)
-    deadline_seconds: float = Field(default=300, gt=0, le=3600)
+    steady: float
+    deadline: float
 
     @property
-    def poll_seconds(self) -> float:
-        """How often to look: more often in a short window."""
-        return max(0.05, min(1.0, self.watch_seconds / 10))
+    def pause(self) -> float:
+        """Between two looks."""
+        return min(1.0, max(self.steady / 15, 0.02))
 
-    def check_words(self, pods: int) -> str:
-        """What the check looks for."""
-        counted = "The pod becomes" if pods == 1 else f"All {pods} pods become"
-        return (
-            f"{counted} ready within {self.deadline_seconds:g} s, "
-            f"then stay ready for {self.watch_seconds:g} s without a restart"
-        )
+    @property
+    def pace(self) -> float:
+        """Between two words to people."""
+        return min(2.0, self.steady / 5)
+
+    @property
+    def grace(self) -> float:
+        """How long something may look stuck: a registry that is slow once is forgiven."""
+        return min(self.steady, self.deadline / 4)
 
 
-class Sight(NamedTuple):
-    """What one look saw: the pods that count, how many there should be, and whether all is done.
-
-    `spoilt` says why looking on makes no sense.
-    """
+class Sight(Noun):
+    """One look: the new pods, how many there should be, and whether the old ones are gone."""
 
     pods: tuple[Pod, ...]
     wanted: int
-    complete: bool
-    spoilt: str = ""
-    hindrance: str = ""
+    replaced: bool
+    failure: str = ""
 
     @property
     def ready(self) -> int:
-        """How many take traffic."""
-        return sum(one.ready for one in self.pods)
+        """The pods that take traffic."""
+        return sum(pod.ready and not pod.leaving for pod in self.pods)
 
     @property
-    def tally(self) -> str:
-        """Such as: 2 of 3 ready."""
-        return f"{min(self.ready, self.wanted)} of {self.wanted} ready"
+    def done(self) -> bool:
+        """Only new pods, all of them ready."""
+        return self.replaced and self.ready == self.wanted
 
     @property
     def words(self) -> str:
-        """The count, and what ails the others."""
-        ails = self.hindrance or troubles(self.pods)
-        return f"{self.tally}: {ails}" if ails else self.tally
+        """Like `1 of 3 ready: CrashLoopBackOff, exit 2`."""
+        reasons = dict.fromkeys(pod.trouble for pod in self.pods if not pod.ready)
+        text = f"{self.ready} of {self.wanted} ready"
+        return f"{text}: {'; '.join(list(reasons)[: pods.REASONS])}" if reasons else text
 
 
 Look = Callable[[], Awaitable[Sight]]
 
 
-def troubles(pods: Iterable[Pod]) -> str:
-    """What ails the pods that are not ready, the commonest first."""
-    found = Counter(one.trouble for one in pods if not one.ready)
-    return "; ".join(trouble for trouble, _ in found.most_common(3))
+class Teller:
+    """Tells people how far it is: when that changed, and not too often."""
 
-
-class Progress:
-    """Tells people how far a run is: only what is new, and at most every 2 s."""
-
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, pace: float) -> None:
         self._run = run
+        self._pace = pace
         self._said = ""
         self._next = 0.0
 
     async def say(self, text: str) -> None:
-        """Say it, unless it was said or something was said a moment ago."""
+        """Say it, unless it was just said or something else was a moment ago."""
         now = asyncio.get_running_loop().time()
         if text != self._said and now >= self._next:
-            self._said, self._next = text, now + SAY_SECONDS
+            self._said, self._next = text, now + self._pace
             await self._run.say(text)
 
 
-class Watch:
-    """One check under way."""
+async def watch(look: Look, run: Run, limits: Limits, done: str) -> Verdict:
+    """Wait until the new pods are ready, then see them stay so; `done` begins the good verdict.
 
-    def __init__(self, action: Watched, look: Look, run: Run) -> None:
-        self._action = action
-        self._look = look
-        self._progress = Progress(run)
-        self._started = _now()
-
-    async def verdict(self) -> Verdict:
-        """Wait until the pods are ready, then watch them; raises ClusterError when it cannot."""
-        seen = await self._patiently()
-        while not seen.complete:
-            if seen.spoilt or _hopeless(seen.pods):
-                return Verdict(ok=False, text=f"{seen.spoilt or seen.words}")
-            if _now() - self._started > self._action.deadline_seconds:
-                limit = f"after {self._action.deadline_seconds:g} s"
-                return Verdict(ok=False, text=f"Gave up {limit}: {seen.words}")
-            await self._progress.say(f"Rollout: {seen.tally}")
-            await asyncio.sleep(self._action.poll_seconds)
-            seen = await self._patiently()
-        return await self._stay(seen)
-
-    async def _stay(self, seen: Sight) -> Verdict:
-        since, before = _now(), {one.uid: one.restarts for one in seen.pods}
-        total = self._action.watch_seconds
-        while not (broken := _broken(seen, before)):
-            passed = _now() - since
-            if passed >= total:
-                return Verdict(ok=True, text=f"{seen.tally}, no restart in {total:g} s")
-            shown = f"Watching: {passed:.0f} of {total:g} s, {seen.tally}, no restarts"
-            await self._progress.say(shown)
-            await asyncio.sleep(min(self._action.poll_seconds, total - passed))
-            seen = await self._patiently()
-        return Verdict(ok=False, text=f"Ready at first, then not: {broken}")
-
-    async def _patiently(self) -> Sight:
-        """Look, and over gaps in the connection until the time for all of it is over."""
-        limit = self._action.deadline_seconds + self._action.watch_seconds
-        while True:
-            try:
-                return await self._look()
-            except (Unreachable, TimedOut):
-                if _now() - self._started > limit:
-                    raise
-            await asyncio.sleep(self._action.poll_seconds)
+    Raises ClusterError when the cluster cannot be asked until the time is over.
+    """
+    teller = Teller(run, limits.pace)
+    end = asyncio.get_running_loop().time() + limits.deadline
+    sight, problem = await _settle(look, teller, limits, end)
+    if problem:
+        return Verdict(ok=False, text=problem)
+    problem = await _stay(look, teller, limits, sight)
+    if problem:
+        return Verdict(ok=False, text=problem)
+    if not sight.wanted:
+        return Verdict(ok=True, text=f"{done}: no pods are left")
+    steady = f"no restarts for {limits.steady:g} s"
+    return Verdict(ok=True, text=f"{done}: {sight.wanted} of {sight.wanted} ready, {steady}")
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+async def _settle(look: Look, teller: Teller, limits: Limits, end: float) -> tuple[Sight, str]:
+    """Look until it is done; the reason is empty when it is."""
+    loop, stuck_since = asyncio.get_running_loop(), None
+    while True:
+        sight = await _patiently(look, limits, end)
+        if sight.done:
+            return sight, ""
+        now = loop.time()
+        stuck_since = None if not sight.failure else stuck_since or now
+        if stuck_since is not None and now - stuck_since >= limits.grace:
+            return sight, f"It does not get ready: {sight.failure}; {sight.words}"
+        if now >= end:
+            return sight, f"Not done after {limits.deadline:g} s: {sight.words}"
+        await teller.say(f"Rollout: {sight.ready} of {sight.wanted} ready")
+        await asyncio.sleep(limits.pause)
 
 
-def _hopeless(pods: tuple[Pod, ...]) -> bool:
-    """Whether waiting helps nobody: an image that is not there, or crash after crash."""
-    crashing = any(one.status == "CrashLoopBackOff" and one.restarts > 1 for one in pods)
-    return crashing or any(one.status in HOPELESS for one in pods)
+async def _stay(look: Look, teller: Teller, limits: Limits, first: Sight) -> str:
+    """Look for the whole window; what went wrong meanwhile, or empty."""
+    if not first.wanted:
+        return ""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    restarts = {pod.uid: pod.restarts for pod in first.pods}
+    while True:
+        sight = await _patiently(look, limits, begun + limits.steady + limits.deadline)
+        if problem := _broken(sight, restarts):
+            return problem
+        gone = loop.time() - begun
+        if gone >= limits.steady:
+            return ""
+        counts = f"{sight.ready} of {sight.wanted} ready, no restarts"
+        await teller.say(f"Watching: {gone:.0f} of {limits.steady:g} s, {counts}")
+        await asyncio.sleep(min(limits.pause, limits.steady - gone))
 
 
-def _broken(seen: Sight, before: dict[str, int]) -> str:
-    """What happened to pods that were all ready, or an empty text."""
-    if seen.spoilt:
-        return seen.spoilt
-    again = [one for one in seen.pods if one.restarts > before.get(one.uid, 0)]
-    if seen.ready < seen.wanted:
-        return seen.words
+def _broken(sight: Sight, restarts: dict[str, int]) -> str:
+    again = [pod for pod in sight.pods if pod.restarts > restarts.get(pod.uid, 0)]
     if again:
-        ended = {one.exit_code for one in again} - {None}
-        codes = "".join(f", exit {code}" for code in sorted(ended, key=str))
-        return f"{len(again)} of {seen.wanted} restarted{codes}"
+        pod = again[0]
+        why = f"exit {pod.exit_code}" if pod.exit_code is not None else "for no reason given"
+        why = pod.trouble or why
+        return f"{pod.name} was ready and then restarted ({why}); {sight.words}"
+    if not sight.done:
+        return f"The pods were ready and did not stay so: {sight.words}"
+    return ""
+
+
+async def _patiently(look: Look, limits: Limits, end: float) -> Sight:
+    """One look, again and again while the cluster does not answer."""
+    while True:
+        try:
+            return await look()
+        except (Unreachable, TimedOut):
+            if asyncio.get_running_loop().time() >= end:
+                raise
+            await asyncio.sleep(limits.pause)
+
+
+async def sight_of(cluster: Cluster, name: str) -> Sight:
+    """A Deployment's rollout as it is now."""
+    now = await cluster.deployment(name)
+    current = current_revision(now, await cluster.revisions(now))
+    uid = current.uid if current else ""
+    mine = tuple(one for one in await cluster.pods(now.selector) if one.owner_uid == uid)
+    # Until the controller has seen the change, what there is belongs to the time before.
+    failure = (now.stuck or stuck(mine)) if now.settled else ""
+    return Sight(pods=mine, wanted=now.replicas, replaced=now.rolled_out, failure=failure)
+
+
+def current_revision(now: Deployment, revisions: Sequence[Revision]) -> Revision | None:
+    """The revision with the template that the Deployment asks for, as its controller sees it."""
+    wanted = digest(now.template)
+    return next((one for one in revisions if digest(one.template) == wanted), None)
+
+
+def stuck(found: Sequence[Pod]) -> str:
+    """The first pod that will not run until something changes, and why; or empty."""
+    for pod in found:
+        crashed = pod.restarts > 0 and pod.exit_code is not None
+        if not pod.ready and (pod.status.removeprefix("Init:") in STUCK or crashed):
+            return f"{pod.name} is {pod.trouble}"
     return ""

@@ -1,0 +1,191 @@
+"""Restarting, deleting pods and scaling: each with its plan, its guard and its check."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from bot import cluster as door
+from bot.actions import Change, Systems
+from bot.model import UserError
+from commands.actions.restarts import DeletePods, RollingRestart
+from commands.actions.scale import ScaleDeployment
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import SELECTOR, USER, Told, carry_out, systems
+
+__all__ = ["systems"]
+
+TIMES = {"watch_seconds": 0.3, "deadline_seconds": 8.0}
+
+
+def restart() -> Change:
+    return RollingRestart.model_validate({"deployment": "order-service"} | TIMES)
+
+
+def delete() -> Change:
+    return DeletePods.model_validate({"selector": SELECTOR} | TIMES)
+
+
+def scale(replicas: int = 4) -> Change:
+    return ScaleDeployment.model_validate(
+        {"deployment": "order-service", "replicas": replicas} | TIMES
+    )
+
+
+CHANGES = pytest.mark.parametrize("change", [restart, delete, scale])
+
+
+@CHANGES
+async def test_plans_are_dry_and_steady(
+    change: Callable[[], Change], systems: Systems, kube: Cluster
+) -> None:
+    await kube.scenario("crash-loop")
+    before = len(kube.writes)
+    plans = [await change().plan(systems) for _ in range(2)]
+
+    assert plans[0].digest == plans[1].digest
+    assert plans[0].target == "deployment/order-service"
+    assert len(kube.writes) == before
+
+
+@CHANGES
+async def test_a_healthy_service_stays_so(
+    change: Callable[[], Change], systems: Systems, kube: Cluster
+) -> None:
+    before = set(kube.pod_names())
+    _, verdict = await carry_out(change(), systems, Told())
+
+    assert verdict.ok, verdict.text
+    assert "no restarts for 0.3 s" in verdict.text
+    assert set(kube.pod_names()) != before
+
+
+@CHANGES
+async def test_a_crash_loop_is_not_healed(
+    change: Callable[[], Change], systems: Systems, kube: Cluster
+) -> None:
+    await kube.scenario("crash-loop")
+    action = change().model_copy(update={"watch_seconds": 1.5, "deadline_seconds": 3.0})
+    _, verdict = await carry_out(action, systems, Told())
+
+    assert not verdict.ok
+    assert "exit 2" in verdict.text
+
+
+@CHANGES
+async def test_an_unreachable_cluster(
+    change: Callable[[], Change], systems: Systems, kube: Cluster
+) -> None:
+    plan = await change().plan(systems)
+    await kube.unreachable()
+    with pytest.raises(door.Unreachable):
+        await change().plan(systems)
+    with pytest.raises(door.Unreachable):
+        await change().execute(systems, plan, Told().run)
+
+
+@CHANGES
+async def test_a_mute_cluster(
+    change: Callable[[], Change], systems: Systems, kube: Cluster
+) -> None:
+    kube.hang("*")
+    with pytest.raises(door.TimedOut):
+        await change().plan(systems)
+
+
+@pytest.mark.parametrize(
+    ("change", "verb", "resource"),
+    [
+        (restart, "patch", "deployments"),
+        (delete, "delete", "pods"),
+        (scale, "patch", "deployments"),
+    ],
+)
+async def test_a_missing_right_shows_in_the_plan(
+    change: Callable[[], Change], verb: str, resource: str, systems: Systems, kube: Cluster
+) -> None:
+    kube.forbid(USER, verb, resource)
+    with pytest.raises(door.Forbidden, match=f"{verb} {resource}"):
+        await change().plan(systems)
+
+
+@pytest.mark.parametrize("change", [restart, scale])
+async def test_drift_is_refused(
+    change: Callable[[], Change], systems: Systems, kube: Cluster
+) -> None:
+    plan = await change().plan(systems)
+    kube.resize(2)
+    with pytest.raises(UserError, match="changed since the plan"):
+        await change().execute(systems, plan, Told().run)
+
+
+@CHANGES
+async def test_what_was_not_done_is_said(
+    change: Callable[[], Change], systems: Systems, kube: Cluster
+) -> None:
+    plan = await change().plan(systems)
+    verdict = await change().verify(systems, plan, Told().run)
+
+    assert not verdict.ok
+    assert kube.writes == []
+
+
+async def test_only_the_planned_pods_are_deleted(systems: Systems, kube: Cluster) -> None:
+    plan = await delete().plan(systems)
+    planned = set(kube.pod_names())
+    kube.resize(4)
+    await kube.when_ready(4)
+    added = set(kube.pod_names()) - planned
+    await delete().execute(systems, plan, Told().run)
+    await kube.when(lambda: not planned & set(kube.pod_names()))
+
+    assert added <= set(kube.pod_names())
+
+
+async def test_the_plan_to_delete_names_pods_and_loss(systems: Systems, kube: Cluster) -> None:
+    plan = await delete().plan(systems)
+
+    assert all(name in plan.summary for name in kube.pod_names())
+    assert plan.fingerprint["pods"].keys() == set(kube.pod_names())
+    assert "100 % of the capacity" in plan.blast_radius
+    assert plan.undo is None
+
+
+async def test_two_deletions_at_once_take_each_pod_once(systems: Systems, kube: Cluster) -> None:
+    plan = await delete().plan(systems)
+    runs = (delete().execute(systems, plan, Told().run) for _ in range(2))
+    await asyncio.gather(*runs)
+    await kube.when_ready(3)
+
+    assert not set(plan.fingerprint["pods"]) & set(kube.pod_names())
+
+
+@pytest.mark.parametrize(
+    ("replicas", "words"),
+    [
+        (0, "All 3 pods are removed"),
+        (1, "67 % of the capacity"),
+        (5, "2 pods are added"),
+    ],
+)
+async def test_scaling_says_what_it_costs(
+    replicas: int, words: str, systems: Systems, kube: Cluster
+) -> None:
+    plan, verdict = await carry_out(scale(replicas), systems, Told())
+
+    assert verdict.ok, verdict.text
+    assert words in plan.blast_radius
+    assert plan.undo is not None
+    assert plan.undo.params["replicas"] == 3
+    assert len(kube.ready_pods()) == replicas
+
+
+async def test_scaling_to_what_is_there_is_refused(systems: Systems) -> None:
+    with pytest.raises(UserError, match="already"):
+        await scale(3).plan(systems)
+
+
+async def test_no_pods_to_delete(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("no-pods")
+    with pytest.raises(UserError, match="nothing to delete"):
+        await delete().plan(systems)

@@ -1,0 +1,239 @@
+"""Looking: pods, logs and dependencies, on a cluster that is well, ill, mute or forbidding."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from bot import cluster as door
+from bot.actions import Read, Systems
+from bot.model import Reading
+from commands.actions.dependencies import CheckDependencies
+from commands.actions.logs import TailLogs, is_error
+from commands.actions.pods import ListPods, words
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import SELECTOR, USER, systems
+
+__all__ = ["systems"]
+
+CHECKS = ("tickettoken-postgres:5432", "tickettoken-redis:6379", "tickettoken-rabbitmq:5672")
+
+
+def list_pods() -> Read:
+    return ListPods(selector=SELECTOR)
+
+
+def tail_logs() -> Read:
+    return TailLogs(selector=SELECTOR)
+
+
+def check_dependencies() -> Read:
+    return CheckDependencies(selector=SELECTOR, checks=CHECKS)
+
+
+READS = pytest.mark.parametrize("read", [list_pods, tail_logs, check_dependencies])
+
+
+def rows(reading: Reading) -> tuple[tuple[str, ...], ...]:
+    assert reading.table is not None
+    return reading.table.rows
+
+
+@READS
+async def test_an_unreachable_cluster_is_said(
+    read: Callable[[], Read], systems: Systems, kube: Cluster
+) -> None:
+    await kube.unreachable()
+    with pytest.raises(door.Unreachable, match="Nothing was read"):
+        await read().read(systems)
+
+
+@READS
+async def test_a_mute_cluster_is_given_up_on(
+    read: Callable[[], Read], systems: Systems, kube: Cluster
+) -> None:
+    kube.hang("*")
+    with pytest.raises(door.TimedOut, match="within 1 s"):
+        await read().read(systems)
+
+
+@pytest.mark.parametrize(
+    ("read", "verb", "resource"),
+    [
+        (list_pods, "list", "pods"),
+        (tail_logs, "get", "pods/log"),
+        (check_dependencies, "create", "pods/exec"),
+    ],
+)
+async def test_a_missing_right_is_named(
+    read: Callable[[], Read], verb: str, resource: str, systems: Systems, kube: Cluster
+) -> None:
+    kube.forbid(USER, verb, resource)
+    with pytest.raises(door.Forbidden, match=rf"{verb} {resource}.*deploy/rbac\.yaml"):
+        await read().read(systems)
+
+
+async def test_healthy_pods(systems: Systems) -> None:
+    reading = await list_pods().read(systems)
+
+    assert reading.ok
+    assert reading.text == "3 of 3 ready"
+    assert {row[1:4] for row in rows(reading)} == {("1/1", "Running", "0")}
+    assert {row[5] for row in rows(reading)} == {"v2.3.1"}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [
+        ("crash-loop", "0 of 3 ready: CrashLoopBackOff, exit 2"),
+        ("image-pull", "ImagePullBackOff"),
+        ("oom", "OOMKilled, exit 137"),
+    ],
+)
+async def test_ill_pods_say_why(scenario: str, words: str, systems: Systems, kube: Cluster) -> None:
+    await kube.scenario(scenario)  # type: ignore[arg-type]
+    if scenario == "crash-loop":
+        await kube.when_status("CrashLoopBackOff", 3)
+    reading = await list_pods().read(systems)
+
+    assert not reading.ok
+    assert words in reading.text
+
+
+async def test_no_pods_is_not_well(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("no-pods")
+    for read in (list_pods(), tail_logs()):
+        reading = await read.read(systems)
+        assert (reading.ok, reading.text) == (False, "No pods match app=order-service.")
+
+
+def test_ages_read_like_kubectl() -> None:
+    ages = [words(seconds) for seconds in (-3, 45, 119, 120, 7199, 7200, 172_799, 172_800)]
+    assert ages == ["0s", "45s", "119s", "2m", "119m", "2h", "47h", "2d"]
+
+
+async def test_logs_of_all_pods_newest_last(systems: Systems, kube: Cluster) -> None:
+    reading = await tail_logs().read(systems)
+
+    assert reading.attachment is not None
+    lines = reading.attachment.text.splitlines()
+    stamps = [line.split(" ")[0] for line in lines]
+    assert stamps == sorted(stamps)
+    assert {line.split(" ")[1].split("/")[0] for line in lines} == set(kube.pod_names())
+    assert reading.attachment.name == "logs-app-order-service.txt"
+    assert len(reading.excerpt) <= 2_500
+    assert reading.excerpt.splitlines()[-1].endswith(lines[-1][-40:])
+
+
+async def test_the_run_that_crashed_is_read(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    await kube.when_status("CrashLoopBackOff", 3)
+    reading = await tail_logs().read(systems)
+
+    assert not reading.ok
+    assert re.match(r"\d+ lines from 3 pods, \d+ errors\nLast error: ", reading.text)
+    assert "STRIPE_WEBHOOK_TOLERANCE" in reading.text
+    assert "ConfigError" in reading.excerpt
+
+
+async def test_logs_are_masked_and_escape_nothing_else(systems: Systems, kube: Cluster) -> None:
+    for pod in kube.pod_names():
+        kube.set_logs(pod, ["password=hunter2 for bob@example.com", "<!channel> was here"])
+    reading = await tail_logs().read(systems)
+
+    assert reading.attachment is not None
+    for text in (reading.excerpt, reading.attachment.text):
+        assert "hunter2" not in text
+        assert "bob@" not in text
+        assert "<!channel> was here" in text
+
+
+async def test_a_private_key_is_masked_over_its_lines(systems: Systems, kube: Cluster) -> None:
+    key = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBg", "-----END PRIVATE KEY-----", "after"]
+    for pod in kube.pod_names():
+        kube.set_logs(pod, key)
+    reading = await tail_logs().read(systems)
+
+    assert "MIIE" not in reading.excerpt
+    assert "after" in reading.excerpt
+
+
+async def test_an_endless_log_keeps_its_newest_end(systems: Systems, kube: Cluster) -> None:
+    kube.endless_log(kube.pod_names()[0], 5_000_000)
+    reading = await TailLogs(selector=SELECTOR, tail=5000).read(systems)
+
+    assert reading.attachment is not None
+    assert len(reading.attachment.text.encode()) <= 1024 * 1024
+
+
+async def test_one_mute_container_does_not_hide_the_others(systems: Systems, kube: Cluster) -> None:
+    mute = kube.pod_names()[0]
+    kube.hang(f"*/pods/{mute}/log")
+    reading = await tail_logs().read(systems)
+
+    assert reading.attachment is not None
+    assert mute not in reading.attachment.text
+    assert any("did not answer" in note for note in reading.notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        ('{"level":"error","msg":"x"}', True),
+        ('{"level":50,"msg":"x"}', True),
+        ('{"level":"info","msg":"an Error that is none"}', False),
+        ("level=fatal msg=x", True),
+        ("2026 ERROR broken", True),
+        ("ConfigError: no number", True),
+        ("no errors at all", False),
+    ],
+)
+def test_what_counts_as_an_error(line: str, counts: bool) -> None:
+    assert is_error(line) is counts
+
+
+async def test_dependencies_from_a_ready_pod(systems: Systems, kube: Cluster) -> None:
+    reading = await check_dependencies().read(systems)
+
+    assert reading.ok
+    assert re.match(r"3 of 3 answer, asked from order-service-", reading.text)
+    assert [row[:2] for row in rows(reading)] == [(check, "open") for check in CHECKS]
+
+
+async def test_each_trouble_is_told_apart(systems: Systems, kube: Cluster) -> None:
+    kube.make_unreachable("tickettoken-postgres", 5432, "refused")
+    kube.make_unreachable("tickettoken-redis", 6379, "timeout")
+    kube.make_unreachable("tickettoken-rabbitmq", 5672, "unknown")
+    reading = await check_dependencies().read(systems)
+
+    assert not reading.ok
+    results = [row[1] for row in rows(reading)]
+    assert results == ["connection refused", "timed out", "unknown host"]
+
+
+async def test_an_image_without_nc_is_said(systems: Systems, kube: Cluster) -> None:
+    kube.image_without("nc")
+    read = CheckDependencies(selector=SELECTOR, checks=(f"127.0.0.1:{kube.port}",), timeout=2)
+    reading = await read.read(systems)
+
+    assert reading.ok
+    assert reading.text == "1 of 1 answer, asked from the bot, not from a pod"
+    assert "has no nc" in reading.notes[0]
+
+
+async def test_no_running_pod_is_said(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("no-pods")
+    read = CheckDependencies(selector=SELECTOR, checks=("127.0.0.1:1",), timeout=2)
+    reading = await read.read(systems)
+
+    assert not reading.ok
+    assert "is running" in reading.notes[0]
+    assert rows(reading) == (("127.0.0.1:1", "connection refused", "the bot"),)
+
+
+async def test_reads_write_nothing(systems: Systems, kube: Cluster) -> None:
+    before = len(kube.writes)
+    for read in (list_pods, tail_logs, check_dependencies):
+        await read().read(systems)
+
+    assert len(kube.writes) == before

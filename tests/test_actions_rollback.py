@@ -1,0 +1,210 @@
+"""Rolling back: planned, guarded by what it was planned from, and checked for a while after."""
+
+import asyncio
+
+import pytest
+
+from bot import cluster as door
+from bot.actions import Systems
+from bot.model import UserError
+from commands.actions.rollback import RollBack
+from sandbox.cluster import Cluster
+from sandbox.cluster.resources import DEPLOYMENTS
+from sandbox.cluster.store import fresh
+from tests.cluster_fixtures import USER, Told, carry_out, systems
+
+__all__ = ["systems"]
+
+EXECUTION = "runbolt.dev/execution"
+PATCHES = "patch */deployments/order-service"
+
+
+def roll_back(to_revision: int | None = None, **more: float) -> RollBack:
+    times = {"watch_seconds": 0.4, "deadline_seconds": 8.0} | more
+    return RollBack.model_validate(
+        {"deployment": "order-service", "to_revision": to_revision} | times
+    )
+
+
+def patches(kube: Cluster) -> int:
+    return len([one for one in kube.writes if one.verb == "patch"])
+
+
+async def test_a_crash_loop_is_rolled_back(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    told = Told()
+    plan, verdict = await carry_out(roll_back(), systems, told)
+
+    assert plan.summary == (
+        "Roll order-service back from revision 7 (image v2.4.0) to revision 6 (image v2.3.1)"
+    )
+    assert verdict.ok
+    assert verdict.text == ("order-service runs image v2.3.1: 3 of 3 ready, no restarts for 0.4 s")
+    assert kube.image().endswith(":v2.3.1")
+    assert kube.deployment()["metadata"]["annotations"][EXECUTION] == "7"
+    assert told.said("Rollout: ")
+    assert told.said("Watching: ")
+
+
+async def test_the_plan_says_everything(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    plan = await roll_back().plan(systems)
+
+    assert plan.target == "deployment/order-service"
+    assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in plan.diff
+    assert "+    image: ghcr.io/tickettoken/order-service:v2.3.1" in plan.diff
+    assert "dry run" in plan.dry_run
+    assert "3 pods are replaced" in plan.blast_radius
+    assert "without a restart" in plan.check
+    assert plan.undo is not None
+    assert plan.undo.params["to_revision"] == 7
+    assert plan.fingerprint["uid"] == kube.deployment()["metadata"]["uid"]
+
+
+async def test_a_plan_writes_nothing_and_stays_the_same(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    before = len(kube.writes)
+    plans = [await roll_back().plan(systems) for _ in range(3)]
+
+    assert len(kube.writes) == before
+    assert len({plan.digest for plan in plans}) == 1
+
+
+async def test_the_undo_goes_back(systems: Systems, kube: Cluster) -> None:
+    plan, verdict = await carry_out(roll_back(5), systems, Told())
+    assert verdict.ok
+    assert plan.undo is not None
+
+    _, verdict = await carry_out(RollBack.model_validate(plan.undo.params), systems, Told(8))
+    assert verdict.ok
+    assert kube.image().endswith(":v2.3.1")
+
+
+async def test_drift_is_refused(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    plan = await roll_back().plan(systems)
+    kube.touch()
+    await kube.when(lambda: kube.deployment()["status"].get("observedGeneration") == 9)
+    before = patches(kube)
+
+    with pytest.raises(UserError, match="changed since the plan was made"):
+        await roll_back().execute(systems, plan, Told().run)
+    assert patches(kube) == before
+
+
+async def test_somebody_scaling_is_drift(systems: Systems, kube: Cluster) -> None:
+    plan = await roll_back(5).plan(systems)
+    kube.resize(5)
+
+    with pytest.raises(UserError, match="replicas"):
+        await roll_back(5).execute(systems, plan, Told().run)
+
+
+async def test_a_status_that_moves_is_no_drift(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    plan = await roll_back().plan(systems)
+    fault = kube.slow(PATCHES, 0.3)
+    seen = len(kube.requests)
+    writing = asyncio.create_task(roll_back().execute(systems, plan, Told().run))
+    await kube.when(lambda: any(one.verb == "patch" for one in kube.requests[seen:]))
+    _move_status(kube)
+    kube.heal(fault)
+    await writing
+
+    assert [one.status for one in kube.requests[seen:] if one.verb == "patch"] == [422, 200]
+    assert kube.image().endswith(":v2.3.1")
+
+
+def _move_status(kube: Cluster) -> None:
+    """Move the resource version and nothing that a plan looks at."""
+    moved = fresh(kube.deployment())
+    moved["status"]["collisionCount"] = 1
+    kube.state.store.update(DEPLOYMENTS, moved)
+
+
+async def test_a_version_that_crashes_later_fails_the_check(
+    systems: Systems, kube: Cluster
+) -> None:
+    await kube.scenario("crash-loop")
+    await kube.scenario("healthy")
+    crashing = next(
+        int(one["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
+        for one in kube.replicasets()
+        if one["spec"]["template"]["spec"]["containers"][0]["image"].endswith("v2.4.0")
+    )
+    told = Told()
+    _, verdict = await carry_out(roll_back(crashing, watch_seconds=1.5), systems, told)
+
+    assert not verdict.ok
+    assert "exit 2" in verdict.text
+
+
+async def test_an_image_that_is_missing_fails_the_check(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("image-pull")
+    await kube.scenario("healthy")
+    missing = max(
+        int(one["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
+        for one in kube.replicasets()
+        if one["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":missing")
+    )
+    _, verdict = await carry_out(roll_back(missing, deadline_seconds=2), systems, Told())
+
+    assert not verdict.ok
+    assert "ImagePull" in verdict.text
+
+
+async def test_after_an_interruption_looking_is_enough(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    plan = await roll_back().plan(systems)
+    verdict = await roll_back().verify(systems, plan, Told().run)
+    assert (verdict.ok, "was not done" in verdict.text) == (False, True)
+
+    await roll_back().execute(systems, plan, Told().run)
+    assert (await roll_back().verify(systems, plan, Told().run)).ok
+
+
+async def test_a_silent_moment_does_not_fail_the_check(systems: Systems, kube: Cluster) -> None:
+    plan = await roll_back(5).plan(systems)
+    await roll_back(5).execute(systems, plan, Told().run)
+    checking = asyncio.create_task(roll_back(5).verify(systems, plan, Told().run))
+    await kube.rolled_out()
+    await kube.unreachable()
+    await asyncio.sleep(0.1)
+    await kube.reachable()
+
+    assert (await checking).ok
+
+
+@pytest.mark.parametrize(
+    ("to_revision", "words"),
+    [(6, "already"), (99, "no revision 99")],
+)
+async def test_revisions_that_cannot_be(to_revision: int, words: str, systems: Systems) -> None:
+    with pytest.raises(UserError, match=words):
+        await roll_back(to_revision).plan(systems)
+
+
+async def test_an_unknown_deployment(systems: Systems) -> None:
+    with pytest.raises(door.NotFound, match="no deployments nothing-here"):
+        await RollBack(deployment="nothing-here").plan(systems)
+
+
+async def test_a_missing_right_is_named_before_anybody_approves(
+    systems: Systems, kube: Cluster
+) -> None:
+    kube.forbid(USER, "patch", "deployments")
+    with pytest.raises(door.Forbidden, match="patch deployments"):
+        await roll_back(5).plan(systems)
+
+
+async def test_a_mute_and_an_unreachable_cluster(systems: Systems, kube: Cluster) -> None:
+    plan = await roll_back(5).plan(systems)
+    fault = kube.hang(PATCHES)
+    with pytest.raises(door.TimedOut, match="not known"):
+        await roll_back(5).execute(systems, plan, Told().run)
+    kube.heal(fault)
+    await kube.unreachable()
+    with pytest.raises(door.Unreachable):
+        await roll_back(5).execute(systems, plan, Told().run)
+    with pytest.raises(door.Unreachable):
+        await roll_back(5).plan(systems)

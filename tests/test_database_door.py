@@ -1,0 +1,160 @@
+"""The door to the service's database: limits hold, nothing is written, and troubles are words."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import LiteralString
+
+import pytest
+from psycopg import AsyncConnection, sql
+
+from bot.actions import Systems
+from bot.database import Database, DatabaseError
+from bot.network import Network, Reach
+from commands.actions.connections import DatabaseConnections
+from sandbox.shop import Shop
+from tests.cluster_fixtures import systems
+
+__all__ = ["systems"]
+
+
+@pytest.fixture
+def door(shared_shop: Shop) -> Database:
+    return Database(shared_shop.ro_dsn, seconds=0.5)
+
+
+def asking(systems: Systems, database: Database) -> Systems:
+    return Systems(cluster=systems.cluster, database=database, network=systems.network)
+
+
+async def test_rows_come_under_their_names(door: Database) -> None:
+    found = await door.select("SELECT %(a)s::int AS a, 'x' AS b", {"a": 3})
+
+    assert found.columns == ("a", "b")
+    assert found.rows == [(3, "x")]
+    assert not found.more
+
+
+async def test_no_more_rows_than_the_cap(door: Database) -> None:
+    found = await door.select("SELECT generate_series(1, 1000000)", cap=10)
+
+    assert len(found.rows) == 10
+    assert found.more
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT pg_sleep(5)", "stopped after 0.5 s"),
+        ("DELETE FROM orders", "refused the query"),
+        ("SELECT 1; DELETE FROM orders", "refused the query"),
+        ("SELECT * FROM pg_authid", "may not read"),
+        ("SELECT FROM WHERE", "syntax error"),
+        ("SELECT * FROM no_such_table", "does not exist"),
+        ("WITH gone AS (DELETE FROM orders RETURNING id) SELECT * FROM gone", "Nothing was"),
+    ],
+)
+async def test_what_the_database_refuses(query: LiteralString, words: str, door: Database) -> None:
+    with pytest.raises(DatabaseError, match=words):
+        await door.select(query)
+
+
+async def test_even_the_owner_writes_nothing(shop: Shop) -> None:
+    door = Database(shop.dsn)
+    with pytest.raises(DatabaseError, match="read-only"):
+        await door.select("SELECT lo_create(0)")
+
+
+async def test_a_lock_is_not_waited_for(shop: Shop) -> None:
+    conn = await AsyncConnection.connect(shop.dsn)
+    async with conn:
+        await conn.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseError, match="waited 2 s for a lock"):
+            await Database(shop.ro_dsn).select("SELECT count(*) FROM orders")
+
+
+async def test_no_url_names_the_variable() -> None:
+    with pytest.raises(DatabaseError, match="ORDERS_DATABASE_URL is not set"):
+        await Database(None).select("SELECT 1")
+
+
+async def test_a_refused_password_is_not_repeated(shared_shop: Shop) -> None:
+    wrong = shared_shop.ro_dsn.replace("runbolt_ro:", "runbolt_ro:hunter2")
+    with pytest.raises(DatabaseError, match="password authentication failed") as caught:
+        await Database(wrong).select("SELECT 1")
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_nobody_at_the_address() -> None:
+    with pytest.raises(DatabaseError, match="cannot be reached") as caught:
+        await Database("postgresql://u:hunter2@127.0.0.1:1/orders").select("SELECT 1")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture
+async def mute() -> AsyncIterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    done = asyncio.Event()
+
+    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    yield int(server.sockets[0].getsockname()[1])
+    done.set()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_mute_server_is_given_up_on(mute: int) -> None:
+    with pytest.raises(DatabaseError):
+        await Database(f"postgresql://u:p@127.0.0.1:{mute}/orders", seconds=0.1).select("SELECT 1")
+
+
+async def test_ports_are_told_apart(mute: int) -> None:
+    network = Network()
+
+    assert await network.tcp("127.0.0.1", mute, 2) is Reach.OPEN
+    assert await network.tcp("127.0.0.1", 1, 2) is Reach.REFUSED
+    assert await network.tcp("no-such-host.invalid", 80, 5) is Reach.UNKNOWN_HOST
+
+
+async def test_connections_are_counted(systems: Systems, shop: Shop) -> None:
+    conn = await AsyncConnection.connect(shop.service_dsn)
+    async with conn:
+        await conn.execute("SELECT 1")
+        read = DatabaseConnections(database=shop.database)
+        reading = await read.read(asking(systems, Database(shop.ro_dsn)))
+
+    assert reading.ok
+    assert reading.text == (
+        f"{shop.database} uses 1 of 100 connections (1 %)\n1 idle in transaction"
+    )
+    assert reading.table is not None
+    assert reading.table.rows == (("idle in transaction", "1", "1 %"),)
+
+
+async def test_a_database_nearly_full_is_warned_of(systems: Systems, shop: Shop) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(4):
+            conn = await AsyncConnection.connect(shop.dsn, autocommit=True)
+            await stack.enter_async_context(conn)
+        limit = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT 5")
+        await conn.execute(limit.format(sql.Identifier(shop.database)))
+        read = DatabaseConnections(database=shop.database)
+        reading = await read.read(asking(systems, Database(shop.ro_dsn)))
+
+    assert not reading.ok
+    assert reading.text.startswith(f"Nearly full: {shop.database} uses 4 of 5 connections (80 %)")
+
+
+async def test_an_unknown_database_is_said(systems: Systems, door: Database) -> None:
+    reading = await DatabaseConnections(database="nothing").read(asking(systems, door))
+
+    assert (reading.ok, reading.text) == (False, "The server has no database named nothing.")
+
+
+async def test_without_a_database_the_variable_is_named(systems: Systems) -> None:
+    with pytest.raises(DatabaseError, match="ORDERS_DATABASE_URL"):
+        await DatabaseConnections().read(systems)

@@ -1,0 +1,72 @@
+"""What must not be read in a chat is taken out, the rest is left, and time grows no faster."""
+
+import time
+
+import pytest
+
+from bot.masking import MASK, mask
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("password=hunter2", "hunter2"),
+        ('{"password": "hunter 2"}', "hunter 2"),
+        ("DB_PASSWORD: hunter2", "hunter2"),
+        ("api_key=abc123def", "abc123def"),
+        ("postgres://orders:hunter2@db:5432/orders", "hunter2"),
+        ("redis://:hunter2@tickettoken-redis:6379", "hunter2"),
+        ("Authorization: Bearer abcdef123456", "abcdef123456"),
+        (f"token is {JWT}", "dozjgNryP4J3"),
+        ("sk_live_51H8abcdefgh", "51H8abcdefgh"),
+        ("whsec_abcdefgh1234", "abcdefgh1234"),
+        ("xoxb-123456789012-abcdef", "123456789012"),
+        ("AKIAIOSFODNN7EXAMPLE", "IOSFODNN7EXAMPLE"),
+        ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "abcdefghijkl"),
+        ("card 4242 4242 4242 4242 declined", "4242 4242"),
+        ("card 5555555555554444", "5555555555554444"),
+        ("card 378282246310005", "378282246310005"),
+        ("mail to bob.smith+x@example.co.uk now", "bob.smith"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----", "MIIEvQ"),
+    ],
+)
+def test_secrets_are_masked(text: str, secret: str) -> None:
+    assert secret not in mask(text)
+    assert MASK in mask(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /orders/ord_0a1b2c3d 200 in 14 ms",
+        "order 4242424242424241 shipped",
+        "connected to postgres tickettoken-postgres:5432/orders (pool 20)",
+        "the token bucket is empty",
+        "2026-11-24T16:58:03.123456Z started",
+        "redis://tickettoken-redis:6379",
+        "<!channel> <@U123> & more",
+    ],
+)
+def test_the_rest_is_left(text: str) -> None:
+    assert mask(text) == text
+
+
+def test_masking_twice_changes_nothing() -> None:
+    once = mask("password=hunter2 postgres://u:p@h/d bob@example.com 4242424242424242")
+    assert mask(once) == once
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "a@", "1", "1 ", "eyJ", "password=", "://", "bearer ", "-----BEGIN ", "a.", '"\\']
+)
+def test_time_grows_with_length_only(unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit))
+        begun = time.perf_counter()
+        mask(text)
+        return time.perf_counter() - begun
+
+    small = min(seconds(50_000) for _ in range(2))
+    assert seconds(200_000) < max(small, 0.01) * 16
