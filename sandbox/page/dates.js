@@ -48,19 +48,20 @@ function plural(count, unit) {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-export function ago(unix, now = Date.now() / 1000) {
-  const seconds = Math.round(Math.abs(now - unix));
-  const future = unix > now;
-  const size =
-    seconds < 60
-      ? plural(seconds, "second")
-      : seconds < 3600
-        ? plural(Math.floor(seconds / 60), "minute")
-        : seconds < DAY
-          ? plural(Math.floor(seconds / 3600), "hour")
-          : plural(Math.floor(seconds / DAY), "day");
-  if (seconds < 5) return "just now";
-  return future ? `in ${size}` : `${size} ago`;
+const UNITS = [
+  [DAY, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+  [1, "second"],
+];
+
+function ago(unix) {
+  const seconds = Math.round(Date.now() / 1000 - unix);
+  const away = Math.abs(seconds);
+  if (away < 5) return "just now";
+  const [size, unit] = UNITS.find(([least]) => away >= least);
+  const words = plural(Math.floor(away / size), unit);
+  return seconds < 0 ? `in ${words}` : `${words} ago`;
 }
 
 const SHORT = { month: "short", day: "numeric", year: "numeric" };
@@ -83,28 +84,34 @@ const TOKENS = {
   ago,
 };
 
-export function format(unix, pattern) {
+function format(unix, pattern, first) {
   const text = pattern.replace(/\{(\w+)\}/g, (all, token) => TOKENS[token]?.(unix) ?? all);
-  return pattern.startsWith("{date") ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return first ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
-export function dateNode(unix, pattern, { link, fallback } = {}) {
+// `first`: it begins its line, so that "today" is written "Today".
+export function dateNode(unix, pattern, { link, fallback, first } = {}) {
   const words = h(
     "time",
     {
       datetime: new Date(unix * 1000).toISOString(),
       title: fallback || format(unix, "{date_long} {time_secs}"),
     },
-    format(unix, pattern),
+    format(unix, pattern, first),
   );
-  if (pattern.includes("{ago}")) Object.assign(words.dataset, { unix, pattern });
+  if (pattern.includes("{ago}")) {
+    words.dataset.ticking = "";
+    ticking.set(words, () => format(unix, pattern, first));
+  }
   return link ? h("a", { href: link, target: "_blank", rel: "noreferrer" }, words) : words;
 }
 
+const ticking = new WeakMap();
+
 // Relative times tick where they stand; their messages are not drawn again for it.
 setInterval(() => {
-  for (const node of document.querySelectorAll("time[data-pattern]")) {
-    const text = format(Number(node.dataset.unix), node.dataset.pattern);
+  for (const node of document.querySelectorAll("time[data-ticking]")) {
+    const text = ticking.get(node)();
     if (node.textContent !== text) node.textContent = text;
   }
 }, 1000);

@@ -14,9 +14,13 @@ export function drawHeader(node, channel) {
   );
 }
 
+function isApp(id) {
+  return Number(person(id)?.is_bot ?? false);
+}
+
 function header(channel, pinned) {
   if (channel.is_im) return appHead("messages");
-  const members = channel.members ?? [];
+  const members = [...channel.members].sort((one, other) => isApp(one) - isApp(other));
   return [
     h(
       "div",

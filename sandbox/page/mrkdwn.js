@@ -73,7 +73,7 @@ function inline(text) {
   const nodes = [];
   let from = 0;
   for (const match of text.matchAll(INLINE)) {
-    const node = token(match);
+    const node = token(match, match.index === 0);
     if (!node) continue;
     nodes.push(unescape(text.slice(from, match.index)), node);
     from = match.index + match[0].length;
@@ -82,9 +82,9 @@ function inline(text) {
   return nodes.filter((node) => node !== "");
 }
 
-function token([, code, control, short, bold, italic, strike, url]) {
+function token([, code, control, short, bold, italic, strike, url], first) {
   if (code !== undefined) return h("code", {}, codeText(code));
-  if (control !== undefined) return controlNode(control);
+  if (control !== undefined) return controlNode(control, first);
   if (short !== undefined) return glyph(short) ? emoji(short) : null;
   if (bold !== undefined) return h("b", {}, inline(bold));
   if (italic !== undefined) return h("i", {}, inline(italic));
@@ -96,10 +96,10 @@ function codeText(text) {
   return unescape(text.replace(/<([^<>\n|]+)(?:\|([^<>\n]*))?>/g, (all, target, label) => label ?? target));
 }
 
-function controlNode(control) {
+function controlNode(control, first) {
   if (control.startsWith("@")) return mention(control.slice(1));
   if (control.startsWith("#")) return channelLink(control.slice(1));
-  if (control.startsWith("!")) return special(control.slice(1));
+  if (control.startsWith("!")) return special(control.slice(1), first);
   const [url, label] = split(control);
   return link(unescape(url), label === undefined ? undefined : inline(label));
 }
@@ -145,16 +145,16 @@ export function broadcast(range) {
   return h("span", { class: "mention mention-me" }, `@${range}`);
 }
 
-function special(text) {
+function special(text, first) {
   const [head, label] = split(text);
   const [kind, ...rest] = head.split("^");
   if (kind === "subteam") return groupMention(rest[0], label);
-  if (kind === "date") return date(rest, label);
+  if (kind === "date") return date(rest, label, first);
   return broadcast(kind);
 }
 
-function date([unix, pattern, target], fallback) {
+function date([unix, pattern, target], fallback, first) {
   if (!/^\d+$/.test(unix ?? "") || !pattern) return h("span", {}, unescape(fallback ?? ""));
   const url = target && SAFE_LINK.test(target) ? unescape(target) : undefined;
-  return dateNode(Number(unix), unescape(pattern), { link: url, fallback: unescape(fallback ?? "") });
+  return dateNode(Number(unix), unescape(pattern), { link: url, fallback: unescape(fallback ?? ""), first });
 }
