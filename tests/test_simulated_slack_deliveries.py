@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, WSServerHandshakeError, web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 
@@ -109,6 +111,24 @@ async def test_the_same_delivery_again(slack: Slack, app: AsyncApp) -> None:
     assert heard[0] == heard[1]
     assert first.headers == again.headers
     assert (await slack.verify_url()).ok
+
+
+async def test_no_more_than_ten_sockets_and_each_ticket_once(slack: Slack) -> None:
+    async with ClientSession() as session, AsyncExitStack() as open_ones:
+
+        async def connect() -> dict[str, Any]:
+            opened = await client(slack).apps_connections_open(app_token=slack.app_token)
+            address = opened["url"]
+            socket = await open_ones.enter_async_context(session.ws_connect(address))
+            first: dict[str, Any] = await socket.receive_json()
+            with pytest.raises(WSServerHandshakeError):
+                await session.ws_connect(address)
+            return first
+
+        slack.rate_limits = False
+        hellos = [await connect() for _ in range(10)]
+        assert [one["num_connections"] for one in hellos] == list(range(1, 11))
+        assert (await connect())["reason"] == "too_many_websockets"
 
 
 async def test_socket_mode_carries_everything(slack: Slack) -> None:

@@ -144,6 +144,9 @@ def _drawn(workspace: Workspace, message: Message) -> Obj:
     more: Obj = {"pinned": message.ts in channel.pins, "ephemeral": bool(message.ephemeral_to)}
     if message.ephemeral_to:
         more["ephemeral_to"] = message.ephemeral_to
+    if message.subtype.startswith("channel_"):
+        # The client writes the person's name itself, in front of what Slack says.
+        more["text"] = message.text.removeprefix(f"<@{message.user}> ")
     return as_message(workspace, message) | {"channel": channel.id} | more
 
 
