@@ -121,6 +121,7 @@ class Ask:
 
 Handler = Callable[[World, Ask], Awaitable[None]]
 FormHandler = Callable[[World, Ask, Form], Awaitable[None]]
+Shape = Callable[[World, Ask, dict[str, Any]], Form]
 Listener = Callable[..., Awaitable[None]]
 
 
@@ -134,12 +135,13 @@ def listener(world: World, handler: Handler) -> Listener:
     return listen
 
 
-def form(world: World, shape: type[Form], handler: FormHandler[Form]) -> Listener:
+def form(world: World, shape: Shape[Form], handler: FormHandler[Form]) -> Listener:
     """What Bolt calls for a form: mistakes are shown in it, else it closes and is worked on."""
 
     async def listen(ack: AsyncAck, body: Body) -> None:
+        ask = _ask(world, body)
         try:
-            filled = shape.model_validate(_filled(body["view"]))
+            filled = shape(world, ask, _filled(body["view"]))
         except ValidationError as error:
             await ack(response_action="errors", errors=mistakes(error))
             return
@@ -148,9 +150,18 @@ def form(world: World, shape: type[Form], handler: FormHandler[Form]) -> Listene
         async def handle(world: World, ask: Ask) -> None:
             await handler(world, ask, filled)
 
-        world.work.start(_answer(world, handle, _ask(world, body)), handler.__name__)
+        world.work.start(_answer(world, handle, ask), handler.__name__)
 
     return listen
+
+
+def filled_as(noun: type[Form]) -> Shape[Form]:
+    """The form whose fields are the noun's."""
+
+    def shape(world: World, ask: Ask, values: dict[str, Any]) -> Form:
+        return noun.model_validate(values)
+
+    return shape
 
 
 def mistakes(error: ValidationError) -> dict[str, str]:

@@ -8,7 +8,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.views import presses
 from bot.world import World
 from commands import incident, steps
-from commands.listen import FormHandler, form, link, listener
+from commands.listen import FormHandler, Shape, filled_as, form, link, listener
 
 COMMAND = "/incident"
 
@@ -34,12 +34,12 @@ SHORTCUTS = {
     presses.DECLARE_FROM_MESSAGE: incident.open_declare,
 }
 
-FORMS: dict[str, tuple[type[Any], FormHandler[Any]]] = {
-    presses.DECLARE_FORM: (incident.DeclareForm, incident.submit_declare),
-    presses.UPDATE_FORM: (incident.UpdateForm, incident.submit_update),
-    presses.RESOLVE_FORM: (incident.ResolveForm, incident.submit_resolve),
-    presses.STEP_FORM: (steps.StepForm, steps.submit),
-    presses.DENY_FORM: (steps.DenyForm, steps.submit_deny),
+FORMS: dict[str, tuple[Shape[Any], FormHandler[Any]]] = {
+    presses.DECLARE_FORM: (filled_as(incident.DeclareForm), incident.submit_declare),
+    presses.UPDATE_FORM: (filled_as(incident.UpdateForm), incident.submit_update),
+    presses.RESOLVE_FORM: (filled_as(incident.ResolveForm), incident.submit_resolve),
+    presses.STEP_FORM: (steps.fill, steps.submit),
+    presses.DENY_FORM: (filled_as(steps.DenyForm), steps.submit_deny),
 }
 
 EVENTS = {

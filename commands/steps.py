@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from bot import flows
 from bot.actions import Action, Change, Manual, Read
@@ -12,24 +12,21 @@ from bot.world import World
 from commands.listen import Ask
 
 
-class StepForm(BaseModel):
-    """A reason, and whatever parameters the step asks for (checked against its action)."""
+class StepForm(Noun):
+    """Why, and the parameters that people filled in."""
 
-    model_config = {"extra": "allow", "frozen": True}
+    reason: str = Field(min_length=1)
+    asked: dict[str, Any] = Field(default_factory=dict)
 
-    reason: str
 
-    @model_validator(mode="before")
-    @classmethod
-    def _not_blank(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if not str(values.get("reason", "")).strip():
-            raise ValueError("Say why, in a few words.")
-        return values
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """What people filled in beside the reason."""
-        return dict(self.model_extra or {})
+def fill(world: World, ask: Ask, values: dict[str, Any]) -> StepForm:
+    """The form of a step; each parameter is checked by its action, raises ValidationError."""
+    action = world.actions[ask.kept["action"]]
+    asked = {name: value for name, value in values.items() if name != "reason"}
+    for name, value in asked.items():
+        blank = action.model_construct()
+        action.__pydantic_validator__.validate_assignment(blank, name, value)
+    return StepForm(reason=str(values.get("reason", "")).strip(), asked=asked)
 
 
 class DenyForm(Noun):
@@ -61,7 +58,7 @@ async def _open_form(
     action: type[Action],
     params: dict[str, Any],
 ) -> None:
-    kept = ask.metadata(incident=incident.id, step=step.id)
+    kept = ask.metadata(incident=incident.id, step=step.id, action=step.action)
     await ask.open(modals.step(incident, step, action, params, metadata=kept))
 
 
@@ -69,7 +66,7 @@ async def submit(world: World, ask: Ask, filled: StepForm) -> None:
     """The parameters and the reason were written: plan it, and ask for approval."""
     id = IncidentId(ask.kept["incident"])
     step = await flows.executions.find_step(world, id, ask.kept["step"])
-    asked = {name: value for name, value in filled.params.items() if name in step.ask}
+    asked = {name: value for name, value in filled.asked.items() if name in step.ask}
     try:
         action = flows.executions.build(world, step.action, {**step.params, **asked})
     except ValidationError as error:

@@ -97,7 +97,6 @@ async def say(page: Page, words: str) -> None:
 
 async def become(page: Page, person: str) -> None:
     """Be somebody else."""
-    await page.get_by_test_id("person-menu").click()
     await page.locator(f'[data-person="{person}"]').first.click()
 
 
@@ -126,8 +125,11 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
     await sees(page, "connections")
     await crash_loops(page)
     await press(page, "Logs")
-    await sees(page, "logs-")
+    await sees(page, "Last error:")
+    await page.get_by_test_id("thread-bar").first.click()
+    await expect(page.get_by_test_id("thread-panel").get_by_text("logs-")).to_be_visible()
     await picture(page, "03-looked")
+    await page.get_by_test_id("thread-close").click()
 
     await press(page, "Roll back")
     await page.get_by_label("Reason").fill("The new version crash-loops since the release")
@@ -139,7 +141,7 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
     await become(page, "second")
     await page.locator(f'[data-channel="{CHANNEL}"]').first.click()
     await press(page, "Approve")
-    await page.get_by_role("dialog").get_by_role("button", name="Approve", exact=True).click()
+    await page.get_by_test_id("confirm-yes").click()
     await sees(page, "Watching:", 60)
     await picture(page, "06-watching")
     await sees(page, "Done and checked", 90)

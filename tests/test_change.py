@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot import flows, store
-from bot.model import ExecutionId, State
+from bot.model import ExecutionId, State, UserError, UserId
 from bot.settings import Settings
 from bot.views import presses
 from sandbox.cluster import Cluster
@@ -225,6 +225,16 @@ async def test_a_blank_reason_is_answered_in_the_form(walk: Walk, broken: Cluste
     assert list(refused.value.errors) == ["reason"]
 
 
+async def test_a_revision_that_is_none_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.step("oncall", "roll-back", channel)
+
+    with pytest.raises(Refusal) as refused:
+        await walk.submit("oncall", reason="Back", to_revision="0")
+
+    assert list(refused.value.errors) == ["to_revision"]
+
+
 async def test_approved_and_then_restarted_it_runs_once(
     slack: Slack, given: Settings, clock: Clock, broken: Cluster
 ) -> None:
@@ -353,8 +363,10 @@ async def test_resolving_voids_what_waits(walk: Walk, broken: Cluster) -> None:
     await walk.submit("second", resolution="It went away")
 
     assert "Void." in walk.text(channel)
-    with pytest.raises(flows.incidents.UserError, match="is void"):
-        await flows.approvals.approve(walk.bot.world, ExecutionId(1), by=walk.slack.user("lead").id)
+    with pytest.raises(UserError, match="is void"):
+        await flows.approvals.approve(
+            walk.bot.world, ExecutionId(1), by=UserId(walk.slack.user("lead").id)
+        )
     assert patches(broken) == 0
 
 

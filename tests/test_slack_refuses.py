@@ -1,6 +1,7 @@
 """When Slack refuses or says nothing: what was decided is kept, and shown once later."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def cards(walk: Walk, channel: str) -> int:
     ],
 )
 async def test_what_slack_refused_is_tried_again_and_shown_once(
-    walk: Walk, bot: Bot, clock: Clock, method: str, refusal: dict[str, object]
+    walk: Walk, bot: Bot, clock: Clock, method: str, refusal: dict[str, Any]
 ) -> None:
     walk.slack.fail(method, times=1, **refusal)
     await walk.say("oncall", "/incident declare sev1 Orders are failing")

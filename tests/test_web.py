@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import time
+from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -127,7 +128,7 @@ async def test_socket_mode_does_the_same(slack: Slack, given: Settings, clock: C
     ],
 )
 async def test_a_slack_that_refuses_at_the_start_is_a_sentence(
-    slack: Slack, given: Settings, clock: Clock, refusal: dict[str, object], sentence: str
+    slack: Slack, given: Settings, clock: Clock, refusal: dict[str, Any], sentence: str
 ) -> None:
     slack.fail(**refusal)
 

@@ -65,15 +65,19 @@ async def look(world: World, id: IncidentId, step: Step, action: Read, *, by: Us
     await world.people.check_may_act(by)
     run = await _begin_reading(world, id, step, action, by)
     await publish(world, id)
-    try:
-        async with _alive(world, run.id), asyncio.timeout(READ_SECONDS):
-            reading = await action.read(world.systems)
-    except UserError as error:
-        reading = Reading(ok=False, text=str(error))
-    except TimeoutError:
-        reading = Reading(ok=False, text=f"No answer within {READ_SECONDS} s; nothing was changed.")
-    await _end_reading(world, run, reading)
+    async with _alive(world, run):
+        await _end_reading(world, run, await _read(world, action))
     await publish(world, id)
+
+
+async def _read(world: World, action: Read) -> Reading:
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await action.read(world.systems)
+    except UserError as error:
+        return Reading(ok=False, text=str(error))
+    except TimeoutError:
+        return Reading(ok=False, text=f"No answer within {READ_SECONDS} s; nothing was changed.")
 
 
 async def _begin_reading(
@@ -273,7 +277,7 @@ async def run(world: World, id: ExecutionId) -> None:
     assert isinstance(action, Change)
     assert started.plan is not None
     await publish(world, started.incident_id)
-    async with _alive(world, id):
+    async with _alive(world, started):
         await _carry_out(world, started, action, started.plan)
     await publish(world, started.incident_id)
 
@@ -385,13 +389,23 @@ async def _end(
 
 
 @asynccontextmanager
-async def _alive(world: World, id: ExecutionId) -> AsyncIterator[None]:
-    """Say meanwhile that this process lives, so that nobody takes the run for dead."""
-    beat = asyncio.create_task(_beat(world, id))
+async def _alive(world: World, run: Execution) -> AsyncIterator[None]:
+    """Say meanwhile that this process lives; leaving without an end written is an interruption."""
+    beat = asyncio.create_task(_beat(world, run.id))
     try:
         yield
     finally:
         beat.cancel()
+        await _interrupt_if_running(world, run)
+
+
+async def _interrupt_if_running(world: World, run: Execution) -> None:
+    async with world.pool.connection() as conn:
+        was, to = State.RUNNING, State.INTERRUPTED
+        interrupted = await store.executions.move(conn, run.id, was=was, to=to)
+        if interrupted is not None:
+            await tell(conn, interrupted, EntryKind.INTERRUPTED, at=world.now())
+            await store.pictures.want(conn, run.incident_id)
 
 
 async def _beat(world: World, id: ExecutionId) -> None:
@@ -414,7 +428,7 @@ async def check(world: World, id: ExecutionId, *, by: UserId) -> None:
     assert isinstance(action, Change)
     assert taken.plan is not None
     await publish(world, taken.incident_id)
-    async with _alive(world, id):
+    async with _alive(world, taken):
         await _verify(world, taken, action, taken.plan)
     await publish(world, taken.incident_id)
 

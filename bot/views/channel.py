@@ -233,5 +233,5 @@ def _farewell(scene: Scene) -> list[Drawing]:
     name = f"{incident.name.lower()}-timeline.md"
     return [
         Message("summary", text.render("summary_text", incident=incident), parts),
-        File("timeline", name, "summary", text=timeline.markdown(incident, scene.entries)),
+        File("timeline", name, text=timeline.markdown(incident, scene.entries)),
     ]

@@ -57,11 +57,11 @@ class Pin:
 
 @dataclass(frozen=True)
 class File:
-    """A text as a file, in the thread of a message; `execution` tells where the text is kept."""
+    """A text as a file, in a message's thread or by itself; `execution` is where it is kept."""
 
     key: str
     name: str
-    thread: str | None
+    thread: str | None = None
     execution: ExecutionId | None = None
     text: str = ""
 

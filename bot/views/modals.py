@@ -1,7 +1,7 @@
 """The forms; a block id is the name of the field that it fills."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from bot.model import Draft, Execution, Incident, Noun, Severity, Status, Step
 from bot.rules import Play
@@ -125,14 +125,12 @@ def step(
 
 
 def _element(action: type[Noun], name: str, value: Any) -> Element:
-    field = action.model_fields[name]
-    if int in (field.annotation, *get_args(field.annotation)):
-        bounds = {type(bound).__name__: bound for bound in field.metadata}
-        lowest, highest = (
-            getattr(bounds.get("Ge"), "ge", None),
-            getattr(bounds.get("Le"), "le", None),
-        )
-        return blocks.number(lowest=lowest, highest=highest, initial=value)
+    """What a parameter is filled in with, by its JSON schema."""
+    schema = action.model_json_schema()["properties"][name]
+    kinds = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    if kinds[0].get("type") == "integer":
+        bounds = {"lowest": kinds[0].get("minimum"), "highest": kinds[0].get("maximum")}
+        return blocks.number(**bounds, initial=value)
     return blocks.line(initial="" if value is None else str(value))
 
 
