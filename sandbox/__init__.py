@@ -1,1 +1,1 @@
-"""Everything Runbolt talks to, on loopback: real servers where it can be, strict simulators elsewhere."""
+"""Everything Runbolt talks to on loopback: real servers where it can be, else simulators."""

@@ -121,6 +121,25 @@ async def test_two_presses_at_once_look_once(slack: Slack, walk: Walk, kube: Clu
     assert "is being looked at this moment" in told
 
 
+async def test_every_step_at_once_by_everybody_is_answered(
+    slack: Slack, walk: Walk, bot: Bot
+) -> None:
+    channel = await walk.declare()
+    reads = ("pods", "logs", "dependencies", "database-connections")
+    people = ("oncall", "second", "lead")
+
+    async def press(who: str, step: str) -> None:
+        found = slack.find_buttons("step.run", channel, who)
+        await slack.press(who, next(one for one in found if one.value == step))
+
+    for _ in range(5):
+        await asyncio.gather(*(press(who, step) for who in people for step in reads))
+        await bot.quiet()
+
+    told = "".join(walk.text(channel, who) for who in people)
+    assert "Something went wrong" not in told
+
+
 async def test_a_step_done_by_hand_is_ticked_off(walk: Walk) -> None:
     channel = await walk.declare()
 

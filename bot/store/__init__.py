@@ -1,4 +1,8 @@
-"""What is true, in Postgres: plain SQL in the caller's transaction, one module per aggregate."""
+"""What is true, in Postgres: plain SQL in the caller's transaction, one module per aggregate.
+
+Rows are locked FOR NO KEY UPDATE: keys never change, and a foreign key's check, which takes a key
+share, must not wait for a flow that waits for what the checker holds.
+"""
 
 from bot.store import executions, incidents, messages, pictures, reminders, timeline, updates
 

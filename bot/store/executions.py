@@ -95,7 +95,7 @@ async def get(conn: Conn, id: ExecutionId) -> Execution | None:
 
 async def lock(conn: Conn, id: ExecutionId) -> Execution | None:
     """The execution of that number, unchanged by others until this transaction ends."""
-    query = "SELECT * FROM executions WHERE id = %(id)s FOR UPDATE"
+    query = "SELECT * FROM executions WHERE id = %(id)s FOR NO KEY UPDATE"
     return await db.first(conn, Execution, query, id=id)
 
 

@@ -71,7 +71,7 @@ async def get(conn: Conn, id: IncidentId) -> Incident | None:
 
 async def lock(conn: Conn, id: IncidentId) -> Incident | None:
     """The incident of that number, unchanged by others until this transaction ends."""
-    query = "SELECT * FROM incidents WHERE id = %(id)s FOR UPDATE"
+    query = "SELECT * FROM incidents WHERE id = %(id)s FOR NO KEY UPDATE"
     return await db.first(conn, Incident, query, id=id)
 
 

@@ -46,7 +46,7 @@ async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
             -- and settles whatever is inserted here.
             SELECT reminders.id FROM reminders JOIN incidents ON incidents.id = incident_id
             WHERE fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
-            ORDER BY due_at LIMIT 100 FOR UPDATE SKIP LOCKED
+            ORDER BY due_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
         )
         RETURNING *
     """
@@ -73,7 +73,7 @@ async def settle(
 
 async def lock(conn: Conn, id: ReminderId) -> Reminder | None:
     """The reminder of that number, unchanged by others until this transaction ends."""
-    query = "SELECT * FROM reminders WHERE id = %(id)s FOR UPDATE"
+    query = "SELECT * FROM reminders WHERE id = %(id)s FOR NO KEY UPDATE"
     return await db.first(conn, Reminder, query, id=id)
 
 
