@@ -84,6 +84,7 @@ class Config(Noun):
     hours: Hours = Hours()
     policy: Policy = Policy()
     playbooks: Path | None = None
+    runbooks: str = ""  # what the playbooks' relative links are relative to
 
     def clock(self, severity: Severity) -> Clock:
         """The clock of a severity, the default where the file names others only."""

@@ -140,6 +140,7 @@ async def _read(world: World, picture: Picture) -> tuple[Scene, dict[str, Shown]
             responders=tuple(sorted(responders)),
             responder_groups=world.home.responder_groups,
             trouble=picture.trouble,
+            runbooks=world.config.runbooks,
         )
         return scene, await store.messages.of_incident(conn, incident.id)
 

@@ -152,6 +152,7 @@ def team(tmp_path: Path, playbooks: Path) -> Path:
         f"playbooks: {playbooks}\n"
         "responders: {groups: [order-service-responders]}\n"
         "approvers: {groups: [order-service-approvers]}\n"
+        "runbooks: https://runbooks.example/order-service/\n"
     )
     return file
 

@@ -25,6 +25,11 @@ async def test_a_declared_incident_has_a_channel_with_everything_in_it(walk: Wal
         message for message in walk.slack.messages(channel, "oncall") if message.get("pinned")
     ]
     assert len(pinned) == 1
+    assert [mark["link"] for mark in found["bookmarks"]] == [
+        "https://runbooks.example/order-service/database-failover.md",
+        "https://runbooks.example/order-service/deployment-rollback.md",
+        "https://runbooks.example/GRACEFUL_DEGRADATION_STRATEGIES.md",
+    ]
     assert "Orders are failing" in walk.text("incidents")
 
 

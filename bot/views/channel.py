@@ -46,7 +46,7 @@ def draw(scene: Scene) -> list[Drawing]:
         _playbook(scene),
         Topic(_topic(scene.incident)),
         _announcement(scene),
-        *_bookmarks(scene.incident),
+        *_bookmarks(scene),
         *_invitations(scene),
         Pin("pin:card", of="card"),
     ]
@@ -110,15 +110,18 @@ def _topic(incident: Incident) -> str:
     return text.escape(blocks.cut(f"{heading(incident)} · {state}", TOPIC))
 
 
-def _bookmarks(incident: Incident) -> list[Bookmark]:
-    links = [
-        Bookmark(f"bookmark:{number}", link.title, link.url)
-        for number, link in enumerate(incident.playbook.links)
-        if text.LINK_ADDRESS.fullmatch(link.url)
+def _bookmarks(scene: Scene) -> list[Bookmark]:
+    incident = scene.incident
+    addresses = [
+        (link.title, urljoin(scene.runbooks, link.url)) for link in incident.playbook.links
     ]
     if incident.source_link:
-        links.append(Bookmark("bookmark:source", "Where it began", incident.source_link))
-    return links
+        addresses.append(("Where it began", incident.source_link))
+    return [
+        Bookmark(f"bookmark:{number}", title, address)
+        for number, (title, address) in enumerate(addresses)
+        if text.LINK_ADDRESS.fullmatch(address)
+    ]
 
 
 def _invitations(scene: Scene) -> list[Invitation]:

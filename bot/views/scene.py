@@ -20,6 +20,7 @@ class Scene:
     responders: tuple[str, ...]
     responder_groups: tuple[str, ...]
     trouble: str | None
+    runbooks: str = ""
 
     def latest(self, step_id: str) -> Execution | None:
         """The newest execution of a step, not counting undos."""

@@ -1,0 +1,40 @@
+"""What the store promises two flows at once, on a real PostgreSQL."""
+
+import asyncio
+from uuid import uuid4
+
+from psycopg import AsyncConnection
+
+from bot import store
+from bot.model import IncidentId
+from tests.conftest import Bot, Walk
+
+ID = IncidentId(1)
+
+
+async def waits_for_a_lock(bot: Bot, pid: int) -> None:
+    """Return as soon as the backend waits."""
+    query = "SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s"
+    async with bot.world.pool.connection() as conn:
+        while await (await conn.execute(query, [pid])).fetchone() != ("Lock",):
+            await conn.execute("SELECT pg_stat_clear_snapshot()")
+
+
+async def test_drawing_ends_while_a_flow_waits_for_the_picture(
+    walk: Walk, bot: Bot, state: str
+) -> None:
+    await walk.declare()
+    lease = uuid4()
+    async with (
+        await AsyncConnection.connect(state) as flow,
+        await AsyncConnection.connect(state) as drawer,
+    ):
+        await store.incidents.lock(flow, ID)
+        await store.pictures.drawn(drawer, ID, lease, 1)
+        await drawer.execute("UPDATE pictures SET lease = %s", [lease])
+        wanting = asyncio.create_task(store.pictures.want(flow, ID))
+        await waits_for_a_lock(bot, flow.info.backend_pid)
+
+        await store.pictures.release(drawer, ID, lease)
+        await drawer.commit()
+        await wanting
