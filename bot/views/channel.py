@@ -1,5 +1,7 @@
 """What an incident looks like: its channel, and its line among the announcements."""
 
+from urllib.parse import urljoin
+
 from bot.model import (
     Entry,
     EntryKind,
