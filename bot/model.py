@@ -18,7 +18,14 @@ ChannelId = NewType("ChannelId", str)
 
 
 class UserError(Exception):
-    """A sentence for people: what happened, what was not done, what to do next."""
+    """A sentence for people: what happened, what was not done, what to do next.
+
+    `unsure` says that what was asked may have been done all the same: it has to be looked at.
+    """
+
+    def __init__(self, sentence: str, *, unsure: bool = False) -> None:
+        super().__init__(sentence)
+        self.unsure = unsure
 
 
 class Noun(BaseModel):
@@ -224,10 +231,11 @@ class Plan(Noun):
 
 
 class Verdict(Noun):
-    """What the check after a change found."""
+    """What the check after a change found; `done` says whether the change is there at all."""
 
     ok: bool
     text: str
+    done: bool = True
 
 
 class Table(Noun):
@@ -291,6 +299,7 @@ class Execution(Noun):
     decided_by: UserId | None
     undo_of: ExecutionId | None
     undo_until: datetime | None
+    undo_digest: str | None
 
 
 class EntryKind(StrEnum):

@@ -12,6 +12,7 @@ from bot.model import (
     Execution,
     Incident,
     Noun,
+    Plan,
     Playbook,
     Risk,
     Scenario,
@@ -182,6 +183,20 @@ def check_may_deny(run: Execution, person: Person, approvers: Set[UserId]) -> No
         raise UserError(
             "You are not in the approver group, so nothing was denied. Ask one of the approvers."
         )
+
+
+def unchecked(runs: Sequence[Execution]) -> tuple[Execution, ...]:
+    """Of these, the changes whose check failed, and those of unknown outcome; not the undone."""
+    undone = {run.undo_of for run in runs if run.state is State.SUCCEEDED}
+    unknown = [run for run in runs if run.state is State.INTERRUPTED]
+    failed = [run for run in runs if run.checked is False and run.id not in undone]
+    return (*failed, *unknown)
+
+
+def undo_is_approved(done: Execution, inverse: Plan, now: datetime) -> bool:
+    """An undo was approved with its run: for a while, and as long as nobody touched the target."""
+    within = done.undo_until is not None and now < done.undo_until
+    return within and done.undo_digest == inverse.digest
 
 
 def state_after(run: Execution, approvals: tuple[Approval, ...]) -> State:

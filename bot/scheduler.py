@@ -13,8 +13,8 @@ Sweep = Callable[[World], Awaitable[None]]
 SWEEPS: dict[Sweep, float] = {
     flows.reminders.fire_due: 5,
     flows.approvals.expire_due: 5,
-    flows.executions.start_approved: 5,
-    flows.executions.mark_interrupted: 10,
+    flows.runs.start_approved: 5,
+    flows.runs.mark_interrupted: 10,
     publisher.publish_what_is_behind: 1,
 }
 

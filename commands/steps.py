@@ -9,57 +9,76 @@ from bot.actions import Action, Change, Manual, Read
 from bot.model import ExecutionId, Incident, IncidentId, Noun, ReminderId, Step, UserError
 from bot.views import modals
 from bot.world import World
-from commands.listen import Ask
+from commands.listen import Ask, Words, mistakes
 
 
 class StepForm(Noun):
     """Why, and the parameters that people filled in."""
 
-    reason: str = Field(min_length=1)
+    reason: Words
     asked: dict[str, Any] = Field(default_factory=dict)
 
 
 def fill(world: World, ask: Ask, values: dict[str, Any]) -> StepForm:
     """The form of a step; each parameter is checked by its action, raises ValidationError."""
-    action = world.actions[ask.kept["action"]]
     asked = {name: value for name, value in values.items() if name != "reason"}
+    action = world.actions.get(str(ask.kept.get("action")))
+    if action is not None:  # else the answer says so, once the form is acknowledged
+        _check(action, asked)
+    why = {name: value for name, value in values.items() if name == "reason"}
+    return StepForm.model_validate({**why, "asked": asked})
+
+
+def _check(action: type[Action], asked: dict[str, Any]) -> None:
     for name, value in asked.items():
         blank = action.model_construct()
         action.__pydantic_validator__.validate_assignment(blank, name, value)
-    return StepForm(reason=str(values.get("reason", "")).strip(), asked=asked)
 
 
 class DenyForm(Noun):
     """Why not."""
 
-    reason: str
+    reason: Words
 
 
 async def press(world: World, ask: Ask) -> None:
     """A step's button was pressed."""
     incident = await flows.incidents.in_channel(world, ask.channel)
     step = await flows.executions.find_step(world, incident.id, ask.value)
-    action = world.actions[step.action]
-    if issubclass(action, Change):
-        await _open_form(world, ask, incident, step, action, step.params)
+    if issubclass(_kind(world, step), Change):
+        await _open_form(world, ask, incident, step, step.params)
         return
-    built = flows.executions.build(world, step.action, step.params)
+    built = _build(world, step)
     if isinstance(built, Manual):
         await flows.executions.tick_off(world, incident.id, step, built, by=ask.who)
     elif isinstance(built, Read):
         await flows.executions.look(world, incident.id, step, built, by=ask.who)
 
 
+def _kind(world: World, step: Step) -> type[Action]:
+    """The class of a step's action; raises UserError for one that this version lacks."""
+    # What is not there, `build` refuses in its own words.
+    return world.actions.get(step.action) or type(flows.executions.build(world, step.action, {}))
+
+
+def _build(world: World, step: Step, asked: dict[str, Any] | None = None) -> Action:
+    """A step's action with its parameters; raises UserError where they do not fit it."""
+    try:
+        return flows.executions.build(world, step.action, {**step.params, **(asked or {})})
+    except ValidationError as error:
+        wrong = "; ".join(f"{name}: {sentence}" for name, sentence in mistakes(error).items())
+        raise UserError(
+            f"“{step.title}” does not fit this version of the bot, so nothing was done ({wrong}). "
+            "Correct the playbook."
+        ) from error
+
+
 async def _open_form(
-    world: World,
-    ask: Ask,
-    incident: Incident,
-    step: Step,
-    action: type[Action],
-    params: dict[str, Any],
+    world: World, ask: Ask, incident: Incident, step: Step, params: dict[str, Any]
 ) -> None:
     kept = ask.metadata(incident=incident.id, step=step.id, action=step.action)
-    await ask.open(modals.step(incident, step, action, params, metadata=kept))
+    kind = _kind(world, step)
+    await ask.open(modals.step(incident, step, kind, params, metadata=kept))
 
 
 async def submit(world: World, ask: Ask, filled: StepForm) -> None:
@@ -67,14 +86,7 @@ async def submit(world: World, ask: Ask, filled: StepForm) -> None:
     id = IncidentId(ask.kept["incident"])
     step = await flows.executions.find_step(world, id, ask.kept["step"])
     asked = {name: value for name, value in filled.asked.items() if name in step.ask}
-    try:
-        action = flows.executions.build(world, step.action, {**step.params, **asked})
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"Nothing was asked for, because {name} is not right: {first['msg']}."
-        ) from error
+    action = _build(world, step, asked)
     if not isinstance(action, Change):
         raise UserError("This step changes nothing, so there was nothing to ask for.")
     await flows.executions.propose(world, id, step, action, filled.reason, by=ask.who)
@@ -85,7 +97,7 @@ async def ask_again(world: World, ask: Ask) -> None:
     run = await flows.executions.get(world, ExecutionId(int(ask.value)))
     incident = await flows.incidents.get(world, run.incident_id)
     step = await flows.executions.find_step(world, incident.id, run.step_id)
-    await _open_form(world, ask, incident, step, world.actions[step.action], run.params)
+    await _open_form(world, ask, incident, step, run.params)
 
 
 async def undo(world: World, ask: Ask) -> None:
@@ -95,7 +107,7 @@ async def undo(world: World, ask: Ask) -> None:
 
 async def check(world: World, ask: Ask) -> None:
     """*Check what happened* was pressed."""
-    await flows.executions.check(world, ExecutionId(int(ask.value)), by=ask.who)
+    await flows.runs.check(world, ExecutionId(int(ask.value)), by=ask.who)
 
 
 async def approve(world: World, ask: Ask) -> None:

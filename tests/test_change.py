@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from psycopg import AsyncConnection
 
 from bot import flows, store
-from bot.model import ExecutionId, State, UserError, UserId
+from bot.model import ExecutionId, UserError, UserId
 from bot.settings import Settings
 from bot.views import presses
 from sandbox.cluster import Cluster
@@ -203,6 +204,8 @@ async def test_an_outsider_cannot_deny(walk: Walk, broken: Cluster) -> None:
     await walk.submit("outsider", reason="I do not like it")
 
     assert "nothing was denied" in walk.text(channel, "outsider")
+    await walk.say("oncall", "/incident timeline", channel)
+    assert "was refused" in walk.text(channel, "oncall")
     assert "Needs 1 more approval" in walk.text(channel)
 
 
@@ -273,8 +276,11 @@ async def test_a_run_that_died_is_looked_at_and_never_repeated(
 
     await walk.press("oncall", presses.CHECK, channel)
 
+    seen = walk.text(channel)
     assert patches(broken) == 0
-    assert "check failed" in walk.text(channel)
+    assert "Not done. The rollback was not done" in seen.replace("*", "")
+    assert "Ask again…" in walk.buttons(channel)
+    assert "Undo" not in walk.buttons(channel)
 
 
 async def test_one_change_at_a_time_per_target_across_incidents(
@@ -292,11 +298,15 @@ async def test_one_change_at_a_time_per_target_across_incidents(
     await walk.press("lead", presses.APPROVE, second)
 
     assert patches(broken) == 0
-    assert "Approved, about to start" in walk.text(second)
+    assert "deployment/order-service is being changed by “Roll back” of INC-1" in walk.text(second)
+    assert "Deny…" in walk.buttons(second)
+
     async with bot.world.pool.connection() as conn:
-        run = await store.executions.get(conn, ExecutionId(2))
-    assert run is not None
-    assert run.state is State.APPROVED
+        await conn.execute("UPDATE executions SET state = 'failed' WHERE id = 1")
+    await bot.tick()
+
+    assert patches(broken) == 1
+    assert "Done and checked" in walk.text(second)
 
 
 async def test_undo_within_its_window_needs_no_new_approval(walk: Walk, broken: Cluster) -> None:
@@ -308,6 +318,22 @@ async def test_undo_within_its_window_needs_no_new_approval(walk: Walk, broken: 
 
     assert patches(broken) == 2
     assert broken.image() == "ghcr.io/tickettoken/order-service:v2.4.0"
+
+
+async def test_undo_of_what_somebody_else_has_changed_is_a_new_request(
+    walk: Walk, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.press("second", presses.APPROVE, channel)
+    broken.deploy("v2.3.2")
+    await broken.rolled_out()
+    before = patches(broken)
+
+    await walk.press("second", presses.UNDO, channel)
+
+    assert patches(broken) == before
+    assert "Needs 1 more approval" in walk.text(channel)
 
 
 async def test_undo_after_its_window_is_a_new_request(
@@ -383,3 +409,89 @@ async def test_rolling_restart_and_deleted_pods(walk: Walk, kube: Cluster) -> No
     assert seen.count("Done and checked") == 2
     assert "there is none" in seen
     assert not before & set(kube.pod_names())
+
+
+async def test_a_run_taken_for_dead_touches_nothing(
+    walk: Walk, bot: Bot, broken: Cluster, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    slow = broken.slow("get */deployments/order-service", 1)
+    asked = len(broken.requests)
+    await walk.slack.press("second", action_id=presses.APPROVE, channel=channel)
+    await broken.when(lambda: len(broken.requests) > asked)
+    clock.forward(seconds=31)
+    await flows.runs.mark_interrupted(bot.world)
+    await bot.quiet()
+    broken.heal(slow)
+
+    assert patches(broken) == 0
+    assert "Interrupted." in walk.text(channel)
+
+
+async def test_a_write_without_an_answer_is_looked_for(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    broken.fail("patch */deployments/order-service", 500)
+
+    await walk.press("second", presses.APPROVE, channel)
+
+    seen = walk.text(channel).replace("*", "")
+    assert "Not done. The rollback was not done" in seen
+    assert patches(broken) == 0
+
+
+async def test_a_change_in_the_middle_of_a_run_keeps_the_incident_open(
+    walk: Walk, bot: Bot, broken: Cluster, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute(
+            "UPDATE executions SET state = 'running', heartbeat_at = %s", [clock.time]
+        )
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="over")
+    assert "is still running, so the incident was not resolved" in walk.text(channel, "oncall")
+
+    clock.forward(seconds=31)
+    await bot.tick()
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="over", despite="It is healthy, I looked")
+
+    assert "INC-1 is resolved" in walk.text(channel)
+
+
+async def test_a_check_that_fails_while_the_form_is_open_asks_why(
+    walk: Walk, bot: Bot, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.press("second", presses.APPROVE, channel)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET state = 'failed', checked = false")
+
+    await walk.submit("oncall", resolution="over")
+
+    assert "the form asks why it may end all the same" in walk.text(channel, "oncall")
+    assert "is resolved" not in walk.text("incidents")
+
+
+async def test_a_database_that_restarts_in_the_middle_of_a_run_loses_nothing(
+    walk: Walk, bot: Bot, broken: Cluster, state: str
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.slack.press("second", action_id=presses.APPROVE, channel=channel)
+    await broken.when(lambda: patches(broken) == 1)
+
+    async with await AsyncConnection.connect(state) as conn:
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    await bot.quiet()
+    await bot.tick()
+
+    assert "Done and checked" in walk.text(channel)

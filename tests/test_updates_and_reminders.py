@@ -266,3 +266,41 @@ async def test_the_milder_severities_wait_for_working_hours(
     clock.time = datetime(2026, 11, 30, 9, 0, 1, tzinfo=UTC)
     await bot.tick()
     assert nags(walk, channel) == 1
+
+
+async def test_a_snooze_that_races_with_the_end_leaves_nothing_waiting(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    await bot.tick()
+    await walk.say("oncall", "/incident resolve", channel)
+    form = walk.slack.views("oncall")[-1]["id"]
+    done = {"resolution": {"resolution": "over"}}
+
+    await asyncio.gather(
+        walk.slack.press("second", action_id=presses.SNOOZES[1], channel=channel),
+        walk.slack.submit("oncall", form, done),
+    )
+    await bot.quiet()
+    clock.forward(hours=2)
+    await bot.tick()
+
+    await walk.say("oncall", "/incident timeline", channel)
+    assert "reminded of" not in walk.text(channel, "oncall").split("resolved it")[1]
+
+
+async def test_a_change_of_status_does_not_ask_again_at_once(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    await bot.tick()
+    assert nags(walk, channel) == 1
+
+    await walk.say("oncall", "/incident status identified", channel)
+    clock.forward(seconds=20)
+    await bot.tick()
+
+    assert nags(walk, channel) == 1
+    assert "Settled" not in walk.text(channel)

@@ -96,8 +96,8 @@ def refusal(ask: Ask, status: int, body: bytes) -> ClusterError:
             again = f"{ask.undone} Try again in a moment. {_quoted(said)}"
             return Unreachable(f"Kubernetes cannot serve this now ({ask.what}). {again}")
         case _ if status >= 500:
-            said = f"{ask.unknown} {_quoted(said)}"
-            return Unreachable(f"Kubernetes failed with status {status} ({ask.what}). {said}")
+            text = f"Kubernetes failed with status {status} ({ask.what}). {ask.unknown}"
+            return Unreachable(f"{text} {_quoted(said)}", unsure=ask.changes)
         case _:
             return Refused(f"Kubernetes refused to {ask.what}. {ask.undone} {_quoted(said)}")
 
@@ -131,14 +131,15 @@ def _somebody_else(ask: Ask, said: str) -> ClusterError:
 
 def timed_out(ask: Ask, seconds: float) -> TimedOut:
     """No answer within so many seconds."""
-    return TimedOut(f"Kubernetes did not answer within {seconds:g} s ({ask.what}). {ask.unknown}")
+    said = f"Kubernetes did not answer within {seconds:g} s ({ask.what}). {ask.unknown}"
+    return TimedOut(said, unsure=ask.changes)
 
 
 def unreachable(ask: Ask, host: str, why: str, *, sent: bool) -> Unreachable:
     """No connection; `sent` when it broke only after the request was on its way."""
     if sent:
         said = f"The connection to Kubernetes at {host} broke off ({why}; {ask.what})."
-        return Unreachable(f"{said} {ask.unknown}")
+        return Unreachable(f"{said} {ask.unknown}", unsure=ask.changes)
     return Unreachable(
         f"Kubernetes cannot be reached at {host} ({why}; {ask.what}). {ask.undone} "
         "Check that the API server is up, and the bot's kubeconfig and network."

@@ -1,7 +1,11 @@
 """Approvals: who may say yes to exactly this plan, and who said no."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from bot import rules, store
-from bot.flows import executions
+from bot.flows import runs
+from bot.flows.rows import tell
 from bot.model import Approval, EntryKind, Execution, ExecutionId, State, UserError, UserId
 from bot.publisher import publish
 from bot.world import World
@@ -12,14 +16,11 @@ async def approve(world: World, id: ExecutionId, *, by: UserId) -> None:
     # Read at the click, and before the row is locked: no row waits for Slack.
     person = await world.people.person(by)
     approvers = await world.people.members(world.config.approvers)
-    try:
+    async with _refusals_written_down(world, id, by):
         run = await _add(world, id, person, approvers)
-    except UserError as refusal:
-        await _write_refusal(world, id, by, str(refusal))
-        raise
     await publish(world, run.incident_id)
     if run.state is State.APPROVED:
-        world.work.start(executions.run(world, id), f"execution {id}")
+        world.work.start(runs.run(world, id), f"execution {id}")
 
 
 async def _add(
@@ -34,27 +35,38 @@ async def _add(
         approvals = (*run.approvals, Approval(by=person.id, at=now))
         state = rules.state_after(run, approvals)
         run = await store.executions.approve(conn, id, approvals, state)
-        await executions.tell(conn, run, EntryKind.APPROVED, at=now, by=person.id)
+        await tell(conn, run, EntryKind.APPROVED, at=now, by=person.id)
         await store.pictures.want(conn, run.incident_id)
         return run
 
 
 async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> None:
-    """Say no, and why; raises UserError when it no longer waits."""
+    """Say no, and why; raises UserError, written down, when it is refused."""
     person = await world.people.person(by)
     approvers = await world.people.members(world.config.approvers)
+    async with _refusals_written_down(world, id, by):
+        run = await _deny(world, id, person, approvers, reason)
+    await publish(world, run.incident_id)
+
+
+async def _deny(
+    world: World,
+    id: ExecutionId,
+    person: rules.Person,
+    approvers: frozenset[UserId],
+    reason: str,
+) -> Execution:
     async with world.pool.connection() as conn:
         run = await store.executions.lock(conn, id)
         if run is None:
             raise UserError("This request is no longer there, so nothing was denied.")
         rules.check_may_deny(run, person, approvers)
-        denied = await store.executions.move(
-            conn, id, was=run.state, to=State.DENIED, outcome=reason, by=by
-        )
+        by, to = person.id, State.DENIED
+        denied = await store.executions.move(conn, id, was=run.state, to=to, outcome=reason, by=by)
         assert denied is not None
-        await executions.tell(conn, denied, EntryKind.DENIED, at=world.now(), by=by, reason=reason)
+        await tell(conn, denied, EntryKind.DENIED, at=world.now(), by=by, reason=reason)
         await store.pictures.want(conn, run.incident_id)
-    await publish(world, run.incident_id)
+        return denied
 
 
 async def expire_due(world: World) -> None:
@@ -63,15 +75,21 @@ async def expire_due(world: World) -> None:
     async with world.pool.connection() as conn:
         expired = await store.executions.expire(conn, now)
         for run in expired:
-            await executions.tell(conn, run, EntryKind.EXPIRED, at=now)
+            await tell(conn, run, EntryKind.EXPIRED, at=now)
             await store.pictures.want(conn, run.incident_id)
     for incident_id in sorted({run.incident_id for run in expired}):
         await publish(world, incident_id)
 
 
-async def _write_refusal(world: World, id: ExecutionId, by: UserId, sentence: str) -> None:
-    async with world.pool.connection() as conn:
-        run = await store.executions.get(conn, id)
-        if run is not None:
-            kind = EntryKind.REFUSED
-            await executions.tell(conn, run, kind, at=world.now(), by=by, refusal=sentence)
+@asynccontextmanager
+async def _refusals_written_down(world: World, id: ExecutionId, by: UserId) -> AsyncIterator[None]:
+    """Every refusal is an entry of the timeline."""
+    try:
+        yield
+    except UserError as refusal:
+        async with world.pool.connection() as conn:
+            run = await store.executions.get(conn, id)
+            if run is not None:
+                kind, now = EntryKind.REFUSED, world.now()
+                await tell(conn, run, kind, at=now, by=by, refusal=str(refusal))
+        raise

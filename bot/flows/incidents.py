@@ -1,12 +1,16 @@
 """Incidents: declared, commanded, changed, noted, resolved."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bot import rules, store
 from bot.flows import reminders
+from bot.flows.rows import lock_open, tell
 from bot.model import (
     Entry,
     EntryKind,
+    Execution,
     Incident,
     IncidentId,
     Noun,
@@ -24,6 +28,7 @@ from bot.store.db import Conn
 from bot.world import World
 
 SAME_DECLARATION = timedelta(minutes=1)
+CHANNEL_LOOKS, CHANNEL_LOOK_SECONDS = 60, 0.05
 
 
 class Declaration(Noun):
@@ -45,11 +50,18 @@ async def declare(world: World, said: Declaration, *, by: UserId) -> tuple[Incid
         since = world.now() - SAME_DECLARATION
         same = await store.incidents.same_declared_since(conn, title, said.severity, since)
         incident = same or await _open(world, conn, said, title, book, scenario_id, by)
-    if same is not None:
-        await publish(world, same.id)
-        return same, False
     await publish(world, incident.id)
-    return await get(world, incident.id), True
+    return await _with_its_channel(world, incident.id), same is None
+
+
+async def _with_its_channel(world: World, id: IncidentId) -> Incident:
+    """The incident, once its channel is made; another drawer may have been faster."""
+    for _ in range(CHANNEL_LOOKS):
+        async with world.pool.connection() as conn:
+            if not await store.incidents.awaits_channel(conn, id, world.now()):
+                break
+        await asyncio.sleep(CHANNEL_LOOK_SECONDS)
+    return await get(world, id)
 
 
 async def _open(
@@ -139,18 +151,6 @@ async def open_ones(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId
     """Every open incident, and what Slack refuses of them."""
     async with world.pool.connection() as conn:
         return await store.incidents.open_ones(conn), await store.pictures.troubles(conn)
-
-
-async def lock_open(conn: Conn, id: IncidentId) -> Incident:
-    """The incident, held until the transaction ends; raises UserError when it is resolved."""
-    incident = await store.incidents.lock(conn, id)
-    if incident is None:
-        raise UserError(f"There is no INC-{id}, so nothing was done.")
-    if not incident.open:
-        raise UserError(
-            f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one."
-        )
-    return incident
 
 
 async def choose_scenario(world: World, id: IncidentId, name: str, *, by: UserId) -> None:
@@ -267,20 +267,30 @@ async def resolve(
     """End it: every clock stops, what still waits is void, the summary and timeline are posted."""
     async with world.pool.connection() as conn:
         await lock_open(conn, id)
-        runs = await store.executions.of_incident(conn, id)
-        running = [run.title for run in runs if run.state is State.RUNNING]
-        if running:
-            raise UserError(
-                f"“{running[0]}” is still running, so the incident was not resolved. "
-                "Wait until it has ended."
-            )
         now = world.now()
+        # Void first: what starts at this moment is seen below as running, and all is taken back.
+        voided = await store.executions.void(conn, id, now)
+        _check_may_resolve(await store.executions.of_incident(conn, id), despite)
         await store.incidents.resolve(conn, id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, id, now)
-        for run in await store.executions.void(conn, id, now):
-            words = run.plan.summary if run.plan else run.title
-            await store.timeline.add(conn, id, EntryKind.VOIDED, at=now, by=by, text=words)
-        words = f"{resolution} (although a check failed: {despite})" if despite else resolution
-        await store.timeline.add(conn, id, EntryKind.RESOLVED, at=now, by=by, text=words)
+        for run in voided:
+            await tell(conn, run, EntryKind.VOIDED, at=now, by=by)
+        kind, why = EntryKind.RESOLVED, {"despite": despite} if despite else {}
+        await store.timeline.add(conn, id, kind, at=now, by=by, text=resolution, **why)
         await store.pictures.want(conn, id)
     await publish(world, id)
+
+
+def _check_may_resolve(runs: Sequence[Execution], despite: str) -> None:
+    running = [run.title for run in runs if run.state is State.RUNNING]
+    if running:
+        raise UserError(
+            f"“{running[0]}” is still running, so the incident was not resolved. "
+            "Wait until it has ended."
+        )
+    unsure = rules.unchecked(runs)
+    if unsure and not despite:
+        raise UserError(
+            f"The check of “{unsure[0].title}” failed or is missing, so the incident was not "
+            "resolved. Say /incident resolve again: the form asks why it may end all the same."
+        )

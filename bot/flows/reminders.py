@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from bot import publisher, rules, store
+from bot.flows.rows import lock_open
 from bot.model import (
     EntryKind,
     Incident,
@@ -37,11 +38,24 @@ async def wait_for_update(conn: Conn, incident: Incident, now: datetime) -> None
 
 
 async def count_again(world: World, conn: Conn, incident: Incident) -> None:
-    """The severity or status changed, and with it what is due."""
+    """The severity or status changed, and with it what is due; who was asked is not asked anew."""
     now = world.now()
-    await store.reminders.settle(conn, incident.id, now)
-    await wait_for_response(world, conn, incident)
-    await wait_for_update(conn, incident, now)
+    due = rules.first_response_at(world.config, incident)
+    if not await _still_asked(conn, incident, ReminderKind.FIRST_RESPONSE, due, now):
+        await store.reminders.settle(conn, incident.id, now, ReminderKind.FIRST_RESPONSE)
+        await wait_for_response(world, conn, incident)
+    due = incident.next_update_at
+    if not await _still_asked(conn, incident, ReminderKind.UPDATE, due, now):
+        await settle_update(conn, incident.id, now)
+        await wait_for_update(conn, incident, now)
+
+
+async def _still_asked(
+    conn: Conn, incident: Incident, kind: ReminderKind, due: datetime | None, now: datetime
+) -> bool:
+    """Whether it is overdue under the new clock too, and people have been asked for it."""
+    overdue = due is not None and due <= now
+    return overdue and await store.reminders.nagging(conn, incident.id, kind)
 
 
 async def settle_update(conn: Conn, id: IncidentId, now: datetime) -> None:
@@ -106,22 +120,29 @@ async def _nag_again(conn: Conn, reminder: Reminder, now: datetime) -> None:
 async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> datetime:
     """Be quiet for a while, at most twice in a row; the cadence stays."""
     async with world.pool.connection() as conn:
-        reminder = await store.reminders.lock(conn, id)
-        if reminder is None or reminder.settled_at is not None:
-            raise UserError("This reminder is settled, so there was nothing to snooze.")
-        if reminder.snoozes >= rules.SNOOZES_IN_A_ROW:
-            raise UserError(
-                "This was snoozed twice in a row, so it was not snoozed again. Post an update, "
-                "even a short one."
-            )
+        found = await store.reminders.get(conn, id)
+        if found is None:
+            raise UserError("This reminder is no longer there, so there was nothing to snooze.")
+        incident = await lock_open(conn, found.incident_id)
+        reminder = await store.reminders.get(conn, id)
+        _check_may_snooze(reminder)
+        assert reminder is not None
         now = world.now()
-        until = now + timedelta(minutes=minutes)
-        await store.reminders.settle(conn, reminder.incident_id, now, reminder.kind)
-        await store.reminders.insert(
-            conn, reminder.incident_id, reminder.kind, until, snoozes=reminder.snoozes + 1
-        )
+        until, snoozes = now + timedelta(minutes=minutes), reminder.snoozes + 1
+        await store.reminders.settle(conn, incident.id, now, reminder.kind)
+        await store.reminders.insert(conn, incident.id, reminder.kind, until, snoozes=snoozes)
         kind = EntryKind.SNOOZED
-        await store.timeline.add(conn, reminder.incident_id, kind, at=now, by=by, minutes=minutes)
-        await store.pictures.want(conn, reminder.incident_id)
-    await publish(world, reminder.incident_id)
+        await store.timeline.add(conn, incident.id, kind, at=now, by=by, minutes=minutes)
+        await store.pictures.want(conn, incident.id)
+    await publish(world, incident.id)
     return until
+
+
+def _check_may_snooze(reminder: Reminder | None) -> None:
+    if reminder is None or reminder.settled_at is not None:
+        raise UserError("This reminder is settled, so there was nothing to snooze.")
+    if reminder.snoozes >= rules.SNOOZES_IN_A_ROW:
+        raise UserError(
+            "This was snoozed twice in a row, so it was not snoozed again. Post an update, "
+            "even a short one."
+        )

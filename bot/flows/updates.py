@@ -1,7 +1,8 @@
 """Updates: what the commander tells everybody, and what that does to the clock."""
 
 from bot import rules, store
-from bot.flows import incidents, reminders
+from bot.flows import reminders
+from bot.flows.rows import lock_open
 from bot.model import Draft, EntryKind, Incident, IncidentId, Status, UserId
 from bot.publisher import publish
 from bot.world import World
@@ -39,7 +40,7 @@ async def post(
 ) -> None:
     """Post an update; the clock runs from it, to the time that its author promises."""
     async with world.pool.connection() as conn:
-        incident = await incidents.lock_open(conn, id)
+        incident = await lock_open(conn, id)
         now = world.now()
         after = incident.model_copy(update={"status": status})
         due = rules.promised(world.config, after, minutes, now)

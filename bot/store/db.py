@@ -7,7 +7,7 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg import Error as DatabaseError
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from pydantic import BaseModel
 from pydantic_core import to_json
 
@@ -17,6 +17,9 @@ Conn = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Conn]
 Noun = TypeVar("Noun", bound=BaseModel)
 
+# The database is away, or was restarted: what was asked may be asked again.
+ERRORS = (OperationalError, PoolTimeout, PoolClosed)
+
 # Any constant serves, as long as every replica takes the same one.
 MIGRATION_LOCK = 7_236_041_155
 
@@ -25,7 +28,14 @@ async def open_pool(url: str, *, size: int = 10) -> Pool:
     """Connect, bring the schema up to date, and return the pool; raises UserError with the fix."""
     await migrate(url)
     pool: Pool = AsyncConnectionPool(
-        url, min_size=1, max_size=size, open=False, timeout=10, kwargs={"connect_timeout": 5}
+        url,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=10,
+        kwargs={"connect_timeout": 5},
+        # A connection that died while nobody used it is not given to anybody.
+        check=AsyncConnectionPool.check_connection,
     )
     try:
         await pool.open(wait=True, timeout=10)

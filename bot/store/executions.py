@@ -147,20 +147,23 @@ async def move(
     outcome: str | None = None,
     by: UserId | None = None,
 ) -> Execution | None:
-    """Move an execution on, or return None when somebody else already has."""
+    """Move it on, or return None when somebody else has; raises Taken where that would be two."""
     query = """
         UPDATE executions SET state = %(to)s, outcome = coalesce(%(outcome)s, outcome),
             decided_by = coalesce(%(by)s, decided_by)
         WHERE id = %(id)s AND state = %(was)s
         RETURNING *
     """
-    return await db.first(conn, Execution, query, id=id, was=was, to=to, outcome=outcome, by=by)
+    values: dict[str, Any] = {"was": was, "to": to, "outcome": outcome, "by": by}
+    with _first_come():
+        return await db.first(conn, Execution, query, id=id, **values)
 
 
 async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
     """Take an approved execution, once; raises Taken while its target is being changed."""
     query = """
-        UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s
+        UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s,
+            progress = NULL
         WHERE id = %(id)s AND state = 'approved' AND (expires_at IS NULL OR expires_at > %(now)s)
         RETURNING *
     """
@@ -168,10 +171,19 @@ async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
         return await db.first(conn, Execution, query, id=id, now=now)
 
 
-async def beat(conn: Conn, id: ExecutionId, now: datetime) -> None:
-    """Say that the process which runs it is alive."""
+async def wait(conn: Conn, id: ExecutionId, text: str) -> bool:
+    """Say what an approved execution waits for; False when that was said already."""
+    query = """
+        UPDATE executions SET progress = %(text)s
+        WHERE id = %(id)s AND state = 'approved' AND progress IS DISTINCT FROM %(text)s
+    """
+    return await db.do(conn, query, id=id, text=text) == 1
+
+
+async def beat(conn: Conn, id: ExecutionId, now: datetime) -> bool:
+    """Say that the process which runs it is alive; False when it no longer counts as running."""
     query = "UPDATE executions SET heartbeat_at = %(now)s WHERE id = %(id)s AND state = 'running'"
-    await db.do(conn, query, id=id, now=now)
+    return await db.do(conn, query, id=id, now=now) == 1
 
 
 async def progress(conn: Conn, id: ExecutionId, text: str, now: datetime) -> None:
@@ -187,24 +199,28 @@ async def finish(
     conn: Conn,
     id: ExecutionId,
     *,
-    was: State,
     to: State,
     at: datetime,
     outcome: str,
     checked: bool | None = None,
     reading: Reading | None = None,
     undo_until: datetime | None = None,
+    undo_digest: str | None = None,
 ) -> Execution | None:
-    """Write how it ended, or return None when somebody else already has."""
+    """Write how it ended, or return None when that was written before.
+
+    Whoever took a run for dead did not know how it ended, so that is written over.
+    """
     query = """
         UPDATE executions
         SET state = %(to)s, finished_at = %(at)s, outcome = %(outcome)s, checked = %(checked)s,
-            reading = %(reading)s, undo_until = %(undo_until)s, progress = NULL
-        WHERE id = %(id)s AND state = %(was)s
+            reading = %(reading)s, undo_until = %(undo_until)s, undo_digest = %(undo_digest)s,
+            progress = NULL
+        WHERE id = %(id)s AND state IN ('running', 'interrupted')
         RETURNING *
     """
-    values: dict[str, Any] = {"was": was, "to": to, "at": at, "outcome": outcome}
-    values |= {"checked": checked, "undo_until": undo_until}
+    values: dict[str, Any] = {"to": to, "at": at, "outcome": outcome, "checked": checked}
+    values |= {"undo_until": undo_until, "undo_digest": undo_digest}
     kept = None if reading is None else db.json(reading.model_copy(update={"attachment": None}))
     return await db.first(conn, Execution, query, id=id, reading=kept, **values)
 

@@ -96,6 +96,15 @@ async def set_channel(conn: Conn, id: IncidentId, channel: str, name: str) -> No
     await db.do(conn, query, id=id, channel=channel, name=name)
 
 
+async def awaits_channel(conn: Conn, id: IncidentId, now: datetime) -> bool:
+    """Whether it has no channel yet and somebody is drawing it."""
+    query = """
+        SELECT FROM incidents JOIN pictures ON incident_id = id
+        WHERE id = %(id)s AND channel_id IS NULL AND leased_until > %(now)s
+    """
+    return await db.do(conn, query, id=id, now=now) == 1
+
+
 async def set_scenario(
     conn: Conn, id: IncidentId, playbook: Playbook, scenario_id: str
 ) -> Incident:

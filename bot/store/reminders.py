@@ -46,6 +46,7 @@ async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
             -- and settles whatever is inserted here.
             SELECT reminders.id FROM reminders JOIN incidents ON incidents.id = incident_id
             WHERE fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
+              AND status <> 'resolved'
             ORDER BY due_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
         )
         RETURNING *
@@ -71,10 +72,19 @@ async def settle(
     await db.do(conn, query, incident_id=incident_id, kind=kind, now=now)
 
 
-async def lock(conn: Conn, id: ReminderId) -> Reminder | None:
-    """The reminder of that number, unchanged by others until this transaction ends."""
-    query = "SELECT * FROM reminders WHERE id = %(id)s FOR NO KEY UPDATE"
-    return await db.first(conn, Reminder, query, id=id)
+async def get(conn: Conn, id: ReminderId) -> Reminder | None:
+    """The reminder of that number."""
+    return await db.first(conn, Reminder, "SELECT * FROM reminders WHERE id = %(id)s", id=id)
+
+
+async def nagging(conn: Conn, incident_id: IncidentId, kind: ReminderKind) -> bool:
+    """Whether people have been asked already, and nobody answered."""
+    query = """
+        SELECT FROM reminders
+        WHERE incident_id = %(incident_id)s AND kind = %(kind)s
+          AND fired_at IS NOT NULL AND settled_at IS NULL
+    """
+    return await db.do(conn, query, incident_id=incident_id, kind=kind) > 0
 
 
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Reminder, ...]:

@@ -1,6 +1,6 @@
 """How a step and its executions look, from request to outcome; one message that is redrawn."""
 
-from bot.model import Execution, Risk, State, Step
+from bot.model import LIVE, Execution, Risk, State, Step
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import File, Message
@@ -48,13 +48,13 @@ def _buttons(scene: Scene, run: Execution, undo: Execution | None) -> list[Eleme
     match run.state:
         case State.PROPOSED:
             return [_approve(run), blocks.button("Deny…", presses.DENY, run.id)]
+        case State.APPROVED:
+            return [blocks.button("Deny…", presses.DENY, run.id)]
         case State.INTERRUPTED:
             return [blocks.button("Check what happened", presses.CHECK, run.id, style="primary")]
         case State.SUCCEEDED | State.FAILED if _can_undo(run, undo):
             return [_undo(run)]
-        case State.FAILED | State.EXPIRED if run.undo_of is None and run.started_at is None:
-            return [blocks.button("Ask again…", presses.ASK_AGAIN, run.id)]
-        case State.FAILED if run.undo_of is None and run.checked is None:
+        case State.FAILED | State.EXPIRED if run.undo_of is None and run.checked is None:
             return [blocks.button("Ask again…", presses.ASK_AGAIN, run.id)]
         case _:
             return []
@@ -70,10 +70,7 @@ def _can_undo(run: Execution, undo: Execution | None) -> bool:
     """Something was changed, its inverse is known, and nobody has undone it."""
     changed = run.checked is not None
     undoable = run.plan is not None and run.plan.undo is not None and run.undo_of is None
-    return changed and undoable and (undo is None or undo.state not in (State.SUCCEEDED, *_LIVE))
-
-
-_LIVE = (State.PROPOSED, State.APPROVED, State.RUNNING)
+    return changed and undoable and (undo is None or undo.state not in (State.SUCCEEDED, *LIVE))
 
 
 def _undo(run: Execution) -> Element:
@@ -84,9 +81,12 @@ def _undo(run: Execution) -> Element:
 
 
 def readings(scene: Scene) -> list[Message | File]:
-    """What read steps saw, in the thread of the playbook message."""
+    """What read steps saw, in the thread of the playbook message, and what was too long to show."""
     drawn: list[Message | File] = []
     for run in scene.executions:
+        if run.plan is not None and len(run.plan.diff) > DIFF:
+            name = f"{run.step_id}-{run.id}.diff"
+            drawn.append(File(f"diff:{run.id}", name, f"execution:{run.id}", text=run.plan.diff))
         if run.risk is Risk.READ and run.state in (State.SUCCEEDED, State.FAILED):
             drawn.append(_reading(run))
             if run.id in scene.attached:

@@ -100,6 +100,14 @@ def render(name: str, **values: Any) -> Mrkdwn:
     return Mrkdwn(_environment.get_template(name).render(values).strip())
 
 
+_unescaped = _environment.overlay(finalize=None)
+
+
+def plain(name: str, **values: Any) -> str:
+    """The words of a message as they are kept; they are escaped where they are shown."""
+    return _unescaped.get_template(name).render(values).strip()
+
+
 def fill(template: str, **values: Any) -> Mrkdwn:
     """The words of a playbook's own template, in the same sandbox."""
     return Mrkdwn(_environment.from_string(template).render(values).strip())

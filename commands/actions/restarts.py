@@ -57,7 +57,8 @@ class RollingRestart(DeploymentChange):
         now = await systems.cluster.deployment(self.deployment)
         written = now.execution == str(run.execution_id)
         if not written or now.spec_digest == plan.fingerprint["spec"]:
-            return Verdict(ok=False, text=f"The restart was not done: {now.target} is as it was")
+            text = f"The restart was not done: {now.target} is as it was"
+            return Verdict(ok=False, done=False, text=text)
         return await self.watch(systems, run, f"{now.name} was restarted")
 
 
@@ -120,7 +121,9 @@ class DeletePods(Change):
         failed = [result for result in results if result is not None]
         if failed:
             done = len(pods) - len(failed)
-            raise UserError(f"{done} of {len(pods)} pods were deleted. {failed[0]}")
+            unsure = done > 0 or any(error.unsure for error in failed)
+            said = f"{done} of {len(pods)} pods were deleted. {failed[0]}"
+            raise UserError(said, unsure=unsure)
 
     async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
         """Whether they are gone, and as many new pods are ready and stay so."""

@@ -102,4 +102,4 @@ class RollBack(DeploymentChange):
         there = f"{now.target} runs revision {now.revision} (image {now.image})"
         if now.execution == str(run.execution_id):
             return Verdict(ok=False, text=f"Somebody changed it after the rollback: {there}")
-        return Verdict(ok=False, text=f"The rollback was not done: {there}")
+        return Verdict(ok=False, done=False, text=f"The rollback was not done: {there}")

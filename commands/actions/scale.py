@@ -67,5 +67,6 @@ class ScaleDeployment(DeploymentChange):
         now = await systems.cluster.deployment(self.deployment)
         if now.replicas != self.replicas:
             text = f"{now.target} is scaled to {now.replicas}, not to {self.replicas}"
-            return Verdict(ok=False, text=text)
+            done = now.execution == str(run.execution_id)
+            return Verdict(ok=False, done=done, text=text)
         return await self.watch(systems, run, f"{now.name} is scaled to {self.replicas}")

@@ -46,7 +46,8 @@ CREATE TABLE executions (
     reading          jsonb,
     decided_by       text,
     undo_of          bigint REFERENCES executions,
-    undo_until       timestamptz
+    undo_until       timestamptz,
+    undo_digest      text -- of the inverse as it would have run when the run ended
 );
 CREATE INDEX executions_of_incident ON executions (incident_id, id);
 

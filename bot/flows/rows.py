@@ -1,0 +1,29 @@
+"""What every flow writes and holds: an open incident's row, and what becomes of an execution."""
+
+from datetime import datetime
+from typing import Any
+
+from bot import store
+from bot.model import EntryKind, Execution, Incident, IncidentId, UserError
+from bot.store.db import Conn
+
+
+async def tell(conn: Conn, run: Execution, kind: EntryKind, *, at: datetime, **more: Any) -> None:
+    """Write what became of an execution into the timeline, with what it was bound to."""
+    words = run.plan.summary if run.plan else run.title
+    bound: dict[str, Any] = {"execution": run.id, "plan": run.plan_digest}
+    if run.plan is not None:
+        bound["fingerprint"] = run.plan.fingerprint
+    await store.timeline.add(conn, run.incident_id, kind, at=at, text=words, **bound, **more)
+
+
+async def lock_open(conn: Conn, id: IncidentId) -> Incident:
+    """The incident, held until the transaction ends; raises UserError when it is resolved."""
+    incident = await store.incidents.lock(conn, id)
+    if incident is None:
+        raise UserError(f"There is no INC-{id}, so nothing was done.")
+    if not incident.open:
+        raise UserError(
+            f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one."
+        )
+    return incident

@@ -1,0 +1,262 @@
+"""One run of what was approved: taken once, planned again, executed, verified, and written down."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from bot import store
+from bot.actions import Change, Run
+from bot.flows.records import build, get
+from bot.flows.rows import tell
+from bot.model import (
+    EntryKind,
+    Execution,
+    ExecutionId,
+    Plan,
+    Risk,
+    State,
+    UserError,
+    UserId,
+    Verdict,
+)
+from bot.publisher import publish
+from bot.store import db
+from bot.store.db import Conn
+from bot.views import text
+from bot.world import World
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BEAT_SECONDS = 5
+SILENT = timedelta(seconds=30)
+# What happened in production must get into the records, so a database that is away is waited for.
+PATIENCE_SECONDS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
+
+
+async def run(world: World, id: ExecutionId) -> None:
+    """Do what was approved, once: take it, plan again, stop on drift, execute, verify."""
+    started = await _start(world, id)
+    if started is None:
+        return
+    action = build(world, started.action, started.params)
+    assert isinstance(action, Change)
+    async with alive(world, started):
+        await publish(world, started.incident_id)
+        await _carry_out(world, started, action)
+    await publish(world, started.incident_id)
+
+
+async def _start(world: World, id: ExecutionId) -> Execution | None:
+    """Take it by compare-and-set; leave it approved while its target is being changed."""
+    try:
+        async with world.pool.connection() as conn:
+            now = world.now()
+            started = await store.executions.start(conn, id, now)
+            if started is not None:
+                await tell(conn, started, EntryKind.STARTED, at=now, by=started.requested_by)
+                await store.pictures.want(conn, started.incident_id)
+            return started
+    except store.executions.Taken:
+        await _wait_for_the_target(world, id)
+        return None
+
+
+async def _wait_for_the_target(world: World, id: ExecutionId) -> None:
+    """Say in the request itself what it waits for; the clock starts it as soon as that ends."""
+    waiting = await get(world, id)
+    target = waiting.plan.target if waiting.plan else waiting.title
+    async with world.pool.connection() as conn:
+        other = await store.executions.running_on(conn, target)
+        words = text.plain("waits_for_target", target=target, other=other)
+        if await store.executions.wait(conn, id, words):
+            await store.pictures.want(conn, waiting.incident_id)
+    await publish(world, waiting.incident_id)
+
+
+async def _carry_out(world: World, run: Execution, action: Change) -> None:
+    assert run.plan is not None
+    try:
+        async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
+            await _check_no_drift(world, action, run.plan)
+            if not await _still_ours(world, run):
+                return
+            await action.execute(world.systems, run.plan, telling(world, run))
+    except UserError as error:
+        if not error.unsure:
+            await _end(world, run, Verdict(ok=False, done=False, text=str(error)))
+            return
+        log.warning("execution %s: %s", run.id, error)
+    except TimeoutError:
+        log.warning("execution %s took too long", run.id)
+    # Whether it was done is certain or unknown here: in both cases the system itself is asked.
+    await verify(world, run, action)
+
+
+async def _still_ours(world: World, run: Execution) -> bool:
+    """Whether nobody took this run for dead before it touched anything."""
+    async with world.pool.connection() as conn:
+        return await store.executions.beat(conn, run.id, world.now())
+
+
+async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
+    now = await action.plan(world.systems)
+    if now.digest != approved.digest:
+        keys = sorted({*approved.fingerprint, *now.fingerprint})
+        moved = [key for key in keys if approved.fingerprint.get(key) != now.fingerprint.get(key)]
+        raise UserError(text.plain("drifted", approved=approved, now=now, moved=moved))
+
+
+def telling(world: World, execution: Execution) -> Run:
+    """How a run tells people how far it is; a database that is away only costs a word."""
+
+    async def say(words: str) -> None:
+        try:
+            async with world.pool.connection() as conn:
+                await store.executions.progress(conn, execution.id, words, world.now())
+                await store.pictures.want(conn, execution.incident_id)
+            await publish(world, execution.incident_id)
+        except db.ERRORS as error:
+            log.warning("progress of execution %s was not said: %s", execution.id, error)
+
+    return Run(execution_id=execution.id, say=say)
+
+
+async def verify(world: World, run: Execution, action: Change) -> None:
+    """Look whether it worked, and write that down with what its undo would be."""
+    assert run.plan is not None
+    try:
+        async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
+            verdict = await action.verify(world.systems, run.plan, telling(world, run))
+    except UserError as error:
+        verdict = Verdict(ok=False, text=text.plain("unchecked", reason=str(error)))
+    except TimeoutError:
+        verdict = Verdict(ok=False, text=text.plain("unchecked", reason=""))
+    await _end(world, run, verdict, undo_digest=await _undo_digest(world, run, verdict))
+
+
+async def _undo_digest(world: World, run: Execution, verdict: Verdict) -> str | None:
+    """The digest of the inverse as it would run now: an undo that differs is a new request."""
+    if run.plan is None or run.plan.undo is None or not verdict.done:
+        return None
+    inverse = build(world, run.plan.undo.action, run.plan.undo.params)
+    assert isinstance(inverse, Change)
+    try:
+        return (await inverse.plan(world.systems)).digest
+    except UserError as error:
+        log.info("the undo of execution %s cannot be planned now: %s", run.id, error)
+        return None
+
+
+async def _end(
+    world: World, run: Execution, verdict: Verdict, *, undo_digest: str | None = None
+) -> None:
+    now = world.now()
+    window = world.config.policy.undo_window if verdict.done else None
+    kind = EntryKind.SUCCEEDED if verdict.ok else EntryKind.FAILED
+
+    async def write(conn: Conn) -> None:
+        ended = await store.executions.finish(
+            conn,
+            run.id,
+            to=State.SUCCEEDED if verdict.ok else State.FAILED,
+            at=now,
+            outcome=verdict.text,
+            checked=verdict.ok if verdict.done else None,
+            undo_until=None if window is None else now + window,
+            undo_digest=undo_digest,
+        )
+        if ended is not None:
+            await tell(conn, ended, kind, at=now, by=run.requested_by, outcome=verdict.text)
+            await store.pictures.want(conn, run.incident_id)
+
+    await surely(world, write)
+
+
+async def surely(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
+    """Write in a transaction, again and again for a minute while the database is away."""
+    for pause in PATIENCE_SECONDS:
+        try:
+            async with world.pool.connection() as conn:
+                return await write(conn)
+        except db.ERRORS as error:
+            log.warning("the database is away, tried again in %s s: %s", pause, error)
+        await asyncio.sleep(pause)
+    async with world.pool.connection() as conn:
+        return await write(conn)
+
+
+@asynccontextmanager
+async def alive(world: World, run: Execution) -> AsyncIterator[None]:
+    """Say meanwhile that this process lives; leaving without an end written is an interruption."""
+    beat = asyncio.create_task(_beat(world, run.id))
+    try:
+        yield
+    finally:
+        beat.cancel()
+        await surely(world, lambda conn: _interrupt(world, conn, run))
+
+
+async def _interrupt(world: World, conn: Conn, run: Execution) -> None:
+    was, to = State.RUNNING, State.INTERRUPTED
+    interrupted = await store.executions.move(conn, run.id, was=was, to=to)
+    if interrupted is not None:
+        await tell(conn, interrupted, EntryKind.INTERRUPTED, at=world.now())
+        await store.pictures.want(conn, run.incident_id)
+
+
+async def _beat(world: World, id: ExecutionId) -> None:
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        try:
+            async with world.pool.connection() as conn:
+                await store.executions.beat(conn, id, world.now())
+        except db.ERRORS as error:
+            log.warning("a heartbeat of execution %s was lost: %s", id, error)
+
+
+async def check(world: World, id: ExecutionId, *, by: UserId) -> None:
+    """After an interruption: look what happened, never repeat it."""
+    try:
+        async with world.pool.connection() as conn:
+            was, to = State.INTERRUPTED, State.RUNNING
+            taken = await store.executions.move(conn, id, was=was, to=to)
+            if taken is None:
+                raise UserError("This was checked already, or is being checked.")
+            await store.executions.beat(conn, id, world.now())
+            await store.pictures.want(conn, taken.incident_id)
+    except store.executions.Taken as error:
+        raise UserError(
+            "Its target is being changed, or the step was asked for again, so nothing was checked. "
+            "Check when that has ended."
+        ) from error
+    action = build(world, taken.action, taken.params)
+    assert isinstance(action, Change)
+    async with alive(world, taken):
+        await publish(world, taken.incident_id)
+        await verify(world, taken, action)
+    await publish(world, taken.incident_id)
+
+
+async def start_approved(world: World) -> None:
+    """Start what was approved and nobody started: after a restart, or once its target is free."""
+    async with world.pool.connection() as conn:
+        waiting = await store.executions.approved(conn)
+    for approved in waiting:
+        world.work.start(run(world, approved.id), f"execution {approved.id}")
+
+
+async def mark_interrupted(world: World) -> None:
+    """What a process left running when it died is known to be unknown."""
+    now = world.now()
+    async with world.pool.connection() as conn:
+        for dead in await store.executions.interrupt(conn, now - SILENT):
+            await tell(conn, dead, EntryKind.INTERRUPTED, at=now)
+            await store.pictures.want(conn, dead.incident_id)
+            if dead.risk is Risk.READ:
+                words = text.plain("reading_interrupted")
+                await store.executions.finish(conn, dead.id, to=State.FAILED, at=now, outcome=words)
