@@ -1,77 +1,59 @@
 """What can be said about an incident: /incident, its forms, and the buttons of its card."""
 
 import re
-from collections.abc import Awaitable, Callable
-
-from pydantic import field_validator
 
 from bot import flows, rules
 from bot.flows.incidents import Declaration
-from bot.model import Incident, IncidentId, Noun, Severity, Status, UserError, UserId
-from bot.views import home, modals, timeline
+from bot.model import Incident, IncidentId, Noun, Severity, Status, UserError
+from bot.views import home, modals
+from bot.views import timeline as pages
 from bot.world import World
-from commands.listen import Ask
+from commands.listen import Ask, Words
 
-Say = Callable[[World, Ask, str], Awaitable[None]]
+PIN = "pushpin"
 
 
 class DeclareForm(Noun):
     """What is wrong, and how bad it is."""
 
     severity: Severity
-    title: str
+    title: Words
     scenario: str | None = None
-
-    @field_validator("title")
-    @classmethod
-    def _not_blank(cls, title: str) -> str:
-        if not title.strip():
-            raise ValueError("Say in a few words what is wrong.")
-        return title
 
 
 class UpdateForm(Noun):
     """The internal alert's blanks."""
 
     status: Status
-    impact: str
-    current: str
+    impact: Words
+    current: Words
     minutes: int | None = None
 
 
 class ResolveForm(Noun):
     """What fixed it."""
 
-    resolution: str
-    despite: str = ""
+    resolution: Words
+    despite: Words | None = None
 
 
-async def command(world: World, ask: Ask) -> None:
-    """`/incident …`: the first word says what is meant."""
-    word, _, rest = ask.text.partition(" ")
-    say = WORDS.get(word.lower())
-    if say is None:
-        raise UserError(
-            f"“{word[:40]}” is nothing that can be said here, so nothing was done. "
-            f"Say one of: {', '.join(sorted(word for word in WORDS if word))}."
-        )
-    await say(world, ask, rest.strip())
-
-
-async def _help(world: World, ask: Ask, rest: str) -> None:
+async def help(world: World, ask: Ask) -> None:
+    """`/incident`: what can be said, and what is open."""
     incidents, troubles = await flows.incidents.open_ones(world)
     await ask.show("What can be said here", home.help(incidents, troubles))
 
 
-async def _declare(world: World, ask: Ask, rest: str) -> None:
-    if not rest:
+async def declare(world: World, ask: Ask) -> None:
+    """`/incident declare sev1 words`; without words, the form."""
+    if not ask.text:
         await open_declare(world, ask)
         return
-    level, words = _severity_first(rest)
+    level, words = _severity_first(ask.text)
     if level is None:
         raise UserError(
-            f"“{rest.split()[0][:40]}” is no severity, so nothing was declared. Say for example: "
-            "/incident declare sev1 Orders are failing (sev1 is the worst, sev4 the mildest)."
+            f"“{ask.text.split()[0][:40]}” is no severity, so nothing was declared. Say for "
+            "example: /incident declare sev1 Orders are failing (sev1 is the worst, sev4 the "
+            "mildest)."
         )
     await _open(world, ask, Declaration(text=words, severity=level))
 
@@ -86,21 +68,21 @@ def _severity_first(rest: str) -> tuple[Severity | None, str]:
 
 async def _open(world: World, ask: Ask, said: Declaration) -> None:
     incident, new = await flows.incidents.declare(world, said, by=ask.who)
-    where = f"<#{incident.channel_id}>" if incident.channel_id else "its channel, as soon as Slack"
+    declared = f"Declared {incident.severity.label} {incident.name}"
     if not new:
-        await ask.reply(f"{incident.name} was declared in the same words just now: {where}.")
-    elif incident.channel_id is None:
+        declared = f"{incident.name} was declared in the same words just now"
+    if incident.channel_id is None:
         await ask.reply(
-            f"Declared {incident.name}. Slack does not let its channel through yet; it is made as "
-            "soon as Slack does, and nothing is lost."
+            f"{declared}. Slack does not let its channel through yet; it is made as soon as Slack "
+            "does, and nothing is lost."
         )
     else:
-        await ask.reply(f"Declared {incident.severity.label} {incident.name}: {where}.")
+        await ask.reply(f"{declared}: <#{incident.channel_id}>.")
 
 
 async def open_declare(world: World, ask: Ask) -> None:
     """The form to declare with, from nothing or from a message."""
-    words = str(ask.message.get("text", ""))
+    words = await ask.words(ask.message)
     plays = [rules.Play(book, play) for book in world.playbooks for play in book.scenarios]
     kept = ask.metadata(message_ts=ask.message.get("ts"))
     await ask.open(modals.declare(plays, metadata=kept, title=words))
@@ -117,14 +99,14 @@ async def submit_declare(world: World, ask: Ask, filled: DeclareForm) -> None:
     await _open(world, ask, said)
 
 
-async def _role(world: World, ask: Ask, rest: str) -> None:
-    match = re.fullmatch(r"(?:ic|commander)\s+<@([UW][A-Z0-9]+)(?:\|[^>]*)?>", rest)
-    if match is None:
+async def role(world: World, ask: Ask) -> None:
+    """`/incident role ic @person`."""
+    if len(ask.mentions) != 1 or not re.fullmatch(r"(?:ic|commander)\s+@\S+", ask.text):
         raise UserError(
             "Nobody was put in command. Say who, with a mention: /incident role ic @person."
         )
     incident = await flows.incidents.in_channel(world, ask.channel)
-    commander = UserId(match[1])
+    commander = ask.mentions[0]
     await flows.incidents.put_in_command(world, incident.id, commander, by=ask.who)
     await ask.reply(f"<@{commander}> is the incident commander of {incident.name}.")
 
@@ -134,23 +116,26 @@ async def take_command(world: World, ask: Ask) -> None:
     await flows.incidents.put_in_command(world, _pressed(ask), ask.who, by=ask.who)
 
 
-async def _severity(world: World, ask: Ask, rest: str) -> None:
-    level = rules.severity(rest)
+async def severity(world: World, ask: Ask) -> None:
+    """`/incident severity sev2`."""
+    level = rules.severity(ask.text)
     if level is None:
         raise UserError(
-            f"“{rest[:40]}” is no severity, so nothing was changed. Say sev1, sev2, sev3 or sev4."
+            f"“{ask.text[:40]}” is no severity, so nothing was changed. Say sev1, sev2, sev3 or "
+            "sev4."
         )
     incident = await flows.incidents.in_channel(world, ask.channel)
     await flows.incidents.change_severity(world, incident.id, level, by=ask.who)
     await ask.reply(f"{incident.name} is {level.label} now.")
 
 
-async def _status(world: World, ask: Ask, rest: str) -> None:
-    status = next((status for status in Status if status.value == rest.lower()), None)
+async def status(world: World, ask: Ask) -> None:
+    """`/incident status monitoring`."""
+    status = next((status for status in Status if status.value == ask.text.lower()), None)
     if status is None:
         raise UserError(
-            f"“{rest[:40]}” is no status, so nothing was changed. Say investigating, identified "
-            "or monitoring; to end it say /incident resolve."
+            f"“{ask.text[:40]}” is no status, so nothing was changed. Say investigating, "
+            "identified or monitoring; to end it say /incident resolve."
         )
     incident = await flows.incidents.in_channel(world, ask.channel)
     await flows.incidents.change_status(world, incident.id, status, by=ask.who)
@@ -175,7 +160,8 @@ async def choose_scenario(world: World, ask: Ask) -> None:
     await flows.incidents.choose_scenario(world, incident.id, ask.value, by=ask.who)
 
 
-async def _update(world: World, ask: Ask, rest: str) -> None:
+async def update(world: World, ask: Ask) -> None:
+    """`/incident update`: the form."""
     await _open_update(world, ask, await flows.incidents.in_channel(world, ask.channel))
 
 
@@ -196,7 +182,8 @@ async def submit_update(world: World, ask: Ask, filled: UpdateForm) -> None:
     await flows.updates.post(world, id, **dict(filled), by=ask.who, source=ask.source)
 
 
-async def _resolve(world: World, ask: Ask, rest: str) -> None:
+async def resolve(world: World, ask: Ask) -> None:
+    """`/incident resolve`: the form."""
     await _open_resolve(world, ask, await flows.incidents.in_channel(world, ask.channel))
 
 
@@ -215,31 +202,32 @@ async def _open_resolve(world: World, ask: Ask, incident: Incident) -> None:
 async def submit_resolve(world: World, ask: Ask, filled: ResolveForm) -> None:
     """What fixed it was written."""
     id = IncidentId(ask.kept["incident"])
-    await flows.incidents.resolve(world, id, filled.resolution, by=ask.who, despite=filled.despite)
+    despite = filled.despite or ""
+    await flows.incidents.resolve(world, id, filled.resolution, by=ask.who, despite=despite)
 
 
-async def _timeline(world: World, ask: Ask, rest: str) -> None:
+async def timeline(world: World, ask: Ask) -> None:
+    """`/incident timeline`: what happened so far, to one person."""
     incident = await flows.incidents.in_channel(world, ask.channel)
     entries = await flows.incidents.timeline(world, incident.id)
-    await ask.show(f"Timeline of {incident.name}", timeline.page(incident, entries))
+    await ask.show(f"Timeline of {incident.name}", pages.page(incident, entries))
 
 
-async def _note(world: World, ask: Ask, rest: str) -> None:
-    if not rest:
+async def note(world: World, ask: Ask) -> None:
+    """`/incident note words`."""
+    if not ask.text:
         raise UserError("Nothing was noted. Say what: /incident note the queue is growing.")
     incident = await flows.incidents.in_channel(world, ask.channel)
     source = f"note:{ask.trigger_id}"
-    await flows.incidents.note(world, incident.id, rest, by=ask.who, source=source)
+    await flows.incidents.note(world, incident.id, ask.text, by=ask.who, source=source)
 
 
 async def pin(world: World, ask: Ask) -> None:
     """A :pushpin: was put on a message: it belongs into the timeline."""
-    if ask.value != "pushpin":
-        return
     incident = await flows.incidents.in_channel(world, ask.channel)
     message = await ask.fetch()
     author = str(message.get("user") or message.get("bot_id") or "")
-    words = str(message.get("text") or "(no text)")
+    words = await ask.words(message) or "(no text)"
     source = f"message:{ask.channel}:{message['ts']}"
     new = await flows.incidents.pin(
         world, incident.id, words, author=author, by=ask.who, source=source
@@ -249,13 +237,13 @@ async def pin(world: World, ask: Ask) -> None:
 
 
 async def gone(world: World, ask: Ask) -> None:
-    """A button that this version no longer knows."""
-    raise UserError("This button is from an older version of the bot, so nothing was done.")
+    """A button, form or shortcut that this version no longer knows."""
+    raise UserError("This is from an older version of the bot, so nothing was done. Open it again.")
 
 
 async def mention(world: World, ask: Ask) -> None:
     """Somebody spoke to the bot: say what can be said."""
-    await _help(world, ask, "")
+    await help(world, ask)
 
 
 async def open_home(world: World, ask: Ask) -> None:
@@ -271,17 +259,3 @@ def _pressed(ask: Ask) -> IncidentId:
 def _must_be_open(incident: Incident) -> None:
     if not incident.open:
         raise UserError(f"{incident.name} is resolved, so there is nothing to write.")
-
-
-WORDS: dict[str, Say] = {
-    "": _help,
-    "help": _help,
-    "declare": _declare,
-    "role": _role,
-    "update": _update,
-    "severity": _severity,
-    "status": _status,
-    "timeline": _timeline,
-    "note": _note,
-    "resolve": _resolve,
-}

@@ -1,13 +1,15 @@
 """The one door from Slack: acknowledge first, then answer; nobody is left without an answer."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+import re
+from collections.abc import Awaitable, Callable, Container, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, StringConstraints, ValidationError
 from slack_bolt.async_app import AsyncAck
 
 from bot import slack
@@ -21,6 +23,12 @@ log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 Form = TypeVar("Form", bound=BaseModel)
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
+REFERENCE = re.compile(r"<([@#!]|https?://|mailto:)([^<>|]+)(?:\|([^<>]*))?>")
+# A form must be opened within three seconds of the press.
+NAMES_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Ask:
     channel: ChannelId | None
     source: str
     text: str = ""
+    mentions: tuple[UserId, ...] = ()
     value: str = ""
     trigger_id: str = ""
     response_url: str = ""
@@ -96,6 +105,16 @@ class Ask:
                     return dict(message)
         raise UserError("Slack did not show that message, so it is not in the timeline.")
 
+    async def words(self, message: Mapping[str, Any]) -> str:
+        """What a message says, in plain words."""
+        written = str(message.get("text") or "")
+        ids = tuple(dict.fromkeys(MENTION.findall(written)))
+        try:
+            async with asyncio.timeout(NAMES_SECONDS):
+                return plain(written, await self.world.people.names(ids))
+        except TimeoutError:
+            return plain(written)
+
     def metadata(self, **more: Any) -> str:
         """What a form has to remember so that its sender can be answered."""
         kept = {"channel": self.channel, "response_url": self.response_url, **more}
@@ -125,17 +144,43 @@ Shape = Callable[[World, Ask, dict[str, Any]], Form]
 Listener = Callable[..., Awaitable[None]]
 
 
-def listener(world: World, handler: Handler) -> Listener:
-    """What Bolt calls for a command, a press, a choice, a shortcut or an event."""
+def listener(world: World, handler: Handler, *, anybody: bool = False) -> Listener:
+    """What Bolt calls for a press, a choice, a shortcut or an event; for members, or anybody."""
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        world.work.start(_answer(world, handler, _ask(world, body)), handler.__name__)
+        answer = _answer(world, handler, _ask(world, body), anybody=anybody)
+        world.work.start(answer, handler.__name__)
 
     return listen
 
 
-def form(world: World, shape: Shape[Form], handler: FormHandler[Form]) -> Listener:
+def command(
+    world: World, words: Mapping[str, Handler], unknown: Handler, *, anybody: Container[object]
+) -> Listener:
+    """What Bolt calls for a slash command: its first word says who answers, and to what."""
+
+    async def listen(ack: AsyncAck, body: Body) -> None:
+        await ack()
+        ask = _ask(world, body)
+        word, rest = first_word(ask.text)
+        handler = words.get(word.lower(), unknown)
+        said = ask if handler is unknown else replace(ask, text=rest)
+        answer = _answer(world, handler, said, anybody=handler in anybody)
+        world.work.start(answer, handler.__name__)
+
+    return listen
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """The first word, and what follows it after any white space."""
+    word, *rest = text.split(maxsplit=1) or [""]
+    return word, "".join(rest).strip()
+
+
+def form(
+    world: World, shape: Shape[Form], handler: FormHandler[Form], *, anybody: bool = False
+) -> Listener:
     """What Bolt calls for a form: mistakes are shown in it, else it closes and is worked on."""
 
     async def listen(ack: AsyncAck, body: Body) -> None:
@@ -143,16 +188,31 @@ def form(world: World, shape: Shape[Form], handler: FormHandler[Form]) -> Listen
         try:
             filled = shape(world, ask, _filled(body["view"]))
         except ValidationError as error:
-            await ack(response_action="errors", errors=mistakes(error))
+            await _show_mistakes(world, ask, ack, body["view"], mistakes(error))
             return
         await ack()
 
         async def handle(world: World, ask: Ask) -> None:
             await handler(world, ask, filled)
 
-        world.work.start(_answer(world, handle, ask), handler.__name__)
+        world.work.start(_answer(world, handle, ask, anybody=anybody), handler.__name__)
 
     return listen
+
+
+async def _show_mistakes(
+    world: World, ask: Ask, ack: AsyncAck, view: Body, found: Mapping[str, str]
+) -> None:
+    """Beside their fields; an old form may lack the field, then it closes and is answered."""
+    fields = {block.get("block_id") for block in view.get("blocks", [])}
+    shown = {name: sentence for name, sentence in found.items() if name in fields}
+    if shown:
+        await ack(response_action="errors", errors=shown)
+        return
+    await ack()
+    wrong = "; ".join(f"{name}: {sentence}" for name, sentence in found.items())
+    reply = ask.reply(f"This form no longer fits, so nothing was done ({wrong}). Open it again.")
+    world.work.start(reply, "mistakes")
 
 
 def filled_as(noun: type[Form]) -> Shape[Form]:
@@ -164,17 +224,64 @@ def filled_as(noun: type[Form]) -> Shape[Form]:
     return shape
 
 
+SENTENCES = {
+    "missing": "Fill this in.",
+    "string_too_short": "Write something here; spaces alone say nothing.",
+    "string_too_long": "Write at most {max_length} characters.",
+    "string_pattern_mismatch": "This is not written as it has to be.",
+    "int_type": "Write a whole number.",
+    "int_parsing": "Write a whole number.",
+    "int_parsing_size": "That number is too large.",
+    "int_from_float": "Write a whole number.",
+    "float_parsing": "Write a number.",
+    "bool_parsing": "Write yes or no.",
+    "greater_than": "Write a number above {gt}.",
+    "greater_than_equal": "Write {ge} or more.",
+    "less_than": "Write a number below {lt}.",
+    "less_than_equal": "Write {le} or less.",
+    "enum": "Choose one of {expected}.",
+    "literal_error": "Choose one of {expected}.",
+    "extra_forbidden": "This version of the bot does not ask for this any more.",
+    "no_such_attribute": "This version of the bot does not ask for this any more.",
+}
+
+
 def mistakes(error: ValidationError) -> dict[str, str]:
     """A sentence for each field that is not right."""
     found = {}
     for mistake in error.errors():
         name = str(mistake["loc"][0]) if mistake["loc"] else "reason"
-        found[name] = mistake["msg"].removeprefix("Value error, ")
+        known = SENTENCES.get(mistake["type"])
+        own = mistake["msg"].removeprefix("Value error, ")
+        found[name] = known.format_map(mistake.get("ctx", {})) if known else own
     return found
 
 
-def link(world: World) -> Listener:
-    """A button that only opens a page: Slack tells of it, and wants an answer."""
+def plain(written: str, names: Mapping[str, str] | None = None) -> str:
+    """What Slack wrote down with marks and escapes, in plain words that ping nobody."""
+    words = REFERENCE.sub(lambda found: _word(found, names or {}), written)
+    return words.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _word(found: re.Match[str], names: Mapping[str, str]) -> str:
+    mark, id, label = found.groups()
+    if mark == "@":
+        return f"@{label or names.get(id, id)}"
+    if mark == "#":
+        return f"#{label or id}"
+    if mark == "!":  # everybody here, a group, or a date
+        return str(label) if label and "^" in id else f"@{id.rpartition('^')[2]}"
+    if mark == "mailto:":
+        return str(label or id)
+    address = f"{mark}{id}"
+    if not label:
+        return address
+    shown = label.strip("/") in (id.strip("/"), address.strip("/"))
+    return str(label) if shown else f"{label} ({address})"
+
+
+def heard(world: World) -> Listener:
+    """What only has to be acknowledged: a button that opens a page, a reaction of no meaning."""
 
     async def listen(ack: AsyncAck) -> None:
         await ack()
@@ -182,11 +289,13 @@ def link(world: World) -> Listener:
     return listen
 
 
-async def _answer(world: World, handler: Handler, ask: Ask) -> None:
+async def _answer(world: World, handler: Handler, ask: Ask, *, anybody: bool) -> None:
     if not await world.cache.first_time(ask.source):
         log.info("a repeated delivery was dropped: %s", ask.source)
         return
     try:
+        if not anybody:
+            await world.people.check_may_act(ask.who)
         await handler(world, ask)
     except UserError as error:
         await ask.reply(str(error))
@@ -211,12 +320,14 @@ def _ask(world: World, body: Body) -> Ask:
 
 def _from_command(world: World, body: Body) -> Ask:
     # A declaration said twice is answered with the incident that exists; the database settles it.
+    written = body.get("text", "")
     return Ask(
         world=world,
         who=UserId(body["user_id"]),
         channel=ChannelId(body["channel_id"]),
         source=f"command:{body['trigger_id']}:{uuid4()}",
-        text=body.get("text", "").strip(),
+        text=plain(written).strip(),
+        mentions=tuple(map(UserId, MENTION.findall(written))),
         value=body["trigger_id"],
         trigger_id=body["trigger_id"],
         response_url=body.get("response_url", ""),
@@ -240,7 +351,7 @@ def _from_event(world: World, body: Body) -> Ask:
 
 def _from_form(world: World, body: Body) -> Ask:
     view = body["view"]
-    kept = json.loads(view.get("private_metadata") or "{}")
+    kept = _kept(view)
     channel = kept.get("channel")
     return Ask(
         world=world,
@@ -251,6 +362,15 @@ def _from_form(world: World, body: Body) -> Ask:
         response_url=kept.get("response_url", ""),
         kept=kept,
     )
+
+
+def _kept(view: Body) -> dict[str, Any]:
+    """What a form remembers; nothing, where it is none of ours."""
+    try:
+        kept = json.loads(view.get("private_metadata") or "{}")
+    except ValueError:
+        return {}
+    return kept if isinstance(kept, dict) else {}
 
 
 def _from_press(world: World, body: Body) -> Ask:

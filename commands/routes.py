@@ -5,12 +5,38 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
+from bot.model import UserError
 from bot.views import presses
 from bot.world import World
 from commands import incident, steps
-from commands.listen import FormHandler, Shape, filled_as, form, link, listener
+from commands.listen import (
+    Ask,
+    Body,
+    FormHandler,
+    Handler,
+    Shape,
+    command,
+    filled_as,
+    first_word,
+    form,
+    heard,
+    listener,
+)
 
 COMMAND = "/incident"
+
+WORDS = {
+    "": incident.help,
+    "help": incident.help,
+    "declare": incident.declare,
+    "role": incident.role,
+    "update": incident.update,
+    "severity": incident.severity,
+    "status": incident.status,
+    "timeline": incident.timeline,
+    "note": incident.note,
+    "resolve": incident.resolve,
+}
 
 PRESSES = {
     presses.TAKE_COMMAND: incident.take_command,
@@ -49,17 +75,52 @@ EVENTS = {
 }
 
 
+async def unknown(world: World, ask: Ask) -> None:
+    """A word that is none of ours."""
+    word, _ = first_word(ask.text)
+    raise UserError(
+        f"“{word[:40]}” is nothing that can be said here, so nothing was done. "
+        f"Say one of: {', '.join(sorted(filter(None, WORDS)))}."
+    )
+
+
+# Everything else is for full members of this workspace. Whoever sees a fire may declare it, and
+# no question to Slack stands before its channel; approving reads the person afresh by itself.
+ANYBODY: frozenset[object] = frozenset(
+    {
+        incident.help,
+        incident.mention,
+        incident.open_home,
+        incident.declare,
+        incident.open_declare,
+        incident.submit_declare,
+        incident.gone,
+        steps.approve,
+        unknown,
+    }
+)
+
+
 def register(app: AsyncApp, world: World) -> None:
-    """Tell Bolt who answers what."""
-    app.command(COMMAND)(listener(world, incident.command))
+    """Tell Bolt who answers what; what an older version of the bot drew still gets an answer."""
+
+    def answered(handler: Handler) -> Any:
+        return listener(world, handler, anybody=handler in ANYBODY)
+
+    app.command(COMMAND)(command(world, WORDS, unknown, anybody=ANYBODY))
     for press, handler in PRESSES.items():
-        app.action(press)(listener(world, handler))
+        app.action(press)(answered(handler))
     for shortcut, handler in SHORTCUTS.items():
-        app.shortcut(shortcut)(listener(world, handler))
+        app.shortcut(shortcut)(answered(handler))
+    app.event("reaction_added", matchers=[_means_nothing])(heard(world))
     for event, handler in EVENTS.items():
-        app.event(event)(listener(world, handler))
+        app.event(event)(answered(handler))
     for callback, (shape, submit) in FORMS.items():
-        app.view(callback)(form(world, shape, submit))
-    app.action(presses.LINK)(link(world))
-    # A button from an older version of the bot still gets an answer.
-    app.action(re.compile(".*"))(listener(world, incident.gone))
+        app.view(callback)(form(world, shape, submit, anybody=submit in ANYBODY))
+    app.action(presses.LINK)(heard(world))
+    for old in (app.action, app.view, app.shortcut):
+        old(re.compile(".*"))(answered(incident.gone))
+
+
+async def _means_nothing(body: Body) -> bool:
+    return bool(body["event"].get("reaction") != incident.PIN)
