@@ -17,30 +17,34 @@ def declare(
     plays: Sequence[Play], *, metadata: str, title: str = "", severity: Severity | None = None
 ) -> View:
     """Say what is wrong and how bad it is."""
+    worst = severity.value if severity else None
+    title_line = blocks.line(initial=title, longest=LONG, example="Orders are failing")
+    parts = [
+        blocks.field("severity", "How bad is it?", _radio(_severities(plays), worst)),
+        blocks.field("title", "What is wrong?", title_line),
+    ]
+    if plays:
+        parts.append(_playbooks(plays))
+    return blocks.modal(
+        presses.DECLARE_FORM, "Declare an incident", parts, submit="Declare", metadata=metadata
+    )
+
+
+def _severities(plays: Sequence[Play]) -> list[Element]:
+    return [
+        blocks.option(blocks.cut(_severity_words(level, plays), 75), level.value)
+        for level in Severity
+    ]
+
+
+def _playbooks(plays: Sequence[Play]) -> Block:
     options = [
         blocks.option(f"{play.scenario.severity.label} · {play.scenario.title}", _play_value(play))
         for play in plays[:99]
     ]
-    severities = [
-        blocks.option(blocks.cut(_severity_words(level, plays), 75), level.value)
-        for level in Severity
-    ]
-    worst = severity.value if severity else None
     scenario = blocks.select("scenario", "Choose a playbook", options)
-    parts = [
-        blocks.field("severity", "How bad is it?", _radio(severities, worst)),
-        blocks.field(
-            "title",
-            "What is wrong?",
-            blocks.line(initial=title, longest=LONG, example="Orders are failing"),
-        ),
-    ]
-    if options:
-        hint = "Left empty, the playbook that matches the severity is taken."
-        parts.append(blocks.field("scenario", "Playbook", scenario, hint=hint, optional=True))
-    return blocks.modal(
-        presses.DECLARE_FORM, "Declare an incident", parts, submit="Declare", metadata=metadata
-    )
+    hint = "Left empty, the playbook that matches the severity is taken."
+    return blocks.field("scenario", "Playbook", scenario, hint=hint, optional=True)
 
 
 def _severity_words(level: Severity, plays: Sequence[Play]) -> str:
@@ -62,17 +66,11 @@ def _play_value(play: Play) -> str:
 
 def update(incident: Incident, draft: Draft, *, metadata: str) -> View:
     """The internal alert, filled in from facts."""
-    statuses = [
-        blocks.option(status.value.capitalize(), status.value)
-        for status in Status
-        if status is not Status.RESOLVED
-    ]
-    status = blocks.select("status", "Status", statuses, incident.status.value)
     impact = blocks.line(initial=draft.impact, longest=1000, lines=True)
     current = blocks.line(initial="\n".join(draft.happened), longest=LONG, lines=True)
     parts: list[Block] = [
         blocks.context(text.render("update_form", incident=incident)),
-        blocks.field("status", "Status", status),
+        blocks.field("status", "Status", _statuses(incident.status)),
         blocks.field("impact", "Impact: what do users notice?", impact),
         blocks.field("current", "What is happening", current),
     ]
@@ -82,6 +80,15 @@ def update(incident: Incident, draft: Draft, *, metadata: str) -> View:
     return blocks.modal(
         presses.UPDATE_FORM, "Post an update", parts, submit="Post", metadata=metadata
     )
+
+
+def _statuses(now: Status) -> Element:
+    options = [
+        blocks.option(status.value.capitalize(), status.value)
+        for status in Status
+        if status is not Status.RESOLVED
+    ]
+    return blocks.select("status", "Status", options, now.value)
 
 
 def resolve(incident: Incident, *, metadata: str, unchecked: Sequence[Execution]) -> View:
@@ -110,18 +117,21 @@ def step(
 ) -> View:
     """The parameters that people fill in, and why."""
     parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
-    for name in step.ask:
-        label = name.replace("_", " ").capitalize()
-        optional = not action.model_fields[name].is_required() and name not in params
-        element = _element(action, name, params.get(name))
-        parts.append(blocks.field(name, label, element, optional=optional))
+    # What this version's action no longer takes is not asked for.
+    known = [name for name in step.ask if name in action.model_fields]
+    parts += [_parameter(action, name, params) for name in known]
     example = "The new version crash-loops since 03:02"
-    parts.append(
-        blocks.field("reason", "Reason", blocks.line(longest=500, lines=True, example=example))
-    )
+    reason = blocks.line(longest=500, lines=True, example=example)
+    parts.append(blocks.field("reason", "Reason", reason))
     return blocks.modal(
         presses.STEP_FORM, blocks.cut(step.title, 24), parts, submit="Ask", metadata=metadata
     )
+
+
+def _parameter(action: type[Noun], name: str, params: Mapping[str, Any]) -> Block:
+    label = name.replace("_", " ").capitalize()
+    optional = not action.model_fields[name].is_required() and name not in params
+    return blocks.field(name, label, _element(action, name, params.get(name)), optional=optional)
 
 
 def _element(action: type[Noun], name: str, value: Any) -> Element:
