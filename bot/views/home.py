@@ -22,7 +22,7 @@ def help(incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]) -> l
 
 def home(incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]) -> dict[str, Any]:
     """The App Home."""
-    declare = blocks.button("Declare an incident", presses.OPEN_DECLARE, style="danger")
+    declare = blocks.button("Declare an incident", presses.OPEN_DECLARE, style="primary")
     parts = [
         blocks.header("Runbolt"),
         blocks.section(text.render("home"), declare),
