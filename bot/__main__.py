@@ -197,6 +197,7 @@ async def serve(given: Settings) -> None:
 def main() -> None:
     """`runbolt`: read the environment and serve; a mistake in it is said in a sentence."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # or it writes a line each tick
     try:
         given = settings.read(os.environ)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

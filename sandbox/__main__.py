@@ -21,6 +21,9 @@ async def main(port: int, folder: Path, *, keep: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     slack = Slack(manifest=ROOT / "app-manifest.yml", port=port, page=HERE / "page")
+    said = folder / "slack.pickle"
+    if keep and said.exists():
+        slack.workspace.restore(said)
     async with open_stage(folder, slack, keep=keep) as stage:
         # The release that goes wrong: it becomes ready first, and crash-loops while people look.
         release = asyncio.create_task(stage.cluster.scenario("crash-loop", timeout=600))
@@ -28,6 +31,8 @@ async def main(port: int, folder: Path, *, keep: bool) -> None:
         print(welcome(stage), flush=True)
         await until_stopped(stop, stage)
         release.cancel()
+    if keep:
+        slack.workspace.save(said)
 
 
 async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:

@@ -1,14 +1,14 @@
 """The whole SEV-1, worked in a browser through the sandbox's page, with pictures kept."""
 
-import asyncio
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.sandboxes import sandbox
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "artefacts"
@@ -39,30 +39,10 @@ def chromium() -> str:
 
 
 @pytest.fixture
-async def sandbox(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[str]:
+async def address(tmp_path: Path) -> AsyncIterator[str]:
     """The sandbox as a person starts it, on a port of its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "sandbox",
-        "--folder",
-        str(tmp_path / "data"),
-        cwd=ROOT,
-        env={**os.environ, "SANDBOX_PORT": str(unused_tcp_port)},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(60):
-            async for line in process.stdout:
-                if b"/incident declare" in line:
-                    break
-            else:
-                pytest.fail("the sandbox ended before it was ready")
-        yield f"http://127.0.0.1:{unused_tcp_port}"
-    finally:
-        process.terminate()
-        await process.communicate()
+    async with sandbox(tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
@@ -75,10 +55,10 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def page(browser: Browser, sandbox: str) -> Page:
+async def page(browser: Browser, address: str) -> Page:
     """The sandbox's page, as the on-call engineer sees it first."""
     page = await browser.new_page(viewport={"width": 1440, "height": 900})
-    await page.goto(sandbox)
+    await page.goto(address)
     return page
 
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import yaml
 from psycopg import AsyncConnection
 
 from bot import flows, store
@@ -11,7 +12,7 @@ from bot.settings import Settings
 from bot.views import presses
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal, Slack, User
-from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+from tests.conftest import ROOT, Bot, Clock, Walk, free_port, start_bot
 
 
 @pytest.fixture
@@ -495,3 +496,43 @@ async def test_a_database_that_restarts_in_the_middle_of_a_run_loses_nothing(
     await bot.tick()
 
     assert "Done and checked" in walk.text(channel)
+
+
+async def test_stopping_waits_for_the_run_that_is_under_way(
+    slack: Slack, given: Settings, clock: Clock, broken: Cluster
+) -> None:
+    async with start_bot(given, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        walk = Walk(slack, bot)
+        channel = await walk.declare()
+        await walk.ask_for_rollback(channel)
+        await slack.press("second", action_id=presses.APPROVE, channel=channel)
+
+    assert patches(broken) == 1
+    assert "Done and checked" in walk.text(channel)
+
+
+async def test_the_shipped_roles_are_enough_and_looking_alone_changes_nothing(
+    walk: Walk, broken: Cluster
+) -> None:
+    roles = {
+        document["metadata"]["name"]: document["rules"]
+        for document in yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text())
+        if document["kind"] == "Role"
+    }
+    channel = await walk.declare()
+
+    broken.restrict("runbolt", roles["runbolt-look"])
+    for step in ("pods", "logs", "dependencies"):
+        await walk.step("oncall", step, channel)
+    await walk.ask_for_rollback(channel)
+    looked = walk.text(channel)
+    assert looked.count("may not") == 1
+    assert "The bot may not patch deployments" in looked
+
+    broken.restrict("runbolt", roles["runbolt-look"] + roles["runbolt-change"])
+    for step in ("roll-back", "rolling-restart", "delete-pods"):
+        await walk.step("oncall", step, channel)
+        await walk.submit("oncall", reason="It is broken")
+        await walk.press("second", presses.APPROVE, channel)
+    assert walk.text(channel).count("Done and checked") == 3

@@ -1,8 +1,10 @@
 """The workspace: who and what is in it, and who wants to know when it changes."""
 
 import asyncio
+import pickle
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from sandbox.slack.errors import Obj, Refusal, SlackError
@@ -39,6 +41,8 @@ CHANNELS = (
     ("C0ANC1D3NT5", "incidents", "Every incident is announced here"),
     ("C0ARAND0M77", "random", "All the rest"),
 )
+
+KEPT = ("users", "groups", "channels", "files", "homes")
 
 Watcher = Callable[[Obj], None]
 
@@ -77,6 +81,15 @@ class Workspace:
             created = int(time.time()) - 86_400
             made = Channel(id, name, humans[2], created, list(humans), purpose=purpose)
             self.channels[id] = made
+
+    def save(self, file: Path) -> None:
+        """Write down what outlives a restart: people, channels with all that was said, files."""
+        file.write_bytes(pickle.dumps({name: getattr(self, name) for name in KEPT}))
+
+    def restore(self, file: Path) -> None:
+        """Take up what `save` wrote; the file is our own, or this would run anything."""
+        for name, value in pickle.loads(file.read_bytes()).items():
+            setattr(self, name, value)
 
     def changed(self, kind: str, channel: str | None = None) -> None:
         """Tell everybody who watches."""

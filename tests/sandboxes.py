@@ -1,0 +1,44 @@
+"""The sandbox as a person starts it: a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import free_port
+
+ROOT = Path(__file__).parent.parent
+
+
+@asynccontextmanager
+async def sandbox(folder: Path, *options: str) -> AsyncIterator[str]:
+    """Its address, once it is ready; ended by Ctrl-C."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "sandbox", "--folder", str(folder), *options),
+        cwd=ROOT,
+        env={**os.environ, "SANDBOX_PORT": str(port)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    said = ""
+    try:
+        async with asyncio.timeout(60):
+            while "/incident declare" not in said:
+                line = await process.stdout.readline()
+                if not line:
+                    pytest.fail(f"the sandbox ended before it was ready: {said}")
+                said += line.decode()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+        rest, _ = await process.communicate()
+    assert process.returncode == 0, said + rest.decode()
