@@ -113,6 +113,7 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
 
     await press(page, "Roll back")
     await page.get_by_label("Reason").fill("The new version crash-loops since the release")
+    await expect(page.get_by_test_id("modal")).to_have_css("opacity", "1")
     await picture(page, "04-asking")
     await page.get_by_test_id("modal-submit").click()
     await sees(page, "more approval")
@@ -132,6 +133,7 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
     await say(page, "/incident update")
     await page.get_by_label("Impact: what do users notice?").fill("Nobody could buy tickets")
     await page.get_by_label("What is happening").fill("Rolled back to v2.3.1, orders go through")
+    await expect(page.get_by_test_id("modal")).to_have_css("opacity", "1")
     await picture(page, "08-update")
     await page.get_by_test_id("modal-submit").click()
     await sees(page, "Nobody could buy tickets")
