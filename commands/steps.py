@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from bot import flows
 from bot.actions import Action, Change, Manual, Read
 from bot.model import ExecutionId, Incident, IncidentId, Noun, ReminderId, Step, UserError
 from bot.views import modals
 from bot.world import World
-from commands.listen import Ask, Words, mistakes
+from commands.listen import Ask, Words
 
 
 class StepForm(Noun):
@@ -48,7 +48,7 @@ async def press(world: World, ask: Ask) -> None:
     if issubclass(_kind(world, step), Change):
         await _open_form(world, ask, incident, step, step.params)
         return
-    built = _build(world, step)
+    built = flows.executions.build(world, step.action, step.params)
     if isinstance(built, Manual):
         await flows.executions.tick_off(world, incident.id, step, built, by=ask.who)
     elif isinstance(built, Read):
@@ -59,18 +59,6 @@ def _kind(world: World, step: Step) -> type[Action]:
     """The class of a step's action; raises UserError for one that this version lacks."""
     # What is not there, `build` refuses in its own words.
     return world.actions.get(step.action) or type(flows.executions.build(world, step.action, {}))
-
-
-def _build(world: World, step: Step, asked: dict[str, Any] | None = None) -> Action:
-    """A step's action with its parameters; raises UserError where they do not fit it."""
-    try:
-        return flows.executions.build(world, step.action, {**step.params, **(asked or {})})
-    except ValidationError as error:
-        wrong = "; ".join(f"{name}: {sentence}" for name, sentence in mistakes(error).items())
-        raise UserError(
-            f"“{step.title}” does not fit this version of the bot, so nothing was done ({wrong}). "
-            "Correct the playbook."
-        ) from error
 
 
 async def _open_form(
@@ -86,7 +74,7 @@ async def submit(world: World, ask: Ask, filled: StepForm) -> None:
     id = IncidentId(ask.kept["incident"])
     step = await flows.executions.find_step(world, id, ask.kept["step"])
     asked = {name: value for name, value in filled.asked.items() if name in step.ask}
-    action = _build(world, step, asked)
+    action = flows.executions.build(world, step.action, {**step.params, **asked})
     if not isinstance(action, Change):
         raise UserError("This step changes nothing, so there was nothing to ask for.")
     await flows.executions.propose(world, id, step, action, filled.reason, by=ask.who)
