@@ -61,7 +61,7 @@ function systemNode(message) {
     "article",
     { class: "message grouped system", data: { ts: message.ts, testid: "message" } },
     h("div", { class: "message-gutter" }, stamp(message, "stamp-gutter")),
-    h("div", { class: "message-main" }, mrkdwn(message.text)),
+    h("div", { class: "message-main" }, h("b", {}, authorName(message)), " ", mrkdwn(message.text)),
   );
 }
 
