@@ -1,6 +1,8 @@
 """The few Block Kit shapes we use, each cut to what Slack takes."""
 
+import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 Block = dict[str, Any]
@@ -14,10 +16,40 @@ TABLE_CELLS = 20
 TABLE_TEXT = 9_000
 PREFORMATTED = 2_900
 
+# What is not cut in two: an escape, a mark (a person, a link, a time), a character.
+ATOM = re.compile(r"&(?:amp|lt|gt);|<[^<>\n]*>|.", re.DOTALL)
+
 
 def cut(text: str, limit: int) -> str:
     """The text, ended by … where it is too long."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def cut_marked(text: str, limit: int) -> str:
+    """The text with Slack's marks, ended by … where it is too long, and no mark cut in two."""
+    if len(text) <= limit:
+        return text
+    return text[: _ends(text, limit - 1)[-1]].rstrip() + "…"
+
+
+def split(text: str, limit: int = SECTION) -> list[str]:
+    """The text with Slack's marks in as many parts as it needs: by lines, else by words."""
+    parts = []
+    while len(text) > limit:
+        ends = _ends(text, limit)
+        fit = [end for end in ends if end > limit // 2]
+        lines = [end for end in fit if text[end - 1] == "\n"]
+        words = [end for end in fit if text[end - 1].isspace()]
+        end = (lines or words or ends)[-1]
+        parts.append(text[:end].rstrip())
+        text = text[end:].lstrip("\n")
+    return [*parts, text]
+
+
+def _ends(text: str, limit: int) -> list[int]:
+    """Where a text may be cut so that at most `limit` characters come before."""
+    atoms = takewhile(lambda atom: atom.end() <= limit, ATOM.finditer(text))
+    return [atom.end() for atom in atoms] or [limit]
 
 
 def plain(text: str, limit: int = BUTTON) -> Element:
@@ -27,7 +59,7 @@ def plain(text: str, limit: int = BUTTON) -> Element:
 
 def mrkdwn(text: str, limit: int = SECTION) -> Element:
     """Text with Slack's marks."""
-    return {"type": "mrkdwn", "text": cut(text, limit)}
+    return {"type": "mrkdwn", "text": cut_marked(text, limit)}
 
 
 def header(text: str) -> Block:
@@ -39,6 +71,11 @@ def section(text: str, accessory: Element | None = None) -> Block:
     """A paragraph, with a button at its side."""
     block: Block = {"type": "section", "text": mrkdwn(text)}
     return block if accessory is None else {**block, "accessory": accessory}
+
+
+def sections(text: str) -> list[Block]:
+    """A long text, whole, in as many paragraphs as it needs."""
+    return [section(part) for part in split(text)]
 
 
 def fields(*texts: str) -> Block:

@@ -82,11 +82,15 @@ def _card(scene: Scene) -> Message:
     parts = [
         blocks.header(heading(incident)),
         blocks.fields(*text.render("card_fields", incident=incident).split("\n---\n")),
-        blocks.context(text.render("card_context", incident=incident, trouble=scene.trouble)),
+        blocks.context(*blocks.split(_small_print(scene))),
     ]
     if incident.open:
         parts.append(blocks.actions(*_card_buttons(incident)))
     return Message("card", text.render("card", incident=incident), parts)
+
+
+def _small_print(scene: Scene) -> str:
+    return text.render("card_context", incident=scene.incident, trouble=scene.trouble)
 
 
 def _card_buttons(incident: Incident) -> list[Element]:
@@ -109,7 +113,7 @@ def _card_buttons(incident: Incident) -> list[Element]:
 def _topic(incident: Incident) -> str:
     # A topic holds no live date and no person's mark that would ping, so it is plain words.
     state = incident.status.value.capitalize()
-    return text.escape(blocks.cut(f"{heading(incident)} · {state}", TOPIC))
+    return blocks.cut_marked(text.escape(f"{heading(incident)} · {state}"), TOPIC)
 
 
 def _bookmarks(scene: Scene) -> list[Bookmark]:
@@ -138,7 +142,7 @@ def _playbook(scene: Scene) -> Message:
     scenario = incident.scenario
     parts = [
         blocks.header(f":notebook: {scenario.title}"),
-        blocks.section(text.render("symptoms", scenario=scenario)),
+        *blocks.sections(text.render("symptoms", scenario=scenario)),
     ]
     for phase in dict.fromkeys(step.phase for step in scenario.steps):
         parts.append(blocks.divider())
@@ -181,11 +185,7 @@ def _step(scene: Scene, step: Step, number: int) -> Block:
 
 def _entry(scene: Scene, entry: Entry) -> Message:
     words = text.render("entry", entry=entry, detail=entry.detail)
-    parts = [
-        blocks.section(words[start : start + blocks.SECTION])
-        for start in range(0, len(words), blocks.SECTION)
-    ]
-    return Message(f"entry:{entry.id}", blocks.cut(words, blocks.SECTION), parts)
+    return Message(f"entry:{entry.id}", words, blocks.sections(words))
 
 
 def _reminder(scene: Scene, reminder: Reminder) -> Message:
@@ -222,7 +222,7 @@ def _announcement(scene: Scene) -> Message:
     update = scene.updates[-1] if scene.updates else None
     words = text.render("announcement", incident=incident, update=update)
     short = text.render("announcement_text", incident=incident)
-    parts = [blocks.section(f"*{text.escape(heading(incident))}*"), blocks.section(words)]
+    parts = [blocks.section(f"*{text.escape(heading(incident))}*"), *blocks.sections(words)]
     if scene.trouble:
         parts.append(blocks.context(text.render("trouble", trouble=scene.trouble)))
     return Message("announcement", short, parts, place=drawing.ANNOUNCEMENTS)
@@ -232,9 +232,9 @@ def _farewell(scene: Scene) -> list[Drawing]:
     incident = scene.incident
     words = text.render("summary", incident=incident, runs=_changes(scene), updates=scene.updates)
     checklist = incident.playbook.post_incident
-    parts = [blocks.header(f"{RESOLVED} {incident.name} is resolved"), blocks.section(words)]
+    parts = [blocks.header(f"{RESOLVED} {incident.name} is resolved"), *blocks.sections(words)]
     if checklist:
-        parts.append(blocks.section(text.render("post_incident", checklist=checklist)))
+        parts += blocks.sections(text.render("post_incident", checklist=checklist))
     name = f"{incident.name.lower()}-timeline.md"
     return [
         Message("summary", text.render("summary_text", incident=incident), parts),

@@ -13,7 +13,7 @@ LINES = 30
 def update(incident: Incident, update: Update) -> Message:
     """An update, in the words of the playbook's internal alert."""
     words = alert(incident, update)
-    return Message(f"update:{update.id}", words, [blocks.section(words)])
+    return Message(f"update:{update.id}", words, blocks.sections(words))
 
 
 def alert(incident: Incident, update: Update) -> text.Mrkdwn:
@@ -28,7 +28,8 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
         "current_status": update.current,
         "next_update": text.when(update.next_update_at) if update.next_update_at else "none",
     }
-    words = text.fill(incident.playbook.internal_alert, **values)
+    own = incident.playbook.internal_alert
+    words = text.fill(own, **values) if own.strip() else text.render("update", **values)
     return text.Mrkdwn(f"{words}\n{text.render('update_by', update=update)}")
 
 
