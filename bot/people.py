@@ -1,6 +1,8 @@
 """Who people are and which groups they are in, as Slack says; read again wherever it decides."""
 
+import asyncio
 import json
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +23,9 @@ class Directory:
         self._slack = client
         self._cache = cache
         self._team_id = team_id
+        self._group_ids: dict[str, str] = {}
+        self._memory: dict[str, tuple[float, str]] = {}
+        self._reading = asyncio.Lock()
 
     async def person(self, id: UserId) -> Person:
         """Who this is, as Slack says now; raises UserError when Slack does not say."""
@@ -49,17 +54,17 @@ class Directory:
         return found
 
     async def _lately(self, id: UserId) -> Person:
-        kept = await self._cache.recall(f"person:{id}")
+        kept = await self._recall(f"person:{id}")
         if kept is not None:
             return Person.model_validate_json(kept)
         person = await self.person(id)
-        await self._cache.remember(f"person:{id}", person.model_dump_json(), REMEMBER_SECONDS)
+        await self._remember(f"person:{id}", person.model_dump_json())
         return person
 
     async def members(self, people: config.People) -> frozenset[UserId]:
         """Everybody meant, read from Slack now; raises UserError when a group cannot be read."""
         try:
-            ids = [await self._members_of(group) for group in people.groups]
+            ids = await asyncio.gather(*map(self._members_of, people.groups))
         except slack.Refused as error:
             raise _silent("who is in the group", error) from error
         return frozenset(map(UserId, people.users)).union(*ids)
@@ -67,20 +72,34 @@ class Directory:
     async def members_lately(self, people: config.People) -> frozenset[UserId]:
         """Everybody meant, at most a minute old; for what decides nothing."""
         key = f"members:{people.model_dump_json()}"
-        kept = await self._cache.recall(key)
-        if kept is not None:
-            return frozenset(map(UserId, json.loads(kept)))
-        members = await self.members(people)
-        await self._cache.remember(key, json.dumps(sorted(members)), REMEMBER_SECONDS)
-        return members
+        async with self._reading:  # whoever comes meanwhile is told what the first one read
+            kept = await self._recall(key)
+            if kept is not None:
+                return frozenset(map(UserId, json.loads(kept)))
+            members = await self.members(people)
+            await self._remember(key, json.dumps(sorted(members)))
+            return members
+
+    async def _recall(self, key: str) -> str | None:
+        until, kept = self._memory.get(key, (0.0, ""))
+        return kept if time.monotonic() < until else await self._cache.recall(key)
+
+    async def _remember(self, key: str, value: str) -> None:
+        """For a minute: here, for when Redis is away, and in Redis, for the other replicas."""
+        now = time.monotonic()
+        self._memory = {old: kept for old, kept in self._memory.items() if kept[0] > now}
+        self._memory[key] = (now + REMEMBER_SECONDS, value)
+        await self._cache.remember(key, value, REMEMBER_SECONDS)
 
     async def group_id(self, group: str) -> str:
-        """The id of a user group given by id or handle; raises UserError when there is none."""
+        """The id of a user group given by id or handle, asked once; raises UserError."""
         handle = group.removeprefix("@")
-        groups = (await slack.answer(self._slack.usergroups_list()))["usergroups"]
-        for found in groups:
-            if handle in (found["id"], found["handle"]):
-                return str(found["id"])
+        if handle not in self._group_ids:
+            groups = (await slack.answer(self._slack.usergroups_list()))["usergroups"]
+            for found in groups:
+                self._group_ids |= {found["id"]: found["id"], found["handle"]: found["id"]}
+        if handle in self._group_ids:
+            return self._group_ids[handle]
         raise UserError(
             f"RUNBOLT_CONFIG names the user group {group}, which this workspace does not have. "
             "Correct the file, or list people under users."

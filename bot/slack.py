@@ -1,6 +1,6 @@
 """What Slack answers, and how it refuses: one error family for every call."""
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
@@ -30,8 +30,7 @@ class Refused(UserError):
         self.code = code
         self.retry_after = retry_after
         super().__init__(
-            f"Slack refused this ({code}). What was decided is kept, and is shown as soon as Slack "
-            "lets it through."
+            f"Slack refused this ({code}). Nothing that was decided is lost; try again in a minute."
         )
 
 
@@ -56,6 +55,21 @@ async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Refused("no_answer")
     return data
+
+
+async def public_channels(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
+    """Every public channel that is not archived, page by page; raises Refused."""
+    cursor: str | None = None
+    while True:
+        call = client.conversations_list(
+            types="public_channel", exclude_archived=True, limit=1000, cursor=cursor
+        )
+        page = await answer(call)
+        for channel in page["channels"]:
+            yield channel
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
+        if cursor is None:
+            return
 
 
 def _refused(error: SlackApiError) -> Refused:

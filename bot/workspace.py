@@ -1,6 +1,8 @@
 """Where the bot lives in Slack, found and checked when it starts."""
 
-from typing import Any
+import re
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -9,6 +11,10 @@ from bot.config import Config
 from bot.model import ChannelId, UserError, UserId
 from bot.people import Directory
 from bot.world import Home
+
+Answer = TypeVar("Answer")
+
+CHANNEL_ID = re.compile(r"C[A-Z0-9]{8,}")
 
 
 async def identify(client: AsyncWebClient) -> dict[str, Any]:
@@ -45,32 +51,36 @@ async def find_home(
     )
 
 
-async def _channel(client: AsyncWebClient, name: str) -> dict[str, Any]:
-    wanted = name.removeprefix("#")
-    cursor: str | None = None
-    while True:
-        call = client.conversations_list(
-            types="public_channel", exclude_archived=True, limit=1000, cursor=cursor
+async def _channel(client: AsyncWebClient, wanted: str) -> dict[str, Any]:
+    """The channel given by id or name."""
+    if CHANNEL_ID.fullmatch(wanted):
+        call = slack.answer(client.conversations_info(channel=wanted))
+        return dict((await _must(call, f"look at the channel {wanted}"))["channel"])
+    name = wanted.removeprefix("#")
+    found = await _must(_by_name(client, name), "list the channels")
+    if found is None:
+        raise UserError(
+            f"RUNBOLT_CONFIG announces incidents in #{name}, which this workspace does not "
+            "have, so nothing was started. Make the channel, or correct channels.incidents."
         )
-        page = await _must(call, "list the channels")
-        for channel in page["channels"]:
-            if wanted in (channel["id"], channel["name"]):
-                return dict(channel)
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
-        if cursor is None:
-            raise UserError(
-                f"RUNBOLT_CONFIG announces incidents in #{wanted}, which this workspace does not "
-                "have, so nothing was started. Make the channel, or correct channels.incidents."
-            )
+    return found
+
+
+async def _by_name(client: AsyncWebClient, name: str) -> dict[str, Any] | None:
+    async for channel in slack.public_channels(client):
+        if channel["name"] == name:
+            return channel
+    return None
 
 
 async def _join(client: AsyncWebClient, channel: dict[str, Any]) -> None:
-    await _must(client.conversations_join(channel=channel["id"]), f"join #{channel['name']}")
+    call = slack.answer(client.conversations_join(channel=channel["id"]))
+    await _must(call, f"join #{channel['name']}")
 
 
-async def _must(call: Any, what: str) -> dict[str, Any]:
+async def _must(call: Awaitable[Answer], what: str) -> Answer:
     try:
-        return await slack.answer(call)
+        return await call
     except slack.Refused as refused:
         raise UserError(
             f"Slack did not let the bot {what} ({refused.code}), so nothing was started. Install "
