@@ -6,57 +6,47 @@ refused is written down and drawn again by the clock. No database connection is 
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import timedelta
-from uuid import uuid4
 
 from bot import rules, slack, store
+from bot.brush import Brush
+from bot.lease import Lease
 from bot.model import ChannelId, Incident, IncidentId, UserError
 from bot.store.messages import Shown
 from bot.store.pictures import Picture
-from bot.views import blocks, channel, drawing, text
-from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
+from bot.views import channel, drawing
+from bot.views.drawing import Drawing, File, Message, Pin
 from bot.views.scene import Scene
 from bot.world import World
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=90)
-FIRST_RETRY = timedelta(seconds=2)
-LAST_RETRY = timedelta(minutes=5)
 CHANNEL_NAMES = 20
-CLASSIC = {"section", "header", "context", "actions", "divider"}
-
-# What is as good as done: somebody already did it, or it cannot apply.
-SETTLED = {"already_pinned", "already_in_channel", "message_not_modified"}
 
 
 async def publish(world: World, incident_id: IncidentId) -> None:
-    """Draw an incident until nothing is left to draw or Slack refuses."""
-    lease = uuid4()
-    while True:
-        async with world.pool.connection() as conn:
-            picture = await store.pictures.claim(conn, incident_id, lease, world.now(), LEASE)
-        if picture is None:
-            return
-        refusals = await _draw(world, picture)
-        async with world.pool.connection() as conn:
-            if refusals:
-                retry_at = world.now() + _pause(picture, refusals)
-                trouble = _trouble(refusals)
-                await store.pictures.failed(conn, incident_id, lease, retry_at, trouble)
+    """Draw an incident until nothing is left to draw or something fails."""
+    lease = Lease(world, incident_id)
+    try:
+        while (picture := await lease.claim()) is not None:
+            failures = await _try_to_draw(world, lease, picture)
+            if failures:
+                await lease.failed(picture, failures)
                 return
-            await store.pictures.drawn(conn, incident_id, lease, picture.wanted)
-            if await store.pictures.release(conn, incident_id, lease):
+            if await lease.drawn(picture):
                 return
+    finally:
+        # Whoever is stopped meanwhile, by a time-out or because the bot stops, lets go first.
+        await asyncio.shield(lease.let_go())
 
 
 async def publish_what_is_behind(world: World) -> None:
     """Draw every incident that waits for it: after a refusal, a crash or a restart."""
     async with world.pool.connection() as conn:
         waiting = await store.pictures.behind(conn, world.now())
-    await asyncio.gather(*(publish(world, incident_id) for incident_id in waiting))
+    work = (publish(world, incident_id) for incident_id in waiting)
+    for ended in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(ended, Exception):
+            log.error("an incident was not drawn", exc_info=ended)
 
 
 async def whisper_heads_up(world: World, incident_id: IncidentId) -> None:
@@ -78,58 +68,83 @@ async def whisper_heads_up(world: World, incident_id: IncidentId) -> None:
         log.info("a heads-up of %s did not reach the commander: %s", incident.name, refused.code)
 
 
-def _pause(picture: Picture, refusals: Sequence[slack.Refused]) -> timedelta:
-    """As long as Slack asks for, else twice as long each time."""
-    asked = [refusal.retry_after for refusal in refusals if refusal.retry_after is not None]
-    if asked and len(asked) == len(refusals):
-        return timedelta(seconds=max(asked))
-    doublings = min(picture.failures, 10)
-    return min(FIRST_RETRY * int(2**doublings), LAST_RETRY)
-
-
-def _trouble(refusals: Sequence[slack.Refused]) -> str | None:
-    """What people can do something about; a rate limit or a hiccup passes by itself."""
-    lasting = sorted({refusal.code for refusal in refusals if not refusal.passing})
-    return f"Slack refuses a part of this ({', '.join(lasting)}); tried again." if lasting else None
-
-
-async def _draw(world: World, picture: Picture) -> list[slack.Refused]:
-    scene, shown = await _read(world, picture)
+async def _try_to_draw(world: World, lease: Lease, picture: Picture) -> list[Exception]:
+    """Draw, whatever goes wrong; a mistake in a drawing waits like a refusal, and is logged."""
     try:
-        scene = await _ensure_channel(world, scene)
+        return await _draw(world, lease, picture)
     except slack.Refused as refused:
+        log.warning("the channel of INC-%s: Slack refused: %s", picture.incident_id, refused.code)
         return [refused]
-    brush = _Brush(world, scene.incident, shown)
-    changed = [one for one in channel.draw(scene) if brush.differs(one)]
-    # Posts go one after another, so that a channel reads in order; all else side by side.
-    await asyncio.gather(
-        brush.paint_in_order([one for one in changed if _is_first_post(one, shown)]),
-        *(brush.paint(one) for one in changed if _stands_alone(one, shown)),
-    )
-    await asyncio.gather(*(brush.paint(one) for one in changed if _needs_a_message(one, shown)))
-    return brush.refusals
+    except Exception as error:  # the clock must not repeat it without a pause
+        log.exception("INC-%s was not drawn", picture.incident_id)
+        return [error]
 
 
-def _is_first_post(one: Drawing, shown: dict[str, Shown]) -> bool:
-    return isinstance(one, Message) and one.key not in shown and one.place == drawing.INCIDENT
+async def _draw(world: World, lease: Lease, picture: Picture) -> list[Exception]:
+    """The channel first; then people come in while everything is read and said."""
+    incident, shown = await _look(world, picture.incident_id)
+    responders = asyncio.create_task(_responders(world, incident))
+    try:
+        opened = incident if incident.channel_id else await _open_channel(world, incident)
+        brush = Brush(world, lease, opened, shown)
+        ended = await asyncio.gather(
+            _paint_changed(brush, [channel.declarer(opened)]),
+            _paint_scene(world, brush, picture, opened, new=opened is not incident),
+            _invite_responders(brush, opened, responders),
+            return_exceptions=True,
+        )
+    finally:
+        responders.cancel()
+    for error in ended:
+        if isinstance(error, Exception):
+            log.error("a part of %s was not drawn", incident.name, exc_info=error)
+            brush.failures.append(error)
+    return brush.failures
 
 
-def _needs_a_message(one: Drawing, shown: dict[str, Shown]) -> bool:
+async def _look(world: World, incident_id: IncidentId) -> tuple[Incident, dict[str, Shown]]:
+    """The incident, and what Slack shows of it: without a channel, nothing."""
+    async with world.pool.connection() as conn:
+        incident = await store.incidents.get(conn, incident_id)
+        assert incident is not None
+        opened = incident.channel_id is not None
+        return incident, await store.messages.of_incident(conn, incident_id) if opened else {}
+
+
+async def _paint_scene(
+    world: World, brush: Brush, picture: Picture, incident: Incident, *, new: bool
+) -> None:
+    if new:
+        await _write_down_channel(world, incident)
+    drawings = channel.draw(await _read(world, picture))
+    await _paint_changed(brush, drawings)
+
+
+async def _paint_changed(brush: Brush, drawings: list[Drawing]) -> None:
+    """Posts go one after another, so that a channel reads in order; all else side by side."""
+    changed = [one for one in drawings if brush.differs(one)]
+    posts = [one for one in changed if _is_first_post(brush, one)]
+    last = [one for one in changed if _needs_a_message(one)]
+    others = [one for one in changed if one not in posts and one not in last]
+    await asyncio.gather(brush.paint_in_order(posts), *map(brush.paint, others))
+    await asyncio.gather(*map(brush.paint, last))
+
+
+def _is_first_post(brush: Brush, one: Drawing) -> bool:
+    return isinstance(one, Message) and one.place == drawing.INCIDENT and not brush.shows(one.key)
+
+
+def _needs_a_message(one: Drawing) -> bool:
     return isinstance(one, Pin | File)
 
 
-def _stands_alone(one: Drawing, shown: dict[str, Shown]) -> bool:
-    return not _is_first_post(one, shown) and not _needs_a_message(one, shown)
-
-
-async def _read(world: World, picture: Picture) -> tuple[Scene, dict[str, Shown]]:
-    """Everything that is true, and everything that is shown, at one moment."""
-    responders = await _responders(world)
+async def _read(world: World, picture: Picture) -> Scene:
+    """Everything that is true, at one moment."""
     async with world.pool.connection() as conn:
-        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await store.pictures.at_one_moment(conn)
         incident = await store.incidents.get(conn, picture.incident_id)
         assert incident is not None
-        scene = Scene(
+        return Scene(
             incident=incident,
             executions=await store.executions.of_incident(conn, incident.id),
             entries=await store.timeline.of_incident(conn, incident.id),
@@ -137,15 +152,15 @@ async def _read(world: World, picture: Picture) -> tuple[Scene, dict[str, Shown]
             reminders=await store.reminders.of_incident(conn, incident.id),
             attached=await store.executions.attached(conn, incident.id),
             plays=rules.matching(world.playbooks, incident.severity),
-            responders=tuple(sorted(responders)),
             responder_groups=world.home.responder_groups,
             trouble=picture.trouble,
             runbooks=world.config.runbooks,
         )
-        return scene, await store.messages.of_incident(conn, incident.id)
 
 
-async def _responders(world: World) -> frozenset[str]:
+async def _responders(world: World, incident: Incident) -> frozenset[str]:
+    if not incident.open:
+        return frozenset()
     try:
         return frozenset(await world.people.members_lately(world.config.responders))
     except UserError as error:
@@ -154,206 +169,47 @@ async def _responders(world: World) -> frozenset[str]:
         return frozenset()
 
 
-async def _ensure_channel(world: World, scene: Scene) -> Scene:
-    """The incident's channel, made once; one from before a crash is taken over."""
-    incident = scene.incident
-    if incident.channel_id is not None:
-        return scene
-    made = await _create_channel(world, incident)
-    async with world.pool.connection() as conn:
-        await store.incidents.set_channel(conn, incident.id, made["id"], made["name"])
-    known = {"channel_id": ChannelId(made["id"]), "channel_name": made["name"]}
-    return Scene(**{**vars(scene), "incident": incident.model_copy(update=known)})
+async def _invite_responders(
+    brush: Brush, incident: Incident, responders: asyncio.Task[frozenset[str]]
+) -> None:
+    await _paint_changed(brush, channel.responders(incident, await responders))
 
 
-async def _create_channel(world: World, incident: Incident) -> dict[str, str]:
+async def _open_channel(world: World, incident: Incident) -> Incident:
+    """The incident with its channel, made once; one from before a crash is taken over."""
+    made: dict[str, ChannelId] | None = None
     for attempt in range(CHANNEL_NAMES):
         name = rules.channel_name(incident, attempt)
         try:
             answer = await slack.answer(world.slack.conversations_create(name=name))
-            return {"id": answer["channel"]["id"], "name": answer["channel"]["name"]}
+            return _opened(incident, answer["channel"]["id"], answer["channel"]["name"])
         except slack.Refused as refused:
             if refused.code != "name_taken":
                 raise
-        if (ours := await _left_behind(world, incident, name)) is not None:
-            return ours
+        made = await _left_behind(world, incident) if made is None else made
+        if name in made:
+            return _opened(incident, made[name], name)
     raise slack.Refused("name_taken")
 
 
-async def _left_behind(world: World, incident: Incident, name: str) -> dict[str, str] | None:
-    """The channel of this name, if we made it for this incident and died before writing it down."""
-    cursor = ""
-    while True:
-        page = await slack.answer(
-            world.slack.conversations_list(
-                types="public_channel", exclude_archived=True, limit=1000, cursor=cursor or None
-            )
+def _opened(incident: Incident, id: str, name: str) -> Incident:
+    return incident.model_copy(update={"channel_id": ChannelId(id), "channel_name": name})
+
+
+async def _left_behind(world: World, incident: Incident) -> dict[str, ChannelId]:
+    """The channels that we made since, by name: one is ours if we died before writing it down."""
+    since = int(incident.declared_at.timestamp())
+    found = {}
+    async for one in slack.public_channels(world.slack):
+        if one.get("creator") == world.home.bot_user and one.get("created", 0) >= since:
+            found[one["name"]] = ChannelId(one["id"])
+    return found
+
+
+async def _write_down_channel(world: World, incident: Incident) -> None:
+    assert incident.channel_id is not None
+    assert incident.channel_name is not None
+    async with world.pool.connection() as conn:
+        await store.incidents.set_channel(
+            conn, incident.id, incident.channel_id, incident.channel_name
         )
-        for found in page["channels"]:
-            ours = found.get("creator") == world.home.bot_user
-            fresh = found.get("created", 0) >= int(incident.declared_at.timestamp())
-            if found["name"] == name and ours and fresh:
-                return {"id": found["id"], "name": name}
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-        if not cursor:
-            return None
-
-
-class _Brush:
-    """Sends drawings of one incident, and remembers each as soon as Slack shows it."""
-
-    def __init__(self, world: World, incident: Incident, shown: dict[str, Shown]) -> None:
-        self.world = world
-        self.incident = incident
-        self.channel = str(incident.channel_id)
-        self.shown = shown
-        self.refusals: list[slack.Refused] = []
-
-    def differs(self, one: Drawing) -> bool:
-        before = self.shown.get(one.key)
-        if before is not None and isinstance(one, File | Bookmark):
-            return False  # said once: Slack would keep both
-        return before is None or before.digest != drawing.digest(one)
-
-    async def paint_in_order(self, drawings: Sequence[Drawing]) -> None:
-        for one in drawings:
-            refusal = await self.paint(one)
-            # What passes by itself is waited for, so that the channel keeps its order.
-            if refusal is not None and refusal.passing:
-                return
-
-    async def paint(self, one: Drawing) -> slack.Refused | None:
-        try:
-            place = await self._send(one)
-        except slack.Refused as refused:
-            if refused.code not in SETTLED:
-                log.warning(
-                    "%s of %s: Slack refused: %s", one.key, self.incident.name, refused.code
-                )
-                self.refusals.append(refused)
-                return refused
-            place = self.shown.get(one.key) or Shown(
-                key=one.key, channel=self.channel, ts="", digest=""
-            )
-        if place is not None:
-            shown = place.model_copy(update={"key": one.key, "digest": drawing.digest(one)})
-            self.shown[one.key] = shown
-            async with self.world.pool.connection() as conn:
-                await store.messages.put(conn, self.incident.id, shown)
-        return None
-
-    async def _send(self, one: Drawing) -> Shown | None:
-        match one:
-            case Message():
-                return await self._message(one)
-            case Topic():
-                return await self._topic(one)
-            case Bookmark():
-                return await self._bookmark(one)
-            case Invitation():
-                return await self._invite(one)
-            case Pin():
-                return await self._pin(one)
-            case File():
-                return await self._file(one)
-
-    def _place(self, key: str, ts: str = "") -> Shown:
-        return Shown(key=key, channel=self.channel, ts=ts, digest="")
-
-    async def _message(self, one: Message) -> Shown | None:
-        before = self.shown.get(one.key)
-        if before is not None:
-            try:
-                return await self._update(one, before)
-            except slack.Refused as refused:
-                if refused.code != "message_not_found":
-                    raise  # somebody deleted it otherwise: say it again below
-        try:
-            return await self._post(one)
-        except slack.Refused as refused:
-            if refused.code != "invalid_blocks":
-                raise
-            return await self._post(_classic(one))
-
-    async def _update(self, one: Message, before: Shown) -> Shown:
-        call = self.world.slack.chat_update(
-            channel=before.channel, ts=before.ts, text=_text(one), blocks=one.blocks
-        )
-        await slack.answer(call)
-        return before
-
-    async def _post(self, one: Message) -> Shown | None:
-        thread = self.shown.get(one.thread) if one.thread else None
-        if one.thread and thread is None:
-            return None  # its thread is still to be posted; the refusal of that is counted
-        where = self.channel if one.place == drawing.INCIDENT else self.world.home.announcements
-        call = self.world.slack.chat_postMessage(
-            channel=where,
-            text=_text(one),
-            blocks=one.blocks,
-            thread_ts=thread.ts if thread else None,
-            unfurl_links=False,
-            unfurl_media=False,
-        )
-        answer = await slack.answer(call)
-        return Shown(key=one.key, channel=answer["channel"], ts=answer["ts"], digest="")
-
-    async def _topic(self, one: Topic) -> Shown:
-        call = self.world.slack.conversations_setTopic(channel=self.channel, topic=one.text)
-        await slack.answer(call)
-        return self._place(one.key)
-
-    async def _bookmark(self, one: Bookmark) -> Shown:
-        call = self.world.slack.bookmarks_add(
-            channel_id=self.channel, title=one.title, type="link", link=one.link
-        )
-        await slack.answer(call)
-        return self._place(one.key)
-
-    async def _invite(self, one: Invitation) -> Shown:
-        users = [user for user in one.users if user != self.world.home.bot_user]
-        for start in range(0, len(users), 100):  # Slack takes a hundred ids a call
-            call = self.world.slack.conversations_invite(
-                channel=self.channel, users=users[start : start + 100], force=True
-            )
-            await slack.answer(call)
-        return self._place(one.key)
-
-    async def _pin(self, one: Pin) -> Shown | None:
-        message = self.shown.get(one.of)
-        if message is None:
-            return None
-        await slack.answer(self.world.slack.pins_add(channel=self.channel, timestamp=message.ts))
-        return self._place(one.key)
-
-    async def _file(self, one: File) -> Shown | None:
-        thread = self.shown.get(one.thread) if one.thread else None
-        words = await self._words(one)
-        call = self.world.slack.files_upload_v2(
-            channel=self.channel,
-            filename=one.name,
-            title=one.name,
-            content=words or "(empty)",
-            thread_ts=thread.ts if thread else None,
-        )
-        await slack.answer(call)
-        return self._place(one.key)
-
-    async def _words(self, one: File) -> str:
-        if one.execution is None:
-            names = await self.world.people.names(text.mentioned(one.text))
-            return text.for_file(one.text, names)
-        async with self.world.pool.connection() as conn:
-            kept = await store.executions.attachment(conn, one.execution)
-        return kept.text if kept else ""
-
-
-def _text(one: Message) -> str:
-    """What notifications and screen readers use; Slack wants it short."""
-    return blocks.cut(one.text, blocks.SECTION)
-
-
-def _classic(one: Message) -> Message:
-    """The message with none of the newer blocks, for a Slack that does not take them."""
-    kept = [block for block in one.blocks if block["type"] in CLASSIC]
-    return replace(one, blocks=kept or [blocks.section(one.text)])

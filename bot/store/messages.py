@@ -32,17 +32,3 @@ async def put(conn: Conn, incident_id: IncidentId, shown: Shown) -> None:
         SET channel = excluded.channel, ts = excluded.ts, digest = excluded.digest
     """
     await db.do(conn, query, incident_id=incident_id, **shown.model_dump())
-
-
-async def forget(conn: Conn, incident_id: IncidentId, key: str) -> None:
-    """Slack no longer shows it."""
-    query = "DELETE FROM messages WHERE incident_id = %(incident_id)s AND key = %(key)s"
-    await db.do(conn, query, incident_id=incident_id, key=key)
-
-
-async def find(conn: Conn, channel: str, ts: str) -> str | None:
-    """The key of the thing shown at that place, if it is one of ours."""
-    query = "SELECT key FROM messages WHERE channel = %(channel)s AND ts = %(ts)s"
-    cursor = await conn.execute(query, {"channel": channel, "ts": ts})
-    row = await cursor.fetchone()
-    return None if row is None else str(row[0])

@@ -4,7 +4,7 @@ A flow that changes an incident says `want` in its transaction. A drawer takes a
 holding a connection while Slack is slow; what is wanted meanwhile, the holder of the lease draws.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from bot.model import IncidentId, Noun
@@ -38,24 +38,35 @@ async def want_all_open(conn: Conn) -> None:
 
 
 async def claim(
-    conn: Conn, incident_id: IncidentId, lease: UUID, now: datetime, length: timedelta
+    conn: Conn, incident_id: IncidentId, lease: UUID, now: datetime, until: datetime
 ) -> Picture | None:
-    """Take or keep the lease; None when another drawer has it or nothing is to be drawn."""
+    """Take or keep the lease; None when another drawer has it or nothing is to be drawn now."""
     query = """
         UPDATE pictures SET lease = %(lease)s, leased_until = %(until)s
         WHERE incident_id = %(incident_id)s AND drawn < wanted
+          -- what passes holds everything back; what lasts, only what it was about
+          AND (retry_at IS NULL OR retry_at <= %(now)s OR wanted > tried)
           AND (lease = %(lease)s OR lease IS NULL OR leased_until < %(now)s)
         RETURNING incident_id, wanted, drawn, failures, trouble
     """
-    return await db.first(
-        conn, Picture, query, incident_id=incident_id, lease=lease, now=now, until=now + length
-    )
+    values = {"lease": lease, "now": now, "until": until}
+    return await db.first(conn, Picture, query, incident_id=incident_id, **values)
+
+
+async def renew(conn: Conn, incident_id: IncidentId, lease: UUID, until: datetime) -> bool:
+    """Keep the lease for longer; False when another drawer has taken it."""
+    query = """
+        UPDATE pictures SET leased_until = %(until)s
+        WHERE incident_id = %(incident_id)s AND lease = %(lease)s
+    """
+    return await db.do(conn, query, incident_id=incident_id, lease=lease, until=until) == 1
 
 
 async def drawn(conn: Conn, incident_id: IncidentId, lease: UUID, version: int) -> None:
     """Everything of that version is shown."""
     query = """
-        UPDATE pictures SET drawn = %(version)s, failures = 0, retry_at = NULL, trouble = NULL,
+        UPDATE pictures SET drawn = %(version)s,
+            failures = 0, retry_at = NULL, trouble = NULL, tried = NULL,
             -- the trouble itself is shown, so once it is over there is more to draw
             wanted = wanted + (trouble IS NOT NULL)::integer
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s
@@ -64,15 +75,24 @@ async def drawn(conn: Conn, incident_id: IncidentId, lease: UUID, version: int) 
 
 
 async def failed(
-    conn: Conn, incident_id: IncidentId, lease: UUID, retry_at: datetime, trouble: str | None
+    conn: Conn,
+    incident_id: IncidentId,
+    lease: UUID,
+    *,
+    now: datetime,
+    retry_at: datetime,
+    trouble: str | None,
+    tried: int | None,
 ) -> None:
-    """Slack refused a part: let go, and try again later."""
+    """A part is not shown: let go, and try again later, or when more than `tried` is wanted."""
     query = """
-        UPDATE pictures SET failures = failures + 1, retry_at = %(retry_at)s,
-            trouble = %(trouble)s, lease = NULL, leased_until = NULL
+        UPDATE pictures SET retry_at = %(retry_at)s, trouble = %(trouble)s, tried = %(tried)s,
+            -- a try ahead of its time, because of something new, makes nobody wait longer
+            failures = failures + (retry_at IS NULL OR retry_at <= %(now)s)::integer,
+            lease = NULL, leased_until = NULL
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s
     """
-    values = {"retry_at": retry_at, "trouble": trouble}
+    values = {"now": now, "retry_at": retry_at, "trouble": trouble, "tried": tried}
     await db.do(conn, query, incident_id=incident_id, lease=lease, **values)
 
 
@@ -85,12 +105,21 @@ async def release(conn: Conn, incident_id: IncidentId, lease: UUID) -> bool:
     return await db.do(conn, query, incident_id=incident_id, lease=lease) == 1
 
 
+async def let_go(conn: Conn, incident_id: IncidentId, lease: UUID) -> None:
+    """Whoever comes next may draw."""
+    query = """
+        UPDATE pictures SET lease = NULL, leased_until = NULL
+        WHERE incident_id = %(incident_id)s AND lease = %(lease)s
+    """
+    await db.do(conn, query, incident_id=incident_id, lease=lease)
+
+
 async def behind(conn: Conn, now: datetime) -> tuple[IncidentId, ...]:
     """The incidents whose picture waits for somebody to draw it."""
     query = """
         SELECT incident_id FROM pictures
         WHERE drawn < wanted AND (lease IS NULL OR leased_until < %(now)s)
-          AND (retry_at IS NULL OR retry_at <= %(now)s)
+          AND (retry_at IS NULL OR retry_at <= %(now)s OR wanted > tried)
         ORDER BY retry_at NULLS FIRST LIMIT 50
     """
     cursor = await conn.execute(query, {"now": now})
@@ -103,3 +132,8 @@ async def troubles(conn: Conn) -> dict[IncidentId, str]:
         "SELECT incident_id, trouble FROM pictures WHERE trouble IS NOT NULL"
     )
     return {IncidentId(row[0]): str(row[1]) for row in await cursor.fetchall()}
+
+
+async def at_one_moment(conn: Conn) -> None:
+    """Let all that this transaction reads be of the same moment; it may not write."""
+    await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -1,5 +1,6 @@
 """What an incident looks like: its channel, and its line among the announcements."""
 
+from collections.abc import Iterable
 from urllib.parse import urljoin
 
 from bot.model import (
@@ -41,15 +42,13 @@ SAID = (
 
 
 def draw(scene: Scene) -> list[Drawing]:
-    """All there is to see, in the order in which it is first said."""
+    """All there is to see, in the order in which it is first said; people come by themselves."""
     drawings: list[Drawing] = [
-        Invitation("declarer", (scene.incident.declared_by,)),
         _card(scene),
         _playbook(scene),
         Topic(_topic(scene.incident)),
         _announcement(scene),
         *_bookmarks(scene),
-        *_invitations(scene),
         Pin("pin:card", of="card"),
     ]
     told = [(entry.at, _entry(scene, entry)) for entry in scene.entries if entry.kind in SAID]
@@ -65,6 +64,17 @@ def draw(scene: Scene) -> list[Drawing]:
     if not scene.incident.open:
         drawings += _farewell(scene)
     return drawings
+
+
+def declarer(incident: Incident) -> Invitation:
+    """Whoever declared it is in its channel first."""
+    return Invitation("declarer", (incident.declared_by,))
+
+
+def responders(incident: Incident, users: Iterable[str]) -> list[Drawing]:
+    """The responders are in the channel of an open incident."""
+    others = tuple(sorted(set(users) - {incident.declared_by}))
+    return [Invitation("responders", others)] if others and incident.open else []
 
 
 def _changes(scene: Scene) -> list[Execution]:
@@ -128,11 +138,6 @@ def _bookmarks(scene: Scene) -> list[Bookmark]:
         for number, (title, address) in enumerate(addresses)
         if text.LINK_ADDRESS.fullmatch(address)
     ]
-
-
-def _invitations(scene: Scene) -> list[Invitation]:
-    users = tuple(sorted(set(scene.responders) - {scene.incident.declared_by}))
-    return [Invitation("responders", users)] if users and scene.incident.open else []
 
 
 def _playbook(scene: Scene) -> Message:

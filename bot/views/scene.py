@@ -17,7 +17,6 @@ class Scene:
     reminders: tuple[Reminder, ...]
     attached: frozenset[ExecutionId]
     plays: tuple[Play, ...]
-    responders: tuple[str, ...]
     responder_groups: tuple[str, ...]
     trouble: str | None
     runbooks: str = ""

@@ -1,0 +1,229 @@
+"""Sends drawings to Slack, and remembers each as soon as Slack shows it."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot import slack, store
+from bot.lease import Lease
+from bot.model import Incident
+from bot.store.messages import Shown
+from bot.views import blocks, drawing, text
+from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
+from bot.world import World
+
+log = logging.getLogger(__name__)
+
+CLASSIC = {"section", "header", "context", "actions", "divider"}
+
+# What is as good as done: somebody already did it, or it cannot apply.
+SETTLED = {"already_pinned", "already_in_channel", "message_not_modified"}
+
+# Somebody took the bot out of the channel.
+OUTSIDE = {"not_in_channel", "channel_not_found"}
+
+
+class Brush:
+    """Paints one incident while the lease lasts; what goes wrong is kept in `failures`."""
+
+    def __init__(
+        self, world: World, lease: Lease, incident: Incident, shown: dict[str, Shown]
+    ) -> None:
+        self.failures: list[Exception] = []
+        self._world = world
+        self._lease = lease
+        self._incident = incident
+        self._channel = str(incident.channel_id)
+        self._shown = shown
+        self._joining = asyncio.Lock()
+        self._joined: set[str] = set()
+
+    def shows(self, key: str) -> bool:
+        """Whether Slack shows it, however it looks."""
+        return key in self._shown
+
+    def differs(self, one: Drawing) -> bool:
+        """Whether there is something to send."""
+        before = self._shown.get(one.key)
+        if before is not None and isinstance(one, File | Bookmark):
+            return False  # said once: Slack would keep both
+        return before is None or before.digest != drawing.digest(one)
+
+    async def paint_in_order(self, drawings: Sequence[Drawing]) -> None:
+        """One after another, until something fails that passes by itself."""
+        for one in drawings:
+            failure = await self.paint(one)
+            # What passes by itself is waited for, so that the channel keeps its order.
+            if isinstance(failure, slack.Refused) and failure.passing:
+                return
+
+    async def paint(self, one: Drawing) -> Exception | None:
+        """Send it, and remember it; what went wrong, if anything."""
+        try:
+            if await self._lease.keep() and (place := await self._send(one)) is not None:
+                await self._remember(one, place)
+            return None
+        except slack.Refused as refused:
+            log.warning("%s of %s: Slack refused: %s", one.key, self._incident.name, refused.code)
+            failure: Exception = refused
+        except Exception as error:  # the others are painted all the same
+            log.exception("%s of %s went wrong", one.key, self._incident.name)
+            failure = error
+        self.failures.append(failure)
+        return failure
+
+    async def _remember(self, one: Drawing, place: Shown) -> None:
+        shown = place.model_copy(update={"key": one.key, "digest": drawing.digest(one)})
+        self._shown[one.key] = shown
+        async with self._world.pool.connection() as conn:
+            await store.messages.put(conn, self._incident.id, shown)
+
+    async def _send(self, one: Drawing) -> Shown | None:
+        try:
+            return await self._send_from_inside(one)
+        except slack.Refused as refused:
+            if refused.code not in SETTLED:
+                raise
+            return self._shown.get(one.key) or self._place(one.key)
+
+    async def _send_from_inside(self, one: Drawing) -> Shown | None:
+        try:
+            return await self._hand_over(one)
+        except slack.Refused as refused:
+            if refused.code not in OUTSIDE:
+                raise
+            await self._join(self._where(one))
+            return await self._hand_over(one)
+
+    def _where(self, one: Drawing) -> str:
+        elsewhere = isinstance(one, Message) and one.place == drawing.ANNOUNCEMENTS
+        return self._world.home.announcements if elsewhere else self._channel
+
+    async def _join(self, channel: str) -> None:
+        """Come back, once for all that is painted at the same time."""
+        async with self._joining:
+            if channel not in self._joined:
+                await slack.answer(self._world.slack.conversations_join(channel=channel))
+                self._joined.add(channel)
+
+    async def _hand_over(self, one: Drawing) -> Shown | None:
+        match one:
+            case Message():
+                return await self._message(one)
+            case Topic():
+                return await self._topic(one)
+            case Bookmark():
+                return await self._bookmark(one)
+            case Invitation():
+                return await self._invite(one)
+            case Pin():
+                return await self._pin(one)
+            case File():
+                return await self._file(one)
+
+    def _place(self, key: str) -> Shown:
+        return Shown(key=key, channel=self._channel, ts="", digest="")
+
+    async def _message(self, one: Message) -> Shown | None:
+        try:
+            return await self._say(one)
+        except slack.Refused as refused:
+            if refused.code != "invalid_blocks":
+                raise
+            return await self._say(_classic(one))
+
+    async def _say(self, one: Message) -> Shown | None:
+        before = self._shown.get(one.key)
+        if before is not None:
+            try:
+                return await self._update(one, before)
+            except slack.Refused as refused:
+                if refused.code != "message_not_found":
+                    raise  # somebody deleted it otherwise: say it again below
+        return await self._post(one)
+
+    async def _update(self, one: Message, before: Shown) -> Shown:
+        call = self._world.slack.chat_update(
+            channel=before.channel, ts=before.ts, text=_text(one), blocks=one.blocks
+        )
+        await slack.answer(call)
+        return before
+
+    async def _post(self, one: Message) -> Shown | None:
+        thread = self._shown.get(one.thread) if one.thread else None
+        if one.thread and thread is None:
+            return None  # its thread is still to be posted; the refusal of that is counted
+        call = self._world.slack.chat_postMessage(
+            channel=self._where(one),
+            text=_text(one),
+            blocks=one.blocks,
+            thread_ts=thread.ts if thread else None,
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        answer = await slack.answer(call)
+        return Shown(key=one.key, channel=answer["channel"], ts=answer["ts"], digest="")
+
+    async def _topic(self, one: Topic) -> Shown:
+        call = self._world.slack.conversations_setTopic(channel=self._channel, topic=one.text)
+        await slack.answer(call)
+        return self._place(one.key)
+
+    async def _bookmark(self, one: Bookmark) -> Shown:
+        call = self._world.slack.bookmarks_add(
+            channel_id=self._channel, title=one.title, type="link", link=one.link
+        )
+        await slack.answer(call)
+        return self._place(one.key)
+
+    async def _invite(self, one: Invitation) -> Shown:
+        users = [user for user in one.users if user != self._world.home.bot_user]
+        for start in range(0, len(users), 100):  # Slack takes a hundred ids a call
+            call = self._world.slack.conversations_invite(
+                channel=self._channel, users=users[start : start + 100], force=True
+            )
+            await slack.answer(call)
+        return self._place(one.key)
+
+    async def _pin(self, one: Pin) -> Shown | None:
+        message = self._shown.get(one.of)
+        if message is None:
+            return None
+        call = self._world.slack.pins_add(channel=self._channel, timestamp=message.ts)
+        await slack.answer(call)
+        return self._place(one.key)
+
+    async def _file(self, one: File) -> Shown | None:
+        thread = self._shown.get(one.thread) if one.thread else None
+        if one.thread and thread is None:
+            return None  # as with a message: never beside its thread
+        words = await self._words(one)
+        call = self._world.slack.files_upload_v2(
+            channel=self._channel,
+            filename=one.name,
+            title=one.name,
+            content=words or "(empty)",
+            thread_ts=thread.ts if thread else None,
+        )
+        await slack.answer(call)
+        return self._place(one.key)
+
+    async def _words(self, one: File) -> str:
+        if one.execution is None:
+            names = await self._world.people.names(text.mentioned(one.text))
+            return text.for_file(one.text, names)
+        async with self._world.pool.connection() as conn:
+            kept = await store.executions.attachment(conn, one.execution)
+        return kept.text if kept else ""
+
+
+def _text(one: Message) -> str:
+    """What notifications and screen readers use; Slack wants it short."""
+    return blocks.cut_marked(one.text, blocks.SECTION)
+
+
+def _classic(one: Message) -> Message:
+    """The message with none of the newer blocks, for a Slack that does not take them."""
+    kept = [block for block in one.blocks if block["type"] in CLASSIC]
+    return replace(one, blocks=kept or blocks.sections(one.text))

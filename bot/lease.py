@@ -1,0 +1,108 @@
+"""The right to draw one incident: held by one drawer at a time, renewed while it draws."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import uuid4
+
+from bot import slack, store
+from bot.model import IncidentId
+from bot.store.pictures import Picture
+from bot.views import text
+from bot.world import World
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=90)
+FIRST_RETRY = timedelta(seconds=2)
+LAST_RETRY = timedelta(minutes=5)
+
+
+class Lease:
+    """One drawer's hold on one incident's picture."""
+
+    def __init__(self, world: World, incident_id: IncidentId) -> None:
+        self._world = world
+        self._incident_id = incident_id
+        self._id = uuid4()
+        self._held = False
+        self._until = world.now()
+
+    async def claim(self) -> Picture | None:
+        """Take it or keep it; None when another drawer has it or nothing is to be drawn now."""
+        self._held = True  # before it is: a drawer that is stopped here has to let go as well
+        now = self._world.now()
+        self._until = now + LEASE
+        async with self._world.pool.connection() as conn:
+            picture = await store.pictures.claim(
+                conn, self._incident_id, self._id, now, self._until
+            )
+        self._held = picture is not None
+        return picture
+
+    async def keep(self) -> bool:
+        """Whether it is still held, renewed when a third of it has passed."""
+        now = self._world.now()
+        if self._held and self._until - now < LEASE * 2 / 3:
+            self._until = now + LEASE
+            async with self._world.pool.connection() as conn:
+                self._held = await store.pictures.renew(
+                    conn, self._incident_id, self._id, self._until
+                )
+        return self._held
+
+    async def drawn(self, picture: Picture) -> bool:
+        """All of it is shown: let go, unless more was wanted meanwhile; then False."""
+        async with self._world.pool.connection() as conn:
+            await store.pictures.drawn(conn, self._incident_id, self._id, picture.wanted)
+            self._held = not await store.pictures.release(conn, self._incident_id, self._id)
+        return not self._held
+
+    async def failed(self, picture: Picture, failures: Sequence[Exception]) -> None:
+        """A part of it is not shown: let go until the clock tries again."""
+        now = self._world.now()
+        async with self._world.pool.connection() as conn:
+            await store.pictures.failed(
+                conn,
+                self._incident_id,
+                self._id,
+                now=now,
+                retry_at=now + _pause(picture, failures),
+                trouble=_trouble(failures),
+                tried=None if any(map(_passes, failures)) else picture.wanted,
+            )
+        self._held = False
+
+    async def let_go(self) -> None:
+        """Leave it to whoever comes next, however drawing ended."""
+        if not self._held:
+            return
+        try:
+            async with self._world.pool.connection() as conn:
+                await store.pictures.let_go(conn, self._incident_id, self._id)
+        except Exception:  # it ends by itself, and what is raised already says more
+            log.exception("the lease of INC-%s was not given back", self._incident_id)
+
+
+def _passes(failure: Exception) -> bool:
+    return isinstance(failure, slack.Refused) and failure.passing
+
+
+def _pause(picture: Picture, failures: Sequence[Exception]) -> timedelta:
+    """As long as Slack asks for, and twice as long each time for what it does not say."""
+    waits = [getattr(failure, "retry_after", None) for failure in failures]
+    asked = [timedelta(seconds=seconds) for seconds in waits if seconds is not None]
+    if asked and len(asked) == len(waits):
+        return max(asked)
+    doublings = min(picture.failures, 10)
+    return max([min(FIRST_RETRY * int(2**doublings), LAST_RETRY), *asked])
+
+
+def _trouble(failures: Sequence[Exception]) -> str | None:
+    """What people can do something about; a rate limit or a hiccup passes by itself."""
+    lasting = [failure for failure in failures if not _passes(failure)]
+    if not lasting:
+        return None
+    refused = sorted({one.code for one in lasting if isinstance(one, slack.Refused)})
+    errors = sorted({type(one).__name__ for one in lasting if not isinstance(one, slack.Refused)})
+    return text.render("not_shown", refused=refused, errors=errors)

@@ -1,0 +1,284 @@
+"""Publishing: one drawer at a time, whatever goes wrong meanwhile; and all of people's words."""
+
+import asyncio
+import re
+from functools import partial
+from pathlib import Path
+from typing import LiteralString
+
+import pytest
+
+from bot import store
+from bot.model import IncidentId
+from bot.publisher import publish
+from bot.settings import Settings
+from bot.views import blocks, presses
+from sandbox.cluster import Cluster
+from sandbox.slack import Slack
+from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+
+ID = IncidentId(1)
+
+
+async def sql(bot: Bot, query: LiteralString, *values: str, id: IncidentId = ID) -> None:
+    """Change what is true, behind the bot's back, and have it drawn again."""
+    async with bot.world.pool.connection() as conn:
+        await conn.execute(query, values)
+        await store.pictures.want(conn, id)
+
+
+async def write_alert(bot: Bot, template: str) -> None:
+    """Give the incident's playbook another alert."""
+    query = """
+        UPDATE incidents SET playbook = jsonb_set(playbook, '{internal_alert}', to_jsonb(%s::text))
+        WHERE id = 1
+    """
+    await sql(bot, query, template)
+
+
+async def post_update(walk: Walk, channel: str, **words: str) -> None:
+    """Fill in an update."""
+    await walk.say("second", "/incident update", channel)
+    await walk.submit("second", **{"status": "identified", "impact": "all", **words})
+
+
+async def test_a_drawer_that_is_stopped_lets_the_next_one_draw(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    seen = len(walk.calls("chat.update"))
+    walk.slack.fail("chat.update", hang=True, times=None)
+    await sql(bot, "UPDATE incidents SET title = 'Other words'")
+
+    drawing = asyncio.create_task(publish(bot.world, ID))
+    await walk.slack.wait_for(lambda: len(walk.calls("chat.update")) > seen)
+    drawing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drawing
+    walk.slack.heal()
+    seen = len(walk.calls("chat.update"))
+    await bot.tick()
+
+    assert len(walk.calls("chat.update")) > seen
+    assert "Other words" in walk.text(channel)
+
+
+async def test_a_long_drawing_is_not_drawn_by_a_second_one_meanwhile(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    create = walk.slack.fail("conversations.create", hang=True)
+    pin = walk.slack.fail("pins.add", hang=True)
+    await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
+
+    for fault in (create, pin):
+        await walk.slack.wait_for(partial(walk.calls, fault.method))
+        clock.forward(seconds=60)
+        await publish(bot.world, ID)
+        fault.heal()
+    await bot.quiet()
+
+    assert len(walk.calls("conversations.create")) == 1
+    assert len(walk.calls("pins.add")) == 1
+
+
+async def test_an_incident_that_cannot_be_drawn_stops_no_other_and_waits(
+    walk: Walk, bot: Bot, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = await walk.declare()
+    other = await walk.declare("Refunds hang", "sev3")
+    await write_alert(bot, "{{ impact }} {{ 1 // 0 }}")
+    await post_update(walk, channel, current="looking")
+    other_words = "UPDATE incidents SET title = 'Other words' WHERE id = 2"
+    await sql(bot, other_words, id=IncidentId(2))
+    for _ in range(3):
+        await bot.tick()
+
+    assert caplog.text.count("ZeroDivisionError: ") == 1
+    assert "Other words" in walk.text(other)
+    await walk.say("oncall", "/incident")
+    assert "failed to draw a part of this (ZeroDivisionError)" in walk.text("general")
+
+    await write_alert(bot, "{{ impact }} is hurt")
+    clock.forward(minutes=6)
+    await bot.tick()
+    assert "all is hurt" in walk.text(channel)
+    assert "ZeroDivisionError" not in walk.text(channel)
+
+
+async def test_nobody_asks_again_before_a_rate_limit_is_over(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    walk.slack.fail("chat.update", ratelimited=60, times=None)
+    await walk.say("oncall", "/incident severity sev2", channel)
+    walk.slack.heal()
+    seen = len(walk.slack.calls)
+
+    await walk.say("oncall", "/incident status identified", channel)
+    clock.forward(seconds=59)
+    await bot.tick()
+    asked = [call.method for call in walk.slack.calls[seen:]]
+    assert not [method for method in asked if method in ("chat.update", "chat.postMessage")]
+
+    clock.forward(seconds=2)
+    await bot.tick()
+    assert "SEV-2 · INC-1" in walk.text(channel)
+    assert "from *investigating* to *identified*" in walk.text(channel)
+
+
+async def test_what_slack_refuses_for_good_delays_no_other_change(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    walk.slack.fail("pins.add", error="restricted_action", times=None)
+    channel = await walk.declare()
+
+    await walk.say("oncall", "/incident severity sev2", channel)
+    assert "SEV-2 · INC-1" in walk.text(channel)
+
+    pins = len(walk.calls("pins.add"))
+    await bot.tick()
+    assert len(walk.calls("pins.add")) == pins
+
+
+async def test_a_bot_that_was_removed_comes_back(walk: Walk) -> None:
+    channel = await walk.declare()
+    walk.slack.remove_from(channel, "runbolt")
+    walk.slack.remove_from("incidents", "runbolt")
+
+    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.say("oncall", "/incident severity sev2", channel)
+
+    assert "is the incident commander" in walk.text(channel)
+    assert "SEV-2 · INC-1" in walk.text("incidents")
+    assert len(walk.calls("conversations.join")) == 1 + 2
+
+
+async def test_all_of_a_long_update_is_shown(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await post_update(walk, channel, impact="<i&" * 333, current="&" * 2_490 + "THE END")
+
+    for place in (channel, "incidents"):
+        seen = walk.text(place)
+        assert "THE END" in seen
+        assert seen.count("&lt;i&amp;") == 333
+        assert not re.search(r"&(?!amp;|lt;|gt;)", seen)
+
+
+async def test_all_of_a_long_resolution_is_shown(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.press("oncall", presses.RESOLVE, channel)
+    await walk.submit("oncall", resolution="<" * 2_490 + "THE END")
+
+    assert walk.text("incidents").count("THE END") == 1
+    assert walk.text(channel).count("THE END") == len(["on the card", "in the summary"])
+
+
+async def test_an_update_needs_no_alert_in_the_playbook(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    await write_alert(bot, "")
+
+    await post_update(walk, channel, impact="Nobody buys", current="The version is bad")
+
+    assert "*Impact:* Nobody buys\n" in walk.text(channel)
+    assert "*What is known:* The version is bad\n" in walk.text(channel)
+
+
+def test_a_long_text_is_split_by_lines_else_by_words_and_never_in_a_mark() -> None:
+    assert blocks.split("short") == ["short"]
+    assert blocks.split("first line\nsecond line", 20) == ["first line", "second line"]
+    assert blocks.split("some words and more", 12) == ["some words", "and more"]
+    assert blocks.split("a&amp;&amp;b", 8) == ["a&amp;", "&amp;b"]
+    assert blocks.split("abcdef <@U12345> g", 12) == ["abcdef", "<@U12345> g"]
+    assert blocks.split("<" * 30, 10) == ["<" * 10] * 3
+    assert blocks.cut_marked("abc &amp; d", 8) == "abc…"
+
+
+async def test_a_topic_of_escapes_is_short_enough(walk: Walk) -> None:
+    channel = await walk.declare("&" * 100)
+
+    topic = next(one for one in walk.slack.channels("oncall") if one["name"] == channel)["topic"]
+    assert len(topic) <= 250
+    assert topic.endswith("&amp;…")
+
+
+async def test_without_redis_a_group_is_asked_for_once(
+    slack: Slack, given: Settings, clock: Clock
+) -> None:
+    nowhere = given.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}"})
+    async with start_bot(nowhere, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        walk = Walk(slack, bot)
+        channel = await walk.declare()
+        await walk.press("second", presses.TAKE_COMMAND, channel)
+        await walk.say("oncall", "/incident severity sev2", channel)
+
+    assert len(walk.calls("usergroups.users.list")) == 1
+
+
+async def test_blocks_that_slack_does_not_take_are_made_plain_in_an_edit_too(walk: Walk) -> None:
+    channel = await walk.declare()
+    walk.slack.fail("chat.update", error="invalid_blocks", times=1)
+
+    await walk.say("oncall", "/incident severity sev2", channel)
+
+    assert "SEV-2 · INC-1" in walk.text(channel)
+    assert "SEV-2 · INC-1" in walk.text("incidents")
+
+
+async def test_a_file_waits_for_its_thread(
+    walk: Walk, bot: Bot, clock: Clock, kube: Cluster
+) -> None:
+    await kube.scenario("crash-loop")
+    channel = await walk.declare()
+    await sql(bot, "DELETE FROM messages WHERE key = 'playbook'")
+    walk.slack.fail("chat.postMessage", ratelimited=1, times=1)
+    await walk.step("oncall", "logs", channel)
+    assert not walk.calls("files.getUploadURLExternal")
+
+    clock.forward(seconds=2)
+    await bot.tick()
+    await walk.slack.settled()
+    shown = walk.slack.messages(channel, "oncall")
+    threads = [reply for one in shown for reply in one.get("replies", [])]
+    assert [file["name"] for one in threads for file in one.get("files", [])] == ["logs-1.txt"]
+
+
+async def test_taken_names_are_looked_up_once(walk: Walk) -> None:
+    seen = len(walk.calls("conversations.list"))
+    for suffix in ("", "-2", "-3"):
+        walk.slack.add_channel(f"inc-1-orders-are-failing{suffix}")
+
+    await walk.say("oncall", "/incident declare sev1 Orders are failing")
+
+    assert "INC-1" in walk.text("inc-1-orders-are-failing-4")
+    assert len(walk.calls("conversations.list")) == seen + 1
+
+
+@pytest.fixture
+def by_id(slack: Slack, team: Path) -> None:
+    """The announcements channel, named in the team's file by its id."""
+    id = slack.channel("incidents").id
+    team.write_text(f"{team.read_text()}channels: {{incidents: {id}}}\n")
+
+
+@pytest.mark.usefixtures("by_id")
+async def test_a_channel_given_by_id_is_not_searched_for(
+    slack: Slack, given: Settings, clock: Clock
+) -> None:
+    async with start_bot(given, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        await Walk(slack, bot).declare()
+
+    assert "Orders are failing" in str(slack.messages("incidents", "oncall"))
+    assert not slack.called("conversations.list")
+
+
+async def test_a_slow_group_delays_nothing(walk: Walk, bot: Bot) -> None:
+    group = walk.slack.fail("usergroups.users.list", hang=True)
+
+    await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
+    await walk.slack.wait_for(lambda: walk.calls("pins.add"))
+    assert len(walk.calls("conversations.invite")) == 1
+
+    group.heal()
+    await bot.quiet()
+    assert len(walk.calls("conversations.invite")) == 2
