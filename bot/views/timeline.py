@@ -8,6 +8,7 @@ from bot.views.blocks import Block
 from bot.views.drawing import Message
 
 LINES = 30
+ROOM = 12_000  # characters that one message may hold
 
 
 def update(incident: Incident, update: Update) -> Message:
@@ -35,14 +36,19 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
 
 def page(incident: Incident, entries: Sequence[Entry]) -> list[Block]:
     """The newest entries, for one person to read at once."""
-    shown = entries[-LINES:]
-    lines = [text.render("timeline_line", entry=entry, detail=entry.detail) for entry in shown]
-    parts = [
-        blocks.section(
-            text.render("timeline", incident=incident, all=len(entries), shown=len(shown))
-        )
-    ]
-    return parts + [blocks.section(line) for line in lines]
+    lines = [text.render("timeline_line", entry=one, detail=one.detail) for one in entries[-LINES:]]
+    shown = _newest_that_fit(lines)
+    words = text.render("timeline", incident=incident, all=len(entries), shown=len(shown))
+    return [section for line in (words, *shown) for section in blocks.sections(line)]
+
+
+def _newest_that_fit(lines: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    for line in reversed(lines):
+        if kept and sum(map(len, kept)) + len(line) > ROOM:
+            break
+        kept.insert(0, line)
+    return kept
 
 
 def markdown(incident: Incident, entries: Sequence[Entry]) -> str:
