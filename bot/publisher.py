@@ -10,7 +10,7 @@ import logging
 from bot import rules, slack, store
 from bot.brush import Brush
 from bot.lease import Lease
-from bot.model import ChannelId, Incident, IncidentId, UserError
+from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.store.messages import Shown
 from bot.store.pictures import Picture
 from bot.views import channel, drawing
@@ -21,6 +21,8 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 CHANNEL_NAMES = 20
+
+Responders = asyncio.Task[frozenset[UserId]]
 
 
 async def publish(world: World, incident_id: IncidentId) -> None:
@@ -87,19 +89,37 @@ async def _draw(world: World, lease: Lease, picture: Picture) -> list[Exception]
     try:
         opened = incident if incident.channel_id else await _open_channel(world, incident)
         brush = Brush(world, lease, opened, shown)
-        ended = await asyncio.gather(
-            _paint_changed(brush, [channel.declarer(opened)]),
-            _paint_scene(world, brush, picture, opened, new=opened is not incident),
-            _invite_responders(brush, opened, responders),
-            return_exceptions=True,
-        )
-    finally:
+        scene = _paint_scene(world, brush, picture, opened, new=opened is not incident)
+        await _paint(brush, opened, asyncio.create_task(scene), responders)
+    except BaseException:
         responders.cancel()
+        raise
+    if not responders.done():
+        world.work.start(_draw_again(world, incident.id, responders), "inviting the responders")
+    return brush.failures
+
+
+async def _paint(
+    brush: Brush, incident: Incident, scene: asyncio.Task[None], responders: Responders
+) -> None:
+    ended = await asyncio.gather(
+        _paint_changed(brush, [channel.declarer(incident)]),
+        _invite_responders(brush, incident, scene, responders),
+        scene,
+        return_exceptions=True,
+    )
     for error in ended:
         if isinstance(error, Exception):
             log.error("a part of %s was not drawn", incident.name, exc_info=error)
             brush.failures.append(error)
-    return brush.failures
+
+
+async def _draw_again(world: World, incident_id: IncidentId, responders: Responders) -> None:
+    """They were not known in time, and nothing waited for them."""
+    if await responders:
+        async with world.pool.connection() as conn:
+            await store.pictures.want(conn, incident_id)
+        await publish(world, incident_id)
 
 
 async def _look(world: World, incident_id: IncidentId) -> tuple[Incident, dict[str, Shown]]:
@@ -158,11 +178,11 @@ async def _read(world: World, picture: Picture) -> Scene:
         )
 
 
-async def _responders(world: World, incident: Incident) -> frozenset[str]:
+async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
     if not incident.open:
         return frozenset()
     try:
-        return frozenset(await world.people.members_lately(world.config.responders))
+        return await world.people.members_lately(world.config.responders)
     except UserError as error:
         # People join a public channel by themselves; the rest must not wait for the group.
         log.warning("the responders could not be read: %s", error)
@@ -170,9 +190,12 @@ async def _responders(world: World, incident: Incident) -> frozenset[str]:
 
 
 async def _invite_responders(
-    brush: Brush, incident: Incident, responders: asyncio.Task[frozenset[str]]
+    brush: Brush, incident: Incident, scene: asyncio.Task[None], responders: Responders
 ) -> None:
-    await _paint_changed(brush, channel.responders(incident, await responders))
+    """Invite them as soon as they are known, if that is before all else is drawn."""
+    await asyncio.wait((scene, responders), return_when=asyncio.FIRST_COMPLETED)
+    if responders.done():
+        await _paint_changed(brush, channel.responders(incident, responders.result()))
 
 
 async def _open_channel(world: World, incident: Incident) -> Incident:

@@ -172,6 +172,19 @@ async def test_all_of_a_long_resolution_is_shown(walk: Walk) -> None:
     assert walk.text(channel).count("THE END") == len(["on the card", "in the summary"])
 
 
+async def test_a_timeline_of_long_notes_shows_the_newest_whole(walk: Walk) -> None:
+    channel = await walk.declare()
+    for number in range(6):
+        await walk.say("oncall", f"/incident note {'long ' * 500}END-{number}", channel)
+    before = walk.text(channel)
+
+    await walk.say("oncall", "/incident timeline", channel)
+
+    seen = walk.text(channel).removeprefix(before)
+    assert "the newest 4 of 7 entries" in seen
+    assert re.findall(r"END-\d", seen) == ["END-2", "END-3", "END-4", "END-5"]
+
+
 async def test_an_update_needs_no_alert_in_the_playbook(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     await write_alert(bot, "")
@@ -276,7 +289,8 @@ async def test_a_slow_group_delays_nothing(walk: Walk, bot: Bot) -> None:
     group = walk.slack.fail("usergroups.users.list", hang=True)
 
     await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
-    await walk.slack.wait_for(lambda: walk.calls("pins.add"))
+    await walk.slack.wait_for(lambda: "Declared SEV-1 INC-1" in walk.text("general"))
+    assert len(walk.calls("pins.add")) == 1
     assert len(walk.calls("conversations.invite")) == 1
 
     group.heal()
