@@ -69,13 +69,13 @@ def quiet(slack: Slack) -> bool:
 async def declares(folder: Path, latency: float) -> None:
     """Print what one declaration takes at a latency of the Web API."""
     async with open_stage(folder, new_slack(latency)) as stage:
-        await declare_once(stage, "warm-up")
+        cold = await declare_once(stage, "right after the start")
         rows = [await declare_once(stage, f"run {number}") for number in range(5)]
-    print(f"\none declaration, {latency * 1000:.0f} ms per Web API call (median of 5)")
+    print(f"\none declaration, {latency * 1000:.0f} ms per call (median of 5; the first)")
     for name in rows[0]:
         value = sorted(row[name] for row in rows)[2]
-        unit = "" if name in ("calls", "in flight") else " ms"
-        print(f"  {name:16} {value:8.1f}{unit}")
+        unit = "   " if name in ("calls", "in flight") else " ms"
+        print(f"  {name:16} {value:8.1f}{unit} {cold[name]:8.1f}{unit}")
 
 
 async def many_declares(folder: Path, *, rate_limits: bool) -> None:
