@@ -54,11 +54,11 @@ class Directory:
         return found
 
     async def _lately(self, id: UserId) -> Person:
-        kept = await self._recall(f"person:{id}")
+        kept = await self._cache.recall(f"person:{id}")
         if kept is not None:
             return Person.model_validate_json(kept)
         person = await self.person(id)
-        await self._remember(f"person:{id}", person.model_dump_json())
+        await self._cache.remember(f"person:{id}", person.model_dump_json(), REMEMBER_SECONDS)
         return person
 
     async def members(self, people: config.People) -> frozenset[UserId]:

@@ -42,7 +42,6 @@ class Declaration(Noun):
 
 async def declare(world: World, said: Declaration, *, by: UserId) -> tuple[Incident, bool]:
     """Open an incident, or find the one just declared in the same words (then False)."""
-    await world.people.check_may_act(by)
     book, scenario_id = _choose(world, said)
     title = rules.title(said.text, said.severity, book.scenario(scenario_id))
     async with world.pool.connection() as conn:

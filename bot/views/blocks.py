@@ -67,10 +67,10 @@ def header(text: str) -> Block:
     return {"type": "header", "text": plain(text, HEADER)}
 
 
-def section(text: str, accessory: Element | None = None) -> Block:
-    """A paragraph, with a button at its side."""
+def section(text: str, accessory: Element | None = None, *, name: str = "") -> Block:
+    """A paragraph, with a button at its side; what can be pressed has a name (see `actions`)."""
     block: Block = {"type": "section", "text": mrkdwn(text)}
-    return block if accessory is None else {**block, "accessory": accessory}
+    return block if accessory is None else {**block, "accessory": accessory, "block_id": name}
 
 
 def sections(text: str) -> list[Block]:
@@ -93,9 +93,13 @@ def divider() -> Block:
     return {"type": "divider"}
 
 
-def actions(*elements: Element) -> Block:
-    """A row of buttons."""
-    return {"type": "actions", "elements": list(elements)}
+def actions(name: str, *elements: Element) -> Block:
+    """A row of buttons.
+
+    The name is the block's id and stays the same: without one Slack gives a new id at each edit,
+    and a press that crosses an edit is a press on something that is no longer there.
+    """
+    return {"type": "actions", "block_id": name, "elements": list(elements)}
 
 
 def preformatted(text: str) -> Block:

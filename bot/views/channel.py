@@ -95,7 +95,7 @@ def _card(scene: Scene) -> Message:
         blocks.context(*blocks.split(_small_print(scene))),
     ]
     if incident.open:
-        parts.append(blocks.actions(*_card_buttons(incident)))
+        parts.append(blocks.actions("card", *_card_buttons(incident)))
     return Message("card", text.render("card", incident=incident), parts)
 
 
@@ -166,7 +166,9 @@ def _choice(scene: Scene) -> Message:
     parts = [blocks.section(words)]
     if options and scene.incident.open:
         parts.append(
-            blocks.actions(blocks.select(presses.CHOOSE_SCENARIO, "Choose", options[:100]))
+            blocks.actions(
+                "scenarios", blocks.select(presses.CHOOSE_SCENARIO, "Choose", options[:100])
+            )
         )
     return Message("playbook", words, parts)
 
@@ -185,7 +187,8 @@ def _step(scene: Scene, step: Step, number: int) -> Block:
     words = text.render("step", step=step, number=number, run=run)
     if not scene.incident.open:
         return blocks.section(words)
-    return blocks.section(words, execution.step_button(step, run, scene))
+    button = execution.step_button(step, run)
+    return blocks.section(words, button, name=f"step:{step.id}")
 
 
 def _entry(scene: Scene, entry: Entry) -> Message:
@@ -199,7 +202,7 @@ def _reminder(scene: Scene, reminder: Reminder) -> Message:
     words = text.render("reminder", incident=incident, reminder=reminder, groups=groups)
     parts = [blocks.section(words)]
     if reminder.settled_at is None and incident.open:
-        parts.append(blocks.actions(*_reminder_buttons(incident, reminder)))
+        parts.append(blocks.actions("reminder", *_reminder_buttons(incident, reminder)))
     return Message(f"reminder:{reminder.id}", words, parts)
 
 
@@ -207,7 +210,7 @@ def heads_up(incident: Incident) -> Message:
     """For the commander alone: the next update is due soon."""
     words = text.render("heads_up", incident=incident)
     press = blocks.button("Post update", presses.POST_UPDATE, incident.id, style="primary")
-    return Message("heads_up", words, [blocks.section(words), blocks.actions(press)])
+    return Message("heads_up", words, [blocks.section(words), blocks.actions("heads_up", press)])
 
 
 def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:

@@ -9,7 +9,7 @@ from bot.views.scene import Scene
 DIFF = 2_500
 
 
-def step_button(step: Step, run: Execution | None, scene: Scene) -> Element:
+def step_button(step: Step, run: Execution | None) -> Element:
     """What a step's button says: the step's own name, with … where a form follows."""
     value = step.id
     if step.action == "manual":
@@ -29,7 +29,7 @@ def message(scene: Scene, run: Execution) -> Message:
     parts.append(blocks.section(text.render("execution_state", run=run, undo=undo)))
     buttons = _buttons(scene, run, undo)
     if buttons and scene.incident.open:
-        parts.append(blocks.actions(*buttons))
+        parts.append(blocks.actions("execution", *buttons))
     return Message(f"execution:{run.id}", words, parts)
 
 

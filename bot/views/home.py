@@ -25,7 +25,7 @@ def home(incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]) -> d
     declare = blocks.button("Declare an incident", presses.OPEN_DECLARE, style="primary")
     parts = [
         blocks.header("Runbolt"),
-        blocks.section(text.render("home"), declare),
+        blocks.section(text.render("home"), declare, name="declare"),
         blocks.divider(),
         *_open_incidents(incidents, troubles),
         blocks.divider(),
