@@ -325,6 +325,7 @@ class EntryKind(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    CHECKED = "checked"
     REMINDED = "reminded"
     SNOOZED = "snoozed"
     RESOLVED = "resolved"

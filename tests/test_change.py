@@ -282,6 +282,8 @@ async def test_a_run_that_died_is_looked_at_and_never_repeated(
     assert "Not done. The rollback was not done" in seen.replace("*", "")
     assert "Ask again…" in walk.buttons(channel)
     assert "Undo" not in walk.buttons(channel)
+    await walk.say("second", "/incident timeline", channel)
+    assert "looked what became of: Roll order-service back" in walk.text(channel, "second")
 
 
 async def test_one_change_at_a_time_per_target_across_incidents(

@@ -228,6 +228,7 @@ async def check(world: World, id: ExecutionId, *, by: UserId) -> None:
             if taken is None:
                 raise UserError("This was checked already, or is being checked.")
             await store.executions.beat(conn, id, world.now())
+            await tell(conn, taken, EntryKind.CHECKED, at=world.now(), by=by)
             await store.pictures.want(conn, taken.incident_id)
     except store.executions.Taken as error:
         raise UserError(
