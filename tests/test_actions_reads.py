@@ -1,15 +1,17 @@
 """Looking: pods, logs and dependencies, on a cluster that is well, ill, mute or forbidding."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
+from pydantic import ValidationError
 
 from bot import cluster as door
 from bot.actions import Read, Systems
-from bot.model import Reading
+from bot.model import Reading, UserError
 from commands.actions.dependencies import CheckDependencies
-from commands.actions.logs import TailLogs, is_error
+from commands.actions.logs import Line, Source, TailLogs, is_error, matching
 from commands.actions.pods import ListPods, words
 from sandbox.cluster import Cluster
 from tests.cluster_fixtures import SELECTOR, USER, systems
@@ -174,6 +176,68 @@ async def test_one_mute_container_does_not_hide_the_others(systems: Systems, kub
     assert reading.attachment is not None
     assert mute not in reading.attachment.text
     assert any("did not answer" in note for note in reading.notes)
+
+
+WRITTEN = (
+    '{"level":"info","msg":"Stripe event received"}',
+    '{"level":"info","msg":"GET /orders"}',
+    '{"level":"error","msg":"WEBHOOK signature is wrong"}',
+    '{"level":"error","msg":"cache is cold"}',
+)
+
+
+def written(kube: Cluster, lines: Sequence[str]) -> None:
+    for pod in kube.pod_names():
+        kube.set_logs(pod, list(lines))
+
+
+async def test_only_lines_that_match(systems: Systems, kube: Cluster) -> None:
+    written(kube, WRITTEN)
+    reading = await TailLogs(selector=SELECTOR, match="stripe|webhook|payment").read(systems)
+
+    assert not reading.ok
+    assert reading.text == (
+        "6 of 12 lines from 3 pods match stripe|webhook|payment, 3 errors\n"
+        "Last error: WEBHOOK signature is wrong"
+    )
+    assert reading.attachment is not None
+    for text in (reading.excerpt, reading.attachment.text):
+        assert len(text.splitlines()) == 6
+        assert "GET /orders" not in text
+        assert "cache is cold" not in text
+
+
+async def test_no_line_that_matches_is_said(systems: Systems, kube: Cluster) -> None:
+    written(kube, WRITTEN)
+    reading = await TailLogs(selector=SELECTOR, match="refund").read(systems)
+
+    assert reading.ok
+    assert reading.text == "None of 12 lines from 3 pods match refund"
+    assert reading.excerpt == ""
+    assert reading.attachment is None
+
+
+async def test_what_is_masked_cannot_be_searched_for(systems: Systems, kube: Cluster) -> None:
+    written(kube, ["password=hunter2"])
+    reading = await TailLogs(selector=SELECTOR, match="hunter").read(systems)
+
+    assert reading.text.startswith("None of 3 lines")
+
+
+async def test_an_expression_that_never_ends_is_stopped_and_holds_up_nobody() -> None:
+    source = Source(pod="a", container="b", label="a")
+    lines = [Line("", source, "a" * 60 + "!")]
+    looking = asyncio.create_task(matching("(a+)+$", lines, seconds=0.5))
+    while not looking.done():
+        async with asyncio.timeout(0.4):
+            await asyncio.wait([looking], timeout=0.05)
+    with pytest.raises(UserError, match=r"longer than 0.5 s, so it was stopped"):
+        await looking
+
+
+def test_what_is_no_expression_is_found_when_the_bot_starts() -> None:
+    with pytest.raises(ValidationError, match="expects a regular expression"):
+        TailLogs(selector=SELECTOR, match="stripe(")
 
 
 @pytest.mark.parametrize(

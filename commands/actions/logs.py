@@ -1,17 +1,20 @@
 """What pods wrote last, merged, masked and counted."""
 
 import asyncio
+import contextlib
+import json
 import re
+import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bot import masking
 from bot.actions import Read, Systems
 from bot.cluster import Cluster, ClusterError, Container, Pod, Refused
-from bot.model import Attachment, Noun, Reading
+from bot.model import Attachment, Noun, Reading, UserError
 from commands.actions.fields import Selector
 
 KEPT_BYTES = 1024 * 1024
@@ -25,7 +28,26 @@ BAD_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "pa
 BAD_WORDS = re.compile(
     r"\b(?:ERROR|FATAL|CRITICAL|PANIC|panic:|Traceback|[A-Z][A-Za-z]{0,40}Error)\b"
 )
+MATCH_SECONDS = 5.0
+# Some expressions take years on some lines, and Python cannot stop one: only end its process.
+MATCHER = """
+import json, re, sys
+pattern, lines = json.load(sys.stdin)
+search = re.compile(pattern, re.IGNORECASE).search
+json.dump([at for at, line in enumerate(lines) if search(line)], sys.stdout)
+"""
 MESSAGE = re.compile(r'"(?:msg|message)"\s?:\s?"((?:[^"\\]|\\.){1,400})"')
+
+
+def _expression(text: str) -> str:
+    try:
+        re.compile(text, re.IGNORECASE)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"expects a regular expression ({error})") from error
+    return text
+
+
+Expression = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_expression)]
 
 
 class Source(Noun):
@@ -46,11 +68,15 @@ class Line(NamedTuple):
 
 
 class TailLogs(Read):
-    """Read the last `tail` lines of each container that a label selector names."""
+    """Read the last `tail` lines of each container that a label selector names.
+
+    With `match`, only those in which the regular expression is found, as `grep -i` does.
+    """
 
     name: ClassVar = "logs"
     selector: Selector
     tail: int = Field(default=100, ge=1, le=5000)
+    match: Expression | None = None
 
     async def read(self, systems: Systems) -> Reading:
         """Counts, the last lines, and all of them as a file; raises what hit every container."""
@@ -64,7 +90,8 @@ class TailLogs(Read):
         if len(found) > SOURCES:
             notes.append(f"Only {SOURCES} of {len(found)} containers were read.")
         lines = await self._collect(systems.cluster, found[:SOURCES], notes)
-        return self._reading(lines, len(pods), tuple(notes))
+        kept = lines if self.match is None else await matching(self.match, lines)
+        return self._reading(kept, len(lines), len(pods), tuple(notes))
 
     async def _collect(
         self, cluster: Cluster, sources: Sequence[Source], notes: list[str]
@@ -101,20 +128,55 @@ class TailLogs(Read):
         # Masking a megabyte takes a while, in which the bot has to answer others.
         return await asyncio.to_thread(_stamped, kept.lines(), source)
 
-    def _reading(self, lines: Sequence[Line], pods: int, notes: tuple[str, ...]) -> Reading:
+    def _reading(
+        self, lines: Sequence[Line], read: int, pods: int, notes: tuple[str, ...]
+    ) -> Reading:
         errors = [line for line in lines if is_error(line.text)]
-        text = (
-            f"{_many(len(lines), 'line')} from {_many(pods, 'pod')}, {_many(len(errors), 'error')}"
-        )
+        text = f"{_many(read, 'line')} from {_many(pods, 'pod')}"
+        if self.match is not None:
+            text = f"{len(lines) or 'None'} of {text} match {self.match}"
+        text += f", {_many(len(errors), 'error')}" if lines or self.match is None else ""
         if errors:
             text += f"\nLast error: {_gist(errors[-1].text)}"
         return Reading(
-            ok=bool(lines) and not errors,
+            ok=bool(read) and not errors,
             text=text,
             excerpt=_excerpt(lines),
             notes=notes,
             attachment=_attachment(self.selector, lines),
         )
+
+
+async def matching(
+    pattern: str, lines: Sequence[Line], seconds: float = MATCH_SECONDS
+) -> list[Line]:
+    """The lines that an expression is found in; raises UserError when it takes too long."""
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", "-c", MATCHER),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            asked = json.dumps([pattern, [line.text for line in lines]])
+            said, _ = await worker.communicate(asked.encode())
+    except TimeoutError as error:
+        raise UserError(
+            f"Looking for {pattern} took longer than {seconds:g} s, so it was stopped. "
+            "Nothing was changed. Write `match` without a repetition inside of a repetition."
+        ) from error
+    finally:
+        await _end(worker)
+    return [lines[at] for at in json.loads(said)]
+
+
+async def _end(worker: asyncio.subprocess.Process) -> None:
+    """Leave nothing behind, however the wait for it ended."""
+    if worker.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            worker.kill()
+        await worker.wait()
 
 
 def _sources(pod: Pod) -> list[Source]:
