@@ -13,10 +13,11 @@ from bot.cluster.errors import (
 )
 from bot.cluster.execs import Ran
 from bot.cluster.logs import Tail
-from bot.cluster.nouns import Container, Deployment, Pod, Revision, digest
+from bot.cluster.nouns import Amounts, Container, Deployment, Pod, Revision, digest
 from bot.cluster.patches import Change
 
 __all__ = [
+    "Amounts",
     "Change",
     "Cluster",
     "ClusterError",

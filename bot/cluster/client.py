@@ -17,7 +17,7 @@ from bot.cluster import errors, execs, nouns
 from bot.cluster.errors import Ask
 from bot.cluster.execs import Ran
 from bot.cluster.logs import Tail
-from bot.cluster.nouns import Deployment, Pod, Revision
+from bot.cluster.nouns import Amounts, Deployment, Pod, Revision
 from bot.cluster.patches import Change
 from bot.model import UserError
 
@@ -61,6 +61,16 @@ class Cluster:
         ask = self._ask("list", "pods")
         raw = await self._json(ask, "GET", self._core("pods"), [("labelSelector", selector)])
         return tuple(sorted(map(nouns.pod, raw["items"]), key=lambda one: one.name))
+
+    async def usage(self, selector: str) -> dict[str, dict[str, Amounts]]:
+        """What the containers of each pod use; pods that nobody has measured yet are left out.
+
+        Raises NotFound when the cluster measures nothing.
+        """
+        ask = self._ask("list", "pods.metrics.k8s.io")
+        path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.namespace}/pods"
+        raw = await self._json(ask, "GET", path, [("labelSelector", selector)])
+        return {one["metadata"]["name"]: nouns.usage(one) for one in raw["items"]}
 
     async def deployment(self, name: str) -> Deployment:
         """A Deployment as it is now."""

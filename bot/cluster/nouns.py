@@ -6,6 +6,8 @@ import math
 from datetime import datetime
 from typing import Any
 
+from kubernetes.utils.quantity import parse_quantity
+
 from bot.model import Noun
 
 Obj = dict[str, Any]
@@ -14,6 +16,13 @@ EXECUTION = "runbolt.dev/execution"
 REVISION = "deployment.kubernetes.io/revision"
 CAUSE = "kubernetes.io/change-cause"
 TEMPLATE_HASH = "pod-template-hash"
+
+
+class Amounts(Noun):
+    """CPU in cores and memory in bytes; None where nothing is said."""
+
+    cpu: float | None = None
+    memory: float | None = None
 
 
 class Container(Noun):
@@ -26,6 +35,8 @@ class Container(Noun):
     restarts: int
     reason: str
     exit_code: int | None
+    requests: Amounts = Amounts()
+    limits: Amounts = Amounts()
 
 
 class Pod(Noun):
@@ -184,6 +195,7 @@ def _container(spec: Obj, status: Obj) -> Container:
     state, last = status.get("state") or {}, status.get("lastState") or {}
     ended = state.get("terminated") or last.get("terminated") or {}
     waiting = state.get("waiting") or {}
+    resources = spec.get("resources") or {}
     return Container(
         name=spec["name"],
         image=spec.get("image", ""),
@@ -192,7 +204,24 @@ def _container(spec: Obj, status: Obj) -> Container:
         restarts=status.get("restartCount", 0),
         reason=ended.get("reason") or waiting.get("reason", ""),
         exit_code=ended.get("exitCode"),
+        requests=amounts(resources.get("requests") or {}),
+        limits=amounts(resources.get("limits") or {}),
     )
+
+
+def amounts(raw: Obj) -> Amounts:
+    """From quantities such as `250m` and `512Mi`."""
+    known = {name: _number(raw[name]) for name in ("cpu", "memory") if name in raw}
+    return Amounts(**known)
+
+
+def _number(quantity: str) -> float:
+    return float(parse_quantity(quantity))  # type: ignore[no-untyped-call]
+
+
+def usage(raw: Obj) -> dict[str, Amounts]:
+    """What each container of a pod uses, from the JSON of a PodMetrics."""
+    return {one["name"]: amounts(one.get("usage") or {}) for one in raw.get("containers") or []}
 
 
 def _condition(status: Obj, kind: str) -> bool:
