@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bot.cluster import Cluster
 from bot.database import Database
+from bot.http import Http
 from bot.model import ExecutionId, Noun, Plan, Reading, Risk, Verdict
 from bot.network import Network
 
@@ -18,6 +19,7 @@ class Systems:
     cluster: Cluster
     database: Database
     network: Network
+    http: Http = field(default_factory=Http)
 
 
 @dataclass(frozen=True)
