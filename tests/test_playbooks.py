@@ -114,6 +114,33 @@ def test_the_shipped_steps_for_a_complete_outage(shipped: Playbook) -> None:
     assert [step.id for step in steps if step.recommended] == ["rolling-restart"]
 
 
+def test_what_is_left_to_hands_in_the_other_scenarios(shipped: Playbook) -> None:
+    steps = [step for one in shipped.scenarios[1:] for step in one.steps]
+
+    assert [step.id for step in steps if step.action == "manual"] == [
+        *("stripe-dashboard", "replay-webhooks"),
+        *("pause-orders", "block-users", "dispute-evidence", "fraud-thresholds"),
+        "end-queries",
+    ]
+    assert [(step.id, step.action) for step in steps if step.action != "manual"] == [
+        ("webhook-logs", "logs"),
+        ("idempotency", "query"),
+        ("stuck-orders", "query"),
+        ("payment-service-health", "http"),
+        ("review-orders", "query"),
+        ("pod-resources", "usage"),
+        ("long-queries", "query"),
+        ("scale-up", "scale-deployment"),
+        ("missing-indexes", "query"),
+    ]
+
+
+def test_every_shipped_query_is_asked(shipped: Playbook) -> None:
+    named = {step.params.get("file") for one in shipped.scenarios for step in one.steps}
+
+    assert {file.name for file in (SHIPPED / "sql").iterdir()} == named - {None}
+
+
 COMMANDS = {
     "complete-service-outage": [
         "kubectl get pods -l app=order-service",

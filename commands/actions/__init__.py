@@ -3,18 +3,24 @@
 from bot.actions import Action, Manual
 from commands.actions.connections import DatabaseConnections
 from commands.actions.dependencies import CheckDependencies
+from commands.actions.http import HttpCheck
 from commands.actions.logs import TailLogs
 from commands.actions.pods import ListPods
+from commands.actions.queries import RunQuery
 from commands.actions.restarts import DeletePods, RollingRestart
 from commands.actions.rollback import RollBack
 from commands.actions.scale import ScaleDeployment
+from commands.actions.usage import PodUsage
 
 ACTIONS: tuple[type[Action], ...] = (
     Manual,
     ListPods,
+    PodUsage,
     TailLogs,
     CheckDependencies,
+    HttpCheck,
     DatabaseConnections,
+    RunQuery,
     RollBack,
     RollingRestart,
     DeletePods,
