@@ -235,6 +235,12 @@ async def test_an_expression_that_never_ends_is_stopped_and_holds_up_nobody() ->
         await looking
 
 
+async def test_a_search_that_breaks_off_is_said() -> None:
+    # Checked when the bot starts; here it is what makes the process end badly.
+    with pytest.raises(UserError, match=r"broke off \(exit 1\)"):
+        await matching("(", [])
+
+
 def test_what_is_no_expression_is_found_when_the_bot_starts() -> None:
     with pytest.raises(ValidationError, match="expects a regular expression"):
         TailLogs(selector=SELECTOR, match="stripe(")

@@ -168,6 +168,11 @@ async def matching(
         ) from error
     finally:
         await _end(worker)
+    if worker.returncode:
+        raise UserError(
+            f"Looking for {pattern} broke off (exit {worker.returncode}). Nothing was changed. "
+            "The machine may be short of memory: try again with fewer lines."
+        )
     return [lines[at] for at in json.loads(said)]
 
 
