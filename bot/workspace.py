@@ -37,25 +37,22 @@ async def find_home(
     client: AsyncWebClient, identity: dict[str, Any], people: Directory, config: Config
 ) -> Home:
     """The announcements channel, joined, and the groups to call; raises UserError."""
-    channel = await _channel(client, config.channels.incidents)
-    if not channel.get("is_member"):
-        await _join(client, channel)
+    announcements = await _channel(client, config.channels.incidents)
     groups = [await people.group_id(group) for group in config.responders.groups]
     for group in config.approvers.groups:
         await people.group_id(group)  # a misspelled group is found now, not at three in the morning
     return Home(
         team_id=identity["team_id"],
         bot_user=UserId(identity["user_id"]),
-        announcements=ChannelId(channel["id"]),
+        announcements=announcements,
         responder_groups=tuple(groups),
     )
 
 
-async def _channel(client: AsyncWebClient, wanted: str) -> dict[str, Any]:
-    """The channel given by id or name."""
+async def _channel(client: AsyncWebClient, wanted: str) -> ChannelId:
+    """The channel given by id or name, joined."""
     if CHANNEL_ID.fullmatch(wanted):
-        call = slack.answer(client.conversations_info(channel=wanted))
-        return dict((await _must(call, f"look at the channel {wanted}"))["channel"])
+        return await _join(client, wanted, wanted)
     name = wanted.removeprefix("#")
     found = await _must(_by_name(client, name), "list the channels")
     if found is None:
@@ -63,7 +60,9 @@ async def _channel(client: AsyncWebClient, wanted: str) -> dict[str, Any]:
             f"RUNBOLT_CONFIG announces incidents in #{name}, which this workspace does not "
             "have, so nothing was started. Make the channel, or correct channels.incidents."
         )
-    return found
+    if found.get("is_member"):
+        return ChannelId(found["id"])
+    return await _join(client, found["id"], f"#{name}")
 
 
 async def _by_name(client: AsyncWebClient, name: str) -> dict[str, Any] | None:
@@ -73,9 +72,9 @@ async def _by_name(client: AsyncWebClient, name: str) -> dict[str, Any] | None:
     return None
 
 
-async def _join(client: AsyncWebClient, channel: dict[str, Any]) -> None:
-    call = slack.answer(client.conversations_join(channel=channel["id"]))
-    await _must(call, f"join #{channel['name']}")
+async def _join(client: AsyncWebClient, id: str, name: str) -> ChannelId:
+    await _must(slack.answer(client.conversations_join(channel=id)), f"join {name}")
+    return ChannelId(id)
 
 
 async def _must(call: Awaitable[Answer], what: str) -> Answer:
