@@ -30,6 +30,7 @@ from bot.network import Network
 from bot.people import Directory
 from bot.settings import Settings
 from bot.store import db
+from bot.views import text
 from bot.web import Web
 from bot.work import Work
 from bot.world import World
@@ -63,6 +64,7 @@ async def open_world(
     """Connect to everything; raises UserError before anything starts."""
     team = config.load(given.config)
     books = load_playbooks(team.playbooks)
+    text.compile_all()
     async with AsyncExitStack() as stack:
         client = slack.client(given.slack_bot_token, given.slack_api_url, slack_seconds)
         assert client.session is not None
@@ -166,6 +168,9 @@ def _server(web: Web, given: Settings) -> Server:
             web,
             host=given.host,
             port=given.port,
+            http="httptools",
+            ws="none",
+            loop="none",
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
-from kubernetes.aio.stream import WsApiClient
 
 from bot.cluster import errors, execs, nouns
 from bot.cluster.errors import Ask
 from bot.cluster.execs import Ran
+from bot.cluster.library import (
+    ApiClient,
+    ConfigException,
+    Configuration,
+    WsApiClient,
+    load_incluster_config,
+    load_kube_config,
+)
 from bot.cluster.logs import Tail
 from bot.cluster.nouns import Amounts, Deployment, Pod, Revision
 from bot.cluster.patches import Change

@@ -6,8 +6,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from kubernetes.utils.quantity import parse_quantity
-
+from bot.cluster.library import parse_quantity
 from bot.model import Noun
 
 Obj = dict[str, Any]

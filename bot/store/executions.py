@@ -240,14 +240,14 @@ async def attachment(conn: Conn, id: ExecutionId) -> Attachment | None:
     return await db.first(conn, Attachment, query, id=id)
 
 
-async def attached(conn: Conn, incident_id: IncidentId) -> frozenset[ExecutionId]:
-    """Which executions of an incident have an attachment."""
+async def attached(conn: Conn, incident_id: IncidentId) -> dict[ExecutionId, str]:
+    """Which executions of an incident have an attachment, and what it is called."""
     query = """
-        SELECT a.execution_id FROM attachments a JOIN executions e ON e.id = a.execution_id
+        SELECT a.execution_id, a.name FROM attachments a JOIN executions e ON e.id = a.execution_id
         WHERE e.incident_id = %(incident_id)s
     """
     cursor = await conn.execute(query, {"incident_id": incident_id})
-    return frozenset(ExecutionId(row[0]) for row in await cursor.fetchall())
+    return {ExecutionId(id): str(name) for id, name in await cursor.fetchall()}
 
 
 async def expire(conn: Conn, now: datetime) -> tuple[Execution, ...]:

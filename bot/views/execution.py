@@ -1,5 +1,7 @@
 """How a step and its executions look, from request to outcome; one message that is redrawn."""
 
+from pathlib import PurePath
+
 from bot.model import LIVE, Execution, Risk, State, Step
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
@@ -88,12 +90,15 @@ def readings(scene: Scene) -> list[Message | File]:
             name = f"{run.step_id}-{run.id}.diff"
             drawn.append(File(f"diff:{run.id}", name, f"execution:{run.id}", text=run.plan.diff))
         if run.risk is Risk.READ and run.state in (State.SUCCEEDED, State.FAILED):
-            drawn.append(_reading(run))
-            if run.id in scene.attached:
-                drawn.append(
-                    File(f"file:{run.id}", f"{run.step_id}-{run.id}.txt", "playbook", run.id)
-                )
+            drawn += [_reading(run), *_attachment(scene, run)]
     return drawn
+
+
+def _attachment(scene: Scene, run: Execution) -> list[File]:
+    if run.id not in scene.attached:
+        return []
+    suffix = PurePath(scene.attached[run.id]).suffix or ".txt"
+    return [File(f"file:{run.id}", f"{run.step_id}-{run.id}{suffix}", "playbook", run.id)]
 
 
 def _reading(run: Execution) -> Message:

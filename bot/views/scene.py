@@ -1,5 +1,6 @@
 """Everything that is true about one incident, read in one transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.model import Entry, Execution, ExecutionId, Incident, Reminder, Update
@@ -15,7 +16,7 @@ class Scene:
     entries: tuple[Entry, ...]
     updates: tuple[Update, ...]
     reminders: tuple[Reminder, ...]
-    attached: frozenset[ExecutionId]
+    attached: Mapping[ExecutionId, str]
     plays: tuple[Play, ...]
     responder_groups: tuple[str, ...]
     trouble: str | None

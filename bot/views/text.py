@@ -95,6 +95,13 @@ _environment.filters |= {
 }
 
 
+def compile_all() -> None:
+    """Compile every message now, so that no incident waits for it."""
+    for file in (files("templates") / "messages").iterdir():
+        if file.name.endswith(".j2"):
+            _environment.get_template(file.name.removesuffix(".j2"))
+
+
 def render(name: str, **values: Any) -> Mrkdwn:
     """The words of a message; raises jinja2's UndefinedError for a value that is missing."""
     return Mrkdwn(_environment.get_template(name).render(values).strip())
