@@ -12,7 +12,7 @@ import aiohttp
 from bot.cluster import errors, execs, nouns
 from bot.cluster.errors import Ask
 from bot.cluster.execs import Ran
-from bot.cluster.library import (
+from bot.cluster.parts import (
     ApiClient,
     ConfigException,
     Configuration,

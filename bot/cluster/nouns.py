@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from bot.cluster.library import parse_quantity
+from bot.cluster.parts import parse_quantity
 from bot.model import Noun
 
 Obj = dict[str, Any]
