@@ -168,3 +168,17 @@ async def test_a_long_description_is_kept_whole(walk: Walk) -> None:
     seen = walk.text(channel)
     assert seen.count("and so on") > 350
     assert len(channel) <= 80
+
+
+async def test_twenty_declarations_at_a_slow_slack_are_all_acknowledged_in_time(
+    slack: Slack, bot: Bot
+) -> None:
+    slack.latency = 0.3
+    words = [f"/incident declare sev1 Shop {number} is down" for number in range(20)]
+
+    sent = await asyncio.gather(*(slack.say("oncall", one, channel="general") for one in words))
+    await bot.quiet()
+
+    assert all(delivery.ok and delivery.seconds < 3 for delivery in sent)
+    names = [one["name"] for one in slack.channels("oncall")]
+    assert len([name for name in names if name.startswith("inc-")]) == 20

@@ -41,6 +41,7 @@ def cards(walk: Walk, channel: str) -> int:
         "conversations.invite",
         "chat.postMessage",
         "conversations.setTopic",
+        "bookmarks.add",
         "pins.add",
     ],
 )

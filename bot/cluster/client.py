@@ -12,6 +12,8 @@ import aiohttp
 from bot.cluster import errors, execs, nouns
 from bot.cluster.errors import Ask
 from bot.cluster.execs import Ran
+from bot.cluster.logs import Tail
+from bot.cluster.nouns import Amounts, Deployment, Pod, Revision
 from bot.cluster.parts import (
     ApiClient,
     ConfigException,
@@ -20,8 +22,6 @@ from bot.cluster.parts import (
     load_incluster_config,
     load_kube_config,
 )
-from bot.cluster.logs import Tail
-from bot.cluster.nouns import Amounts, Deployment, Pod, Revision
 from bot.cluster.patches import Change
 from bot.model import UserError
 
