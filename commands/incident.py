@@ -8,7 +8,8 @@ from bot.model import Incident, IncidentId, Noun, Severity, Status, UserError
 from bot.views import home, modals
 from bot.views import timeline as pages
 from bot.world import World
-from commands.listen import Ask, Words
+from commands.asks import Ask
+from commands.mistakes import Words
 
 PIN = "pushpin"
 

@@ -9,9 +9,8 @@ from bot.model import UserError
 from bot.views import presses
 from bot.world import World
 from commands import incident, steps
+from commands.asks import Ask, Body
 from commands.listen import (
-    Ask,
-    Body,
     FormHandler,
     Handler,
     Shape,

@@ -9,7 +9,8 @@ from bot.actions import Action, Change, Manual, Read
 from bot.model import ExecutionId, Incident, IncidentId, Noun, ReminderId, Step, UserError
 from bot.views import modals
 from bot.world import World
-from commands.listen import Ask, Words
+from commands.asks import Ask
+from commands.mistakes import Words
 
 
 class StepForm(Noun):

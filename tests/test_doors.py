@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from bot import store
 from bot.model import ExecutionId, IncidentId, State
 from bot.views import presses
-from commands.listen import plain
+from commands.asks import plain
 from sandbox.cluster import Cluster
 from sandbox.slack import Delivery, Refusal, User
 from tests.conftest import Bot, Clock, Walk
