@@ -233,8 +233,8 @@ async def pin(world: World, ask: Ask) -> None:
     new = await flows.incidents.pin(
         world, incident.id, words, author=author, by=ask.who, source=source
     )
-    done = "is in the timeline" if new else "was in the timeline already"
-    await ask.reply(f"That message {done} of {incident.name}.")
+    already = "" if new else " already"
+    await ask.reply(f"That message is in the timeline of {incident.name}{already}.")
 
 
 async def gone(world: World, ask: Ask) -> None:
@@ -259,4 +259,4 @@ def _pressed(ask: Ask) -> IncidentId:
 
 def _must_be_open(incident: Incident) -> None:
     if not incident.open:
-        raise UserError(f"{incident.name} is resolved, so there is nothing to write.")
+        raise UserError(f"{incident.name} is resolved already, so nothing was done.")

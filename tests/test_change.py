@@ -538,3 +538,15 @@ async def test_the_shipped_roles_are_enough_and_looking_alone_changes_nothing(
         await walk.submit("oncall", reason="It is broken")
         await walk.press("second", presses.APPROVE, channel)
     assert walk.text(channel).count("Done and checked") == 3
+
+
+async def test_an_outsiders_undo_is_a_new_request(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.press("second", presses.APPROVE, channel)
+    walk.slack.join("outsider", channel)
+
+    await walk.press("outsider", presses.UNDO, channel)
+
+    assert patches(broken) == 1
+    assert "Needs 1 more approval" in walk.text(channel)

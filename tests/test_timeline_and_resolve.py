@@ -44,7 +44,7 @@ async def test_a_pushpin_writes_a_message_into_the_timeline_once(walk: Walk) -> 
     mine = walk.text(channel, "oncall")
     assert mine.count("pinned a message") == 1
     assert "the deploy was at 02:55" in mine
-    assert "was in the timeline already" in walk.text(channel, "second")
+    assert "is in the timeline of INC-1 already" in walk.text(channel, "second")
 
 
 async def test_resolving_posts_the_summary_and_the_timeline_as_a_file(walk: Walk) -> None:

@@ -201,19 +201,20 @@ async def _already_asked(world: World, id: IncidentId, step: Step) -> UserError:
 
 
 async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
-    """Propose the inverse, approved with its run while nobody has touched the target since."""
+    """Propose the inverse; approved with its run, for approvers, while nobody touched the target."""
     done = await get(world, id)
     if done.plan is None or done.plan.undo is None or done.checked is None:
         raise UserError("There is nothing here that could be undone.")
     inverse = build(world, done.plan.undo.action, done.plan.undo.params)
     assert isinstance(inverse, Change)
     plan = await inverse.plan(world.systems)
+    approvers = await world.people.members(world.config.approvers)
     asked = Asked(
         step_id=done.step_id,
         title=_undo_title(done),
         reason=f"Undo of “{done.title}”",
         undo_of=id,
-        approved=rules.undo_is_approved(done, plan, world.now()),
+        approved=by in approvers and rules.undo_is_approved(done, plan, world.now()),
     )
     try:
         async with world.pool.connection() as conn:

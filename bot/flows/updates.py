@@ -17,7 +17,11 @@ async def draft(world: World, incident: Incident) -> Draft:
         entries = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
     since = incident.last_update_at or incident.declared_at
-    happened = [entry.text for entry in entries if entry.at >= since and entry.kind in FACTS]
+    happened = [
+        " ".join(str(entry.detail.get("outcome") or entry.text).split())
+        for entry in entries
+        if entry.at >= since and entry.kind in FACTS
+    ]
     await reminders.form_opened(world, incident.id)
     every = rules.cadence(world.config, incident.severity, incident.status)
     return Draft(

@@ -162,7 +162,8 @@ def _choice(scene: Scene) -> Message:
         blocks.option(_play_title(scene, play), f"{play.playbook.service}/{play.scenario.id}")
         for play in scene.plays
     ]
-    words = text.render("choose_scenario", incident=scene.incident)
+    fits = any(play.scenario.severity is scene.incident.severity for play in scene.plays)
+    words = text.render("choose_scenario", incident=scene.incident, fits=fits)
     parts = [blocks.section(words)]
     if options and scene.incident.open:
         parts.append(
@@ -184,7 +185,8 @@ def _play_title(scene: Scene, play: Play) -> str:
 
 def _step(scene: Scene, step: Step, number: int) -> Block:
     run = scene.latest(step.id)
-    words = text.render("step", step=step, number=number, run=run)
+    undo = scene.undo(run) if run else None
+    words = text.render("step", step=step, number=number, run=run, undo=undo)
     if not scene.incident.open:
         return blocks.section(words)
     button = execution.step_button(step, run)
@@ -230,7 +232,7 @@ def _announcement(scene: Scene) -> Message:
     update = scene.updates[-1] if scene.updates else None
     words = text.render("announcement", incident=incident, update=update)
     short = text.render("announcement_text", incident=incident)
-    parts = [blocks.section(f"*{text.escape(heading(incident))}*"), *blocks.sections(words)]
+    parts = [blocks.header(heading(incident)), *blocks.sections(words)]
     if scene.trouble:
         parts.append(blocks.context(text.render("trouble", trouble=scene.trouble)))
     return Message("announcement", short, parts, place=drawing.ANNOUNCEMENTS)

@@ -28,7 +28,9 @@ def message(scene: Scene, run: Execution) -> Message:
     parts = [blocks.section(text.render("execution", run=run))]
     if run.plan is not None:
         parts += _plan(run)
-    parts.append(blocks.section(text.render("execution_state", run=run, undo=undo)))
+    parts.append(
+        blocks.section(text.render("execution_state", run=run, undo=undo, open=scene.incident.open))
+    )
     buttons = _buttons(scene, run, undo)
     if buttons and scene.incident.open:
         parts.append(blocks.actions("execution", *buttons))
@@ -72,7 +74,8 @@ def _can_undo(run: Execution, undo: Execution | None) -> bool:
     """Something was changed, its inverse is known, and nobody has undone it."""
     changed = run.checked is not None
     undoable = run.plan is not None and run.plan.undo is not None and run.undo_of is None
-    return changed and undoable and (undo is None or undo.state not in (State.SUCCEEDED, *LIVE))
+    taken = undo is not None and (undo.checked is not None or undo.state in LIVE)
+    return changed and undoable and not taken
 
 
 def _undo(run: Execution) -> Element:

@@ -43,7 +43,7 @@ def _playbooks(plays: Sequence[Play]) -> Block:
         for play in plays[:99]
     ]
     scenario = blocks.select("scenario", "Choose a playbook", options)
-    hint = "Left empty, the playbook that matches the severity is taken."
+    hint = "Left empty, it goes by the severity; where several match, choose in the channel."
     return blocks.field("scenario", "Playbook", scenario, hint=hint, optional=True)
 
 
@@ -131,7 +131,9 @@ def step(
 def _parameter(action: type[Noun], name: str, params: Mapping[str, Any]) -> Block:
     label = name.replace("_", " ").capitalize()
     optional = not action.model_fields[name].is_required() and name not in params
-    return blocks.field(name, label, _element(action, name, params.get(name)), optional=optional)
+    hint = action.model_fields[name].description or ""
+    element = _element(action, name, params.get(name))
+    return blocks.field(name, label, element, hint=hint, optional=optional)
 
 
 def _element(action: type[Noun], name: str, value: Any) -> Element:

@@ -63,6 +63,21 @@ def quote(text: str) -> Mrkdwn:
     return Mrkdwn("\n".join(f">{escape(line)}" for line in text.splitlines()))
 
 
+def brief(words: str) -> str:
+    """The first sentence, where the whole stands elsewhere."""
+    return words.split(". ")[0].rstrip(".")
+
+
+def told(words: str) -> Mrkdwn:
+    """A sentence of ours to one person, whose mentions are meant."""
+    return reply(words)
+
+
+def continued(words: str) -> Mrkdwn:
+    """Words already escaped, as one item of a list: further lines cannot pass for items."""
+    return Mrkdwn("\n  ".join(words.strip().splitlines()))
+
+
 def channel(id: str) -> Mrkdwn:
     """A channel, to click."""
     return Mrkdwn(f"<#{id}>")
@@ -88,6 +103,9 @@ _environment.filters |= {
     "when": when,
     "ago": ago,
     "channel": channel,
+    "brief": brief,
+    "told": told,
+    "continued": continued,
     "link": link,
     "quote": quote,
     "utc": utc,

@@ -72,7 +72,7 @@ def replaced(now: Deployment) -> str:
         return "No pods: it is scaled to 0."
     count, away = now.replicas, now.unavailable
     if not away:
-        return f"{count} pods are replaced; none of the {count} is missing meanwhile."
+        return f"{count} pods are replaced; none goes before its successor is ready."
     share = round(100 * away / count)
     return f"{count} pods are replaced; up to {away} of {count} ({share} %) missing meanwhile."
 

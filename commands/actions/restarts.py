@@ -39,8 +39,7 @@ class RollingRestart(DeploymentChange):
         await deployments.rehearse(systems.cluster, self.deployment, _restart)
         return Plan(
             target=now.target,
-            summary=f"Restart {now.name} pod by pod, with the same image {now.image}; "
-            "there is nothing to undo",
+            summary=f"Restart {now.name} pod by pod, with the same image {now.image}",
             blast_radius=deployments.replaced(now),
             check=self.check(now.replicas),
             diff=f"+{patches.RESTARTED_AT}: the time of the restart",
@@ -84,7 +83,7 @@ class DeletePods(Change):
         return Plan(
             target=f"pods/{self.selector}" if owner is None else owner.target,
             summary=f"Delete {count} of {self.selector} at once: "
-            f"{', '.join(pod.name for pod in pods)}; there is nothing to undo",
+            f"{', '.join(pod.name for pod in pods)}",
             blast_radius=f"{len(pods)} of {wanted} pods: {share} % of the capacity is lost until "
             "the new pods are ready.",
             check=deployments.check(len(pods), self._limits),

@@ -17,7 +17,9 @@ class RollBack(DeploymentChange):
 
     name: ClassVar = "rollback"
     risk: ClassVar = Risk.DESTRUCTIVE
-    to_revision: Annotated[int, Field(ge=1)] | None = None
+    to_revision: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Left empty, it is the revision before the one that runs."
+    )
 
     async def plan(self, systems: Systems) -> Plan:
         """From which revision to which, what differs, and whether the server would take it."""

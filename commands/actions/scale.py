@@ -34,6 +34,7 @@ class ScaleDeployment(DeploymentChange):
             check=self.check(self.replicas),
             diff=f"-replicas: {now.replicas}\n+replicas: {self.replicas}",
             dry_run=deployments.ACCEPTED,
+            warnings=() if self.replicas else (f"Nothing of {now.name} will run.",),
             undo=self._undo(now),
             fingerprint=deployments.fingerprint(now),
         )

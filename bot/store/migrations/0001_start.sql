@@ -56,7 +56,7 @@ CREATE UNIQUE INDEX executions_one_live_per_step ON executions (incident_id, ste
     WHERE state IN ('proposed', 'approved', 'running') AND undo_of IS NULL;
 -- One live undo per execution.
 CREATE UNIQUE INDEX executions_one_live_undo ON executions (undo_of)
-    WHERE state IN ('proposed', 'approved', 'running', 'succeeded');
+    WHERE state IN ('proposed', 'approved', 'running', 'succeeded') OR checked IS NOT NULL;
 -- One change at a time per target, across incidents and replicas of the bot.
 CREATE UNIQUE INDEX executions_one_running_per_target ON executions ((plan ->> 'target'))
     WHERE state = 'running' AND risk IN ('change', 'destructive');
