@@ -201,7 +201,7 @@ async def _already_asked(world: World, id: IncidentId, step: Step) -> UserError:
 
 
 async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
-    """Propose the inverse; approved with its run, for approvers, while nobody touched the target."""
+    """Propose the inverse; for approvers it is approved along while nobody touched the target."""
     done = await get(world, id)
     if done.plan is None or done.plan.undo is None or done.checked is None:
         raise UserError("There is nothing here that could be undone.")
