@@ -135,7 +135,7 @@ async def running_cost(folder: Path) -> None:
                 await asyncio.sleep(2)
                 memory = resident(bot.process.pid)
     print(f"\nstart until ready  {sorted(times)[1]:8.2f} s (median of 3, byte-compiled)")
-    print(f"idle memory        {memory / 2**20:8.1f} MiB resident")
+    print(f"idle memory        {memory / 1e6:8.1f} MB resident")
 
 
 def resident(pid: int) -> int:
