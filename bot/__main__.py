@@ -82,7 +82,7 @@ async def open_world(
             home=home,
             people=people,
             cache=cache,
-            systems=await _open_systems(stack, given),
+            systems=await _open_systems(stack, given, now),
             playbooks=books,
             actions={action.name: action for action in ACTIONS},
             config=team,
@@ -91,11 +91,18 @@ async def open_world(
         )
 
 
-async def _open_systems(stack: AsyncExitStack, given: Settings) -> Systems:
+async def _open_systems(
+    stack: AsyncExitStack, given: Settings, now: Callable[[], datetime]
+) -> Systems:
     cluster = await stack.enter_async_context(
         Cluster.open(given.kubeconfig, given.kubernetes_namespace)
     )
-    return Systems(cluster=cluster, database=Database(given.orders_database_url), network=Network())
+    return Systems(
+        cluster=cluster,
+        database=Database(given.orders_database_url),
+        network=Network(),
+        now=now,
+    )
 
 
 def make_app(world: World, given: Settings) -> AsyncApp:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar
 
 from bot.cluster import Cluster
@@ -14,11 +15,12 @@ from bot.network import Network
 
 @dataclass(frozen=True)
 class Systems:
-    """All that an action may touch: one door per outside thing."""
+    """All that an action may touch: one door per outside thing, and the clock."""
 
     cluster: Cluster
     database: Database
     network: Network
+    now: Callable[[], datetime]
     http: Http = field(default_factory=Http)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.__main__ import utc_now
 from bot.actions import Change, Run, Systems
 from bot.cluster import Cluster
 from bot.database import Database
@@ -23,7 +24,7 @@ async def systems(kube: SimulatedCluster, tmp_path: Path) -> AsyncIterator[Syste
     """The doors, the cluster's open; no database."""
     path = kube.write_kubeconfig(tmp_path / "actions-kubeconfig", USER)
     async with Cluster.open(path, DEFAULT_NAMESPACE, timeout=CALL_SECONDS) as cluster:
-        yield Systems(cluster=cluster, database=Database(None), network=Network())
+        yield Systems(cluster=cluster, database=Database(None), network=Network(), now=utc_now)
 
 
 class Told:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import LiteralString
 
 import pytest
@@ -24,7 +25,7 @@ def door(shared_shop: Shop) -> Database:
 
 
 def asking(systems: Systems, database: Database) -> Systems:
-    return Systems(cluster=systems.cluster, database=database, network=systems.network)
+    return replace(systems, database=database)
 
 
 async def test_rows_come_under_their_names(door: Database) -> None:

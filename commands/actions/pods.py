@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from bot.actions import Read, Systems
@@ -25,7 +25,7 @@ class ListPods(Read):
         pods = await systems.cluster.pods(self.selector)
         if not pods:
             return Reading(ok=False, text=f"No pods match {self.selector}.")
-        now = datetime.now(UTC)
+        now = systems.now()
         rows = tuple(_row(pod, now) for pod in pods)
         return Reading(
             ok=all(pod.ready and not pod.leaving for pod in pods),

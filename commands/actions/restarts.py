@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -11,15 +11,15 @@ from bot.actions import Change, Run, Systems
 from bot.cluster import Cluster, ClusterError, Deployment, NotFound, Pod, patches
 from bot.model import Plan, Risk, UserError, Verdict
 from commands.actions import deployments, watching
-from commands.actions.deployments import DeploymentChange
+from commands.actions.deployments import DeploymentChange, Make
 from commands.actions.fields import Selector
 from commands.actions.watching import Limits, Sight
 
 MOST_PODS = 50
 
 
-def _restart(now: Deployment) -> patches.Change:
-    return patches.restart(now, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+def _restart(at: datetime) -> Make:
+    return lambda now: patches.restart(now, at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 class RollingRestart(DeploymentChange):
@@ -36,7 +36,7 @@ class RollingRestart(DeploymentChange):
                 f"{now.target} is paused, so a restart would not begin. Resume it with kubectl "
                 f"rollout resume {now.target}, and ask again."
             )
-        await deployments.rehearse(systems.cluster, self.deployment, _restart)
+        await deployments.rehearse(systems.cluster, self.deployment, _restart(systems.now()))
         return Plan(
             target=now.target,
             summary=f"Restart {now.name} pod by pod, with the same image {now.image}",
@@ -49,7 +49,8 @@ class RollingRestart(DeploymentChange):
 
     async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
         """Write the time of the restart into the template, guarded."""
-        await deployments.write(systems.cluster, self.deployment, plan, run, _restart)
+        make = _restart(systems.now())
+        await deployments.write(systems.cluster, self.deployment, plan, run, make)
 
     async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
         """Whether the restart was begun, and the new pods are ready and stay so."""

@@ -1,0 +1,29 @@
+"""Actions read the time where everybody else does: on the clock they are given."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.actions import Systems
+from commands.actions.pods import ListPods
+from commands.actions.restarts import RollingRestart
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import SELECTOR, Told, systems
+
+__all__ = ["systems"]
+
+
+async def test_ages_are_counted_on_the_clock(systems: Systems) -> None:
+    later = systems.now() + timedelta(days=30)
+    reading = await ListPods(selector=SELECTOR).read(replace(systems, now=lambda: later))
+
+    assert reading.table is not None
+    assert {row[4] for row in reading.table.rows} == {"36d"}
+
+
+async def test_a_restart_is_stamped_by_the_clock(systems: Systems, kube: Cluster) -> None:
+    then = systems.now().replace(year=2031)
+    fixed, action = replace(systems, now=lambda: then), RollingRestart(deployment="order-service")
+    await action.execute(fixed, await action.plan(fixed), Told().run)
+
+    notes = kube.deployment()["spec"]["template"]["metadata"]["annotations"]
+    assert notes["kubectl.kubernetes.io/restartedAt"].startswith("2031-")
