@@ -25,6 +25,7 @@ from bot.actions import Systems
 from bot.cache import Cache
 from bot.cluster import Cluster
 from bot.database import Database
+from bot.http import Http
 from bot.model import Playbook, UserError
 from bot.network import Network
 from bot.people import Directory
@@ -102,6 +103,7 @@ async def _open_systems(
         database=Database(given.orders_database_url),
         network=Network(),
         now=now,
+        http=Http(given.playbook_proxy),
     )
 
 

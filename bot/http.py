@@ -30,21 +30,38 @@ class Answer(NamedTuple):
 
 
 class Http:
-    """A connection for each question, which is asked rarely. Raises HttpError."""
+    """A connection for each question, which is asked rarely. Raises HttpError.
+
+    `proxy` is the URL of an HTTP proxy that is asked instead of the host itself: the way to a
+    cluster's Services for a bot that runs outside of it. The usual HTTP_PROXY would not do, since
+    the libraries for Slack and Kubernetes obey it too.
+    """
+
+    def __init__(self, proxy: str | None = None) -> None:
+        self.proxy = proxy
 
     async def get(self, url: str, timeout: float) -> Answer:
         """GET it, following redirects on the same host only; `timeout` in seconds covers all."""
         place = _place(URL(url))
         try:
             async with asyncio.timeout(timeout), _session() as session:
-                return await _follow(session, URL(url))
+                return await _follow(session, URL(url), self.proxy)
         except TimeoutError as error:
             raise HttpError(
                 f"{place} gave no whole answer within {timeout:g} s. {UNDONE} "
                 "It is overloaded or hangs, or a firewall is in between: look at its pods."
             ) from error
         except aiohttp.ClientError as error:
-            raise HttpError(_in_words(place, error)) from error
+            raise HttpError(self._in_words(place, error)) from error
+
+    def _in_words(self, place: str, error: aiohttp.ClientError) -> str:
+        if self.proxy and isinstance(error, aiohttp.ClientConnectorError):
+            proxy = _place(URL(self.proxy))
+            return (
+                f"The proxy {proxy} cannot be reached, so {place} was not asked. {UNDONE} "
+                "Look whether it runs, or correct PLAYBOOK_PROXY."
+            )
+        return _in_words(place, error)
 
 
 def _session() -> aiohttp.ClientSession:
@@ -57,10 +74,10 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-async def _follow(session: aiohttp.ClientSession, url: URL) -> Answer:
+async def _follow(session: aiohttp.ClientSession, url: URL, proxy: str | None) -> Answer:
     begun = asyncio.get_running_loop().time()
     for left in reversed(range(REDIRECTS + 1)):
-        async with session.get(url, allow_redirects=False) as response:
+        async with session.get(url, allow_redirects=False, proxy=proxy) as response:
             seconds = asyncio.get_running_loop().time() - begun
             target = _target(response)
             if target is None or not left:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from bot.model import Noun, UserError
 
 IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+POSTGRES = ("postgresql", "postgres")
 
 
 class Settings(Noun):
@@ -24,6 +25,7 @@ class Settings(Noun):
     orders_database_admin_url: str | None
     kubeconfig: Path | None
     kubernetes_namespace: str
+    playbook_proxy: str | None
     config: Path
 
 
@@ -37,12 +39,13 @@ def read(environ: Mapping[str, str]) -> Settings:
         "slack_api_url": reader.url("SLACK_API_URL", ("https", "http"), "https://slack.com/api/"),
         "host": reader.get("HOST") or "0.0.0.0",
         "port": reader.port("PORT", 3000),
-        "database_url": reader.url("DATABASE_URL", ("postgresql", "postgres")),
+        "database_url": reader.url("DATABASE_URL", POSTGRES),
         "redis_url": reader.url("REDIS_URL", ("redis", "rediss", "unix")),
-        "orders_database_url": reader.optional_url("ORDERS_DATABASE_URL"),
-        "orders_database_admin_url": reader.optional_url("ORDERS_DATABASE_ADMIN_URL"),
+        "orders_database_url": reader.optional_url("ORDERS_DATABASE_URL", POSTGRES),
+        "orders_database_admin_url": reader.optional_url("ORDERS_DATABASE_ADMIN_URL", POSTGRES),
         "kubeconfig": reader.kubeconfig(),
         "kubernetes_namespace": reader.get("KUBERNETES_NAMESPACE") or "default",
+        "playbook_proxy": reader.optional_url("PLAYBOOK_PROXY", ("http", "https")),
         "config": reader.file("RUNBOLT_CONFIG", "the YAML file with approvers and channels"),
     }
     reader.need_a_way_in()
@@ -86,10 +89,10 @@ class _Reader:
             self._check_url(name, value, schemes)
         return value
 
-    def optional_url(self, name: str) -> str | None:
+    def optional_url(self, name: str, schemes: tuple[str, ...]) -> str | None:
         value = self.get(name)
         if value is not None:
-            self._check_url(name, value, ("postgresql", "postgres"))
+            self._check_url(name, value, schemes)
         return value
 
     def _check_url(self, name: str, value: str, schemes: tuple[str, ...]) -> None:

@@ -181,6 +181,7 @@ def given(
         orders_database_admin_url=shared_shop.ops_dsn,
         kubeconfig=kube.write_kubeconfig(tmp_path / "kubeconfig"),
         kubernetes_namespace=DEFAULT_NAMESPACE,
+        playbook_proxy=None,
         config=team,
     )
 

@@ -46,6 +46,7 @@ def test_a_complete_environment_is_read_with_defaults(environ: dict[str, str]) -
         ("REDIS_URL", "", "REDIS_URL is missing"),
         ("ORDERS_DATABASE_URL", "orders", "ORDERS_DATABASE_URL is not a postgresql:// URL"),
         ("ORDERS_DATABASE_ADMIN_URL", "x", "ORDERS_DATABASE_ADMIN_URL is not a postgresql://"),
+        ("PLAYBOOK_PROXY", "proxy:3128", "PLAYBOOK_PROXY is not a http:// URL"),
         ("KUBECONFIG", "", "KUBECONFIG is missing and the bot does not run in a cluster"),
         ("KUBECONFIG", "/nowhere/kubeconfig", "KUBECONFIG names /nowhere/kubeconfig"),
         ("RUNBOLT_CONFIG", "", "RUNBOLT_CONFIG is missing"),

@@ -1,0 +1,82 @@
+"""An HTTP proxy inside the cluster: it asks Services by their names, and nothing else."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, web
+
+from sandbox.cluster import DEFAULT_NAMESPACE
+
+WITHIN = 30.0
+SUFFIXES = ("", ".svc", ".svc.cluster.local")
+
+
+class Proxy:
+    """Forwards what is asked of `services`: name and port of a Service, and who answers for it."""
+
+    def __init__(self, services: Mapping[tuple[str, int], str]) -> None:
+        self.services = services
+        self.port = 0
+        self._runner = web.ServerRunner(
+            web.Server(self._handle, access_log=None), shutdown_timeout=0.2
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = int(self._runner.addresses[0][1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        # A proxy is asked with the whole address in the first line; a web server with the path.
+        if not request.raw_path.startswith("http://"):
+            return web.Response(status=400, text="This is a proxy: name the host as well.\n")
+        if request.method not in ("GET", "HEAD"):
+            return web.Response(status=405, text="This proxy only looks.\n")
+        host, port = _service(request.url.host or ""), request.url.port or 80
+        if host not in {name for name, _ in self.services}:
+            return _bad_gateway(f"unknown host {request.url.host}")
+        place = self.services.get((host, port))
+        return await _forward(request, place) if place else _bad_gateway("connection refused")
+
+
+def _service(host: str) -> str:
+    """A Service's own name, from any of those that the cluster's DNS knows it by."""
+    name, _, rest = host.partition(".")
+    known = {"", *(f"{DEFAULT_NAMESPACE}{suffix}" for suffix in SUFFIXES)}
+    return name if rest in known else host
+
+
+async def _forward(request: web.BaseRequest, place: str) -> web.Response:
+    try:
+        async with (
+            ClientSession(timeout=ClientTimeout(total=WITHIN), auto_decompress=False) as session,
+            session.request(
+                request.method, place + request.url.raw_path_qs, allow_redirects=False
+            ) as answer,
+        ):
+            kept = {
+                name: value
+                for name, value in answer.headers.items()
+                if name in ("Content-Type", "Location", "Retry-After")
+            }
+            return web.Response(
+                status=answer.status,
+                reason=answer.reason,
+                headers=kept,
+                body=await answer.read(),
+            )
+    except (ClientError, TimeoutError) as error:
+        return _bad_gateway(type(error).__name__)
+
+
+def _bad_gateway(why: str) -> web.Response:
+    return web.Response(status=502, text=f"{why}\n")

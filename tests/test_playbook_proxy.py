@@ -1,0 +1,94 @@
+"""Asking a cluster's Service from outside of the cluster, through a proxy that stands inside."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bot.actions import Systems
+from bot.http import Http, HttpError
+from commands.actions.http import HttpCheck
+from sandbox.proxy import Proxy
+from tests.cluster_fixtures import systems
+from tests.conftest import free_port
+
+__all__ = ["systems"]
+
+HEALTH = HttpCheck(url="http://payment-service:3006/health")
+
+
+async def health(_: web.Request) -> web.Response:
+    return web.json_response({"status": "degraded"}, status=503)
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    """A proxy behind which a sick payment-service is, and a Service without pods."""
+    app = web.Application()
+    app.router.add_get("/health", health)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    services = {
+        ("payment-service", 3006): f"http://127.0.0.1:{runner.addresses[0][1]}",
+        ("empty-service", 80): f"http://127.0.0.1:{free_port()}",
+    }
+    async with Proxy(services) as started:
+        yield started
+    await runner.cleanup()
+
+
+async def test_a_service_is_asked_by_its_name(systems: Systems, proxy: Proxy) -> None:
+    reading = await HEALTH.read(replace(systems, http=Http(proxy.url)))
+
+    assert not reading.ok
+    assert reading.text.startswith("payment-service:3006 answered 503 Service Unavailable")
+    assert "degraded" in reading.excerpt
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("http://payment-servic:3006/health", "unknown host payment-servic"),
+        ("http://payment-service.elsewhere:3006/health", "unknown host"),
+        ("http://payment-service:80/health", "connection refused"),
+        ("http://empty-service/health", "ClientConnector"),
+    ],
+)
+async def test_what_is_not_there_is_a_bad_gateway(
+    systems: Systems, proxy: Proxy, address: str, why: str
+) -> None:
+    reading = await HttpCheck(url=address).read(replace(systems, http=Http(proxy.url)))
+
+    assert "answered 502 Bad Gateway" in reading.text
+    assert why in reading.excerpt
+
+
+async def test_a_service_is_known_by_its_longer_names(systems: Systems, proxy: Proxy) -> None:
+    for name in ("payment-service.tickettoken", "payment-service.tickettoken.svc.cluster.local"):
+        reading = await HttpCheck(url=f"http://{name}:3006/health").read(
+            replace(systems, http=Http(proxy.url))
+        )
+        assert "answered 503" in reading.text
+
+
+async def test_a_proxy_that_is_not_there_is_told_from_the_host(systems: Systems) -> None:
+    gone = replace(systems, http=Http(f"http://127.0.0.1:{free_port()}"))
+
+    with pytest.raises(HttpError, match=r"The proxy .* cannot be reached.*PLAYBOOK_PROXY"):
+        await HEALTH.read(gone)
+
+
+async def test_without_a_proxy_the_host_itself_is_asked(systems: Systems) -> None:
+    with pytest.raises(HttpError, match="There is no host payment-service"):
+        await HEALTH.read(systems)
+
+
+async def test_the_proxy_only_looks_and_is_no_web_server(proxy: Proxy) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.post("http://payment-service:3006/health", proxy=proxy.url) as answer:
+            assert answer.status == 405
+        async with session.get(f"{proxy.url}/health") as answer:
+            assert answer.status == 400
