@@ -1,12 +1,17 @@
 """The right to draw one incident: held by one drawer at a time, renewed while it draws."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 from uuid import uuid4
 
 from bot import slack, store
-from bot.model import IncidentId
+from bot.model import Incident, IncidentId
+from bot.store.db import Conn
+from bot.store.messages import Shown
 from bot.store.pictures import Picture
 from bot.views import text
 from bot.world import World
@@ -16,6 +21,15 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 FIRST_RETRY = timedelta(seconds=2)
 LAST_RETRY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a drawer starts from: the picture's version, the incident, and what Slack shows."""
+
+    picture: Picture
+    incident: Incident
+    shown: dict[str, Shown]
 
 
 class Lease:
@@ -28,7 +42,20 @@ class Lease:
         self._held = False
         self._until = world.now()
 
-    async def claim(self) -> Picture | None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Whoever is stopped meanwhile, by a time-out or because the bot stops, lets go first.
+        await asyncio.shield(self._let_go())
+
+    async def begin(self, conn: Conn, incident: Incident) -> Claim:
+        """Take it in the transaction that makes the incident: nobody else can have it."""
+        self._held, self._until = True, self._world.now() + LEASE
+        picture = await store.pictures.insert(conn, incident.id, self._id, self._until)
+        return Claim(picture, incident, {})
+
+    async def claim(self) -> Claim | None:
         """Take it or keep it; None when another drawer has it or nothing is to be drawn now."""
         self._held = True  # before it is: a drawer that is stopped here has to let go as well
         now = self._world.now()
@@ -37,8 +64,8 @@ class Lease:
             picture = await store.pictures.claim(
                 conn, self._incident_id, self._id, now, self._until
             )
-        self._held = picture is not None
-        return picture
+            self._held = picture is not None
+            return None if picture is None else await _start(conn, picture)
 
     async def keep(self) -> bool:
         """Whether it is still held, renewed when a third of it has passed."""
@@ -73,7 +100,7 @@ class Lease:
             )
         self._held = False
 
-    async def let_go(self) -> None:
+    async def _let_go(self) -> None:
         """Leave it to whoever comes next, however drawing ended."""
         if not self._held:
             return
@@ -82,6 +109,15 @@ class Lease:
                 await store.pictures.let_go(conn, self._incident_id, self._id)
         except Exception:  # it ends by itself, and what is raised already says more
             log.exception("the lease of INC-%s was not given back", self._incident_id)
+
+
+async def _start(conn: Conn, picture: Picture) -> Claim:
+    incident = await store.incidents.get(conn, picture.incident_id)
+    assert incident is not None
+    # Without a channel, Slack shows nothing of it.
+    opened = incident.channel_id is not None
+    shown = await store.messages.of_incident(conn, incident.id) if opened else {}
+    return Claim(picture, incident, shown)
 
 
 def _passes(failure: Exception) -> bool:

@@ -9,9 +9,8 @@ import logging
 
 from bot import rules, slack, store
 from bot.brush import Brush
-from bot.lease import Lease
+from bot.lease import Claim, Lease
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
-from bot.store.messages import Shown
 from bot.store.pictures import Picture
 from bot.views import channel, drawing
 from bot.views.drawing import Drawing, File, Message, Pin
@@ -27,18 +26,25 @@ Responders = asyncio.Task[frozenset[UserId]]
 
 async def publish(world: World, incident_id: IncidentId) -> None:
     """Draw an incident until nothing is left to draw or something fails."""
-    lease = Lease(world, incident_id)
-    try:
-        while (picture := await lease.claim()) is not None:
-            failures = await _try_to_draw(world, lease, picture)
-            if failures:
-                await lease.failed(picture, failures)
-                return
-            if await lease.drawn(picture):
-                return
-    finally:
-        # Whoever is stopped meanwhile, by a time-out or because the bot stops, lets go first.
-        await asyncio.shield(lease.let_go())
+    async with Lease(world, incident_id) as lease:
+        await _draw_all(world, lease, await lease.claim())
+
+
+async def publish_new(world: World, lease: Lease, claim: Claim) -> None:
+    """Draw an incident whose lease began with it: nothing has to be asked before its channel."""
+    async with lease:
+        await _draw_all(world, lease, claim)
+
+
+async def _draw_all(world: World, lease: Lease, claim: Claim | None) -> None:
+    while claim is not None:
+        failures = await _try_to_draw(world, lease, claim)
+        if failures:
+            await lease.failed(claim.picture, failures)
+            return
+        if await lease.drawn(claim.picture):
+            return
+        claim = await lease.claim()
 
 
 async def publish_what_is_behind(world: World) -> None:
@@ -70,26 +76,27 @@ async def whisper_heads_up(world: World, incident_id: IncidentId) -> None:
         log.info("a heads-up of %s did not reach the commander: %s", incident.name, refused.code)
 
 
-async def _try_to_draw(world: World, lease: Lease, picture: Picture) -> list[Exception]:
+async def _try_to_draw(world: World, lease: Lease, claim: Claim) -> list[Exception]:
     """Draw, whatever goes wrong; a mistake in a drawing waits like a refusal, and is logged."""
+    name = claim.incident.name
     try:
-        return await _draw(world, lease, picture)
+        return await _draw(world, lease, claim)
     except slack.Refused as refused:
-        log.warning("the channel of INC-%s: Slack refused: %s", picture.incident_id, refused.code)
+        log.warning("the channel of %s: Slack refused: %s", name, refused.code)
         return [refused]
     except Exception as error:  # the clock must not repeat it without a pause
-        log.exception("INC-%s was not drawn", picture.incident_id)
+        log.exception("%s was not drawn", name)
         return [error]
 
 
-async def _draw(world: World, lease: Lease, picture: Picture) -> list[Exception]:
+async def _draw(world: World, lease: Lease, claim: Claim) -> list[Exception]:
     """The channel first; then people come in while everything is read and said."""
-    incident, shown = await _look(world, picture.incident_id)
+    incident = claim.incident
     responders = asyncio.create_task(_responders(world, incident))
     try:
         opened = incident if incident.channel_id else await _open_channel(world, incident)
-        brush = Brush(world, lease, opened, shown)
-        scene = _paint_scene(world, brush, picture, opened, new=opened is not incident)
+        brush = Brush(world, lease, opened, claim.shown)
+        scene = _paint_scene(world, brush, claim.picture, opened, new=opened is not incident)
         await _paint(brush, opened, asyncio.create_task(scene), responders)
     except BaseException:
         responders.cancel()
@@ -120,15 +127,6 @@ async def _draw_again(world: World, incident_id: IncidentId, responders: Respond
         async with world.pool.connection() as conn:
             await store.pictures.want(conn, incident_id)
         await publish(world, incident_id)
-
-
-async def _look(world: World, incident_id: IncidentId) -> tuple[Incident, dict[str, Shown]]:
-    """The incident, and what Slack shows of it: without a channel, nothing."""
-    async with world.pool.connection() as conn:
-        incident = await store.incidents.get(conn, incident_id)
-        assert incident is not None
-        opened = incident.channel_id is not None
-        return incident, await store.messages.of_incident(conn, incident_id) if opened else {}
 
 
 async def _paint_scene(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from bot import rules, store
 from bot.flows import reminders
 from bot.flows.rows import lock_open, tell
+from bot.lease import Lease
 from bot.model import (
     Entry,
     EntryKind,
@@ -22,7 +23,7 @@ from bot.model import (
     UserError,
     UserId,
 )
-from bot.publisher import publish
+from bot.publisher import publish, publish_new
 from bot.rules import Play
 from bot.store.db import Conn
 from bot.world import World
@@ -49,8 +50,10 @@ async def declare(world: World, said: Declaration, *, by: UserId) -> tuple[Incid
         since = world.now() - SAME_DECLARATION
         same = await store.incidents.same_declared_since(conn, title, said.severity, since)
         incident = same or await _open(world, conn, said, title, book, scenario_id, by)
-    await publish(world, incident.id)
-    return await _with_its_channel(world, incident.id), same is None
+        lease = Lease(world, incident.id)
+        claim = None if same else await lease.begin(conn, incident)
+    await (publish(world, incident.id) if claim is None else publish_new(world, lease, claim))
+    return await _with_its_channel(world, incident.id), claim is not None
 
 
 async def _with_its_channel(world: World, id: IncidentId) -> Incident:

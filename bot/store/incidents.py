@@ -20,7 +20,7 @@ async def insert(
     source_link: str | None,
     next_update_at: datetime | None,
 ) -> Incident:
-    """A new incident, with a copy of its playbook, and its picture still to be drawn."""
+    """A new incident, with a copy of its playbook."""
     query = """
         INSERT INTO incidents (title, severity, status, playbook, scenario_id, declared_by,
                                declared_at, source_link, next_update_at)
@@ -28,7 +28,7 @@ async def insert(
                 %(declared_by)s, %(declared_at)s, %(source_link)s, %(next_update_at)s)
         RETURNING *
     """
-    incident = await db.one(
+    return await db.one(
         conn,
         Incident,
         query,
@@ -41,8 +41,6 @@ async def insert(
         source_link=source_link,
         next_update_at=next_update_at,
     )
-    await db.do(conn, "INSERT INTO pictures (incident_id) VALUES (%(id)s)", id=incident.id)
-    return incident
 
 
 async def lock_declarations(conn: Conn, title: str, severity: Severity) -> None:

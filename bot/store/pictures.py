@@ -22,6 +22,16 @@ class Picture(Noun):
     trouble: str | None
 
 
+async def insert(conn: Conn, incident_id: IncidentId, lease: UUID, until: datetime) -> Picture:
+    """The picture of a new incident, still to be drawn, by the one who declares it."""
+    query = """
+        INSERT INTO pictures (incident_id, lease, leased_until)
+        VALUES (%(incident_id)s, %(lease)s, %(until)s)
+        RETURNING incident_id, wanted, drawn, failures, trouble
+    """
+    return await db.one(conn, Picture, query, incident_id=incident_id, lease=lease, until=until)
+
+
 async def want(conn: Conn, incident_id: IncidentId) -> None:
     """Something changed: the picture is to be drawn again."""
     query = "UPDATE pictures SET wanted = wanted + 1 WHERE incident_id = %(incident_id)s"
