@@ -126,12 +126,15 @@ class Brush:
         return Shown(key=key, channel=self._channel, ts="", digest="")
 
     async def _message(self, one: Message) -> Shown | None:
-        try:
-            return await self._say(one)
-        except slack.Refused as refused:
-            if refused.code != "invalid_blocks":
-                raise
-            return await self._say(_classic(one))
+        """Say it; where Slack does not take its blocks, with ever older ones."""
+        *newer, oldest = _versions(one)
+        for version in newer:
+            try:
+                return await self._say(version)
+            except slack.Refused as refused:
+                if refused.code != "invalid_blocks":
+                    raise
+        return await self._say(oldest)
 
     async def _say(self, one: Message) -> Shown | None:
         before = self._shown.get(one.key)
@@ -221,6 +224,16 @@ class Brush:
 def _text(one: Message) -> str:
     """What notifications and screen readers use; Slack wants it short."""
     return blocks.cut_marked(one.text, blocks.SECTION)
+
+
+def _versions(one: Message) -> list[Message]:
+    """The message as it should be, and with fewer of the newer blocks each time."""
+    tables = [
+        blocks.plain_table(block) if block["type"] == "data_table" else block
+        for block in one.blocks
+    ]
+    versions = [one, replace(one, blocks=tables), _classic(one)]
+    return [version for version in versions if version is one or version.blocks != one.blocks]
 
 
 def _classic(one: Message) -> Message:

@@ -238,11 +238,24 @@ class Verdict(Noun):
     done: bool = True
 
 
+class Cell(Noun):
+    """A value in words, and what it is besides: a number to sort by, a page to open, a moment."""
+
+    text: str
+    number: float | None = None
+    link: str | None = None
+    at: datetime | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class Table(Noun):
-    """Rows of words under column names."""
+    """Rows of words under column names; `total` counts the rows that there are, if more."""
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Cell | str, ...], ...]
+    total: int | None = None
 
 
 class Attachment(Noun):

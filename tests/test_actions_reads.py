@@ -38,7 +38,7 @@ READS = pytest.mark.parametrize("read", [list_pods, tail_logs, check_dependencie
 
 def rows(reading: Reading) -> tuple[tuple[str, ...], ...]:
     assert reading.table is not None
-    return reading.table.rows
+    return tuple(tuple(map(str, row)) for row in reading.table.rows)
 
 
 @READS

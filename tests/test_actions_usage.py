@@ -25,7 +25,7 @@ def usage() -> PodUsage:
 
 def rows(reading: Reading) -> list[dict[str, str]]:
     assert reading.table is not None
-    return [dict(zip(COLUMNS, row, strict=True)) for row in reading.table.rows]
+    return [dict(zip(COLUMNS, map(str, row), strict=True)) for row in reading.table.rows]
 
 
 def limit(kube: Cluster, pod: str, limits: dict[str, str]) -> None:

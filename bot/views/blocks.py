@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import takewhile
 from typing import Any
+
+from bot.model import Cell
 
 Block = dict[str, Any]
 Element = dict[str, Any]
@@ -14,6 +17,9 @@ BUTTON = 75
 TABLE_ROWS = 99  # and the header row
 TABLE_CELLS = 20
 TABLE_TEXT = 9_000
+TABLE_CELL = 200
+TABLE_PAGE = 10
+NUMBER = 100
 PREFORMATTED = 2_900
 
 # What is not cut in two: an escape, a mark (a person, a link, a time), a character.
@@ -115,21 +121,67 @@ def preformatted(text: str) -> Block:
     }
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
-    """Rows under column names, as many as Slack takes."""
-    kept: list[list[Element]] = [[_cell(name) for name in columns[:TABLE_CELLS]]]
-    room = TABLE_TEXT - sum(map(len, columns))
+def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> Block:
+    """Rows under column names, to sort and filter; as many as Slack takes."""
+    kept: list[list[Element]] = [[_raw(name) for name in columns[:TABLE_CELLS]]]
+    room = TABLE_TEXT - sum(map(_length, kept[0]))
     for row in rows[:TABLE_ROWS]:
-        cells = [cut(cell, 200) or " " for cell in row[:TABLE_CELLS]]
-        room -= sum(map(len, cells))
+        cells = [_cell(cell) for cell in row[:TABLE_CELLS]]
+        room -= sum(map(_length, cells))
         if room < 0:
             break
-        kept.append([_cell(cell) for cell in cells])
-    return {"type": "table", "rows": kept}
+        kept.append(cells)
+    return {
+        "type": "data_table",
+        "caption": cut(caption, 255),
+        "page_size": TABLE_PAGE,
+        "rows": kept,
+    }
 
 
-def _cell(text: str) -> Element:
-    return {"type": "raw_text", "text": text}
+def plain_table(block: Block) -> Block:
+    """The same table for a Slack that knows none that can be sorted."""
+    return {"type": "table", "rows": [[_plain_cell(cell) for cell in row] for row in block["rows"]]}
+
+
+def _cell(cell: Cell | str) -> Element:
+    if isinstance(cell, str):
+        return _raw(cell)
+    text = cut(cell.text, TABLE_CELL)
+    if cell.link is not None:
+        return _rich({"type": "link", "url": cell.link, "text": text})
+    if cell.at is not None:
+        # In UTC for the records, and as the reader's own clock has it.
+        return _rich({"type": "text", "text": f"{text} · "}, _date(cell.at, text))
+    if cell.number is not None and len(text) <= NUMBER:
+        return {"type": "raw_number", "value": cell.number, "text": text}
+    return _raw(text)
+
+
+def _raw(text: str) -> Element:
+    return {"type": "raw_text", "text": cut(text, TABLE_CELL) or " "}
+
+
+def _rich(*elements: Element) -> Element:
+    section = {"type": "rich_text_section", "elements": list(elements)}
+    return {"type": "rich_text", "elements": [section]}
+
+
+def _date(at: datetime, fallback: str) -> Element:
+    form = "{date_short_pretty} {time_secs}"
+    return {"type": "date", "timestamp": int(at.timestamp()), "format": form, "fallback": fallback}
+
+
+def _length(cell: Element) -> int:
+    """How much of a table's text a cell takes; a date is counted as it is drawn, about."""
+    if cell["type"] != "rich_text":
+        return len(cell["text"])
+    leaves = cell["elements"][0]["elements"]
+    return sum(len(leaf.get("text", leaf.get("fallback", ""))) for leaf in leaves)
+
+
+def _plain_cell(cell: Element) -> Element:
+    return _raw(cell["text"]) if cell["type"] == "raw_number" else cell
 
 
 def confirm(title: str, text: str, yes: str, *, style: str = "danger") -> Element:

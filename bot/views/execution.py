@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from bot.model import LIVE, Execution, Risk, State, Step
+from bot.model import LIVE, Execution, Risk, State, Step, Table
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import File, Message
@@ -109,9 +109,17 @@ def _reading(run: Execution) -> Message:
     parts = [blocks.section(words)]
     if run.reading is not None:
         if run.reading.table is not None and run.reading.table.rows:
-            parts.append(blocks.table(run.reading.table.columns, run.reading.table.rows))
+            parts += _table(run.title, run.reading.table)
         if run.reading.excerpt:
             parts.append(blocks.preformatted(run.reading.excerpt))
         if run.reading.notes:
             parts.append(blocks.context(*map(text.escape, run.reading.notes)))
     return Message(f"execution:{run.id}", words, parts, thread="playbook")
+
+
+def _table(title: str, table: Table) -> list[Block]:
+    """The table, and what of it Slack has no room for."""
+    block = blocks.table(title, table.columns, table.rows)
+    rows, columns = len(block["rows"]) - 1, len(block["rows"][0])
+    words = text.render("table", table=table, rows=rows, columns=columns)
+    return [block, blocks.context(words)] if words else [block]

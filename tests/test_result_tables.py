@@ -1,0 +1,180 @@
+"""What a query found, as a table in Slack: to sort and filter, its times and ids to be used."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from psycopg import AsyncConnection
+
+from bot.settings import Settings
+from bot.views import blocks, presses
+from commands.actions import stripe_pages
+from sandbox.shop import Shop
+from sandbox.slack import Slack
+from tests.conftest import Clock, Walk, start_bot
+
+PAYMENTS = "order-service/payment-refund-failures"
+DISPUTES = "order-service/high-dispute-rate"
+
+Obj = dict[str, Any]
+
+
+@pytest.fixture
+def given(given: Settings, shop: Shop) -> Settings:
+    """The bot asks a shop of this test's own."""
+    return given.model_copy(update={"orders_database_url": shop.ro_dsn})
+
+
+async def look(walk: Walk, scenario: str, step: str) -> Obj:
+    """The message with what the step saw."""
+    channel = await walk.declare(severity="sev2")
+    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, scenario)
+    await walk.step("oncall", step, channel)
+    replies = [one for m in walk.slack.messages(channel, "oncall") for one in m.get("replies", [])]
+    [message] = [one for one in replies if one.get("blocks")]
+    return dict(message)
+
+
+def block(message: Obj, kind: str) -> Obj:
+    [found] = [one for one in message["blocks"] if one["type"] == kind]
+    return dict(found)
+
+
+def column(table: Obj, name: str) -> list[Obj]:
+    """The cells under a name."""
+    names = [cell["text"] for cell in table["rows"][0]]
+    return [row[names.index(name)] for row in table["rows"][1:]]
+
+
+def leaves(cell: Obj) -> list[Obj]:
+    return list(cell["elements"][0]["elements"])
+
+
+async def administer(shop: Shop, *statements: str) -> None:
+    async with await AsyncConnection.connect(shop.dsn, autocommit=True) as conn:
+        for statement in statements:
+            await conn.execute(statement.encode())
+
+
+async def test_a_result_is_a_table_to_sort_and_filter(walk: Walk) -> None:
+    table = block(await look(walk, PAYMENTS, "stuck-orders"), "data_table")
+
+    assert table["caption"] == "Stuck orders"
+    assert [cell["text"] for cell in table["rows"][0]] == [
+        *("id", "status", "created_at", "stripe_payment_intent_id")
+    ]
+    assert len(table["rows"]) == 24
+
+
+async def test_times_are_told_in_utc_and_by_the_readers_clock(walk: Walk) -> None:
+    table = block(await look(walk, PAYMENTS, "stuck-orders"), "data_table")
+
+    for cell in column(table, "created_at"):
+        words, date = leaves(cell)
+        at = datetime.fromtimestamp(date["timestamp"], UTC)
+        assert words["text"] == f"{at:%Y-%m-%d %H:%M:%S} UTC · "
+        assert date["type"] == "date"
+        assert date["fallback"] == f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+async def test_a_payment_leads_to_stripe_and_none_to_nowhere(walk: Walk, shop: Shop) -> None:
+    await administer(
+        shop,
+        "UPDATE orders SET stripe_payment_intent_id = NULL WHERE id = (SELECT id FROM orders"
+        " WHERE status = 'PENDING' ORDER BY created_at LIMIT 1)",
+    )
+    first, *rest = column(
+        block(await look(walk, PAYMENTS, "stuck-orders"), "data_table"), "stripe_payment_intent_id"
+    )
+
+    assert first == {"type": "raw_text", "text": "–"}
+    for cell in rest:
+        [link] = leaves(cell)
+        assert link["text"].startswith("pi_")
+        assert link["url"] == f"https://dashboard.stripe.com/payments/{link['text']}"
+
+
+async def test_counts_and_money_are_sorted_as_numbers(walk: Walk) -> None:
+    table = block(await look(walk, DISPUTES, "review-orders"), "data_table")
+
+    for cell in column(table, "order_count"):
+        assert (cell["type"], str(int(cell["value"]))) == ("raw_number", cell["text"])
+    sums = [one for one in column(table, "total_cents") if " + " not in one["text"]]
+    assert sums
+    for cell in sums:
+        assert cell["text"][:-4] == f"{cell['value']:,.2f}"
+
+
+async def test_no_rows_are_words_and_no_table(walk: Walk, shop: Shop) -> None:
+    await administer(shop, "UPDATE orders SET status = 'CONFIRMED'")
+
+    message = await look(walk, PAYMENTS, "stuck-orders")
+
+    assert "No orders are stuck in PENDING" in message["text"]
+    assert [one["type"] for one in message["blocks"]] == ["section"]
+
+
+async def test_more_rows_than_slack_takes_are_in_the_file(walk: Walk, shop: Shop) -> None:
+    await administer(shop, "UPDATE orders SET status = 'PENDING'")
+
+    message = await look(walk, PAYMENTS, "stuck-orders")
+
+    table = block(message, "data_table")
+    assert len(json.dumps(table["rows"])) > 9_000
+    shown = len(table["rows"]) - 1
+    assert 50 < shown < 99
+    assert f"The first {shown} of 1000 rows are shown." in str(message["blocks"])
+    assert "The file has the first 1000 rows; there are more" in str(message["blocks"])
+
+
+@pytest.mark.parametrize(("refusals", "kinds"), [(1, {"table"}), (2, set())])
+async def test_a_slack_without_such_tables_gets_older_ones(
+    slack: Slack, given: Settings, clock: Clock, refusals: int, kinds: set[str]
+) -> None:
+    async with start_bot(given, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        walk = Walk(slack, bot)
+        channel = await walk.declare(severity="sev2")
+        await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, DISPUTES)
+        slack.fail("chat.postMessage", error="invalid_blocks", times=refusals)
+        await walk.step("oncall", "review-orders", channel)
+
+    *refused, taken = walk.calls("chat.postMessage")[-refusals - 1 :]
+    assert "data_table" in str(refused[0].arguments)
+    assert "raw_number" in str(refused[0].arguments)
+    tables = {"table", "data_table"}
+    sent = taken.arguments["blocks"]
+    found = {one["type"] for one in (json.loads(sent) if isinstance(sent, str) else sent)}
+    assert found & tables == kinds
+    assert "users with the most orders" in str(sent)
+    assert "raw_number" not in str(sent)
+
+
+@pytest.mark.parametrize(
+    ("id", "page"),
+    [
+        ("pi_3AbCdEfGh", "payments"),
+        ("ch_3AbCdEfGh", "payments"),
+        ("re_3AbCdEfGh", "refunds"),
+        ("dp_1AbCdEfGh", "disputes"),
+        ("du_1AbCdEfGh", "disputes"),
+        ("evt_1AbCdEfGh", "events"),
+    ],
+)
+def test_each_kind_of_id_has_its_page(id: str, page: str) -> None:
+    assert stripe_pages.link(id) == f"https://dashboard.stripe.com/{page}/{id}"
+
+
+@pytest.mark.parametrize("text", ["", "pi_", "pi_../../login", "xx_3AbCdEfGh", "see pi_3AbCdEfGh"])
+def test_what_is_no_id_is_no_link(text: str) -> None:
+    assert stripe_pages.link(text) is None
+
+
+def test_the_widest_table_stays_within_what_slack_takes() -> None:
+    names = [f"column_{n}" for n in range(25)]
+    table = blocks.table("t" * 300, names, [["x" * 500] * 25] * 200)
+
+    assert len(table["caption"]) == 255
+    assert {len(row) for row in table["rows"]} == {20}
+    assert len(table["rows"]) == 3
