@@ -35,5 +35,6 @@ def told(error: ValidationError) -> dict[str, str]:
         name = str(mistake["loc"][0]) if mistake["loc"] else "reason"
         known = SENTENCES.get(mistake["type"])
         own = mistake["msg"].removeprefix("Value error, ")
+        own = own[:1].upper() + own[1:]
         found[name] = known.format_map(mistake.get("ctx", {})) if known else own
     return found

@@ -108,6 +108,7 @@ def test_the_shipped_steps_for_a_complete_outage(shipped: Playbook) -> None:
         ("dependencies", "immediate", "dependencies"),
         ("roll-back", "recovery", "rollback"),
         ("database-connections", "recovery", "database-connections"),
+        ("memory-limit", "recovery", "memory-limit"),
         ("rolling-restart", "recovery", "rolling-restart"),
         ("delete-pods", "recovery", "delete-pods"),
     ]
@@ -151,6 +152,7 @@ COMMANDS = {
         "kubectl rollout undo deployment/order-service",
         "kubectl exec -it tickettoken-postgres-0 -- psql -U postgres "
         "-c \"SELECT count(*) FROM pg_stat_activity WHERE datname = 'orders';\"",
+        "kubectl set resources deployment/order-service --limits=memory=1Gi",
         "kubectl rollout restart deployment/order-service",
         "kubectl delete pod -l app=order-service",
     ],

@@ -1,5 +1,6 @@
 """The one door to Kubernetes: a small client, its nouns, and its refusals as sentences."""
 
+from bot.cluster.bounds import Autoscaler, Node, Quota
 from bot.cluster.client import Cluster
 from bot.cluster.errors import (
     ClusterError,
@@ -13,11 +14,12 @@ from bot.cluster.errors import (
 )
 from bot.cluster.execs import Ran
 from bot.cluster.logs import Tail
-from bot.cluster.nouns import Amounts, Container, Deployment, Pod, Revision, digest
+from bot.cluster.nouns import Amounts, Container, Deployment, Pod, Revision, digest, quantity
 from bot.cluster.patches import Change
 
 __all__ = [
     "Amounts",
+    "Autoscaler",
     "Change",
     "Cluster",
     "ClusterError",
@@ -26,8 +28,10 @@ __all__ = [
     "Deployment",
     "Forbidden",
     "NoProgram",
+    "Node",
     "NotFound",
     "Pod",
+    "Quota",
     "Ran",
     "Refused",
     "Revision",
@@ -35,4 +39,5 @@ __all__ = [
     "TimedOut",
     "Unreachable",
     "digest",
+    "quantity",
 ]

@@ -9,7 +9,8 @@ from typing import Any
 
 import aiohttp
 
-from bot.cluster import errors, execs, nouns
+from bot.cluster import bounds, errors, execs, nouns
+from bot.cluster.bounds import Autoscaler, Node, Quota
 from bot.cluster.errors import Ask
 from bot.cluster.execs import Ran
 from bot.cluster.logs import Tail
@@ -88,6 +89,23 @@ class Cluster:
         raw = await self._json(ask, "GET", self._apps("replicasets"), query)
         owned = [nouns.revision(one) for one in raw["items"] if _owned(one, of.uid)]
         return tuple(sorted(owned, key=lambda one: one.number, reverse=True))
+
+    async def quotas(self) -> tuple[Quota, ...]:
+        """What the namespace may have of everything, and has."""
+        ask = self._ask("list", "resourcequotas")
+        raw = await self._json(ask, "GET", self._core("resourcequotas"))
+        return tuple(map(bounds.quota, raw["items"]))
+
+    async def autoscalers(self) -> tuple[Autoscaler, ...]:
+        """What scales by itself in the namespace. Raises NotFound when the cluster cannot."""
+        ask = self._ask("list", "horizontalpodautoscalers.autoscaling")
+        path = f"/apis/autoscaling/v2/namespaces/{self.namespace}/horizontalpodautoscalers"
+        return tuple(map(bounds.autoscaler, (await self._json(ask, "GET", path))["items"]))
+
+    async def nodes(self) -> tuple[Node, ...]:
+        """The machines of the whole cluster."""
+        raw = await self._json(self._ask("list", "nodes"), "GET", "/api/v1/nodes")
+        return tuple(map(bounds.node, raw["items"]))
 
     async def rehearse(self, now: Deployment, change: Change) -> Deployment:
         """What a change would make of a Deployment: a dry run on the server, nothing is kept."""

@@ -210,12 +210,13 @@ def _container(spec: Obj, status: Obj) -> Container:
 
 def amounts(raw: Obj) -> Amounts:
     """From quantities such as `250m` and `512Mi`."""
-    known = {name: _number(raw[name]) for name in ("cpu", "memory") if name in raw}
+    known = {name: quantity(raw[name]) for name in ("cpu", "memory") if name in raw}
     return Amounts(**known)
 
 
-def _number(quantity: str) -> float:
-    return float(parse_quantity(quantity))  # type: ignore[no-untyped-call]
+def quantity(text: str) -> float:
+    """The number that a quantity such as `250m` or `512Mi` stands for."""
+    return float(parse_quantity(text))  # type: ignore[no-untyped-call]
 
 
 def usage(raw: Obj) -> dict[str, Amounts]:

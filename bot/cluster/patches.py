@@ -57,6 +57,22 @@ def restart(now: Deployment, stamp: str) -> Change:
     return Change(template=now.template | {"metadata": meta | {"annotations": notes}})
 
 
+def memory_limit(now: Deployment, container: str, limit: str) -> Change:
+    """Let one container use so much memory; what it requests stays."""
+    spec = now.template["spec"]
+    containers = [
+        _limited(one, limit) if one["name"] == container else one for one in spec["containers"]
+    ]
+    template = now.template | {"spec": spec | {"containers": containers}}
+    return Change(template=template, cause=f"memory limit of {container}: {limit}")
+
+
+def _limited(container: Obj, limit: str) -> Obj:
+    resources = container.get("resources") or {}
+    limits = (resources.get("limits") or {}) | {"memory": limit}
+    return container | {"resources": resources | {"limits": limits}}
+
+
 def scale(replicas: int) -> Change:
     """Run so many pods."""
     return Change(replicas=replicas)

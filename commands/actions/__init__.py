@@ -5,6 +5,7 @@ from commands.actions.connections import DatabaseConnections
 from commands.actions.dependencies import CheckDependencies
 from commands.actions.http import HttpCheck
 from commands.actions.logs import TailLogs
+from commands.actions.memory import MemoryLimit
 from commands.actions.pods import ListPods
 from commands.actions.queries import RunQuery
 from commands.actions.restarts import DeletePods, RollingRestart
@@ -25,4 +26,5 @@ ACTIONS: tuple[type[Action], ...] = (
     RollingRestart,
     DeletePods,
     ScaleDeployment,
+    MemoryLimit,
 )

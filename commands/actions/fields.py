@@ -1,11 +1,23 @@
 """The kinds of parameters that actions have, each bounded."""
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 Selector = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/=!,()-]*$")
 ]
 Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+MEMORY = re.compile(r"(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?")
+
+
+def _memory(text: str) -> str:
+    # Kubernetes would take 512m as well, which is half a byte.
+    if MEMORY.fullmatch(text) is None:
+        raise ValueError("expects memory as Kubernetes writes it, such as 1Gi or 768Mi")
+    return text
+
+
+Memory = Annotated[str, Field(max_length=20), AfterValidator(_memory)]
 HostPort = Annotated[str, Field(max_length=260, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:[0-9]{1,5}$")]

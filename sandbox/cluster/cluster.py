@@ -332,6 +332,7 @@ class Cluster:
         limits = {name.replace("_", "."): text for name, text in hard.items()}
         meta = {"name": "shop-quota", "namespace": NAMESPACE}
         self.state.store.create(QUOTAS, {"metadata": meta, "spec": {"hard": limits}, "status": {}})
+        self.state.controllers.sync()
 
 
 def _complete(deployment: Obj) -> bool:

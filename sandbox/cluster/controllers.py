@@ -7,6 +7,7 @@ from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.deployments import Deployments
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.events import EventLog
+from sandbox.cluster.quotas import count_quotas
 from sandbox.cluster.replicasets import ReplicaSets, delete_pod
 from sandbox.cluster.resources import DEPLOYMENTS, PODS, REPLICASETS, Resource
 from sandbox.cluster.store import Store, fresh
@@ -54,6 +55,7 @@ class Controllers:
             self.deployments.sync(deployment)
         self._sync_replicasets()
         self._collect_garbage()
+        count_quotas(self.store)
 
     def _sync_replicasets(self) -> None:
         for replicaset in self.store.list(REPLICASETS):

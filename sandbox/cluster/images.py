@@ -1,6 +1,7 @@
 """How containers behave, chosen by the tag of their image."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 NODE_TRACE = (
     "    at requiredSeconds (/app/dist/config/stripe.js:41:11)",
@@ -63,12 +64,16 @@ MEMORY = Crash(
 )
 
 
-def behaviour(image: str) -> Behaviour:
-    """What a container of this image does; an ordinary tag simply runs."""
+# What the greedy image needs to live.
+ENOUGH = 768 * 1024**2
+
+
+def behaviour(image: str, memory: Decimal | None = None) -> Behaviour:
+    """What a container of this image does with so much memory; an ordinary tag simply runs."""
     tag = image.rpartition(":")[2]
     if tag == "missing" or tag.endswith("-missing"):
         return Behaviour(pull_error=_not_found(image))
-    if tag.endswith("-oom"):
+    if tag.endswith("-oom") and memory is not None and memory < ENOUGH:
         return Behaviour(crash=MEMORY)
     if tag.endswith("-unready"):
         return Behaviour(ready_after=None)

@@ -135,7 +135,7 @@ class Life:
 
     async def run(self, container: Container) -> None:
         """Pull, then start again and again for as long as it keeps dying."""
-        acts = behaviour(container.image)
+        acts = behaviour(container.image, container.memory)
         await self._pull(container, acts)
         while True:
             self._begin(container)

@@ -2,16 +2,19 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from sandbox.cluster.errors import Obj
+from sandbox.cluster.quantities import amount
 
 
 @dataclass
 class Container:
-    """What the node knows about one container."""
+    """What the node knows about one container; `memory` is its limit in bytes."""
 
     name: str
     image: str
+    memory: Decimal | None = None
     state: Obj = field(default_factory=lambda: {"waiting": {"reason": "ContainerCreating"}})
     last: Obj = field(default_factory=dict)
     ready: bool = False
@@ -48,7 +51,12 @@ def _hex(*words: object) -> str:
 
 def containers_of(pod: Obj) -> list[Container]:
     """The containers of a pod that has not started yet."""
-    return [Container(one["name"], one["image"]) for one in pod["spec"]["containers"]]
+    return [Container(one["name"], one["image"], _memory(one)) for one in pod["spec"]["containers"]]
+
+
+def _memory(container: Obj) -> Decimal | None:
+    limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+    return None if limit is None else amount(limit)
 
 
 def running(since: str) -> Obj:

@@ -12,6 +12,14 @@ SMALL = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": D
 FACTORS = BINARY | DECIMAL | SMALL
 
 
+def quantity(name: str, value: Decimal) -> str:
+    """The way Kubernetes writes so much of something: 1536Mi, 750m, 4."""
+    if name.endswith("memory"):
+        fits = [unit for unit, size in BINARY.items() if value and value % size == 0]
+        return f"{value / BINARY[fits[-1]]:f}{fits[-1]}" if fits else f"{value:f}"
+    return f"{value:f}" if value == value.to_integral_value() else f"{value * 1000:f}m"
+
+
 def amount(text: str) -> Decimal:
     """The number a quantity stands for; ValueError in the API server's words if it is none."""
     match = QUANTITY.fullmatch(text)

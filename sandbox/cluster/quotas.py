@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from sandbox.cluster.errors import Obj, forbidden
-from sandbox.cluster.quantities import amount
+from sandbox.cluster.quantities import amount, quantity
 from sandbox.cluster.resources import PODS, QUOTAS
 from sandbox.cluster.store import Store
 
@@ -21,10 +21,23 @@ def check_quota(store: Store, pod: Obj) -> None:
             used, asked = sum(map(measure, pods), Decimal(0)), measure(pod)
             if used + asked > amount(text):
                 why = (
-                    f"exceeded quota: {quota['metadata']['name']}, requested: {name}={asked}, "
-                    f"used: {name}={used}, limited: {name}={text}"
+                    f"exceeded quota: {quota['metadata']['name']}, "
+                    f"requested: {name}={quantity(name, asked)}, "
+                    f"used: {name}={quantity(name, used)}, limited: {name}={text}"
                 )
                 raise forbidden("", "pods", meta["name"], why)
+
+
+def count_quotas(store: Store) -> None:
+    """The quota controller: write down what every namespace has of what it may have."""
+    for quota in store.list(QUOTAS):
+        pods, hard = store.list(PODS, quota["metadata"]["namespace"]), quota["spec"]["hard"]
+        used = {
+            name: quantity(name, sum(map(MEASURES[name], pods), Decimal(0)))
+            for name in hard
+            if name in MEASURES
+        }
+        store.update(QUOTAS, quota | {"status": {"hard": hard, "used": used}})
 
 
 def _one(pod: Obj) -> Decimal:

@@ -1,0 +1,231 @@
+"""The memory limit of a container: bounded, planned, written once, watched, and undone."""
+
+import pytest
+
+from bot import cluster as door
+from bot.actions import Systems
+from bot.model import UserError
+from commands.actions.memory import MemoryLimit
+from sandbox.cluster import Cluster
+from sandbox.cluster.errors import Obj
+from sandbox.cluster.resources import DEPLOYMENTS
+from sandbox.cluster.store import fresh
+from tests.cluster_fixtures import USER, Told, carry_out, systems
+
+__all__ = ["systems"]
+
+
+def limit(text: str = "1Gi", **more: object) -> MemoryLimit:
+    given = {"deployment": "order-service", "limit": text, "watch_seconds": 0.4}
+    return MemoryLimit.model_validate(given | {"deadline_seconds": 8.0} | more)
+
+
+def resources(kube: Cluster) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = _container(kube.deployment())["resources"]
+    return found
+
+
+def _container(deployment: Obj) -> Obj:
+    found: Obj = deployment["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def give(kube: Cluster, **wanted: dict[str, str]) -> None:
+    """Let somebody else write the resources of the container."""
+    changed = fresh(kube.deployment())
+    _container(changed)["resources"] = wanted
+    changed["metadata"]["generation"] += 1
+    kube.state.store.update(DEPLOYMENTS, changed)
+
+
+async def test_more_memory_heals_what_ran_out_of_it(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("oom")
+    plan, verdict = await carry_out(limit(), systems, Told())
+
+    assert verdict.ok, verdict.text
+    assert verdict.text.startswith("order-service in order-service may use 1Gi of memory: 3 of 3")
+    assert resources(kube) == {
+        "requests": {"cpu": "250m", "memory": "256Mi"},
+        "limits": {"cpu": "1", "memory": "1Gi"},
+    }
+    assert [line.split() for line in plan.diff.splitlines() if line[:2] in ("- ", "+ ")] == [
+        ["-", "memory:", "512Mi"],
+        ["+", "memory:", "1Gi"],
+    ]
+    assert "3 pods are replaced" in plan.blast_radius
+
+
+async def test_the_undo_goes_back(systems: Systems, kube: Cluster) -> None:
+    plan, _ = await carry_out(limit(), systems, Told())
+    assert plan.undo is not None
+    _, verdict = await carry_out(MemoryLimit.model_validate(plan.undo.params), systems, Told(8))
+
+    assert verdict.ok, verdict.text
+    assert resources(kube)["limits"]["memory"] == "512Mi"
+
+
+async def test_a_limit_written_in_a_rare_way_has_an_undo_too(
+    systems: Systems, kube: Cluster
+) -> None:
+    give(kube, limits={"memory": "5e8"}, requests={"memory": "256Mi"})
+    plan = await limit().plan(systems)
+
+    assert plan.undo is not None
+    assert MemoryLimit.model_validate(plan.undo.params).limit == "500000000"
+
+
+async def test_a_plan_writes_nothing_and_stays_the_same(systems: Systems, kube: Cluster) -> None:
+    plans = [await limit().plan(systems) for _ in range(2)]
+
+    assert len({plan.digest for plan in plans}) == 1
+    assert kube.writes == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("512Mi", "512Mi already"),
+        ("0.5Gi", "512Mi already"),
+        ("3Gi", "one step goes from 128Mi to 2Gi"),
+        ("100Mi", "requests 256Mi"),
+        ("1024", "requests 256Mi"),
+    ],
+)
+async def test_what_is_out_of_bounds(
+    text: str, words: str, systems: Systems, kube: Cluster
+) -> None:
+    with pytest.raises(UserError, match=words):
+        await limit(text).plan(systems)
+    assert kube.requests[-1].verb == "get"
+
+
+async def test_less_than_a_quarter_is_out_of_bounds(systems: Systems, kube: Cluster) -> None:
+    give(kube, limits={"memory": "8Gi"}, requests={"memory": "256Mi"})
+    with pytest.raises(UserError, match="from 2Gi to 32Gi"):
+        await limit().plan(systems)
+
+
+async def test_less_than_is_used_is_refused(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("oom")
+    await carry_out(limit(), systems, Told())
+    await kube.when(lambda: len(_measured(kube)) == 3)
+    with pytest.raises(UserError, match="would end it at once"):
+        await limit("384Mi").plan(systems)
+
+
+def _measured(kube: Cluster) -> list[str]:
+    """The pods that the metrics server has measured."""
+    now = kube.state.clock
+    started = [kube.state.logs.started(pod, "order-service") for pod in kube.ready_pods()]
+    return ["" for at in started if at is not None and now.age(at) >= 20]
+
+
+async def test_less_is_possible_where_nobody_measures_and_is_warned_of(
+    systems: Systems, kube: Cluster
+) -> None:
+    kube.fail("*/metrics.k8s.io/*", 404)
+    plan = await limit("384Mi").plan(systems)
+
+    assert "Nobody measures" in plan.warnings[0]
+
+
+async def test_without_a_limit_there_is_none_to_change(systems: Systems, kube: Cluster) -> None:
+    give(kube, requests={"memory": "256Mi"})
+    with pytest.raises(UserError, match="has no memory limit"):
+        await limit().plan(systems)
+
+
+async def test_guaranteed_pods_are_warned_of(systems: Systems, kube: Cluster) -> None:
+    give(kube, limits={"memory": "512Mi"}, requests={"memory": "512Mi"})
+    plan = await limit().plan(systems)
+
+    assert "Burstable" in plan.warnings[0]
+
+
+async def test_of_several_containers_one_is_named(systems: Systems, kube: Cluster) -> None:
+    changed = fresh(kube.deployment())
+    containers = changed["spec"]["template"]["spec"]["containers"]
+    containers.append(containers[0] | {"name": "sidecar"})
+    kube.state.store.update(DEPLOYMENTS, changed)
+
+    with pytest.raises(UserError, match=r"several containers \(order-service, sidecar\)"):
+        await limit().plan(systems)
+    with pytest.raises(UserError, match="no container other"):
+        await limit(container="other").plan(systems)
+    plan = await limit(container="sidecar").plan(systems)
+    assert plan.undo is not None
+    assert plan.undo.params["container"] == "sidecar"
+
+
+@pytest.mark.parametrize(
+    ("hard", "words"),
+    [
+        ({"limits_memory": "3Gi"}, "allows limits.memory=3Gi, 2.5Gi is used, and 1.5Gi more"),
+        ({"pods": "8"}, "allows pods=8, 8 is used, and 1 more"),
+    ],
+)
+async def test_a_quota_without_room_refuses_it(
+    hard: dict[str, str], words: str, systems: Systems, kube: Cluster
+) -> None:
+    """The pods in the end, or the first new one beside the old ones."""
+    kube.limit_namespace(**hard)
+    with pytest.raises(UserError, match=words):
+        await limit().plan(systems)
+    assert kube.writes == []
+
+
+async def test_a_quota_with_room_is_no_matter(systems: Systems, kube: Cluster) -> None:
+    kube.limit_namespace(limits_memory="16Gi", pods="40")
+
+    assert (await limit().plan(systems)).warnings == ()
+
+
+async def test_a_quota_that_may_not_be_seen_is_warned_of(systems: Systems, kube: Cluster) -> None:
+    kube.forbid(USER, "list", "resourcequotas")
+    plan = await limit().plan(systems)
+
+    assert "may not list resourcequotas" in plan.warnings[0]
+
+
+async def test_a_missing_right_shows_in_the_plan(systems: Systems, kube: Cluster) -> None:
+    kube.forbid(USER, "patch", "deployments")
+    with pytest.raises(door.Forbidden, match="patch deployments"):
+        await limit().plan(systems)
+
+
+async def test_drift_is_refused(systems: Systems, kube: Cluster) -> None:
+    plan = await limit().plan(systems)
+    give(kube, limits={"memory": "600Mi"}, requests={"memory": "256Mi"})
+    with pytest.raises(UserError, match="changed since the plan"):
+        await limit().execute(systems, plan, Told().run)
+    assert resources(kube)["limits"] == {"memory": "600Mi"}
+
+
+async def test_what_was_not_done_is_said(systems: Systems, kube: Cluster) -> None:
+    plan = await limit().plan(systems)
+    verdict = await limit().verify(systems, plan, Told().run)
+
+    assert (verdict.ok, verdict.done) == (False, False)
+    assert "is 512Mi" in verdict.text
+
+
+async def test_too_little_still_fails_the_check(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("oom")
+    action = limit("640Mi", watch_seconds=1.5, deadline_seconds=3.0)
+    _, verdict = await carry_out(action, systems, Told())
+
+    assert not verdict.ok
+    assert "137" in verdict.text
+
+
+async def test_a_mute_and_an_unreachable_cluster(systems: Systems, kube: Cluster) -> None:
+    plan = await limit().plan(systems)
+    fault = kube.hang("list */resourcequotas")
+    with pytest.raises(door.TimedOut):
+        await limit().plan(systems)
+    kube.heal(fault)
+    await kube.unreachable()
+    with pytest.raises(door.Unreachable):
+        await limit().plan(systems)
+    with pytest.raises(door.Unreachable):
+        await limit().execute(systems, plan, Told().run)

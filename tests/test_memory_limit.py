@@ -1,0 +1,117 @@
+"""The memory limit from the incident's channel: asked for, approved, done, checked, undone."""
+
+import pytest
+
+from bot.views import presses
+from sandbox.cluster import Cluster
+from sandbox.slack import Refusal
+from tests.conftest import Walk
+
+MEMORY = "it runs out of memory"
+
+
+@pytest.fixture
+async def hungry(kube: Cluster) -> Cluster:
+    """The cluster after a release that needs more memory than it may use."""
+    await kube.scenario("oom")
+    return kube
+
+
+async def ask(walk: Walk, channel: str, limit: str = "1Gi") -> None:
+    await walk.step("oncall", "memory-limit", channel)
+    await walk.submit("oncall", limit=limit, reason=MEMORY)
+
+
+def limit(kube: Cluster) -> str:
+    [container] = kube.deployment()["spec"]["template"]["spec"]["containers"]
+    return str(container["resources"]["limits"]["memory"])
+
+
+async def test_from_request_to_outcome(walk: Walk, hungry: Cluster) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    asked = walk.text(channel)
+    assert "from 512Mi to 1Gi" in asked
+    assert "3 pods are replaced" in asked
+    assert limit(hungry) == "512Mi"
+
+    await walk.press("second", presses.APPROVE, channel)
+    assert "Done and checked" in walk.text(channel)
+    assert limit(hungry) == "1Gi"
+
+
+async def test_the_undo_goes_back(walk: Walk, kube: Cluster) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    await walk.press("second", presses.APPROVE, channel)
+    assert limit(kube) == "1Gi"
+
+    await walk.press("second", presses.UNDO, channel)
+
+    assert "Undone by" in walk.text(channel)
+    assert limit(kube) == "512Mi"
+
+
+async def test_what_is_no_quantity_is_answered_in_the_form(walk: Walk, kube: Cluster) -> None:
+    channel = await walk.declare()
+    with pytest.raises(Refusal) as refused:
+        await ask(walk, channel, "512m")
+
+    assert refused.value.errors == {
+        "limit": "Expects memory as Kubernetes writes it, such as 1Gi or 768Mi"
+    }
+
+
+async def test_too_much_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel, "64Gi")
+
+    assert "one step goes from 128Mi to 2Gi" in walk.text(channel, "oncall")
+    assert "Needs 1 more approval" not in walk.text(channel)
+
+
+async def test_a_full_quota_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+    kube.limit_namespace(limits_memory="3Gi")
+    channel = await walk.declare()
+    await ask(walk, channel)
+
+    assert "has no room for this" in walk.text(channel, "oncall")
+    assert "Needs 1 more approval" not in walk.text(channel)
+
+
+async def test_a_missing_right_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+    kube.forbid("runbolt", "patch", "deployments")
+    channel = await walk.declare()
+    await ask(walk, channel)
+
+    assert "The bot may not patch deployments" in walk.text(channel, "oncall")
+
+
+async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+    channel = await walk.declare()
+    await kube.unreachable()
+    await ask(walk, channel)
+
+    assert "Kubernetes cannot be reached" in walk.text(channel, "oncall")
+
+
+async def test_a_change_between_plan_and_approval_stops_it(walk: Walk, hungry: Cluster) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    hungry.touch()
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Not done" in walk.text(channel)
+    assert limit(hungry) == "512Mi"
+
+
+async def test_a_quota_that_fills_up_before_the_approval_stops_it(
+    walk: Walk, hungry: Cluster
+) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    hungry.limit_namespace(limits_memory="3Gi")
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "has no room for this" in walk.text(channel)
+    assert limit(hungry) == "512Mi"
