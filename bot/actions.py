@@ -4,10 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from bot.cluster import Cluster
 from bot.database import Database
+from bot.findings import Words
 from bot.http import Http
 from bot.model import ExecutionId, Noun, Plan, Reading, Risk, Verdict
 from bot.network import Network
@@ -65,10 +68,18 @@ class Change(Action, ABC):
         """Look whether it worked, until it did or a deadline passed. Raises UserError."""
 
 
+class ChooseFrom(Noun):
+    """Which query step's latest rows people choose from when they are done, and what each says."""
+
+    step: str
+    title: Annotated[Words, Field(min_length=1)]
+
+
 class Manual(Action):
-    """Something a person does by hand and then ticks off."""
+    """Something a person does by hand: one presses *Done*, or says why it was skipped."""
 
     name: ClassVar = "manual"
     risk: ClassVar = Risk.MANUAL
     instructions: str = ""
     link: str = ""
+    choose_from: ChooseFrom | None = None

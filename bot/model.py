@@ -13,6 +13,7 @@ ExecutionId = NewType("ExecutionId", int)
 EntryId = NewType("EntryId", int)
 UpdateId = NewType("UpdateId", int)
 ReminderId = NewType("ReminderId", int)
+TaskId = NewType("TaskId", int)
 UserId = NewType("UserId", str)
 ChannelId = NewType("ChannelId", str)
 
@@ -141,6 +142,13 @@ class Link(Noun):
     url: str
 
 
+class FollowUp(Noun):
+    """Something to do after the incident; `due` is counted from when it was resolved."""
+
+    title: str = Field(min_length=1, max_length=150)
+    due: timedelta | None = None
+
+
 class Playbook(Noun):
     """What one service's team does when it breaks."""
 
@@ -153,7 +161,7 @@ class Playbook(Noun):
     customer_message: str = ""
     contacts: tuple[Contact, ...] = ()
     links: tuple[Link, ...] = ()
-    post_incident: tuple[str, ...] = ()
+    post_incident: tuple[FollowUp, ...] = ()
 
     def scenario(self, id: str | None) -> Scenario | None:
         """The scenario of that id, or None."""
@@ -315,6 +323,48 @@ class Execution(Noun):
     undo_digest: str | None
 
 
+class TaskKind(StrEnum):
+    """Where a task comes from: a manual step, a row that a query found, the end of the incident."""
+
+    STEP = "step"
+    FINDING = "finding"
+    FOLLOW_UP = "follow_up"
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    OPEN = "open"
+    ESCALATED = "escalated"
+    DONE = "done"
+    SKIPPED = "skipped"
+
+
+class Task(Noun):
+    """Something that a person does by hand; `step_id` is the step it comes from, if any."""
+
+    id: TaskId
+    incident_id: IncidentId
+    kind: TaskKind
+    step_id: str
+    title: str
+    link: str
+    due_at: datetime | None
+    state: TaskState
+    owner: UserId | None
+    owned_at: datetime | None
+    note: str
+    added_by: UserId | None
+    added_at: datetime
+    decided_by: UserId | None
+    decided_at: datetime | None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be done."""
+        return self.state in (TaskState.OPEN, TaskState.ESCALATED)
+
+
 class EntryKind(StrEnum):
     """What a timeline entry tells, in the past tense."""
 
@@ -327,7 +377,12 @@ class EntryKind(StrEnum):
     NOTED = "noted"
     PINNED = "pinned"
     READ = "read"
+    HANDED_OUT = "handed_out"
+    TAKEN = "taken"
     DONE_BY_HAND = "done_by_hand"
+    SKIPPED = "skipped"
+    ESCALATED = "escalated"
+    REOPENED = "reopened"
     PROPOSED = "proposed"
     APPROVED = "approved"
     REFUSED = "refused"
@@ -384,6 +439,7 @@ class ReminderKind(StrEnum):
     FIRST_RESPONSE = "first_response"
     HEADS_UP = "heads_up"
     UPDATE = "update"
+    TASKS = "tasks"
 
 
 class Reminder(Noun):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot import durations, pages
-from bot.model import Contact, Level, Link, Playbook, Scenario, Severity, Step, UserError
+from bot.model import Contact, FollowUp, Level, Link, Playbook, Scenario, Severity, Step, UserError
 from bot.pages import Mistake, Page, Place
 
 # What the internal alert and the customer message may fill in.
@@ -32,6 +32,7 @@ NOUNS: dict[str | int, type[BaseModel]] = {
     "steps": Step,
     "contacts": Contact,
     "links": Link,
+    "post_incident": FollowUp,
 }
 
 
@@ -82,10 +83,12 @@ def _playbook(page: Page, known: dict[str, type[BaseModel]]) -> Playbook | None:
     if page.mistakes and page.value is None:
         return None
     _check_levels(page)
+    _check_follow_ups(page)
     _check_messages(page)
     _check_ids(page)
     for place, step in _steps(page.value):
         _check_step(page, place, step, known)
+        _check_choice(page, place, step)
     return _parsed(page, Playbook, page.value)
 
 
@@ -101,6 +104,17 @@ def _check_levels(page: Page) -> None:
         if isinstance(level, dict) and "response" in level:
             place = ("severities", key, "response")
             level["response"] = _duration(page, place, level["response"])
+
+
+def _check_follow_ups(page: Page) -> None:
+    """A line alone is a title; until when it is due is read from words."""
+    given = page.value.get("post_incident") if isinstance(page.value, dict) else None
+    lines: list[Any] = given if isinstance(given, list) else []
+    for at, line in enumerate(lines):
+        if isinstance(line, str):
+            lines[at] = {"title": line}
+        elif isinstance(line, dict) and "due" in line:
+            line["due"] = _duration(page, ("post_incident", at, "due"), line["due"])
 
 
 def _duration(page: Page, place: Place, words: Any) -> str:
@@ -204,6 +218,20 @@ def _check_step(
             text = f'action "{name}": unknown param "{asked}"{_meant(asked, action.model_fields)}'
             page.wrong(page.spot((*place, "ask", at)), text)
     _parsed(page, action, params, (*place, "params"), f'action "{name}": ', ask)
+
+
+def _check_choice(page: Page, place: Place, step: dict[str, Any]) -> None:
+    """What people choose from is what another step of the scenario finds."""
+    params = step.get("params")
+    choice = params.get("choose_from") if isinstance(params, dict) else None
+    wanted = choice.get("step") if isinstance(choice, dict) else None
+    scenario = page.value["scenarios"][place[1]]
+    steps = {str(one.get("id")): one for _, one in _inside(scenario, "steps")}
+    if isinstance(wanted, str) and steps.get(wanted, {}).get("action") != "query":
+        queries = [id for id, one in steps.items() if one.get("action") == "query"]
+        text = f'"step" expects a query step of this scenario, found "{wanted}"'
+        spot = page.spot((*place, "params", "choose_from", "step"))
+        page.wrong(spot, text + _meant(wanted, queries))
 
 
 # Saying what is wrong, in the words of people who write playbooks.

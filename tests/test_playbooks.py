@@ -248,13 +248,13 @@ def test_the_shipped_lists(shipped: Playbook) -> None:
     assert shipped.overview == (
         "This document outlines procedures for responding to incidents in the order-service."
     )
-    assert shipped.post_incident == (
-        "Create incident ticket with timeline",
-        "Schedule post-mortem within 48 hours",
-        "Document root cause and fixes",
-        "Create action items to prevent recurrence",
-        "Update this runbook if needed",
-    )
+    assert [(one.title, one.due) for one in shipped.post_incident] == [
+        ("Create incident ticket with timeline", None),
+        ("Schedule post-mortem within 48 hours", timedelta(hours=48)),
+        ("Document root cause and fixes", None),
+        ("Create action items to prevent recurrence", None),
+        ("Update this runbook if needed", None),
+    ]
     assert shipped.contacts == (
         Contact(role="On-Call Engineer", contact="Check PagerDuty"),
         Contact(role="Engineering Lead", contact="@engineering-lead"),

@@ -4,6 +4,24 @@ Rows are locked FOR NO KEY UPDATE: keys never change, and a foreign key's check,
 share, must not wait for a flow that waits for what the checker holds.
 """
 
-from bot.store import executions, incidents, messages, pictures, reminders, timeline, updates
+from bot.store import (
+    executions,
+    incidents,
+    messages,
+    pictures,
+    reminders,
+    tasks,
+    timeline,
+    updates,
+)
 
-__all__ = ["executions", "incidents", "messages", "pictures", "reminders", "timeline", "updates"]
+__all__ = [
+    "executions",
+    "incidents",
+    "messages",
+    "pictures",
+    "reminders",
+    "tasks",
+    "timeline",
+    "updates",
+]

@@ -241,7 +241,7 @@ def _announcement(scene: Scene) -> Message:
 def _farewell(scene: Scene) -> list[Drawing]:
     incident = scene.incident
     words = text.render("summary", incident=incident, runs=_changes(scene), updates=scene.updates)
-    checklist = incident.playbook.post_incident
+    checklist = [one.title for one in incident.playbook.post_incident]
     parts = [blocks.header(f"{RESOLVED} {incident.name} is resolved"), *blocks.sections(words)]
     if checklist:
         parts += blocks.sections(text.render("post_incident", checklist=checklist))

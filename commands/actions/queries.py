@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bot.actions import Read, Systems
 from bot.database import DatabaseError, Rows
+from bot.findings import Each
 from bot.model import Attachment, Cell, Reading, Table
 from commands.actions.values import NULL, cells
 
@@ -48,7 +49,8 @@ class RunQuery(Read):
     """Run a SELECT that is shipped with the playbooks, `params` bound to its `%(name)s`.
 
     `says` is the verdict on what was found, with `{count}` and the plural's `{s}`; `none` that on
-    no rows. With `alarm`, rows mean that something is wrong.
+    no rows. With `alarm`, rows mean that something is wrong. With `tasks`, people may work through
+    the rows one by one; it says what each is called.
     """
 
     name: ClassVar = "query"
@@ -57,6 +59,7 @@ class RunQuery(Read):
     says: Words = "{count} row{s}"
     none: str = Field(default="No rows", min_length=1, max_length=200)
     alarm: bool = False
+    tasks: Each | None = None
 
     @model_validator(mode="after")
     def _check_params(self) -> Self:
@@ -65,6 +68,15 @@ class RunQuery(Read):
         if needed != set(self.params):
             names = ", ".join(sorted(needed)) or "none"
             raise ValueError(f"expects these names for {self.file}: {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        """What the tasks are called by is what the file selects, as far as it says so."""
+        sql = _sql(self.file)
+        for column in self.tasks.columns if self.tasks else ():
+            if not re.search(rf"\b{column}\b|\*", sql):
+                raise ValueError(f"expects columns of {self.file} in braces, which has no {column}")
         return self
 
     async def read(self, systems: Systems) -> Reading:

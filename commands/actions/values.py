@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from bot import masking
+from bot.findings import NULL as NULL
 from bot.model import Cell
 from commands.actions import stripe_pages
 
-NULL = "–"
 CENTS = "_cents"
 # Stripe counts these in whole units.
 WHOLE = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF"

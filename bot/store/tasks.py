@@ -1,0 +1,92 @@
+"""Tasks: every move is a compare-and-set, so of two presses at once one wins."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.model import IncidentId, Noun, Task, TaskId, TaskKind, TaskState, UserId
+from bot.store import db
+from bot.store.db import Conn
+
+
+class New(Noun):
+    """A task to be: what to do, where, and by when."""
+
+    title: str
+    link: str = ""
+    due_at: datetime | None = None
+
+
+async def add(
+    conn: Conn,
+    incident_id: IncidentId,
+    kind: TaskKind,
+    new: Sequence[New],
+    *,
+    at: datetime,
+    by: UserId | None = None,
+    step_id: str = "",
+) -> int:
+    """Put tasks on a list, in their order; how many of them were not on it before."""
+    query = """
+        INSERT INTO tasks (incident_id, kind, step_id, title, link, due_at, added_by, added_at)
+        VALUES (%(incident_id)s, %(kind)s, %(step_id)s, %(title)s, %(link)s, %(due_at)s, %(by)s,
+            %(at)s)
+        ON CONFLICT (incident_id, kind, step_id, md5(title || ' ' || link)) DO NOTHING
+    """
+    where: dict[str, Any] = {"incident_id": incident_id, "kind": kind, "step_id": step_id}
+    said: dict[str, Any] = {"by": by, "at": at}
+    return sum([await db.do(conn, query, **where, **said, **dict(one)) for one in new])
+
+
+async def get(conn: Conn, id: TaskId) -> Task | None:
+    """The task of that number."""
+    return await db.first(conn, Task, "SELECT * FROM tasks WHERE id = %(id)s", id=id)
+
+
+async def of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Task | None:
+    """The task that a manual step is."""
+    query = """
+        SELECT * FROM tasks
+        WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s AND kind = 'step'
+    """
+    return await db.first(conn, Task, query, incident_id=incident_id, step_id=step_id)
+
+
+async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Task, ...]:
+    """All tasks of an incident, in the order in which they were added."""
+    query = "SELECT * FROM tasks WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.many(conn, Task, query, incident_id=incident_id)
+
+
+async def take(
+    conn: Conn, id: TaskId, *, was: UserId | None, by: UserId, at: datetime
+) -> Task | None:
+    """Give it an owner, or return None when it has another than `was`, or is decided."""
+    query = """
+        UPDATE tasks SET owner = %(by)s, owned_at = %(at)s
+        WHERE id = %(id)s AND owner IS NOT DISTINCT FROM %(was)s
+          AND state IN ('open', 'escalated')
+        RETURNING *
+    """
+    return await db.first(conn, Task, query, id=id, **{"was": was, "by": by, "at": at})
+
+
+async def move(
+    conn: Conn,
+    id: TaskId,
+    *,
+    was: Sequence[TaskState],
+    to: TaskState,
+    by: UserId,
+    at: datetime,
+    note: str = "",
+) -> Task | None:
+    """Say what became of it, or return None when somebody else already has."""
+    query = """
+        UPDATE tasks SET state = %(to)s, decided_by = %(by)s, decided_at = %(at)s, note = %(note)s
+        WHERE id = %(id)s AND state = ANY(%(was)s)
+        RETURNING *
+    """
+    values: dict[str, Any] = {"was": list(was), "to": to, "by": by, "at": at, "note": note}
+    return await db.first(conn, Task, query, id=id, **values)
