@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from bot import slack, store
 from bot.lease import Lease
@@ -228,12 +229,12 @@ def _text(one: Message) -> str:
 
 def _versions(one: Message) -> list[Message]:
     """The message as it should be, and with fewer of the newer blocks each time."""
+    words = [block for block in one.blocks if block["type"] != "data_visualization"]
     tables = [
-        blocks.plain_table(block) if block["type"] == "data_table" else block
-        for block in one.blocks
+        blocks.plain_table(block) if block["type"] == "data_table" else block for block in words
     ]
-    versions = [one, replace(one, blocks=tables), _classic(one)]
-    return [version for version in versions if version is one or version.blocks != one.blocks]
+    versions = [one, replace(one, blocks=words), replace(one, blocks=tables), _classic(one)]
+    return [one, *(now for was, now in pairwise(versions) if now.blocks != was.blocks)]
 
 
 def _classic(one: Message) -> Message:

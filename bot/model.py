@@ -4,7 +4,7 @@ import hashlib
 import json
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Any, Literal, NewType
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -273,12 +273,33 @@ class Attachment(Noun):
     text: str
 
 
-class Reading(Noun):
-    """What a read step saw: a verdict of at most two lines, and the details behind it."""
+class Series(Noun):
+    """One line of a chart, or one colour of its bars: a value for each category."""
 
-    ok: bool
+    name: str
+    values: tuple[float, ...]
+
+
+class Chart(Noun):
+    """Numbers to look at, in a few series over the same categories; views cut what is too much."""
+
+    title: str
+    kind: Literal["bar", "line"]
+    categories: tuple[str, ...]
+    series: tuple[Series, ...]
+
+
+class Reading(Noun):
+    """What a read step saw: a verdict of at most two lines, and the details behind it.
+
+    `ok` is None when nothing was there to judge by; `link` is where people can look themselves.
+    """
+
+    ok: bool | None
     text: str
+    link: Link | None = None
     table: Table | None = None
+    charts: tuple[Chart, ...] = ()
     excerpt: str = ""
     notes: tuple[str, ...] = ()
     attachment: Attachment | None = None

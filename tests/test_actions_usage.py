@@ -80,12 +80,15 @@ async def test_a_pod_without_limits(systems: Systems, kube: Cluster) -> None:
     assert {(row["CPU limit"], row["memory limit"]) for row in rows(reading)} == {("–", "–")}
 
 
-async def test_pods_without_figures_are_no_error(systems: Systems, kube: Cluster) -> None:
+async def test_pods_without_figures_are_no_error_and_not_well_either(
+    systems: Systems, kube: Cluster
+) -> None:
     await kube.scenario("crash-loop")
     await kube.when_status("CrashLoopBackOff", 3)
     reading = await usage().read(systems)
 
-    assert reading.ok
+    assert reading.ok is None
+    assert reading.charts == ()
     assert reading.text.startswith("No figures yet.")
     assert {row["CPU"] for row in rows(reading)} == {"–"}
     assert {row["CPU limit"] for row in rows(reading)} == {"1000m"}

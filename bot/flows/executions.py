@@ -29,6 +29,7 @@ from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
+MARKS = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"}
 
 
 class Asked(Noun):
@@ -108,8 +109,7 @@ def _asked(step: Step) -> Asked:
 
 
 async def _end_reading(world: World, run: Execution, reading: Reading) -> None:
-    to = State.SUCCEEDED if reading.ok else State.FAILED
-    mark = ":white_check_mark:" if reading.ok else ":warning:"
+    to = State.FAILED if reading.ok is False else State.SUCCEEDED
     async with world.pool.connection() as conn:
         now = world.now()
         ended = await store.executions.finish(
@@ -117,7 +117,7 @@ async def _end_reading(world: World, run: Execution, reading: Reading) -> None:
             run.id,
             to=to,
             at=now,
-            outcome=f"{mark} {reading.text}",
+            outcome=f"{MARKS[reading.ok]} {reading.text}",
             reading=reading,
         )
         if ended is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from bot.model import Cell
+from bot.model import Cell, Chart
 
 Block = dict[str, Any]
 Element = dict[str, Any]
@@ -21,6 +21,11 @@ TABLE_CELL = 200
 TABLE_PAGE = 10
 NUMBER = 100
 PREFORMATTED = 2_900
+CHARTS = 2
+CHART_TITLE = 50
+CHART_LABEL = 20
+CHART_POINTS = 20
+CHART_SERIES = 6  # some of Slack's pages say twelve
 
 # What is not cut in two: an escape, a mark (a person, a link, a time), a character.
 ATOM = re.compile(r"&(?:amp|lt|gt);|<[^<>\n]*>|.", re.DOTALL)
@@ -184,6 +189,32 @@ def _plain_cell(cell: Element) -> Element:
     return _raw(cell["text"]) if cell["type"] == "raw_number" else cell
 
 
+def chart(chart: Chart) -> Block:
+    """Bars or lines; what Slack has no room for at the end of categories and series is left out."""
+    categories = _labels(chart.categories[:CHART_POINTS])
+    names = _labels([one.name for one in chart.series[:CHART_SERIES]])
+    series = [
+        {"name": name, "data": _points(categories, one.values)}
+        for name, one in zip(names, chart.series, strict=False)
+    ]
+    drawn = {"type": chart.kind, "series": series, "axis_config": {"categories": categories}}
+    return {"type": "data_visualization", "title": cut(chart.title, CHART_TITLE), "chart": drawn}
+
+
+def _points(categories: Sequence[str], values: Sequence[float]) -> list[Element]:
+    pairs = zip(categories, values, strict=False)
+    return [{"label": label, "value": value} for label, value in pairs]
+
+
+def _labels(texts: Sequence[str]) -> list[str]:
+    """Each short enough, and none twice: where cutting made two the same, numbered."""
+    labels: list[str] = []
+    for number, text in enumerate(texts, 1):
+        label = cut(text, CHART_LABEL) or "–"
+        labels.append(f"{cut(text, CHART_LABEL - 3)} {number}" if label in labels else label)
+    return labels
+
+
 def confirm(title: str, text: str, yes: str, *, style: str = "danger") -> Element:
     """Ask once more."""
     return {
@@ -212,6 +243,11 @@ def button(
     if ask is not None:
         element["confirm"] = ask
     return element
+
+
+def link_button(text: str, press: str, url: str) -> Element:
+    """A page to open; Slack tells of the press all the same."""
+    return {"type": "button", "text": plain(text), "action_id": press, "url": url}
 
 
 def option(text: str, value: str) -> Element:

@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from bot.model import LIVE, Execution, Risk, State, Step, Table
+from bot.model import LIVE, Execution, Reading, Risk, State, Step, Table
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import File, Message
@@ -108,13 +108,23 @@ def _reading(run: Execution) -> Message:
     words = text.render("reading", run=run)
     parts = [blocks.section(words)]
     if run.reading is not None:
-        if run.reading.table is not None and run.reading.table.rows:
-            parts += _table(run.title, run.reading.table)
-        if run.reading.excerpt:
-            parts.append(blocks.preformatted(run.reading.excerpt))
-        if run.reading.notes:
-            parts.append(blocks.context(*map(text.escape, run.reading.notes)))
+        parts += _details(run, run.reading)
     return Message(f"execution:{run.id}", words, parts, thread="playbook")
+
+
+def _details(run: Execution, reading: Reading) -> list[Block]:
+    parts = []
+    if reading.link is not None:
+        button = blocks.link_button(reading.link.title, presses.LINK, reading.link.url)
+        parts.append(blocks.actions("reading", button))
+    parts += [blocks.chart(chart) for chart in reading.charts[: blocks.CHARTS]]
+    if reading.table is not None and reading.table.rows:
+        parts += _table(run.title, reading.table)
+    if reading.excerpt:
+        parts.append(blocks.preformatted(reading.excerpt))
+    if reading.notes:
+        parts.append(blocks.context(*map(text.escape, reading.notes)))
+    return parts
 
 
 def _table(title: str, table: Table) -> list[Block]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bot.actions import Read, Systems
 from bot.cluster import Amounts, Cluster, NotFound, Pod
-from bot.model import Noun, Reading, Table, UserError
+from bot.model import Cell, Chart, Noun, Reading, Series, Table, UserError
 from commands.actions import pods
 from commands.actions.fields import Selector
 
@@ -89,7 +89,7 @@ def _reading(loads: Sequence[Load], table: Table) -> Reading:
     measured = [load for load in loads if load.used]
     notes = tuple(_late(load.pod) for load in loads if not load.used)
     if not measured:
-        return Reading(ok=True, text=f"No figures yet. {LATE}", table=table, notes=notes)
+        return Reading(ok=None, text=f"No figures yet. {LATE}", table=table, notes=notes)
     tight = [load for load in measured if load.worst and load.worst.part >= NEAR]
     cpu = _amount("CPU", sum(_total(load, "cpu") for load in measured))
     memory = _amount("memory", sum(_total(load, "memory") for load in measured))
@@ -98,7 +98,29 @@ def _reading(loads: Sequence[Load], table: Table) -> Reading:
     text += f"; {len(tight)} at 90 % of a limit or above" if tight else ", none near a limit"
     if tight:
         text += f"\n{_told(tight[0])}"
-    return Reading(ok=not tight, text=text, table=table, notes=notes)
+    return Reading(ok=not tight, text=text, table=table, charts=_charts(measured), notes=notes)
+
+
+def _charts(loads: Sequence[Load]) -> tuple[Chart, ...]:
+    """What each pod uses beside what it asked for and what it may use."""
+    names = tuple(load.pod.name.rpartition("-")[2] for load in loads)
+    return tuple(
+        Chart(title=title, kind="bar", categories=names, series=_series(loads, field, unit))
+        for title, field, unit in (("CPU (m)", "cpu", 0.001), ("Memory (Mi)", "memory", MIB))
+    )
+
+
+def _series(loads: Sequence[Load], field: str, unit: float) -> tuple[Series, ...]:
+    """A bound is drawn when every pod has it: nothing would look like a bound of 0."""
+    drawn = [("used", [_total(load, field) for load in loads])]
+    for name in ("requests", "limits"):
+        bounds = [bound for load in loads if (bound := _whole(load, field, name)) is not None]
+        if len(bounds) == len(loads):
+            drawn.append((name.removesuffix("s"), bounds))
+    return tuple(
+        Series(name=name, values=tuple(round(one / unit) for one in amounts))
+        for name, amounts in drawn
+    )
 
 
 def _told(load: Load) -> str:
@@ -112,26 +134,32 @@ def _late(pod: Pod) -> str:
     return f"No figures of {pod.name} yet: {pod.status}, {age} old."
 
 
-def _row(load: Load) -> tuple[str, ...]:
-    cells = [load.pod.name]
+def _row(load: Load) -> tuple[Cell | str, ...]:
+    cells: list[Cell | str] = [load.pod.name]
     for what, field in (("CPU", "cpu"), ("memory", "memory")):
         used = _total(load, field)
-        cells.append(_amount(what, used) if load.used else NONE)
-        for bounds in ("requests", "limits"):
-            cells.append(_bound(load, what, field, bounds, used))
+        cells.append(Cell(text=_amount(what, used), number=used) if load.used else NONE)
+        for name in ("requests", "limits"):
+            cells.append(_bound(load, what, _whole(load, field, name), used))
     return tuple(cells)
 
 
-def _bound(load: Load, what: str, field: str, bounds: str, used: float) -> str:
+def _whole(load: Load, field: str, name: str) -> float | None:
     """The sum over the containers; where one has no limit, the pod has none."""
-    each = [getattr(getattr(one, bounds), field) for one in load.pod.containers]
+    each = [getattr(getattr(one, name), field) for one in load.pod.containers]
     known = [amount for amount in each if amount is not None]
-    if not known or (bounds == "limits" and len(known) < len(each)):
+    if not known or (name == "limits" and len(known) < len(each)):
+        return None
+    return float(sum(known))
+
+
+def _bound(load: Load, what: str, whole: float | None, used: float) -> Cell | str:
+    if whole is None:
         return NONE
-    whole = sum(known)
-    if not load.used or not whole:
-        return _amount(what, whole)
-    return f"{_amount(what, whole)} ({_percent(used / whole)})"
+    text = _amount(what, whole)
+    if load.used and whole:
+        text += f" ({_percent(used / whole)})"
+    return Cell(text=text, number=whole)
 
 
 def _of(what: str, share: Share) -> str:
