@@ -98,6 +98,7 @@ class Level(Noun):
     meaning: str
     response: timedelta
     examples: str = ""
+    customers: bool = False
 
 
 class Step(Noun):
@@ -111,6 +112,7 @@ class Step(Noun):
     ask: tuple[str, ...] = ()
     hint: str = ""
     command: str = ""
+    correction: str = ""
     recommended: bool = False
 
 

@@ -11,9 +11,11 @@ from typing import Any, ClassVar, Protocol, TypeVar, cast
 from jinja2 import TemplateSyntaxError, meta
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails
 
-from bot import durations, pages
+from bot import durations, pages, statements
 from bot.model import Contact, FollowUp, Level, Link, Playbook, Scenario, Severity, Step, UserError
 from bot.pages import Mistake, Page, Place
 
@@ -212,12 +214,38 @@ def _check_step(
     if name not in known:
         page.wrong(page.spot((*place, "action")), f'unknown action "{name}"{_meant(name, known)}')
         return
-    action = known[name]
+    action, of = known[name], f'action "{name}": '
     for at, asked in enumerate(ask):
-        if isinstance(asked, str) and asked not in action.model_fields:
-            text = f'action "{name}": unknown param "{asked}"{_meant(asked, action.model_fields)}'
+        if isinstance(asked, str) and asked not in fields(action):
+            text = f'{of}unknown param "{asked}"{_meant(asked, fields(action))}'
             page.wrong(page.spot((*place, "ask", at)), text)
-    _parsed(page, action, params, (*place, "params"), f'action "{name}": ', ask)
+    for hidden in (params.keys() & action.model_fields.keys()) - fields(action).keys():
+        text = f'{of}unknown param "{hidden}"; expects one of: {", ".join(fields(action))}'
+        page.wrong(page.key_spot((*place, "params", hidden)), text)
+    if "sql" in action.model_fields:
+        _take_in(page, (*place, "params"), params, of)
+    _parsed(page, action, params, (*place, "params"), of, ask)
+
+
+def fields(noun: type[BaseModel]) -> dict[str, FieldInfo]:
+    """What a file may say of a noun: all its fields but those that are filled in by reading it."""
+    return {
+        name: field
+        for name, field in noun.model_fields.items()
+        if not any(isinstance(one, SkipJsonSchema) for one in field.metadata)  # type: ignore[misc]
+    }
+
+
+def _take_in(page: Page, place: Place, params: dict[str, Any], of: str) -> None:
+    """The text of the file that a query names: an incident keeps the statement it began with."""
+    name = params.get("file", "")
+    if not statements.is_name(name):
+        return
+    params["sql"] = ""
+    try:
+        params["sql"] = statements.read(name, Path(page.file))
+    except ValueError as error:
+        page.wrong(page.spot((*place, "file")), f'{of}"file" {error}, found {_shown(name)}')
 
 
 def _check_choice(page: Page, place: Place, step: dict[str, Any]) -> None:
@@ -340,7 +368,7 @@ def _choices(detail: ErrorDetails) -> list[str]:
 def _fields(noun: type[BaseModel], loc: Place) -> Iterable[str]:
     """The keys that are known where `loc` is; none where an action nests further."""
     if len(loc) == 1:
-        return noun.model_fields
+        return fields(noun)
     inner = next((NOUNS[key] for key in reversed(loc[:-1]) if key in NOUNS), None)
     return inner.model_fields if inner and noun is Playbook else ()
 

@@ -5,18 +5,18 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from importlib.resources import files
-from typing import Annotated, ClassVar, LiteralString, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
+from bot import statements
 from bot.actions import Read, Systems
 from bot.database import DatabaseError, Rows
 from bot.findings import Each
 from bot.model import Attachment, Cell, Reading, Table
 from commands.actions.values import NULL, cells
 
-SHIPPED = files("templates") / "playbooks" / "sql"
 SHOWN_ROWS = 99
 CELL = 120
 FILE_BYTES = 1024 * 1024
@@ -27,13 +27,6 @@ HIDDEN = "<insufficient privilege>"
 FORMULA = re.compile(r"[=+\-@\t](?![\d.,]*$)")
 
 
-def _exists(name: str) -> str:
-    if not (SHIPPED / name).is_file():
-        known = sorted(one.name for one in SHIPPED.iterdir())
-        raise ValueError(f"expects one of: {', '.join(known)}")
-    return name
-
-
 def _fills_in(words: str) -> str:
     """Words with nothing in braces but what is known."""
     if re.search(r"[{}]", words.replace("{count}", "").replace("{s}", "")):
@@ -41,12 +34,12 @@ def _fills_in(words: str) -> str:
     return words
 
 
-File = Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9-]+\.sql$"), AfterValidator(_exists)]
+File = Annotated[str, Field(max_length=80, pattern=statements.FORM)]
 Words = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_fills_in)]
 
 
 class RunQuery(Read):
-    """Run a SELECT that is shipped with the playbooks, `params` bound to its `%(name)s`.
+    """Run the SELECT in `sql/FILE` beside the playbook, `params` bound to its `%(name)s`.
 
     `says` is the verdict on what was found, with `{count}` and the plural's `{s}`; `none` that on
     no rows. With `alarm`, rows mean that something is wrong. With `tasks`, people may work through
@@ -60,12 +53,21 @@ class RunQuery(Read):
     none: str = Field(default="No rows", min_length=1, max_length=200)
     alarm: bool = False
     tasks: Each | None = None
+    # The file's text, kept from when the playbook was read; without it, the shipped one is meant.
+    sql: SkipJsonSchema[str] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_in(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "sql" not in given and statements.is_name(given.get("file")):
+            return {**given, "sql": statements.read(given["file"])}
+        return given
 
     @model_validator(mode="after")
     def _check_params(self) -> Self:
         """What the file needs is what is given."""
-        needed = set(BOUND.findall(_sql(self.file)))
-        if needed != set(self.params):
+        needed = set(BOUND.findall(self.sql))
+        if self.sql and needed != set(self.params):
             names = ", ".join(sorted(needed)) or "none"
             raise ValueError(f"expects these names for {self.file}: {names}")
         return self
@@ -73,15 +75,15 @@ class RunQuery(Read):
     @model_validator(mode="after")
     def _check_columns(self) -> Self:
         """What the tasks are called by is what the file selects, as far as it says so."""
-        sql = _sql(self.file)
         for column in self.tasks.columns if self.tasks else ():
-            if not re.search(rf"\b{column}\b|\*", sql):
+            if not re.search(rf"\b{column}\b|\*", self.sql):
                 raise ValueError(f"expects columns of {self.file} in braces, which has no {column}")
         return self
 
     async def read(self, systems: Systems) -> Reading:
         """A verdict, the first rows, and a file with all of them."""
-        found = await systems.database.select(_sql(self.file), self.params or None)
+        # Written by the playbook's authors, never put together.
+        found = await systems.database.select(self.sql, self.params or None)
         _check_seen(found)
         if not found.rows:
             return Reading(ok=True, text=self.none)
@@ -100,11 +102,6 @@ class RunQuery(Read):
             notes=_notes(found, kept),
             attachment=Attachment(name=self.file.replace(".sql", ".csv"), text=whole),
         )
-
-
-def _sql(name: str) -> LiteralString:
-    """The text of a file of ours: written by the playbook's authors, never put together."""
-    return (SHIPPED / name).read_text(encoding="utf-8")
 
 
 def _check_seen(found: Rows) -> None:

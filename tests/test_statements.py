@@ -1,0 +1,140 @@
+"""A team's own .sql files: found beside its playbook, kept with its incidents."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot import playbooks as loading
+from bot.model import Playbook
+from bot.playbooks import PlaybookError
+from bot.views import presses
+from commands.actions import ACTIONS
+from commands.actions.queries import RunQuery
+from tests.conftest import Walk
+
+SCENARIO = "order-service/payment-refund-failures"
+
+PLAYBOOK = """\
+service: shop
+title: Shop
+severities:
+  sev1: {meaning: Down, response: 15 min}
+  sev2: {meaning: Broken, response: 30 min}
+  sev3: {meaning: Slow, response: 2 hours}
+  sev4: {meaning: Ugly, response: 1 d}
+scenarios:
+  - id: carts
+    title: Carts
+    severity: sev1
+    symptoms: [Carts are empty]
+    steps:
+      - id: carts
+        title: Carts
+        phase: immediate
+        action: query
+        params:
+          file: carts.sql
+"""
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Path:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "carts.sql").write_text("SELECT 1 AS cart\n")
+    file = tmp_path / "shop.yml"
+    file.write_text(PLAYBOOK)
+    return file
+
+
+def load(file: Path) -> Playbook:
+    [book] = loading.load(file, ACTIONS)
+    return book
+
+
+def mistakes(file: Path) -> list[str]:
+    with pytest.raises(PlaybookError) as caught:
+        load(file)
+    return [str(one).removeprefix(f"{file}:") for one in caught.value.mistakes]
+
+
+def test_a_file_beside_the_playbook_is_kept_with_it(playbook: Path) -> None:
+    [step] = load(playbook).scenarios[0].steps
+
+    assert step.params == {"file": "carts.sql", "sql": "SELECT 1 AS cart\n"}
+
+
+def test_a_file_beside_the_playbook_comes_before_the_shipped_one(playbook: Path) -> None:
+    playbook.write_text(PLAYBOOK.replace("carts.sql", "stuck-orders.sql"))
+    assert "FROM orders" in load(playbook).scenarios[0].steps[0].params["sql"]
+
+    (playbook.parent / "sql" / "stuck-orders.sql").write_text("SELECT 2")
+    assert load(playbook).scenarios[0].steps[0].params["sql"] == "SELECT 2"
+
+
+def test_a_missing_file_is_told_with_those_there_are(playbook: Path) -> None:
+    playbook.write_text(PLAYBOOK.replace("carts.sql", "cards.sql\n          alarm: maybe"))
+
+    assert mistakes(playbook) == [
+        '19:17: action "query": "file" expects one of: carts.sql, idempotency.sql, '
+        "long-queries.sql, missing-indexes.sql, review-orders.sql, stuck-orders.sql, "
+        'found "cards.sql"',
+        '20:18: action "query": "alarm" expects true or false, found "maybe"',
+    ]
+
+
+@pytest.mark.parametrize("name", ["../carts.sql", "/etc/passwd", "Carts.sql", "carts"])
+def test_a_name_leads_nowhere_else(playbook: Path, name: str) -> None:
+    playbook.write_text(PLAYBOOK.replace("carts.sql", name))
+
+    [mistake] = mistakes(playbook)
+    assert '"file" expects text of the form' in mistake
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (b"\xff", "expects a file in UTF-8"),
+        (b" \n", "expects a file with a SELECT"),
+        (b"SELECT '\x00'", "expects a file with a SELECT"),
+        (b"-" * 70_000, "expects a file of at most 64 KiB"),
+    ],
+)
+def test_a_file_that_cannot_be_kept(playbook: Path, found: bytes, said: str) -> None:
+    (playbook.parent / "sql" / "carts.sql").write_bytes(found)
+
+    assert mistakes(playbook) == [f'19:17: action "query": "file" {said}, found "carts.sql"']
+
+
+def test_the_statement_cannot_be_given_or_asked_for(playbook: Path) -> None:
+    given = "carts.sql\n          sql: SELECT 3\n        ask: [sql]"
+    playbook.write_text(PLAYBOOK.replace("carts.sql", given))
+
+    known = "expects one of: " + ", ".join(loading.fields(RunQuery))
+    assert mistakes(playbook) == [
+        f'20:11: action "query": unknown param "sql"; {known}',
+        f'21:15: action "query": unknown param "sql"; {known}',
+    ]
+
+
+@pytest.fixture
+def playbooks(playbooks: Path) -> Path:
+    """The shipped playbook, with a query of the team's own beside it."""
+    (playbooks / "sql").mkdir()
+    (playbooks / "sql" / "stuck-orders.sql").write_text(
+        "SELECT * FROM (VALUES ('the old way')) AS found (id)"
+    )
+    return playbooks
+
+
+async def test_an_incident_asks_what_it_started_with(walk: Walk, playbooks: Path) -> None:
+    channel = await walk.declare(severity="sev2")
+    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, SCENARIO)
+    (playbooks / "sql" / "stuck-orders.sql").write_text(
+        "SELECT * FROM (VALUES ('the new way')) AS found (id)"
+    )
+
+    await walk.step("oncall", "stuck-orders", channel)
+
+    assert "1 order stuck in PENDING" in walk.text(channel)
+    assert "the old way" in json.dumps(walk.slack.messages(channel, "oncall"))
