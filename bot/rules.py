@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -50,6 +50,11 @@ class Play(NamedTuple):
     playbook: Playbook
     scenario: Scenario
 
+    @property
+    def name(self) -> str:
+        """`service/scenario`, as forms and menus say it."""
+        return f"{self.playbook.service}/{self.scenario.id}"
+
 
 def severity(text: str) -> Severity | None:
     """`sev1`, `SEV-1`, `sev 1` or `1`; None when it is none of these."""
@@ -76,8 +81,27 @@ def channel_name(incident: Incident, attempt: int = 0) -> str:
 
 def matching(playbooks: Sequence[Playbook], severity: Severity) -> tuple[Play, ...]:
     """The plays for a severity; where none is, every play, so that people can choose."""
-    plays = [Play(book, scenario) for book in playbooks for scenario in book.scenarios]
-    return tuple(play for play in plays if play.scenario.severity is severity) or tuple(plays)
+    every = plays(playbooks)
+    return tuple(play for play in every if play.scenario.severity is severity) or every
+
+
+def plays(playbooks: Sequence[Playbook]) -> tuple[Play, ...]:
+    """Every play, in the order of the files."""
+    return tuple(Play(book, scenario) for book in playbooks for scenario in book.scenarios)
+
+
+def likely(playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]) -> tuple[Play, ...]:
+    """The plays of which most symptoms are ticked (by the play's name), the worst first."""
+    every = plays(playbooks)
+    most = max((len(ticked.get(play.name, ())) for play in every), default=0)
+    found = [play for play in every if most and len(ticked.get(play.name, ())) == most]
+    return tuple(sorted(found, key=lambda play: play.scenario.severity))
+
+
+def proposed(likely: Sequence[Play]) -> Play | None:
+    """The likely play, unless another is as likely and as bad: then people choose."""
+    worst = [play for play in likely if play.scenario.severity is likely[0].scenario.severity]
+    return worst[0] if len(worst) == 1 else None
 
 
 def cadence(config: Config, severity: Severity, status: Status) -> timedelta | None:
@@ -211,7 +235,7 @@ def _past(run: Execution) -> str:
         and run.approvals
     ):
         last = run.approvals[-1]
-        return f"Already approved by <@{last.by}> at {last.at:%H:%M:%S} UTC."
+        return f"Already approved by <@{last.by}> at {last.at:%Y-%m-%d %H:%M:%S} UTC."
     if run.state is State.DENIED:
         return f"Already denied by <@{run.decided_by}>."
     if run.state is State.EXPIRED:

@@ -41,6 +41,7 @@ class Ask:
     response_url: str = ""
     kept: Mapping[str, Any] = field(default_factory=dict)
     message: Mapping[str, Any] = field(default_factory=dict)
+    view: Mapping[str, Any] = field(default_factory=dict)
 
     async def reply(self, sentence: str) -> None:
         """Tell the person, and nobody else."""
@@ -67,6 +68,14 @@ class Ask:
             raise UserError(
                 f"Slack did not open the form ({refused.code}), so nothing was done. Press again."
             ) from refused
+
+    async def redraw(self, view: View) -> None:
+        """Draw the open form anew; one that moved on meanwhile is left to whoever moved it."""
+        shown = {"view_id": self.view["id"], "hash": self.view["hash"]}
+        try:
+            await slack.answer(self.world.slack.views_update(view=view, **shown))
+        except slack.Refused as refused:
+            log.info("a form of %s was not drawn anew: %s", self.who, refused.code)
 
     async def publish_home(self, view: View) -> None:
         """Show the App Home."""
@@ -135,8 +144,13 @@ class Ask:
 
 def plain(written: str, names: Mapping[str, str] | None = None) -> str:
     """What Slack wrote down with marks and escapes, in plain words that ping nobody."""
-    words = REFERENCE.sub(lambda found: _word(found, names or {}), written)
+    words = unmarked(written, names)
     return words.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def unmarked(written: str, names: Mapping[str, str] | None = None) -> str:
+    """The same without escapes: Slack marks people in a command, and leaves its characters."""
+    return REFERENCE.sub(lambda found: _word(found, names or {}), written)
 
 
 def _word(found: re.Match[str], names: Mapping[str, str]) -> str:
@@ -174,7 +188,7 @@ def _from_command(world: World, body: Body) -> Ask:
         who=UserId(body["user_id"]),
         channel=ChannelId(body["channel_id"]),
         source=f"command:{body['trigger_id']}:{uuid4()}",
-        text=plain(written).strip(),
+        text=unmarked(written).strip(),
         mentions=tuple(map(UserId, MENTION.findall(written))),
         value=body["trigger_id"],
         trigger_id=body["trigger_id"],
@@ -235,6 +249,7 @@ def _from_press(world: World, body: Body) -> Ask:
         trigger_id=body.get("trigger_id", ""),
         response_url=body.get("response_url", ""),
         message=body.get("message") or {},
+        view=body.get("view") or {},
     )
 
 
@@ -242,9 +257,11 @@ def filled(view: Body) -> dict[str, Any]:
     """What people filled in, by block id; what they left empty is left out."""
     values = view.get("state", {}).get("values", {})
     filled = {name: _value(next(iter(block.values()))) for name, block in values.items()}
-    return {name: value for name, value in filled.items() if value not in (None, "")}
+    return {name: value for name, value in filled.items() if value not in (None, "", [])}
 
 
 def _value(element: Body) -> Any:
+    if "selected_options" in element:
+        return [option["value"] for option in element["selected_options"]]
     chosen = element.get("selected_option")
     return chosen["value"] if chosen else element.get("value")

@@ -1,25 +1,15 @@
-"""What can be said about an incident: /incident, its forms, and the buttons of its card."""
-
-import re
+"""What can be said about a declared incident: its words, its forms, the buttons of its card."""
 
 from bot import flows, rules
-from bot.flows.incidents import Declaration
 from bot.model import Incident, IncidentId, Noun, Severity, Status, UserError
-from bot.views import home, modals
+from bot.views import home, levels, modals
 from bot.views import timeline as pages
 from bot.world import World
 from commands.asks import Ask
 from commands.mistakes import Words
 
 PIN = "pushpin"
-
-
-class DeclareForm(Noun):
-    """What is wrong, and how bad it is."""
-
-    severity: Severity
-    title: Words
-    scenario: str | None = None
+ROLES = ("ic", "commander")
 
 
 class UpdateForm(Noun):
@@ -41,75 +31,31 @@ class ResolveForm(Noun):
 async def help(world: World, ask: Ask) -> None:
     """`/incident`: what can be said, and what is open."""
     incidents, troubles = await flows.incidents.open_ones(world)
-    await ask.show("What can be said here", home.help(incidents, troubles))
-
-
-async def declare(world: World, ask: Ask) -> None:
-    """`/incident declare sev1 words`; without words, the form."""
-    if not ask.text:
-        await open_declare(world, ask)
-        return
-    level, words = _severity_first(ask.text)
-    if level is None:
-        raise UserError(
-            f"“{ask.text.split()[0][:40]}” is no severity, so nothing was declared. Say for "
-            "example: /incident declare sev1 Orders are failing (sev1 is the worst, sev4 the "
-            "mildest)."
-        )
-    await _open(world, ask, Declaration(text=words, severity=level))
-
-
-def _severity_first(rest: str) -> tuple[Severity | None, str]:
-    """`sev1 words`, `SEV-1 words`, `sev 1 words` or `1 words`."""
-    match = re.match(r"((?:sev[\s_-]?)?\d+)(?:[\s:,]+|$)", rest, re.IGNORECASE)
-    if match is None:
-        return None, rest
-    return rules.severity(match[1]), rest[match.end() :].strip()
-
-
-async def _open(world: World, ask: Ask, said: Declaration) -> None:
-    incident, new = await flows.incidents.declare(world, said, by=ask.who)
-    declared = f"Declared {incident.severity.label} {incident.name}"
-    if not new:
-        declared = f"{incident.name} was declared in the same words just now"
-    if incident.channel_id is None:
-        await ask.reply(
-            f"{declared}. Slack does not let its channel through yet; it is made as soon as Slack "
-            "does, and nothing is lost."
-        )
-    else:
-        await ask.reply(f"{declared}: <#{incident.channel_id}>.")
-
-
-async def open_declare(world: World, ask: Ask) -> None:
-    """The form to declare with, from nothing or from a message."""
-    words = await ask.words(ask.message)
-    plays = [rules.Play(book, play) for book in world.playbooks for play in book.scenarios]
-    kept = ask.metadata(message_ts=ask.message.get("ts"))
-    await ask.open(modals.declare(plays, metadata=kept, title=words))
-
-
-async def submit_declare(world: World, ask: Ask, filled: DeclareForm) -> None:
-    """The form was sent."""
-    said = Declaration(
-        text=filled.title,
-        severity=filled.severity,
-        scenario=filled.scenario,
-        source_link=await ask.permalink(),
-    )
-    await _open(world, ask, said)
+    await ask.show("What can be said here", home.help(world.playbooks, incidents, troubles))
 
 
 async def role(world: World, ask: Ask) -> None:
     """`/incident role ic @person`."""
-    if len(ask.mentions) != 1 or not re.fullmatch(r"(?:ic|commander)\s+@\S+", ask.text):
-        raise UserError(
-            "Nobody was put in command. Say who, with a mention: /incident role ic @person."
-        )
+    word, *named = ask.text.split() or [""]
+    if word.lower() not in ROLES or len(ask.mentions) != 1 or len(named) != 1:
+        raise UserError(await _whom(world, word, " ".join(named)))
     incident = await flows.incidents.in_channel(world, ask.channel)
     commander = ask.mentions[0]
     await flows.incidents.put_in_command(world, incident.id, commander, by=ask.who)
     await ask.reply(f"<@{commander}> is the incident commander of {incident.name}.")
+
+
+async def _whom(world: World, word: str, name: str) -> str:
+    """What was missing or is not known, and what is."""
+    example = "Say for example /incident role ic @person."
+    if word.lower() not in ROLES:
+        said = f"“{word[:40]}” is no role" if word else "No role was said"
+        return f"{said}, so nobody was put in command. The only role is ic. {example}"
+    known = await world.people.members_lately(world.config.responders)
+    people = ", ".join(f"<@{person}>" for person in sorted(known))
+    responders = f" The responders are {people}." if people else ""
+    said = f"“{name[:40]}” is not one person of this workspace" if name else "Nobody was named"
+    return f"{said}, so nobody was put in command. {example}{responders}"
 
 
 async def take_command(world: World, ask: Ask) -> None:
@@ -118,7 +64,12 @@ async def take_command(world: World, ask: Ask) -> None:
 
 
 async def severity(world: World, ask: Ask) -> None:
-    """`/incident severity sev2`."""
+    """`/incident severity sev2`; without a word, the table of what each means."""
+    if not ask.text:
+        found = await flows.incidents.find(world, ask.channel)
+        books = (found.playbook,) if found else world.playbooks
+        await ask.show("How bad is it?", levels.page(found, books))
+        return
     level = rules.severity(ask.text)
     if level is None:
         raise UserError(
@@ -134,8 +85,9 @@ async def status(world: World, ask: Ask) -> None:
     """`/incident status monitoring`."""
     status = next((status for status in Status if status.value == ask.text.lower()), None)
     if status is None:
+        said = f"“{ask.text[:40]}” is no status" if ask.text else "No status was said"
         raise UserError(
-            f"“{ask.text[:40]}” is no status, so nothing was changed. Say investigating, "
+            f"{said}, so nothing was changed. Say /incident status and one of investigating, "
             "identified or monitoring; to end it say /incident resolve."
         )
     incident = await flows.incidents.in_channel(world, ask.channel)

@@ -1,6 +1,7 @@
 """Everything that can be said or pressed, and who answers it."""
 
 import re
+from difflib import get_close_matches
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -8,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.model import UserError
 from bot.views import presses
 from bot.world import World
-from commands import incident, steps
+from commands import declare, incident, steps
 from commands.asks import Ask, Body
 from commands.listen import (
     FormHandler,
@@ -27,7 +28,7 @@ COMMAND = "/incident"
 WORDS = {
     "": incident.help,
     "help": incident.help,
-    "declare": incident.declare,
+    "declare": declare.say,
     "role": incident.role,
     "update": incident.update,
     "severity": incident.severity,
@@ -37,6 +38,17 @@ WORDS = {
     "resolve": incident.resolve,
 }
 
+# What people say instead, that no spelling brings together.
+ALIASES = {
+    **dict.fromkeys(("close", "end", "done", "fixed", "finish"), "resolve"),
+    **dict.fromkeys(("new", "open", "start", "create", "report"), "declare"),
+    **dict.fromkeys(("sev", "level", "priority"), "severity"),
+    **dict.fromkeys(("ic", "command", "commander", "lead", "assign"), "role"),
+    **dict.fromkeys(("log", "history"), "timeline"),
+    "post": "update",
+    "state": "status",
+}
+
 PRESSES = {
     presses.TAKE_COMMAND: incident.take_command,
     presses.POST_UPDATE: incident.post_update,
@@ -44,7 +56,8 @@ PRESSES = {
     presses.CHANGE_SEVERITY: incident.choose_severity,
     presses.CHOOSE_SCENARIO: incident.choose_scenario,
     presses.RESOLVE: incident.press_resolve,
-    presses.OPEN_DECLARE: incident.open_declare,
+    presses.OPEN_DECLARE: declare.open_form,
+    presses.TICK_SYMPTOM: declare.tick,
     presses.RUN_STEP: steps.press,
     presses.UNDO: steps.undo,
     presses.ASK_AGAIN: steps.ask_again,
@@ -55,12 +68,12 @@ PRESSES = {
 }
 
 SHORTCUTS = {
-    presses.DECLARE_SHORTCUT: incident.open_declare,
-    presses.DECLARE_FROM_MESSAGE: incident.open_declare,
+    presses.DECLARE_SHORTCUT: declare.open_form,
+    presses.DECLARE_FROM_MESSAGE: declare.open_form,
 }
 
 FORMS: dict[str, tuple[Shape[Any], FormHandler[Any]]] = {
-    presses.DECLARE_FORM: (filled_as(incident.DeclareForm), incident.submit_declare),
+    presses.DECLARE_FORM: (declare.fill, declare.submit),
     presses.UPDATE_FORM: (filled_as(incident.UpdateForm), incident.submit_update),
     presses.RESOLVE_FORM: (filled_as(incident.ResolveForm), incident.submit_resolve),
     presses.STEP_FORM: (steps.fill, steps.submit),
@@ -77,9 +90,12 @@ EVENTS = {
 async def unknown(world: World, ask: Ask) -> None:
     """A word that is none of ours."""
     word, _ = first_word(ask.text)
+    known = sorted(filter(None, WORDS))
+    near = ALIASES.get(word.lower()) or next(iter(get_close_matches(word.lower(), known, 1)), None)
+    meant = f"Did you mean /incident {near}? " if near else ""
     raise UserError(
         f"“{word[:40]}” is nothing that can be said here, so nothing was done. "
-        f"Say one of: {', '.join(sorted(filter(None, WORDS)))}."
+        f"{meant}Say one of: {', '.join(known)}."
     )
 
 
@@ -90,9 +106,10 @@ ANYBODY: frozenset[object] = frozenset(
         incident.help,
         incident.mention,
         incident.open_home,
-        incident.declare,
-        incident.open_declare,
-        incident.submit_declare,
+        declare.say,
+        declare.open_form,
+        declare.tick,
+        declare.submit,
         incident.gone,
         steps.approve,
         unknown,

@@ -117,13 +117,13 @@ async def test_declaring_by_form(walk: Walk) -> None:
     assert "Declared SEV-3 INC-1" in walk.text("general", "oncall")
 
 
-async def test_a_blank_title_is_answered_in_the_form(walk: Walk) -> None:
+async def test_a_blank_form_is_answered_in_the_form(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare")
 
     with pytest.raises(Refusal) as refused:
-        await walk.submit("oncall", severity="sev3", title="   ")
+        await walk.submit("oncall", title="   ")
 
-    assert list(refused.value.errors) == ["title"]
+    assert list(refused.value.errors) == ["severity"]
     assert walk.calls("conversations.create") == []
 
 

@@ -281,7 +281,7 @@ async def test_who_is_to_command_is_said_by_one_mention(walk: Walk, words: str) 
 
     await walk.say("oncall", f"/incident {words}", channel)
 
-    assert "Nobody was put in command" in walk.text(channel, "oncall")
+    assert "nobody was put in command" in walk.text(channel, "oncall")
 
 
 @pytest.mark.parametrize("between", ["\n", "\t", "  ", "\u00a0"])

@@ -38,6 +38,7 @@ SCOPES = {
     "users_info": {"users:read"},
     "views_open": set(),
     "views_publish": set(),
+    "views_update": set(),
 }
 EVENT_SCOPES = {
     "app_home_opened": set(),

@@ -215,7 +215,7 @@ def test_a_second_person_of_the_approvers_may_approve() -> None:
         (
             request(state=State.RUNNING, approvals=(Approval(by=CAROL, at=NOW),)),
             person(),
-            "Already approved by <@UCAROL> at 03:00:00 UTC",
+            "Already approved by <@UCAROL> at 2026-11-24 03:00:00 UTC",
         ),
         (
             request(approvals_needed=2, approvals=(Approval(by=BOB, at=NOW),)),

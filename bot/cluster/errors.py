@@ -57,6 +57,12 @@ class Ask:
         return f"{self.verb} {self.resource} {self.name}".rstrip()
 
     @property
+    def thing(self) -> str:
+        """Like `deployment order-service`."""
+        kind = self.resource.partition("/")[0]
+        return f"{kind.removesuffix('s')} {self.name}" if self.name else kind
+
+    @property
     def undone(self) -> str:
         """What surely did not happen."""
         return "Nothing was changed." if self.changes else "Nothing was read."
@@ -86,8 +92,10 @@ def refusal(ask: Ask, status: int, body: bytes) -> ClusterError:
         case 401 | 403:
             return _forbidden(ask, said) if status == 403 else _unknown_caller(ask)
         case 404:
-            place = f"{ask.resource} {ask.name}".rstrip() + f" in {ask.namespace}"
-            return NotFound(f"There is no {place}. {ask.undone} Check the name. {_quoted(said)}")
+            return NotFound(
+                f"There is no {ask.thing} in {ask.namespace}. {ask.undone} Check the name. "
+                f"{_quoted(said)}"
+            )
         case 409:
             return _somebody_else(ask, said)
         case 422 if ask.changes and said.startswith(FAILED_TEST):
@@ -124,7 +132,7 @@ def _unknown_caller(ask: Ask) -> ClusterError:
 
 def _somebody_else(ask: Ask, said: str) -> ClusterError:
     return Conflict(
-        f"Somebody else changed {ask.resource} {ask.name} meanwhile. {ask.undone} "
+        f"Somebody else changed {ask.thing} meanwhile. {ask.undone} "
         f"Look at it, then ask again. {_quoted(said)}"
     )
 

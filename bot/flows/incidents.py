@@ -33,12 +33,13 @@ CHANNEL_LOOKS, CHANNEL_LOOK_SECONDS = 60, 0.05
 
 
 class Declaration(Noun):
-    """What somebody says is wrong; `scenario` is `service/id`, where people chose one."""
+    """What somebody says is wrong; `scenario` is `service/id`, where it is known already."""
 
     text: str
     severity: Severity
     scenario: str | None = None
     source_link: str | None = None
+    symptoms: tuple[str, ...] = ()
 
 
 async def declare(world: World, said: Declaration, *, by: UserId) -> tuple[Incident, bool]:
@@ -88,9 +89,15 @@ async def _open(
         source_link=said.source_link,
         next_update_at=due,
     )
-    kind = EntryKind.DECLARED
     await store.timeline.add(
-        conn, incident.id, kind, at=now, by=by, text=title, severity=said.severity.label
+        conn,
+        incident.id,
+        EntryKind.DECLARED,
+        at=now,
+        by=by,
+        text=title,
+        severity=said.severity.label,
+        symptoms=said.symptoms,
     )
     if said.text.strip() not in ("", title):
         # What did not fit into the title is kept whole.
@@ -115,10 +122,9 @@ def _choose(world: World, said: Declaration) -> tuple[Playbook, str | None]:
 
 def find_play(world: World, name: str) -> Play:
     """The play named `service/id`; raises UserError when there is none."""
-    for book in world.playbooks:
-        for scenario in book.scenarios:
-            if name == f"{book.service}/{scenario.id}":
-                return Play(book, scenario)
+    for play in rules.plays(world.playbooks):
+        if name == play.name:
+            return play
     raise UserError("That playbook is no longer there, so nothing was chosen. Choose another one.")
 
 
@@ -131,10 +137,15 @@ async def get(world: World, id: IncidentId) -> Incident:
     return incident
 
 
+async def find(world: World, channel: str | None) -> Incident | None:
+    """The incident of this channel, or None."""
+    async with world.pool.connection() as conn:
+        return await store.incidents.in_channel(conn, channel) if channel else None
+
+
 async def in_channel(world: World, channel: str | None) -> Incident:
     """The incident of this channel; raises UserError that says where to go instead."""
-    async with world.pool.connection() as conn:
-        found = await store.incidents.in_channel(conn, channel) if channel else None
+    found = await find(world, channel)
     if found is None:
         raise UserError(
             "This is not an incident's channel, so nothing was done. Say it in the incident's own "
@@ -162,7 +173,8 @@ async def choose_scenario(world: World, id: IncidentId, name: str, *, by: UserId
         incident = await lock_open(conn, id)
         if incident.scenario_id is not None:
             raise UserError("A playbook was already chosen, so nothing was changed.")
-        await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
+        chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
+        await reminders.count_again(world, conn, chosen)  # another playbook, other clocks
         kind, now = EntryKind.SCENARIO_CHOSEN, world.now()
         await store.timeline.add(conn, id, kind, at=now, by=by, scenario=play.scenario.title)
         await store.pictures.want(conn, id)

@@ -1,6 +1,17 @@
 """How things look: plain values in, Block Kit out."""
 
-from bot.views import blocks, channel, drawing, execution, home, modals, presses, text, timeline
+from bot.views import (
+    blocks,
+    channel,
+    drawing,
+    execution,
+    home,
+    levels,
+    modals,
+    presses,
+    text,
+    timeline,
+)
 
 __all__ = [
     "blocks",
@@ -8,6 +19,7 @@ __all__ = [
     "drawing",
     "execution",
     "home",
+    "levels",
     "modals",
     "presses",
     "text",

@@ -283,6 +283,12 @@ def field(
     return {**block, "hint": plain(hint, 2000)} if hint else block
 
 
+def boxes(name: str, label: str, press: str, options: Sequence[Element]) -> Block:
+    """Some of several, or none; each tick is told at once, besides with the form."""
+    element: Element = {"type": "checkboxes", "action_id": press, "options": list(options)}
+    return {**field(name, label, element, optional=True), "dispatch_action": True}
+
+
 def line(
     *, initial: str = "", longest: int = 150, lines: bool = False, example: str = ""
 ) -> Element:

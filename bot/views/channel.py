@@ -147,7 +147,7 @@ def _playbook(scene: Scene) -> Message:
     scenario = incident.scenario
     parts = [
         blocks.header(f":notebook: {scenario.title}"),
-        *blocks.sections(text.render("symptoms", scenario=scenario)),
+        *blocks.sections(text.render("symptoms", scenario=scenario, seen=scene.seen)),
     ]
     for phase in dict.fromkeys(step.phase for step in scenario.steps):
         parts.append(blocks.divider())
@@ -158,10 +158,7 @@ def _playbook(scene: Scene) -> Message:
 
 
 def _choice(scene: Scene) -> Message:
-    options = [
-        blocks.option(_play_title(scene, play), f"{play.playbook.service}/{play.scenario.id}")
-        for play in scene.plays
-    ]
+    options = [blocks.option(_play_title(scene, play), play.name) for play in scene.plays]
     fits = any(play.scenario.severity is scene.incident.severity for play in scene.plays)
     words = text.render("choose_scenario", incident=scene.incident, fits=fits)
     parts = [blocks.section(words)]

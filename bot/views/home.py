@@ -3,18 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.model import Incident, IncidentId
-from bot.views import blocks, presses, text
+from bot.model import Incident, IncidentId, Playbook
+from bot.views import blocks, levels, presses, text
 from bot.views.blocks import Block
 from bot.views.channel import heading
 
 SHOWN = 20
 
 
-def help(incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]) -> list[Block]:
-    """What can be said, and the open incidents."""
+def help(
+    playbooks: Sequence[Playbook],
+    incidents: Sequence[Incident],
+    troubles: Mapping[IncidentId, str],
+) -> list[Block]:
+    """What can be said, how bad things can be, and the open incidents."""
     return [
         blocks.section(text.render("help")),
+        levels.table(playbooks),
         blocks.divider(),
         *_open_incidents(incidents, troubles),
     ]

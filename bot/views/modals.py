@@ -11,17 +11,25 @@ from bot.views.blocks import Block, Element
 View = dict[str, Any]
 
 LONG = 2_500
+VALUE = 150  # characters of an option's value
+CHECKBOXES = 10  # in one element
+GROUPS = 90  # of the 100 blocks of a form
+LIKELY = 5
+SYMPTOMS = "symptoms"  # a group's name is `symptoms:start:service/scenario`
+FOLLOWS = "Left empty, it is as bad as the playbook that fits."
 
 
 def declare(
-    plays: Sequence[Play], *, metadata: str, title: str = "", severity: Severity | None = None
+    plays: Sequence[Play], *, metadata: str, title: str = "", likely: Sequence[Play] = ()
 ) -> View:
-    """Say what is wrong and how bad it is."""
-    worst = severity.value if severity else None
+    """Say what is wrong and tick what is seen; severity and playbook follow, or are chosen."""
     title_line = blocks.line(initial=title, longest=LONG, example="Orders are failing")
+    radio: Element = {"type": "radio_buttons", "options": _severities(plays)}
     parts = [
-        blocks.field("severity", "How bad is it?", _radio(_severities(plays), worst)),
-        blocks.field("title", "What is wrong?", title_line),
+        blocks.field("title", "What is wrong?", title_line, optional=True),
+        *_symptoms(plays)[:GROUPS],
+        blocks.section(text.render("declare_form", likely=likely[:LIKELY], all=len(likely))),
+        blocks.field("severity", "How bad is it?", radio, hint=FOLLOWS, optional=True),
     ]
     if plays:
         parts.append(_playbooks(plays))
@@ -39,11 +47,11 @@ def _severities(plays: Sequence[Play]) -> list[Element]:
 
 def _playbooks(plays: Sequence[Play]) -> Block:
     options = [
-        blocks.option(f"{play.scenario.severity.label} · {play.scenario.title}", _play_value(play))
+        blocks.option(f"{play.scenario.severity.label} · {play.scenario.title}", play.name)
         for play in plays[:99]
     ]
     scenario = blocks.select("scenario", "Choose a playbook", options)
-    hint = "Left empty, it goes by the severity; where several match, choose in the channel."
+    hint = "Left empty, it is the one proposed; where several are as likely, choose in the channel."
     return blocks.field("scenario", "Playbook", scenario, hint=hint, optional=True)
 
 
@@ -54,14 +62,24 @@ def _severity_words(level: Severity, plays: Sequence[Play]) -> str:
     return f"{level.label} · {known.meaning}" if known else level.label
 
 
-def _radio(options: Sequence[Element], initial: str | None) -> Element:
-    element: Element = {"type": "radio_buttons", "options": list(options)}
-    chosen = [option for option in options if option["value"] == initial]
-    return {**element, "initial_option": chosen[0]} if chosen else element
-
-
-def _play_value(play: Play) -> str:
-    return f"{play.playbook.service}/{play.scenario.id}"
+def _symptoms(plays: Sequence[Play]) -> list[Block]:
+    """What can be seen, by play; a tick is told at once, so that the form can say what fits."""
+    several = len({play.playbook.service for play in plays}) > 1
+    groups = []
+    for play in plays:
+        words = dict.fromkeys(symptom[:VALUE] for symptom in play.scenario.symptoms)
+        options = [blocks.option(word, word) for word in words]
+        for start in range(0, len(options), CHECKBOXES):
+            label = f"{play.scenario.severity.label} · {play.scenario.title}"
+            groups.append(
+                blocks.boxes(
+                    f"{SYMPTOMS}:{start}:{play.name}",
+                    f"{play.playbook.title}: {label}" if several else label,
+                    presses.TICK_SYMPTOM,
+                    options[start : start + CHECKBOXES],
+                )
+            )
+    return groups
 
 
 def update(incident: Incident, draft: Draft, *, metadata: str) -> View:

@@ -7,6 +7,7 @@ CHANGE_SEVERITY = "incident.change_severity"
 CHOOSE_SCENARIO = "incident.choose_scenario"
 RESOLVE = "incident.resolve"
 OPEN_DECLARE = "incident.open_declare"
+TICK_SYMPTOM = "incident.tick_symptom"
 
 RUN_STEP = "step.run"
 UNDO = "execution.undo"

@@ -22,6 +22,12 @@ class Scene:
     trouble: str | None
     runbooks: str = ""
 
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The symptoms that were ticked when it was declared."""
+        told = [one.detail.get("symptoms", ()) for one in self.entries if one.kind == "declared"]
+        return tuple(symptom for ticked in told for symptom in ticked)
+
     def latest(self, step_id: str) -> Execution | None:
         """The newest execution of a step, not counting undos."""
         runs = [run for run in self.executions if run.step_id == step_id and run.undo_of is None]

@@ -1,0 +1,34 @@
+"""The severity table: how bad things can be, and how soon somebody has to take command."""
+
+from collections.abc import Sequence
+
+from bot import durations
+from bot.model import Incident, Playbook
+from bot.views import blocks, text
+from bot.views.blocks import Block
+
+COLUMNS = ("Level", "What it means", "First response", "Examples")
+
+
+def table(playbooks: Sequence[Playbook]) -> Block:
+    """Every level of every service; the service is named where there are several."""
+    several = len(playbooks) > 1
+    rows = [
+        (
+            *((book.title,) if several else ()),
+            severity.label,
+            level.meaning,
+            f"within {durations.words(level.response)}",
+            level.examples,
+        )
+        for book in playbooks
+        for severity, level in sorted(book.severities.items())
+    ]
+    columns = (*(("Service",) if several else ()), *COLUMNS)
+    # There is nothing to sort, and what one person is told has no second try with other blocks.
+    return blocks.plain_table(blocks.table("Severity levels", columns, rows))
+
+
+def page(incident: Incident | None, playbooks: Sequence[Playbook]) -> list[Block]:
+    """The table, how bad the incident of this channel is, and how to say otherwise."""
+    return [blocks.section(text.render("levels", incident=incident)), table(playbooks)]

@@ -1,0 +1,89 @@
+"""The playbook's severity table: shown where it is asked for; the response clock runs by it."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.views import presses
+from sandbox.slack import Slack
+from tests.conftest import Bot, Clock, Walk
+
+WAITS = "Nobody has taken command of INC-1"
+OTHER = """
+service: tickets
+title: Ticket Service
+severities:
+  sev1: {meaning: Nobody gets in, response: 3 min}
+  sev2: {meaning: Some do not get in, response: 7 min}
+  sev3: {meaning: Queues at the door, response: 50 min}
+  sev4: {meaning: Ugly tickets, response: 5 h}
+scenarios:
+  - id: gates
+    title: Gates
+    severity: sev1
+    symptoms: [Gates stay shut]
+    steps:
+      - {id: walk, title: Walk there, phase: immediate, action: manual}
+"""
+
+
+@pytest.fixture
+def playbooks(playbooks: Path) -> Path:
+    """The shipped playbook, and one of another service that has other clocks."""
+    (playbooks / "tickets.yml").write_text(OTHER, encoding="utf-8")
+    return playbooks
+
+
+async def test_the_table_is_shown_where_it_is_asked_for(walk: Walk) -> None:
+    channel = await walk.declare("Refunds hang", "sev3")
+
+    for said, place in (("severity", channel), ("severity", "general"), ("help", "general")):
+        await walk.say("second", f"/incident {said}", place)
+        seen = walk.text(place, "second")
+        for part in ("SEV-2", "High - Major feature broken", "within 30 min", "Refunds failing"):
+            assert part in seen
+    assert "INC-1 is SEV-3." in walk.text(channel, "second")
+    assert "Nobody gets in" not in walk.text(channel, "second")
+    assert "Nobody gets in" in walk.text("general", "second")
+
+
+@pytest.mark.parametrize(
+    ("severity", "minutes"), [("sev2", 30), ("sev3", 120)], ids=["sev2", "sev3"]
+)
+async def test_the_first_response_is_due_by_the_table(
+    walk: Walk, bot: Bot, clock: Clock, severity: str, minutes: int
+) -> None:
+    channel = await walk.declare("Refunds hang", severity)
+    clock.forward(minutes=minutes - 1)
+    await bot.tick()
+    assert WAITS not in walk.text(channel)
+
+    clock.forward(minutes=2)
+    await bot.tick()
+
+    assert WAITS in walk.text(channel)
+
+
+async def test_another_severity_is_another_first_response(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare("Refunds hang", "sev3")
+    await walk.say("second", "/incident severity sev2", channel)
+
+    clock.forward(minutes=31)
+    await bot.tick()
+
+    assert WAITS in walk.text(channel)
+
+
+async def test_another_playbook_is_another_first_response(
+    walk: Walk, bot: Bot, clock: Clock, slack: Slack
+) -> None:
+    channel = await walk.declare("Nobody gets in", "sev1")
+    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, "tickets/gates")
+
+    clock.forward(minutes=4)
+    await bot.tick()
+
+    assert WAITS in walk.text(channel)
+    assert "SEV-1: Nobody gets in · first response within 3 min" in walk.text(channel)
