@@ -1,22 +1,16 @@
 """YAML to Playbook: read, check against the actions, and say of every mistake where it is."""
 
-import difflib
-import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from jinja2 import TemplateSyntaxError, meta
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel
 
-from bot import durations, pages, statements
-from bot.model import Contact, FollowUp, Level, Link, Playbook, Scenario, Severity, Step, UserError
+from bot import durations, pages, parsing, statements
+from bot.model import Playbook, Severity, UserError
 from bot.pages import Mistake, Page, Place
 
 # What the internal alert and the customer message may fill in.
@@ -27,15 +21,6 @@ MESSAGE_NAMES = (
 
 # All of a scenario is one Slack message, which holds 50 blocks.
 MAX_STEPS = 40
-
-NOUNS: dict[str | int, type[BaseModel]] = {
-    "severities": Level,
-    "scenarios": Scenario,
-    "steps": Step,
-    "contacts": Contact,
-    "links": Link,
-    "post_incident": FollowUp,
-}
 
 
 class Named(Protocol):
@@ -59,17 +44,24 @@ def load(where: Path | Sequence[Path], actions: Sequence[type[Named]]) -> tuple[
 
     Steps are checked against `actions`. Raises PlaybookError with every mistake of every file.
     """
-    known = {action.name: cast(type[BaseModel], action) for action in actions}
-    files = _files(where)
-    read = [pages.read(file) for file in files]
-    found = [_playbook(page, known) for page in read]
-    _check_clashes(read, found)
-    mistakes = [mistake for page in read for mistake in page.mistakes]
-    if not files:
+    found = read(where, actions)
+    mistakes = [mistake for page, _ in found for mistake in page.mistakes]
+    if not found:
         mistakes.append(Mistake(str(where), *pages.NOWHERE, "expects .yml files, found none"))
     if mistakes:
         raise PlaybookError(mistakes)
-    return tuple(playbook for playbook in found if playbook)
+    return tuple(playbook for _, playbook in found if playbook)
+
+
+def read(
+    where: Path | Sequence[Path], actions: Sequence[type[Named]]
+) -> list[tuple[Page, Playbook | None]]:
+    """The same with all that is wrong noted on the pages; a page without mistakes is a playbook."""
+    known = {action.name: cast(type[BaseModel], action) for action in actions}
+    opened = [pages.read(file) for file in _files(where)]
+    found = [_playbook(page, known) for page in opened]
+    _check_clashes(opened, found)
+    return list(zip(opened, found, strict=True))
 
 
 def _files(where: Path | Sequence[Path]) -> list[Path]:
@@ -88,10 +80,10 @@ def _playbook(page: Page, known: dict[str, type[BaseModel]]) -> Playbook | None:
     _check_follow_ups(page)
     _check_messages(page)
     _check_ids(page)
-    for place, step in _steps(page.value):
+    for place, step in steps(page.value):
         _check_step(page, place, step, known)
         _check_choice(page, place, step)
-    return _parsed(page, Playbook, page.value)
+    return parsing.parsed(page, Playbook, page.value)
 
 
 def _check_levels(page: Page) -> None:
@@ -100,7 +92,7 @@ def _check_levels(page: Page) -> None:
     if not isinstance(levels, dict):
         return
     for severity in Severity:
-        if severity not in {_near(key, Severity) or key for key in levels}:
+        if severity not in {parsing.near(key, Severity) or key for key in levels}:
             page.wrong(page.key_spot(("severities",)), f'"severities" has no {severity}')
     for key, level in levels.items():
         if isinstance(level, dict) and "response" in level:
@@ -128,7 +120,7 @@ def _duration(page: Page, place: Place, words: Any) -> str:
     if isinstance(span, timedelta) and span:
         return f"PT{int(span.total_seconds())}S"
     example = 'a time in words, such as "15 min", "2 hours" or "24 h"'
-    page.wrong(page.spot(place), f'"{place[-1]}" expects {example}, found {_shown(words)}')
+    page.wrong(page.spot(place), f'"{place[-1]}" expects {example}, found {parsing.shown(words)}')
     return "PT1S"
 
 
@@ -147,7 +139,7 @@ def _check_messages(page: Page) -> None:
             page.wrong(spot, f'"{key}" {text}')
             continue
         for name in sorted(names - set(MESSAGE_NAMES)):
-            page.wrong(spot, f'"{key}" fills in "{name}"{_meant(name, MESSAGE_NAMES)}')
+            page.wrong(spot, f'"{key}" fills in "{name}"{parsing.meant(name, MESSAGE_NAMES)}')
 
 
 def _fills_in(template: str) -> set[str]:
@@ -198,7 +190,8 @@ def _inside(value: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
             yield at, item
 
 
-def _steps(value: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
+def steps(value: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The steps of all scenarios and where they are, whatever shape the file really has."""
     for at, scenario in _inside(value, "scenarios"):
         for under, step in _inside(scenario, "steps"):
             yield ("scenarios", at, "steps", under), step
@@ -212,28 +205,21 @@ def _check_step(
     if not isinstance(name, str) or not isinstance(params, dict) or not isinstance(ask, list):
         return
     if name not in known:
-        page.wrong(page.spot((*place, "action")), f'unknown action "{name}"{_meant(name, known)}')
+        page.wrong(
+            page.spot((*place, "action")), f'unknown action "{name}"{parsing.meant(name, known)}'
+        )
         return
     action, of = known[name], f'action "{name}": '
     for at, asked in enumerate(ask):
-        if isinstance(asked, str) and asked not in fields(action):
-            text = f'{of}unknown param "{asked}"{_meant(asked, fields(action))}'
+        if isinstance(asked, str) and asked not in parsing.fields(action):
+            text = f'{of}unknown param "{asked}"{parsing.meant(asked, parsing.fields(action))}'
             page.wrong(page.spot((*place, "ask", at)), text)
-    for hidden in (params.keys() & action.model_fields.keys()) - fields(action).keys():
-        text = f'{of}unknown param "{hidden}"; expects one of: {", ".join(fields(action))}'
+    for hidden in (params.keys() & action.model_fields.keys()) - parsing.fields(action).keys():
+        text = f'{of}unknown param "{hidden}"; expects one of: {", ".join(parsing.fields(action))}'
         page.wrong(page.key_spot((*place, "params", hidden)), text)
     if "sql" in action.model_fields:
         _take_in(page, (*place, "params"), params, of)
-    _parsed(page, action, params, (*place, "params"), of, ask)
-
-
-def fields(noun: type[BaseModel]) -> dict[str, FieldInfo]:
-    """What a file may say of a noun: all its fields but those that are filled in by reading it."""
-    return {
-        name: field
-        for name, field in noun.model_fields.items()
-        if not any(isinstance(one, SkipJsonSchema) for one in field.metadata)  # type: ignore[misc]
-    }
+    parsing.parsed(page, action, params, (*place, "params"), of, ask)
 
 
 def _take_in(page: Page, place: Place, params: dict[str, Any], of: str) -> None:
@@ -245,7 +231,7 @@ def _take_in(page: Page, place: Place, params: dict[str, Any], of: str) -> None:
     try:
         params["sql"] = statements.read(name, Path(page.file))
     except ValueError as error:
-        page.wrong(page.spot((*place, "file")), f'{of}"file" {error}, found {_shown(name)}')
+        page.wrong(page.spot((*place, "file")), f'{of}"file" {error}, found {parsing.shown(name)}')
 
 
 def _check_choice(page: Page, place: Place, step: dict[str, Any]) -> None:
@@ -254,150 +240,9 @@ def _check_choice(page: Page, place: Place, step: dict[str, Any]) -> None:
     choice = params.get("choose_from") if isinstance(params, dict) else None
     wanted = choice.get("step") if isinstance(choice, dict) else None
     scenario = page.value["scenarios"][place[1]]
-    steps = {str(one.get("id")): one for _, one in _inside(scenario, "steps")}
-    if isinstance(wanted, str) and steps.get(wanted, {}).get("action") != "query":
-        queries = [id for id, one in steps.items() if one.get("action") == "query"]
+    all_steps = {str(one.get("id")): one for _, one in _inside(scenario, "steps")}
+    if isinstance(wanted, str) and all_steps.get(wanted, {}).get("action") != "query":
+        queries = [id for id, one in all_steps.items() if one.get("action") == "query"]
         text = f'"step" expects a query step of this scenario, found "{wanted}"'
         spot = page.spot((*place, "params", "choose_from", "step"))
-        page.wrong(spot, text + _meant(wanted, queries))
-
-
-# Saying what is wrong, in the words of people who write playbooks.
-
-EXPECTED = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "dict_type": "keys and values",
-    "model_type": "keys and values",
-    "model_attributes_type": "keys and values",
-    "greater_than_equal": "at least {ge}",
-    "greater_than": "more than {gt}",
-    "less_than_equal": "at most {le}",
-    "less_than": "less than {lt}",
-    "string_too_short": "text, at least {min_length} long",
-    "string_too_long": "text, at most {max_length} long",
-    "too_short": "at least {min_length} in the list",
-    "too_long": "at most {max_length} in the list",
-    "string_pattern_mismatch": "text of the form {pattern}",
-    "enum": "{expected}",
-    "literal_error": "{expected}",
-}
-
-N = TypeVar("N", bound=BaseModel)
-
-
-def _parsed(
-    page: Page, noun: type[N], value: Any, base: Place = (), of: str = "", given: Any = ()
-) -> N | None:
-    """The value as a noun, or None; `given` names the fields that come from elsewhere."""
-    try:
-        # As JSON, because strict JSON has lists and words where Python has tuples and enums.
-        return noun.model_validate_json(json.dumps(value), strict=True)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-    elsewhere = {(name,) for name in given if isinstance(name, str)}
-    misspelled = {
-        (*detail["loc"][:-1], _near(str(detail["loc"][-1]), _fields(noun, detail["loc"])))
-        for detail in details
-        if detail["type"] == "extra_forbidden"
-    }
-    for detail in details:
-        absent = detail["type"] == "missing"
-        if not absent or detail["loc"] not in misspelled | elsewhere:
-            _tell(page, noun, detail, base, of)
-    return None
-
-
-def _tell(page: Page, noun: type[BaseModel], detail: ErrorDetails, base: Place, of: str) -> None:
-    place, kind = (*base, *detail["loc"]), "param" if base else "key"
-    name, spot = str(place[-1]) if place else "", page.spot(place)
-    match detail["type"]:
-        case "extra_forbidden":
-            text = f'unknown {kind} "{name}"{_meant(name, _fields(noun, detail["loc"]))}'
-            page.wrong(page.key_spot(place), of + text)
-        case "missing":
-            page.wrong(spot, f'{of}missing {kind} "{name}"')
-        case "enum" if name == "[key]":
-            word = str(detail["input"])
-            text = f'unknown key "{word}"{_meant(word, _choices(detail))}'
-            page.wrong(page.key_spot(place[:-1]), text)
-        case _ if not page.is_wrong(spot):
-            page.wrong(spot, f"{of}{_subject(page.nearest(place))} {_expects(detail)}")
-
-
-def _subject(place: Place) -> str:
-    match place:
-        case ():
-            return "a playbook"
-        case (*_, str(list_), int(at)):
-            return f'item {at + 1} of "{list_}"'
-    return f'"{place[-1]}"'
-
-
-def _expects(detail: ErrorDetails) -> str:
-    context, found = detail.get("ctx", {}), detail["input"]
-    if detail["type"] == "value_error":
-        return f"{context['error']}, found {_shown(found)}"
-    if detail["type"] not in EXPECTED:
-        return f"is refused: {detail['msg']}, found {_shown(found)}"
-    text = f"expects {EXPECTED[detail['type']].format_map(context)}, found {_shown(found)}"
-    if not isinstance(found, str):
-        return text
-    near = _slug(found, context.get("pattern")) or _near(found, _choices(detail))
-    return f'{text}; did you mean "{near}"?' if near else text
-
-
-def _slug(found: str, pattern: str | None) -> str | None:
-    """What was written, as an id, if that would do."""
-    slug = re.sub(r"[^a-z0-9]+", "-", found.lower()).strip("-")
-    try:
-        return slug if pattern and re.search(pattern, slug) else None
-    except re.error:  # pydantic's patterns are Rust's, not all of them Python's
-        return None
-
-
-def _choices(detail: ErrorDetails) -> list[str]:
-    return re.findall(r"'([^']*)'", detail.get("ctx", {}).get("expected", ""))
-
-
-def _fields(noun: type[BaseModel], loc: Place) -> Iterable[str]:
-    """The keys that are known where `loc` is; none where an action nests further."""
-    if len(loc) == 1:
-        return fields(noun)
-    inner = next((NOUNS[key] for key in reversed(loc[:-1]) if key in NOUNS), None)
-    return inner.model_fields if inner and noun is Playbook else ()
-
-
-def _near(word: str, known: Iterable[str]) -> str | None:
-    """The one that was meant; None when none is near, or two are equally so."""
-    matcher = difflib.SequenceMatcher(b=word.lower())
-    nearness: dict[float, list[str]] = {}
-    for name in known:
-        matcher.set_seq1(name)
-        nearness.setdefault(matcher.ratio(), []).append(name)
-    best = max(nearness, default=0.0)
-    return nearness[best][0] if best >= 0.6 and len(nearness[best]) == 1 else None
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    near = _near(word, known)
-    if near:
-        return f'; did you mean "{near}"?'
-    return f"; expects one of: {', '.join(known)}" if known else ""
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case dict():
-            return "keys and values"
-        case list():
-            return "a list"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:60]}…"
+        page.wrong(spot, text + parsing.meant(wanted, queries))

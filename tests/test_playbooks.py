@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 import templates
-from bot import playbooks
+from bot import parsing, playbooks
 from bot.model import Contact, Link, Playbook, Scenario, Severity
 from commands.actions import ACTIONS
 
@@ -291,7 +291,7 @@ def test_the_documented_actions_are_those_there_are() -> None:
     assert told == {
         action.name: (
             action.risk.value,
-            {(name, "*" * field.is_required()) for name, field in playbooks.fields(action).items()},
+            {(name, "*" * field.is_required()) for name, field in parsing.fields(action).items()},
         )
         for action in ACTIONS
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import parsing
 from bot import playbooks as loading
 from bot.model import Playbook
 from bot.playbooks import PlaybookError
@@ -110,7 +111,7 @@ def test_the_statement_cannot_be_given_or_asked_for(playbook: Path) -> None:
     given = "carts.sql\n          sql: SELECT 3\n        ask: [sql]"
     playbook.write_text(PLAYBOOK.replace("carts.sql", given))
 
-    known = "expects one of: " + ", ".join(loading.fields(RunQuery))
+    known = "expects one of: " + ", ".join(parsing.fields(RunQuery))
     assert mistakes(playbook) == [
         f'20:11: action "query": unknown param "sql"; {known}',
         f'21:15: action "query": unknown param "sql"; {known}',
