@@ -7,20 +7,18 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import uvloop
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, playbooks, scheduler, settings, slack, store, workspace
+from bot import config, playbooks, scheduler, settings, slack, sparing, store, workspace
 from bot.actions import Systems
 from bot.cache import Cache
 from bot.cluster import Cluster
@@ -37,6 +35,11 @@ from bot.work import Work
 from bot.world import World
 from commands import routes
 from commands.actions import ACTIONS
+
+sparing.load("uvicorn")
+
+import uvicorn.config  # noqa: E402
+import uvicorn.server  # noqa: E402
 
 log = logging.getLogger("runbolt")
 
@@ -130,10 +133,10 @@ def make_app(world: World, given: Settings) -> AsyncApp:
     return app
 
 
-class Server(uvicorn.Server):
+class Server(uvicorn.server.Server):
     """uvicorn, stopped by us: by itself it repeats the signal and would end what is under way."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.config.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
 
@@ -160,20 +163,29 @@ async def listening(world: World, given: Settings) -> AsyncIterator[Server]:
     """Slack's two ways in and the HTTP side; leaving waits for what is under way."""
     app = make_app(world, given)
     by_http = given.slack_app_token is None
-    handler = None if by_http else AsyncSocketModeHandler(app, given.slack_app_token)
-    if handler is not None:
-        await handler.connect_async()  # type: ignore[no-untyped-call]
     try:
-        yield _server(Web(app, world, events=by_http), given)
+        async with nullcontext() if by_http else _socket(app, given):
+            yield _server(Web(app, world, events=by_http), given)
     finally:
-        if handler is not None:
-            await handler.close_async()  # type: ignore[no-untyped-call]
         await world.work.drain(DRAIN_SECONDS)
+
+
+@asynccontextmanager
+async def _socket(app: AsyncApp, given: Settings) -> AsyncIterator[None]:
+    """Socket Mode, imported by those who use it only."""
+    from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+
+    handler = AsyncSocketModeHandler(app, given.slack_app_token)
+    await handler.connect_async()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 def _server(web: Web, given: Settings) -> Server:
     return Server(
-        uvicorn.Config(
+        uvicorn.config.Config(
             web,
             host=given.host,
             port=given.port,
