@@ -163,7 +163,6 @@ async def test_two_deletions_at_once_take_each_pod_once(systems: Systems, kube: 
 @pytest.mark.parametrize(
     ("replicas", "words"),
     [
-        (0, "All 3 pods are removed"),
         (1, "67 % of the capacity"),
         (5, "2 pods are added"),
     ],

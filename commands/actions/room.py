@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.cluster import Cluster, Deployment, Forbidden, Quota, quantity
+from bot.cluster import Cluster, Deployment, Forbidden, Node, Pod, Quota, quantity
 from bot.model import UserError
 
 Demand = dict[str, float]
@@ -57,6 +57,41 @@ def beyond(quotas: Sequence[Quota], demand: Mapping[str, float]) -> str:
                     "needed"
                 )
     return ""
+
+
+async def on_nodes(cluster: Cluster, template: dict[str, object], more: int) -> tuple[str, ...]:
+    """Warns when the nodes surely have no room for so many more pods; a dry run schedules none.
+
+    Whoever may not list nodes is told nothing: it is a right beyond the namespace.
+    """
+    try:
+        nodes = await cluster.nodes()
+    except Forbidden:
+        return ()
+    fits = fitting(nodes, await cluster.pods(""), of_pods(template, 1))
+    if fits >= more:
+        return ()
+    return (
+        f"The nodes have room for {fits or 'none'} of the {more} new pods, and pods of other "
+        "namespaces are not even counted; the others would wait as Pending.",
+    )
+
+
+def fitting(nodes: Sequence[Node], pods: Sequence[Pod], each: Demand) -> int:
+    """How many more pods fit on the nodes at most, beside those that are seen there."""
+    return sum(_fitting(node, pods, each) for node in nodes if node.takes_pods)
+
+
+def _fitting(node: Node, pods: Sequence[Pod], each: Demand) -> int:
+    requests = [one.requests for pod in pods if pod.node == node.name for one in pod.containers]
+    used = {
+        "cpu": sum(one.cpu or 0 for one in requests),
+        "memory": sum(one.memory or 0 for one in requests),
+        "pods": sum(pod.node == node.name for pod in pods),
+    }
+    asked = {"cpu": each["requests.cpu"], "memory": each["requests.memory"], "pods": each["pods"]}
+    fits = [(room - used[name]) // asked[name] for name, room in node.room.items() if asked[name]]
+    return max(int(min(fits, default=0)), 0)
 
 
 def amount(name: str, value: float) -> str:

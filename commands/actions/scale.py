@@ -5,10 +5,17 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions import Run, Systems
-from bot.cluster import Deployment, patches
+from bot.cluster import Autoscaler, Cluster, Deployment, Forbidden, NotFound, patches
 from bot.model import Plan, Risk, Undo, UserError, Verdict
-from commands.actions import deployments
+from commands.actions import deployments, room
 from commands.actions.deployments import DeploymentChange
+
+# Nothing at all is no answer to an incident, and more than this is a decision about capacity.
+MOST = 50
+UNSEEN = (
+    "The bot may not list horizontalpodautoscalers, so whether one would set this back is not "
+    "known. deploy/rbac.yaml has the rule."
+)
 
 
 class ScaleDeployment(DeploymentChange):
@@ -16,15 +23,16 @@ class ScaleDeployment(DeploymentChange):
 
     name: ClassVar = "scale-deployment"
     risk: ClassVar = Risk.DESTRUCTIVE
-    replicas: Annotated[int, Field(ge=0, le=50)]
+    replicas: Annotated[int, Field(ge=1, le=MOST)]
 
     async def plan(self, systems: Systems) -> Plan:
-        """From how many to how many, and what that takes away."""
+        """From how many to how many, what that takes away, and whether there is room."""
         now = await systems.cluster.deployment(self.deployment)
         if now.replicas == self.replicas:
             raise UserError(
                 f"{now.target} is scaled to {now.replicas} already, so there is nothing to do."
             )
+        warnings = await self._warnings(systems.cluster, now)
         change = patches.scale(self.replicas)
         await deployments.rehearse(systems.cluster, self.deployment, lambda _: change)
         return Plan(
@@ -34,22 +42,60 @@ class ScaleDeployment(DeploymentChange):
             check=self.check(self.replicas),
             diff=f"-replicas: {now.replicas}\n+replicas: {self.replicas}",
             dry_run=deployments.ACCEPTED,
-            warnings=() if self.replicas else (f"Nothing of {now.name} will run.",),
+            warnings=warnings,
             undo=self._undo(now),
             fingerprint=deployments.fingerprint(now),
+        )
+
+    async def _warnings(self, cluster: Cluster, now: Deployment) -> tuple[str, ...]:
+        """What may come in between; raises UserError for what surely would."""
+        warnings = await self._autoscaled(cluster, now)
+        more = self.replicas - now.replicas
+        if more > 0:
+            warnings += await room.in_quotas(cluster, now, room.of_pods(now.template, more))
+            warnings += await room.on_nodes(cluster, now.template, more)
+        return warnings
+
+    async def _autoscaled(self, cluster: Cluster, now: Deployment) -> tuple[str, ...]:
+        try:
+            found = await cluster.autoscalers()
+        except NotFound:
+            return ()
+        except Forbidden:
+            return (UNSEEN,)
+        scaling = next((one for one in found if one.deployment == now.name), None)
+        return () if scaling is None else (self._in_charge(now, scaling),)
+
+    def _in_charge(self, now: Deployment, scaling: Autoscaler) -> str:
+        """The warning; raises UserError out of the autoscaler's bounds.
+
+        There two people would approve what is undone before the check has ended. Within its bounds
+        it may be what helps, until load says otherwise.
+        """
+        up = self.replicas > now.replicas
+        bound = "minReplicas" if up else "maxReplicas"
+        if scaling.lowest <= self.replicas <= scaling.highest:
+            return (
+                f"The autoscaler {scaling.words} is in charge, and may set this back when it looks "
+                f"again. What lasts is its own bound: {_patch(scaling, bound, self.replicas)}"
+            )
+        bound = "maxReplicas" if self.replicas > scaling.highest else "minReplicas"
+        back = min(max(self.replicas, scaling.lowest), scaling.highest)
+        raise UserError(
+            f"The autoscaler {scaling.words} is in charge of {now.target} and would set it back to "
+            f"{back} within seconds, so nothing was planned. Change its bounds instead: "
+            f"{_patch(scaling, bound, self.replicas)}"
         )
 
     def _blast_radius(self, now: Deployment) -> str:
         fewer = now.replicas - self.replicas
         if fewer < 0:
             return f"{-fewer} pods are added; those that run are left alone."
-        if not self.replicas:
-            return f"All {now.replicas} pods are removed: {now.name} serves nobody."
         share = round(100 * fewer / now.replicas)
         return f"{fewer} of {now.replicas} pods are removed: {share} % of the capacity."
 
     def _undo(self, now: Deployment) -> Undo | None:
-        if now.replicas > 50:
+        if not 1 <= now.replicas <= MOST:
             return None
         back = self.model_copy(update={"replicas": now.replicas})
         return Undo(
@@ -71,3 +117,8 @@ class ScaleDeployment(DeploymentChange):
             done = now.execution == str(run.execution_id)
             return Verdict(ok=False, done=done, text=text)
         return await self.watch(systems, run, f"{now.name} is scaled to {self.replicas}")
+
+
+def _patch(scaling: Autoscaler, bound: str, to: int) -> str:
+    """The command that changes a bound of an autoscaler."""
+    return f'kubectl patch hpa {scaling.name} --patch \'{{"spec":{{"{bound}":{to}}}}}\''

@@ -8,6 +8,7 @@ from typing import Literal, Self
 import yaml
 from aiohttp import web
 
+from sandbox.cluster.defaults import complete
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
 from sandbox.cluster.kubelet import BACK_OFF, HELD
@@ -15,9 +16,11 @@ from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import is_ready
 from sandbox.cluster.requests import Request
 from sandbox.cluster.resources import (
+    AUTOSCALERS,
     DEPLOYMENTS,
     EVENTS,
     NAMESPACES,
+    NODES,
     PODS,
     QUOTAS,
     REPLICASETS,
@@ -326,6 +329,25 @@ class Cluster:
     def make_unreachable(self, host: str, port: int, answer: Answer = "refused") -> None:
         """Decide how `nc` sees a port: refused, timeout, unknown (no such host) or open."""
         self.state.network.set(host, port, answer)
+
+    def autoscale(
+        self, lowest: int, highest: int, deployment: str = ORDER_SERVICE, *, name: str = ""
+    ) -> None:
+        """Let an autoscaler keep a Deployment between two numbers of pods."""
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
+        made: Obj = {
+            "metadata": {"name": name or deployment, "namespace": NAMESPACE},
+            "spec": {"scaleTargetRef": target, "minReplicas": lowest, "maxReplicas": highest},
+        }
+        complete(AUTOSCALERS.kind, made)
+        self.state.store.create(AUTOSCALERS, made)
+
+    def limit_nodes(self, **allocatable: str) -> None:
+        """Decide what pods may take of each node: `cpu="1"`, `memory="2Gi"`, `pods="3"`."""
+        for node in self.state.store.list(NODES):
+            room = node["status"]["allocatable"] | allocatable
+            status = node["status"] | {"allocatable": room}
+            self.state.store.update(NODES, node | {"status": status})
 
     def limit_namespace(self, **hard: str) -> None:
         """Put a ResourceQuota on the namespace: `pods="4"`, `limits_memory="2Gi"`."""

@@ -3,13 +3,14 @@
 import asyncio
 from contextlib import suppress
 
+from sandbox.cluster.autoscalers import Autoscalers
 from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.deployments import Deployments
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.events import EventLog
 from sandbox.cluster.quotas import count_quotas
 from sandbox.cluster.replicasets import ReplicaSets, delete_pod
-from sandbox.cluster.resources import DEPLOYMENTS, PODS, REPLICASETS, Resource
+from sandbox.cluster.resources import AUTOSCALERS, DEPLOYMENTS, PODS, REPLICASETS, Resource
 from sandbox.cluster.store import Store, fresh
 
 FOREGROUND = "foregroundDeletion"
@@ -24,6 +25,7 @@ class Controllers:
         self.clock = clock
         self.deployments = Deployments(store, clock, events)
         self.replicasets = ReplicaSets(store, clock, events)
+        self.autoscalers = Autoscalers(store, clock, events)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -50,6 +52,8 @@ class Controllers:
 
     def sync(self) -> None:
         """One step of every controller; Deployments count on what ReplicaSets have just counted."""
+        for autoscaler in self.store.list(AUTOSCALERS):
+            self.autoscalers.sync(autoscaler)
         self._sync_replicasets()
         for deployment in self.store.list(DEPLOYMENTS):
             self.deployments.sync(deployment)

@@ -52,10 +52,23 @@ def deployment(obj: Obj) -> None:
     pod_spec(spec["template"].setdefault("spec", {}))
 
 
+CPU_TARGET = {"type": "Utilization", "averageUtilization": 80}
+
+
+def autoscaler(obj: Obj) -> None:
+    """Complete a HorizontalPodAutoscaler, in place."""
+    measured = {"type": "Resource", "resource": {"name": "cpu", "target": dict(CPU_TARGET)}}
+    _fill(obj["spec"], {"minReplicas": 1})
+    if not obj["spec"].get("metrics"):
+        obj["spec"]["metrics"] = [measured]
+
+
 def complete(kind: str, obj: Obj) -> None:
     """Complete an object of a kind that has defaults, in place."""
     if kind == "Deployment":
         deployment(obj)
+    elif kind == "HorizontalPodAutoscaler":
+        autoscaler(obj)
     elif kind == "Pod":
         pod_spec(obj["spec"])
         obj["spec"].setdefault("serviceAccountName", "default")

@@ -18,12 +18,14 @@ from sandbox.cluster.podstatus import (
     terminated,
     waiting,
 )
+from sandbox.cluster.quotas import fitting
 from sandbox.cluster.resources import NODES, PODS
 from sandbox.cluster.store import Change, Store, fresh
 
 BACK_OFF: tuple[float, ...] = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 HELD = BACK_OFF[-1:]
 STOPPING = 1.0
+SCHEDULING = 1.0
 
 
 class Kubelet:
@@ -64,7 +66,8 @@ class Kubelet:
 
     async def _live(self, pod: Obj) -> None:
         await self.clock.sleep(0.1)
-        scheduled = self._schedule(pod)
+        while (scheduled := self._schedule(pod)) is None:
+            await self.clock.sleep(SCHEDULING)
         life = Life(self, scheduled)
         life.write()
         await asyncio.gather(*(life.run(one) for one in life.containers))
@@ -74,8 +77,13 @@ class Kubelet:
             since = parse_stamp(one["state"]["running"]["startedAt"])
             self.logs.begin(pod, one["name"], one["image"], since)
 
-    def _schedule(self, pod: Obj) -> Obj:
-        names = [one["metadata"]["name"] for one in self.store.list(NODES)] or ["node-1"]
+    def _schedule(self, pod: Obj) -> Obj | None:
+        """The pod on a node with room for it; None, and the pod says so, while there is none."""
+        nodes = self.store.list(NODES)
+        names = fitting(nodes, self.store.list(PODS), pod) if nodes else ["node-1"]
+        if not names:
+            self._leave_pending(pod, f"0/{len(nodes)} nodes are available: no room for the pod.")
+            return None
         node = pod["spec"].get("nodeName") or names[len(self.tasks) % len(names)]
         placed = fresh(pod)
         placed["spec"]["nodeName"] = node
@@ -83,6 +91,19 @@ class Kubelet:
         message = f"Successfully assigned {name} to {node}"
         self.events.record(pod, "Scheduled", message, {"component": "default-scheduler"})
         return placed
+
+    def _leave_pending(self, pod: Obj, message: str) -> None:
+        current = self.store.find(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+        if current is None or (current.get("status") or {}).get("conditions"):
+            return
+        source = {"component": "default-scheduler"}
+        self.events.record(pod, "FailedScheduling", message, source, warning=True)
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        told = condition | {
+            "message": message,
+            "lastTransitionTime": stamp(self.clock.now()),
+        }
+        self.store.update(PODS, current | {"status": {"phase": "Pending", "conditions": [told]}})
 
     async def _leave(self, pod: Obj) -> None:
         meta = pod["metadata"]

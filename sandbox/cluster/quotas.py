@@ -1,4 +1,4 @@
-"""ResourceQuota: how many pods and how much of them a namespace may have."""
+"""Room for pods: what a ResourceQuota lets a namespace have, and what the nodes hold."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -38,6 +38,20 @@ def count_quotas(store: Store) -> None:
             if name in MEASURES
         }
         store.update(QUOTAS, quota | {"status": {"hard": hard, "used": used}})
+
+
+def fitting(nodes: list[Obj], pods: list[Obj], pod: Obj) -> list[str]:
+    """The names of the nodes that have room for what a pod requests."""
+    return [one["metadata"]["name"] for one in nodes if _fits(one, pods, pod)]
+
+
+def _fits(node: Obj, pods: list[Obj], pod: Obj) -> bool:
+    there = [one for one in pods if one["spec"].get("nodeName") == node["metadata"]["name"]]
+    for name, text in node["status"]["allocatable"].items():
+        measure = MEASURES[name if name == "pods" else f"requests.{name}"]
+        if sum(map(measure, there), Decimal(0)) + measure(pod) > amount(text):
+            return False
+    return True
 
 
 def _one(pod: Obj) -> Decimal:

@@ -83,7 +83,9 @@ AUTOSCALERS = Resource(
     "horizontalpodautoscalers",
     "HorizontalPodAutoscaler",
     short=("hpa",),
+    verbs=READ + WRITE,
     categories=("all",),
+    subresources=(("status", "HorizontalPodAutoscaler", CHANGE),),
 )
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", verbs=("get", "list"))
 NODE_METRICS = Resource(

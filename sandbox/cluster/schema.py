@@ -12,6 +12,7 @@ from sandbox.cluster.resources import Resource
 MODELS = {
     "Deployment": "V1Deployment",
     "Event": "CoreV1Event",
+    "HorizontalPodAutoscaler": "V2HorizontalPodAutoscaler",
     "Pod": "V1Pod",
     "ReplicaSet": "V1ReplicaSet",
     "ResourceQuota": "V1ResourceQuota",

@@ -265,12 +265,61 @@ def _namespace(obj: Obj, now: datetime) -> Row:
     return [obj["metadata"]["name"], obj["status"]["phase"], _born(obj, now)]
 
 
+AUTOSCALER: Columns = (
+    ("Name", "string", False),
+    ("Reference", "string", False),
+    ("Targets", "string", False),
+    ("MinPods", "string", False),
+    ("MaxPods", "integer", False),
+    ("Replicas", "integer", False),
+    ("Age", "string", False),
+)
+
+
+def _autoscaler(obj: Obj, now: datetime) -> Row:
+    spec, target = obj["spec"], obj["spec"]["scaleTargetRef"]
+    return [
+        obj["metadata"]["name"],
+        f"{target['kind']}/{target['name']}",
+        ", ".join(map(_aim, spec["metrics"])),
+        str(spec["minReplicas"]),
+        spec["maxReplicas"],
+        (obj.get("status") or {}).get("currentReplicas", 0),
+        _born(obj, now),
+    ]
+
+
+def _aim(metric: Obj) -> str:
+    """What an autoscaler aims at; nobody here measures how far it is from that."""
+    resource = metric.get("resource") or {}
+    share = (resource.get("target") or {}).get("averageUtilization")
+    return f"{resource.get('name', '')}: <unknown>/{share}%" if share else "<unknown>"
+
+
+QUOTA: Columns = (
+    ("Name", "string", False),
+    ("Request", "string", False),
+    ("Limit", "string", False),
+    ("Age", "string", False),
+)
+
+
+def _quota(obj: Obj, now: datetime) -> Row:
+    hard, used = obj["spec"]["hard"], (obj.get("status") or {}).get("used") or {}
+    shown = {name: f"{name}: {used.get(name, 0)}/{text}" for name, text in sorted(hard.items())}
+    limits = [words for name, words in shown.items() if name.startswith("limits.")]
+    requests = [words for name, words in shown.items() if not name.startswith("limits.")]
+    return [obj["metadata"]["name"], ", ".join(requests), ", ".join(limits), _born(obj, now)]
+
+
 TABLES: dict[str, tuple[Columns, Callable[[Obj, datetime], Row]]] = {
     "Deployment": (DEPLOYMENT, _deployment),
     "Event": (EVENT, _event),
+    "HorizontalPodAutoscaler": (AUTOSCALER, _autoscaler),
     "Namespace": (NAMESPACE, _namespace),
     "Node": (NODE, _node),
     "Pod": (POD, _pod),
     "ReplicaSet": (REPLICASET, _replicaset),
+    "ResourceQuota": (QUOTA, _quota),
     "Service": (SERVICE, _service),
 }

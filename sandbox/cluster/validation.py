@@ -34,6 +34,7 @@ def check_shape(resource: Resource, obj: Obj) -> None:
         "Pod": ("spec",),
         "Event": ("involvedObject",),
         "ResourceQuota": ("spec.hard",),
+        "HorizontalPodAutoscaler": ("spec.scaleTargetRef", "spec.maxReplicas"),
     }
     missing = [path for path in paths.get(resource.kind, ()) if _part(obj, path) is None]
     if missing:
@@ -57,6 +58,8 @@ def check(resource: Resource, obj: Obj, before: Obj | None) -> None:
         problems += _replicas(obj["spec"])
     elif resource.kind == "Pod":
         problems += _pod(obj["spec"], before)
+    elif resource.kind == "HorizontalPodAutoscaler":
+        problems += _autoscaler(obj["spec"])
     if problems:
         raise invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), problems)
 
@@ -91,6 +94,23 @@ def _replicas(spec: Obj) -> list[Problem]:
     if (spec.get("replicas") or 0) < 0:
         return [Problem.value("spec.replicas", spec["replicas"], NEGATIVE)]
     return []
+
+
+def _autoscaler(spec: Obj) -> list[Problem]:
+    target, least, most = spec["scaleTargetRef"], spec["minReplicas"], spec["maxReplicas"]
+    problems = [
+        Problem.required(f"spec.scaleTargetRef.{name}")
+        for name in ("kind", "name")
+        if not target.get(name)
+    ]
+    if least < 1:
+        problems.append(Problem.value("spec.minReplicas", least, "must be greater than 0"))
+    if most < 1:
+        problems.append(Problem.value("spec.maxReplicas", most, "must be greater than 0"))
+    if most < least:
+        why = "must be greater than or equal to `minReplicas`"
+        problems.append(Problem.value("spec.maxReplicas", most, why))
+    return problems
 
 
 def _deployment(spec: Obj, before: Obj | None) -> list[Problem]:

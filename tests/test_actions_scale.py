@@ -1,0 +1,176 @@
+"""Scaling: bounded, and aware of who else decides how many pods there are and can be."""
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from bot import cluster as door
+from bot.actions import Systems
+from bot.model import UserError
+from commands.actions.scale import ScaleDeployment
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import USER, Told, carry_out, systems
+from tests.conftest import ROOT
+
+__all__ = ["systems"]
+
+
+def scale(replicas: int, **more: float) -> ScaleDeployment:
+    times = {"watch_seconds": 0.3, "deadline_seconds": 8.0} | more
+    return ScaleDeployment.model_validate(
+        {"deployment": "order-service", "replicas": replicas} | times
+    )
+
+
+def replicas(kube: Cluster) -> int:
+    return int(kube.deployment()["spec"]["replicas"])
+
+
+@pytest.mark.parametrize("replicas", [0, 51, -1])
+def test_the_bounds(replicas: int) -> None:
+    with pytest.raises(ValidationError):
+        scale(replicas)
+
+
+async def test_from_nothing_there_is_no_undo(systems: Systems, kube: Cluster) -> None:
+    """Back would be to none, which is out of bounds."""
+    await kube.scenario("no-pods")
+    plan, verdict = await carry_out(scale(2), systems, Told())
+
+    assert verdict.ok, verdict.text
+    assert plan.undo is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "back", "command"),
+    [
+        (8, 6, """kubectl patch hpa order-service --patch '{"spec":{"maxReplicas":8}}'"""),
+        (1, 2, """kubectl patch hpa order-service --patch '{"spec":{"minReplicas":1}}'"""),
+    ],
+)
+async def test_out_of_an_autoscalers_bounds_is_refused(
+    wanted: int, back: int, command: str, systems: Systems, kube: Cluster
+) -> None:
+    kube.autoscale(2, 6)
+    with pytest.raises(UserError) as refused:
+        await scale(wanted).plan(systems)
+
+    assert "The autoscaler order-service (2 to 6) is in charge" in str(refused.value)
+    assert f"set it back to {back} within seconds" in str(refused.value)
+    assert str(refused.value).endswith(command)
+    assert kube.writes == []
+
+
+@pytest.mark.parametrize(("wanted", "bound"), [(5, "minReplicas"), (2, "maxReplicas")])
+async def test_within_its_bounds_it_is_warned_of(
+    wanted: int, bound: str, systems: Systems, kube: Cluster
+) -> None:
+    kube.autoscale(2, 6)
+    plan, verdict = await carry_out(scale(wanted), systems, Told())
+
+    assert verdict.ok, verdict.text
+    assert "The autoscaler order-service (2 to 6) is in charge" in plan.warnings[0]
+    assert f'{{"spec":{{"{bound}":{wanted}}}}}' in plan.warnings[0]
+
+
+async def test_the_autoscaler_of_another_deployment_is_no_matter(
+    systems: Systems, kube: Cluster
+) -> None:
+    kube.autoscale(1, 2, "payment-service")
+
+    assert (await scale(5).plan(systems)).warnings == ()
+
+
+async def test_an_autoscaler_made_after_the_plan_shows_in_the_next_one(
+    systems: Systems, kube: Cluster
+) -> None:
+    """So the run, which plans again, finds another digest and stops."""
+    plan = await scale(5).plan(systems)
+    kube.autoscale(2, 6)
+
+    assert (await scale(5).plan(systems)).digest != plan.digest
+
+
+async def test_what_an_autoscaler_set_back_fails_the_check(systems: Systems, kube: Cluster) -> None:
+    plan = await scale(5).plan(systems)
+    await scale(5).execute(systems, plan, Told().run)
+    kube.autoscale(2, 4)
+    await kube.when(lambda: replicas(kube) == 4)
+    verdict = await scale(5).verify(systems, plan, Told().run)
+
+    assert (verdict.ok, verdict.done) == (False, True)
+    assert "is scaled to 4, not to 5" in verdict.text
+
+
+async def test_autoscalers_that_may_not_be_seen_are_warned_of(
+    systems: Systems, kube: Cluster
+) -> None:
+    kube.forbid(USER, "list", "horizontalpodautoscalers")
+    plan = await scale(5).plan(systems)
+
+    assert "may not list horizontalpodautoscalers" in plan.warnings[0]
+
+
+async def test_a_cluster_without_autoscalers(systems: Systems, kube: Cluster) -> None:
+    kube.fail("*/autoscaling/v2/*", 404)
+
+    assert (await scale(5).plan(systems)).warnings == ()
+
+
+async def test_a_quota_without_room_refuses_it(systems: Systems, kube: Cluster) -> None:
+    kube.limit_namespace(pods="9")
+    with pytest.raises(
+        UserError, match="shop-quota allows pods=9, 8 is used, and 2 more is needed"
+    ):
+        await scale(5).plan(systems)
+
+    assert (await scale(4).plan(systems)).warnings == ()
+    assert (await scale(2).plan(systems)).warnings == ()
+    assert kube.writes == []
+
+
+async def test_nodes_without_room_are_warned_of(systems: Systems, kube: Cluster) -> None:
+    # The three nodes hold eight pods, which request 250m each where they request anything.
+    kube.limit_nodes(cpu="0.75")
+    plan = await scale(8).plan(systems)
+
+    assert "room for 4 of the 5 new pods" in plan.warnings[0]
+    assert (await scale(7).plan(systems)).warnings == ()
+
+
+async def test_pods_that_no_node_takes_fail_the_check(systems: Systems, kube: Cluster) -> None:
+    kube.limit_nodes(cpu="0.5")
+    _, verdict = await carry_out(scale(6, deadline_seconds=1.5), systems, Told())
+
+    assert not verdict.ok
+    assert "Pending" in verdict.text
+
+
+async def test_nodes_that_may_not_be_seen_are_passed_over(systems: Systems, kube: Cluster) -> None:
+    kube.limit_nodes(cpu="0.5")
+    kube.forbid(USER, "list", "nodes")
+
+    assert (await scale(9).plan(systems)).warnings == ()
+
+
+async def test_the_shipped_roles_are_enough_to_see_all_of_it(
+    systems: Systems, kube: Cluster
+) -> None:
+    kube.limit_nodes(cpu="0.5")
+    kube.autoscale(2, 20)
+    for document in yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text()):
+        if document["kind"] in ("Role", "ClusterRole"):
+            kube.restrict(USER, document["rules"], document["metadata"].get("namespace", ""))
+
+    charge, room = (await scale(9).plan(systems)).warnings
+    assert "in charge" in charge
+    assert "new pods" in room
+
+
+@pytest.mark.parametrize(
+    "path", ["list */horizontalpodautoscalers", "list */resourcequotas", "list */nodes"]
+)
+async def test_a_mute_cluster(path: str, systems: Systems, kube: Cluster) -> None:
+    kube.hang(path)
+    with pytest.raises(door.TimedOut):
+        await scale(5).plan(systems)

@@ -1,0 +1,106 @@
+"""Scaling from the incident's channel: what is asked, refused, approved, done and undone."""
+
+import pytest
+
+from bot.views import presses
+from sandbox.cluster import Cluster
+from sandbox.slack import Refusal
+from tests.conftest import Walk
+
+
+async def declare(walk: Walk) -> str:
+    return await walk.declare("Orders are slow", "sev3")
+
+
+async def ask(walk: Walk, channel: str, replicas: int = 5) -> None:
+    await walk.step("oncall", "scale-up", channel)
+    await walk.submit("oncall", replicas=str(replicas), reason="CPU is at its limit")
+
+
+def replicas(kube: Cluster) -> int:
+    return int(kube.deployment()["spec"]["replicas"])
+
+
+async def test_from_request_to_outcome_and_back(walk: Walk, kube: Cluster) -> None:
+    channel = await declare(walk)
+    await ask(walk, channel)
+    assert "Scale order-service from 3 to 5 replicas" in walk.text(channel)
+    assert replicas(kube) == 3
+
+    await walk.press("second", presses.APPROVE, channel)
+    assert "5 of 5 ready" in walk.text(channel)
+
+    await walk.press("second", presses.UNDO, channel)
+    assert "Undone by" in walk.text(channel)
+    assert replicas(kube) == 3
+
+
+@pytest.mark.parametrize("wanted", [0, 51])
+async def test_out_of_bounds_is_answered_in_the_form(
+    wanted: int, walk: Walk, kube: Cluster
+) -> None:
+    channel = await declare(walk)
+    with pytest.raises(Refusal) as refused:
+        await ask(walk, channel, wanted)
+
+    assert list(refused.value.errors) == ["replicas"]
+
+
+async def test_an_autoscaler_in_charge_is_said_with_what_to_do(walk: Walk, kube: Cluster) -> None:
+    kube.autoscale(2, 4)
+    channel = await declare(walk)
+    await ask(walk, channel)
+
+    seen = walk.text(channel, "oncall")
+    assert "The autoscaler order-service (2 to 4) is in charge" in seen
+    assert """kubectl patch hpa order-service --patch '{"spec":{"maxReplicas":5}}'""" in seen
+    assert "Needs 1 more approval" not in seen
+
+
+async def test_an_autoscaler_that_allows_it_is_a_warning_in_the_plan(
+    walk: Walk, kube: Cluster
+) -> None:
+    kube.autoscale(2, 6)
+    channel = await declare(walk)
+    await ask(walk, channel)
+    assert ":warning: The autoscaler order-service (2 to 6)" in walk.text(channel)
+
+    await walk.press("second", presses.APPROVE, channel)
+    assert "Done and checked" in walk.text(channel)
+
+
+async def test_an_autoscaler_made_between_plan_and_approval_stops_it(
+    walk: Walk, kube: Cluster
+) -> None:
+    channel = await declare(walk)
+    await ask(walk, channel)
+    kube.autoscale(2, 6)
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Not done" in walk.text(channel)
+    assert replicas(kube) == 3
+
+
+async def test_a_full_quota_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+    kube.limit_namespace(pods="9")
+    channel = await declare(walk)
+    await ask(walk, channel)
+
+    assert "shop-quota allows pods=9, 8 is used" in walk.text(channel, "oncall")
+    assert "Needs 1 more approval" not in walk.text(channel)
+
+
+async def test_a_missing_right_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+    kube.forbid("runbolt", "patch", "deployments")
+    channel = await declare(walk)
+    await ask(walk, channel)
+
+    assert "The bot may not patch deployments" in walk.text(channel, "oncall")
+
+
+async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+    channel = await declare(walk)
+    await kube.unreachable()
+    await ask(walk, channel)
+
+    assert "Kubernetes cannot be reached" in walk.text(channel, "oncall")
