@@ -9,10 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from sandbox.redis import ServerError
+from sandbox.scenarios import Scenarios
 from sandbox.slack import Slack
 from sandbox.stage import HERE, ROOT, Stage, open_stage
 
 DEFAULT_PORT = 8765
+FIRST = "complete-service-outage"
 
 
 async def main(port: int, folder: Path, *, keep: bool) -> None:
@@ -20,17 +22,24 @@ async def main(port: int, folder: Path, *, keep: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    slack = Slack(manifest=ROOT / "app-manifest.yml", port=port, page=HERE / "page")
+    scenarios = Scenarios()
+    slack = Slack(
+        manifest=ROOT / "app-manifest.yml",
+        port=port,
+        page=HERE / "page",
+        routes=scenarios.routes(),
+    )
     said = folder / "slack.pickle"
     if keep and said.exists():
         slack.workspace.restore(said)
-    async with open_stage(folder, slack, keep=keep) as stage:
-        # The release that goes wrong: it becomes ready first, and crash-loops while people look.
-        release = asyncio.create_task(stage.cluster.scenario("crash-loop", timeout=600))
+    async with (
+        open_stage(folder, slack, keep=keep) as stage,
+        scenarios.on(stage.scene, lambda: slack.workspace.changed("scenarios")),
+    ):
+        await scenarios.begin(FIRST)
         slack.info.update(kubeconfig=stage.told["KUBECONFIG"], lines=beside(stage))
         print(welcome(stage), flush=True)
         await until_stopped(stop, stage)
-        release.cancel()
     if keep:
         slack.workspace.save(said)
 
@@ -48,7 +57,7 @@ async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:
 def beside(stage: Stage) -> list[str]:
     """What a person can type in a terminal beside the page."""
     return [
-        f"psql '{stage.shop.dsn}'   # the shop's orders",
+        f"psql '{stage.scene.shop.dsn}'   # the shop's orders",
         f"psql '{stage.told['DATABASE_URL']}'   # what Runbolt keeps",
     ]
 

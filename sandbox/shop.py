@@ -63,7 +63,10 @@ class Shop:
         habits = [*[browse] * 8, *[check_out] * 2, *[dawdle] * 2]
         opened = [asyncio.Event() for _ in habits]
         pairs = zip(habits, opened, strict=True)
-        self._workers = [asyncio.create_task(self._work(habit, ready)) for habit, ready in pairs]
+        self._workers = [
+            asyncio.create_task(keep_at_it(self.service_dsn, habit, ready))
+            for habit, ready in pairs
+        ]
         try:
             async with asyncio.timeout(OPEN_WITHIN):
                 await asyncio.gather(*(ready.wait() for ready in opened))
@@ -80,17 +83,21 @@ class Shop:
         await asyncio.gather(*self._workers, return_exceptions=True)
         self._workers.clear()
 
-    async def _work(self, habit: Habit, ready: asyncio.Event) -> None:
-        # Like any pool it comes back when an operator ends one of its backends.
-        while True:
-            try:
-                async with await AsyncConnection.connect(self.service_dsn, autocommit=True) as conn:
-                    await conn.execute("SELECT 1")
-                    ready.set()
-                    while True:
-                        await habit(conn)
-            except OperationalError:
-                await asyncio.sleep(0.2)
+
+async def keep_at_it(dsn: str, habit: Habit, ready: asyncio.Event) -> None:
+    """Do the same again and again; like any pool, come back when an operator ends the backend."""
+    while True:
+        try:
+            async with await AsyncConnection.connect(dsn, autocommit=True) as conn:
+                await conn.execute("SELECT 1")
+                ready.set()
+                while True:
+                    await habit(conn)
+        except OperationalError:
+            # A cancelled statement may end as one that the server gave up.
+            if (task := asyncio.current_task()) and task.cancelling():
+                return
+            await asyncio.sleep(0.2)
 
 
 async def browse(conn: Conn) -> None:

@@ -13,8 +13,10 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.postgres import Postgres
 from sandbox.redis import Child, Redis, ServerError, free_port
+from sandbox.scenarios import Scene
 from sandbox.shop import Shop, build
 from sandbox.slack import Slack
+from sandbox.trade import Trade
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -26,9 +28,7 @@ class Stage:
     """What is there, and what the bot was told of it."""
 
     slack: Slack
-    cluster: Cluster
-    postgres: Postgres
-    shop: Shop
+    scene: Scene
     told: Mapping[str, str]
     bot: Child
 
@@ -47,9 +47,11 @@ async def open_stage(folder: Path, slack: Slack, *, keep: bool = False) -> Async
         )
         shop = await stack.enter_async_context(await build(postgres))
         await cluster.seed_order_service()
+        trade = await stack.enter_async_context(Trade(shop, cluster.takes_orders))
+        scene = Scene(cluster, shop, trade)
         told = await _environment(folder, slack, cluster, redis, postgres, shop)
         bot = await stack.enter_async_context(run_bot(folder, slack, told))
-        yield Stage(slack, cluster, postgres, shop, told, bot)
+        yield Stage(slack, scene, told, bot)
 
 
 async def _environment(

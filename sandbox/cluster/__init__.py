@@ -2,5 +2,6 @@
 
 from sandbox.cluster.cluster import DEFAULT_NAMESPACE, Cluster, Scenario
 from sandbox.cluster.requests import Request
+from sandbox.cluster.state import Load
 
-__all__ = ["DEFAULT_NAMESPACE", "Cluster", "Request", "Scenario"]
+__all__ = ["DEFAULT_NAMESPACE", "Cluster", "Load", "Request", "Scenario"]

@@ -1,6 +1,7 @@
 """The simulated cluster as the sandbox and the tests hold it: start it, break it, look at it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -12,6 +13,7 @@ from sandbox.cluster.defaults import complete
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
 from sandbox.cluster.kubelet import BACK_OFF, HELD
+from sandbox.cluster.loglines import Trouble
 from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import is_ready
 from sandbox.cluster.requests import Request
@@ -27,7 +29,7 @@ from sandbox.cluster.resources import (
 )
 from sandbox.cluster.server import application
 from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, set_image
-from sandbox.cluster.state import new_state
+from sandbox.cluster.state import Load, new_state
 from sandbox.cluster.store import fresh
 from sandbox.cluster.tables import pod_status
 
@@ -312,6 +314,38 @@ class Cluster:
         """Decide what a container has written; with `previous`, what its last run wrote."""
         found, name = self._container(pod, container)
         self.state.logs.fix(found, name, lines, previous=previous)
+
+    def trouble(
+        self, trouble: Trouble | None, *, minutes: float = 0, service: str = ORDER_SERVICE
+    ) -> None:
+        """Let a service have written of this trouble (or, None, of none) for some minutes now."""
+        since = self.state.clock.now() - timedelta(minutes=minutes)
+        self.state.logs.turn(service, trouble, since)
+
+    def burden(self, load: Load | None, app: str = ORDER_SERVICE) -> None:
+        """Give all pods of an app so much to do together, or what they usually have."""
+        self.state.loads.pop(app, None)
+        if load is not None:
+            self.state.loads[app] = load
+
+    def resume_orders(self) -> None:
+        """Let somebody else take the pause of orders back, if there is one."""
+        changed = fresh(self.deployment())
+        env = changed["spec"]["template"]["spec"]["containers"][0]["env"]
+        paused = [one for one in env if one["name"] == "ORDERS_PAUSED" and one["value"] == "true"]
+        for one in paused:
+            one["value"] = "false"
+        if paused:
+            self._change(changed, {"kubernetes.io/change-cause": "orders taken again"})
+
+    def takes_orders(self) -> bool:
+        """Whether a customer's order finds a pod, and orders are not paused there."""
+        return any(
+            one.get("value") != "true"
+            for pod in self.ready_pods()
+            for one in pod["spec"]["containers"][0].get("env") or []
+            if one["name"] == "ORDERS_PAUSED"
+        )
 
     def endless_log(self, pod: str, total_bytes: int, *, container: str = "") -> None:
         """Give a pod a log of any size, made only as it is read."""

@@ -3,12 +3,13 @@
 import json
 import random
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sandbox.cluster.clock import micro_stamp
 
 SPACING = 1.7
 LOOK_BACK = timedelta(minutes=20)
+Trouble = Literal["payments", "disputes", "slow"]
 
 
 class Line(NamedTuple):
@@ -34,8 +35,13 @@ def opening_lines(image: str, now: datetime) -> list[Line]:
     ]
 
 
-def working_lines(image: str, seed: str, start: datetime, now: datetime) -> list[Line]:
-    """What it says from `start` until `now`: the same for the same pod and the same moment."""
+def working_lines(
+    image: str, seed: str, start: datetime, now: datetime, trouble: Trouble | None = None
+) -> list[Line]:
+    """What it says from `start` until `now`: the same for the same pod and the same moment.
+
+    There are as many lines in trouble as there would be without.
+    """
     service, _ = _service(image)
     at = max(start, now - LOOK_BACK)
     lines = []
@@ -43,7 +49,7 @@ def working_lines(image: str, seed: str, start: datetime, now: datetime) -> list
     while (moment := step * SPACING) <= now.timestamp():
         dice = random.Random(f"{seed}/{step}")
         when = datetime.fromtimestamp(moment, tz=now.tzinfo)
-        level, words, more = _happening(dice)
+        level, words, more = _happening(dice, trouble)
         lines.append(Line(when, _json(when, level, service, words, **more)))
         step += 1
     return lines
@@ -59,9 +65,19 @@ def _json(at: datetime, level: str, service: str, words: str, **more: object) ->
     return json.dumps(told | more | {"msg": words}, separators=(",", ":"))
 
 
-def _happening(dice: random.Random) -> tuple[str, str, dict[str, object]]:
+def service_of(image: str) -> str:
+    """The service that an image is of."""
+    return _service(image)[0]
+
+
+Happening = tuple[str, str, dict[str, object]]
+
+
+def _happening(dice: random.Random, trouble: Trouble | None) -> Happening:
     order = f"ord_{dice.randrange(16**8):08x}"
     luck = dice.random()
+    if trouble and luck < 0.35:
+        return TROUBLES[trouble](dice, order)
     if luck < 0.02:
         return _error(dice, order)
     if luck < 0.08:
@@ -73,7 +89,46 @@ def _happening(dice: random.Random) -> tuple[str, str, dict[str, object]]:
     return "info", words, {"status": status, "ms": dice.randrange(4, 90)}
 
 
-def _webhook(dice: random.Random, order: str) -> tuple[str, str, dict[str, object]]:
+def _payments(dice: random.Random, order: str) -> Happening:
+    number = f"evt_1Q{dice.randrange(16**10):010x}"
+    confirm = "POST http://payment-service:3006/intents/confirm"
+    level, words = dice.choice(
+        (
+            ("error", f"stripe webhook not processed: timeout of 5000ms exceeded: {confirm}"),
+            ("error", "payment not confirmed: payment-service answered 503 Service Unavailable"),
+            ("error", "refund not sent to stripe: payment-service answered 503"),
+            ("warn", "stripe webhook answered with 500, stripe will deliver it again"),
+        )
+    )
+    return level, words, {"event": number, "order": order}
+
+
+def _disputes(dice: random.Random, order: str) -> Happening:
+    level, words = dice.choice(
+        (
+            ("warn", "stripe webhook charge.dispute.created processed: reason fraudulent"),
+            ("warn", "stripe radar: elevated risk, card used by one user for many orders"),
+            ("info", "stripe webhook payment_intent.succeeded processed"),
+        )
+    )
+    return level, words, {"order": order}
+
+
+def _slow(dice: random.Random, order: str) -> Happening:
+    level, words, least = dice.choice(
+        (
+            ("error", f"PATCH /orders/{order} 504: canceled after 10000 ms in the pool", 10_000),
+            ("warn", "slow query: UPDATE orders SET status = $1 WHERE id = $2", 5_000),
+            ("warn", "under pressure: event loop delay 1310 ms, CPU throttled", 1_300),
+        )
+    )
+    return level, words, {"order": order, "ms": least + dice.randrange(900)}
+
+
+TROUBLES = {"payments": _payments, "disputes": _disputes, "slow": _slow}
+
+
+def _webhook(dice: random.Random, order: str) -> Happening:
     event = dice.choice(
         ("payment_intent.succeeded", "charge.refunded", "checkout.session.completed")
     )
@@ -81,7 +136,7 @@ def _webhook(dice: random.Random, order: str) -> tuple[str, str, dict[str, objec
     return "info", f"stripe webhook {event} processed", {"event": number, "order": order}
 
 
-def _warning(dice: random.Random, order: str) -> tuple[str, str, dict[str, object]]:
+def _warning(dice: random.Random, order: str) -> Happening:
     words = dice.choice(
         (
             "slow query: SELECT … FROM orders WHERE user_id = $1",
@@ -92,7 +147,7 @@ def _warning(dice: random.Random, order: str) -> tuple[str, str, dict[str, objec
     return "warn", words, {"order": order, "ms": dice.randrange(900, 2600)}
 
 
-def _error(dice: random.Random, order: str) -> tuple[str, str, dict[str, object]]:
+def _error(dice: random.Random, order: str) -> Happening:
     words = dice.choice(
         (
             "payment declined: card_declined (insufficient_funds)",

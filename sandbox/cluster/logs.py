@@ -8,7 +8,7 @@ from itertools import count
 
 from sandbox.cluster.clock import Clock
 from sandbox.cluster.errors import Obj, bad_request
-from sandbox.cluster.loglines import Line, opening_lines, working_lines
+from sandbox.cluster.loglines import Line, Trouble, opening_lines, service_of, working_lines
 
 KEPT = 3000
 ENDLESS_LINE = 200
@@ -27,6 +27,7 @@ class Run:
     fixed: bool = False
     total_bytes: int = 0
     dropped: int = 0
+    trouble: Trouble | None = None
 
     @property
     def written(self) -> int:
@@ -38,11 +39,22 @@ class Run:
         if self.fixed or self.until:
             return
         start = self.written_to or self.since
-        self.lines += working_lines(self.image, self.seed, start, now)
+        self.lines += working_lines(self.image, self.seed, start, now, self.trouble)
         self.written_to = now
         surplus = max(0, len(self.lines) - KEPT)
         del self.lines[:surplus]
         self.dropped += surplus
+
+    def turn(self, trouble: Trouble | None, since: datetime, now: datetime) -> None:
+        """Have been in trouble, or well again, since then; what was said before stays."""
+        self.grow(now)
+        if self.fixed or self.until:
+            return
+        opened = self.since + timedelta(seconds=1)
+        start = min(max(since, opened), now)
+        self.lines = [line for line in self.lines if line.at <= start]
+        self.trouble, self.written_to = trouble, start
+        self.grow(now)
 
 
 class LogBook:
@@ -51,11 +63,13 @@ class LogBook:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._runs: dict[tuple[str, str], list[Run]] = {}
+        self._troubles: dict[str, Trouble | None] = {}
 
     def begin(self, pod: Obj, container: str, image: str, now: datetime) -> None:
         """A container starts."""
         uid = pod["metadata"]["uid"]
         run = Run(image, f"{uid}/{container}", now)
+        run.trouble = self._troubles.get(service_of(image))
         run.lines = opening_lines(image, now)
         self._runs.setdefault((uid, container), []).append(run)
 
@@ -67,6 +81,13 @@ class LogBook:
         if not run.fixed:
             moments = (now + timedelta(microseconds=40 * at) for at in count())
             run.lines += [Line(*pair) for pair in zip(moments, last_words, strict=False)]
+
+    def turn(self, service: str, trouble: Trouble | None, since: datetime) -> None:
+        """Let a service's containers be in trouble, or well again, since a moment gone by."""
+        self._troubles[service] = trouble
+        for runs in self._runs.values():
+            if runs and service_of(runs[-1].image) == service:
+                runs[-1].turn(trouble, since, self.clock.now())
 
     def started(self, pod: Obj, container: str) -> datetime | None:
         """When a container last started, to the microsecond, which the API does not tell."""

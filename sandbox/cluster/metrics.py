@@ -5,12 +5,14 @@ import random
 
 from sandbox.cluster.clock import stamp
 from sandbox.cluster.errors import Obj
+from sandbox.cluster.podstatus import is_ready
 from sandbox.cluster.resources import NODES, POD_METRICS, PODS, Resource
 from sandbox.cluster.state import State
 
 # The metrics server needs two scrapes before it knows anything of a container.
 LATENESS = 20.0
 SCRAPE = 15
+CPU_LIMIT = 1000
 
 
 def metrics_of(state: State, resource: Resource, namespace: str) -> list[Obj]:
@@ -36,9 +38,29 @@ def _pod(state: State, pod: Obj) -> Obj:
     for one in (pod.get("status") or {}).get("containerStatuses") or []:
         started = state.logs.started(pod, one["name"])
         if "running" in one["state"] and started and state.clock.age(started) >= LATENESS:
-            usage = _usage(state, pod["metadata"]["uid"] + one["name"], one["image"])
-            containers.append({"name": one["name"], "usage": usage})
+            containers.append({"name": one["name"], "usage": _used(state, pod, one)})
     return _head(state, "PodMetrics", pod) | {"containers": containers}
+
+
+def _used(state: State, pod: Obj, container: Obj) -> dict[str, str]:
+    app = (pod["metadata"].get("labels") or {}).get("app", "")
+    seed = pod["metadata"]["uid"] + container["name"]
+    if app in state.loads:
+        return _under_load(state, seed, app)
+    return _usage(state, seed, container["image"])
+
+
+def _under_load(state: State, seed: str, app: str) -> dict[str, str]:
+    """The work is shared by the pods that take it, and none gets more than its limit."""
+    load, dice = state.loads[app], _dice(state, seed)
+    sharing = [
+        pod
+        for pod in state.store.list(PODS)
+        if (pod["metadata"].get("labels") or {}).get("app") == app and is_ready(pod)
+    ]
+    share = round(load.cpu / max(1, len(sharing)) * dice.uniform(0.97, 1.03))
+    memory = load.memory + dice.randrange(24)
+    return {"cpu": f"{min(share, CPU_LIMIT)}m", "memory": f"{memory}Mi"}
 
 
 def _usage(state: State, seed: str, image: str) -> dict[str, str]:

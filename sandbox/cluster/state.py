@@ -1,6 +1,7 @@
 """Everything the server's parts share."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sandbox.cluster.access import Access
 from sandbox.cluster.clock import Clock
@@ -12,6 +13,13 @@ from sandbox.cluster.logs import LogBook
 from sandbox.cluster.network import Network
 from sandbox.cluster.requests import Request
 from sandbox.cluster.store import Store
+
+
+class Load(NamedTuple):
+    """What a service has to do: CPU in thousandths of a core for all pods, memory in MiB each."""
+
+    cpu: int
+    memory: int
 
 
 @dataclass
@@ -27,6 +35,7 @@ class State:
     access: Access = field(default_factory=Access)
     faults: Faults = field(default_factory=Faults)
     network: Network = field(default_factory=Network)
+    loads: dict[str, Load] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
 
 

@@ -1,12 +1,12 @@
 """The one HTTP server: Web API, uploads, response URLs, sockets, control interface and page."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from aiohttp import web
 
 from sandbox.slack import responses
 from sandbox.slack.api import Api
-from sandbox.slack.control import Control
 from sandbox.slack.core import Core
 from sandbox.slack.live import Live
 from sandbox.slack.methods import files
@@ -17,7 +17,9 @@ MOST_BYTES = 32 * 1024 * 1024
 class Server:
     """Listens on loopback."""
 
-    def __init__(self, core: Core, api: Api, control: Control, page: Path | None) -> None:
+    def __init__(
+        self, core: Core, api: Api, control: Iterable[web.RouteDef], page: Path | None
+    ) -> None:
         self.core = core
         self.live = Live(core.workspace)
         self._page = page
@@ -25,7 +27,7 @@ class Server:
             self._application(api, control), access_log=None, shutdown_timeout=0.2
         )
 
-    def _application(self, api: Api, control: Control) -> web.Application:
+    def _application(self, api: Api, control: Iterable[web.RouteDef]) -> web.Application:
         app = web.Application(client_max_size=MOST_BYTES)
         app.add_routes(
             [
@@ -34,7 +36,7 @@ class Server:
                 web.post("/actions/{rest:.*}", self._respond),
                 web.get("/link/", self.core.deliveries.sockets.connect),
                 web.get("/sandbox/live", self.live.handle),
-                *control.routes(),
+                *control,
             ]
         )
         if self._page is not None:

@@ -1,9 +1,11 @@
 """Slack, simulated at the wire: what tests and the sandbox hold in their hands."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
+
+from aiohttp import web
 
 from sandbox.slack import manifest as manifests
 from sandbox.slack.api import Api
@@ -21,7 +23,10 @@ from sandbox.slack.workspace import BOT_USER_ID
 
 
 class Slack(Sight, Circumstances):
-    """One workspace with one app in it. Use as `async with Slack(manifest=...) as slack`."""
+    """One workspace with one app in it. Use as `async with Slack(manifest=...) as slack`.
+
+    `routes` are served beside those of the control interface, for what else the page shows.
+    """
 
     def __init__(
         self,
@@ -32,6 +37,7 @@ class Slack(Sight, Circumstances):
         latency: float = 0.0,
         rate_limits: bool = True,
         pace: float = 1.0,
+        routes: Iterable[web.RouteDef] = (),
     ) -> None:
         self.core = Core(manifests.read(manifest), rate_limits=rate_limits, pace=pace)
         self.workspace = self.core.workspace
@@ -39,11 +45,13 @@ class Slack(Sight, Circumstances):
         self._api = Api(self.core, latency)
         self._control = Control(self.core, self._persons)
         self._page = page
+        self._routes = tuple(routes)
         self._port = port
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = Server(self.core, self._api, self._control, self._page)
+        routes = (*self._control.routes(), *self._routes)
+        self._server = Server(self.core, self._api, routes, self._page)
         self.workspace.url = await self._server.start(self._port)
         await self.core.deliveries.open()
         return self

@@ -1,0 +1,31 @@
+"""High Dispute Rate: three users buy with stolen cards, and the cards' owners object."""
+
+from typing import ClassVar
+
+from sandbox.scenarios.scene import Scenario
+
+
+class Disputes(Scenario):
+    """Chargebacks come in, and the three go on buying for as long as orders are taken."""
+
+    name: ClassVar = "high-dispute-rate"
+    title: ClassVar = "Dispute spike"
+    tells: ClassVar = "Three users buy with stolen cards, and 36 disputes came in at once."
+    then: ClassVar = "/incident declare sev2 Disputes are piling up"
+
+    @property
+    def holds(self) -> bool:
+        return self.scene.trade.fraud
+
+    async def begin(self) -> None:
+        await self.scene.run("disputes.sql")
+        self.scene.trade.fraud = True
+        self.scene.cluster.trouble("disputes", minutes=40)
+
+    async def end(self) -> None:
+        cluster = self.scene.cluster
+        self.scene.trade.fraud = False
+        cluster.trouble(None)
+        await self.scene.run("disputes-well.sql")
+        cluster.resume_orders()
+        await cluster.rolled_out(timeout=60)

@@ -1,0 +1,62 @@
+"""What scenarios change, and what a scenario is."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from psycopg import AsyncConnection
+
+from sandbox.cluster import Cluster
+from sandbox.shop import Shop, run_file
+from sandbox.trade import Trade
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The shop, from its pods to its customers."""
+
+    cluster: Cluster
+    shop: Shop
+    trade: Trade
+
+    async def run(self, name: str) -> None:
+        """Run an SQL file beside this one as order-service, in one transaction."""
+        async with await AsyncConnection.connect(self.shop.service_dsn) as conn:
+            await run_file(conn, HERE / name)
+
+
+class Scenario(ABC):
+    """One kind of incident; `name` is its id in the playbook, `then` what to type next."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    tells: ClassVar[str]
+    then: ClassVar[str]
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.tasks: list[asyncio.Task[None]] = []
+
+    @property
+    @abstractmethod
+    def holds(self) -> bool:
+        """Whether it is true at this moment."""
+
+    @abstractmethod
+    async def begin(self) -> None:
+        """Make it true, in a shop where all is well."""
+
+    @abstractmethod
+    async def end(self) -> None:
+        """Make all well again; where all is well, change nothing."""
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks.clear()

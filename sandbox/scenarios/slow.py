@@ -1,0 +1,73 @@
+"""Slow Response Times: a job that locks rows for long, and checkouts that wait behind it."""
+
+import asyncio
+from contextlib import suppress
+from typing import ClassVar
+
+from psycopg import AsyncConnection, OperationalError
+
+from sandbox.cluster import Load
+from sandbox.scenarios.scene import Scenario
+
+LOAD = Load(cpu=2880, memory=402)
+JOB = "SELECT settle_orders(current_date)"
+LOCKED = """
+    SELECT id FROM orders WHERE status = 'CONFIRMED' AND created_at < now() - interval '1 hour'
+    ORDER BY created_at DESC OFFSET %s LIMIT 1
+"""
+CHECKOUT = "UPDATE orders SET updated_at = now() WHERE id = %s"
+CHECKOUTS = 4
+
+
+class Slow(Scenario):
+    """Sessions of order-service block each other, for as long as nobody ends the first."""
+
+    name: ClassVar = "slow-response-times"
+    title: ClassVar = "Slow responses"
+    tells: ClassVar = (
+        "A settlement job locks orders, checkouts wait behind it, CPU is at its limit."
+    )
+    then: ClassVar = "/incident declare sev3 Checkout is slow"
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.tasks) and not self.tasks[0].done()
+
+    async def begin(self) -> None:
+        await self.scene.run("slow.sql")
+        started = asyncio.Event()
+        self.tasks = [asyncio.create_task(self._settle(started))]
+        await started.wait()
+        self.tasks += [asyncio.create_task(self._check_out(number)) for number in range(CHECKOUTS)]
+        self.scene.cluster.trouble("slow", minutes=15)
+        self.scene.cluster.burden(LOAD)
+
+    async def _settle(self, started: asyncio.Event) -> None:
+        """The job; when an operator ends it, the service is soon well again."""
+        try:
+            with suppress(OperationalError):
+                dsn = self.scene.shop.service_dsn
+                async with await AsyncConnection.connect(dsn) as conn:
+                    # Its row locks stand before anybody can come to wait for them.
+                    await conn.execute("SELECT count(*) FROM orders_to_settle(current_date)")
+                    started.set()
+                    await conn.execute(JOB)
+        finally:
+            started.set()
+            self._recover()
+
+    async def _check_out(self, number: int) -> None:
+        """Change an order that the job holds; ended alone, come back and wait again."""
+        while self.holds:
+            with suppress(OperationalError):
+                dsn = self.scene.shop.service_dsn
+                async with await AsyncConnection.connect(dsn, autocommit=True) as conn:
+                    found = await (await conn.execute(LOCKED, [number])).fetchone()
+                    await conn.execute(CHECKOUT, found)
+
+    def _recover(self) -> None:
+        self.scene.cluster.trouble(None)
+        self.scene.cluster.burden(None)
+
+    async def end(self) -> None:
+        await self.close()
