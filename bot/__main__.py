@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, playbooks, scheduler, settings, slack, sparing, store, workspace
 from bot.actions import Systems
+from bot.backends import Backends
 from bot.cache import Cache
 from bot.cluster import Cluster
 from bot.database import Database
@@ -105,6 +106,7 @@ async def _open_systems(
         cluster=cluster,
         database=Database(given.orders_database_url),
         network=Network(),
+        backends=Backends(given.orders_database_admin_url),
         now=now,
         http=Http(given.playbook_proxy),
     )

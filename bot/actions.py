@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
+from bot.backends import Backends
 from bot.cluster import Cluster
 from bot.database import Database
 from bot.findings import Words
@@ -25,6 +26,7 @@ class Systems:
     network: Network
     now: Callable[[], datetime]
     http: Http = field(default_factory=Http)
+    backends: Backends = field(default_factory=lambda: Backends(None))
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,24 @@ class Read(Action, ABC):
 class Change(Action, ABC):
     """Changes production; runs only as the plan that people approved."""
 
+    async def settle(self, systems: Systems) -> Self:
+        """Itself, with what it would find anew each time fixed as it is now. Raises UserError.
+
+        What is approved is then about these, whatever comes and goes until it runs. Fields that
+        are filled in here are marked SkipJsonSchema: they are no params of a playbook.
+        """
+        return self
+
     @abstractmethod
     async def plan(self, systems: Systems) -> Plan:
         """Say what would be done, from the live state; changes nothing. Raises UserError."""
 
     @abstractmethod
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Do it, once, guarded by the state that the plan was made from. Raises UserError."""
+    async def execute(self, systems: Systems, plan: Plan, run: Run) -> str | None:
+        """Do it, once, guarded by the state that the plan was made from. Raises UserError.
+
+        May tell what became of each part; the outcome begins with it.
+        """
 
     @abstractmethod
     async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:

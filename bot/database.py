@@ -10,6 +10,7 @@ from psycopg import AsyncConnection, conninfo, errors
 from bot.model import UserError
 
 VARIABLE = "ORDERS_DATABASE_URL"
+APPLICATION = "runbolt"
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 8.0
 LOCK_SECONDS = 2.0
@@ -20,6 +21,32 @@ UNDONE = "Nothing was read or changed."
 
 class DatabaseError(UserError):
     """The database did not answer what was asked."""
+
+
+class Address(NamedTuple):
+    """Where the service's database is, for one of the bot's two roles."""
+
+    url: str | None
+    variable: str
+    role: str
+
+    def checked(self) -> str:
+        """The URL; raises DatabaseError where there is none that can be used."""
+        if not self.url:
+            raise DatabaseError(
+                f"The bot has no way into the database for this: {self.variable} is not set. "
+                f"{UNDONE} Set it to a PostgreSQL URL of the role {self.role} and start the bot "
+                "again."
+            )
+        try:
+            conninfo.conninfo_to_dict(self.url)
+        except psycopg.ProgrammingError:
+            # Its words would repeat the URL, and the password with it.
+            raise DatabaseError(
+                f"{self.variable} is no PostgreSQL URL. {UNDONE} Write it as "
+                "postgresql://role:password@host:5432/database and start the bot again."
+            ) from None
+        return self.url
 
 
 class Rows(NamedTuple):
@@ -34,14 +61,14 @@ class Database:
     """A connection for each question, which is asked rarely. Raises DatabaseError."""
 
     def __init__(self, url: str | None, *, seconds: float = STATEMENT_SECONDS) -> None:
-        self._url = url
+        self._address = Address(url, VARIABLE, "runbolt_ro")
         self._seconds = seconds
 
     async def select(
         self, sql: LiteralString, params: Mapping[str, object] | None = None, cap: int = ROW_CAP
     ) -> Rows:
         """Run one SELECT and return at most `cap` rows; parameters are bound by the server."""
-        url = self._checked()
+        url = self._address.checked()
         try:
             # The server ends it first; this one is for a server that says nothing at all.
             async with asyncio.timeout(CONNECT_SECONDS + self._seconds + 2):
@@ -54,27 +81,11 @@ class Database:
         except psycopg.Error as error:
             raise _in_words(error, self._seconds) from error
 
-    def _checked(self) -> str:
-        if not self._url:
-            raise DatabaseError(
-                f"The bot has no database to ask: {VARIABLE} is not set. {UNDONE} "
-                "Set it to a PostgreSQL URL of the role runbolt_ro and start the bot again."
-            )
-        try:
-            conninfo.conninfo_to_dict(self._url)
-        except psycopg.ProgrammingError:
-            # Its words would repeat the URL, and the password with it.
-            raise DatabaseError(
-                f"{VARIABLE} is no PostgreSQL URL. {UNDONE} Write it as "
-                "postgresql://role:password@host:5432/database and start the bot again."
-            ) from None
-        return self._url
-
     async def _ask(
         self, url: str, sql: LiteralString, params: Mapping[str, object] | None, cap: int
     ) -> Rows:
         conn = await AsyncConnection.connect(
-            url, connect_timeout=CONNECT_SECONDS, application_name="runbolt"
+            url, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION
         )
         async with conn:
             await conn.set_read_only(True)
@@ -92,7 +103,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _in_words(error: psycopg.Error, seconds: float) -> DatabaseError:
-    said = _said(error)
+    words = said(error)
     if isinstance(error, errors.QueryCanceled):
         return DatabaseError(
             f"The query was stopped after {seconds:g} s. {UNDONE} "
@@ -105,17 +116,17 @@ def _in_words(error: psycopg.Error, seconds: float) -> DatabaseError:
         )
     if isinstance(error, errors.InsufficientPrivilege):
         return DatabaseError(
-            f"The bot's role may not read this: {said}. {UNDONE} Grant it as in deploy/sql."
+            f"The bot's role may not read this: {words}. {UNDONE} Grant it as in deploy/sql."
         )
     if isinstance(error, psycopg.OperationalError):
         return DatabaseError(
-            f"The database cannot be reached: {said}. {UNDONE} "
+            f"The database cannot be reached: {words}. {UNDONE} "
             f"Check the database and {VARIABLE}, then try again."
         )
-    return DatabaseError(f"The database refused the query: {said}. {UNDONE} Correct the query.")
+    return DatabaseError(f"The database refused the query: {words}. {UNDONE} Correct the query.")
 
 
-def _said(error: psycopg.Error) -> str:
+def said(error: psycopg.Error) -> str:
     """The server's own words, or the last line of the client's."""
     text = error.diag.message_primary or str(error).strip().rpartition("\n")[2]
     return text.strip().rstrip(".")[:300]

@@ -148,6 +148,7 @@ async def propose(
     world: World, id: IncidentId, step: Step, action: Change, reason: str, *, by: UserId
 ) -> Execution:
     """Plan a change from the live system and ask for approval; raises UserError."""
+    action = await action.settle(world.systems)
     plan = await action.plan(world.systems)
     asked = Asked(step_id=step.id, title=step.title, reason=reason)
     try:

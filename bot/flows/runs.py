@@ -80,12 +80,13 @@ async def _wait_for_the_target(world: World, id: ExecutionId) -> None:
 
 async def _carry_out(world: World, run: Execution, action: Change) -> None:
     assert run.plan is not None
+    done = None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
             await _check_no_drift(world, action, run.plan)
             if not await _still_ours(world, run):
                 return
-            await action.execute(world.systems, run.plan, telling(world, run))
+            done = await action.execute(world.systems, run.plan, telling(world, run))
     except UserError as error:
         if not error.unsure:
             await _end(world, run, Verdict(ok=False, done=False, text=str(error)))
@@ -94,7 +95,7 @@ async def _carry_out(world: World, run: Execution, action: Change) -> None:
     except TimeoutError:
         log.warning("execution %s took too long", run.id)
     # Whether it was done is certain or unknown here: in both cases the system itself is asked.
-    await verify(world, run, action)
+    await verify(world, run, action, done)
 
 
 async def _still_ours(world: World, run: Execution) -> bool:
@@ -126,8 +127,11 @@ def telling(world: World, execution: Execution) -> Run:
     return Run(execution_id=execution.id, say=say)
 
 
-async def verify(world: World, run: Execution, action: Change) -> None:
-    """Look whether it worked, and write that down with what its undo would be."""
+async def verify(world: World, run: Execution, action: Change, done: str | None = None) -> None:
+    """Look whether it worked, and write that down with what its undo would be.
+
+    `done` tells what became of each part, where the action said so.
+    """
     assert run.plan is not None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
@@ -136,6 +140,8 @@ async def verify(world: World, run: Execution, action: Change) -> None:
         verdict = Verdict(ok=False, text=text.plain("unchecked", reason=str(error)))
     except TimeoutError:
         verdict = Verdict(ok=False, text=text.plain("unchecked", reason=""))
+    if done is not None:
+        verdict = verdict.model_copy(update={"text": f"{done} {verdict.text}"})
     await _end(world, run, verdict, undo_digest=await _undo_digest(world, run, verdict))
 
 

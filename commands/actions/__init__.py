@@ -11,6 +11,7 @@ from commands.actions.queries import RunQuery
 from commands.actions.restarts import DeletePods, RollingRestart
 from commands.actions.rollback import RollBack
 from commands.actions.scale import ScaleDeployment
+from commands.actions.sessions import EndQueries
 from commands.actions.usage import PodUsage
 
 ACTIONS: tuple[type[Action], ...] = (
@@ -27,4 +28,5 @@ ACTIONS: tuple[type[Action], ...] = (
     DeletePods,
     ScaleDeployment,
     MemoryLimit,
+    EndQueries,
 )

@@ -1,9 +1,12 @@
 """The kinds of parameters that actions have, each bounded."""
 
 import re
+from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from bot import durations
 
 Selector = Annotated[
     str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/=!,()-]*$")
@@ -21,3 +24,9 @@ def _memory(text: str) -> str:
 
 Memory = Annotated[str, Field(max_length=20), AfterValidator(_memory)]
 HostPort = Annotated[str, Field(max_length=260, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:[0-9]{1,5}$")]
+# Kept as people write it, in the one unit that loses nothing.
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(durations.parse),
+    PlainSerializer(lambda span: f"{int(span.total_seconds())} s", when_used="json"),
+]

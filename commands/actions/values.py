@@ -58,7 +58,7 @@ def cell(value: Any) -> Cell:
         case datetime():
             return _moment(value)
         case timedelta():
-            return Cell(text=_span(value), number=max(value.total_seconds(), 0))
+            return Cell(text=span(value), number=max(value.total_seconds(), 0))
         case list():
             return Cell(text=", ".join(cell(one).text for one in value))
         case dict():
@@ -83,7 +83,7 @@ def _moment(value: datetime) -> Cell:
     return Cell(text=f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", at=value if known else None)
 
 
-def _span(value: timedelta) -> str:
+def span(value: timedelta) -> str:
     """Like `1 h 02 min 05 s`, without the units that are too large."""
     minutes, seconds = divmod(max(int(value.total_seconds()), 0), 60)
     hours, minutes = divmod(minutes, 60)

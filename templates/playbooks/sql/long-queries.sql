@@ -10,7 +10,7 @@ SELECT
     left(query, 1000) AS query
 FROM pg_stat_activity
 WHERE pid <> pg_backend_pid()
-AND NOT (usename = current_user AND application_name = 'runbolt')
+AND NOT (usename IN (current_user, 'runbolt_ops') AND application_name = 'runbolt')
 AND (
     (
         state = 'active'
