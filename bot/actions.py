@@ -13,7 +13,7 @@ from bot.cluster import Cluster
 from bot.database import Database
 from bot.findings import Words
 from bot.http import Http
-from bot.model import ExecutionId, Noun, Plan, Reading, Risk, Verdict
+from bot.model import ExecutionId, Noun, Plan, Reading, Risk, UserError, Verdict
 from bot.network import Network
 
 
@@ -37,11 +37,19 @@ class Run:
     say: Callable[[str], Awaitable[None]]
 
 
+class Already(UserError):
+    """There is nothing to do: what is asked for is so already."""
+
+
 class Action(Noun):
-    """What a playbook step does; the fields are the params in the YAML file."""
+    """What a playbook step does; the fields are the params in the YAML file.
+
+    Those that are `fixed` come from the file alone: people are never asked for them.
+    """
 
     name: ClassVar[str]
     risk: ClassVar[Risk]
+    fixed: ClassVar[frozenset[str]] = frozenset()
 
 
 class Read(Action, ABC):
@@ -67,7 +75,10 @@ class Change(Action, ABC):
 
     @abstractmethod
     async def plan(self, systems: Systems) -> Plan:
-        """Say what would be done, from the live state; changes nothing. Raises UserError."""
+        """Say what would be done, from the live state; changes nothing. Raises UserError.
+
+        One whose plan is temporary raises Already as long as what it did is there.
+        """
 
     @abstractmethod
     async def execute(self, systems: Systems, plan: Plan, run: Run) -> str | None:

@@ -216,6 +216,13 @@ class Undo(Noun):
     params: dict[str, Any]
 
 
+class Temporary(Noun):
+    """A change that is undone by itself after a while; `state` is what people call it meanwhile."""
+
+    state: str
+    lasts: timedelta
+
+
 class Plan(Noun):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
@@ -231,6 +238,7 @@ class Plan(Noun):
     dry_run: str = ""
     warnings: tuple[str, ...] = ()
     undo: Undo | None = None
+    temporary: Temporary | None = None
     fingerprint: dict[str, Any] = {}
 
     @property
@@ -327,7 +335,7 @@ class Execution(Noun):
     plan: Plan | None
     plan_digest: str | None
     state: State
-    requested_by: UserId
+    requested_by: UserId | None  # None is the clock
     requested_at: datetime
     reason: str
     approvals_needed: int
@@ -388,6 +396,25 @@ class Task(Noun):
         return self.state in (TaskState.OPEN, TaskState.ESCALATED)
 
 
+class Hold(Noun):
+    """A temporary change in force; `trouble` says why its undo is late, `due_at` is the clock's."""
+
+    execution_id: ExecutionId
+    incident_id: IncidentId
+    state: str
+    since: datetime
+    until: datetime
+    due_at: datetime
+    nudged_at: datetime | None
+    ended_at: datetime | None
+    trouble: str | None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it is still as the change made it, as far as is known."""
+        return self.ended_at is None
+
+
 class EntryKind(StrEnum):
     """What a timeline entry tells, in the past tense."""
 
@@ -419,6 +446,10 @@ class EntryKind(StrEnum):
     CHECKED = "checked"
     REMINDED = "reminded"
     SNOOZED = "snoozed"
+    NUDGED = "nudged"
+    EXTENDED = "extended"
+    NOT_REVERTED = "not_reverted"
+    ENDED = "ended"
     RESOLVED = "resolved"
 
 

@@ -214,6 +214,9 @@ def _check_step(
         if isinstance(asked, str) and asked not in parsing.fields(action):
             text = f'{of}unknown param "{asked}"{parsing.meant(asked, parsing.fields(action))}'
             page.wrong(page.spot((*place, "ask", at)), text)
+        elif asked in getattr(action, "fixed", ()):
+            text = f'{of}"{asked}" comes from the playbook, people are not asked for it'
+            page.wrong(page.spot((*place, "ask", at)), text)
     for hidden in (params.keys() & action.model_fields.keys()) - parsing.fields(action).keys():
         text = f'{of}unknown param "{hidden}"; expects one of: {", ".join(parsing.fields(action))}'
         page.wrong(page.key_spot((*place, "params", hidden)), text)

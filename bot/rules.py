@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from bot import durations
 from bot.config import Clock, Config, Hours
 from bot.model import (
     Approval,
     Execution,
+    Hold,
     Incident,
     Noun,
     Plan,
@@ -31,6 +33,12 @@ NAGS = 3
 NAG_AGAIN = timedelta(minutes=5)
 HEADS_UP = timedelta(minutes=3)
 FORM_OPEN = timedelta(minutes=2)
+NUDGE = timedelta(minutes=5)
+EXTENSION = timedelta(minutes=30)
+LONGEST_HOLD = timedelta(hours=4)
+
+
+UNDER_WAY = (State.APPROVED, State.RUNNING, State.INTERRUPTED)
 
 
 class Person(Noun):
@@ -217,10 +225,46 @@ def unchecked(runs: Sequence[Execution]) -> tuple[Execution, ...]:
     return (*failed, *unknown)
 
 
-def undo_is_approved(done: Execution, inverse: Plan, now: datetime) -> bool:
-    """An undo was approved with its run: for a while, and as long as nobody touched the target."""
+def undo_is_approved(done: Execution, inverse: Plan, now: datetime, *, held: bool) -> bool:
+    """An undo was approved with its run: as long as nobody touched the target.
+
+    And for a while only, unless its run is held: then the undo was a part of its plan.
+    """
     within = done.undo_until is not None and now < done.undo_until
-    return within and done.undo_digest == inverse.digest
+    return (held or within) and done.undo_digest == inverse.digest
+
+
+def next_look(hold: Hold, now: datetime) -> datetime:
+    """When the clock has something to do about a hold: say that it ends soon, or end it."""
+    soon = hold.until - NUDGE
+    return soon if hold.nudged_at is None and now < soon else hold.until
+
+
+def check_may_extend(
+    hold: Hold | None, run: Execution, person: Person, approvers: Set[UserId], now: datetime
+) -> None:
+    """Who may approve a change may have it last longer; raises UserError, nothing was extended."""
+    if hold is None or not hold.in_force:
+        raise UserError("This is over already, so nothing was extended.")
+    if hold.until <= now:
+        raise UserError(
+            f"The time of “{hold.state}” is over, so nothing was extended. Ask for it again."
+        )
+    if person.id == run.requested_by:
+        raise UserError(
+            "You asked for this yourself, so you cannot extend it. A second person from the "
+            "approvers has to."
+        )
+    check_may_act(person)
+    if person.id not in approvers:
+        raise UserError(
+            "You are not in the approver group, so nothing was extended. Ask one of the approvers."
+        )
+    if hold.until + EXTENSION > hold.since + LONGEST_HOLD:
+        raise UserError(
+            f"“{hold.state}” would last longer than {durations.words(LONGEST_HOLD)}, so nothing "
+            "was extended. Ask for it again once it has ended."
+        )
 
 
 def state_after(run: Execution, approvals: tuple[Approval, ...]) -> State:

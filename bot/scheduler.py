@@ -15,6 +15,8 @@ SWEEPS: dict[Sweep, float] = {
     flows.approvals.expire_due: 5,
     flows.runs.start_approved: 5,
     flows.runs.mark_interrupted: 10,
+    flows.holds.check_interrupted: 10,
+    flows.holds.keep: 5,
     publisher.publish_what_is_behind: 1,
 }
 

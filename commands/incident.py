@@ -148,8 +148,9 @@ async def press_resolve(world: World, ask: Ask) -> None:
 async def _open_resolve(world: World, ask: Ask, incident: Incident) -> None:
     _must_be_open(incident)
     unchecked = await flows.executions.with_failed_check(world, incident.id)
+    holds = await flows.holds.in_force(world, incident.id)
     kept = ask.metadata(incident=incident.id)
-    await ask.open(modals.resolve(incident, metadata=kept, unchecked=unchecked))
+    await ask.open(modals.resolve(incident, metadata=kept, unchecked=unchecked, holds=holds))
 
 
 async def submit_resolve(world: World, ask: Ask, filled: ResolveForm) -> None:

@@ -62,6 +62,7 @@ PRESSES = {
     presses.UNDO: steps.undo,
     presses.ASK_AGAIN: steps.ask_again,
     presses.CHECK: steps.check,
+    presses.EXTEND: steps.extend,
     presses.APPROVE: steps.approve,
     presses.DENY: steps.deny,
     **dict.fromkeys(presses.SNOOZES, steps.snooze),

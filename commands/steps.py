@@ -94,6 +94,11 @@ async def undo(world: World, ask: Ask) -> None:
     await flows.executions.undo(world, ExecutionId(int(ask.value)), by=ask.who)
 
 
+async def extend(world: World, ask: Ask) -> None:
+    """*Extend 30 min* was pressed."""
+    await flows.holds.extend(world, ExecutionId(int(ask.value)), by=ask.who)
+
+
 async def check(world: World, ask: Ask) -> None:
     """*Check what happened* was pressed."""
     await flows.runs.check(world, ExecutionId(int(ask.value)), by=ask.who)

@@ -120,14 +120,16 @@ def test_what_is_left_to_hands_in_the_other_scenarios(shipped: Playbook) -> None
 
     assert [step.id for step in steps if step.action == "manual"] == [
         *("stripe-dashboard", "replay-webhooks"),
-        *("pause-orders", "block-users", "dispute-evidence", "fraud-thresholds"),
+        *("block-users", "dispute-evidence", "fraud-thresholds"),
     ]
     assert [(step.id, step.action) for step in steps if step.action != "manual"] == [
         ("webhook-logs", "logs"),
         ("idempotency", "query"),
         ("stuck-orders", "query"),
         ("payment-service-health", "http"),
+        ("pause-orders", "set-env"),
         ("review-orders", "query"),
+        ("resume-orders", "set-env"),
         ("pod-resources", "usage"),
         ("long-queries", "query"),
         ("scale-up", "scale-deployment"),
@@ -169,6 +171,7 @@ COMMANDS = {
         "SELECT user_id, COUNT(*) as order_count, SUM(total_cents) as total FROM orders "
         "WHERE created_at > NOW() - INTERVAL '24 hours' "
         "GROUP BY user_id ORDER BY order_count DESC LIMIT 20;",
+        "kubectl set env deployment/order-service ORDERS_PAUSED-",
     ],
     "slow-response-times": [
         "kubectl top pods -l app=order-service",

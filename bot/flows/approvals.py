@@ -16,7 +16,7 @@ async def approve(world: World, id: ExecutionId, *, by: UserId) -> None:
     # Read at the click, and before the row is locked: no row waits for Slack.
     person = await world.people.person(by)
     approvers = await world.people.members(world.config.approvers)
-    async with _refusals_written_down(world, id, by):
+    async with refusals_written_down(world, id, by):
         run = await _add(world, id, person, approvers)
     await publish(world, run.incident_id)
     if run.state is State.APPROVED:
@@ -44,7 +44,7 @@ async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> Non
     """Say no, and why; raises UserError, written down, when it is refused."""
     person = await world.people.person(by)
     approvers = await world.people.members(world.config.approvers)
-    async with _refusals_written_down(world, id, by):
+    async with refusals_written_down(world, id, by):
         run = await _deny(world, id, person, approvers, reason)
     await publish(world, run.incident_id)
 
@@ -82,7 +82,7 @@ async def expire_due(world: World) -> None:
 
 
 @asynccontextmanager
-async def _refusals_written_down(world: World, id: ExecutionId, by: UserId) -> AsyncIterator[None]:
+async def refusals_written_down(world: World, id: ExecutionId, by: UserId) -> AsyncIterator[None]:
     """Every refusal is an entry of the timeline."""
     try:
         yield

@@ -9,7 +9,7 @@ from bot.flows import runs
 from bot.flows.records import build as build
 from bot.flows.records import find_step as find_step
 from bot.flows.records import get as get
-from bot.flows.rows import lock_open, tell
+from bot.flows.rows import lock, lock_open, tell
 from bot.model import (
     EntryKind,
     Execution,
@@ -33,13 +33,17 @@ MARKS = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"
 
 
 class Asked(Noun):
-    """What somebody asks for: which step, why, and whether it was approved before."""
+    """What somebody asks for: which step, why, and whether it was approved before.
+
+    The undo of what is held may be asked for after the incident is resolved too.
+    """
 
     step_id: str
     title: str
     reason: str
     undo_of: ExecutionId | None = None
     approved: bool = False
+    held: bool = False
 
 
 async def look(world: World, id: IncidentId, step: Step, action: Read, *, by: UserId) -> None:
@@ -82,7 +86,7 @@ async def _insert(
     id: IncidentId,
     asked: Asked,
     action: Action,
-    by: UserId,
+    by: UserId | None,
     *,
     state: State,
     **more: Any,
@@ -153,7 +157,7 @@ async def propose(
     asked = Asked(step_id=step.id, title=step.title, reason=reason)
     try:
         async with world.pool.connection() as conn:
-            run = await _ask(world, conn, id, asked, action, plan, by)
+            run = await ask(world, conn, id, asked, action, plan, by)
     except store.executions.Taken as error:
         raise await _already_asked(world, id, step) from error
     await publish(world, id)
@@ -162,16 +166,17 @@ async def propose(
     return run
 
 
-async def _ask(
+async def ask(
     world: World,
     conn: Conn,
     id: IncidentId,
     asked: Asked,
     action: Change,
     plan: Plan,
-    by: UserId,
+    by: UserId | None,
 ) -> Execution:
-    incident = await lock_open(conn, id)
+    """Write down what somebody, or the clock, asks for; raises Taken where it was already."""
+    incident = await (lock if asked.held else lock_open)(conn, id)
     now = world.now()
     needed = 0 if asked.approved else rules.approvals_needed(world.config, action.risk)
     run = await _insert(
@@ -194,7 +199,7 @@ async def _ask(
 async def _already_asked(world: World, id: IncidentId, step: Step) -> UserError:
     async with world.pool.connection() as conn:
         live = await store.executions.live_of_step(conn, id, step.id)
-    who = f" by <@{live.requested_by}>" if live else ""
+    who = f" by <@{live.requested_by}>" if live and live.requested_by else ""
     return UserError(
         f"“{step.title}” was already asked for{who}, so nothing more was. Approve or deny that "
         "request first."
@@ -204,22 +209,15 @@ async def _already_asked(world: World, id: IncidentId, step: Step) -> UserError:
 async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
     """Propose the inverse; for approvers it is approved along while nobody touched the target."""
     done = await get(world, id)
-    if done.plan is None or done.plan.undo is None or done.checked is None:
-        raise UserError("There is nothing here that could be undone.")
-    inverse = build(world, done.plan.undo.action, done.plan.undo.params)
-    assert isinstance(inverse, Change)
+    inverse = inverse_of(world, done)
     plan = await inverse.plan(world.systems)
     approvers = await world.people.members(world.config.approvers)
-    asked = Asked(
-        step_id=done.step_id,
-        title=_undo_title(done),
-        reason=f"Undo of “{done.title}”",
-        undo_of=id,
-        approved=by in approvers and rules.undo_is_approved(done, plan, world.now()),
-    )
+    held = await _is_held(world, id)
+    approved = by in approvers and rules.undo_is_approved(done, plan, world.now(), held=held)
+    asked = undoing(done, f"Undo of “{done.title}”", approved=approved, held=held)
     try:
         async with world.pool.connection() as conn:
-            run = await _ask(world, conn, done.incident_id, asked, inverse, plan, by)
+            run = await ask(world, conn, done.incident_id, asked, inverse, plan, by)
     except store.executions.Taken as error:
         raise UserError("This is being undone already, or was undone.") from error
     await publish(world, done.incident_id)
@@ -227,8 +225,31 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
         world.work.start(runs.run(world, run.id), f"execution {run.id}")
 
 
-def _undo_title(done: Execution) -> str:
-    return f"Undo: {done.title}"[:75]
+def inverse_of(world: World, done: Execution) -> Change:
+    """What would undo it; raises UserError where there is nothing to undo."""
+    if done.plan is None or done.plan.undo is None or done.checked is None:
+        raise UserError("There is nothing here that could be undone.")
+    inverse = build(world, done.plan.undo.action, done.plan.undo.params)
+    assert isinstance(inverse, Change)
+    return inverse
+
+
+def undoing(done: Execution, reason: str, *, approved: bool, held: bool) -> Asked:
+    """What is asked for when something is undone."""
+    return Asked(
+        step_id=done.step_id,
+        title=f"Undo: {done.title}"[:75],
+        reason=reason,
+        undo_of=done.id,
+        approved=approved,
+        held=held,
+    )
+
+
+async def _is_held(world: World, id: ExecutionId) -> bool:
+    async with world.pool.connection() as conn:
+        hold = await store.holds.get(conn, id)
+    return hold is not None and hold.in_force
 
 
 async def with_failed_check(world: World, id: IncidentId) -> tuple[Execution, ...]:

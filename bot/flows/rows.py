@@ -17,11 +17,17 @@ async def tell(conn: Conn, run: Execution, kind: EntryKind, *, at: datetime, **m
     await store.timeline.add(conn, run.incident_id, kind, at=at, text=words, **bound, **more)
 
 
-async def lock_open(conn: Conn, id: IncidentId) -> Incident:
-    """The incident, held until the transaction ends; raises UserError when it is resolved."""
+async def lock(conn: Conn, id: IncidentId) -> Incident:
+    """The incident, open or not, held until the transaction ends."""
     incident = await store.incidents.lock(conn, id)
     if incident is None:
         raise UserError(f"There is no INC-{id}, so nothing was done.")
+    return incident
+
+
+async def lock_open(conn: Conn, id: IncidentId) -> Incident:
+    """The incident, held until the transaction ends; raises UserError when it is resolved."""
+    incident = await lock(conn, id)
     if not incident.open:
         raise UserError(
             f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one."

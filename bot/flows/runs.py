@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot import store
+from bot import rules, store
 from bot.actions import Change, Run
 from bot.flows.records import build, get
 from bot.flows.rows import tell
@@ -178,9 +178,27 @@ async def _end(
         )
         if ended is not None:
             await tell(conn, ended, kind, at=now, by=run.requested_by, outcome=verdict.text)
+            if verdict.done:
+                await _hold(conn, ended, verdict, now)
             await store.pictures.want(conn, run.incident_id)
 
     await surely(world, write)
+
+
+async def _hold(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -> None:
+    """What is temporary is held from its start; what is held on its target is looked at again."""
+    plan = ended.plan
+    assert plan is not None
+    if ended.undo_of is not None and verdict.ok:
+        await store.holds.end(conn, ended.undo_of, now)
+    await store.holds.look_again(conn, plan.target, now)
+    if plan.temporary is not None:
+        since = ended.started_at or now
+        until = since + plan.temporary.lasts
+        soon = until - rules.NUDGE
+        await store.holds.begin(
+            conn, ended, state=plan.temporary.state, since=since, until=until, due_at=soon
+        )
 
 
 async def surely(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
@@ -225,8 +243,8 @@ async def _beat(world: World, id: ExecutionId) -> None:
             log.warning("a heartbeat of execution %s was lost: %s", id, error)
 
 
-async def check(world: World, id: ExecutionId, *, by: UserId) -> None:
-    """After an interruption: look what happened, never repeat it."""
+async def check(world: World, id: ExecutionId, *, by: UserId | None) -> None:
+    """After an interruption: look what happened, never repeat it; without a person, by itself."""
     try:
         async with world.pool.connection() as conn:
             was, to = State.INTERRUPTED, State.RUNNING

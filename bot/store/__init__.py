@@ -6,6 +6,7 @@ share, must not wait for a flow that waits for what the checker holds.
 
 from bot.store import (
     executions,
+    holds,
     incidents,
     messages,
     pictures,
@@ -17,6 +18,7 @@ from bot.store import (
 
 __all__ = [
     "executions",
+    "holds",
     "incidents",
     "messages",
     "pictures",

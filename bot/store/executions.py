@@ -45,7 +45,7 @@ async def insert(
     params: dict[str, Any],
     risk: Risk,
     state: State,
-    requested_by: UserId,
+    requested_by: UserId | None,
     requested_at: datetime,
     plan: Plan | None = None,
     reason: str = "",
@@ -103,6 +103,12 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Execution, .
     """All executions of an incident, oldest first."""
     query = "SELECT * FROM executions WHERE incident_id = %(incident_id)s ORDER BY id"
     return await db.many(conn, Execution, query, incident_id=incident_id)
+
+
+async def undos(conn: Conn, id: ExecutionId) -> tuple[Execution, ...]:
+    """Every attempt to undo an execution, oldest first."""
+    query = "SELECT * FROM executions WHERE undo_of = %(id)s ORDER BY id"
+    return await db.many(conn, Execution, query, id=id)
 
 
 async def live_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
@@ -261,10 +267,11 @@ async def expire(conn: Conn, now: datetime) -> tuple[Execution, ...]:
 
 
 async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Execution, ...]:
-    """Void what an incident still waits for."""
+    """Void what an incident still waits for, but for the undo of what is held."""
     query = """
         UPDATE executions SET state = 'voided', finished_at = %(now)s
         WHERE incident_id = %(incident_id)s AND state IN ('proposed', 'approved')
+          AND NOT EXISTS (SELECT FROM holds WHERE execution_id = undo_of AND ended_at IS NULL)
         RETURNING *
     """
     return await db.many(conn, Execution, query, incident_id=incident_id, now=now)

@@ -16,7 +16,7 @@ from bot.model import (
     Step,
 )
 from bot.rules import Play
-from bot.views import blocks, drawing, execution, presses, text, timeline
+from bot.views import blocks, drawing, execution, holds, presses, text, timeline
 from bot.views.blocks import Block, Element
 from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
 from bot.views.scene import Scene
@@ -38,6 +38,9 @@ SAID = (
     EntryKind.STATUS_CHANGED,
     EntryKind.NOTED,
     EntryKind.SNOOZED,
+    EntryKind.EXTENDED,
+    EntryKind.NOT_REVERTED,
+    EntryKind.ENDED,
 )
 
 
@@ -52,6 +55,8 @@ def draw(scene: Scene) -> list[Drawing]:
         Pin("pin:card", of="card"),
     ]
     told = [(entry.at, _entry(scene, entry)) for entry in scene.entries if entry.kind in SAID]
+    nudges = [entry for entry in scene.entries if entry.kind is EntryKind.NUDGED]
+    told += [(entry.at, holds.nudge(scene, entry)) for entry in nudges]
     told += [(run.requested_at, execution.message(scene, run)) for run in _changes(scene)]
     told += [(update.at, timeline.update(scene.incident, update)) for update in scene.updates]
     told += [
@@ -92,6 +97,7 @@ def _card(scene: Scene) -> Message:
     parts = [
         blocks.header(heading(incident)),
         blocks.fields(*text.render("card_fields", incident=incident).split("\n---\n")),
+        *holds.lines(scene),
         blocks.context(*blocks.split(_small_print(scene))),
     ]
     if incident.open:
@@ -229,7 +235,7 @@ def _announcement(scene: Scene) -> Message:
     update = scene.updates[-1] if scene.updates else None
     words = text.render("announcement", incident=incident, update=update)
     short = text.render("announcement_text", incident=incident)
-    parts = [blocks.header(heading(incident)), *blocks.sections(words)]
+    parts = [blocks.header(heading(incident)), *blocks.sections(words), *holds.lines(scene)]
     if scene.trouble:
         parts.append(blocks.context(text.render("trouble", trouble=scene.trouble)))
     return Message("announcement", short, parts, place=drawing.ANNOUNCEMENTS)
@@ -239,7 +245,11 @@ def _farewell(scene: Scene) -> list[Drawing]:
     incident = scene.incident
     words = text.render("summary", incident=incident, runs=_changes(scene), updates=scene.updates)
     checklist = [one.title for one in incident.playbook.post_incident]
-    parts = [blocks.header(f"{RESOLVED} {incident.name} is resolved"), *blocks.sections(words)]
+    parts = [
+        blocks.header(f"{RESOLVED} {incident.name} is resolved"),
+        *blocks.sections(words),
+        *holds.lines(scene),
+    ]
     if checklist:
         parts += blocks.sections(text.render("post_incident", checklist=checklist))
     name = f"{incident.name.lower()}-timeline.md"

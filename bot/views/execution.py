@@ -29,10 +29,19 @@ def message(scene: Scene, run: Execution) -> Message:
     if run.plan is not None:
         parts += _plan(run)
     parts.append(
-        blocks.section(text.render("execution_state", run=run, undo=undo, open=scene.incident.open))
+        blocks.section(
+            text.render(
+                "execution_state",
+                run=run,
+                undo=undo,
+                hold=scene.hold(run.id),
+                open=scene.incident.open,
+            )
+        )
     )
     buttons = _buttons(scene, run, undo)
-    if buttons and scene.incident.open:
+    held = scene.hold(run.id) or scene.hold(run.undo_of)
+    if buttons and (scene.incident.open or held):
         parts.append(blocks.actions("execution", *buttons))
     return Message(f"execution:{run.id}", words, parts)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.model import Draft, Execution, Incident, Noun, Severity, Status, Step
+from bot.model import Draft, Execution, Hold, Incident, Noun, Severity, Status, Step
 from bot.rules import Play
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
@@ -109,12 +109,16 @@ def _statuses(now: Status) -> Element:
     return blocks.select("status", "Status", options, now.value)
 
 
-def resolve(incident: Incident, *, metadata: str, unchecked: Sequence[Execution]) -> View:
+def resolve(
+    incident: Incident, *, metadata: str, unchecked: Sequence[Execution], holds: Sequence[Hold]
+) -> View:
     """Say what fixed it; where a check failed, say why it may end all the same."""
     parts = [
         blocks.section(text.render("resolve_form", incident=incident)),
         blocks.field("resolution", "What fixed it?", blocks.line(longest=LONG, lines=True)),
     ]
+    if holds:
+        parts.append(blocks.section(text.render("resolve_held", holds=holds)))
     if unchecked:
         parts.append(blocks.section(text.render("resolve_unchecked", runs=unchecked)))
         parts.append(
@@ -157,6 +161,10 @@ def _parameter(action: type[Noun], name: str, params: Mapping[str, Any]) -> Bloc
 def _element(action: type[Noun], name: str, value: Any) -> Element:
     """What a parameter is filled in with, by its JSON schema."""
     schema = action.model_json_schema()["properties"][name]
+    if value is not None:  # as the action reads it: 30 where the playbook says 30 min
+        read = action.model_construct()
+        action.__pydantic_validator__.validate_assignment(read, name, value)
+        value = getattr(read, name)
     kinds = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     if kinds[0].get("type") == "integer":
         bounds = {"lowest": kinds[0].get("minimum"), "highest": kinds[0].get("maximum")}

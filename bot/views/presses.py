@@ -13,6 +13,7 @@ RUN_STEP = "step.run"
 UNDO = "execution.undo"
 ASK_AGAIN = "execution.ask_again"
 CHECK = "execution.check"
+EXTEND = "execution.extend"
 
 APPROVE = "execution.approve"
 DENY = "execution.deny"

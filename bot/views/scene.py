@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.model import Entry, Execution, ExecutionId, Incident, Reminder, Update
+from bot.model import Entry, Execution, ExecutionId, Hold, Incident, Reminder, Update
 from bot.rules import Play
 
 
@@ -21,6 +21,7 @@ class Scene:
     responder_groups: tuple[str, ...]
     trouble: str | None
     runbooks: str = ""
+    holds: tuple[Hold, ...] = ()
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -32,6 +33,16 @@ class Scene:
         """The newest execution of a step, not counting undos."""
         runs = [run for run in self.executions if run.step_id == step_id and run.undo_of is None]
         return runs[-1] if runs else None
+
+    def hold(self, id: ExecutionId | None) -> Hold | None:
+        """The hold of an execution while it is in force."""
+        found = [hold for hold in self.in_force if hold.execution_id == id]
+        return found[0] if found else None
+
+    @property
+    def in_force(self) -> tuple[Hold, ...]:
+        """What is temporary and has not ended."""
+        return tuple(hold for hold in self.holds if hold.in_force)
 
     def undo(self, run: Execution) -> Execution | None:
         """The newest undo of an execution."""

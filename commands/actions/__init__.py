@@ -3,6 +3,7 @@
 from bot.actions import Action, Manual
 from commands.actions.connections import DatabaseConnections
 from commands.actions.dependencies import CheckDependencies
+from commands.actions.environment import SetEnvironment
 from commands.actions.http import HttpCheck
 from commands.actions.logs import TailLogs
 from commands.actions.memory import MemoryLimit
@@ -29,4 +30,5 @@ ACTIONS: tuple[type[Action], ...] = (
     ScaleDeployment,
     MemoryLimit,
     EndQueries,
+    SetEnvironment,
 )

@@ -1,0 +1,211 @@
+"""Holds: what is temporary is looked at, nudged about, extended by approvers, undone in time."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot import durations, rules, store
+from bot.actions import Change
+from bot.flows import executions, runs
+from bot.flows.approvals import refusals_written_down
+from bot.flows.records import build, get
+from bot.model import (
+    EntryKind,
+    Execution,
+    ExecutionId,
+    Hold,
+    IncidentId,
+    Plan,
+    State,
+    UserError,
+    UserId,
+)
+from bot.publisher import publish
+from bot.store.db import Conn
+from bot.views import text
+from bot.world import World
+
+log = logging.getLogger(__name__)
+
+# After a cluster that did not answer, or after whoever was at it died.
+LOOK_AGAIN = timedelta(minutes=1)
+# After people were asked: a request has expired by then.
+ASK_AGAIN = timedelta(minutes=30)
+
+
+async def keep(world: World) -> None:
+    """Do what is due about every hold: see whether it is still so, nudge, undo."""
+    now = world.now()
+    async with world.pool.connection() as conn:
+        due = await store.holds.claim_due(conn, now, now + LOOK_AGAIN)
+    for hold in due:
+        world.work.start(_keep(world, hold), f"hold of execution {hold.execution_id}")
+
+
+async def _keep(world: World, hold: Hold) -> None:
+    run, now = await get(world, hold.execution_id), world.now()
+    async with world.pool.connection() as conn:
+        undos = await store.executions.undos(conn, run.id)
+    if any(undo.state in rules.UNDER_WAY for undo in undos):
+        return  # looked at again when it has ended
+    if not await _is_so(world, run):
+        await _end(world, hold)
+    elif hold.until <= now:
+        await _revert(world, hold, run, undos)
+    elif hold.nudged_at is None and hold.until - rules.NUDGE <= now:
+        await _nudge(world, hold, run)
+    else:
+        async with world.pool.connection() as conn:
+            await store.holds.wait(conn, run.id, rules.next_look(hold, now))
+    await publish(world, hold.incident_id)
+
+
+async def _is_so(world: World, run: Execution) -> bool:
+    """Whether what it did is there, as far as anybody can tell: planned again, it is so already."""
+    try:
+        action = build(world, run.action, run.params)
+        assert isinstance(action, Change)
+        await action.plan(world.systems)
+    except UserError:
+        return True
+    return False
+
+
+async def _end(world: World, hold: Hold) -> None:
+    """Something else has ended it: another step, a rollback, or somebody by hand."""
+    now = world.now()
+    async with world.pool.connection() as conn:
+        if await store.holds.end(conn, hold.execution_id, now):
+            await _tell(conn, hold, EntryKind.ENDED, at=now)
+
+
+async def _nudge(world: World, hold: Hold, run: Execution) -> None:
+    now = world.now()
+    async with world.pool.connection() as conn:
+        held = await store.holds.lock(conn, run.id)
+        if held is None or held.until != hold.until or not held.in_force:
+            return
+        await store.holds.wait(conn, run.id, hold.until, nudged_at=now)
+        until = hold.until.isoformat()
+        who = await _whom(conn, run)
+        await _tell(conn, hold, EntryKind.NUDGED, at=now, until=until, who=who)
+
+
+async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Execution, ...]) -> None:
+    """Undo it as it was approved along; what cannot be undone so is told, or asked for."""
+    if any(undo.state is State.PROPOSED for undo in undos):
+        return  # people are asked already
+    if any(undo.checked is not None for undo in undos):
+        await _be_late(world, hold, run, text.plain("undone_unchecked"))
+        return
+    try:
+        inverse = executions.inverse_of(world, run)
+        plan = await inverse.plan(world.systems)
+    except UserError as error:
+        await _be_late(world, hold, run, str(error))
+        return
+    try:
+        revert = await _ask(world, hold, run, inverse, plan, first=not undos)
+    except store.executions.Taken:
+        return  # somebody was faster
+    if revert is not None and revert.state is State.APPROVED:
+        world.work.start(runs.run(world, revert.id), f"execution {revert.id}")
+
+
+async def _ask(
+    world: World, hold: Hold, run: Execution, inverse: Change, plan: Plan, *, first: bool
+) -> Execution | None:
+    """Approved along once and only while nobody touched the target; else people are asked."""
+    now = world.now()
+    approved = first and rules.undo_is_approved(run, plan, now, held=True)
+    reason = text.plain("time_is_over", hold=hold, run=run, approved=approved)
+    asked = executions.undoing(run, reason, approved=approved, held=True)
+    async with world.pool.connection() as conn:
+        held = await store.holds.lock(conn, run.id)
+        if held is None or held.until > now or not held.in_force:
+            return None
+        revert = await executions.ask(world, conn, run.incident_id, asked, inverse, plan, None)
+        if not approved:
+            trouble = text.plain("asks_people", first=first)
+            who = await _whom(conn, run)
+            await _tell(conn, hold, EntryKind.NOT_REVERTED, at=now, who=who, reason=trouble)
+            await store.holds.be_late(conn, run.id, trouble, now + ASK_AGAIN)
+        return revert
+
+
+async def _be_late(world: World, hold: Hold, run: Execution, trouble: str) -> None:
+    """It cannot be undone now: told once, tried again."""
+    now = world.now()
+    async with world.pool.connection() as conn:
+        held = await store.holds.lock(conn, run.id)
+        if held is None or held.until > now or not held.in_force:
+            return
+        if held.trouble is None:
+            who = await _whom(conn, run)
+            await _tell(conn, hold, EntryKind.NOT_REVERTED, at=now, who=who, reason=trouble)
+        await store.holds.be_late(conn, run.id, trouble, now + LOOK_AGAIN)
+
+
+async def _whom(conn: Conn, run: Execution) -> list[UserId]:
+    """Who has to do with it: who commands, who asked for it, who approved it."""
+    incident = await store.incidents.get(conn, run.incident_id)
+    commander = incident.commander if incident else None
+    people = (commander, run.requested_by, *(approval.by for approval in run.approvals))
+    return list(dict.fromkeys(one for one in people if one is not None))
+
+
+async def _tell(conn: Conn, hold: Hold, kind: EntryKind, *, at: datetime, **more: Any) -> None:
+    id = hold.incident_id
+    await store.timeline.add(
+        conn, id, kind, at=at, text=hold.state, execution=hold.execution_id, **more
+    )
+    await store.pictures.want(conn, id)
+
+
+async def extend(world: World, id: ExecutionId, *, by: UserId) -> None:
+    """Have it last longer; raises UserError, written down, when it is refused."""
+    person = await world.people.person(by)
+    approvers = await world.people.members(world.config.approvers)
+    async with refusals_written_down(world, id, by):
+        hold = await _extend(world, id, person, approvers)
+    await publish(world, hold.incident_id)
+
+
+async def _extend(
+    world: World, id: ExecutionId, person: rules.Person, approvers: frozenset[UserId]
+) -> Hold:
+    run, now = await get(world, id), world.now()
+    async with world.pool.connection() as conn:
+        hold = await store.holds.lock(conn, id)
+        rules.check_may_extend(hold, run, person, approvers, now)
+        assert hold is not None
+        until = hold.until + rules.EXTENSION
+        await store.holds.extend(conn, id, until=until, due_at=until - rules.NUDGE)
+        by = durations.words(rules.EXTENSION)
+        await _tell(conn, hold, EntryKind.EXTENDED, at=now, by=person.id, span=by)
+        return hold
+
+
+async def check_interrupted(world: World) -> None:
+    """Look what became of the temporary changes and their undos whose process died.
+
+    Others wait for somebody to press a button; these must not last because nobody did.
+    """
+    async with world.pool.connection() as conn:
+        unknown = await store.holds.interrupted(conn)
+    for run in unknown:
+        world.work.start(_check(world, run), f"check of execution {run.id}")
+
+
+async def _check(world: World, run: Execution) -> None:
+    try:
+        await runs.check(world, run.id, by=None)
+    except UserError as error:
+        log.info("execution %s was not looked at: %s", run.id, error)
+
+
+async def in_force(world: World, id: IncidentId) -> tuple[Hold, ...]:
+    """What is temporary and in force in an incident."""
+    async with world.pool.connection() as conn:
+        holds = await store.holds.of_incident(conn, id)
+    return tuple(hold for hold in holds if hold.in_force)

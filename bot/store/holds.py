@@ -1,0 +1,114 @@
+"""Holds: temporary changes in force; the clock takes each one up once, whichever replica ticks."""
+
+from datetime import datetime
+
+from bot.model import Execution, ExecutionId, Hold, IncidentId
+from bot.store import db
+from bot.store.db import Conn
+
+
+async def begin(
+    conn: Conn,
+    run: Execution,
+    *,
+    state: str,
+    since: datetime,
+    until: datetime,
+    due_at: datetime,
+) -> None:
+    """What a run did is in force from now on, and only for a while."""
+    query = """
+        INSERT INTO holds (execution_id, incident_id, state, since, until, due_at)
+        VALUES (%(id)s, %(incident_id)s, %(state)s, %(since)s, %(until)s, %(due_at)s)
+        ON CONFLICT (execution_id) DO NOTHING
+    """
+    times = {"since": since, "until": until, "due_at": due_at}
+    await db.do(conn, query, id=run.id, incident_id=run.incident_id, state=state, **times)
+
+
+async def claim_due(conn: Conn, now: datetime, again: datetime) -> tuple[Hold, ...]:
+    """Take what is due; it is due `again` should whoever takes it die meanwhile."""
+    query = """
+        UPDATE holds SET due_at = %(again)s
+        WHERE execution_id IN (
+            SELECT execution_id FROM holds WHERE ended_at IS NULL AND due_at <= %(now)s
+            ORDER BY due_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
+        )
+        RETURNING *
+    """
+    return await db.many(conn, Hold, query, now=now, again=again)
+
+
+async def look_again(conn: Conn, target: str, now: datetime) -> None:
+    """Something was changed on a target: see whether what is held there still is so."""
+    query = """
+        UPDATE holds SET due_at = %(now)s FROM executions
+        WHERE executions.id = execution_id AND plan ->> 'target' = %(target)s AND ended_at IS NULL
+    """
+    await db.do(conn, query, target=target, now=now)
+
+
+async def get(conn: Conn, id: ExecutionId) -> Hold | None:
+    """The hold of an execution, if it was temporary."""
+    query = "SELECT * FROM holds WHERE execution_id = %(id)s"
+    return await db.first(conn, Hold, query, id=id)
+
+
+async def lock(conn: Conn, id: ExecutionId) -> Hold | None:
+    """The hold of an execution, unchanged by others until this transaction ends."""
+    query = "SELECT * FROM holds WHERE execution_id = %(id)s FOR NO KEY UPDATE"
+    return await db.first(conn, Hold, query, id=id)
+
+
+async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Hold, ...]:
+    """All holds of an incident, oldest first."""
+    query = "SELECT * FROM holds WHERE incident_id = %(incident_id)s ORDER BY execution_id"
+    return await db.many(conn, Hold, query, incident_id=incident_id)
+
+
+async def wait(
+    conn: Conn, id: ExecutionId, due_at: datetime, *, nudged_at: datetime | None = None
+) -> None:
+    """Look at it again at a time; it may have been said that it ends soon."""
+    query = """
+        UPDATE holds SET due_at = %(due_at)s, nudged_at = coalesce(%(nudged_at)s, nudged_at)
+        WHERE execution_id = %(id)s
+    """
+    await db.do(conn, query, id=id, due_at=due_at, nudged_at=nudged_at)
+
+
+async def extend(conn: Conn, id: ExecutionId, *, until: datetime, due_at: datetime) -> None:
+    """Keep it longer, and say again when that ends."""
+    query = """
+        UPDATE holds SET until = %(until)s, due_at = %(due_at)s, nudged_at = NULL
+        WHERE execution_id = %(id)s
+    """
+    await db.do(conn, query, id=id, until=until, due_at=due_at)
+
+
+async def be_late(conn: Conn, id: ExecutionId, trouble: str, due_at: datetime) -> None:
+    """It could not be undone in time; it is looked at again."""
+    query = """
+        UPDATE holds SET trouble = %(trouble)s, due_at = %(due_at)s WHERE execution_id = %(id)s
+    """
+    await db.do(conn, query, id=id, trouble=trouble, due_at=due_at)
+
+
+async def end(conn: Conn, id: ExecutionId, now: datetime) -> bool:
+    """It is no longer in force; False when that was known."""
+    query = """
+        UPDATE holds SET ended_at = %(now)s WHERE execution_id = %(id)s AND ended_at IS NULL
+    """
+    return await db.do(conn, query, id=id, now=now) == 1
+
+
+async def interrupted(conn: Conn) -> tuple[Execution, ...]:
+    """The temporary changes and their undos of which nobody knows how far they got."""
+    query = """
+        SELECT * FROM executions
+        WHERE state = 'interrupted'
+          AND (jsonb_typeof(plan -> 'temporary') = 'object'
+               OR undo_of IN (SELECT execution_id FROM holds WHERE ended_at IS NULL))
+        ORDER BY id
+    """
+    return await db.many(conn, Execution, query)
