@@ -30,6 +30,7 @@ from bot.network import Network
 from bot.people import Directory
 from bot.settings import Settings
 from bot.store import db
+from bot.stripe import Stripe
 from bot.views import text
 from bot.web import Web
 from bot.work import Work
@@ -109,6 +110,7 @@ async def _open_systems(
         backends=Backends(given.orders_database_admin_url),
         now=now,
         http=Http(given.playbook_proxy),
+        stripe=Stripe(given.stripe_api_key, given.stripe_api_url),
     )
 
 

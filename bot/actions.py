@@ -15,6 +15,7 @@ from bot.findings import Words
 from bot.http import Http
 from bot.model import ExecutionId, Noun, Plan, Reading, Risk, UserError, Verdict
 from bot.network import Network
+from bot.stripe import Stripe
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Systems:
     now: Callable[[], datetime]
     http: Http = field(default_factory=Http)
     backends: Backends = field(default_factory=lambda: Backends(None))
+    stripe: Stripe = field(default_factory=Stripe)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bot import stripe
 from bot.model import Noun, UserError
 
 IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
@@ -26,6 +27,8 @@ class Settings(Noun):
     kubeconfig: Path | None
     kubernetes_namespace: str
     playbook_proxy: str | None
+    stripe_api_key: str | None
+    stripe_api_url: str
     config: Path
 
 
@@ -46,6 +49,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         "kubeconfig": reader.kubeconfig(),
         "kubernetes_namespace": reader.get("KUBERNETES_NAMESPACE") or "default",
         "playbook_proxy": reader.optional_url("PLAYBOOK_PROXY", ("http", "https")),
+        "stripe_api_key": reader.optional_token("STRIPE_API_KEY", "rk_", "sk_"),
+        "stripe_api_url": reader.url("STRIPE_API_URL", ("https", "http"), stripe.API_URL),
         "config": reader.file("RUNBOLT_CONFIG", "the YAML file with approvers and channels"),
     }
     reader.need_a_way_in()
@@ -75,10 +80,11 @@ class _Reader:
             self.mistakes.append(f"{name} is not {what}: it must start with {prefix}.")
         return value or ""
 
-    def optional_token(self, name: str, prefix: str) -> str | None:
+    def optional_token(self, name: str, *prefixes: str) -> str | None:
         value = self.get(name)
-        if value is not None and not value.startswith(prefix):
-            self.mistakes.append(f"{name} must start with {prefix}: copy it again, or unset it.")
+        if value is not None and not value.startswith(prefixes):
+            start = " or ".join(prefixes)
+            self.mistakes.append(f"{name} must start with {start}: copy it again, or unset it.")
         return value
 
     def url(self, name: str, schemes: tuple[str, ...], default: str = "") -> str:

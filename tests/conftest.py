@@ -182,6 +182,8 @@ def given(
         kubeconfig=kube.write_kubeconfig(tmp_path / "kubeconfig"),
         kubernetes_namespace=DEFAULT_NAMESPACE,
         playbook_proxy=None,
+        stripe_api_key=None,
+        stripe_api_url="http://127.0.0.1:9",
         config=team,
     )
 

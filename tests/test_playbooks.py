@@ -123,6 +123,7 @@ def test_what_is_left_to_hands_in_the_other_scenarios(shipped: Playbook) -> None
         *("block-users", "dispute-evidence", "fraud-thresholds"),
     ]
     assert [(step.id, step.action) for step in steps if step.action != "manual"] == [
+        ("undelivered-webhooks", "stripe-events"),
         ("webhook-logs", "logs"),
         ("idempotency", "query"),
         ("stuck-orders", "query"),

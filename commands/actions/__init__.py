@@ -13,6 +13,7 @@ from commands.actions.restarts import DeletePods, RollingRestart
 from commands.actions.rollback import RollBack
 from commands.actions.scale import ScaleDeployment
 from commands.actions.sessions import EndQueries
+from commands.actions.stripe import StripeEvents
 from commands.actions.usage import PodUsage
 
 ACTIONS: tuple[type[Action], ...] = (
@@ -22,6 +23,7 @@ ACTIONS: tuple[type[Action], ...] = (
     TailLogs,
     CheckDependencies,
     HttpCheck,
+    StripeEvents,
     DatabaseConnections,
     RunQuery,
     RollBack,

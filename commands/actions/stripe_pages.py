@@ -18,8 +18,12 @@ PAGES = {
 ID = re.compile(r"([a-z]{2,3})_[A-Za-z0-9]{8,64}")
 
 
-def link(id: str) -> str | None:
-    """The page of a payment, refund, dispute, event or customer; None for any other text."""
+def link(id: str, *, live: bool = True) -> str | None:
+    """The page of a payment, refund, dispute, event or customer; None for any other text.
+
+    What is not `live` belongs to Stripe's test mode, which has pages of its own.
+    """
     match = ID.fullmatch(id)
     page = PAGES.get(match[1]) if match else None
-    return f"{DASHBOARD}/{page}/{id}" if page else None
+    mode = "" if live else "/test"
+    return f"{DASHBOARD}{mode}/{page}/{id}" if page else None

@@ -1,0 +1,73 @@
+"""The payment service, as far as anybody asks how it is: one address, with a health to be set."""
+
+import asyncio
+from enum import StrEnum
+from typing import Self
+
+from aiohttp import web
+
+
+class Health(StrEnum):
+    """How the payment service is."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    SLOW = "slow"
+    DOWN = "down"
+
+
+class Payments:
+    """`GET /health` on loopback: well, ill (503), mute until it is well again, or not there."""
+
+    def __init__(self) -> None:
+        self.health = Health.HEALTHY
+        self.port = 0
+        self._changed = asyncio.Event()
+        self._site: web.TCPSite | None = None
+        app = web.Application()
+        app.router.add_get("/health", self._health)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, also while it is down."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await self._listen()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._changed.set()
+        await self._runner.cleanup()
+
+    async def turn(self, health: Health) -> None:
+        """Be well or ill from now on; down means that nobody listens at its port."""
+        self.health = health
+        self._changed.set()
+        self._changed = asyncio.Event()
+        if health is Health.DOWN and self._site is not None:
+            await self._site.stop()
+            self._site = None
+        elif health is not Health.DOWN and self._site is None:
+            await self._listen()
+
+    async def _listen(self) -> None:
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await self._site.start()
+        self.port = int(self._runner.addresses[0][1])
+
+    async def _health(self, _: web.Request) -> web.Response:
+        while self.health is Health.SLOW:
+            await self._changed.wait()
+        ill = self.health is not Health.HEALTHY
+        checks = {"database": "ok", "stripe": "timeout after 5000 ms" if ill else "ok"}
+        told = {"service": "payment-service", "version": "v1.18.0", "checks": checks}
+        status = "degraded" if ill else "ok"
+        # A kept connection would outlive the end of listening.
+        return web.json_response(
+            {"status": status, **told},
+            status=503 if ill else 200,
+            headers={"Connection": "close"},
+        )

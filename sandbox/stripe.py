@@ -1,0 +1,261 @@
+"""A simulated Stripe API: the list of events, refusing what Stripe refuses, in Stripe's words.
+
+https://docs.stripe.com/api/events/list, /api/pagination and /api/errors.
+"""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from aiohttp import web
+
+Obj = dict[str, Any]
+
+API_VERSION = "2026-10-28.endive"
+VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?")
+EVENT_READ = "rak_event_read"
+KEPT = timedelta(days=30)
+MOST = 100
+KNOWN = {
+    *("limit", "starting_after", "ending_before", "delivery_success", "type"),
+    *(f"created[{bound}]" for bound in ("gt", "gte", "lt", "lte")),
+}
+
+
+class Refusal(Exception):
+    """An error as Stripe answers it."""
+
+    def __init__(self, status: int, message: str, **more: str) -> None:
+        super().__init__(message)
+        self.status = status
+        kind = "api_error" if status >= 500 else "invalid_request_error"
+        self.body = {"error": {"message": message, "type": kind, **more}}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, and whether every webhook endpoint has taken it."""
+
+    id: str
+    type: str
+    created: int
+    delivered: bool
+    live: bool
+
+    def as_json(self) -> Obj:
+        """As the API shows it; what it is about is left out but for its id."""
+        about = {"id": f"pi_{self.id.removeprefix('evt_')}", "object": "payment_intent"}
+        return {
+            "id": self.id,
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self.created,
+            "data": {"object": about},
+            "livemode": self.live,
+            "pending_webhooks": 0 if self.delivered else 1,
+            "request": {"id": None, "idempotency_key": None},
+            "type": self.type,
+        }
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the next requests; neither a status nor an end of waiting is silence."""
+
+    status: int | None
+    times: int
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Stripe:
+    """One account, on loopback; `key` may read events, and `blind_key` may not."""
+
+    def __init__(self, now: Callable[[], datetime] = utc_now, *, live: bool = False) -> None:
+        mode = "live" if live else "test"
+        self.key = f"rk_{mode}_{secrets.token_hex(24)}"
+        self.secret_key = f"sk_{mode}_{secrets.token_hex(24)}"
+        self.blind_key = f"rk_{mode}_{secrets.token_hex(24)}"
+        self.requests: list[web.Request] = []
+        self.port = 0
+        self._live = live
+        self._now = now
+        self._events: dict[str, Event] = {}
+        self._faults: list[Fault] = []
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+
+    @property
+    def url(self) -> str:
+        """What STRIPE_API_URL is set to."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = int(self._runner.addresses[0][1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.heal()
+        await self._runner.cleanup()
+
+    # What happens in the account.
+
+    def happen(self, type: str, *, ago: float = 0.0, delivered: bool = True) -> str:
+        """Let something have happened `ago` seconds ago; the id of its event."""
+        created = int(self._now().timestamp() - ago)
+        made = Event(f"evt_1Q{secrets.token_hex(11)}", type, created, delivered, self._live)
+        self._events[made.id] = made
+        return made.id
+
+    def deliver(self, id: str | None = None) -> None:
+        """Let the webhook endpoints take an event, or all of them."""
+        for one in [id] if id else list(self._events):
+            self._events[one] = replace(self._events[one], delivered=True)
+
+    def fail(self, status: int, times: int = 1) -> None:
+        """Refuse the next requests: 429, or 500 and above."""
+        self._faults.append(Fault(status, times))
+
+    def hang(self, times: int = 1) -> None:
+        """Say nothing to the next requests until `heal`."""
+        self._faults.append(Fault(None, times))
+
+    def heal(self) -> None:
+        """Nothing goes wrong any more."""
+        for fault in self._faults:
+            fault.over.set()
+        self._faults.clear()
+
+    # The API.
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        self.requests.append(request)
+        headers = {"Request-Id": f"req_{secrets.token_hex(7)}"}
+        try:
+            await self._strike()
+            headers["Stripe-Version"] = _version(request)
+            self._admit(request)
+            return web.json_response(self._answer(request), headers=headers)
+        except Refusal as refusal:
+            return web.json_response(refusal.body, status=refusal.status, headers=headers)
+
+    async def _strike(self) -> None:
+        fault = next((one for one in self._faults if one.times > 0), None)
+        if fault is None:
+            return
+        fault.times -= 1
+        if fault.status is None:
+            await fault.over.wait()
+        elif fault.status == 429:
+            raise Refusal(429, "Request rate limit exceeded.", code="rate_limit")
+        else:
+            raise Refusal(fault.status, "An unknown error occurred")
+
+    def _admit(self, request: web.Request) -> None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not key:
+            raise Refusal(401, "You did not provide an API key. You need to provide your API key.")
+        if key not in (self.key, self.secret_key, self.blind_key):
+            shown = f"{key[:8]}{'*' * max(0, len(key) - 12)}{key[-4:]}"
+            raise Refusal(401, f"Invalid API Key provided: {shown}")
+        if key == self.blind_key:
+            shown = f"{key[:8]}{'*' * (len(key) - 14)}{key[-6:]}"
+            raise Refusal(
+                403,
+                f"The provided key '{shown}' does not have the required permissions for this "
+                f"endpoint on account 'acct_1Q0000000000AbCd'. Having the '{EVENT_READ}' "
+                "permission would allow this request to continue.",
+            )
+
+    def _answer(self, request: web.Request) -> Obj:
+        if (request.method, request.path) != ("GET", "/v1/events"):
+            raise Refusal(404, f"Unrecognized request URL ({request.method}: {request.path}).")
+        return self._list(_params(request))
+
+    def _list(self, params: Mapping[str, str]) -> Obj:
+        oldest = (self._now() - KEPT).timestamp()
+        newest_first = sorted(self._events.values(), key=lambda one: (-one.created, one.id))
+        found = [one for one in newest_first if one.created >= oldest and _fits(one, params)]
+        page, more = self._page(found, params)
+        data = [one.as_json() for one in page]
+        return {"object": "list", "url": "/v1/events", "has_more": more, "data": data}
+
+    def _page(self, found: list[Event], params: Mapping[str, str]) -> tuple[list[Event], bool]:
+        limit = _number(params, "limit", 10)
+        if not 1 <= limit <= MOST:
+            raise _invalid("limit", f"Limit must be between 1 and {MOST}")
+        after, before = params.get("starting_after"), params.get("ending_before")
+        if after and before:
+            raise _invalid("ending_before", "You cannot parameterize both cursors")
+        for name, cursor in (("starting_after", after), ("ending_before", before)):
+            if cursor and cursor not in self._events:
+                why = f"No such notification event: '{cursor}'"
+                raise Refusal(400, why, code="resource_missing", param=name)
+        if before:
+            upto = found[: _place(found, self._events[before])]
+            return upto[-limit:], len(upto) > limit
+        rest = found[_place(found, self._events[after]) :] if after else found
+        rest = [one for one in rest if one.id != after]
+        return rest[:limit], len(rest) > limit
+
+
+def _place(found: list[Event], cursor: Event) -> int:
+    """Where the event is, or would be, in a list with the newest first."""
+    before = [one for one in found if (-one.created, one.id) < (-cursor.created, cursor.id)]
+    return len(before)
+
+
+def _version(request: web.Request) -> str:
+    asked = request.headers.get("Stripe-Version", API_VERSION)
+    if VERSION.fullmatch(asked) is None:
+        raise Refusal(400, f"Invalid Stripe API version: {asked}")
+    return asked
+
+
+def _params(request: web.Request) -> Mapping[str, str]:
+    for name in request.query:
+        if name not in KNOWN:
+            raise Refusal(
+                400, f"Received unknown parameter: {name}", code="parameter_unknown", param=name
+            )
+        if len(request.query.getall(name)) > 1:
+            raise _invalid(name, f"Invalid string: {name} was given more than once")
+    return request.query
+
+
+def _fits(event: Event, params: Mapping[str, str]) -> bool:
+    wanted = params.get("delivery_success")
+    if wanted not in (None, "true", "false"):
+        raise _invalid("delivery_success", f"Invalid boolean: {wanted}")
+    since = max(_number(params, "created[gte]", 0), _number(params, "created[gt]", -1) + 1)
+    until = min(
+        _number(params, "created[lte]", 2**40), _number(params, "created[lt]", 2**40 + 1) - 1
+    )
+    kind = re.escape(params.get("type", "*")).replace(r"\*", ".*")
+    return (
+        since <= event.created <= until
+        and (wanted is None or event.delivered is (wanted == "true"))
+        and re.fullmatch(kind, event.type) is not None
+    )
+
+
+def _number(params: Mapping[str, str], name: str, default: int) -> int:
+    text = params.get(name)
+    if text is not None and not text.isdecimal():
+        raise Refusal(400, f"Invalid integer: {text}", code="parameter_invalid_integer", param=name)
+    return default if text is None else int(text)
+
+
+def _invalid(name: str, why: str) -> Refusal:
+    return Refusal(400, why, param=name)
