@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field
 
 from bot.backends import Backends
+from bot.choices import Choices
 from bot.cluster import Cluster
 from bot.database import Database
 from bot.findings import Words
@@ -74,6 +75,13 @@ class Change(Action, ABC):
         are filled in here are marked SkipJsonSchema: they are no params of a playbook.
         """
         return self
+
+    async def choices(self, systems: Systems, field: str) -> Choices | None:
+        """What a parameter may be set to now, read live; None for one that people type.
+
+        Raises UserError when it could not look.
+        """
+        return None
 
     @abstractmethod
     async def plan(self, systems: Systems) -> Plan:

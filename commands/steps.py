@@ -67,7 +67,8 @@ async def _open_form(
 ) -> None:
     kept = ask.metadata(incident=incident.id, step=step.id, action=step.action)
     kind = _kind(world, step)
-    await ask.open(modals.step(incident, step, kind, params, metadata=kept))
+    choices = await flows.choices.of_step(world, step, params)
+    await ask.open(modals.step(incident, step, kind, params, choices=choices, metadata=kept))
 
 
 async def submit(world: World, ask: Ask, filled: StepForm) -> None:

@@ -185,7 +185,7 @@ async def test_revisions_that_cannot_be(to_revision: int, words: str, systems: S
 
 
 async def test_an_unknown_deployment(systems: Systems) -> None:
-    with pytest.raises(door.NotFound, match="no deployments nothing-here"):
+    with pytest.raises(door.NotFound, match="no deployment nothing-here"):
         await RollBack(deployment="nothing-here").plan(systems)
 
 

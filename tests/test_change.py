@@ -229,16 +229,6 @@ async def test_a_blank_reason_is_answered_in_the_form(walk: Walk, broken: Cluste
     assert list(refused.value.errors) == ["reason"]
 
 
-async def test_a_revision_that_is_none_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
-    channel = await walk.declare()
-    await walk.step("oncall", "roll-back", channel)
-
-    with pytest.raises(Refusal) as refused:
-        await walk.submit("oncall", reason="Back", to_revision="0")
-
-    assert list(refused.value.errors) == ["to_revision"]
-
-
 async def test_approved_and_then_restarted_it_runs_once(
     slack: Slack, given: Settings, clock: Clock, broken: Cluster
 ) -> None:
@@ -351,17 +341,6 @@ async def test_undo_after_its_window_is_a_new_request(
 
     assert patches(broken) == 1
     assert "Needs 1 more approval" in walk.text(channel)
-
-
-async def test_a_release_that_comes_up_and_then_crash_loops_fails_its_check(
-    walk: Walk, kube: Cluster
-) -> None:
-    await kube.scenario("crash-loop")
-    channel = await walk.declare()
-    await walk.step("oncall", "roll-back", channel)
-    await walk.submit("oncall", reason="wrong way", to_revision="7")
-
-    assert "nothing" in walk.text(channel, "oncall").lower()
 
 
 async def test_a_forbidden_change_names_the_permission(walk: Walk, broken: Cluster) -> None:

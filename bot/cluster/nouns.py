@@ -13,6 +13,7 @@ Obj = dict[str, Any]
 
 EXECUTION = "runbolt.dev/execution"
 REVISION = "deployment.kubernetes.io/revision"
+PAST = "deployment.kubernetes.io/revision-history"
 CAUSE = "kubernetes.io/change-cause"
 TEMPLATE_HASH = "pod-template-hash"
 
@@ -132,12 +133,18 @@ class Deployment(Noun):
 
 
 class Revision(Noun):
-    """One pod template that a Deployment has run; ready to be put back as it is."""
+    """One pod template that a Deployment has run; ready to be put back as it is.
+
+    `past` is the numbers that it had when it ran before; `created` is when it ran first.
+    """
 
     number: int
+    past: tuple[int, ...]
     uid: str
     name: str
+    created: datetime
     replicas: int
+    ready: int
     cause: str
     template: Obj
 
@@ -342,12 +349,17 @@ def _selector(selector: Obj) -> str:
 
 def revision(raw: Obj) -> Revision:
     """From the JSON of a ReplicaSet."""
-    annotations = raw["metadata"].get("annotations") or {}
+    meta, status = raw["metadata"], raw.get("status") or {}
+    annotations = meta.get("annotations") or {}
+    past = annotations.get(PAST, "").split(",")
     return Revision(
         number=int(annotations.get(REVISION, 0)),
-        uid=raw["metadata"]["uid"],
-        name=raw["metadata"]["name"],
-        replicas=(raw.get("status") or {}).get("replicas", 0),
+        past=tuple(int(number) for number in past if number.isdigit()),
+        uid=meta["uid"],
+        name=meta["name"],
+        created=datetime.fromisoformat(meta["creationTimestamp"]),
+        replicas=status.get("replicas", 0),
+        ready=status.get("readyReplicas", 0),
         cause=annotations.get(CAUSE, ""),
         template=_template(raw),
     )

@@ -1,5 +1,14 @@
 """What the bot does, start to finish: decide, write in one transaction, publish."""
 
-from bot.flows import approvals, executions, holds, incidents, reminders, runs, updates
+from bot.flows import approvals, choices, executions, holds, incidents, reminders, runs, updates
 
-__all__ = ["approvals", "executions", "holds", "incidents", "reminders", "runs", "updates"]
+__all__ = [
+    "approvals",
+    "choices",
+    "executions",
+    "holds",
+    "incidents",
+    "reminders",
+    "runs",
+    "updates",
+]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.choices import Choices
 from bot.model import Draft, Execution, Hold, Incident, Noun, Severity, Status, Step
 from bot.rules import Play
 from bot.views import blocks, presses, text
@@ -135,13 +136,14 @@ def step(
     action: type[Noun],
     params: Mapping[str, Any],
     *,
+    choices: Mapping[str, Choices],
     metadata: str,
 ) -> View:
-    """The parameters that people fill in, and why."""
+    """The parameters that people fill in, or choose where `choices` are known, and why."""
     parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
     # What this version's action no longer takes is not asked for.
     known = [name for name in step.ask if name in action.model_fields]
-    parts += [_parameter(action, name, params) for name in known]
+    parts += [_parameter(action, name, params, choices.get(name)) for name in known]
     example = "The new version crash-loops since 03:02"
     reason = blocks.line(longest=500, lines=True, example=example)
     parts.append(blocks.field("reason", "Reason", reason))
@@ -150,12 +152,24 @@ def step(
     )
 
 
-def _parameter(action: type[Noun], name: str, params: Mapping[str, Any]) -> Block:
+def _parameter(
+    action: type[Noun], name: str, params: Mapping[str, Any], choices: Choices | None
+) -> Block:
     label = name.replace("_", " ").capitalize()
     optional = not action.model_fields[name].is_required() and name not in params
     hint = action.model_fields[name].description or ""
     element = _element(action, name, params.get(name))
+    if choices is not None:
+        hint, element = choices.hint or hint, _choice(choices, name, params.get(name))
     return blocks.field(name, label, element, hint=hint, optional=optional)
+
+
+def _choice(choices: Choices, name: str, value: Any) -> Element:
+    """One of what there is now: what was asked for before, while it is there, or the default."""
+    options = [blocks.option(one.text, one.value) for one in choices.options[:100]]
+    known = {one.value for one in choices.options}
+    initial = str(value) if str(value) in known else choices.default
+    return blocks.select(name, "Choose", options, initial)
 
 
 def _element(action: type[Noun], name: str, value: Any) -> Element:

@@ -4,6 +4,7 @@ from bot.actions import Action, Manual
 from commands.actions.connections import DatabaseConnections
 from commands.actions.dependencies import CheckDependencies
 from commands.actions.environment import SetEnvironment
+from commands.actions.history import RolloutHistory
 from commands.actions.http import HttpCheck
 from commands.actions.logs import TailLogs
 from commands.actions.memory import MemoryLimit
@@ -21,6 +22,7 @@ ACTIONS: tuple[type[Action], ...] = (
     ListPods,
     PodUsage,
     TailLogs,
+    RolloutHistory,
     CheckDependencies,
     HttpCheck,
     StripeEvents,

@@ -1,15 +1,17 @@
 """Back to an earlier revision, as `kubectl rollout undo` goes, but planned, guarded and checked."""
 
-from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from bot.actions import Run, Systems
+from bot.choices import Choice, Choices
 from bot.cluster import Deployment, Revision, digest, patches
 from bot.model import Plan, Risk, Undo, UserError, Verdict
-from commands.actions import deployments, diffs, watching
+from commands.actions import deployments, diffs, revisions
 from commands.actions.deployments import DeploymentChange
+from commands.actions.revisions import History
 
 
 class RollBack(DeploymentChange):
@@ -18,46 +20,58 @@ class RollBack(DeploymentChange):
     name: ClassVar = "rollback"
     risk: ClassVar = Risk.DESTRUCTIVE
     to_revision: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Left empty, it is the revision before the one that runs."
+        default=None,
+        description="Left empty, it is the newest one before it that was not rolled back from.",
     )
+
+    async def choices(self, systems: Systems, field: str) -> Choices | None:
+        """The earlier revisions, and which of them a rollback without a number goes to."""
+        if field != "to_revision":
+            return None
+        now = await systems.cluster.deployment(self.deployment)
+        past = revisions.history(now, await systems.cluster.revisions(now))
+        if not past.earlier:
+            return None
+        return Choices(
+            options=tuple(_choice(past, one, systems.now()) for one in past.earlier),
+            default=None if past.default is None else str(past.default.number),
+            hint=f"Revision {now.revision} ({now.image}) runs now.",
+        )
 
     async def plan(self, systems: Systems) -> Plan:
         """From which revision to which, what differs, and whether the server would take it."""
         cluster = systems.cluster
         now = await cluster.deployment(self.deployment)
-        target = self._target(now, await cluster.revisions(now))
+        past = revisions.history(now, await cluster.revisions(now))
+        target = self._target(now, past)
         await deployments.rehearse(cluster, self.deployment, lambda _: patches.back_to(target))
-        return self._plan(now, target)
+        return self._plan(now, target, past.fault(target))
 
-    def _target(self, now: Deployment, revisions: Sequence[Revision]) -> Revision:
+    def _target(self, now: Deployment, past: History) -> Revision:
         """The revision to go to; raises UserError when there is none, or it is there already."""
         if now.paused:
             raise UserError(
                 f"{now.target} is paused, so it cannot be rolled back. Resume it with kubectl "
                 f"rollout resume {now.target}, and ask again."
             )
-        current = watching.current_revision(now, revisions)
-        others = [one for one in revisions if current is None or one.uid != current.uid]
-        known = ", ".join(f"{one.number} ({one.image})" for one in others) or "none"
-        if self.to_revision is None and others:
-            return others[0]
-        if current is not None and current.number == self.to_revision:
+        found = past.default if self.to_revision is None else past.find(self.to_revision)
+        if found is not None:
+            return found
+        known = "; ".join(_named(past, one) for one in past.earlier) or "none"
+        if past.current is not None and past.current.number == self.to_revision:
             raise UserError(
-                f"{now.target} runs revision {current.number} already, so there is nothing to do. "
-                f"Other revisions: {known}."
+                f"{now.target} runs revision {past.current.number} already, so there is nothing to "
+                f"do. Other revisions: {known}."
             )
-        for one in others:
-            if one.number == self.to_revision:
-                return one
-        wanted = (
-            "an earlier revision" if self.to_revision is None else f"revision {self.to_revision}"
-        )
+        wanted = "other revision that would help"
+        if self.to_revision is not None:
+            wanted = f"revision {self.to_revision}"
         raise UserError(
-            f"{now.target} has no {wanted} to go back to, so nothing was planned. "
-            f"Other revisions: {known}."
+            f"{now.target} has no {wanted}, so nothing was planned. Other revisions: {known}. "
+            "Name one of them, or roll out a release that works."
         )
 
-    def _plan(self, now: Deployment, target: Revision) -> Plan:
+    def _plan(self, now: Deployment, target: Revision, fault: str) -> Plan:
         old, new = f"revision {now.revision}", f"revision {target.number}"
         hidden = diffs.hidden(now.template, target.template)
         return Plan(
@@ -68,7 +82,10 @@ class RollBack(DeploymentChange):
             check=self.check(now.replicas),
             diff=diffs.templates(now.template, target.template, old, new),
             dry_run=deployments.ACCEPTED,
-            warnings=tuple(f"The value of {name} differs too; it is secret." for name in hidden),
+            warnings=(
+                *([f"Revision {target.number} ({target.image}) {fault}."] if fault else []),
+                *(f"The value of {name} differs too; it is secret." for name in hidden),
+            ),
             undo=self._undo(now),
             fingerprint=deployments.fingerprint(now)
             | {"to_revision": target.number, "to_template": digest(target.template)},
@@ -105,3 +122,16 @@ class RollBack(DeploymentChange):
         if now.execution == str(run.execution_id):
             return Verdict(ok=False, text=f"Somebody changed it after the rollback: {there}")
         return Verdict(ok=False, done=False, text=f"The rollback was not done: {there}")
+
+
+def _choice(past: History, one: Revision, now: datetime) -> Choice:
+    said = [f"{one.number}", one.image, f"{revisions.age(one, now)} ago"]
+    fault = past.fault(one)
+    said += [f":warning: {fault}"] if fault else []
+    said += [one.cause] if one.cause else []
+    return Choice(value=str(one.number), text=" · ".join(said))
+
+
+def _named(past: History, one: Revision) -> str:
+    fault = past.fault(one)
+    return f"{one.number} ({one.image}{', which ' + fault if fault else ''})"

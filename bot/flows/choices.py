@@ -1,0 +1,38 @@
+"""What people may choose in the form of a step, read from the live system while it opens."""
+
+import asyncio
+import logging
+from typing import Any
+
+from bot.actions import Change
+from bot.choices import Choices
+from bot.flows.records import build
+from bot.model import Step, UserError
+from bot.world import World
+
+log = logging.getLogger(__name__)
+
+# Slack opens a form within three seconds of the press, and has to be asked for it as well.
+SECONDS = 1.0
+
+
+async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str, Choices]:
+    """The choices by parameter; what is left out is typed, as all is when nobody answers in time.
+
+    A form that does not open helps nobody, so no trouble of the system behind it is told here:
+    the plan will meet the same trouble, and say it.
+    """
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _read(world, step, params)
+    except (UserError, TimeoutError) as error:
+        log.info("the choices of step %s were not read: %r", step.id, error)
+        return {}
+
+
+async def _read(world: World, step: Step, params: dict[str, Any]) -> dict[str, Choices]:
+    action = build(world, step.action, params)
+    if not isinstance(action, Change):
+        return {}
+    found = {name: await action.choices(world.systems, name) for name in step.ask}
+    return {name: choices for name, choices in found.items() if choices is not None}

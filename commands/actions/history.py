@@ -1,0 +1,63 @@
+"""What a Deployment has been, as `kubectl rollout history` shows it, with what became of it."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from bot.actions import Read, Systems
+from bot.cluster import Deployment, Revision
+from bot.model import Reading, Table
+from commands.actions import revisions
+from commands.actions.fields import Name
+from commands.actions.revisions import History
+
+COLUMNS = ("revision", "image", "first run", "ready", "state", "change cause")
+NONE = "–"
+
+
+class RolloutHistory(Read):
+    """List what a Deployment has run, newest first, and say where a rollback would go."""
+
+    name: ClassVar = "rollout-history"
+    deployment: Name
+
+    async def read(self, systems: Systems) -> Reading:
+        """A verdict about the revision that runs, and a row for each."""
+        now = await systems.cluster.deployment(self.deployment)
+        found = await systems.cluster.revisions(now)
+        if not found:
+            text = f"{now.target} has no revisions yet: its controller has made none."
+            return Reading(ok=False, text=text)
+        past, at = revisions.history(now, found), systems.now()
+        return Reading(
+            ok=now.rolled_out,
+            text=_verdict(now, past, at),
+            table=Table(columns=COLUMNS, rows=tuple(_row(past, one, at) for one in found)),
+        )
+
+
+def _verdict(now: Deployment, past: History, at: datetime) -> str:
+    runs = f"Revision {now.revision} ({now.image}) runs"
+    if past.current is not None:
+        runs += f", first rolled out {revisions.age(past.current, at)} ago"
+    runs += f": {now.available} of {now.replicas} available"
+    if past.default is None:
+        return f"{runs}. There is nothing to go back to"
+    return f"{runs}. Back would be revision {past.default.number} ({past.default.image})"
+
+
+def _row(past: History, one: Revision, at: datetime) -> tuple[str, ...]:
+    ready = f"{one.ready}/{one.replicas}" if one.replicas else NONE
+    return (
+        str(one.number),
+        one.image,
+        revisions.age(one, at),
+        ready,
+        _state(past, one),
+        one.cause or NONE,
+    )
+
+
+def _state(past: History, one: Revision) -> str:
+    if past.current is not None and one.uid == past.current.uid:
+        return "runs now"
+    return past.fault(one) or NONE

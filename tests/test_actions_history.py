@@ -1,0 +1,166 @@
+"""What a Deployment has been: the table of its revisions, and which of them were given up."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot import cluster as door
+from bot.actions import Systems
+from bot.cluster import Revision
+from bot.model import UserError
+from commands.actions.history import RolloutHistory
+from commands.actions.revisions import given_up
+from commands.actions.rollback import RollBack
+from sandbox.cluster import Cluster
+from sandbox.cluster.resources import DEPLOYMENTS, REPLICASETS
+from sandbox.cluster.store import fresh
+from tests.cluster_fixtures import USER, Told, carry_out, systems
+
+__all__ = ["systems"]
+
+HISTORY = RolloutHistory(deployment="order-service")
+BACK = RollBack.model_validate(
+    {"deployment": "order-service", "watch_seconds": 0.4, "deadline_seconds": 8.0}
+)
+
+
+async def rows(systems: Systems) -> list[tuple[str, ...]]:
+    reading = await HISTORY.read(systems)
+    assert reading.table is not None
+    return [tuple(map(str, row)) for row in reading.table.rows]
+
+
+async def test_the_revisions_of_a_broken_release(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    reading = await HISTORY.read(systems)
+
+    assert reading.ok is False
+    assert reading.text.startswith("Revision 7 (v2.4.0) runs, first rolled out ")
+    assert reading.text.endswith("0 of 3 available. Back would be revision 6 (v2.3.1)")
+    found = await rows(systems)
+    assert [row[:2] for row in found] == [
+        ("7", "v2.4.0"),
+        ("6", "v2.3.1"),
+        ("5", "v2.3.0"),
+        ("4", "v2.2.0"),
+        ("3", "v2.1.4"),
+    ]
+    assert [row[3:5] for row in found[:2]] == [("0/3", "runs now"), ("–", "–")]
+    assert found[0][5] == "release v2.4.0"
+
+
+async def test_what_was_rolled_back_from_is_marked(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    await carry_out(BACK, systems, Told())
+    found = await rows(systems)
+
+    assert [row[0] for row in found] == ["8", "7", "5", "4", "3"]
+    assert [row[4] for row in found[:3]] == ["runs now", "was rolled back from", "–"]
+    assert (await HISTORY.read(systems)).text.endswith("Back would be revision 5 (v2.3.0)")
+
+
+async def test_ages_are_counted_on_the_clock(systems: Systems) -> None:
+    later = systems.now() + timedelta(days=30)
+    found = await rows(replace(systems, now=lambda: later))
+
+    assert [row[2] for row in found] == ["36d", "47d", "71d", "94d"]
+
+
+async def test_a_deployment_without_a_past(systems: Systems, kube: Cluster) -> None:
+    forget(kube, keep=("v2.3.1",))
+    reading = await HISTORY.read(systems)
+
+    assert reading.ok
+    assert reading.text.endswith("There is nothing to go back to")
+    with pytest.raises(UserError, match=r"no other revision that would help.*: none"):
+        await BACK.plan(systems)
+    assert await BACK.choices(systems, "to_revision") is None
+
+
+def forget(kube: Cluster, keep: tuple[str, ...]) -> None:
+    """Let somebody delete the ReplicaSets of all other images."""
+    for one in kube.replicasets():
+        if not any(tag in str(one["spec"]) for tag in keep):
+            kube.state.store.remove(REPLICASETS, one)
+
+
+async def test_a_deployment_that_no_controller_has_seen(systems: Systems, kube: Cluster) -> None:
+    made = fresh(kube.deployment())
+    for key in ("uid", "resourceVersion", "creationTimestamp"):
+        made["metadata"].pop(key)
+    made["metadata"] |= {"name": "new", "annotations": {}}
+    made["spec"]["paused"] = True
+    kube.state.store.create(DEPLOYMENTS, made)
+    reading = await RolloutHistory(deployment="new").read(systems)
+
+    assert reading.ok is False
+    assert "has no revisions yet" in reading.text
+
+
+async def test_when_all_others_were_given_up_one_has_to_be_named(
+    systems: Systems, kube: Cluster
+) -> None:
+    await kube.scenario("crash-loop")
+    await carry_out(BACK, systems, Told())
+    forget(kube, keep=("v2.3.1", "v2.4.0"))
+
+    with pytest.raises(UserError, match=r"7 \(v2\.4\.0, which was rolled back from\)"):
+        await BACK.plan(systems)
+    plan = await BACK.model_copy(update={"to_revision": 7}).plan(systems)
+    assert plan.warnings == ("Revision 7 (v2.4.0) was rolled back from.",)
+    choices = await BACK.choices(systems, "to_revision")
+    assert choices is not None
+    assert choices.default is None
+
+
+async def test_only_the_revision_is_chosen_from_a_list(systems: Systems) -> None:
+    assert await BACK.choices(systems, "watch_seconds") is None
+
+
+def ran(uid: str, *numbers: int) -> Revision:
+    """A revision that ran under these numbers, the last one at last."""
+    return Revision(
+        number=numbers[-1],
+        past=numbers[:-1],
+        uid=uid,
+        name=uid,
+        created=datetime(2026, 11, 24, tzinfo=UTC),
+        replicas=0,
+        ready=0,
+        cause="",
+        template={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("past", "blamed"),
+    [
+        ([ran("a", 1), ran("b", 2)], set()),
+        ([ran("a", 1, 3), ran("b", 2)], {"b"}),
+        ([ran("a", 1, 3), ran("b", 2, 4)], set()),
+        ([ran("a", 1, 3, 5), ran("b", 2, 4)], {"b"}),
+        ([ran("a", 1, 4), ran("b", 2), ran("c", 3)], {"c"}),
+        ([ran("a", 1, 5), ran("b", 2, 4), ran("c", 3)], {"b", "c"}),
+        # The one in between is forgotten, so nobody is blamed in its stead.
+        ([ran("a", 1, 4), ran("b", 2)], set()),
+        ([ran("a", 1, 2)], set()),
+    ],
+)
+def test_who_is_blamed(past: list[Revision], blamed: set[str]) -> None:
+    assert given_up(past) == blamed
+
+
+async def test_troubles_are_said(systems: Systems, kube: Cluster) -> None:
+    fault = kube.hang("list */replicasets")
+    with pytest.raises(door.TimedOut):
+        await HISTORY.read(systems)
+    kube.heal(fault)
+    kube.forbid(USER, "list", "replicasets")
+    with pytest.raises(door.Forbidden, match="replicasets"):
+        await HISTORY.read(systems)
+    with pytest.raises(door.NotFound):
+        await RolloutHistory(deployment="nothing-here").read(systems)
+    await kube.unreachable()
+    with pytest.raises(door.Unreachable):
+        await HISTORY.read(systems)

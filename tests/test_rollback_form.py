@@ -1,0 +1,177 @@
+"""The form of a rollback: the revisions there are, live, and never the one just given up."""
+
+from typing import Any
+
+import pytest
+
+from bot.views import presses
+from sandbox.cluster import Cluster
+from sandbox.slack import Refusal
+from tests.conftest import Walk
+
+Obj = dict[str, Any]
+REVISIONS = "list */replicasets"
+
+
+@pytest.fixture
+async def broken(kube: Cluster) -> Cluster:
+    """The cluster after a release that crash-loops."""
+    await kube.scenario("crash-loop")
+    return kube
+
+
+async def open_form(walk: Walk, channel: str) -> Obj:
+    """Press *Roll back*, and find the field of the revision."""
+    await walk.step("oncall", "roll-back", channel)
+    view = walk.slack.views("oncall")[-1]
+    [field] = [one for one in view["blocks"] if one["block_id"] == "to_revision"]
+    return dict(field)
+
+
+def offered(field: Obj) -> list[str]:
+    return [one["text"]["text"] for one in field["element"]["options"]]
+
+
+def chosen(field: Obj) -> str | None:
+    found = field["element"].get("initial_option")
+    return found and str(found["value"])
+
+
+async def roll_back(walk: Walk, channel: str, **values: str) -> None:
+    await walk.submit("oncall", reason="It fails", **values)
+    await walk.press("second", presses.APPROVE, channel)
+
+
+async def test_the_earlier_revisions_are_offered_and_the_one_before_is_chosen(
+    walk: Walk, broken: Cluster
+) -> None:
+    field = await open_form(walk, await walk.declare())
+
+    assert [one.split(" · ")[:2] for one in offered(field)] == [
+        ["6", "v2.3.1"],
+        ["5", "v2.3.0"],
+        ["4", "v2.2.0"],
+        ["3", "v2.1.4"],
+    ]
+    assert chosen(field) == "6"
+    assert field["hint"]["text"] == "Revision 7 (v2.4.0) runs now."
+
+
+async def test_what_is_chosen_is_what_is_done(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await open_form(walk, channel)
+    await roll_back(walk, channel, to_revision="4")
+
+    assert "Done and checked" in walk.text(channel)
+    assert broken.image().endswith(":v2.2.0")
+
+
+async def test_the_release_just_given_up_is_marked_and_never_the_default(
+    walk: Walk, broken: Cluster
+) -> None:
+    """`kubectl rollout undo` would go right back to it."""
+    channel = await walk.declare()
+    await open_form(walk, channel)
+    await roll_back(walk, channel)
+    assert broken.image().endswith(":v2.3.1")
+
+    field = await open_form(walk, channel)
+
+    assert offered(field)[0].startswith("7 · v2.4.0 · ")
+    assert ":warning: was rolled back from" in offered(field)[0]
+    assert ":warning:" not in "".join(offered(field)[1:])
+    assert chosen(field) == "5"
+
+
+async def test_going_there_all_the_same_is_warned_of_in_the_plan(
+    walk: Walk, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await open_form(walk, channel)
+    await roll_back(walk, channel)
+    await open_form(walk, channel)
+    await walk.submit("oncall", reason="Once more", to_revision="7")
+
+    assert ":warning: Revision 7 (v2.4.0) was rolled back from." in walk.text(channel)
+
+
+async def test_an_undone_rollback_blames_nothing(walk: Walk, kube: Cluster) -> None:
+    kube.deploy("v2.5.0")
+    await kube.rolled_out()
+    channel = await walk.declare()
+    await open_form(walk, channel)
+    await roll_back(walk, channel)
+    await walk.press("second", presses.UNDO, channel)
+    assert kube.image().endswith(":v2.5.0")
+
+    field = await open_form(walk, channel)
+
+    assert ":warning:" not in "".join(offered(field))
+    assert chosen(field) == "8"
+
+
+async def test_a_restart_is_no_release_to_go_back_to(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.step("oncall", "rolling-restart", channel)
+    await roll_back(walk, channel)
+
+    field = await open_form(walk, channel)
+
+    assert offered(field)[0].startswith("7 · v2.4.0")
+    assert chosen(field) == "6"
+
+
+@pytest.mark.parametrize("trouble", ["slow", "forbidden", "unreachable"])
+async def test_a_cluster_that_does_not_tell_leaves_a_number_to_type(
+    trouble: str, walk: Walk, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    if trouble == "slow":
+        broken.hang(REVISIONS)
+    elif trouble == "forbidden":
+        broken.forbid("runbolt", "list", "replicasets")
+    else:
+        await broken.unreachable()
+
+    field = await open_form(walk, channel)
+
+    assert field["element"]["type"] == "number_input"
+    assert "not rolled back from" in field["hint"]["text"]
+
+
+async def test_a_revision_that_is_none_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    broken.hang(REVISIONS)
+    await open_form(walk, channel)
+
+    with pytest.raises(Refusal) as refused:
+        await walk.submit("oncall", reason="Back", to_revision="0")
+
+    assert list(refused.value.errors) == ["to_revision"]
+
+
+async def test_a_number_left_empty_never_goes_to_what_was_given_up(
+    walk: Walk, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await open_form(walk, channel)
+    await roll_back(walk, channel)
+    fault = broken.hang(REVISIONS)
+    await open_form(walk, channel)
+    broken.heal(fault)
+    await roll_back(walk, channel)
+
+    assert broken.image().endswith(":v2.3.0")
+
+
+async def test_asking_again_offers_what_there_is_by_then(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await open_form(walk, channel)
+    await walk.submit("oncall", reason="It fails", to_revision="5")
+    broken.touch()
+    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("oncall", presses.ASK_AGAIN, channel)
+
+    view = walk.slack.views("oncall")[-1]
+    [field] = [one for one in view["blocks"] if one["block_id"] == "to_revision"]
+    assert chosen(field) == "5"
