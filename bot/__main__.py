@@ -23,10 +23,12 @@ from bot.actions import Systems
 from bot.backends import Backends
 from bot.cache import Cache
 from bot.cluster import Cluster
+from bot.config import Config
 from bot.database import Database
 from bot.http import Http
 from bot.model import Playbook, UserError
 from bot.network import Network
+from bot.pagerduty import PagerDuty
 from bot.people import Directory
 from bot.settings import Settings
 from bot.store import db
@@ -94,7 +96,14 @@ async def open_world(
             config=team,
             now=now,
             work=Work(),
+            pagerduty=_pagerduty(given, team),
         )
+
+
+def _pagerduty(given: Settings, team: Config) -> PagerDuty | None:
+    if given.pagerduty_token is None:
+        return None
+    return PagerDuty(given.pagerduty_token, given.pagerduty_api_url, team.pagerduty)
 
 
 async def _open_systems(

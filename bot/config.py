@@ -31,6 +31,13 @@ class Channels(Noun):
     incidents: str = "incidents"
 
 
+class PagerDuty(Noun):
+    """Whose being on call is asked for, by PagerDuty's ids; where neither is named, everybody's."""
+
+    schedule: str = ""
+    escalation_policy: str = ""
+
+
 class Clock(Noun):
     """How often an update is due, and how long a request for approval lives, at one severity."""
 
@@ -83,6 +90,7 @@ class Config(Noun):
     clocks: dict[Severity, Clock] = Field(default_factory=default_clocks)
     hours: Hours = Hours()
     policy: Policy = Policy()
+    pagerduty: PagerDuty = PagerDuty()
     playbooks: Path | None = None
     runbooks: str = ""  # what the playbooks' relative links are relative to
 

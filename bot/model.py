@@ -137,6 +137,15 @@ class Contact(Noun):
     contact: str
 
 
+class OnCall(Noun):
+    """Who is on call, as the paging service says: by which policy, and until when, if it ends."""
+
+    name: str
+    page: str | None
+    policy: str
+    until: datetime | None
+
+
 class Link(Noun):
     """A page that belongs to the service."""
 

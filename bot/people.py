@@ -105,6 +105,41 @@ class Directory:
             "Correct the file, or list people under users."
         )
 
+    async def marks(self, handles: Iterable[str]) -> dict[str, str]:
+        """Slack's marks for the groups and people with these handles; raises slack.Refused.
+
+        At most a minute old, and whom Slack does not know is left out: for what decides nothing.
+        """
+        wanted = {handle.removeprefix("@").lower() for handle in handles}
+        key = f"marks:{','.join(sorted(wanted))}"
+        kept = await self._recall(key)
+        if kept is not None:
+            return dict(json.loads(kept))
+        found = await self._groups(wanted)
+        if wanted - found.keys():
+            found = await self._people(wanted) | found
+        await self._remember(key, json.dumps(found))
+        return found
+
+    async def _groups(self, wanted: set[str]) -> dict[str, str]:
+        try:
+            groups = (await slack.answer(self._slack.usergroups_list()))["usergroups"]
+        except slack.Refused as refused:
+            if refused.code != "plan_upgrade_required":
+                raise
+            return {}  # a workspace without user groups
+        marks = {one["handle"].lower(): f"<!subteam^{one['id']}>" for one in groups}
+        return {handle: mark for handle, mark in marks.items() if handle in wanted}
+
+    async def _people(self, wanted: set[str]) -> dict[str, str]:
+        found = {}
+        async for user in slack.everybody(self._slack):
+            names = {user.get("name"), user.get("profile", {}).get("display_name")}
+            for handle in {str(name).lower() for name in names} & wanted:
+                if not user.get("deleted") and not user.get("is_bot"):
+                    found[handle] = f"<@{user['id']}>"
+        return found
+
     async def _members_of(self, group: str) -> frozenset[UserId]:
         id = await self.group_id(group)
         found = await slack.answer(self._slack.usergroups_users_list(usergroup=id))

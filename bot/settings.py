@@ -8,6 +8,7 @@ from bot import stripe
 from bot.model import Noun, UserError
 
 IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+PAGERDUTY = "https://api.pagerduty.com"
 POSTGRES = ("postgresql", "postgres")
 
 
@@ -30,6 +31,8 @@ class Settings(Noun):
     stripe_api_key: str | None
     stripe_api_url: str
     config: Path
+    pagerduty_token: str | None = None
+    pagerduty_api_url: str = PAGERDUTY
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -52,6 +55,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         "stripe_api_key": reader.optional_token("STRIPE_API_KEY", "rk_", "sk_"),
         "stripe_api_url": reader.url("STRIPE_API_URL", ("https", "http"), stripe.API_URL),
         "config": reader.file("RUNBOLT_CONFIG", "the YAML file with approvers and channels"),
+        "pagerduty_token": reader.get("PAGERDUTY_TOKEN"),
+        "pagerduty_api_url": reader.url("PAGERDUTY_API_URL", ("https", "http"), PAGERDUTY),
     }
     reader.need_a_way_in()
     if reader.mistakes:

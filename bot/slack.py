@@ -1,6 +1,6 @@
 """What Slack answers, and how it refuses: one error family for every call."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
@@ -57,17 +57,35 @@ async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
     return data
 
 
-async def public_channels(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
+def public_channels(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
     """Every public channel that is not archived, page by page; raises Refused."""
-    cursor: str | None = None
-    while True:
-        call = client.conversations_list(
+
+    def page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
+        return client.conversations_list(
             types="public_channel", exclude_archived=True, limit=1000, cursor=cursor
         )
-        page = await answer(call)
-        for channel in page["channels"]:
-            yield channel
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
+
+    return _pages(page, "channels")
+
+
+def everybody(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
+    """Every user of the workspace, page by page; raises Refused."""
+
+    def page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
+        return client.users_list(limit=200, cursor=cursor)
+
+    return _pages(page, "members")
+
+
+async def _pages(
+    page: Callable[[str | None], Awaitable[AsyncSlackResponse]], of: str
+) -> AsyncIterator[dict[str, Any]]:
+    cursor: str | None = None
+    while True:
+        found = await answer(page(cursor))
+        for one in found[of]:
+            yield one
+        cursor = (found.get("response_metadata") or {}).get("next_cursor") or None
         if cursor is None:
             return
 

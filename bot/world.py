@@ -10,6 +10,7 @@ from bot.actions import Action, Systems
 from bot.cache import Cache
 from bot.config import Config
 from bot.model import ChannelId, Playbook, UserId
+from bot.pagerduty import PagerDuty
 from bot.people import Directory
 from bot.store.db import Pool
 from bot.work import Work
@@ -40,3 +41,4 @@ class World:
     config: Config
     now: Callable[[], datetime]
     work: Work
+    pagerduty: PagerDuty | None

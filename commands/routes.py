@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.model import UserError
 from bot.views import presses
 from bot.world import World
-from commands import declare, incident, steps
+from commands import contacts, declare, incident, steps
 from commands.asks import Ask, Body
 from commands.listen import (
     FormHandler,
@@ -34,6 +34,7 @@ WORDS = {
     "severity": incident.severity,
     "status": incident.status,
     "timeline": incident.timeline,
+    "contacts": contacts.show,
     "note": incident.note,
     "resolve": incident.resolve,
 }
@@ -45,6 +46,7 @@ ALIASES = {
     **dict.fromkeys(("sev", "level", "priority"), "severity"),
     **dict.fromkeys(("ic", "command", "commander", "lead", "assign"), "role"),
     **dict.fromkeys(("log", "history"), "timeline"),
+    **dict.fromkeys(("oncall", "pagerduty", "who", "runbooks"), "contacts"),
     "post": "update",
     "state": "status",
 }

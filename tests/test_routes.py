@@ -36,6 +36,7 @@ SCOPES = {
     "usergroups_list": {"usergroups:read"},
     "usergroups_users_list": {"usergroups:read"},
     "users_info": {"users:read"},
+    "users_list": {"users:read"},
     "views_open": set(),
     "views_publish": set(),
     "views_update": set(),

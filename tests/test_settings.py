@@ -48,6 +48,7 @@ def test_a_complete_environment_is_read_with_defaults(environ: dict[str, str]) -
         ("ORDERS_DATABASE_ADMIN_URL", "x", "ORDERS_DATABASE_ADMIN_URL is not a postgresql://"),
         ("STRIPE_API_KEY", "pk_live_1", "STRIPE_API_KEY must start with rk_ or sk_"),
         ("STRIPE_API_URL", "stripe", "STRIPE_API_URL is not a https:// URL"),
+        ("PAGERDUTY_API_URL", "pagerduty", "PAGERDUTY_API_URL is not a https:// URL"),
         ("PLAYBOOK_PROXY", "proxy:3128", "PLAYBOOK_PROXY is not a http:// URL"),
         ("KUBECONFIG", "", "KUBECONFIG is missing and the bot does not run in a cluster"),
         ("KUBECONFIG", "/nowhere/kubeconfig", "KUBECONFIG names /nowhere/kubeconfig"),

@@ -1,10 +1,21 @@
 """What the bot does, start to finish: decide, write in one transaction, publish."""
 
-from bot.flows import approvals, choices, executions, holds, incidents, reminders, runs, updates
+from bot.flows import (
+    approvals,
+    choices,
+    contacts,
+    executions,
+    holds,
+    incidents,
+    reminders,
+    runs,
+    updates,
+)
 
 __all__ = [
     "approvals",
     "choices",
+    "contacts",
     "executions",
     "holds",
     "incidents",

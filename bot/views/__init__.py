@@ -3,6 +3,7 @@
 from bot.views import (
     blocks,
     channel,
+    contacts,
     drawing,
     execution,
     home,
@@ -16,6 +17,7 @@ from bot.views import (
 __all__ = [
     "blocks",
     "channel",
+    "contacts",
     "drawing",
     "execution",
     "home",

@@ -1,7 +1,6 @@
 """What an incident looks like: its channel, and its line among the announcements."""
 
 from collections.abc import Iterable
-from urllib.parse import urljoin
 
 from bot.model import (
     Entry,
@@ -16,7 +15,7 @@ from bot.model import (
     Step,
 )
 from bot.rules import Play
-from bot.views import blocks, drawing, execution, holds, presses, text, timeline
+from bot.views import blocks, contacts, drawing, execution, holds, presses, text, timeline
 from bot.views.blocks import Block, Element
 from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
 from bot.views.scene import Scene
@@ -134,9 +133,8 @@ def _topic(incident: Incident) -> str:
 
 def _bookmarks(scene: Scene) -> list[Bookmark]:
     incident = scene.incident
-    addresses = [
-        (link.title, urljoin(scene.runbooks, link.url)) for link in incident.playbook.links
-    ]
+    runbooks = contacts.runbooks(incident.playbook, scene.runbooks)
+    addresses = [(link.title, address or "") for link, address in runbooks]
     if incident.source_link:
         addresses.append(("Where it began", incident.source_link))
     return [
@@ -160,6 +158,9 @@ def _playbook(scene: Scene) -> Message:
         parts.append(blocks.section(text.render("phase", phase=phase)))
         steps = [step for step in scenario.steps if step.phase is phase]
         parts += [_step(scene, step, number) for number, step in enumerate(steps, 1)]
+    runbooks = contacts.runbooks(incident.playbook, scene.runbooks)
+    if runbooks:
+        parts.append(blocks.context(text.render("runbooks", runbooks=runbooks)))
     return Message("playbook", text.render("playbook", scenario=scenario), parts)
 
 

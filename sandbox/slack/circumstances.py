@@ -3,7 +3,7 @@
 from sandbox.slack.core import Core
 from sandbox.slack.faults import Fault
 from sandbox.slack.methods.conversations import close_channel
-from sandbox.slack.model import Channel, User
+from sandbox.slack.model import Channel, Group, User
 from sandbox.slack.workspace import Workspace
 
 
@@ -75,6 +75,13 @@ class Circumstances:
         """Archive a channel."""
         lead = self.workspace.user("lead")
         close_channel(self.core, self.workspace.channel(channel), lead.id)
+
+    def add_group(self, handle: str, *members: str) -> Group:
+        """A user group that somebody made."""
+        ids = [self.workspace.user(member).id for member in members]
+        made = Group(self.workspace.ids.new("S"), handle, handle.capitalize(), ids)
+        self.workspace.groups[made.id] = made
+        return made
 
     def set_group(self, handle: str, *members: str) -> None:
         """Change who is in a user group."""

@@ -1,0 +1,48 @@
+"""Contacts: whom a playbook names, found in Slack, and who is on call, found in PagerDuty."""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+
+from bot import slack
+from bot.model import Noun, OnCall, Playbook, UserError
+from bot.world import World
+
+HANDLE = re.compile(r"@[\w.-]+")
+
+
+class Found(Noun):
+    """Slack's marks by handle; who is on call (None: not asked, or no answer); what went wrong."""
+
+    marks: Mapping[str, str]
+    on_call: tuple[OnCall, ...] | None
+    troubles: tuple[str, ...]
+
+
+async def find(world: World, playbooks: Sequence[Playbook]) -> Found:
+    """Ask both side by side; whoever does not answer costs a line, and the rest is still shown."""
+    contacts = [contact.contact for book in playbooks for contact in book.contacts]
+    (marks, unknown), (on_call, unanswered) = await asyncio.gather(
+        _marks(world, [contact for contact in contacts if HANDLE.fullmatch(contact)]),
+        _on_call(world),
+    )
+    troubles = tuple(filter(None, (unknown, unanswered)))
+    return Found(marks=marks, on_call=on_call, troubles=troubles)
+
+
+async def _marks(world: World, handles: Sequence[str]) -> tuple[dict[str, str], str]:
+    if not handles:
+        return {}, ""
+    try:
+        return await world.people.marks(handles), ""
+    except slack.Refused as refused:
+        return {}, f"Slack did not say who {', '.join(handles)} are ({refused.code}). Try again."
+
+
+async def _on_call(world: World) -> tuple[tuple[OnCall, ...] | None, str]:
+    if world.pagerduty is None:
+        return None, ""
+    try:
+        return await world.pagerduty.on_call(), ""
+    except UserError as error:
+        return None, str(error)

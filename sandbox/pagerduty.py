@@ -1,0 +1,133 @@
+"""A simulated PagerDuty: who is on call, to whoever asks as its REST API (v2) wants to be asked."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+
+ACCEPT = "application/vnd.pagerduty+json;version=2"
+KNOWN = {
+    *("limit", "offset", "total", "earliest", "since", "until", "time_zone"),
+    *("schedule_ids[]", "escalation_policy_ids[]", "user_ids[]", "include[]"),
+}
+MOST = 100
+
+Obj = dict[str, Any]
+
+
+@dataclass
+class Shift:
+    """Somebody's turn; without an end it lasts until it is changed."""
+
+    name: str
+    level: int = 1
+    schedule: str = "PSCHED1"
+    policy: str = "PPOLICY"
+    end: str | None = None
+
+
+@dataclass
+class PagerDuty:
+    """Listens on loopback; `status` and `hang` make it fail as it does on a bad day."""
+
+    token: str = "u+sandbox-read-only"
+    shifts: list[Shift] = field(default_factory=lambda: [Shift("Maya Okafor")])
+    status: int | None = None
+    hang: bool = False
+    body: str | None = None
+    asked: list[Obj] = field(default_factory=list)
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        server = web.Server(self._handle, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self.port = int(self._runner.addresses[0][1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        self.asked.append({"path": request.path, "query": list(request.query.items())})
+        if self.hang:
+            await asyncio.Event().wait()
+        if self.status is not None:
+            return _refused(self.status, "On purpose")
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        if self.body is not None:
+            return web.Response(text=self.body)
+        return web.json_response(self._page(request))
+
+    def _refusal(self, request: web.BaseRequest) -> web.Response | None:
+        if request.headers.get("Authorization") != f"Token token={self.token}":
+            return _refused(401, "Unauthorized")
+        if (request.method, request.path) != ("GET", "/oncalls"):
+            return _refused(404, "Not Found")
+        if request.headers.get("Accept") != ACCEPT:
+            return _refused(406, "Accept must name version 2 of the API")
+        mistakes = list(self._mistakes(request))
+        return _refused(400, "Invalid Input Provided", mistakes) if mistakes else None
+
+    def _mistakes(self, request: web.BaseRequest) -> list[str]:
+        query = request.query
+        found = [f"{name} is not a parameter" for name in query if name not in KNOWN]
+        limit = query.get("limit", "25")
+        if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
+            found.append("Limit must be from 1 to 100")
+        known = {shift.schedule for shift in self.shifts} | {shift.policy for shift in self.shifts}
+        wanted = query.getall("schedule_ids[]", []) + query.getall("escalation_policy_ids[]", [])
+        return found + [f"{id} was not found" for id in wanted if id not in known]
+
+    def _page(self, request: web.BaseRequest) -> Obj:
+        schedules = request.query.getall("schedule_ids[]", [])
+        policies = request.query.getall("escalation_policy_ids[]", [])
+        found = [
+            shift
+            for shift in self.shifts
+            if (not schedules or shift.schedule in schedules)
+            and (not policies or shift.policy in policies)
+        ]
+        limit = int(request.query.get("limit", "25"))
+        shown = [_shown(shift) for shift in found[:limit]]
+        more = len(found) > limit
+        return {"oncalls": shown, "limit": limit, "offset": 0, "more": more, "total": None}
+
+
+def _refused(status: int, message: str, errors: list[str] | None = None) -> web.Response:
+    headers = {"ratelimit-limit": "960", "ratelimit-remaining": "0", "ratelimit-reset": "17"}
+    body: Obj = {"error": {"message": message, "code": 2000 + status, "errors": errors or []}}
+    return web.json_response(body, status=status, headers=headers if status == 429 else None)
+
+
+def _shown(shift: Shift) -> Obj:
+    return {
+        "escalation_policy": _reference("escalation_policy", shift.policy, "Order Service"),
+        "escalation_level": shift.level,
+        "schedule": _reference("schedule", shift.schedule, "Order Service, primary"),
+        "user": _reference("user", "PUSER01", shift.name),
+        "start": "2026-11-24T08:00:00Z",
+        "end": shift.end,
+    }
+
+
+def _reference(kind: str, id: str, summary: str) -> Obj:
+    places = {"escalation_policy": "escalation_policies", "schedule": "schedules", "user": "users"}
+    return {
+        "id": id,
+        "type": f"{kind}_reference",
+        "summary": summary,
+        "self": f"https://api.pagerduty.com/{places[kind]}/{id}",
+        "html_url": f"https://tickettoken.pagerduty.com/{places[kind]}/{id}",
+    }
