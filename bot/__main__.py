@@ -234,7 +234,14 @@ async def serve(given: Settings) -> None:
 
 
 def main() -> None:
-    """`runbolt`: read the environment and serve; a mistake in it is said in a sentence."""
+    """`runbolt`: read the environment and serve; a mistake in it is said in a sentence.
+
+    With arguments, it is a tool for people who write playbooks, which the bot has no use for.
+    """
+    if sys.argv[1:]:
+        from bot.authoring import cli
+
+        sys.exit(cli.run(sys.argv[1:]))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # or it writes a line each tick
     try:

@@ -103,7 +103,7 @@ def read(file: Path) -> Page:
     except UnicodeDecodeError as error:
         page.wrong((error.object.count(b"\n", 0, error.start) + 1, 1), "expects text in UTF-8")
     except yaml.reader.ReaderError as error:
-        page.wrong(_counted(text, error.position), "is not YAML: a character is not printable")
+        page.wrong(spot_at(text, error.position), "is not YAML: a character is not printable")
     except yaml.MarkedYAMLError as error:
         page.wrong(_spot(error.problem_mark or error.context_mark), _not_yaml(error))
     except ValueError as error:
@@ -184,5 +184,6 @@ def _spot(mark: yaml.Mark | None) -> Spot:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-def _counted(text: str, position: int) -> Spot:
+def spot_at(text: str, position: int) -> Spot:
+    """The line and column of a character."""
     return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)

@@ -58,15 +58,14 @@ def read(
 ) -> list[tuple[Page, Playbook | None]]:
     """The same with all that is wrong noted on the pages; a page without mistakes is a playbook."""
     known = {action.name: cast(type[BaseModel], action) for action in actions}
-    opened = [pages.read(file) for file in _files(where)]
+    opened = [pages.read(file) for file in (files(where) if isinstance(where, Path) else where)]
     found = [_playbook(page, known) for page in opened]
     _check_clashes(opened, found)
     return list(zip(opened, found, strict=True))
 
 
-def _files(where: Path | Sequence[Path]) -> list[Path]:
-    if not isinstance(where, Path):
-        return list(where)
+def files(where: Path) -> list[Path]:
+    """The playbooks of a folder by name, or the file itself."""
     if where.is_dir():
         return sorted(file for file in where.iterdir() if file.suffix in (".yml", ".yaml"))
     return [where]

@@ -65,3 +65,19 @@ def test_the_console_script_says_what_is_missing(site: Path, tmp_path: Path) -> 
     assert done.returncode == 1
     assert "SLACK_BOT_TOKEN is missing" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_console_script_checks_playbooks(site: Path, tmp_path: Path) -> None:
+    (script,) = (site / "bin").glob("runbolt")
+    environ = {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}
+    shipped = site / "templates" / "playbooks"
+
+    done = subprocess.run(
+        [sys.executable, script, "playbook", "lint", shipped],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No mistakes.\n", "")

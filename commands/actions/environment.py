@@ -43,7 +43,9 @@ Variable = Annotated[
 ]
 LONGEST = 500
 Value = Annotated[str, Field(max_length=LONGEST)]
-Minutes = Annotated[int, Field(ge=10, le=240), BeforeValidator(_minutes)]
+Minutes = Annotated[
+    int, Field(ge=10, le=240), BeforeValidator(_minutes, json_schema_input_type=int | str)
+]
 
 
 class SetEnvironment(DeploymentChange):

@@ -1,0 +1,352 @@
+"""`runbolt playbook schema` and `lint`, as people run them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from bot.authoring import cli, sql
+from sandbox.postgres import Server
+from tests.conftest import ROOT, SHIPPED
+
+LOOK = """
+import sys
+import bot.__main__
+heavy = {"sqlglot", "markdown_it", "bot.authoring"} & set(sys.modules)
+sys.exit(f"the bot loads {heavy}" if heavy else 0)
+"""
+PLAYBOOK = """\
+service: shop
+title: Shop
+severities:
+  sev1: {meaning: Down, response: 15 min}
+  sev2: {meaning: Broken, response: 30 min}
+  sev3: {meaning: Slow, response: 2 hours}
+  sev4: {meaning: Ugly, response: 1 d}
+scenarios:
+  - id: carts
+    title: Carts
+    severity: sev1
+    symptoms: [Carts are empty]
+    steps:
+      - id: carts
+        title: Carts
+        phase: immediate
+        action: query
+        params:
+          file: carts.sql
+      - id: scale
+        title: Scale
+        phase: recovery
+        action: scale-deployment
+        params: {deployment: shop}
+        ask: [replicas]
+post_incident:
+  - Write it down
+  - {title: Tell all, due: 2 days}
+"""
+
+
+@pytest.fixture
+def validator() -> Draft202012Validator:
+    published = json.loads((ROOT / "docs" / "playbook.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(published)
+    return Draft202012Validator(published)
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Path:
+    (tmp_path / "sql").mkdir()
+    file = tmp_path / "shop.yml"
+    file.write_text(PLAYBOOK)
+    return file
+
+
+def runbolt(*words: object) -> subprocess.CompletedProcess[str]:
+    """In a process without any environment, as a check of a repository runs it."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *map(str, words)],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def lint(capsys: pytest.CaptureFixture[str], *words: Path) -> tuple[int, list[str]]:
+    code = cli.run(["playbook", "lint", *map(str, words)])
+    return code, capsys.readouterr().out.splitlines()
+
+
+def test_the_published_schema_is_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """If not: runbolt playbook schema > docs/playbook.schema.json."""
+    assert cli.run(["playbook", "schema"]) == 0
+
+    published = (ROOT / "docs" / "playbook.schema.json").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == published
+
+
+def test_every_key_and_action_is_described(validator: Draft202012Validator) -> None:
+    assert isinstance(validator.schema, dict)
+    step = validator.schema["$defs"]["Step"]["properties"]
+
+    assert all(one["description"] for one in step["action"]["oneOf"])
+    assert [name for name, one in step.items() if not one.keys() & {"description", "$ref"}] == []
+
+
+@pytest.mark.parametrize("file", [*SHIPPED.parent.glob("*.yml")], ids=lambda file: file.stem)
+def test_the_shipped_files_fit_the_schema(validator: Draft202012Validator, file: Path) -> None:
+    validator.validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+def test_a_small_file_fits_the_schema(validator: Draft202012Validator) -> None:
+    validator.validate(yaml.safe_load(PLAYBOOK))
+
+
+# What is written instead of what, and so fits neither the schema nor the bot.
+BROKEN = {
+    "a misspelled key": ("title: Shop", "titel: Shop"),
+    "no sev4": ("  sev4: {meaning: Ugly, response: 1 d}\n", ""),
+    "a sev5": ("  sev4:", "  sev5: {meaning: Odd, response: 1 d}\n  sev4:"),
+    "no time": ("response: 15 min", "response: soon"),
+    "a time without words": ("due: 2 days", "due: P2D"),
+    "an unknown action": ("action: query", "action: ask"),
+    "a param of another action": ("file: carts.sql", "selector: app=shop"),
+    "a param that is not given": ("file: carts.sql", "alarm: true"),
+    "a param that is neither given nor asked": ("ask: [replicas]", "ask: [watch_seconds]"),
+    "a question that the action does not know": ("ask: [replicas]", "ask: [replicas, sql]"),
+    "the statement itself": ("file: carts.sql", "file: carts.sql\n          sql: SELECT 1"),
+    "a number as text": ("{deployment: shop}", "{deployment: shop, replicas: '4'}"),
+    "a number out of bounds": ("{deployment: shop}", "{deployment: shop, replicas: 51}"),
+    "an id with capitals": ("id: scale", "id: Scale"),
+    "an unknown phase": ("phase: recovery", "phase: later"),
+    "an empty line": ("  - Write it down", "  - ''"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files_do_not_fit_the_schema(
+    validator: Draft202012Validator,
+    playbook: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    old, new = BROKEN[name]
+    assert old in PLAYBOOK
+    (playbook.parent / "sql" / "carts.sql").write_text("SELECT 1")
+    assert lint(capsys, playbook) == (0, ["No mistakes."])
+    playbook.write_text(PLAYBOOK.replace(old, new))
+
+    assert not validator.is_valid(yaml.safe_load(playbook.read_text()))
+    assert lint(capsys, playbook)[0] == 1
+
+
+def test_the_shipped_playbooks_have_no_mistakes_and_need_no_environment() -> None:
+    done = runbolt("playbook", "lint", SHIPPED.parent)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No mistakes.\n", "")
+
+
+def test_every_mistake_of_every_file_is_told(
+    playbook: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statement = playbook.parent / "sql" / "carts.sql"
+    statement.write_text("WITH gone AS (\n  DELETE FROM carts RETURNING *\n)\nSELECT * FROM gone")
+    playbook.write_text(
+        PLAYBOOK.replace("scale-deployment", "scale-deploymnet").replace("title: Carts", "titel: C")
+    )
+    other = playbook.parent / "other.yml"
+    other.write_text("- 1")
+
+    code, told = lint(capsys, playbook.parent)
+
+    assert code == 1
+    assert told == [
+        f"{other}:1:1: a playbook expects keys and values, found a list",
+        f'{playbook}:10:5: unknown key "titel"; did you mean "title"?',
+        f'{playbook}:15:9: unknown key "titel"; did you mean "title"?',
+        f'{playbook}:23:17: unknown action "scale-deploymnet"; did you mean "scale-deployment"?',
+        f"{statement}:2:3: expects a SELECT, found DELETE: a query step only reads",
+    ]
+
+
+def test_a_folder_without_playbooks_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lint(capsys, tmp_path) == (1, [f"{tmp_path}: expects .yml files, found none"])
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "no.yml"
+
+    assert lint(capsys, file) == (1, [f"{file}: cannot be read: No such file or directory"])
+
+
+SELECT = "expects a SELECT, found"
+READS = ": a query step only reads"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("INSERT INTO a VALUES (1)", [f"1:1: {SELECT} INSERT{READS}"]),
+        ("-- It says\n UPDATE a SET b = 1", [f"2:2: {SELECT} UPDATE{READS}"]),
+        ("DELETE FROM a", [f"1:1: {SELECT} DELETE{READS}"]),
+        (
+            "MERGE INTO a USING b ON a.id = b.id WHEN MATCHED THEN DELETE",
+            [f"1:1: {SELECT} MERGE{READS}"],
+        ),
+        ("WITH x AS (SELECT 1)\nINSERT INTO b SELECT * FROM x", [f"2:1: {SELECT} INSERT{READS}"]),
+        (
+            "WITH x AS (\n  UPDATE a SET b = 1 RETURNING *\n) SELECT * FROM x",
+            [f"2:3: {SELECT} UPDATE{READS}"],
+        ),
+        ("CREATE TABLE a AS SELECT 1", [f"1:1: {SELECT} CREATE{READS}"]),
+        ("DROP TABLE a", [f"1:1: {SELECT} DROP{READS}"]),
+        ("ALTER TABLE a ADD b int", [f"1:1: {SELECT} ALTER{READS}"]),
+        ("TRUNCATE a", [f"1:1: {SELECT} TRUNCATE{READS}"]),
+        ("COPY a TO '/tmp/a'", [f"1:1: {SELECT} COPY{READS}"]),
+        ("CALL a()", [f"1:1: {SELECT} CALL{READS}"]),
+        ("DO $$ BEGIN END $$", [f"1:1: {SELECT} DO{READS}"]),
+        ("SET statement_timeout = 0", [f"1:1: {SELECT} SET{READS}"]),
+        ("EXPLAIN ANALYZE DELETE FROM a", [f"1:1: {SELECT} EXPLAIN{READS}"]),
+        ("VACUUM", [f"1:1: {SELECT} VACUUM{READS}"]),
+        ("LISTEN a", [f"1:1: {SELECT} LISTEN{READS}"]),
+        ("SELECT *\n  INTO a FROM b", [f"2:3: {SELECT} SELECT … INTO{READS}"]),
+        (
+            "SELECT * FROM a\nFOR UPDATE",
+            ["2:1: expects a SELECT that locks nothing, found FOR UPDATE or SHARE"],
+        ),
+        (
+            "(SELECT 1) UNION (SELECT 2 FROM a FOR KEY SHARE)",
+            ["1:35: expects a SELECT that locks nothing, found FOR UPDATE or SHARE"],
+        ),
+        (
+            "SELECT\n  pg_terminate_backend(pid) FROM pg_stat_activity",
+            [f"2:3: pg_terminate_backend() does something{READS}; the action end-queries does"],
+        ),
+        ("SELECT pg_catalog.pg_sleep(9)", [f"1:19: pg_sleep() does something{READS}"]),
+        ('SELECT * FROM "pg_sleep"(9)', [f"1:15: pg_sleep() does something{READS}"]),
+        (
+            "SELECT nextval('a'), LO_IMPORT('/etc/passwd')",
+            [
+                f"1:8: nextval() does something{READS}",
+                f"1:22: lo_import() does something{READS}",
+            ],
+        ),
+        ("SELECT 1;\nSELECT 2", ["2:1: expects one statement, found another"]),
+        ("SELECT 1; DELETE FROM a", ["1:11: expects one statement, found another"]),
+        ("SELECT *\nFROM a WHERE", ['2:8: cannot be read as PostgreSQL: not expected "WHERE"']),
+        ("SELEC 1", ['1:7: cannot be read as PostgreSQL: not expected "1"']),
+        ("-- Nothing", ["1:1: expects a SELECT, found nothing"]),
+        (
+            "SELECT 5 % 2 WHERE %(a)s",
+            ["1:10: a per cent sign is written twice in a file with parameters"],
+        ),
+    ],
+)
+def test_statements_that_no_query_step_may_hold(
+    playbook: Path, capsys: pytest.CaptureFixture[str], text: str, told: list[str]
+) -> None:
+    statement = playbook.parent / "sql" / "carts.sql"
+    statement.write_text(text)
+    if "%(a)s" in text:
+        playbook.write_text(PLAYBOOK.replace("carts.sql", "carts.sql\n          params: {a: true}"))
+
+    assert lint(capsys, playbook) == (1, [f"{statement}:{one}" for one in told])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1;",
+        "SELECT 1; -- and no more",
+        "TABLE carts",
+        "VALUES (1)",
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION SELECT i + 1 FROM n WHERE i < 5) SELECT * FROM n",
+        "(SELECT 1) UNION ALL (SELECT 2)",
+        "SELECT 'DELETE FROM a; FOR UPDATE' AS \"update\", 5 % 2",
+        "SELECT now(), random(), count(*) FILTER (WHERE a) OVER w FROM b WINDOW w AS (ORDER BY c)",
+    ],
+)
+def test_statements_that_only_read(
+    playbook: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (playbook.parent / "sql" / "carts.sql").write_text(text)
+
+    assert lint(capsys, playbook) == (0, ["No mistakes."])
+
+
+def test_parameters_are_no_mistake(playbook: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    playbook.write_text(PLAYBOOK.replace("carts.sql", "carts.sql\n          params: {a: 5}"))
+    file = playbook.parent / "sql" / "carts.sql"
+    file.write_text("SELECT 5 %% 2 FROM b WHERE c > %(a)s AND d LIKE 'x%%'")
+
+    assert lint(capsys, playbook) == (0, ["No mistakes."])
+
+
+# Volatile, because they tell what changes; they change nothing themselves.
+TELL = """
+    amvalidate array_sample array_shuffle clock_timestamp current_query currtid2 currval
+    gen_random_uuid lastval pg_available_wal_summaries pg_blocking_pids
+    pg_collation_actual_version pg_control_checkpoint pg_control_init pg_control_recovery
+    pg_control_system pg_current_logfile pg_current_wal_flush_lsn pg_current_wal_insert_lsn
+    pg_current_wal_lsn pg_database_collation_actual_version pg_database_size pg_get_aios
+    pg_get_backend_memory_contexts pg_get_loaded_modules pg_get_multixact_members
+    pg_get_sequence_data pg_get_shmem_allocations pg_get_shmem_allocations_numa
+    pg_get_wait_events pg_get_wal_replay_pause_state pg_get_wal_resource_managers
+    pg_get_wal_summarizer_state pg_hba_file_rules pg_ident_file_mappings pg_indexes_size
+    pg_is_in_recovery pg_is_wal_replay_paused pg_isolation_test_session_is_blocked
+    pg_jit_available pg_last_committed_xact pg_last_wal_receive_lsn pg_last_wal_replay_lsn
+    pg_last_xact_replay_timestamp pg_lock_status pg_notification_queue_usage
+    pg_partition_ancestors pg_partition_tree pg_prepared_xact pg_relation_size
+    pg_safe_snapshot_blocking_pids pg_sequence_last_value pg_show_all_file_settings
+    pg_show_replication_origin_status pg_table_size pg_tablespace_size pg_total_relation_size
+    pg_wal_summary_contents pg_xact_commit_timestamp pg_xact_commit_timestamp_origin
+    pg_xact_status random random_normal timeofday txid_status uuidv4 uuidv7
+"""
+VOLATILE = """
+    SELECT DISTINCT proname FROM pg_proc
+    WHERE provolatile = 'v' AND pronamespace = 'pg_catalog'::regnamespace
+    AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
+    AND NOT 'internal'::regtype = ANY (proargtypes::oid[])
+    AND proname !~ '^pg_stat_(get|have)_'
+"""
+
+
+async def test_all_that_the_server_calls_volatile_is_known(postgres: Server, database: str) -> None:
+    """The list of functions is PostgreSQL's own: whatever is not known to only tell is refused."""
+    async with await psycopg.AsyncConnection.connect(database) as conn:
+        names = {name for (name,) in await (await conn.execute(VOLATILE)).fetchall()}
+
+    refused = {name for name in names if sql.mistakes(f"SELECT {name}()")}
+    assert "pg_sleep" in names
+    assert names - refused <= set(TELL.split())
+    assert refused & set(TELL.split()) == set()
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        cli.run(["playbook", "--help"])
+
+    told = capsys.readouterr().out
+    assert done.value.code == 0
+    assert [name for name in ("schema", "lint") if name not in told] == []
+
+
+def test_an_unknown_command_is_told_on_stderr() -> None:
+    done = runbolt("playbok")
+
+    assert done.returncode == 2
+    assert "invalid choice: 'playbok'" in done.stderr
+
+
+def test_the_bot_loads_none_of_it() -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
