@@ -80,6 +80,7 @@ async def open_world(
         identity = await workspace.identify(client)
         cache = Cache(given.redis_url)
         stack.push_async_callback(cache.close)
+        await cache.greet()
         people = Directory(client, cache, identity["team_id"])
         home = await workspace.find_home(client, identity, people, team)
         pool = await db.open_pool(given.database_url)

@@ -29,6 +29,10 @@ class Cache:
         )
         self._rest_until = 0.0
 
+    async def greet(self) -> None:
+        """Connect now, so that the first press does not wait for it; if it is away, log that."""
+        await self._ask("PING")
+
     async def first_time(self, key: str, seconds: int = 600) -> bool:
         """Whether this key is new; always so while Redis is down, since the database settles it."""
         said = ("SET", f"runbolt:seen:{key}", "1", "NX", "EX", seconds)
