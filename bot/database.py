@@ -1,11 +1,12 @@
 """The one door to the service's database: one SELECT in a READ ONLY transaction, with limits."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
-from psycopg import AsyncConnection, conninfo, errors
+from psycopg import AsyncConnection, conninfo, errors, sql
 
 from bot.model import UserError
 
@@ -14,8 +15,34 @@ APPLICATION = "runbolt"
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 8.0
 LOCK_SECONDS = 2.0
+IDLE_SECONDS = 10.0
 ROW_CAP = 1000
-LIMITS = "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
+BYTE_CAP = 8 * 1024 * 1024
+LIMITS = """
+    SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
+        set_config('idle_in_transaction_session_timeout', %s, true)
+"""
+# The client reads a row as a whole, whatever its size: so the server adds up how large they are,
+# and sends those that fit. Their number comes with each, and alone where none fits. What is stored
+# compressed is counted as text; a text is not made of what is too large as it is.
+CAPPED = """
+    WITH runbolt_found AS (
+        SELECT runbolt_asked.*, row_number() OVER () AS runbolt_row,
+            sum(CASE
+                WHEN pg_column_size(runbolt_asked.*) > {bytes} THEN {bytes} + 1
+                ELSE octet_length(runbolt_asked::text)
+            END) OVER (ROWS UNBOUNDED PRECEDING) AS runbolt_bytes
+        FROM (SELECT * FROM (
+{asked}
+        ) AS runbolt_query LIMIT {rows}) AS runbolt_asked
+    )
+    SELECT runbolt_count, runbolt_found.*
+    FROM (SELECT count(*) AS runbolt_count FROM runbolt_found) AS counted
+    LEFT JOIN runbolt_found ON runbolt_bytes <= {bytes}
+    ORDER BY runbolt_row
+"""
+# A semicolon at the end, and what is remarked after it.
+END = re.compile(r";\s*(?:--[^\n]*(?:\n\s*|$))*$")
 UNDONE = "Nothing was read or changed."
 
 
@@ -65,14 +92,17 @@ class Database:
         self._seconds = seconds
 
     async def select(
-        self, sql: LiteralString, params: Mapping[str, object] | None = None, cap: int = ROW_CAP
+        self, query: LiteralString, params: Mapping[str, object] | None = None, cap: int = ROW_CAP
     ) -> Rows:
-        """Run one SELECT and return at most `cap` rows; parameters are bound by the server."""
+        """Run one SELECT and return at most `cap` rows of 8 MB together.
+
+        Parameters are bound by the server.
+        """
         url = self._address.checked()
         try:
             # The server ends it first; this one is for a server that says nothing at all.
             async with asyncio.timeout(CONNECT_SECONDS + self._seconds + 2):
-                return await self._ask(url, sql, params, cap)
+                return await self._ask(url, query, params, cap)
         except TimeoutError as error:
             raise DatabaseError(
                 f"The database did not answer in time. {UNDONE} "
@@ -82,20 +112,32 @@ class Database:
             raise _in_words(error, self._seconds) from error
 
     async def _ask(
-        self, url: str, sql: LiteralString, params: Mapping[str, object] | None, cap: int
+        self, url: str, query: LiteralString, params: Mapping[str, object] | None, cap: int
     ) -> Rows:
         conn = await AsyncConnection.connect(
             url, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION
         )
+        limits = [_milliseconds(one) for one in (self._seconds, LOCK_SECONDS, IDLE_SECONDS)]
         async with conn:
             await conn.set_read_only(True)
-            await conn.execute(LIMITS, (_milliseconds(self._seconds), _milliseconds(LOCK_SECONDS)))
-            # A cursor on the server sends no more rows than are fetched.
-            async with conn.cursor(name="runbolt") as cursor:
-                await cursor.execute(sql, params)
-                rows = await cursor.fetchmany(cap + 1)
-                columns = tuple(column.name for column in cursor.description or ())
-            return Rows(columns, rows[:cap], len(rows) > cap)
+            await conn.execute(LIMITS, limits)
+            cursor = await conn.execute(_capped(query, cap), params)
+            names = [column.name for column in cursor.description or ()]
+            return _rows(names, await cursor.fetchall(), cap)
+
+
+def _capped(query: LiteralString, cap: int) -> sql.Composed:
+    asked = sql.SQL(END.sub("", query.rstrip()))
+    return sql.SQL(CAPPED).format(asked=asked, rows=cap + 1, bytes=BYTE_CAP)
+
+
+def _rows(names: list[str], found: list[tuple[Any, ...]], cap: int) -> Rows:
+    """Without the columns that were added; raises DatabaseError when not even one row fits."""
+    count = int(found[0][0])
+    rows = [row[1:-2] for row in found if row[-1] is not None][:cap]
+    if count and not rows:
+        raise _too_large()
+    return Rows(tuple(names[1:-2]), rows, count > len(rows))
 
 
 def _milliseconds(seconds: float) -> str:
@@ -124,6 +166,13 @@ def _in_words(error: psycopg.Error, seconds: float) -> DatabaseError:
             f"Check the database and {VARIABLE}, then try again."
         )
     return DatabaseError(f"The database refused the query: {words}. {UNDONE} Correct the query.")
+
+
+def _too_large() -> DatabaseError:
+    return DatabaseError(
+        f"The answer is larger than {BYTE_CAP // 1024**2} MB, so it was not read. Nothing was "
+        "changed. Let the query name fewer columns, or cut them with left()."
+    )
 
 
 def said(error: psycopg.Error) -> str:
