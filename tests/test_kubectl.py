@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cluster import Cluster
+from tests.hands import env
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -264,6 +265,32 @@ async def test_set_env_rolls_out_a_new_template(kube: Cluster, kubectl: Kubectl)
     await kube.rolled_out()
     listed = await kubectl.ok("set", "env", SERVICE, "--list")
     assert "ORDERS_PAUSED=true" in listed.out.splitlines()
+
+
+async def test_set_env_adds_at_the_end_and_removes(kube: Cluster, kubectl: Kubectl) -> None:
+    before = env(kube)
+
+    await kubectl.ok("set", "env", SERVICE, "FRAUD_MODE=strict", "PORT=3006")
+    port = {"name": "PORT", "value": "3006"}
+    changed = [port if one["name"] == "PORT" else one for one in before]
+    assert env(kube) == [*changed, {"name": "FRAUD_MODE", "value": "strict"}]
+
+    await kubectl.ok("set", "env", SERVICE, "FRAUD_MODE-", "ORDERS_PAUSED-")
+    assert env(kube) == [one for one in changed if one["name"] != "ORDERS_PAUSED"]
+
+
+async def test_set_env_to_the_same_value_rolls_nothing_out(kube: Cluster, kubectl: Kubectl) -> None:
+    before = kube.deployment()["metadata"]["generation"]
+
+    await kubectl.ok("set", "env", SERVICE, "ORDERS_PAUSED=false")
+
+    assert kube.deployment()["metadata"]["generation"] == before
+
+
+async def test_set_env_takes_the_place_of_a_secret(kube: Cluster, kubectl: Kubectl) -> None:
+    await kubectl.ok("set", "env", SERVICE, "STRIPE_SECRET_KEY=none")
+
+    assert {"name": "STRIPE_SECRET_KEY", "value": "none"} in env(kube)
 
 
 async def test_set_image_and_resources(kube: Cluster, kubectl: Kubectl) -> None:

@@ -26,6 +26,7 @@ MERGE_KEYS = {
     "volumeMounts": "mountPath",
     "volumes": "name",
 }
+ORDER = "$setElementOrder/"
 MERGED_PRIMITIVES = ("finalizers",)
 
 
@@ -74,14 +75,15 @@ def strategic(current: Any, patch: Any) -> Any:
     merged = dict(current) if isinstance(current, dict) else {}
     if kept is not None:
         merged = {key: value for key, value in merged.items() if key in kept}
+    orders = {key.split("/", 1)[1]: patch.pop(key) for key in [*patch] if key.startswith(ORDER)}
     for key, value in patch.items():
-        _merge_key(merged, key, value)
+        _merge_key(merged, key, value, orders)
+    for field in orders.keys() - patch.keys() & merged.keys():
+        merged[field] = _merge_list(field, merged[field], [], orders[field])
     return merged
 
 
-def _merge_key(merged: Obj, key: str, value: Any) -> None:
-    if key.startswith("$setElementOrder/"):
-        return
+def _merge_key(merged: Obj, key: str, value: Any, orders: Obj) -> None:
     if key.startswith("$deleteFromPrimitiveList/"):
         field = key.split("/", 1)[1]
         merged[field] = [one for one in merged.get(field) or [] if one not in value]
@@ -90,12 +92,14 @@ def _merge_key(merged: Obj, key: str, value: Any) -> None:
     elif value is None:
         merged.pop(key, None)
     elif isinstance(value, list):
-        merged[key] = _merge_list(key, merged.get(key) or [], value)
+        merged[key] = _merge_list(key, merged.get(key) or [], value, orders.get(key))
     else:
         merged[key] = strategic(merged.get(key), value)
 
 
-def _merge_list(field: str, current: list[Any], patch: list[Any]) -> list[Any]:
+def _merge_list(
+    field: str, current: list[Any], patch: list[Any], order: list[Any] | None
+) -> list[Any]:
     if field in MERGED_PRIMITIVES:
         return current + [one for one in patch if one not in current]
     by = MERGE_KEYS.get(field)
@@ -109,7 +113,35 @@ def _merge_list(field: str, current: list[Any], patch: list[Any]) -> list[Any]:
     merged = list(current)
     for one in patch:
         _merge_element(merged, by, one)
-    return merged
+    if order is not None:
+        _check_order(patch, order, by)
+    return _in_order(merged, patch if order is None else order, current, by)
+
+
+def _check_order(patch: list[Any], order: list[Any], by: str) -> None:
+    """What the patch changes, it names in the order that it wants."""
+    left = iter([one.get(by) for one in order])
+    if not all(one[by] in left for one in patch if "$patch" not in one):
+        listed = f"{json.dumps(patch)} doesn't match {ORDER.rstrip('/')} list: {json.dumps(order)}"
+        raise bad_request(f"The order in patch list: {listed}")
+
+
+def _in_order(merged: list[Any], order: list[Any], live: list[Any], by: str) -> list[Any]:
+    """What the patch names in its order, the rest as it was, each of them as early as it may be.
+
+    So what is new comes first, unless the patch says where it belongs; kubectl does.
+    """
+    wanted, lived = [one.get(by) for one in order], [one.get(by) for one in live]
+    named = [one for one in merged if one.get(by) in wanted]
+    named.sort(key=lambda one: wanted.index(one.get(by)))
+    others = [one for one in merged if one.get(by) not in wanted]
+    made = []
+    for one in named:
+        place = lived.index(one[by]) if one[by] in lived else -1
+        while others and lived.index(others[0].get(by)) < place:
+            made.append(others.pop(0))
+        made.append(one)
+    return made + others
 
 
 def _merge_element(merged: list[Any], by: str, patch: Obj) -> None:
@@ -120,8 +152,7 @@ def _merge_element(merged: list[Any], by: str, patch: Obj) -> None:
         if place is not None:
             merged.pop(place)
     elif place is None:
-        # Kubernetes puts what is new in front.
-        merged.insert(0, _without_directives(patch))
+        merged.append(_without_directives(patch))
     else:
         merged[place] = strategic(merged[place], patch)
 

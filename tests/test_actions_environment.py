@@ -1,0 +1,247 @@
+"""Setting a variable: with its plan, its guard, its check and its undo, and never a secret."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from bot import cluster as door
+from bot.actions import Already, Systems
+from bot.model import UserError
+from commands.actions.environment import SetEnvironment
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import USER, Told, carry_out, systems
+from tests.hands import env, patch_env, patch_pods, variable
+
+__all__ = ["systems"]
+
+
+def setting(value: str | None = "true", **more: Any) -> SetEnvironment:
+    """Pause orders, unless said otherwise."""
+    params = {"deployment": "order-service", "variable": "ORDERS_PAUSED", "value": value}
+    times = {"watch_seconds": 0.3, "deadline_seconds": 8.0}
+    return SetEnvironment.model_validate(params | times | more)
+
+
+async def undo(systems: Systems, params: dict[str, Any]) -> None:
+    _, verdict = await carry_out(SetEnvironment.model_validate(params), systems, Told(8))
+    assert verdict.ok, verdict.text
+
+
+async def test_a_value_is_set_where_it_stands_and_put_back(systems: Systems, kube: Cluster) -> None:
+    before = env(kube)
+
+    plan, verdict = await carry_out(setting(effect="No new orders."), systems, Told())
+
+    assert plan.summary == "Set ORDERS_PAUSED of order-service from “false” to “true”"
+    assert plan.target == "deployment/order-service"
+    assert plan.blast_radius.endswith("No new orders.")
+    assert "-      value: 'false'" in plan.diff
+    assert "+      value: 'true'" in plan.diff
+    assert plan.temporary is None
+    assert verdict.ok, verdict.text
+    assert verdict.text.startswith("ORDERS_PAUSED of order-service is “true”: 3 of 3 ready")
+    assert [one["name"] for one in env(kube)] == [one["name"] for one in before]
+    assert variable(kube) == "true"
+    assert all(
+        {"name": "ORDERS_PAUSED", "value": "true"} in pod["spec"]["containers"][0]["env"]
+        for pod in kube.ready_pods()
+    )
+
+    assert plan.undo is not None
+    await undo(systems, plan.undo.params)
+    assert env(kube) == before
+
+
+async def test_what_was_not_set_comes_last_and_is_taken_away(
+    systems: Systems, kube: Cluster
+) -> None:
+    before = env(kube)
+
+    plan, verdict = await carry_out(setting(variable="FRAUD_MODE"), systems, Told())
+
+    assert verdict.ok, verdict.text
+    assert env(kube) == [*before, {"name": "FRAUD_MODE", "value": "true"}]
+    assert plan.undo is not None
+    assert plan.undo.summary == "Remove FRAUD_MODE of order-service"
+    await undo(systems, plan.undo.params)
+    assert env(kube) == before
+
+
+async def test_without_a_value_it_is_removed(systems: Systems, kube: Cluster) -> None:
+    plan, verdict = await carry_out(setting(None), systems, Told())
+
+    assert plan.summary == "Remove ORDERS_PAUSED of order-service, which is “false”"
+    assert verdict.ok, verdict.text
+    assert "is not set" in verdict.text
+    assert variable(kube) is None
+
+
+async def test_the_last_variable_leaves_no_empty_list(systems: Systems, kube: Cluster) -> None:
+    only = {"name": "ORDERS_PAUSED", "value": "false"}
+    await patch_env(kube, {"$patch": "replace"}, only)
+
+    _, verdict = await carry_out(setting(None), systems, Told())
+
+    assert verdict.ok, verdict.text
+    assert "env" not in kube.deployment()["spec"]["template"]["spec"]["containers"][0]
+
+
+@pytest.mark.parametrize("value", ["false", None])
+async def test_what_is_so_already_is_refused(
+    systems: Systems, kube: Cluster, value: str | None
+) -> None:
+    if value is None:
+        await patch_env(kube, {"name": "ORDERS_PAUSED", "$patch": "delete"})
+
+    with pytest.raises(Already, match="so there is nothing to do"):
+        await setting(value).plan(systems)
+
+
+async def test_an_empty_value_is_a_value(systems: Systems, kube: Cluster) -> None:
+    await carry_out(setting(""), systems, Told())
+
+    with pytest.raises(Already, match="is “” already"):
+        await setting("").plan(systems)
+    assert (await setting(None).plan(systems)).undo is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"secretKeyRef": {"name": "shop", "key": "paused"}}, r"Secret shop \(paused\)"),
+        ({"configMapKeyRef": {"name": "shop", "key": "paused"}}, r"ConfigMap shop \(paused\)"),
+        ({"fieldRef": {"fieldPath": "metadata.name"}}, "the pod itself"),
+    ],
+)
+async def test_a_value_from_elsewhere_is_refused(
+    systems: Systems, kube: Cluster, source: dict[str, Any], words: str
+) -> None:
+    await patch_env(kube, {"name": "ORDERS_PAUSED", "value": None, "valueFrom": source})
+
+    with pytest.raises(UserError, match=f"comes from {words}, so nothing was planned"):
+        await setting().plan(systems)
+
+
+async def test_something_secret_is_not_kept_for_the_undo(systems: Systems, kube: Cluster) -> None:
+    await patch_env(kube, {"name": "REDIS_URL", "value": "redis://app:hunter2@redis:6379"})
+
+    with pytest.raises(UserError, match="holds something secret") as refused:
+        await setting("redis://redis:6379", variable="REDIS_URL").plan(systems)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"variable": "STRIPE_SECRET_KEY"}, "holds no secret"),
+        ({"variable": "A B"}, "pattern"),
+        ({"variable": "A=B"}, "pattern"),
+        ({"value": "x" * 501}, "500"),
+        ({"revert_after": "9 min"}, "greater than or equal to 10"),
+        ({"revert_after": "5 hours"}, "less than or equal to 240"),
+        ({"revert_after": "90 s"}, "integer"),
+    ],
+)
+def test_parameters_are_bounded(params: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        setting(**params)
+
+
+@pytest.mark.parametrize(
+    ("after", "minutes"), [("30 min", 30), ("2 hours", 120), (45, 45), ("45", 45)]
+)
+async def test_a_temporary_plan_says_how_long(
+    systems: Systems, after: object, minutes: int
+) -> None:
+    plan = await setting(revert_after=after, state="orders paused").plan(systems)
+
+    assert plan.temporary is not None
+    assert plan.temporary.state == "orders paused"
+    assert plan.temporary.lasts.total_seconds() == 60 * minutes
+    assert plan.undo is not None
+    inverse = SetEnvironment.model_validate(plan.undo.params)
+    assert inverse.revert_after is None
+    assert plan.digest != (await setting(state="orders paused").plan(systems)).digest
+
+
+async def test_of_several_containers_one_is_named(systems: Systems, kube: Cluster) -> None:
+    proxy = {"name": "proxy", "image": "ghcr.io/tickettoken/order-service:v2.3.1"}
+    await patch_pods(kube, {"containers": [proxy]})
+
+    with pytest.raises(UserError, match=r"several containers \(proxy, order-service\)"):
+        await setting().plan(systems)
+    with pytest.raises(UserError, match="no container cache"):
+        await setting(container="cache").plan(systems)
+    _, verdict = await carry_out(setting(container="order-service"), systems, Told())
+
+    assert verdict.ok, verdict.text
+    containers = kube.deployment()["spec"]["template"]["spec"]["containers"]
+    assert "env" not in containers[0]
+    assert {"name": "ORDERS_PAUSED", "value": "true"} in containers[1]["env"]
+
+
+async def test_a_missing_right_shows_in_the_plan(systems: Systems, kube: Cluster) -> None:
+    kube.forbid(USER, "patch", "deployments")
+
+    with pytest.raises(door.Forbidden, match="patch deployments"):
+        await setting().plan(systems)
+
+
+async def test_an_unreachable_cluster(systems: Systems, kube: Cluster) -> None:
+    plan = await setting().plan(systems)
+    await kube.unreachable()
+
+    with pytest.raises(door.Unreachable):
+        await setting().plan(systems)
+    with pytest.raises(door.Unreachable):
+        await setting().execute(systems, plan, Told().run)
+
+
+async def test_a_mute_cluster(systems: Systems, kube: Cluster) -> None:
+    kube.hang("*")
+
+    with pytest.raises(door.TimedOut):
+        await setting().plan(systems)
+
+
+async def test_drift_is_refused(systems: Systems, kube: Cluster) -> None:
+    plan = await setting().plan(systems)
+    await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
+
+    with pytest.raises(UserError, match="changed since the plan"):
+        await setting().execute(systems, plan, Told().run)
+    assert variable(kube) == "false"
+
+
+async def test_what_was_not_done_is_said(systems: Systems) -> None:
+    plan = await setting().plan(systems)
+
+    verdict = await setting().verify(systems, plan, Told().run)
+
+    assert not verdict.ok
+    assert not verdict.done
+    assert verdict.text == "It was not done: ORDERS_PAUSED of order-service is “false”"
+
+
+async def test_what_somebody_changed_afterwards_is_said(systems: Systems, kube: Cluster) -> None:
+    plan = await setting().plan(systems)
+    await setting().execute(systems, plan, Told().run)
+    await patch_env(kube, {"name": "ORDERS_PAUSED", "value": "maybe"})
+
+    verdict = await setting().verify(systems, plan, Told().run)
+
+    assert verdict.done
+    assert not verdict.ok
+    assert "Somebody changed it afterwards" in verdict.text
+
+
+async def test_pods_that_do_not_get_ready_fail_the_check(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+
+    action = setting(watch_seconds=1.5, deadline_seconds=3.0)
+    _, verdict = await carry_out(action, systems, Told())
+
+    assert not verdict.ok
+    assert verdict.done
+    assert "exit 2" in verdict.text
