@@ -11,7 +11,9 @@ from bot import cluster as door
 from bot.actions import Read, Systems
 from bot.model import Reading, UserError
 from commands.actions.dependencies import CheckDependencies
-from commands.actions.logs import Line, Source, TailLogs, is_error, matching
+from commands.actions.loglines import is_error
+from commands.actions.logs import TailLogs
+from commands.actions.matching import matcher
 from commands.actions.pods import ListPods, words
 from sandbox.cluster import Cluster
 from tests.cluster_fixtures import SELECTOR, USER, systems
@@ -197,12 +199,13 @@ async def test_only_lines_that_match(systems: Systems, kube: Cluster) -> None:
 
     assert not reading.ok
     assert reading.text == (
-        "6 of 12 lines from 3 pods match stripe|webhook|payment, 3 errors\n"
+        "6 of 12 lines from 3 pods match (stripe 3, webhook 3, payment 0), 3 errors\n"
         "Last error: WEBHOOK signature is wrong"
     )
     assert reading.attachment is not None
+    assert len(reading.attachment.text.splitlines()) == 6
+    assert len(reading.excerpt.splitlines()) == 6 + 3
     for text in (reading.excerpt, reading.attachment.text):
-        assert len(text.splitlines()) == 6
         assert "GET /orders" not in text
         assert "cache is cold" not in text
 
@@ -225,20 +228,21 @@ async def test_what_is_masked_cannot_be_searched_for(systems: Systems, kube: Clu
 
 
 async def test_an_expression_that_never_ends_is_stopped_and_holds_up_nobody() -> None:
-    source = Source(pod="a", container="b", label="a")
-    lines = [Line("", source, "a" * 60 + "!")]
-    looking = asyncio.create_task(matching("(a+)+$", lines, seconds=0.5))
-    while not looking.done():
-        async with asyncio.timeout(0.4):
-            await asyncio.wait([looking], timeout=0.05)
-    with pytest.raises(UserError, match=r"longer than 0.5 s, so it was stopped"):
-        await looking
+    async with matcher("(a+)+$", seconds=0.5) as asked:
+        looking = asyncio.create_task(asked.find(["a" * 60 + "!"]))
+        while not looking.done():
+            async with asyncio.timeout(0.4):
+                await asyncio.wait([looking], timeout=0.05)
+        with pytest.raises(UserError, match=r"longer than 0.5 s, so it was stopped"):
+            await looking
 
 
 async def test_a_search_that_breaks_off_is_said() -> None:
     # Checked when the bot starts; here it is what makes the process end badly.
-    with pytest.raises(UserError, match=r"broke off \(exit 1\)"):
-        await matching("(", [])
+    async with matcher("(") as asked:
+        for _ in range(2):
+            with pytest.raises(UserError, match=r"broke off \(exit 1\)"):
+                await asked.find(["a"])
 
 
 def test_what_is_no_expression_is_found_when_the_bot_starts() -> None:

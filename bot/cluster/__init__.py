@@ -13,7 +13,6 @@ from bot.cluster.errors import (
     Unreachable,
 )
 from bot.cluster.execs import Ran
-from bot.cluster.logs import Tail
 from bot.cluster.nouns import Amounts, Container, Deployment, Pod, Revision, digest, quantity
 from bot.cluster.patches import Change
 
@@ -35,7 +34,6 @@ __all__ = [
     "Ran",
     "Refused",
     "Revision",
-    "Tail",
     "TimedOut",
     "Unreachable",
     "digest",

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from bot.cluster import bounds, errors, execs, nouns
 from bot.cluster.bounds import Autoscaler, Node, Quota
 from bot.cluster.errors import Ask
 from bot.cluster.execs import Ran
-from bot.cluster.logs import Tail
+from bot.cluster.logs import Lines
 from bot.cluster.nouns import Amounts, Deployment, Pod, Revision
 from bot.cluster.parts import (
     ApiClient,
@@ -30,6 +30,7 @@ TIMEOUT_SECONDS = 10.0
 JSON_PATCH = "application/json-patch+json"
 PIECE = 64 * 1024
 Query = list[tuple[str, str]]
+Hear = Callable[[list[str]], Awaitable[None]]
 
 
 class Cluster:
@@ -132,21 +133,39 @@ class Cluster:
         await self._json(ask, "DELETE", self._core("pods", pod.name), query, body)
 
     async def log(
-        self, pod: str, container: str, *, tail: int, cap: int, previous: bool = False
-    ) -> Tail:
-        """The newest lines of a container's log, each with its time in front.
+        self, pod: str, container: str, hear: Hear, *, tail: int, previous: bool = False
+    ) -> None:
+        """Hand over the newest lines of a container's log as they come, each after its time.
 
-        At most `tail` lines and `cap` bytes are ever in memory; `previous` is its last run.
+        About 64 KiB of them at once, and no more before `hear` is done with those: that is all
+        that is ever in memory. `previous` is the container's last run.
         """
         ask = self._ask("get", "pods/log", pod)
         query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
         if previous:
             query.append(("previous", "true"))
-        kept = Tail(tail, cap)
-        async with self._response(ask, "GET", self._core("pods", pod, "log"), query) as response:
-            async for piece in response.content.iter_chunked(PIECE):
-                kept.feed(piece)
-        return kept
+        lines = Lines()
+        async with self._stream(ask, self._core("pods", pod, "log"), query) as response:
+            while piece := await self._piece(ask, response):
+                await hear(lines.feed(piece))
+        await hear(lines.end())
+
+    @asynccontextmanager
+    async def _stream(
+        self, ask: Ask, path: str, query: Query
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """An answer of any length: not all of it is bounded in time, but each piece."""
+        async with self._patience(ask, self.timeout):
+            answer = await self._call("GET", path, query, seconds=None)
+        async with answer.response as response:
+            if response.status >= 300:
+                async with self._patience(ask, self.timeout):
+                    raise errors.refusal(ask, response.status, await response.read())
+            yield response
+
+    async def _piece(self, ask: Ask, response: aiohttp.ClientResponse) -> bytes:
+        async with self._patience(ask, self.timeout):
+            return await response.content.read(PIECE)
 
     async def run(self, pod: str, container: str, command: list[str], *, timeout: float) -> Ran:
         """Run a program in a container, without a shell; `timeout` in seconds for all of it.
@@ -183,14 +202,19 @@ class Cluster:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request, once; raises ClusterError for any answer but a good one."""
         async with self._patience(ask, self.timeout):
-            answer = await self._http.call_api(
-                *await self._serialize(self._http, method, path, query, body),
-                _request_timeout=aiohttp.ClientTimeout(total=self.timeout),
-            )
+            answer = await self._call(method, path, query, body, seconds=self.timeout)
             async with answer.response as response:
                 if response.status >= 300:
                     raise errors.refusal(ask, response.status, await response.read())
                 yield response
+
+    async def _call(
+        self, method: str, path: str, query: Query, body: Any = None, *, seconds: float | None
+    ) -> Any:
+        return await self._http.call_api(
+            *await self._serialize(self._http, method, path, query, body),
+            _request_timeout=aiohttp.ClientTimeout(total=seconds),
+        )
 
     async def _serialize(
         self, client: Any, method: str, path: str, query: Query, body: Any = None

@@ -1,81 +1,79 @@
 """What pods wrote last, merged, masked and counted."""
 
 import asyncio
-import contextlib
-import json
 import re
-import sys
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, ClassVar, NamedTuple
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from bot import masking
 from bot.actions import Read, Systems
-from bot.cluster import Cluster, ClusterError, Container, Pod, Refused
-from bot.model import Attachment, Noun, Reading, UserError
+from bot.cluster import Cluster, ClusterError, Refused
+from bot.model import Attachment, Chart, Reading, UserError
+from commands.actions import loglines, matching
 from commands.actions.fields import Selector
+from commands.actions.logcounts import Tally
+from commands.actions.loglines import Line, Newest, Source, Stamps
+from commands.actions.matching import Expression, Matcher
 
 KEPT_BYTES = 1024 * 1024
-EXCERPT_LINES = 15
+KEPT_OF_ONE = 64 * 1024
+EXCERPT_LINES = 12
+EXCERPT_SOURCES = 4
 EXCERPT_CHARACTERS = 2_500
 LINE_CHARACTERS = 300
 SOURCES = 50
 AT_ONCE = 8
-LEVEL = re.compile(r'\blevel"?\s{0,2}[=:]\s{0,2}"?([A-Za-z]{3,9}|\d\d)\b')
-BAD_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "panic", "50", "60"}
-BAD_WORDS = re.compile(
-    r"\b(?:ERROR|FATAL|CRITICAL|PANIC|panic:|Traceback|[A-Z][A-Za-z]{0,40}Error)\b"
-)
-MATCH_SECONDS = 5.0
-# Some expressions take years on some lines, and Python cannot stop one: only end its process.
-MATCHER = """
-import json, re, sys
-pattern, lines = json.load(sys.stdin)
-search = re.compile(pattern, re.IGNORECASE).search
-json.dump([at for at, line in enumerate(lines) if search(line)], sys.stdout)
-"""
-MESSAGE = re.compile(r'"(?:msg|message)"\s?:\s?"((?:[^"\\]|\\.){1,400})"')
 
 
-def _expression(text: str) -> str:
-    try:
-        re.compile(text, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"expects a regular expression ({error})") from error
-    return text
+class Ear:
+    """Hears what one source says, piece by piece, and keeps the newest end of it."""
 
+    def __init__(self, source: Source, tally: Tally, matcher: Matcher | None, cap: int) -> None:
+        self.source = source
+        self._tally = tally
+        self._matcher = matcher
+        self._newest = Newest(cap)
+        self._stamps = Stamps(source)
 
-Expression = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_expression)]
+    async def hear(self, texts: list[str]) -> None:
+        """The next lines; raises UserError when they cannot be searched."""
+        lines = self._stamps.lines(texts)
+        self._tally.read += len(lines)
+        if self._matcher is not None:
+            await self._search(self._matcher, lines)
+            return
+        for line in lines:
+            self._tally.count(line)
+        self._newest.add(lines)
 
+    async def _search(self, matcher: Matcher, lines: Sequence[Line]) -> None:
+        near = await matcher.find([line.text for line in lines])
+        # Masking takes a while, in which the bot has to answer others: so not all, and elsewhere.
+        masked = await asyncio.to_thread(loglines.masked, [lines[one.at] for one in near])
+        # What is masked cannot be searched for.
+        for one in await matcher.find([line.text for line in masked]) if masked else []:
+            self._tally.count(masked[one.at], one.parts)
+            self._newest.add([masked[one.at]])
 
-class Source(Noun):
-    """One run of one container."""
-
-    pod: str
-    container: str
-    label: str
-    previous: bool = False
-
-
-class Line(NamedTuple):
-    """One line: when, who, what."""
-
-    at: str
-    source: Source
-    text: str
+    async def kept(self) -> list[Line]:
+        """The newest lines, masked."""
+        lines = self._newest.lines()
+        return lines if self._matcher else await asyncio.to_thread(loglines.masked, lines)
 
 
 class TailLogs(Read):
     """Read the last `tail` lines of each container that a label selector names.
 
-    With `match`, only those in which the regular expression is found, as `grep -i` does.
+    With `match`, only those in which the regular expression is found, as `grep -i` does, counted
+    by what stands between its outer bars, and by time.
     """
 
     name: ClassVar = "logs"
     selector: Selector
-    tail: int = Field(default=100, ge=1, le=5000)
+    tail: int = Field(default=100, ge=1, le=500_000)
     match: Expression | None = None
 
     async def read(self, systems: Systems) -> Reading:
@@ -83,176 +81,131 @@ class TailLogs(Read):
         pods = await systems.cluster.pods(self.selector)
         if not pods:
             return Reading(ok=False, text=f"No pods match {self.selector}.")
-        found = [source for pod in pods for source in _sources(pod)]
+        found = [source for pod in pods for source in loglines.sources(pod)]
         notes = [
-            f"{pod.name} has written nothing: {pod.status}." for pod in pods if not _sources(pod)
+            f"{pod.name} has written nothing: {pod.status}."
+            for pod in pods
+            if not loglines.sources(pod)
         ]
         if len(found) > SOURCES:
             notes.append(f"Only {SOURCES} of {len(found)} containers were read.")
-        lines = await self._collect(systems.cluster, found[:SOURCES], notes)
-        kept = lines if self.match is None else await matching(self.match, lines)
-        return self._reading(kept, len(lines), len(pods), tuple(notes))
+        tally = Tally()
+        lines = await self._collect(systems.cluster, found[:SOURCES], tally, notes)
+        return self._reading(lines, tally, len(pods), notes)
 
     async def _collect(
-        self, cluster: Cluster, sources: Sequence[Source], notes: list[str]
+        self, cluster: Cluster, sources: Sequence[Source], tally: Tally, notes: list[str]
     ) -> list[Line]:
         gate = asyncio.Semaphore(AT_ONCE)
-        cap = max(KEPT_BYTES // max(len(sources), 1), 64 * 1024)
-        async with asyncio.TaskGroup() as group:
-            reads = [group.create_task(self._tail(cluster, one, cap, gate)) for one in sources]
-        answers = [task.result() for task in reads]
-        failed = [answer for answer in answers if isinstance(answer, ClusterError)]
-        if failed and len(failed) == len(answers):
-            raise failed[0]
+        cap = max(KEPT_BYTES // max(len(sources), 1), KEPT_OF_ONE)
+        async with _matcher(self.match) as matcher:
+            ears = [Ear(source, tally, matcher, cap) for source in sources]
+            async with asyncio.TaskGroup() as group:
+                work = [group.create_task(self._listen(cluster, ear, gate)) for ear in ears]
+        failed = [error for task in work if (error := task.result()) is not None]
+        searching = [error for error in failed if not isinstance(error, ClusterError)]
+        if searching or (failed and len(failed) == len(work)):
+            raise (searching or failed)[0]
         notes += [str(error) for error in failed]
-        good = [answer for answer in answers if not isinstance(answer, ClusterError)]
-        return sorted((line for lines in good for line in lines), key=lambda line: line.at)
+        return sorted([line for ear in ears for line in await ear.kept()], key=_when)
 
-    async def _tail(
-        self, cluster: Cluster, source: Source, cap: int, gate: asyncio.Semaphore
-    ) -> list[Line] | ClusterError:
+    async def _listen(
+        self, cluster: Cluster, ear: Ear, gate: asyncio.Semaphore
+    ) -> UserError | None:
+        """Hear a source to its end; what went wrong, if anything."""
+        source = ear.source
         try:
             async with gate:
-                kept = await cluster.log(
+                await cluster.log(
                     source.pod,
                     source.container,
+                    ear.hear,
                     tail=self.tail,
-                    cap=cap,
                     previous=source.previous,
                 )
         except Refused as error:
             # Between the look at the pod and this one, a run was forgotten or not yet begun.
-            return [] if source.previous else error
-        except ClusterError as error:
+            return None if source.previous else error
+        except UserError as error:
             return error
-        # Masking a megabyte takes a while, in which the bot has to answer others.
-        return await asyncio.to_thread(_stamped, kept.lines(), source)
+        return None
 
     def _reading(
-        self, lines: Sequence[Line], read: int, pods: int, notes: tuple[str, ...]
+        self, lines: Sequence[Line], tally: Tally, pods: int, notes: Sequence[str]
     ) -> Reading:
-        errors = [line for line in lines if is_error(line.text)]
-        text = f"{_many(read, 'line')} from {_many(pods, 'pod')}"
-        if self.match is not None:
-            text = f"{len(lines) or 'None'} of {text} match {self.match}"
-        text += f", {_many(len(errors), 'error')}" if lines or self.match is None else ""
-        if errors:
-            text += f"\nLast error: {_gist(errors[-1].text)}"
+        attachment = _attachment(self.selector, lines)
+        chart, peak = self._by_time(tally)
         return Reading(
-            ok=bool(read) and not errors,
-            text=text,
+            ok=bool(tally.read) and not tally.errors,
+            text=self._verdict(tally, pods),
+            charts=(chart,) if chart else (),
             excerpt=_excerpt(lines),
-            notes=notes,
-            attachment=_attachment(self.selector, lines),
+            notes=(*peak, *_left_out(attachment, tally.found), *notes),
+            attachment=attachment,
         )
 
+    def _by_time(self, tally: Tally) -> tuple[Chart | None, Sequence[str]]:
+        if self.match is None:
+            return None, ()
+        peak = tally.peak()
+        return tally.chart(matching.alternatives(self.match)), (peak,) if peak else ()
 
-async def matching(
-    pattern: str, lines: Sequence[Line], seconds: float = MATCH_SECONDS
-) -> list[Line]:
-    """The lines that an expression is found in; raises UserError when it takes too long."""
-    worker = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", MATCHER),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(seconds):
-            asked = json.dumps([pattern, [line.text for line in lines]])
-            said, _ = await worker.communicate(asked.encode())
-    except TimeoutError as error:
-        raise UserError(
-            f"Looking for {pattern} took longer than {seconds:g} s, so it was stopped. "
-            "Nothing was changed. Write `match` without a repetition inside of a repetition."
-        ) from error
-    finally:
-        await _end(worker)
-    if worker.returncode:
-        raise UserError(
-            f"Looking for {pattern} broke off (exit {worker.returncode}). Nothing was changed. "
-            "The machine may be short of memory: try again with fewer lines."
-        )
-    return [lines[at] for at in json.loads(said)]
+    def _verdict(self, tally: Tally, pods: int) -> str:
+        text = f"{_many(tally.read, 'line')} from {_many(pods, 'pod')}"
+        if self.match is not None:
+            text = f"{tally.found or 'None'} of {text} match {self._matched(tally)}"
+        if tally.found or self.match is None:
+            text += f", {_many(tally.errors, 'error')}"
+        if tally.last_error is not None:
+            said = masking.mask(tally.last_error.text)
+            text += f"\nLast error: {loglines.gist(said)}"
+        return text
+
+    def _matched(self, tally: Tally) -> str:
+        assert self.match is not None
+        parts = matching.alternatives(self.match)
+        counted = tally.found and len(parts) > 1
+        return f"({tally.words(parts)})" if counted else self.match
 
 
-async def _end(worker: asyncio.subprocess.Process) -> None:
-    """Leave nothing behind, however the wait for it ended."""
-    if worker.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            worker.kill()
-        await worker.wait()
+@asynccontextmanager
+async def _matcher(pattern: str | None) -> AsyncIterator[Matcher | None]:
+    if pattern is None:
+        yield None
+        return
+    async with matching.matcher(pattern) as matcher:
+        yield matcher
 
 
-def _sources(pod: Pod) -> list[Source]:
-    several = len(pod.containers) > 1
-    return [one for container in pod.containers for one in _runs(pod, container, several=several)]
-
-
-def _runs(pod: Pod, container: Container, *, several: bool) -> list[Source]:
-    """What to read of a container: its run before as well, when that one failed."""
-    short = pod.name.rpartition("-")[2]
-    label = f"{short}/{container.name}" if several else short
-    now = Source(pod=pod.name, container=container.name, label=label)
-    before = now.model_copy(update={"previous": True})
-    failed = container.exit_code not in (None, 0)
-    if container.running:
-        return [before, now] if failed and container.restarts else [now]
-    # While it waits to be started again, its last run is the previous one.
-    if container.exit_code is None:
-        return []
-    return [before] if container.restarts else [now]
-
-
-def _stamped(lines: Sequence[str], source: Source) -> list[Line]:
-    """Split the time off each line and mask it; one without keeps that of the line before."""
-    made, at, in_key = [], "", False
-    for line in lines:
-        stamp, _, text = line.partition(" ")
-        known = _time(stamp)
-        at = known or at
-        said = text if known else line
-        begins, ends = "-----BEGIN" in said and "PRIVATE KEY" in said, "-----END" in said
-        made.append(Line(at, source, masking.MASK if in_key or begins else masking.mask(said)))
-        in_key = (in_key or begins) and not ends
-    return made
-
-
-def _time(stamp: str) -> str:
-    """A form that sorts: without the Z, which would come after a fraction's point."""
-    try:
-        datetime.fromisoformat(stamp[:19])
-    except ValueError:
-        return ""
-    return stamp.removesuffix("Z") if len(stamp) >= 19 else ""
-
-
-def is_error(text: str) -> bool:
-    """By its level where a line has one, else by its words."""
-    level = LEVEL.search(text)
-    if level is not None:
-        return level[1].lower() in BAD_LEVELS
-    return BAD_WORDS.search(text) is not None
-
-
-def _gist(text: str) -> str:
-    found = MESSAGE.search(text)
-    words = found[1] if found else text.strip()
-    return words if len(words) <= 200 else f"{words[:199]}…"
+def _when(line: Line) -> str:
+    return line.at
 
 
 def _excerpt(lines: Sequence[Line]) -> str:
-    """The last lines that fit, newest last."""
-    kept: list[str] = []
+    """The last lines of those who wrote last, each under its name, the newest at the end."""
+    newest: dict[Source, list[Line]] = {}
+    for line in reversed(lines):
+        newest.setdefault(line.source, []).append(line)
+    parts: list[str] = []
     room = EXCERPT_CHARACTERS
-    for line in reversed(lines[-EXCERPT_LINES:]):
-        words = f"{line.at[11:19]} {line.source.label} {line.text}"
+    for source, said in list(newest.items())[:EXCERPT_SOURCES]:
+        # Half of what is left, so that whoever wrote last has room for a whole stack trace.
+        parts.append(_part(source, said[:EXCERPT_LINES], room // 2))
+        room -= len(parts[-1]) + 1
+    return "\n".join(reversed(parts))
+
+
+def _part(source: Source, newest_first: Sequence[Line], room: int) -> str:
+    kept: list[str] = []
+    room -= len(source.label) + 1
+    for line in newest_first:
+        words = f"{line.at[11:19]} {line.text}"
         words = words if len(words) <= LINE_CHARACTERS else f"{words[: LINE_CHARACTERS - 1]}…"
         room -= len(words) + 1
-        if room < 0:
+        if room < 0 and kept:
             break
         kept.append(words)
-    return "\n".join(reversed(kept))
+    return "\n".join([f"{source.label}:", *reversed(kept)])
 
 
 def _attachment(selector: str, lines: Sequence[Line]) -> Attachment | None:
@@ -260,7 +213,8 @@ def _attachment(selector: str, lines: Sequence[Line]) -> Attachment | None:
     kept: list[str] = []
     room = KEPT_BYTES
     for line in reversed(lines):
-        whole = f"{line.at} {line.source.pod}/{line.source.container} {line.text}"
+        before = " (previous container)" if line.source.previous else ""
+        whole = f"{line.at} {line.source.pod}/{line.source.container}{before} {line.text}"
         room -= len(whole.encode()) + 1
         if room < 0:
             break
@@ -269,6 +223,13 @@ def _attachment(selector: str, lines: Sequence[Line]) -> Attachment | None:
         return None
     slug = re.sub(r"[^A-Za-z0-9]+", "-", selector).strip("-")
     return Attachment(name=f"logs-{slug}.txt", text="\n".join(reversed(kept)) + "\n")
+
+
+def _left_out(attachment: Attachment | None, found: int) -> tuple[str, ...]:
+    held = attachment.text.count("\n") if attachment else 0
+    return (
+        () if held == found else (f"All {found} lines were counted; the file has the last {held}.",)
+    )
 
 
 def _many(count: int, noun: str) -> str:

@@ -352,6 +352,10 @@ class Cluster:
         found, name = self._container(pod, container)
         self.state.logs.flood(found, name, total_bytes)
 
+    def stall_log(self, pod: str, *, container: str = "") -> None:
+        """Let reading a pod's log get stuck after its first line."""
+        self.state.logs.stall(*self._container(pod, container))
+
     def _container(self, pod: str, container: str) -> tuple[Obj, str]:
         found = self.state.store.get(PODS, NAMESPACE, pod)
         return found, container or str(found["spec"]["containers"][0]["name"])

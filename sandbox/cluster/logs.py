@@ -26,6 +26,7 @@ class Run:
     written_to: datetime | None = None
     fixed: bool = False
     total_bytes: int = 0
+    stalled: bool = False
     dropped: int = 0
     trouble: Trouble | None = None
 
@@ -119,6 +120,10 @@ class LogBook:
         run = Run("", "", self.clock.now(), fixed=True, total_bytes=total_bytes)
         self._put(pod, container, run, previous=False)
 
+    def stall(self, pod: Obj, container: str) -> None:
+        """Let reading a container's log get stuck after its first line."""
+        self.run(pod, container, previous=False).stalled = True
+
     def run(self, pod: Obj, container: str, *, previous: bool) -> Run:
         """The run that a request asks for, or the refusal of a real node."""
         name = pod["metadata"]["name"]
@@ -162,17 +167,12 @@ def _wait(reason: str | None) -> str:
     return f"waiting to start: {reason or 'ContainerCreating'}"
 
 
-def flood_chunks(total_bytes: int) -> Iterator[bytes]:
-    """Text of that size in lines, made as it is read, so that it is never in memory whole."""
+def flood_lines(total_bytes: int, until: datetime) -> Iterator[Line]:
+    """Lines of that size together, a thousand a second until then, made only as they are read."""
     dice = random.Random(total_bytes)
-    sent = 0
-    while sent < total_bytes:
-        lines = []
-        for _ in range(300):
-            order = dice.randrange(10**6)
-            lines.append(
-                f'{{"level":"info","msg":"order {order} repriced"}}'.ljust(ENDLESS_LINE - 1)
-            )
-        chunk = ("\n".join(lines) + "\n").encode()[: total_bytes - sent]
-        sent += len(chunk)
-        yield chunk
+    count = total_bytes // ENDLESS_LINE
+    for left in range(count - 1, -1, -1):
+        order = dice.randrange(10**6)
+        words = f"order {order} repriced" if order % 8 else f"stripe webhook for {order} processed"
+        text = f'{{"level":"info","msg":"{words}"}}'.ljust(ENDLESS_LINE - 1)
+        yield Line(until - timedelta(milliseconds=left), text)

@@ -1,20 +1,22 @@
 """Logs over HTTP: streamed in pieces, so that any amount of them needs little memory."""
 
-from collections.abc import Iterator
+import asyncio
 from datetime import datetime, timedelta
+from itertools import islice
 
 from aiohttp import web
 
 from sandbox.cluster.clock import micro_stamp, parse_stamp
 from sandbox.cluster.errors import ApiError, Obj, bad_request
 from sandbox.cluster.loglines import Line
-from sandbox.cluster.logs import ENDLESS_LINE, Run, flood_chunks
+from sandbox.cluster.logs import ENDLESS_LINE, Run, flood_lines
 from sandbox.cluster.reads import container_of
 from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import PODS
 from sandbox.cluster.state import State
 
 PIECE = 64 * 1024
+FLOOD_PIECE = 300
 LOOK = 0.2
 
 
@@ -43,20 +45,26 @@ class LogStream:
         """Answer, and go on while there is more to come."""
         lines = self._lines()
         await self.response.prepare(self.request)
+        if self.run.stalled:
+            await self._write(lines[:1])
+            await asyncio.Event().wait()
         if self.run.total_bytes:
-            for chunk in self._flood():
-                await self.response.write(chunk)
+            await self._flood()
         else:
             await self._write(lines)
         if self.follow:
             await self._follow()
         return self.response
 
-    def _flood(self) -> Iterator[bytes]:
+    async def _flood(self) -> None:
         total = self.run.total_bytes
         if self.tail is not None:
             total = min(total, self.tail * ENDLESS_LINE)
-        return flood_chunks(total if self.limit is None else min(total, self.limit))
+        lines = flood_lines(total, self.run.since)
+        while piece := list(islice(lines, FLOOD_PIECE)):
+            if self.limit == 0:
+                return
+            await self._write(piece)
 
     def _lines(self) -> list[Line]:
         seconds, moment = self.target.number("sinceSeconds", 1), self.target.query.get("sinceTime")

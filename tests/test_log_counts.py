@@ -1,0 +1,210 @@
+"""Lines of logs counted by alternative and by time, and told apart by who wrote them."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot import cluster as door
+from bot.actions import Systems
+from bot.model import Reading, UserError
+from bot.views import presses
+from commands.actions.logcounts import Tally
+from commands.actions.loglines import Line, Source, Stamps
+from commands.actions.logs import TailLogs
+from commands.actions.matching import alternatives, matcher
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import SELECTOR, systems
+from tests.conftest import Walk
+
+__all__ = ["systems"]
+
+PAYMENTS = "order-service/payment-refund-failures"
+SOURCE = Source(pod="order-service-1", container="app", label="order-service-1")
+
+Obj = dict[str, Any]
+
+
+def tally(times: Sequence[str], parts: Sequence[int] = (0,)) -> Tally:
+    counted = Tally()
+    for time in times:
+        counted.count(Line(time, SOURCE, "x"), parts)
+    return counted
+
+
+async def read(systems: Systems, match: str | None = "stripe|webhook|payment") -> Reading:
+    return await TailLogs(selector=SELECTOR, tail=500, match=match).read(systems)
+
+
+def charts(walk: Walk, channel: str) -> list[Obj]:
+    replies = [one for m in walk.slack.messages(channel, "oncall") for one in m.get("replies", [])]
+    found = [block for one in replies for block in one.get("blocks", [])]
+    return [dict(block) for block in found if block["type"] == "data_visualization"]
+
+
+async def test_webhook_lines_are_counted_and_drawn_in_slack(walk: Walk) -> None:
+    channel = await walk.declare(severity="sev2")
+    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+    await walk.step("oncall", "webhook-logs", channel)
+
+    shown = walk.text(channel)
+    said = re.search(r"(\d+) of \d+ lines .* match \(stripe (\d+), webhook (\d+), payment", shown)
+    assert said is not None
+    [chart] = charts(walk, channel)
+    series = {
+        one["name"]: sum(point["value"] for point in one["data"])
+        for one in chart["chart"]["series"]
+    }
+    assert series.keys() == {"stripe", "webhook", "payment"}
+    assert (series["stripe"], series["webhook"]) == (int(said[2]), int(said[3]))
+    assert 1 < len(chart["chart"]["axis_config"]["categories"]) <= 20
+    assert "UTC" in chart["title"]
+    assert "Most lines per " in shown
+
+
+async def test_nothing_found_is_not_drawn(systems: Systems, kube: Cluster) -> None:
+    for pod in kube.pod_names():
+        kube.set_logs(pod, ['{"level":"info","msg":"GET /orders"}'])
+    reading = await read(systems)
+
+    assert reading.ok
+    assert reading.text == "None of 3 lines from 3 pods match stripe|webhook|payment"
+    assert reading.charts == ()
+
+
+async def test_without_match_nothing_is_drawn(systems: Systems) -> None:
+    assert (await read(systems, None)).charts == ()
+
+
+async def test_every_line_is_counted_also_those_that_the_file_has_no_room_for(
+    systems: Systems, kube: Cluster
+) -> None:
+    line = json.dumps({"level": "info", "msg": "stripe " + "x" * 2000})
+    for pod in kube.pod_names():
+        kube.set_logs(pod, [line] * 400)
+    reading = await read(systems)
+
+    assert reading.text.startswith("1200 of 1200 lines from 3 pods match (stripe 1200,")
+    assert reading.attachment is not None
+    kept = len(reading.attachment.text.splitlines())
+    assert kept < 600
+    assert f"All 1200 lines were counted; the file has the last {kept}." in reading.notes
+
+
+async def test_a_log_that_stops_in_its_middle_is_given_up_on(
+    systems: Systems, kube: Cluster
+) -> None:
+    for pod in kube.pod_names():
+        kube.stall_log(pod)
+    with pytest.raises(door.TimedOut, match="within 1 s"):
+        await read(systems)
+
+
+async def test_an_expression_that_is_too_slow_for_one_pod_counts_for_none(
+    systems: Systems, kube: Cluster
+) -> None:
+    kube.set_logs(kube.pod_names()[0], ["a" * 60 + "!"])
+    with pytest.raises(UserError, match="so it was stopped"):
+        await read(systems, "(a+)+$")
+
+
+async def test_an_excerpt_keeps_pods_and_runs_apart(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    await kube.when_status("CrashLoopBackOff", 3)
+    reading = await read(systems, None)
+
+    heads = [line for line in reading.excerpt.splitlines() if line.endswith(":")]
+    assert 2 <= len(heads) <= 4
+    for head in heads:
+        assert re.fullmatch(r"order-service-\S+ \(previous container\):", head)
+    assert reading.attachment is not None
+    assert "/order-service (previous container) " in reading.attachment.text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "parts"),
+    [
+        ("stripe|webhook|payment", ("stripe", "webhook", "payment")),
+        ("refund", ("refund",)),
+        (r"a(b|c)d|[x|]y|e\|f", ("a(b|c)d", "[x|]y", r"e\|f")),
+        ("[]|]|[^]|]", ("[]|]", "[^]|]")),
+        ("twice|twice", ("twice",)),
+        ("a|", ("a|",)),
+        (r"(a)\1|b", (r"(a)\1|b",)),
+        ("(?x) a | b", ("(?x) a | b",)),
+        ("(?P<n>a)|(?P=n)", ("(?P<n>a)|(?P=n)",)),
+    ],
+)
+def test_what_stands_between_the_outer_bars(pattern: str, parts: tuple[str, ...]) -> None:
+    assert alternatives(pattern) == parts
+    for part in parts:
+        re.compile(part)
+
+
+async def test_a_line_counts_for_each_alternative_in_it() -> None:
+    async with matcher("stripe|webhook") as asked:
+        found = await asked.find(["Stripe WEBHOOK", "nothing", "a webhook"])
+
+    assert [(one.at, one.parts) for one in found] == [(0, (0, 1)), (2, (1,))]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "title", "points"),
+    [
+        (1, "per minute", 1),
+        (20, "per minute", 20),
+        (21, "per 2 minutes", 11),
+        (200, "per 10 minutes", 20),
+        (24 * 60, "per 2 hours", 12),
+        (100 * 24 * 60, "per 6 days", 17),
+    ],
+)
+def test_at_most_twenty_points(minutes: int, title: str, points: int) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    times = [(start + timedelta(minutes=at)).isoformat()[:19] for at in range(minutes)]
+    chart = tally(times).chart(["x"])
+
+    assert chart is not None
+    assert chart.title == f"Lines {title}, UTC"
+    assert points - 1 <= len(chart.categories) <= min(points + 1, 20)
+    assert len(set(chart.categories)) == len(chart.categories)
+    assert sum(chart.series[0].values) == minutes
+
+
+def test_lines_without_a_time_are_counted_and_not_drawn() -> None:
+    assert tally(["", ""]).chart(["x"]) is None
+    assert tally(["", ""]).words(["x"]) == "x 2"
+    some = tally(["", "2026-11-24T10:00:00"]).chart(["x"])
+    assert some is not None
+    assert some.series[0].values == (1,)
+
+
+def test_the_busiest_time_is_said() -> None:
+    counted = tally(["2026-11-24T10:00:00", "2026-11-24T10:02:01", "2026-11-24T10:02:59"])
+
+    assert counted.peak() == "Most lines per minute: 2, from 2026-11-24 10:02 UTC on."
+
+
+def test_many_alternatives_are_cut_to_the_most_frequent() -> None:
+    counted = tally(["2026-11-24T10:00:00"], parts=(3, 9))
+    names = [f"p{number}" for number in range(12)]
+    chart = counted.chart(names)
+
+    assert chart is not None
+    assert len(chart.series) == 6
+    assert {"p3", "p9"} <= {one.name for one in chart.series}
+    assert counted.words(names).endswith("p9 1, 2 others")
+
+
+def test_times_of_any_zone_become_utc() -> None:
+    texts = ("2026-11-24T11:00:00.5+01:00 a", "2026-11-24T10:00:00.25Z b", "c")
+    lines = Stamps(SOURCE).lines(texts)
+
+    assert [(line.at, line.text) for line in lines] == [
+        ("2026-11-24T10:00:00.500000", "a"),
+        ("2026-11-24T10:00:00.25", "b"),
+        ("2026-11-24T10:00:00.25", "c"),
+    ]
