@@ -10,9 +10,11 @@ from bot.actions import Systems
 from bot.cluster import Revision
 from bot.model import UserError
 from commands.actions.history import RolloutHistory
+from commands.actions.memory import MemoryLimit
 from commands.actions.revisions import given_up
 from commands.actions.rollback import RollBack
 from sandbox.cluster import Cluster
+from sandbox.cluster.errors import Obj
 from sandbox.cluster.resources import DEPLOYMENTS, REPLICASETS
 from sandbox.cluster.store import fresh
 from tests.cluster_fixtures import USER, Told, carry_out, systems
@@ -114,12 +116,47 @@ async def test_when_all_others_were_given_up_one_has_to_be_named(
     assert choices.default is None
 
 
+async def test_what_failed_before_with_the_same_image_does_not_help_either(
+    systems: Systems, kube: Cluster
+) -> None:
+    """More memory for a release that crash-loops all the same makes two revisions of it."""
+    await kube.scenario("crash-loop")
+    memory = {"deployment": "order-service", "limit": "1Gi", "watch_seconds": 0.3}
+    more = MemoryLimit.model_validate(memory | {"deadline_seconds": 3.0})
+    await carry_out(more, systems, Told())
+    await kube.when(lambda: not [one for one in kube.pods() if _of(one, "512Mi")])
+    plan = await BACK.plan(systems)
+    named = await BACK.model_copy(update={"to_revision": 7}).plan(systems)
+
+    assert plan.fingerprint["to_revision"] == 6
+    assert named.warnings == ("Revision 7 (v2.4.0) had pods that did not keep running.",)
+    kube.forbid(USER, "list", "events")
+    assert (await BACK.plan(systems)).fingerprint["to_revision"] == 7
+
+
+def _of(pod: Obj, limit: str) -> bool:
+    [container] = pod["spec"]["containers"]
+    return bool(container["resources"]["limits"]["memory"] == limit)
+
+
+async def test_a_good_release_whose_pods_failed_once_is_gone_back_to(
+    systems: Systems, kube: Cluster
+) -> None:
+    pod = kube.ready_pods()[0]
+    kube.state.events.record(pod, "BackOff", "Back-off", {"component": "kubelet"}, warning=True)
+    await kube.scenario("crash-loop")
+
+    plan = await BACK.plan(systems)
+    assert plan.fingerprint["to_revision"] == 6
+    assert plan.warnings == ("Revision 6 (v2.3.1) had pods that did not keep running.",)
+
+
 async def test_only_the_revision_is_chosen_from_a_list(systems: Systems) -> None:
     assert await BACK.choices(systems, "watch_seconds") is None
 
 
-def ran(uid: str, *numbers: int) -> Revision:
-    """A revision that ran under these numbers, the last one at last."""
+def ran(uid: str, *numbers: int, image: str = "") -> Revision:
+    """A revision that ran under these numbers, the last one at last; the image is its own."""
     return Revision(
         number=numbers[-1],
         past=numbers[:-1],
@@ -129,7 +166,7 @@ def ran(uid: str, *numbers: int) -> Revision:
         replicas=0,
         ready=0,
         cause="",
-        template={},
+        template={"spec": {"containers": [{"image": image or uid}]}},
     )
 
 
@@ -145,6 +182,10 @@ def ran(uid: str, *numbers: int) -> Revision:
         # The one in between is forgotten, so nobody is blamed in its stead.
         ([ran("a", 1, 4), ran("b", 2)], set()),
         ([ran("a", 1, 2)], set()),
+        # A release and its restart are given up together, and come back together.
+        ([ran("a", 1, 4), ran("b", 2), ran("b2", 3, image="b")], {"b", "b2"}),
+        ([ran("a", 1, 4), ran("b", 2), ran("b2", 3, 5, image="b")], set()),
+        ([ran("b0", 1, image="b"), ran("a", 2, 4), ran("b", 3)], {"b"}),
     ],
 )
 def test_who_is_blamed(past: list[Revision], blamed: set[str]) -> None:

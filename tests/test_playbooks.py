@@ -18,7 +18,8 @@ SHIPPED = Path(templates.__file__).parent / "playbooks"
 
 @pytest.fixture
 def shipped() -> Playbook:
-    return next(book for book in playbooks.load(SHIPPED, ACTIONS) if book.title == "Order Service")
+    [book] = playbooks.load(SHIPPED / "order-service.yml", ACTIONS)
+    return book
 
 
 def scenario(playbook: Playbook, id: str) -> Scenario:

@@ -108,6 +108,12 @@ class Cluster:
         raw = await self._json(self._ask("list", "nodes"), "GET", "/api/v1/nodes")
         return tuple(map(bounds.node, raw["items"]))
 
+    async def failed_pods(self) -> frozenset[str]:
+        """The names of pods, gone ones too, that did not keep running; an hour is remembered."""
+        query = [("fieldSelector", "reason=BackOff,involvedObject.kind=Pod")]
+        raw = await self._json(self._ask("list", "events"), "GET", self._core("events"), query)
+        return frozenset(one["involvedObject"]["name"] for one in raw["items"])
+
     async def rehearse(self, now: Deployment, change: Change) -> Deployment:
         """What a change would make of a Deployment: a dry run on the server, nothing is kept."""
         return await self._patch(now, change.patch(now), [("dryRun", "All")])

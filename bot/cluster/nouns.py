@@ -153,6 +153,11 @@ class Revision(Noun):
         """The image that it ran, short."""
         return template_images(self.template)
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images of its containers, in full."""
+        return tuple(one.get("image", "") for one in self.template["spec"]["containers"])
+
 
 def digest(value: Any) -> str:
     """A digest of JSON that does not depend on the order of its keys."""

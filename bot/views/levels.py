@@ -12,17 +12,21 @@ COLUMNS = ("Level", "What it means", "First response", "Examples")
 
 def table(playbooks: Sequence[Playbook]) -> Block:
     """Every level of every service; the service is named where there are several."""
-    several = len(playbooks) > 1
+    # Several files may be about one service.
+    services = dict.fromkeys(
+        (book.title, tuple(sorted(book.severities.items()))) for book in playbooks
+    )
+    several = len(services) > 1
     rows = [
         (
-            *((book.title,) if several else ()),
+            *((title,) if several else ()),
             severity.label,
             level.meaning,
             f"within {durations.words(level.response)}",
             level.examples,
         )
-        for book in playbooks
-        for severity, level in sorted(book.severities.items())
+        for title, levels in services
+        for severity, level in levels
     ]
     columns = (*(("Service",) if several else ()), *COLUMNS)
     # There is nothing to sort, and what one person is told has no second try with other blocks.

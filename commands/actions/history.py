@@ -23,15 +23,14 @@ class RolloutHistory(Read):
     async def read(self, systems: Systems) -> Reading:
         """A verdict about the revision that runs, and a row for each."""
         now = await systems.cluster.deployment(self.deployment)
-        found = await systems.cluster.revisions(now)
-        if not found:
+        past, at = await revisions.read(systems.cluster, now), systems.now()
+        if not past.all:
             text = f"{now.target} has no revisions yet: its controller has made none."
             return Reading(ok=False, text=text)
-        past, at = revisions.history(now, found), systems.now()
         return Reading(
             ok=now.rolled_out,
             text=_verdict(now, past, at),
-            table=Table(columns=COLUMNS, rows=tuple(_row(past, one, at) for one in found)),
+            table=Table(columns=COLUMNS, rows=tuple(_row(past, one, at) for one in past.all)),
         )
 
 

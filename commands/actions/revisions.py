@@ -1,15 +1,16 @@
 """What a Deployment has been: which revision runs, which were given up, and which to go back to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from bot.cluster import Deployment, Revision, patches
+from bot.cluster import Cluster, Deployment, Forbidden, Revision, patches
 from bot.model import Noun
 from commands.actions import pods, watching
 
 LEFT = "was rolled back from"
 UNREADY = "has pods, and none of them is ready"
+FAILED = "had pods that did not keep running"
 
 
 class History(Noun):
@@ -26,6 +27,12 @@ class History(Noun):
         """What speaks against going back to it, as the end of a sentence; or empty."""
         return self.faults.get(revision.uid, "")
 
+    @property
+    def all(self) -> tuple[Revision, ...]:
+        """Every revision, newest first."""
+        every = (*self.earlier, *([self.current] if self.current else []))
+        return tuple(sorted(every, key=lambda one: one.number, reverse=True))
+
     def find(self, number: int) -> Revision | None:
         """The earlier revision of that number, or None."""
         return next((one for one in self.earlier if one.number == number), None)
@@ -39,40 +46,65 @@ class History(Noun):
         return next((one for one in self.earlier if self._may_help(one)), None)
 
     def _may_help(self, revision: Revision) -> bool:
-        same = self.current is not None and _release(revision) == _release(self.current)
-        return not same and not self.fault(revision)
+        now, fault = self.current, self.fault(revision)
+        if now is not None and _release(revision) == _release(now):
+            return False
+        # A good release fails too, when what it depends on does; not so one that fails again.
+        if fault == FAILED:
+            return now is None or revision.images != now.images
+        return not fault
 
 
-def history(now: Deployment, revisions: Sequence[Revision]) -> History:
-    """From what the cluster knows; the revisions newest first."""
+async def read(cluster: Cluster, now: Deployment) -> History:
+    """What a Deployment has been. Raises ClusterError."""
+    found = await cluster.revisions(now)
+    try:
+        return history(now, found, await cluster.failed_pods())
+    except Forbidden:
+        return history(now, found)
+
+
+def history(
+    now: Deployment, revisions: Sequence[Revision], failed: Set[str] = frozenset()
+) -> History:
+    """From what the cluster knows; the revisions newest first, `failed` as names of pods."""
     current = watching.current_revision(now, revisions)
     earlier = tuple(one for one in revisions if current is None or one.uid != current.uid)
-    faults = {one.uid: UNREADY for one in earlier if one.replicas and not one.ready}
-    return History(
-        current=current,
-        earlier=earlier,
-        faults=faults | dict.fromkeys(given_up(revisions), LEFT),
-    )
+    owners = {name.rpartition("-")[0] for name in failed}
+    faults = {one.uid: FAILED for one in earlier if one.name in owners}
+    faults |= {one.uid: UNREADY for one in earlier if one.replicas and not one.ready}
+    faults |= dict.fromkeys(given_up(revisions), LEFT)
+    return History(current=current, earlier=earlier, faults=faults)
 
 
 def given_up(revisions: Sequence[Revision]) -> frozenset[str]:
-    """The uids of those that were rolled back from when they ran last, whoever did it.
+    """The uids of those that were rolled back from, whoever did it.
 
     A ReplicaSet that runs again gets a new number and keeps the old ones, so the order of all
-    numbers tells what followed what. Going back to what had been given up undoes a rollback, and
-    blames nothing.
+    numbers tells what followed what. Given up is the one that ran last before an older one came
+    back, and with it what ran in between with the same images: a restart of it, say. Coming back to
+    what was given up undoes that, and blames nothing.
     """
-    ran = {number: one.uid for one in revisions for number in (*one.past, one.number)}
-    seen: set[str] = set()
-    blamed: set[str] = set()
+    ran = {number: one for one in revisions for number in (*one.past, one.number)}
+    last: dict[str, int] = {}
+    groups: list[frozenset[str]] = []
     for number in sorted(ran):
-        uid, before = ran[number], ran.get(number - 1)
-        if uid in blamed:
-            blamed.discard(uid)
-        elif uid in seen and before not in (None, uid):
-            blamed.add(str(before))
-        seen.add(uid)
-    return frozenset(blamed)
+        uid = ran[number].uid
+        undone = [group for group in groups if uid in group]
+        groups = [group for group in groups if uid not in group]
+        if uid in last and not undone:
+            groups.append(_given_up(ran, last[uid], number))
+        last[uid] = number
+    return frozenset(uid for group in groups for uid in group)
+
+
+def _given_up(ran: Mapping[int, Revision], back_to: int, number: int) -> frozenset[str]:
+    """What a return to the revision of one number, under a new number, gives up."""
+    before = ran.get(number - 1)
+    if before is None:
+        return frozenset()  # nobody is blamed in the stead of one that is forgotten
+    between = [one for at, one in ran.items() if back_to < at < number]
+    return frozenset(one.uid for one in between if one.images == before.images)
 
 
 def age(revision: Revision, at: datetime) -> str:

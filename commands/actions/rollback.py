@@ -29,7 +29,7 @@ class RollBack(DeploymentChange):
         if field != "to_revision":
             return None
         now = await systems.cluster.deployment(self.deployment)
-        past = revisions.history(now, await systems.cluster.revisions(now))
+        past = await revisions.read(systems.cluster, now)
         if not past.earlier:
             return None
         return Choices(
@@ -42,7 +42,7 @@ class RollBack(DeploymentChange):
         """From which revision to which, what differs, and whether the server would take it."""
         cluster = systems.cluster
         now = await cluster.deployment(self.deployment)
-        past = revisions.history(now, await cluster.revisions(now))
+        past = await revisions.read(cluster, now)
         target = self._target(now, past)
         await deployments.rehearse(cluster, self.deployment, lambda _: patches.back_to(target))
         return self._plan(now, target, past.fault(target))
