@@ -1,4 +1,5 @@
 import { attempt, post } from "./api.js";
+import { Breaker } from "./breaker.js";
 import { Composer, composerPlaceholder } from "./composer.js";
 import { h, replace } from "./dom.js";
 import { drawHeader } from "./header.js";
@@ -13,7 +14,14 @@ import { closePopup } from "./popup.js";
 import { markRead, readUntil } from "./reads.js";
 import { drawSidebar } from "./sidebar.js";
 import { currentChannel, readAddress, state, writeAddress } from "./state.js";
-import { fetchChannels, fetchManners, fetchMessages, fetchUsers, fetchViews } from "./store.js";
+import {
+  fetchChannels,
+  fetchManners,
+  fetchMessages,
+  fetchScenarios,
+  fetchUsers,
+  fetchViews,
+} from "./store.js";
 import { drawSwitcher } from "./switcher.js";
 import { clearToasts } from "./toast.js";
 import { Thread } from "./thread.js";
@@ -24,10 +32,8 @@ const part = (name) => document.querySelector(`[data-part=${name}]`);
 const thread = new Thread(() => openThread(null));
 const list = new MessageList({ label: "Messages", jump: "jump", openThread });
 const composer = new Composer({ testid: "composer", sent });
-const welcome = new Welcome((text) => {
-  composer.fill(text);
-  composer.input.focus();
-});
+const welcome = new Welcome(fillIn);
+const breaker = new Breaker(part("breaker"), fillIn);
 const inspector = new Inspector();
 const stream = live(refetch);
 
@@ -42,9 +48,15 @@ async function refetch(changes) {
     (everything || changes.some(isHere)) && fetchMessages(),
     (everything || kinds.has("channels") || kinds.has("messages")) && fetchChannels(),
     (everything || kinds.has("views") || kinds.has("home")) && fetchViews(),
+    (everything || kinds.has("scenarios")) && fetchScenarios(),
   ];
   await attempt(Promise.all(wanted));
   draw();
+}
+
+function fillIn(text) {
+  composer.fill(text);
+  composer.input.focus();
 }
 
 function isHere(change) {
@@ -63,6 +75,7 @@ function draw() {
   if (home) drawHome(part("home"), state.home);
   else drawChannel();
   thread.draw();
+  breaker.draw();
   drawModals(state.views);
   writeAddress();
   document.title = `${home ? "Runbolt" : `#${state.channel}`} · Runbolt sandbox`;
@@ -76,7 +89,7 @@ function drawChannel() {
   const channel = currentChannel();
   drawHeader(part("header"), channel);
   composer.show(place(), composerPlaceholder());
-  welcome.show(!state.channel?.startsWith("inc-"));
+  welcome.show(!state.channel?.startsWith("inc-"), state.scenarios.find((one) => one.holds)?.then);
   list.draw(place(), [intro(channel), ...messageRows(state.messages, { unreadFrom })]);
   if (channel && state.messages.length) markRead(channel, state.messages.at(-1).ts);
 }
@@ -180,7 +193,7 @@ async function start() {
   readAddress();
   build();
   await attempt(post("reload"));
-  await attempt(Promise.all([fetchUsers(), fetchChannels(), fetchManners(), fetchViews()]));
+  await attempt(Promise.all([fetchUsers(), fetchChannels(), fetchManners(), fetchScenarios(), fetchViews()]));
   stream.connect();
   await openPlace();
   document.body.dataset.ready = "true";

@@ -13,6 +13,8 @@ export const state = {
   home: null,
   commands: [],
   shortcuts: [],
+  scenarios: [],
+  changing: false,
 };
 
 export function currentChannel() {

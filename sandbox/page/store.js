@@ -40,6 +40,11 @@ function drawn(view) {
   return { ...view, state: undefined, hash: undefined };
 }
 
+export async function fetchScenarios() {
+  const { scenarios, changing } = await get("scenarios");
+  Object.assign(state, { scenarios, changing });
+}
+
 export async function fetchManners() {
   const [{ commands }, { shortcuts }] = await Promise.all([get("commands"), get("shortcuts")]);
   Object.assign(state, { commands: commands ?? [], shortcuts: shortcuts ?? [] });

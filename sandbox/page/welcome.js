@@ -1,21 +1,22 @@
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 
-const EXAMPLE = "/incident declare sev1 Orders are failing";
 const KEY = "welcomed";
 
 // The first thing to try, for who has never been here; it goes for good once used or dismissed.
 export class Welcome {
+  #example = h("code", {});
+
   constructor(fill) {
     const use = () => {
       this.done();
-      fill(EXAMPLE);
+      fill(this.#example.textContent);
     };
     this.node = h(
       "div",
       { class: "welcome", hidden: true, data: { testid: "welcome" } },
       h("span", { class: "welcome-spark" }, icon("bolt", 18)),
-      h("span", {}, "Try: ", h("code", {}, EXAMPLE)),
+      h("span", {}, "Try: ", this.#example),
       h(
         "button",
         {
@@ -34,8 +35,9 @@ export class Welcome {
     );
   }
 
-  show(wanted) {
-    this.node.hidden = !wanted || localStorage.getItem(KEY) === "yes";
+  show(wanted, example = "") {
+    this.#example.textContent = example;
+    this.node.hidden = !wanted || !example || localStorage.getItem(KEY) === "yes";
   }
 
   done() {
