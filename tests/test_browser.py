@@ -1,93 +1,16 @@
 """The whole SEV-1, worked in a browser through the sandbox's page, with pictures kept."""
 
-import os
-import shutil
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
-from tests.sandboxes import sandbox
+from tests import browsing
+from tests.browsing import address, become, browser, page, picture, press, say, sees
 
-ROOT = Path(__file__).parent.parent
-PICTURES = ROOT / "artefacts"
+__all__ = ["address", "browser", "page"]
+
 CHANNEL = "inc-1-orders-are-failing"
-# Without these Chromium looks for hosts outside at every start.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-
-
-def chromium() -> str:
-    """The browser's path; without one the test is skipped, where it must run it fails."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        if os.environ.get("RUNBOLT_REQUIRE_BROWSER"):
-            pytest.fail("no Chromium was found, and this test must run here")
-        pytest.skip("no Chromium was found")
-    return found
-
-
-@pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[str]:
-    """The sandbox as a person starts it, on a port of its own."""
-    async with sandbox(tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = chromium()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-async def page(browser: Browser, address: str) -> Page:
-    """The sandbox's page, as the on-call engineer sees it first."""
-    page = await browser.new_page(viewport={"width": 1440, "height": 900})
-    await page.goto(address)
-    return page
-
-
-async def picture(page: Page, name: str) -> None:
-    """Keep what is to be seen."""
-    PICTURES.mkdir(exist_ok=True)
-    await page.screenshot(path=PICTURES / f"{name}.png")
-
-
-async def say(page: Page, words: str) -> None:
-    """Type into the composer, and send."""
-    composer = page.get_by_test_id("composer")
-    await composer.fill(words)
-    await composer.press("Enter")
-
-
-async def become(page: Page, person: str) -> None:
-    """Be somebody else."""
-    await page.locator(f'[data-person="{person}"]').first.click()
-
-
-async def press(page: Page, text: str) -> None:
-    """Press the newest button of this text."""
-    await page.get_by_role("button", name=text, exact=True).last.click()
-
-
-async def sees(page: Page, text: str, seconds: float = 20) -> None:
-    """Wait until it is to be seen."""
-    await expect(page.get_by_text(text).last).to_be_visible(timeout=seconds * 1000)
+pytestmark = browsing.MARKS
 
 
 async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:

@@ -1,0 +1,176 @@
+"""What a person does on the sandbox's page, for the tests that work an incident in a browser.
+
+Import the fixtures that a test file uses, `address`, `browser` and `page`, by name.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+from tests.sandboxes import sandbox
+
+PICTURES = Path(__file__).parent.parent / "artefacts"
+# Without these Chromium looks for hosts outside at every start.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MARKS = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+def chromium() -> str:
+    """The browser's path; without one the test is skipped, where it must run it fails."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        if os.environ.get("RUNBOLT_REQUIRE_BROWSER"):
+            pytest.fail("no Chromium was found, and this test must run here")
+        pytest.skip("no Chromium was found")
+    return found
+
+
+@pytest.fixture
+async def address(tmp_path: Path) -> AsyncIterator[str]:
+    """The sandbox as a person starts it, on a port of its own."""
+    async with sandbox(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    path = chromium()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(
+    browser: Browser, address: str, request: pytest.FixtureRequest
+) -> AsyncIterator[Page]:
+    """The sandbox's page, as the on-call engineer sees it first; it must not throw.
+
+    What is to be seen at the end is kept, whether or not the test failed.
+    """
+    page = await browser.new_page(viewport={"width": 1440, "height": 900})
+    thrown: list[str] = []
+    page.on("pageerror", lambda error: thrown.append(str(error)))
+    await page.goto(address)
+    yield page
+    await picture(page, f"{request.node.name}-end")
+    assert thrown == []
+
+
+async def picture(page: Page, name: str) -> None:
+    """Keep what is to be seen."""
+    PICTURES.mkdir(exist_ok=True)
+    await page.screenshot(path=PICTURES / f"{name}.png")
+
+
+async def say(page: Page, words: str) -> None:
+    """Type into the composer, and send."""
+    composer = page.get_by_test_id("composer")
+    await composer.fill(words)
+    await composer.press("Enter")
+
+
+async def become(page: Page, person: str) -> None:
+    """Be somebody else."""
+    await page.locator(f'[data-person="{person}"]').first.click()
+
+
+async def go(page: Page, channel: str) -> None:
+    """Open a channel, once it is there."""
+    await page.locator(f'[data-channel="{channel}"]').first.click()
+    await expect(page.get_by_test_id("composer")).to_be_visible()
+
+
+async def press(page: Page, text: str) -> None:
+    """Press the newest button of this text."""
+    await page.get_by_role("button", name=text, exact=True).last.click()
+
+
+async def sees(page: Page, text: str, seconds: float = 20) -> None:
+    """Wait until it is to be seen."""
+    await expect(page.get_by_text(text).last).to_be_visible(timeout=seconds * 1000)
+
+
+async def look_until(page: Page, button: str, text: str, seconds: float = 40) -> None:
+    """Press a reading step again and again until it tells this."""
+    ends = time.monotonic() + seconds
+    while True:
+        await press(page, button)
+        try:
+            return await sees(page, text, 1.5)
+        except AssertionError:
+            if time.monotonic() > ends:
+                raise
+
+
+async def form(page: Page) -> Locator:
+    """The form on top, once it has come up."""
+    modal = page.get_by_test_id("modal")
+    await expect(modal).to_have_css("opacity", "1")
+    return modal
+
+
+async def submit(page: Page, **filled: str) -> None:
+    """Fill in the form on top by its labels (`_` for a space), and send it."""
+    modal = await form(page)
+    for label, words in filled.items():
+        await modal.get_by_label(label.replace("_", " ")).fill(words)
+    await page.get_by_test_id("modal-submit").click()
+    await expect(page.get_by_test_id("modal")).to_have_count(0)
+
+
+async def make_break(page: Page, scenario: str) -> None:
+    """Make a scenario true, and put what to type next into the composer."""
+    await page.get_by_test_id("breaker-open").click()
+    await page.locator(f'[data-scenario="{scenario}"]').click()
+    row = page.locator(".breaker-row", has=page.locator(f'[data-scenario="{scenario}"]'))
+    await row.get_by_test_id("breaker-fill").click(timeout=20_000)
+
+
+async def approve(page: Page, channel: str, person: str = "second") -> None:
+    """Approve what waits, as somebody else, who stays on the page."""
+    await become(page, person)
+    await go(page, channel)
+    await press(page, "Approve")
+    await page.get_by_test_id("confirm-yes").click()
+
+
+async def return_to(page: Page, channel: str, person: str = "oncall") -> None:
+    """Be the first person again, in the channel."""
+    await become(page, person)
+    await go(page, channel)
+
+
+async def update(page: Page, impact: str, happening: str) -> None:
+    """Tell everybody how it stands."""
+    await say(page, "/incident update")
+    modal = await form(page)
+    await modal.get_by_label("Impact: what do users notice?").fill(impact)
+    await modal.get_by_label("What is happening").fill(happening)
+    await page.get_by_test_id("modal-submit").click()
+    await sees(page, impact)
+
+
+async def resolve(page: Page, fix: str) -> None:
+    """End the incident."""
+    await say(page, "/incident resolve")
+    modal = await form(page)
+    await modal.get_by_label("What fixed it?").fill(fix)
+    await page.get_by_test_id("modal-submit").click()
+    await sees(page, "INC-1 is resolved")
+    await sees(page, "inc-1-timeline.md")
