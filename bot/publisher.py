@@ -169,6 +169,7 @@ async def _read(world: World, picture: Picture) -> Scene:
             updates=await store.updates.of_incident(conn, incident.id),
             reminders=await store.reminders.of_incident(conn, incident.id),
             holds=await store.holds.of_incident(conn, incident.id),
+            tasks=await store.tasks.of_incident(conn, incident.id),
             attached=await store.executions.attached(conn, incident.id),
             plays=rules.matching(world.playbooks, incident.severity),
             responder_groups=world.home.responder_groups,

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ from bot.model import (
     Severity,
     State,
     Status,
+    Task,
+    TaskState,
     UserError,
     UserId,
 )
@@ -36,6 +38,8 @@ FORM_OPEN = timedelta(minutes=2)
 NUDGE = timedelta(minutes=5)
 EXTENSION = timedelta(minutes=30)
 LONGEST_HOLD = timedelta(hours=4)
+# When people are reminded of a task that is due, counted from then.
+TASK_REMINDERS = (timedelta(hours=-24), timedelta(hours=-4), timedelta(0), timedelta(days=1))
 
 
 UNDER_WAY = (State.APPROVED, State.RUNNING, State.INTERRUPTED)
@@ -270,6 +274,34 @@ def check_may_extend(
 def state_after(run: Execution, approvals: tuple[Approval, ...]) -> State:
     """Approved once enough people said yes."""
     return State.APPROVED if len(approvals) >= run.approvals_needed else State.PROPOSED
+
+
+def next_task_reminder(tasks: Iterable[Task], now: datetime) -> datetime | None:
+    """When people are reminded next of a task that is due and not done."""
+    due = [task.due_at for task in tasks if task.open and task.due_at]
+    times = [at + span for at in due for span in TASK_REMINDERS]
+    return min((time for time in times if time > now), default=None)
+
+
+def reminded_of(tasks: Iterable[Task], at: datetime) -> tuple[Task, ...]:
+    """The tasks that a reminder of that time is about."""
+    return tuple(task for task in tasks if task.due_at and at - task.due_at in TASK_REMINDERS)
+
+
+def too_late(task: Task) -> UserError:
+    """Somebody was faster with a task: who, when, and what is left to do."""
+    if task.state is not TaskState.OPEN and task.decided_at:
+        word = {TaskState.DONE: "done", TaskState.SKIPPED: "skipped"}.get(task.state, "escalated")
+        return UserError(
+            f"“{task.title}” was marked {word} by <@{task.decided_by}> at "
+            f"{task.decided_at:%H:%M:%S} UTC already, so nothing was changed."
+        )
+    if task.owner is not None and task.owned_at:
+        return UserError(
+            f"<@{task.owner}> took “{task.title}” at {task.owned_at:%H:%M:%S} UTC, so nothing was "
+            "changed. Press again to take it over."
+        )
+    return UserError(f"“{task.title}” is open already, so nothing was changed.")
 
 
 def _past(run: Execution) -> str:

@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.model import UserError
 from bot.views import presses
 from bot.world import World
-from commands import contacts, declare, incident, steps
+from commands import contacts, declare, incident, steps, tasks
 from commands.asks import Ask, Body
 from commands.listen import (
     FormHandler,
@@ -67,6 +67,12 @@ PRESSES = {
     presses.EXTEND: steps.extend,
     presses.APPROVE: steps.approve,
     presses.DENY: steps.deny,
+    presses.TASK_DONE: tasks.done,
+    presses.TASK_TAKE: tasks.take,
+    presses.TASK_ESCALATE: tasks.escalate,
+    presses.TASK_REOPEN: tasks.reopen,
+    presses.TASK_MORE: tasks.more,
+    presses.WORK_THROUGH: tasks.work_through,
     **dict.fromkeys(presses.SNOOZES, steps.snooze),
 }
 
@@ -81,6 +87,9 @@ FORMS: dict[str, tuple[Shape[Any], FormHandler[Any]]] = {
     presses.RESOLVE_FORM: (filled_as(incident.ResolveForm), incident.submit_resolve),
     presses.STEP_FORM: (steps.fill, steps.submit),
     presses.DENY_FORM: (filled_as(steps.DenyForm), steps.submit_deny),
+    presses.DONE_FORM: (filled_as(tasks.DoneForm), tasks.submit_done),
+    presses.SKIP_FORM: (filled_as(tasks.SkipForm), tasks.submit_skip),
+    presses.WORK_FORM: (filled_as(tasks.WorkForm), tasks.submit_work),
 }
 
 EVENTS = {

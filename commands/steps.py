@@ -9,6 +9,7 @@ from bot.actions import Action, Change, Manual, Read
 from bot.model import ExecutionId, Incident, IncidentId, Noun, ReminderId, Step, UserError
 from bot.views import modals
 from bot.world import World
+from commands import tasks
 from commands.asks import Ask
 from commands.mistakes import Words
 
@@ -51,7 +52,8 @@ async def press(world: World, ask: Ask) -> None:
         return
     built = flows.executions.build(world, step.action, step.params)
     if isinstance(built, Manual):
-        await flows.executions.tick_off(world, incident.id, step, built, by=ask.who)
+        task = await flows.tasks.of_step(world, incident.id, step.id)
+        await tasks.press_step(world, ask, task, asks=built.choose_from is not None)
     elif isinstance(built, Read):
         await flows.executions.look(world, incident.id, step, built, by=ask.who)
 

@@ -145,7 +145,7 @@ async def test_a_step_done_by_hand_is_ticked_off(walk: Walk) -> None:
 
     await walk.step("second", "alert-team", channel)
 
-    assert "Done by hand" in walk.text(channel)
+    assert "Done by <@" in walk.text(channel)
 
 
 async def test_reading_again_gives_a_new_answer(walk: Walk, kube: Cluster, bot: Bot) -> None:

@@ -163,7 +163,7 @@ async def test_nothing_nags_after_resolve(walk: Walk, bot: Bot, clock: Clock) ->
     await walk.submit("oncall", resolution="Rolled back")
     before = walk.text(channel)
 
-    clock.forward(hours=30)
+    clock.forward(hours=20)
     await bot.tick()
 
     assert walk.text(channel) == before

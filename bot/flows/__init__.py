@@ -9,6 +9,7 @@ from bot.flows import (
     incidents,
     reminders,
     runs,
+    tasks,
     updates,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "incidents",
     "reminders",
     "runs",
+    "tasks",
     "updates",
 ]

@@ -25,7 +25,6 @@ from bot.model import (
 )
 from bot.publisher import publish
 from bot.store.db import Conn
-from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
@@ -133,19 +132,6 @@ async def _end_reading(world: World, run: Execution, reading: Reading) -> None:
             conn, run.incident_id, kind, at=now, by=by, text=reading.text, step=run.title
         )
         await store.pictures.want(conn, run.incident_id)
-
-
-async def tick_off(world: World, id: IncidentId, step: Step, action: Action, *, by: UserId) -> None:
-    """A person did a step by hand."""
-    async with world.pool.connection() as conn:
-        await lock_open(conn, id)
-        now = world.now()
-        state, outcome = State.SUCCEEDED, text.plain("done_by_hand")
-        await _insert(world, conn, id, _asked(step), action, by, state=state, outcome=outcome)
-        kind = EntryKind.DONE_BY_HAND
-        await store.timeline.add(conn, id, kind, at=now, by=by, text=step.title)
-        await store.pictures.want(conn, id)
-    await publish(world, id)
 
 
 async def propose(

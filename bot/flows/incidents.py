@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot import rules, store
-from bot.flows import reminders
+from bot.flows import reminders, tasks
 from bot.flows.rows import lock_open, tell
 from bot.lease import Lease
 from bot.model import (
@@ -105,6 +105,7 @@ async def _open(
         await store.timeline.add(conn, incident.id, EntryKind.NOTED, at=now, by=by, text=words)
     await reminders.wait_for_response(world, conn, incident)
     await reminders.wait_for_update(conn, incident, now)
+    await tasks.begin_steps(conn, incident, now)
     return incident
 
 
@@ -176,6 +177,7 @@ async def choose_scenario(world: World, id: IncidentId, name: str, *, by: UserId
         chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
         await reminders.count_again(world, conn, chosen)  # another playbook, other clocks
         kind, now = EntryKind.SCENARIO_CHOSEN, world.now()
+        await tasks.begin_steps(conn, chosen, now)
         await store.timeline.add(conn, id, kind, at=now, by=by, scenario=play.scenario.title)
         await store.pictures.want(conn, id)
     await publish(world, id)
@@ -280,13 +282,14 @@ async def resolve(
 ) -> None:
     """End it: every clock stops, what still waits is void, the summary and timeline are posted."""
     async with world.pool.connection() as conn:
-        await lock_open(conn, id)
+        incident = await lock_open(conn, id)
         now = world.now()
         # Void first: what starts at this moment is seen below as running, and all is taken back.
         voided = await store.executions.void(conn, id, now)
         _check_may_resolve(await store.executions.of_incident(conn, id), despite)
         await store.incidents.resolve(conn, id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, id, now)
+        await tasks.begin_follow_ups(conn, incident, now)
         for run in voided:
             await tell(conn, run, EntryKind.VOIDED, at=now, by=by)
         kind, why = EntryKind.RESOLVED, {"despite": despite} if despite else {}

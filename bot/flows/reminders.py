@@ -64,6 +64,14 @@ async def settle_update(conn: Conn, id: IncidentId, now: datetime) -> None:
     await store.reminders.settle(conn, id, now, ReminderKind.HEADS_UP)
 
 
+async def wait_for_tasks(conn: Conn, id: IncidentId, now: datetime) -> None:
+    """Remind of what is left to do after the end, as long as anything of it is."""
+    await store.reminders.settle(conn, id, now, ReminderKind.TASKS)
+    due = rules.next_task_reminder(await store.tasks.of_incident(conn, id), now)
+    if due is not None:
+        await store.reminders.insert(conn, id, ReminderKind.TASKS, due)
+
+
 async def form_opened(world: World, id: IncidentId) -> None:
     """Somebody is writing the update, so nobody is asked for it meanwhile."""
     seconds = int(rules.FORM_OPEN.total_seconds())
@@ -101,7 +109,9 @@ async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> 
         return
     what = reminder.kind.value.replace("_", " ")
     await store.timeline.add(conn, reminder.incident_id, EntryKind.REMINDED, at=now, what=what)
-    if reminder.nags + 1 < rules.NAGS:
+    if reminder.kind is ReminderKind.TASKS:
+        await wait_for_tasks(conn, reminder.incident_id, now)
+    elif reminder.nags + 1 < rules.NAGS:
         await _nag_again(conn, reminder, now)
     await store.pictures.want(conn, reminder.incident_id)
 

@@ -46,7 +46,7 @@ async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
             -- and settles whatever is inserted here.
             SELECT reminders.id FROM reminders JOIN incidents ON incidents.id = incident_id
             WHERE fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
-              AND status <> 'resolved'
+              AND (status <> 'resolved' OR kind = 'tasks')
             ORDER BY due_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
         )
         RETURNING *

@@ -10,6 +10,7 @@ from bot.views import (
     levels,
     modals,
     presses,
+    tasks,
     text,
     timeline,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "levels",
     "modals",
     "presses",
+    "tasks",
     "text",
     "timeline",
 ]

@@ -11,6 +11,7 @@ from bot.model import Cell, Chart
 Block = dict[str, Any]
 Element = dict[str, Any]
 
+MOST = 50
 SECTION = 3000
 HEADER = 150
 BUTTON = 75
@@ -267,6 +268,20 @@ def select(
     }
     chosen = [choice for choice in options if choice["value"] == initial]
     return {**element, "initial_option": chosen[0]} if chosen else element
+
+
+def several(placeholder: str, options: Sequence[Element]) -> Element:
+    """Any number of them."""
+    return {
+        "type": "multi_static_select",
+        "placeholder": plain(placeholder),
+        "options": list(options),
+    }
+
+
+def overflow(press: str, options: Sequence[Element]) -> Element:
+    """What is needed less often, behind three dots."""
+    return {"type": "overflow", "action_id": press, "options": list(options)}
 
 
 def field(

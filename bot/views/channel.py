@@ -10,12 +10,13 @@ from bot.model import (
     Reminder,
     ReminderKind,
     Risk,
+    Scenario,
     Severity,
     Status,
     Step,
 )
 from bot.rules import Play
-from bot.views import blocks, contacts, drawing, execution, holds, presses, text, timeline
+from bot.views import blocks, contacts, drawing, execution, holds, presses, tasks, text, timeline
 from bot.views.blocks import Block, Element
 from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
 from bot.views.scene import Scene
@@ -36,6 +37,7 @@ SAID = (
     EntryKind.SEVERITY_CHANGED,
     EntryKind.STATUS_CHANGED,
     EntryKind.NOTED,
+    EntryKind.ESCALATED,
     EntryKind.SNOOZED,
     EntryKind.EXTENDED,
     EntryKind.NOT_REVERTED,
@@ -58,6 +60,7 @@ def draw(scene: Scene) -> list[Drawing]:
     told += [(entry.at, holds.nudge(scene, entry)) for entry in nudges]
     told += [(run.requested_at, execution.message(scene, run)) for run in _changes(scene)]
     told += [(update.at, timeline.update(scene.incident, update)) for update in scene.updates]
+    told += tasks.checklists(scene)
     told += [
         (reminder.fired_at, _reminder(scene, reminder))
         for reminder in scene.reminders
@@ -149,6 +152,13 @@ def _playbook(scene: Scene) -> Message:
     if incident.scenario is None:
         return _choice(scene)
     scenario = incident.scenario
+    parts = _steps(scene, scenario, roomy=True)
+    if len(parts) > blocks.MOST:
+        parts = _steps(scene, scenario, roomy=False)
+    return Message("playbook", text.render("playbook", scenario=scenario), parts)
+
+
+def _steps(scene: Scene, scenario: Scenario, *, roomy: bool) -> list[Block]:
     parts = [
         blocks.header(f":notebook: {scenario.title}"),
         *blocks.sections(text.render("symptoms", scenario=scenario, seen=scene.seen)),
@@ -157,11 +167,12 @@ def _playbook(scene: Scene) -> Message:
         parts.append(blocks.divider())
         parts.append(blocks.section(text.render("phase", phase=phase)))
         steps = [step for step in scenario.steps if step.phase is phase]
-        parts += [_step(scene, step, number) for number, step in enumerate(steps, 1)]
-    runbooks = contacts.runbooks(incident.playbook, scene.runbooks)
+        for number, step in enumerate(steps, 1):
+            parts += _step(scene, step, number, roomy=roomy)
+    runbooks = contacts.runbooks(scene.incident.playbook, scene.runbooks)
     if runbooks:
         parts.append(blocks.context(text.render("runbooks", runbooks=runbooks)))
-    return Message("playbook", text.render("playbook", scenario=scenario), parts)
+    return parts
 
 
 def _choice(scene: Scene) -> Message:
@@ -187,14 +198,15 @@ def _play_title(scene: Scene, play: Play) -> str:
     )
 
 
-def _step(scene: Scene, step: Step, number: int) -> Block:
+def _step(scene: Scene, step: Step, number: int, *, roomy: bool) -> list[Block]:
+    if step.action == "manual":
+        return tasks.step(scene, step, number, roomy=roomy)
     run = scene.latest(step.id)
     undo = scene.undo(run) if run else None
     words = text.render("step", step=step, number=number, run=run, undo=undo)
     if not scene.incident.open:
-        return blocks.section(words)
-    button = execution.step_button(step, run)
-    return blocks.section(words, button, name=f"step:{step.id}")
+        return [blocks.section(words)]
+    return [blocks.section(words, execution.step_button(step), name=f"step:{step.id}")]
 
 
 def _entry(scene: Scene, entry: Entry) -> Message:
@@ -203,6 +215,8 @@ def _entry(scene: Scene, entry: Entry) -> Message:
 
 
 def _reminder(scene: Scene, reminder: Reminder) -> Message:
+    if reminder.kind is ReminderKind.TASKS:
+        return tasks.reminder(scene, reminder)
     incident = scene.incident
     groups = [] if incident.commander else scene.responder_groups
     words = text.render("reminder", incident=incident, reminder=reminder, groups=groups)
@@ -245,16 +259,14 @@ def _announcement(scene: Scene) -> Message:
 def _farewell(scene: Scene) -> list[Drawing]:
     incident = scene.incident
     words = text.render("summary", incident=incident, runs=_changes(scene), updates=scene.updates)
-    checklist = [one.title for one in incident.playbook.post_incident]
     parts = [
         blocks.header(f"{RESOLVED} {incident.name} is resolved"),
         *blocks.sections(words),
         *holds.lines(scene),
     ]
-    if checklist:
-        parts += blocks.sections(text.render("post_incident", checklist=checklist))
     name = f"{incident.name.lower()}-timeline.md"
     return [
         Message("summary", text.render("summary_text", incident=incident), parts),
+        *tasks.follow_ups(scene),
         File("timeline", name, text=timeline.markdown(incident, scene.entries)),
     ]

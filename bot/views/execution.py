@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 from bot.model import LIVE, Execution, Reading, Risk, State, Step, Table
-from bot.views import blocks, presses, text
+from bot.views import blocks, presses, tasks, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import File, Message
 from bot.views.scene import Scene
@@ -11,14 +11,10 @@ from bot.views.scene import Scene
 DIFF = 2_500
 
 
-def step_button(step: Step, run: Execution | None) -> Element:
-    """What a step's button says: the step's own name, with … where a form follows."""
-    value = step.id
-    if step.action == "manual":
-        done = run is not None and run.state is State.SUCCEEDED
-        return blocks.button("Done again" if done else "Mark done", presses.RUN_STEP, value)
+def step_button(step: Step) -> Element:
+    """What a step's button says: the step's own name."""
     style = "primary" if step.recommended else None
-    return blocks.button(step.title, presses.RUN_STEP, value, style=style)
+    return blocks.button(step.title, presses.RUN_STEP, step.id, style=style)
 
 
 def message(scene: Scene, run: Execution) -> Message:
@@ -102,7 +98,7 @@ def readings(scene: Scene) -> list[Message | File]:
             name = f"{run.step_id}-{run.id}.diff"
             drawn.append(File(f"diff:{run.id}", name, f"execution:{run.id}", text=run.plan.diff))
         if run.risk is Risk.READ and run.state in (State.SUCCEEDED, State.FAILED):
-            drawn += [_reading(run), *_attachment(scene, run)]
+            drawn += [_reading(scene, run), *_attachment(scene, run)]
     return drawn
 
 
@@ -113,11 +109,12 @@ def _attachment(scene: Scene, run: Execution) -> list[File]:
     return [File(f"file:{run.id}", f"{run.step_id}-{run.id}{suffix}", "playbook", run.id)]
 
 
-def _reading(run: Execution) -> Message:
+def _reading(scene: Scene, run: Execution) -> Message:
     words = text.render("reading", run=run)
     parts = [blocks.section(words)]
     if run.reading is not None:
         parts += _details(run, run.reading)
+    parts += tasks.work_through(scene, run)
     return Message(f"execution:{run.id}", words, parts, thread="playbook")
 
 

@@ -22,6 +22,13 @@ SNOOZE = "reminder.snooze"
 # Slack wants each button of a row to have an id of its own.
 SNOOZES = tuple(f"{SNOOZE}.{minutes}" for minutes in (5, 10, 15))
 
+TASK_DONE = "task.done"
+TASK_TAKE = "task.take"
+TASK_ESCALATE = "task.escalate"
+TASK_REOPEN = "task.reopen"
+TASK_MORE = "task.more"
+WORK_THROUGH = "task.work_through"
+
 LINK = "link.open"
 
 DECLARE_FORM = "form.declare"
@@ -29,6 +36,9 @@ UPDATE_FORM = "form.update"
 RESOLVE_FORM = "form.resolve"
 STEP_FORM = "form.step"
 DENY_FORM = "form.deny"
+DONE_FORM = "form.done"
+SKIP_FORM = "form.skip"
+WORK_FORM = "form.work"
 
 DECLARE_SHORTCUT = "shortcut.declare"
 DECLARE_FROM_MESSAGE = "shortcut.declare_from_message"

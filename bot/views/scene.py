@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.model import Entry, Execution, ExecutionId, Hold, Incident, Reminder, Update
+from bot.model import (
+    Entry,
+    Execution,
+    ExecutionId,
+    Hold,
+    Incident,
+    Reminder,
+    Task,
+    TaskKind,
+    Update,
+)
 from bot.rules import Play
 
 
@@ -16,6 +26,7 @@ class Scene:
     entries: tuple[Entry, ...]
     updates: tuple[Update, ...]
     reminders: tuple[Reminder, ...]
+    tasks: tuple[Task, ...]
     attached: Mapping[ExecutionId, str]
     plays: tuple[Play, ...]
     responder_groups: tuple[str, ...]
@@ -28,6 +39,11 @@ class Scene:
         """The symptoms that were ticked when it was declared."""
         told = [one.detail.get("symptoms", ()) for one in self.entries if one.kind == "declared"]
         return tuple(symptom for ticked in told for symptom in ticked)
+
+    def task(self, step_id: str) -> Task | None:
+        """The task that a manual step is."""
+        tasks = [one for one in self.tasks if one.kind is TaskKind.STEP and one.step_id == step_id]
+        return tasks[0] if tasks else None
 
     def latest(self, step_id: str) -> Execution | None:
         """The newest execution of a step, not counting undos."""

@@ -11,6 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot import durations
 
+SHORT = 150
 LINK_ADDRESS = re.compile(r"https?://[^\s<>|]+")
 PERSON = re.compile(r"<@([UW][A-Z0-9]+)>")
 MENTION = re.compile(r"&lt;((?:@U|@W|#C)[A-Z0-9]+)&gt;")
@@ -68,6 +69,12 @@ def brief(words: str) -> str:
     return words.split(". ")[0].rstrip(".")
 
 
+def short(words: str) -> str:
+    """One line of what may be long, where the whole stands elsewhere."""
+    line = " ".join(words.split())
+    return line if len(line) <= SHORT else line[: SHORT - 1].rstrip() + "…"
+
+
 def told(words: str) -> Mrkdwn:
     """A sentence of ours to one person, whose mentions are meant."""
     return reply(words)
@@ -104,6 +111,7 @@ _environment.filters |= {
     "ago": ago,
     "channel": channel,
     "brief": brief,
+    "short": short,
     "told": told,
     "continued": continued,
     "link": link,

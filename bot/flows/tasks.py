@@ -1,0 +1,254 @@
+"""Tasks: what people do by hand is taken, done, skipped or escalated once, with who and why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from bot import findings, rules, store
+from bot.actions import ChooseFrom
+from bot.findings import Each, Finding
+from bot.flows import reminders
+from bot.flows.rows import lock_open
+from bot.model import (
+    EntryKind,
+    Execution,
+    Incident,
+    IncidentId,
+    Task,
+    TaskId,
+    TaskKind,
+    TaskState,
+    UserError,
+    UserId,
+)
+from bot.publisher import publish
+from bot.store.db import Conn
+from bot.store.tasks import New
+from bot.world import World
+
+BEFORE = {
+    TaskState.DONE: (TaskState.OPEN, TaskState.ESCALATED),
+    TaskState.SKIPPED: (TaskState.OPEN, TaskState.ESCALATED),
+    TaskState.ESCALATED: (TaskState.OPEN,),
+    TaskState.OPEN: (TaskState.DONE, TaskState.SKIPPED),
+}
+TOLD = {
+    TaskState.DONE: EntryKind.DONE_BY_HAND,
+    TaskState.SKIPPED: EntryKind.SKIPPED,
+    TaskState.ESCALATED: EntryKind.ESCALATED,
+    TaskState.OPEN: EntryKind.REOPENED,
+}
+
+
+async def begin_steps(conn: Conn, incident: Incident, now: datetime) -> None:
+    """Each manual step of the chosen scenario is a task."""
+    for step in incident.scenario.steps if incident.scenario else ():
+        if step.action == "manual":
+            kind, new = TaskKind.STEP, [New(title=step.title)]
+            await store.tasks.add(conn, incident.id, kind, new, at=now, step_id=step.id)
+
+
+async def begin_follow_ups(conn: Conn, incident: Incident, now: datetime) -> None:
+    """What is left to do after the end, and when people are reminded of it."""
+    new = [
+        New(title=one.title, due_at=now + one.due if one.due else None)
+        for one in incident.playbook.post_incident
+    ]
+    await store.tasks.add(conn, incident.id, TaskKind.FOLLOW_UP, new, at=now)
+    await reminders.wait_for_tasks(conn, incident.id, now)
+
+
+async def get(world: World, id: TaskId) -> Task:
+    """The task of that number; raises UserError when there is none."""
+    async with world.pool.connection() as conn:
+        return await _get(conn, id)
+
+
+async def _get(conn: Conn, id: TaskId) -> Task:
+    task = await store.tasks.get(conn, id)
+    if task is None:
+        raise UserError("This task is no longer there, so nothing was done.")
+    return task
+
+
+async def of_step(world: World, id: IncidentId, step_id: str) -> Task:
+    """The task that a manual step is; raises UserError when there is none."""
+    async with world.pool.connection() as conn:
+        task = await store.tasks.of_step(conn, id, step_id)
+    if task is None:
+        raise UserError("This step is not in the incident's playbook, so nothing was done.")
+    return task
+
+
+def rows_of(run: Execution) -> tuple[Finding, ...]:
+    """What a reading found, for people to work through."""
+    each, reading = run.params.get("tasks"), run.reading
+    return findings.of_table(Each.model_validate(each), reading.table) if each and reading else ()
+
+
+async def left_of(world: World, run: Execution) -> dict[int, Finding]:
+    """What is on no list yet of what a reading found; raises UserError when nothing is."""
+    async with world.pool.connection() as conn:
+        tasks = await store.tasks.of_incident(conn, run.incident_id)
+    listed = {(task.title, task.link) for task in tasks if task.step_id == run.step_id}
+    rows = enumerate(rows_of(run))
+    left = {number: row for number, row in rows if (row.title, row.link) not in listed}
+    if not left:
+        raise _all_listed(run)
+    return left
+
+
+def _all_listed(run: Execution) -> UserError:
+    return UserError(
+        f"All that “{run.title}” found here is on the list already, so nothing was added. Look at "
+        "the list in the channel, or look again."
+    )
+
+
+async def hand_out(world: World, run: Execution, chosen: Sequence[int], *, by: UserId) -> int:
+    """Put rows of a reading on the list, all where none is chosen; how many were not on it."""
+    rows = rows_of(run)
+    picked = [rows[number] for number in chosen if number < len(rows)] or rows
+    new = [New(title=row.title, link=row.link) for row in picked]
+    async with world.pool.connection() as conn:
+        await lock_open(conn, run.incident_id)
+        now, kind = world.now(), TaskKind.FINDING
+        where: dict[str, Any] = {"by": by, "at": now, "step_id": run.step_id}
+        added = await store.tasks.add(conn, run.incident_id, kind, new, **where)
+        if not added:
+            raise _all_listed(run)
+        told: dict[str, Any] = {"text": run.title, "count": added, "execution": run.id}
+        entry = EntryKind.HANDED_OUT
+        await store.timeline.add(conn, run.incident_id, entry, at=now, by=by, **told)
+        await store.pictures.want(conn, run.incident_id)
+    await publish(world, run.incident_id)
+    return added
+
+
+async def choice(world: World, task: Task) -> tuple[Execution | None, tuple[Finding, ...]]:
+    """What people choose from when a manual step is done: the newest rows that its query found."""
+    source = await _source(world, task)
+    if source is None:
+        return None, ()
+    async with world.pool.connection() as conn:
+        runs = await store.executions.of_incident(conn, task.incident_id)
+    run = _newest_answer(runs, source.step)
+    return run, _chosen_from(source, run) if run else ()
+
+
+async def rows_for(world: World, task: Task, run: Execution) -> tuple[Finding, ...]:
+    """What people chose from while that reading was the newest."""
+    source = await _source(world, task)
+    return _chosen_from(source, run) if source else ()
+
+
+async def _source(world: World, task: Task) -> ChooseFrom | None:
+    async with world.pool.connection() as conn:
+        incident = await store.incidents.get(conn, task.incident_id)
+    step = incident.scenario.step(task.step_id) if incident and incident.scenario else None
+    asked = step.params.get("choose_from") if step else None
+    return ChooseFrom.model_validate(asked) if asked else None
+
+
+def _chosen_from(source: ChooseFrom, run: Execution) -> tuple[Finding, ...]:
+    return findings.of_table(Each(title=source.title), run.reading.table) if run.reading else ()
+
+
+def _newest_answer(runs: Sequence[Execution], step_id: str) -> Execution | None:
+    """The last time that the database answered; that it could not be asked is no answer."""
+    answered = [
+        run
+        for run in runs
+        if run.step_id == step_id and run.reading and (run.reading.table or run.reading.ok)
+    ]
+    return answered[-1] if answered else None
+
+
+async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> None:
+    """Somebody does it from now on; `was` is who did it when they decided to."""
+    async with world.pool.connection() as conn:
+        task = await _lock(conn, id)
+        now = world.now()
+        if task.open and task.owner == by:
+            raise UserError(f"“{task.title}” is yours already.")
+        if await store.tasks.take(conn, id, was=was, by=by, at=now) is None:
+            raise rules.too_late(task)
+        kind, told = EntryKind.TAKEN, {"was": was} if was else {}
+        text = task.title
+        await store.timeline.add(conn, task.incident_id, kind, at=now, by=by, text=text, **told)
+        await store.pictures.want(conn, task.incident_id)
+    await publish(world, task.incident_id)
+
+
+async def finish(
+    world: World, id: TaskId, *, by: UserId, note: str = "", chosen: Sequence[str] = ()
+) -> None:
+    """It is done; what was chosen of the rows is kept with the note."""
+    words = "\n".join(filter(None, [note, ", ".join(chosen)]))
+    await _move(world, id, TaskState.DONE, by=by, note=words)
+
+
+async def skip(world: World, id: TaskId, note: str, *, by: UserId) -> None:
+    """It is not done, and why."""
+    await _move(world, id, TaskState.SKIPPED, by=by, note=note)
+
+
+async def reopen(world: World, id: TaskId, *, by: UserId) -> None:
+    """It is to be done after all."""
+    await _move(world, id, TaskState.OPEN, by=by)
+
+
+async def escalate(world: World, id: TaskId, *, by: UserId) -> None:
+    """Somebody else has to decide: the commander is called, or the responders are, once."""
+    await _move(world, id, TaskState.ESCALATED, by=by)
+
+
+async def _move(world: World, id: TaskId, to: TaskState, *, by: UserId, note: str = "") -> None:
+    async with world.pool.connection() as conn:
+        task = await _lock(conn, id)
+        now = world.now()
+        said: dict[str, Any] = {"by": by, "at": now, "note": note}
+        if await store.tasks.move(conn, id, was=BEFORE[to], to=to, **said) is None:
+            raise rules.too_late(task)
+        await _tell(world, conn, task, to, now, by=by, note=note)
+        if task.due_at is not None:
+            await reminders.wait_for_tasks(conn, task.incident_id, now)
+        await store.pictures.want(conn, task.incident_id)
+    await publish(world, task.incident_id)
+
+
+async def _tell(
+    world: World,
+    conn: Conn,
+    task: Task,
+    to: TaskState,
+    now: datetime,
+    *,
+    by: UserId,
+    note: str,
+) -> None:
+    detail: dict[str, Any] = {"note": note} if note else {}
+    if to is TaskState.ESCALATED:
+        detail |= {"link": task.link, **await _called(world, conn, task)}
+    kind, text = TOLD[to], task.title
+    await store.timeline.add(conn, task.incident_id, kind, at=now, by=by, text=text, **detail)
+
+
+async def _called(world: World, conn: Conn, task: Task) -> dict[str, Any]:
+    """Whom an escalation calls: the commander, else the responders, else who declared it."""
+    incident = await store.incidents.get(conn, task.incident_id)
+    assert incident is not None
+    if incident.commander:
+        return {"people": [incident.commander]}
+    groups = world.home.responder_groups
+    return {"groups": list(groups)} if groups else {"people": [incident.declared_by]}
+
+
+async def _lock(conn: Conn, id: TaskId) -> Task:
+    """The task, held with its incident; the steps of a playbook end with it, raises UserError."""
+    task = await _get(conn, id)
+    if task.kind is TaskKind.STEP:
+        await lock_open(conn, task.incident_id)
+    else:
+        await store.incidents.lock(conn, task.incident_id)
+    return await _get(conn, id)

@@ -1,0 +1,347 @@
+"""Rows of a query are worked through one by one: chosen, handled or escalated, each once."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal, LiteralString
+
+import pytest
+from psycopg import AsyncConnection
+
+from bot.settings import Settings
+from bot.views import presses
+from sandbox.shop import Shop
+from sandbox.slack import Slack
+from sandbox.slack.model import User
+from tests.conftest import Bot, Clock, Walk, free_port, seen, start_bot
+
+PAYMENTS = "order-service/payment-refund-failures"
+Obj = dict[str, Any]
+
+
+async def stuck(walk: Walk) -> str:
+    """An incident about payments, in which somebody has looked for stuck orders."""
+    channel = await walk.declare("Refunds hang", "sev2")
+    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+    await walk.step("oncall", "stuck-orders", channel)
+    return channel
+
+
+async def work_through(walk: Walk, channel: str, *numbers: int, who: str = "oncall") -> None:
+    """Choose rows, and put them on the list."""
+    await walk.press(who, presses.WORK_THROUGH, channel)
+    await walk.submit(who, chosen=[str(number) for number in numbers])
+
+
+def lists(walk: Walk, channel: str) -> list[Obj]:
+    """The checklists of the channel."""
+    shown = walk.slack.messages(channel, "oncall")
+    return [one for one in shown if seen(one).startswith("*Stuck orders*")]
+
+
+def all_orders(walk: Walk, channel: str) -> list[str]:
+    """The ids of the orders on the lists."""
+    return re.findall(r"\|Order ([0-9a-f-]{36})>", "\n".join(map(seen, lists(walk, channel))))
+
+
+async def mark(walk: Walk, who: str, press: str, channel: str, number: int = 0) -> str:
+    """Press a button of one of the lines that still have it; the value of that button."""
+    button = walk.slack.find_buttons(press, channel, who)[number]
+    await walk.slack.press(who, button)
+    await walk.bot.quiet()
+    return str(button.value)
+
+
+async def timeline(walk: Walk, channel: str) -> str:
+    """The timeline, as one person reads it."""
+    await walk.say("lead", "/incident timeline", channel)
+    return str(walk.slack.ephemerals(channel, "lead")[-1])
+
+
+def call_rows(given: Settings, title: str) -> None:
+    """Have the playbook call stuck orders something else."""
+    assert given.config is not None
+    file = given.config.parent / "playbooks" / "order-service.yml"
+    words = file.read_text(encoding="utf-8")
+    file.write_text(words.replace("title: Order {id}", f'title: "{title}"'), encoding="utf-8")
+
+
+@asynccontextmanager
+async def shop_bot(
+    slack: Slack, given: Settings, clock: Clock, shop: Shop, change: LiteralString
+) -> AsyncIterator[Bot]:
+    """The bot of a shop of its own, in which something is changed first."""
+    async with await AsyncConnection.connect(shop.dsn) as conn:
+        await conn.execute(change)
+    settings = given.model_copy(update={"orders_database_url": shop.ro_dsn})
+    async with start_bot(settings, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        yield bot
+
+
+async def test_orders_are_worked_through_one_by_one(walk: Walk) -> None:
+    channel = await stuck(walk)
+    oncall, second = (walk.slack.user(who).id for who in ("oncall", "second"))
+
+    await work_through(walk, channel, 0, 2, 5)
+
+    [checklist] = lists(walk, channel)
+    assert seen(checklist).startswith("*Stuck orders* · 0 of 3 handled\n")
+    links = re.findall(r"<https://dashboard.stripe.com/payments/pi_3\w+\|Order ", seen(checklist))
+    assert len(links) == 3
+    assert "put 3 of what was found on a list" in await timeline(walk, channel)
+
+    await mark(walk, "second", presses.TASK_DONE, channel)
+    await mark(walk, "oncall", presses.TASK_ESCALATE, channel)
+    words = seen(lists(walk, channel)[0])
+    assert words.startswith("*Stuck orders* · 1 of 3 handled, 1 escalated\n")
+    assert f"Done by <@{second}>" in words
+    assert f"Escalated by <@{oncall}>" in words
+
+    await mark(walk, "second", presses.TASK_DONE, channel)
+    assert seen(lists(walk, channel)[0]).startswith("*Stuck orders* · 2 of 3 handled\n")
+    told = await timeline(walk, channel)
+    first, escalated, _ = all_orders(walk, channel)
+    assert f"did by hand: Order {first}" in told
+    assert f"escalated: Order {escalated}" in told
+    assert f"did by hand: Order {escalated}" in told
+
+
+async def test_who_is_in_command_is_called_once(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await walk.press("lead", presses.TAKE_COMMAND, channel)
+    await work_through(walk, channel, 0, 1)
+    before = len(walk.slack.notifications("lead"))
+
+    value = await mark(walk, "oncall", presses.TASK_ESCALATE, channel)
+    assert len(walk.slack.notifications("lead")) == before + 1
+    [said] = [one for one in walk.slack.messages(channel, "lead") if "escalates" in seen(one)]
+    assert walk.slack.user("lead").id in seen(said)
+    assert f"|Order {all_orders(walk, channel)[0]}>" in seen(said)
+
+    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await mark(walk, "oncall", presses.TASK_DONE, channel, 1)
+    assert len(walk.slack.notifications("lead")) == before + 1
+    assert value not in [
+        one.value for one in walk.slack.find_buttons(presses.TASK_ESCALATE, channel, "oncall")
+    ]
+
+
+async def test_without_a_commander_the_responders_are_called(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await work_through(walk, channel, 0)
+    before = len(walk.slack.notifications("second"))
+
+    await mark(walk, "oncall", presses.TASK_ESCALATE, channel)
+
+    assert "<!subteam^S0ARESP0ND5>" in walk.text(channel)
+    assert len(walk.slack.notifications("second")) == before + 1
+
+
+async def test_nothing_chosen_is_all_of_them_over_two_messages(walk: Walk) -> None:
+    channel = await stuck(walk)
+
+    await work_through(walk, channel)
+
+    orders = all_orders(walk, channel)
+    assert len(orders) == len(set(orders)) == 23
+    first, second = lists(walk, channel)
+    assert seen(first).startswith("*Stuck orders* · 0 of 23 handled\n")
+    assert seen(second).startswith("*Stuck orders*, continued\n")
+    await mark(walk, "oncall", presses.TASK_DONE, channel, 22)
+    first, second = lists(walk, channel)
+    assert "1 of 23 handled" in seen(first)
+    assert "Done by" in seen(second)
+
+
+async def test_what_is_on_the_list_is_not_added_twice(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await walk.press("second", presses.WORK_THROUGH, channel)
+    await work_through(walk, channel, 0, 1)
+
+    await walk.submit("second", chosen=["1", "2"])
+    assert len(all_orders(walk, channel)) == 3
+    assert "1 of them were on the list already" in walk.text(channel, "second")
+
+    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press("second", presses.WORK_THROUGH, channel)
+    form = walk.slack.views("second")[-1]
+    [chosen] = [one["element"] for one in form["blocks"] if one["block_id"] == "chosen"]
+    assert len(chosen["options"]) == 20
+    assert not set(all_orders(walk, channel)) & {
+        option["text"]["text"].split()[1] for option in chosen["options"]
+    }
+    await walk.submit("second")
+    assert len(set(all_orders(walk, channel))) == len(all_orders(walk, channel)) == 23
+
+    await walk.press("second", presses.WORK_THROUGH, channel)
+    assert "is on the list already, so nothing was added" in walk.text(channel, "second")
+
+
+async def test_two_who_put_the_same_orders_on_the_list_at_once(walk: Walk) -> None:
+    channel = await stuck(walk)
+    for who in ("oncall", "second"):
+        await walk.press(who, presses.WORK_THROUGH, channel)
+    forms = [(who, walk.slack.views(who)[-1]["id"]) for who in ("oncall", "second")]
+    filled = {"chosen": {"chosen": ["0", "1", "2"]}}
+
+    await asyncio.gather(*(walk.slack.submit(who, form, filled) for who, form in forms))
+    await walk.bot.quiet()
+
+    assert len(all_orders(walk, channel)) == 3
+    assert (await timeline(walk, channel)).count("on a list to work through") == 1
+
+
+async def test_of_two_who_press_at_once_the_second_is_told_so(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await work_through(walk, channel, 0)
+    done = walk.slack.find_button(presses.TASK_DONE, channel, "oncall")
+    escalate = walk.slack.find_button(presses.TASK_ESCALATE, channel, "second")
+
+    await asyncio.gather(
+        walk.slack.press("oncall", done),
+        walk.slack.press("second", done),
+        walk.slack.press("lead", done),
+        walk.slack.press("lead", escalate),
+    )
+    await walk.bot.quiet()
+
+    told = [
+        one for who in ("oncall", "second", "lead") for one in walk.slack.ephemerals(channel, who)
+    ]
+    assert len(told) in (2, 3)  # it may be escalated first, and then handled
+    assert all("already, so nothing was changed" in str(one) for one in told)
+    assert (await timeline(walk, channel)).count("did by hand: Order") == 1
+
+
+async def test_an_order_is_taken_and_handled_with_a_note(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await work_through(walk, channel, 0)
+
+    for verb, words in (("take", "does this, since"), ("note", "Captured by hand")):
+        menu = walk.slack.find_buttons(presses.TASK_MORE, channel, "second")[-1]
+        values = {one["value"].split("/")[0]: one["value"] for one in menu.element["options"]}
+        await walk.slack.press("second", menu, value=values[verb])
+        await walk.bot.quiet()
+        if verb == "note":
+            await walk.submit("second", note="Captured by hand")
+        assert words in seen(lists(walk, channel)[0])
+
+
+async def test_the_list_outlives_the_incident_and_nothing_is_added(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await work_through(walk, channel, 0, 1)
+    await walk.press("second", presses.WORK_THROUGH, channel)
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="Payments are through")
+
+    await mark(walk, "second", presses.TASK_DONE, channel)
+    await walk.submit("second", chosen=["3"])
+
+    assert "*Stuck orders* · 1 of 2 handled" in walk.text(channel)
+    assert "is resolved, so nothing was done" in walk.text(channel, "second")
+    assert walk.slack.find_buttons(presses.WORK_THROUGH, channel, "oncall") == []
+
+
+@pytest.mark.parametrize("kind", ["guest", "stranger"])
+async def test_outsiders_may_not(walk: Walk, kind: Literal["guest", "stranger"]) -> None:
+    channel = await stuck(walk)
+    await work_through(walk, channel, 0)
+    walk.slack.add_user(User("other", "Other", kind=kind))
+    walk.slack.add_to(channel, "other")
+
+    for press in (presses.TASK_DONE, presses.TASK_ESCALATE, presses.WORK_THROUGH):
+        await mark(walk, "other", press, channel)
+
+    assert "0 of 1 handled" in seen(lists(walk, channel)[0])
+    assert walk.slack.views("other") == []
+    assert str(walk.slack.ephemerals(channel, "other")).count("so nothing was done") >= 3
+
+
+async def test_a_restart_keeps_the_list(slack: Slack, given: Settings, clock: Clock) -> None:
+    async with start_bot(given, clock) as first:
+        slack.request_url = f"{first.url}/slack/events"
+        walk = Walk(slack, first)
+        channel = await stuck(walk)
+        await walk.press("second", presses.WORK_THROUGH, channel)
+        await work_through(walk, channel, 0)
+    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+        slack.request_url = f"{second.url}/slack/events"
+        walk = Walk(slack, second)
+        await walk.submit("second", chosen=["7"])
+        await mark(walk, "second", presses.TASK_DONE, channel)
+
+    assert "*Stuck orders* · 1 of 2 handled" in seen(lists(walk, channel)[0])
+    assert len(lists(walk, channel)) == 1
+
+
+async def test_no_rows_no_button(slack: Slack, given: Settings, clock: Clock, shop: Shop) -> None:
+    change: LiteralString = "UPDATE orders SET status = 'CONFIRMED' WHERE status = 'PENDING'"
+    async with shop_bot(slack, given, clock, shop, change) as bot:
+        walk = Walk(slack, bot)
+        channel = await stuck(walk)
+
+        assert "No orders are stuck" in walk.text(channel)
+        assert slack.find_buttons(presses.WORK_THROUGH, channel, "oncall") == []
+
+
+async def test_ninety_orders_are_five_messages(
+    slack: Slack, given: Settings, clock: Clock, shop: Shop
+) -> None:
+    change: LiteralString = """
+        UPDATE orders SET status = 'PENDING' WHERE id IN (
+            SELECT id FROM orders WHERE status = 'CONFIRMED'
+            AND created_at < now() - interval '1 hour' ORDER BY id LIMIT 67)
+    """
+    async with shop_bot(slack, given, clock, shop, change) as bot:
+        walk = Walk(slack, bot)
+        channel = await stuck(walk)
+        await work_through(walk, channel)
+
+        assert len(set(all_orders(walk, channel))) == 90
+        assert len(lists(walk, channel)) == 5
+        assert all(len(one["blocks"]) <= 50 for one in lists(walk, channel))
+        edits = len(walk.calls("chat.update"))
+        await mark(walk, "oncall", presses.TASK_DONE, channel, 89)
+        assert "1 of 90 handled" in seen(lists(walk, channel)[0])
+        assert len(walk.calls("chat.update")) <= edits + 2
+
+
+async def test_foreign_text_is_text_and_a_missing_intent_no_link(
+    slack: Slack, given: Settings, clock: Clock, shop: Shop
+) -> None:
+    change: LiteralString = """
+        UPDATE orders SET status = 'CONFIRMED' WHERE status = 'PENDING';
+        UPDATE orders SET status = 'PENDING', stripe_payment_intent_id = 'pi_1|x>&<!channel>',
+            created_at = now() - interval '3 hours'
+        WHERE ctid = (SELECT min(ctid) FROM orders);
+        UPDATE orders SET status = 'PENDING', stripe_payment_intent_id = NULL,
+            created_at = now() - interval '2 hours'
+        WHERE ctid = (SELECT max(ctid) FROM orders);
+    """
+    call_rows(given, "Order {id} {stripe_payment_intent_id}")
+    async with shop_bot(slack, given, clock, shop, change) as bot:
+        walk = Walk(slack, bot)
+        channel = await stuck(walk)
+        before = len(slack.notifications("lead"))
+        await work_through(walk, channel)
+
+        words = seen(lists(walk, channel)[0])
+    assert "/payments/pi_1%7Cx%3E%26%3C%21channel%3E|Order " in words
+    assert " pi_1/x&gt;&amp;&lt;!channel&gt;>*" in words
+    assert len(re.findall(r"^\*Order [0-9a-f-]{36} –\*", words, re.MULTILINE)) == 1
+    assert len(slack.notifications("lead")) == before
+
+
+async def test_titles_of_any_length_are_cut(slack: Slack, given: Settings, clock: Clock) -> None:
+    call_rows(given, f"{'Long ' * 50}{{id}}")
+    async with start_bot(given, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        walk = Walk(slack, bot)
+        channel = await stuck(walk)
+        await work_through(walk, channel)
+
+        assert walk.text(channel).count("Long Long Long") > 23
+        assert "Slack refuses" not in walk.text(channel)
+        assert len(lists(walk, channel)) == 2

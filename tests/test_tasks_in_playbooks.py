@@ -1,0 +1,134 @@
+"""What a playbook says about tasks: its mistakes are told at the start, old incidents are kept."""
+
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from bot import findings, playbooks, store
+from bot.findings import Each, Finding
+from bot.model import IncidentId, Table, TaskState
+from bot.playbooks import PlaybookError
+from bot.store import db
+from commands.actions import ACTIONS
+from tests.conftest import SHIPPED
+
+MIGRATIONS = files("bot.store") / "migrations"
+
+MISTAKES = {
+    "a column that the query does not have": (
+        "title: Order {id}",
+        "title: Order {number}",
+        "expects columns of stuck-orders.sql in braces, which has no number",
+    ),
+    "braces around no name": (
+        "title: Order {id}",
+        "title: Order {id",
+        "expects names of columns in braces, such as {id}",
+    ),
+    "a step that is not there": (
+        "step: review-orders",
+        "step: review-order",
+        'expects a query step of this scenario, found "review-order"; did you mean "review-ord',
+    ),
+    "a step that is no query": (
+        "step: review-orders",
+        "step: dispute-evidence",
+        'expects a query step of this scenario, found "dispute-evidence"',
+    ),
+    "no duration": (
+        "due: 48 h",
+        "due: soon",
+        '"due" expects a time in words, such as "15 min", "2 hours" or "24 h", found "soon"',
+    ),
+    "a misspelled key": (
+        "due: 48 h",
+        "duo: 48 h",
+        'unknown key "duo"; did you mean "due"?',
+    ),
+    "a number for a line": (
+        "  - Document root cause and fixes",
+        "  - 7",
+        'item 3 of "post_incident" expects keys and values, found 7',
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_told_at_the_start(tmp_path: Path, mistake: str) -> None:
+    right, wrong, told = MISTAKES[mistake]
+    words = SHIPPED.read_text(encoding="utf-8")
+    assert right in words
+    file = tmp_path / "order-service.yml"
+    file.write_text(words.replace(right, wrong), encoding="utf-8")
+
+    with pytest.raises(PlaybookError) as error:
+        playbooks.load(file, ACTIONS)
+
+    assert told in str(error.value)
+    assert len(error.value.mistakes) == 1
+
+
+def test_a_line_alone_and_one_that_is_due_are_both_right(tmp_path: Path) -> None:
+    [book] = playbooks.load(SHIPPED, ACTIONS)
+
+    assert {one.due for one in book.post_incident} == {None, timedelta(hours=48)}
+
+
+def test_rows_that_are_called_the_same_are_one() -> None:
+    table = Table(columns=("id", "of"), rows=(("1", "a b"), ("1", "a b"), ("2", "–")))
+    each = Each(title="No. {id}", link="https://x.example/{of}")
+
+    assert findings.of_table(each, table) == (
+        Finding(title="No. 1", link="https://x.example/a%20b"),
+        Finding(title="No. 2"),
+    )
+
+
+async def test_an_incident_from_before_keeps_what_was_ticked_off(database: str) -> None:
+    book = await _before(database)
+
+    await db.migrate(database)
+
+    async with await AsyncConnection.connect(database) as conn:
+        incident = await store.incidents.get(conn, IncidentId(1))
+        tasks = await store.tasks.of_incident(conn, IncidentId(1))
+    assert incident is not None
+    assert [one.title for one in incident.playbook.post_incident] == book["post_incident"]
+    assert [(one.step_id, one.state, one.decided_by) for one in tasks] == [
+        ("stripe-dashboard", TaskState.DONE, "U2"),
+        ("replay-webhooks", TaskState.OPEN, None),
+    ]
+
+
+async def _before(database: str) -> dict[str, Any]:
+    """An incident as it was kept before there were tasks: one step ticked off, twice."""
+    [shipped] = playbooks.load(SHIPPED, ACTIONS)
+    book = shipped.model_dump(mode="json")
+    book["post_incident"] = ["Write it down", "Tell them"]
+    async with await AsyncConnection.connect(database, row_factory=dict_row) as conn:
+        await conn.execute(
+            "CREATE TABLE migrations (name text PRIMARY KEY, applied_at timestamptz)"
+        )
+        for name in ("0001_start.sql", "0002_refused_version.sql"):
+            await conn.execute((MIGRATIONS / name).read_text(encoding="utf-8").encode())
+            await conn.execute("INSERT INTO migrations (name) VALUES (%s)", [name])
+        await conn.execute(
+            "INSERT INTO incidents (title, severity, status, playbook, scenario_id, declared_by,"
+            " declared_at) VALUES ('Slow', 'sev2', 'investigating', %s,"
+            " 'payment-refund-failures', 'U1', now())",
+            [Jsonb(book)],
+        )
+        for who in ("U1", "U2"):
+            await conn.execute(
+                "INSERT INTO executions (incident_id, step_id, title, action, params, risk, state,"
+                " requested_by, requested_at) VALUES (1, 'stripe-dashboard', 'Stripe Dashboard',"
+                " 'manual', '{}', 'manual', 'succeeded', %s, now())",
+                [who],
+            )
+    return book
