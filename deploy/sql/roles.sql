@@ -1,7 +1,8 @@
 -- The two roles through which Runbolt reaches a shop's database, and nothing more than they need.
 --
 --   runbolt_ro    reads the tables named below and the server's statistics
---   runbolt_ops   ends other people's backends, which a second person has approved
+--   runbolt_ops   ends other people's backends, which a second person has approved, and reads the
+--                 statistics, because whose backend it is has to be looked at when it is ended
 --
 -- Run it as an administrator, connected to the shop's database, as often as you like:
 --
@@ -17,6 +18,10 @@
 -- the first two. If the application connects as another role and needs one, grant it to that role:
 --
 --   GRANT TEMPORARY ON DATABASE orders TO the_application;
+--
+-- It looks at this database only. To keep the roles out of another one of the same server:
+--
+--   REVOKE CONNECT ON DATABASE another FROM PUBLIC;
 
 DO $$
 DECLARE
@@ -91,3 +96,21 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM runbolt_ro, runbolt_ops;
 -- Name here what the playbooks' queries read. Whatever is not named stays out of reach.
 GRANT USAGE ON SCHEMA public TO runbolt_ro;
 GRANT SELECT ON orders, order_items, webhook_events, refunds, disputes TO runbolt_ro;
+
+-- A function that runs as its owner is a way around all of this, where everybody may call it. It may
+-- be meant for the application, so it is only told.
+DO $$
+DECLARE
+    names text;
+BEGIN
+    SELECT string_agg(oid::regprocedure::text, ', ' ORDER BY oid::regprocedure::text) INTO names
+    FROM pg_proc
+    WHERE prosecdef
+    AND pronamespace = 'public'::regnamespace
+    AND has_function_privilege('runbolt_ro', oid, 'EXECUTE');
+    IF names IS NOT NULL THEN
+        RAISE WARNING 'runbolt_ro may call functions that run as their owner: %. Take EXECUTE from '
+            'PUBLIC, and grant it to the application.', names;
+    END IF;
+END
+$$;
