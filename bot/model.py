@@ -430,6 +430,7 @@ class Hold(Noun):
     until: datetime
     due_at: datetime
     nudged_at: datetime | None
+    touched_by: ExecutionId | None
     ended_at: datetime | None
     trouble: str | None
 

@@ -1,16 +1,20 @@
 """Setting a variable: with its plan, its guard, its check and its undo, and never a secret."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from bot import cluster as door
+from bot import playbooks
 from bot.actions import Already, Systems
 from bot.model import UserError
+from commands.actions import ACTIONS
 from commands.actions.environment import SetEnvironment
 from sandbox.cluster import Cluster
 from tests.cluster_fixtures import USER, Told, carry_out, systems
+from tests.conftest import SHIPPED
 from tests.hands import env, patch_env, patch_pods, variable
 
 __all__ = ["systems"]
@@ -146,6 +150,16 @@ async def test_something_secret_is_not_kept_for_the_undo(systems: Systems, kube:
 def test_parameters_are_bounded(params: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         setting(**params)
+
+
+@pytest.mark.parametrize("asked", ["deployment", "container", "variable", "value"])
+def test_people_are_never_asked_what_to_set(tmp_path: Path, asked: str) -> None:
+    file = tmp_path / "order-service.yml"
+    words = SHIPPED.read_text(encoding="utf-8")
+    file.write_text(words.replace("ask: [revert_after]", f"ask: [{asked}]"), encoding="utf-8")
+
+    with pytest.raises(playbooks.PlaybookError, match=f'"{asked}" comes from the playbook'):
+        playbooks.load(file, ACTIONS)
 
 
 @pytest.mark.parametrize(

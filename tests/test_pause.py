@@ -222,6 +222,28 @@ async def test_the_step_to_resume_settles_it(
     assert variable(kube) is None
 
 
+async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    channel = await pause(walk)
+    await walk.step("oncall", "resume-orders", channel)
+    await walk.submit("oncall", reason="The fraud has stopped")
+    await walk.press("lead", presses.APPROVE, channel)
+    await bot.tick()
+    assert PAUSED not in walk.text(channel)
+
+    await walk.press("lead", presses.UNDO, channel, "2")
+    await bot.tick()
+    assert variable(kube) == "true"
+    assert PAUSED in walk.text(channel)
+
+    clock.forward(minutes=31)
+    await bot.tick()
+    assert "*orders paused* was to end now and has not" in walk.text(channel)
+    await walk.press("oncall", presses.APPROVE, channel)
+    assert variable(kube) == "false"
+
+
 async def test_what_somebody_ended_by_hand_is_over(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:

@@ -83,8 +83,10 @@ async def _nudge(world: World, hold: Hold, run: Execution) -> None:
     now = world.now()
     async with world.pool.connection() as conn:
         held = await store.holds.lock(conn, run.id)
-        if held is None or held.until != hold.until or not held.in_force:
+        if held is None or not held.in_force:
             return
+        if held.until != hold.until or held.nudged_at is not None:
+            return  # extended meanwhile, or said
         await store.holds.wait(conn, run.id, hold.until, nudged_at=now)
         until = hold.until.isoformat()
         who = await _whom(conn, run)

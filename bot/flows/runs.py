@@ -189,9 +189,11 @@ async def _hold(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -
     """What is temporary is held from its start; what is held on its target is looked at again."""
     plan = ended.plan
     assert plan is not None
-    if ended.undo_of is not None and verdict.ok:
-        await store.holds.end(conn, ended.undo_of, now)
-    await store.holds.look_again(conn, plan.target, now)
+    if ended.undo_of is not None:
+        await store.holds.resume(conn, ended.undo_of, now)
+        if verdict.ok:
+            await store.holds.end(conn, ended.undo_of, now, by=ended.id)
+    await store.holds.look_again(conn, plan.target, ended.id, now)
     if plan.temporary is not None:
         since = ended.started_at or now
         until = since + plan.temporary.lasts

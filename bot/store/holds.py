@@ -39,13 +39,22 @@ async def claim_due(conn: Conn, now: datetime, again: datetime) -> tuple[Hold, .
     return await db.many(conn, Hold, query, now=now, again=again)
 
 
-async def look_again(conn: Conn, target: str, now: datetime) -> None:
-    """Something was changed on a target: see whether what is held there still is so."""
+async def look_again(conn: Conn, target: str, by: ExecutionId, now: datetime) -> None:
+    """An execution changed a target: see whether what is held there still is so."""
     query = """
-        UPDATE holds SET due_at = %(now)s FROM executions
+        UPDATE holds SET due_at = %(now)s, touched_by = %(by)s FROM executions
         WHERE executions.id = execution_id AND plan ->> 'target' = %(target)s AND ended_at IS NULL
     """
-    await db.do(conn, query, target=target, now=now)
+    await db.do(conn, query, target=target, by=by, now=now)
+
+
+async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
+    """What had ended a hold was undone: it may be in force again, until the same time."""
+    query = """
+        UPDATE holds SET ended_at = NULL, due_at = %(now)s
+        WHERE touched_by = %(ended_by)s AND ended_at IS NOT NULL
+    """
+    await db.do(conn, query, ended_by=ended_by, now=now)
 
 
 async def get(conn: Conn, id: ExecutionId) -> Hold | None:
@@ -94,12 +103,13 @@ async def be_late(conn: Conn, id: ExecutionId, trouble: str, due_at: datetime) -
     await db.do(conn, query, id=id, trouble=trouble, due_at=due_at)
 
 
-async def end(conn: Conn, id: ExecutionId, now: datetime) -> bool:
+async def end(conn: Conn, id: ExecutionId, now: datetime, *, by: ExecutionId | None = None) -> bool:
     """It is no longer in force; False when that was known."""
     query = """
-        UPDATE holds SET ended_at = %(now)s WHERE execution_id = %(id)s AND ended_at IS NULL
+        UPDATE holds SET ended_at = %(now)s, touched_by = coalesce(%(by)s, touched_by)
+        WHERE execution_id = %(id)s AND ended_at IS NULL
     """
-    return await db.do(conn, query, id=id, now=now) == 1
+    return await db.do(conn, query, id=id, now=now, by=by) == 1
 
 
 async def interrupted(conn: Conn) -> tuple[Execution, ...]:

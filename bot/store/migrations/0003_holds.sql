@@ -7,6 +7,7 @@ CREATE TABLE holds (
     until        timestamptz NOT NULL, -- when it is undone
     due_at       timestamptz NOT NULL, -- when the clock looks at it next
     nudged_at    timestamptz,
+    touched_by   bigint REFERENCES executions, -- the last change of the same target
     ended_at     timestamptz,
     trouble      text                  -- why it is not undone although its time is over
 );
