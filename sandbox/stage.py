@@ -11,11 +11,15 @@ from pathlib import Path
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+from sandbox.pagerduty import PagerDuty
+from sandbox.payments import Payments
 from sandbox.postgres import Postgres
+from sandbox.proxy import Proxy
 from sandbox.redis import Child, Redis, ServerError, free_port
 from sandbox.scenarios import Scene
 from sandbox.shop import Shop, build
 from sandbox.slack import Slack
+from sandbox.stripe import Stripe
 from sandbox.trade import Trade
 
 HERE = Path(__file__).parent
@@ -47,9 +51,15 @@ async def open_stage(folder: Path, slack: Slack, *, keep: bool = False) -> Async
         )
         shop = await stack.enter_async_context(await build(postgres))
         await cluster.seed_order_service()
-        trade = await stack.enter_async_context(Trade(shop, cluster.takes_orders))
-        scene = Scene(cluster, shop, trade)
+        stripe, pagerduty = Stripe(live=True), PagerDuty()
+        payments = await stack.enter_async_context(Payments())
+        proxy = Proxy({("payment-service", 3006): payments.url})
+        for service in (stripe, pagerduty, proxy):
+            await stack.enter_async_context(service)
+        trade = await stack.enter_async_context(Trade(shop, stripe, cluster.takes_orders))
+        scene = Scene(cluster, shop, trade, payments)
         told = await _environment(folder, slack, cluster, redis, postgres, shop)
+        told |= _neighbours(stripe, pagerduty, proxy)
         bot = await stack.enter_async_context(run_bot(folder, slack, told))
         yield Stage(slack, scene, told, bot)
 
@@ -71,6 +81,16 @@ async def _environment(
         "KUBECONFIG": str(cluster.write_kubeconfig(folder / "kubeconfig")),
         "KUBERNETES_NAMESPACE": DEFAULT_NAMESPACE,
         "RUNBOLT_CONFIG": str(HERE / "runbolt.yml"),
+    }
+
+
+def _neighbours(stripe: Stripe, pagerduty: PagerDuty, proxy: Proxy) -> dict[str, str]:
+    return {
+        "STRIPE_API_KEY": stripe.key,
+        "STRIPE_API_URL": stripe.url,
+        "PAGERDUTY_TOKEN": pagerduty.token,
+        "PAGERDUTY_API_URL": pagerduty.url,
+        "PLAYBOOK_PROXY": proxy.url,
     }
 
 

@@ -111,10 +111,13 @@ class Stripe:
 
     # What happens in the account.
 
-    def happen(self, type: str, *, ago: float = 0.0, delivered: bool = True) -> str:
+    def happen(
+        self, type: str, *, ago: float = 0.0, delivered: bool = True, id: str | None = None
+    ) -> str:
         """Let something have happened `ago` seconds ago; the id of its event."""
         created = int(self._now().timestamp() - ago)
-        made = Event(f"evt_1Q{secrets.token_hex(11)}", type, created, delivered, self._live)
+        id = id or f"evt_1Q{secrets.token_hex(11)}"
+        made = Event(id, type, created, delivered, self._live)
         self._events[made.id] = made
         return made.id
 
@@ -122,6 +125,11 @@ class Stripe:
         """Let the webhook endpoints take an event, or all of them."""
         for one in [id] if id else list(self._events):
             self._events[one] = replace(self._events[one], delivered=True)
+
+    @property
+    def undelivered(self) -> set[str]:
+        """The ids of the events that some endpoint has not taken."""
+        return {one.id for one in self._events.values() if not one.delivered}
 
     def fail(self, status: int, times: int = 1) -> None:
         """Refuse the next requests: 429, or 500 and above."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from sandbox.shop import OPEN_WITHIN, Conn, Shop, keep_at_it
+from sandbox.stripe import Stripe
 
 SQL = Path(__file__).parent / "trade.sql"
 PACE = 2.0
@@ -18,14 +19,22 @@ class Trade:
     suspicious users buy as well.
     """
 
-    def __init__(self, shop: Shop, takes_orders: Callable[[], bool], *, pace: float = PACE) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        stripe: Stripe,
+        takes_orders: Callable[[], bool],
+        *,
+        pace: float = PACE,
+    ) -> None:
         self.shop = shop
+        self.stripe = stripe
         self.pace = pace
         self.takes_orders = takes_orders
         self.paid = True
         self.fraud = False
         self._task: asyncio.Task[None] | None = None
-        self._order, self._fraud, self._webhook, self._confirm = statements(SQL)
+        self._order, self._fraud, self._webhook, self._confirm, self._waiting = statements(SQL)
 
     async def __aenter__(self) -> Self:
         opened = asyncio.Event()
@@ -47,7 +56,17 @@ class Trade:
             await conn.execute(self._webhook)
             if self.paid:
                 await conn.execute(self._confirm)
+        await self._tell_stripe(conn)
         await asyncio.sleep(self.pace)
+
+    async def _tell_stripe(self, conn: Conn) -> None:
+        """An event that order-service has not processed is one that Stripe could not deliver."""
+        waiting = {row[0]: row[1:] for row in await (await conn.execute(self._waiting)).fetchall()}
+        for id, (kind, age) in waiting.items():
+            if id not in self.stripe.undelivered:
+                self.stripe.happen(kind, ago=age, delivered=False, id=id)
+        for id in self.stripe.undelivered - waiting.keys():
+            self.stripe.deliver(id)
 
 
 def statements(file: Path) -> list[bytes]:

@@ -17,9 +17,9 @@ FROM users WHERE starts_with(email, 'quick.');
 -- Stripe tells that what was ordered a moment ago is paid.
 INSERT INTO webhook_events
 SELECT
-    gen_random_uuid(), 'evt_1' || substr(stripe_payment_intent_id, 5), 'payment_intent.succeeded',
+    gen_random_uuid(), 'evt_' || substr(stripe_payment_intent_id, 4), 'payment_intent.succeeded',
     jsonb_build_object(
-        'id', 'evt_1' || substr(stripe_payment_intent_id, 5), 'object', 'event',
+        'id', 'evt_' || substr(stripe_payment_intent_id, 4), 'object', 'event',
         'type', 'payment_intent.succeeded', 'livemode', true,
         'created', floor(extract(epoch FROM created_at)),
         'data', jsonb_build_object('object', jsonb_build_object(
@@ -45,3 +45,7 @@ WHERE id IN (
     WHERE id IN (SELECT order_id::uuid FROM told) AND status = 'PENDING'
     FOR UPDATE SKIP LOCKED
 );
+
+-- What Stripe could not deliver.
+SELECT stripe_event_id, type, extract(epoch FROM now() - created_at)::float
+FROM webhook_events WHERE processed_at IS NULL;

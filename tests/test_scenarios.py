@@ -10,9 +10,11 @@ import psycopg
 import pytest
 
 from sandbox.cluster import Cluster
+from sandbox.payments import Payments
 from sandbox.scenarios import Scenarios, Scene
 from sandbox.shop import Shop
 from sandbox.slack import Slack
+from sandbox.stripe import Stripe
 from sandbox.trade import Trade
 
 ROOT = Path(__file__).parent.parent
@@ -25,14 +27,15 @@ class Sandbox:
 
     def __init__(self, slack: Slack, scene: Scene) -> None:
         self.slack = slack
+        self.scene = scene
         self.cluster = scene.cluster
         self.shop = scene.shop
 
-    async def post(self, body: object) -> dict[str, Any]:
+    async def post(self, body: object, path: str = "scenario") -> dict[str, Any]:
         """What `POST /sandbox/scenario` answers."""
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self.slack.url}/sandbox/scenario", json=body) as response,
+            session.post(f"{self.slack.url}/sandbox/{path}", json=body) as response,
         ):
             answer: dict[str, Any] = await response.json()
             assert (response.status == 200) == answer["ok"]
@@ -43,6 +46,23 @@ class Sandbox:
         answer = await self.post({"name": name})
         assert answer["ok"], answer
         return answer
+
+    async def elsewhere(self, name: str) -> None:
+        """Do what people do outside of Slack."""
+        answer = await self.post({"name": name}, "elsewhere")
+        assert answer["ok"], answer
+
+    async def health(self) -> int:
+        """What payment-service answers."""
+        url = f"{self.scene.payment_service.url}/health"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            return response.status
+
+    async def when_undelivered(self, ids: set[str]) -> None:
+        """Wait until exactly these events of Stripe are undelivered."""
+        async with asyncio.timeout(10):
+            while self.scene.trade.stripe.undelivered != ids:
+                await self.rows("SELECT")
 
     async def holding(self) -> list[str]:
         """The names of the scenarios that are true."""
@@ -78,9 +98,11 @@ async def sandbox(kube: Cluster, shop: Shop) -> AsyncIterator[Sandbox]:
     scenarios = Scenarios()
     async with (
         Slack(manifest=ROOT / "app-manifest.yml", routes=scenarios.routes()) as slack,
-        Trade(shop, kube.takes_orders, pace=0.02) as trade,
+        Stripe() as stripe,
+        Payments() as payments,
+        Trade(shop, stripe, kube.takes_orders, pace=0.02) as trade,
     ):
-        scene = Scene(kube, shop, trade)
+        scene = Scene(kube, shop, trade, payments)
         async with scenarios.on(scene, lambda: slack.workspace.changed("scenarios")):
             yield Sandbox(slack, scene)
 
@@ -139,6 +161,41 @@ async def test_payments_fail_in_the_database_and_in_the_logs(sandbox: Sandbox) -
     assert "processed" not in sandbox.log().replace("not processed", "")
     [(new, _)] = await sandbox.until(NEWEST, lambda rows: rows[0][1] == "PENDING")
     await sandbox.until(TOLD, lambda rows: (str(new),) in rows)
+    assert await sandbox.health() == 503
+
+
+async def test_stripe_could_not_deliver_what_was_not_processed(sandbox: Sandbox) -> None:
+    await sandbox.begin("complete-service-outage")
+    await sandbox.cluster.when(lambda: not sandbox.cluster.takes_orders())
+    await sandbox.begin("payment-refund-failures")
+    pause(sandbox.cluster)
+    await sandbox.cluster.when(lambda: not sandbox.cluster.takes_orders())
+
+    failed = {row[1] for row in await sandbox.rows("idempotency.sql")}
+    await sandbox.when_undelivered(failed)
+    await sandbox.elsewhere("replay-webhooks")
+    assert min(row[4] for row in await sandbox.rows("idempotency.sql")) >= 2
+    assert await sandbox.holding() == ["payment-refund-failures"]
+
+    await sandbox.elsewhere("mend-payment-service")
+    assert await sandbox.health() == 200
+    assert len(await sandbox.rows("stuck-orders.sql")) >= 34
+    await sandbox.elsewhere("replay-webhooks")
+    assert await sandbox.rows("stuck-orders.sql") == []
+    await sandbox.when_undelivered(set())
+    assert await sandbox.holding() == []
+
+
+async def test_blocked_users_buy_no_more(sandbox: Sandbox) -> None:
+    await sandbox.begin("high-dispute-rate")
+    await sandbox.elsewhere("block-users")
+
+    newest = "SELECT count(*) FROM orders"
+    [(orders,)] = await sandbox.rows(newest)
+    [(bought,)] = await sandbox.rows(QUICK)
+    await sandbox.until(newest, lambda rows: rows[0][0] > orders + 2)
+    assert await sandbox.rows(QUICK) == [(bought,)]
+    assert await sandbox.holding() == []
 
 
 async def test_three_users_are_on_top_and_buy_until_orders_are_paused(sandbox: Sandbox) -> None:
@@ -274,7 +331,8 @@ async def test_what_makes_no_sense_is_refused(sandbox: Sandbox, body: object) ->
     answer = await sandbox.post(body)
 
     assert answer["ok"] is False
-    assert answer["error"].startswith(("There is no scenario", 'Send {"name"'))
+    assert answer["error"].startswith("There is no such scenario. Send the name of one of: ")
+    assert (await sandbox.post(body, "elsewhere"))["error"].startswith("Nobody does that")
 
 
 async def test_every_scenario_of_the_playbook_has_a_button(sandbox: Sandbox) -> None:

@@ -71,6 +71,7 @@ export class Breaker {
         h("span", {}, one.tells),
       ),
       one.holds && this.#then(one.then),
+      one.holds && one.elsewhere.length > 0 && this.#elsewhere(one.elsewhere),
     );
   }
 
@@ -92,10 +93,31 @@ export class Breaker {
     );
   }
 
-  async #press(one) {
+  // What the playbook leaves to people outside of Slack.
+  #elsewhere(acts) {
+    return h(
+      "div",
+      { class: "breaker-elsewhere" },
+      "Elsewhere",
+      acts.map((act) =>
+        h(
+          "button",
+          {
+            type: "button",
+            disabled: state.changing || this.#pressed !== null,
+            data: { elsewhere: act.name },
+            on: { click: () => this.#press(act, "elsewhere") },
+          },
+          act.title,
+        ),
+      ),
+    );
+  }
+
+  async #press(one, path = "scenario") {
     this.#pressed = one.name;
     this.draw();
-    await attempt(post("scenario", { name: one.name }));
+    await attempt(post(path, { name: one.name }));
     this.#pressed = null;
     await this.#refresh();
   }

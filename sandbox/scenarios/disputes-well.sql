@@ -7,6 +7,6 @@ DELETE FROM disputes WHERE order_id IN (SELECT id FROM theirs);
 DELETE FROM refunds WHERE order_id IN (SELECT id FROM theirs);
 DELETE FROM order_items WHERE order_id IN (SELECT id FROM theirs);
 DELETE FROM webhook_events
-WHERE stripe_event_id IN (SELECT 'evt_1' || substr(stripe_payment_intent_id, 5) FROM theirs);
+WHERE stripe_event_id IN (SELECT 'evt_' || substr(stripe_payment_intent_id, 4) FROM theirs);
 DELETE FROM orders WHERE id IN (SELECT id FROM theirs);
 DELETE FROM users WHERE starts_with(email, 'quick.');

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from sandbox.scenarios.scene import Scenario
+from sandbox.scenarios.scene import Elsewhere, Scenario
 
 
 class Disputes(Scenario):
@@ -17,6 +17,15 @@ class Disputes(Scenario):
     def holds(self) -> bool:
         return self.scene.trade.fraud
 
+    @property
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        return (Elsewhere("block-users", "Block the three users", self.block),)
+
+    async def block(self) -> None:
+        """Let nobody of the three buy any more; what they bought stays."""
+        self.scene.trade.fraud = False
+        self.scene.cluster.trouble(None)
+
     async def begin(self) -> None:
         await self.scene.run("disputes.sql")
         self.scene.trade.fraud = True
@@ -24,8 +33,7 @@ class Disputes(Scenario):
 
     async def end(self) -> None:
         cluster = self.scene.cluster
-        self.scene.trade.fraud = False
-        cluster.trouble(None)
+        await self.block()
         await self.scene.run("disputes-well.sql")
         cluster.resume_orders()
         await cluster.rolled_out(timeout=60)

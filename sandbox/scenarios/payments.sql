@@ -16,9 +16,9 @@ CROSS JOIN LATERAL (
 -- Stripe has tried each of them again within the last hour; refunds wait behind them.
 INSERT INTO webhook_events
 SELECT
-    gen_random_uuid(), 'evt_1' || substr(stripe_payment_intent_id, 5), kind,
+    gen_random_uuid(), 'evt_' || substr(stripe_payment_intent_id, 4), kind,
     jsonb_build_object(
-        'id', 'evt_1' || substr(stripe_payment_intent_id, 5), 'object', 'event', 'type', kind,
+        'id', 'evt_' || substr(stripe_payment_intent_id, 4), 'object', 'event', 'type', kind,
         'created', floor(extract(epoch FROM created_at)), 'livemode', true,
         'data', jsonb_build_object('object', jsonb_build_object(
             'id', stripe_payment_intent_id, 'amount', total_cents, 'currency', lower(currency),

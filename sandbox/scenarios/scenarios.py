@@ -9,11 +9,11 @@ from aiohttp import web
 
 from sandbox.scenarios.disputes import Disputes
 from sandbox.scenarios.outage import Outage
-from sandbox.scenarios.payments import Payments
+from sandbox.scenarios.payments import PaymentFailures
 from sandbox.scenarios.scene import Scenario, Scene
 from sandbox.scenarios.slow import Slow
 
-KINDS: tuple[type[Scenario], ...] = (Outage, Payments, Disputes, Slow)
+KINDS: tuple[type[Scenario], ...] = (Outage, PaymentFailures, Disputes, Slow)
 ALL_WELL = "all-well"
 Obj = dict[str, Any]
 
@@ -69,6 +69,7 @@ class Scenarios:
         return [
             web.get("/sandbox/scenarios", self._list),
             web.post("/sandbox/scenario", self._begin),
+            web.post("/sandbox/elsewhere", self._elsewhere),
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
@@ -76,22 +77,37 @@ class Scenarios:
         return web.json_response({"ok": True, "changing": self._alone.locked(), "scenarios": told})
 
     async def _begin(self, request: web.Request) -> web.Response:
-        try:
-            asked = await request.json()
-            name = asked["name"]
-        except (ValueError, TypeError, KeyError):
-            return _refused('Send {"name": "…"}.')
-        if not self.all:
-            return _refused("The sandbox is still starting: try again in a moment.")
+        name = await _name(request)
         if name == ALL_WELL:
             await self.all_well()
             return web.json_response({"ok": True, "said": "All is well."})
-        if name not in self.all:
-            return _refused(f"There is no scenario {name}. There are: {', '.join(self.all)}.")
-        begun = await self.begin(name)
-        one = self.all[name]
+        one = next((one for one in self.all.values() if one.name == name), None)
+        if one is None:
+            known = ", ".join([*self.all, ALL_WELL])
+            return _refused(f"There is no such scenario. Send the name of one of: {known}.")
+        begun = await self.begin(one.name)
         said = f"{one.title}: type {one.then}" if begun else f"{one.title} is true already."
         return web.json_response({"ok": True, "begun": begun, "said": said})
+
+    async def _elsewhere(self, request: web.Request) -> web.Response:
+        name = await _name(request)
+        acts = [act for one in self.all.values() for act in one.elsewhere]
+        act = next((act for act in acts if act.name == name), None)
+        if act is None:
+            known = ", ".join(act.name for act in acts)
+            return _refused(f"Nobody does that elsewhere. Send the name of one of: {known}.")
+        async with self._change():
+            await act.do()
+        return web.json_response({"ok": True})
+
+
+async def _name(request: web.Request) -> object:
+    """The `name` that was sent; nonsense is nobody's name."""
+    try:
+        asked = await request.json()
+    except ValueError:
+        return None
+    return asked.get("name") if isinstance(asked, dict) else None
 
 
 def _told(one: Scenario) -> Obj:
@@ -101,6 +117,7 @@ def _told(one: Scenario) -> Obj:
         "tells": one.tells,
         "then": one.then,
         "holds": one.holds,
+        "elsewhere": [{"name": act.name, "title": act.title} for act in one.elsewhere],
     }
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from psycopg import AsyncConnection
 
 from sandbox.cluster import Cluster
+from sandbox.payments import Payments
 from sandbox.shop import Shop, run_file
 from sandbox.trade import Trade
 
@@ -22,11 +24,20 @@ class Scene:
     cluster: Cluster
     shop: Shop
     trade: Trade
+    payment_service: Payments
 
     async def run(self, name: str) -> None:
         """Run an SQL file beside this one as order-service, in one transaction."""
         async with await AsyncConnection.connect(self.shop.service_dsn) as conn:
             await run_file(conn, HERE / name)
+
+
+class Elsewhere(NamedTuple):
+    """What somebody does outside of Slack: a name, a few words, and the doing."""
+
+    name: str
+    title: str
+    do: Callable[[], Awaitable[None]]
 
 
 class Scenario(ABC):
@@ -45,6 +56,11 @@ class Scenario(ABC):
     @abstractmethod
     def holds(self) -> bool:
         """Whether it is true at this moment."""
+
+    @property
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """What the playbook leaves to people outside of Slack."""
+        return ()
 
     @abstractmethod
     async def begin(self) -> None:
