@@ -24,6 +24,7 @@ from bot.backends import Backends
 from bot.cache import Cache
 from bot.cluster import Cluster
 from bot.config import Config
+from bot.customers import Customers
 from bot.database import Database
 from bot.http import Http
 from bot.model import Playbook, UserError
@@ -91,7 +92,7 @@ async def open_world(
             home=home,
             people=people,
             cache=cache,
-            systems=await _open_systems(stack, given, now),
+            systems=await _open_systems(stack, given, now, Customers(client, home.customers)),
             playbooks=books,
             actions={action.name: action for action in ACTIONS},
             config=team,
@@ -108,7 +109,7 @@ def _pagerduty(given: Settings, team: Config) -> PagerDuty | None:
 
 
 async def _open_systems(
-    stack: AsyncExitStack, given: Settings, now: Callable[[], datetime]
+    stack: AsyncExitStack, given: Settings, now: Callable[[], datetime], customers: Customers
 ) -> Systems:
     cluster = await stack.enter_async_context(
         Cluster.open(given.kubeconfig, given.kubernetes_namespace)
@@ -117,6 +118,7 @@ async def _open_systems(
         cluster=cluster,
         database=Database(given.orders_database_url),
         network=Network(),
+        customers=customers,
         backends=Backends(given.orders_database_admin_url),
         now=now,
         http=Http(given.playbook_proxy),

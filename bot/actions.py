@@ -11,6 +11,7 @@ from pydantic import Field
 from bot.backends import Backends
 from bot.choices import Choices
 from bot.cluster import Cluster
+from bot.customers import Customers
 from bot.database import Database
 from bot.findings import Words
 from bot.http import Http
@@ -26,6 +27,7 @@ class Systems:
     cluster: Cluster
     database: Database
     network: Network
+    customers: Customers
     now: Callable[[], datetime]
     http: Http = field(default_factory=Http)
     backends: Backends = field(default_factory=lambda: Backends(None))

@@ -26,9 +26,10 @@ class People(Noun):
 
 
 class Channels(Noun):
-    """Where incidents are announced: a channel's name or id."""
+    """Where incidents are announced, and where customers are told: a channel's name or id."""
 
     incidents: str = "incidents"
+    customers: str = ""
 
 
 class PagerDuty(Noun):

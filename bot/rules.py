@@ -167,6 +167,11 @@ def first_response_at(config: Config, incident: Incident) -> datetime | None:
     return at_work(config, incident.severity, incident.declared_at + level.response)
 
 
+def are_told(severity: Severity) -> bool:
+    """Whether customers are told at this severity: the source has words for SEV-1 and SEV-2."""
+    return severity in (Severity.SEV1, Severity.SEV2)
+
+
 def approvals_needed(config: Config, risk: Risk) -> int:
     """How many other people must approve; a change nobody wrote a policy for needs one."""
     if risk in (Risk.READ, Risk.MANUAL):

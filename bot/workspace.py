@@ -37,7 +37,11 @@ async def find_home(
     client: AsyncWebClient, identity: dict[str, Any], people: Directory, config: Config
 ) -> Home:
     """The announcements channel, joined, and the groups to call; raises UserError."""
-    announcements = await _channel(client, config.channels.incidents)
+    channels = config.channels
+    announcements = await _channel(client, channels.incidents, "channels.incidents")
+    customers = None
+    if channels.customers:
+        customers = await _channel(client, channels.customers, "channels.customers")
     groups = [await people.group_id(group) for group in config.responders.groups]
     for group in config.approvers.groups:
         await people.group_id(group)  # a misspelled group is found now, not at three in the morning
@@ -45,20 +49,21 @@ async def find_home(
         team_id=identity["team_id"],
         bot_user=UserId(identity["user_id"]),
         announcements=announcements,
+        customers=customers,
         responder_groups=tuple(groups),
     )
 
 
-async def _channel(client: AsyncWebClient, wanted: str) -> ChannelId:
-    """The channel given by id or name, joined."""
+async def _channel(client: AsyncWebClient, wanted: str, key: str) -> ChannelId:
+    """The channel given by id or name under a key of RUNBOLT_CONFIG, joined."""
     if CHANNEL_ID.fullmatch(wanted):
         return await _join(client, wanted, wanted)
     name = wanted.removeprefix("#")
     found = await _must(_by_name(client, name), "list the channels")
     if found is None:
         raise UserError(
-            f"RUNBOLT_CONFIG announces incidents in #{name}, which this workspace does not "
-            "have, so nothing was started. Make the channel, or correct channels.incidents."
+            f"RUNBOLT_CONFIG names #{name} under {key}, which this workspace does not have, so "
+            "nothing was started. Make the channel, or correct the file."
         )
     if found.get("is_member"):
         return ChannelId(found["id"])

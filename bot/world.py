@@ -23,6 +23,7 @@ class Home:
     team_id: str
     bot_user: UserId
     announcements: ChannelId
+    customers: ChannelId | None
     responder_groups: tuple[str, ...]
 
 

@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.model import UserError
 from bot.views import presses
 from bot.world import World
-from commands import contacts, declare, incident, steps, tasks
+from commands import contacts, customers, declare, incident, steps, tasks
 from commands.asks import Ask, Body
 from commands.listen import (
     FormHandler,
@@ -35,6 +35,7 @@ WORDS = {
     "status": incident.status,
     "timeline": incident.timeline,
     "contacts": contacts.show,
+    "customer": customers.say,
     "note": incident.note,
     "resolve": incident.resolve,
 }
@@ -47,6 +48,7 @@ ALIASES = {
     **dict.fromkeys(("ic", "command", "commander", "lead", "assign"), "role"),
     **dict.fromkeys(("log", "history"), "timeline"),
     **dict.fromkeys(("oncall", "pagerduty", "who", "runbooks"), "contacts"),
+    **dict.fromkeys(("customers", "communicate", "statuspage"), "customer"),
     "post": "update",
     "state": "status",
 }
@@ -60,6 +62,8 @@ PRESSES = {
     presses.RESOLVE: incident.press_resolve,
     presses.OPEN_DECLARE: declare.open_form,
     presses.TICK_SYMPTOM: declare.tick,
+    presses.TELL_CUSTOMERS: customers.press,
+    presses.REWRITE: customers.rewrite,
     presses.RUN_STEP: steps.press,
     presses.UNDO: steps.undo,
     presses.ASK_AGAIN: steps.ask_again,
@@ -85,6 +89,7 @@ FORMS: dict[str, tuple[Shape[Any], FormHandler[Any]]] = {
     presses.DECLARE_FORM: (declare.fill, declare.submit),
     presses.UPDATE_FORM: (filled_as(incident.UpdateForm), incident.submit_update),
     presses.RESOLVE_FORM: (filled_as(incident.ResolveForm), incident.submit_resolve),
+    presses.CUSTOMER_FORM: (filled_as(customers.CustomerForm), customers.submit),
     presses.STEP_FORM: (steps.fill, steps.submit),
     presses.DENY_FORM: (filled_as(steps.DenyForm), steps.submit_deny),
     presses.DONE_FORM: (filled_as(tasks.DoneForm), tasks.submit_done),

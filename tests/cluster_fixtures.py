@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.__main__ import utc_now
 from bot.actions import Change, Run, Systems
 from bot.cluster import Cluster
+from bot.customers import Customers
 from bot.database import Database
 from bot.model import ExecutionId, Plan, Verdict
 from bot.network import Network
@@ -24,7 +26,13 @@ async def systems(kube: SimulatedCluster, tmp_path: Path) -> AsyncIterator[Syste
     """The doors, the cluster's open; no database."""
     path = kube.write_kubeconfig(tmp_path / "actions-kubeconfig", USER)
     async with Cluster.open(path, DEFAULT_NAMESPACE, timeout=CALL_SECONDS) as cluster:
-        yield Systems(cluster=cluster, database=Database(None), network=Network(), now=utc_now)
+        yield Systems(
+            cluster=cluster,
+            database=Database(None),
+            network=Network(),
+            customers=Customers(AsyncWebClient(), None),
+            now=utc_now,
+        )
 
 
 class Told:

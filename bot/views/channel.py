@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from bot import rules
 from bot.model import (
     Entry,
     EntryKind,
@@ -124,8 +125,13 @@ def _card_buttons(incident: Incident) -> list[Element]:
         blocks.button("Post update", presses.POST_UPDATE, incident.id),
         blocks.select(presses.CHANGE_STATUS, "Status", statuses, incident.status.value),
         blocks.select(presses.CHANGE_SEVERITY, "Severity", severities, incident.severity.value),
+        *([_tell_customers(incident)] if rules.are_told(incident.severity) else []),
         blocks.button("Resolve", presses.RESOLVE, incident.id),
     ]
+
+
+def _tell_customers(incident: Incident) -> Element:
+    return blocks.button("Tell customers…", presses.TELL_CUSTOMERS, incident.id)
 
 
 def _topic(incident: Incident) -> str:

@@ -56,17 +56,26 @@ def _plan(run: Execution) -> list[Block]:
 def _buttons(scene: Scene, run: Execution, undo: Execution | None) -> list[Element]:
     match run.state:
         case State.PROPOSED:
-            return [_approve(run), blocks.button("Deny…", presses.DENY, run.id)]
+            return [_approve(run), blocks.button("Deny…", presses.DENY, run.id), *_edit(run)]
         case State.APPROVED:
             return [blocks.button("Deny…", presses.DENY, run.id)]
         case State.INTERRUPTED:
             return [blocks.button("Check what happened", presses.CHECK, run.id, style="primary")]
         case State.SUCCEEDED | State.FAILED if _can_undo(run, undo):
             return [_undo(run)]
+        case State.DENIED | State.FAILED | State.EXPIRED if _edit(run) and run.checked is None:
+            return _edit(run)
         case State.FAILED | State.EXPIRED if run.undo_of is None and run.checked is None:
             return [blocks.button("Ask again…", presses.ASK_AGAIN, run.id)]
         case _:
             return []
+
+
+def _edit(run: Execution) -> list[Element]:
+    """What people wrote themselves they may write otherwise, as another request."""
+    if run.action != "customer-message":
+        return []
+    return [blocks.button("Edit…", presses.REWRITE, run.id)]
 
 
 def _approve(run: Execution) -> Element:

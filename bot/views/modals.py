@@ -186,6 +186,19 @@ def _element(action: type[Noun], name: str, value: Any) -> Element:
     return blocks.line(initial="" if value is None else str(value))
 
 
+def customer_message(incident: Incident, words: str, channel: str | None, *, metadata: str) -> View:
+    """What customers are to be told; `channel` is where they read it, None where it is copied."""
+    parts: list[Block] = [
+        blocks.section(text.render("customer_form", incident=incident, channel=channel)),
+        blocks.field(
+            "text", "What customers read", blocks.line(initial=words, longest=LONG, lines=True)
+        ),
+    ]
+    return blocks.modal(
+        presses.CUSTOMER_FORM, "Tell customers", parts, submit="Ask", metadata=metadata
+    )
+
+
 def deny(run: Execution, *, metadata: str) -> View:
     """Say why not."""
     words = run.plan.summary if run.plan else run.title

@@ -7,6 +7,7 @@ CHANGE_SEVERITY = "incident.change_severity"
 CHOOSE_SCENARIO = "incident.choose_scenario"
 RESOLVE = "incident.resolve"
 OPEN_DECLARE = "incident.open_declare"
+TELL_CUSTOMERS = "incident.tell_customers"
 TICK_SYMPTOM = "incident.tick_symptom"
 
 RUN_STEP = "step.run"
@@ -17,6 +18,7 @@ EXTEND = "execution.extend"
 
 APPROVE = "execution.approve"
 DENY = "execution.deny"
+REWRITE = "execution.rewrite"
 
 SNOOZE = "reminder.snooze"
 # Slack wants each button of a row to have an id of its own.
@@ -34,6 +36,7 @@ LINK = "link.open"
 DECLARE_FORM = "form.declare"
 UPDATE_FORM = "form.update"
 RESOLVE_FORM = "form.resolve"
+CUSTOMER_FORM = "form.customer"
 STEP_FORM = "form.step"
 DENY_FORM = "form.deny"
 DONE_FORM = "form.done"

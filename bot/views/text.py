@@ -10,6 +10,7 @@ from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot import durations
+from bot.marks import escape as escape
 
 SHORT = 150
 LINK_ADDRESS = re.compile(r"https?://[^\s<>|]+")
@@ -21,11 +22,6 @@ class Mrkdwn(str):
     """Text whose marks are ours, so that it is not escaped."""
 
     __slots__ = ()
-
-
-def escape(text: object) -> str:
-    """Slack's three characters: after this no text can ping, link or name a channel."""
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _finalize(value: object) -> object:
@@ -144,6 +140,11 @@ def plain(name: str, **values: Any) -> str:
 def fill(template: str, **values: Any) -> Mrkdwn:
     """The words of a playbook's own template, in the same sandbox."""
     return Mrkdwn(_environment.from_string(template).render(values).strip())
+
+
+def fill_plainly(template: str, **values: Any) -> str:
+    """The same as it is kept, for people to go on writing; it is escaped where it is shown."""
+    return _unescaped.from_string(template).render(values).strip()
 
 
 def mentioned(words: str) -> tuple[str, ...]:

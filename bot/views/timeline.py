@@ -1,6 +1,7 @@
 """The timeline and the updates, in words."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from bot.model import Entry, Incident, Update
 from bot.views import blocks, text
@@ -32,6 +33,25 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
     own = incident.playbook.internal_alert
     words = text.fill(own, **values) if own.strip() else text.render("update", **values)
     return text.Mrkdwn(f"{words}\n{text.render('update_by', update=update)}")
+
+
+def customer_message(incident: Incident, update: Update | None) -> str:
+    """The playbook's words to customers, filled in; people go on writing it, so it is plain."""
+    values = {
+        "severity": incident.severity.label,
+        "service": incident.playbook.title,
+        "title": incident.title,
+        "status": incident.status.value.capitalize(),
+        "impact": update.impact if update else "",
+        "start_time": _utc(incident.declared_at),
+        "current_status": update.current if update else "",
+        "next_update": _utc(incident.next_update_at) if incident.next_update_at else "",
+    }
+    return text.fill_plainly(incident.playbook.customer_message, **values)
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def page(incident: Incident, entries: Sequence[Entry]) -> list[Block]:

@@ -2,6 +2,7 @@
 
 from bot.actions import Action, Manual
 from commands.actions.connections import DatabaseConnections
+from commands.actions.customers import PostCustomerMessage, WithdrawCustomerMessage
 from commands.actions.dependencies import CheckDependencies
 from commands.actions.environment import SetEnvironment
 from commands.actions.history import RolloutHistory
@@ -35,4 +36,6 @@ ACTIONS: tuple[type[Action], ...] = (
     MemoryLimit,
     EndQueries,
     SetEnvironment,
+    PostCustomerMessage,
+    WithdrawCustomerMessage,
 )
