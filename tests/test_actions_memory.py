@@ -58,6 +58,7 @@ async def test_more_memory_heals_what_ran_out_of_it(systems: Systems, kube: Clus
 async def test_the_undo_goes_back(systems: Systems, kube: Cluster) -> None:
     plan, _ = await carry_out(limit(), systems, Told())
     assert plan.undo is not None
+    assert (plan.undo.params["limit"], plan.undo.params["container"]) == ("512Mi", "order-service")
     _, verdict = await carry_out(MemoryLimit.model_validate(plan.undo.params), systems, Told(8))
 
     assert verdict.ok, verdict.text

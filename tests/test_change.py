@@ -512,11 +512,11 @@ async def test_the_shipped_roles_are_enough_and_looking_alone_changes_nothing(
     assert "The bot may not patch deployments" in looked
 
     broken.restrict("runbolt", roles["runbolt-look"] + roles["runbolt-change"])
-    for step in ("roll-back", "rolling-restart", "delete-pods"):
+    for step in ("roll-back", "rolling-restart", "memory-limit", "delete-pods"):
         await walk.step("oncall", step, channel)
         await walk.submit("oncall", reason="It is broken")
         await walk.press("second", presses.APPROVE, channel)
-    assert walk.text(channel).count("Done and checked") == 3
+    assert walk.text(channel).count("Done and checked") == 4
 
 
 async def test_an_outsiders_undo_is_a_new_request(walk: Walk, broken: Cluster) -> None:

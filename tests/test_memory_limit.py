@@ -87,6 +87,15 @@ async def test_a_missing_right_is_answered_to_the_person(walk: Walk, kube: Clust
     assert "The bot may not patch deployments" in walk.text(channel, "oncall")
 
 
+async def test_a_slow_cluster_only_takes_longer(walk: Walk, kube: Cluster) -> None:
+    kube.slow("*/tickettoken/*", 0.2)
+    channel = await walk.declare()
+    await ask(walk, channel)
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Done and checked" in walk.text(channel)
+
+
 async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
     await kube.unreachable()

@@ -98,6 +98,15 @@ async def test_a_missing_right_is_answered_to_the_person(walk: Walk, kube: Clust
     assert "The bot may not patch deployments" in walk.text(channel, "oncall")
 
 
+async def test_a_slow_cluster_only_takes_longer(walk: Walk, kube: Cluster) -> None:
+    kube.slow("*/tickettoken/*", 0.2)
+    channel = await declare(walk)
+    await ask(walk, channel)
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "5 of 5 ready" in walk.text(channel)
+
+
 async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await kube.unreachable()
