@@ -1,4 +1,4 @@
-"""`make bench`: how fast a declaration is, under load too, and what the bot costs to run."""
+"""`make bench`: how fast a declaration is, under load too, and what it costs to run and to read."""
 
 import asyncio
 import compileall
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import logs, processes
 from sandbox.slack import Call, Slack
 from sandbox.stage import ROOT, Stage, open_stage, run_bot
 
@@ -133,16 +134,9 @@ async def running_cost(folder: Path) -> None:
             async with run_bot(folder, stage.slack, stage.told) as bot:
                 times.append(time.perf_counter() - start)
                 await asyncio.sleep(2)
-                memory = resident(bot.process.pid)
+                held = processes.resident(bot.process.pid)
     print(f"\nstart until ready  {sorted(times)[1]:8.2f} s (median of 3, byte-compiled)")
-    print(f"idle memory        {memory / 1e6:8.1f} MB resident")
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that a process holds."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
+    print(f"idle memory        {held / 1e6:8.1f} MB resident")
 
 
 def install_size(folder: Path) -> None:
@@ -178,6 +172,7 @@ async def main() -> None:
         for number, limits in enumerate((False, True)):
             await many_declares(make(folder / f"many{number}"), rate_limits=limits)
         await running_cost(make(folder / "cost"))
+        await logs.logs(make(folder / "logs"), new_slack())
         install_size(make(folder / "install"))
 
 

@@ -27,6 +27,11 @@ PAIR = re.compile(
     r"(\\?\"[^\"\\]{0,300}\\?\"|'[^']{0,300}'|[^\s\"'\\,;&}\]]{1,4000})",
     re.IGNORECASE,
 )
+# One of these is in every pair; without them, four fifths of the time would go into looking.
+IN_PAIRS = (
+    *("passw", "passphrase", "pwd", "secret", "token", "api", "access", "private", "signing"),
+    *("authorization", "credential", "cookie", "cvc", "cvv"),
+)
 CARD = re.compile(r"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d])")
 LOCAL = re.compile(r"[\w.%+-]")
 DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}")
@@ -40,11 +45,16 @@ def mask(text: str) -> str:
 
 
 def _mask_line(line: str) -> str:
-    line = TOKEN.sub(MASK, JWT.sub(MASK, line))
-    line = BEARER.sub(rf"\1\2{MASK}", line)
+    folded = line.casefold()
+    if "eyJ" in line:
+        line = JWT.sub(MASK, line)
+    line = TOKEN.sub(MASK, line)
+    if "bearer" in folded or "basic" in folded:
+        line = BEARER.sub(rf"\1\2{MASK}", line)
     if "@" in line:
         line = URL_PASSWORD.sub(rf"\1{MASK}", line)
-    line = PAIR.sub(_without_value, line)
+    if any(word in folded for word in IN_PAIRS):
+        line = PAIR.sub(_without_value, line)
     line = CARD.sub(_without_card, line)
     return _without_addresses(line) if "@" in line else line
 

@@ -28,7 +28,7 @@ from bot.model import UserError
 
 TIMEOUT_SECONDS = 10.0
 JSON_PATCH = "application/json-patch+json"
-PIECE = 64 * 1024
+PIECE = 256 * 1024
 Query = list[tuple[str, str]]
 Hear = Callable[[list[str]], Awaitable[None]]
 
@@ -143,7 +143,7 @@ class Cluster:
     ) -> None:
         """Hand over the newest lines of a container's log as they come, each after its time.
 
-        About 64 KiB of them at once, and no more before `hear` is done with those: that is all
+        About 256 KiB of them at once, and no more before `hear` is done with those: that is all
         that is ever in memory. `previous` is the container's last run.
         """
         ask = self._ask("get", "pods/log", pod)
@@ -170,8 +170,12 @@ class Cluster:
             yield response
 
     async def _piece(self, ask: Ask, response: aiohttp.ClientResponse) -> bytes:
+        """The next bytes, empty at the end; a few are handed on with those that follow."""
+        piece = bytearray()
         async with self._patience(ask, self.timeout):
-            return await response.content.read(PIECE)
+            while len(piece) < PIECE and (more := await response.content.read(PIECE)):
+                piece += more
+        return bytes(piece)
 
     async def run(self, pod: str, container: str, command: list[str], *, timeout: float) -> Ran:
         """Run a program in a container, without a shell; `timeout` in seconds for all of it.

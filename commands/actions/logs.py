@@ -50,18 +50,26 @@ class Ear:
         self._newest.add(lines)
 
     async def _search(self, matcher: Matcher, lines: Sequence[Line]) -> None:
-        near = await matcher.find([line.text for line in lines])
+        found = {one.at: one.parts for one in await matcher.find([line.text for line in lines])}
         # Masking takes a while, in which the bot has to answer others: so not all, and elsewhere.
-        masked = await asyncio.to_thread(loglines.masked, [lines[one.at] for one in near])
+        shown = dict(zip(found, await _mask([lines[at] for at in found]), strict=True))
         # What is masked cannot be searched for.
-        for one in await matcher.find([line.text for line in masked]) if masked else []:
-            self._tally.count(masked[one.at], one.parts)
-            self._newest.add([masked[one.at]])
+        changed = [at for at in found if shown[at].text != lines[at].text]
+        again = await matcher.find([shown[at].text for at in changed]) if changed else []
+        found = {at: parts for at, parts in found.items() if at not in changed}
+        found |= {changed[one.at]: one.parts for one in again}
+        for at in sorted(found):
+            self._tally.count(shown[at], found[at])
+        self._newest.add([shown[at] for at in sorted(found)])
 
     async def kept(self) -> list[Line]:
         """The newest lines, masked."""
         lines = self._newest.lines()
-        return lines if self._matcher else await asyncio.to_thread(loglines.masked, lines)
+        return lines if self._matcher else await _mask(lines)
+
+
+async def _mask(lines: Sequence[Line]) -> list[Line]:
+    return await asyncio.to_thread(loglines.masked, lines) if lines else []
 
 
 class TailLogs(Read):

@@ -19,12 +19,19 @@ ANSWER_CAP = 8 * 1024 * 1024
 # Some expressions take years on some lines, and Python cannot stop one: only end its process.
 WORKER = """
 import json, re, sys
-whole, *parts = [re.compile(one, re.IGNORECASE).search for one in json.loads(sys.stdin.readline())]
+def search(pattern):
+    find, plain = re.compile(pattern, re.IGNORECASE).search, pattern.lower()
+    # Most are a word or two between bars, which Python finds twenty times as fast without `re`.
+    if not re.fullmatch("[a-z0-9_ /:-]+", plain):
+        return find
+    return lambda line: plain in line.lower() if line.isascii() else find(line)
+parts = [search(part) for part in json.loads(sys.stdin.readline())]
 for asked in sys.stdin:
     found = []
     for at, line in enumerate(json.loads(asked)):
-        if whole(line):
-            found.append([at, [number for number, part in enumerate(parts) if part(line)]])
+        by = [number for number, part in enumerate(parts) if part(line)]
+        if by:
+            found.append([at, by])
     print(json.dumps(found), flush=True)
 """
 # What refers to another part of the expression, or says how to read all of it.
@@ -130,7 +137,7 @@ async def matcher(pattern: str, seconds: float = SECONDS) -> AsyncIterator[Match
     )
     try:
         made = Matcher(pattern, worker, seconds)
-        await made.tell([pattern, *alternatives(pattern)])
+        await made.tell(alternatives(pattern))
         yield made
     finally:
         await _end(worker)

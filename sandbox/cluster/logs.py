@@ -170,9 +170,12 @@ def _wait(reason: str | None) -> str:
 def flood_lines(total_bytes: int, until: datetime) -> Iterator[Line]:
     """Lines of that size together, a thousand a second until then, made only as they are read."""
     dice = random.Random(total_bytes)
+    texts = [_flood_text(dice.randrange(10**6)) for _ in range(999)]
     count = total_bytes // ENDLESS_LINE
     for left in range(count - 1, -1, -1):
-        order = dice.randrange(10**6)
-        words = f"order {order} repriced" if order % 8 else f"stripe webhook for {order} processed"
-        text = f'{{"level":"info","msg":"{words}"}}'.ljust(ENDLESS_LINE - 1)
-        yield Line(until - timedelta(milliseconds=left), text)
+        yield Line(until - timedelta(milliseconds=left), texts[left % len(texts)])
+
+
+def _flood_text(order: int) -> str:
+    words = f"order {order} repriced" if order % 8 else f"stripe webhook for {order} processed"
+    return f'{{"level":"info","msg":"{words}"}}'.ljust(ENDLESS_LINE - 1)

@@ -1,0 +1,113 @@
+"""Reading 200 MB of logs with `match`: what that costs the bot, beside kubectl and grep."""
+
+import asyncio
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+from bench import processes
+from bot.views import presses
+from sandbox.slack import Slack
+from sandbox.stage import HERE, ROOT, Stage, open_stage, run_bot
+
+TOTAL = 200_000_000
+LINE = 200  # what a line of the simulated cluster's endless log has
+BOUND_MB = 40
+WITHIN = 60.0
+SCENARIO = "order-service/payment-refund-failures"
+SAID = re.compile(r"(\d+) of \d+ lines from 3 pods match \([^)]*\)")
+GREP = r"kubectl logs -l app=order-service --tail={tail} | grep -ic 'stripe\|webhook\|payment'"
+
+
+async def logs(folder: Path, slack: Slack) -> None:
+    """Print by how much the bot's process grew, and how long people waited."""
+    async with open_stage(folder, slack) as stage:
+        pods = stage.scene.cluster.pod_names()
+        tail = TOTAL // len(pods) // LINE
+        await stage.bot.stop()
+        told = {**stage.told, "RUNBOLT_CONFIG": str(_team(folder, tail))}
+        async with run_bot(folder, slack, told) as bot:
+            channel = await _declare(stage)
+            for pod in pods:
+                stage.scene.cluster.endless_log(pod, tail * LINE)
+            pid = bot.process.pid
+            processes.forget_the_most(pid)
+            before, busy = processes.resident(pid), processes.busy_seconds(pid)
+            start = time.perf_counter()
+            said = await _look(slack, channel)
+            seconds, busy = time.perf_counter() - start, processes.busy_seconds(pid) - busy
+            grown = (processes.most(pid) - before) / 1e6
+        by_hand = await _by_hand(folder / "kubeconfig", tail)
+    print(f"\nlogs with match    {len(pods) * tail * LINE / 1e6:8.0f} MB: {said}")
+    print(f"  bot grew by      {grown:8.1f} MB at most (bound {BOUND_MB})")
+    print(f"  answer           {seconds:8.1f} s, of which the bot had a processor for {busy:.1f}")
+    if by_hand is not None:
+        waited, counted = by_hand
+        times = seconds / waited
+        print(
+            f"  kubectl | grep   {waited:8.1f} s, {counted} lines; the bot {times:.1f} times that"
+        )
+
+
+def _team(folder: Path, tail: int) -> Path:
+    """What the sandbox's team decided, with a playbook that reads more."""
+    shipped = (ROOT / "templates" / "playbooks" / "order-service.yml").read_text()
+    books = folder / "playbooks"
+    books.mkdir()
+    (books / "order-service.yml").write_text(shipped.replace("tail: 500\n", f"tail: {tail}\n"))
+    file = folder / "team.yml"
+    file.write_text((HERE / "runbolt.yml").read_text() + f"playbooks: {books}\n")
+    return file
+
+
+async def _declare(stage: Stage) -> str:
+    """The channel of an incident whose playbook shows its steps."""
+    slack = stage.slack
+    await slack.say("oncall", "/incident declare sev2 Webhooks fail", channel="general")
+    channel = str(
+        await slack.wait_for(
+            lambda: next(
+                (
+                    one["name"]
+                    for one in slack.channels("oncall")
+                    if str(one["name"]).startswith("inc-")
+                    and slack.find_buttons(presses.CHOOSE_SCENARIO, one["name"], "oncall")
+                ),
+                None,
+            ),
+            WITHIN,
+        )
+    )
+    await slack.press("oncall", action_id=presses.CHOOSE_SCENARIO, channel=channel, value=SCENARIO)
+    await slack.wait_for(lambda: _step(slack, channel), WITHIN)
+    return channel
+
+
+def _step(slack: Slack, channel: str) -> bool:
+    found = slack.find_buttons(presses.RUN_STEP, channel, "oncall")
+    return any(one.value == "webhook-logs" for one in found)
+
+
+async def _look(slack: Slack, channel: str) -> str:
+    """Press the step; what it says once it has read everything."""
+    await slack.press("oncall", action_id=presses.RUN_STEP, channel=channel, value="webhook-logs")
+    found = await slack.wait_for(
+        lambda: SAID.search(str(slack.messages(channel, "oncall"))), WITHIN
+    )
+    return str(found[0])
+
+
+async def _by_hand(kubeconfig: Path, tail: int) -> tuple[float, int] | None:
+    """How many seconds kubectl and grep take, and what they count; None without a kubectl."""
+    if shutil.which("kubectl") is None:
+        return None
+    start = time.perf_counter()
+    child = await asyncio.create_subprocess_shell(
+        GREP.format(tail=tail),
+        env={"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await child.communicate()
+    return time.perf_counter() - start, int(said)
