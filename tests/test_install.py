@@ -67,17 +67,24 @@ def test_the_console_script_says_what_is_missing(site: Path, tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
-def test_the_console_script_checks_playbooks(site: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("lint", "No mistakes.\n"), ("render", "# Order Service - Incident Response Playbook\n")],
+)
+def test_the_console_script_works_on_playbooks(
+    site: Path, tmp_path: Path, word: str, told: str
+) -> None:
     (script,) = (site / "bin").glob("runbolt")
     environ = {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}
-    shipped = site / "templates" / "playbooks"
+    shipped = site / "templates" / "playbooks" / "order-service.yml"
 
     done = subprocess.run(
-        [sys.executable, script, "playbook", "lint", shipped],
+        [sys.executable, script, "playbook", word, shipped],
         cwd=tmp_path,
         env=environ,
         capture_output=True,
         text=True,
     )
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "No mistakes.\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(told)

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 
 import sqlglot
@@ -15,6 +16,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token
 
+from bot import durations
 from bot.pages import Spot, spot_at
 
 # It says there what it cannot read; here it is said by what is returned.
@@ -33,6 +35,10 @@ ACTS = re.compile(
     r"|pg_stop_.*|pg_extension_config_dump|binary_upgrade_.*|brin_.*|gin_clean_.*|lo_.*|loread"
     r"|lowrite|dblink.*|nextval|setval|set_config|setseed|ts_stat|ts_rewrite|plpgsql_.*"
     r"|(?:query|cursor|table|schema|database)_to_xml.*"
+)
+ALWAYS = (
+    *("state = 'active'", "backend_type = 'client backend'"),
+    *("pid <> pg_backend_pid()", "pg_backend_pid() <> pid"),
 )
 ENDS = ("pg_terminate_backend", "pg_cancel_backend")
 
@@ -159,3 +165,70 @@ def _locking(tokens: list[Token]) -> int:
 def _second(tokens: list[Token]) -> int:
     ends = (at for at, one in enumerate(tokens) if one.token_type is sqlglot.TokenType.SEMICOLON)
     return tokens[min(next(ends) + 1, len(tokens) - 1)].start
+
+
+def counts_connections(tree: exp.Expr) -> str | None:
+    """The database whose connections are counted, and nothing else; or None."""
+    if not isinstance(tree, exp.Select) or not _only(tree, exp.Count) or not _activity(tree):
+        return None
+    where = tree.find(exp.Where)
+    match where.this if where else None:
+        case exp.EQ(
+            this=exp.Column(name="datname"), expression=exp.Literal(is_string=True) as name
+        ):
+            return str(name.this)
+    return None
+
+
+def ends_queries(tree: exp.Expr) -> dict[str, str] | None:
+    """Which queries a statement ends: those that run for `longer_than`, of one `database`.
+
+    None, if it ends others, or if its conditions are more than the action end-queries knows.
+    """
+    if not isinstance(tree, exp.Select) or not _only(tree, exp.Func) or not _activity(tree):
+        return None
+    call, where = tree.expressions[0], tree.find(exp.Where)
+    if function(call) not in ENDS or where is None:
+        return None
+    params: dict[str, str] = {}
+    for condition in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
+        known = _condition(condition)
+        if known is None:
+            return None
+        params |= known
+    return params if "longer_than" in params else None
+
+
+def _condition(condition: exp.Expr) -> dict[str, str] | None:
+    """What a condition asks of the action: nothing, if the action does so by itself."""
+    words = condition.sql(dialect=DIALECT, normalize=True).lower()
+    if words in ALWAYS:
+        return {}
+    match condition:
+        case exp.EQ(this=exp.Column() as column, expression=exp.Literal() as name):
+            return {"database": str(name.this)} if column.name == "datname" else None
+        case exp.GT() | exp.GTE():
+            span = _interval(condition)
+            return {"longer_than": span} if span else None
+    return None
+
+
+def _interval(comparison: exp.Expr) -> str | None:
+    """What a time is compared with, in words such as `30 s`."""
+    interval = comparison.args.get("expression")
+    if not isinstance(interval, exp.Interval):
+        return None
+    text = f"{interval.this.name} {interval.text('unit')}".lower()
+    try:
+        span = durations.parse(text)
+    except ValueError:
+        return None
+    return durations.words(span) if isinstance(span, timedelta) else None
+
+
+def _activity(tree: exp.Select) -> bool:
+    return [table.name for table in tree.find_all(exp.Table)] == ["pg_stat_activity"]
+
+
+def _only(tree: exp.Select, kind: type[exp.Expr]) -> bool:
+    return len(tree.expressions) == 1 and isinstance(tree.expressions[0], kind)
