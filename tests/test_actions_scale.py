@@ -57,7 +57,7 @@ async def test_out_of_an_autoscalers_bounds_is_refused(
 
     assert "The autoscaler order-service (2 to 6) is in charge" in str(refused.value)
     assert f"set it back to {back} within seconds" in str(refused.value)
-    assert str(refused.value).endswith(command)
+    assert str(refused.value).endswith(f"`{command}`")
     assert kube.writes == []
 
 

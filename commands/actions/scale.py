@@ -121,4 +121,4 @@ class ScaleDeployment(DeploymentChange):
 
 def _patch(scaling: Autoscaler, bound: str, to: int) -> str:
     """The command that changes a bound of an autoscaler."""
-    return f'kubectl patch hpa {scaling.name} --patch \'{{"spec":{{"{bound}":{to}}}}}\''
+    return f'`kubectl patch hpa {scaling.name} --patch \'{{"spec":{{"{bound}":{to}}}}}\'`'
