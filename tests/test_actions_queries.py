@@ -161,6 +161,29 @@ async def test_long_queries_tell_whom_they_wait_for(systems: Systems, shop: Shop
     assert row["query"] == update.replace("bob@example.com", "[masked]")
 
 
+async def test_the_bots_own_sessions_are_none_of_the_long_queries(
+    systems: Systems, shop: Shop
+) -> None:
+    async with (
+        await AsyncConnection.connect(shop.ro_dsn, application_name="runbolt") as reads,
+        await AsyncConnection.connect(shop.ops_dsn, application_name="runbolt") as ends,
+        owner(shop) as admin,
+    ):
+        running = [
+            asyncio.create_task(conn.execute("SELECT pg_sleep(60)")) for conn in (reads, ends)
+        ]
+        long_enough = LONG_ENOUGH.replace("wait_event_type = 'Lock'", "state = 'active'").encode()
+        for conn in (reads, ends):
+            while not await (await admin.execute(long_enough, [conn.info.backend_pid])).fetchall():
+                pass
+        reading = await LONG.read(asking(systems, shop.ro_dsn))
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    assert (reading.ok, reading.text) == (True, "None is long")
+
+
 async def test_no_long_queries(systems: Systems, shared_shop: Shop) -> None:
     reading = await LONG.read(asking(systems, shared_shop.ro_dsn))
 

@@ -175,10 +175,10 @@ def _choice(choices: Choices, name: str, value: Any) -> Element:
 def _element(action: type[Noun], name: str, value: Any) -> Element:
     """What a parameter is filled in with, by its JSON schema."""
     schema = action.model_json_schema()["properties"][name]
-    if value is not None:  # as the action reads it: 30 where the playbook says 30 min
+    if value is not None:  # as the action keeps it: 30 where the playbook says 30 min
         read = action.model_construct()
         action.__pydantic_validator__.validate_assignment(read, name, value)
-        value = getattr(read, name)
+        value = read.model_dump(mode="json", include={name})[name]
     kinds = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
     if kinds[0].get("type") == "integer":
         bounds = {"lowest": kinds[0].get("minimum"), "highest": kinds[0].get("maximum")}

@@ -1,7 +1,7 @@
 """Queries that run too long, ended: the sessions seen when it was asked for, and no others."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, LiteralString, Self
 
@@ -132,15 +132,25 @@ class EndQueries(Change):
             diff="\n".join(map(_lines, self.backends)),
             dry_run=f"The role {role} may end them. Exactly these are ended, and only those that "
             "still run that query then.",
-            warnings=(
-                "There is no undo: what they have not committed is rolled back and has to be "
-                "done again.",
-            ),
+            warnings=tuple(self._warnings()),
             fingerprint={
                 str(one.pid): [one.started.isoformat(), one.query_started.isoformat()]
                 for one in self.backends
             },
         )
+
+    def _warnings(self) -> Iterator[str]:
+        yield (
+            "There is no undo: what they have not committed is rolled back and has to be done "
+            "again."
+        )
+        blocked = {pid for one in self.backends for pid in one.blocks}
+        waiting = [str(one.pid) for one in self.backends if one.pid in blocked]
+        if waiting:
+            yield (
+                f"Only waiting for others of these: {', '.join(waiting)}. Those that come free "
+                "before their turn are left alone."
+            )
 
     def _blast_radius(self) -> str:
         freed = {pid for one in self.backends for pid in one.blocks}

@@ -1,0 +1,152 @@
+"""Ending sessions, at the doors: what is settled, what is looked at again, what is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from psycopg import AsyncConnection
+
+from bot.actions import Systems
+from bot.backends import Backends, Ending
+from bot.database import Database, DatabaseError
+from bot.model import UserError
+from commands.actions.sessions import EndQueries
+from sandbox.shop import Shop
+from tests.cluster_fixtures import Told, systems
+from tests.sessions import SLEEP, Session, Sessions, sessions, stop
+
+__all__ = ["sessions", "systems"]
+
+
+def doors(systems: Systems, shop: Shop) -> Systems:
+    return replace(systems, database=Database(shop.ro_dsn), backends=Backends(shop.ops_dsn))
+
+
+def long_ones(shop: Shop) -> EndQueries:
+    return EndQueries.model_validate(
+        {"database": shop.database, "longer_than": "1 s", "deadline_seconds": 0.5}
+    )
+
+
+async def test_sessions_that_are_hidden_are_not_taken_for_none(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    await sessions.open(dsn=shop.ro_dsn)
+    blind = replace(doors(systems, shop), database=Database(shop.service_dsn))
+
+    with pytest.raises(DatabaseError, match=r"may not see .*pg_read_all_stats"):
+        await long_ones(shop).settle(blind)
+
+
+async def test_the_plan_stays_the_same_while_its_sessions_go(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    slow = await sessions.open()
+    change = await long_ones(shop).settle(doors(systems, shop))
+    before = await change.plan(doors(systems, shop))
+    await sessions.cancel(slow)
+    await sessions.open()
+
+    again = EndQueries.model_validate(change.model_dump(mode="json"))
+
+    assert (await again.plan(doors(systems, shop))).digest == before.digest
+    assert list(before.fingerprint) == [str(slow.pid)]
+    assert before.undo is None
+
+
+async def test_more_sessions_than_one_may_answer_for_are_refused(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    opened = [await AsyncConnection.connect(shop.service_dsn, autocommit=True) for _ in range(51)]
+    asleep = [Session(conn, SLEEP) for conn in opened]
+    try:
+        for one in asleep:
+            await sessions.has_run(one.pid)
+        with pytest.raises(UserError, match=r"51 queries .*no more than 50"):
+            await long_ones(shop).settle(doors(systems, shop))
+    finally:
+        for one in asleep:
+            await stop(one.running)
+            await one.conn.close()
+
+
+@asynccontextmanager
+async def mute() -> AsyncIterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    done = asyncio.Event()
+
+    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    yield int(server.sockets[0].getsockname()[1])
+    done.set()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_mute_server_is_given_up_on(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    await sessions.open()
+    change = await long_ones(shop).settle(doors(systems, shop))
+    async with mute() as port:
+        backends = Backends(f"postgresql://u:p@127.0.0.1:{port}/orders")
+        with pytest.raises(DatabaseError, match="cannot be reached to end") as caught:
+            await backends.end(change.backends)
+
+    assert not caught.value.unsure
+
+
+async def test_a_superusers_session_is_spared_though_it_was_approved(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    """A role may become mightier between the plan and its end."""
+    service, mighty = await sessions.open(), await sessions.open(dsn=shop.dsn)
+    [seen] = (await long_ones(shop).settle(doors(systems, shop))).backends
+    assert seen.pid == service.pid
+    query = "SELECT backend_start, query_start FROM pg_stat_activity WHERE pid = %s"
+    [(started, query_started)] = await (
+        await sessions.admin.execute(query, [mighty.pid])
+    ).fetchall()
+    theirs = seen.model_copy(
+        update={"pid": mighty.pid, "started": started, "query_started": query_started}
+    )
+
+    assert await Backends(shop.ops_dsn).end([theirs]) == [Ending.SPARED]
+    assert await mighty.alive()
+
+
+async def test_a_backend_without_a_client_is_none_of_the_sessions(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    """A worker that helps a query is seen as active under the same user, and goes with it."""
+    slow = await sessions.open("SET debug_parallel_query = on", SLEEP)
+    query = "SELECT backend_type FROM pg_stat_activity WHERE leader_pid = %s AND state = 'active'"
+    workers = await (await sessions.admin.execute(query, [slow.pid])).fetchall()
+    assert workers == [("parallel worker",)]
+
+    change = await long_ones(shop).settle(doors(systems, shop))
+
+    assert [one.pid for one in change.backends] == [slow.pid]
+
+
+async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    await shop.server.create_role("weak")
+    await sessions.admin.execute("GRANT pg_read_all_stats TO weak")
+    weak = shop.server.dsn(shop.database, "weak")
+    slow = await sessions.open()
+    change = await long_ones(shop).settle(doors(systems, shop))
+    without = replace(doors(systems, shop), backends=Backends(weak))
+
+    done = await change.execute(without, await change.plan(doors(systems, shop)), Told().run)
+    verdict = await change.verify(without, await change.plan(doors(systems, shop)), Told().run)
+
+    assert done == f"0 of 1 session ended. {slow.pid} may not be ended by the bot's role."
+    assert (verdict.ok, verdict.done) == (False, False)
+    assert await slow.alive()
