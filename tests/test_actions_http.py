@@ -11,12 +11,14 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
+from bot import playbooks
 from bot.actions import Systems
 from bot.http import HttpError
 from bot.model import Reading
+from commands.actions import ACTIONS
 from commands.actions.http import HttpCheck
 from tests.cluster_fixtures import systems
-from tests.conftest import free_port
+from tests.conftest import SHIPPED, free_port
 
 __all__ = ["systems"]
 
@@ -247,3 +249,14 @@ async def test_something_that_is_not_http(systems: Systems) -> None:
 def test_only_plain_web_addresses(url: str) -> None:
     with pytest.raises(ValidationError):
         HttpCheck(url=url)
+
+
+def test_people_are_never_asked_for_an_address(tmp_path: Path) -> None:
+    file = tmp_path / "order-service.yml"
+    shipped = SHIPPED.read_text(encoding="utf-8")
+    named = "          url: http://payment-service:3006/health\n"
+    assert named in shipped
+    file.write_text(shipped.replace(named, f"{named}        ask: [url]\n"), encoding="utf-8")
+
+    with pytest.raises(playbooks.PlaybookError, match='"url" comes from the playbook'):
+        playbooks.load(file, ACTIONS)

@@ -1,13 +1,16 @@
 """Figures as charts in Slack, and without them where Slack takes none."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from bot.model import Chart, Series
 from bot.views import blocks
-from sandbox.cluster import Cluster
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+from sandbox.cluster.resources import PODS
+from sandbox.cluster.store import fresh
 from sandbox.slack import blocks as taken
 from tests.conftest import Walk, seen
 
@@ -50,6 +53,44 @@ async def test_what_pods_use_is_drawn_beside_what_they_may(walk: Walk, kube: Clu
     assert all(0 < used < 1000 for used in drawn(cpu)["used"])
     pods = cpu["chart"]["axis_config"]["categories"]
     assert sorted(pods) == sorted(name.rpartition("-")[2] for name in kube.pod_names())
+
+
+async def test_a_pod_without_figures_yet_is_left_out_of_the_chart_and_no_error(
+    walk: Walk, kube: Cluster
+) -> None:
+    await kube.scenario("image-pull")
+
+    message = answer(walk, await look(walk))
+
+    assert [len(drawn(chart)["used"]) for chart in charts(message)] == [3, 3]
+    assert re.search(r"No figures of order-service-\S+ yet: \w*ImagePull", seen(message))
+    assert ":white_check_mark: 3 pods use" in seen(message)
+
+
+async def test_the_pod_nearest_to_its_limit_is_drawn_first(walk: Walk, kube: Cluster) -> None:
+    tight = kube.pod_names()[-1]
+    pod = fresh(kube.state.store.get(PODS, DEFAULT_NAMESPACE, tight))
+    pod["spec"]["containers"][0]["resources"]["limits"] = {"cpu": "1", "memory": "100Mi"}
+    kube.state.store.update(PODS, pod)
+
+    message = answer(walk, await look(walk))
+
+    for chart in charts(message):
+        first = chart["chart"]["axis_config"]["categories"][0]
+        assert tight.endswith(f"-{first}")
+    assert drawn(charts(message)[1])["limit"] == [100, 512, 512]
+    assert ":warning:" in seen(message)
+
+
+async def test_a_bound_that_not_every_pod_has_is_not_drawn(walk: Walk, kube: Cluster) -> None:
+    pod = fresh(kube.state.store.get(PODS, DEFAULT_NAMESPACE, kube.pod_names()[0]))
+    pod["spec"]["containers"][0]["resources"]["limits"] = {"cpu": "1"}
+    kube.state.store.update(PODS, pod)
+
+    cpu, memory = charts(answer(walk, await look(walk)))
+
+    assert drawn(cpu).keys() == {"used", "request", "limit"}
+    assert drawn(memory).keys() == {"used", "request"}
 
 
 async def test_pods_without_figures_get_no_chart_and_no_green_mark(

@@ -38,6 +38,20 @@ def test_secrets_are_masked(text: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        *("password", "passwd", "passwort", "passphrase", "pwd", "secret", "token", "api_key"),
+        *("apikey", "access-key", "private_key", "signingKey", "authorization", "credentials"),
+        *("cookie", "cvc", "cvv", "PGPASSWORD", "pa\u017f\u017fword", "to\u212aen"),
+    ],
+)
+def test_every_name_of_a_secret(name: str) -> None:
+    # The last two are other letters, which an expression takes for s and k all the same.
+    for text in (f"{name}=hunter2", f"{name.upper()}: hunter2", f'{{"{name}":"hunter2"}}'):
+        assert "hunter2" not in mask(text)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "GET /orders/ord_0a1b2c3d 200 in 14 ms",

@@ -8,11 +8,18 @@ import pytest
 from bot.actions import Systems
 from bot.http import HttpError
 from bot.model import Reading
+from bot.settings import Settings
+from bot.views import presses
 from commands.actions.http import HttpCheck
 from sandbox.payments import Health, Payments
+from sandbox.proxy import Proxy
+from sandbox.slack import Slack
 from tests.cluster_fixtures import systems
+from tests.conftest import Clock, Walk, start_bot
 
 __all__ = ["systems"]
+
+PAYMENTS = "order-service/payment-refund-failures"
 
 
 @pytest.fixture
@@ -43,6 +50,27 @@ async def test_well_ill_down_and_well_again(systems: Systems, payments: Payments
 
     await payments.turn(Health.HEALTHY)
     assert (await look(systems, payments)).ok
+
+
+async def test_the_step_asks_the_service_that_the_playbook_names(
+    slack: Slack, given: Settings, clock: Clock, payments: Payments
+) -> None:
+    await payments.turn(Health.DEGRADED)
+    async with Proxy({("payment-service", 3006): payments.url}) as proxy:
+        told = given.model_copy(update={"playbook_proxy": proxy.url})
+        async with start_bot(told, clock) as bot:
+            slack.request_url = f"{bot.url}/slack/events"
+            walk = Walk(slack, bot)
+            channel = await walk.declare(severity="sev2")
+            await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+            await walk.step("oncall", "payment-service-health", channel)
+            ill = walk.text(channel)
+            await payments.turn(Health.HEALTHY)
+            await walk.step("oncall", "payment-service-health", channel)
+
+    assert ":warning: payment-service:3006 answered 503 Service Unavailable in " in ill
+    assert '"status": "degraded"' in ill
+    assert ":white_check_mark: payment-service:3006 answered 200 OK in " in walk.text(channel)
 
 
 async def test_slow_until_it_is_well_again(systems: Systems, payments: Payments) -> None:

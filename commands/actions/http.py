@@ -37,6 +37,8 @@ class HttpCheck(Read):
     """GET an address that the playbook names; `timeout` is in seconds."""
 
     name: ClassVar = "http"
+    # Nobody may have the bot ask an address of their own: it stands inside of the network.
+    fixed: ClassVar = frozenset({"url"})
     url: Url
     timeout: Annotated[float, Field(ge=0.1, le=30)] = 5.0
 
