@@ -174,3 +174,29 @@ async def resolve(page: Page, fix: str) -> None:
     await page.get_by_test_id("modal-submit").click()
     await sees(page, "INC-1 is resolved")
     await sees(page, "inc-1-timeline.md")
+
+
+async def declare_by_symptoms(page: Page, title: str, *symptoms: str) -> None:
+    """Declare with the form: say what is wrong and tick what is seen."""
+    await say(page, f"/incident declare {title}")
+    modal = await form(page)
+    for symptom in symptoms:
+        await modal.get_by_label(symptom).check()
+    await expect(modal.get_by_text("This looks like")).to_be_visible()
+    await page.get_by_test_id("modal-submit").click()
+
+
+async def press_in(page: Page, block: str, text: str) -> None:
+    """Press a button of one row: of the step or task that the block is of."""
+    row = page.locator(f'.block[data-block-id="{block}"]:visible').last
+    await row.get_by_role("button", name=text, exact=True).click()
+
+
+async def elsewhere(page: Page, *names: str) -> None:
+    """Do what people do outside of Slack, in the sandbox's panel."""
+    await page.get_by_test_id("breaker-open").click()
+    for name in names:
+        button = page.locator(f'[data-elsewhere="{name}"]')
+        await button.click()
+        await expect(button.or_(page.locator('[data-scenario="all-well"]')).last).to_be_enabled()
+    await page.keyboard.press("Escape")

@@ -4,6 +4,8 @@ import { plain } from "./mrkdwn.js";
 import { richText, richTextWords } from "./richtext.js";
 
 const PAGE = 5;
+// A cell up to this long stays in one line, and the frame scrolls.
+const LINE = 44;
 
 function cellNode(cell, surface, blockId, draw) {
   if (!cell) return "";
@@ -88,7 +90,7 @@ export function dataTable(block, surface, draw) {
       own.map((cell, column) =>
         h(
           column === (block.row_header_column_index ?? 0) ? "th" : "td",
-          { class: cell.type === "raw_number" ? "align-right" : null },
+          { class: dataClass(cell) },
           cellNode(cell, surface, block.block_id, draw),
         ),
       ),
@@ -103,6 +105,12 @@ export function dataTable(block, surface, draw) {
     frame,
     pager,
   );
+}
+
+function dataClass(cell) {
+  if (cell.type === "raw_number") return "align-right";
+  const words = cell.type === "rich_text" ? richTextWords(cell) : String(cell.text ?? "");
+  return words.length <= LINE ? "unwrapped" : "long";
 }
 
 function sortable(cell) {

@@ -1,0 +1,72 @@
+"""Failing payments, worked in a browser: looked at, handled one by one, replayed."""
+
+from playwright.async_api import Page, expect
+
+from tests import browsing
+from tests.browsing import address, browser, page, picture, press, press_in, sees
+
+__all__ = ["address", "browser", "page"]
+
+CHANNEL = "inc-1-payments-are-failing"
+
+pytestmark = browsing.MARKS
+
+
+async def test_failing_payments_from_the_button_to_resolve(page: Page) -> None:
+    await browsing.make_break(page, "payment-refund-failures")
+    await browsing.say(page, "/incident declare Payments are failing")
+    modal = await browsing.form(page)
+    await picture(page, "payments-01-symptoms")
+    await modal.get_by_label("Stripe webhook errors").check()
+    await modal.get_by_label("Orders stuck in PENDING").check()
+    await sees(page, "This looks like")
+    await picture(page, "payments-02-ticked")
+    await page.get_by_test_id("modal-submit").click()
+    await browsing.go(page, CHANNEL)
+    await sees(page, "Payment/Refund Failures")
+    await picture(page, "payments-03-declared")
+    await press(page, "Take command")
+    await sees(page, "is the incident commander")
+    await press_in(page, "step:stripe-dashboard", "Done")
+    await press(page, "Undelivered webhooks")
+    await press(page, "Webhook logs")
+    await press(page, "Idempotency issues")
+    await press(page, "Payment service health")
+    await sees(page, "payment-service:3006 answered 503")
+    await sees(page, "webhook events of the last hour not processed")
+    await picture(page, "payments-04-looked")
+    await page.get_by_test_id("thread-bar").first.click()
+    await picture(page, "payments-05-thread")
+    await press(page, "Stuck orders")
+    await sees(page, "stuck in PENDING for more than 30 minutes")
+    await picture(page, "payments-06-stuck")
+    await press(page, "Work through them…")
+    modal = await browsing.form(page)
+    await modal.get_by_text("Choose", exact=True).click()
+    options = page.get_by_role("option")
+    for number in range(2):
+        await options.nth(number).click()
+    await page.keyboard.press("Escape")
+    await picture(page, "payments-07-work-form")
+    await page.get_by_test_id("modal-submit").click()
+    await page.get_by_test_id("thread-close").click()
+    await expect(page.get_by_role("button", name="Handled", exact=True)).to_have_count(2)
+    await press(page, "Handled")
+    await sees(page, "1 of 2 handled")
+    await press(page, "Escalate")
+    await sees(page, "Escalated")
+    await picture(page, "payments-08-list")
+
+    await browsing.elsewhere(page, "mend-payment-service", "replay-webhooks")
+    await press_in(page, "step:replay-webhooks", "Done")
+    await press(page, "Payment service health")
+    await sees(page, "payment-service:3006 answered 200")
+    await press(page, "Undelivered webhooks")
+    await press(page, "Idempotency issues")
+    await press(page, "Stuck orders")
+    await sees(page, "Every webhook event of the last hour was processed")
+    await sees(page, "No orders are stuck in PENDING")
+    await picture(page, "payments-09-well")
+    await browsing.update(page, "Paid orders stayed PENDING", "payment-service is well again")
+    await browsing.resolve(page, "payment-service was mended, the webhooks were replayed")
+    await picture(page, "payments-10-resolved")
