@@ -22,6 +22,7 @@ from bot.model import (
     State,
     Status,
     Task,
+    TaskKind,
     TaskState,
     UserError,
     UserId,
@@ -296,7 +297,8 @@ def reminded_of(tasks: Iterable[Task], at: datetime) -> tuple[Task, ...]:
 def too_late(task: Task) -> UserError:
     """Somebody was faster with a task: who, when, and what is left to do."""
     if task.state is not TaskState.OPEN and task.decided_at:
-        word = {TaskState.DONE: "done", TaskState.SKIPPED: "skipped"}.get(task.state, "escalated")
+        done = task.state is TaskState.DONE
+        word = "handled" if done and task.kind is TaskKind.FINDING else task.state.value
         return UserError(
             f"“{task.title}” was marked {word} by <@{task.decided_by}> at "
             f"{task.decided_at:%H:%M:%S} UTC already, so nothing was changed."

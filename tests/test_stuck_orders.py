@@ -96,7 +96,7 @@ async def test_orders_are_worked_through_one_by_one(walk: Walk) -> None:
     await mark(walk, "oncall", presses.TASK_ESCALATE, channel)
     words = seen(lists(walk, channel)[0])
     assert words.startswith("*Stuck orders* · 1 of 3 handled, 1 escalated\n")
-    assert f"Done by <@{second}>" in words
+    assert f"Handled by <@{second}>" in words
     assert f"Escalated by <@{oncall}>" in words
 
     await mark(walk, "second", presses.TASK_DONE, channel)
@@ -152,7 +152,7 @@ async def test_nothing_chosen_is_all_of_them_over_two_messages(walk: Walk) -> No
     await mark(walk, "oncall", presses.TASK_DONE, channel, 22)
     first, second = lists(walk, channel)
     assert "1 of 23 handled" in seen(first)
-    assert "Done by" in seen(second)
+    assert "Handled by" in seen(second)
 
 
 async def test_what_is_on_the_list_is_not_added_twice(walk: Walk) -> None:
@@ -190,6 +190,8 @@ async def test_two_who_put_the_same_orders_on_the_list_at_once(walk: Walk) -> No
     await walk.bot.quiet()
 
     assert len(all_orders(walk, channel)) == 3
+    told = [str(walk.slack.ephemerals(channel, who)) for who in ("oncall", "second")]
+    assert sorted("is on the list already, so nothing" in one for one in told) == [False, True]
     assert (await timeline(walk, channel)).count("on a list to work through") == 1
 
 
@@ -306,6 +308,24 @@ async def test_ninety_orders_are_five_messages(
         await mark(walk, "oncall", presses.TASK_DONE, channel, 89)
         assert "1 of 90 handled" in seen(lists(walk, channel)[0])
         assert len(walk.calls("chat.update")) <= edits + 2
+
+
+async def test_of_more_rows_than_are_kept_the_form_says_how_many_there_are(
+    slack: Slack, given: Settings, clock: Clock, shop: Shop
+) -> None:
+    change: LiteralString = """
+        UPDATE orders SET status = 'PENDING' WHERE id IN (
+            SELECT id FROM orders WHERE status = 'CONFIRMED'
+            AND created_at < now() - interval '1 hour' ORDER BY id LIMIT 120)
+    """
+    async with shop_bot(slack, given, clock, shop, change) as bot:
+        walk = Walk(slack, bot)
+        channel = await stuck(walk)
+        await walk.press("oncall", presses.WORK_THROUGH, channel)
+        assert "first 99 of 143" in str(slack.views("oncall")[-1])
+
+        await walk.submit("oncall")
+        assert len(set(all_orders(walk, channel))) == 99
 
 
 async def test_foreign_text_is_text_and_a_missing_intent_no_link(

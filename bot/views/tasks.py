@@ -77,7 +77,7 @@ def _line(task: Task) -> list[Block]:
 def _others(task: Task) -> list[Element]:
     """The buttons beside *Done*."""
     if task.kind is TaskKind.FINDING:
-        escalate = blocks.button("Escalate", presses.TASK_ESCALATE, task.id, style="danger")
+        escalate = blocks.button("Escalate", presses.TASK_ESCALATE, task.id)
         more = _menu(task, _with_note(task, "Handled"), _take_option(task))
         return [escalate, more] if task.state is TaskState.OPEN else [more]
     take = blocks.button(_take(task), presses.TASK_TAKE, _seen(task))
