@@ -24,6 +24,7 @@ MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 REFERENCE = re.compile(r"<([@#!]|https?://|mailto:)([^<>|]+)(?:\|([^<>]*))?>")
 # A form must be opened within three seconds of the press.
 NAMES_SECONDS = 1.0
+FORM_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,19 @@ class Ask:
             ) from refused
 
     async def redraw(self, view: View) -> None:
-        """Draw the open form anew; one that moved on meanwhile is left to whoever moved it."""
-        shown = {"view_id": self.view["id"], "hash": self.view["hash"]}
+        """Draw the open form anew: of two clicks in a row the later one has the last word."""
+        id, newest = self.view["id"], f"drawn:{self.view['id']}"
+        await self.world.cache.remember(newest, self.trigger_id, FORM_SECONDS)
+        update = self.world.slack.views_update
         try:
-            await slack.answer(self.world.slack.views_update(view=view, **shown))
+            try:
+                await slack.answer(update(view_id=id, hash=self.view["hash"], view=view))
+            except slack.Refused as refused:
+                # Drawn by an earlier click while this one was on its way, or by a later one?
+                last = await self.world.cache.recall(newest)
+                if refused.code != "hash_conflict" or last != self.trigger_id:
+                    raise
+                await slack.answer(update(view_id=id, view=view))
         except slack.Refused as refused:
             log.info("a form of %s was not drawn anew: %s", self.who, refused.code)
 

@@ -20,15 +20,8 @@ TOLD = "Customers were told in #status"
 
 
 @pytest.fixture
-def slack(slack: Slack) -> Slack:
-    """A workspace with a channel where customers are told."""
-    slack.add_channel("status", "lead", "second", "oncall")
-    return slack
-
-
-@pytest.fixture
 def team(team: Path) -> Path:
-    """A team that named it."""
+    """A team that named the channel where customers are told."""
     with team.open("a") as file:
         file.write("channels: {customers: status}\n")
     return team

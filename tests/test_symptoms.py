@@ -160,17 +160,41 @@ async def test_unticking_takes_the_proposal_back(walk: Walk) -> None:
     assert list(refused.value.errors) == ["severity"]
 
 
-async def test_a_form_that_moved_on_keeps_what_is_ticked(walk: Walk) -> None:
+async def test_a_tick_that_crosses_the_drawing_of_the_one_before_is_drawn(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare Orders are failing")
     walk.slack.fail("views.update", error="hash_conflict", times=1)
+    await tick(walk, OUTAGE, "Health checks failing")
+
+    assert "This looks like *Complete Service Outage*" in form(walk)
+
+
+async def test_of_two_ticks_at_once_the_later_has_the_last_word(walk: Walk) -> None:
+    await walk.say("oncall", "/incident declare Orders are failing")
+    slow = walk.slack.fail("views.update", hang=True, times=1)
+    view = walk.slack.views("oncall")[-1]["id"]
+    place = {"action_id": presses.TICK_SYMPTOM, "view_id": view}
+    await walk.slack.press("oncall", **place, block_id=SLOW, value=["Under-pressure alerts"])
+    await walk.slack.wait_for(lambda: slow.times == 0)
+    await walk.slack.press("oncall", **place, block_id=SLOW, value=[])
+    await walk.slack.press("oncall", **place, block_id=OUTAGE, value=["Health checks failing"])
+    await walk.slack.wait_for(lambda: "This looks like *Complete Service Outage*" in form(walk))
+
+    slow.heal()
+    await walk.bot.quiet()
+
+    assert "This looks like *Complete Service Outage*" in form(walk)
+
+
+async def test_a_form_that_is_never_drawn_anew_still_declares_what_is_ticked(walk: Walk) -> None:
+    await walk.say("oncall", "/incident declare Orders are failing")
+    walk.slack.fail("views.update", error="internal_error", times=None)
     await tick(walk, OUTAGE, "Health checks failing")
     assert "Tick what you see" in form(walk)
 
     await walk.submit("oncall")
 
     assert "SEV-1 · INC-1" in walk.text("inc-1-orders-are-failing")
-    updates = walk.calls("views.update")
-    assert all(call.arguments["hash"] for call in updates)
+    assert all(call.arguments["hash"] for call in walk.calls("views.update"))
 
 
 async def test_the_form_from_a_message_asks_for_symptoms_too(walk: Walk) -> None:

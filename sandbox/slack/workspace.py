@@ -40,6 +40,7 @@ CHANNELS = (
     ("C0AGEN3RAL1", "general", "Everything that concerns everybody"),
     ("C0ANC1D3NT5", "incidents", "Every incident is announced here"),
     ("C0ARAND0M77", "random", "All the rest"),
+    ("C0ASTATUS03", "status", "What customers are told"),
 )
 
 KEPT = ("users", "groups", "channels", "files", "homes")

@@ -1,0 +1,29 @@
+"""Words that people read: in full, in the singular, and on a day."""
+
+import re
+from importlib.resources import files
+
+import pytest
+
+from bot.actions import Systems
+from bot.cluster import NotFound
+from tests.cluster_fixtures import systems
+
+__all__ = ["systems"]
+
+TIME = re.compile(r'when\("([^"]*)"\)')
+
+
+async def test_what_the_cluster_lacks_is_named_in_the_singular(systems: Systems) -> None:
+    with pytest.raises(NotFound, match="There is no deployment nothing-there in "):
+        await systems.cluster.deployment("nothing-there")
+
+
+def test_no_message_says_a_time_without_its_day() -> None:
+    forms = {
+        form
+        for file in (files("templates") / "messages").iterdir()
+        for form in TIME.findall(file.read_text(encoding="utf-8"))
+    }
+    assert forms
+    assert [form for form in forms if "{time" in form and "{date" not in form] == []
