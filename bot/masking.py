@@ -24,7 +24,8 @@ PAIR = re.compile(
     r"((?:(?<![a-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:passw(?:or)?d|passwort|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key"
     r"|private[_-]?key|signing[_-]?key|authorization|credentials?|cookie|cvc|cvv|pgpassword)"
     r"[\w.-]{0,40}\\?[\"']?\s{0,3}(?:=>|[=:])\s{0,3})"
-    r"(\\?\"[^\"\\]{0,300}\\?\"|'[^']{0,300}'|[^\s\"'\\,;&}\]]{1,4000})",
+    # A text that was cut off may lack its closing quote.
+    r"(\\?\"[^\"\\]{0,300}(?:\\?\"|$)|'[^']{0,300}(?:'|$)|[^\s\"'\\,;&}\]]{1,4000})",
     re.IGNORECASE,
 )
 # One of these is in every pair; without them, four fifths of the time would go into looking.

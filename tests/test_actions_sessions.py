@@ -12,7 +12,7 @@ from bot.views import presses
 from commands.actions.sessions import EndQueries
 from sandbox.shop import Shop
 from sandbox.slack import Refusal
-from tests.conftest import Bot, Walk
+from tests.conftest import Bot, Clock, Walk
 from tests.sessions import SLEEP, Session, Sessions, sessions
 
 __all__ = ["sessions"]
@@ -117,6 +117,24 @@ async def test_a_pid_that_was_given_away_again_is_not_touched(
 
     assert await innocent.alive()
     assert f"0 of 1 session ended. {innocent.pid} is another session by now" in walk.text(channel)
+
+
+async def test_after_an_interruption_looking_is_enough(
+    walk: Walk, bot: Bot, sessions: Sessions, clock: Clock
+) -> None:
+    slow = await sessions.open()
+    channel = await ask(walk)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET state = 'running', heartbeat_at = requested_at")
+    clock.forward(seconds=31)
+    await bot.tick()
+    assert "Interrupted." in walk.text(channel)
+    await sessions.cancel(slow)
+
+    await walk.press("oncall", presses.CHECK, channel)
+
+    assert "None of them runs that query any more." in walk.text(channel)
+    assert not slow.conn.closed
 
 
 async def test_superusers_and_the_bot_itself_are_never_ended(

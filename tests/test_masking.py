@@ -15,6 +15,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_X
         ("password=hunter2", "hunter2"),
         ('{"password": "hunter 2"}', "hunter 2"),
         ("DB_PASSWORD: hunter2", "hunter2"),
+        ("UPDATE users SET password = 'hunter2 is cut", "hunter2"),
+        ('{"secret": "hunter2 is cut', "hunter2"),
         ("api_key=abc123def", "abc123def"),
         ("postgres://orders:hunter2@db:5432/orders", "hunter2"),
         ("redis://:hunter2@tickettoken-redis:6379", "hunter2"),

@@ -150,3 +150,34 @@ async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
     assert done == f"0 of 1 session ended. {slow.pid} may not be ended by the bot's role."
     assert (verdict.ok, verdict.done) == (False, False)
     assert await slow.alive()
+
+
+async def test_a_door_that_falls_shut_midway_leaves_it_unsure(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    slow = await sessions.open()
+    [seen] = (await long_ones(shop).settle(doors(systems, shop))).backends
+    gone = seen.model_copy(update={"pid": 2**31 - 1})
+    ending = asyncio.create_task(Backends(shop.ops_dsn).end([seen, *[gone] * 20_000]))
+    assert await slow.ended()
+
+    query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'runbolt_ops'"
+    await sessions.admin.execute(query)
+
+    with pytest.raises(DatabaseError, match="Some of them may have been ended") as caught:
+        await ending
+    assert caught.value.unsure
+
+
+async def test_sessions_that_do_not_go_are_told(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    stays, goes = [await sessions.open() for _ in range(2)]
+    change = await long_ones(shop).settle(doors(systems, shop))
+    plan = await change.plan(doors(systems, shop))
+    await sessions.cancel(goes)
+
+    verdict = await change.verify(doors(systems, shop), plan, Told().run)
+
+    assert (verdict.ok, verdict.done) == (False, True)
+    assert verdict.text == f"Still running that query: {stays.pid}."
