@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
@@ -196,3 +197,18 @@ async def open_form(slack: Slack, view: Body = FORM) -> str:
     trigger = slack.core.trigger(slack.user("oncall"))
     opened = await client(slack).views_open(trigger_id=trigger, view=view)
     return str(opened["view"]["id"])
+
+
+@pytest.fixture
+async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
+    """A workspace whose clock for retries and limits runs a thousand times faster."""
+    async with Slack(manifest=write_manifest(tmp_path), pace=1000) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+async def app(slack: Slack) -> AsyncIterator[AsyncApp]:
+    """An app that is reached over HTTP."""
+    made = bolt(slack)
+    async with serving(made, slack):
+        yield made

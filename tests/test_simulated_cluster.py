@@ -1,50 +1,23 @@
 """The simulated cluster does what a real one does, and refuses what a real one refuses."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 from kubernetes.aio import client
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.config import load_kube_config_from_dict
 from kubernetes.aio.stream import WsApiClient
 from kubernetes.aio.watch import Watch
 
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+from tests.clients import Api, api, apps, core, kube
+
+__all__ = ["api", "apps", "core", "kube"]
 
 NS = DEFAULT_NAMESPACE
 ORDERS = "app=order-service"
 Json = dict[str, Any]
-# Every field of the client's models may be None: spelled out, that would bury the tests in asserts.
-Api = Any
-
-
-@pytest.fixture
-async def kube() -> AsyncIterator[Cluster]:
-    async with Cluster(speed=20.0) as cluster:
-        await cluster.seed_order_service()
-        yield cluster
-
-
-@pytest.fixture
-async def api(kube: Cluster) -> AsyncIterator[Api]:
-    configuration = client.Configuration()
-    load: Any = load_kube_config_from_dict
-    await load(kube.kubeconfig(), client_configuration=configuration)
-    async with client.ApiClient(configuration) as made:
-        yield made
-
-
-@pytest.fixture
-def core(api: Api) -> Api:
-    return client.CoreV1Api(api)
-
-
-@pytest.fixture
-def apps(api: Api) -> Api:
-    return client.AppsV1Api(api)
 
 
 async def refused(call: Any) -> Json:

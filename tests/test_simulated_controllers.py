@@ -1,45 +1,16 @@
 """The simulated cluster's controllers keep the promises that real ones make."""
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
 from kubernetes.aio import client
-from kubernetes.aio.config import load_kube_config_from_dict
 
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+from tests.clients import Api, api, apps, core, kube
+
+__all__ = ["api", "apps", "core", "kube"]
 
 NS = DEFAULT_NAMESPACE
 ORDERS = "order-service"
 PAYMENT = "payment-service"
-# Every field of the client's models may be None: spelled out, that would bury the tests in asserts.
-Api = Any
-
-
-@pytest.fixture
-async def kube() -> AsyncIterator[Cluster]:
-    async with Cluster(speed=20.0) as cluster:
-        await cluster.seed_order_service()
-        yield cluster
-
-
-@pytest.fixture
-async def api(kube: Cluster) -> AsyncIterator[Api]:
-    configuration = client.Configuration()
-    load: Any = load_kube_config_from_dict
-    await load(kube.kubeconfig(), client_configuration=configuration)
-    async with client.ApiClient(configuration) as made:
-        yield made
-
-
-@pytest.fixture
-def apps(api: Api) -> Api:
-    return client.AppsV1Api(api)
-
-
-@pytest.fixture
-def core(api: Api) -> Api:
-    return client.CoreV1Api(api)
 
 
 async def test_a_rolling_update_stays_within_its_limits(kube: Cluster) -> None:

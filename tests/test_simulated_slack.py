@@ -1,7 +1,5 @@
 """What people do in the simulated Slack reaches an app of the real framework, and comes back."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from tests.slackapps import (
     FORM,
     Body,
     actions,
-    bolt,
+    app,
     button,
     channel_of,
     client,
@@ -24,24 +22,10 @@ from tests.slackapps import (
     open_form,
     plain,
     section,
-    serving,
-    write_manifest,
+    slack,
 )
 
-
-@pytest.fixture
-async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
-    """A workspace whose clock for retries and limits runs a thousand times faster."""
-    async with Slack(manifest=write_manifest(tmp_path), pace=1000) as workspace:
-        yield workspace
-
-
-@pytest.fixture
-async def app(slack: Slack) -> AsyncIterator[AsyncApp]:
-    """An app that is reached over HTTP."""
-    made = bolt(slack)
-    async with serving(made, slack):
-        yield made
+__all__ = ["app", "slack"]
 
 
 async def test_a_command_arrives_signed_and_its_answer_is_seen_by_one_person(

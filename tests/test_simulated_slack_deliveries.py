@@ -1,9 +1,7 @@
 """How the simulated Slack reaches an app: over HTTP or a socket, late, twice, or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,30 +12,17 @@ from slack_bolt.async_app import AsyncApp
 from sandbox.slack import Delivery, Refusal, Slack
 from sandbox.slack import deliveries as timing
 from tests.slackapps import (
+    app,
     bolt,
     channel_of,
     client,
     hear,
     listening,
     open_form,
-    serving,
-    write_manifest,
+    slack,
 )
 
-
-@pytest.fixture
-async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
-    """A workspace whose clock for retries and limits runs a thousand times faster."""
-    async with Slack(manifest=write_manifest(tmp_path), pace=1000) as workspace:
-        yield workspace
-
-
-@pytest.fixture
-async def app(slack: Slack) -> AsyncIterator[AsyncApp]:
-    """An app that is reached over HTTP."""
-    made = bolt(slack)
-    async with serving(made, slack):
-        yield made
+__all__ = ["app", "slack"]
 
 
 async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
