@@ -425,7 +425,6 @@ async def rewrite(bot: Bot, was: str, now: str) -> None:
 @pytest.mark.parametrize(
     ("word", "values", "blank"),
     [
-        ("declare", {"severity": "sev3", "title": "Slow"}, "title"),
         ("resolve", {"resolution": "over"}, "resolution"),
         ("update", {"status": "identified", "impact": "x", "current": "x"}, "impact"),
         ("update", {"status": "identified", "impact": "x", "current": "x"}, "current"),
@@ -457,18 +456,18 @@ async def test_a_blank_reason_to_deny_is_answered_in_the_form(walk: Walk, broken
 
 
 @pytest.mark.parametrize(
-    ("revision", "sentence"), [("0", "Write 1 or more."), ("six", "Write a whole number.")]
+    ("replicas", "sentence"), [("0", "Write 1 or more."), ("six", "Write a whole number.")]
 )
 async def test_a_wrong_number_is_answered_for_people(
-    walk: Walk, broken: Cluster, revision: str, sentence: str
+    walk: Walk, replicas: str, sentence: str
 ) -> None:
-    channel = await walk.declare()
-    await walk.step("oncall", "roll-back", channel)
-    sent = await walk.submit("oncall", reason="It crash-loops")
+    channel = await walk.declare(severity="sev3")
+    await walk.step("oncall", "scale-up", channel)
+    sent = await walk.submit("oncall", reason="The pods are busy")
 
-    answer = (await raw(walk, sent, view=filled(sent, to_revision=revision))).answer
+    answer = (await raw(walk, sent, view=filled(sent, replicas=replicas))).answer
 
-    assert answer["errors"] == {"to_revision": sentence}
+    assert answer["errors"] == {"replicas": sentence}
 
 
 async def test_a_choice_that_is_none_is_answered_for_people(walk: Walk) -> None:

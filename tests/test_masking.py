@@ -80,9 +80,9 @@ def test_masking_twice_changes_nothing() -> None:
 def test_time_grows_with_length_only(unit: str) -> None:
     def seconds(size: int) -> float:
         text = unit * (size // len(unit))
-        begun = time.perf_counter()
+        begun = time.thread_time()
         mask(text)
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     small = min(seconds(50_000) for _ in range(2))
     assert seconds(200_000) < max(small, 0.01) * 16

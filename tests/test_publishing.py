@@ -227,16 +227,6 @@ async def test_without_redis_a_group_is_asked_for_once(
     assert len(walk.calls("usergroups.users.list")) == 1
 
 
-async def test_blocks_that_slack_does_not_take_are_made_plain_in_an_edit_too(walk: Walk) -> None:
-    channel = await walk.declare()
-    walk.slack.fail("chat.update", error="invalid_blocks", times=1)
-
-    await walk.say("oncall", "/incident severity sev2", channel)
-
-    assert "SEV-2 · INC-1" in walk.text(channel)
-    assert "SEV-2 · INC-1" in walk.text("incidents")
-
-
 async def test_a_file_waits_for_its_thread(
     walk: Walk, bot: Bot, clock: Clock, kube: Cluster
 ) -> None:
