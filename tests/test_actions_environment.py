@@ -212,6 +212,14 @@ async def test_an_unreachable_cluster(systems: Systems, kube: Cluster) -> None:
         await setting().execute(systems, plan, Told().run)
 
 
+async def test_a_slow_cluster_is_waited_for(systems: Systems, kube: Cluster) -> None:
+    kube.slow("*", 0.2)
+
+    _, verdict = await carry_out(setting(), systems, Told())
+
+    assert verdict.ok, verdict.text
+
+
 async def test_a_mute_cluster(systems: Systems, kube: Cluster) -> None:
     kube.hang("*")
 

@@ -1,0 +1,35 @@
+"""What the tests about pausing orders share: how people ask for it, and what is counted."""
+
+from bot.views import presses
+from sandbox.cluster import Cluster
+from tests.conftest import Walk
+
+PAUSED = ":double_vertical_bar: *orders paused* since"
+
+
+def patches(kube: Cluster) -> int:
+    """How many times the bot really patched the Deployment."""
+    return len([one for one in kube.writes if one.verb == "patch" and one.user == "runbolt"])
+
+
+async def ask(walk: Walk, minutes: int = 30) -> str:
+    """The on-call engineer asks to pause orders."""
+    channel = await declare(walk)
+    await walk.step("oncall", "pause-orders", channel)
+    await walk.submit("oncall", reason="Stolen cards", revert_after=str(minutes))
+    return channel
+
+
+async def declare(walk: Walk) -> str:
+    """An incident about disputes, its playbook chosen."""
+    channel = await walk.declare("Many disputes", "sev2")
+    scenario = "order-service/high-dispute-rate"
+    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, scenario)
+    return channel
+
+
+async def pause(walk: Walk, minutes: int = 30) -> str:
+    """Orders are paused, as the on-call engineer asked and the second one approved."""
+    channel = await ask(walk, minutes)
+    await walk.press("second", presses.APPROVE, channel)
+    return channel
