@@ -20,10 +20,9 @@ CREATE UNIQUE INDEX tasks_once ON tasks (incident_id, kind, step_id, md5(title |
 
 -- Incidents from before: what is left to do has a shape now, and manual steps are tasks.
 UPDATE incidents SET playbook = jsonb_set(playbook, '{post_incident}', (
-    SELECT coalesce(jsonb_agg(
-        CASE jsonb_typeof(item) WHEN 'string' THEN jsonb_build_object('title', item) ELSE item END
-    ), '[]')
-    FROM jsonb_array_elements(playbook -> 'post_incident') AS item
+    SELECT coalesce(jsonb_agg(jsonb_build_object('title', left(line, 150))), '[]')
+    FROM jsonb_array_elements_text(playbook -> 'post_incident') AS line
+    WHERE line <> ''
 )) WHERE playbook ? 'post_incident';
 
 INSERT INTO tasks (incident_id, kind, step_id, title, added_at)
