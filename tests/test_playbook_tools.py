@@ -175,6 +175,28 @@ def test_every_mistake_of_every_file_is_told(
     ]
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        "{sql: DELETE FROM a}",
+        "{file: 5, sql: x}",
+        "{file: no.sql, sql: x}",
+        "[]",
+        "carts.sql",
+        "{}",
+    ],
+)
+def test_a_query_without_a_file_is_one_mistake_among_others(
+    playbook: Path, capsys: pytest.CaptureFixture[str], params: str
+) -> None:
+    playbook.write_text(PLAYBOOK.replace("\n          file: carts.sql", f" {params}"))
+
+    code, told = lint(capsys, playbook)
+
+    assert code == 1
+    assert all(one.startswith(f"{playbook}:18:") for one in told)
+
+
 def test_a_folder_without_playbooks_is_a_mistake(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -239,6 +261,18 @@ READS = ": a query step only reads"
                 f"1:22: lo_import() does something{READS}",
             ],
         ),
+        (
+            "WITH a AS (\n  WITH b AS (DELETE FROM c RETURNING 1) SELECT 1\n) SELECT 1",
+            [f"2:14: {SELECT} DELETE{READS}"],
+        ),
+        ("SELECT 1 UNION\nSELECT 2 INTO a", [f"2:10: {SELECT} SELECT … INTO{READS}"]),
+        ("SELECT 1 ORDER BY array_agg(setval('a', 1))", [f"1:29: setval() does something{READS}"]),
+        ("SELECT * FROM dblink('a', 'b') AS c(d int)", [f"1:15: dblink() does something{READS}"]),
+        (
+            "SELECT query_to_xml('DELETE FROM a', true, true, '')",
+            [f"1:8: query_to_xml() does something{READS}"],
+        ),
+        ('SELECT U&"pg\\005fsleep"(9)', [f"1:10: pg\\005fsleep() does something{READS}"]),
         ("SELECT 1;\nSELECT 2", ["2:1: expects one statement, found another"]),
         ("SELECT 1; DELETE FROM a", ["1:11: expects one statement, found another"]),
         ("SELECT *\nFROM a WHERE", ['2:8: cannot be read as PostgreSQL: not expected "WHERE"']),

@@ -23,9 +23,13 @@ def _empty(folder: Path) -> Mistake:
 
 
 def _of_statements(page: Page) -> Iterator[Mistake]:
+    """What reading the playbook took in of each query's file, if there is one."""
     for _, step in playbooks.steps(page.value):
         params = step.get("params")
-        if isinstance(params, dict) and isinstance(params.get("sql"), str) and params["sql"]:
-            file = str(statements.find(params["file"], Path(page.file)))
-            for spot, words in sql.mistakes(params["sql"]):
+        if step.get("action") != "query" or not isinstance(params, dict):
+            continue
+        name, text = params.get("file"), params.get("sql")
+        if statements.is_name(name) and text:
+            file = str(statements.find(str(name), Path(page.file)))
+            for spot, words in sql.mistakes(text):
                 yield Mistake(file, *spot, words)

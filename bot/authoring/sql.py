@@ -35,6 +35,7 @@ ACTS = re.compile(
     r"|pg_stop_.*|pg_extension_config_dump|binary_upgrade_.*|brin_.*|gin_clean_.*|lo_.*|loread"
     r"|lowrite|dblink.*|nextval|setval|set_config|setseed|ts_stat|ts_rewrite|plpgsql_.*"
     r"|(?:query|cursor|table|schema|database)_to_xml.*"
+    r"|.*\\.*"  # a name in escapes (U&"…"), which hides what it is
 )
 ALWAYS = (
     *("state = 'active'", "backend_type = 'client backend'"),
