@@ -13,9 +13,9 @@ from pydantic.json_schema import SkipJsonSchema
 from bot import statements
 from bot.actions import Read, Systems
 from bot.database import DatabaseError, Rows
-from bot.findings import Each
+from bot.findings import NULL, Each
 from bot.model import Attachment, Cell, Reading, Table
-from commands.actions.values import NULL, cells
+from commands.actions.values import cells
 
 SHOWN_ROWS = 99
 CELL = 120

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot import masking
-from bot.findings import NULL as NULL
+from bot.findings import NULL
 from bot.model import Cell
 from commands.actions import stripe_pages
 
