@@ -52,6 +52,8 @@ async def in_slack(slack: Slack, given: Settings, clock: Clock, **more: Any) -> 
         channel = await walk.declare(severity="sev2")
         await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
         await walk.step("oncall", "undelivered-webhooks", channel)
+        opened = await walk.press("oncall", presses.LINK, channel)
+        assert opened.ok
         messages = slack.messages(channel, "oncall")
         replies = [one for message in messages for one in message.get("replies", [])]
         return str(replies), "\n".join(map(seen, messages))
@@ -196,6 +198,7 @@ async def test_a_slow_stripe_is_given_up_on(
 
     assert reading.ok is False
     assert reading.text.startswith("Stripe did not answer in time")
+    assert len(stripe.requests) == 2
 
 
 async def test_an_unreachable_stripe(

@@ -106,7 +106,11 @@ async def test_a_log_that_stops_in_its_middle_is_given_up_on(
 async def test_an_expression_that_is_too_slow_for_one_pod_counts_for_none(
     systems: Systems, kube: Cluster
 ) -> None:
-    kube.set_logs(kube.pod_names()[0], ["a" * 60 + "!"])
+    for pod in kube.pod_names():
+        kube.set_logs(pod, ["b"])
+    late = kube.pod_names()[0]
+    kube.set_logs(late, ["a" * 60 + "!"])
+    kube.slow(f"*/pods/{late}/log", 0.5)  # when the others have been read
     with pytest.raises(UserError, match="so it was stopped"):
         await read(systems, "(a+)+$")
 
