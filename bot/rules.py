@@ -99,8 +99,9 @@ def matching(playbooks: Sequence[Playbook], severity: Severity) -> tuple[Play, .
 
 
 def plays(playbooks: Sequence[Playbook]) -> tuple[Play, ...]:
-    """Every play, in the order of the files."""
-    return tuple(Play(book, scenario) for book in playbooks for scenario in book.scenarios)
+    """Every play, the worst first, else in the order of the files."""
+    every = (Play(book, scenario) for book in playbooks for scenario in book.scenarios)
+    return tuple(sorted(every, key=lambda play: play.scenario.severity))
 
 
 def likely(playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]) -> tuple[Play, ...]:

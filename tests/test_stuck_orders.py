@@ -139,6 +139,18 @@ async def test_without_a_commander_the_responders_are_called(walk: Walk) -> None
     assert len(walk.slack.notifications("second")) == before + 1
 
 
+async def test_a_commander_who_escalates_calls_the_responders(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await walk.press("oncall", presses.TAKE_COMMAND, channel)
+    await work_through(walk, channel, 0)
+
+    await mark(walk, "oncall", presses.TASK_ESCALATE, channel)
+
+    [said] = [one for one in walk.slack.messages(channel, "lead") if "escalates" in seen(one)]
+    assert seen(said).count(walk.slack.user("oncall").id) == 1
+    assert "<!subteam^S0ARESP0ND5>" in seen(said)
+
+
 async def test_nothing_chosen_is_all_of_them_over_two_messages(walk: Walk) -> None:
     channel = await stuck(walk)
 

@@ -229,19 +229,24 @@ async def _tell(
 ) -> None:
     detail: dict[str, Any] = {"note": note} if note else {}
     if to is TaskState.ESCALATED:
-        detail |= {"link": task.link, **await _called(world, conn, task)}
+        detail |= {"link": task.link, **await _called(world, conn, task, by)}
     kind, text = TOLD[to], task.title
     await store.timeline.add(conn, task.incident_id, kind, at=now, by=by, text=text, **detail)
 
 
-async def _called(world: World, conn: Conn, task: Task) -> dict[str, Any]:
-    """Whom an escalation calls: the commander, else the responders, else who declared it."""
+async def _called(world: World, conn: Conn, task: Task, by: UserId) -> dict[str, Any]:
+    """Whom an escalation calls: the commander, else the responders, else who declared it.
+
+    A commander who escalates calls the responders: nobody is helped by calling oneself.
+    """
     incident = await store.incidents.get(conn, task.incident_id)
     assert incident is not None
-    if incident.commander:
+    if incident.commander not in (None, by):
         return {"people": [incident.commander]}
     groups = world.home.responder_groups
-    return {"groups": list(groups)} if groups else {"people": [incident.declared_by]}
+    if groups:
+        return {"groups": list(groups)}
+    return {} if incident.declared_by == by else {"people": [incident.declared_by]}
 
 
 async def _lock(conn: Conn, id: TaskId) -> Task:
