@@ -103,7 +103,21 @@ async def press(page: Page, text: str) -> None:
 
 async def sees(page: Page, text: str, seconds: float = 20) -> None:
     """Wait until it is to be seen."""
-    await expect(page.get_by_text(text).last).to_be_visible(timeout=seconds * 1000)
+    # A thread that was closed is still there, hidden.
+    shown = page.get_by_text(text).locator("visible=true")
+    await expect(shown.last).to_be_visible(timeout=seconds * 1000)
+
+
+async def choose(place: Page | Locator, *options: str | int) -> None:
+    """Choose from the menu that says *Choose*: by words, or by number from the top."""
+    await place.get_by_text("Choose", exact=True).last.click()
+    page = place if isinstance(place, Page) else place.page
+    for option in options:
+        shown = page.get_by_role("option")
+        one = shown.nth(option) if isinstance(option, int) else shown.filter(has_text=option)
+        await one.click()
+    if isinstance(options[0], int):
+        await page.keyboard.press("Escape")
 
 
 async def look_until(page: Page, button: str, text: str, seconds: float = 40) -> None:

@@ -42,11 +42,7 @@ async def test_failing_payments_from_the_button_to_resolve(page: Page) -> None:
     await picture(page, "payments-06-stuck")
     await press(page, "Work through them…")
     modal = await browsing.form(page)
-    await modal.get_by_text("Choose", exact=True).click()
-    options = page.get_by_role("option")
-    for number in range(2):
-        await options.nth(number).click()
-    await page.keyboard.press("Escape")
+    await browsing.choose(modal, 0, 1)
     await picture(page, "payments-07-work-form")
     await page.get_by_test_id("modal-submit").click()
     await page.get_by_test_id("thread-close").click()
