@@ -1,15 +1,18 @@
 """`runbolt playbook import`: a runbook in Markdown becomes a playbook."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from bot import durations, playbooks
 from bot.authoring import cli, render
 from bot.model import Playbook, Risk, Step
 from commands.actions import ACTIONS
-from tests.conftest import SHIPPED
+from tests.conftest import ROOT, SHIPPED
 from tests.test_playbook_render import SOURCE
 
 RISKS = {action.name: action.risk for action in ACTIONS}
@@ -360,6 +363,36 @@ def test_sections_that_are_no_part_of_a_playbook_are_told(
         f"{file}:23: the section “History” is left out\n"
         f"{file}:20: the section “Afterwards” is left out\n"
     )
+
+
+def test_other_words_for_the_parts_are_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.md"
+    parts = (
+        "### Diagnosis\n- Look again\n\n### Mitigation\n- Turn it off\n\n### Resolution\n- Mend it"
+    )
+    file.write_text(f"{BEGINNING}\n{parts}\n")
+
+    book, said = imported(file, capsys)
+
+    assert said == ""
+    assert [(step.phase.value, step.title) for step in book.scenarios[0].steps] == [
+        ("immediate", "Look"),
+        ("immediate", "Look again"),
+        ("recovery", "Turn it off"),
+        ("recovery", "Mend it"),
+    ]
+
+
+def test_an_imported_file_fits_the_published_schema(
+    runbook: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imported(runbook, capsys)
+    published = json.loads((ROOT / "docs" / "playbook.schema.json").read_text(encoding="utf-8"))
+    made = (runbook.parent / "made" / "playbook.yml").read_text(encoding="utf-8")
+
+    Draft202012Validator(published).validate(yaml.safe_load(made))
 
 
 def test_a_page_without_scenarios_says_what_is_missing(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import playbooks
-from bot.authoring import draft, lint, render, schema, written
+from bot.authoring import draft, files, lint, render, schema
 from bot.model import UserError
 from commands.actions import ACTIONS
 
@@ -92,7 +92,7 @@ def _render(given: argparse.Namespace) -> int:
 def _import(given: argparse.Namespace) -> int:
     file = given.o or given.runbook.with_suffix(".yml")
     made = draft.draft(_text(given.runbook), ACTIONS)
-    written.write(made, file)
+    files.write(made, file)
     for line, words in made.problems:
         print(f"{given.runbook}:{line}: {words}", file=sys.stderr)
     mistakes = lint.lint([file], ACTIONS)

@@ -7,20 +7,23 @@ from typing import Any
 
 from bot import durations, model, playbooks
 from bot.actions import Action
-from bot.authoring import commands, runbook
-from bot.authoring.commands import Code
+from bot.authoring import codes, runbook
+from bot.authoring.codes import Code
 from bot.authoring.runbook import Fence, Item, Section
 from bot.model import Phase, Severity
 
 SCENARIO = re.compile(r"SEV-?([1-4])\s*[:–—-]\s*(.+)", re.IGNORECASE)
 KIND = re.compile(r"\s*[-–—:]\s*(?:incident response )?(?:playbook|runbook)\s*$", re.IGNORECASE)
-PHASES = (("immediate", Phase.IMMEDIATE), ("recovery", Phase.RECOVERY))
+PHASES = {
+    Phase.IMMEDIATE: re.compile("immediate|triage|diagnos", re.IGNORECASE),
+    Phase.RECOVERY: re.compile("recover|mitigat|remediat|resol", re.IGNORECASE),
+}
+SYMPTOMS = "symptom"
 SECTIONS = re.compile(
     r"overview|severit|communication|post-?(?:incident|mortem)|contact|related|links"
     rf"|^{SCENARIO.pattern}$",
     re.IGNORECASE,
 )
-PARTS = re.compile("symptom|immediate|recovery", re.IGNORECASE)
 REMARK = re.compile(r"(Recommended|Correction)\b:?\s*(.*)", re.DOTALL)
 RECOMMENDED = "Recommended"
 TITLE = 75
@@ -118,7 +121,7 @@ class _Drafter:
         return made
 
     def _scenario(self, section: Section, severity: str, title: str) -> dict[str, Any]:
-        symptoms = section.find("symptom")
+        symptoms = section.find(SYMPTOMS)
         told = runbook.items(symptoms.nodes) if symptoms else []
         return {
             "title": _short(title),
@@ -129,27 +132,27 @@ class _Drafter:
 
     def _steps(self, scenario: Section) -> list[Step]:
         steps: list[Step] = []
-        for word, phase in PHASES:
-            section = scenario.find(word)
-            for item in runbook.items(section.nodes) if section else ():
+        for part in scenario.sections:
+            phase = _phase(part.title)
+            for item in runbook.items(part.nodes) if phase else ():
                 for step in self._of_item(item):
                     taken = {one["id"] for one in steps}
-                    steps.append({"id": _free(step["title"], taken), **step, "phase": phase.value})
+                    steps.append({"id": _free(step["title"], taken), **step, "phase": phase})
                     self._name_file(steps[-1])
         return [_in_order(step) for step in steps]
 
     def _of_item(self, item: Item) -> Iterator[Step]:
         """A step for each command; a manual one, where there is none."""
-        read = [(fence, commands.read(fence, self.service, self.actions)) for fence in item.fences]
-        alone = sum(len(codes) for _, codes in read) < 2
-        if not any(codes for _, codes in read):
+        read = [(fence, codes.read(fence, self.service, self.actions)) for fence in item.fences]
+        count = sum(len(found) for _, found in read)
+        if not count:
             yield self._manual(item, "") | _remarks(item.fences)
-        for fence, codes in read:
-            for code in codes:
-                step = self._step(item, code, alone)
-                yield step | _remarks([fence]) if code is codes[-1] else step
+        for fence, found in read:
+            for code in found:
+                step = self._step(item, code, alone=count == 1)
+                yield step | _remarks([fence]) if code is found[-1] else step
 
-    def _step(self, item: Item, code: Code, alone: bool) -> Step:
+    def _step(self, item: Item, code: Code, *, alone: bool) -> Step:
         if code.found is None:
             first = code.text.strip().splitlines()[0]
             self._tell(item.line, f"{first}: {code.why}; kept as a manual step")
@@ -191,7 +194,7 @@ class _Drafter:
         if not scenarios:
             self._tell(self.top.line, "no heading is like “SEV-1: What is wrong”")
         left = [one for one in self.top.sections if not SECTIONS.search(one.title)]
-        left += [p for one in scenarios for p in one.sections if not PARTS.search(p.title)]
+        left += [part for one in scenarios for part in one.sections if not _is_read(part.title)]
         for section in left:
             self._tell(section.line, f"the section “{section.title}” is left out")
         for node in (node for one in scenarios for node in one.nodes if node.type != "hr"):
@@ -199,6 +202,15 @@ class _Drafter:
 
     def _tell(self, line: int, words: str) -> None:
         self.made.problems.append((line, words))
+
+
+def _phase(title: str) -> str | None:
+    """The phase that a heading names, if any."""
+    return next((phase.value for phase, words in PHASES.items() if words.search(title)), None)
+
+
+def _is_read(title: str) -> bool:
+    return _phase(title) is not None or SYMPTOMS in title.lower()
 
 
 def _level(row: Sequence[str], customers: bool) -> dict[str, Any]:
