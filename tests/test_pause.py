@@ -154,8 +154,9 @@ async def test_resume_now_on_the_nudge(walk: Walk, bot: Bot, kube: Cluster, cloc
     assert patches(kube) == 2
 
 
+@pytest.mark.parametrize("decision", [None, presses.DENY])
 async def test_an_outsiders_resume_now_is_a_request(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, decision: str | None
 ) -> None:
     channel = await pause(walk)
     clock.forward(minutes=26)
@@ -166,6 +167,15 @@ async def test_an_outsiders_resume_now_is_a_request(
 
     assert variable(kube) == "true"
     assert "Needs 1 more approval" in walk.text(channel)
+    if decision is not None:
+        await walk.press("lead", decision, channel)
+        await walk.submit("lead", reason="Not yet")
+
+    clock.forward(minutes=5)  # and neither keeps them paused any longer
+    await bot.tick()
+    assert variable(kube) == "false"
+    assert patches(kube) == 2
+    assert PAUSED not in walk.text(channel)
 
 
 async def test_the_step_to_resume_settles_it(

@@ -38,6 +38,25 @@ async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
     assert "was to resume" not in walk.text(channel)
 
 
+async def test_a_request_that_drifted_is_not_approved_by_its_time(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    channel = await pause(walk)
+    await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
+    clock.forward(minutes=26)
+    await bot.tick()
+    walk.slack.join("outsider", channel)
+    await walk.press("outsider", presses.UNDO, channel)
+
+    clock.forward(minutes=5)
+    await bot.tick()
+
+    assert variable(kube) == "true"
+    assert walk.text(channel).count("was to end now and has not") == 1
+    await walk.press("lead", presses.APPROVE, channel)
+    assert variable(kube) == "false"
+
+
 async def test_people_are_asked_again_until_somebody_decides(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:

@@ -9,6 +9,7 @@ from bot.actions import Change
 from bot.flows import executions, runs
 from bot.flows.approvals import refusals_written_down
 from bot.flows.records import build, get
+from bot.flows.rows import tell
 from bot.model import (
     EntryKind,
     Execution,
@@ -95,8 +96,10 @@ async def _nudge(world: World, hold: Hold, run: Execution) -> None:
 
 async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Execution, ...]) -> None:
     """Undo it as it was approved along; what cannot be undone so is told, or asked for."""
-    if any(undo.state is State.PROPOSED for undo in undos):
-        return  # people are asked already
+    asked = [undo for undo in undos if undo.state is State.PROPOSED]
+    if asked:
+        await _approve(world, hold, run, asked[0])
+        return
     if any(undo.checked is not None for undo in undos):
         await _be_late(world, hold, run, text.plain("undone_unchecked"))
         return
@@ -107,11 +110,30 @@ async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Executi
         await _be_late(world, hold, run, str(error))
         return
     try:
-        revert = await _ask(world, hold, run, inverse, plan, first=not undos)
+        first = not any(undo.requested_by is None or undo.started_at for undo in undos)
+        revert = await _ask(world, hold, run, inverse, plan, first=first)
     except store.executions.Taken:
         return  # somebody was faster
     if revert is not None and revert.state is State.APPROVED:
         world.work.start(runs.run(world, revert.id), f"execution {revert.id}")
+
+
+async def _approve(world: World, hold: Hold, run: Execution, asked: Execution) -> None:
+    """Somebody asked for it before: its time approves what was approved along, and nothing else."""
+    if asked.requested_by is None or asked.plan_digest != run.undo_digest:
+        await _be_late(world, hold, run, text.plain("asks_people", first=True))
+        return
+    was, to = State.PROPOSED, State.APPROVED
+    async with world.pool.connection() as conn:
+        held = await store.holds.lock(conn, run.id)
+        if held is None or held.until > world.now() or not held.in_force:
+            return
+        approved = await store.executions.move(conn, asked.id, was=was, to=to)
+        if approved is None:
+            return
+        await tell(conn, approved, EntryKind.APPROVED, at=world.now())
+        await store.pictures.want(conn, hold.incident_id)
+    world.work.start(runs.run(world, asked.id), f"execution {asked.id}")
 
 
 async def _ask(
