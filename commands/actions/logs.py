@@ -199,8 +199,8 @@ def _excerpt(lines: Sequence[Line]) -> str:
     for source, said in list(newest.items())[:EXCERPT_SOURCES]:
         # Half of what is left, so that whoever wrote last has room for a whole stack trace.
         parts.append(_part(source, said[:EXCERPT_LINES], room // 2))
-        room -= len(parts[-1]) + 1
-    return "\n".join(reversed(parts))
+        room -= len(parts[-1]) + 2
+    return "\n\n".join(reversed(parts))
 
 
 def _part(source: Source, newest_first: Sequence[Line], room: int) -> str:
