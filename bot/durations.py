@@ -26,10 +26,14 @@ def parse(text: Any) -> Any:
 
 
 def words(span: timedelta) -> str:
-    """A timedelta in words, in its largest whole unit: `15 min`, `2 h`."""
+    """A timedelta in words, in its largest whole unit: `15 min`, `2 h`; one day is `24 h`."""
     seconds = int(span.total_seconds())
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size and (seconds % size == 0 or seconds >= 10 * size):
+        if (
+            seconds >= size
+            and (unit, seconds) != ("d", size)
+            and (seconds % size == 0 or seconds >= 10 * size)
+        ):
             return f"{seconds // size} {unit}"
     return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
 

@@ -30,6 +30,15 @@ async def pager() -> AsyncIterator[PagerDuty]:
 
 
 @pytest.fixture
+def slack(slack: Slack) -> Slack:
+    """A workspace in which nobody is called as the playbook says, until a test says otherwise."""
+    kept = ("order-service-approvers", "order-service-responders")
+    groups = slack.workspace.groups
+    slack.workspace.groups = {id: one for id, one in groups.items() if one.handle in kept}
+    return slack
+
+
+@pytest.fixture
 def given(given: Settings, pager: PagerDuty) -> Settings:
     """A replica that may ask PagerDuty."""
     told = {"pagerduty_token": pager.token, "pagerduty_api_url": pager.url}

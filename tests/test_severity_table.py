@@ -40,6 +40,7 @@ async def test_the_table_is_shown_where_it_is_asked_for(walk: Walk) -> None:
     for said, place in (("severity", channel), ("severity", "general"), ("help", "general")):
         await walk.say("second", f"/incident {said}", place)
         seen = walk.text(place, "second")
+        assert "within 24 h" in seen
         for part in ("SEV-2", "High - Major feature broken", "within 30 min", "Refunds failing"):
             assert part in seen
     assert "INC-1 is SEV-3." in walk.text(channel, "second")

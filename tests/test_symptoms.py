@@ -238,6 +238,17 @@ def test_more_symptoms_than_one_element_takes_are_asked_in_several() -> None:
     assert len({one["block_id"] for one in groups}) == 3
 
 
+def test_the_worst_is_asked_for_first() -> None:
+    seen = [one.model_copy(update={"symptoms": (one.id,)}) for one in reversed(BOOK.scenarios)]
+    book = BOOK.model_copy(update={"scenarios": tuple(seen)})
+
+    view: dict[str, Any] = modals.declare(plays([book]), metadata="")
+
+    groups = [one for one in view["blocks"] if one.get("block_id", "").startswith("symptoms:")]
+    labels = [group["label"]["text"] for group in groups]
+    assert labels == ["SEV-1 · outage", "SEV-2 · disputes", "SEV-2 · refunds"]
+
+
 def test_what_is_likely_is_counted_per_playbook() -> None:
     first = plays([BOOK])[0]
 

@@ -28,7 +28,7 @@ def declare(
     radio: Element = {"type": "radio_buttons", "options": _severities(plays)}
     parts = [
         blocks.field("title", "What is wrong?", title_line, optional=True),
-        *_symptoms(plays)[:GROUPS],
+        *_symptoms(sorted(plays, key=lambda play: play.scenario.severity))[:GROUPS],
         blocks.section(text.render("declare_form", likely=likely[:LIKELY], all=len(likely))),
         blocks.field("severity", "How bad is it?", radio, hint=FOLLOWS, optional=True),
     ]

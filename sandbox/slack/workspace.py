@@ -35,6 +35,8 @@ PEOPLE = (
 GROUPS = (
     ("S0AAPR0V3RS", "order-service-approvers", ("oncall", "second", "lead")),
     ("S0ARESP0ND5", "order-service-responders", ("oncall", "second")),
+    ("S0AENGLEAD1", "engineering-lead", ("lead",)),
+    ("S0ADEV0PS77", "devops-team", ("second",)),
 )
 CHANNELS = (
     ("C0AGEN3RAL1", "general", "Everything that concerns everybody"),
