@@ -9,7 +9,7 @@ import pytest
 
 import templates
 from bot import parsing, playbooks
-from bot.model import Contact, Link, Playbook, Scenario, Severity
+from bot.model import Contact, Link, Playbook, Scenario, Severity, Step
 from commands.actions import ACTIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -300,3 +300,12 @@ def test_the_documented_actions_are_those_there_are() -> None:
         )
         for action in ACTIONS
     }
+
+
+@pytest.mark.parametrize("noun", [Playbook, Step])
+def test_the_documented_keys_are_those_there_are(noun: type[Playbook | Step]) -> None:
+    page = (DOCS / "playbooks.md").read_text(encoding="utf-8")
+    tables = re.findall(r"^\| key \| what it holds \|\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
+    told = [dict(re.findall(r"^\| `(\w+)`(\*?) \|", table, re.MULTILINE)) for table in tables]
+
+    assert {name: "*" * field.is_required() for name, field in noun.model_fields.items()} in told
