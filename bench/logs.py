@@ -106,7 +106,11 @@ async def _by_hand(kubeconfig: Path, tail: int) -> tuple[float, int] | None:
     start = time.perf_counter()
     child = await asyncio.create_subprocess_shell(
         GREP.format(tail=tail),
-        env={"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig)},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(kubeconfig.parent),  # where it keeps what it was told of the API
+            "KUBECONFIG": str(kubeconfig),
+        },
         stdout=asyncio.subprocess.PIPE,
     )
     said, _ = await child.communicate()
