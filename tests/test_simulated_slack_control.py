@@ -133,7 +133,7 @@ async def test_people_channels_commands_and_the_page(slack: Slack, driver: Drive
         "outsider",
     ]
     assert people["users"][0]["title"] == "On-call engineer"
-    assert len(people["usergroups"]) == 2
+    assert len(people["usergroups"]) == 4
     assert (await driver.get("commands"))["commands"][0]["command"] == "/help-me"
     assert len((await driver.get("shortcuts"))["shortcuts"]) == 2
     assert (await driver.get("info"))["lines"] == ["psql"]
