@@ -184,8 +184,10 @@ async def test_the_step_to_resume_settles_it(
     channel = await pause(walk)
     await walk.step("oncall", "resume-orders", channel)
     await walk.submit("oncall", reason="The fraud has stopped")
+    assert not kube.takes_orders()
     await walk.press("lead", presses.APPROVE, channel)
     assert variable(kube) is None
+    assert kube.takes_orders()
 
     await bot.tick()
     assert PAUSED not in walk.text(channel) + walk.text("incidents")

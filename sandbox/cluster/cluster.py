@@ -332,7 +332,7 @@ class Cluster:
         """Let somebody else take the pause of orders back, if there is one."""
         changed = fresh(self.deployment())
         env = changed["spec"]["template"]["spec"]["containers"][0]["env"]
-        paused = [one for one in env if one["name"] == "ORDERS_PAUSED" and one["value"] == "true"]
+        paused = [one for one in env if _pauses(one)]
         for one in paused:
             one["value"] = "false"
         if paused:
@@ -340,12 +340,8 @@ class Cluster:
 
     def takes_orders(self) -> bool:
         """Whether a customer's order finds a pod, and orders are not paused there."""
-        return any(
-            one.get("value") != "true"
-            for pod in self.ready_pods()
-            for one in pod["spec"]["containers"][0].get("env") or []
-            if one["name"] == "ORDERS_PAUSED"
-        )
+        pods = [pod["spec"]["containers"][0].get("env") or [] for pod in self.ready_pods()]
+        return any(not any(map(_pauses, env)) for env in pods)
 
     def endless_log(self, pod: str, total_bytes: int, *, container: str = "") -> None:
         """Give a pod a log of any size, made only as it is read."""
@@ -393,6 +389,10 @@ class Cluster:
         meta = {"name": "shop-quota", "namespace": NAMESPACE}
         self.state.store.create(QUOTAS, {"metadata": meta, "spec": {"hard": limits}, "status": {}})
         self.state.controllers.sync()
+
+
+def _pauses(variable: Obj) -> bool:
+    return bool(variable["name"] == "ORDERS_PAUSED" and variable.get("value") == "true")
 
 
 def _complete(deployment: Obj) -> bool:
