@@ -169,9 +169,16 @@ def first_response_at(config: Config, incident: Incident) -> datetime | None:
     return at_work(config, incident.severity, incident.declared_at + level.response)
 
 
-def are_told(severity: Severity) -> bool:
-    """Whether customers are told at this severity: the source has words for SEV-1 and SEV-2."""
-    return severity in (Severity.SEV1, Severity.SEV2)
+def told_at(playbook: Playbook) -> tuple[Severity, ...]:
+    """The severities at which customers are told, as the playbook has it."""
+    return tuple(
+        one for one in Severity if one in playbook.severities and playbook.severities[one].customers
+    )
+
+
+def are_told(incident: Incident) -> bool:
+    """Whether customers are told of it, as bad as it is now."""
+    return incident.severity in told_at(incident.playbook)
 
 
 def approvals_needed(config: Config, risk: Risk) -> int:

@@ -246,3 +246,21 @@ def test_what_changes_production_needs_somebody_else() -> None:
     assert rules.approvals_needed(CONFIG, Risk.READ) == 0
     assert rules.approvals_needed(CONFIG, Risk.CHANGE) == 1
     assert rules.approvals_needed(CONFIG, Risk.DESTRUCTIVE) == 1
+
+
+@pytest.mark.parametrize("told", [(), (Severity.SEV1,), (Severity.SEV2, Severity.SEV4)])
+def test_the_playbook_says_of_what_customers_are_told(told: tuple[Severity, ...]) -> None:
+    levels = {
+        one: Level(meaning="Bad", response=timedelta(minutes=15), customers=one in told)
+        for one in Severity
+    }
+    book = BOOK.model_copy(update={"severities": levels})
+
+    assert rules.told_at(book) == told
+    assert [
+        one for one in Severity if rules.are_told(incident(severity=one, playbook=book))
+    ] == list(told)
+
+
+def test_where_a_level_is_missing_customers_are_not_told() -> None:
+    assert not rules.are_told(incident(severity=Severity.SEV3))

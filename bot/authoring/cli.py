@@ -1,10 +1,11 @@
 """`runbolt playbook …`: the commands for people who write playbooks."""
 
-import argparse
 import json
 import sys
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from bot import playbooks
 from bot.authoring import draft, files, lint, render, schema
@@ -19,6 +20,8 @@ IMPORT = """\
 Commands become the actions that do the same; what none does becomes a manual step, is kept as it
 is, and is listed. Nothing is overwritten."""
 
+Commands = Any  # argparse's own class for them has no public name
+
 
 def run(words: Sequence[str]) -> int:
     """Do what the words of a command line say, and return the exit code."""
@@ -30,11 +33,11 @@ def run(words: Sequence[str]) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    top = ArgumentParser(
         prog="runbolt",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=RawDescriptionHelpFormatter,
     )
     playbook = top.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "playbook",
@@ -45,36 +48,37 @@ def _parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    words = "print the JSON Schema of the file, for editors and other checks"
-    one = commands.add_parser("schema", help=words, description=words.capitalize())
-    one.set_defaults(run=_schema)
+def _add_commands(commands: Commands) -> None:
+    _add(commands, "schema", _schema, "print the JSON Schema of the file, for editors")
 
     words = "list every mistake in files, or in folders of them, and in the SQL that they name"
-    one = commands.add_parser(
-        "lint", help=words, description=f"{words.capitalize()}. Exits with 1 if there are any."
-    )
+    one = _add(commands, "lint", _lint, words, "Exits with 1 if there are any.")
     one.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    one.set_defaults(run=_lint)
 
-    words = "print a playbook as a Markdown document"
-    one = commands.add_parser("render", help=words, description=words.capitalize())
+    one = _add(commands, "render", _render, "print a playbook as a Markdown document")
     one.add_argument("file", type=Path, metavar="FILE")
-    one.set_defaults(run=_render)
 
     words = "draft a playbook, and its SQL files, from a runbook in Markdown"
-    one = commands.add_parser("import", help=words, description=f"{words.capitalize()}. {IMPORT}")
+    one = _add(commands, "import", _import, words, IMPORT)
     one.add_argument("runbook", type=Path, metavar="RUNBOOK.md")
     one.add_argument("-o", type=Path, metavar="FILE", help="where to; else beside it, as .yml")
-    one.set_defaults(run=_import)
 
 
-def _schema(_: argparse.Namespace) -> int:
+def _add(
+    commands: Commands, name: str, run: Callable[[Namespace], int], words: str, more: str = ""
+) -> ArgumentParser:
+    sentence = f"{words[0].upper()}{words[1:]}. {more}"
+    one: ArgumentParser = commands.add_parser(name, help=words, description=sentence)
+    one.set_defaults(run=run)
+    return one
+
+
+def _schema(_: Namespace) -> int:
     print(json.dumps(schema.schema(ACTIONS), indent=2, ensure_ascii=False))
     return 0
 
 
-def _lint(given: argparse.Namespace) -> int:
+def _lint(given: Namespace) -> int:
     found = lint.lint(given.files, ACTIONS)
     for mistake in found:
         print(mistake)
@@ -83,13 +87,13 @@ def _lint(given: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _render(given: argparse.Namespace) -> int:
+def _render(given: Namespace) -> int:
     for playbook in playbooks.load([given.file], ACTIONS):
         print(render.render(playbook), end="")
     return 0
 
 
-def _import(given: argparse.Namespace) -> int:
+def _import(given: Namespace) -> int:
     file = given.o or given.runbook.with_suffix(".yml")
     made = draft.draft(_text(given.runbook), ACTIONS)
     files.write(made, file)

@@ -10,6 +10,7 @@ from itertools import groupby
 from jinja2 import FunctionLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
+from bot import rules
 from bot.model import Playbook, Scenario, Step
 
 # What a person fills in, where Runbolt would.
@@ -57,12 +58,11 @@ class Item:
 
 def render(playbook: Playbook) -> str:
     """The whole document."""
-    levels = playbook.severities.items()
     known = {**BLANKS, "service": playbook.service, "title": playbook.title}
     return _ENVIRONMENT.get_template("runbook.md.j2").render(
         playbook=playbook,
         items=items,
-        told=[severity.label for severity, level in levels if level.customers],
+        told=[severity.label for severity in rules.told_at(playbook)],
         internal_alert=_ENVIRONMENT.from_string(playbook.internal_alert).render(known),
         customer_message=_ENVIRONMENT.from_string(playbook.customer_message).render(known),
     )

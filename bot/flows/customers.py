@@ -69,9 +69,10 @@ def words_of(run: Execution) -> str:
 def _check_are_told(incident: Incident) -> None:
     if not incident.open:
         raise UserError(f"{incident.name} is resolved already, so nothing was done.")
-    if not rules.are_told(incident.severity):
+    if not rules.are_told(incident):
+        told = [severity.label for severity in rules.told_at(incident.playbook)]
         raise UserError(
-            f"Customers are told of SEV-1 and SEV-2, and {incident.name} is "
-            f"{incident.severity.label}, so nothing was done. If it is worse, say so first: "
-            "/incident severity sev2."
+            f"Customers are told of {' and '.join(told) or 'nothing in this playbook'}, and "
+            f"{incident.name} is {incident.severity.label}, so nothing was done. If it is worse, "
+            "say so first with /incident severity."
         )

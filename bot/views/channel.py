@@ -125,7 +125,7 @@ def _card_buttons(incident: Incident) -> list[Element]:
         blocks.button("Post update", presses.POST_UPDATE, incident.id),
         blocks.select(presses.CHANGE_STATUS, "Status", statuses, incident.status.value),
         blocks.select(presses.CHANGE_SEVERITY, "Severity", severities, incident.severity.value),
-        *([_tell_customers(incident)] if rules.are_told(incident.severity) else []),
+        *([_tell_customers(incident)] if rules.are_told(incident) else []),
         blocks.button("Resolve", presses.RESOLVE, incident.id),
     ]
 
