@@ -184,6 +184,7 @@ def one_step(
 
 UNDERSTOOD: dict[str, tuple[str, dict[str, Any]]] = {
     "kubectl get pods -l app=shop -o wide": ("pods", {"selector": "app=shop"}),
+    "$ kubectl get pods -l app=shop": ("pods", {"selector": "app=shop"}),
     "kubectl get pod --selector=app=shop": ("pods", {"selector": "app=shop"}),
     "kubectl logs -l app=shop": ("logs", {"selector": "app=shop"}),
     "kubectl logs deployment/shop --tail 50": ("logs", {"selector": "app=shop", "tail": 50}),
@@ -360,8 +361,8 @@ def test_sections_that_are_no_part_of_a_playbook_are_told(
     _, said = imported(file, capsys)
 
     assert said == (
-        f"{file}:23: the section “History” is left out\n"
         f"{file}:20: the section “Afterwards” is left out\n"
+        f"{file}:23: the section “History” is left out\n"
     )
 
 

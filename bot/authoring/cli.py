@@ -97,7 +97,7 @@ def _import(given: Namespace) -> int:
     file = given.o or given.runbook.with_suffix(".yml")
     made = draft.draft(_text(given.runbook), ACTIONS)
     files.write(made, file)
-    for line, words in made.problems:
+    for line, words in sorted(made.problems):
         print(f"{given.runbook}:{line}: {words}", file=sys.stderr)
     mistakes = lint.lint([file], ACTIONS)
     for mistake in mistakes:

@@ -15,6 +15,8 @@ from bot.authoring.sql import Statement
 # What a pod's name ends with: a placeholder, or what its controller adds.
 POD_TAIL = re.compile(r"-(?:x{2,}|<[^>]*>|[0-9]+|(?:[a-z0-9]{6,10}-)?[a-z0-9]{5})$")
 
+# What documents put before a command, to show where it is typed.
+PROMPT = re.compile(r"^\s*\$ ", re.MULTILINE)
 # What the shell would put something else for.
 EXPANDED = re.compile(r"\$[\w{]|`")
 
@@ -76,7 +78,9 @@ def query(statement: Statement) -> Found:
 
 def _pipeline(command: str) -> list[list[str]]:
     """The words of each command of a pipeline; comments are left out."""
-    lexer = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars=True)
+    lexer = shlex.shlex(
+        PROMPT.sub("", command.replace("\\\n", " ")), posix=True, punctuation_chars=True
+    )
     lexer.whitespace_split = True
     lexer.commenters = "#"
     try:
