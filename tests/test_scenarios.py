@@ -186,6 +186,16 @@ async def test_stripe_could_not_deliver_what_was_not_processed(sandbox: Sandbox)
     assert await sandbox.holding() == []
 
 
+async def test_orders_are_taken_where_nothing_says_that_they_are_paused(sandbox: Sandbox) -> None:
+    changed = sandbox.cluster.deployment()
+    changed["spec"]["template"]["spec"]["containers"][0]["env"] = []
+    sandbox.cluster.touch()
+    await sandbox.cluster.rolled_out()
+
+    [(before, _)] = await sandbox.rows(NEWEST)
+    await sandbox.until(NEWEST, lambda rows: rows[0][0] != before)
+
+
 async def test_blocked_users_buy_no_more(sandbox: Sandbox) -> None:
     await sandbox.begin("high-dispute-rate")
     await sandbox.elsewhere("block-users")
