@@ -69,6 +69,7 @@ async def test_from_the_playbooks_words_to_customers(walk: Walk) -> None:
 
     assert posted(walk.slack) == [WORDS]
     assert f"Done and checked.* {TOLD}" in walk.text(channel)
+    walk.slack.join("lead", channel)
     await walk.say("lead", "/incident timeline", channel)
     assert f"had this done and checked: Tell customers in #status: “{WORDS}”" in walk.text(
         channel, "lead"
@@ -294,6 +295,7 @@ async def test_an_edit_that_comes_after_the_approval_changes_nothing(walk: Walk)
 
 async def test_asked_for_twice_is_asked_for_once(walk: Walk) -> None:
     channel = await walk.declare()
+    walk.slack.join("lead", channel)
     await ask(walk, channel)
     await ask(walk, channel, "Other words", "lead")
 

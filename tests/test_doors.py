@@ -167,6 +167,7 @@ async def test_a_guest_is_told_what_can_be_said_and_gets_the_form_to_declare(wal
 
 async def test_nobody_comes_in_while_slack_does_not_say_who_they_are(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
+    walk.slack.join("lead", channel)
     before = await entries(bot)
     walk.slack.fail("users.info", error="fatal_error", times=None)
 

@@ -81,6 +81,7 @@ async def test_the_list_is_opened_at_the_end_and_used_afterwards(walk: Walk) -> 
     assert f"<@{walk.slack.user('lead').id}> does this" in words
     assert "It was right" in words
     assert "see the ticket" in words
+    walk.slack.join("lead", channel)
     await walk.say("lead", "/incident timeline", channel)
     told = str(walk.slack.ephemerals(channel, "lead")[-1])
     assert "did by hand: Create incident ticket with timeline" in told

@@ -157,7 +157,7 @@ async def test_what_is_unread_is_counted_until_it_is_looked_at(
     assert await unread("second") == 0
 
 
-async def test_who_is_not_there_may_browse_and_joins_by_speaking(
+async def test_who_is_not_there_may_browse_and_has_to_join_to_speak(
     slack: Slack, driver: Driver
 ) -> None:
     web = client(slack)
@@ -169,8 +169,13 @@ async def test_who_is_not_there_may_browse_and_joins_by_speaking(
     assert not (await driver.get("messages", channel="secret", user="outsider"))["ok"]
     shown = await driver.get("channels", user="outsider")
     assert {one["name"]: one["is_member"] for one in shown["channels"]}["inc-1"] is False
-    await driver.post("say", user="outsider", channel="inc-1", text="hello")
-    assert slack.user("outsider").id in slack.channel("inc-1").members
+    for text in ("hello", "/incident"):
+        _, said = await driver.post("say", user="outsider", channel="inc-1", text=text)
+        assert said["error"] == "outsider is not in #inc-1: join it first."
+    assert slack.user("outsider").id not in slack.channel("inc-1").members
+    await driver.post("join", user="outsider", channel="inc-1")
+    _, said = await driver.post("say", user="outsider", channel="inc-1", text="hello")
+    assert said["ok"]
 
 
 async def test_changes_are_told_as_they_happen(slack: Slack, driver: Driver) -> None:

@@ -209,6 +209,7 @@ async def test_messages_need_words_and_have_limits(web: AsyncWebClient, channel:
 async def test_only_own_messages_are_changed(
     workspace: Slack, web: AsyncWebClient, channel: str
 ) -> None:
+    workspace.join("oncall", channel)
     await workspace.say("oncall", "mine", channel)
     ts = workspace.messages(channel)[-1]["ts"]
     assert await refusal(web.chat_update(channel=channel, ts=ts, text="x")) == "cant_update_message"

@@ -55,6 +55,7 @@ async def mark(walk: Walk, who: str, press: str, channel: str, number: int = 0) 
 
 async def timeline(walk: Walk, channel: str) -> str:
     """The timeline, as one person reads it."""
+    walk.slack.join("lead", channel)
     await walk.say("lead", "/incident timeline", channel)
     return str(walk.slack.ephemerals(channel, "lead")[-1])
 

@@ -50,6 +50,7 @@ async def take(walk: Walk, who: str, channel: str, step: str) -> None:
 
 async def timeline(walk: Walk, channel: str) -> str:
     """The timeline, as one person reads it."""
+    walk.slack.join("lead", channel)
     await walk.say("lead", "/incident timeline", channel)
     return str(walk.slack.ephemerals(channel, "lead")[-1])
 

@@ -25,7 +25,7 @@ function header(channel, pinned) {
     h(
       "div",
       { class: "channel-head" },
-      h("h2", { class: "channel-title" }, icon(channel.is_private ? "lock" : "hash", 18), channel.name),
+      h("h2", { class: "channel-title" }, icon(channel.is_private ? "lock" : "hash", 18), h("span", {}, channel.name)),
       h(
         "div",
         { class: "topic", title: channel.topic || null, data: { testid: "topic" } },

@@ -5,6 +5,7 @@ import { h, replace } from "./dom.js";
 import { drawHeader } from "./header.js";
 import { drawHome } from "./home.js";
 import { icon } from "./icons.js";
+import { JoinBar } from "./joinbar.js";
 import { Inspector } from "./inspector.js";
 import { live } from "./live.js";
 import { drawModals, mountModals } from "./modal.js";
@@ -33,6 +34,7 @@ const thread = new Thread(() => openThread(null));
 const list = new MessageList({ label: "Messages", jump: "jump", openThread });
 const composer = new Composer({ testid: "composer", sent });
 const welcome = new Welcome(fillIn);
+const joinBar = new JoinBar();
 const breaker = new Breaker(part("breaker"), fillIn);
 const inspector = new Inspector();
 const stream = live(refetch);
@@ -89,6 +91,8 @@ function drawChannel() {
   const channel = currentChannel();
   drawHeader(part("header"), channel);
   composer.show(place(), composerPlaceholder());
+  joinBar.show(channel);
+  composer.node.hidden = !joinBar.node.hidden;
   welcome.show(!state.channel?.startsWith("inc-"), state.scenarios.find((one) => one.holds)?.then);
   list.draw(place(), [intro(channel), ...messageRows(state.messages, { unreadFrom })]);
   if (channel && state.messages.length) markRead(channel, state.messages.at(-1).ts);
@@ -173,7 +177,7 @@ function openPlace() {
 }
 
 function build() {
-  replace(part("channel"), h("div", { data: { part: "header" } }), list.node, welcome.node, composer.node);
+  replace(part("channel"), h("div", { data: { part: "header" } }), list.node, welcome.node, joinBar.node, composer.node);
   part("body").append(thread.node);
   document.body.append(inspector.node);
   mountModals(document.body, () => refetch([{ kind: "views" }]));

@@ -55,14 +55,14 @@ class Persons:
         return channel
 
     def _writable(self, user: User, name: str) -> Channel:
-        """A channel to speak in; who is not in it joins it first, as the client offers."""
+        """A channel to speak in: one that somebody is in."""
         channel = self.readable(user, name)
         if channel.archived:
             raise Refusal(f"#{channel.name} is archived: nobody can write there any more.")
         if channel.im_with and not self.core.manifest.messages_tab:
             raise Refusal("Sending messages to this app has been turned off.")
         if user.id not in channel.members:
-            self.join(user.handle, channel.id)
+            raise Refusal(f"{user.handle} is not in #{channel.name}: join it first.")
         return channel
 
     def join(self, name: str, place: str) -> None:
