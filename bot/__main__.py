@@ -13,7 +13,6 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -249,7 +248,7 @@ def main() -> None:
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # or it writes a line each tick
     try:
         given = settings.read(os.environ)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner() as runner:
             runner.run(serve(given))
     except UserError as error:
         sys.exit(str(error))
