@@ -1,0 +1,139 @@
+"""Slack delivers at least once; nothing happens twice."""
+
+import pytest
+
+from bot import store
+from bot.model import ExecutionId, State
+from bot.views import presses
+from sandbox.cluster import Cluster
+from sandbox.slack import Delivery
+from tests.conftest import Bot, Clock, Walk
+from tests.wire import broken, entries
+
+__all__ = ["broken"]
+
+
+async def again(walk: Walk, delivery: Delivery) -> None:
+    """The very same delivery, twice more."""
+    for _ in range(2):
+        assert (await walk.slack.redeliver(delivery)).ok
+        await walk.bot.quiet()
+
+
+async def test_a_press_delivered_again_does_nothing(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    sent = await walk.step("oncall", "pods", channel)
+    before, seen = await entries(bot), walk.text(channel, "oncall")
+
+    await again(walk, sent)
+
+    assert await entries(bot) == before
+    assert walk.text(channel, "oncall") == seen
+
+
+async def test_an_approval_delivered_again_does_nothing(
+    walk: Walk, bot: Bot, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    sent = await walk.press("second", presses.APPROVE, channel)
+    before = await entries(bot)
+
+    await again(walk, sent)
+
+    assert await entries(bot) == before
+    assert len([one for one in broken.writes if one.verb == "patch"]) == 1
+
+
+async def test_a_snooze_delivered_again_does_nothing(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await walk.declare()
+    await walk.press("second", presses.TAKE_COMMAND, channel)
+    clock.forward(minutes=15.1)
+    await bot.tick()
+    sent = await walk.press("second", presses.SNOOZES[0], channel)
+    before = await entries(bot)
+    assert before.count("snoozed") == 1
+
+    await again(walk, sent)
+
+    assert await entries(bot) == before
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("resolve", {"resolution": "over"}),
+        ("update", {"status": "identified", "impact": "x", "current": "x"}),
+    ],
+)
+async def test_a_form_delivered_again_does_nothing(
+    walk: Walk, bot: Bot, word: str, values: dict[str, str]
+) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", f"/incident {word}", channel)
+    sent = await walk.submit("oncall", **values)
+    before, seen = await entries(bot), walk.text(channel, "oncall")
+
+    await again(walk, sent)
+
+    assert await entries(bot) == before
+    assert walk.text(channel, "oncall") == seen
+
+
+async def test_a_request_delivered_again_is_one_request(
+    walk: Walk, bot: Bot, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    sent = await walk.ask_for_rollback(channel)
+
+    await again(walk, sent)
+
+    async with bot.world.pool.connection() as conn:
+        assert await store.executions.get(conn, ExecutionId(2)) is None
+        run = await store.executions.get(conn, ExecutionId(1))
+    assert run is not None
+    assert run.state is State.PROPOSED
+
+
+async def test_an_event_delivered_again_does_nothing(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    await walk.say("second", "the deploy was at 02:55", channel)
+    ts = walk.slack.messages(channel, "second")[-1]["ts"]
+    sent = await walk.slack.react("oncall", "pushpin", channel, ts)
+    await bot.quiet()
+    before, seen = await entries(bot), walk.text(channel, "oncall")
+
+    await again(walk, sent)
+
+    assert before.count("pinned") == 1
+    assert await entries(bot) == before
+    assert walk.text(channel, "oncall") == seen
+
+
+async def test_a_mention_delivered_again_is_answered_once(walk: Walk) -> None:
+    channel = await walk.declare()
+    sent = await walk.say("oncall", f"<@{walk.slack.bot_user}> hello?", channel)
+
+    await again(walk, sent)
+
+    assert walk.text(channel, "oncall").count("What you can say") == 1
+
+
+async def test_a_note_delivered_again_is_one_note(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    sent = await walk.say("oncall", "/incident note it is DNS", channel)
+
+    await again(walk, sent)
+
+    assert (await entries(bot)).count("noted") == 1
+
+
+async def test_a_channel_that_slack_refuses_is_said(walk: Walk) -> None:
+    walk.slack.fail("conversations.create", error="restricted_action", times=None)
+
+    for who in ("oncall", "second"):
+        await walk.say(who, "/incident declare sev1 It burns")
+
+    first, second = walk.text("general", "oncall"), walk.text("general", "second")
+    assert "Declared SEV-1 INC-1. Slack does not let its channel through yet" in first
+    assert "INC-1 was declared in the same words just now. Slack does not let" in second

@@ -1,0 +1,70 @@
+"""Words and numbers that are none are answered in the form."""
+
+import pytest
+
+from bot.views import presses
+from sandbox.cluster import Cluster
+from sandbox.slack import Refusal
+from tests.conftest import Walk
+from tests.wire import broken, filled, raw
+
+__all__ = ["broken"]
+
+
+@pytest.mark.parametrize(
+    ("word", "values", "blank"),
+    [
+        ("resolve", {"resolution": "over"}, "resolution"),
+        ("update", {"status": "identified", "impact": "x", "current": "x"}, "impact"),
+        ("update", {"status": "identified", "impact": "x", "current": "x"}, "current"),
+    ],
+)
+async def test_blank_words_are_answered_in_the_form(
+    walk: Walk, word: str, values: dict[str, str], blank: str
+) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", f"/incident {word}", channel)
+    sent = await walk.submit("oncall", **values)
+
+    for words in ("   ", " \n\t", "\u00a0"):
+        answer = (await raw(walk, sent, view=filled(sent, **{blank: words}))).answer
+        sentence = "Write something here; spaces alone say nothing."
+        assert answer == {"response_action": "errors", "errors": {blank: sentence}}
+
+
+async def test_a_blank_reason_to_deny_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.press("lead", presses.DENY, channel)
+
+    with pytest.raises(Refusal) as refused:
+        await walk.submit("lead", reason="  ")
+
+    assert list(refused.value.errors) == ["reason"]
+    assert "Needs 1 more approval" in walk.text(channel)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "sentence"), [("0", "Write 1 or more."), ("six", "Write a whole number.")]
+)
+async def test_a_wrong_number_is_answered_for_people(
+    walk: Walk, replicas: str, sentence: str
+) -> None:
+    channel = await walk.declare(severity="sev3")
+    await walk.step("oncall", "scale-up", channel)
+    sent = await walk.submit("oncall", reason="The pods are busy")
+
+    answer = (await raw(walk, sent, view=filled(sent, replicas=replicas))).answer
+
+    assert answer["errors"] == {"replicas": sentence}
+
+
+async def test_a_choice_that_is_none_is_answered_for_people(walk: Walk) -> None:
+    await walk.say("oncall", "/incident declare")
+    sent = await walk.submit("oncall", severity="sev3", title="Slow")
+    view = filled(sent)
+    view["state"]["values"]["severity"]["severity"]["selected_option"]["value"] = "sev9"
+
+    answer = (await raw(walk, sent, view=view)).answer
+
+    assert answer["errors"] == {"severity": "Choose one of 'sev1', 'sev2', 'sev3' or 'sev4'."}

@@ -1,0 +1,140 @@
+"""Who may come in: members, and nobody else; whoever sees a fire may declare it."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.views import presses
+from sandbox.slack import User
+from tests.conftest import Bot, Walk
+from tests.wire import entries
+
+GUEST = "Guests may not do this"
+
+
+def guest(walk: Walk, channel: str) -> None:
+    """Somebody from outside, invited into the channel."""
+    walk.slack.add_user(User("guest", "Guest", kind="guest"))
+    walk.slack.add_to(channel, "guest")
+
+
+Forget = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+def redis_forgets(redis_url: str) -> Forget:
+    """Empties Redis, as may happen at any moment."""
+
+    async def forget() -> None:
+        async with Redis.from_url(redis_url) as client:
+            await client.flushall()
+
+    return forget
+
+
+@pytest.mark.parametrize(
+    "words", ["role ic @guest", "severity sev2", "status identified", "note x", "timeline"]
+)
+async def test_a_guest_may_not_say_it(walk: Walk, bot: Bot, words: str) -> None:
+    channel = await walk.declare()
+    guest(walk, channel)
+    before = await entries(bot)
+
+    await walk.say("guest", f"/incident {words}", channel)
+
+    assert GUEST in walk.text(channel, "guest")
+    assert await entries(bot) == before
+
+
+@pytest.mark.parametrize("word", ["update", "resolve"])
+async def test_a_guest_gets_no_form(walk: Walk, word: str) -> None:
+    channel = await walk.declare()
+    guest(walk, channel)
+
+    await walk.say("guest", f"/incident {word}", channel)
+
+    assert GUEST in walk.text(channel, "guest")
+    assert walk.slack.views("guest") == []
+
+
+@pytest.mark.parametrize(
+    ("press", "value"),
+    [
+        (presses.TAKE_COMMAND, None),
+        (presses.POST_UPDATE, None),
+        (presses.RESOLVE, None),
+        (presses.CHANGE_SEVERITY, "sev3"),
+        (presses.CHANGE_STATUS, "monitoring"),
+        (presses.RUN_STEP, "pods"),
+        (presses.RUN_STEP, "roll-back"),
+    ],
+)
+async def test_a_guest_may_not_press_it(
+    walk: Walk, bot: Bot, press: str, value: str | None
+) -> None:
+    channel = await walk.declare()
+    guest(walk, channel)
+    before = await entries(bot)
+
+    await walk.press("guest", press, channel, value)
+
+    assert GUEST in walk.text(channel, "guest")
+    assert await entries(bot) == before
+    assert walk.slack.views("guest") == []
+
+
+async def test_a_form_is_refused_to_who_became_a_guest(
+    walk: Walk, bot: Bot, redis_forgets: Forget
+) -> None:
+    channel = await walk.declare()
+    await walk.say("second", "/incident resolve", channel)
+    walk.slack.user("second").kind = "guest"
+    await redis_forgets()
+
+    await walk.submit("second", resolution="I say so")
+
+    assert GUEST in walk.text(channel, "second")
+    assert "resolved" not in await entries(bot)
+
+
+async def test_a_guest_may_not_pin_and_hears_nothing_of_other_reactions(
+    walk: Walk, bot: Bot
+) -> None:
+    channel = await walk.declare()
+    guest(walk, channel)
+    await walk.say("second", "the deploy was at 02:55", channel)
+    ts = walk.slack.messages(channel, "second")[-1]["ts"]
+
+    taken = await walk.slack.react("guest", "eyes", channel, ts)
+    await bot.quiet()
+    assert taken.ok
+    assert GUEST not in walk.text(channel, "guest")
+    await walk.slack.react("guest", "pushpin", channel, ts)
+    await bot.quiet()
+
+    assert GUEST in walk.text(channel, "guest")
+    assert "pinned" not in await entries(bot)
+
+
+async def test_a_guest_is_told_what_can_be_said_and_gets_the_form_to_declare(walk: Walk) -> None:
+    walk.slack.add_user(User("guest", "Guest", kind="guest"))
+    walk.slack.add_to("general", "guest")
+
+    await walk.say("guest", "/incident", "general")
+    await walk.say("guest", "/incident declare", "general")
+
+    assert "What you can say" in walk.text("general", "guest")
+    assert walk.slack.views("guest")
+
+
+async def test_nobody_comes_in_while_slack_does_not_say_who_they_are(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    walk.slack.join("lead", channel)
+    before = await entries(bot)
+    walk.slack.fail("users.info", error="fatal_error", times=None)
+
+    await walk.say("lead", "/incident severity sev2", channel)
+
+    assert "Slack did not say who you are" in walk.text(channel, "lead")
+    assert await entries(bot) == before

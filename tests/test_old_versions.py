@@ -1,0 +1,135 @@
+"""What an older version of the bot drew is answered."""
+
+import json
+
+import pytest
+
+from bot.views import presses
+from sandbox.cluster import Cluster
+from tests.conftest import Bot, Walk
+from tests.wire import broken, filled, raw
+
+__all__ = ["broken"]
+
+
+async def test_an_old_form_is_answered(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident resolve", channel)
+    sent = await walk.submit("oncall", resolution="over")
+
+    view = {**sent.payload["view"], "callback_id": "form.of_yore", "hash": "another"}
+    old = await raw(walk, sent, view=view)
+
+    assert old.ok
+    assert not old.answer
+    assert "is from an older version of the bot, so nothing was done" in walk.text(
+        channel, "oncall"
+    )
+
+
+async def test_an_old_form_that_remembers_something_else_is_answered(walk: Walk) -> None:
+    await walk.say("oncall", "/incident declare")
+    sent = await walk.submit("oncall", severity="sev3", title="Slow")
+
+    view = {**sent.payload["view"], "callback_id": "form.of_yore", "hash": "another"}
+    old = await raw(walk, sent, view={**view, "private_metadata": "INC-7"})
+
+    assert old.ok
+    assert "is from an older version" in walk.text("runbolt", "oncall")
+
+
+async def test_a_form_that_lacks_a_field_is_answered(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident update", channel)
+    fields = {"status": "identified", "impact": "None", "current": "Looking"}
+    sent = await walk.submit("oncall", **fields)
+    view = json.loads(json.dumps(sent.payload["view"]))
+    view["blocks"] = [one for one in view["blocks"] if one["block_id"] != "impact"]
+    del view["state"]["values"]["impact"]
+
+    old = await raw(walk, sent, view=view)
+
+    assert old.ok
+    assert not old.answer
+    assert "This form no longer fits, so nothing was done (impact: Fill this in.)" in walk.text(
+        channel, "oncall"
+    )
+
+
+async def test_an_old_shortcut_is_answered(walk: Walk) -> None:
+    sent = await walk.slack.shortcut("oncall", presses.DECLARE_SHORTCUT)
+    await walk.bot.quiet()
+
+    old = await raw(walk, sent, callback_id="shortcut.of_yore", trigger_id="1.2")
+
+    assert old.ok
+    assert "is from an older version" in walk.text("runbolt", "oncall")
+
+
+async def test_an_old_button_is_answered(walk: Walk) -> None:
+    channel = await walk.declare()
+    sent = await walk.press("oncall", presses.TAKE_COMMAND, channel)
+
+    action = {**sent.payload["actions"][0], "action_id": "incident.of_yore"}
+    old = await raw(walk, sent, actions=[action], trigger_id="1.2")
+
+    assert old.ok
+    assert "is from an older version" in walk.text(channel, "oncall")
+
+
+@pytest.mark.parametrize(("step", "action"), [("pods", "pods"), ("roll-back", "rollback")])
+async def test_a_step_whose_action_is_gone_is_answered(
+    walk: Walk, bot: Bot, step: str, action: str
+) -> None:
+    channel = await walk.declare()
+    await rewrite(bot, f'"action": "{action}"', '"action": "of-yore"')
+
+    await walk.step("oncall", step, channel)
+
+    assert "has no action “of-yore”, so nothing was done" in walk.text(channel, "oncall")
+
+
+async def test_a_form_whose_action_is_gone_is_answered(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    await walk.step("oncall", "roll-back", channel)
+    sent = await walk.submit("oncall", reason="It crash-loops")
+    await rewrite(bot, '"action": "rollback"', '"action": "of-yore"')
+    kept = json.loads(sent.payload["view"]["private_metadata"])
+    view = {**filled(sent, to_revision="6"), "hash": "another"}
+    view["private_metadata"] = json.dumps({**kept, "action": "of-yore"})
+
+    old = await raw(walk, sent, view=view)
+
+    assert old.ok
+    assert not old.answer
+    assert "has no action “of-yore”, so nothing was done" in walk.text(channel, "oncall")
+
+
+async def test_a_step_whose_parameters_no_longer_fit_is_answered(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    await rewrite(bot, '"selector"', '"selector_of_yore"')
+
+    await walk.step("oncall", "pods", channel)
+
+    seen = walk.text(channel, "oncall")
+    assert "Nothing was done, because selector of “pods” is not right" in seen
+    assert "Something went wrong" not in seen
+
+
+async def test_a_parameter_that_is_gone_is_not_asked_for(
+    walk: Walk, bot: Bot, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await rewrite(bot, '"to_revision"', '"of_yore"')
+
+    await walk.ask_for_rollback(channel)
+
+    assert "Needs 1 more approval" in walk.text(channel)
+
+
+async def rewrite(bot: Bot, was: str, now: str) -> None:
+    """Make the stored playbook one that another version of the bot wrote."""
+    query = "UPDATE incidents SET playbook = replace(playbook::text, %s, %s)::jsonb"
+    async with bot.world.pool.connection() as conn:
+        done = await conn.execute(query, [was, now])
+        assert done.rowcount == 1
