@@ -1,0 +1,136 @@
+"""One run of one step: its plan, who said yes, what came of it, and how long it lasts."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from bot.model.nouns import ExecutionId, IncidentId, Noun, Risk, UserId
+from bot.model.reading import Reading
+
+
+class State(StrEnum):
+    """Where an execution stands."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    VOIDED = "voided"
+    INTERRUPTED = "interrupted"
+
+
+LIVE = (State.PROPOSED, State.APPROVED, State.RUNNING)
+
+
+class Undo(Noun):
+    """The inverse of a plan, known before anything runs: itself an action with parameters."""
+
+    summary: str
+    action: str
+    params: dict[str, Any]
+
+
+class Temporary(Noun):
+    """A change that is undone by itself after a while; `state` is what people call it meanwhile."""
+
+    state: str
+    lasts: timedelta
+
+
+class Plan(Noun):
+    """Exactly what would be done; only things that stay equal while nobody touches the target.
+
+    `target` is unique (`deployment/order-service`): one plan at a time runs per target.
+    `fingerprint` is the live state that the plan was made from: any difference is drift.
+    """
+
+    target: str
+    summary: str
+    blast_radius: str
+    check: str
+    diff: str = ""
+    dry_run: str = ""
+    warnings: tuple[str, ...] = ()
+    undo: Undo | None = None
+    temporary: Temporary | None = None
+    fingerprint: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan's canonical JSON: what people approve."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Verdict(Noun):
+    """What the check after a change found; `done` says whether the change is there at all."""
+
+    ok: bool
+    text: str
+    done: bool = True
+
+
+class Approval(Noun):
+    """One person's yes to one plan."""
+
+    by: UserId
+    at: datetime
+
+
+class Execution(Noun):
+    """One run of one step, from request to outcome."""
+
+    id: ExecutionId
+    incident_id: IncidentId
+    step_id: str
+    title: str
+    action: str
+    params: dict[str, Any]
+    risk: Risk
+    plan: Plan | None
+    plan_digest: str | None
+    state: State
+    requested_by: UserId | None  # None is the clock
+    requested_at: datetime
+    reason: str
+    approvals_needed: int
+    approvals: tuple[Approval, ...]
+    expires_at: datetime | None
+    started_at: datetime | None
+    heartbeat_at: datetime | None
+    finished_at: datetime | None
+    progress: str | None
+    outcome: str | None
+    checked: bool | None
+    reading: Reading | None
+    decided_by: UserId | None
+    undo_of: ExecutionId | None
+    undo_until: datetime | None
+    undo_digest: str | None
+
+
+class Hold(Noun):
+    """A temporary change in force; `trouble` says why its undo is late, `due_at` is the clock's."""
+
+    execution_id: ExecutionId
+    incident_id: IncidentId
+    state: str
+    since: datetime
+    until: datetime
+    due_at: datetime
+    nudged_at: datetime | None
+    touched_by: ExecutionId | None
+    ended_at: datetime | None
+    trouble: str | None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it is still as the change made it, as far as is known."""
+        return self.ended_at is None

@@ -1,0 +1,65 @@
+"""Something is wrong, and what is told of it."""
+
+from datetime import datetime
+
+from bot.model.nouns import ChannelId, IncidentId, Noun, Severity, Status, UpdateId, UserId
+from bot.model.playbook import Playbook, Scenario
+
+
+class Incident(Noun):
+    """Something is wrong, and people are on it."""
+
+    id: IncidentId
+    title: str
+    severity: Severity
+    status: Status
+    playbook: Playbook
+    scenario_id: str | None
+    channel_id: ChannelId | None
+    channel_name: str | None
+    declared_by: UserId
+    declared_at: datetime
+    source_link: str | None
+    commander: UserId | None
+    commanded_at: datetime | None
+    last_update_at: datetime | None
+    next_update_at: datetime | None
+    resolved_by: UserId | None
+    resolved_at: datetime | None
+    resolution: str | None
+
+    @property
+    def name(self) -> str:
+        """As people write it: INC-7."""
+        return f"INC-{self.id}"
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody still works on it."""
+        return self.status is not Status.RESOLVED
+
+    @property
+    def scenario(self) -> Scenario | None:
+        """The scenario people chose, or None while they have not."""
+        return self.playbook.scenario(self.scenario_id)
+
+
+class Update(Noun):
+    """What the commander tells everybody, in the words of the internal alert."""
+
+    id: UpdateId
+    incident_id: IncidentId
+    at: datetime
+    by: UserId
+    status: Status
+    impact: str
+    current: str
+    next_update_at: datetime | None
+
+
+class Draft(Noun):
+    """What an update form is filled in with; `minutes` to the next update, if one is due."""
+
+    impact: str
+    happened: tuple[str, ...]
+    minutes: int | None

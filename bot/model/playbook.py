@@ -1,0 +1,118 @@
+"""What a service's team does when it breaks."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from bot.model.nouns import Noun, Severity
+
+
+class Phase(StrEnum):
+    """Which part of a playbook a step belongs to."""
+
+    IMMEDIATE = "immediate"
+    RECOVERY = "recovery"
+
+
+# What ids look like: they are in buttons, forms and file names.
+ID = r"^[a-z0-9][a-z0-9-]{0,39}$"
+
+
+class Level(Noun):
+    """One row of a playbook's severity table."""
+
+    meaning: str = Field(description="What is broken then.")
+    response: timedelta = Field(description="How soon somebody takes command.")
+    examples: str = Field(default="", description="Such as: complete outage.")
+    customers: bool = Field(default=False, description="Whether customers are told.")
+
+
+class Step(Noun):
+    """One line of a scenario: an action, its parameters, and which of them people fill in."""
+
+    id: str = Field(pattern=ID, description="Unique in its scenario.")
+    title: str = Field(min_length=1, max_length=75, description="The words beside the button.")
+    phase: Phase
+    action: str = Field(description="What the button does.")
+    params: dict[str, Any] = Field(default={}, description="The action's parameters.")
+    ask: tuple[str, ...] = Field(
+        default=(), description="Parameters that people fill in or may change before it runs."
+    )
+    hint: str = Field(default="", description="When to use it.")
+    command: str = Field(default="", description="What a person would type instead.")
+    correction: str = Field(
+        default="",
+        description="Where it differs from the document it was written from, and why.",
+    )
+    recommended: bool = Field(
+        default=False, description="The step to prefer among those that do the same."
+    )
+
+
+class Scenario(Noun):
+    """One kind of incident a playbook knows: its symptoms and its steps."""
+
+    id: str = Field(pattern=ID, description="Unique for its service.")
+    title: str = Field(min_length=1, max_length=75, description="What people choose it by.")
+    severity: Severity = Field(description="How bad an incident is that it is offered for.")
+    symptoms: tuple[str, ...] = Field(description="How people know it.")
+    steps: tuple[Step, ...]
+
+    def step(self, id: str) -> Step | None:
+        """The step of that id, or None."""
+        return next((step for step in self.steps if step.id == id), None)
+
+
+class Contact(Noun):
+    """Whom to ask for what."""
+
+    role: str
+    contact: str
+
+
+class OnCall(Noun):
+    """Who is on call, as the paging service says: by which policy, and until when, if it ends."""
+
+    name: str
+    page: str | None
+    policy: str
+    until: datetime | None
+
+
+class Link(Noun):
+    """A page that belongs to the service."""
+
+    title: str
+    url: str
+
+
+class FollowUp(Noun):
+    """Something to do after the incident; `due` is counted from when it was resolved."""
+
+    title: str = Field(min_length=1, max_length=150)
+    due: timedelta | None = None
+
+
+class Playbook(Noun):
+    """What one service's team does when it breaks."""
+
+    service: str = Field(description="The service, as the cluster calls it.")
+    title: str = Field(description="The service, as people call it.")
+    overview: str = Field(default="", description="A sentence or two.")
+    severities: dict[Severity, Level]
+    scenarios: tuple[Scenario, ...]
+    internal_alert: str = Field(
+        default="", description="Template (Jinja2) of an update to colleagues."
+    )
+    customer_message: str = Field(
+        default="", description="Template (Jinja2) of what customers are told."
+    )
+    contacts: tuple[Contact, ...] = ()
+    links: tuple[Link, ...] = ()
+    post_incident: tuple[FollowUp, ...] = ()
+
+    def scenario(self, id: str | None) -> Scenario | None:
+        """The scenario of that id, or None."""
+        return next((scenario for scenario in self.scenarios if scenario.id == id), None)
