@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests import browsing
-from tests.browsing import address, become, browser, page, picture, press, say, sees
+from tests.browsing import address, become, browser, page, picture, press, press_in, say, sees
 
 __all__ = ["address", "browser", "page"]
 
@@ -22,6 +22,7 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
 
     await press(page, "Take command")
     await sees(page, "is the incident commander")
+    await press_in(page, "step:alert-team", "Done")
     await press(page, "Check dependencies")
     await sees(page, "tickettoken-postgres")
     await press(page, "Database connections")
@@ -53,20 +54,25 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
 
     await become(page, "oncall")
     await page.locator(f'[data-channel="{CHANNEL}"]').first.click()
-    await say(page, "/incident update")
-    await page.get_by_label("Impact: what do users notice?").fill("Nobody could buy tickets")
-    await page.get_by_label("What is happening").fill("Rolled back to v2.3.1, orders go through")
-    await expect(page.get_by_test_id("modal")).to_have_css("opacity", "1")
-    await picture(page, "08-update")
+    await browsing.update(
+        page, "Nobody could buy tickets", "Rolled back to v2.3.1, orders go through"
+    )
+    await picture(page, "08-updated")
+    await press(page, "Tell customers…")
+    await browsing.form(page)
+    await picture(page, "09-customers-form")
     await page.get_by_test_id("modal-submit").click()
-    await sees(page, "Nobody could buy tickets")
+    await sees(page, "Tell customers in #status")
+    await browsing.approve(page, CHANNEL)
+    await expect(page.get_by_text("Done and checked")).to_have_count(2)
+    await picture(page, "10-customers-told")
 
-    await say(page, "/incident resolve")
-    await page.get_by_label("What fixed it?").fill("Rolled back v2.4.0")
-    await page.get_by_test_id("modal-submit").click()
-    await sees(page, "INC-1 is resolved")
-    await sees(page, "inc-1-timeline.md")
-    await picture(page, "09-resolved")
+    await browsing.return_to(page, CHANNEL)
+    await browsing.resolve(page, "Rolled back v2.4.0")
+    await picture(page, "11-resolved")
+    await browsing.go(page, "status")
+    await sees(page, "experiencing issues with order processing")
+    await picture(page, "12-status")
 
 
 async def crash_loops(page: Page) -> None:

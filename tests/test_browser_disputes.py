@@ -78,6 +78,8 @@ async def test_a_dispute_spike_from_the_button_to_resolve(page: Page) -> None:
     await sees(page, "The risk team does that tomorrow")
     await browsing.update(page, "Orders were paused for a few minutes", "The three are blocked")
     await expect(page.get_by_text("Done and checked")).to_have_count(2, timeout=60_000)
+    await sees(page, "is over")
+    await expect(page.get_by_text("Undo needs no new approval while it lasts")).to_have_count(0)
     await picture(page, "disputes-10-resumed")
     await browsing.resolve(page, "Blocked three users")
     await picture(page, "disputes-11-resolved")
