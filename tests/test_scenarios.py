@@ -179,6 +179,8 @@ async def test_stripe_could_not_deliver_what_was_not_processed(sandbox: Sandbox)
 
     await sandbox.elsewhere("mend-payment-service")
     assert await sandbox.health() == 200
+    again = await sandbox.post({"name": "mend-payment-service"}, "elsewhere")
+    assert again["error"].startswith("Nobody does that elsewhere")
     assert len(await sandbox.rows("stuck-orders.sql")) >= 34
     await sandbox.elsewhere("replay-webhooks")
     assert await sandbox.rows("stuck-orders.sql") == []

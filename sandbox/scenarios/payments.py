@@ -26,10 +26,10 @@ class PaymentFailures(Scenario):
 
     @property
     def elsewhere(self) -> tuple[Elsewhere, ...]:
-        return (
-            Elsewhere("mend-payment-service", "Mend payment-service", self.mend),
-            Elsewhere("replay-webhooks", "Replay the webhooks in Stripe", self.replay),
-        )
+        replay = Elsewhere("replay-webhooks", "Replay the webhooks in Stripe", self.replay)
+        if self.scene.trade.paid:
+            return (replay,)
+        return Elsewhere("mend-payment-service", "Mend payment-service", self.mend), replay
 
     async def begin(self) -> None:
         self._waiting = True
