@@ -36,4 +36,4 @@ class Disputes(Scenario):
         await self.block()
         await self.scene.run("disputes-well.sql")
         cluster.resume_orders()
-        await cluster.rolled_out(timeout=60)
+        await self.settle()

@@ -1,6 +1,5 @@
 """Complete Service Outage: a release that becomes ready first, and crash-loops afterwards."""
 
-import asyncio
 from typing import ClassVar
 
 from sandbox.cluster.cluster import IMAGES
@@ -28,5 +27,4 @@ class Outage(Scenario):
             cluster.deploy(IMAGES["healthy"])
         if not cluster.deployment()["spec"]["replicas"]:
             cluster.resize(3)
-        # A rollout that somebody else has just begun is waited for as well.
-        await asyncio.wait_for(cluster.rolled_out(timeout=60), 60)
+        await self.settle()

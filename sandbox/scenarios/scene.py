@@ -3,6 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -15,6 +16,7 @@ from sandbox.shop import Shop, run_file
 from sandbox.trade import Trade
 
 HERE = Path(__file__).parent
+SETTLE_WITHIN = 20.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Scenario(ABC):
     @abstractmethod
     async def end(self) -> None:
         """Make all well again; where all is well, change nothing."""
+
+    async def settle(self) -> None:
+        """Wait for the rollout under way, whoever began it, unless it never ends."""
+        with suppress(TimeoutError):
+            await self.scene.cluster.rolled_out(timeout=SETTLE_WITHIN)
 
     async def close(self) -> None:
         """End what runs in the background."""
