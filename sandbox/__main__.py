@@ -17,7 +17,7 @@ DEFAULT_PORT = 8765
 FIRST = "complete-service-outage"
 
 
-async def main(port: int, folder: Path, *, keep: bool) -> None:
+async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -> None:
     """Start everything, say where it is, and stop everything in order."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -33,7 +33,7 @@ async def main(port: int, folder: Path, *, keep: bool) -> None:
     if keep and said.exists():
         slack.workspace.restore(said)
     async with (
-        open_stage(folder, slack, keep=keep) as stage,
+        open_stage(folder, slack, keep=keep, playbooks=playbooks) as stage,
         scenarios.on(stage.scene, lambda: slack.workspace.changed("scenarios")),
     ):
         await scenarios.begin(FIRST)
@@ -85,6 +85,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make sandbox", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="keep the data of the last start")
     parser.add_argument("--folder", type=Path, default=ROOT / ".sandbox", help="where data goes")
+    parser.add_argument("--playbooks", type=Path, help="a folder of playbooks of your own")
     return parser.parse_args()
 
 
@@ -93,6 +94,7 @@ if __name__ == "__main__":
     try:
         chosen = int(os.environ.get("SANDBOX_PORT", DEFAULT_PORT))
         given.folder.mkdir(parents=True, exist_ok=True)
-        asyncio.run(main(chosen, given.folder.absolute(), keep=given.keep))
+        folder = given.folder.absolute()
+        asyncio.run(main(chosen, folder, keep=given.keep, playbooks=given.playbooks))
     except (ServerError, OSError) as error:
         sys.exit(f"The sandbox did not start. {error}")

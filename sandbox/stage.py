@@ -1,6 +1,7 @@
 """Everything Runbolt talks to, and Runbolt among it, started and stopped together."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -38,7 +39,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, slack: Slack, *, keep: bool = False) -> AsyncIterator[Stage]:
+async def open_stage(
+    folder: Path, slack: Slack, *, keep: bool = False, playbooks: Path | None = None
+) -> AsyncIterator[Stage]:
     """Start everything on loopback, the bot last; raises ServerError with what went wrong."""
     async with AsyncExitStack() as stack:
         cluster, redis = Cluster(), Redis(folder / "redis")
@@ -60,6 +63,7 @@ async def open_stage(folder: Path, slack: Slack, *, keep: bool = False) -> Async
         scene = Scene(cluster, shop, trade, payments)
         told = await _environment(folder, slack, cluster, redis, postgres, shop)
         told |= _neighbours(stripe, pagerduty, proxy)
+        told["RUNBOLT_CONFIG"] = str(_team(folder, playbooks))
         bot = await stack.enter_async_context(run_bot(folder, slack, told))
         yield Stage(slack, scene, told, bot)
 
@@ -80,8 +84,17 @@ async def _environment(
         "ORDERS_DATABASE_ADMIN_URL": shop.ops_dsn,
         "KUBECONFIG": str(cluster.write_kubeconfig(folder / "kubeconfig")),
         "KUBERNETES_NAMESPACE": DEFAULT_NAMESPACE,
-        "RUNBOLT_CONFIG": str(HERE / "runbolt.yml"),
     }
+
+
+def _team(folder: Path, playbooks: Path | None) -> Path:
+    """What the demo shop's team decided, with other playbooks where some are given."""
+    decided = HERE / "runbolt.yml"
+    if playbooks is None:
+        return decided
+    file = folder / "runbolt.yml"
+    file.write_text(f"{decided.read_text()}playbooks: {json.dumps(str(playbooks.absolute()))}\n")
+    return file
 
 
 def _neighbours(stripe: Stripe, pagerduty: PagerDuty, proxy: Proxy) -> dict[str, str]:

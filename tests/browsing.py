@@ -8,12 +8,17 @@ import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
+from commands.actions import ACTIONS
 from tests.sandboxes import sandbox
 
+SHIPPED = Path(__file__).parent.parent / "templates" / "playbooks"
+WATCHED = {action.name for action in ACTIONS if "watch_seconds" in action.model_fields}
 PICTURES = Path(__file__).parent.parent / "artefacts"
 # Without these Chromium looks for hosts outside at every start.
 FLAGS = [
@@ -44,6 +49,25 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
     """The sandbox as a person starts it, on a port of its own."""
     async with sandbox(tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+async def hurried(tmp_path: Path) -> AsyncIterator[str]:
+    """The same with playbooks of one's own, which watch for 5 seconds and not for 30."""
+    books = tmp_path / "playbooks"
+    books.mkdir()
+    for file in SHIPPED.glob("*.yml"):
+        (books / file.name).write_text(yaml.safe_dump(in_a_hurry(yaml.safe_load(file.read_text()))))
+    async with sandbox(tmp_path, "--playbooks", str(books)) as url:
+        yield url
+
+
+def in_a_hurry(book: dict[str, Any]) -> dict[str, Any]:
+    """The playbook, its changes watched for less long."""
+    for step in (step for scenario in book["scenarios"] for step in scenario["steps"]):
+        if step["action"] in WATCHED:
+            step["params"]["watch_seconds"] = 5
+    return book
 
 
 @pytest.fixture

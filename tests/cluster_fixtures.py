@@ -18,7 +18,7 @@ from sandbox.cluster import Cluster as SimulatedCluster
 
 SELECTOR = "app=order-service"
 USER = "runbolt"
-CALL_SECONDS = 1.0
+CALL_SECONDS = 2.0
 
 
 @pytest.fixture

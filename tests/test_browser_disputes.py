@@ -4,7 +4,6 @@ from playwright.async_api import Page, expect
 
 from tests import browsing
 from tests.browsing import (
-    address,
     approve,
     browser,
     choose,
@@ -14,6 +13,9 @@ from tests.browsing import (
     press_in,
     sees,
     submit,
+)
+from tests.browsing import (
+    hurried as address,
 )
 
 __all__ = ["address", "browser", "page"]

@@ -3,7 +3,8 @@
 from playwright.async_api import Page, expect
 
 from tests import browsing
-from tests.browsing import address, browser, page, picture, press, press_in, sees
+from tests.browsing import browser, page, picture, press, press_in, sees
+from tests.browsing import hurried as address
 
 __all__ = ["address", "browser", "page"]
 

@@ -3,7 +3,8 @@
 from playwright.async_api import Page, expect
 
 from tests import browsing
-from tests.browsing import address, approve, browser, look_until, page, picture, press, sees, submit
+from tests.browsing import approve, browser, look_until, page, picture, press, sees, submit
+from tests.browsing import hurried as address
 
 __all__ = ["address", "browser", "page"]
 
