@@ -12,9 +12,8 @@ DIFF = 2_500
 
 
 def step_button(step: Step) -> Element:
-    """What a step's button says: the step's own name."""
-    style = "primary" if step.recommended else None
-    return blocks.button(step.title, presses.RUN_STEP, step.id, style=style)
+    """What a step's button says: the step's own name; none stands out, least of all a change."""
+    return blocks.button(step.title, presses.RUN_STEP, step.id)
 
 
 def message(scene: Scene, run: Execution) -> Message:

@@ -61,8 +61,7 @@ class MemoryLimit(DeploymentChange):
         await deployments.rehearse(systems.cluster, self.deployment, self._change)
         return Plan(
             target=now.target,
-            summary=f"Set the memory limit of {old.name} in {now.name} from {old.limit} to "
-            f"{self.limit}",
+            summary=f"Set the memory limit of {_named(now, old)} from {old.limit} to {self.limit}",
             blast_radius=deployments.replaced(now),
             check=self.check(now.replicas),
             diff=diffs.templates(now.template, made, "now", "then"),
@@ -149,7 +148,7 @@ class MemoryLimit(DeploymentChange):
     def _undo(self, now: Deployment, old: Limited) -> Undo:
         back = self.model_copy(update={"limit": old.written, "container": old.name})
         return Undo(
-            summary=f"Set the memory limit of {old.name} in {now.name} back to {old.limit}",
+            summary=f"Set the memory limit of {_named(now, old)} back to {old.limit}",
             action=self.name,
             params=back.model_dump(mode="json"),
         )
@@ -191,3 +190,8 @@ def _demand(now: Deployment, template: dict[str, Any]) -> room.Demand:
         return rise
     first = room.of_pods(template, 1)
     return {name: max(rise[name], first[name]) for name in rise}
+
+
+def _named(now: Deployment, container: Limited) -> str:
+    """The container, and of which Deployment unless both have one name."""
+    return now.name if container.name == now.name else f"{container.name} in {now.name}"

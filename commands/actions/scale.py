@@ -90,7 +90,8 @@ class ScaleDeployment(DeploymentChange):
     def _blast_radius(self, now: Deployment) -> str:
         fewer = now.replicas - self.replicas
         if fewer < 0:
-            return f"{-fewer} pods are added; those that run are left alone."
+            added = "1 pod is" if fewer == -1 else f"{-fewer} pods are"
+            return f"{added} added; those that run are left alone."
         share = round(100 * fewer / now.replicas)
         return f"{fewer} of {now.replicas} pods are removed: {share} % of the capacity."
 
