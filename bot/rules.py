@@ -252,6 +252,16 @@ def undo_is_approved(done: Execution, inverse: Plan, now: datetime, *, held: boo
     return (held or within) and done.undo_digest == inverse.digest
 
 
+def moved(approved: Plan, now: Plan) -> tuple[str, ...]:
+    """What differs of two plans: in their fingerprints, or else which other parts of them."""
+    was, new = approved.fingerprint, now.fingerprint
+    keys = [key for key in sorted({*was, *new}) if was.get(key) != new.get(key)]
+    if not keys:
+        parts = set(Plan.model_fields) - {"fingerprint", "warnings"}
+        keys = [name for name in sorted(parts) if getattr(approved, name) != getattr(now, name)]
+    return tuple(key.replace("_", " ") for key in keys)
+
+
 def next_look(hold: Hold, now: datetime) -> datetime:
     """When the clock has something to do about a hold: say that it ends soon, or end it."""
     soon = hold.until - NUDGE

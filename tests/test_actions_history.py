@@ -192,6 +192,15 @@ def test_who_is_blamed(past: list[Revision], blamed: set[str]) -> None:
     assert given_up(past) == blamed
 
 
+async def test_not_knowing_which_failed_is_said(systems: Systems, kube: Cluster) -> None:
+    kube.fail("list */events", 500)
+    reading = await HISTORY.read(systems)
+
+    assert reading.ok
+    assert "Which revisions failed before is not known. Kubernetes failed with" in reading.text
+    assert reading.table is not None
+
+
 async def test_troubles_are_said(systems: Systems, kube: Cluster) -> None:
     fault = kube.hang("list */replicasets")
     with pytest.raises(door.TimedOut):

@@ -168,9 +168,29 @@ async def test_the_shipped_roles_are_enough_to_see_all_of_it(
 
 
 @pytest.mark.parametrize(
-    "path", ["list */horizontalpodautoscalers", "list */resourcequotas", "list */nodes"]
+    ("path", "unknown"),
+    [
+        ("list */horizontalpodautoscalers", "Whether an autoscaler would set this back"),
+        ("list */resourcequotas", "Whether the quota has room"),
+        ("list */nodes", "Whether the nodes have room"),
+    ],
 )
-async def test_a_mute_cluster(path: str, systems: Systems, kube: Cluster) -> None:
-    kube.hang(path)
+@pytest.mark.parametrize("mute", [True, False])
+async def test_what_only_warns_never_stands_in_the_way(
+    path: str, unknown: str, mute: bool, systems: Systems, kube: Cluster
+) -> None:
+    if mute:
+        kube.hang(path)
+    else:
+        kube.fail(path, 500)
+    plan = await scale(5).plan(systems)
+
+    assert [one.startswith(f"{unknown} is not known. Kubernetes ") for one in plan.warnings] == [
+        True
+    ]
+
+
+async def test_a_mute_cluster(systems: Systems, kube: Cluster) -> None:
+    kube.hang("get */deployments/*")
     with pytest.raises(door.TimedOut):
         await scale(5).plan(systems)

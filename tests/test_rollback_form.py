@@ -7,7 +7,7 @@ import pytest
 from bot.views import presses
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
-from tests.conftest import Walk
+from tests.conftest import Bot, Walk
 
 Obj = dict[str, Any]
 REVISIONS = "list */replicasets"
@@ -137,6 +137,29 @@ async def test_a_cluster_that_does_not_tell_leaves_a_number_to_type(
 
     assert field["element"]["type"] == "number_input"
     assert "not rolled back from" in field["hint"]["text"]
+
+
+@pytest.mark.parametrize("trouble", ["mute", "broken", "forbidden"])
+async def test_not_knowing_which_failed_is_said_and_stops_no_rollback(
+    trouble: str, walk: Walk, bot: Bot, broken: Cluster
+) -> None:
+    if trouble == "mute":
+        bot.world.systems.cluster.timeout = 0.3
+        broken.hang("list */events")
+    elif trouble == "broken":
+        broken.fail("list */events", 500)
+    else:
+        broken.forbid("runbolt", "list", "events")
+    channel = await walk.declare()
+    field = await open_form(walk, channel)
+    assert "Which revisions failed before is not known." in field["hint"]["text"]
+    await walk.submit("oncall", reason="Back", to_revision="6")
+    assert ":warning: Which revisions failed before is not known." in walk.text(channel)
+
+    broken.heal()  # what is known by then is no reason to stop
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Done and checked" in walk.text(channel)
 
 
 async def test_a_revision_that_is_none_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:

@@ -13,6 +13,7 @@ from bot.model import (
     Incident,
     IncidentId,
     Level,
+    Plan,
     Playbook,
     Risk,
     Scenario,
@@ -264,3 +265,16 @@ def test_the_playbook_says_of_what_customers_are_told(told: tuple[Severity, ...]
 
 def test_where_a_level_is_missing_customers_are_not_told() -> None:
     assert not rules.are_told(incident(severity=Severity.SEV3))
+
+
+def test_what_moved_between_two_plans_is_named() -> None:
+    same = {"target": "deployment/order-service", "check": "3 of 3 are ready"}
+    old = Plan(**same, summary="Roll back", blast_radius="3 pods", fingerprint={"uid": "a"})
+    louder = old.model_copy(update={"warnings": ("The nodes are full.",)})
+    wider = old.model_copy(update={"blast_radius": "4 pods"})
+    other = wider.model_copy(update={"fingerprint": {"to_revision": 6, "uid": "a"}})
+
+    assert old.digest == louder.digest != wider.digest
+    assert rules.moved(old, louder) == ()
+    assert rules.moved(old, wider) == ("blast radius",)
+    assert rules.moved(old, other) == ("to revision",)

@@ -78,7 +78,22 @@ async def test_an_autoscaler_made_between_plan_and_approval_stops_it(
     await walk.press("second", presses.APPROVE, channel)
 
     assert "Not done" in walk.text(channel)
+    assert "Changed: autoscaler." in walk.text(channel)
     assert replicas(kube) == 3
+
+
+@pytest.mark.parametrize("cpu", ["1", "0.5"])
+async def test_room_that_comes_and_goes_stops_nothing(cpu: str, walk: Walk, kube: Cluster) -> None:
+    """The nodes' pods come and go all the time, and nobody approved how many would fit."""
+    kube.limit_nodes(cpu="0.75")
+    channel = await declare(walk)
+    await ask(walk, channel, 9)
+    assert "room for 4 of the 6 new pods" in walk.text(channel)
+    kube.limit_nodes(cpu=cpu)
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Not done" not in walk.text(channel)
+    assert replicas(kube) == 9
 
 
 async def test_a_full_quota_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:

@@ -107,8 +107,7 @@ async def _still_ours(world: World, run: Execution) -> bool:
 async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
     now = await action.plan(world.systems)
     if now.digest != approved.digest:
-        keys = sorted({*approved.fingerprint, *now.fingerprint})
-        moved = [key for key in keys if approved.fingerprint.get(key) != now.fingerprint.get(key)]
+        moved = rules.moved(approved, now)
         raise UserError(text.plain("drifted", approved=approved, now=now, moved=moved))
 
 

@@ -49,6 +49,7 @@ class Plan(Noun):
 
     `target` is unique (`deployment/order-service`): one plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
+    `warnings` alone may tell what moves by itself, such as the room on the nodes.
     """
 
     target: str
@@ -64,8 +65,9 @@ class Plan(Noun):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the plan's canonical JSON: what people approve."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """SHA-256 of the plan's canonical JSON without its warnings: what people approve."""
+        approved = self.model_copy(update={"warnings": ()}).model_dump(mode="json")
+        canonical = json.dumps(approved, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

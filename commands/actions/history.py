@@ -39,9 +39,10 @@ def _verdict(now: Deployment, past: History, at: datetime) -> str:
     if past.current is not None:
         runs += f", first rolled out {revisions.age(past.current, at)} ago"
     runs += f": {now.available} of {now.replicas} available"
-    if past.default is None:
-        return f"{runs}. There is nothing to go back to"
-    return f"{runs}. Back would be revision {past.default.number} ({past.default.image})"
+    back = "There is nothing to go back to"
+    if past.default is not None:
+        back = f"Back would be revision {past.default.number} ({past.default.image})"
+    return f"{runs}. {back}" + (f". {past.unknown}" if past.unknown else "")
 
 
 def _row(past: History, one: Revision, at: datetime) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from bot.cluster import Cluster, Deployment, Forbidden, Revision, patches
+from bot.cluster import Cluster, ClusterError, Deployment, Revision, patches
 from bot.model import Noun
 from commands.actions import pods, watching
 
@@ -16,12 +16,13 @@ FAILED = "had pods that did not keep running"
 class History(Noun):
     """The revisions that a Deployment can go back to, newest first, and the one that runs.
 
-    `faults` says by uid what speaks against one of them.
+    `faults` says by uid what speaks against one of them; `unknown` what nobody could tell now.
     """
 
     current: Revision | None
     earlier: tuple[Revision, ...]
     faults: dict[str, str]
+    unknown: str = ""
 
     def fault(self, revision: Revision) -> str:
         """What speaks against going back to it, as the end of a sentence; or empty."""
@@ -60,8 +61,9 @@ async def read(cluster: Cluster, now: Deployment) -> History:
     found = await cluster.revisions(now)
     try:
         return history(now, found, await cluster.failed_pods())
-    except Forbidden:
-        return history(now, found)
+    except ClusterError as error:
+        unknown = f"Which revisions failed before is not known. {error}"
+        return history(now, found).model_copy(update={"unknown": unknown})
 
 
 def history(

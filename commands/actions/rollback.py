@@ -35,7 +35,7 @@ class RollBack(DeploymentChange):
         return Choices(
             options=tuple(_choice(past, one, systems.now()) for one in past.earlier),
             default=None if past.default is None else str(past.default.number),
-            hint=f"Revision {now.revision} ({now.image}) runs now.",
+            hint=f"Revision {now.revision} ({now.image}) runs now. {past.unknown}".rstrip(),
         )
 
     async def plan(self, systems: Systems) -> Plan:
@@ -45,7 +45,7 @@ class RollBack(DeploymentChange):
         past = await revisions.read(cluster, now)
         target = self._target(now, past)
         await deployments.rehearse(cluster, self.deployment, lambda _: patches.back_to(target))
-        return self._plan(now, target, past.fault(target))
+        return self._plan(now, target, past)
 
     def _target(self, now: Deployment, past: History) -> Revision:
         """The revision to go to; raises UserError when there is none, or it is there already."""
@@ -71,9 +71,9 @@ class RollBack(DeploymentChange):
             "Name one of them, or roll out a release that works."
         )
 
-    def _plan(self, now: Deployment, target: Revision, fault: str) -> Plan:
+    def _plan(self, now: Deployment, target: Revision, past: History) -> Plan:
         old, new = f"revision {now.revision}", f"revision {target.number}"
-        hidden = diffs.hidden(now.template, target.template)
+        hidden, fault = diffs.hidden(now.template, target.template), past.fault(target)
         return Plan(
             target=now.target,
             summary=f"Roll {now.name} back from {old} (image {now.image}) to {new} "
@@ -84,6 +84,7 @@ class RollBack(DeploymentChange):
             dry_run=deployments.ACCEPTED,
             warnings=(
                 *([f"Revision {target.number} ({target.image}) {fault}."] if fault else []),
+                *([past.unknown] if past.unknown else []),
                 *(f"The value of {name} differs too; it is secret." for name in hidden),
             ),
             undo=self._undo(now),

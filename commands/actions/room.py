@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.cluster import Cluster, Deployment, Forbidden, Node, Pod, Quota, quantity
+from bot.cluster import Cluster, ClusterError, Deployment, Forbidden, Node, Pod, Quota, quantity
 from bot.model import UserError
 
 Demand = dict[str, float]
 
 MEASURED = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 UNITS = (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024))
-UNCHECKED = (
-    "The bot may not list resourcequotas, so whether the quota has room is not known. "
-    "deploy/rbac.yaml has the rule."
-)
 
 
 def of_pods(template: dict[str, object], count: int) -> Demand:
@@ -34,8 +30,8 @@ async def in_quotas(cluster: Cluster, now: Deployment, demand: Demand) -> tuple[
     """Raises UserError when a quota has no room for so much more; warns when nobody can say."""
     try:
         quotas = await cluster.quotas()
-    except Forbidden:
-        return (UNCHECKED,)
+    except ClusterError as error:
+        return (f"Whether the quota has room is not known. {error}",)
     problem = beyond(quotas, demand)
     if problem:
         raise UserError(
@@ -65,10 +61,12 @@ async def on_nodes(cluster: Cluster, template: dict[str, object], more: int) -> 
     Whoever may not list nodes is told nothing: it is a right beyond the namespace.
     """
     try:
-        nodes = await cluster.nodes()
+        nodes, pods = await cluster.nodes(), await cluster.pods("")
     except Forbidden:
         return ()
-    fits = fitting(nodes, await cluster.pods(""), of_pods(template, 1))
+    except ClusterError as error:
+        return (f"Whether the nodes have room is not known. {error}",)
+    fits = fitting(nodes, pods, of_pods(template, 1))
     if fits >= more:
         return ()
     return (

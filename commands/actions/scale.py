@@ -5,17 +5,14 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions import Run, Systems
-from bot.cluster import Autoscaler, Cluster, Deployment, Forbidden, NotFound, patches
+from bot.cluster import Autoscaler, Cluster, ClusterError, Deployment, NotFound, patches
 from bot.model import Plan, Risk, Undo, UserError, Verdict
 from commands.actions import deployments, room
 from commands.actions.deployments import DeploymentChange
 
 # Nothing at all is no answer to an incident, and more than this is a decision about capacity.
 MOST = 50
-UNSEEN = (
-    "The bot may not list horizontalpodautoscalers, so whether one would set this back is not "
-    "known. deploy/rbac.yaml has the rule."
-)
+UNKNOWN = "not known"
 
 
 class ScaleDeployment(DeploymentChange):
@@ -32,7 +29,8 @@ class ScaleDeployment(DeploymentChange):
             raise UserError(
                 f"{now.target} is scaled to {now.replicas} already, so there is nothing to do."
             )
-        warnings = await self._warnings(systems.cluster, now)
+        charge, warnings = await self._autoscaled(systems.cluster, now)
+        warnings += await self._crowded(systems.cluster, now)
         change = patches.scale(self.replicas)
         await deployments.rehearse(systems.cluster, self.deployment, lambda _: change)
         return Plan(
@@ -44,27 +42,27 @@ class ScaleDeployment(DeploymentChange):
             dry_run=deployments.ACCEPTED,
             warnings=warnings,
             undo=self._undo(now),
-            fingerprint=deployments.fingerprint(now),
+            fingerprint=deployments.fingerprint(now) | {"autoscaler": charge},
         )
 
-    async def _warnings(self, cluster: Cluster, now: Deployment) -> tuple[str, ...]:
-        """What may come in between; raises UserError for what surely would."""
-        warnings = await self._autoscaled(cluster, now)
+    async def _crowded(self, cluster: Cluster, now: Deployment) -> tuple[str, ...]:
+        """Whether so many more would wait for room; raises UserError where a quota refuses them."""
         more = self.replicas - now.replicas
-        if more > 0:
-            warnings += await room.in_quotas(cluster, now, room.of_pods(now.template, more))
-            warnings += await room.on_nodes(cluster, now.template, more)
-        return warnings
+        if more <= 0:
+            return ()
+        quotas = await room.in_quotas(cluster, now, room.of_pods(now.template, more))
+        return quotas + await room.on_nodes(cluster, now.template, more)
 
-    async def _autoscaled(self, cluster: Cluster, now: Deployment) -> tuple[str, ...]:
+    async def _autoscaled(self, cluster: Cluster, now: Deployment) -> tuple[str, tuple[str, ...]]:
+        """Who is in charge, which is a part of what people approve, and what to say about it."""
         try:
             found = await cluster.autoscalers()
         except NotFound:
-            return ()
-        except Forbidden:
-            return (UNSEEN,)
+            return "", ()
+        except ClusterError as error:
+            return UNKNOWN, (f"Whether an autoscaler would set this back is not known. {error}",)
         scaling = next((one for one in found if one.deployment == now.name), None)
-        return () if scaling is None else (self._in_charge(now, scaling),)
+        return ("", ()) if scaling is None else (scaling.words, (self._in_charge(now, scaling),))
 
     def _in_charge(self, now: Deployment, scaling: Autoscaler) -> str:
         """The warning; raises UserError out of the autoscaler's bounds.
