@@ -213,10 +213,12 @@ async def _extend(
 async def check_interrupted(world: World) -> None:
     """Look what became of the temporary changes and their undos whose process died.
 
-    Others wait for somebody to press a button; these must not last because nobody did.
+    Others wait for somebody to press a button; these must not last because nobody did. What a
+    process cut off from the database sent last may arrive until the cluster's time limit.
     """
+    silent = runs.SILENT + timedelta(seconds=world.systems.cluster.timeout)
     async with world.pool.connection() as conn:
-        unknown = await store.holds.interrupted(conn)
+        unknown = await store.holds.interrupted(conn, world.now() - silent)
     for run in unknown:
         world.work.start(_check(world, run), f"check of execution {run.id}")
 

@@ -101,7 +101,7 @@ async def _carry_out(world: World, run: Execution, action: Change) -> None:
 async def _still_ours(world: World, run: Execution) -> bool:
     """Whether nobody took this run for dead before it touched anything."""
     async with world.pool.connection() as conn:
-        return await store.executions.beat(conn, run.id, world.now())
+        return await store.executions.beat(conn, run, world.now())
 
 
 async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
@@ -181,7 +181,10 @@ async def _end(
                 await _hold(conn, ended, verdict, now)
             await store.pictures.want(conn, run.incident_id)
 
-    await surely(world, write)
+    try:
+        await surely(world, write)
+    except store.executions.Taken:
+        log.warning("execution %s was taken for not done, and asked for again", run.id)
 
 
 async def _hold(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -> None:
@@ -218,7 +221,7 @@ async def surely(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
 @asynccontextmanager
 async def alive(world: World, run: Execution) -> AsyncIterator[None]:
     """Say meanwhile that this process lives; leaving without an end written is an interruption."""
-    beat = asyncio.create_task(_beat(world, run.id))
+    beat = asyncio.create_task(_beat(world, run))
     try:
         yield
     finally:
@@ -227,6 +230,8 @@ async def alive(world: World, run: Execution) -> AsyncIterator[None]:
 
 
 async def _interrupt(world: World, conn: Conn, run: Execution) -> None:
+    if not await store.executions.beat(conn, run, world.now()):
+        return
     was, to = State.RUNNING, State.INTERRUPTED
     interrupted = await store.executions.move(conn, run.id, was=was, to=to)
     if interrupted is not None:
@@ -234,14 +239,14 @@ async def _interrupt(world: World, conn: Conn, run: Execution) -> None:
         await store.pictures.want(conn, run.incident_id)
 
 
-async def _beat(world: World, id: ExecutionId) -> None:
+async def _beat(world: World, run: Execution) -> None:
     while True:
         await asyncio.sleep(BEAT_SECONDS)
         try:
             async with world.pool.connection() as conn:
-                await store.executions.beat(conn, id, world.now())
+                await store.executions.beat(conn, run, world.now())
         except db.ERRORS as error:
-            log.warning("a heartbeat of execution %s was lost: %s", id, error)
+            log.warning("a heartbeat of execution %s was lost: %s", run.id, error)
 
 
 async def check(world: World, id: ExecutionId, *, by: UserId | None) -> None:
@@ -252,7 +257,7 @@ async def check(world: World, id: ExecutionId, *, by: UserId | None) -> None:
             taken = await store.executions.move(conn, id, was=was, to=to)
             if taken is None:
                 raise UserError("This was checked already, or is being checked.")
-            await store.executions.beat(conn, id, world.now())
+            await store.executions.beat(conn, taken, world.now())
             await tell(conn, taken, EntryKind.CHECKED, at=world.now(), by=by)
             await store.pictures.want(conn, taken.incident_id)
     except store.executions.Taken as error:
@@ -280,7 +285,7 @@ async def mark_interrupted(world: World) -> None:
     """What a process left running when it died is known to be unknown."""
     now = world.now()
     async with world.pool.connection() as conn:
-        for dead in await store.executions.interrupt(conn, now - SILENT):
+        for dead in await store.executions.interrupt(conn, now - SILENT, now):
             await tell(conn, dead, EntryKind.INTERRUPTED, at=now)
             await store.pictures.want(conn, dead.incident_id)
             if dead.risk is Risk.READ:

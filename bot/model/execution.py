@@ -107,6 +107,7 @@ class Execution(Noun):
     expires_at: datetime | None
     started_at: datetime | None
     heartbeat_at: datetime | None
+    interrupted_at: datetime | None
     finished_at: datetime | None
     progress: str | None
     outcome: str | None

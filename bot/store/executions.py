@@ -186,10 +186,14 @@ async def wait(conn: Conn, id: ExecutionId, text: str) -> bool:
     return await db.do(conn, query, id=id, text=text) == 1
 
 
-async def beat(conn: Conn, id: ExecutionId, now: datetime) -> bool:
-    """Say that the process which runs it is alive; False when it no longer counts as running."""
-    query = "UPDATE executions SET heartbeat_at = %(now)s WHERE id = %(id)s AND state = 'running'"
-    return await db.do(conn, query, id=id, now=now) == 1
+async def beat(conn: Conn, run: Execution, now: datetime) -> bool:
+    """Say that the process which runs it is alive; False when it ended, or another runs it."""
+    query = """
+        UPDATE executions SET heartbeat_at = %(now)s
+        WHERE id = %(id)s AND state = 'running'
+          AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
+    """
+    return await db.do(conn, query, id=run.id, interrupted_at=run.interrupted_at, now=now) == 1
 
 
 async def progress(conn: Conn, id: ExecutionId, text: str, now: datetime) -> None:
@@ -215,20 +219,25 @@ async def finish(
 ) -> Execution | None:
     """Write how it ended, or return None when that was written before.
 
-    Whoever took a run for dead did not know how it ended, so that is written over.
+    Whoever took a run for dead did not know how it ended, so that is written over; even "not done",
+    by a run that went on and knows better (`checked`). Raises Taken where its undo was done anew.
     """
     query = """
         UPDATE executions
         SET state = %(to)s, finished_at = %(at)s, outcome = %(outcome)s, checked = %(checked)s,
             reading = %(reading)s, undo_until = %(undo_until)s, undo_digest = %(undo_digest)s,
             progress = NULL
-        WHERE id = %(id)s AND state IN ('running', 'interrupted')
+        WHERE id = %(id)s AND (
+            state IN ('running', 'interrupted')
+            OR (state = 'failed' AND checked IS NULL AND %(checked)s::boolean IS NOT NULL)
+        )
         RETURNING *
     """
     values: dict[str, Any] = {"to": to, "at": at, "outcome": outcome, "checked": checked}
     values |= {"undo_until": undo_until, "undo_digest": undo_digest}
     kept = None if reading is None else db.json(reading.model_copy(update={"attachment": None}))
-    return await db.first(conn, Execution, query, id=id, reading=kept, **values)
+    with _first_come():
+        return await db.first(conn, Execution, query, id=id, reading=kept, **values)
 
 
 async def attach(conn: Conn, id: ExecutionId, attachment: Attachment) -> None:
@@ -277,14 +286,14 @@ async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Exec
     return await db.many(conn, Execution, query, incident_id=incident_id, now=now)
 
 
-async def interrupt(conn: Conn, silent_since: datetime) -> tuple[Execution, ...]:
+async def interrupt(conn: Conn, silent_since: datetime, now: datetime) -> tuple[Execution, ...]:
     """Mark what a process left running when it died; each is returned to one caller only."""
     query = """
-        UPDATE executions SET state = 'interrupted', progress = NULL
+        UPDATE executions SET state = 'interrupted', interrupted_at = %(now)s, progress = NULL
         WHERE state = 'running' AND heartbeat_at < %(silent_since)s
         RETURNING *
     """
-    return await db.many(conn, Execution, query, silent_since=silent_since)
+    return await db.many(conn, Execution, query, silent_since=silent_since, now=now)
 
 
 async def approved(conn: Conn) -> tuple[Execution, ...]:

@@ -112,13 +112,13 @@ async def end(conn: Conn, id: ExecutionId, now: datetime, *, by: ExecutionId | N
     return await db.do(conn, query, id=id, now=now, by=by) == 1
 
 
-async def interrupted(conn: Conn) -> tuple[Execution, ...]:
+async def interrupted(conn: Conn, silent_since: datetime) -> tuple[Execution, ...]:
     """The temporary changes and their undos of which nobody knows how far they got."""
     query = """
         SELECT * FROM executions
-        WHERE state = 'interrupted'
+        WHERE state = 'interrupted' AND heartbeat_at < %(silent_since)s
           AND (jsonb_typeof(plan -> 'temporary') = 'object'
                OR undo_of IN (SELECT execution_id FROM holds WHERE ended_at IS NULL))
         ORDER BY id
     """
-    return await db.many(conn, Execution, query)
+    return await db.many(conn, Execution, query, silent_since=silent_since)

@@ -1,0 +1,111 @@
+"""A replica that is cut off from the database while it changes production: nothing is forgotten."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from bot import flows
+from bot.model import ExecutionId, UserId
+from bot.settings import Settings
+from bot.views import presses
+from sandbox.cluster import Cluster
+from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+from tests.hands import variable
+from tests.pausing import PAUSED, ask, patches, pause
+
+
+@pytest.fixture
+async def other(given: Settings, clock: Clock, bot: Bot) -> AsyncIterator[Bot]:
+    """Another replica beside the first one."""
+    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as twin:
+        yield twin
+
+
+async def approve(walk: Walk, channel: str) -> None:
+    """Approved, and not waited for."""
+    [button] = walk.slack.find_buttons(presses.APPROVE, channel, "second")
+    await walk.slack.press("second", button)
+
+
+async def fall_silent(bot: Bot, clock: Clock, seconds: float) -> None:
+    """For everybody else, nothing was heard of what runs for so long."""
+    async with bot.world.pool.connection() as conn:
+        since = clock.time - timedelta(seconds=seconds)
+        await conn.execute("UPDATE executions SET heartbeat_at = %s", [since])
+
+
+async def sent(kube: Cluster, *, dry_run: bool) -> None:
+    """Wait until the bot has sent a patch, which the cluster answers late."""
+    before = len(kube.requests)
+    await kube.when(
+        lambda: any(
+            one.verb == "patch" and ("dryRun" in one.query) is dry_run
+            for one in kube.requests[before:]
+        )
+    )
+
+
+@pytest.mark.parametrize("seconds", [31, 41])
+async def test_a_pause_that_arrives_late_is_known_and_ends(
+    walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock, seconds: float
+) -> None:
+    channel = await ask(walk)
+    kube.slow("patch *", 2)
+    await approve(walk, channel)
+    await sent(kube, dry_run=False)
+    await fall_silent(bot, clock, seconds)
+    await other.tick()
+    # Until what was sent can no longer arrive, the clock draws no conclusions.
+    assert ("Not done." in walk.text(channel).replace("*", "")) is (seconds > 40)
+    assert variable(kube) == "false"
+    await bot.quiet()
+    kube.heal()
+
+    assert variable(kube) == "true"
+    assert PAUSED in walk.text(channel)
+    assert "Done and checked" in walk.text(channel)
+    clock.forward(minutes=31)
+    await asyncio.gather(bot.tick(), other.tick())
+    assert variable(kube) == "false"
+    assert patches(kube) == 2
+    assert PAUSED not in walk.text(channel)
+
+
+async def test_orders_resumed_late_are_known_to_be(
+    walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock
+) -> None:
+    channel = await pause(walk)
+    kube.slow("patch *", 2)
+    await walk.slack.press("second", action_id=presses.UNDO, channel=channel)
+    await sent(kube, dry_run=False)
+    await fall_silent(bot, clock, 41)
+    await other.tick()
+    assert PAUSED in walk.text(channel)
+    await bot.quiet()
+    kube.heal()
+
+    assert variable(kube) == "false"
+    assert PAUSED not in walk.text(channel)
+    assert walk.text(channel).count("Done and checked") == 2
+
+
+async def test_a_run_that_another_replica_looks_into_touches_nothing(
+    walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock
+) -> None:
+    channel = await ask(walk)
+    kube.slow("patch *", 2)
+    await approve(walk, channel)
+    await sent(kube, dry_run=True)
+    await fall_silent(bot, clock, 31)
+    await flows.runs.mark_interrupted(other.world)
+    # Its look takes longer than the plan of the one that was taken for dead.
+    kube.slow("get */deployments/order-service", 3)
+    await flows.runs.check(other.world, ExecutionId(1), by=UserId(walk.slack.user("lead").id))
+    await bot.quiet()
+    kube.heal()
+
+    assert patches(kube) == 0
+    assert "Not done." in walk.text(channel).replace("*", "")
+    assert walk.text(channel).count("Interrupted") == 0
