@@ -9,6 +9,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import AsyncConnection, conninfo, errors
 
+from bot import dsn
 from bot.database import APPLICATION, CONNECT_SECONDS, Address, DatabaseError, said
 from bot.model import Noun
 
@@ -101,7 +102,7 @@ class Backends:
         try:
             async with asyncio.timeout(CONNECT_SECONDS + 1):
                 return await AsyncConnection.connect(
-                    url,
+                    dsn.with_options(url, dsn.UTC),
                     connect_timeout=CONNECT_SECONDS,
                     application_name=APPLICATION,
                     autocommit=True,

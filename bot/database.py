@@ -8,6 +8,7 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 from psycopg import AsyncConnection, conninfo, errors, sql
 
+from bot import dsn
 from bot.model import UserError
 
 VARIABLE = "ORDERS_DATABASE_URL"
@@ -16,6 +17,7 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 8.0
 LOCK_SECONDS = 2.0
 IDLE_SECONDS = 10.0
+READ_ONLY = "-c default_transaction_read_only=on"
 ROW_CAP = 1000
 BYTE_CAP = 8 * 1024 * 1024
 LIMITS = """
@@ -115,13 +117,17 @@ class Database:
         self, url: str, query: LiteralString, params: Mapping[str, object] | None, cap: int
     ) -> Rows:
         conn = await AsyncConnection.connect(
-            url, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION
+            dsn.with_options(url, dsn.UTC, READ_ONLY),
+            connect_timeout=CONNECT_SECONDS,
+            application_name=APPLICATION,
         )
         limits = [_milliseconds(one) for one in (self._seconds, LOCK_SECONDS, IDLE_SECONDS)]
         async with conn:
             await conn.set_read_only(True)
             await conn.execute(LIMITS, limits)
-            cursor = await conn.execute(_capped(query, cap), params)
+            # Prepared, or the server would take several statements where there are no parameters,
+            # and one of them could end the transaction that only reads.
+            cursor = await conn.execute(_capped(query, cap), params, prepare=True)
             names = [column.name for column in cursor.description or ()]
             return _rows(names, await cursor.fetchall(), cap)
 

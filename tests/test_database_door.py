@@ -24,6 +24,16 @@ def door(shared_shop: Shop) -> Database:
     return Database(shared_shop.ro_dsn, seconds=0.5)
 
 
+# Closes what it is put into, ends the transaction, writes, and opens what closes after it.
+OUT: LiteralString = """
+    SELECT 1 AS x) AS q LIMIT 1) AS runbolt_asked) SELECT 1; COMMIT;
+    UPDATE orders SET status = 'CANCELLED';
+    WITH runbolt_found AS (
+        SELECT runbolt_asked.*, 1 AS runbolt_row, 1 AS runbolt_bytes
+        FROM (SELECT * FROM (SELECT 1 AS x
+"""
+
+
 def asking(systems: Systems, database: Database) -> Systems:
     return replace(systems, database=database)
 
@@ -64,6 +74,23 @@ async def test_even_the_owner_writes_nothing(shop: Shop) -> None:
     door = Database(shop.dsn)
     with pytest.raises(DatabaseError, match="read-only"):
         await door.select("SELECT lo_create(0)")
+
+
+async def test_even_the_owner_does_not_leave_the_transaction(shop: Shop) -> None:
+    with pytest.raises(DatabaseError, match="multiple commands"):
+        await Database(shop.dsn).select(OUT)
+
+    async with await AsyncConnection.connect(shop.dsn) as conn:
+        found = await conn.execute("SELECT count(DISTINCT status) > 1 FROM orders")
+        assert await found.fetchone() == (True,)
+
+
+async def test_the_session_only_reads_outside_of_the_transaction_too(shop: Shop) -> None:
+    found = await Database(shop.dsn).select(
+        "SELECT current_setting('default_transaction_read_only')"
+    )
+
+    assert found.rows == [("on",)]
 
 
 async def test_a_lock_is_not_waited_for(shop: Shop) -> None:

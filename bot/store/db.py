@@ -1,5 +1,6 @@
 """The connection to our own state: the pool, the migrations, and how a row becomes a noun."""
 
+import asyncio
 import select
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar
@@ -12,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from bot import dsn
 from bot.model import UserError
 
 Conn = AsyncConnection[TupleRow]
@@ -21,6 +23,18 @@ Noun = TypeVar("Noun", bound=BaseModel)
 # The database is away, or was restarted: what was asked may be asked again.
 ERRORS = (OperationalError, PoolTimeout, PoolClosed)
 
+# A peer that fell silent is given up on before the pool runs out: probed after 20 s, and lost 30 s
+# after the last thing that it took (libpq's parameters, the last one in ms).
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 30_000,
+}
+# Ours take milliseconds: one that takes this long waits for what never comes.
+STATEMENT_LIMIT = "-c statement_timeout=30s"
+
 # Any constant serves, as long as every replica takes the same one.
 MIGRATION_LOCK = 7_236_041_155
 
@@ -29,12 +43,11 @@ async def open_pool(url: str, *, size: int = 10) -> Pool:
     """Connect, bring the schema up to date, and return the pool; raises UserError with the fix."""
     await migrate(url)
     pool: Pool = AsyncConnectionPool(
-        url,
+        dsn.with_options(url, dsn.UTC, STATEMENT_LIMIT, **PATIENCE),
         min_size=1,
         max_size=size,
         open=False,
         timeout=10,
-        kwargs={"connect_timeout": 5},
         check=_check_alive,
     )
     try:
@@ -58,9 +71,12 @@ async def _check_alive(conn: Conn) -> None:
 
 
 async def migrate(url: str) -> None:
-    """Apply the numbered SQL files that this database has not seen, one replica at a time."""
+    """Apply the numbered SQL files that this database has not seen, one replica at a time.
+
+    They take as long as they take.
+    """
     try:
-        conn = await AsyncConnection.connect(url, connect_timeout=5)
+        conn = await AsyncConnection.connect(dsn.with_options(url, dsn.UTC, **PATIENCE))
     except OperationalError as error:
         raise _did_not_answer(error) from error
     async with conn:
@@ -74,6 +90,16 @@ async def migrate(url: str) -> None:
 
 async def answers(pool: Pool, seconds: float) -> bool:
     """Whether the database does, within this time."""
+    asking = asyncio.create_task(_asked(pool, seconds))
+    try:
+        done, _ = await asyncio.wait([asking], timeout=seconds)
+        return bool(done) and asking.result()
+    finally:
+        # Not waited for: to a server that says nothing, psycopg talks for 10 s to call it off.
+        asking.cancel()
+
+
+async def _asked(pool: Pool, seconds: float) -> bool:
     try:
         async with pool.connection(timeout=seconds) as conn:
             await conn.execute("SELECT 1")
