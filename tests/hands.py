@@ -14,8 +14,12 @@ Obj = dict[str, object]
 
 async def patch_pods(kube: Cluster, spec: Mapping[str, object]) -> None:
     """Change the pod template's spec; raises ClientResponseError where that is refused."""
+    await patch_deployment(kube, {"spec": {"template": {"spec": spec}}})
+
+
+async def patch_deployment(kube: Cluster, body: Mapping[str, object]) -> None:
+    """Change the order service's Deployment; raises ClientResponseError where that is refused."""
     headers = {"Authorization": f"Bearer {kube.token('admin')}", "Content-Type": STRATEGIC_PATCH}
-    body = {"spec": {"template": {"spec": spec}}}
     async with (
         aiohttp.ClientSession(raise_for_status=True) as session,
         session.patch(kube.url + DEPLOYMENT, json=body, headers=headers),

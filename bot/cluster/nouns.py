@@ -6,6 +6,7 @@ import math
 from datetime import datetime
 from typing import Any
 
+from bot import masking
 from bot.cluster.parts import parse_quantity
 from bot.model import Noun
 
@@ -135,7 +136,8 @@ class Deployment(Noun):
 class Revision(Noun):
     """One pod template that a Deployment has run; ready to be put back as it is.
 
-    `past` is the numbers that it had when it ran before; `created` is when it ran first.
+    `past` is the numbers that it had when it ran before; `created` is when it ran first; `cause` is
+    what was written down about it, which may hold secrets: people read what is `said`.
     """
 
     number: int
@@ -152,6 +154,11 @@ class Revision(Noun):
     def image(self) -> str:
         """The image that it ran, short."""
         return template_images(self.template)
+
+    @property
+    def said(self) -> str:
+        """Its change cause without secrets: kubectl writes whole commands there."""
+        return masking.mask(self.cause)
 
     @property
     def images(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, masking
 from bot.actions import Already, Run, Systems
-from bot.cluster import Deployment, patches
+from bot.cluster import Deployment, patches, temporary
 from bot.model import Plan, Risk, Temporary, Undo, UserError, Verdict
 from commands.actions import deployments, diffs
 from commands.actions.deployments import DeploymentChange
@@ -170,7 +170,14 @@ class SetEnvironment(DeploymentChange):
             _with_env(one, self._env(one.get("env") or [])) if one is chosen else one
             for one in now.template["spec"]["containers"]
         ]
-        return now.template | {"spec": now.template["spec"] | {"containers": containers}}
+        made = now.template | {"spec": now.template["spec"] | {"containers": containers}}
+        return temporary.noted(made, self.variable, self._note())
+
+    def _note(self) -> temporary.Setting | None:
+        lasting = self._temporary()
+        if lasting is None:
+            return None
+        return temporary.Setting(value=self.value, state=lasting.state)
 
     def _env(self, env: Sequence[Obj]) -> list[Obj]:
         if self.value is None:

@@ -53,7 +53,7 @@ def _row(past: History, one: Revision, at: datetime) -> tuple[str, ...]:
         revisions.age(one, at),
         ready,
         _state(past, one),
-        one.cause or NONE,
+        one.said or NONE,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from bot.cluster import Cluster, ClusterError, Deployment, Revision, patches
+from bot.cluster import Cluster, ClusterError, Deployment, Revision, patches, temporary
 from bot.model import Noun
 from commands.actions import pods, watching
 
@@ -42,7 +42,8 @@ class History(Noun):
     def default(self) -> Revision | None:
         """Where `kubectl rollout undo` would go, but never to what was given up or is broken.
 
-        Nor to what differs by a restart alone: that is the release that runs.
+        Nor to what was meant for a while, because nothing would end it by itself any more; nor to
+        what differs by a restart alone: that is the release that runs.
         """
         return next((one for one in self.earlier if self._may_help(one)), None)
 
@@ -76,6 +77,8 @@ def history(
     faults = {one.uid: FAILED for one in earlier if one.name in owners}
     faults |= {one.uid: UNREADY for one in earlier if one.replicas and not one.ready}
     faults |= dict.fromkeys(given_up(revisions), LEFT)
+    passing = {one.uid: ", ".join(temporary.states(one.template)) for one in earlier}
+    faults |= {uid: f"was temporary: {state}" for uid, state in passing.items() if state}
     return History(current=current, earlier=earlier, faults=faults)
 
 
@@ -115,8 +118,9 @@ def age(revision: Revision, at: datetime) -> str:
 
 
 def _release(revision: Revision) -> dict[str, Any]:
-    """Its template without the time of a restart."""
+    """Its template without the time of a restart, and without what is noted about it."""
     meta = revision.template.get("metadata") or {}
     notes = dict(meta.get("annotations") or {})
-    notes.pop(patches.RESTARTED_AT, None)
+    for name in (patches.RESTARTED_AT, temporary.NOTE):
+        notes.pop(name, None)
     return revision.template | {"metadata": meta | {"annotations": notes}}

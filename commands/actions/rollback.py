@@ -7,11 +7,16 @@ from pydantic import Field
 
 from bot.actions import Run, Systems
 from bot.choices import Choice, Choices
-from bot.cluster import Deployment, Revision, digest, patches
+from bot.cluster import Deployment, Revision, digest, patches, temporary
 from bot.model import Plan, Risk, Undo, UserError, Verdict
 from commands.actions import deployments, diffs, revisions
 from commands.actions.deployments import DeploymentChange
 from commands.actions.revisions import History
+
+LASTING = (
+    "What was temporary then would last until somebody ends it, unless the incident's card shows "
+    "afterwards when it ends."
+)
 
 
 class RollBack(DeploymentChange):
@@ -84,6 +89,7 @@ class RollBack(DeploymentChange):
             dry_run=deployments.ACCEPTED,
             warnings=(
                 *([f"Revision {target.number} ({target.image}) {fault}."] if fault else []),
+                *([LASTING] if temporary.states(target.template) else []),
                 *([past.unknown] if past.unknown else []),
                 *(f"The value of {name} differs too; it is secret." for name in hidden),
             ),
@@ -129,7 +135,7 @@ def _choice(past: History, one: Revision, now: datetime) -> Choice:
     said = [f"{one.number}", one.image, f"{revisions.age(one, now)} ago"]
     fault = past.fault(one)
     said += [f":warning: {fault}"] if fault else []
-    said += [one.cause] if one.cause else []
+    said += [one.said] if one.cause else []
     return Choice(value=str(one.number), text=" · ".join(said))
 
 

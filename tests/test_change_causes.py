@@ -1,0 +1,47 @@
+"""Change causes: kubectl writes whole commands there, and people read them without secrets."""
+
+from typing import Any
+
+from bot.actions import Systems
+from bot.cluster.nouns import CAUSE
+from commands.actions.history import RolloutHistory
+from commands.actions.rollback import RollBack
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import Told, carry_out, systems
+from tests.hands import patch_deployment
+
+__all__ = ["systems"]
+
+SECRET = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
+COMMAND = f"kubectl set env deployment/order-service STRIPE_SECRET_KEY={SECRET} --record=true"
+BACK = RollBack.model_validate(
+    {"deployment": "order-service", "watch_seconds": 0.3, "deadline_seconds": 8.0}
+)
+
+
+async def release(kube: Cluster, cause: str) -> None:
+    note: dict[str, Any] = {"metadata": {"annotations": {"released": cause[:9]}}}
+    meta = {"annotations": {CAUSE: cause}}
+    await patch_deployment(kube, {"metadata": meta, "spec": {"template": note}})
+
+
+async def test_no_secret_of_a_command_is_shown(systems: Systems, kube: Cluster) -> None:
+    await release(kube, COMMAND)
+    await release(kube, "v2.5.0")
+    reading = await RolloutHistory(deployment="order-service").read(systems)
+    choices = await BACK.choices(systems, "to_revision")
+
+    assert choices is not None
+    for shown in (str(reading), str(choices)):
+        assert SECRET not in shown
+        assert "kubectl set env deployment/order-service STRIPE_SECRET_KEY=[masked]" in shown
+
+
+async def test_a_rollback_leaves_the_cause_as_it_was_written(
+    systems: Systems, kube: Cluster
+) -> None:
+    await release(kube, COMMAND)
+    await release(kube, "v2.5.0")
+    await carry_out(BACK.model_copy(update={"to_revision": 7}), systems, Told())
+
+    assert kube.deployment()["metadata"]["annotations"][CAUSE] == COMMAND

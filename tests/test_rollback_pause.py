@@ -1,0 +1,122 @@
+"""A rollback after a pause: what was meant for a while does not come back for good unseen."""
+
+from typing import Any
+
+import pytest
+
+from bot.cluster import temporary
+from bot.cluster.temporary import Setting
+from bot.views import presses
+from sandbox.cluster import Cluster
+from tests.conftest import Bot, Clock, Walk
+from tests.hands import patch_pods, variable
+from tests.pausing import pause
+
+Obj = dict[str, Any]
+PAUSED = Setting(value="true", state="orders paused")
+
+
+async def release(kube: Cluster, tag: str, paused: str) -> None:
+    """Another image with its own variables, as a pipeline applies it."""
+    image = f"{kube.image().rpartition(':')[0]}:{tag}"
+    env = [{"name": "ORDERS_PAUSED", "value": paused}]
+    await patch_pods(kube, {"containers": [{"name": "order-service", "image": image, "env": env}]})
+
+
+async def open_form(walk: Walk, channel: str) -> tuple[dict[str, str], str]:
+    """What the form of a rollback offers, by number, and what is chosen in it."""
+    await walk.step("oncall", "roll-back", channel)
+    [field] = [
+        block
+        for block in walk.slack.views("oncall")[-1]["blocks"]
+        if block["block_id"] == "to_revision"
+    ]
+    options = field["element"]["options"]
+    offered = {option["value"]: option["text"]["text"] for option in options}
+    return offered, field["element"]["initial_option"]["value"]
+
+
+async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    channel = await pause(walk)
+    await release(kube, "v2.3.0", "false")
+    await release(kube, "v2.4.0", "false")
+    clock.forward(minutes=26)
+    await bot.tick()
+    assert "*orders paused* is over" in walk.text(channel)
+
+    other = await walk.declare("Bad release", "sev1")
+    offered, chosen = await open_form(walk, other)
+    marked = [number for number, text in offered.items() if "was temporary: orders" in text]
+    assert marked == ["7"]
+    assert chosen == "8"
+
+    await walk.submit("oncall", reason="Bad", to_revision="7")
+    assert "Revision 7 (v2.3.1) was temporary: orders paused." in walk.text(other)
+    assert ":warning: What was temporary then would last until" in walk.text(other)
+
+
+async def test_a_release_during_the_pause_that_keeps_it_is_marked_too(
+    walk: Walk, kube: Cluster
+) -> None:
+    await pause(walk)
+    await release(kube, "v2.3.0", "true")
+    await release(kube, "v2.4.0", "false")
+
+    offered, chosen = await open_form(walk, await walk.declare("Bad release", "sev1"))
+
+    assert ":warning: was temporary: orders paused" in offered["8"]
+    assert ":warning: was temporary: orders paused" in offered["7"]
+    assert chosen == "6"
+
+
+async def test_resuming_leaves_no_trace_in_the_template(walk: Walk, kube: Cluster) -> None:
+    before = kube.deployment()["spec"]["template"]
+    channel = await pause(walk)
+    noted = kube.deployment()["spec"]["template"]["metadata"]["annotations"]
+    assert temporary.NOTE in noted
+    await walk.press("oncall", presses.UNDO, channel)
+
+    assert variable(kube) == "false"
+    assert kube.deployment()["spec"]["template"] == before
+
+
+def template(*envs: dict[str, str], **notes: str) -> Obj:
+    containers = [{"env": [{"name": k, "value": v} for k, v in env.items()]} for env in envs]
+    return {"metadata": {"annotations": notes}, "spec": {"containers": containers}}
+
+
+@pytest.mark.parametrize(
+    ("envs", "value", "so"),
+    [
+        ([{"P": "true"}], "true", True),
+        ([{"P": "false"}], "true", False),
+        ([{}], "true", False),
+        ([{}, {"P": "true"}], "true", True),
+        ([{}], None, True),
+        ([{}, {"P": "true"}], None, False),
+    ],
+)
+def test_a_note_counts_while_the_value_is_there(
+    envs: list[dict[str, str]], value: str | None, so: bool
+) -> None:
+    noted = temporary.noted(template(*envs), "P", Setting(value=value, state="paused"))
+
+    assert temporary.states(noted) == (("paused",) if so else ())
+
+
+def test_notes_of_several_variables_are_kept_apart() -> None:
+    plain = template({"P": "true", "Q": "1"}, other="note")
+    both = temporary.noted(plain, "P", PAUSED)
+    both = temporary.noted(both, "Q", Setting(value="1", state="few"))
+
+    assert temporary.states(both) == ("orders paused", "few")
+    one = temporary.noted(both, "P", None)
+    assert temporary.states(one) == ("few",)
+    assert temporary.noted(one, "Q", None) == plain
+
+
+@pytest.mark.parametrize("text", ["", "true", '{"P": "true"}'])
+def test_a_note_that_somebody_else_wrote_means_nothing(text: str) -> None:
+    assert temporary.states(template({"P": "true"}, **{temporary.NOTE: text})) == ()
