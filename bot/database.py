@@ -9,6 +9,7 @@ import psycopg
 from psycopg import AsyncConnection, conninfo, errors, sql
 
 from bot import dsn
+from bot.masking import MASK, mask
 from bot.model import UserError
 
 VARIABLE = "ORDERS_DATABASE_URL"
@@ -43,8 +44,12 @@ CAPPED = """
     LEFT JOIN runbolt_found ON runbolt_bytes <= {bytes}
     ORDER BY runbolt_row
 """
-# A semicolon at the end, and what is remarked after it.
-END = re.compile(r";\s*(?:--[^\n]*(?:\n\s*|$))*$")
+# Where a semicolon ends nothing: texts, names and remarks.
+INERT = re.compile(
+    r"""(?<!\w)[eE]'(?:[^'\\]|\\.)*'|'[^']*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""",
+    re.DOTALL,
+)
+VALUE = re.compile(r'".*"', re.DOTALL)
 UNDONE = "Nothing was read or changed."
 
 
@@ -133,8 +138,17 @@ class Database:
 
 
 def _capped(query: LiteralString, cap: int) -> sql.Composed:
-    asked = sql.SQL(END.sub("", query.rstrip()))
+    asked = sql.SQL(_without_end(query))
     return sql.SQL(CAPPED).format(asked=asked, rows=cap + 1, bytes=BYTE_CAP)
+
+
+def _without_end(query: LiteralString) -> LiteralString:
+    """The query without its last semicolon, and without the remarks after it."""
+
+    def blank(inert: re.Match[str]) -> str:
+        return (" " if inert[0].startswith(("--", "/*")) else "x") * len(inert[0])
+
+    return query[: len(INERT.sub(blank, query).rstrip("; \t\r\n"))]
 
 
 def _rows(names: list[str], found: list[tuple[Any, ...]], cap: int) -> Rows:
@@ -182,6 +196,9 @@ def _too_large() -> DatabaseError:
 
 
 def said(error: psycopg.Error) -> str:
-    """The server's own words, or the last line of the client's."""
+    """The server's own words, or the last line of the client's, without what rows hold."""
     text = error.diag.message_primary or str(error).strip().rpartition("\n")[2]
-    return text.strip().rstrip(".")[:300]
+    if isinstance(error, psycopg.DataError):
+        # As in: invalid input syntax for type integer: "Alice".
+        text = VALUE.sub(f'"{MASK}"', text)
+    return mask(text).strip().rstrip(".")[:300]

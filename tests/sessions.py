@@ -93,6 +93,14 @@ class Sessions:
         [found] = await (await self.admin.execute(query, [role, self.shop.database])).fetchall()
         return int(found[0])
 
+    async def begun(self) -> int:
+        """How many sessions this database has had, once none of the bot's is left."""
+        while await self.of_role("runbolt_ro"):
+            pass
+        query = "SELECT sessions FROM pg_stat_database WHERE datname = %s"
+        [found] = await (await self.admin.execute(query, [self.shop.database])).fetchall()
+        return int(found[0])
+
 
 async def stop(task: asyncio.Task[str]) -> None:
     task.cancel()

@@ -93,6 +93,27 @@ async def test_the_session_only_reads_outside_of_the_transaction_too(shop: Shop)
     assert found.rows == [("on",)]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT customer_email::integer FROM orders",
+        "SELECT ('Alice \"Al\" Doe' || left(customer_email, 0))::integer FROM orders",
+        "SELECT ('Alice, born ' || left(customer_email, 0))::date FROM orders",
+    ],
+)
+async def test_a_refusal_does_not_tell_what_rows_hold(query: LiteralString, door: Database) -> None:
+    with pytest.raises(DatabaseError, match=r'refused the query: invalid .*: "\[masked\]"') as told:
+        await door.select(query)
+
+    assert "@" not in str(told.value)
+    assert "Al" not in str(told.value)
+
+
+async def test_a_refusal_has_no_address_in_it_where_it_names_a_column(door: Database) -> None:
+    with pytest.raises(DatabaseError, match=r'column "\[masked\]" does not exist'):
+        await door.select('SELECT "alice@example.com" FROM orders')
+
+
 async def test_a_lock_is_not_waited_for(shop: Shop) -> None:
     conn = await AsyncConnection.connect(shop.dsn)
     async with conn:

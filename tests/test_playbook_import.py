@@ -246,6 +246,16 @@ UNDERSTOOD: dict[str, tuple[str, dict[str, Any]]] = {
         "end-queries",
         {"database": "shop", "longer_than": "2 min"},
     ),
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
+    "WHERE duration > interval '30 seconds' AND state = 'active';": (
+        "end-queries",
+        {"longer_than": "30 s"},
+    ),
+    "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a\n"
+    "WHERE current_timestamp - a.query_start > interval '1 minute'": (
+        "end-queries",
+        {"longer_than": "1 min"},
+    ),
 }
 
 
@@ -322,6 +332,18 @@ NOT_UNDERSTOOD = {
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
     "WHERE state = 'active' OR now() - query_start > interval '1 minute'": (
         "pg_terminate_backend() does something"
+    ),
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
+    "WHERE now() - backend_start > interval '1 minute'": "pg_terminate_backend() does something",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
+    "WHERE query_start - now() > interval '1 minute'": "pg_terminate_backend() does something",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
+    "WHERE now() - state_change > interval '1 minute'": "pg_terminate_backend() does something",
+    "SELECT pg_terminate_backend(client_port) FROM pg_stat_activity\n"
+    "WHERE now() - query_start > interval '1 minute'": "pg_terminate_backend() does something",
+    "SELECT pg_cancel_backend(pid) FROM pg_stat_activity\n"
+    "WHERE now() - query_start > interval '1 minute'": (
+        "pg_cancel_backend() does something: a query step only reads"
     ),
     "SELECT pg_terminate_backend(42)": "pg_terminate_backend() does something",
     "SELECT FROM WHERE": "it cannot be read as PostgreSQL",

@@ -211,6 +211,7 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 SELECT = "expects a SELECT, found"
 READS = ": a query step only reads"
+ACTS = f" does something{READS}"
 
 
 @pytest.mark.parametrize(
@@ -273,6 +274,10 @@ READS = ": a query step only reads"
             [f"1:8: query_to_xml() does something{READS}"],
         ),
         ('SELECT U&"pg\\005fsleep"(9)', [f"1:10: pg\\005fsleep() does something{READS}"]),
+        ("SELECT pg_stat_statements_reset()", [f"1:8: pg_stat_statements_reset(){ACTS}"]),
+        ("SELECT pg_prewarm('carts')", [f"1:8: pg_prewarm(){ACTS}"]),
+        ("SELECT pg_buffercache_evict_all()", [f"1:8: pg_buffercache_evict_all(){ACTS}"]),
+        ("SELECT pg_cancel_backend(42)", [f"1:8: pg_cancel_backend(){ACTS}"]),
         ("SELECT 1;\nSELECT 2", ["2:1: expects one statement, found another"]),
         ("SELECT 1; DELETE FROM a", ["1:11: expects one statement, found another"]),
         ("SELECT *\nFROM a WHERE", ['2:8: cannot be read as PostgreSQL: not expected "WHERE"']),
@@ -300,6 +305,7 @@ def test_statements_that_no_query_step_may_hold(
     [
         "SELECT 1;",
         "SELECT 1; -- and no more",
+        "SELECT 1; /* and no more */",
         "TABLE carts",
         "VALUES (1)",
         "WITH RECURSIVE n AS (SELECT 1 AS i UNION SELECT i + 1 FROM n WHERE i < 5) SELECT * FROM n",

@@ -181,3 +181,17 @@ async def test_sessions_that_do_not_go_are_told(
 
     assert (verdict.ok, verdict.done) == (False, True)
     assert verdict.text == f"Still running that query: {stays.pid}."
+
+
+async def test_who_waits_for_their_end_looks_once_a_second(
+    systems: Systems, shop: Shop, sessions: Sessions
+) -> None:
+    await sessions.open()
+    change = await long_ones(shop).settle(doors(systems, shop))
+    change = change.model_copy(update={"deadline_seconds": 2.0})
+    plan = await change.plan(doors(systems, shop))
+    before = await sessions.begun()
+
+    assert not (await change.verify(doors(systems, shop), plan, Told().run)).ok
+
+    assert 2 <= await sessions.begun() - before <= 3

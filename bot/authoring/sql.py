@@ -29,11 +29,12 @@ WRITES = exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.Into
 ACTS = re.compile(
     r"pg_(?:terminate|cancel)_backend|pg_sleep.*|pg_(?:try_)?advisory_.*|pg_notify|pg_promote"
     r"|pg_reload_conf|pg_rotate_logfile|pg_switch_wal|pg_backup_.*|pg_wal_replay_(?:pause|resume)"
-    r"|pg_stat_(?:re)?set.*|pg_stat_(?:clear|force)_.*|pg_(?:clear|restore)_(?:attribute|relation)_.*"
+    r"|pg_stat_(?:re)?set.*|pg_stat_statements_reset|pg_stat_(?:clear|force)_.*|pg_(?:clear|restore)_(?:attribute|relation)_.*"
     r"|pg_(?:copy|create|drop)_.*|pg_replication_(?:origin|slot)_.*|pg_logical_.*|pg_log_.*"
     r"|pg_sync_.*|pg_read_.*file|pg_ls_.*|pg_stat_file|pg_export_snapshot|pg_import_.*|pg_nextoid"
     r"|pg_stop_.*|pg_extension_config_dump|binary_upgrade_.*|brin_.*|gin_clean_.*|lo_.*|loread"
     r"|lowrite|dblink.*|nextval|setval|set_config|setseed|ts_stat|ts_rewrite|plpgsql_.*"
+    r"|pg_prewarm|autoprewarm_.*|pg_buffercache_(?:evict|mark).*"
     r"|(?:query|cursor|table|schema|database)_to_xml.*"
     r"|.*\\.*"  # a name in escapes (U&"…"), which hides what it is
 )
@@ -41,7 +42,7 @@ ALWAYS = (
     *("state = 'active'", "backend_type = 'client backend'"),
     *("pid <> pg_backend_pid()", "pg_backend_pid() <> pid"),
 )
-ENDS = ("pg_terminate_backend", "pg_cancel_backend")
+ENDS = "pg_terminate_backend"
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _of_statement(tree: exp.Expr, tokens: list[Token]) -> Iterator[tuple[int, st
 def _of_function(node: exp.Func) -> Iterator[tuple[int, str]]:
     name = function(node)
     if ACTS.fullmatch(name):
-        instead = "; the action end-queries does" if name in ENDS else ""
+        instead = "; the action end-queries does" if name == ENDS else ""
         yield _start(node), f"{name}() does something: a query step only reads{instead}"
 
 
@@ -189,7 +190,7 @@ def ends_queries(tree: exp.Expr) -> dict[str, str] | None:
     if not isinstance(tree, exp.Select) or not _only(tree, exp.Func) or not _activity(tree):
         return None
     call, where = tree.expressions[0], tree.find(exp.Where)
-    if function(call) not in ENDS or where is None:
+    if not _ends_each(call) or where is None:
         return None
     params: dict[str, str] = {}
     for condition in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
@@ -200,6 +201,14 @@ def ends_queries(tree: exp.Expr) -> dict[str, str] | None:
     return params if "longer_than" in params else None
 
 
+def _ends_each(call: exp.Expr) -> bool:
+    """Whether it ends the session of each row; to cancel its query is another thing."""
+    match call.expressions:
+        case [exp.Column(name="pid")]:
+            return isinstance(call, exp.Func) and function(call) == ENDS
+    return False
+
+
 def _condition(condition: exp.Expr) -> dict[str, str] | None:
     """What a condition asks of the action: nothing, if the action does so by itself."""
     words = condition.sql(dialect=DIALECT, normalize=True).lower()
@@ -208,17 +217,24 @@ def _condition(condition: exp.Expr) -> dict[str, str] | None:
     match condition:
         case exp.EQ(this=exp.Column() as column, expression=exp.Literal() as name):
             return {"database": str(name.this)} if column.name == "datname" else None
-        case exp.GT() | exp.GTE():
-            span = _interval(condition)
-            return {"longer_than": span} if span else None
+        case exp.GT(this=span, expression=exp.Interval() as least) if _runs_for(span):
+            longer_than = _words(least)
+            return {"longer_than": longer_than} if longer_than else None
     return None
 
 
-def _interval(comparison: exp.Expr) -> str | None:
-    """What a time is compared with, in words such as `30 s`."""
-    interval = comparison.args.get("expression")
-    if not isinstance(interval, exp.Interval):
-        return None
+def _runs_for(span: exp.Expr) -> bool:
+    """Whether it is how long a query runs, also by the column that people believe there is."""
+    match span:
+        case exp.Sub(this=exp.CurrentTimestamp(), expression=exp.Column(name="query_start")):
+            return True
+        case exp.Column(name="duration"):
+            return True
+    return False
+
+
+def _words(interval: exp.Interval) -> str | None:
+    """A span of time such as `30 s`."""
     text = f"{interval.this.name} {interval.text('unit')}".lower()
     try:
         span = durations.parse(text)

@@ -17,7 +17,8 @@ from commands.actions.fields import Duration
 
 MOST = 50
 QUERY = 300
-LOOK_SECONDS = 0.2
+# Each look is a connection of its own.
+LOOK_SECONDS = 1.0
 NEVER = "Those of superusers, of replication and of the bot itself are never ended."
 # What the source's statement meant: `duration` is no column of pg_stat_activity. Sessions that the
 # reading role may not see come last, and refuse the whole.
