@@ -219,6 +219,7 @@ def _server(web: Web, given: Settings) -> Server:
 async def ticking(world: World) -> AsyncIterator[None]:
     """The clock; open incidents are drawn again first, since this version may say it otherwise."""
     async with world.pool.connection() as conn:
+        await store.messages.forget_final(conn)
         await store.pictures.want_all_open(conn)
     clock = scheduler.start(world)
     try:

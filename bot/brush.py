@@ -74,6 +74,13 @@ class Brush:
         self.failures.append(failure)
         return failure
 
+    async def keep(self, drawings: Sequence[Drawing], *, open: bool) -> None:
+        """Remember which of these need not be drawn again while the incident is open, or is not."""
+        shown = [self._shown[one.key] for one in drawings if not self.differs(one)]
+        if shown:
+            async with self._world.pool.connection() as conn:
+                await store.messages.keep(conn, self._incident.id, shown, open=open)
+
     async def _remember(self, one: Drawing, place: Shown) -> None:
         shown = place.model_copy(update={"key": one.key, "digest": drawing.digest(one)})
         self._shown[one.key] = shown

@@ -12,7 +12,7 @@ from bot.brush import Brush
 from bot.lease import Claim, Lease
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.store.pictures import Picture
-from bot.views import channel, drawing
+from bot.views import channel, drawing, execution
 from bot.views.drawing import Drawing, File, Message, Pin
 from bot.views.scene import Scene
 from bot.world import World
@@ -134,8 +134,10 @@ async def _paint_scene(
 ) -> None:
     if new:
         await _write_down_channel(world, incident)
-    drawings = channel.draw(await _read(world, picture))
-    await _paint_changed(brush, drawings)
+    scene = await _read(world, picture)
+    final = execution.readings(scene)
+    await _paint_changed(brush, [*channel.draw(scene), *final])
+    await brush.keep(final, open=scene.incident.open)
 
 
 async def _paint_changed(brush: Brush, drawings: list[Drawing]) -> None:
@@ -162,9 +164,10 @@ async def _read(world: World, picture: Picture) -> Scene:
         await store.pictures.at_one_moment(conn)
         incident = await store.incidents.get(conn, picture.incident_id)
         assert incident is not None
+        final = await store.messages.final(conn, incident.id, open=incident.open)
         return Scene(
             incident=incident,
-            executions=await store.executions.of_incident(conn, incident.id),
+            executions=await store.executions.to_draw(conn, incident.id, final),
             entries=await store.timeline.of_incident(conn, incident.id),
             updates=await store.updates.of_incident(conn, incident.id),
             reminders=await store.reminders.of_incident(conn, incident.id),
@@ -175,6 +178,7 @@ async def _read(world: World, picture: Picture) -> Scene:
             responder_groups=world.home.responder_groups,
             trouble=picture.trouble,
             runbooks=world.config.runbooks,
+            final=final,
         )
 
 

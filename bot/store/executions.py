@@ -1,6 +1,6 @@
 """Executions: every move is a compare-and-set, so a race has one winner."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -103,6 +103,26 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Execution, .
     """All executions of an incident, oldest first."""
     query = "SELECT * FROM executions WHERE incident_id = %(incident_id)s ORDER BY id"
     return await db.many(conn, Execution, query, incident_id=incident_id)
+
+
+async def to_draw(
+    conn: Conn, incident_id: IncidentId, final: Collection[str]
+) -> tuple[Execution, ...]:
+    """All executions of an incident, oldest first, without the large parts drawn for good.
+
+    `final` are the keys of what is drawn: a reading's message, a diff's file.
+    """
+    query = """
+        SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
+            requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
+            started_at, heartbeat_at, finished_at, progress, outcome, checked, decided_by,
+            undo_of, undo_until, undo_digest,
+            CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN reading END AS reading,
+            CASE WHEN 'diff:' || id = ANY (%(final)s) AND state NOT IN ('proposed', 'approved')
+                THEN plan - 'diff' ELSE plan END AS plan
+        FROM executions WHERE incident_id = %(incident_id)s ORDER BY id
+    """
+    return await db.many(conn, Execution, query, incident_id=incident_id, final=list(final))
 
 
 async def undos(conn: Conn, id: ExecutionId) -> tuple[Execution, ...]:

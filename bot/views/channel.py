@@ -47,7 +47,7 @@ SAID = (
 
 
 def draw(scene: Scene) -> list[Drawing]:
-    """All there is to see, in the order in which it is first said; people come by themselves."""
+    """What may change, in the order in which it is first said; people come by themselves."""
     drawings: list[Drawing] = [
         _card(scene),
         _playbook(scene),
@@ -68,7 +68,6 @@ def draw(scene: Scene) -> list[Drawing]:
         if reminder.fired_at is not None and reminder.kind is not ReminderKind.HEADS_UP
     ]
     drawings += [message for _, message in sorted(told, key=lambda line: line[0])]
-    drawings += execution.readings(scene)
     if not scene.incident.open:
         drawings += _farewell(scene)
     return drawings

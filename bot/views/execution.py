@@ -99,15 +99,18 @@ def _undo(run: Execution) -> Element:
 
 
 def readings(scene: Scene) -> list[Message | File]:
-    """What read steps saw, in the thread of the playbook message, and what was too long to show."""
+    """What read steps saw, in the thread of the playbook message, and what was too long to show.
+
+    Once Slack shows it, only the incident's end changes it: it is drawn until then, not again.
+    """
     drawn: list[Message | File] = []
     for run in scene.executions:
         if run.plan is not None and len(run.plan.diff) > DIFF:
             name = f"{run.step_id}-{run.id}.diff"
             drawn.append(File(f"diff:{run.id}", name, f"execution:{run.id}", text=run.plan.diff))
         if run.risk is Risk.READ and run.state in (State.SUCCEEDED, State.FAILED):
-            drawn += [_reading(scene, run), *_attachment(scene, run)]
-    return drawn
+            drawn += [*_reading(scene, run), *_attachment(scene, run)]
+    return [one for one in drawn if one.key not in scene.final]
 
 
 def _attachment(scene: Scene, run: Execution) -> list[File]:
@@ -117,13 +120,16 @@ def _attachment(scene: Scene, run: Execution) -> list[File]:
     return [File(f"file:{run.id}", f"{run.step_id}-{run.id}{suffix}", "playbook", run.id)]
 
 
-def _reading(scene: Scene, run: Execution) -> Message:
+def _reading(scene: Scene, run: Execution) -> list[Message]:
+    key = f"execution:{run.id}"
+    if key in scene.final:
+        return []  # what it saw is not even at hand
     words = text.render("reading", run=run)
     parts = [blocks.section(words)]
     if run.reading is not None:
         parts += _details(run, run.reading)
     parts += tasks.work_through(scene, run)
-    return Message(f"execution:{run.id}", words, parts, thread="playbook")
+    return [Message(key, words, parts, thread="playbook")]
 
 
 def _details(run: Execution, reading: Reading) -> list[Block]:

@@ -33,6 +33,8 @@ class Scene:
     trouble: str | None
     runbooks: str = ""
     holds: tuple[Hold, ...] = ()
+    # The keys of what Slack shows for good: it is not read again, and not drawn again.
+    final: frozenset[str] = frozenset()
 
     @property
     def seen(self) -> tuple[str, ...]:
