@@ -1,6 +1,7 @@
 """The decisions: plain values in, plain values out; no IO, no clock."""
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from bot import durations
 from bot.config import Clock, Config, Hours
 from bot.model import (
     Approval,
+    Entry,
     Execution,
     Hold,
     Incident,
@@ -29,6 +31,7 @@ from bot.model import (
 )
 
 TITLE_LENGTH = 120
+LONGEST_FACT = 200
 CHANNEL_NAME_LENGTH = 80
 SATURDAY = 5
 SNOOZES_IN_A_ROW = 2
@@ -112,10 +115,26 @@ def likely(playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]) -
     return tuple(sorted(found, key=lambda play: play.scenario.severity))
 
 
+def worst(playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]) -> Severity | None:
+    """The severity of the worst play of which anything is ticked: one such symptom is enough."""
+    return next((p.scenario.severity for p in plays(playbooks) if ticked.get(p.name)), None)
+
+
 def proposed(likely: Sequence[Play]) -> Play | None:
     """The likely play, unless another is as likely and as bad: then people choose."""
     worst = [play for play in likely if play.scenario.severity is likely[0].scenario.severity]
     return worst[0] if len(worst) == 1 else None
+
+
+def newest(facts: Sequence[Entry]) -> tuple[str, ...]:
+    """What is true by now, a line each: of what was looked at or done twice, the last."""
+    last = {str(one.detail.get("step") or one.detail.get("plan") or one.id): one for one in facts}
+    lines = (str(one.detail.get("outcome") or one.text) for one in sorted(last.values(), key=_id))
+    return tuple(textwrap.shorten(line, LONGEST_FACT, placeholder=" …") for line in lines)
+
+
+def _id(entry: Entry) -> int:
+    return entry.id
 
 
 def cadence(config: Config, severity: Severity, status: Status) -> timedelta | None:

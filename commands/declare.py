@@ -81,6 +81,7 @@ async def tick(world: World, ask: Ask) -> None:
         metadata=ask.view["private_metadata"],
         title=values.get("title", ""),
         likely=rules.likely(world.playbooks, values["symptoms"]),
+        worst=rules.worst(world.playbooks, values["symptoms"]),
     )
     await ask.redraw(form)
 
@@ -107,9 +108,8 @@ async def submit(world: World, ask: Ask, filled: DeclareForm) -> None:
     likely = rules.likely(world.playbooks, filled.symptoms)
     chosen = flows.incidents.find_play(world, filled.scenario) if filled.scenario else None
     play = chosen or rules.proposed(likely)
-    severity = filled.severity or next(
-        (one.scenario.severity for one in (chosen, *likely) if one is not None), None
-    )
+    seen = rules.worst(world.playbooks, filled.symptoms)
+    severity = filled.severity or (chosen.scenario.severity if chosen else seen)
     if severity is None:
         raise UserError(
             "The playbooks have changed meanwhile, so nothing was declared. Open the form again."

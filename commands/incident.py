@@ -114,8 +114,9 @@ async def choose_scenario(world: World, ask: Ask) -> None:
 
 
 async def update(world: World, ask: Ask) -> None:
-    """`/incident update`: the form."""
-    await _open_update(world, ask, await flows.incidents.in_channel(world, ask.channel))
+    """`/incident update`: the form; words after it are what is happening."""
+    incident = await flows.incidents.in_channel(world, ask.channel)
+    await _open_update(world, ask, incident, ask.text)
 
 
 async def post_update(world: World, ask: Ask) -> None:
@@ -123,9 +124,9 @@ async def post_update(world: World, ask: Ask) -> None:
     await _open_update(world, ask, await flows.incidents.get(world, _pressed(ask)))
 
 
-async def _open_update(world: World, ask: Ask, incident: Incident) -> None:
+async def _open_update(world: World, ask: Ask, incident: Incident, said: str = "") -> None:
     _must_be_open(incident)
-    draft = await flows.updates.draft(world, incident)
+    draft = await flows.updates.draft(world, incident, said)
     await ask.open(modals.update(incident, draft, metadata=ask.metadata(incident=incident.id)))
 
 

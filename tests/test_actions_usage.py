@@ -11,7 +11,7 @@ from commands.actions.usage import COLUMNS, PodUsage
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.cluster.resources import PODS
 from sandbox.cluster.store import fresh
-from tests.cluster_fixtures import SELECTOR, USER, systems
+from tests.cluster_fixtures import CALL_SECONDS, SELECTOR, USER, systems
 from tests.conftest import ROOT
 
 __all__ = ["systems"]
@@ -140,7 +140,7 @@ async def test_an_unreachable_cluster_is_said(systems: Systems, kube: Cluster) -
 
 async def test_a_mute_metrics_server_is_given_up_on(systems: Systems, kube: Cluster) -> None:
     kube.hang(METRICS)
-    with pytest.raises(door.TimedOut, match="within 1 s"):
+    with pytest.raises(door.TimedOut, match=f"within {CALL_SECONDS:g} s"):
         await usage().read(systems)
 
 

@@ -1,5 +1,7 @@
 """Who is in command, how bad it is, where it stands: each is said once and shown everywhere."""
 
+from typing import Any
+
 from bot.model import Status
 from bot.views import presses
 from tests.conftest import Bot, Clock, Walk
@@ -14,6 +16,40 @@ async def test_taking_command_is_shown_on_the_card(walk: Walk) -> None:
     assert "nobody yet" not in walk.text(channel)
     assert "is the incident commander" in walk.text(channel)
     assert "nobody yet" not in walk.text("incidents")
+
+
+async def test_taking_command_from_somebody_is_asked_once_more(walk: Walk) -> None:
+    channel = await walk.declare()
+    assert "confirm" not in take_command(walk, channel)
+
+    await walk.press("second", presses.TAKE_COMMAND, channel)
+
+    assert "in command already" in take_command(walk, channel)["confirm"]["text"]["text"]
+
+
+def take_command(walk: Walk, channel: str) -> dict[str, Any]:
+    """The button on the card."""
+    card = walk.slack.messages(channel, "oncall")
+    found = [one for block in every(card) for one in block.get("elements", [])]
+    return next(one for one in found if one.get("action_id") == presses.TAKE_COMMAND)
+
+
+def every(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every block of these messages."""
+    return [block for message in messages for block in message.get("blocks", [])]
+
+
+async def test_the_card_chooses_anew_once_something_else_is_true(walk: Walk) -> None:
+    """Slack keeps what a person chose in a block of the same name."""
+    channel = await walk.declare()
+    names = {str(block.get("block_id")) for block in every(walk.slack.messages(channel, "oncall"))}
+    assert "course:investigating:sev1" in names
+
+    await walk.say("second", "/incident severity sev2", channel)
+
+    names = {str(block.get("block_id")) for block in every(walk.slack.messages(channel, "oncall"))}
+    assert "course:investigating:sev2" in names
+    assert "course:investigating:sev1" not in names
 
 
 async def test_putting_somebody_in_command(walk: Walk) -> None:

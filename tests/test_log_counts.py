@@ -17,7 +17,7 @@ from commands.actions.loglines import Line, Source, Stamps
 from commands.actions.logs import TailLogs
 from commands.actions.matching import alternatives, matcher
 from sandbox.cluster import Cluster
-from tests.cluster_fixtures import SELECTOR, systems
+from tests.cluster_fixtures import CALL_SECONDS, SELECTOR, systems
 from tests.conftest import Walk
 
 __all__ = ["systems"]
@@ -99,7 +99,7 @@ async def test_a_log_that_stops_in_its_middle_is_given_up_on(
 ) -> None:
     for pod in kube.pod_names():
         kube.stall_log(pod)
-    with pytest.raises(door.TimedOut, match="within 1 s"):
+    with pytest.raises(door.TimedOut, match=f"within {CALL_SECONDS:g} s"):
         await read(systems)
 
 

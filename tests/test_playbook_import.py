@@ -34,7 +34,7 @@ BY_HAND = {
     "long-queries": {*CHOSEN, "params.alarm"},
     "scale-up": {"ask"},
     "end-queries": {"ask", "command", "correction", "params.database"},
-    "missing-indexes": {"action", "params.instructions", *CHOSEN},
+    "missing-indexes": {"action", "params.instructions", "params.alarm", *CHOSEN},
 }
 # What a document that is rendered from it keeps of that, so that an import finds it again.
 KEPT = {"params.link", "correction", "recommended", "command"}

@@ -66,6 +66,20 @@ async def test_every_symptom_of_every_scenario_can_be_ticked(walk: Walk) -> None
                 assert symptom in seen
 
 
+async def test_one_symptom_of_something_worse_is_enough(walk: Walk) -> None:
+    await walk.say("oncall", "/incident declare Orders are failing")
+    await tick(walk, OUTAGE, "Health checks failing")
+    await tick(walk, PAYMENT, "Stripe webhook errors", "Refunds not processing")
+    seen = form(walk)
+    assert "This looks like *Payment/Refund Failures*, *SEV-1* (a symptom of SEV-1 is" in seen
+
+    await walk.submit("oncall")
+
+    seen = walk.text("inc-1-orders-are-failing")
+    assert "SEV-1 · INC-1 · Orders are failing" in seen
+    assert "Payment/Refund Failures" in seen
+
+
 async def test_ticks_and_one_click_declare_what_they_look_like(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare Orders are failing")
     await tick(walk, OUTAGE, "No orders being processed", "Health checks failing")

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from bot.settings import Settings
 from bot.views import presses
+from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, free_port, start_bot
 
@@ -38,6 +39,32 @@ async def test_an_update_is_posted_from_a_form_of_facts(walk: Walk) -> None:
     assert "Current Status: The new version crash-loops" in seen
     assert "from *investigating* to *identified*" in seen
     assert "The new version crash-loops" in walk.text("incidents")
+
+
+async def test_the_form_tells_the_last_of_what_was_looked_at_twice(
+    walk: Walk, kube: Cluster
+) -> None:
+    channel = await walk.declare()
+    await walk.step("oncall", "pods", channel)
+    await kube.scenario("crash-loop")
+    await walk.step("oncall", "pods", channel)
+
+    await walk.say("oncall", "/incident update", channel)
+
+    form = str(walk.slack.views("oncall")[-1])
+    assert "0 of 3 ready" in form
+    assert "3 of 3 ready" not in form
+
+
+async def test_words_after_it_are_what_is_happening(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident note the queue is growing", channel)
+
+    await walk.say("oncall", "/incident update users cannot buy", channel)
+
+    form = str(walk.slack.views("oncall")[-1])
+    assert "users cannot buy" in form
+    assert "the queue is growing" not in form
 
 
 async def test_an_update_resets_the_clock(walk: Walk, bot: Bot, clock: Clock) -> None:

@@ -41,7 +41,7 @@ def _parser() -> ArgumentParser:
     )
     playbook = top.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "playbook",
-        help="check, describe, print and import playbook files",
+        help="check, print and import playbook files, and print their schema",
         description="Work on playbook files. Needs no environment, no database and no Slack.",
     )
     _add_commands(playbook.add_subparsers(required=True, metavar="COMMAND"))

@@ -11,22 +11,18 @@ from bot.world import World
 FACTS = (EntryKind.READ, EntryKind.SUCCEEDED, EntryKind.FAILED, EntryKind.NOTED, EntryKind.PINNED)
 
 
-async def draft(world: World, incident: Incident) -> Draft:
-    """The facts since the last update, from the timeline; nobody is asked for it meanwhile."""
+async def draft(world: World, incident: Incident, said: str) -> Draft:
+    """What somebody said, or the facts since the last update; nobody is asked for it meanwhile."""
     async with world.pool.connection() as conn:
         entries = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
     since = incident.last_update_at or incident.declared_at
-    happened = [
-        " ".join(str(entry.detail.get("outcome") or entry.text).split())
-        for entry in entries
-        if entry.at >= since and entry.kind in FACTS
-    ]
+    happened = rules.newest([one for one in entries if one.at >= since and one.kind in FACTS])
     await reminders.form_opened(world, incident.id)
     every = rules.cadence(world.config, incident.severity, incident.status)
     return Draft(
         impact=updates[-1].impact if updates else "",
-        happened=tuple(f"- {text}" for text in happened[-10:]),
+        happened=(said,) if said else tuple(f"- {fact}" for fact in happened[-10:]),
         minutes=None if every is None else int(every.total_seconds() // 60),
     )
 

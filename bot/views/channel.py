@@ -104,6 +104,7 @@ def _card(scene: Scene) -> Message:
     ]
     if incident.open:
         parts.append(blocks.actions("card", *_card_buttons(incident)))
+        parts.append(blocks.actions(*_course(incident)))
     return Message("card", text.render("card", incident=incident), parts)
 
 
@@ -112,21 +113,40 @@ def _small_print(scene: Scene) -> str:
 
 
 def _card_buttons(incident: Incident) -> list[Element]:
-    style = None if incident.commander else "primary"
+    return [
+        _take_command(incident),
+        blocks.button("Post update", presses.POST_UPDATE, incident.id),
+        *([_tell_customers(incident)] if rules.are_told(incident) else []),
+        blocks.button("Resolve", presses.RESOLVE, incident.id),
+    ]
+
+
+def _take_command(incident: Incident) -> Element:
+    """One press while nobody is in command; then it is asked once more."""
+    label, press = "Take command", presses.TAKE_COMMAND
+    if incident.commander is None:
+        return blocks.button(label, press, incident.id, style="primary")
+    words = text.render("take_command")
+    ask = blocks.confirm("Take command?", words, label, style="primary")
+    return blocks.button(label, press, incident.id, ask=ask)
+
+
+def _course(incident: Incident) -> tuple[str, Element, Element]:
+    """Status and severity to choose; under another name once they are others.
+
+    Else Slack would go on showing what was chosen last instead of what is true.
+    """
     statuses = [
         blocks.option(status.value.capitalize(), status.value)
         for status in Status
         if status is not Status.RESOLVED
     ]
     severities = [blocks.option(severity.label, severity.value) for severity in Severity]
-    return [
-        blocks.button("Take command", presses.TAKE_COMMAND, incident.id, style=style),
-        blocks.button("Post update", presses.POST_UPDATE, incident.id),
+    return (
+        f"course:{incident.status}:{incident.severity}",
         blocks.select(presses.CHANGE_STATUS, "Status", statuses, incident.status.value),
         blocks.select(presses.CHANGE_SEVERITY, "Severity", severities, incident.severity.value),
-        *([_tell_customers(incident)] if rules.are_told(incident) else []),
-        blocks.button("Resolve", presses.RESOLVE, incident.id),
-    ]
+    )
 
 
 def _tell_customers(incident: Incident) -> Element:

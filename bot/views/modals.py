@@ -21,7 +21,12 @@ FOLLOWS = "Left empty, it is as bad as the playbook that fits."
 
 
 def declare(
-    plays: Sequence[Play], *, metadata: str, title: str = "", likely: Sequence[Play] = ()
+    plays: Sequence[Play],
+    *,
+    metadata: str,
+    title: str = "",
+    likely: Sequence[Play] = (),
+    worst: Severity | None = None,
 ) -> View:
     """Say what is wrong and tick what is seen; severity and playbook follow, or are chosen."""
     title_line = blocks.line(initial=title, longest=LONG, example="Orders are failing")
@@ -29,7 +34,9 @@ def declare(
     parts = [
         blocks.field("title", "What is wrong?", title_line, optional=True),
         *_symptoms(sorted(plays, key=lambda play: play.scenario.severity))[:GROUPS],
-        blocks.section(text.render("declare_form", likely=likely[:LIKELY], all=len(likely))),
+        blocks.section(
+            text.render("declare_form", likely=likely[:LIKELY], all=len(likely), worst=worst)
+        ),
         blocks.field("severity", "How bad is it?", radio, hint=FOLLOWS, optional=True),
     ]
     if plays:

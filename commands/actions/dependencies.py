@@ -97,7 +97,9 @@ class CheckDependencies(Read):
             f"{why.rstrip('.')}, so the bot tried by itself. Its network and its names are not "
             "those of a pod."
         )
-        return self._reading(results, "from the bot, not from a pod", "the bot", (note,))
+        found = self._reading(results, "from the bot, not from a pod", "the bot", (note,))
+        # What the bot cannot reach says nothing of the pods.
+        return found if found.ok else found.model_copy(update={"ok": None})
 
     async def _try(self, network: Network, check: str) -> Reach:
         host, _, port = check.rpartition(":")
