@@ -116,7 +116,7 @@ async def to_draw(
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             started_at, heartbeat_at, finished_at, progress, outcome, checked, decided_by,
-            undo_of, undo_until, undo_digest,
+            undo_of, undo_until, undo_digest, interrupted_at,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN reading END AS reading,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND state NOT IN ('proposed', 'approved')
                 THEN plan - 'diff' ELSE plan END AS plan
