@@ -188,6 +188,19 @@ async def test_a_quota_that_may_not_be_seen_is_warned_of(systems: Systems, kube:
     assert "may not list resourcequotas" in plan.warnings[0]
 
 
+@pytest.mark.parametrize("mute", [True, False])
+async def test_a_quota_that_nobody_tells_is_warned_of(
+    mute: bool, systems: Systems, kube: Cluster
+) -> None:
+    if mute:
+        kube.hang("list */resourcequotas")
+    else:
+        kube.fail("list */resourcequotas", 500)
+    plan = await limit().plan(systems)
+
+    assert "Whether the quota has room is not known. Kubernetes " in plan.warnings[0]
+
+
 async def test_a_missing_right_shows_in_the_plan(systems: Systems, kube: Cluster) -> None:
     kube.forbid(USER, "patch", "deployments")
     with pytest.raises(door.Forbidden, match="patch deployments"):
@@ -221,7 +234,7 @@ async def test_too_little_still_fails_the_check(systems: Systems, kube: Cluster)
 
 async def test_a_mute_and_an_unreachable_cluster(systems: Systems, kube: Cluster) -> None:
     plan = await limit().plan(systems)
-    fault = kube.hang("list */resourcequotas")
+    fault = kube.hang("get */deployments/*")
     with pytest.raises(door.TimedOut):
         await limit().plan(systems)
     kube.heal(fault)
