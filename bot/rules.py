@@ -276,8 +276,7 @@ def moved(approved: Plan, now: Plan) -> tuple[str, ...]:
     was, new = approved.fingerprint, now.fingerprint
     keys = [key for key in sorted({*was, *new}) if was.get(key) != new.get(key)]
     if not keys:
-        parts = set(Plan.model_fields) - {"fingerprint", "warnings"}
-        keys = [name for name in sorted(parts) if getattr(approved, name) != getattr(now, name)]
+        keys = [name for name in sorted(now.bound) if approved.bound[name] != now.bound[name]]
     return tuple(key.replace("_", " ") for key in keys)
 
 

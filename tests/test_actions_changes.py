@@ -109,12 +109,22 @@ async def test_a_missing_right_shows_in_the_plan(
         await change().plan(systems)
 
 
-@pytest.mark.parametrize("change", [restart, scale])
+@pytest.mark.parametrize(
+    ("change", "drift"),
+    [
+        (restart, lambda kube: kube.deploy("v2.3.2")),
+        (scale, lambda kube: kube.deploy("v2.3.2")),
+        (scale, lambda kube: kube.resize(2)),
+    ],
+)
 async def test_drift_is_refused(
-    change: Callable[[], Change], systems: Systems, kube: Cluster
+    change: Callable[[], Change],
+    drift: Callable[[Cluster], None],
+    systems: Systems,
+    kube: Cluster,
 ) -> None:
     plan = await change().plan(systems)
-    kube.resize(2)
+    drift(kube)
     with pytest.raises(UserError, match="changed since the plan"):
         await change().execute(systems, plan, Told().run)
 
@@ -149,6 +159,17 @@ async def test_the_plan_to_delete_names_pods_and_loss(systems: Systems, kube: Cl
     assert plan.fingerprint["pods"].keys() == set(kube.pod_names())
     assert "100 % of the capacity" in plan.blast_radius
     assert plan.undo is None
+
+
+async def test_how_much_of_the_capacity_is_deleted_is_what_people_approve(
+    systems: Systems, kube: Cluster
+) -> None:
+    plan = await delete().plan(systems)
+    kube.resize(6)
+    await kube.rolled_out()
+
+    assert plan.fingerprint["of"] == 3
+    assert (await delete().plan(systems)).fingerprint["of"] == 6
 
 
 async def test_two_deletions_at_once_take_each_pod_once(systems: Systems, kube: Cluster) -> None:

@@ -38,6 +38,21 @@ async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
     assert "was to resume" not in walk.text(channel)
 
 
+@pytest.mark.parametrize("replicas", [0, 2, 5])
+async def test_an_autoscaler_does_not_keep_orders_paused(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, replicas: int
+) -> None:
+    channel = await pause(walk)
+    kube.resize(replicas)  # as few orders come in, or none
+    clock.forward(minutes=31)
+    await bot.tick()
+
+    assert variable(kube) == "false"
+    assert patches(kube) == 2
+    assert "Needs 1 more approval" not in walk.text(channel)
+    assert kube.deployment()["spec"]["replicas"] == replicas
+
+
 async def test_a_request_that_drifted_is_not_approved_by_its_time(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:

@@ -271,10 +271,12 @@ def test_what_moved_between_two_plans_is_named() -> None:
     same = {"target": "deployment/order-service", "check": "3 of 3 are ready"}
     old = Plan(**same, summary="Roll back", blast_radius="3 pods", fingerprint={"uid": "a"})
     louder = old.model_copy(update={"warnings": ("The nodes are full.",)})
-    wider = old.model_copy(update={"blast_radius": "4 pods"})
-    other = wider.model_copy(update={"fingerprint": {"to_revision": 6, "uid": "a"}})
+    wider = old.model_copy(update={"blast_radius": "4 pods", "check": "4 of 4 are ready"})
+    deeper = old.model_copy(update={"diff": "-image: v2"})
+    other = deeper.model_copy(update={"fingerprint": {"to_revision": 6, "uid": "a"}})
 
-    assert old.digest == louder.digest != wider.digest
+    assert old.digest == louder.digest == wider.digest != deeper.digest
     assert rules.moved(old, louder) == ()
-    assert rules.moved(old, wider) == ("blast radius",)
+    assert rules.moved(old, wider) == ()
+    assert rules.moved(old, deeper) == ("diff",)
     assert rules.moved(old, other) == ("to revision",)

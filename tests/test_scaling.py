@@ -82,6 +82,18 @@ async def test_an_autoscaler_made_between_plan_and_approval_stops_it(
     assert replicas(kube) == 3
 
 
+async def test_what_was_scaled_by_somebody_else_is_not_scaled_again(
+    walk: Walk, kube: Cluster
+) -> None:
+    channel = await declare(walk)
+    await ask(walk, channel, 9)
+    kube.resize(6)
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Changed: replicas." in walk.text(channel)
+    assert replicas(kube) == 6
+
+
 @pytest.mark.parametrize("cpu", ["1", "0.5"])
 async def test_room_that_comes_and_goes_stops_nothing(cpu: str, walk: Walk, kube: Cluster) -> None:
     """The nodes' pods come and go all the time, and nobody approved how many would fit."""

@@ -49,7 +49,8 @@ class Plan(Noun):
 
     `target` is unique (`deployment/order-service`): one plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
-    `warnings` alone may tell what moves by itself, such as the room on the nodes.
+    `blast_radius`, `check` and `warnings` may count what moves by itself, such as pods under an
+    autoscaler; of that, what must stop it is in the fingerprint too.
     """
 
     target: str
@@ -64,10 +65,14 @@ class Plan(Noun):
     fingerprint: dict[str, Any] = Field(default_factory=dict)
 
     @property
+    def bound(self) -> dict[str, Any]:
+        """What people approve, as JSON: all but the words that may count what moves by itself."""
+        return self.model_dump(mode="json", exclude={"blast_radius", "check", "warnings"})
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of the plan's canonical JSON without its warnings: what people approve."""
-        approved = self.model_copy(update={"warnings": ()}).model_dump(mode="json")
-        canonical = json.dumps(approved, sort_keys=True, separators=(",", ":"))
+        """SHA-256 of the canonical JSON of what people approve."""
+        canonical = json.dumps(self.bound, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -57,13 +57,8 @@ def check(replicas: int, limits: Limits) -> str:
 
 
 def fingerprint(now: Deployment) -> dict[str, Any]:
-    """What must be as it was when the plan was made."""
-    return {
-        "uid": now.uid,
-        "spec": now.spec_digest,
-        "revision": now.revision,
-        "replicas": now.replicas,
-    }
+    """What must be as it was when the plan was made; its replicas are an autoscaler's to move."""
+    return {"uid": now.uid, "spec": now.spec_digest, "revision": now.revision}
 
 
 def replaced(now: Deployment) -> str:
@@ -113,7 +108,8 @@ async def write(cluster: Cluster, name: str, plan: Plan, run: Run, make: Make) -
 
 
 def _check_same(plan: Plan, now: Deployment) -> None:
-    changed = [key for key, value in fingerprint(now).items() if plan.fingerprint[key] != value]
+    live = fingerprint(now) | {"replicas": now.replicas}
+    changed = [key for key, value in live.items() if plan.fingerprint.get(key, value) != value]
     if changed:
         raise UserError(
             f"{now.target} changed since the plan was made ({', '.join(changed)}), so nothing was "

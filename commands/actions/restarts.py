@@ -90,7 +90,7 @@ class DeletePods(Change):
             check=deployments.check(len(pods), self._limits),
             dry_run=deployments.ACCEPTED,
             warnings=("A rolling restart does the same without losing capacity.",),
-            fingerprint={"pods": {pod.name: pod.uid for pod in pods}},
+            fingerprint={"pods": {pod.name: pod.uid for pod in pods}, "of": wanted},
         )
 
     def _check(self, pods: Sequence[Pod]) -> None:

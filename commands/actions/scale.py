@@ -42,7 +42,8 @@ class ScaleDeployment(DeploymentChange):
             dry_run=deployments.ACCEPTED,
             warnings=warnings,
             undo=self._undo(now),
-            fingerprint=deployments.fingerprint(now) | {"autoscaler": charge},
+            fingerprint=deployments.fingerprint(now)
+            | {"replicas": now.replicas, "autoscaler": charge},
         )
 
     async def _crowded(self, cluster: Cluster, now: Deployment) -> tuple[str, ...]:
