@@ -38,6 +38,7 @@ SNOOZES_IN_A_ROW = 2
 NAGS = 3
 NAG_AGAIN = timedelta(minutes=5)
 HEADS_UP = timedelta(minutes=3)
+CUSTOMER_MESSAGE = "customer-message"  # the action that tells customers
 FORM_OPEN = timedelta(minutes=2)
 NUDGE = timedelta(minutes=5)
 EXTENSION = timedelta(minutes=30)
@@ -198,6 +199,19 @@ def told_at(playbook: Playbook) -> tuple[Severity, ...]:
 def are_told(incident: Incident) -> bool:
     """Whether customers are told of it, as bad as it is now."""
     return incident.severity in told_at(incident.playbook)
+
+
+def check_are_told(incident: Incident) -> None:
+    """Refuse to tell customers of what is over or mild; raises UserError."""
+    if not incident.open:
+        raise UserError(f"{incident.name} is resolved already, so nothing was done.")
+    if not are_told(incident):
+        told = [severity.label for severity in told_at(incident.playbook)]
+        raise UserError(
+            f"Customers are told of {' and '.join(told) or 'nothing in this playbook'}, and "
+            f"{incident.name} is {incident.severity.label}, so nothing was done. If it is worse, "
+            "say so first with /incident severity."
+        )
 
 
 def approvals_needed(config: Config, risk: Risk) -> int:

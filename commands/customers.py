@@ -49,8 +49,9 @@ async def _open(
 
 async def submit(world: World, ask: Ask, filled: CustomerForm) -> None:
     """The words were written: ask for approval of exactly these."""
-    replaces = ask.kept.get("replaces")
-    if replaces is not None:
-        await flows.customers.withdraw(world, ExecutionId(replaces), by=ask.who)
-    id = IncidentId(ask.kept["incident"])
-    await flows.customers.propose(world, id, filled.text, by=ask.who)
+    id, replaces = IncidentId(ask.kept["incident"]), ask.kept.get("replaces")
+    if replaces is None:
+        await flows.customers.propose(world, id, filled.text, by=ask.who)
+    else:
+        old = ExecutionId(replaces)
+        await flows.customers.replace(world, id, old, filled.text, by=ask.who)

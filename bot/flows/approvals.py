@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from bot import rules, store
 from bot.flows import runs
-from bot.flows.rows import tell
+from bot.flows.rows import check_still_fits, tell
 from bot.model import Approval, EntryKind, Execution, ExecutionId, State, UserError, UserId
 from bot.publisher import publish
+from bot.store.db import Conn
 from bot.world import World
 
 
@@ -32,6 +34,7 @@ async def _add(
             raise UserError("This request is no longer there, so nothing was approved.")
         now = world.now()
         rules.check_may_approve(run, person, approvers, now)
+        await check_still_fits(conn, run)
         approvals = (*run.approvals, Approval(by=person.id, at=now))
         state = rules.state_after(run, approvals)
         run = await store.executions.approve(conn, id, approvals, state)
@@ -40,33 +43,39 @@ async def _add(
         return run
 
 
+class Denier(NamedTuple):
+    """Who says no, and the approvers at that time; read before a row is locked."""
+
+    person: rules.Person
+    approvers: frozenset[UserId]
+
+
+async def denier(world: World, by: UserId) -> Denier:
+    """Somebody who is about to say no."""
+    person = await world.people.person(by)
+    return Denier(person, await world.people.members(world.config.approvers))
+
+
 async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Say no, and why; raises UserError, written down, when it is refused."""
-    person = await world.people.person(by)
-    approvers = await world.people.members(world.config.approvers)
-    async with refusals_written_down(world, id, by):
-        run = await _deny(world, id, person, approvers, reason)
+    who = await denier(world, by)
+    async with refusals_written_down(world, id, by), world.pool.connection() as conn:
+        run = await deny_in(world, conn, id, reason, who)
     await publish(world, run.incident_id)
 
 
-async def _deny(
-    world: World,
-    id: ExecutionId,
-    person: rules.Person,
-    approvers: frozenset[UserId],
-    reason: str,
-) -> Execution:
-    async with world.pool.connection() as conn:
-        run = await store.executions.lock(conn, id)
-        if run is None:
-            raise UserError("This request is no longer there, so nothing was denied.")
-        rules.check_may_deny(run, person, approvers)
-        by, to = person.id, State.DENIED
-        denied = await store.executions.move(conn, id, was=run.state, to=to, outcome=reason, by=by)
-        assert denied is not None
-        await tell(conn, denied, EntryKind.DENIED, at=world.now(), by=by, reason=reason)
-        await store.pictures.want(conn, run.incident_id)
-        return denied
+async def deny_in(world: World, conn: Conn, id: ExecutionId, reason: str, who: Denier) -> Execution:
+    """Say no in a transaction that does more; raises UserError, which undoes all of it."""
+    run = await store.executions.lock(conn, id)
+    if run is None:
+        raise UserError("This request is no longer there, so nothing was denied.")
+    rules.check_may_deny(run, *who)
+    by, to = who.person.id, State.DENIED
+    denied = await store.executions.move(conn, id, was=run.state, to=to, outcome=reason, by=by)
+    assert denied is not None
+    await tell(conn, denied, EntryKind.DENIED, at=world.now(), by=by, reason=reason)
+    await store.pictures.want(conn, run.incident_id)
+    return denied
 
 
 async def expire_due(world: World) -> None:

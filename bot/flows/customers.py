@@ -3,6 +3,7 @@
 from bot import rules, store
 from bot.actions import Change
 from bot.flows import approvals, executions, incidents
+from bot.flows.rows import lock_open
 from bot.model import (
     ChannelId,
     Execution,
@@ -15,6 +16,7 @@ from bot.model import (
     UserError,
     UserId,
 )
+from bot.store.db import Conn
 from bot.views import timeline
 from bot.world import World
 
@@ -22,13 +24,13 @@ STEP = Step(
     id="tell-customers",
     title="Customer message",
     phase=Phase.IMMEDIATE,
-    action="customer-message",
+    action=rules.CUSTOMER_MESSAGE,
 )
 
 
 async def draft(world: World, incident: Incident) -> str:
     """The playbook's words, filled in; raises UserError where customers are not told."""
-    _check_are_told(incident)
+    rules.check_are_told(incident)
     async with world.pool.connection() as conn:
         updates = await store.updates.of_incident(conn, incident.id)
     return timeline.customer_message(incident, updates[-1] if updates else None)
@@ -41,38 +43,45 @@ def where(world: World, incident: Incident) -> ChannelId | None:
 
 async def propose(world: World, id: IncidentId, words: str, *, by: UserId) -> None:
     """Ask for approval of exactly these words; raises UserError."""
-    incident = await incidents.get(world, id)
-    _check_are_told(incident)
-    params = {"text": words, "channel": where(world, incident) or ""}
-    action = executions.build(world, STEP.action, params)
-    assert isinstance(action, Change)
+    action = await _post(world, id, words)
     await executions.propose(world, id, STEP, action, "", by=by)
 
 
-async def withdraw(world: World, id: ExecutionId, *, by: UserId) -> None:
-    """Take back a request whose words are being replaced; raises UserError once it is too late."""
-    old = await executions.get(world, id)
-    if old.state in (State.PROPOSED, State.APPROVED):
-        await approvals.deny(world, id, "Replaced by other words", by=by)
-    elif old.state is State.RUNNING or old.checked is not None:
+async def replace(
+    world: World, id: IncidentId, old: ExecutionId, words: str, *, by: UserId
+) -> None:
+    """Ask for other words and take back the old request, both or none; raises UserError."""
+    action = await _post(world, id, words)
+    denier = await approvals.denier(world, by)
+
+    async def take_back(conn: Conn) -> None:
+        await lock_open(conn, id)  # before the request, as whoever resolves the incident does
+        await _take_back(world, conn, old, denier)
+
+    async with approvals.refusals_written_down(world, old, by):
+        await executions.propose(world, id, STEP, action, "", by=by, first=take_back)
+
+
+async def _post(world: World, id: IncidentId, words: str) -> Change:
+    incident = await incidents.get(world, id)
+    rules.check_are_told(incident)
+    params = {"text": words, "channel": where(world, incident) or ""}
+    action = executions.build(world, STEP.action, params)
+    assert isinstance(action, Change)
+    return action
+
+
+async def _take_back(world: World, conn: Conn, id: ExecutionId, denier: approvals.Denier) -> None:
+    old = await store.executions.lock(conn, id)
+    if old is None or old.state in (State.RUNNING, State.INTERRUPTED) or old.checked is not None:
         raise UserError(
             "These words were approved meanwhile, so the other ones were not asked for. For "
             "another message say /incident customer."
         )
+    if old.state in (State.PROPOSED, State.APPROVED):
+        await approvals.deny_in(world, conn, id, "Replaced by other words", denier)
 
 
 def words_of(run: Execution) -> str:
     """What a request says."""
     return str(run.params.get("text", ""))
-
-
-def _check_are_told(incident: Incident) -> None:
-    if not incident.open:
-        raise UserError(f"{incident.name} is resolved already, so nothing was done.")
-    if not rules.are_told(incident):
-        told = [severity.label for severity in rules.told_at(incident.playbook)]
-        raise UserError(
-            f"Customers are told of {' and '.join(told) or 'nothing in this playbook'}, and "
-            f"{incident.name} is {incident.severity.label}, so nothing was done. If it is worse, "
-            "say so first with /incident severity."
-        )

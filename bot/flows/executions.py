@@ -1,6 +1,7 @@
 """Executions: a step is looked at, ticked off, or proposed, run once, checked, and undone."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bot import rules, store
@@ -135,14 +136,26 @@ async def _end_reading(world: World, run: Execution, reading: Reading) -> None:
 
 
 async def propose(
-    world: World, id: IncidentId, step: Step, action: Change, reason: str, *, by: UserId
+    world: World,
+    id: IncidentId,
+    step: Step,
+    action: Change,
+    reason: str,
+    *,
+    by: UserId,
+    first: Callable[[Conn], Awaitable[None]] | None = None,
 ) -> Execution:
-    """Plan a change from the live system and ask for approval; raises UserError."""
+    """Plan a change from the live system and ask for approval; raises UserError.
+
+    `first` is done in the transaction that writes the request down: both or none.
+    """
     action = await action.settle(world.systems)
     plan = await action.plan(world.systems)
     asked = Asked(step_id=step.id, title=step.title, reason=reason)
     try:
         async with world.pool.connection() as conn:
+            if first is not None:
+                await first(conn)
             run = await ask(world, conn, id, asked, action, plan, by)
     except store.executions.Taken as error:
         raise await _already_asked(world, id, step) from error

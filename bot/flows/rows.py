@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from bot import store
+from bot import rules, store
 from bot.model import EntryKind, Execution, Incident, IncidentId, UserError
 from bot.store.db import Conn
 
@@ -33,3 +33,11 @@ async def lock_open(conn: Conn, id: IncidentId) -> Incident:
             f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one."
         )
     return incident
+
+
+async def check_still_fits(conn: Conn, run: Execution) -> None:
+    """What customers are told fits an incident as bad as it is now; raises UserError."""
+    if run.action == rules.CUSTOMER_MESSAGE:
+        incident = await store.incidents.get(conn, run.incident_id)
+        assert incident is not None
+        rules.check_are_told(incident)

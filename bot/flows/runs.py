@@ -10,7 +10,7 @@ from typing import TypeVar
 from bot import rules, store
 from bot.actions import Change, Run
 from bot.flows.records import build, get
-from bot.flows.rows import tell
+from bot.flows.rows import check_still_fits, tell
 from bot.model import (
     EntryKind,
     Execution,
@@ -99,8 +99,9 @@ async def _carry_out(world: World, run: Execution, action: Change) -> None:
 
 
 async def _still_ours(world: World, run: Execution) -> bool:
-    """Whether nobody took this run for dead before it touched anything."""
+    """Whether nobody took this run for dead before it touched anything; raises UserError."""
     async with world.pool.connection() as conn:
+        await check_still_fits(conn, run)
         return await store.executions.beat(conn, run, world.now())
 
 

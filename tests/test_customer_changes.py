@@ -1,0 +1,85 @@
+"""Other words for customers, or another severity, while the first words wait for approval."""
+
+import asyncio
+
+from bot.views import presses
+from tests.conftest import Bot, Walk
+from tests.test_customer_message import WORDS, ask, posted, team
+
+__all__ = ["team"]
+
+
+async def test_an_edit_that_slack_refuses_leaves_the_request_as_it_was(walk: Walk) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    await walk.press("oncall", presses.REWRITE, channel)
+    walk.slack.fail("conversations.info", error="ratelimited", times=1)
+
+    await walk.submit("oncall", text="Better words, long typed")
+
+    assert "so nothing was done. Ask again in a minute." in walk.text(channel, "oncall")
+    await walk.press("second", presses.APPROVE, channel)
+    assert posted(walk.slack) == [WORDS]
+
+
+async def test_an_edit_by_somebody_who_may_not_leaves_the_request_as_it_was(walk: Walk) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    walk.slack.join("outsider", channel)
+    await walk.press("outsider", presses.REWRITE, channel)
+
+    await walk.submit("outsider", text="My words")
+
+    assert "so nothing was denied" in walk.text(channel, "outsider")
+    assert "My words" not in walk.text(channel)
+    await walk.press("second", presses.APPROVE, channel)
+    assert posted(walk.slack) == [WORDS]
+
+
+async def test_an_edit_and_an_approval_at_once_leave_one_of_the_two(walk: Walk) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    await walk.press("oncall", presses.REWRITE, channel)
+    view = walk.slack.views("oncall")[-1]["id"]
+
+    await asyncio.gather(
+        walk.slack.submit("oncall", view, {"text": {"text": "Better words"}}),
+        walk.slack.press("second", action_id=presses.APPROVE, channel=channel),
+    )
+    await walk.bot.quiet()
+    await walk.slack.settled()
+
+    edited = "Replaced by other words" in walk.text(channel)
+    assert posted(walk.slack) == ([] if edited else [WORDS])
+    assert ("Approve" in walk.buttons(channel)) is edited
+
+
+async def test_what_became_mild_after_the_request_is_not_told(walk: Walk) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    await walk.say("oncall", "/incident severity sev4", channel)
+
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert posted(walk.slack) == []
+    assert "INC-1 is SEV-4, so nothing was done" in walk.text(channel, "second")
+
+    await walk.say("oncall", "/incident severity sev1", channel)
+    await walk.press("second", presses.APPROVE, channel)
+    assert posted(walk.slack) == [WORDS]
+
+
+async def test_what_became_mild_after_the_approval_is_not_told(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    await walk.say("oncall", "/incident severity sev4", channel)
+    # Approved while it was bad, and the process died before anything was posted.
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET state = 'approved'")
+
+    await bot.tick()
+
+    assert posted(walk.slack) == []
+    assert "Not done.* Customers are told of SEV-1 and SEV-2, and INC-1 is SEV-4" in walk.text(
+        channel
+    )
