@@ -83,3 +83,13 @@ async def test_what_became_mild_after_the_approval_is_not_told(walk: Walk, bot: 
     assert "Not done.* Customers are told of SEV-1 and SEV-2, and INC-1 is SEV-4" in walk.text(
         channel
     )
+
+
+async def test_what_customers_were_told_stays_to_be_read_whole(walk: Walk) -> None:
+    channel = await walk.declare()
+    words = f"We apologize for {'failing ' * 30}orders. This is the end."
+    await ask(walk, channel, words)
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert posted(walk.slack) == [words]
+    assert f"\n{words}\n" in walk.text(channel)

@@ -222,7 +222,7 @@ async def test_what_a_query_found_is_chosen_from(walk: Walk) -> None:
     users = [title[:36] for title in titles]
     assert [user in told for user in users[:5]] == [True, False, False, True, False]
     assert "did by hand: Block suspicious users (note: At Stripe" in told
-    assert "At Stripe" in line(walk, channel, "Block suspicious users")
+    assert f": At Stripe · {users[0]}" in line(walk, channel, "Block suspicious users")
 
 
 async def test_the_rows_are_those_that_the_form_showed(walk: Walk, bot: Bot) -> None:

@@ -184,7 +184,7 @@ async def finish(
     world: World, id: TaskId, *, by: UserId, note: str = "", chosen: Sequence[str] = ()
 ) -> None:
     """It is done; what was chosen of the rows is kept with the note."""
-    words = "\n".join(filter(None, [note, ", ".join(chosen)]))
+    words = " · ".join(filter(None, [note, ", ".join(chosen)]))
     await _move(world, id, TaskState.DONE, by=by, note=words)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from bot import rules
 from bot.model import LIVE, Execution, Reading, Risk, State, Step, Table
 from bot.views import blocks, presses, tasks, text
 from bot.views.blocks import Block, Element
@@ -45,8 +46,10 @@ def _plan(run: Execution) -> list[Block]:
     plan = run.plan
     assert plan is not None
     parts = [blocks.section(text.render("plan", plan=plan))]
-    # Once it is decided, the diff has served its purpose and would only push the outcome away.
-    if plan.diff and run.state in (State.PROPOSED, State.APPROVED):
+    # Once it is decided, the diff has served its purpose and would only push the outcome away;
+    # but what customers were told people want to read.
+    undecided = run.state in (State.PROPOSED, State.APPROVED)
+    if plan.diff and (undecided or run.action == rules.CUSTOMER_MESSAGE):
         parts.append(blocks.preformatted(blocks.cut(plan.diff, DIFF)))
     parts.append(blocks.context(text.render("plan_context", plan=plan, run=run)))
     return parts
@@ -72,7 +75,7 @@ def _buttons(scene: Scene, run: Execution, undo: Execution | None) -> list[Eleme
 
 def _edit(run: Execution) -> list[Element]:
     """What people wrote themselves they may write otherwise, as another request."""
-    if run.action != "customer-message":
+    if run.action != rules.CUSTOMER_MESSAGE:
         return []
     return [blocks.button("Edit…", presses.REWRITE, run.id)]
 
