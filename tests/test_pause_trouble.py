@@ -13,7 +13,7 @@ from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, free_port, start_bot
 from tests.hands import patch_env, variable
-from tests.pausing import PAUSED, patches, pause
+from tests.pausing import PAUSED, ask, patches, pause
 
 
 async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
@@ -87,12 +87,12 @@ async def test_people_are_asked_again_until_somebody_decides(
     await bot.tick()
 
     assert walk.text(channel).count("was to end now and has not") == 2
-    assert "undoing it was tried and not done" in walk.text(channel)
+    assert "undoing it was tried and not done" not in walk.text(channel)
     await walk.press("lead", presses.APPROVE, channel)
     assert variable(kube) == "false"
 
 
-async def test_what_was_tried_once_is_not_tried_again_without_people(
+async def test_a_target_that_is_busy_for_long_only_delays_it(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
     channel = await pause(walk)
@@ -113,9 +113,36 @@ async def test_what_was_tried_once_is_not_tried_again_without_people(
     clock.forward(minutes=1)
     await bot.tick()
 
-    assert "undoing it was tried and not done" in walk.text(channel)
-    assert "Needs 1 more approval" in walk.text(channel)
     assert patches(kube) == 1
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET state = 'failed' WHERE id = 2")
+    await bot.tick()
+
+    assert variable(kube) == "false"
+    assert patches(kube) == 2
+
+
+@pytest.mark.parametrize("touched", [False, True])
+async def test_an_undo_that_could_not_be_planned_at_first_is_made_all_the_same(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, touched: bool
+) -> None:
+    channel = await ask(walk)
+    [button] = walk.slack.find_buttons(presses.APPROVE, channel, "second")
+    await walk.slack.press("second", button)
+    await kube.when(lambda: patches(kube) == 1)
+    kube.fail("patch *", 500)
+    await bot.quiet()
+    await bot.tick()
+    kube.heal()
+    if touched:
+        await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
+
+    clock.forward(minutes=31)
+    await bot.tick()
+
+    assert variable(kube) == ("true" if touched else "false")
+    assert patches(kube) == (1 if touched else 2)
+    assert ("its target is not as it was left" in walk.text(channel)) is touched
 
 
 @pytest.mark.parametrize("trouble", ["unreachable", "forbidden", "mute", "broken"])

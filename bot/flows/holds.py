@@ -49,6 +49,8 @@ async def _keep(world: World, hold: Hold) -> None:
         undos = await store.executions.undos(conn, run.id)
     if any(undo.state in rules.UNDER_WAY for undo in undos):
         return  # looked at again when it has ended
+    if run.undo_digest is None and not undos:
+        run = await _learn_undo(world, run)
     if not await _is_so(world, run):
         await _end(world, hold)
     elif hold.until <= now:
@@ -56,9 +58,38 @@ async def _keep(world: World, hold: Hold) -> None:
     elif hold.nudged_at is None and hold.until - rules.NUDGE <= now:
         await _nudge(world, hold, run)
     else:
+        later = rules.next_look(hold, now)
+        if run.undo_digest is None:
+            later = min(later, now + LOOK_AGAIN)
         async with world.pool.connection() as conn:
-            await store.holds.wait(conn, run.id, rules.next_look(hold, now))
+            await store.holds.wait(conn, run.id, later)
     await publish(world, hold.incident_id)
+
+
+async def _learn_undo(world: World, run: Execution) -> Execution:
+    """The cluster did not say in the end what the undo would be: ask it again, for what it left."""
+    try:
+        if not await _is_as_left(world, run):
+            return run
+    except UserError:
+        return run
+    digest = await runs.undo_digest(world, run)
+    if digest is None:
+        return run
+    async with world.pool.connection() as conn:
+        await store.executions.learn_undo(conn, run.id, digest)
+    return run.model_copy(update={"undo_digest": digest})
+
+
+async def _is_as_left(world: World, run: Execution) -> bool:
+    """Whether a Deployment bears its mark, and its rollout is the first one since its plan."""
+    assert run.plan is not None
+    kind, _, name = run.plan.target.partition("/")
+    if kind != "deployment" or "revision" not in run.plan.fingerprint:
+        return False
+    now = await world.systems.cluster.deployment(name)
+    first = run.plan.fingerprint["revision"] + 1
+    return now.execution == str(run.id) and now.revision == first
 
 
 async def _is_so(world: World, run: Execution) -> bool:
@@ -110,12 +141,18 @@ async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Executi
         await _be_late(world, hold, run, str(error))
         return
     try:
-        first = not any(undo.requested_by is None or undo.started_at for undo in undos)
+        # One that expired before it began, as its target was busy or the bot away, tried nothing.
+        first = not any(undo.started_at or _was_denied(undo) for undo in undos)
         revert = await _ask(world, hold, run, inverse, plan, first=first)
     except store.executions.Taken:
         return  # somebody was faster
     if revert is not None and revert.state is State.APPROVED:
         world.work.start(runs.run(world, revert.id), f"execution {revert.id}")
+
+
+def _was_denied(undo: Execution) -> bool:
+    """Whether people denied what the clock asked for; of one another they may deny all."""
+    return undo.requested_by is None and undo.state is State.DENIED
 
 
 async def _approve(world: World, hold: Hold, run: Execution, asked: Execution) -> None:

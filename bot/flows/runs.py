@@ -142,12 +142,16 @@ async def verify(world: World, run: Execution, action: Change, done: str | None 
         verdict = Verdict(ok=False, text=text.plain("unchecked", reason=""))
     if done is not None:
         verdict = verdict.model_copy(update={"text": f"{done} {verdict.text}"})
-    await _end(world, run, verdict, undo_digest=await _undo_digest(world, run, verdict))
+    undo = await undo_digest(world, run) if verdict.done else None
+    await _end(world, run, verdict, undo_digest=undo)
 
 
-async def _undo_digest(world: World, run: Execution, verdict: Verdict) -> str | None:
-    """The digest of the inverse as it would run now: an undo that differs is a new request."""
-    if run.plan is None or run.plan.undo is None or not verdict.done:
+async def undo_digest(world: World, run: Execution) -> str | None:
+    """The digest of the inverse as it would run now: an undo that differs is a new request.
+
+    None where there is none, or it cannot be planned now; what is held is asked again about it.
+    """
+    if run.plan is None or run.plan.undo is None:
         return None
     inverse = build(world, run.plan.undo.action, run.plan.undo.params)
     assert isinstance(inverse, Change)
@@ -200,7 +204,7 @@ async def _hold(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -
     if plan.temporary is not None:
         since = ended.started_at or now
         until = since + plan.temporary.lasts
-        soon = until - rules.NUDGE
+        soon = now if ended.undo_digest is None else until - rules.NUDGE
         await store.holds.begin(
             conn, ended, state=plan.temporary.state, since=since, until=until, due_at=soon
         )

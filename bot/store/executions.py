@@ -260,6 +260,14 @@ async def finish(
         return await db.first(conn, Execution, query, id=id, reading=kept, **values)
 
 
+async def learn_undo(conn: Conn, id: ExecutionId, digest: str) -> None:
+    """Write what its undo would be, where nobody could tell when it ended."""
+    query = """
+        UPDATE executions SET undo_digest = %(digest)s WHERE id = %(id)s AND undo_digest IS NULL
+    """
+    await db.do(conn, query, id=id, digest=digest)
+
+
 async def attach(conn: Conn, id: ExecutionId, attachment: Attachment) -> None:
     """Keep the text that is too long for a message."""
     query = """
