@@ -99,7 +99,8 @@ class Deliveries:
     async def settled(self, *, retries: bool = False) -> None:
         """Wait until nothing is on its way any more; with `retries`, no attempt again either."""
         while pending := [*self._tasks, *(self._retries if retries else ())]:
-            await asyncio.gather(*pending, return_exceptions=True)
+            # Gathering what is done already would give nobody else a turn, from Python 3.12 on.
+            await asyncio.wait(pending)
 
     async def deliver(self, kind: Kind, payload: Obj) -> Delivery:
         """Tell the app once, and wait for its acknowledgement."""
