@@ -10,7 +10,6 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 
 from sandbox.slack import Delivery, Refusal, Slack
-from sandbox.slack import deliveries as timing
 from tests.slackapps import (
     app,
     bolt,
@@ -26,9 +25,9 @@ __all__ = ["app", "slack"]
 
 
 async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
-    slack: Slack, monkeypatch: pytest.MonkeyPatch
+    slack: Slack,
 ) -> None:
-    monkeypatch.setattr(timing, "ACKNOWLEDGE_SECONDS", 0.05)
+    slack.core.deliveries.patience = 0.05
     statuses = iter([None, 500, 404])
 
     async def handle(request: web.Request) -> web.Response:

@@ -69,6 +69,7 @@ class Deliveries:
     def __init__(self, signing_secret: str, pace: float) -> None:
         self.signing_secret = signing_secret
         self.pace = pace
+        self.patience = ACKNOWLEDGE_SECONDS
         self.request_url: str | None = None
         self.sockets = Sockets()
         self.sent: list[Delivery] = []
@@ -78,8 +79,9 @@ class Deliveries:
 
     async def open(self) -> None:
         """Get ready to send."""
+        # How long an answer may take is up to the attempt.
         self._session = ClientSession(
-            timeout=ClientTimeout(total=ACKNOWLEDGE_SECONDS), connector=TCPConnector(limit=0)
+            timeout=ClientTimeout(total=None), connector=TCPConnector(limit=0)
         )
 
     async def close(self) -> None:
@@ -144,7 +146,7 @@ class Deliveries:
         started = time.perf_counter()
         delivery.error = ""
         try:
-            async with asyncio.timeout(ACKNOWLEDGE_SECONDS):
+            async with asyncio.timeout(self.patience):
                 if self.request_url:
                     await self._by_http(delivery, retry)
                 else:
