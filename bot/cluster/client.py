@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,10 @@ class Cluster:
         self.namespace = namespace
         self.host = str(configuration.host)
         self.timeout = timeout
+        self._configuration = configuration
         # The library's classes are typed in part only.
         self._http: Any = ApiClient(configuration)
-        self._sockets: Any = WsApiClient(configuration)  # type: ignore[no-untyped-call]
-        for client in (self._http, self._sockets):
-            client.user_agent = "runbolt"
+        self._http.user_agent = "runbolt"
 
     @classmethod
     @asynccontextmanager
@@ -60,7 +60,15 @@ class Cluster:
             yield cluster
         finally:
             await cluster._http.close()
-            await cluster._sockets.close()
+            if "_sockets" in vars(cluster):
+                await cluster._sockets.close()
+
+    @cached_property
+    def _sockets(self) -> Any:
+        """Made when a program is run first: reading all certificates takes a while."""
+        client: Any = WsApiClient(self._configuration)  # type: ignore[no-untyped-call]
+        client.user_agent = "runbolt"
+        return client
 
     async def pods(self, selector: str) -> tuple[Pod, ...]:
         """The pods that a label selector names, by name."""
