@@ -24,7 +24,7 @@ async def test_taking_command_from_somebody_is_asked_once_more(walk: Walk) -> No
 
     await walk.press("second", presses.TAKE_COMMAND, channel)
 
-    assert "in command already" in take_command(walk, channel)["confirm"]["text"]["text"]
+    assert "no longer are" in take_command(walk, channel)["confirm"]["text"]["text"]
 
 
 def take_command(walk: Walk, channel: str) -> dict[str, Any]:
