@@ -6,6 +6,7 @@ from datetime import timedelta
 from bot.actions import Systems
 from commands.actions.pods import ListPods
 from commands.actions.restarts import RollingRestart
+from commands.actions.usage import PodUsage
 from sandbox.cluster import Cluster
 from tests.cluster_fixtures import SELECTOR, Told, systems
 
@@ -27,3 +28,15 @@ async def test_a_restart_is_stamped_by_the_clock(systems: Systems, kube: Cluster
 
     notes = kube.deployment()["spec"]["template"]["metadata"]["annotations"]
     assert notes["kubectl.kubernetes.io/restartedAt"].startswith("2031-")
+
+
+async def test_a_pod_without_figures_is_as_old_as_the_clock_says(
+    systems: Systems, kube: Cluster
+) -> None:
+    await kube.scenario("image-pull")
+    later = systems.now() + timedelta(days=30)
+
+    reading = await PodUsage(selector=SELECTOR).read(replace(systems, now=lambda: later))
+
+    assert [note for note in reading.notes if note.startswith("No figures of")]
+    assert all(", 30d old." in note for note in reading.notes if note.startswith("No figures of"))

@@ -1,7 +1,7 @@
 """What pods use of CPU and memory, as `kubectl top pods` shows it, against what they may use."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from bot.actions import Read, Systems
@@ -72,7 +72,7 @@ class PodUsage(Read):
         loads = [Load(pod=pod, used=used.get(pod.name, {})) for pod in found]
         loads.sort(key=lambda one: one.worst.part if one.worst else -1.0, reverse=True)
         rows = tuple(_row(load) for load in loads)
-        return _reading(loads, Table(columns=COLUMNS, rows=rows))
+        return _reading(loads, Table(columns=COLUMNS, rows=rows), systems.now())
 
 
 async def _measured(cluster: Cluster, selector: str) -> dict[str, dict[str, Amounts]]:
@@ -85,9 +85,9 @@ async def _measured(cluster: Cluster, selector: str) -> dict[str, dict[str, Amou
         ) from error
 
 
-def _reading(loads: Sequence[Load], table: Table) -> Reading:
+def _reading(loads: Sequence[Load], table: Table, now: datetime) -> Reading:
     measured = [load for load in loads if load.used]
-    notes = tuple(_late(load.pod) for load in loads if not load.used)
+    notes = tuple(_late(load.pod, now) for load in loads if not load.used)
     if not measured:
         return Reading(ok=None, text=f"No figures yet. {LATE}", table=table, notes=notes)
     tight = [load for load in measured if load.worst and load.worst.part >= NEAR]
@@ -129,8 +129,8 @@ def _told(load: Load) -> str:
     return f"{load.pod.name}{container}: {load.worst.words}"
 
 
-def _late(pod: Pod) -> str:
-    age = pods.words((datetime.now(UTC) - pod.created).total_seconds())
+def _late(pod: Pod, now: datetime) -> str:
+    age = pods.words((now - pod.created).total_seconds())
     return f"No figures of {pod.name} yet: {pod.status}, {age} old."
 
 
