@@ -36,6 +36,7 @@ async def test_an_update_is_posted_from_a_form_of_facts(walk: Walk) -> None:
     seen = walk.text(channel)
     assert "[SEV-1] Order Service Issue" in seen
     assert "Impact: Nobody can buy tickets" in seen
+    assert "Start Time: 2026-11-24 10:00 UTC (<!date^" in seen
     assert "Current Status: The new version crash-loops" in seen
     assert "from *investigating* to *identified*" in seen
     assert "The new version crash-loops" in walk.text("incidents")

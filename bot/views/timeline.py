@@ -26,7 +26,10 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
         "title": incident.title,
         "status": update.status.value.capitalize(),
         "impact": update.impact,
-        "start_time": text.when(incident.declared_at),
+        # In UTC as the runbooks ask for it, and as the reader's own clock has it.
+        "start_time": text.Mrkdwn(
+            f"{_utc(incident.declared_at)} ({text.when(incident.declared_at)})"
+        ),
         "current_status": update.current,
         "next_update": text.when(update.next_update_at) if update.next_update_at else "none",
     }
