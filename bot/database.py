@@ -21,9 +21,12 @@ IDLE_SECONDS = 10.0
 READ_ONLY = "-c default_transaction_read_only=on"
 ROW_CAP = 1000
 BYTE_CAP = 8 * 1024 * 1024
+# The last one, from PostgreSQL 14 on: a query ends soon after whoever asked has gone.
 LIMITS = """
     SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
-        set_config('idle_in_transaction_session_timeout', %s, true)
+        set_config('idle_in_transaction_session_timeout', %s, true),
+        CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
+            THEN set_config('client_connection_check_interval', '500', true) END
 """
 # The client reads a row as a whole, whatever its size: so the server adds up how large they are,
 # and sends those that fit. Their number comes with each, and alone where none fits. What is stored
@@ -37,7 +40,7 @@ CAPPED = """
             END) OVER (ROWS UNBOUNDED PRECEDING) AS runbolt_bytes
         FROM (SELECT * FROM (
 {asked}
-        ) AS runbolt_query LIMIT {rows}) AS runbolt_asked
+        ) AS runbolt_query LIMIT %(runbolt_rows)s) AS runbolt_asked
     )
     SELECT runbolt_count, runbolt_found.*
     FROM (SELECT count(*) AS runbolt_count FROM runbolt_found) AS counted
@@ -130,16 +133,18 @@ class Database:
         async with conn:
             await conn.set_read_only(True)
             await conn.execute(LIMITS, limits)
-            # Prepared, or the server would take several statements where there are no parameters,
-            # and one of them could end the transaction that only reads.
-            cursor = await conn.execute(_capped(query, cap), params, prepare=True)
+            # Always with a parameter: without one the server would take several statements, one of
+            # which could end the transaction that only reads. And in one message: a query that is
+            # parsed first starts in spite of a cancellation that arrives between the two.
+            bound = {"runbolt_rows": cap + 1} | dict(params or {})
+            asked = query if params else query.replace("%", "%%")
+            cursor = await conn.execute(_capped(asked), bound, prepare=False)
             names = [column.name for column in cursor.description or ()]
             return _rows(names, await cursor.fetchall(), cap)
 
 
-def _capped(query: LiteralString, cap: int) -> sql.Composed:
-    asked = sql.SQL(_without_end(query))
-    return sql.SQL(CAPPED).format(asked=asked, rows=cap + 1, bytes=BYTE_CAP)
+def _capped(query: LiteralString) -> sql.Composed:
+    return sql.SQL(CAPPED).format(asked=sql.SQL(_without_end(query)), bytes=BYTE_CAP)
 
 
 def _without_end(query: LiteralString) -> LiteralString:

@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, conninfo
 
 from bot.database import Database, DatabaseError
 from bot.settings import Settings
 from bot.views import presses
 from sandbox.shop import Shop
 from tests.conftest import Walk
+from tests.test_silent_database import Line
 
 Conn = AsyncConnection[Any]
 
 PAYMENTS = "order-service/payment-refund-failures"
 SLOW = "SELECT pg_sleep(60)"
 OURS = """
-    SELECT pid, state FROM pg_stat_activity
+    SELECT pid, state, query FROM pg_stat_activity
     WHERE datname = current_database() AND usename = 'runbolt_ro'
 """
 
@@ -45,12 +46,12 @@ async def none_left(admin: Conn, seconds: float = 5.0) -> None:
             pass
 
 
-async def under_way(admin: Conn) -> int:
-    """Wait until the bot's query runs; its pid."""
+async def under_way(admin: Conn, query: str = "") -> int:
+    """Wait until the bot's query runs, or one of its queries; its pid."""
     async with asyncio.timeout(5):
         while True:
-            for pid, state in await (await admin.execute(OURS)).fetchall():
-                if state == "active":
+            for pid, state, text in await (await admin.execute(OURS)).fetchall():
+                if state == "active" and query in text:
                     return int(pid)
 
 
@@ -114,13 +115,30 @@ async def test_a_refusal_leaves_no_session(
     await none_left(admin)
 
 
-async def test_who_gives_up_waiting_ends_the_query_too(shop: Shop, admin: Conn) -> None:
+@pytest.mark.parametrize("_time", range(12))
+async def test_who_gives_up_waiting_ends_the_query_too(_time: int, shop: Shop, admin: Conn) -> None:
+    """Each time at another moment: while the limits are set, before the query starts, in it."""
     asking = asyncio.create_task(Database(shop.ro_dsn, seconds=60).select(SLOW))
     await under_way(admin)
 
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+    await none_left(admin)
+
+
+async def test_a_query_does_not_outlive_who_asked(shop: Shop, admin: Conn) -> None:
+    """A bot that is killed tells the database nothing."""
+    line = Line(shop.ro_dsn)
+    async with await asyncio.start_server(line.take, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        there = conninfo.make_conninfo(shop.ro_dsn, host="127.0.0.1", port=port)
+        asking = asyncio.create_task(Database(there, seconds=60).select(SLOW))
+        await under_way(admin, SLOW)
+        await line.end()
+        with pytest.raises(DatabaseError, match="cannot be reached"):
+            await asking
 
     await none_left(admin)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from psycopg import conninfo
@@ -34,12 +34,11 @@ class Line:
             self._tasks.append(asyncio.create_task(self._pass_on(source, sink)))
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
+        with suppress(ConnectionError), closing(sink):
             while said := await source.read(65536):
                 await self.is_open.wait()
                 sink.write(said)
                 await sink.drain()
-        sink.close()
 
     async def end(self) -> None:
         for task in self._tasks:
