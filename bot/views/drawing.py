@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from bot.model import ExecutionId
 from bot.views.blocks import Block
@@ -71,5 +71,5 @@ Drawing = Message | Topic | Bookmark | Invitation | Pin | File
 
 def digest(drawing: Drawing) -> str:
     """Equal digests look equal."""
-    canonical = json.dumps(asdict(drawing), sort_keys=True, default=str)
+    canonical = json.dumps(vars(drawing), sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()

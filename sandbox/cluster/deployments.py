@@ -172,8 +172,8 @@ def owned_sets(store: Store, deployment: Obj) -> list[Obj]:
 
 def find_new(deployment: Obj, owned: list[Obj]) -> Obj | None:
     """The ReplicaSet that has the Deployment's present template."""
-    wanted = template_text(deployment["spec"]["template"])
-    same = (one for one in owned if template_text(one["spec"]["template"]) == wanted)
+    wanted = essence(deployment["spec"]["template"])
+    same = (one for one in owned if essence(one["spec"]["template"]) == wanted)
     return next(same, None)
 
 
@@ -187,17 +187,17 @@ def available(replicaset: Obj) -> int:
     return int((replicaset.get("status") or {}).get("availableReplicas", 0))
 
 
-def template_text(template: Obj) -> str:
+def essence(template: Obj) -> tuple[Obj, Obj, Obj]:
     """A template in a form to compare: without the hash that the controller adds."""
     meta = template.get("metadata") or {}
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
-    kept = {"labels": labels, "annotations": meta.get("annotations") or {}}
-    return json.dumps([kept, template["spec"]], sort_keys=True)
+    return labels, meta.get("annotations") or {}, template["spec"]
 
 
 def template_hash(template: Obj) -> str:
     """The ten letters that name a ReplicaSet."""
-    number = int.from_bytes(hashlib.sha256(template_text(template).encode()).digest()[:8], "big")
+    text = json.dumps(essence(template), sort_keys=True)
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     letters = ""
     for _ in range(10):
         number, place = divmod(number, len(ALPHABET))
