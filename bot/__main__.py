@@ -47,6 +47,7 @@ import uvicorn.server  # noqa: E402
 
 log = logging.getLogger("runbolt")
 
+FAMILY = (socket.AF_INET, socket.AF_INET6)
 DRAIN_SECONDS = 25  # Kubernetes grants 30 between TERM and KILL
 
 
@@ -148,6 +149,19 @@ def make_app(world: World, given: Settings) -> AsyncApp:
     return app
 
 
+def open_door(given: Settings) -> socket.socket:
+    """The port that is listened on, taken before anything starts; raises UserError."""
+    address = given.host, given.port
+    try:
+        return socket.create_server(address, family=FAMILY[":" in given.host], backlog=2048)
+    except OSError as error:
+        raise UserError(
+            f"Nothing was started, because the bot cannot listen on {given.host}, port "
+            f"{given.port}: {error.strerror}. Set PORT (or HOST) to one that is free, then start "
+            "it again."
+        ) from error
+
+
 class Server(uvicorn.server.Server):
     """uvicorn, stopped by us: by itself it repeats the signal and would end what is under way."""
 
@@ -180,7 +194,7 @@ async def listening(world: World, given: Settings) -> AsyncIterator[Server]:
     by_http = given.slack_app_token is None
     try:
         async with nullcontext() if by_http else _socket(app, given):
-            yield _server(Web(app, world, events=by_http), given)
+            yield _server(Web(app, world, events=by_http))
     finally:
         await world.work.drain(DRAIN_SECONDS)
 
@@ -198,12 +212,10 @@ async def _socket(app: AsyncApp, given: Settings) -> AsyncIterator[None]:
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 
-def _server(web: Web, given: Settings) -> Server:
+def _server(web: Web) -> Server:
     return Server(
         uvicorn.config.Config(
             web,
-            host=given.host,
-            port=given.port,
             http="httptools",
             ws="none",
             loop="none",
@@ -230,10 +242,11 @@ async def ticking(world: World) -> AsyncIterator[None]:
 
 async def serve(given: Settings) -> None:
     """Run until a signal says stop, then finish what is under way."""
-    async with open_world(given) as world, listening(world, given) as server, ticking(world):
-        log.info("Runbolt is listening on port %s", given.port)
-        await server.serve()
-        log.info("Runbolt is stopping")
+    with open_door(given) as door:
+        async with open_world(given) as world, listening(world, given) as server, ticking(world):
+            log.info("Runbolt is listening on port %s", given.port)
+            await server.serve([door])
+            log.info("Runbolt is stopping")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import platform
+import random
 import secrets
 import shutil
 import signal
@@ -18,6 +19,8 @@ from redis.exceptions import RedisError
 
 START_WITHIN = 15.0
 STOP_WITHIN = 10.0
+# Linux gives those from 32768 on to connections: one that is free could be gone before it is used.
+QUIET_PORTS = range(20_000, 32_000)
 WATCHDOG = 'read -r _; kill -INT "$1"'
 CONFIG = """\
 bind 127.0.0.1
@@ -109,17 +112,25 @@ class Child:
 
 def free_port(wanted: int = 0) -> int:
     """A port on loopback that nobody uses now; raises ServerError when the wanted one is taken."""
+    port = wanted or next(port for port in random.sample(QUIET_PORTS, 100) if not _taken(port))
+    if reason := _taken(port):
+        raise ServerError(
+            f"Port {port} on 127.0.0.1 can't be used ({reason}), so nothing was started there. "
+            "Stop what uses it, or choose another port."
+        )
+    return port
+
+
+def _taken(port: int) -> str | None:
+    """Why nobody can listen there."""
     with socket.socket() as probe:
         # As servers do: what a server of before left in TIME_WAIT is no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise ServerError(
-                f"Port {wanted} on 127.0.0.1 can't be used ({error.strerror}), so nothing was "
-                "started there. Stop what uses it, or choose another port."
-            ) from error
-        return int(probe.getsockname()[1])
+            return error.strerror
+    return None
 
 
 class Redis:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -10,20 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_port
-
 ROOT = Path(__file__).parent.parent
 
 
 @asynccontextmanager
 async def sandbox(folder: Path, *options: str) -> AsyncIterator[str]:
     """Its address, once it is ready; ended by Ctrl-C."""
-    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "sandbox", "--folder", str(folder), *options),
         cwd=ROOT,
-        env={**os.environ, "SANDBOX_PORT": str(port)},
+        env={**os.environ, "SANDBOX_PORT": "0"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -36,7 +34,8 @@ async def sandbox(folder: Path, *options: str) -> AsyncIterator[str]:
                 if not line:
                     pytest.fail(f"the sandbox ended before it was ready: {said}")
                 said += line.decode()
-        yield f"http://127.0.0.1:{port}"
+        [address] = re.findall(r"^ +(http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)
+        yield address
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)

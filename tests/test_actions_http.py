@@ -17,8 +17,9 @@ from bot.http import HttpError
 from bot.model import Reading
 from commands.actions import ACTIONS
 from commands.actions.http import HttpCheck
+from sandbox.redis import free_port
 from tests.cluster_fixtures import systems
-from tests.conftest import SHIPPED, free_port
+from tests.conftest import SHIPPED
 
 __all__ = ["systems"]
 

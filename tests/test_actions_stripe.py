@@ -14,10 +14,11 @@ from bot.settings import Settings
 from bot.stripe import Stripe
 from bot.views import presses
 from commands.actions.stripe import StripeEvents
+from sandbox.redis import free_port
 from sandbox.slack import Slack
 from sandbox.stripe import Stripe as SimulatedStripe
 from tests.cluster_fixtures import systems
-from tests.conftest import ROOT, Clock, Walk, free_port, seen, start_bot
+from tests.conftest import ROOT, Clock, Walk, seen, start_bot
 
 __all__ = ["systems"]
 

@@ -12,7 +12,7 @@ from bot.settings import Settings
 from bot.views import presses
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal, Slack, User
-from tests.conftest import ROOT, Bot, Clock, Walk, free_port, start_bot
+from tests.conftest import ROOT, Bot, Clock, Walk, start_bot
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ async def test_approved_and_then_restarted_it_runs_once(
         # The approval is written, and the process dies before anything starts.
         async with first.world.pool.connection() as conn:
             await conn.execute("UPDATE executions SET state = 'approved'")
-    twins = [given.model_copy(update={"port": free_port()}) for _ in range(2)]
+    twins = [given for _ in range(2)]
 
     async with start_bot(twins[0], clock) as second, start_bot(twins[1], clock) as third:
         await asyncio.gather(second.tick(), third.tick())

@@ -9,9 +9,10 @@ import pytest
 
 from bot.settings import Settings
 from sandbox.pagerduty import PagerDuty, Shift
+from sandbox.redis import free_port
 from sandbox.slack import Slack
 from sandbox.slack.model import User
-from tests.conftest import Clock, Walk, free_port, start_bot
+from tests.conftest import Clock, Walk, start_bot
 
 END = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 HINT = "the team sets `runbooks` in RUNBOLT_CONFIG"

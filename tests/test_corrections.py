@@ -14,8 +14,9 @@ from aiohttp import web
 from psycopg import AsyncConnection, errors
 
 from sandbox.cluster import Cluster
+from sandbox.redis import free_port
 from sandbox.shop import Shop
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT
 from tests.hands import patch_pods
 from tests.test_kubectl import Kubectl, kube, kubectl
 from tests.test_playbook_render import SOURCE

@@ -12,7 +12,7 @@ from bot.model import UserError
 from bot.settings import Settings
 from bot.views import presses
 from sandbox.slack import Refusal, Slack
-from tests.conftest import Bot, Clock, Walk, free_port, start_bot, words
+from tests.conftest import Bot, Clock, Walk, start_bot, words
 
 WORDS = "Orders fail at the moment. We are on it."
 SHIPPED = "We're currently experiencing issues with order processing."
@@ -154,7 +154,7 @@ async def test_approved_and_then_restarted_it_is_posted_once(
         async with first.world.pool.connection() as conn:
             await conn.execute("UPDATE executions SET state = 'approved'")
     assert posted(slack) == []
-    twins = [given.model_copy(update={"port": free_port()}) for _ in range(2)]
+    twins = [given for _ in range(2)]
 
     async with start_bot(twins[0], clock) as second, start_bot(twins[1], clock) as third:
         await asyncio.gather(second.tick(), third.tick())

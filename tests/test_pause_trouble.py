@@ -11,7 +11,7 @@ from bot.settings import Settings
 from bot.views import presses
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
-from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.hands import patch_env, variable
 from tests.pausing import PAUSED, ask, patches, pause
 
@@ -183,7 +183,7 @@ async def test_two_replicas_nudge_once_and_resume_once(
     walk: Walk, bot: Bot, given: Settings, kube: Cluster, clock: Clock
 ) -> None:
     channel = await pause(walk)
-    twin = given.model_copy(update={"port": free_port()})
+    twin = given
     async with start_bot(twin, clock) as other:
         for minutes in (26, 5, 2, 2):
             clock.forward(minutes=minutes)
@@ -220,7 +220,7 @@ async def test_a_bot_that_was_away_resumes_as_soon_as_it_is_back(
         channel = await pause(walk)
     clock.forward(hours=9)
 
-    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+    async with start_bot(given, clock) as second:
         await second.tick()
 
     assert variable(kube) == "false"

@@ -11,8 +11,8 @@ from bot.actions import Systems
 from bot.http import Http, HttpError
 from commands.actions.http import HttpCheck
 from sandbox.proxy import Proxy
+from sandbox.redis import free_port
 from tests.cluster_fixtures import systems
-from tests.conftest import free_port
 
 __all__ = ["systems"]
 

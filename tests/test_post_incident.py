@@ -10,7 +10,7 @@ from bot.settings import Settings
 from bot.views import presses
 from sandbox.slack import Slack
 from sandbox.slack.model import User
-from tests.conftest import Bot, Clock, Obj, Walk, free_port, seen, start_bot
+from tests.conftest import Bot, Clock, Obj, Walk, seen, start_bot
 
 POST_MORTEM = "Schedule post-mortem within 48 hours"
 
@@ -147,7 +147,7 @@ async def test_two_replicas_remind_once_and_late_is_not_lost(
     channel = await resolved(walk)
     clock.forward(hours=50)  # nobody ticked for two days
 
-    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as other:
+    async with start_bot(given, clock) as other:
         await asyncio.gather(*(replica.tick() for replica in (bot, other) * 5))
         assert reminders(walk, channel) == 1
         clock.forward(hours=22)
@@ -163,7 +163,7 @@ async def test_a_restart_loses_no_reminder(slack: Slack, given: Settings, clock:
         channel = await resolved(walk)
     clock.forward(hours=48)
 
-    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+    async with start_bot(given, clock) as second:
         await second.tick()
 
     assert reminders(walk, channel) == 1

@@ -14,8 +14,9 @@ from bot.publisher import publish
 from bot.settings import Settings
 from bot.views import blocks, presses
 from sandbox.cluster import Cluster
+from sandbox.redis import free_port
 from sandbox.slack import Slack
-from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+from tests.conftest import Bot, Clock, Walk, start_bot
 
 ID = IncidentId(1)
 

@@ -13,10 +13,11 @@ from bot.views import presses
 from sandbox.cluster import Cluster
 from sandbox.payments import Health, Payments
 from sandbox.proxy import Proxy
+from sandbox.redis import free_port
 from sandbox.shop import Shop
 from sandbox.slack import Slack
 from sandbox.stripe import Stripe
-from tests.conftest import Clock, Walk, free_port, start_bot
+from tests.conftest import Clock, Walk, start_bot
 
 # Where each step stands: the severity, and the scenario where people choose one.
 OUTAGE = ("sev1", None)

@@ -11,7 +11,7 @@ from bot.model import ExecutionId, UserId
 from bot.settings import Settings
 from bot.views import presses
 from sandbox.cluster import Cluster
-from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.hands import variable
 from tests.pausing import PAUSED, ask, patches, pause
 
@@ -19,7 +19,7 @@ from tests.pausing import PAUSED, ask, patches, pause
 @pytest.fixture
 async def other(given: Settings, clock: Clock, bot: Bot) -> AsyncIterator[Bot]:
     """Another replica beside the first one."""
-    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as twin:
+    async with start_bot(given, clock) as twin:
         yield twin
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from bot.settings import Settings
 from bot.views import presses
+from sandbox.redis import free_port
 from sandbox.slack import Slack
-from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+from tests.conftest import Bot, Clock, Walk, start_bot
 
 
 async def catch_up(bot: Bot, clock: Clock) -> None:
@@ -122,7 +123,7 @@ async def test_a_crash_after_the_channel_was_made_takes_it_over(
         await walk.say("oncall", "/incident declare sev1 Orders are failing")
     clock.forward(minutes=10)
 
-    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+    async with start_bot(given, clock) as second:
         await second.tick()
 
     names = [channel["name"] for channel in slack.channels("oncall")]
@@ -134,7 +135,7 @@ async def test_two_replicas_draw_at_once_and_say_nothing_twice(
     walk: Walk, bot: Bot, clock: Clock, given: Settings
 ) -> None:
     channel = await walk.declare()
-    twin = given.model_copy(update={"port": free_port()})
+    twin = given
 
     async with start_bot(twin, clock) as other:
         async with bot.world.pool.connection() as conn:

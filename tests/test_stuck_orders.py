@@ -14,7 +14,7 @@ from bot.views import presses
 from sandbox.shop import Shop
 from sandbox.slack import Slack
 from sandbox.slack.model import User
-from tests.conftest import Bot, Clock, Walk, free_port, seen, start_bot
+from tests.conftest import Bot, Clock, Walk, seen, start_bot
 
 PAYMENTS = "order-service/payment-refund-failures"
 Obj = dict[str, Any]
@@ -281,7 +281,7 @@ async def test_a_restart_keeps_the_list(slack: Slack, given: Settings, clock: Cl
         channel = await stuck(walk)
         await walk.press("second", presses.WORK_THROUGH, channel)
         await work_through(walk, channel, 0)
-    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+    async with start_bot(given, clock) as second:
         slack.request_url = f"{second.url}/slack/events"
         walk = Walk(slack, second)
         await walk.submit("second", chosen=["7"])

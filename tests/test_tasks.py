@@ -10,7 +10,7 @@ from bot.views import presses
 from sandbox.slack import Slack
 from sandbox.slack.errors import Refusal
 from sandbox.slack.model import User
-from tests.conftest import Bot, Clock, Walk, free_port, seen, start_bot
+from tests.conftest import Bot, Clock, Walk, seen, start_bot
 
 DISPUTES = "order-service/high-dispute-rate"
 ONE_MANUAL_STEP = re.compile(r"      - id: alert-team\n.*?Slack\n", re.DOTALL)
@@ -262,7 +262,7 @@ async def test_a_restart_changes_nothing(slack: Slack, given: Settings, clock: C
     async with start_bot(given, clock) as first:
         slack.request_url = f"{first.url}/slack/events"
         channel = await walk_through(Walk(slack, first))
-    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+    async with start_bot(given, clock) as second:
         slack.request_url = f"{second.url}/slack/events"
         walk = Walk(slack, second)
         await walk.step("second", "dispute-evidence", channel)

@@ -10,7 +10,7 @@ from bot.settings import Settings
 from bot.views import presses
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
-from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+from tests.conftest import Bot, Clock, Walk, start_bot
 
 
 def nags(walk: Walk, channel: str) -> int:
@@ -202,7 +202,7 @@ async def test_two_replicas_nag_once(
 ) -> None:
     channel = await walk.declare()
     clock.forward(minutes=16)
-    twin = given.model_copy(update={"port": free_port()})
+    twin = given
 
     async with start_bot(twin, clock) as other:
         await asyncio.gather(*(replica.tick() for replica in (bot, other) * 5))
@@ -217,7 +217,7 @@ async def test_a_restart_loses_no_nag(slack: Slack, given: Settings, clock: Cloc
         channel = await walk.declare()
     clock.forward(minutes=16)
 
-    async with start_bot(given.model_copy(update={"port": free_port()}), clock) as second:
+    async with start_bot(given, clock) as second:
         await second.tick()
 
     assert nags(walk, channel) == 1

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import socket
 import time
 from typing import Any
 from urllib.parse import urlencode
@@ -9,9 +10,12 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from bot import __main__ as root
+from bot.model import UserError
 from bot.settings import Settings
+from sandbox.redis import free_port
 from sandbox.slack import Slack
-from tests.conftest import Bot, Clock, Walk, free_port, start_bot
+from tests.conftest import Bot, Clock, Walk, start_bot
 
 
 def signed(secret: str, body: str, at: int) -> dict[str, str]:
@@ -167,3 +171,24 @@ async def test_a_config_that_names_what_is_not_there_is_a_sentence(
     with pytest.raises(Exception, match=sentence):
         async with start_bot(given, clock):
             pass
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("127.0.0.1", "Address already in use"), ("192.0.2.1", "Cannot assign requested address")],
+)
+async def test_a_port_that_cannot_be_had_is_told_before_anything_starts(
+    host: str, reason: str, given: Settings, slack: Slack
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"cannot listen on {host}, port {port}: {reason}"):
+            await root.serve(given.model_copy(update={"host": host, "port": port}))
+
+    assert not slack.called("auth.test")
+
+
+async def test_it_listens_on_the_newer_addresses_too(given: Settings, clock: Clock) -> None:
+    async with start_bot(given.model_copy(update={"host": "::1"}), clock) as bot:
+        port = bot.url.rpartition(":")[2]
+        assert await get(f"http://[::1]:{port}/healthz") == (200, "ok")
