@@ -9,7 +9,9 @@ READY := $(VENV)/.ready
 sandbox: $(READY)
 	@exec $(BIN)/python -m sandbox $(ARGS)
 
-test: lint unit
+# Side by side, since many tests wait more than they work.
+test: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 lint unit
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

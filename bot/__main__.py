@@ -138,6 +138,7 @@ def make_app(world: World, given: Settings) -> AsyncApp:
         )
 
     app = AsyncApp(
+        name="runbolt",  # or Bolt looks for one in the source code of whoever calls it
         # Bolt only listens; what the bot says, it says through its own client.
         client=AsyncWebClient(base_url=given.slack_api_url),
         signing_secret=given.slack_signing_secret or "unused in Socket Mode",

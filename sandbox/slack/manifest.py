@@ -50,7 +50,7 @@ class Manifest:
 
 def read(path: Path) -> Manifest:
     """Read a manifest written in YAML."""
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     features = _part(found, "features")
     settings = _part(found, "settings")
     name = _part(found, "display_information").get("name", "app")
