@@ -44,9 +44,9 @@ class TestWhereTheServiceIsElsewhere:
 
 class TestWhereTheBotIsElsewhere:
     @pytest.fixture
-    async def state(self, state: str) -> str:
-        await to_tokyo(state)
-        return state
+    async def state(self, database: str) -> str:
+        await to_tokyo(database)
+        return database
 
     async def test_a_pause_ends_in_utc(self, walk: Walk) -> None:
         channel = await pause(walk)
