@@ -95,12 +95,12 @@ class Child:
             return False
         return True
 
-    async def stop(self) -> None:
-        """End it in order, or by force when it does not listen; then its watchdog."""
+    async def stop(self, within: float = STOP_WITHIN) -> None:
+        """End it in order, or by force when it does not listen in time; then its watchdog."""
         for word in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             if self.running:
                 self.process.send_signal(word)
-                await self.ended(STOP_WITHIN)
+                await self.ended(within)
         self._watchdog.kill()
         self._watchdog.communicate()
 

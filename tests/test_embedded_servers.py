@@ -207,16 +207,13 @@ async def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
         assert await answer(server.dsn(), "SELECT 1") == 1
 
 
-async def test_a_folder_with_something_else_in_it_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = tmp_path / "postgres-data"
+async def test_a_folder_with_something_else_in_it_is_left_alone(in_reach: Path) -> None:
+    data = in_reach / "postgres-data"
     data.mkdir()
     (data / "thesis.txt").write_text("years of work")
-    monkeypatch.setattr(module, "data_folder", lambda folder, who: data)
 
     with pytest.raises(ServerError, match="not PostgreSQL's, so it was left alone"):
-        await Postgres(tmp_path).start()
+        await Postgres(in_reach).start()
 
     assert (data / "thesis.txt").read_text() == "years of work"
 
@@ -309,15 +306,12 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -
     await gone(*pids)
 
 
-async def test_a_server_that_does_not_listen_is_ended_by_force(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redis_module, "STOP_WITHIN", 0.2)
+async def test_a_server_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> None:
     deaf = "trap '' INT QUIT; echo ready; while :; do read -r line < fifo; done"
     os.mkfifo(tmp_path / "fifo")
     child = Child(["/bin/sh", "-c", deaf], tmp_path / "log", {"cwd": tmp_path})
     await until(lambda: child.last_words() == "ready")
-    await child.stop()
+    await child.stop(0.2)
     assert child.process.returncode == -signal.SIGKILL
     await gone(*child.pids)
 
