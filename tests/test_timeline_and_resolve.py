@@ -1,7 +1,8 @@
 """The timeline is read and written; resolving ends everything and leaves a summary."""
 
 from bot.views import presses
-from tests.conftest import Walk
+from sandbox.cluster import Cluster
+from tests.conftest import Clock, Walk
 
 
 async def test_notes_are_in_the_channel_and_in_the_timeline(walk: Walk) -> None:
@@ -69,6 +70,37 @@ async def test_resolving_posts_the_summary_and_the_timeline_as_a_file(walk: Walk
     assert "# INC-1: Orders are failing" in written
     assert "noted: it is DNS" in written
     assert "Resolved" in walk.text("incidents")
+
+
+async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked_for(
+    walk: Walk, kube: Cluster, clock: Clock
+) -> None:
+    await kube.scenario("crash-loop")
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await walk.press("second", presses.DENY, channel)
+    await walk.submit("second", reason="Not yet")
+    await walk.ask_for_rollback(channel)
+    clock.forward(hours=5)
+    await walk.bot.tick()
+    await walk.ask_for_rollback(channel)
+    await walk.press("second", presses.APPROVE, channel)
+    await walk.step("oncall", "rolling-restart", channel)
+    await walk.submit("oncall", reason="To be sure")
+
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="Rolled back")
+
+    summary = walk.text(channel).partition("Changes to production:*\n")[2]
+    changed, _, asked = summary.partition("*Asked for, not carried out:* ")
+    assert changed.count("•") == 1
+    assert "Roll order-service back from revision" in changed
+    assert ": done and checked" in changed
+    second = walk.slack.user("second").id
+    denied, expired, void = asked.splitlines()[0].split(", ")
+    assert denied == f"Roll back (denied by <@{second}>)"
+    assert expired == "Roll back (expired)"
+    assert void == "Rolling restart (void)"
 
 
 async def test_a_resolved_incident_has_no_buttons_but_those_of_what_is_left_to_do(

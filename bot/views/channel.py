@@ -13,6 +13,7 @@ from bot.model import (
     Risk,
     Scenario,
     Severity,
+    State,
     Status,
     Step,
 )
@@ -283,7 +284,11 @@ def _announcement(scene: Scene) -> Message:
 
 def _farewell(scene: Scene) -> list[Drawing]:
     incident = scene.incident
-    words = text.render("summary", incident=incident, runs=_changes(scene), updates=scene.updates)
+    made = [run for run in _changes(scene) if _may_have_changed(run)]
+    others = [run for run in _changes(scene) if run not in made]
+    words = text.render(
+        "summary", incident=incident, made=made, others=others, updates=scene.updates
+    )
     parts = [
         blocks.header(f"{RESOLVED} {incident.name} is resolved"),
         *blocks.sections(words),
@@ -295,3 +300,8 @@ def _farewell(scene: Scene) -> list[Drawing]:
         *tasks.follow_ups(scene),
         File("timeline", name, text=timeline.markdown(incident, scene.entries)),
     ]
+
+
+def _may_have_changed(run: Execution) -> bool:
+    """Whether it was carried out, as far as anybody knows."""
+    return run.checked is not None or run.state in (State.RUNNING, State.INTERRUPTED)
