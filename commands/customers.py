@@ -19,8 +19,9 @@ class CustomerForm(Noun):
 
 
 async def say(world: World, ask: Ask) -> None:
-    """`/incident customer`: the playbook's words, to go on writing."""
-    await _draft(world, ask, await flows.incidents.in_channel(world, ask.channel))
+    """`/incident customer`: the playbook's words to go on writing, or those said after it."""
+    incident = await flows.incidents.in_channel(world, ask.channel)
+    await _draft(world, ask, incident, ask.text)
 
 
 async def press(world: World, ask: Ask) -> None:
@@ -28,8 +29,8 @@ async def press(world: World, ask: Ask) -> None:
     await _draft(world, ask, await flows.incidents.get(world, IncidentId(int(ask.value))))
 
 
-async def _draft(world: World, ask: Ask, incident: Incident) -> None:
-    await _open(world, ask, incident, await flows.customers.draft(world, incident))
+async def _draft(world: World, ask: Ask, incident: Incident, said: str = "") -> None:
+    await _open(world, ask, incident, await flows.customers.draft(world, incident, said))
 
 
 async def rewrite(world: World, ask: Ask) -> None:

@@ -76,6 +76,17 @@ async def test_from_the_playbooks_words_to_customers(walk: Walk) -> None:
     )
 
 
+async def test_words_after_the_command_arrive_in_the_form(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await walk.say("oncall", "/incident customer Orders & refunds fail", channel)
+
+    assert field(walk, "text")["initial_value"] == "Orders & refunds fail"
+    await walk.submit("oncall", text=field(walk, "text")["initial_value"])
+    assert "Tell customers in #status: “Orders &amp; refunds fail”" in walk.text(channel)
+    assert posted(walk.slack) == []
+
+
 async def test_the_template_is_filled_in_from_the_incident(
     given: Settings, slack: Slack, clock: Clock, playbooks: Path
 ) -> None:

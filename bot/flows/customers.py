@@ -28,9 +28,11 @@ STEP = Step(
 )
 
 
-async def draft(world: World, incident: Incident) -> str:
-    """The playbook's words, filled in; raises UserError where customers are not told."""
+async def draft(world: World, incident: Incident, said: str = "") -> str:
+    """What somebody said, or the playbook's words; raises UserError where nobody is told."""
     rules.check_are_told(incident)
+    if said:
+        return said
     async with world.pool.connection() as conn:
         updates = await store.updates.of_incident(conn, incident.id)
     return timeline.customer_message(incident, updates[-1] if updates else None)
