@@ -61,7 +61,10 @@ async def whisper_heads_up(world: World, incident_id: IncidentId) -> None:
     """Tell the commander alone that the next update is due soon; lost is not worse than late."""
     async with world.pool.connection() as conn:
         incident = await store.incidents.get(conn, incident_id)
-    if incident is None or incident.commander is None or incident.channel_id is None:
+    # Since this was due, Slack may have kept us waiting, or nothing of us ran for hours.
+    if incident is None or not rules.is_due_soon(incident, world.now()):
+        return
+    if incident.commander is None or incident.channel_id is None:
         return
     said = channel.heads_up(incident)
     call = world.slack.chat_postEphemeral(

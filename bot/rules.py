@@ -181,6 +181,12 @@ def promised(
     return at_work(config, incident.severity, now + min(asked, 2 * every))
 
 
+def is_due_soon(incident: Incident, now: datetime) -> bool:
+    """Whether its next update is shortly ahead: not posted meanwhile, not late, nothing over."""
+    due = incident.next_update_at
+    return due is not None and now < due <= now + HEADS_UP
+
+
 def first_response_at(config: Config, incident: Incident) -> datetime | None:
     """When somebody must have taken command, by the playbook's own severity table."""
     level = incident.playbook.severities.get(incident.severity)

@@ -259,6 +259,44 @@ async def test_the_commander_alone_is_told_shortly_before(
     assert "is due" not in walk.text(channel, "oncall")
 
 
+async def test_after_downtime_nobody_is_told_that_what_is_late_is_due_soon(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.press("second", presses.TAKE_COMMAND, channel)
+    clock.forward(minutes=30)
+
+    await bot.tick()
+
+    assert nags(walk, channel) == 1
+    assert "is due" not in walk.text(channel, "second")
+
+
+async def test_an_end_while_slack_is_slow_keeps_the_heads_up_from_nobody_else(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channels = [await walk.declare(title) for title in ("Orders fail", "Refunds hang", "No login")]
+    for channel in channels:
+        await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.say("second", "/incident resolve", channels[1])
+    clock.forward(minutes=12.1)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE incidents SET title = 'Other words'")
+        await conn.execute("UPDATE pictures SET wanted = wanted + 1")
+    slow = walk.slack.fail("conversations.setTopic", hang=True, times=None)
+
+    ticking = asyncio.create_task(bot.tick())
+    await walk.slack.wait_for(lambda: len(walk.calls("conversations.setTopic")) > len(channels))
+    form, done = walk.slack.views("second")[-1]["id"], {"resolution": {"resolution": "over"}}
+    await walk.slack.submit("second", form, done)
+    await walk.slack.wait_for(lambda: "is resolved" in walk.text(channels[1]))
+    slow.heal()
+    await ticking
+
+    told = ["is due" in walk.text(channel, "second") for channel in channels]
+    assert told == [True, False, True]
+
+
 async def redis_forgets(url: str) -> None:
     """What Redis holds may vanish at any moment; here its time is over."""
     async with Redis.from_url(url) as client:
@@ -316,6 +354,20 @@ async def test_a_snooze_that_races_with_the_end_leaves_nothing_waiting(
 
     await walk.say("oncall", "/incident timeline", channel)
     assert "reminded of" not in walk.text(channel, "oncall").split("resolved it")[1]
+
+
+async def test_back_at_a_severity_whose_first_response_is_late_somebody_is_asked_for(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    await bot.tick()
+
+    await walk.say("oncall", "/incident severity sev3", channel)
+    await walk.say("oncall", "/incident severity sev1", channel)
+    await bot.tick()
+
+    assert walk.text(channel).count("Nobody has taken command") == 2
 
 
 async def test_a_change_of_status_does_not_ask_again_at_once(

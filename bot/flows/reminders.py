@@ -20,9 +20,10 @@ from bot.world import World
 
 
 async def wait_for_response(world: World, conn: Conn, incident: Incident) -> None:
-    """Remind when nobody has taken command in time."""
+    """Remind when nobody has taken command in time; what is late already is due now."""
     due = rules.first_response_at(world.config, incident)
     if due is not None and incident.commander is None:
+        due = max(due, world.now())
         await store.reminders.insert(conn, incident.id, ReminderKind.FIRST_RESPONSE, due)
 
 
