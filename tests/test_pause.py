@@ -201,6 +201,24 @@ async def test_the_step_to_resume_settles_it(
     assert variable(kube) is None
 
 
+@pytest.mark.parametrize("value", ["false", None])
+async def test_what_is_not_paused_is_not_resumed(
+    walk: Walk, kube: Cluster, value: str | None
+) -> None:
+    if value is None:
+        await patch_env(kube, {"name": "ORDERS_PAUSED", "$patch": "delete"})
+    channel = await declare(walk)
+
+    await walk.step("oncall", "resume-orders", channel)
+    await walk.submit("oncall", reason="The fraud has stopped")
+
+    told = walk.text(channel, "oncall")
+    assert "Orders are not paused, so there is nothing to resume." in told
+    is_so = "not set" if value is None else "“false”"
+    assert f"ORDERS_PAUSED of order-service is {is_so}, and nothing was planned." in told
+    assert "Approve" not in walk.buttons(channel)
+
+
 async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:

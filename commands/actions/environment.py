@@ -52,18 +52,23 @@ class SetEnvironment(DeploymentChange):
     """Set a variable of a Deployment's pods, as `kubectl set env` does; without a value, remove it.
 
     With `revert_after` (minutes) it is temporary: undone by itself after so long. `state` is what
-    people call it meanwhile, `effect` what it means for users. `container` may be left out where
-    there is only one.
+    people call it meanwhile, `effect` what it means for users. With the value `unless`, or where it
+    is so already, nothing is planned, and `none` says what that means. `container` may be left out
+    where there is only one.
     """
 
     name: ClassVar = "set-env"
     risk: ClassVar = Risk.DESTRUCTIVE
-    fixed: ClassVar = frozenset({"deployment", "container", "variable", "value"})
+    fixed: ClassVar = frozenset(
+        {"deployment", "container", "variable", "value", "unless", "none"}
+    )
     container: Name | None = None
     variable: Variable
     value: Value | None = None
     state: Annotated[str, Field(max_length=75)] = ""
     effect: Annotated[str, Field(max_length=500)] = ""
+    unless: Value | None = None
+    none: Annotated[str, Field(max_length=200)] = ""
     revert_after: Minutes | None = Field(
         default=None,
         description="Minutes until it is undone by itself, unless an approver extends it.",
@@ -120,11 +125,8 @@ class SetEnvironment(DeploymentChange):
         return str(last.get("value", ""))
 
     def _check(self, now: Deployment, former: str | None) -> None:
-        if former == self.value:
-            is_so = "is not set" if former is None else f"is “{former}” already"
-            raise Already(
-                f"{self.variable} of {self.deployment} {is_so}, so there is nothing to do."
-            )
+        if former == self.value or (former is not None and former == self.unless):
+            raise self._nothing_to_do(former)
         if former is not None and (len(former) > LONGEST or masking.mask(former) != former):
             raise UserError(
                 f"{self.variable} of {self.deployment} holds something secret or too long to keep "
@@ -135,6 +137,17 @@ class SetEnvironment(DeploymentChange):
                 f"{now.target} is paused, so no pod would get the new value. Resume it with "
                 f"kubectl rollout resume {now.target}, and ask again."
             )
+
+    def _nothing_to_do(self, former: str | None) -> Already:
+        already = " already" if former == self.value else ""
+        is_so = "is not set" if former is None else f"is “{former}”{already}"
+        what = f"{self.variable} of {self.deployment} {is_so}"
+        if not self.none:
+            return Already(f"{what}, so there is nothing to do.")
+        return Already(
+            f"{self.none} {what}, and nothing was planned. If something is wrong all the same, look "
+            "at the pods and the logs."
+        )
 
     def _summary(self, former: str | None) -> str:
         was = "" if former is None else f"from “{former}” "
@@ -157,7 +170,8 @@ class SetEnvironment(DeploymentChange):
         return Undo(
             summary=f"Remove {what}" if former is None else f"Set {what} back to “{former}”",
             action=self.name,
-            params=self.model_copy(update=back).model_dump(mode="json"),
+            # Whoever undoes it wants the former value back, whatever there is.
+            params=self.model_copy(update=back).model_dump(mode="json", exclude={"unless", "none"}),
         )
 
     def _change(self, now: Deployment) -> patches.Change:
