@@ -59,9 +59,7 @@ class SetEnvironment(DeploymentChange):
 
     name: ClassVar = "set-env"
     risk: ClassVar = Risk.DESTRUCTIVE
-    fixed: ClassVar = frozenset(
-        {"deployment", "container", "variable", "value", "unless", "none"}
-    )
+    fixed: ClassVar = frozenset({"deployment", "container", "variable", "value", "unless", "none"})
     container: Name | None = None
     variable: Variable
     value: Value | None = None
