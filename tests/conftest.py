@@ -38,6 +38,7 @@ __all__ = ["database", "postgres", "redis", "redis_url", "shop", "shop_template"
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "templates" / "playbooks" / "order-service.yml"
 CLUSTER_SPEED = 40.0
+PATIENCE = 10.0
 
 # Nobody here shows a certificate; reading the machine's takes each client of a cluster 20 ms.
 os.environ["SSL_CERT_FILE"] = os.devnull
@@ -303,10 +304,12 @@ def _number(channel: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def start_bot(given: Settings, clock: Clock) -> AsyncIterator[Bot]:
-    """A replica that listens over HTTP; its clock stands still, and Slack has two seconds."""
+async def start_bot(
+    given: Settings, clock: Clock, slack_seconds: float = PATIENCE
+) -> AsyncIterator[Bot]:
+    """A replica that listens over HTTP; its clock stands still."""
     async with (
-        root.open_world(given, clock, 2.0) as world,
+        root.open_world(given, clock, slack_seconds) as world,
         root.listening(world, given) as server,
     ):
         door = root.open_door(given)  # closed by the server
@@ -320,9 +323,17 @@ async def start_bot(given: Settings, clock: Clock) -> AsyncIterator[Bot]:
 
 
 @pytest.fixture
-async def bot(given: Settings, slack: Slack, clock: Clock) -> AsyncIterator[Bot]:
+def slack_seconds() -> float:
+    """How long the bot waits for Slack; a test of silence has it wait for a shorter time."""
+    return PATIENCE
+
+
+@pytest.fixture
+async def bot(
+    given: Settings, slack: Slack, clock: Clock, slack_seconds: float
+) -> AsyncIterator[Bot]:
     """The bot, called by the workspace."""
-    async with start_bot(given, clock) as replica:
+    async with start_bot(given, clock, slack_seconds) as replica:
         slack.request_url = f"{replica.url}/slack/events"
         yield replica
 

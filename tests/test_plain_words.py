@@ -82,6 +82,7 @@ async def test_the_form_from_a_message_is_filled_with_plain_words(walk: Walk) ->
     assert fields["title"]["element"]["initial_value"] == ("a & b <since> 03:00, ask @Priya Raman")
 
 
+@pytest.mark.parametrize("slack_seconds", [1.0])
 async def test_the_form_from_a_message_does_not_wait_for_names(walk: Walk) -> None:
     await walk.say("second", "ask @lead", "incidents")
     ts = walk.slack.messages("incidents", "oncall")[-1]["ts"]

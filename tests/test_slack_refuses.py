@@ -72,6 +72,7 @@ async def test_a_lasting_refusal_is_shown_on_the_card(walk: Walk, bot: Bot, cloc
     assert "restricted_action" not in walk.text(channel)
 
 
+@pytest.mark.parametrize("slack_seconds", [1.0])
 async def test_a_slack_that_says_nothing(walk: Walk, bot: Bot, clock: Clock) -> None:
     walk.slack.fail("chat.postMessage", hang=True, times=1)
 
@@ -117,7 +118,7 @@ async def test_a_crash_after_the_channel_was_made_takes_it_over(
     slack: Slack, given: Settings, clock: Clock
 ) -> None:
     slack.fail("conversations.create", hang=True, times=1, after=True)
-    async with start_bot(given, clock) as first:
+    async with start_bot(given, clock, slack_seconds=1.0) as first:
         slack.request_url = f"{first.url}/slack/events"
         walk = Walk(slack, first)
         await walk.say("oncall", "/incident declare sev1 Orders are failing")
