@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from bot import slack, store
-from bot.lease import Lease
+from bot import slack, store, strays
+from bot.lease import Claim, Lease
 from bot.model import Incident
 from bot.store.messages import Shown
 from bot.views import blocks, drawing, text
@@ -28,15 +28,16 @@ OUTSIDE = {"not_in_channel", "channel_not_found"}
 class Brush:
     """Paints one incident while the lease lasts; what goes wrong is kept in `failures`."""
 
-    def __init__(
-        self, world: World, lease: Lease, incident: Incident, shown: dict[str, Shown]
-    ) -> None:
+    def __init__(self, world: World, lease: Lease, incident: Incident, claim: Claim) -> None:
         self.failures: list[Exception] = []
         self._world = world
         self._lease = lease
         self._incident = incident
         self._channel = str(incident.channel_id)
-        self._shown = shown
+        self._shown = claim.shown
+        # Something was tried before, and may have been done without being written down.
+        self._retried = claim.picture.failures > 0
+        self._strays: dict[tuple[str, str | None], dict[str, Shown]] = {}
         self._joining = asyncio.Lock()
         self._joined: set[str] = set()
 
@@ -165,6 +166,8 @@ class Brush:
         thread = self._shown.get(one.thread) if one.thread else None
         if one.thread and thread is None:
             return None  # its thread is still to be posted; the refusal of that is counted
+        if self._retried and (stray := await self._stray(one, thread)) is not None:
+            return await self._update(one, stray)
         call = self._world.slack.chat_postMessage(
             channel=self._where(one),
             text=_text(one),
@@ -172,9 +175,27 @@ class Brush:
             thread_ts=thread.ts if thread else None,
             unfurl_links=False,
             unfurl_media=False,
+            metadata=strays.mark(self._incident, one.key),
         )
         answer = await slack.answer(call)
         return Shown(key=one.key, channel=answer["channel"], ts=answer["ts"], digest="")
+
+    async def _stray(self, one: Message, thread: Shown | None) -> Shown | None:
+        """The message itself, if it was said before and not written down."""
+        place = (self._where(one), thread.ts if thread else None)
+        if place not in self._strays:
+            self._strays[place] = await self._look_for_strays(*place)
+        return self._strays[place].pop(one.key, None)
+
+    async def _look_for_strays(self, channel: str, thread: str | None) -> dict[str, Shown]:
+        try:
+            return await strays.find(self._world, self._incident, channel, thread)
+        except slack.Refused as refused:
+            if refused.passing or refused.code in OUTSIDE:
+                raise
+            # Said twice is better than never: not every channel lets us read it.
+            log.info("%s of %s is not read: %s", channel, self._incident.name, refused.code)
+            return {}
 
     async def _topic(self, one: Topic) -> Shown:
         call = self._world.slack.conversations_setTopic(channel=self._channel, topic=one.text)

@@ -98,7 +98,7 @@ async def _draw(world: World, lease: Lease, claim: Claim) -> list[Exception]:
     responders = asyncio.create_task(_responders(world, incident))
     try:
         opened = incident if incident.channel_id else await _open_channel(world, incident)
-        brush = Brush(world, lease, opened, claim.shown)
+        brush = Brush(world, lease, opened, claim)
         scene = _paint_scene(world, brush, claim.picture, opened, new=opened is not incident)
         await _paint(brush, opened, asyncio.create_task(scene), responders)
     except BaseException:

@@ -82,6 +82,68 @@ async def test_a_slack_that_says_nothing(walk: Walk, bot: Bot, clock: Clock) -> 
     assert cards(walk, channel) == 1
 
 
+@pytest.mark.parametrize("lost", [1, 2, 5])
+async def test_what_was_said_without_an_answer_is_not_said_again(
+    walk: Walk, bot: Bot, clock: Clock, lost: int
+) -> None:
+    walk.slack.fail("chat.postMessage", hang=True, times=lost, after=True)
+
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident severity sev2", channel)
+    await catch_up(bot, clock)
+
+    assert cards(walk, channel) == 1
+    assert walk.text(channel).count("changed the severity") == 1
+    assert walk.text("incidents").count("SEV-2 · INC-1 · Orders are failing") == 1
+    assert "SEV-1" not in walk.text("incidents")
+
+
+async def test_an_answer_in_a_thread_is_not_said_again_either(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    walk.slack.fail("chat.postMessage", hang=True, times=1, after=True)
+
+    await walk.step("oncall", "pods", channel)
+    await catch_up(bot, clock)
+
+    [thread] = [one["replies"] for one in walk.slack.messages(channel, "oncall") if "replies" in one]
+    assert len(thread) == 1
+
+
+async def test_what_a_dead_process_said_and_did_not_write_down_is_taken_over(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("DELETE FROM messages WHERE key IN ('card', 'announcement')")
+        await conn.execute(
+            "UPDATE pictures SET wanted = wanted + 1, lease = gen_random_uuid(), leased_until = %s",
+            [clock.time],
+        )
+    clock.forward(seconds=1)
+
+    await bot.tick()
+    await walk.say("oncall", "/incident severity sev2", channel)
+
+    assert cards(walk, channel) == 1
+    assert "SEV-2 · INC-1" in walk.text(channel)
+    assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
+
+
+async def test_where_the_bot_may_not_read_it_says_it_all_the_same(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    walk.slack.fail("conversations.history", error="missing_scope", times=None)
+    walk.slack.fail("chat.postMessage", status=503, times=2)
+
+    channel = await walk.declare()
+    await catch_up(bot, clock)
+
+    assert cards(walk, channel) == 1
+    assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
+
+
 async def test_a_taken_name_gets_a_suffix(walk: Walk) -> None:
     walk.slack.add_channel("inc-1-orders-are-failing")
 

@@ -52,7 +52,9 @@ async def claim(
 ) -> Picture | None:
     """Take or keep the lease; None when another drawer has it or nothing is to be drawn now."""
     query = """
-        UPDATE pictures SET lease = %(lease)s, leased_until = %(until)s
+        UPDATE pictures SET lease = %(lease)s, leased_until = %(until)s,
+            -- whoever had it died while drawing
+            failures = failures + (lease IS NOT NULL AND lease <> %(lease)s)::integer
         WHERE incident_id = %(incident_id)s AND drawn < wanted
           -- what passes holds everything back; what lasts, only what it was about
           AND (retry_at IS NULL OR retry_at <= %(now)s OR wanted > tried)
@@ -116,9 +118,9 @@ async def release(conn: Conn, incident_id: IncidentId, lease: UUID) -> bool:
 
 
 async def let_go(conn: Conn, incident_id: IncidentId, lease: UUID) -> None:
-    """Whoever comes next may draw."""
+    """Whoever comes next may draw, and has to look what was drawn: this one was stopped."""
     query = """
-        UPDATE pictures SET lease = NULL, leased_until = NULL
+        UPDATE pictures SET lease = NULL, leased_until = NULL, failures = failures + 1
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s
     """
     await db.do(conn, query, incident_id=incident_id, lease=lease)
