@@ -18,8 +18,20 @@ log = logging.getLogger(__name__)
 
 CLASSIC = {"section", "header", "context", "actions", "divider"}
 
-# What is as good as done: somebody already did it, or it cannot apply.
-SETTLED = {"already_pinned", "already_in_channel", "message_not_modified"}
+# What is as good as done: somebody already did it.
+SETTLED = {"already_pinned", "message_not_modified"}
+
+# Why nobody is left to invite: they are in, have left the company, or Slack never lets them in.
+UNINVITED = {
+    "already_in_channel",
+    "user_not_found",
+    "cant_invite",
+    "cant_invite_self",
+    "user_team_not_in_channel",
+    "user_is_restricted",
+    "user_is_ultra_restricted",
+    "ura_max_channels",
+}
 
 # Somebody took the bot out of the channel.
 OUTSIDE = {"not_in_channel", "channel_not_found"}
@@ -212,11 +224,19 @@ class Brush:
     async def _invite(self, one: Invitation) -> Shown:
         users = [user for user in one.users if user != self._world.home.bot_user]
         for start in range(0, len(users), 100):  # Slack takes a hundred ids a call
-            call = self._world.slack.conversations_invite(
-                channel=self._channel, users=users[start : start + 100], force=True
-            )
-            await slack.answer(call)
+            await self._invite_some(users[start : start + 100])
         return self._place(one.key)
+
+    async def _invite_some(self, users: Sequence[str]) -> None:
+        call = self._world.slack.conversations_invite(
+            channel=self._channel, users=users, force=True
+        )
+        try:
+            await slack.answer(call)
+        except slack.Refused as refused:
+            if refused.code not in UNINVITED:
+                raise
+            log.info("nobody was invited to %s: %s", self._incident.name, refused.code)
 
     async def _pin(self, one: Pin) -> Shown | None:
         message = self._shown.get(one.of)

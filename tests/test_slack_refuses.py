@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from bot.settings import Settings
 from bot.views import presses
 from sandbox.redis import free_port
-from sandbox.slack import Slack
+from sandbox.slack import Slack, User
 from tests.conftest import Bot, Clock, Walk, start_bot
 
 
@@ -142,6 +143,47 @@ async def test_where_the_bot_may_not_read_it_says_it_all_the_same(
 
     assert cards(walk, channel) == 1
     assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
+
+
+@pytest.mark.parametrize("why", ["left the company", "is a guest of one channel"])
+async def test_a_declarer_who_cannot_come_in_is_no_trouble(
+    walk: Walk, bot: Bot, clock: Clock, why: str
+) -> None:
+    walk.slack.add_user(User("declarer", "Dana"))
+    walk.slack.add_to("general", "declarer")
+    create = walk.slack.fail("conversations.create", hang=True)
+    await walk.slack.say("declarer", "/incident declare sev1 Orders are failing", "general")
+    await walk.slack.wait_for(lambda: walk.calls("conversations.create"))
+
+    declarer = walk.slack.user("declarer")
+    declarer.deactivated = why == "left the company"
+    declarer.kind = "member" if declarer.deactivated else "single_channel_guest"
+    create.heal()
+    await bot.quiet()
+    clock.forward(minutes=1)
+    await bot.tick()
+
+    assert cards(walk, "inc-1-orders-are-failing") == 1
+    assert "Slack refuses" not in walk.text("inc-1-orders-are-failing")
+
+
+async def test_the_second_hundred_comes_in_although_the_first_is_there(
+    slack: Slack, given: Settings, clock: Clock, redis_url: str
+) -> None:
+    others = sorted(slack.add_user(User(f"other{n}", f"Other {n}")).id for n in range(101))
+    slack.set_group("order-service-responders", *others[:-1])
+    async with start_bot(given, clock) as first:
+        slack.request_url = f"{first.url}/slack/events"
+        channel = await Walk(slack, first).declare()
+
+    slack.set_group("order-service-responders", *others)
+    async with Redis.from_url(redis_url) as client:
+        await client.flushall()
+    async with start_bot(given, clock) as second:
+        slack.request_url = f"{second.url}/slack/events"
+        await Walk(slack, second).say("oncall", "/incident severity sev2", channel)
+
+    assert set(others) <= set(slack.channel(channel).members)
 
 
 async def test_a_taken_name_gets_a_suffix(walk: Walk) -> None:
