@@ -143,8 +143,8 @@ class SetEnvironment(DeploymentChange):
         if not self.none:
             return Already(f"{what}, so there is nothing to do.")
         return Already(
-            f"{self.none} {what}, and nothing was planned. If something is wrong all the same, look "
-            "at the pods and the logs."
+            f"{self.none} {what}, and nothing was planned. If something is wrong all the same, "
+            "look at the pods and the logs."
         )
 
     def _summary(self, former: str | None) -> str:
