@@ -191,7 +191,10 @@ async def test_the_step_to_resume_settles_it(
 
     await bot.tick()
     assert PAUSED not in walk.text(channel) + walk.text("incidents")
-    assert "*orders paused* is over" in walk.text(channel)
+    ended_by = f"“Resume orders”, asked for by <@{walk.slack.user('oncall').id}>, has ended it"
+    assert f"*orders paused* is over: {ended_by}" in walk.text(channel)
+    await walk.say("second", "/incident timeline", channel)
+    assert f"saw that this is over: orders paused ({ended_by})" in walk.text(channel, "second")
 
     for _ in range(8):
         clock.forward(minutes=5)
@@ -245,14 +248,34 @@ async def test_what_somebody_ended_by_hand_is_over(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
     channel = await pause(walk)
+    other = await walk.declare("Memory")  # a step on the same target that does not end it
+    await walk.step("oncall", "rolling-restart", other)
+    await walk.submit("oncall", reason="It grows")
+    await walk.press("second", presses.APPROVE, other)
+    assert "Done and checked" in walk.text(other)
+    await bot.tick()
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": "false"})
 
     clock.forward(minutes=31)
     await bot.tick()
 
-    assert "*orders paused* is over" in walk.text(channel)
+    assert "*orders paused* is over: it was ended by hand or by a release" in walk.text(channel)
     assert PAUSED not in walk.text(channel)
-    assert patches(kube) == 1
+    assert patches(kube) == 2
+
+
+async def test_who_ended_it_in_another_incident_is_told(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await pause(walk)
+    clock.forward(minutes=2)  # else it is the same declaration
+    other = await declare(walk)
+    await walk.step("second", "resume-orders", other)
+    await walk.submit("second", reason="The fraud has stopped")
+    await walk.press("lead", presses.APPROVE, other)
+    await bot.tick()
+
+    second = walk.slack.user("second").id
+    ended_by = f"“Resume orders” of INC-2, asked for by <@{second}>, has ended it"
+    assert f"*orders paused* is over: {ended_by}" in walk.text(channel)
 
 
 async def test_pausing_twice_is_refused(walk: Walk) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot import durations, rules, store
-from bot.actions import Change
+from bot.actions import Already, Change
 from bot.flows import executions, runs
 from bot.flows.approvals import refusals_written_down
 from bot.flows.records import build, get
@@ -51,8 +51,8 @@ async def _keep(world: World, hold: Hold) -> None:
         return  # looked at again when it has ended
     if run.undo_digest is None and not undos:
         run = await _learn_undo(world, run)
-    if not await _is_so(world, run):
-        await _end(world, hold)
+    if await _is_over(world, hold, run):
+        await _end(world, hold, run)
     elif hold.until <= now:
         await _revert(world, hold, run, undos)
     elif hold.nudged_at is None and hold.until - rules.NUDGE <= now:
@@ -92,23 +92,50 @@ async def _is_as_left(world: World, run: Execution) -> bool:
     return now.execution == str(run.id) and now.revision == first
 
 
-async def _is_so(world: World, run: Execution) -> bool:
-    """Whether what it did is there, as far as anybody can tell: planned again, it is so already."""
+async def _is_over(world: World, hold: Hold, run: Execution) -> bool:
+    """Whether something has ended it; a step that touched its target and has not is not named."""
+    so = await _is_so(world, run)
+    if so and hold.touched_by is not None:
+        async with world.pool.connection() as conn:
+            await store.holds.forget_touch(conn, run.id, hold.touched_by)
+    return so is False
+
+
+async def _is_so(world: World, run: Execution) -> bool | None:
+    """Whether what it did is there: planned again, it is so already. None where nobody can tell."""
     try:
         action = build(world, run.action, run.params)
         assert isinstance(action, Change)
         await action.plan(world.systems)
-    except UserError:
+    except Already:
         return True
+    except UserError:
+        return None
     return False
 
 
-async def _end(world: World, hold: Hold) -> None:
+async def _end(world: World, hold: Hold, run: Execution) -> None:
     """Something else has ended it: another step, a rollback, or somebody by hand."""
+    assert run.plan is not None
     now = world.now()
     async with world.pool.connection() as conn:
-        if await store.holds.end(conn, hold.execution_id, now):
-            await _tell(conn, hold, EntryKind.ENDED, at=now)
+        ended_by = (
+            await store.executions.running_on(conn, run.plan.target)
+            if hold.touched_by is None
+            else await store.executions.get(conn, hold.touched_by)
+        )
+        id = ended_by.id if ended_by else None
+        if await store.holds.end(conn, hold.execution_id, now, by=id):
+            await _tell(conn, hold, EntryKind.ENDED, at=now, **_told_of(hold, ended_by))
+
+
+def _told_of(hold: Hold, ended_by: Execution | None) -> dict[str, Any]:
+    """Who ended it, as the timeline keeps it; whoever does so by hand is not known."""
+    if ended_by is None:
+        return {"by_hand": True}
+    told: dict[str, Any] = {"change": ended_by.title, "who": ended_by.requested_by}
+    elsewhere = ended_by.incident_id != hold.incident_id
+    return told | ({"incident": f"INC-{ended_by.incident_id}"} if elsewhere else {})
 
 
 async def _nudge(world: World, hold: Hold, run: Execution) -> None:

@@ -48,6 +48,15 @@ async def look_again(conn: Conn, target: str, by: ExecutionId, now: datetime) ->
     await db.do(conn, query, target=target, by=by, now=now)
 
 
+async def forget_touch(conn: Conn, id: ExecutionId, by: ExecutionId) -> None:
+    """An execution changed the target, and what is held is still so: it has not ended it."""
+    query = """
+        UPDATE holds SET touched_by = NULL
+        WHERE execution_id = %(id)s AND touched_by = %(by)s AND ended_at IS NULL
+    """
+    await db.do(conn, query, id=id, by=by)
+
+
 async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
     """What had ended a hold was undone: it may be in force again, until the same time."""
     query = """
