@@ -231,9 +231,12 @@ async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
     await walk.press("lead", presses.APPROVE, channel)
     await bot.tick()
     assert PAUSED not in walk.text(channel)
+    again = "orders paused again until 10:30 UTC"
+    assert f"“true” ({again})" in walk.text(channel)  # what *Undo* asks once more
 
     await walk.press("lead", presses.UNDO, channel, "2")
     await bot.tick()
+    assert f"Undo of “Resume orders”: {again}" in walk.text(channel)
     assert variable(kube) == "true"
     assert PAUSED in walk.text(channel)
 
@@ -242,6 +245,22 @@ async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
     assert "*orders paused* was to end now and has not" in walk.text(channel)
     await walk.press("oncall", presses.APPROVE, channel)
     assert variable(kube) == "false"
+
+
+async def test_undoing_it_after_their_time_says_that_it_is_over(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await pause(walk)
+    await walk.step("oncall", "resume-orders", channel)
+    await walk.submit("oncall", reason="The fraud has stopped")
+    await walk.press("lead", presses.APPROVE, channel)
+    await bot.tick()
+    clock.forward(minutes=31)
+
+    await walk.press("lead", presses.UNDO, channel, "2")
+
+    seen = walk.text(channel)
+    assert "“Resume orders”: orders paused again, although the time of that is over" in seen
 
 
 async def test_what_somebody_ended_by_hand_is_over(

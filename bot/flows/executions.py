@@ -26,6 +26,7 @@ from bot.model import (
 )
 from bot.publisher import publish
 from bot.store.db import Conn
+from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
@@ -213,7 +214,7 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
     approvers = await world.people.members(world.config.approvers)
     held = await _is_held(world, id)
     approved = by in approvers and rules.undo_is_approved(done, plan, world.now(), held=held)
-    asked = undoing(done, f"Undo of “{done.title}”", approved=approved, held=held)
+    asked = undoing(done, await _why(world, done), approved=approved, held=held)
     try:
         async with world.pool.connection() as conn:
             run = await ask(world, conn, done.incident_id, asked, inverse, plan, by)
@@ -243,6 +244,13 @@ def undoing(done: Execution, reason: str, *, approved: bool, held: bool) -> Aske
         approved=approved,
         held=held,
     )
+
+
+async def _why(world: World, done: Execution) -> str:
+    """Why it is undone, in words that say what is in force again then, and until when."""
+    async with world.pool.connection() as conn:
+        back = await store.holds.ended_by(conn, done.id)
+    return text.plain("undo_reason", done=done, back=back, now=world.now())
 
 
 async def _is_held(world: World, id: ExecutionId) -> bool:

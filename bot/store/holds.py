@@ -66,6 +66,15 @@ async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
     await db.do(conn, query, ended_by=ended_by, now=now)
 
 
+async def ended_by(conn: Conn, id: ExecutionId) -> tuple[Hold, ...]:
+    """What an execution has ended, and what is in force again once that is undone."""
+    query = """
+        SELECT * FROM holds WHERE touched_by = %(id)s AND ended_at IS NOT NULL
+        ORDER BY execution_id
+    """
+    return await db.many(conn, Hold, query, id=id)
+
+
 async def get(conn: Conn, id: ExecutionId) -> Hold | None:
     """The hold of an execution, if it was temporary."""
     query = "SELECT * FROM holds WHERE execution_id = %(id)s"

@@ -64,7 +64,7 @@ def _buttons(scene: Scene, run: Execution, undo: Execution | None) -> list[Eleme
         case State.INTERRUPTED:
             return [blocks.button("Check what happened", presses.CHECK, run.id, style="primary")]
         case State.SUCCEEDED | State.FAILED if _can_undo(run, undo):
-            return [_undo(run)]
+            return [_undo(scene, run)]
         case State.DENIED | State.FAILED | State.EXPIRED if _edit(run) and run.checked is None:
             return _edit(run)
         case State.FAILED | State.EXPIRED if run.undo_of is None and run.checked is None:
@@ -94,10 +94,13 @@ def _can_undo(run: Execution, undo: Execution | None) -> bool:
     return changed and undoable and not taken
 
 
-def _undo(run: Execution) -> Element:
+def _undo(scene: Scene, run: Execution) -> Element:
     assert run.plan is not None
     assert run.plan.undo is not None
-    ask = blocks.confirm("Undo this?", run.plan.undo.summary, "Undo")
+    words = run.plan.undo.summary
+    if back := scene.ended_by(run):
+        words += f" ({text.plain('again', back=back, now=None)})"
+    ask = blocks.confirm("Undo this?", words, "Undo")
     return blocks.button("Undo", presses.UNDO, run.id, ask=ask)
 
 

@@ -57,6 +57,11 @@ class Scene:
         found = [hold for hold in self.in_force if hold.execution_id == id]
         return found[0] if found else None
 
+    def ended_by(self, run: Execution) -> tuple[Hold, ...]:
+        """What a run has ended, and what is in force again once that is undone."""
+        touched = [hold for hold in self.holds if hold.touched_by == run.id]
+        return tuple(hold for hold in touched if not hold.in_force)
+
     @property
     def in_force(self) -> tuple[Hold, ...]:
         """What is temporary and has not ended."""
