@@ -108,7 +108,9 @@ async def test_an_answer_in_a_thread_is_not_said_again_either(
     await walk.step("oncall", "pods", channel)
     await catch_up(bot, clock)
 
-    [thread] = [one["replies"] for one in walk.slack.messages(channel, "oncall") if "replies" in one]
+    [thread] = [
+        one["replies"] for one in walk.slack.messages(channel, "oncall") if "replies" in one
+    ]
     assert len(thread) == 1
 
 
