@@ -7,7 +7,7 @@ refused is written down and drawn again by the clock. No database connection is 
 import asyncio
 import logging
 
-from bot import rules, slack, store
+from bot import rules, slack, store, strays
 from bot.brush import Brush
 from bot.lease import Claim, Lease
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
@@ -228,7 +228,7 @@ def _opened(incident: Incident, id: str, name: str) -> Incident:
 
 async def _left_behind(world: World, incident: Incident) -> dict[str, ChannelId]:
     """The channels that we made since, by name: one is ours if we died before writing it down."""
-    since = int(incident.declared_at.timestamp())
+    since = strays.since(incident)
     found = {}
     async for one in slack.public_channels(world.slack):
         if one.get("creator") == world.home.bot_user and one.get("created", 0) >= since:

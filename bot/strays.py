@@ -21,12 +21,16 @@ def mark(incident: Incident, key: str) -> dict[str, Any]:
     return {"event_type": EVENT, "event_payload": {"incident": incident.id, "key": key}}
 
 
+def since(incident: Incident) -> int:
+    """Since when Slack may show something of it, by Slack's own clock."""
+    return int(incident.declared_at.timestamp()) - SKEW_SECONDS
+
+
 async def find(
     world: World, incident: Incident, channel: str, thread: str | None
 ) -> dict[str, Shown]:
     """The incident's newest messages in a channel or a thread, by key; raises slack.Refused."""
-    since = incident.declared_at.timestamp() - SKEW_SECONDS
-    where = {"channel": channel, "oldest": f"{since:.6f}", "limit": LOOKED_AT}
+    where = {"channel": channel, "oldest": str(since(incident)), "limit": LOOKED_AT}
     if thread is None:
         call = world.slack.conversations_history(**where, include_all_metadata=True)
     else:

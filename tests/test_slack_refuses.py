@@ -1,6 +1,7 @@
 """When Slack refuses or says nothing: what was decided is kept, and shown once later."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -236,6 +237,21 @@ async def test_a_crash_after_the_channel_was_made_takes_it_over(
     names = [channel["name"] for channel in slack.channels("oncall")]
     assert [name for name in names if name.startswith("inc-")] == ["inc-1-orders-are-failing"]
     assert cards(Walk(slack, second), "inc-1-orders-are-failing") == 1
+
+
+async def test_a_clock_ahead_of_slacks_finds_the_channel_all_the_same(
+    slack: Slack, given: Settings, clock: Clock
+) -> None:
+    clock.time = datetime.now(UTC) + timedelta(minutes=1)
+    slack.fail("conversations.create", hang=True, times=1, after=True)
+    async with start_bot(given, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        await Walk(slack, bot).say("oncall", "/incident declare sev1 Orders are failing")
+        clock.forward(minutes=1)
+        await bot.tick()
+
+    names = [channel["name"] for channel in slack.channels("oncall")]
+    assert [name for name in names if name.startswith("inc-")] == ["inc-1-orders-are-failing"]
 
 
 async def test_two_replicas_draw_at_once_and_say_nothing_twice(
