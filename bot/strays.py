@@ -30,11 +30,15 @@ async def find(
     world: World, incident: Incident, channel: str, thread: str | None
 ) -> dict[str, Shown]:
     """The incident's newest messages in a channel or a thread, by key; raises slack.Refused."""
-    where = {"channel": channel, "oldest": str(since(incident)), "limit": LOOKED_AT}
+    oldest = str(since(incident))
     if thread is None:
-        call = world.slack.conversations_history(**where, include_all_metadata=True)
+        call = world.slack.conversations_history(
+            channel=channel, oldest=oldest, limit=LOOKED_AT, include_all_metadata=True
+        )
     else:
-        call = world.slack.conversations_replies(**where, ts=thread, include_all_metadata=True)
+        call = world.slack.conversations_replies(
+            channel=channel, ts=thread, oldest=oldest, limit=LOOKED_AT, include_all_metadata=True
+        )
     answer = await slack.answer(call)
     ours = [one for one in answer["messages"] if one.get("user") == world.home.bot_user]
     marked = [(one["ts"], (one.get("metadata") or {}).get("event_payload", {})) for one in ours]
