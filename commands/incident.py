@@ -35,14 +35,13 @@ async def help(world: World, ask: Ask) -> None:
 
 
 async def role(world: World, ask: Ask) -> None:
-    """`/incident role ic @person`."""
+    """`/incident role ic @person`; the channel reads it, so nobody is told once more."""
     word, *named = ask.text.split() or [""]
     if word.lower() not in ROLES or len(ask.mentions) != 1 or len(named) != 1:
         raise UserError(await _whom(world, word, " ".join(named)))
     incident = await flows.incidents.in_channel(world, ask.channel)
     commander = ask.mentions[0]
     await flows.incidents.put_in_command(world, incident.id, commander, by=ask.who)
-    await ask.reply(f"<@{commander}> is the incident commander of {incident.name}.")
 
 
 async def _whom(world: World, word: str, name: str) -> str:
@@ -78,7 +77,6 @@ async def severity(world: World, ask: Ask) -> None:
         )
     incident = await flows.incidents.in_channel(world, ask.channel)
     await flows.incidents.change_severity(world, incident.id, level, by=ask.who)
-    await ask.reply(f"{incident.name} is {level.label} now.")
 
 
 async def status(world: World, ask: Ask) -> None:
@@ -92,7 +90,6 @@ async def status(world: World, ask: Ask) -> None:
         )
     incident = await flows.incidents.in_channel(world, ask.channel)
     await flows.incidents.change_status(world, incident.id, status, by=ask.who)
-    await ask.reply(f"{incident.name} is {status.value} now.")
 
 
 async def choose_severity(world: World, ask: Ask) -> None:

@@ -61,6 +61,21 @@ async def test_putting_somebody_in_command(walk: Walk) -> None:
     assert f"<@{lead}> is the incident commander" in walk.text(channel)
 
 
+async def test_what_the_channel_reads_is_not_told_to_its_author_once_more(walk: Walk) -> None:
+    channel = await walk.declare()
+    lead = walk.slack.user("lead").id
+    before = walk.slack.ephemerals(channel, "oncall")
+
+    for words in ("severity sev2", "status monitoring", f"role ic <@{lead}>"):
+        await walk.say("oncall", f"/incident {words}", channel)
+
+    assert walk.slack.ephemerals(channel, "oncall") == before
+    seen = walk.text(channel)
+    assert seen.count("from *SEV-1* to *SEV-2*") == 1
+    assert seen.count("from *investigating* to *monitoring*") == 1
+    assert seen.count(f"<@{lead}> is the incident commander") == 1
+
+
 async def test_a_deleted_person_cannot_command(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident role ic <@UNOBODY00001>", channel)
