@@ -94,6 +94,17 @@ async def test_who_takes_a_step_stands_on_its_line_until_somebody_else_does(
     assert f"took: Submit dispute evidence (from <@{oncall}>)" in told
 
 
+async def test_whose_it_is_already_is_told_so(walk: Walk) -> None:
+    channel = await walk.declare()
+    await take(walk, "second", channel, "alert-team")
+
+    await take(walk, "second", channel, "alert-team")
+
+    told = str(walk.slack.ephemerals(channel, "second")[-1])
+    assert "“Alert team” is yours already, so nothing was changed. Press Done once it is." in told
+    assert (await timeline(walk, channel)).count("took: Alert team") == 1
+
+
 async def test_of_two_who_take_it_at_once_one_has_it(walk: Walk) -> None:
     channel = await disputes(walk)
     [button] = [

@@ -170,7 +170,10 @@ async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> N
         task = await _lock(conn, id)
         now = world.now()
         if task.open and task.owner == by:
-            raise UserError(f"“{task.title}” is yours already.")
+            word = "Handled" if task.kind is TaskKind.FINDING else "Done"
+            raise UserError(
+                f"“{task.title}” is yours already, so nothing was changed. Press {word} once it is."
+            )
         if await store.tasks.take(conn, id, was=was, by=by, at=now) is None:
             raise rules.too_late(task)
         kind, told = EntryKind.TAKEN, {"was": was} if was else {}
