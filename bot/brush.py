@@ -36,6 +36,9 @@ UNINVITED = {
 # Somebody took the bot out of the channel.
 OUTSIDE = {"not_in_channel", "channel_not_found"}
 
+# Somebody deleted the channel, or made it private without the bot.
+GONE = "channel_not_found"
+
 
 class Brush:
     """Paints one incident while the lease lasts; what goes wrong is kept in `failures`."""
@@ -124,9 +127,22 @@ class Brush:
     async def _join(self, channel: str) -> None:
         """Come back, once for all that is painted at the same time."""
         async with self._joining:
-            if channel not in self._joined:
+            if channel in self._joined:
+                return
+            try:
                 await slack.answer(self._world.slack.conversations_join(channel=channel))
-                self._joined.add(channel)
+            except slack.Refused as refused:
+                if refused.code == GONE and channel == self._channel and self._incident.open:
+                    await self._forget_channel()
+                raise
+            self._joined.add(channel)
+
+    async def _forget_channel(self) -> None:
+        """Nobody can reach it any more: the next drawing makes another one, with all of it."""
+        log.warning("the channel of %s is gone", self._incident.name)
+        async with self._world.pool.connection() as conn:
+            await store.incidents.forget_channel(conn, self._incident.id, self._channel)
+            await store.messages.forget(conn, self._incident.id, self._channel)
 
     async def _hand_over(self, one: Drawing) -> Shown | None:
         match one:

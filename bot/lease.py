@@ -114,10 +114,7 @@ class Lease:
 async def _start(conn: Conn, picture: Picture) -> Claim:
     incident = await store.incidents.get(conn, picture.incident_id)
     assert incident is not None
-    # Without a channel, Slack shows nothing of it.
-    opened = incident.channel_id is not None
-    shown = await store.messages.of_incident(conn, incident.id) if opened else {}
-    return Claim(picture, incident, shown)
+    return Claim(picture, incident, await store.messages.of_incident(conn, incident.id))
 
 
 def _passes(failure: Exception) -> bool:

@@ -210,6 +210,44 @@ async def test_an_archived_channel_loses_nothing(walk: Walk, bot: Bot, clock: Cl
     assert walk.text(channel).count("is the incident commander") == 1
 
 
+async def test_a_deleted_channel_is_made_again_with_all_of_it(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.step("oncall", "pods", channel)
+    gone = walk.slack.workspace.channels.pop(walk.slack.channel(channel).id)
+    clock.forward(minutes=16)
+    await bot.tick()
+    clock.forward(minutes=1)
+    await bot.tick()
+    await walk.press("second", presses.RESOLVE, channel)
+    await walk.submit("second", resolution="rolled back")
+
+    shown = walk.text(channel)
+    assert walk.slack.channel(channel).id != gone.id
+    assert set(gone.members) <= set(walk.slack.channel(channel).members)
+    assert shown.count("is the incident commander") == 1
+    assert [one for one in walk.slack.messages(channel, "oncall") if one.get("replies")]
+    assert "INC-1 is resolved" in shown
+    assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
+    assert "Slack refuses" not in shown
+
+
+async def test_the_deleted_channel_of_what_is_over_is_not_made_again(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.press("second", presses.RESOLVE, channel)
+    await walk.submit("second", resolution="rolled back")
+    del walk.slack.workspace.channels[walk.slack.channel(channel).id]
+
+    clock.forward(days=4)
+    await catch_up(bot, clock)
+
+    assert channel not in [one["name"] for one in walk.slack.channels("oncall")]
+
+
 async def test_a_deleted_card_is_posted_again(walk: Walk) -> None:
     channel = await walk.declare()
     card = next(m for m in walk.slack.messages(channel, "oncall") if presses.RESOLVE in str(m))

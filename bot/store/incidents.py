@@ -94,6 +94,15 @@ async def set_channel(conn: Conn, id: IncidentId, channel: str, name: str) -> No
     await db.do(conn, query, id=id, channel=channel, name=name)
 
 
+async def forget_channel(conn: Conn, id: IncidentId, channel: str) -> None:
+    """It has no channel any more, unless it has another one by now."""
+    query = """
+        UPDATE incidents SET channel_id = NULL, channel_name = NULL
+        WHERE id = %(id)s AND channel_id = %(channel)s
+    """
+    await db.do(conn, query, id=id, channel=channel)
+
+
 async def awaits_channel(conn: Conn, id: IncidentId, now: datetime) -> bool:
     """Whether it has no channel yet and somebody is drawing it."""
     query = """

@@ -37,6 +37,12 @@ async def put(conn: Conn, incident_id: IncidentId, shown: Shown) -> None:
     await db.do(conn, query, incident_id=incident_id, **shown.model_dump())
 
 
+async def forget(conn: Conn, incident_id: IncidentId, channel: str) -> None:
+    """What this channel showed is shown no more."""
+    query = "DELETE FROM messages WHERE incident_id = %(incident_id)s AND channel = %(channel)s"
+    await db.do(conn, query, incident_id=incident_id, channel=channel)
+
+
 async def keep(conn: Conn, incident_id: IncidentId, shown: Sequence[Shown], *, open: bool) -> None:
     """These stay as they look while the incident is open, or is not; not what changed since."""
     query = """
