@@ -2,7 +2,7 @@
 
 from bot import flows, rules
 from bot.model import Incident, IncidentId, Noun, Severity, Status, UserError
-from bot.views import home, levels, modals
+from bot.views import home, levels, modals, tasks
 from bot.views import timeline as pages
 from bot.world import World
 from commands.asks import Ask
@@ -147,8 +147,10 @@ async def _open_resolve(world: World, ask: Ask, incident: Incident) -> None:
     _must_be_open(incident)
     unchecked = await flows.executions.with_failed_check(world, incident.id)
     holds = await flows.holds.in_force(world, incident.id)
+    left = tasks.unfinished(incident, await flows.tasks.of_incident(world, incident.id))
     kept = ask.metadata(incident=incident.id)
-    await ask.open(modals.resolve(incident, metadata=kept, unchecked=unchecked, holds=holds))
+    form = modals.resolve(incident, metadata=kept, unchecked=unchecked, holds=holds, left=left)
+    await ask.open(form)
 
 
 async def submit_resolve(world: World, ask: Ask, filled: ResolveForm) -> None:

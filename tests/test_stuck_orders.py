@@ -109,6 +109,24 @@ async def test_orders_are_worked_through_one_by_one(walk: Walk) -> None:
     assert f"did by hand: Order {escalated}" in told
 
 
+async def test_what_is_open_at_the_end_is_told_until_it_is_handled(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await work_through(walk, channel, 0, 2, 5)
+    await mark(walk, "second", presses.TASK_DONE, channel)
+    await mark(walk, "oncall", presses.TASK_ESCALATE, channel)
+
+    await walk.say("oncall", "/incident resolve", channel)
+    form = str(walk.slack.views("oncall")[-1])
+    assert "*Stuck orders*: 2 of 3 on the list are still open. Resolving does not close" in form
+    await walk.submit("oncall", resolution="The queue is empty")
+    assert "*Still open:* 2 of 3 on the list Stuck orders" in walk.text(channel)
+
+    await mark(walk, "second", presses.TASK_DONE, channel)
+    assert "*Still open:* 1 of 3 on the list Stuck orders" in walk.text(channel)
+    await mark(walk, "second", presses.TASK_DONE, channel)
+    assert "Still open" not in walk.text(channel)
+
+
 async def test_who_is_in_command_is_called_once(walk: Walk) -> None:
     channel = await stuck(walk)
     await walk.press("lead", presses.TAKE_COMMAND, channel)

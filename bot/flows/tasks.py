@@ -71,6 +71,12 @@ async def _get(conn: Conn, id: TaskId) -> Task:
     return task
 
 
+async def of_incident(world: World, id: IncidentId) -> tuple[Task, ...]:
+    """All that is done by hand in an incident."""
+    async with world.pool.connection() as conn:
+        return await store.tasks.of_incident(conn, id)
+
+
 async def of_step(world: World, id: IncidentId, step_id: str) -> Task:
     """The task that a manual step is; raises UserError when there is none."""
     async with world.pool.connection() as conn:

@@ -59,6 +59,7 @@ from bot.model.task import (
     Task,
     TaskKind,
     TaskState,
+    Unfinished,
 )
 from bot.model.timeline import (
     Entry,
@@ -109,6 +110,7 @@ __all__ = [
     "TaskState",
     "Temporary",
     "Undo",
+    "Unfinished",
     "Update",
     "UpdateId",
     "UserError",

@@ -46,3 +46,11 @@ class Task(Noun):
     def open(self) -> bool:
         """Whether it is still to be done."""
         return self.state in (TaskState.OPEN, TaskState.ESCALATED)
+
+
+class Unfinished(Noun):
+    """A list of which something is still to be done: how many of how many."""
+
+    title: str
+    open: int
+    all: int

@@ -286,8 +286,9 @@ def _farewell(scene: Scene) -> list[Drawing]:
     incident = scene.incident
     made = [run for run in _changes(scene) if _may_have_changed(run)]
     others = [run for run in _changes(scene) if run not in made]
+    left = tasks.unfinished(incident, scene.tasks)
     words = text.render(
-        "summary", incident=incident, made=made, others=others, updates=scene.updates
+        "summary", incident=incident, made=made, others=others, updates=scene.updates, left=left
     )
     parts = [
         blocks.header(f"{RESOLVED} {incident.name} is resolved"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.choices import Choices
-from bot.model import Draft, Execution, Hold, Incident, Noun, Severity, Status, Step
+from bot.model import Draft, Execution, Hold, Incident, Noun, Severity, Status, Step, Unfinished
 from bot.rules import Play
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
@@ -118,7 +118,12 @@ def _statuses(now: Status) -> Element:
 
 
 def resolve(
-    incident: Incident, *, metadata: str, unchecked: Sequence[Execution], holds: Sequence[Hold]
+    incident: Incident,
+    *,
+    metadata: str,
+    unchecked: Sequence[Execution],
+    holds: Sequence[Hold],
+    left: Sequence[Unfinished],
 ) -> View:
     """Say what fixed it; where a check failed, say why it may end all the same."""
     parts = [
@@ -127,6 +132,8 @@ def resolve(
     ]
     if holds:
         parts.append(blocks.section(text.render("resolve_held", holds=holds)))
+    if left:
+        parts.append(blocks.section(text.render("resolve_left", left=left)))
     if unchecked:
         parts.append(blocks.section(text.render("resolve_unchecked", runs=unchecked)))
         parts.append(

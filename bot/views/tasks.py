@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot import rules
 from bot.findings import Finding
-from bot.model import Execution, Reminder, Step, Task, TaskKind, TaskState
+from bot.model import Execution, Incident, Reminder, Step, Task, TaskKind, TaskState, Unfinished
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import Message
@@ -35,15 +35,33 @@ def step(scene: Scene, step: Step, number: int, *, roomy: bool) -> list[Block]:
 
 def checklists(scene: Scene) -> list[tuple[datetime, Message]]:
     """The rows that people work through, a list for each query, and when each was first said."""
-    found = [task for task in scene.tasks if task.kind is TaskKind.FINDING]
     drawn = []
-    for step_id in dict.fromkeys(task.step_id for task in found):
-        tasks = [task for task in found if task.step_id == step_id]
-        scenario = scene.incident.scenario
-        source = scenario.step(step_id) if scenario else None
-        title = source.title if source else step_id
-        drawn += _pages(f"tasks:{step_id}", title, tasks)
+    for step_id, tasks in _lists(scene.tasks).items():
+        drawn += _pages(f"tasks:{step_id}", _title(scene.incident, step_id), tasks)
     return drawn
+
+
+def _lists(tasks: Sequence[Task]) -> dict[str, list[Task]]:
+    """The rows that people work through, by the query's step."""
+    found = [task for task in tasks if task.kind is TaskKind.FINDING]
+    steps = dict.fromkeys(task.step_id for task in found)
+    return {id: [task for task in found if task.step_id == id] for id in steps}
+
+
+def _title(incident: Incident, step_id: str) -> str:
+    source = incident.scenario.step(step_id) if incident.scenario else None
+    return source.title if source else step_id
+
+
+def unfinished(incident: Incident, tasks: Sequence[Task]) -> list[Unfinished]:
+    """The checklists of which something is open."""
+    lists = [
+        Unfinished(
+            title=_title(incident, step_id), open=sum(one.open for one in listed), all=len(listed)
+        )
+        for step_id, listed in _lists(tasks).items()
+    ]
+    return [one for one in lists if one.open]
 
 
 def follow_ups(scene: Scene) -> list[Message]:
