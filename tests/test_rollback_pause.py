@@ -41,7 +41,7 @@ async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
 ) -> None:
     channel = await pause(walk)
     await release(kube, "v2.3.0", "false")
-    await release(kube, "v2.4.0", "false")
+    await release(kube, "v2.4.1", "false")
     clock.forward(minutes=26)
     await bot.tick()
     assert "*orders paused* is over" in walk.text(channel)
@@ -62,7 +62,7 @@ async def test_a_release_during_the_pause_that_keeps_it_is_marked_too(
 ) -> None:
     await pause(walk)
     await release(kube, "v2.3.0", "true")
-    await release(kube, "v2.4.0", "false")
+    await release(kube, "v2.4.1", "false")
 
     offered, chosen = await open_form(walk, await walk.declare("Bad release", "sev1"))
 
