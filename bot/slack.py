@@ -1,5 +1,6 @@
 """What Slack answers, and how it refuses: one error family for every call."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.model import UserError
 
 TIMEOUT_SECONDS = 20
+SECONDS = re.compile(r"\d{1,6}")
 
 # No retry by waiting: it would hold an answer to a person, and the clock draws again anyway.
 # No retry at once either: a request that got no answer may have been carried out.
@@ -50,6 +52,8 @@ async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
     except SlackApiError as error:
         raise _refused(error) from error
     except (TimeoutError, ClientError, OSError) as error:
+        raise Refused("no_answer") from error
+    except (AttributeError, ValueError) as error:  # the SDK trips over what is no JSON object
         raise Refused("no_answer") from error
     data = response.data
     if not isinstance(data, dict):
@@ -92,11 +96,12 @@ async def _pages(
 
 def _refused(error: SlackApiError) -> Refused:
     response = error.response
-    if not hasattr(response, "headers"):
+    if not isinstance(response, AsyncSlackResponse):
         return Refused("no_answer")
-    retry_after = response.headers.get("Retry-After") or response.headers.get("retry-after")
+    # A proxy may answer in Slack's place, and names a date where Slack counts seconds.
+    asked = response.headers.get("Retry-After") or response.headers.get("retry-after") or ""
+    seconds = float(asked) if SECONDS.fullmatch(asked) else None
     code = response.get("error") if isinstance(response.data, dict) else None
-    seconds = float(retry_after) if retry_after else None
     return Refused(str(code or f"http_{response.status_code}"), seconds)
 
 
