@@ -319,6 +319,53 @@ async def test_no_rows_no_button(slack: Slack, given: Settings, clock: Clock, sh
         assert slack.find_buttons(presses.WORK_THROUGH, channel, "oncall") == []
 
 
+async def test_what_is_no_longer_found_is_marked_and_left_open(
+    slack: Slack, given: Settings, clock: Clock, shop: Shop
+) -> None:
+    async with shop_bot(slack, given, clock, shop, "SELECT 1") as bot:
+        walk = Walk(slack, bot)
+        channel = await stuck(walk)
+        await work_through(walk, channel, 0, 1, 2)
+        paid, other, _ = all_orders(walk, channel)
+        await mark(walk, "second", presses.TASK_DONE, channel, 1)
+        clock.forward(minutes=32)
+        await _set_orders(shop, "CONFIRMED", paid, other)
+
+        await walk.step("oncall", "stuck-orders", channel)
+
+        words = seen(lists(walk, channel)[0])
+        assert words.startswith("*Stuck orders* · 1 of 3 handled, 1 no longer found\n")
+        [line] = [one for one in words.splitlines() if "no longer finds" in one]
+        assert "10:32 UTC" in line
+        assert words.index(paid) < words.index(line) < words.index(other)
+        assert len(slack.find_buttons(presses.TASK_DONE, channel, "oncall")) == 2
+
+        await _set_orders(shop, "PENDING", paid)
+        await walk.step("oncall", "stuck-orders", channel)
+        assert "no longer" not in seen(lists(walk, channel)[0])
+
+
+async def _set_orders(shop: Shop, status: str, *ids: str) -> None:
+    async with await AsyncConnection.connect(shop.dsn) as conn:
+        query = "UPDATE orders SET status = %s WHERE id::text = ANY (%s)"
+        await conn.execute(query, [status, list(ids)])
+
+
+async def test_an_answer_that_failed_marks_nothing(
+    slack: Slack, given: Settings, clock: Clock, shop: Shop
+) -> None:
+    async with shop_bot(slack, given, clock, shop, "SELECT 1") as bot:
+        walk = Walk(slack, bot)
+        channel = await stuck(walk)
+        await work_through(walk, channel, 0)
+        async with await AsyncConnection.connect(shop.dsn) as conn:
+            await conn.execute("ALTER TABLE orders RENAME TO hidden")
+
+        await walk.step("oncall", "stuck-orders", channel)
+
+        assert "no longer" not in seen(lists(walk, channel)[0])
+
+
 async def test_ninety_orders_are_five_messages(
     slack: Slack, given: Settings, clock: Clock, shop: Shop
 ) -> None:
@@ -356,7 +403,12 @@ async def test_of_more_rows_than_are_kept_the_form_says_how_many_there_are(
         assert "first 99 of 143" in str(slack.views("oncall")[-1])
 
         await walk.submit("oncall")
-        assert len(set(all_orders(walk, channel))) == 99
+        orders = all_orders(walk, channel)
+        assert len(set(orders)) == 99
+
+        await _set_orders(shop, "CONFIRMED", *orders[:2])  # it may be among those not kept
+        await walk.step("oncall", "stuck-orders", channel)
+        assert "no longer" not in "".join(map(seen, lists(walk, channel)))
 
 
 async def test_foreign_text_is_text_and_a_missing_intent_no_link(

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot import rules, store
 from bot.actions import Action, Change, Read
-from bot.flows import runs
+from bot.flows import runs, tasks
 from bot.flows.records import build as build
 from bot.flows.records import find_step as find_step
 from bot.flows.records import get as get
@@ -129,6 +129,7 @@ async def _end_reading(world: World, run: Execution, reading: Reading) -> None:
             return
         if reading.attachment is not None:
             await store.executions.attach(conn, run.id, reading.attachment)
+        await tasks.compare(conn, ended, now)
         kind, by = EntryKind.READ, run.requested_by
         await store.timeline.add(
             conn, run.incident_id, kind, at=now, by=by, text=reading.text, step=run.title

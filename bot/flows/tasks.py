@@ -14,6 +14,7 @@ from bot.model import (
     Execution,
     Incident,
     IncidentId,
+    Reading,
     Task,
     TaskId,
     TaskKind,
@@ -90,6 +91,22 @@ def rows_of(run: Execution) -> tuple[Finding, ...]:
     """What a reading found, for people to work through."""
     each, reading = run.params.get("tasks"), run.reading
     return findings.of_table(Each.model_validate(each), reading.table) if each and reading else ()
+
+
+async def compare(conn: Conn, run: Execution, now: datetime) -> None:
+    """Mark what a query no longer finds of its list; an answer that is not whole tells nothing."""
+    reading = run.reading
+    if reading is None or not run.params.get("tasks") or not _is_whole(reading):
+        return
+    titles = [row.title for row in rows_of(run)]
+    await store.tasks.compare(conn, run.incident_id, run.step_id, titles, now)
+
+
+def _is_whole(reading: Reading) -> bool:
+    """Whether all rows that there are were read and kept; one that failed has no table either."""
+    if reading.table is None:
+        return reading.ok is True
+    return (reading.table.total or 0) <= len(reading.table.rows)
 
 
 async def left_of(world: World, run: Execution) -> dict[int, Finding]:

@@ -24,7 +24,10 @@ class TaskState(StrEnum):
 
 
 class Task(Noun):
-    """Something that a person does by hand; `step_id` is the step it comes from, if any."""
+    """Something that a person does by hand; `step_id` is the step it comes from, if any.
+
+    `gone_at` is since when the query that found it no longer does.
+    """
 
     id: TaskId
     incident_id: IncidentId
@@ -41,6 +44,7 @@ class Task(Noun):
     added_at: datetime
     decided_by: UserId | None
     decided_at: datetime | None
+    gone_at: datetime | None
 
     @property
     def open(self) -> bool:

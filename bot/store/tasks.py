@@ -59,6 +59,19 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Task, ...]:
     return await db.many(conn, Task, query, incident_id=incident_id)
 
 
+async def compare(
+    conn: Conn, incident_id: IncidentId, step_id: str, titles: Sequence[str], at: datetime
+) -> None:
+    """The query of a step was asked again, and these are all that it finds now."""
+    query = """
+        UPDATE tasks
+        SET gone_at = CASE WHEN title <> ALL (%(titles)s) THEN coalesce(gone_at, %(at)s) END
+        WHERE incident_id = %(incident_id)s AND kind = 'finding' AND step_id = %(step_id)s
+    """
+    where: dict[str, Any] = {"incident_id": incident_id, "step_id": step_id}
+    await db.do(conn, query, titles=list(titles), at=at, **where)
+
+
 async def take(
     conn: Conn, id: TaskId, *, was: UserId | None, by: UserId, at: datetime
 ) -> Task | None:
