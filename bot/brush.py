@@ -10,6 +10,7 @@ from bot import slack, store, strays
 from bot.lease import Claim, Lease
 from bot.model import Incident
 from bot.store.messages import Shown
+from bot.strays import Strays
 from bot.views import blocks, drawing, text
 from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
 from bot.world import World
@@ -52,7 +53,7 @@ class Brush:
         self._shown = claim.shown
         # Something was tried before, and may have been done without being written down.
         self._retried = claim.picture.failures > 0
-        self._strays: dict[tuple[str, str | None], dict[str, Shown]] = {}
+        self._strays: dict[tuple[str, str | None], Strays] = {}
         self._joining = asyncio.Lock()
         self._joined: set[str] = set()
 
@@ -194,8 +195,9 @@ class Brush:
         thread = self._shown.get(one.thread) if one.thread else None
         if one.thread and thread is None:
             return None  # its thread is still to be posted; the refusal of that is counted
-        if self._retried and (stray := await self._stray(one, thread)) is not None:
-            return await self._update(one, stray)
+        strayed = await self._look_for_strays(self._where(one), thread)
+        if one.key in strayed.messages and one.key not in self._shown:
+            return await self._update(one, strayed.messages[one.key])
         call = self._world.slack.chat_postMessage(
             channel=self._where(one),
             text=_text(one),
@@ -208,14 +210,14 @@ class Brush:
         answer = await slack.answer(call)
         return Shown(key=one.key, channel=answer["channel"], ts=answer["ts"], digest="")
 
-    async def _stray(self, one: Message, thread: Shown | None) -> Shown | None:
-        """The message itself, if it was said before and not written down."""
-        place = (self._where(one), thread.ts if thread else None)
-        if place not in self._strays:
-            self._strays[place] = await self._look_for_strays(*place)
-        return self._strays[place].pop(one.key, None)
+    async def _look_for_strays(self, channel: str, thread: Shown | None) -> Strays:
+        """What was said here before and not written down, if that can be."""
+        place = (channel, thread.ts if thread else None)
+        if self._retried and place not in self._strays:
+            self._strays[place] = await self._strays_in(*place)
+        return self._strays.get(place, Strays())
 
-    async def _look_for_strays(self, channel: str, thread: str | None) -> dict[str, Shown]:
+    async def _strays_in(self, channel: str, thread: str | None) -> Strays:
         try:
             return await strays.find(self._world, self._incident, channel, thread)
         except slack.Refused as refused:
@@ -223,7 +225,7 @@ class Brush:
                 raise
             # Said twice is better than never: not every channel lets us read it.
             log.info("%s of %s is not read: %s", channel, self._incident.name, refused.code)
-            return {}
+            return Strays()
 
     async def _topic(self, one: Topic) -> Shown:
         call = self._world.slack.conversations_setTopic(channel=self._channel, topic=one.text)
@@ -266,6 +268,8 @@ class Brush:
         thread = self._shown.get(one.thread) if one.thread else None
         if one.thread and thread is None:
             return None  # as with a message: never beside its thread
+        if one.name in (await self._look_for_strays(self._channel, thread)).files:
+            return self._place(one.key)
         words = await self._words(one)
         call = self._world.slack.files_upload_v2(
             channel=self._channel,

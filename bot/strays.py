@@ -1,9 +1,11 @@
-"""Strays: messages of ours that Slack shows and nobody wrote down.
+"""Strays: what Slack shows of ours and nobody wrote down.
 
-An answer that was lost, a database that was away or a process that died leaves them; each carries
-its key with it, so that it is found and taken over instead of said again.
+An answer that was lost, a database that was away or a process that died leaves it. A message
+carries its key with it, a file has a name of its own: so it is found instead of said again.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot import slack
@@ -26,10 +28,16 @@ def since(incident: Incident) -> int:
     return int(incident.declared_at.timestamp()) - SKEW_SECONDS
 
 
-async def find(
-    world: World, incident: Incident, channel: str, thread: str | None
-) -> dict[str, Shown]:
-    """The incident's newest messages in a channel or a thread, by key; raises slack.Refused."""
+@dataclass(frozen=True)
+class Strays:
+    """What Slack shows of an incident in one place: messages by key, and files by name."""
+
+    messages: Mapping[str, Shown] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+
+
+async def find(world: World, incident: Incident, channel: str, thread: str | None) -> Strays:
+    """The newest of what is ours in a channel or a thread; raises slack.Refused."""
     oldest = str(since(incident))
     if thread is None:
         call = world.slack.conversations_history(
@@ -39,11 +47,19 @@ async def find(
         call = world.slack.conversations_replies(
             channel=channel, ts=thread, oldest=oldest, limit=LOOKED_AT, include_all_metadata=True
         )
-    answer = await slack.answer(call)
-    ours = [one for one in answer["messages"] if one.get("user") == world.home.bot_user]
-    marked = [(one["ts"], (one.get("metadata") or {}).get("event_payload", {})) for one in ours]
-    return {
-        said["key"]: Shown(key=said["key"], channel=channel, ts=ts, digest="")
-        for ts, said in marked
-        if said.get("incident") == incident.id
-    }
+    found = (await slack.answer(call))["messages"]
+    ours = [one for one in found if one.get("user") == world.home.bot_user]
+    keys = {_key(incident, one): one["ts"] for one in ours}
+    return Strays(
+        messages={
+            key: Shown(key=key, channel=channel, ts=ts, digest="")
+            for key, ts in keys.items()
+            if key is not None
+        },
+        files=frozenset(file.get("name", "") for one in ours for file in one.get("files", [])),
+    )
+
+
+def _key(incident: Incident, message: Mapping[str, Any]) -> str | None:
+    said = (message.get("metadata") or {}).get("event_payload") or {}
+    return said.get("key") if said.get("incident") == incident.id else None

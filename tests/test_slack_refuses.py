@@ -115,6 +115,23 @@ async def test_an_answer_in_a_thread_is_not_said_again_either(
     assert len(thread) == 1
 
 
+async def test_a_file_without_an_answer_is_not_there_twice(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    walk.slack.fail("files.completeUploadExternal", hang=True, times=1, after=True)
+
+    await walk.press("second", presses.RESOLVE, channel)
+    await walk.submit("second", resolution="rolled back")
+    await walk.slack.settled()
+    await catch_up(bot, clock)
+    await walk.slack.settled()
+
+    shown = walk.slack.messages(channel, "oncall")
+    files = [file["name"] for one in shown for file in one.get("files", [])]
+    assert files == ["inc-1-timeline.md"]
+
+
 async def test_what_a_dead_process_said_and_did_not_write_down_is_taken_over(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
