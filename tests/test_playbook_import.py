@@ -41,7 +41,7 @@ KEPT = {"params.link", "correction", "recommended", "command"}
 BY_HAND_OF_ADDED = {
     "undelivered-webhooks": {"action", "params.instructions"},
     "memory-limit": {"ask"},
-    "resume-orders": {"params.effect"},
+    "resume-orders": {"params.effect", "params.unless", "params.none"},
 }
 
 
