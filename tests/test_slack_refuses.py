@@ -1,14 +1,19 @@
 """When Slack refuses or says nothing: what was decided is kept, and shown once later."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection, sql
+from psycopg.conninfo import conninfo_to_dict
 from redis.asyncio import Redis
 
 from bot.settings import Settings
 from bot.views import presses
+from sandbox.postgres import Server
 from sandbox.redis import free_port
 from sandbox.slack import Slack, User
 from tests.conftest import Bot, Clock, Walk, start_bot
@@ -149,6 +154,42 @@ async def test_what_a_dead_process_said_and_did_not_write_down_is_taken_over(
 
     assert cards(walk, channel) == 1
     assert "SEV-2 · INC-1" in walk.text(channel)
+    assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
+
+
+@asynccontextmanager
+async def away(postgres: Server, url: str) -> AsyncIterator[None]:
+    """A database that ends every session, and takes no new one."""
+    name = str(conninfo_to_dict(url)["dbname"])
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    async with await AsyncConnection.connect(postgres.url, autocommit=True) as admin:
+        await admin.execute(allow.format(sql.Identifier(name), sql.SQL("false")))
+        try:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            await admin.execute(query, [name])
+            yield
+        finally:
+            await admin.execute(allow.format(sql.Identifier(name), sql.SQL("true")))
+
+
+async def test_a_database_that_is_away_while_it_is_drawn_has_nothing_said_twice(
+    walk: Walk, bot: Bot, clock: Clock, state: str, postgres: Server
+) -> None:
+    bot.world.pool.timeout = 0.3
+    post = walk.slack.fail("chat.postMessage", hang=True, times=2)
+    await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
+    await walk.slack.wait_for(lambda: len(walk.calls("chat.postMessage")) == 2)
+
+    async with away(postgres, state):
+        post.heal()
+        await bot.quiet()
+    assert "what you asked for may be half done" in walk.text("general")
+    bot.world.pool.timeout = 10
+    await catch_up(bot, clock)
+
+    channel = "inc-1-orders-are-failing"
+    assert cards(walk, channel) == 1
+    assert walk.text(channel).count("Complete Service Outage") == 1
     assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
 
 
