@@ -160,7 +160,12 @@ def plain(written: str, names: Mapping[str, str] | None = None) -> str:
 
 def unmarked(written: str, names: Mapping[str, str] | None = None) -> str:
     """The same without escapes: Slack marks people in a command, and leaves its characters."""
-    return REFERENCE.sub(lambda found: _word(found, names or {}), written)
+    return REFERENCE.sub(lambda found: _word(found, names or {}), _storable(written))
+
+
+def _storable(written: str) -> str:
+    """PostgreSQL keeps every character but this one."""
+    return written.replace("\0", "")
 
 
 def _word(found: re.Match[str], names: Mapping[str, str]) -> str:
@@ -273,5 +278,6 @@ def filled(view: Body) -> dict[str, Any]:
 def _value(element: Body) -> Any:
     if "selected_options" in element:
         return [option["value"] for option in element["selected_options"]]
-    chosen = element.get("selected_option")
-    return chosen["value"] if chosen else element.get("value")
+    if chosen := element.get("selected_option"):
+        return chosen["value"]
+    return _storable(element.get("value") or "")

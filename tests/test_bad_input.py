@@ -55,7 +55,15 @@ async def test_a_command_in_a_channel_without_the_bot_is_answered(walk: Walk) ->
 
 @pytest.mark.parametrize(
     "title",
-    ["🔥 checkout 🔥", "الطلبات تفشل", "a" * 5000, "<b>&\"'</b> <!here>", "line\nline", "*_~`"],
+    [
+        "🔥 checkout 🔥",
+        "الطلبات تفشل",
+        "a" * 5000,
+        "<b>&\"'</b> <!here>",
+        "line\nline",
+        "*_~`",
+        "a\0b",
+    ],
 )
 async def test_any_title_is_declared(walk: Walk, title: str) -> None:
     await walk.say("oncall", f"/incident declare sev1 {title}")
