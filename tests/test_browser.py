@@ -73,6 +73,21 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
     await browsing.go(page, "status")
     await sees(page, "experiencing issues with order processing")
     await picture(page, "12-status")
+    await on_a_phone(page)
+
+
+async def on_a_phone(page: Page) -> None:
+    """The list of channels and a channel have the whole width in turn, and nothing sticks out."""
+    await page.set_viewport_size({"width": 400, "height": 800})
+    channels = page.get_by_role("navigation", name="Channels")
+    await expect(channels).to_be_hidden()
+    await page.get_by_role("button", name="Home", exact=True).click()
+    await expect(page.get_by_test_id("composer")).to_be_hidden()
+    await channels.locator(f'[data-channel="{CHANNEL}"]').click()
+    await sees(page, "is resolved")
+    await expect(channels).to_be_hidden()
+    await picture(page, "13-on-a-phone")
+    assert await page.evaluate("document.documentElement.scrollWidth") == 400
 
 
 async def crash_loops(page: Page) -> None:

@@ -295,3 +295,15 @@ async def test_a_direct_message_is_found_under_the_name_of_the_app(
     with pytest.raises(SlackApiError, match="messages_tab_disabled"):
         await client(slack).chat_postMessage(channel=lead, text="again")
     assert (await driver.post("say", user="lead", channel="helper", text="x"))[0] == 400
+
+
+async def test_nobody_writes_to_an_app_that_only_speaks(slack: Slack, driver: Driver) -> None:
+    await client(slack).chat_postMessage(channel=slack.user("lead").id, text="only for you")
+    slack.core.manifest.messages_read_only = True
+
+    shown = (await driver.get("channels", user="lead"))["channels"][-1]
+    assert shown["is_read_only"]
+    for words in ("help", "/incident help"):
+        refused = await driver.post("say", user="lead", channel="helper", text=words)
+        assert refused[0] == 400
+    await client(slack).chat_postMessage(channel=slack.user("lead").id, text="and this")

@@ -1,13 +1,21 @@
 import { attempt, post } from "./api.js";
 import { h, redraw } from "./dom.js";
 
-// Instead of the composer, where somebody only looks in: Slack lets nobody speak in a channel from outside.
+// Instead of the composer, where nobody can speak: from outside of a channel, or to an app that listens to nobody.
 export class JoinBar {
   node = h("div", { class: "join-bar", hidden: true, data: { testid: "join-bar" } });
 
   show(channel) {
-    this.node.hidden = !channel || channel.is_member !== false || channel.is_archived;
-    redraw(this.node, channel?.name, () => [
+    const outside = channel?.is_member === false && !channel.is_archived;
+    this.node.hidden = !outside && !channel?.is_read_only;
+    redraw(this.node, [channel?.name, channel?.is_read_only], () => [
+      channel?.is_read_only && h("p", {}, "Sending messages to this app has been turned off."),
+      ...(outside ? this.#join(channel) : []),
+    ]);
+  }
+
+  #join(channel) {
+    return [
       h("p", {}, h("b", {}, `#${channel?.name}`)),
       h(
         "button",
@@ -19,6 +27,6 @@ export class JoinBar {
         },
         "Join channel",
       ),
-    ]);
+    ];
   }
 }

@@ -127,6 +127,7 @@ function intro(channel) {
 
 async function openChannel(name) {
   closePopup();
+  part("body").classList.remove("choosing");
   Object.assign(state, { page: "channel", channel: name, thread: null, messages: [] });
   // At once, so that what is typed while the messages come is typed into the right place.
   composer.show(place(), composerPlaceholder());
@@ -149,11 +150,19 @@ function firstUnread() {
 
 async function openHome() {
   closePopup();
+  part("body").classList.remove("choosing");
   Object.assign(state, { page: "home", thread: null });
   draw();
   await attempt(post("home"));
   await attempt(fetchViews());
   draw();
+}
+
+// In a narrow window the list has the place of the channel, until one is chosen.
+async function showChannels() {
+  const choosing = part("body").classList.contains("choosing");
+  if (state.page === "home") await openChannel(state.channel);
+  part("body").classList.toggle("choosing", !choosing);
 }
 
 function openThread(ts) {
@@ -182,7 +191,7 @@ function build() {
   document.body.append(inspector.node);
   mountModals(document.body, () => refetch([{ kind: "views" }]));
   button("gear", "gear", () => inspector.open());
-  button("rail-home", "home", () => openChannel(state.channel));
+  button("rail-home", "home", showChannels);
   button("rail-app", "bolt", openHome);
   document.addEventListener("open-home", openHome);
   document.addEventListener("open-channel", (event) => openChannel(event.detail));

@@ -136,7 +136,11 @@ class Control:
             for one in self.workspace.channels.values()
             if user is None or user in one.members or not (one.private or one.im_with)
         ]
-        return {"channels": [render.channel_for_people(self.workspace, one, user) for one in seen]}
+        writable = self.core.manifest.can_be_written_to
+        told = [
+            render.channel_for_people(self.workspace, one, user, writable=writable) for one in seen
+        ]
+        return {"channels": told}
 
     def calls(self, asked: Obj) -> Obj:
         """Every call of the Web API, the oldest first."""

@@ -40,7 +40,13 @@ class Manifest:
     interactive: bool = False
     home_tab: bool = False
     messages_tab: bool = True
+    messages_read_only: bool = False
     socket_mode: bool = False
+
+    @property
+    def can_be_written_to(self) -> bool:
+        """Whether people may send the app direct messages."""
+        return self.messages_tab and not self.messages_read_only
 
     def hears(self, event: str) -> bool:
         """Whether Slack sends this event to the app."""
@@ -53,6 +59,7 @@ def read(path: Path) -> Manifest:
     found = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     features = _part(found, "features")
     settings = _part(found, "settings")
+    home = _part(features, "app_home")
     name = _part(found, "display_information").get("name", "app")
     commands = features.get("slash_commands") or []
     return Manifest(
@@ -63,8 +70,9 @@ def read(path: Path) -> Manifest:
         shortcuts=list(features.get("shortcuts") or []),
         events=set(_part(settings, "event_subscriptions").get("bot_events") or []),
         interactive=bool(_part(settings, "interactivity").get("is_enabled")),
-        home_tab=bool(_part(features, "app_home").get("home_tab_enabled")),
-        messages_tab=bool(_part(features, "app_home").get("messages_tab_enabled", True)),
+        home_tab=bool(home.get("home_tab_enabled")),
+        messages_tab=bool(home.get("messages_tab_enabled", True)),
+        messages_read_only=bool(home.get("messages_tab_read_only_enabled")),
         socket_mode=bool(settings.get("socket_mode_enabled")),
     )
 

@@ -59,7 +59,7 @@ class Persons:
         channel = self.readable(user, name)
         if channel.archived:
             raise Refusal(f"#{channel.name} is archived: nobody can write there any more.")
-        if channel.im_with and not self.core.manifest.messages_tab:
+        if channel.im_with and not self.core.manifest.can_be_written_to:
             raise Refusal("Sending messages to this app has been turned off.")
         if user.id not in channel.members:
             raise Refusal(f"{user.handle} is not in #{channel.name}: join it first.")

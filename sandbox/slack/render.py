@@ -150,8 +150,10 @@ def _drawn(workspace: Workspace, message: Message) -> Obj:
     return as_message(workspace, message) | {"channel": channel.id} | more
 
 
-def channel_for_people(workspace: Workspace, channel: Channel, user: str | None) -> Obj:
-    """A channel in somebody's list."""
+def channel_for_people(
+    workspace: Workspace, channel: Channel, user: str | None, *, writable: bool
+) -> Obj:
+    """A channel in somebody's list; `writable` if the app may be written to."""
     return {
         "id": channel.id,
         "name": _named(workspace, channel),
@@ -163,6 +165,7 @@ def channel_for_people(workspace: Workspace, channel: Channel, user: str | None)
         "is_archived": channel.archived,
         "is_private": channel.private,
         "is_im": bool(channel.im_with),
+        "is_read_only": bool(channel.im_with) and not writable,
         "user": BOT_USER_ID if channel.im_with else None,
         "creator": channel.creator,
         "unread": _unread(channel, user),
