@@ -60,8 +60,10 @@ function ago(unix) {
   const away = Math.abs(seconds);
   if (away < 5) return "just now";
   const [size, unit] = UNITS.find(([least]) => away >= least);
-  const words = plural(Math.floor(away / size), unit);
-  return seconds < 0 ? `in ${words}` : `${words} ago`;
+  // What is 48 hours away is in 2 days, a second later too.
+  return seconds < 0
+    ? `in ${plural(Math.round(away / size), unit)}`
+    : `${plural(Math.floor(away / size), unit)} ago`;
 }
 
 const SHORT = { month: "short", day: "numeric", year: "numeric" };
