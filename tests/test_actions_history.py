@@ -192,6 +192,22 @@ def test_who_is_blamed(past: list[Revision], blamed: set[str]) -> None:
     assert given_up(past) == blamed
 
 
+@pytest.mark.parametrize(
+    ("past", "left", "blamed"),
+    [
+        # b was rolled back from, and that was undone; then the undo was undone too.
+        ([ran("a", 1, 3), ran("b", 2, 4)], {2, 3}, {"a"}),
+        ([ran("a", 1, 3, 5), ran("b", 2, 4)], {2, 3, 4}, {"b"}),
+        # b was rolled back from, and then released once more.
+        ([ran("a", 1, 3), ran("b", 2, 4)], {2}, set()),
+        # A restart of what is left is left with it.
+        ([ran("a", 1, 3), ran("a2", 4, image="a"), ran("b", 2, 5)], {2, 4}, {"a", "a2"}),
+    ],
+)
+def test_who_is_blamed_by_an_undo(past: list[Revision], left: set[int], blamed: set[str]) -> None:
+    assert given_up(past, left) == blamed
+
+
 async def test_not_knowing_which_failed_is_said(systems: Systems, kube: Cluster) -> None:
     kube.fail("list */events", 500)
     reading = await HISTORY.read(systems)

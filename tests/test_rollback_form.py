@@ -95,7 +95,7 @@ async def test_going_there_all_the_same_is_warned_of_in_the_plan(
     assert ":warning: Revision 7 (v2.4.0) was rolled back from." in walk.text(channel)
 
 
-async def test_an_undone_rollback_blames_nothing(walk: Walk, kube: Cluster) -> None:
+async def test_undoing_a_rollback_blames_what_it_leaves(walk: Walk, kube: Cluster) -> None:
     kube.deploy("v2.5.0")
     await kube.rolled_out()
     channel = await walk.declare()
@@ -103,6 +103,24 @@ async def test_an_undone_rollback_blames_nothing(walk: Walk, kube: Cluster) -> N
     await roll_back(walk, channel)
     await walk.press("second", presses.UNDO, channel)
     assert kube.image().endswith(":v2.5.0")
+    assert "was rolled back from" not in walk.text(channel), "people know what they undo"
+
+    field = await open_form(walk, channel)
+
+    assert offered(field)[0].startswith("8 · v2.3.1 · ")
+    assert ":warning: was rolled back from" in offered(field)[0]
+    assert ":warning:" not in "".join(offered(field)[1:])
+    assert chosen(field) == "5"
+
+
+async def test_undoing_the_cure_by_mistake_leaves_it_the_one_to_choose(
+    walk: Walk, broken: Cluster
+) -> None:
+    channel = await walk.declare()
+    await open_form(walk, channel)
+    await roll_back(walk, channel)
+    await walk.press("second", presses.UNDO, channel)
+    assert broken.image().endswith(":v2.4.0")
 
     field = await open_form(walk, channel)
 

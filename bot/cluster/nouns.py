@@ -13,6 +13,7 @@ from bot.model import Noun
 Obj = dict[str, Any]
 
 EXECUTION = "runbolt.dev/execution"
+LEFT = "runbolt.dev/rolled-back-from"
 REVISION = "deployment.kubernetes.io/revision"
 PAST = "deployment.kubernetes.io/revision-history"
 CAUSE = "kubernetes.io/change-cause"
@@ -137,7 +138,8 @@ class Revision(Noun):
     """One pod template that a Deployment has run; ready to be put back as it is.
 
     `past` is the numbers that it had when it ran before; `created` is when it ran first; `cause` is
-    what was written down about it, which may hold secrets: people read what is `said`.
+    what was written down about it, which may hold secrets: people read what is `said`. `left` is
+    the number that a rollback of the bot had left last when this one ran.
     """
 
     number: int
@@ -149,6 +151,7 @@ class Revision(Noun):
     ready: int
     cause: str
     template: Obj
+    left: int | None = None
 
     @property
     def image(self) -> str:
@@ -364,6 +367,7 @@ def revision(raw: Obj) -> Revision:
     meta, status = raw["metadata"], raw.get("status") or {}
     annotations = meta.get("annotations") or {}
     past = annotations.get(PAST, "").split(",")
+    left = annotations.get(LEFT, "")
     return Revision(
         number=int(annotations.get(REVISION, 0)),
         past=tuple(int(number) for number in past if number.isdigit()),
@@ -374,6 +378,7 @@ def revision(raw: Obj) -> Revision:
         ready=status.get("readyReplicas", 0),
         cause=annotations.get(CAUSE, ""),
         template=_template(raw),
+        left=int(left) if left.isdecimal() else None,
     )
 
 

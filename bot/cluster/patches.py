@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.cluster.nouns import CAUSE, EXECUTION, Deployment, Obj, Revision
+from bot.cluster.nouns import CAUSE, EXECUTION, LEFT, Deployment, Obj, Revision
 from bot.model import Noun
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -11,12 +11,14 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 class Change(Noun):
     """The new pod template or count of a Deployment; None leaves what is there.
 
-    `cause` replaces the reason that the rollout history shows, an empty one removes it.
+    `cause` replaces the reason that the rollout history shows, an empty one removes it; `left` is
+    the number of the revision that is rolled back from.
     """
 
     template: Obj | None = None
     replicas: int | None = None
     cause: str | None = None
+    left: int | None = None
 
     def patch(self, now: Deployment, execution: str = "") -> list[Obj]:
         """The JSON patch, guarded by the version of the Deployment it was made for."""
@@ -36,6 +38,8 @@ class Change(Noun):
             notes.pop(CAUSE, None)
         if self.cause:
             notes[CAUSE] = self.cause
+        if self.left is not None:
+            notes[LEFT] = str(self.left)
         if execution:
             notes[EXECUTION] = execution
         return notes
@@ -45,9 +49,12 @@ def _op(kind: str, path: str, value: Any) -> Obj:
     return {"op": kind, "path": path, "value": value}
 
 
-def back_to(revision: Revision) -> Change:
-    """Put an earlier revision's template back."""
-    return Change(template=revision.template, cause=revision.cause)
+def back_to(revision: Revision, now: Deployment) -> Change:
+    """Put an earlier revision's template back, and note which one is left for it.
+
+    The controller copies the note to the ReplicaSet, where it outlives the next change.
+    """
+    return Change(template=revision.template, cause=revision.cause, left=now.revision)
 
 
 def restart(now: Deployment, stamp: str) -> Change:

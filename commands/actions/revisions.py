@@ -76,19 +76,23 @@ def history(
     owners = {name.rpartition("-")[0] for name in failed}
     faults = {one.uid: FAILED for one in earlier if one.name in owners}
     faults |= {one.uid: UNREADY for one in earlier if one.replicas and not one.ready}
-    faults |= dict.fromkeys(given_up(revisions), LEFT)
+    well = current is not None and current.ready > 0 and current.name not in owners
+    # An undo that brought a broken release back says nothing against what it left.
+    left = frozenset(one.left for one in revisions if one.left and well)
+    faults |= dict.fromkeys(given_up(revisions, left), LEFT)
     passing = {one.uid: ", ".join(temporary.states(one.template)) for one in earlier}
     faults |= {uid: f"was temporary: {state}" for uid, state in passing.items() if state}
     return History(current=current, earlier=earlier, faults=faults)
 
 
-def given_up(revisions: Sequence[Revision]) -> frozenset[str]:
+def given_up(revisions: Sequence[Revision], left: Set[int] = frozenset()) -> frozenset[str]:
     """The uids of those that were rolled back from, whoever did it.
 
     A ReplicaSet that runs again gets a new number and keeps the old ones, so the order of all
     numbers tells what followed what. Given up is the one that ran last before an older one came
     back, and with it what ran in between with the same images: a restart of it, say. Coming back to
-    what was given up undoes that, and blames nothing.
+    what was given up undoes that, and blames nothing: a release may be tried once more. Unless what
+    it replaced is noted as `left`, by its number: then a rollback did it, to be rid of that one.
     """
     ran = {number: one for one in revisions for number in (*one.past, one.number)}
     last: dict[str, int] = {}
@@ -97,7 +101,7 @@ def given_up(revisions: Sequence[Revision]) -> frozenset[str]:
         uid = ran[number].uid
         undone = [group for group in groups if uid in group]
         groups = [group for group in groups if uid not in group]
-        if uid in last and not undone:
+        if uid in last and (not undone or number - 1 in left):
             groups.append(_given_up(ran, last[uid], number))
         last[uid] = number
     return frozenset(uid for group in groups for uid in group)

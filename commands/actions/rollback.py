@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions import Run, Systems
 from bot.choices import Choice, Choices
@@ -20,7 +21,10 @@ LASTING = (
 
 
 class RollBack(DeploymentChange):
-    """Put the pod template of an earlier revision back; of the one before, if none is named."""
+    """Put the pod template of an earlier revision back; of the one before, if none is named.
+
+    One that `undoes` another needs no warning that its revision was left a moment ago.
+    """
 
     name: ClassVar = "rollback"
     risk: ClassVar = Risk.DESTRUCTIVE
@@ -28,6 +32,7 @@ class RollBack(DeploymentChange):
         default=None,
         description="Left empty, it is the newest one before it that was not rolled back from.",
     )
+    undoes: SkipJsonSchema[bool] = False
 
     async def choices(self, systems: Systems, field: str) -> Choices | None:
         """The earlier revisions, and which of them a rollback without a number goes to."""
@@ -49,7 +54,7 @@ class RollBack(DeploymentChange):
         now = await cluster.deployment(self.deployment)
         past = await revisions.read(cluster, now)
         target = self._target(now, past)
-        await deployments.rehearse(cluster, self.deployment, lambda _: patches.back_to(target))
+        await deployments.rehearse(cluster, self.deployment, lambda _: patches.back_to(target, now))
         return self._plan(now, target, past)
 
     def _target(self, now: Deployment, past: History) -> Revision:
@@ -78,7 +83,7 @@ class RollBack(DeploymentChange):
 
     def _plan(self, now: Deployment, target: Revision, past: History) -> Plan:
         old, new = f"revision {now.revision}", f"revision {target.number}"
-        hidden, fault = diffs.hidden(now.template, target.template), past.fault(target)
+        hidden, fault = diffs.hidden(now.template, target.template), self._fault(past, target)
         return Plan(
             target=now.target,
             summary=f"Roll {now.name} back from {old} (image {now.image}) to {new} "
@@ -98,8 +103,12 @@ class RollBack(DeploymentChange):
             | {"to_revision": target.number, "to_template": digest(target.template)},
         )
 
+    def _fault(self, past: History, target: Revision) -> str:
+        fault = past.fault(target)
+        return "" if self.undoes and fault == revisions.LEFT else fault
+
     def _undo(self, now: Deployment) -> Undo:
-        back = self.model_copy(update={"to_revision": now.revision})
+        back = self.model_copy(update={"to_revision": now.revision, "undoes": True})
         return Undo(
             summary=f"Roll {now.name} back to revision {now.revision} (image {now.image})",
             action=self.name,
@@ -117,7 +126,7 @@ class RollBack(DeploymentChange):
                 f"{now.target} no longer has revision {plan.fingerprint['to_revision']}, so "
                 "nothing was done. Ask again, for another one."
             )
-        change = patches.back_to(found[0])
+        change = patches.back_to(found[0], now)
         await deployments.write(cluster, self.deployment, plan, run, lambda _: change)
 
     async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
