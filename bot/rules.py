@@ -108,6 +108,22 @@ def plays(playbooks: Sequence[Playbook]) -> tuple[Play, ...]:
     return tuple(sorted(every, key=lambda play: play.scenario.severity))
 
 
+def attached(incident: Incident) -> str | None:
+    """The name of the play whose steps are an incident's, or None while none is chosen."""
+    if incident.scenario is None:
+        return None
+    return Play(incident.playbook, incident.scenario).name
+
+
+def misfit(playbooks: Sequence[Playbook], incident: Incident) -> Scenario | None:
+    """The scenario that is attached, where it is for another severity and others are for this."""
+    chosen, severity = incident.scenario, incident.severity
+    if chosen is None or chosen.severity is severity:
+        return None
+    fits = any(play.scenario.severity is severity for play in plays(playbooks))
+    return chosen if fits else None
+
+
 def likely(playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]) -> tuple[Play, ...]:
     """The plays of which most symptoms are ticked (by the play's name), the worst first."""
     every = plays(playbooks)

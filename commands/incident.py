@@ -21,6 +21,12 @@ class UpdateForm(Noun):
     minutes: int | None = None
 
 
+class PlaybookForm(Noun):
+    """Which one it is from now on."""
+
+    scenario: str
+
+
 class ResolveForm(Noun):
     """What fixed it."""
 
@@ -105,9 +111,27 @@ async def choose_status(world: World, ask: Ask) -> None:
 
 
 async def choose_scenario(world: World, ask: Ask) -> None:
-    """A playbook was chosen among those that match."""
+    """A playbook was chosen among those that match, while there was none."""
     incident = await flows.incidents.in_channel(world, ask.channel)
-    await flows.incidents.choose_scenario(world, incident.id, ask.value, by=ask.who)
+    await flows.incidents.choose_scenario(world, incident.id, ask.value, was=None, by=ask.who)
+
+
+async def choose_playbook(world: World, ask: Ask) -> None:
+    """`/incident playbook`: all that there are, whatever is attached already."""
+    incident = await flows.incidents.in_channel(world, ask.channel)
+    _must_be_open(incident)
+    attached = rules.attached(incident)
+    offered = [play for play in rules.plays(world.playbooks) if play.name != attached]
+    if not offered:
+        raise UserError("There is no other playbook, so nothing was changed.")
+    kept = ask.metadata(incident=incident.id, was=attached)
+    await ask.open(modals.playbook(incident, offered, metadata=kept))
+
+
+async def submit_playbook(world: World, ask: Ask, filled: PlaybookForm) -> None:
+    """Another playbook was chosen; of two who choose at once the first one has it."""
+    id, was = IncidentId(ask.kept["incident"]), ask.kept["was"]
+    await flows.incidents.choose_scenario(world, id, filled.scenario, was=was, by=ask.who)
 
 
 async def update(world: World, ask: Ask) -> None:
@@ -145,10 +169,11 @@ async def press_resolve(world: World, ask: Ask) -> None:
 
 async def _open_resolve(world: World, ask: Ask, incident: Incident) -> None:
     _must_be_open(incident)
-    unchecked = await flows.executions.with_failed_check(world, incident.id)
+    runs = await flows.executions.of_incident(world, incident.id)
     holds = await flows.holds.in_force(world, incident.id)
-    left = tasks.unfinished(incident, await flows.tasks.of_incident(world, incident.id))
+    left = tasks.unfinished(runs, await flows.tasks.of_incident(world, incident.id))
     kept = ask.metadata(incident=incident.id)
+    unchecked = rules.unchecked(runs)
     form = modals.resolve(incident, metadata=kept, unchecked=unchecked, holds=holds, left=left)
     await ask.open(form)
 

@@ -52,7 +52,7 @@ async def press(world: World, ask: Ask) -> None:
         return
     built = flows.executions.build(world, step.action, step.params)
     if isinstance(built, Manual):
-        task = await flows.tasks.of_step(world, incident.id, step.id)
+        task = await flows.tasks.of_step(world, incident.id, step)
         await tasks.press_step(world, ask, task, asks=built.choose_from is not None)
     elif isinstance(built, Read):
         await flows.executions.look(world, incident.id, step, built, by=ask.who)

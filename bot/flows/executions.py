@@ -260,7 +260,7 @@ async def _is_held(world: World, id: ExecutionId) -> bool:
     return hold is not None and hold.in_force
 
 
-async def with_failed_check(world: World, id: IncidentId) -> tuple[Execution, ...]:
-    """The changes whose check failed and that nobody has undone, and those of unknown outcome."""
+async def of_incident(world: World, id: IncidentId) -> tuple[Execution, ...]:
+    """All that was looked at, asked for and done in an incident."""
     async with world.pool.connection() as conn:
-        return rules.unchecked(await store.executions.of_incident(conn, id))
+        return await store.executions.of_incident(conn, id)

@@ -167,13 +167,21 @@ async def open_ones(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId
         return await store.incidents.open_ones(conn), await store.pictures.troubles(conn)
 
 
-async def choose_scenario(world: World, id: IncidentId, name: str, *, by: UserId) -> None:
-    """Choose which plays are run."""
+async def choose_scenario(
+    world: World, id: IncidentId, name: str, *, was: str | None, by: UserId
+) -> None:
+    """Choose which plays are run, in place of what people saw attached when they chose.
+
+    What was asked for or done with the old ones stays: an execution and a task know all they need.
+    """
     play = find_play(world, name)
     async with world.pool.connection() as conn:
         incident = await lock_open(conn, id)
-        if incident.scenario_id is not None:
-            raise UserError("A playbook was already chosen, so nothing was changed.")
+        if incident.scenario is not None and rules.attached(incident) != was:
+            raise UserError(
+                f"“{incident.scenario.title}” was chosen already, so nothing was changed. To "
+                "choose another one say /incident playbook."
+            )
         chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
         await reminders.count_again(world, conn, chosen)  # another playbook, other clocks
         kind, now = EntryKind.SCENARIO_CHOSEN, world.now()
@@ -211,10 +219,12 @@ async def change_severity(
         incident = await lock_open(conn, id)
         if incident.severity is severity:
             raise UserError(f"{incident.name} is {severity.label} already.")
-        was = {"was": incident.severity.label, "is": severity.label}
+        told = {"was": incident.severity.label, "is": severity.label}
         changed = await _change(world, conn, incident, severity=severity, status=incident.status)
+        if misfit := rules.misfit(world.playbooks, changed):
+            told |= {"misfit": misfit.title, "meant": misfit.severity.label}
         kind, now = EntryKind.SEVERITY_CHANGED, world.now()
-        await store.timeline.add(conn, id, kind, at=now, by=by, **was)
+        await store.timeline.add(conn, id, kind, at=now, by=by, **told)
     await publish(world, id)
     return changed
 

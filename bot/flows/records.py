@@ -18,7 +18,10 @@ async def find_step(world: World, id: IncidentId, step_id: str) -> Step:
         raise UserError(f"{incident.name} is resolved, so nothing was done.")
     step = incident.scenario.step(step_id) if incident.scenario else None
     if step is None:
-        raise UserError("This step is not in the incident's playbook, so nothing was done.")
+        raise UserError(
+            "This step is not in the incident's playbook, so nothing was done. If it was in "
+            "another one, choose that with /incident playbook."
+        )
     return step
 
 

@@ -15,6 +15,7 @@ from bot.model import (
     Incident,
     IncidentId,
     Reading,
+    Step,
     Task,
     TaskId,
     TaskKind,
@@ -78,10 +79,10 @@ async def of_incident(world: World, id: IncidentId) -> tuple[Task, ...]:
         return await store.tasks.of_incident(conn, id)
 
 
-async def of_step(world: World, id: IncidentId, step_id: str) -> Task:
+async def of_step(world: World, id: IncidentId, step: Step) -> Task:
     """The task that a manual step is; raises UserError when there is none."""
     async with world.pool.connection() as conn:
-        task = await store.tasks.of_step(conn, id, step_id)
+        task = await store.tasks.of_step(conn, id, step.id, step.title)
     if task is None:
         raise UserError("This step is not in the incident's playbook, so nothing was done.")
     return task

@@ -44,13 +44,15 @@ async def get(conn: Conn, id: TaskId) -> Task | None:
     return await db.first(conn, Task, "SELECT * FROM tasks WHERE id = %(id)s", id=id)
 
 
-async def of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Task | None:
+async def of_step(conn: Conn, incident_id: IncidentId, step_id: str, title: str) -> Task | None:
     """The task that a manual step is."""
     query = """
         SELECT * FROM tasks
-        WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s AND kind = 'step'
+        WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s AND title = %(title)s
+          AND kind = 'step'
     """
-    return await db.first(conn, Task, query, incident_id=incident_id, step_id=step_id)
+    where: dict[str, Any] = {"incident_id": incident_id, "step_id": step_id, "title": title}
+    return await db.first(conn, Task, query, **where)
 
 
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Task, ...]:

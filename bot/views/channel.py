@@ -227,7 +227,7 @@ def _play_title(scene: Scene, play: Play) -> str:
 def _step(scene: Scene, step: Step, number: int, *, roomy: bool) -> list[Block]:
     if step.action == "manual":
         return tasks.step(scene, step, number, roomy=roomy)
-    run = scene.latest(step.id)
+    run = scene.latest(step)
     undo = scene.undo(run) if run else None
     words = text.render("step", step=step, number=number, run=run, undo=undo)
     if not scene.incident.open:
@@ -286,7 +286,7 @@ def _farewell(scene: Scene) -> list[Drawing]:
     incident = scene.incident
     made = [run for run in _changes(scene) if _may_have_changed(run)]
     others = [run for run in _changes(scene) if run not in made]
-    left = tasks.unfinished(incident, scene.tasks)
+    left = tasks.unfinished(scene.executions, scene.tasks)
     words = text.render(
         "summary", incident=incident, made=made, others=others, updates=scene.updates, left=left
     )

@@ -53,12 +53,32 @@ def _severities(plays: Sequence[Play]) -> list[Element]:
     ]
 
 
-def _playbooks(plays: Sequence[Play]) -> Block:
-    options = [
-        blocks.option(f"{play.scenario.severity.label} · {play.scenario.title}", play.name)
-        for play in plays[:99]
+def playbook(incident: Incident, plays: Sequence[Play], *, metadata: str) -> View:
+    """Choose the playbook, or another one; those for the incident's severity come first."""
+    fitting = sorted(plays, key=lambda play: play.scenario.severity is not incident.severity)
+    scenario = blocks.select("scenario", "Choose a playbook", _play_options(fitting))
+    parts = [
+        blocks.section(text.render("playbook_form", incident=incident)),
+        blocks.field("scenario", "Playbook", scenario),
     ]
-    scenario = blocks.select("scenario", "Choose a playbook", options)
+    return blocks.modal(
+        presses.PLAYBOOK_FORM, "Choose a playbook", parts, submit="Choose", metadata=metadata
+    )
+
+
+def _play_options(plays: Sequence[Play]) -> list[Element]:
+    several = len({play.playbook.service for play in plays}) > 1
+    options = []
+    for play in plays[:100]:
+        words = f"{play.scenario.severity.label} · {play.scenario.title}"
+        if several:
+            words = f"{words} ({play.playbook.service})"
+        options.append(blocks.option(words, play.name))
+    return options
+
+
+def _playbooks(plays: Sequence[Play]) -> Block:
+    scenario = blocks.select("scenario", "Choose a playbook", _play_options(plays))
     hint = "Left empty, it is the one proposed; where several are as likely, choose in the channel."
     return blocks.field("scenario", "Playbook", scenario, hint=hint, optional=True)
 

@@ -41,6 +41,7 @@ STEP_FORM = "form.step"
 DENY_FORM = "form.deny"
 DONE_FORM = "form.done"
 SKIP_FORM = "form.skip"
+PLAYBOOK_FORM = "form.playbook"
 WORK_FORM = "form.work"
 
 DECLARE_SHORTCUT = "shortcut.declare"

@@ -10,6 +10,7 @@ from bot.model import (
     Hold,
     Incident,
     Reminder,
+    Step,
     Task,
     TaskKind,
     Update,
@@ -42,15 +43,15 @@ class Scene:
         told = [one.detail.get("symptoms", ()) for one in self.entries if one.kind == "declared"]
         return tuple(symptom for ticked in told for symptom in ticked)
 
-    def task(self, step_id: str) -> Task | None:
-        """The task that a manual step is."""
-        tasks = [one for one in self.tasks if one.kind is TaskKind.STEP and one.step_id == step_id]
-        return tasks[0] if tasks else None
+    def task(self, step: Step) -> Task | None:
+        """The task that a manual step is; another playbook's step may have the same id."""
+        tasks = [one for one in self.tasks if one.kind is TaskKind.STEP and one.step_id == step.id]
+        return next((one for one in tasks if one.title == step.title), None)
 
-    def latest(self, step_id: str) -> Execution | None:
-        """The newest execution of a step, not counting undos."""
-        runs = [run for run in self.executions if run.step_id == step_id and run.undo_of is None]
-        return runs[-1] if runs else None
+    def latest(self, step: Step) -> Execution | None:
+        """The newest execution of a step, not counting undos, nor what only has the same id."""
+        runs = [run for run in self.executions if run.step_id == step.id and run.undo_of is None]
+        return next((run for run in reversed(runs) if run.action == step.action), None)
 
     def hold(self, id: ExecutionId | None) -> Hold | None:
         """The hold of an execution while it is in force."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot import rules
 from bot.findings import Finding
-from bot.model import Execution, Incident, Reminder, Step, Task, TaskKind, TaskState, Unfinished
+from bot.model import Execution, Reminder, Step, Task, TaskKind, TaskState, Unfinished
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import Message
@@ -19,7 +19,7 @@ NOTE = 1000
 
 def step(scene: Scene, step: Step, number: int, *, roomy: bool) -> list[Block]:
     """A manual step: what is to be done, what became of it, and its buttons."""
-    task = scene.task(step.id)
+    task = scene.task(step)
     state = text.render("task_state", task=task) if task else ""
     words = text.render("step_by_hand", step=step, number=number, state=state)
     if task is None or not scene.incident.open:
@@ -37,7 +37,7 @@ def checklists(scene: Scene) -> list[tuple[datetime, Message]]:
     """The rows that people work through, a list for each query, and when each was first said."""
     drawn = []
     for step_id, tasks in _lists(scene.tasks).items():
-        drawn += _pages(f"tasks:{step_id}", _title(scene.incident, step_id), tasks)
+        drawn += _pages(f"tasks:{step_id}", _title(scene.executions, step_id), tasks)
     return drawn
 
 
@@ -48,16 +48,17 @@ def _lists(tasks: Sequence[Task]) -> dict[str, list[Task]]:
     return {id: [task for task in found if task.step_id == id] for id in steps}
 
 
-def _title(incident: Incident, step_id: str) -> str:
-    source = incident.scenario.step(step_id) if incident.scenario else None
-    return source.title if source else step_id
+def _title(runs: Sequence[Execution], step_id: str) -> str:
+    """What the query was called, whichever playbook it was in."""
+    titles = [run.title for run in runs if run.step_id == step_id]
+    return titles[-1] if titles else step_id
 
 
-def unfinished(incident: Incident, tasks: Sequence[Task]) -> list[Unfinished]:
+def unfinished(runs: Sequence[Execution], tasks: Sequence[Task]) -> list[Unfinished]:
     """The checklists of which something is open."""
     lists = [
         Unfinished(
-            title=_title(incident, step_id), open=sum(one.open for one in listed), all=len(listed)
+            title=_title(runs, step_id), open=sum(one.open for one in listed), all=len(listed)
         )
         for step_id, listed in _lists(tasks).items()
     ]
