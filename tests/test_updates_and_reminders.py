@@ -42,6 +42,17 @@ async def test_an_update_is_posted_from_a_form_of_facts(walk: Walk) -> None:
     assert "The new version crash-loops" in walk.text("incidents")
 
 
+async def test_an_update_stays_as_it_was_posted(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident update", channel)
+    await walk.submit("oncall", status="identified", impact="all", current="looking")
+
+    await walk.say("oncall", "/incident severity sev2", channel)
+
+    assert "[SEV-1] Order Service Issue" in walk.text(channel)
+    assert "[SEV-2]" not in walk.text(channel)
+
+
 async def test_the_form_tells_the_last_of_what_was_looked_at_twice(
     walk: Walk, kube: Cluster
 ) -> None:

@@ -5,6 +5,7 @@ from bot.flows import reminders
 from bot.flows.rows import lock_open
 from bot.model import Draft, EntryKind, Incident, IncidentId, Status, UserId
 from bot.publisher import publish
+from bot.views import timeline
 from bot.world import World
 
 # What is worth telling everybody; what was merely asked or refused is not.
@@ -65,6 +66,7 @@ async def post(
             next_update_at=due,
             updated_at=now,
         )
+        await store.updates.keep(conn, update.id, timeline.alert(changed, update))
         kind = EntryKind.STATUS_CHANGED
         if status is not incident.status:
             was = {"was": incident.status.value, "is": status.value}

@@ -45,7 +45,7 @@ class Incident(Noun):
 
 
 class Update(Noun):
-    """What the commander tells everybody, in the words of the internal alert."""
+    """What the commander tells everybody; `words` as it was posted, in the internal alert's."""
 
     id: UpdateId
     incident_id: IncidentId
@@ -55,6 +55,7 @@ class Update(Noun):
     impact: str
     current: str
     next_update_at: datetime | None
+    words: str | None = None
 
 
 class Draft(Noun):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from bot.model import IncidentId, Status, Update, UserId
+from bot.model import IncidentId, Status, Update, UpdateId, UserId
 from bot.store import db
 from bot.store.db import Conn
 
@@ -26,17 +26,23 @@ async def insert(
         VALUES (%(incident_id)s, %(at)s, %(by)s, %(status)s, %(impact)s, %(current)s,
                 %(next_update_at)s, %(source)s)
         ON CONFLICT (source) DO NOTHING
-        RETURNING id, incident_id, at, by, status, impact, current, next_update_at
+        RETURNING id, incident_id, at, by, status, impact, current, next_update_at, words
     """
     values: dict[str, Any] = {"at": at, "by": by, "status": status, "impact": impact}
     values |= {"current": current, "next_update_at": next_update_at, "source": source}
     return await db.first(conn, Update, query, incident_id=incident_id, **values)
 
 
+async def keep(conn: Conn, id: UpdateId, words: str) -> None:
+    """Remember how it was posted."""
+    query = "UPDATE updates SET words = %(words)s WHERE id = %(id)s"
+    await db.do(conn, query, id=id, words=words)
+
+
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Update, ...]:
     """All updates of an incident, oldest first."""
     query = """
-        SELECT id, incident_id, at, by, status, impact, current, next_update_at
+        SELECT id, incident_id, at, by, status, impact, current, next_update_at, words
         FROM updates WHERE incident_id = %(incident_id)s ORDER BY id
     """
     return await db.many(conn, Update, query, incident_id=incident_id)

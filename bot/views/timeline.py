@@ -13,13 +13,13 @@ ROOM = 12_000  # characters that one message may hold
 
 
 def update(incident: Incident, update: Update) -> Message:
-    """An update, in the words of the playbook's internal alert."""
-    words = alert(incident, update)
+    """An update as it was posted, however bad the incident is by now."""
+    words = text.Mrkdwn(update.words) if update.words else alert(incident, update)
     return Message(f"update:{update.id}", words, blocks.sections(words))
 
 
 def alert(incident: Incident, update: Update) -> text.Mrkdwn:
-    """The internal alert, filled in from facts and from what the author wrote."""
+    """The playbook's internal alert, filled in from facts and from what the author wrote."""
     values = {
         "severity": incident.severity.label,
         "service": incident.playbook.service,
