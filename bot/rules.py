@@ -170,6 +170,31 @@ def next_update_at(
     return None if every is None else at_work(config, severity, max(since + every, now))
 
 
+def due_after(
+    config: Config,
+    was: Incident,
+    severity: Severity,
+    status: Status,
+    promise: datetime | None,
+    now: datetime,
+) -> datetime | None:
+    """When the next update is due after a change; `promise` is what the last one announced.
+
+    People wait for what was promised: a status alone leaves it, a severity only brings it forward.
+    """
+    if promise is not None and severity is was.severity:
+        return was.next_update_at
+    since = was.last_update_at or was.declared_at
+    due = next_update_at(config, severity, status, since, now)
+    if promise is not None:
+        return promise if due is None else min(promise, due)
+    if due is None or was.next_update_at is None:
+        return due
+    # What is late by either clock has been late since then, not since the change.
+    late = was.next_update_at <= now and due <= now
+    return was.next_update_at if late else due
+
+
 def at_work(config: Config, severity: Severity, due: datetime) -> datetime:
     """The time itself, or the next working hour where the severity can wait for one."""
     hours = config.hours

@@ -1,5 +1,6 @@
 """Who is in command, how bad it is, where it stands: each is said once and shown everywhere."""
 
+from datetime import timedelta
 from typing import Any
 
 from bot.model import Status
@@ -148,6 +149,37 @@ async def test_monitoring_doubles_the_time_to_the_next_update(
     await bot.tick()
 
     assert "The next update" in walk.text(channel)
+
+
+async def test_a_promise_is_not_put_off(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident update", channel)
+    words = {"impact": "all", "current": "looking", "minutes": "20"}
+    await walk.submit("oncall", status="identified", **words)
+    promised = clock.time + timedelta(minutes=20)
+
+    await walk.say("oncall", "/incident severity sev2", channel)
+    await walk.say("oncall", "/incident status monitoring", channel)
+
+    due = next(one for one in walk.text(channel).split("\n*") if "Next update due" in one)
+    assert f"<!date^{int(promised.timestamp())}^" in due
+    clock.forward(minutes=20.1)
+    await bot.tick()
+    assert "The next update on INC-1 was due" in walk.text(channel)
+
+
+async def test_a_worse_severity_brings_a_promise_forward(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    channel = await walk.declare(severity="sev3")
+    await walk.say("oncall", "/incident update", channel)
+    await walk.submit("oncall", status="identified", impact="all", current="looking")
+
+    await walk.say("oncall", "/incident severity sev1", channel)
+    clock.forward(minutes=15.1)
+    await bot.tick()
+
+    assert "The next update on INC-1 was due" in walk.text(channel)
 
 
 async def test_what_is_no_change_is_said(walk: Walk) -> None:

@@ -184,6 +184,36 @@ def test_an_update_that_is_late_is_due_now() -> None:
     assert late == NOW
 
 
+SOON, LATER = NOW + timedelta(minutes=5), NOW + timedelta(minutes=40)
+
+
+@pytest.mark.parametrize(
+    ("promise", "severity", "status", "due"),
+    [
+        (SOON, Severity.SEV2, Status.INVESTIGATING, SOON),
+        (SOON, Severity.SEV1, Status.MONITORING, SOON),
+        (SOON, Severity.SEV4, Status.INVESTIGATING, SOON),
+        (LATER, Severity.SEV1, Status.IDENTIFIED, LATER),
+        (LATER, Severity.SEV2, Status.INVESTIGATING, NOW + timedelta(minutes=30)),
+    ],
+)
+def test_a_change_puts_off_no_promise(
+    promise: datetime, severity: Severity, status: Status, due: datetime
+) -> None:
+    was = incident(last_update_at=NOW, next_update_at=promise)
+
+    assert rules.due_after(CONFIG, was, severity, status, promise, NOW) == due
+
+
+def test_what_is_late_after_a_change_too_is_late_since_then() -> None:
+    was = incident(severity=Severity.SEV2, next_update_at=NOW + timedelta(minutes=30))
+    after = NOW + timedelta(minutes=40)
+
+    due = rules.due_after(CONFIG, was, Severity.SEV1, was.status, None, after)
+
+    assert due == was.next_update_at
+
+
 def test_a_promise_is_at_most_twice_the_cadence_away() -> None:
     assert rules.promised(CONFIG, incident(), None, NOW) == NOW + timedelta(minutes=15)
     assert rules.promised(CONFIG, incident(), 20, NOW) == NOW + timedelta(minutes=20)

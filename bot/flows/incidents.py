@@ -183,7 +183,9 @@ async def choose_scenario(
                 "choose another one say /incident playbook."
             )
         chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
-        await reminders.count_again(world, conn, chosen)  # another playbook, other clocks
+        await reminders.count_again(
+            world, conn, chosen, was=incident
+        )  # another playbook, other clocks
         kind, now = EntryKind.SCENARIO_CHOSEN, world.now()
         await tasks.begin_steps(conn, chosen, now)
         await store.timeline.add(conn, id, kind, at=now, by=by, scenario=play.scenario.title)
@@ -250,12 +252,12 @@ async def change_status(world: World, id: IncidentId, status: Status, *, by: Use
 async def _change(
     world: World, conn: Conn, incident: Incident, *, severity: Severity, status: Status
 ) -> Incident:
-    since = incident.last_update_at or incident.declared_at
-    due = rules.next_update_at(world.config, severity, status, since, world.now())
+    promise = await store.updates.promise(conn, incident.id)
+    due = rules.due_after(world.config, incident, severity, status, promise, world.now())
     changed = await store.incidents.set_course(
         conn, incident.id, severity=severity, status=status, next_update_at=due
     )
-    await reminders.count_again(world, conn, changed)
+    await reminders.count_again(world, conn, changed, was=incident)
     await store.pictures.want(conn, incident.id)
     return changed
 

@@ -32,13 +32,13 @@ async def wait_for_update(conn: Conn, incident: Incident, now: datetime) -> None
     due = incident.next_update_at
     if due is None:
         return
-    await store.reminders.insert(conn, incident.id, ReminderKind.UPDATE, due)
+    await store.reminders.insert(conn, incident.id, ReminderKind.UPDATE, max(due, now))
     if due - rules.HEADS_UP > now:
         soon = due - rules.HEADS_UP
         await store.reminders.insert(conn, incident.id, ReminderKind.HEADS_UP, soon)
 
 
-async def count_again(world: World, conn: Conn, incident: Incident) -> None:
+async def count_again(world: World, conn: Conn, incident: Incident, *, was: Incident) -> None:
     """The severity or status changed, and with it what is due; who was asked is not asked anew."""
     now = world.now()
     due = rules.first_response_at(world.config, incident)
@@ -46,7 +46,7 @@ async def count_again(world: World, conn: Conn, incident: Incident) -> None:
         await store.reminders.settle(conn, incident.id, now, ReminderKind.FIRST_RESPONSE)
         await wait_for_response(world, conn, incident)
     due = incident.next_update_at
-    if not await _still_asked(conn, incident, ReminderKind.UPDATE, due, now):
+    if due != was.next_update_at:
         await settle_update(conn, incident.id, now)
         await wait_for_update(conn, incident, now)
 

@@ -39,6 +39,12 @@ async def keep(conn: Conn, id: UpdateId, words: str) -> None:
     await db.do(conn, query, id=id, words=words)
 
 
+async def promise(conn: Conn, incident_id: IncidentId) -> datetime | None:
+    """When the last update said that the next one comes; None where it did not, or none was."""
+    updates = await of_incident(conn, incident_id)
+    return updates[-1].next_update_at if updates else None
+
+
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Update, ...]:
     """All updates of an incident, oldest first."""
     query = """
