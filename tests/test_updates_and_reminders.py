@@ -1,7 +1,7 @@
 """Updates, and the clocks that ask for them: once, snoozed, settled, silent after the end."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -174,6 +174,64 @@ async def test_snoozing_is_quiet_for_a_while_and_at_most_twice(
 
     assert "snoozed twice in a row" in walk.text(channel, "oncall")
     assert "snoozed the reminder for 5 min" in walk.text(channel)
+
+
+def said_of(at: datetime) -> str:
+    """How Slack is told of a time."""
+    return f"<!date^{int(at.timestamp())}^"
+
+
+@pytest.mark.parametrize(
+    "words", ["The next update on INC-1 was due ", "The first response was due "]
+)
+async def test_every_repetition_tells_when_it_was_really_due(
+    walk: Walk, bot: Bot, clock: Clock, words: str
+) -> None:
+    due = clock.time + timedelta(minutes=15)
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    for _ in range(3):
+        await bot.tick()
+        clock.forward(minutes=5.1)
+
+    assert walk.text(channel).count(words) == 3
+    assert walk.text(channel).count(words + said_of(due)) == 3
+
+
+async def test_what_is_late_when_it_becomes_worse_was_due_before(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    due = clock.time + timedelta(minutes=15)
+    channel = await walk.declare(severity="sev4")
+    clock.forward(minutes=40)
+
+    await walk.say("second", "/incident severity sev1", channel)
+    await bot.tick()
+
+    assert "The first response was due " + said_of(due) in walk.text(channel)
+
+
+async def test_what_is_snoozed_says_until_when_and_was_due_all_the_same(
+    walk: Walk, bot: Bot, clock: Clock
+) -> None:
+    due = clock.time + timedelta(minutes=15)
+    channel = await walk.declare()
+    await walk.press("oncall", presses.TAKE_COMMAND, channel)
+    clock.forward(minutes=15.1)
+    await bot.tick()
+
+    await walk.press("second", presses.SNOOZES[1], channel)
+    snoozed = f"Snoozed by <@{walk.slack.user('second').id}> until "
+    snoozed += said_of(clock.time + timedelta(minutes=10))
+    assert walk.text(channel).count(snoozed) == 2  # by the reminder, and on the card
+    assert walk.text(channel).count("when it rings again") == 2
+    assert "Settled" not in walk.text(channel)
+
+    clock.forward(minutes=10.1)
+    await bot.tick()
+    assert walk.text(channel).count(snoozed) == 1
+    assert "when it rings again" not in walk.text(channel)
+    assert walk.text(channel).count("The next update on INC-1 was due " + said_of(due)) == 2
 
 
 async def test_posting_from_the_nag_takes_its_buttons_away(

@@ -23,8 +23,9 @@ async def wait_for_response(world: World, conn: Conn, incident: Incident) -> Non
     """Remind when nobody has taken command in time; what is late already is due now."""
     due = rules.first_response_at(world.config, incident)
     if due is not None and incident.commander is None:
-        due = max(due, world.now())
-        await store.reminders.insert(conn, incident.id, ReminderKind.FIRST_RESPONSE, due)
+        rings = max(due, world.now())
+        kind = ReminderKind.FIRST_RESPONSE
+        await store.reminders.insert(conn, incident.id, kind, rings, deadline=due)
 
 
 async def wait_for_update(conn: Conn, incident: Incident, now: datetime) -> None:
@@ -32,7 +33,8 @@ async def wait_for_update(conn: Conn, incident: Incident, now: datetime) -> None
     due = incident.next_update_at
     if due is None:
         return
-    await store.reminders.insert(conn, incident.id, ReminderKind.UPDATE, max(due, now))
+    kind, rings = ReminderKind.UPDATE, max(due, now)
+    await store.reminders.insert(conn, incident.id, kind, rings, deadline=due)
     if due - rules.HEADS_UP > now:
         soon = due - rules.HEADS_UP
         await store.reminders.insert(conn, incident.id, ReminderKind.HEADS_UP, soon)
@@ -124,7 +126,13 @@ async def _is_being_written(world: World, reminder: Reminder) -> bool:
 async def _nag_again(conn: Conn, reminder: Reminder, now: datetime) -> None:
     again, nags = now + rules.NAG_AGAIN, reminder.nags + 1
     await store.reminders.insert(
-        conn, reminder.incident_id, reminder.kind, again, snoozes=reminder.snoozes, nags=nags
+        conn,
+        reminder.incident_id,
+        reminder.kind,
+        again,
+        deadline=reminder.was_due,
+        snoozes=reminder.snoozes,
+        nags=nags,
     )
 
 
@@ -139,14 +147,24 @@ async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> d
         _check_may_snooze(reminder)
         assert reminder is not None
         now = world.now()
-        until, snoozes = now + timedelta(minutes=minutes), reminder.snoozes + 1
-        await store.reminders.settle(conn, incident.id, now, reminder.kind)
-        await store.reminders.insert(conn, incident.id, reminder.kind, until, snoozes=snoozes)
+        until = now + timedelta(minutes=minutes)
+        await _put_off(conn, reminder, now, until, by)
         kind = EntryKind.SNOOZED
         await store.timeline.add(conn, incident.id, kind, at=now, by=by, minutes=minutes)
         await store.pictures.want(conn, incident.id)
     await publish(world, incident.id)
     return until
+
+
+async def _put_off(
+    conn: Conn, reminder: Reminder, now: datetime, until: datetime, by: UserId
+) -> None:
+    """What was said stays due, and rings again then, instead of at the next nag."""
+    of, kind = reminder.incident_id, reminder.kind
+    await store.reminders.snooze(conn, of, kind, now, until=until, by=by)
+    await store.reminders.settle(conn, of, now, kind)
+    due, snoozes = reminder.was_due, reminder.snoozes + 1
+    await store.reminders.insert(conn, of, kind, until, deadline=due, snoozes=snoozes)
 
 
 def _check_may_snooze(reminder: Reminder | None) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from bot.model.nouns import IncidentId, Noun, ReminderId
+from bot.model.nouns import IncidentId, Noun, ReminderId, UserId
 
 
 class ReminderKind(StrEnum):
@@ -16,7 +16,7 @@ class ReminderKind(StrEnum):
 
 
 class Reminder(Noun):
-    """Something is due at a time, and nags when nobody did it."""
+    """It rings at a time, `due_at`, and again when nobody did what it asks for."""
 
     id: ReminderId
     incident_id: IncidentId
@@ -26,3 +26,16 @@ class Reminder(Noun):
     settled_at: datetime | None
     snoozes: int
     nags: int
+    deadline: datetime | None
+    snoozed_by: UserId | None
+    snoozed_until: datetime | None
+
+    @property
+    def was_due(self) -> datetime:
+        """When what it asks for was due, however often it has rung since."""
+        return self.deadline or self.due_at
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to ring."""
+        return self.fired_at is None and self.settled_at is None

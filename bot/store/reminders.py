@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.model import IncidentId, Reminder, ReminderId, ReminderKind
+from bot.model import IncidentId, Reminder, ReminderId, ReminderKind, UserId
 from bot.store import db
 from bot.store.db import Conn
 
@@ -13,15 +13,17 @@ async def insert(
     kind: ReminderKind,
     due_at: datetime,
     *,
+    deadline: datetime | None = None,
     snoozes: int = 0,
     nags: int = 0,
 ) -> Reminder | None:
     """A new reminder, or one that was settled before its time and is waited for again."""
     query = """
-        INSERT INTO reminders (incident_id, kind, due_at, snoozes, nags)
-        VALUES (%(incident_id)s, %(kind)s, %(due_at)s, %(snoozes)s, %(nags)s)
+        INSERT INTO reminders (incident_id, kind, due_at, deadline, snoozes, nags)
+        VALUES (%(incident_id)s, %(kind)s, %(due_at)s, %(deadline)s, %(snoozes)s, %(nags)s)
         ON CONFLICT (incident_id, kind, due_at) DO UPDATE
-        SET settled_at = NULL, snoozes = excluded.snoozes, nags = excluded.nags
+        SET settled_at = NULL, deadline = excluded.deadline, snoozes = excluded.snoozes,
+            nags = excluded.nags
         WHERE reminders.fired_at IS NULL
         RETURNING *
     """
@@ -32,6 +34,7 @@ async def insert(
         incident_id=incident_id,
         kind=kind,
         due_at=due_at,
+        deadline=deadline,
         snoozes=snoozes,
         nags=nags,
     )
@@ -72,17 +75,36 @@ async def settle(
     await db.do(conn, query, incident_id=incident_id, kind=kind, now=now)
 
 
+async def snooze(
+    conn: Conn,
+    incident_id: IncidentId,
+    kind: ReminderKind,
+    now: datetime,
+    *,
+    until: datetime,
+    by: UserId,
+) -> None:
+    """What was said of this kind is put off, which settles nothing but its buttons."""
+    query = """
+        UPDATE reminders
+        SET settled_at = %(now)s, snoozed_by = %(by)s, snoozed_until = %(until)s
+        WHERE incident_id = %(incident_id)s AND kind = %(kind)s
+          AND fired_at IS NOT NULL AND settled_at IS NULL
+    """
+    await db.do(conn, query, incident_id=incident_id, kind=kind, now=now, until=until, by=by)
+
+
 async def get(conn: Conn, id: ReminderId) -> Reminder | None:
     """The reminder of that number."""
     return await db.first(conn, Reminder, "SELECT * FROM reminders WHERE id = %(id)s", id=id)
 
 
 async def nagging(conn: Conn, incident_id: IncidentId, kind: ReminderKind) -> bool:
-    """Whether people have been asked already, and nobody answered."""
+    """Whether people have been asked already, and nobody answered more than “later”."""
     query = """
         SELECT FROM reminders
         WHERE incident_id = %(incident_id)s AND kind = %(kind)s
-          AND fired_at IS NOT NULL AND settled_at IS NULL
+          AND settled_at IS NULL AND (fired_at IS NOT NULL OR snoozes > 0)
     """
     return await db.do(conn, query, incident_id=incident_id, kind=kind) > 0
 

@@ -99,7 +99,7 @@ def _card(scene: Scene) -> Message:
     incident = scene.incident
     parts = [
         blocks.header(heading(incident)),
-        blocks.fields(*text.render("card_fields", incident=incident).split("\n---\n")),
+        blocks.fields(*_fields(scene).split("\n---\n")),
         *holds.lines(scene),
         blocks.context(*blocks.split(_small_print(scene))),
     ]
@@ -107,6 +107,22 @@ def _card(scene: Scene) -> Message:
         parts.append(blocks.actions("card", *_card_buttons(incident)))
         parts.append(blocks.actions(*_course(incident)))
     return Message("card", text.render("card", incident=incident), parts)
+
+
+def _fields(scene: Scene) -> str:
+    """What is true of it, and what became of the last word about its next update."""
+    due = scene.incident.next_update_at
+    asked = [one for one in scene.reminders if one.kind is ReminderKind.UPDATE and one.fired_at]
+    asked = [one for one in asked if one.was_due == due]
+    last = asked[-1] if asked else None
+    rings = last is not None and _rings_again(scene, last)
+    return text.render("card_fields", incident=scene.incident, reminder=last, rings=rings)
+
+
+def _rings_again(scene: Scene, reminder: Reminder) -> bool:
+    """Whether what was snoozed is still to be heard of, which an update makes needless."""
+    waiting = [one for one in scene.reminders if one.waits and one.kind is reminder.kind]
+    return any(one.due_at == reminder.snoozed_until for one in waiting)
 
 
 def _small_print(scene: Scene) -> str:
@@ -245,7 +261,13 @@ def _reminder(scene: Scene, reminder: Reminder) -> Message:
         return tasks.reminder(scene, reminder)
     incident = scene.incident
     groups = [] if incident.commander else scene.responder_groups
-    words = text.render("reminder", incident=incident, reminder=reminder, groups=groups)
+    words = text.render(
+        "reminder",
+        incident=incident,
+        reminder=reminder,
+        groups=groups,
+        rings=_rings_again(scene, reminder),
+    )
     parts = [blocks.section(words)]
     if reminder.settled_at is None and incident.open:
         parts.append(blocks.actions("reminder", *_reminder_buttons(incident, reminder)))
