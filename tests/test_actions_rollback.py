@@ -42,8 +42,31 @@ async def test_a_crash_loop_is_rolled_back(systems: Systems, kube: Cluster) -> N
     assert verdict.text == ("order-service runs image v2.3.1: 3 of 3 ready, no restarts for 0.4 s")
     assert kube.image().endswith(":v2.3.1")
     assert kube.deployment()["metadata"]["annotations"][EXECUTION] == "7"
-    assert told.said("Rollout: ")
+    assert told.said("Rollout: ")[0] == "Rollout: 0 of 3 ready, no pod serves yet"
     assert told.said("Watching: ")
+
+
+async def test_what_serves_while_a_healthy_release_is_rolled_back_is_told(
+    systems: Systems, kube: Cluster
+) -> None:
+    told = Told()
+    _, verdict = await carry_out(roll_back(), systems, told)
+
+    assert verdict.ok
+    first = told.said("Rollout: ")[0]
+    assert first == "Rollout: 0 of 3 new pods ready, 3 old ones still serve"
+
+
+async def test_a_release_that_never_gets_ready_is_told_with_what_serves(
+    systems: Systems, kube: Cluster
+) -> None:
+    await kube.scenario("image-pull")
+    await carry_out(roll_back(), systems, Told())
+    _, verdict = await carry_out(roll_back(7), systems, Told(8))
+
+    assert not verdict.ok
+    assert verdict.text.startswith("It does not get ready: ")
+    assert verdict.text.endswith("; 3 old ones still serve")
 
 
 async def test_the_plan_says_everything(systems: Systems, kube: Cluster) -> None:

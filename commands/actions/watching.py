@@ -45,11 +45,15 @@ class Limits(Noun):
 
 
 class Sight(Noun):
-    """One look: the new pods, how many there should be, and whether the old ones are gone."""
+    """One look: the new pods, how many there should be, and whether the old ones are gone.
+
+    `serving` is how many old ones are ready still, and so take traffic.
+    """
 
     pods: tuple[Pod, ...]
     wanted: int
     replaced: bool
+    serving: int = 0
     failure: str = ""
 
     @property
@@ -67,7 +71,21 @@ class Sight(Noun):
         """Like `1 of 3 ready: CrashLoopBackOff, exit 2`."""
         reasons = dict.fromkeys(pod.trouble for pod in self.pods if not pod.ready)
         text = f"{self.ready} of {self.wanted} ready"
-        return f"{text}: {'; '.join(list(reasons)[: pods.REASONS])}" if reasons else text
+        text += f": {'; '.join(list(reasons)[: pods.REASONS])}" if reasons else ""
+        return f"{text}; {self._old}" if self.serving else text
+
+    @property
+    def progress(self) -> str:
+        """How far it is, and what serves meanwhile: few new pods alone are no outage."""
+        if self.serving:
+            return f"{self.ready} of {self.wanted} new pods ready, {self._old}"
+        nothing = ", no pod serves yet" if self.wanted and not self.ready else ""
+        return f"{self.ready} of {self.wanted} ready{nothing}"
+
+    @property
+    def _old(self) -> str:
+        several = f"{self.serving} old ones still serve"
+        return "1 old one still serves" if self.serving == 1 else several
 
 
 Look = Callable[[], Awaitable[Sight]]
@@ -122,7 +140,7 @@ async def _settle(look: Look, teller: Teller, limits: Limits, end: float) -> tup
             return sight, f"It does not get ready: {sight.failure}; {sight.words}"
         if now >= end:
             return sight, f"Not done after {limits.deadline:g} s: {sight.words}"
-        await teller.say(f"Rollout: {sight.ready} of {sight.wanted} ready")
+        await teller.say(f"Rollout: {sight.progress}")
         await asyncio.sleep(limits.pause)
 
 
@@ -171,12 +189,17 @@ async def _patiently(look: Look, limits: Limits, end: float) -> Sight:
 async def sight_of(cluster: Cluster, name: str) -> Sight:
     """A Deployment's rollout as it is now."""
     now = await cluster.deployment(name)
-    current = current_revision(now, await cluster.revisions(now))
+    revisions = await cluster.revisions(now)
+    current = current_revision(now, revisions)
     uid = current.uid if current else ""
-    mine = tuple(one for one in await cluster.pods(now.selector) if one.owner_uid == uid)
+    found = await cluster.pods(now.selector)
+    mine = tuple(one for one in found if one.owner_uid == uid)
+    others = {one.uid for one in revisions} - {uid}
+    serving = sum(one.ready and not one.leaving and one.owner_uid in others for one in found)
     # Until the controller has seen the change, what there is belongs to the time before.
     failure = (now.stuck or stuck(mine)) if now.settled else ""
-    return Sight(pods=mine, wanted=now.replicas, replaced=now.rolled_out, failure=failure)
+    done = now.rolled_out
+    return Sight(pods=mine, wanted=now.replicas, replaced=done, serving=serving, failure=failure)
 
 
 def current_revision(now: Deployment, revisions: Sequence[Revision]) -> Revision | None:
