@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, field_validator
 from bot import flows, rules
 from bot.flows.incidents import Declaration
 from bot.model import Noun, Severity, UserError
-from bot.views import modals
+from bot.views import blocks, modals
 from bot.world import World
 from commands import asks
 from commands.asks import Ask
@@ -47,6 +47,21 @@ async def say(world: World, ask: Ask) -> None:
             "out: the form asks what you see."
         )
     await _declare(world, ask, Declaration(text=ask.text[found.end() :].strip(), severity=level))
+
+
+def check_not_meant(text: str) -> None:
+    """Say `declare` in words that begin with a severity; raises UserError, nothing was declared."""
+    found = LOOKS_LIKE_SEVERITY.match(text)
+    level = rules.severity(found[1]) if found else None
+    if found is None or level is None:
+        return
+    what = blocks.cut(" ".join(text[found.end() :].split()), rules.TITLE_LENGTH)
+    if what:
+        raise UserError(f"Nothing was declared. Did you mean /incident declare {level} {what}?")
+    raise UserError(
+        f"Nothing was done. Did you mean /incident declare {level} and what is wrong, or, in an "
+        f"incident's channel, /incident severity {level}?"
+    )
 
 
 async def _declare(world: World, ask: Ask, said: Declaration) -> None:

@@ -109,6 +109,7 @@ EVENTS = {
 
 async def unknown(world: World, ask: Ask) -> None:
     """A word that is none of ours."""
+    declare.check_not_meant(ask.text)
     word, _ = first_word(ask.text)
     known = sorted(filter(None, WORDS))
     near = ALIASES.get(word.lower()) or next(iter(get_close_matches(word.lower(), known, 1)), None)
