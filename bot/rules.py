@@ -32,6 +32,7 @@ from bot.model import (
 
 TITLE_LENGTH = 120
 LONGEST_FACT = 200
+LINKED = 5  # open incidents, where somebody looks for one
 CHANNEL_NAME_LENGTH = 80
 SATURDAY = 5
 SNOOZES_IN_A_ROW = 2
@@ -106,6 +107,26 @@ def plays(playbooks: Sequence[Playbook]) -> tuple[Play, ...]:
     """Every play, the worst first, else in the order of the files."""
     every = (Play(book, scenario) for book in playbooks for scenario in book.scenarios)
     return tuple(sorted(every, key=lambda play: play.scenario.severity))
+
+
+def elsewhere(incidents: Sequence[Incident]) -> str:
+    """What to do where no incident is: its own channel, of those that are open."""
+    channels = [f"{one.name} in <#{one.channel_id}>" for one in incidents if one.channel_id]
+    more = f" and {len(channels) - LINKED} more" if len(channels) > LINKED else ""
+    are = f" (open: {', '.join(channels[:LINKED])}{more})" if channels else ""
+    return (
+        "This is not an incident's channel, so nothing was done. Say it in the incident's own "
+        f"channel{are}, or declare one with /incident declare."
+    )
+
+
+def check_open(incident: Incident) -> None:
+    """Refuse to do anything in what is over; raises UserError."""
+    if not incident.open:
+        raise UserError(
+            f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one "
+            "with /incident declare."
+        )
 
 
 def attached(incident: Incident) -> str | None:
@@ -250,8 +271,7 @@ def are_told(incident: Incident) -> bool:
 
 def check_are_told(incident: Incident) -> None:
     """Refuse to tell customers of what is over or mild; raises UserError."""
-    if not incident.open:
-        raise UserError(f"{incident.name} is resolved already, so nothing was done.")
+    check_open(incident)
     if not are_told(incident):
         told = [severity.label for severity in told_at(incident.playbook)]
         raise UserError(

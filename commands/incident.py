@@ -119,7 +119,7 @@ async def choose_scenario(world: World, ask: Ask) -> None:
 async def choose_playbook(world: World, ask: Ask) -> None:
     """`/incident playbook`: all that there are, whatever is attached already."""
     incident = await flows.incidents.in_channel(world, ask.channel)
-    _must_be_open(incident)
+    rules.check_open(incident)
     attached = rules.attached(incident)
     offered = [play for play in rules.plays(world.playbooks) if play.name != attached]
     if not offered:
@@ -146,7 +146,7 @@ async def post_update(world: World, ask: Ask) -> None:
 
 
 async def _open_update(world: World, ask: Ask, incident: Incident, said: str = "") -> None:
-    _must_be_open(incident)
+    rules.check_open(incident)
     draft = await flows.updates.draft(world, incident, said)
     await ask.open(modals.update(incident, draft, metadata=ask.metadata(incident=incident.id)))
 
@@ -168,7 +168,7 @@ async def press_resolve(world: World, ask: Ask) -> None:
 
 
 async def _open_resolve(world: World, ask: Ask, incident: Incident) -> None:
-    _must_be_open(incident)
+    rules.check_open(incident)
     runs = await flows.executions.of_incident(world, incident.id)
     holds = await flows.holds.in_force(world, incident.id)
     left = tasks.unfinished(runs, await flows.tasks.of_incident(world, incident.id))
@@ -233,8 +233,3 @@ async def open_home(world: World, ask: Ask) -> None:
 
 def _pressed(ask: Ask) -> IncidentId:
     return IncidentId(int(ask.value))
-
-
-def _must_be_open(incident: Incident) -> None:
-    if not incident.open:
-        raise UserError(f"{incident.name} is resolved already, so nothing was done.")

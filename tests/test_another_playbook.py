@@ -191,7 +191,7 @@ async def test_after_the_end_nothing_is_chosen(walk: Walk) -> None:
 
     await walk.say("oncall", "/incident playbook", channel)
 
-    assert "is resolved already, so nothing was done" in walk.text(channel, "oncall")
+    assert "is resolved, so nothing was done" in walk.text(channel, "oncall")
 
 
 async def test_another_word_for_it_is_understood(walk: Walk) -> None:

@@ -57,6 +57,35 @@ async def test_a_command_in_a_channel_without_the_bot_is_answered(walk: Walk) ->
     assert "not an incident's channel" in walk.text("random", "oncall")
 
 
+async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None:
+    await walk.say("oncall", "/incident note x", "random")
+    assert "in the incident's own channel, or declare one" in walk.text("random", "oncall")
+    for number in range(6):
+        await walk.declare(f"Shop {number} is down", "sev2")
+    channel = await walk.declare("All shops are down", "sev1")
+    id = next(one["id"] for one in walk.slack.channels("oncall") if one["name"] == channel)
+
+    await walk.say("oncall", "/incident update", "random")
+
+    seen = walk.text("random", "oncall")
+    assert f"own channel (open: INC-7 in <#{id}>, INC-1 in <#C" in seen
+    assert "INC-4 in <#C" in seen
+    assert "INC-5" not in seen
+    assert " and 2 more), or declare one with /incident declare." in seen
+
+
+@pytest.mark.parametrize("words", ["update", "resolve", "severity sev2", "playbook", "customer"])
+async def test_after_the_end_the_next_thing_to_do_is_said(walk: Walk, words: str) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="It is over")
+
+    await walk.say("oncall", f"/incident {words}", channel)
+
+    told = "INC-1 is resolved, so nothing was done. If it is back, declare a new one with /incident"
+    assert told in walk.text(channel, "oncall")
+
+
 @pytest.mark.parametrize(
     "title",
     [

@@ -148,10 +148,8 @@ async def in_channel(world: World, channel: str | None) -> Incident:
     """The incident of this channel; raises UserError that says where to go instead."""
     found = await find(world, channel)
     if found is None:
-        raise UserError(
-            "This is not an incident's channel, so nothing was done. Say it in the incident's own "
-            "channel, or declare one with /incident declare."
-        )
+        incidents, _ = await open_ones(world)
+        raise UserError(rules.elsewhere(incidents))
     return found
 
 

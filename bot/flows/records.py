@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot import store
+from bot import rules, store
 from bot.actions import Action
 from bot.flows import incidents
 from bot.model import Execution, ExecutionId, IncidentId, Step, UserError
@@ -14,8 +14,7 @@ from bot.world import World
 async def find_step(world: World, id: IncidentId, step_id: str) -> Step:
     """The step of an open incident's playbook; raises UserError."""
     incident = await incidents.get(world, id)
-    if not incident.open:
-        raise UserError(f"{incident.name} is resolved, so nothing was done.")
+    rules.check_open(incident)
     step = incident.scenario.step(step_id) if incident.scenario else None
     if step is None:
         raise UserError(

@@ -28,10 +28,7 @@ async def lock(conn: Conn, id: IncidentId) -> Incident:
 async def lock_open(conn: Conn, id: IncidentId) -> Incident:
     """The incident, held until the transaction ends; raises UserError when it is resolved."""
     incident = await lock(conn, id)
-    if not incident.open:
-        raise UserError(
-            f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one."
-        )
+    rules.check_open(incident)
     return incident
 
 
