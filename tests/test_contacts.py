@@ -12,7 +12,7 @@ from sandbox.pagerduty import PagerDuty, Shift
 from sandbox.redis import free_port
 from sandbox.slack import Slack
 from sandbox.slack.model import User
-from tests.conftest import Clock, Walk, start_bot
+from tests.conftest import SHIPPED, Clock, Walk, start_bot
 
 END = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 HINT = "the team sets `runbooks` in RUNBOLT_CONFIG"
@@ -271,3 +271,19 @@ async def test_runbooks_of_unknown_place_are_named_with_a_hint(
     for seen in (walk.text(channel), told):
         assert named in seen
         assert HINT in seen
+
+
+async def test_a_service_of_two_playbooks_is_told_once(
+    given: Settings, slack: Slack, clock: Clock, playbooks: Path
+) -> None:
+    second = SHIPPED.with_name("deployment-rollback.yml").read_text(encoding="utf-8")
+    second += "  - {title: Releases, url: https://runbooks.example/releases.md}\n"
+    (playbooks / "deployment-rollback.yml").write_text(second, encoding="utf-8")
+    async with start_bot(given, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        seen = await ask(Walk(slack, bot))
+
+    assert seen.count("*Contacts of") == 1
+    assert seen.count("*Stripe Support:*") == 1
+    assert seen.count("|Database Failover>") == 1
+    assert "|Releases>" in seen

@@ -20,10 +20,23 @@ def page(
     base: str,
 ) -> list[Block]:
     """The contacts and runbooks of each service; what could not be found out is said below."""
-    parts = [part for book in playbooks for part in _of(book, marks, on_call, base)]
+    parts = [part for book in _services(playbooks) for part in _of(book, marks, on_call, base)]
     if troubles:
         parts.append(blocks.context(text.render("contacts_troubles", troubles=troubles)))
     return parts
+
+
+def _services(playbooks: Sequence[Playbook]) -> list[Playbook]:
+    """A playbook for each service, with what all of its playbooks name, once."""
+    found: dict[str, Playbook] = {}
+    for book in playbooks:
+        one = found.setdefault(book.service, book)
+        both = {
+            "contacts": tuple(dict.fromkeys([*one.contacts, *book.contacts])),
+            "links": tuple(dict.fromkeys([*one.links, *book.links])),
+        }
+        found[book.service] = one.model_copy(update=both)
+    return list(found.values())
 
 
 def _of(
