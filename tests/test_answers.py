@@ -31,7 +31,7 @@ async def test_when_the_address_expired_the_answer_is_in_the_channel(walk: Walk)
     await late(walk, sent)
 
     told = walk.slack.ephemerals(channel, "second")
-    assert "is in command already" in str(told)
+    assert "You are in command already, so nothing was changed" in str(told)
 
 
 async def test_who_only_looks_in_is_answered_directly_when_the_address_expired(

@@ -25,7 +25,24 @@ async def test_taking_command_from_somebody_is_asked_once_more(walk: Walk) -> No
 
     await walk.press("second", presses.TAKE_COMMAND, channel)
 
-    assert "no longer are" in take_command(walk, channel)["confirm"]["text"]["text"]
+    asked = take_command(walk, channel)["confirm"]["text"]["text"]
+    assert "If it is you, nothing is left to take." in asked
+    assert "no longer are" in asked
+
+
+async def test_who_is_in_command_already_is_told_so(walk: Walk) -> None:
+    channel = await walk.declare()
+    second = walk.slack.user("second").id
+    for who in ("second", "second", "oncall"):
+        await walk.press(who, presses.TAKE_COMMAND, channel)
+
+    told = str(walk.slack.ephemerals(channel, "second"))
+    assert "You are in command already, so nothing was changed." in told
+    oncall = walk.slack.user("oncall").id
+    walk.slack.join("lead", channel)
+    await walk.say("lead", f"/incident role ic <@{oncall}>", channel)
+    assert f"<@{oncall}> is in command already" in str(walk.slack.ephemerals(channel, "lead"))
+    assert walk.text(channel).count(f"<@{second}> is the incident commander") == 1
 
 
 def take_command(walk: Walk, channel: str) -> dict[str, Any]:

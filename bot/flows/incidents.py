@@ -200,7 +200,8 @@ async def put_in_command(
     async with world.pool.connection() as conn:
         incident = await lock_open(conn, id)
         if incident.commander == commander:
-            raise UserError(f"<@{commander}> is in command already.")
+            who = "You are" if commander == by else f"<@{commander}> is"
+            raise UserError(f"{who} in command already, so nothing was changed.")
         now = world.now()
         incident = await store.incidents.set_commander(conn, id, commander, now)
         kind = EntryKind.COMMAND_TAKEN
