@@ -93,8 +93,16 @@ def channel_name(incident: Incident, attempt: int = 0) -> str:
     plain = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or incident.severity.value
     suffix = f"-{attempt + 1}" if attempt else ""
-    room = CHANNEL_NAME_LENGTH - len(suffix)
-    return f"inc-{incident.id}-{words}"[:room].rstrip("-") + suffix
+    name = f"inc-{incident.id}-{words}"
+    return _at_a_dash(name, CHANNEL_NAME_LENGTH - len(suffix)) + suffix
+
+
+def _at_a_dash(name: str, room: int) -> str:
+    """What there is room for, without half a word unless that word is most of it."""
+    if len(name) <= room:
+        return name
+    whole = name[: room + 1].rpartition("-")[0]
+    return whole if len(whole) > room // 2 else name[:room].rstrip("-")
 
 
 def matching(playbooks: Sequence[Playbook], severity: Severity) -> tuple[Play, ...]:

@@ -170,6 +170,20 @@ async def test_a_long_description_is_kept_whole(walk: Walk) -> None:
     assert len(channel) <= 80
 
 
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        (
+            "Checkout is down for everybody who pays by card since the deployment of this morning",
+            "inc-1-checkout-is-down-for-everybody-who-pays-by-card-since-the-deployment-of",
+        ),
+        ("It burns at " + "x" * 100, "inc-1-it-burns-at-" + "x" * 62),
+    ],
+)
+async def test_a_long_channel_name_ends_with_a_word(walk: Walk, title: str, name: str) -> None:
+    assert await walk.declare(title) == name
+
+
 async def test_twenty_declarations_at_a_slow_slack_are_all_acknowledged_in_time(
     slack: Slack, bot: Bot
 ) -> None:
