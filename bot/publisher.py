@@ -7,7 +7,7 @@ refused is written down and drawn again by the clock. No database connection is 
 import asyncio
 import logging
 
-from bot import rules, slack, store, strays
+from bot import config, rules, slack, store, strays
 from bot.brush import Brush
 from bot.lease import Claim, Lease
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 CHANNEL_NAMES = 20
 
-Responders = asyncio.Task[frozenset[UserId]]
+People = asyncio.Task[frozenset[UserId]]
 
 
 async def publish(world: World, incident_id: IncidentId) -> None:
@@ -110,7 +110,7 @@ async def _draw(world: World, lease: Lease, claim: Claim) -> list[Exception]:
 
 
 async def _paint(
-    brush: Brush, incident: Incident, scene: asyncio.Task[None], responders: Responders
+    brush: Brush, incident: Incident, scene: asyncio.Task[None], responders: People
 ) -> None:
     ended = await asyncio.gather(
         _paint_changed(brush, [channel.declarer(incident)]),
@@ -124,9 +124,9 @@ async def _paint(
             brush.failures.append(error)
 
 
-async def _draw_again(world: World, incident_id: IncidentId, responders: Responders) -> None:
+async def _draw_again(world: World, incident_id: IncidentId, people: People) -> None:
     """They were not known in time, and nothing waited for them."""
-    if await responders:
+    if await people:
         async with world.pool.connection() as conn:
             await store.pictures.want(conn, incident_id)
         await publish(world, incident_id)
@@ -139,7 +139,8 @@ async def _paint_scene(
         await _write_down_channel(world, incident)
     scene = await _read(world, picture)
     final = execution.readings(scene)
-    await _paint_changed(brush, [*channel.draw(scene), *final])
+    said = asyncio.create_task(_paint_changed(brush, [*channel.draw(scene), *final]))
+    await asyncio.gather(said, _invite_approvers(world, brush, scene, said))
     await brush.keep(final, open=scene.incident.open)
 
 
@@ -179,6 +180,8 @@ async def _read(world: World, picture: Picture) -> Scene:
             attached=await store.executions.attached(conn, incident.id),
             plays=rules.matching(world.playbooks, incident.severity),
             responder_groups=world.home.responder_groups,
+            approver_groups=world.home.approver_groups,
+            approvers=world.config.approvers.users,
             trouble=picture.trouble,
             runbooks=world.config.runbooks,
             final=final,
@@ -186,23 +189,40 @@ async def _read(world: World, picture: Picture) -> Scene:
 
 
 async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
-    if not incident.open:
-        return frozenset()
+    return await _members(world, world.config.responders) if incident.open else frozenset()
+
+
+async def _members(world: World, people: config.People) -> frozenset[UserId]:
     try:
-        return await world.people.members_lately(world.config.responders)
+        return await world.people.members_lately(people)
     except UserError as error:
         # People join a public channel by themselves; the rest must not wait for the group.
-        log.warning("the responders could not be read: %s", error)
+        log.warning("whom to invite could not be read: %s", error)
         return frozenset()
 
 
 async def _invite_responders(
-    brush: Brush, incident: Incident, scene: asyncio.Task[None], responders: Responders
+    brush: Brush, incident: Incident, scene: asyncio.Task[None], responders: People
 ) -> None:
     """Invite them as soon as they are known, if that is before all else is drawn."""
     await asyncio.wait((scene, responders), return_when=asyncio.FIRST_COMPLETED)
     if responders.done():
         await _paint_changed(brush, channel.responders(incident, responders.result()))
+
+
+async def _invite_approvers(
+    world: World, brush: Brush, scene: Scene, said: asyncio.Task[None]
+) -> None:
+    """Once something needs their approval; nothing waits for who they are."""
+    if not scene.waits or brush.shows(channel.APPROVERS):
+        return
+    approvers = asyncio.create_task(_members(world, world.config.approvers))
+    await asyncio.wait((said, approvers), return_when=asyncio.FIRST_COMPLETED)
+    if approvers.done():
+        await _paint_changed(brush, channel.approvers(approvers.result()))
+    else:
+        again = _draw_again(world, scene.incident.id, approvers)
+        world.work.start(again, "inviting the approvers")
 
 
 async def _open_channel(world: World, incident: Incident) -> Incident:

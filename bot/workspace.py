@@ -42,15 +42,16 @@ async def find_home(
     customers = None
     if channels.customers:
         customers = await _channel(client, channels.customers, "channels.customers")
+    # A misspelled group is found now, not at three in the morning.
     groups = [await people.group_id(group) for group in config.responders.groups]
-    for group in config.approvers.groups:
-        await people.group_id(group)  # a misspelled group is found now, not at three in the morning
+    approvers = [await people.group_id(group) for group in config.approvers.groups]
     return Home(
         team_id=identity["team_id"],
         bot_user=UserId(identity["user_id"]),
         announcements=announcements,
         customers=customers,
         responder_groups=tuple(groups),
+        approver_groups=tuple(approvers),
     )
 
 

@@ -25,6 +25,7 @@ class Home:
     announcements: ChannelId
     customers: ChannelId | None
     responder_groups: tuple[str, ...]
+    approver_groups: tuple[str, ...]
 
 
 @dataclass(frozen=True)

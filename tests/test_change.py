@@ -388,7 +388,7 @@ async def test_rolling_restart_and_deleted_pods(walk: Walk, kube: Cluster) -> No
         await walk.press("second", presses.APPROVE, channel)
 
     seen = walk.text(channel)
-    assert seen.count("Done and checked") == 2
+    assert seen.count("Done and checked.") == 2
     assert "there is none" in seen
     assert not before & set(kube.pod_names())
 
@@ -516,7 +516,7 @@ async def test_the_shipped_roles_are_enough_and_looking_alone_changes_nothing(
         await walk.step("oncall", step, channel)
         await walk.submit("oncall", reason="It is broken")
         await walk.press("second", presses.APPROVE, channel)
-    assert walk.text(channel).count("Done and checked") == 4
+    assert walk.text(channel).count("Done and checked.") == 4
 
 
 async def test_an_outsiders_undo_is_a_new_request(walk: Walk, broken: Cluster) -> None:

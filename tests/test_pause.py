@@ -50,7 +50,7 @@ async def test_orders_are_paused_for_a_while_and_resumed_in_time(
     seen = walk.text(channel)
     assert "Undone by the clock" in seen
     assert "this was approved along with “Pause new orders”" in seen
-    assert seen.count("Done and checked") == 2
+    assert seen.count("Done and checked.") == 2
     assert PAUSED not in seen + walk.text("incidents")
     assert not {"Extend 30 min", "Resume now"} & set(walk.buttons(channel))
 

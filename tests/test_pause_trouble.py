@@ -265,7 +265,7 @@ async def test_a_bot_that_died_while_it_resumed_orders_does_it_once(
 
     assert patches(kube) == 2
     assert PAUSED not in walk.text(channel)
-    assert walk.text(channel).count("Done and checked") == 2
+    assert walk.text(channel).count("Done and checked.") == 2
 
 
 async def test_a_replica_that_died_with_the_claim_in_its_hand_is_replaced(

@@ -88,7 +88,7 @@ async def test_orders_resumed_late_are_known_to_be(
 
     assert variable(kube) == "false"
     assert PAUSED not in walk.text(channel)
-    assert walk.text(channel).count("Done and checked") == 2
+    assert walk.text(channel).count("Done and checked.") == 2
 
 
 async def test_a_run_that_another_replica_looks_into_touches_nothing(

@@ -31,6 +31,7 @@ COLOURS = {
 }
 RESOLVED = ":white_check_mark:"
 TOPIC = 250
+APPROVERS = "approvers"
 
 # Entries that are said in the channel; the others change a message that already stands there.
 SAID = (
@@ -60,7 +61,9 @@ def draw(scene: Scene) -> list[Drawing]:
     told = [(entry.at, _entry(scene, entry)) for entry in scene.entries if entry.kind in SAID]
     nudges = [entry for entry in scene.entries if entry.kind is EntryKind.NUDGED]
     told += [(entry.at, holds.nudge(scene, entry)) for entry in nudges]
-    told += [(run.requested_at, execution.message(scene, run)) for run in _changes(scene)]
+    for run in _changes(scene):
+        lines = [execution.message(scene, run), *execution.ended(run)]
+        told += [(run.requested_at, line) for line in lines]
     told += [(update.at, timeline.update(scene.incident, update)) for update in scene.updates]
     told += tasks.checklists(scene)
     told += [
@@ -83,6 +86,11 @@ def responders(incident: Incident, users: Iterable[str]) -> list[Drawing]:
     """The responders are in the channel of an open incident."""
     others = tuple(sorted(set(users) - {incident.declared_by}))
     return [Invitation("responders", others)] if others and incident.open else []
+
+
+def approvers(users: Iterable[str]) -> list[Drawing]:
+    """Those who can say yes are where they are asked to."""
+    return [Invitation(APPROVERS, tuple(sorted(users)))] if users else []
 
 
 def _changes(scene: Scene) -> list[Execution]:

@@ -11,6 +11,9 @@ from bot.views.scene import Scene
 
 DIFF = 2_500
 
+# What is told to those who waited for it; that the incident's end made it void, all are told.
+ENDED = (State.SUCCEEDED, State.FAILED, State.INTERRUPTED, State.DENIED, State.EXPIRED)
+
 
 def step_button(step: Step) -> Element:
     """What a step's button says: the step's own name; none stands out, least of all a change."""
@@ -20,7 +23,8 @@ def step_button(step: Step) -> Element:
 def message(scene: Scene, run: Execution) -> Message:
     """A change: what was asked for, the plan, who said yes, and what came of it."""
     undo = scene.undo(run)
-    words = text.render("execution_text", run=run)
+    called = {"groups": scene.approver_groups, "people": scene.approvers}
+    words = text.render("execution_text", run=run, **called)
     parts = [blocks.section(text.render("execution", run=run))]
     if run.plan is not None:
         parts += _plan(run)
@@ -32,6 +36,7 @@ def message(scene: Scene, run: Execution) -> Message:
                 undo=undo,
                 hold=scene.hold(run.id),
                 open=scene.incident.open,
+                **called,
             )
         )
     )
@@ -40,6 +45,23 @@ def message(scene: Scene, run: Execution) -> Message:
     if buttons and (scene.incident.open or held):
         parts.append(blocks.actions("execution", *buttons))
     return Message(f"execution:{run.id}", words, parts)
+
+
+def ended(run: Execution) -> list[Message]:
+    """How it ended, in its thread: those who asked and approved are told by a message of its own.
+
+    An edit tells nobody. Whoever decided it knows; what was interrupted ends once more.
+    """
+    if run.state not in ENDED:
+        return []
+    people = [run.requested_by, *(approval.by for approval in run.approvals)]
+    told = [one for one in dict.fromkeys(people) if one is not None and one != run.decided_by]
+    if not told:
+        return []
+    words = text.render("execution_ended", run=run, told=told)
+    key = "interrupted" if run.state is State.INTERRUPTED else "ended"
+    parts = [blocks.section(words)]
+    return [Message(f"{key}:{run.id}", words, parts, thread=f"execution:{run.id}")]
 
 
 def _plan(run: Execution) -> list[Block]:

@@ -10,6 +10,7 @@ from bot.model import (
     Hold,
     Incident,
     Reminder,
+    State,
     Step,
     Task,
     TaskKind,
@@ -31,6 +32,8 @@ class Scene:
     attached: Mapping[ExecutionId, str]
     plays: tuple[Play, ...]
     responder_groups: tuple[str, ...]
+    approver_groups: tuple[str, ...]
+    approvers: tuple[str, ...]  # those who are named one by one
     trouble: str | None
     runbooks: str = ""
     holds: tuple[Hold, ...] = ()
@@ -42,6 +45,11 @@ class Scene:
         """The symptoms that were ticked when it was declared."""
         told = [one.detail.get("symptoms", ()) for one in self.entries if one.kind == "declared"]
         return tuple(symptom for ticked in told for symptom in ticked)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something needs somebody's approval now."""
+        return any(run.state is State.PROPOSED for run in self.executions)
 
     def task(self, step: Step) -> Task | None:
         """The task that a manual step is; another playbook's step may have the same id."""

@@ -1,0 +1,125 @@
+"""Nobody has to look: approvers are called and invited, and whoever waited is told how it ended."""
+
+import pytest
+
+from bot.views import presses
+from sandbox.cluster import Cluster
+from tests.conftest import Bot, Clock, Walk, seen
+
+PEOPLE = ("oncall", "second", "lead", "outsider")
+
+
+@pytest.fixture
+async def asked(walk: Walk, kube: Cluster) -> str:
+    """The channel of an incident in which a rollback waits for approval."""
+    await kube.scenario("crash-loop")
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    return channel
+
+
+def request(walk: Walk, channel: str) -> dict[str, object]:
+    """The message of the request, with its thread."""
+    shown = walk.slack.messages(channel, "oncall")
+    return next(one for one in shown if "asked for by" in seen(one))
+
+
+def notices(walk: Walk, channel: str) -> list[str]:
+    """What is said in the request's thread to those who waited."""
+    replies = request(walk, channel).get("replies", [])
+    assert isinstance(replies, list)
+    return [one["text"] for one in replies if one["text"].startswith(":")]
+
+
+def told(walk: Walk, words: str) -> list[str]:
+    """Whom Slack notified of a message with these words."""
+    notes = {who: walk.slack.notifications(who) for who in PEOPLE}
+    return [who for who in PEOPLE for note in notes[who] if words in note["text"]]
+
+
+async def test_the_request_calls_the_approvers_and_they_come_once(walk: Walk, asked: str) -> None:
+    assert "by somebody else from the approvers <!subteam^" in seen(request(walk, asked))
+    assert {"second", "lead"} <= set(told(walk, "Waits for approval"))
+    assert all(asked in names(walk, who) for who in ("second", "lead"))
+
+    invitations = len(walk.calls("conversations.invite"))
+    await walk.press("lead", presses.DENY, asked)
+    await walk.submit("lead", reason="Not now")
+    await walk.ask_for_rollback(asked)
+    assert len(walk.calls("conversations.invite")) == invitations
+
+
+def names(walk: Walk, who: str) -> set[str]:
+    """The channels that somebody is in."""
+    return {one["name"] for one in walk.slack.channels(who)}
+
+
+@pytest.mark.parametrize("method", ["conversations.invite", "usergroups.users.list"])
+async def test_approvers_who_cannot_be_invited_hold_up_nothing(
+    walk: Walk, kube: Cluster, method: str
+) -> None:
+    await kube.scenario("crash-loop")
+    channel = await walk.declare()
+    walk.slack.fail(method, error="restricted_action", times=1)
+
+    await walk.ask_for_rollback(channel)
+    assert "Needs 1 more approval" in walk.text(channel)
+    await walk.press("second", presses.APPROVE, channel)
+
+    assert "Done and checked" in walk.text(channel)
+
+
+async def test_who_asked_and_who_approved_are_told_once_how_it_ended(
+    walk: Walk, asked: str, bot: Bot
+) -> None:
+    await walk.press("second", presses.APPROVE, asked)
+    await walk.press("oncall", presses.UNDO, asked)
+
+    [notice] = notices(walk, asked)
+    assert "Done and checked: order-service runs" in notice
+    assert told(walk, "Done and checked: order-service runs") == ["oncall", "second"]
+
+    await bot.tick()
+    assert len(notices(walk, asked)) == 1
+
+
+async def test_who_asked_is_told_of_a_denial(walk: Walk, asked: str) -> None:
+    await walk.press("lead", presses.DENY, asked)
+    await walk.submit("lead", reason="A fix is on its way")
+
+    [notice] = notices(walk, asked)
+    assert "nothing was done: A fix is on its way" in notice
+    assert "oncall" in told(walk, "A fix is on its way")
+
+
+async def test_who_asked_is_told_that_nobody_approved_in_time(
+    walk: Walk, asked: str, bot: Bot, clock: Clock
+) -> None:
+    clock.forward(minutes=11)
+    await bot.tick()
+
+    assert "Expired before enough people approved it" in notices(walk, asked)[0]
+
+
+async def test_who_asked_is_told_that_it_failed(walk: Walk, asked: str, kube: Cluster) -> None:
+    kube.touch()
+
+    await walk.press("second", presses.APPROVE, asked)
+
+    assert "Not done: The system changed since" in notices(walk, asked)[0]
+    assert told(walk, "Not done: The system changed since") == ["oncall", "second"]
+
+
+async def test_an_interruption_is_told_and_so_is_what_came_of_it(
+    walk: Walk, asked: str, bot: Bot, clock: Clock
+) -> None:
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET state = 'running', heartbeat_at = %s", [clock()])
+    clock.forward(seconds=31)
+    await bot.tick()
+    assert told(walk, "it is not known how far it got") == ["oncall"]
+
+    await walk.press("oncall", presses.CHECK, asked)
+
+    assert told(walk, "Not done: ") == ["oncall"]
+    assert len(notices(walk, asked)) == 2
