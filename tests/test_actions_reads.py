@@ -301,8 +301,38 @@ async def test_no_running_pod_is_said(systems: Systems, kube: Cluster) -> None:
     reading = await read.read(systems)
 
     assert reading.ok is None, "what the bot cannot reach says nothing of the pods"
-    assert "is running" in reading.notes[0]
+    assert reading.text.startswith("0 of 1 answer, asked from the bot, not from a pod\n")
+    assert reading.notes[0].startswith("No pod of app=order-service runs, so the bot tried")
     assert rows(reading) == (("127.0.0.1:1", "connection refused", "the bot"),)
+
+
+async def test_names_that_only_pods_know_are_no_failures(systems: Systems, kube: Cluster) -> None:
+    await kube.scenario("no-pods")
+    checks = ("postgres.invalid:5432", "127.0.0.1:1", "redis.invalid:6379")
+    read = CheckDependencies(selector=SELECTOR, checks=checks, timeout=2)
+    reading = await read.read(systems)
+
+    assert reading.ok is None
+    assert reading.text == (
+        "postgres.invalid:5432, redis.invalid:6379 could not be checked: no pod of "
+        "app=order-service runs, and the bot's own network does not know these names\n"
+        "Asked from the bot, not from a pod: 127.0.0.1:1 connection refused"
+    )
+    assert [row[1:] for row in rows(reading)] == [
+        ("not checked", "–"),
+        ("connection refused", "the bot"),
+        ("not checked", "–"),
+    ]
+
+
+async def test_one_name_that_only_pods_know(systems: Systems, kube: Cluster) -> None:
+    kube.image_without("nc")
+    read = CheckDependencies(selector=SELECTOR, checks=("postgres.invalid:5432",), timeout=2)
+    reading = await read.read(systems)
+
+    assert reading.ok is None
+    assert reading.text.startswith("postgres.invalid:5432 could not be checked: the image of ")
+    assert reading.text.endswith(" has no nc, and the bot's own network does not know this name")
 
 
 async def test_reads_write_nothing(systems: Systems, kube: Cluster) -> None:

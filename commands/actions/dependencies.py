@@ -16,6 +16,9 @@ from commands.actions.fields import HostPort, Name, Selector
 COLUMNS = ("dependency", "result", "checked from")
 # On top of the limit of nc itself: opening the exec, and the way there and back.
 GRACE = 3.0
+NOT_CHECKED = "not checked"
+NOWHERE = "–"
+ELSEWHERE = "The bot's network and its names are not those of a pod."
 SAID = (
     ("refused", Reach.REFUSED),
     ("timed out", Reach.TIMED_OUT),
@@ -49,15 +52,16 @@ class CheckDependencies(Read):
         """All at once from a pod; from the bot, and said so, where no pod can ask."""
         place = self._place(await systems.cluster.pods(self.selector))
         if place is None:
-            return await self._from_bot(systems.network, f"No pod of {self.selector} is running")
+            return await self._from_bot(systems.network, f"no pod of {self.selector} runs")
         try:
             return await self._from_pod(systems.cluster, place)
         except Forbidden:
             raise
         except NoProgram:
-            return await self._from_bot(systems.network, f"The image of {place.pod} has no nc")
+            return await self._from_bot(systems.network, f"the image of {place.pod} has no nc")
         except ClusterError as error:
-            return await self._from_bot(systems.network, f"{place.pod} could not be asked: {error}")
+            why = f"{place.pod} could not be asked ({str(error).rstrip('.')})"
+            return await self._from_bot(systems.network, why)
 
     def _place(self, pods: Sequence[Pod]) -> Place | None:
         staying = [pod for pod in pods if not pod.leaving]
@@ -93,13 +97,30 @@ class CheckDependencies(Read):
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(self._try(network, check)) for check in self.checks]
         results = [task.result() for task in asked]
-        note = (
-            f"{why.rstrip('.')}, so the bot tried by itself. Its network and its names are not "
-            "those of a pod."
-        )
+        if Reach.UNKNOWN_HOST in results:
+            return self._unchecked(results, why)
+        note = f"{why[0].upper()}{why[1:]}, so the bot tried by itself. {ELSEWHERE}"
         found = self._reading(results, "from the bot, not from a pod", "the bot", (note,))
         # What the bot cannot reach says nothing of the pods.
         return found if found.ok else found.model_copy(update={"ok": None})
+
+    def _unchecked(self, results: Sequence[Reach], why: str) -> Reading:
+        """A name that the bot does not know may be one of the cluster's own: nothing is amiss."""
+        answers = list(zip(self.checks, results, strict=True))
+        hidden = [check for check, result in answers if result is Reach.UNKNOWN_HOST]
+        text = (
+            f"{', '.join(hidden)} could not be checked: {why}, and the bot's own network does not "
+            f"know {'this name' if len(hidden) == 1 else 'these names'}"
+        )
+        tried = [f"{check} {result}" for check, result in answers if check not in hidden]
+        if tried:
+            text += f"\nAsked from the bot, not from a pod: {'; '.join(tried)}"
+        rows = tuple(
+            (check, NOT_CHECKED, NOWHERE) if check in hidden else (check, str(result), "the bot")
+            for check, result in answers
+        )
+        table = Table(columns=COLUMNS, rows=rows)
+        return Reading(ok=None, text=text, table=table, notes=(ELSEWHERE,))
 
     async def _try(self, network: Network, check: str) -> Reach:
         host, _, port = check.rpartition(":")
