@@ -125,6 +125,6 @@ async def submit_deny(world: World, ask: Ask, filled: DenyForm) -> None:
 
 
 async def snooze(world: World, ask: Ask) -> None:
-    """*+5*, *+10* or *+15 min* was pressed."""
+    """*Snooze 5*, *10* or *15 min* was pressed."""
     minutes = int(ask.text.rsplit(".", 1)[1])
     await flows.reminders.snooze(world, ReminderId(int(ask.value)), minutes, by=ask.who)

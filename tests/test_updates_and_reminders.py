@@ -13,6 +13,9 @@ from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
 
 
+HEADS_UP = "Post the next update on INC-1 by "
+
+
 def nags(walk: Walk, channel: str) -> int:
     """How many times the next update was asked for."""
     return walk.text(channel).count("The next update on INC-1 was due")
@@ -254,6 +257,23 @@ async def test_posting_from_the_nag_takes_its_buttons_away(
     assert "Settled" in str(after)
 
 
+async def test_what_is_over_was_due(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await walk.declare()
+    await walk.press("oncall", presses.TAKE_COMMAND, channel)
+    clock.forward(minutes=12.1)
+    await bot.tick()
+    assert "*Next update due*" in walk.text(channel)
+
+    clock.forward(minutes=3)
+    await bot.tick()
+
+    seen = walk.text(channel)
+    assert "*Next update was due*" in seen
+    assert "*Next update due*" not in seen
+    assert "is due" not in seen
+    assert {"Snooze 5 min", "Snooze 10 min", "Snooze 15 min"} <= set(walk.buttons(channel))
+
+
 async def test_nothing_nags_after_resolve(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident resolve", channel)
@@ -324,8 +344,8 @@ async def test_the_commander_alone_is_told_shortly_before(
     await bot.tick()
     await bot.tick()
 
-    assert walk.text(channel, "second").count("is due") == 1
-    assert "is due" not in walk.text(channel, "oncall")
+    assert walk.text(channel, "second").count(HEADS_UP) == 1
+    assert HEADS_UP not in walk.text(channel, "oncall")
 
 
 async def test_after_downtime_nobody_is_told_that_what_is_late_is_due_soon(
@@ -338,7 +358,7 @@ async def test_after_downtime_nobody_is_told_that_what_is_late_is_due_soon(
     await bot.tick()
 
     assert nags(walk, channel) == 1
-    assert "is due" not in walk.text(channel, "second")
+    assert HEADS_UP not in walk.text(channel, "second")
 
 
 async def test_an_end_while_slack_is_slow_keeps_the_heads_up_from_nobody_else(
@@ -362,7 +382,7 @@ async def test_an_end_while_slack_is_slow_keeps_the_heads_up_from_nobody_else(
     slow.heal()
     await ticking
 
-    told = ["is due" in walk.text(channel, "second") for channel in channels]
+    told = ["Post the next update" in walk.text(channel, "second") for channel in channels]
     assert told == [True, False, True]
 
 

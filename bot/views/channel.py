@@ -283,7 +283,7 @@ def _reminder(scene: Scene, reminder: Reminder) -> Message:
 
 
 def heads_up(incident: Incident) -> Message:
-    """For the commander alone: the next update is due soon."""
+    """For the commander alone, and never drawn again: words that stay true once it is late."""
     words = text.render("heads_up", incident=incident)
     press = blocks.button("Post update", presses.POST_UPDATE, incident.id, style="primary")
     return Message("heads_up", words, [blocks.section(words), blocks.actions("heads_up", press)])
@@ -295,7 +295,7 @@ def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
     else:
         first = blocks.button("Post update", presses.POST_UPDATE, incident.id, style="primary")
     snoozes = [
-        blocks.button(f"+{press.rsplit('.', 1)[1]} min", press, reminder.id)
+        blocks.button(f"Snooze {press.rsplit('.', 1)[1]} min", press, reminder.id)
         for press in presses.SNOOZES
     ]
     return [first, *snoozes]
