@@ -77,7 +77,9 @@ async def test_who_may_not_approve_is_told_so(
     assert sentence in walk.text(channel, who)
     assert patches(broken) == 0
     await walk.say("oncall", "/incident timeline", channel)
-    assert "was refused" in walk.text(channel, "oncall")
+    told = walk.text(channel, "oncall")
+    assert "was refused: Roll order-service back" in told
+    assert "(told: “You " in told
 
 
 @pytest.mark.parametrize(
