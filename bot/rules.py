@@ -1,7 +1,6 @@
 """The decisions: plain values in, plain values out; no IO, no clock."""
 
 import re
-import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from bot.config import Clock, Config, Hours
 from bot.model import (
     Approval,
     Entry,
+    EntryKind,
     Execution,
     Hold,
     Incident,
@@ -31,8 +31,16 @@ from bot.model import (
 )
 
 TITLE_LENGTH = 120
-LONGEST_FACT = 200
 LINKED = 5  # open incidents, where somebody looks for one
+# What is worth telling everybody, in this order; what was merely asked or refused is not.
+FACTS = (
+    EntryKind.SUCCEEDED,
+    EntryKind.FAILED,
+    EntryKind.READ,
+    EntryKind.NOTED,
+    EntryKind.PINNED,
+)
+LONGEST_FACT, MOST_FACTS = 200, 10  # together less than what the form takes
 CHANNEL_NAME_LENGTH = 80
 SATURDAY = 5
 SNOOZES_IN_A_ROW = 2
@@ -172,11 +180,11 @@ def proposed(likely: Sequence[Play]) -> Play | None:
     return worst[0] if len(worst) == 1 else None
 
 
-def newest(facts: Sequence[Entry]) -> tuple[str, ...]:
-    """What is true by now, a line each: of what was looked at or done twice, the last."""
+def newest(facts: Sequence[Entry]) -> tuple[Entry, ...]:
+    """What is true by now: of what was looked at or done twice, the last; the changes first."""
     last = {str(one.detail.get("step") or one.detail.get("plan") or one.id): one for one in facts}
-    lines = (str(one.detail.get("outcome") or one.text) for one in sorted(last.values(), key=_id))
-    return tuple(textwrap.shorten(line, LONGEST_FACT, placeholder=" …") for line in lines)
+    kept = sorted(last.values(), key=_id)[-MOST_FACTS:]
+    return tuple(sorted(kept, key=lambda one: FACTS.index(one.kind)))
 
 
 def _id(entry: Entry) -> int:

@@ -12,13 +12,19 @@ from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
 
-
 HEADS_UP = "Post the next update on INC-1 by "
 
 
 def nags(walk: Walk, channel: str) -> int:
     """How many times the next update was asked for."""
     return walk.text(channel).count("The next update on INC-1 was due")
+
+
+def happening(walk: Walk) -> list[str]:
+    """What the update form on top says of itself, line by line."""
+    form = walk.slack.views("oncall")[-1]
+    fields = {one["block_id"]: one for one in form["blocks"] if "element" in one}
+    return str(fields["current"]["element"]["initial_value"]).splitlines()
 
 
 async def test_an_update_is_posted_from_a_form_of_facts(walk: Walk) -> None:
@@ -66,9 +72,49 @@ async def test_the_form_tells_the_last_of_what_was_looked_at_twice(
 
     await walk.say("oncall", "/incident update", channel)
 
-    form = str(walk.slack.views("oncall")[-1])
-    assert "0 of 3 ready" in form
-    assert "3 of 3 ready" not in form
+    (pods,) = happening(walk)
+    assert pods.startswith("- Pods: 0 of 3 ready")
+
+
+async def test_the_form_keeps_the_lines_of_a_result_apart(walk: Walk, kube: Cluster) -> None:
+    channel = await walk.declare()
+    await kube.scenario("crash-loop")
+    await walk.step("oncall", "logs", channel)
+
+    await walk.say("oncall", "/incident update", channel)
+
+    (logs,) = happening(walk)
+    assert logs.startswith("- Logs: ")
+    assert " · Last error: " in logs
+
+
+async def test_the_form_tells_changes_before_what_was_looked_at(
+    walk: Walk, kube: Cluster, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await kube.scenario("crash-loop")
+    await walk.step("oncall", "pods", channel)
+    await walk.say("oncall", "/incident note orders\ncome in again", channel)
+    await walk.ask_for_rollback(channel)
+    clock.forward(minutes=7)
+    await walk.press("second", presses.APPROVE, channel)
+
+    await walk.say("oncall", "/incident update", channel)
+
+    change, pods, note = happening(walk)
+    assert change.startswith("- Roll order-service back from revision ")
+    assert change.endswith(": done and checked 10:07 UTC")
+    assert pods.startswith("- Pods at 10:00 UTC: 0 of 3 ready")  # not so since the change
+    assert note.startswith("- orders")
+
+
+async def test_a_list_in_an_update_begins_a_line_of_its_own(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident update", channel)
+    await walk.submit("oncall", status="identified", impact="all", current="- one\n- two")
+
+    assert "Current Status: \n- one\n- two" in walk.text(channel)
+    assert ": \n- one\n- two" in walk.text("incidents")
 
 
 async def test_words_after_it_are_what_is_happening(walk: Walk) -> None:

@@ -1,15 +1,14 @@
 """Updates: what the commander tells everybody, and what that does to the clock."""
 
+import textwrap
+
 from bot import rules, store
 from bot.flows import reminders
 from bot.flows.rows import lock_open
-from bot.model import Draft, EntryKind, Incident, IncidentId, Status, UserId
+from bot.model import Draft, Entry, EntryKind, Incident, IncidentId, Status, UserId
 from bot.publisher import publish
-from bot.views import timeline
+from bot.views import text, timeline
 from bot.world import World
-
-# What is worth telling everybody; what was merely asked or refused is not.
-FACTS = (EntryKind.READ, EntryKind.SUCCEEDED, EntryKind.FAILED, EntryKind.NOTED, EntryKind.PINNED)
 
 
 async def draft(world: World, incident: Incident, said: str) -> Draft:
@@ -18,14 +17,22 @@ async def draft(world: World, incident: Incident, said: str) -> Draft:
         entries = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
     since = incident.last_update_at or incident.declared_at
-    happened = rules.newest([one for one in entries if one.at >= since and one.kind in FACTS])
+    new = [one for one in entries if one.at >= since and one.kind in rules.FACTS]
+    facts = rules.newest(new)
+    changed = max((one.id for one in facts if one.kind is EntryKind.SUCCEEDED), default=0)
     await reminders.form_opened(world, incident.id)
     every = rules.cadence(world.config, incident.severity, incident.status)
     return Draft(
         impact=updates[-1].impact if updates else "",
-        happened=(said,) if said else tuple(f"- {fact}" for fact in happened[-10:]),
+        happened=(said,) if said else tuple(_bullet(one, changed) for one in facts),
         minutes=None if every is None else int(every.total_seconds() // 60),
     )
+
+
+def _bullet(fact: Entry, changed: int) -> str:
+    """One line; of what was looked at before the last change it says when."""
+    words = text.plain("fact", entry=fact, detail=fact.detail, before=fact.id < changed)
+    return f"- {textwrap.shorten(words, rules.LONGEST_FACT, placeholder=' …')}"
 
 
 async def post(

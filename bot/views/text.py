@@ -43,6 +43,11 @@ def utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def clock(at: datetime) -> str:
+    """The hour and minute in UTC, where the day is clear."""
+    return f"{at.astimezone(UTC):%H:%M}"
+
+
 def ago(at: datetime) -> Mrkdwn:
     """A time as it is from now, kept true by Slack."""
     return when(at, "{ago}")
@@ -69,6 +74,17 @@ def short(words: str) -> str:
     """One line of what may be long, where the whole stands elsewhere."""
     line = " ".join(words.split())
     return line if len(line) <= SHORT else line[: SHORT - 1].rstrip() + "…"
+
+
+def gist(words: str) -> str:
+    """The first two lines as one, where the whole stands elsewhere."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return " · ".join(lines[:2])
+
+
+def listed(words: str) -> str:
+    """Words that begin with an item of a list begin a line of their own."""
+    return f"\n{words}" if words.startswith("- ") else words
 
 
 def told(words: str) -> Mrkdwn:
@@ -108,6 +124,9 @@ _environment.filters |= {
     "channel": channel,
     "brief": brief,
     "short": short,
+    "gist": gist,
+    "listed": listed,
+    "clock": clock,
     "told": told,
     "continued": continued,
     "link": link,

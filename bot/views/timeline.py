@@ -30,7 +30,7 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
         "start_time": text.Mrkdwn(
             f"{_utc(incident.declared_at)} ({text.when(incident.declared_at)})"
         ),
-        "current_status": update.current,
+        "current_status": text.listed(update.current),
         "next_update": text.when(update.next_update_at) if update.next_update_at else "none",
     }
     own = incident.playbook.internal_alert
@@ -47,7 +47,7 @@ def customer_message(incident: Incident, update: Update | None) -> str:
         "status": incident.status.value.capitalize(),
         "impact": update.impact if update else "",
         "start_time": _utc(incident.declared_at),
-        "current_status": update.current if update else "",
+        "current_status": text.listed(update.current) if update else "",
         "next_update": _utc(incident.next_update_at) if incident.next_update_at else "",
     }
     return text.fill_plainly(incident.playbook.customer_message, **values)
