@@ -8,7 +8,7 @@ from pydantic import ValidationInfo, field_validator
 
 from bot import flows, rules
 from bot.flows.incidents import Declaration
-from bot.model import Noun, Severity, UserError
+from bot.model import Incident, Noun, Severity, UserError
 from bot.views import blocks, modals
 from bot.world import World
 from commands import asks
@@ -65,17 +65,29 @@ def check_not_meant(text: str) -> None:
 
 
 async def _declare(world: World, ask: Ask, said: Declaration) -> None:
-    incident, new = await flows.incidents.declare(world, said, by=ask.who)
+    done = await flows.incidents.declare(world, said, by=ask.who)
+    incident = done.incident
     declared = f"Declared {incident.severity.label} {incident.name}"
-    if not new:
+    if not done.new:
         declared = f"{incident.name} was declared in the same words just now"
+    where = f": <#{incident.channel_id}>."
     if incident.channel_id is None:
-        await ask.reply(
-            f"{declared}. Slack does not let its channel through yet; it is made as soon as Slack "
-            "does, and nothing is lost."
+        where = (
+            ". Slack does not let its channel through yet; it is made as soon as Slack does, and "
+            "nothing is lost."
         )
-    else:
-        await ask.reply(f"{declared}: <#{incident.channel_id}>.")
+    await ask.reply(f"{declared}{where}{_of_twin(done.twin)}")
+
+
+def _of_twin(twin: Incident | None) -> str:
+    """That somebody is on the same thing already, perhaps."""
+    if twin is None:
+        return ""
+    channel = f": <#{twin.channel_id}>" if twin.channel_id else ""
+    return (
+        f" {twin.name} has the same title and is open{channel}. If it is the same thing, go on "
+        "there and resolve one of the two."
+    )
 
 
 async def open_form(world: World, ask: Ask) -> None:

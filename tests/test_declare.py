@@ -79,10 +79,28 @@ async def test_the_same_words_within_a_minute_are_the_same_incident(walk: Walk) 
 
 async def test_the_same_words_after_a_minute_are_another_incident(walk: Walk, clock: Clock) -> None:
     await walk.declare()
+    first = next(c["id"] for c in walk.slack.channels("oncall") if c["name"].startswith("inc-1-"))
+    assert "same title" not in walk.text("general", "oncall")
     clock.forward(seconds=61)
-    await walk.say("oncall", "/incident declare sev1 Orders are failing")
+    await walk.say("oncall", "/incident declare sev2 orders are failing")
 
     assert len(walk.calls("conversations.create")) == 2
+    told = f"INC-1 has the same title and is open: <#{first}>. If it is the same thing, go on there"
+    assert told in walk.text("general", "oncall")
+
+
+async def test_the_same_words_after_the_end_are_just_another_incident(
+    walk: Walk, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="It is over")
+    clock.forward(seconds=61)
+
+    await walk.declare()
+
+    assert "Declared SEV-1 INC-2" in walk.text("general", "oncall")
+    assert "same title" not in walk.text("general", "oncall")
 
 
 async def test_the_same_delivery_twice_is_one_incident(walk: Walk) -> None:

@@ -42,8 +42,16 @@ class Declaration(Noun):
     symptoms: tuple[str, ...] = ()
 
 
-async def declare(world: World, said: Declaration, *, by: UserId) -> tuple[Incident, bool]:
-    """Open an incident, or find the one just declared in the same words (then False)."""
+class Declared(Noun):
+    """The incident, whether it is a new one, and an open one that has the same title."""
+
+    incident: Incident
+    new: bool
+    twin: Incident | None
+
+
+async def declare(world: World, said: Declaration, *, by: UserId) -> Declared:
+    """Open an incident, or find the one just declared in the same words."""
     book, scenario_id = _choose(world, said)
     title = rules.title(said.text, said.severity, book.scenario(scenario_id))
     async with world.pool.connection() as conn:
@@ -51,10 +59,12 @@ async def declare(world: World, said: Declaration, *, by: UserId) -> tuple[Incid
         since = world.now() - SAME_DECLARATION
         same = await store.incidents.same_declared_since(conn, title, said.severity, since)
         incident = same or await _open(world, conn, said, title, book, scenario_id, by)
+        twin = None if same else await store.incidents.open_twin(conn, incident)
         lease = Lease(world, incident.id)
         claim = None if same else await lease.begin(conn, incident)
     await (publish(world, incident.id) if claim is None else publish_new(world, lease, claim))
-    return await _with_its_channel(world, incident.id), claim is not None
+    shown = await _with_its_channel(world, incident.id)
+    return Declared(incident=shown, new=claim is not None, twin=twin)
 
 
 async def _with_its_channel(world: World, id: IncidentId) -> Incident:

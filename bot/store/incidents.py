@@ -62,6 +62,16 @@ async def same_declared_since(
     return await db.first(conn, Incident, query, title=title, severity=severity, since=since)
 
 
+async def open_twin(conn: Conn, incident: Incident) -> Incident | None:
+    """The newest open incident of the same title, however it is spelled, besides this one."""
+    query = """
+        SELECT * FROM incidents
+        WHERE lower(title) = lower(%(title)s) AND id <> %(id)s AND status <> 'resolved'
+        ORDER BY id DESC LIMIT 1
+    """
+    return await db.first(conn, Incident, query, title=incident.title, id=incident.id)
+
+
 async def get(conn: Conn, id: IncidentId) -> Incident | None:
     """The incident of that number."""
     return await db.first(conn, Incident, "SELECT * FROM incidents WHERE id = %(id)s", id=id)
