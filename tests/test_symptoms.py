@@ -98,6 +98,15 @@ async def test_ticks_and_one_click_declare_what_they_look_like(walk: Walk) -> No
     assert told in walk.text("inc-1-orders-are-failing")
 
 
+async def test_what_it_looks_like_stands_above_the_symptoms(walk: Walk) -> None:
+    await walk.say("oncall", "/incident declare")
+    await tick(walk, OUTAGE, "Health checks failing")
+
+    seen = form(walk)
+    assert seen.index("What is wrong?") < seen.index("This looks like *Complete Service Outage*")
+    assert seen.index("This looks like") < seen.index("No orders being processed")
+
+
 async def test_what_was_typed_stays_while_symptoms_are_ticked(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare")
     view = walk.slack.views("oncall")[-1]

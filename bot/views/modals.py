@@ -31,12 +31,11 @@ def declare(
     """Say what is wrong and tick what is seen; severity and playbook follow, or are chosen."""
     title_line = blocks.line(initial=title, longest=LONG, example="Orders are failing")
     radio: Element = {"type": "radio_buttons", "options": _severities(plays)}
+    words = text.render("declare_form", likely=likely[:LIKELY], all=len(likely), worst=worst)
     parts = [
         blocks.field("title", "What is wrong?", title_line, optional=True),
+        blocks.section(words),  # above what is ticked, whose list is longer than a screen
         *_symptoms(sorted(plays, key=lambda play: play.scenario.severity))[:GROUPS],
-        blocks.section(
-            text.render("declare_form", likely=likely[:LIKELY], all=len(likely), worst=worst)
-        ),
         blocks.field("severity", "How bad is it?", radio, hint=FOLLOWS, optional=True),
     ]
     if plays:
