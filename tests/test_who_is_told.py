@@ -4,7 +4,7 @@ import pytest
 
 from bot.views import presses
 from sandbox.cluster import Cluster
-from tests.conftest import Bot, Clock, Walk, seen
+from tests.conftest import Bot, Clock, Obj, Walk, seen
 
 PEOPLE = ("oncall", "second", "lead", "outsider")
 
@@ -18,17 +18,21 @@ async def asked(walk: Walk, kube: Cluster) -> str:
     return channel
 
 
-def request(walk: Walk, channel: str) -> dict[str, object]:
+def request(walk: Walk, channel: str) -> Obj:
     """The message of the request, with its thread."""
     shown = walk.slack.messages(channel, "oncall")
     return next(one for one in shown if "asked for by" in seen(one))
 
 
+def replies(message: Obj) -> list[Obj]:
+    """What is in its thread."""
+    return list(message.get("replies", []))
+
+
 def notices(walk: Walk, channel: str) -> list[str]:
     """What is said in the request's thread to those who waited."""
-    replies = request(walk, channel).get("replies", [])
-    assert isinstance(replies, list)
-    return [one["text"] for one in replies if one["text"].startswith(":")]
+    said = [one["text"] for one in replies(request(walk, channel))]
+    return [words for words in said if words.startswith(":")]
 
 
 def told(walk: Walk, words: str) -> list[str]:
@@ -108,6 +112,29 @@ async def test_who_asked_is_told_that_it_failed(walk: Walk, asked: str, kube: Cl
 
     assert "Not done: The system changed since" in notices(walk, asked)[0]
     assert told(walk, "Not done: The system changed since") == ["oncall", "second"]
+
+
+@pytest.mark.parametrize("press", [presses.APPROVE, presses.DENY])
+async def test_the_plan_is_still_there_when_it_is_decided(
+    walk: Walk, asked: str, press: str
+) -> None:
+    waiting = seen(request(walk, asked))
+    assert waiting.count("+    image: ") == 1
+    assert "in the thread" not in waiting
+
+    await walk.press("second", press, asked)
+    if press == presses.DENY:
+        await walk.submit("second", reason="Not now")
+
+    decided = request(walk, asked)
+    [plan] = [one for one in replies(decided) if "as it was decided on" in one["text"]]
+    assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in seen(plan)
+    assert "+    image: ghcr.io/tickettoken/order-service:v2.3.1" in seen(plan)
+    assert "with its diff in the thread" in seen(decided)
+    assert seen(decided).count("+    image: ") == 1
+
+    await walk.say("oncall", "/incident note Still there", asked)
+    assert seen(request(walk, asked)) == seen(decided)
 
 
 async def test_an_interruption_is_told_and_so_is_what_came_of_it(

@@ -110,7 +110,7 @@ async def to_draw(
 ) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first, without the large parts drawn for good.
 
-    `final` are the keys of what is drawn: a reading's message, a diff's file.
+    `final` are the keys of what is drawn: a reading's message, a decided plan, a diff's file.
     """
     query = """
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
@@ -118,7 +118,7 @@ async def to_draw(
             started_at, heartbeat_at, finished_at, progress, outcome, checked, decided_by,
             undo_of, undo_until, undo_digest, interrupted_at,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN reading END AS reading,
-            CASE WHEN 'diff:' || id = ANY (%(final)s) AND state NOT IN ('proposed', 'approved')
+            CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
         FROM executions WHERE incident_id = %(incident_id)s ORDER BY id
     """

@@ -27,7 +27,7 @@ def message(scene: Scene, run: Execution) -> Message:
     words = text.render("execution_text", run=run, **called)
     parts = [blocks.section(text.render("execution", run=run))]
     if run.plan is not None:
-        parts += _plan(run)
+        parts += _plan(scene, run)
     parts.append(
         blocks.section(
             text.render(
@@ -64,17 +64,37 @@ def ended(run: Execution) -> list[Message]:
     return [Message(f"{key}:{run.id}", words, parts, thread=f"execution:{run.id}")]
 
 
-def _plan(run: Execution) -> list[Block]:
+def _plan(scene: Scene, run: Execution) -> list[Block]:
     plan = run.plan
     assert plan is not None
+    apart = _is_apart(run) and bool(plan.diff or _kept(run) in scene.final)
     parts = [blocks.section(text.render("plan", plan=plan))]
-    # Once it is decided, the diff has served its purpose and would only push the outcome away;
-    # but what customers were told people want to read.
-    undecided = run.state in (State.PROPOSED, State.APPROVED)
-    if plan.diff and (undecided or run.action == rules.CUSTOMER_MESSAGE):
+    if plan.diff and not apart:
         parts.append(blocks.preformatted(blocks.cut(plan.diff, DIFF)))
-    parts.append(blocks.context(text.render("plan_context", plan=plan, run=run)))
+    parts.append(blocks.context(text.render("plan_context", plan=plan, run=run, apart=apart)))
     return parts
+
+
+def _is_apart(run: Execution) -> bool:
+    """Whether its diff is in the thread: once decided, it would only push the outcome away.
+
+    But what customers were told people want to read.
+    """
+    undecided = run.state in (State.PROPOSED, State.APPROVED)
+    return not undecided and run.action != rules.CUSTOMER_MESSAGE
+
+
+def _kept(run: Execution) -> str:
+    return f"plan:{run.id}"
+
+
+def _kept_plan(run: Execution) -> list[Message]:
+    """The plan as it was decided on, to look at for good."""
+    if run.plan is None or not run.plan.diff or not _is_apart(run):
+        return []
+    words = text.render("plan_kept", plan=run.plan, run=run)
+    parts = [blocks.section(words), blocks.preformatted(blocks.cut(run.plan.diff, DIFF))]
+    return [Message(_kept(run), words, parts, thread=f"execution:{run.id}")]
 
 
 def _buttons(scene: Scene, run: Execution, undo: Execution | None) -> list[Element]:
@@ -127,12 +147,15 @@ def _undo(scene: Scene, run: Execution) -> Element:
 
 
 def readings(scene: Scene) -> list[Message | File]:
-    """What read steps saw, in the thread of the playbook message, and what was too long to show.
+    """What read steps saw, in the playbook's thread, each decided plan in that of its request.
+
+    And what of these was too long to show.
 
     Once Slack shows it, only the incident's end changes it: it is drawn until then, not again.
     """
     drawn: list[Message | File] = []
     for run in scene.executions:
+        drawn += _kept_plan(run)
         if run.plan is not None and len(run.plan.diff) > DIFF:
             name = f"{run.step_id}-{run.id}.diff"
             drawn.append(File(f"diff:{run.id}", name, f"execution:{run.id}", text=run.plan.diff))
