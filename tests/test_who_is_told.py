@@ -150,3 +150,19 @@ async def test_an_interruption_is_told_and_so_is_what_came_of_it(
 
     assert told(walk, "Not done: ") == ["oncall"]
     assert len(notices(walk, asked)) == 2
+
+
+async def test_a_step_shows_what_was_done_rather_than_what_came_to_nothing(
+    walk: Walk, asked: str
+) -> None:
+    await walk.press("second", presses.APPROVE, asked)
+    await walk.step("oncall", "rolling-restart", asked)
+    await walk.submit("oncall", reason="Once more")
+    await walk.ask_for_rollback(asked)
+    await walk.say("second", "/incident resolve", asked)
+    await walk.submit("second", resolution="Rolled back")
+
+    [playbook] = [one for one in walk.slack.messages(asked, "oncall") if "*2. " in seen(one)]
+    lines = seen(playbook)
+    assert lines.count(":heavy_minus_sign: Not done: the incident was resolved first") == 1
+    assert ":white_check_mark: order-service runs" in lines

@@ -18,6 +18,9 @@ from bot.model import (
 )
 from bot.rules import Play
 
+# What a request came to that nobody carried out.
+NOTHING = (State.DENIED, State.EXPIRED, State.VOIDED)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -57,9 +60,14 @@ class Scene:
         return next((one for one in tasks if one.title == step.title), None)
 
     def latest(self, step: Step) -> Execution | None:
-        """The newest execution of a step, not counting undos, nor what only has the same id."""
+        """What a step came to last, not counting undos, nor what only has the same id.
+
+        A request that came to nothing counts only where nothing else is.
+        """
         runs = [run for run in self.executions if run.step_id == step.id and run.undo_of is None]
-        return next((run for run in reversed(runs) if run.action == step.action), None)
+        runs = [run for run in runs if run.action == step.action]
+        found = [run for run in runs if run.state not in NOTHING] or runs
+        return found[-1] if found else None
 
     def hold(self, id: ExecutionId | None) -> Hold | None:
         """The hold of an execution while it is in force."""
