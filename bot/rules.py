@@ -9,6 +9,7 @@ from typing import NamedTuple
 from bot import durations
 from bot.config import Clock, Config, Hours
 from bot.model import (
+    LIVE,
     Approval,
     Entry,
     EntryKind,
@@ -357,6 +358,21 @@ def unchecked(runs: Sequence[Execution]) -> tuple[Execution, ...]:
     unknown = [run for run in runs if run.state is State.INTERRUPTED]
     failed = [run for run in runs if run.checked is False and run.id not in undone]
     return (*failed, *unknown)
+
+
+def can_undo(run: Execution, undo: Execution | None) -> bool:
+    """Something was changed, its inverse is known, and nobody has undone it."""
+    changed = run.checked is not None
+    undoable = run.plan is not None and run.plan.undo is not None and run.undo_of is None
+    taken = undo is not None and (undo.checked is not None or undo.state in LIVE)
+    return changed and undoable and not taken
+
+
+def undoable(runs: Sequence[Execution], holds: Sequence[Hold]) -> tuple[Execution, ...]:
+    """Of these, what can be undone while the incident is open; what is held, afterwards too."""
+    undos = {run.undo_of: run for run in runs}
+    held = {hold.execution_id for hold in holds}
+    return tuple(run for run in runs if run.id not in held and can_undo(run, undos.get(run.id)))
 
 
 def undo_is_approved(done: Execution, inverse: Plan, now: datetime, *, held: bool) -> bool:

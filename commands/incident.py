@@ -173,8 +173,9 @@ async def _open_resolve(world: World, ask: Ask, incident: Incident) -> None:
     holds = await flows.holds.in_force(world, incident.id)
     left = tasks.unfinished(runs, await flows.tasks.of_incident(world, incident.id))
     kept = ask.metadata(incident=incident.id)
-    unchecked = rules.unchecked(runs)
-    form = modals.resolve(incident, metadata=kept, unchecked=unchecked, holds=holds, left=left)
+    form = modals.resolve(
+        incident, metadata=kept, runs=runs, holds=holds, left=left, now=world.now()
+    )
     await ask.open(form)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from bot.views import presses
 from sandbox.cluster import Cluster
-from tests.conftest import Bot, Clock, Obj, Walk, seen
+from tests.conftest import Bot, Clock, Obj, Walk, seen, words
 
 PEOPLE = ("oncall", "second", "lead", "outsider")
 
@@ -166,3 +166,30 @@ async def test_a_step_shows_what_was_done_rather_than_what_came_to_nothing(
     lines = seen(playbook)
     assert lines.count(":heavy_minus_sign: Not done: the incident was resolved first") == 1
     assert ":white_check_mark: order-service runs" in lines
+
+
+async def test_the_form_to_resolve_says_what_can_no_longer_be_undone(
+    walk: Walk, asked: str
+) -> None:
+    assert "Undo" not in await resolve_form(walk, asked)
+    await walk.press("second", presses.APPROVE, asked)
+
+    assert "Resolving takes *Undo* away from *Roll back* (without new approval until" in (
+        await resolve_form(walk, asked)
+    )
+
+    await walk.press("second", presses.UNDO, asked)
+    assert "Undo" not in await resolve_form(walk, asked)
+
+
+async def test_the_form_to_resolve_says_what_runs(walk: Walk, asked: str, bot: Bot) -> None:
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET state = 'running', heartbeat_at = now()")
+
+    assert "Running at this moment: *Roll back*" in await resolve_form(walk, asked)
+
+
+async def resolve_form(walk: Walk, channel: str) -> str:
+    """What the form to resolve says."""
+    await walk.say("lead", "/incident resolve", channel)
+    return "\n".join(words(walk.slack.views("lead")[-1]["blocks"]))

@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 from bot import rules
-from bot.model import LIVE, Execution, Reading, Risk, State, Step, Table
+from bot.model import Execution, Reading, Risk, State, Step, Table
 from bot.views import blocks, presses, tasks, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import File, Message
@@ -105,7 +105,7 @@ def _buttons(scene: Scene, run: Execution, undo: Execution | None) -> list[Eleme
             return [blocks.button("Deny…", presses.DENY, run.id)]
         case State.INTERRUPTED:
             return [blocks.button("Check what happened", presses.CHECK, run.id, style="primary")]
-        case State.SUCCEEDED | State.FAILED if _can_undo(run, undo):
+        case State.SUCCEEDED | State.FAILED if rules.can_undo(run, undo):
             return [_undo(scene, run)]
         case State.DENIED | State.FAILED | State.EXPIRED if _edit(run) and run.checked is None:
             return _edit(run)
@@ -126,14 +126,6 @@ def _approve(run: Execution) -> Element:
     assert run.plan is not None
     ask = blocks.confirm("Approve exactly this?", run.plan.summary, "Approve", style="danger")
     return blocks.button("Approve", presses.APPROVE, run.id, style="danger", ask=ask)
-
-
-def _can_undo(run: Execution, undo: Execution | None) -> bool:
-    """Something was changed, its inverse is known, and nobody has undone it."""
-    changed = run.checked is not None
-    undoable = run.plan is not None and run.plan.undo is not None and run.undo_of is None
-    taken = undo is not None and (undo.checked is not None or undo.state in LIVE)
-    return changed and undoable and not taken
 
 
 def _undo(scene: Scene, run: Execution) -> Element:

@@ -1,10 +1,23 @@
 """The forms; a block id is the name of the field that it fills."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from bot import rules
 from bot.choices import Choices
-from bot.model import Draft, Execution, Hold, Incident, Noun, Severity, Status, Step, Unfinished
+from bot.model import (
+    Draft,
+    Execution,
+    Hold,
+    Incident,
+    Noun,
+    Severity,
+    State,
+    Status,
+    Step,
+    Unfinished,
+)
 from bot.rules import Play
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
@@ -140,15 +153,19 @@ def resolve(
     incident: Incident,
     *,
     metadata: str,
-    unchecked: Sequence[Execution],
+    runs: Sequence[Execution],
     holds: Sequence[Hold],
     left: Sequence[Unfinished],
+    now: datetime,
 ) -> View:
     """Say what fixed it; where a check failed, say why it may end all the same."""
+    unchecked = rules.unchecked(runs)
     parts = [
         blocks.section(text.render("resolve_form", incident=incident)),
         blocks.field("resolution", "What fixed it?", blocks.line(longest=LONG, lines=True)),
     ]
+    if words := _still_to_know(runs, holds, now):
+        parts.append(blocks.section(words))
     if holds:
         parts.append(blocks.section(text.render("resolve_held", holds=holds)))
     if left:
@@ -161,6 +178,13 @@ def resolve(
             )
         )
     return blocks.modal(presses.RESOLVE_FORM, "Resolve", parts, submit="Resolve", metadata=metadata)
+
+
+def _still_to_know(runs: Sequence[Execution], holds: Sequence[Hold], now: datetime) -> str:
+    """What runs at this moment, and what could be undone until the incident ends."""
+    running = [run for run in runs if run.state is State.RUNNING]
+    undoable = rules.undoable(runs, holds)
+    return text.render("resolve_runs", running=running, undoable=undoable, now=now)
 
 
 def step(
