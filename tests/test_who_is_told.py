@@ -193,3 +193,17 @@ async def resolve_form(walk: Walk, channel: str) -> str:
     """What the form to resolve says."""
     await walk.say("lead", "/incident resolve", channel)
     return "\n".join(words(walk.slack.views("lead")[-1]["blocks"]))
+
+
+async def test_the_question_before_approval_says_what_is_warned_of(walk: Walk, asked: str) -> None:
+    await walk.step("oncall", "delete-pods", asked)
+    await walk.submit("oncall", reason="They hang")
+
+    questions = [
+        button.element["confirm"]["text"]["text"]
+        for button in walk.slack.find_buttons(presses.APPROVE, asked, "second")
+    ]
+    assert questions[0].startswith("Roll order-service back")
+    assert ":warning:" not in questions[0]
+    assert questions[1].startswith("Delete")
+    assert ":warning: A rolling restart does the same" in questions[1]

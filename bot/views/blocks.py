@@ -14,6 +14,7 @@ Element = dict[str, Any]
 MOST = 50
 SECTION = 3000
 HEADER = 150
+CONFIRM = 300  # characters that are asked once more
 BUTTON = 75
 TABLE_ROWS = 99  # and the header row
 TABLE_CELLS = 20
@@ -220,7 +221,7 @@ def confirm(title: str, text: str, yes: str, *, style: str = "danger") -> Elemen
     """Ask once more."""
     return {
         "title": plain(title, 100),
-        "text": plain(text, 300),
+        "text": plain(text, CONFIRM),
         "confirm": plain(yes, 30),
         "deny": plain("Cancel", 30),
         "style": style,

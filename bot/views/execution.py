@@ -3,7 +3,7 @@
 from pathlib import PurePath
 
 from bot import rules
-from bot.model import Execution, Reading, Risk, State, Step, Table
+from bot.model import Execution, Plan, Reading, Risk, State, Step, Table
 from bot.views import blocks, presses, tasks, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import File, Message
@@ -124,8 +124,19 @@ def _edit(run: Execution) -> list[Element]:
 
 def _approve(run: Execution) -> Element:
     assert run.plan is not None
-    ask = blocks.confirm("Approve exactly this?", run.plan.summary, "Approve", style="danger")
+    words = _asked_once_more(run.plan)
+    ask = blocks.confirm("Approve exactly this?", words, "Approve", style="danger")
     return blocks.button("Approve", presses.APPROVE, run.id, style="danger", ask=ask)
+
+
+def _asked_once_more(plan: Plan) -> str:
+    """What would be done, and then what is warned of: never the one without room for the other."""
+    if not plan.warnings:
+        return plan.summary
+    half = blocks.CONFIRM // 2
+    warned = " ".join(f":warning: {warning}" for warning in plan.warnings)
+    room = max(half, blocks.CONFIRM - len(warned) - 1)
+    return f"{blocks.cut(plan.summary, room - 1)}\n{warned}"
 
 
 def _undo(scene: Scene, run: Execution) -> Element:
