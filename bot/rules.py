@@ -352,6 +352,11 @@ def check_may_deny(run: Execution, person: Person, approvers: Set[UserId]) -> No
         )
 
 
+def is_taken_back(run: Execution) -> bool:
+    """Whether the one who asked has said no."""
+    return run.decided_by is not None and run.decided_by == run.requested_by
+
+
 def unchecked(runs: Sequence[Execution]) -> tuple[Execution, ...]:
     """Of these, the changes whose check failed, and those of unknown outcome; not the undone."""
     undone = {run.undo_of for run in runs if run.state is State.SUCCEEDED}
@@ -469,7 +474,8 @@ def _past(run: Execution) -> str:
         last = run.approvals[-1]
         return f"Already approved by <@{last.by}> at {last.at:%Y-%m-%d %H:%M:%S} UTC."
     if run.state is State.DENIED:
-        return f"Already denied by <@{run.decided_by}>."
+        how = "taken back" if is_taken_back(run) else "denied"
+        return f"Already {how} by <@{run.decided_by}>."
     if run.state is State.EXPIRED:
         return "This request has expired."
     if run.state is State.VOIDED:

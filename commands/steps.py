@@ -113,8 +113,9 @@ async def approve(world: World, ask: Ask) -> None:
 
 
 async def deny(world: World, ask: Ask) -> None:
-    """*Deny* was pressed: ask why not."""
+    """*Deny* was pressed: ask why not whoever may."""
     run = await flows.executions.get(world, ExecutionId(int(ask.value)))
+    await flows.approvals.check_may_deny(world, run.id, by=ask.who)
     await ask.open(modals.deny(run, metadata=ask.metadata(execution=run.id)))
 
 

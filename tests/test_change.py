@@ -198,12 +198,14 @@ async def test_denied_with_a_reason(walk: Walk, broken: Cluster) -> None:
     assert patches(broken) == 0
 
 
-async def test_an_outsider_cannot_deny(walk: Walk, broken: Cluster) -> None:
+async def test_who_left_the_group_cannot_deny(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
     walk.slack.join("outsider", channel)
 
+    walk.slack.set_group("order-service-approvers", "outsider")
     await walk.press("outsider", presses.DENY, channel)
+    walk.slack.set_group("order-service-approvers", "lead")
     await walk.submit("outsider", reason="I do not like it")
 
     assert "nothing was denied" in walk.text(channel, "outsider")

@@ -207,3 +207,36 @@ async def test_the_question_before_approval_says_what_is_warned_of(walk: Walk, a
     assert ":warning:" not in questions[0]
     assert questions[1].startswith("Delete")
     assert ":warning: A rolling restart does the same" in questions[1]
+
+
+async def test_an_outsider_is_not_asked_why_not(walk: Walk, asked: str) -> None:
+    walk.slack.join("outsider", asked)
+
+    await walk.press("outsider", presses.DENY, asked)
+
+    assert walk.slack.views("outsider") == []
+    assert "nothing was denied" in walk.text(asked, "outsider")
+    await walk.say("oncall", "/incident timeline", asked)
+    assert "was refused" in walk.text(asked, "oncall")
+
+
+async def test_whoever_joined_the_approvers_just_now_may_deny(walk: Walk, asked: str) -> None:
+    walk.slack.join("outsider", asked)
+    walk.slack.set_group("order-service-approvers", "outsider")
+
+    await walk.press("outsider", presses.DENY, asked)
+    await walk.submit("outsider", reason="Not now")
+
+    assert "*Denied* by" in walk.text(asked)
+
+
+async def test_whoever_asked_takes_it_back(walk: Walk, asked: str) -> None:
+    await walk.press("oncall", presses.DENY, asked)
+    await walk.submit("oncall", reason="It heals by itself")
+
+    shown = walk.text(asked)
+    assert "*Taken back* by" in shown
+    assert "Denied" not in shown
+    assert notices(walk, asked) == []
+    await walk.say("oncall", "/incident timeline", asked)
+    assert "took back: Roll order-service back" in walk.text(asked, "oncall")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bot import rules, store
 from bot.flows import runs
+from bot.flows.records import get
 from bot.flows.rows import check_still_fits, tell
 from bot.model import Approval, EntryKind, Execution, ExecutionId, State, UserError, UserId
 from bot.publisher import publish
@@ -56,6 +57,19 @@ async def denier(world: World, by: UserId) -> Denier:
     return Denier(person, await world.people.members(world.config.approvers))
 
 
+async def check_may_deny(world: World, id: ExecutionId, *, by: UserId) -> None:
+    """Refuse before anybody writes why not; raises UserError, written down.
+
+    Who belongs to the approvers of the last minute need not wait: it is decided when it is sent.
+    """
+    run = await get(world, id)
+    known = {run.requested_by, *await world.people.members_lately(world.config.approvers)}
+    if by in known and run.state in (State.PROPOSED, State.APPROVED):
+        return
+    async with refusals_written_down(world, id, by):
+        rules.check_may_deny(run, *await denier(world, by))
+
+
 async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Say no, and why; raises UserError, written down, when it is refused."""
     who = await denier(world, by)
@@ -73,7 +87,8 @@ async def deny_in(world: World, conn: Conn, id: ExecutionId, reason: str, who: D
     by, to = who.person.id, State.DENIED
     denied = await store.executions.move(conn, id, was=run.state, to=to, outcome=reason, by=by)
     assert denied is not None
-    await tell(conn, denied, EntryKind.DENIED, at=world.now(), by=by, reason=reason)
+    own = {"own": True} if rules.is_taken_back(denied) else {}
+    await tell(conn, denied, EntryKind.DENIED, at=world.now(), by=by, reason=reason, **own)
     await store.pictures.want(conn, run.incident_id)
     return denied
 
