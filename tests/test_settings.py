@@ -1,11 +1,14 @@
 """A bad or missing setting is a sentence that names the variable and the fix."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from bot import config, settings
-from bot.model import Severity, UserError
+from bot import config, rules, settings
+from bot.model import Risk, Severity, UserError
+from commands.actions import ACTIONS
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -113,3 +116,13 @@ def test_a_config_names_what_differs_from_the_defaults(tmp_path: Path) -> None:
     assert team.approvers.groups == ("sre",)
     assert team.clock(Severity("sev3")).update.total_seconds() == 45 * 60
     assert team.clock(Severity("sev1")).update.total_seconds() == 15 * 60
+
+
+def test_the_readme_names_what_is_destructive_and_what_one_person_may_approve() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [named] = re.findall(r"Destructive are (.*?) \(such as", readme, re.DOTALL)
+    default = config.Config.model_validate({"approvers": {"users": ["U1"]}})
+
+    destructive = {one.name for one in ACTIONS if one.risk is Risk.DESTRUCTIVE}
+    assert set(re.findall(r"`(.+?)`", named)) == destructive
+    assert {rules.approvals_needed(default, one) for one in (Risk.CHANGE, Risk.DESTRUCTIVE)} == {1}
