@@ -191,9 +191,8 @@ async def choose_scenario(
                 "choose another one say /incident playbook."
             )
         chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
-        await reminders.count_again(
-            world, conn, chosen, was=incident
-        )  # another playbook, other clocks
+        # Another playbook, other clocks.
+        await reminders.count_again(world, conn, chosen, was=incident)
         kind, now = EntryKind.SCENARIO_CHOSEN, world.now()
         await tasks.begin_steps(conn, chosen, now)
         await store.timeline.add(conn, id, kind, at=now, by=by, scenario=play.scenario.title)

@@ -1,11 +1,12 @@
 """Updates: what the commander tells everybody, and what that does to the clock."""
 
+import contextlib
 import textwrap
 
 from bot import rules, store
 from bot.flows import reminders
 from bot.flows.rows import lock_open
-from bot.model import Draft, Entry, EntryKind, Incident, IncidentId, Status, UserId
+from bot.model import Draft, Entry, EntryKind, Incident, IncidentId, Status, Update, UserId
 from bot.publisher import publish
 from bot.views import text, timeline
 from bot.world import World
@@ -33,6 +34,16 @@ def _bullet(fact: Entry, changed: int) -> str:
     """One line; of what was looked at before the last change it says when."""
     words = text.plain("fact", entry=fact, detail=fact.detail, before=fact.id < changed)
     return f"- {textwrap.shorten(words, rules.LONGEST_FACT, placeholder=' …')}"
+
+
+def _words(incident: Incident, update: Update) -> str | None:
+    """As it is posted; None where the playbook's own words fail, so that no update is lost.
+
+    Drawing says so then, and tries again.
+    """
+    with contextlib.suppress(Exception):
+        return timeline.alert(incident, update)
+    return None
 
 
 async def post(
@@ -73,7 +84,7 @@ async def post(
             next_update_at=due,
             updated_at=now,
         )
-        await store.updates.keep(conn, update.id, timeline.alert(changed, update))
+        await store.updates.keep(conn, update.id, _words(changed, update))
         kind = EntryKind.STATUS_CHANGED
         if status is not incident.status:
             was = {"was": incident.status.value, "is": status.value}

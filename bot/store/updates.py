@@ -33,8 +33,8 @@ async def insert(
     return await db.first(conn, Update, query, incident_id=incident_id, **values)
 
 
-async def keep(conn: Conn, id: UpdateId, words: str) -> None:
-    """Remember how it was posted."""
+async def keep(conn: Conn, id: UpdateId, words: str | None) -> None:
+    """Remember how it was posted, if that is known."""
     query = "UPDATE updates SET words = %(words)s WHERE id = %(id)s"
     await db.do(conn, query, id=id, words=words)
 
