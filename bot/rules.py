@@ -126,6 +126,15 @@ def plays(playbooks: Sequence[Playbook]) -> tuple[Play, ...]:
     return tuple(sorted(every, key=lambda play: play.scenario.severity))
 
 
+def at_worst(incident: Incident, entries: Iterable[Entry]) -> Severity:
+    """How bad it was at its worst, as its timeline tells."""
+    kinds = (EntryKind.DECLARED, EntryKind.SEVERITY_CHANGED)
+    details = [one.detail for one in entries if one.kind in kinds]
+    labels = [one[key] for one in details for key in ("severity", "was", "is") if key in one]
+    known = [level for level in map(severity, labels) if level is not None]
+    return min([incident.severity, *known])
+
+
 def elsewhere(incidents: Sequence[Incident]) -> str:
     """What to do where no incident is: its own channel, of those that are open."""
     channels = [f"{one.name} in <#{one.channel_id}>" for one in incidents if one.channel_id]

@@ -59,6 +59,17 @@ async def test_resolving_posts_the_summary_and_the_timeline_as_a_file(walk: Walk
     assert "INC-1 is resolved" in seen
     assert "Restarted the resolver" in seen
     assert "Schedule post-mortem within 48 hours" in seen
+    assert "*Severity:* SEV-1 · *Commander:*" in seen
+    written = timeline_file(walk, channel)
+    assert "# INC-1: Orders are failing" in written
+    assert "noted: it is DNS" in written
+    assert "Severity SEV-1, service" in written
+    assert "Resolved" in walk.text("incidents")
+    assert "at worst" not in seen + written + walk.text("incidents")
+
+
+def timeline_file(walk: Walk, channel: str) -> str:
+    """The only file in the channel."""
     files = [
         file
         for message in walk.slack.messages(channel, "oncall")
@@ -66,10 +77,19 @@ async def test_resolving_posts_the_summary_and_the_timeline_as_a_file(walk: Walk
         for file in part.get("files", [])
     ]
     assert [file["name"] for file in files] == ["inc-1-timeline.md"]
-    written = walk.slack.file(files[0]["id"]).decode()
-    assert "# INC-1: Orders are failing" in written
-    assert "noted: it is DNS" in written
-    assert "Resolved" in walk.text("incidents")
+    return walk.slack.file(files[0]["id"]).decode()
+
+
+async def test_what_was_lowered_before_the_end_is_told_at_its_worst_too(walk: Walk) -> None:
+    channel = await walk.declare("It is slow", "sev3")
+    for severity in ("sev1", "sev2"):
+        await walk.say("oncall", f"/incident severity {severity}", channel)
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="Restarted the resolver")
+
+    assert "*Severity:* SEV-2 (at worst SEV-1) · *Commander:*" in walk.text(channel)
+    assert "Severity SEV-2 (at worst SEV-1), service" in timeline_file(walk, channel)
+    assert "as SEV-2 (at worst SEV-1): Restarted the resolver" in walk.text("incidents")
 
 
 async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked_for(

@@ -304,7 +304,8 @@ def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
 def _announcement(scene: Scene) -> Message:
     incident = scene.incident
     update = scene.updates[-1] if scene.updates else None
-    words = text.render("announcement", incident=incident, update=update)
+    worst = rules.at_worst(incident, scene.entries)
+    words = text.render("announcement", incident=incident, update=update, worst=worst)
     short = text.render("announcement_text", incident=incident)
     parts = [blocks.header(heading(incident)), *blocks.sections(words), *holds.lines(scene)]
     if scene.trouble:
@@ -318,7 +319,13 @@ def _farewell(scene: Scene) -> list[Drawing]:
     others = [run for run in _changes(scene) if run not in made]
     left = tasks.unfinished(scene.executions, scene.tasks)
     words = text.render(
-        "summary", incident=incident, made=made, others=others, updates=scene.updates, left=left
+        "summary",
+        incident=incident,
+        worst=rules.at_worst(incident, scene.entries),
+        made=made,
+        others=others,
+        updates=scene.updates,
+        left=left,
     )
     parts = [
         blocks.header(f"{RESOLVED} {incident.name} is resolved"),

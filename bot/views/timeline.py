@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from bot import rules
 from bot.model import Entry, Incident, Update
 from bot.views import blocks, text
 from bot.views.blocks import Block
@@ -76,4 +77,5 @@ def _newest_that_fit(lines: Sequence[str]) -> list[str]:
 
 def markdown(incident: Incident, entries: Sequence[Entry]) -> str:
     """The whole timeline as a Markdown file, in UTC, with people's Slack ids."""
-    return text.render("timeline_file", incident=incident, entries=entries)
+    worst = rules.at_worst(incident, entries)
+    return text.render("timeline_file", incident=incident, entries=entries, worst=worst)
