@@ -79,7 +79,7 @@ class Change(Action, ABC):
         return self
 
     async def choices(self, systems: Systems, field: str) -> Choices | None:
-        """What a parameter may be set to now, read live; None for one that people type.
+        """What a parameter may be set to now, or a hint, read live; None: it is just typed.
 
         Raises UserError when it could not look.
         """

@@ -11,8 +11,11 @@ class Choice(Noun):
 
 
 class Choices(Noun):
-    """At least one value to choose; `default` is chosen already, and `hint` is said below."""
+    """The values to choose; `default` is chosen already, and `hint` is said below.
 
-    options: tuple[Choice, ...]
+    Without any the value is typed, and the hint says what is so now.
+    """
+
+    options: tuple[Choice, ...] = ()
     default: str | None = None
     hint: str = ""

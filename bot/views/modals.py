@@ -217,7 +217,9 @@ def _parameter(
     hint = action.model_fields[name].description or ""
     element = _element(action, name, params.get(name))
     if choices is not None:
-        hint, element = choices.hint or hint, _choice(choices, name, params.get(name))
+        hint = choices.hint or hint
+    if choices is not None and choices.options:
+        element = _choice(choices, name, params.get(name))
     return blocks.field(name, label, element, hint=hint, optional=optional)
 
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bot.actions import Run, Systems
+from bot.choices import Choices
 from bot.cluster import Deployment, Forbidden, NotFound, patches, quantity
 from bot.model import Noun, Plan, Risk, Undo, UserError, Verdict
 from commands.actions import deployments, diffs, room
@@ -31,6 +32,11 @@ class Limited(Noun):
         return quantity(self.limit)
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """In bytes, between what it may be set in one step."""
+        return self.size / MOST_TIMES, self.size * MOST_TIMES
+
+    @property
     def written(self) -> str:
         """The limit as this action takes it: of the rarer ways to write it, the bytes."""
         return self.limit if MEMORY.fullmatch(self.limit) else f"{self.size:.0f}"
@@ -48,6 +54,18 @@ class MemoryLimit(DeploymentChange):
         description="Such as 1Gi or 768Mi: at most 4 times what it is now, at least a quarter."
     )
     container: Name | None = None
+
+    async def choices(self, systems: Systems, field: str) -> Choices | None:
+        """Nothing to choose from, but what the limit is now and how far it may go."""
+        if field != "limit":
+            return None
+        old = self._container(await systems.cluster.deployment(self.deployment))
+        low, high = old.bounds
+        sizes = (max(low, quantity(old.request or "0")), high, 2 * old.size)
+        least, most, example = (room.amount("memory", size) for size in sizes)
+        return Choices(
+            hint=f"Now {old.limit}. It may be set from {least} to {most}, such as {example}."
+        )
 
     async def plan(self, systems: Systems) -> Plan:
         """From which limit to which, whether that fits, and what the rollout costs."""
@@ -109,8 +127,9 @@ class MemoryLimit(DeploymentChange):
                 f"{old.name} in {now.target} requests {old.request} of memory, and a limit may not "
                 f"be below that, so nothing was planned. Ask for {old.request} or more."
             )
-        if size > MOST_TIMES * old.size or size * MOST_TIMES < old.size:
-            least, most = (room.amount("memory", old.size * by) for by in (1 / 4, MOST_TIMES))
+        low, high = old.bounds
+        if not low <= size <= high:
+            least, most = (room.amount("memory", size) for size in (low, high))
             raise UserError(
                 f"The memory limit of {old.name} in {now.target} is {old.limit}, and one step goes "
                 f"from {least} to {most}, so nothing was planned. Ask for something between."
