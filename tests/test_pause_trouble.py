@@ -106,7 +106,7 @@ async def test_a_target_that_is_busy_for_long_only_delays_it(
         )
     clock.forward(minutes=31)
     await bot.tick()
-    assert "deployment/order-service is being changed by “Rolling restart" in walk.text(channel)
+    assert "deployment/order-service is being changed by “Rolling restart”" in walk.text(channel)
 
     clock.forward(minutes=15.1)  # it waited for its target too long
     await bot.tick()

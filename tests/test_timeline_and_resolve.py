@@ -120,7 +120,7 @@ async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked
     denied, expired, void = asked.splitlines()[0].split(", ")
     assert denied == f"Roll back (denied by <@{second}>)"
     assert expired == "Roll back (expired)"
-    assert void == "Rolling restart rather than deleting pods (void)"
+    assert void == "Rolling restart (void)"
 
 
 async def test_a_resolved_incident_has_no_buttons_but_those_of_what_is_left_to_do(
