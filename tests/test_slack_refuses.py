@@ -18,6 +18,8 @@ from sandbox.redis import free_port
 from sandbox.slack import Slack, User
 from tests.conftest import Bot, Clock, Walk, start_bot
 
+IMPATIENT = pytest.mark.parametrize("slack_seconds", [1.0])
+
 
 async def catch_up(bot: Bot, clock: Clock) -> None:
     """Let the clock go on until nothing is behind."""
@@ -79,7 +81,7 @@ async def test_a_lasting_refusal_is_shown_on_the_card(walk: Walk, bot: Bot, cloc
     assert "restricted_action" not in walk.text(channel)
 
 
-@pytest.mark.parametrize("slack_seconds", [1.0])
+@IMPATIENT
 async def test_a_slack_that_says_nothing(walk: Walk, bot: Bot, clock: Clock) -> None:
     walk.slack.fail("chat.postMessage", hang=True, times=1)
 
@@ -89,6 +91,7 @@ async def test_a_slack_that_says_nothing(walk: Walk, bot: Bot, clock: Clock) -> 
     assert cards(walk, channel) == 1
 
 
+@IMPATIENT
 @pytest.mark.parametrize("lost", [1, 2, 5])
 async def test_what_was_said_without_an_answer_is_not_said_again(
     walk: Walk, bot: Bot, clock: Clock, lost: int
@@ -105,6 +108,7 @@ async def test_what_was_said_without_an_answer_is_not_said_again(
     assert "SEV-1" not in walk.text("incidents")
 
 
+@IMPATIENT
 async def test_an_answer_in_a_thread_is_not_said_again_either(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
@@ -120,6 +124,7 @@ async def test_an_answer_in_a_thread_is_not_said_again_either(
     assert len(thread) == 1
 
 
+@IMPATIENT
 async def test_a_file_without_an_answer_is_not_there_twice(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
@@ -340,7 +345,7 @@ async def test_a_clock_ahead_of_slacks_finds_the_channel_all_the_same(
 ) -> None:
     clock.time = datetime.now(UTC) + timedelta(minutes=1)
     slack.fail("conversations.create", hang=True, times=1, after=True)
-    async with start_bot(given, clock) as bot:
+    async with start_bot(given, clock, slack_seconds=1.0) as bot:
         slack.request_url = f"{bot.url}/slack/events"
         await Walk(slack, bot).say("oncall", "/incident declare sev1 Orders are failing")
         clock.forward(minutes=1)
