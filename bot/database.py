@@ -201,8 +201,9 @@ def _too_large() -> DatabaseError:
 
 
 def said(error: psycopg.Error) -> str:
-    """The server's own words, or the last line of the client's, without what rows hold."""
-    text = error.diag.message_primary or str(error).strip().rpartition("\n")[2]
+    """The server's own words, or the client's, without its guesses and without what rows hold."""
+    lines = str(error).strip().splitlines() or [""]
+    text = error.diag.message_primary or [one for one in lines if not one.startswith("\t")][-1]
     if isinstance(error, psycopg.DataError):
         # As in: invalid input syntax for type integer: "Alice".
         text = VALUE.sub(f'"{MASK}"', text)
