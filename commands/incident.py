@@ -123,7 +123,10 @@ async def choose_playbook(world: World, ask: Ask) -> None:
     attached = rules.attached(incident)
     offered = [play for play in rules.plays(world.playbooks) if play.name != attached]
     if not offered:
-        raise UserError("There is no other playbook, so nothing was changed.")
+        raise UserError(
+            "There is no other playbook, so nothing was changed. Playbooks are files that are read "
+            "when the bot starts."
+        )
     kept = ask.metadata(incident=incident.id, was=attached)
     await ask.open(modals.playbook(incident, offered, metadata=kept))
 

@@ -228,7 +228,7 @@ async def change_severity(
     async with world.pool.connection() as conn:
         incident = await lock_open(conn, id)
         if incident.severity is severity:
-            raise UserError(f"{incident.name} is {severity.label} already.")
+            raise UserError(f"{incident.name} is {severity.label} already, so nothing was changed.")
         told = {"was": incident.severity.label, "is": severity.label}
         changed = await _change(world, conn, incident, severity=severity, status=incident.status)
         if misfit := rules.misfit(world.playbooks, changed):
@@ -248,7 +248,7 @@ async def change_status(world: World, id: IncidentId, status: Status, *, by: Use
     async with world.pool.connection() as conn:
         incident = await lock_open(conn, id)
         if incident.status is status:
-            raise UserError(f"{incident.name} is {status.value} already.")
+            raise UserError(f"{incident.name} is {status.value} already, so nothing was changed.")
         was = {"was": incident.status.value, "is": status.value}
         changed = await _change(world, conn, incident, severity=incident.severity, status=status)
         kind, now = EntryKind.STATUS_CHANGED, world.now()

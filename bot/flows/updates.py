@@ -1,6 +1,6 @@
 """Updates: what the commander tells everybody, and what that does to the clock."""
 
-import contextlib
+import logging
 import textwrap
 
 from bot import rules, store
@@ -10,6 +10,8 @@ from bot.model import Draft, Entry, EntryKind, Incident, IncidentId, Status, Upd
 from bot.publisher import publish
 from bot.views import text, timeline
 from bot.world import World
+
+log = logging.getLogger(__name__)
 
 
 async def draft(world: World, incident: Incident, said: str) -> Draft:
@@ -41,9 +43,11 @@ def _words(incident: Incident, update: Update) -> str | None:
 
     Drawing says so then, and tries again.
     """
-    with contextlib.suppress(Exception):
+    try:
         return timeline.alert(incident, update)
-    return None
+    except text.UNFILLED as error:
+        log.warning("the internal alert of %s was not filled in: %s", incident.name, error)
+        return None
 
 
 async def post(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot import durations
@@ -85,6 +85,10 @@ def gist(words: str) -> str:
 def listed(words: str) -> str:
     """Words that begin with an item of a list begin a line of their own."""
     return f"\n{words}" if words.startswith("- ") else words
+
+
+# What the expressions of a playbook's own words may raise.
+UNFILLED = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def told(words: str) -> Mrkdwn:
