@@ -142,9 +142,11 @@ class Cluster:
     async def delete_pod(self, pod: Pod, *, rehearse: bool = False) -> None:
         """Delete exactly this pod: raises Conflict when another one has taken its name."""
         ask = self._ask("delete", "pods", pod.name, changes=True)
-        query = [("dryRun", "All")] if rehearse else []
-        body = {"preconditions": {"uid": pod.uid}}
-        await self._json(ask, "DELETE", self._core("pods", pod.name), query, body)
+        # A DELETE that has a body is read from the body alone: the server ignores its query.
+        body: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
+        if rehearse:
+            body["dryRun"] = ["All"]
+        await self._json(ask, "DELETE", self._core("pods", pod.name), body=body)
 
     async def log(
         self, pod: str, container: str, hear: Hear, *, tail: int, previous: bool = False
