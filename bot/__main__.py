@@ -18,7 +18,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, playbooks, scheduler, settings, slack, sparing, store, workspace
-from bot.actions import Systems
+from bot.actions import ChangingSystems
 from bot.backends import Backends
 from bot.cache import Cache
 from bot.cluster import Cluster
@@ -110,11 +110,11 @@ def _pagerduty(given: Settings, team: Config) -> PagerDuty | None:
 
 async def _open_systems(
     stack: AsyncExitStack, given: Settings, now: Callable[[], datetime], customers: Customers
-) -> Systems:
+) -> ChangingSystems:
     cluster = await stack.enter_async_context(
         Cluster.open(given.kubeconfig, given.kubernetes_namespace)
     )
-    return Systems(
+    return ChangingSystems(
         cluster=cluster,
         database=Database(given.orders_database_url),
         network=Network(),

@@ -67,8 +67,13 @@ class Ending(StrEnum):
 class Backends:
     """A connection for each change, which an approved execution makes. Raises DatabaseError."""
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, url: str | None, *, read_only: bool = False) -> None:
         self._address = Address(url, VARIABLE, "runbolt_ops")
+        self._read_only = read_only
+
+    def read_only(self) -> "Backends":
+        """The same door, which ends nothing."""
+        return Backends(self._address.url, read_only=True)
 
     @property
     def role(self) -> str:
@@ -83,6 +88,12 @@ class Backends:
 
     async def end(self, backends: Sequence[Backend]) -> list[Ending]:
         """End each if it is still that session with that query; what became of each, in order."""
+        if self._read_only:
+            raise DatabaseError(
+                "This was only to look, and would have ended sessions of the database, so it was "
+                "stopped. No session was ended. It is a mistake in the step's action: report it to "
+                "the people who look after Runbolt."
+            )
         conn = await self._connect()
         try:
             async with asyncio.timeout(STATEMENT_SECONDS * (1 + len(backends))), conn:

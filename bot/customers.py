@@ -41,6 +41,10 @@ class Customers:
         self._slack = client
         self.channel = channel
 
+    def read_only(self) -> "Customers":
+        """The same door, by which nothing is posted or deleted."""
+        return Customers(slack.read_only(self._slack), self.channel)
+
     async def name(self, channel: str) -> str:
         """How the channel is called; raises CustomersError when the bot cannot post there."""
         call = self._slack.conversations_info(channel=channel)

@@ -1,5 +1,6 @@
 """What Slack answers, and how it refuses: one error family for every call."""
 
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -11,12 +12,15 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import UserError
 
+log = logging.getLogger(__name__)
+
 TIMEOUT_SECONDS = 20
 SECONDS = re.compile(r"\d{1,6}")
 
 # No retry by waiting: it would hold an answer to a person, and the clock draws again anyway.
 # No retry at once either: a request that got no answer may have been carried out.
 RETRIES: list[Any] = []
+READING_METHODS = ("conversations.history", "conversations.info")
 
 
 class Refused(UserError):
@@ -43,6 +47,35 @@ def client(token: str, api_url: str, seconds: float = TIMEOUT_SECONDS) -> AsyncW
         timeout=ClientTimeout(total=seconds),
     )
     return AsyncWebClient(token=token, base_url=api_url, session=session, retry_handlers=RETRIES)
+
+
+class PostStopped(UserError):
+    """What was to leave the process was no look, and this client only looks."""
+
+
+class ReadOnlyClient(AsyncWebClient):
+    """A Web API client that calls only methods that read; others raise PostStopped."""
+
+    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
+        """Every method of the SDK comes by here."""
+        if api_method not in READING_METHODS:
+            log.error("stopped, not sent: %s", api_method)
+            raise PostStopped(
+                f"This was only to look, and would have called {api_method} of Slack, so it was "
+                "stopped. Nothing was posted or deleted. It is a mistake in the step's action: "
+                "report it to the people who look after Runbolt."
+            )
+        return await super().api_call(api_method, **arguments)
+
+
+def read_only(client: AsyncWebClient) -> AsyncWebClient:
+    """The same client, with its connections, which only reads."""
+    return ReadOnlyClient(
+        token=client.token,
+        base_url=client.base_url,
+        session=client.session,
+        retry_handlers=RETRIES,
+    )
 
 
 async def answer(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.actions import Action, Systems
+from bot.actions import Action, ChangingSystems
 from bot.cache import Cache
 from bot.config import Config
 from bot.model import ChannelId, Playbook, UserId
@@ -37,7 +37,7 @@ class World:
     home: Home
     people: Directory
     cache: Cache
-    systems: Systems
+    systems: ChangingSystems
     playbooks: tuple[Playbook, ...]
     actions: Mapping[str, type[Action]]
     config: Config

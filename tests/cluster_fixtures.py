@@ -7,7 +7,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.__main__ import utc_now
-from bot.actions import Change, Run, Systems
+from bot.actions import Change, ChangingSystems, Run
 from bot.cluster import Cluster
 from bot.customers import Customers
 from bot.database import Database
@@ -22,11 +22,11 @@ CALL_SECONDS = 2.0
 
 
 @pytest.fixture
-async def systems(kube: SimulatedCluster, tmp_path: Path) -> AsyncIterator[Systems]:
+async def systems(kube: SimulatedCluster, tmp_path: Path) -> AsyncIterator[ChangingSystems]:
     """The doors, the cluster's open; no database."""
     path = kube.write_kubeconfig(tmp_path / "actions-kubeconfig", USER)
     async with Cluster.open(path, DEFAULT_NAMESPACE, timeout=CALL_SECONDS) as cluster:
-        yield Systems(
+        yield ChangingSystems(
             cluster=cluster,
             database=Database(None),
             network=Network(),
@@ -50,8 +50,8 @@ class Told:
         return [word for word in self.words if word.startswith(start)]
 
 
-async def carry_out(action: Change, systems: Systems, told: Told) -> tuple[Plan, Verdict]:
+async def carry_out(action: Change, systems: ChangingSystems, told: Told) -> tuple[Plan, Verdict]:
     """Plan, execute and verify, as an approved execution does."""
-    plan = await action.plan(systems)
+    plan = await action.plan(systems.for_planning())
     await action.execute(systems, plan, told.run)
-    return plan, await action.verify(systems, plan, told.run)
+    return plan, await action.verify(systems.for_reading(), plan, told.run)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from bot import cluster as door
-from bot.actions import Change, Systems
+from bot.actions import Change, ChangingSystems
 from bot.model import UserError
 from commands.actions.restarts import DeletePods, RollingRestart
 from commands.actions.scale import ScaleDeployment
@@ -37,11 +37,11 @@ CHANGES = pytest.mark.parametrize("change", [restart, delete, scale])
 
 @CHANGES
 async def test_plans_are_dry_and_steady(
-    change: Callable[[], Change], systems: Systems, kube: Cluster
+    change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("crash-loop")
     before = len(kube.writes)
-    plans = [await change().plan(systems) for _ in range(2)]
+    plans = [await change().plan(systems.for_planning()) for _ in range(2)]
 
     assert plans[0].digest == plans[1].digest
     assert plans[0].target == "deployment/order-service"
@@ -50,7 +50,7 @@ async def test_plans_are_dry_and_steady(
 
 @CHANGES
 async def test_a_healthy_service_stays_so(
-    change: Callable[[], Change], systems: Systems, kube: Cluster
+    change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
     before = set(kube.pod_names())
     _, verdict = await carry_out(change(), systems, Told())
@@ -62,7 +62,7 @@ async def test_a_healthy_service_stays_so(
 
 @CHANGES
 async def test_a_crash_loop_is_not_healed(
-    change: Callable[[], Change], systems: Systems, kube: Cluster
+    change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("crash-loop")
     action = change().model_copy(update={"watch_seconds": 1.5, "deadline_seconds": 3.0})
@@ -74,23 +74,23 @@ async def test_a_crash_loop_is_not_healed(
 
 @CHANGES
 async def test_an_unreachable_cluster(
-    change: Callable[[], Change], systems: Systems, kube: Cluster
+    change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
-    plan = await change().plan(systems)
+    plan = await change().plan(systems.for_planning())
     await kube.unreachable()
     with pytest.raises(door.Unreachable):
-        await change().plan(systems)
+        await change().plan(systems.for_planning())
     with pytest.raises(door.Unreachable):
         await change().execute(systems, plan, Told().run)
 
 
 @CHANGES
 async def test_a_mute_cluster(
-    change: Callable[[], Change], systems: Systems, kube: Cluster
+    change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.hang("*")
     with pytest.raises(door.TimedOut):
-        await change().plan(systems)
+        await change().plan(systems.for_planning())
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ async def test_a_mute_cluster(
     ],
 )
 async def test_a_missing_right_shows_in_the_plan(
-    change: Callable[[], Change], verb: str, resource: str, systems: Systems, kube: Cluster
+    change: Callable[[], Change], verb: str, resource: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.forbid(USER, verb, resource)
     with pytest.raises(door.Forbidden, match=f"{verb} {resource}"):
-        await change().plan(systems)
+        await change().plan(systems.for_planning())
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ async def test_a_missing_right_shows_in_the_plan(
 async def test_drift_is_refused(
     change: Callable[[], Change],
     drift: Callable[[Cluster], None],
-    systems: Systems,
+    systems: ChangingSystems,
     kube: Cluster,
 ) -> None:
-    plan = await change().plan(systems)
+    plan = await change().plan(systems.for_planning())
     drift(kube)
     with pytest.raises(UserError, match="changed since the plan"):
         await change().execute(systems, plan, Told().run)
@@ -131,17 +131,17 @@ async def test_drift_is_refused(
 
 @CHANGES
 async def test_what_was_not_done_is_said(
-    change: Callable[[], Change], systems: Systems, kube: Cluster
+    change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
-    plan = await change().plan(systems)
-    verdict = await change().verify(systems, plan, Told().run)
+    plan = await change().plan(systems.for_planning())
+    verdict = await change().verify(systems.for_reading(), plan, Told().run)
 
     assert not verdict.ok
     assert kube.writes == []
 
 
-async def test_only_the_planned_pods_are_deleted(systems: Systems, kube: Cluster) -> None:
-    plan = await delete().plan(systems)
+async def test_only_the_planned_pods_are_deleted(systems: ChangingSystems, kube: Cluster) -> None:
+    plan = await delete().plan(systems.for_planning())
     planned = set(kube.pod_names())
     kube.resize(4)
     await kube.when_ready(4)
@@ -152,8 +152,10 @@ async def test_only_the_planned_pods_are_deleted(systems: Systems, kube: Cluster
     assert added <= set(kube.pod_names())
 
 
-async def test_the_plan_to_delete_names_pods_and_loss(systems: Systems, kube: Cluster) -> None:
-    plan = await delete().plan(systems)
+async def test_the_plan_to_delete_names_pods_and_loss(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
+    plan = await delete().plan(systems.for_planning())
 
     assert all(name in plan.summary for name in kube.pod_names())
     assert plan.fingerprint["pods"].keys() == set(kube.pod_names())
@@ -162,18 +164,20 @@ async def test_the_plan_to_delete_names_pods_and_loss(systems: Systems, kube: Cl
 
 
 async def test_how_much_of_the_capacity_is_deleted_is_what_people_approve(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
-    plan = await delete().plan(systems)
+    plan = await delete().plan(systems.for_planning())
     kube.resize(6)
     await kube.rolled_out()
 
     assert plan.fingerprint["of"] == 3
-    assert (await delete().plan(systems)).fingerprint["of"] == 6
+    assert (await delete().plan(systems.for_planning())).fingerprint["of"] == 6
 
 
-async def test_two_deletions_at_once_take_each_pod_once(systems: Systems, kube: Cluster) -> None:
-    plan = await delete().plan(systems)
+async def test_two_deletions_at_once_take_each_pod_once(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
+    plan = await delete().plan(systems.for_planning())
     runs = (delete().execute(systems, plan, Told().run) for _ in range(2))
     await asyncio.gather(*runs)
     await kube.when_ready(3)
@@ -189,7 +193,7 @@ async def test_two_deletions_at_once_take_each_pod_once(systems: Systems, kube: 
     ],
 )
 async def test_scaling_says_what_it_costs(
-    replicas: int, words: str, systems: Systems, kube: Cluster
+    replicas: int, words: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan, verdict = await carry_out(scale(replicas), systems, Told())
 
@@ -200,12 +204,12 @@ async def test_scaling_says_what_it_costs(
     assert len(kube.ready_pods()) == replicas
 
 
-async def test_scaling_to_what_is_there_is_refused(systems: Systems) -> None:
+async def test_scaling_to_what_is_there_is_refused(systems: ChangingSystems) -> None:
     with pytest.raises(UserError, match="already"):
-        await scale(3).plan(systems)
+        await scale(3).plan(systems.for_planning())
 
 
-async def test_no_pods_to_delete(systems: Systems, kube: Cluster) -> None:
+async def test_no_pods_to_delete(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("no-pods")
     with pytest.raises(UserError, match="nothing to delete"):
-        await delete().plan(systems)
+        await delete().plan(systems.for_planning())

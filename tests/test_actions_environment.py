@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from bot import cluster as door
 from bot import playbooks
-from bot.actions import Already, Systems
+from bot.actions import Already, ChangingSystems
 from bot.model import UserError
 from commands.actions import ACTIONS
 from commands.actions.environment import SetEnvironment
@@ -27,12 +27,14 @@ def setting(value: str | None = "true", **more: Any) -> SetEnvironment:
     return SetEnvironment.model_validate(params | times | more)
 
 
-async def undo(systems: Systems, params: dict[str, Any]) -> None:
+async def undo(systems: ChangingSystems, params: dict[str, Any]) -> None:
     _, verdict = await carry_out(SetEnvironment.model_validate(params), systems, Told(8))
     assert verdict.ok, verdict.text
 
 
-async def test_a_value_is_set_where_it_stands_and_put_back(systems: Systems, kube: Cluster) -> None:
+async def test_a_value_is_set_where_it_stands_and_put_back(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     before = env(kube)
 
     plan, verdict = await carry_out(setting(effect="No new orders."), systems, Told())
@@ -58,7 +60,7 @@ async def test_a_value_is_set_where_it_stands_and_put_back(systems: Systems, kub
 
 
 async def test_what_was_not_set_comes_last_and_is_taken_away(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     before = env(kube)
 
@@ -72,7 +74,7 @@ async def test_what_was_not_set_comes_last_and_is_taken_away(
     assert env(kube) == before
 
 
-async def test_without_a_value_it_is_removed(systems: Systems, kube: Cluster) -> None:
+async def test_without_a_value_it_is_removed(systems: ChangingSystems, kube: Cluster) -> None:
     plan, verdict = await carry_out(setting(None), systems, Told())
 
     assert plan.summary == "Remove ORDERS_PAUSED of order-service, which is “false”"
@@ -81,7 +83,9 @@ async def test_without_a_value_it_is_removed(systems: Systems, kube: Cluster) ->
     assert variable(kube) is None
 
 
-async def test_the_last_variable_leaves_no_empty_list(systems: Systems, kube: Cluster) -> None:
+async def test_the_last_variable_leaves_no_empty_list(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     only = {"name": "ORDERS_PAUSED", "value": "false"}
     await patch_env(kube, {"$patch": "replace"}, only)
 
@@ -93,21 +97,21 @@ async def test_the_last_variable_leaves_no_empty_list(systems: Systems, kube: Cl
 
 @pytest.mark.parametrize("value", ["false", None])
 async def test_what_is_so_already_is_refused(
-    systems: Systems, kube: Cluster, value: str | None
+    systems: ChangingSystems, kube: Cluster, value: str | None
 ) -> None:
     if value is None:
         await patch_env(kube, {"name": "ORDERS_PAUSED", "$patch": "delete"})
 
     with pytest.raises(Already, match="so there is nothing to do"):
-        await setting(value).plan(systems)
+        await setting(value).plan(systems.for_planning())
 
 
-async def test_an_empty_value_is_a_value(systems: Systems, kube: Cluster) -> None:
+async def test_an_empty_value_is_a_value(systems: ChangingSystems, kube: Cluster) -> None:
     await carry_out(setting(""), systems, Told())
 
     with pytest.raises(Already, match="is “” already"):
-        await setting("").plan(systems)
-    assert (await setting(None).plan(systems)).undo is not None
+        await setting("").plan(systems.for_planning())
+    assert (await setting(None).plan(systems.for_planning())).undo is not None
 
 
 @pytest.mark.parametrize(
@@ -119,19 +123,21 @@ async def test_an_empty_value_is_a_value(systems: Systems, kube: Cluster) -> Non
     ],
 )
 async def test_a_value_from_elsewhere_is_refused(
-    systems: Systems, kube: Cluster, source: dict[str, Any], words: str
+    systems: ChangingSystems, kube: Cluster, source: dict[str, Any], words: str
 ) -> None:
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": None, "valueFrom": source})
 
     with pytest.raises(UserError, match=f"comes from {words}, so nothing was planned"):
-        await setting().plan(systems)
+        await setting().plan(systems.for_planning())
 
 
-async def test_something_secret_is_not_kept_for_the_undo(systems: Systems, kube: Cluster) -> None:
+async def test_something_secret_is_not_kept_for_the_undo(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     await patch_env(kube, {"name": "REDIS_URL", "value": "redis://app:hunter2@redis:6379"})
 
     with pytest.raises(UserError, match="holds something secret") as refused:
-        await setting("redis://redis:6379", variable="REDIS_URL").plan(systems)
+        await setting("redis://redis:6379", variable="REDIS_URL").plan(systems.for_planning())
     assert "hunter2" not in str(refused.value)
 
 
@@ -166,9 +172,9 @@ def test_people_are_never_asked_what_to_set(tmp_path: Path, asked: str) -> None:
     ("after", "minutes"), [("30 min", 30), ("2 hours", 120), (45, 45), ("45", 45)]
 )
 async def test_a_temporary_plan_says_how_long(
-    systems: Systems, after: object, minutes: int
+    systems: ChangingSystems, after: object, minutes: int
 ) -> None:
-    plan = await setting(revert_after=after, state="orders paused").plan(systems)
+    plan = await setting(revert_after=after, state="orders paused").plan(systems.for_planning())
 
     assert plan.temporary is not None
     assert plan.temporary.state == "orders paused"
@@ -176,17 +182,17 @@ async def test_a_temporary_plan_says_how_long(
     assert plan.undo is not None
     inverse = SetEnvironment.model_validate(plan.undo.params)
     assert inverse.revert_after is None
-    assert plan.digest != (await setting(state="orders paused").plan(systems)).digest
+    assert plan.digest != (await setting(state="orders paused").plan(systems.for_planning())).digest
 
 
-async def test_of_several_containers_one_is_named(systems: Systems, kube: Cluster) -> None:
+async def test_of_several_containers_one_is_named(systems: ChangingSystems, kube: Cluster) -> None:
     proxy = {"name": "proxy", "image": "ghcr.io/tickettoken/order-service:v2.3.1"}
     await patch_pods(kube, {"containers": [proxy]})
 
     with pytest.raises(UserError, match=r"several containers \(proxy, order-service\)"):
-        await setting().plan(systems)
+        await setting().plan(systems.for_planning())
     with pytest.raises(UserError, match="no container cache"):
-        await setting(container="cache").plan(systems)
+        await setting(container="cache").plan(systems.for_planning())
     _, verdict = await carry_out(setting(container="order-service"), systems, Told())
 
     assert verdict.ok, verdict.text
@@ -195,24 +201,24 @@ async def test_of_several_containers_one_is_named(systems: Systems, kube: Cluste
     assert {"name": "ORDERS_PAUSED", "value": "true"} in containers[1]["env"]
 
 
-async def test_a_missing_right_shows_in_the_plan(systems: Systems, kube: Cluster) -> None:
+async def test_a_missing_right_shows_in_the_plan(systems: ChangingSystems, kube: Cluster) -> None:
     kube.forbid(USER, "patch", "deployments")
 
     with pytest.raises(door.Forbidden, match="patch deployments"):
-        await setting().plan(systems)
+        await setting().plan(systems.for_planning())
 
 
-async def test_an_unreachable_cluster(systems: Systems, kube: Cluster) -> None:
-    plan = await setting().plan(systems)
+async def test_an_unreachable_cluster(systems: ChangingSystems, kube: Cluster) -> None:
+    plan = await setting().plan(systems.for_planning())
     await kube.unreachable()
 
     with pytest.raises(door.Unreachable):
-        await setting().plan(systems)
+        await setting().plan(systems.for_planning())
     with pytest.raises(door.Unreachable):
         await setting().execute(systems, plan, Told().run)
 
 
-async def test_a_slow_cluster_is_waited_for(systems: Systems, kube: Cluster) -> None:
+async def test_a_slow_cluster_is_waited_for(systems: ChangingSystems, kube: Cluster) -> None:
     kube.slow("*", 0.2)
 
     _, verdict = await carry_out(setting(), systems, Told())
@@ -220,15 +226,15 @@ async def test_a_slow_cluster_is_waited_for(systems: Systems, kube: Cluster) -> 
     assert verdict.ok, verdict.text
 
 
-async def test_a_mute_cluster(systems: Systems, kube: Cluster) -> None:
+async def test_a_mute_cluster(systems: ChangingSystems, kube: Cluster) -> None:
     kube.hang("*")
 
     with pytest.raises(door.TimedOut):
-        await setting().plan(systems)
+        await setting().plan(systems.for_planning())
 
 
-async def test_drift_is_refused(systems: Systems, kube: Cluster) -> None:
-    plan = await setting().plan(systems)
+async def test_drift_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
+    plan = await setting().plan(systems.for_planning())
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
 
     with pytest.raises(UserError, match="changed since the plan"):
@@ -236,29 +242,33 @@ async def test_drift_is_refused(systems: Systems, kube: Cluster) -> None:
     assert variable(kube) == "false"
 
 
-async def test_what_was_not_done_is_said(systems: Systems) -> None:
-    plan = await setting().plan(systems)
+async def test_what_was_not_done_is_said(systems: ChangingSystems) -> None:
+    plan = await setting().plan(systems.for_planning())
 
-    verdict = await setting().verify(systems, plan, Told().run)
+    verdict = await setting().verify(systems.for_reading(), plan, Told().run)
 
     assert not verdict.ok
     assert not verdict.done
     assert verdict.text == "It was not done: ORDERS_PAUSED of order-service is “false”"
 
 
-async def test_what_somebody_changed_afterwards_is_said(systems: Systems, kube: Cluster) -> None:
-    plan = await setting().plan(systems)
+async def test_what_somebody_changed_afterwards_is_said(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
+    plan = await setting().plan(systems.for_planning())
     await setting().execute(systems, plan, Told().run)
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": "maybe"})
 
-    verdict = await setting().verify(systems, plan, Told().run)
+    verdict = await setting().verify(systems.for_reading(), plan, Told().run)
 
     assert verdict.done
     assert not verdict.ok
     assert "Somebody changed it afterwards" in verdict.text
 
 
-async def test_pods_that_do_not_get_ready_fail_the_check(systems: Systems, kube: Cluster) -> None:
+async def test_pods_that_do_not_get_ready_fail_the_check(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     await kube.scenario("crash-loop")
 
     action = setting(watch_seconds=1.5, deadline_seconds=3.0)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import cluster as door
-from bot.actions import Systems
+from bot.actions import ChangingSystems
 from bot.cluster import Revision
 from bot.model import UserError
 from commands.actions.history import RolloutHistory
@@ -27,13 +27,13 @@ BACK = RollBack.model_validate(
 )
 
 
-async def rows(systems: Systems) -> list[tuple[str, ...]]:
+async def rows(systems: ChangingSystems) -> list[tuple[str, ...]]:
     reading = await HISTORY.read(systems)
     assert reading.table is not None
     return [tuple(map(str, row)) for row in reading.table.rows]
 
 
-async def test_the_revisions_of_a_broken_release(systems: Systems, kube: Cluster) -> None:
+async def test_the_revisions_of_a_broken_release(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     reading = await HISTORY.read(systems)
 
@@ -52,7 +52,7 @@ async def test_the_revisions_of_a_broken_release(systems: Systems, kube: Cluster
     assert found[0][5] == "release v2.4.0"
 
 
-async def test_what_was_rolled_back_from_is_marked(systems: Systems, kube: Cluster) -> None:
+async def test_what_was_rolled_back_from_is_marked(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     await carry_out(BACK, systems, Told())
     found = await rows(systems)
@@ -62,22 +62,22 @@ async def test_what_was_rolled_back_from_is_marked(systems: Systems, kube: Clust
     assert (await HISTORY.read(systems)).text.endswith("Back would be revision 5 (v2.3.0)")
 
 
-async def test_ages_are_counted_on_the_clock(systems: Systems) -> None:
+async def test_ages_are_counted_on_the_clock(systems: ChangingSystems) -> None:
     later = systems.now() + timedelta(days=30)
     found = await rows(replace(systems, now=lambda: later))
 
     assert [row[2] for row in found] == ["36d", "47d", "71d", "94d"]
 
 
-async def test_a_deployment_without_a_past(systems: Systems, kube: Cluster) -> None:
+async def test_a_deployment_without_a_past(systems: ChangingSystems, kube: Cluster) -> None:
     forget(kube, keep=("v2.3.1",))
     reading = await HISTORY.read(systems)
 
     assert reading.ok
     assert reading.text.endswith("There is nothing to go back to")
     with pytest.raises(UserError, match=r"no other revision that would help.*: none"):
-        await BACK.plan(systems)
-    assert await BACK.choices(systems, "to_revision") is None
+        await BACK.plan(systems.for_planning())
+    assert await BACK.choices(systems.for_planning(), "to_revision") is None
 
 
 def forget(kube: Cluster, keep: tuple[str, ...]) -> None:
@@ -87,7 +87,9 @@ def forget(kube: Cluster, keep: tuple[str, ...]) -> None:
             kube.state.store.remove(REPLICASETS, one)
 
 
-async def test_a_deployment_that_no_controller_has_seen(systems: Systems, kube: Cluster) -> None:
+async def test_a_deployment_that_no_controller_has_seen(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     made = fresh(kube.deployment())
     for key in ("uid", "resourceVersion", "creationTimestamp"):
         made["metadata"].pop(key)
@@ -101,23 +103,23 @@ async def test_a_deployment_that_no_controller_has_seen(systems: Systems, kube: 
 
 
 async def test_when_all_others_were_given_up_one_has_to_be_named(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("crash-loop")
     await carry_out(BACK, systems, Told())
     forget(kube, keep=("v2.3.1", "v2.4.0"))
 
     with pytest.raises(UserError, match=r"7 \(v2\.4\.0, which was rolled back from\)"):
-        await BACK.plan(systems)
-    plan = await BACK.model_copy(update={"to_revision": 7}).plan(systems)
+        await BACK.plan(systems.for_planning())
+    plan = await BACK.model_copy(update={"to_revision": 7}).plan(systems.for_planning())
     assert plan.warnings == ("Revision 7 (v2.4.0) was rolled back from.",)
-    choices = await BACK.choices(systems, "to_revision")
+    choices = await BACK.choices(systems.for_planning(), "to_revision")
     assert choices is not None
     assert choices.default is None
 
 
 async def test_what_failed_before_with_the_same_image_does_not_help_either(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     """More memory for a release that crash-loops all the same makes two revisions of it."""
     await kube.scenario("crash-loop")
@@ -125,13 +127,13 @@ async def test_what_failed_before_with_the_same_image_does_not_help_either(
     more = MemoryLimit.model_validate(memory | {"deadline_seconds": 3.0})
     await carry_out(more, systems, Told())
     await kube.when(lambda: not [one for one in kube.pods() if _of(one, "512Mi")])
-    plan = await BACK.plan(systems)
-    named = await BACK.model_copy(update={"to_revision": 7}).plan(systems)
+    plan = await BACK.plan(systems.for_planning())
+    named = await BACK.model_copy(update={"to_revision": 7}).plan(systems.for_planning())
 
     assert plan.fingerprint["to_revision"] == 6
     assert named.warnings == ("Revision 7 (v2.4.0) had pods that did not keep running.",)
     kube.forbid(USER, "list", "events")
-    assert (await BACK.plan(systems)).fingerprint["to_revision"] == 7
+    assert (await BACK.plan(systems.for_planning())).fingerprint["to_revision"] == 7
 
 
 def _of(pod: Obj, limit: str) -> bool:
@@ -140,19 +142,19 @@ def _of(pod: Obj, limit: str) -> bool:
 
 
 async def test_a_good_release_whose_pods_failed_once_is_gone_back_to(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     pod = kube.ready_pods()[0]
     kube.state.events.record(pod, "BackOff", "Back-off", {"component": "kubelet"}, warning=True)
     await kube.scenario("crash-loop")
 
-    plan = await BACK.plan(systems)
+    plan = await BACK.plan(systems.for_planning())
     assert plan.fingerprint["to_revision"] == 6
     assert plan.warnings == ("Revision 6 (v2.3.1) had pods that did not keep running.",)
 
 
-async def test_only_the_revision_is_chosen_from_a_list(systems: Systems) -> None:
-    assert await BACK.choices(systems, "watch_seconds") is None
+async def test_only_the_revision_is_chosen_from_a_list(systems: ChangingSystems) -> None:
+    assert await BACK.choices(systems.for_planning(), "watch_seconds") is None
 
 
 def ran(uid: str, *numbers: int, image: str = "") -> Revision:
@@ -208,7 +210,7 @@ def test_who_is_blamed_by_an_undo(past: list[Revision], left: set[int], blamed: 
     assert given_up(past, left) == blamed
 
 
-async def test_not_knowing_which_failed_is_said(systems: Systems, kube: Cluster) -> None:
+async def test_not_knowing_which_failed_is_said(systems: ChangingSystems, kube: Cluster) -> None:
     kube.fail("list */events", 500)
     reading = await HISTORY.read(systems)
 
@@ -217,7 +219,7 @@ async def test_not_knowing_which_failed_is_said(systems: Systems, kube: Cluster)
     assert reading.table is not None
 
 
-async def test_troubles_are_said(systems: Systems, kube: Cluster) -> None:
+async def test_troubles_are_said(systems: ChangingSystems, kube: Cluster) -> None:
     fault = kube.hang("list */replicasets")
     with pytest.raises(door.TimedOut):
         await HISTORY.read(systems)

@@ -3,7 +3,7 @@
 import pytest
 
 from bot import cluster as door
-from bot.actions import Systems
+from bot.actions import ChangingSystems
 from bot.model import UserError
 from commands.actions.memory import MemoryLimit
 from sandbox.cluster import Cluster
@@ -38,7 +38,9 @@ def give(kube: Cluster, **wanted: dict[str, str]) -> None:
     kube.state.store.update(DEPLOYMENTS, changed)
 
 
-async def test_more_memory_heals_what_ran_out_of_it(systems: Systems, kube: Cluster) -> None:
+async def test_more_memory_heals_what_ran_out_of_it(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     await kube.scenario("oom")
     plan, verdict = await carry_out(limit(), systems, Told())
 
@@ -55,7 +57,7 @@ async def test_more_memory_heals_what_ran_out_of_it(systems: Systems, kube: Clus
     assert "3 pods are replaced" in plan.blast_radius
 
 
-async def test_the_undo_goes_back(systems: Systems, kube: Cluster) -> None:
+async def test_the_undo_goes_back(systems: ChangingSystems, kube: Cluster) -> None:
     plan, _ = await carry_out(limit(), systems, Told())
     assert plan.undo is not None
     assert (plan.undo.params["limit"], plan.undo.params["container"]) == ("512Mi", "order-service")
@@ -66,17 +68,19 @@ async def test_the_undo_goes_back(systems: Systems, kube: Cluster) -> None:
 
 
 async def test_a_limit_written_in_a_rare_way_has_an_undo_too(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     give(kube, limits={"memory": "5e8"}, requests={"memory": "256Mi"})
-    plan = await limit().plan(systems)
+    plan = await limit().plan(systems.for_planning())
 
     assert plan.undo is not None
     assert MemoryLimit.model_validate(plan.undo.params).limit == "500000000"
 
 
-async def test_a_plan_writes_nothing_and_stays_the_same(systems: Systems, kube: Cluster) -> None:
-    plans = [await limit().plan(systems) for _ in range(2)]
+async def test_a_plan_writes_nothing_and_stays_the_same(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
+    plans = [await limit().plan(systems.for_planning()) for _ in range(2)]
 
     assert len({plan.digest for plan in plans}) == 1
     assert kube.writes == []
@@ -93,25 +97,27 @@ async def test_a_plan_writes_nothing_and_stays_the_same(systems: Systems, kube: 
     ],
 )
 async def test_what_is_out_of_bounds(
-    text: str, words: str, systems: Systems, kube: Cluster
+    text: str, words: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     with pytest.raises(UserError, match=words):
-        await limit(text).plan(systems)
+        await limit(text).plan(systems.for_planning())
     assert kube.requests[-1].verb == "get"
 
 
-async def test_less_than_a_quarter_is_out_of_bounds(systems: Systems, kube: Cluster) -> None:
+async def test_less_than_a_quarter_is_out_of_bounds(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     give(kube, limits={"memory": "8Gi"}, requests={"memory": "256Mi"})
     with pytest.raises(UserError, match="from 2Gi to 32Gi"):
-        await limit().plan(systems)
+        await limit().plan(systems.for_planning())
 
 
-async def test_less_than_is_used_is_refused(systems: Systems, kube: Cluster) -> None:
+async def test_less_than_is_used_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("oom")
     await carry_out(limit(), systems, Told())
     await kube.when(lambda: len(_measured(kube)) == 3)
     with pytest.raises(UserError, match="would end it at once"):
-        await limit("384Mi").plan(systems)
+        await limit("384Mi").plan(systems.for_planning())
 
 
 def _measured(kube: Cluster) -> list[str]:
@@ -122,38 +128,40 @@ def _measured(kube: Cluster) -> list[str]:
 
 
 async def test_less_is_possible_where_nobody_measures_and_is_warned_of(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.fail("*/metrics.k8s.io/*", 404)
-    plan = await limit("384Mi").plan(systems)
+    plan = await limit("384Mi").plan(systems.for_planning())
 
     assert "Nobody measures" in plan.warnings[0]
 
 
-async def test_without_a_limit_there_is_none_to_change(systems: Systems, kube: Cluster) -> None:
+async def test_without_a_limit_there_is_none_to_change(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     give(kube, requests={"memory": "256Mi"})
     with pytest.raises(UserError, match="has no memory limit"):
-        await limit().plan(systems)
+        await limit().plan(systems.for_planning())
 
 
-async def test_guaranteed_pods_are_warned_of(systems: Systems, kube: Cluster) -> None:
+async def test_guaranteed_pods_are_warned_of(systems: ChangingSystems, kube: Cluster) -> None:
     give(kube, limits={"memory": "512Mi"}, requests={"memory": "512Mi"})
-    plan = await limit().plan(systems)
+    plan = await limit().plan(systems.for_planning())
 
     assert "Burstable" in plan.warnings[0]
 
 
-async def test_of_several_containers_one_is_named(systems: Systems, kube: Cluster) -> None:
+async def test_of_several_containers_one_is_named(systems: ChangingSystems, kube: Cluster) -> None:
     changed = fresh(kube.deployment())
     containers = changed["spec"]["template"]["spec"]["containers"]
     containers.append(containers[0] | {"name": "sidecar"})
     kube.state.store.update(DEPLOYMENTS, changed)
 
     with pytest.raises(UserError, match=r"several containers \(order-service, sidecar\)"):
-        await limit().plan(systems)
+        await limit().plan(systems.for_planning())
     with pytest.raises(UserError, match="no container other"):
-        await limit(container="other").plan(systems)
-    plan = await limit(container="sidecar").plan(systems)
+        await limit(container="other").plan(systems.for_planning())
+    plan = await limit(container="sidecar").plan(systems.for_planning())
     assert plan.undo is not None
     assert plan.undo.params["container"] == "sidecar"
 
@@ -166,64 +174,66 @@ async def test_of_several_containers_one_is_named(systems: Systems, kube: Cluste
     ],
 )
 async def test_a_quota_without_room_refuses_it(
-    hard: dict[str, str], words: str, systems: Systems, kube: Cluster
+    hard: dict[str, str], words: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     """The pods in the end, or the first new one beside the old ones."""
     kube.limit_namespace(**hard)
     with pytest.raises(UserError, match=words):
-        await limit().plan(systems)
+        await limit().plan(systems.for_planning())
     assert kube.writes == []
 
 
-async def test_a_quota_with_room_is_no_matter(systems: Systems, kube: Cluster) -> None:
+async def test_a_quota_with_room_is_no_matter(systems: ChangingSystems, kube: Cluster) -> None:
     kube.limit_namespace(limits_memory="16Gi", pods="40")
 
-    assert (await limit().plan(systems)).warnings == ()
+    assert (await limit().plan(systems.for_planning())).warnings == ()
 
 
-async def test_a_quota_that_may_not_be_seen_is_warned_of(systems: Systems, kube: Cluster) -> None:
+async def test_a_quota_that_may_not_be_seen_is_warned_of(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     kube.forbid(USER, "list", "resourcequotas")
-    plan = await limit().plan(systems)
+    plan = await limit().plan(systems.for_planning())
 
     assert "may not list resourcequotas" in plan.warnings[0]
 
 
 @pytest.mark.parametrize("mute", [True, False])
 async def test_a_quota_that_nobody_tells_is_warned_of(
-    mute: bool, systems: Systems, kube: Cluster
+    mute: bool, systems: ChangingSystems, kube: Cluster
 ) -> None:
     if mute:
         kube.hang("list */resourcequotas")
     else:
         kube.fail("list */resourcequotas", 500)
-    plan = await limit().plan(systems)
+    plan = await limit().plan(systems.for_planning())
 
     assert "Whether the quota has room is not known. Kubernetes " in plan.warnings[0]
 
 
-async def test_a_missing_right_shows_in_the_plan(systems: Systems, kube: Cluster) -> None:
+async def test_a_missing_right_shows_in_the_plan(systems: ChangingSystems, kube: Cluster) -> None:
     kube.forbid(USER, "patch", "deployments")
     with pytest.raises(door.Forbidden, match="patch deployments"):
-        await limit().plan(systems)
+        await limit().plan(systems.for_planning())
 
 
-async def test_drift_is_refused(systems: Systems, kube: Cluster) -> None:
-    plan = await limit().plan(systems)
+async def test_drift_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
+    plan = await limit().plan(systems.for_planning())
     give(kube, limits={"memory": "600Mi"}, requests={"memory": "256Mi"})
     with pytest.raises(UserError, match="changed since the plan"):
         await limit().execute(systems, plan, Told().run)
     assert resources(kube)["limits"] == {"memory": "600Mi"}
 
 
-async def test_what_was_not_done_is_said(systems: Systems, kube: Cluster) -> None:
-    plan = await limit().plan(systems)
-    verdict = await limit().verify(systems, plan, Told().run)
+async def test_what_was_not_done_is_said(systems: ChangingSystems, kube: Cluster) -> None:
+    plan = await limit().plan(systems.for_planning())
+    verdict = await limit().verify(systems.for_reading(), plan, Told().run)
 
     assert (verdict.ok, verdict.done) == (False, False)
     assert "is 512Mi" in verdict.text
 
 
-async def test_too_little_still_fails_the_check(systems: Systems, kube: Cluster) -> None:
+async def test_too_little_still_fails_the_check(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("oom")
     action = limit("640Mi", watch_seconds=1.5, deadline_seconds=3.0)
     _, verdict = await carry_out(action, systems, Told())
@@ -232,14 +242,14 @@ async def test_too_little_still_fails_the_check(systems: Systems, kube: Cluster)
     assert "137" in verdict.text
 
 
-async def test_a_mute_and_an_unreachable_cluster(systems: Systems, kube: Cluster) -> None:
-    plan = await limit().plan(systems)
+async def test_a_mute_and_an_unreachable_cluster(systems: ChangingSystems, kube: Cluster) -> None:
+    plan = await limit().plan(systems.for_planning())
     fault = kube.hang("get */deployments/*")
     with pytest.raises(door.TimedOut):
-        await limit().plan(systems)
+        await limit().plan(systems.for_planning())
     kube.heal(fault)
     await kube.unreachable()
     with pytest.raises(door.Unreachable):
-        await limit().plan(systems)
+        await limit().plan(systems.for_planning())
     with pytest.raises(door.Unreachable):
         await limit().execute(systems, plan, Told().run)

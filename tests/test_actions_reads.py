@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot import cluster as door
-from bot.actions import Read, Systems
+from bot.actions import ChangingSystems, Read
 from bot.model import Reading, UserError
 from commands.actions.dependencies import CheckDependencies
 from commands.actions.loglines import is_error
@@ -45,20 +45,20 @@ def rows(reading: Reading) -> tuple[tuple[str, ...], ...]:
 
 @READS
 async def test_an_unreachable_cluster_is_said(
-    read: Callable[[], Read], systems: Systems, kube: Cluster
+    read: Callable[[], Read], systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.unreachable()
     with pytest.raises(door.Unreachable, match="Nothing was read"):
-        await read().read(systems)
+        await read().read(systems.for_reading())
 
 
 @READS
 async def test_a_mute_cluster_is_given_up_on(
-    read: Callable[[], Read], systems: Systems, kube: Cluster
+    read: Callable[[], Read], systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.hang("*")
     with pytest.raises(door.TimedOut, match=f"within {CALL_SECONDS:g} s"):
-        await read().read(systems)
+        await read().read(systems.for_reading())
 
 
 @pytest.mark.parametrize(
@@ -70,15 +70,15 @@ async def test_a_mute_cluster_is_given_up_on(
     ],
 )
 async def test_a_missing_right_is_named(
-    read: Callable[[], Read], verb: str, resource: str, systems: Systems, kube: Cluster
+    read: Callable[[], Read], verb: str, resource: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.forbid(USER, verb, resource)
     with pytest.raises(door.Forbidden, match=rf"{verb} {resource}.*deploy/rbac\.yaml"):
-        await read().read(systems)
+        await read().read(systems.for_reading())
 
 
-async def test_healthy_pods(systems: Systems) -> None:
-    reading = await list_pods().read(systems)
+async def test_healthy_pods(systems: ChangingSystems) -> None:
+    reading = await list_pods().read(systems.for_reading())
 
     assert reading.ok
     assert reading.text == "3 of 3 ready"
@@ -94,20 +94,22 @@ async def test_healthy_pods(systems: Systems) -> None:
         ("oom", "OOMKilled, exit 137"),
     ],
 )
-async def test_ill_pods_say_why(scenario: str, words: str, systems: Systems, kube: Cluster) -> None:
+async def test_ill_pods_say_why(
+    scenario: str, words: str, systems: ChangingSystems, kube: Cluster
+) -> None:
     await kube.scenario(scenario)  # type: ignore[arg-type]
     if scenario == "crash-loop":
         await kube.when_status("CrashLoopBackOff", 3)
-    reading = await list_pods().read(systems)
+    reading = await list_pods().read(systems.for_reading())
 
     assert not reading.ok
     assert words in reading.text
 
 
-async def test_no_pods_is_not_well(systems: Systems, kube: Cluster) -> None:
+async def test_no_pods_is_not_well(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("no-pods")
     for read in (list_pods(), tail_logs()):
-        reading = await read.read(systems)
+        reading = await read.read(systems.for_reading())
         assert (reading.ok, reading.text) == (False, "No pods match app=order-service.")
 
 
@@ -116,8 +118,8 @@ def test_ages_read_like_kubectl() -> None:
     assert ages == ["0s", "45s", "119s", "2m", "119m", "2h", "47h", "2d"]
 
 
-async def test_logs_of_all_pods_newest_last(systems: Systems, kube: Cluster) -> None:
-    reading = await tail_logs().read(systems)
+async def test_logs_of_all_pods_newest_last(systems: ChangingSystems, kube: Cluster) -> None:
+    reading = await tail_logs().read(systems.for_reading())
 
     assert reading.attachment is not None
     lines = reading.attachment.text.splitlines()
@@ -129,10 +131,10 @@ async def test_logs_of_all_pods_newest_last(systems: Systems, kube: Cluster) -> 
     assert reading.excerpt.splitlines()[-1].endswith(lines[-1][-40:])
 
 
-async def test_the_run_that_crashed_is_read(systems: Systems, kube: Cluster) -> None:
+async def test_the_run_that_crashed_is_read(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     await kube.when_status("CrashLoopBackOff", 3)
-    reading = await tail_logs().read(systems)
+    reading = await tail_logs().read(systems.for_reading())
 
     assert not reading.ok
     assert re.match(r"\d+ lines from 3 pods, \d+ errors\nLast error: ", reading.text)
@@ -140,10 +142,12 @@ async def test_the_run_that_crashed_is_read(systems: Systems, kube: Cluster) -> 
     assert "ConfigError" in reading.excerpt
 
 
-async def test_logs_are_masked_and_escape_nothing_else(systems: Systems, kube: Cluster) -> None:
+async def test_logs_are_masked_and_escape_nothing_else(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     for pod in kube.pod_names():
         kube.set_logs(pod, ["password=hunter2 for bob@example.com", "<!channel> was here"])
-    reading = await tail_logs().read(systems)
+    reading = await tail_logs().read(systems.for_reading())
 
     assert reading.attachment is not None
     for text in (reading.excerpt, reading.attachment.text):
@@ -152,28 +156,32 @@ async def test_logs_are_masked_and_escape_nothing_else(systems: Systems, kube: C
         assert "<!channel> was here" in text
 
 
-async def test_a_private_key_is_masked_over_its_lines(systems: Systems, kube: Cluster) -> None:
+async def test_a_private_key_is_masked_over_its_lines(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     key = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBg", "-----END PRIVATE KEY-----", "after"]
     for pod in kube.pod_names():
         kube.set_logs(pod, key)
-    reading = await tail_logs().read(systems)
+    reading = await tail_logs().read(systems.for_reading())
 
     assert "MIIE" not in reading.excerpt
     assert "after" in reading.excerpt
 
 
-async def test_an_endless_log_keeps_its_newest_end(systems: Systems, kube: Cluster) -> None:
+async def test_an_endless_log_keeps_its_newest_end(systems: ChangingSystems, kube: Cluster) -> None:
     kube.endless_log(kube.pod_names()[0], 5_000_000)
-    reading = await TailLogs(selector=SELECTOR, tail=5000).read(systems)
+    reading = await TailLogs(selector=SELECTOR, tail=5000).read(systems.for_reading())
 
     assert reading.attachment is not None
     assert len(reading.attachment.text.encode()) <= 1024 * 1024
 
 
-async def test_one_mute_container_does_not_hide_the_others(systems: Systems, kube: Cluster) -> None:
+async def test_one_mute_container_does_not_hide_the_others(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     mute = kube.pod_names()[0]
     kube.hang(f"*/pods/{mute}/log")
-    reading = await tail_logs().read(systems)
+    reading = await tail_logs().read(systems.for_reading())
 
     assert reading.attachment is not None
     assert mute not in reading.attachment.text
@@ -193,9 +201,11 @@ def written(kube: Cluster, lines: Sequence[str]) -> None:
         kube.set_logs(pod, list(lines))
 
 
-async def test_only_lines_that_match(systems: Systems, kube: Cluster) -> None:
+async def test_only_lines_that_match(systems: ChangingSystems, kube: Cluster) -> None:
     written(kube, WRITTEN)
-    reading = await TailLogs(selector=SELECTOR, match="stripe|webhook|payment").read(systems)
+    reading = await TailLogs(selector=SELECTOR, match="stripe|webhook|payment").read(
+        systems.for_reading()
+    )
 
     assert not reading.ok
     assert reading.text == (
@@ -210,9 +220,9 @@ async def test_only_lines_that_match(systems: Systems, kube: Cluster) -> None:
         assert "cache is cold" not in text
 
 
-async def test_no_line_that_matches_is_said(systems: Systems, kube: Cluster) -> None:
+async def test_no_line_that_matches_is_said(systems: ChangingSystems, kube: Cluster) -> None:
     written(kube, WRITTEN)
-    reading = await TailLogs(selector=SELECTOR, match="refund").read(systems)
+    reading = await TailLogs(selector=SELECTOR, match="refund").read(systems.for_reading())
 
     assert reading.ok
     assert reading.text == "None of 12 lines from 3 pods match refund"
@@ -220,9 +230,11 @@ async def test_no_line_that_matches_is_said(systems: Systems, kube: Cluster) -> 
     assert reading.attachment is None
 
 
-async def test_what_is_masked_cannot_be_searched_for(systems: Systems, kube: Cluster) -> None:
+async def test_what_is_masked_cannot_be_searched_for(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     written(kube, ["password=hunter2"])
-    reading = await TailLogs(selector=SELECTOR, match="hunter").read(systems)
+    reading = await TailLogs(selector=SELECTOR, match="hunter").read(systems.for_reading())
 
     assert reading.text.startswith("None of 3 lines")
 
@@ -266,39 +278,39 @@ def test_what_counts_as_an_error(line: str, counts: bool) -> None:
     assert is_error(line) is counts
 
 
-async def test_dependencies_from_a_ready_pod(systems: Systems, kube: Cluster) -> None:
-    reading = await check_dependencies().read(systems)
+async def test_dependencies_from_a_ready_pod(systems: ChangingSystems, kube: Cluster) -> None:
+    reading = await check_dependencies().read(systems.for_reading())
 
     assert reading.ok
     assert re.match(r"3 of 3 answer, asked from order-service-", reading.text)
     assert [row[:2] for row in rows(reading)] == [(check, "open") for check in CHECKS]
 
 
-async def test_each_trouble_is_told_apart(systems: Systems, kube: Cluster) -> None:
+async def test_each_trouble_is_told_apart(systems: ChangingSystems, kube: Cluster) -> None:
     kube.make_unreachable("tickettoken-postgres", 5432, "refused")
     kube.make_unreachable("tickettoken-redis", 6379, "timeout")
     kube.make_unreachable("tickettoken-rabbitmq", 5672, "unknown")
-    reading = await check_dependencies().read(systems)
+    reading = await check_dependencies().read(systems.for_reading())
 
     assert not reading.ok
     results = [row[1] for row in rows(reading)]
     assert results == ["connection refused", "timed out", "unknown host"]
 
 
-async def test_an_image_without_nc_is_said(systems: Systems, kube: Cluster) -> None:
+async def test_an_image_without_nc_is_said(systems: ChangingSystems, kube: Cluster) -> None:
     kube.image_without("nc")
     read = CheckDependencies(selector=SELECTOR, checks=(f"127.0.0.1:{kube.port}",), timeout=2)
-    reading = await read.read(systems)
+    reading = await read.read(systems.for_reading())
 
     assert reading.ok
     assert reading.text == "1 of 1 answer, asked from the bot, not from a pod"
     assert "has no nc" in reading.notes[0]
 
 
-async def test_no_running_pod_is_said(systems: Systems, kube: Cluster) -> None:
+async def test_no_running_pod_is_said(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("no-pods")
     read = CheckDependencies(selector=SELECTOR, checks=("127.0.0.1:1",), timeout=2)
-    reading = await read.read(systems)
+    reading = await read.read(systems.for_reading())
 
     assert reading.ok is None, "what the bot cannot reach says nothing of the pods"
     assert reading.text.startswith("0 of 1 answer, asked from the bot, not from a pod\n")
@@ -306,11 +318,13 @@ async def test_no_running_pod_is_said(systems: Systems, kube: Cluster) -> None:
     assert rows(reading) == (("127.0.0.1:1", "connection refused", "the bot"),)
 
 
-async def test_names_that_only_pods_know_are_no_failures(systems: Systems, kube: Cluster) -> None:
+async def test_names_that_only_pods_know_are_no_failures(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     await kube.scenario("no-pods")
     checks = ("postgres.invalid:5432", "127.0.0.1:1", "redis.invalid:6379")
     read = CheckDependencies(selector=SELECTOR, checks=checks, timeout=2)
-    reading = await read.read(systems)
+    reading = await read.read(systems.for_reading())
 
     assert reading.ok is None
     assert reading.text == (
@@ -325,19 +339,19 @@ async def test_names_that_only_pods_know_are_no_failures(systems: Systems, kube:
     ]
 
 
-async def test_one_name_that_only_pods_know(systems: Systems, kube: Cluster) -> None:
+async def test_one_name_that_only_pods_know(systems: ChangingSystems, kube: Cluster) -> None:
     kube.image_without("nc")
     read = CheckDependencies(selector=SELECTOR, checks=("postgres.invalid:5432",), timeout=2)
-    reading = await read.read(systems)
+    reading = await read.read(systems.for_reading())
 
     assert reading.ok is None
     assert reading.text.startswith("postgres.invalid:5432 could not be checked: the image of ")
     assert reading.text.endswith(" has no nc, and the bot's own network does not know this name")
 
 
-async def test_reads_write_nothing(systems: Systems, kube: Cluster) -> None:
+async def test_reads_write_nothing(systems: ChangingSystems, kube: Cluster) -> None:
     before = len(kube.writes)
     for read in (list_pods, tail_logs, check_dependencies):
-        await read().read(systems)
+        await read().read(systems.for_reading())
 
     assert len(kube.writes) == before

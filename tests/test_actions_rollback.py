@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot import cluster as door
-from bot.actions import Systems
+from bot.actions import ChangingSystems
 from bot.model import UserError
 from commands.actions.rollback import RollBack
 from sandbox.cluster import Cluster
@@ -30,7 +30,7 @@ def patches(kube: Cluster) -> int:
     return len([one for one in kube.writes if one.verb == "patch"])
 
 
-async def test_a_crash_loop_is_rolled_back(systems: Systems, kube: Cluster) -> None:
+async def test_a_crash_loop_is_rolled_back(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     told = Told()
     plan, verdict = await carry_out(roll_back(), systems, told)
@@ -47,7 +47,7 @@ async def test_a_crash_loop_is_rolled_back(systems: Systems, kube: Cluster) -> N
 
 
 async def test_what_serves_while_a_healthy_release_is_rolled_back_is_told(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     told = Told()
     _, verdict = await carry_out(roll_back(), systems, told)
@@ -58,7 +58,7 @@ async def test_what_serves_while_a_healthy_release_is_rolled_back_is_told(
 
 
 async def test_a_release_that_never_gets_ready_is_told_with_what_serves(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("image-pull")
     await carry_out(roll_back(), systems, Told())
@@ -69,9 +69,9 @@ async def test_a_release_that_never_gets_ready_is_told_with_what_serves(
     assert verdict.text.endswith("; 3 old ones still serve")
 
 
-async def test_the_plan_says_everything(systems: Systems, kube: Cluster) -> None:
+async def test_the_plan_says_everything(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
-    plan = await roll_back().plan(systems)
+    plan = await roll_back().plan(systems.for_planning())
 
     assert plan.target == "deployment/order-service"
     assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in plan.diff
@@ -84,16 +84,18 @@ async def test_the_plan_says_everything(systems: Systems, kube: Cluster) -> None
     assert plan.fingerprint["uid"] == kube.deployment()["metadata"]["uid"]
 
 
-async def test_a_plan_writes_nothing_and_stays_the_same(systems: Systems, kube: Cluster) -> None:
+async def test_a_plan_writes_nothing_and_stays_the_same(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     await kube.scenario("crash-loop")
     before = len(kube.writes)
-    plans = [await roll_back().plan(systems) for _ in range(3)]
+    plans = [await roll_back().plan(systems.for_planning()) for _ in range(3)]
 
     assert len(kube.writes) == before
     assert len({plan.digest for plan in plans}) == 1
 
 
-async def test_the_undo_goes_back(systems: Systems, kube: Cluster) -> None:
+async def test_the_undo_goes_back(systems: ChangingSystems, kube: Cluster) -> None:
     plan, verdict = await carry_out(roll_back(5), systems, Told())
     assert verdict.ok
     assert plan.undo is not None
@@ -103,9 +105,9 @@ async def test_the_undo_goes_back(systems: Systems, kube: Cluster) -> None:
     assert kube.image().endswith(":v2.3.1")
 
 
-async def test_drift_is_refused(systems: Systems, kube: Cluster) -> None:
+async def test_drift_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
-    plan = await roll_back().plan(systems)
+    plan = await roll_back().plan(systems.for_planning())
     kube.touch()
     await kube.when(lambda: kube.deployment()["status"].get("observedGeneration") == 9)
     before = patches(kube)
@@ -115,19 +117,19 @@ async def test_drift_is_refused(systems: Systems, kube: Cluster) -> None:
     assert patches(kube) == before
 
 
-async def test_an_autoscaler_at_work_is_no_drift(systems: Systems, kube: Cluster) -> None:
-    plan = await roll_back(5).plan(systems)
+async def test_an_autoscaler_at_work_is_no_drift(systems: ChangingSystems, kube: Cluster) -> None:
+    plan = await roll_back(5).plan(systems.for_planning())
     kube.resize(5)
 
-    assert (await roll_back(5).plan(systems)).digest == plan.digest
+    assert (await roll_back(5).plan(systems.for_planning())).digest == plan.digest
     await roll_back(5).execute(systems, plan, Told().run)
     assert kube.deployment()["spec"]["replicas"] == 5
     assert patches(kube) == 1
 
 
-async def test_a_status_that_moves_is_no_drift(systems: Systems, kube: Cluster) -> None:
+async def test_a_status_that_moves_is_no_drift(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
-    plan = await roll_back().plan(systems)
+    plan = await roll_back().plan(systems.for_planning())
     fault = kube.slow(PATCHES, 0.3)
     seen = len(kube.requests)
     writing = asyncio.create_task(roll_back().execute(systems, plan, Told().run))
@@ -148,7 +150,7 @@ def _move_status(kube: Cluster) -> None:
 
 
 async def test_a_version_that_crashes_later_fails_the_check(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("crash-loop")
     await kube.scenario("healthy")
@@ -164,7 +166,9 @@ async def test_a_version_that_crashes_later_fails_the_check(
     assert "exit 2" in verdict.text
 
 
-async def test_an_image_that_is_missing_fails_the_check(systems: Systems, kube: Cluster) -> None:
+async def test_an_image_that_is_missing_fails_the_check(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     await kube.scenario("image-pull")
     await kube.scenario("healthy")
     missing = max(
@@ -178,20 +182,24 @@ async def test_an_image_that_is_missing_fails_the_check(systems: Systems, kube: 
     assert "ImagePull" in verdict.text
 
 
-async def test_after_an_interruption_looking_is_enough(systems: Systems, kube: Cluster) -> None:
+async def test_after_an_interruption_looking_is_enough(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     await kube.scenario("crash-loop")
-    plan = await roll_back().plan(systems)
-    verdict = await roll_back().verify(systems, plan, Told().run)
+    plan = await roll_back().plan(systems.for_planning())
+    verdict = await roll_back().verify(systems.for_reading(), plan, Told().run)
     assert (verdict.ok, "was not done" in verdict.text) == (False, True)
 
     await roll_back().execute(systems, plan, Told().run)
-    assert (await roll_back().verify(systems, plan, Told().run)).ok
+    assert (await roll_back().verify(systems.for_reading(), plan, Told().run)).ok
 
 
-async def test_a_silent_moment_does_not_fail_the_check(systems: Systems, kube: Cluster) -> None:
-    plan = await roll_back(5).plan(systems)
+async def test_a_silent_moment_does_not_fail_the_check(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
+    plan = await roll_back(5).plan(systems.for_planning())
     await roll_back(5).execute(systems, plan, Told().run)
-    checking = asyncio.create_task(roll_back(5).verify(systems, plan, Told().run))
+    checking = asyncio.create_task(roll_back(5).verify(systems.for_reading(), plan, Told().run))
     await kube.rolled_out()
     silent, asked = kube.fail("get */deployments/*", 503), len(kube.requests)
     await kube.when(lambda: len(kube.requests) >= asked + 3)
@@ -204,26 +212,28 @@ async def test_a_silent_moment_does_not_fail_the_check(systems: Systems, kube: C
     ("to_revision", "words"),
     [(6, "already"), (99, "no revision 99")],
 )
-async def test_revisions_that_cannot_be(to_revision: int, words: str, systems: Systems) -> None:
+async def test_revisions_that_cannot_be(
+    to_revision: int, words: str, systems: ChangingSystems
+) -> None:
     with pytest.raises(UserError, match=words):
-        await roll_back(to_revision).plan(systems)
+        await roll_back(to_revision).plan(systems.for_planning())
 
 
-async def test_an_unknown_deployment(systems: Systems) -> None:
+async def test_an_unknown_deployment(systems: ChangingSystems) -> None:
     with pytest.raises(door.NotFound, match="no deployment nothing-here"):
-        await RollBack(deployment="nothing-here").plan(systems)
+        await RollBack(deployment="nothing-here").plan(systems.for_planning())
 
 
 async def test_a_missing_right_is_named_before_anybody_approves(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.forbid(USER, "patch", "deployments")
     with pytest.raises(door.Forbidden, match="patch deployments"):
-        await roll_back(5).plan(systems)
+        await roll_back(5).plan(systems.for_planning())
 
 
-async def test_a_mute_and_an_unreachable_cluster(systems: Systems, kube: Cluster) -> None:
-    plan = await roll_back(5).plan(systems)
+async def test_a_mute_and_an_unreachable_cluster(systems: ChangingSystems, kube: Cluster) -> None:
+    plan = await roll_back(5).plan(systems.for_planning())
     fault = kube.hang(PATCHES)
     with pytest.raises(door.TimedOut, match="not known"):
         await roll_back(5).execute(systems, plan, Told().run)
@@ -232,4 +242,4 @@ async def test_a_mute_and_an_unreachable_cluster(systems: Systems, kube: Cluster
     with pytest.raises(door.Unreachable):
         await roll_back(5).execute(systems, plan, Told().run)
     with pytest.raises(door.Unreachable):
-        await roll_back(5).plan(systems)
+        await roll_back(5).plan(systems.for_planning())

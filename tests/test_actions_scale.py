@@ -5,7 +5,7 @@ import yaml
 from pydantic import ValidationError
 
 from bot import cluster as door
-from bot.actions import Systems
+from bot.actions import ChangingSystems
 from bot.model import UserError
 from commands.actions.scale import ScaleDeployment
 from sandbox.cluster import Cluster
@@ -32,7 +32,7 @@ def test_the_bounds(replicas: int) -> None:
         scale(replicas)
 
 
-async def test_from_nothing_there_is_no_undo(systems: Systems, kube: Cluster) -> None:
+async def test_from_nothing_there_is_no_undo(systems: ChangingSystems, kube: Cluster) -> None:
     """Back would be to none, which is out of bounds."""
     await kube.scenario("no-pods")
     plan, verdict = await carry_out(scale(2), systems, Told())
@@ -49,11 +49,11 @@ async def test_from_nothing_there_is_no_undo(systems: Systems, kube: Cluster) ->
     ],
 )
 async def test_out_of_an_autoscalers_bounds_is_refused(
-    wanted: int, back: int, command: str, systems: Systems, kube: Cluster
+    wanted: int, back: int, command: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.autoscale(2, 6)
     with pytest.raises(UserError) as refused:
-        await scale(wanted).plan(systems)
+        await scale(wanted).plan(systems.for_planning())
 
     assert "The autoscaler order-service (2 to 6) is in charge" in str(refused.value)
     assert f"set it back to {back} within seconds" in str(refused.value)
@@ -63,7 +63,7 @@ async def test_out_of_an_autoscalers_bounds_is_refused(
 
 @pytest.mark.parametrize(("wanted", "bound"), [(5, "minReplicas"), (2, "maxReplicas")])
 async def test_within_its_bounds_it_is_warned_of(
-    wanted: int, bound: str, systems: Systems, kube: Cluster
+    wanted: int, bound: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.autoscale(2, 6)
     plan, verdict = await carry_out(scale(wanted), systems, Told())
@@ -74,71 +74,75 @@ async def test_within_its_bounds_it_is_warned_of(
 
 
 async def test_the_autoscaler_of_another_deployment_is_no_matter(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.autoscale(1, 2, "payment-service")
 
-    assert (await scale(5).plan(systems)).warnings == ()
+    assert (await scale(5).plan(systems.for_planning())).warnings == ()
 
 
 async def test_an_autoscaler_made_after_the_plan_shows_in_the_next_one(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     """So the run, which plans again, finds another digest and stops."""
-    plan = await scale(5).plan(systems)
+    plan = await scale(5).plan(systems.for_planning())
     kube.autoscale(2, 6)
 
-    assert (await scale(5).plan(systems)).digest != plan.digest
+    assert (await scale(5).plan(systems.for_planning())).digest != plan.digest
 
 
-async def test_what_an_autoscaler_set_back_fails_the_check(systems: Systems, kube: Cluster) -> None:
-    plan = await scale(5).plan(systems)
+async def test_what_an_autoscaler_set_back_fails_the_check(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
+    plan = await scale(5).plan(systems.for_planning())
     await scale(5).execute(systems, plan, Told().run)
     kube.autoscale(2, 4)
     await kube.when(lambda: replicas(kube) == 4)
-    verdict = await scale(5).verify(systems, plan, Told().run)
+    verdict = await scale(5).verify(systems.for_reading(), plan, Told().run)
 
     assert (verdict.ok, verdict.done) == (False, True)
     assert "is scaled to 4, not to 5" in verdict.text
 
 
 async def test_autoscalers_that_may_not_be_seen_are_warned_of(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.forbid(USER, "list", "horizontalpodautoscalers")
-    plan = await scale(5).plan(systems)
+    plan = await scale(5).plan(systems.for_planning())
 
     assert "may not list horizontalpodautoscalers" in plan.warnings[0]
 
 
-async def test_a_cluster_without_autoscalers(systems: Systems, kube: Cluster) -> None:
+async def test_a_cluster_without_autoscalers(systems: ChangingSystems, kube: Cluster) -> None:
     kube.fail("*/autoscaling/v2/*", 404)
 
-    assert (await scale(5).plan(systems)).warnings == ()
+    assert (await scale(5).plan(systems.for_planning())).warnings == ()
 
 
-async def test_a_quota_without_room_refuses_it(systems: Systems, kube: Cluster) -> None:
+async def test_a_quota_without_room_refuses_it(systems: ChangingSystems, kube: Cluster) -> None:
     kube.limit_namespace(pods="9")
     with pytest.raises(
         UserError, match="shop-quota allows pods=9, 8 is used, and 2 more is needed"
     ):
-        await scale(5).plan(systems)
+        await scale(5).plan(systems.for_planning())
 
-    assert (await scale(4).plan(systems)).warnings == ()
-    assert (await scale(2).plan(systems)).warnings == ()
+    assert (await scale(4).plan(systems.for_planning())).warnings == ()
+    assert (await scale(2).plan(systems.for_planning())).warnings == ()
     assert kube.writes == []
 
 
-async def test_nodes_without_room_are_warned_of(systems: Systems, kube: Cluster) -> None:
+async def test_nodes_without_room_are_warned_of(systems: ChangingSystems, kube: Cluster) -> None:
     # The three nodes hold eight pods, which request 250m each where they request anything.
     kube.limit_nodes(cpu="0.75")
-    plan = await scale(8).plan(systems)
+    plan = await scale(8).plan(systems.for_planning())
 
     assert "room for 4 of the 5 new pods" in plan.warnings[0]
-    assert (await scale(7).plan(systems)).warnings == ()
+    assert (await scale(7).plan(systems.for_planning())).warnings == ()
 
 
-async def test_pods_that_no_node_takes_fail_the_check(systems: Systems, kube: Cluster) -> None:
+async def test_pods_that_no_node_takes_fail_the_check(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     kube.limit_nodes(cpu="0.5")
     _, verdict = await carry_out(scale(6, deadline_seconds=1.5), systems, Told())
 
@@ -146,15 +150,17 @@ async def test_pods_that_no_node_takes_fail_the_check(systems: Systems, kube: Cl
     assert "Pending" in verdict.text
 
 
-async def test_nodes_that_may_not_be_seen_are_passed_over(systems: Systems, kube: Cluster) -> None:
+async def test_nodes_that_may_not_be_seen_are_passed_over(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
     kube.limit_nodes(cpu="0.5")
     kube.forbid(USER, "list", "nodes")
 
-    assert (await scale(9).plan(systems)).warnings == ()
+    assert (await scale(9).plan(systems.for_planning())).warnings == ()
 
 
 async def test_the_shipped_roles_are_enough_to_see_all_of_it(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.limit_nodes(cpu="0.5")
     kube.autoscale(2, 20)
@@ -162,7 +168,7 @@ async def test_the_shipped_roles_are_enough_to_see_all_of_it(
         if document["kind"] in ("Role", "ClusterRole"):
             kube.restrict(USER, document["rules"], document["metadata"].get("namespace", ""))
 
-    charge, room = (await scale(9).plan(systems)).warnings
+    charge, room = (await scale(9).plan(systems.for_planning())).warnings
     assert "in charge" in charge
     assert "new pods" in room
 
@@ -177,20 +183,20 @@ async def test_the_shipped_roles_are_enough_to_see_all_of_it(
 )
 @pytest.mark.parametrize("mute", [True, False])
 async def test_what_only_warns_never_stands_in_the_way(
-    path: str, unknown: str, mute: bool, systems: Systems, kube: Cluster
+    path: str, unknown: str, mute: bool, systems: ChangingSystems, kube: Cluster
 ) -> None:
     if mute:
         kube.hang(path)
     else:
         kube.fail(path, 500)
-    plan = await scale(5).plan(systems)
+    plan = await scale(5).plan(systems.for_planning())
 
     assert [one.startswith(f"{unknown} is not known. Kubernetes ") for one in plan.warnings] == [
         True
     ]
 
 
-async def test_a_mute_cluster(systems: Systems, kube: Cluster) -> None:
+async def test_a_mute_cluster(systems: ChangingSystems, kube: Cluster) -> None:
     kube.hang("get */deployments/*")
     with pytest.raises(door.TimedOut):
-        await scale(5).plan(systems)
+        await scale(5).plan(systems.for_planning())

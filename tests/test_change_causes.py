@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.actions import Systems
+from bot.actions import ChangingSystems
 from bot.cluster.nouns import CAUSE
 from commands.actions.history import RolloutHistory
 from commands.actions.rollback import RollBack
@@ -25,11 +25,11 @@ async def release(kube: Cluster, cause: str) -> None:
     await patch_deployment(kube, {"metadata": meta, "spec": {"template": note}})
 
 
-async def test_no_secret_of_a_command_is_shown(systems: Systems, kube: Cluster) -> None:
+async def test_no_secret_of_a_command_is_shown(systems: ChangingSystems, kube: Cluster) -> None:
     await release(kube, COMMAND)
     await release(kube, "v2.5.0")
     reading = await RolloutHistory(deployment="order-service").read(systems)
-    choices = await BACK.choices(systems, "to_revision")
+    choices = await BACK.choices(systems.for_planning(), "to_revision")
 
     assert choices is not None
     for shown in (str(reading), str(choices)):
@@ -38,7 +38,7 @@ async def test_no_secret_of_a_command_is_shown(systems: Systems, kube: Cluster) 
 
 
 async def test_a_rollback_leaves_the_cause_as_it_was_written(
-    systems: Systems, kube: Cluster
+    systems: ChangingSystems, kube: Cluster
 ) -> None:
     await release(kube, COMMAND)
     await release(kube, "v2.5.0")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from psycopg import AsyncConnection
 
-from bot.actions import Systems
+from bot.actions import ChangingSystems
 from bot.backends import Backends, Ending
 from bot.database import Database, DatabaseError
 from bot.model import UserError
@@ -20,7 +20,7 @@ from tests.sessions import SLEEP, Session, Sessions, sessions, stop
 __all__ = ["sessions", "systems"]
 
 
-def doors(systems: Systems, shop: Shop) -> Systems:
+def doors(systems: ChangingSystems, shop: Shop) -> ChangingSystems:
     return replace(systems, database=Database(shop.ro_dsn), backends=Backends(shop.ops_dsn))
 
 
@@ -31,33 +31,33 @@ def long_ones(shop: Shop) -> EndQueries:
 
 
 async def test_sessions_that_are_hidden_are_not_taken_for_none(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open(dsn=shop.ro_dsn)
     blind = replace(doors(systems, shop), database=Database(shop.service_dsn))
 
     with pytest.raises(DatabaseError, match=r"may not see .*pg_read_all_stats"):
-        await long_ones(shop).settle(blind)
+        await long_ones(shop).settle(blind.for_planning())
 
 
 async def test_the_plan_stays_the_same_while_its_sessions_go(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     slow = await sessions.open()
-    change = await long_ones(shop).settle(doors(systems, shop))
-    before = await change.plan(doors(systems, shop))
+    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
+    before = await change.plan(doors(systems, shop).for_planning())
     await sessions.cancel(slow)
     await sessions.open()
 
     again = EndQueries.model_validate(change.model_dump(mode="json"))
 
-    assert (await again.plan(doors(systems, shop))).digest == before.digest
+    assert (await again.plan(doors(systems, shop).for_planning())).digest == before.digest
     assert list(before.fingerprint) == [str(slow.pid)]
     assert before.undo is None
 
 
 async def test_more_sessions_than_one_may_answer_for_are_refused(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     opened = [await AsyncConnection.connect(shop.service_dsn, autocommit=True) for _ in range(51)]
     asleep = [Session(conn, SLEEP) for conn in opened]
@@ -65,7 +65,7 @@ async def test_more_sessions_than_one_may_answer_for_are_refused(
         for one in asleep:
             await sessions.has_run(one.pid)
         with pytest.raises(UserError, match=r"51 queries .*no more than 50"):
-            await long_ones(shop).settle(doors(systems, shop))
+            await long_ones(shop).settle(doors(systems, shop).for_planning())
     finally:
         for one in asleep:
             await stop(one.running)
@@ -89,10 +89,10 @@ async def mute() -> AsyncIterator[int]:
 
 
 async def test_a_mute_server_is_given_up_on(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open()
-    change = await long_ones(shop).settle(doors(systems, shop))
+    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
     async with mute() as port:
         backends = Backends(f"postgresql://u:p@127.0.0.1:{port}/orders")
         with pytest.raises(DatabaseError, match="cannot be reached to end") as caught:
@@ -102,11 +102,11 @@ async def test_a_mute_server_is_given_up_on(
 
 
 async def test_a_superusers_session_is_spared_though_it_was_approved(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     """A role may become mightier between the plan and its end."""
     service, mighty = await sessions.open(), await sessions.open(dsn=shop.dsn)
-    [seen] = (await long_ones(shop).settle(doors(systems, shop))).backends
+    [seen] = (await long_ones(shop).settle(doors(systems, shop).for_planning())).backends
     assert seen.pid == service.pid
     query = "SELECT backend_start, query_start FROM pg_stat_activity WHERE pid = %s"
     [(started, query_started)] = await (
@@ -121,7 +121,7 @@ async def test_a_superusers_session_is_spared_though_it_was_approved(
 
 
 async def test_a_backend_without_a_client_is_none_of_the_sessions(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     """A worker that helps a query is seen as active under the same user, and goes with it."""
     slow = await sessions.open("SET debug_parallel_query = on", SLEEP)
@@ -129,23 +129,27 @@ async def test_a_backend_without_a_client_is_none_of_the_sessions(
     workers = await (await sessions.admin.execute(query, [slow.pid])).fetchall()
     assert workers == [("parallel worker",)]
 
-    change = await long_ones(shop).settle(doors(systems, shop))
+    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
 
     assert [one.pid for one in change.backends] == [slow.pid]
 
 
 async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await shop.server.create_role("weak")
     await sessions.admin.execute("GRANT pg_read_all_stats TO weak")
     weak = shop.server.dsn(shop.database, "weak")
     slow = await sessions.open()
-    change = await long_ones(shop).settle(doors(systems, shop))
+    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
     without = replace(doors(systems, shop), backends=Backends(weak))
 
-    done = await change.execute(without, await change.plan(doors(systems, shop)), Told().run)
-    verdict = await change.verify(without, await change.plan(doors(systems, shop)), Told().run)
+    done = await change.execute(
+        without, await change.plan(doors(systems, shop).for_planning()), Told().run
+    )
+    verdict = await change.verify(
+        without, await change.plan(doors(systems, shop).for_planning()), Told().run
+    )
 
     assert done == f"0 of 1 session ended. {slow.pid} may not be ended by the bot's role."
     assert (verdict.ok, verdict.done) == (False, False)
@@ -153,10 +157,10 @@ async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
 
 
 async def test_a_door_that_falls_shut_midway_leaves_it_unsure(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     slow = await sessions.open()
-    [seen] = (await long_ones(shop).settle(doors(systems, shop))).backends
+    [seen] = (await long_ones(shop).settle(doors(systems, shop).for_planning())).backends
     gone = seen.model_copy(update={"pid": 2**31 - 1})
     ending = asyncio.create_task(Backends(shop.ops_dsn).end([seen, *[gone] * 20_000]))
     assert await slow.ended()
@@ -170,28 +174,28 @@ async def test_a_door_that_falls_shut_midway_leaves_it_unsure(
 
 
 async def test_sessions_that_do_not_go_are_told(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     stays, goes = [await sessions.open() for _ in range(2)]
-    change = await long_ones(shop).settle(doors(systems, shop))
-    plan = await change.plan(doors(systems, shop))
+    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
+    plan = await change.plan(doors(systems, shop).for_planning())
     await sessions.cancel(goes)
 
-    verdict = await change.verify(doors(systems, shop), plan, Told().run)
+    verdict = await change.verify(doors(systems, shop).for_reading(), plan, Told().run)
 
     assert (verdict.ok, verdict.done) == (False, True)
     assert verdict.text == f"Still running that query: {stays.pid}."
 
 
 async def test_who_waits_for_their_end_looks_once_a_second(
-    systems: Systems, shop: Shop, sessions: Sessions
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open()
-    change = await long_ones(shop).settle(doors(systems, shop))
+    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
     change = change.model_copy(update={"deadline_seconds": 2.0})
-    plan = await change.plan(doors(systems, shop))
+    plan = await change.plan(doors(systems, shop).for_planning())
     before = await sessions.begun()
 
-    assert not (await change.verify(doors(systems, shop), plan, Told().run)).ok
+    assert not (await change.verify(doors(systems, shop).for_reading(), plan, Told().run)).ok
 
     assert 2 <= await sessions.begun() - before <= 3

@@ -1,5 +1,6 @@
 """The one door to Kubernetes: a small client, its nouns, and its refusals as sentences."""
 
+from bot.cluster.access import Access
 from bot.cluster.bounds import Autoscaler, Node, Quota
 from bot.cluster.client import Cluster
 from bot.cluster.errors import (
@@ -11,12 +12,14 @@ from bot.cluster.errors import (
     Refused,
     TimedOut,
     Unreachable,
+    WriteStopped,
 )
 from bot.cluster.execs import Ran
 from bot.cluster.nouns import Amounts, Container, Deployment, Pod, Revision, digest, quantity
 from bot.cluster.patches import Change
 
 __all__ = [
+    "Access",
     "Amounts",
     "Autoscaler",
     "Change",
@@ -36,6 +39,7 @@ __all__ = [
     "Revision",
     "TimedOut",
     "Unreachable",
+    "WriteStopped",
     "digest",
     "quantity",
 ]

@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from bot.cluster import bounds, errors, execs, nouns
+from bot.cluster import access, bounds, errors, execs, nouns
+from bot.cluster.access import Access
 from bot.cluster.bounds import Autoscaler, Node, Quota
 from bot.cluster.errors import Ask
 from bot.cluster.execs import Ran
@@ -34,17 +35,41 @@ Query = list[tuple[str, str]]
 Hear = Callable[[list[str]], Awaitable[None]]
 
 
+class Clients:
+    """The library's clients, for requests and for programs in pods; all doors share them."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self.host = str(configuration.host)
+        # The library's classes are typed in part only.
+        self.http: Any = ApiClient(configuration)
+        self.http.user_agent = "runbolt"
+
+    @cached_property
+    def sockets(self) -> Any:
+        """Made when a program is run first: reading all certificates takes a while."""
+        client: Any = WsApiClient(self._configuration)  # type: ignore[no-untyped-call]
+        client.user_agent = "runbolt"
+        return client
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.http.close()
+        if "sockets" in vars(self):
+            await self.sockets.close()
+
+
 class Cluster:
     """One namespace of a cluster. Every method raises ClusterError, written for people."""
 
-    def __init__(self, configuration: Configuration, namespace: str, timeout: float) -> None:
+    def __init__(
+        self, clients: Clients, namespace: str, timeout: float, access: Access = Access.CHANGE
+    ) -> None:
         self.namespace = namespace
-        self.host = str(configuration.host)
+        self.host = clients.host
         self.timeout = timeout
-        self._configuration = configuration
-        # The library's classes are typed in part only.
-        self._http: Any = ApiClient(configuration)
-        self._http.user_agent = "runbolt"
+        self._clients = clients
+        self._access = access
 
     @classmethod
     @asynccontextmanager
@@ -55,20 +80,15 @@ class Cluster:
 
         `timeout` is in seconds, for each call. Raises UserError when it cannot be read.
         """
-        cluster = cls(await _configuration(kubeconfig), namespace, timeout)
+        clients = Clients(await _configuration(kubeconfig))
         try:
-            yield cluster
+            yield cls(clients, namespace, timeout)
         finally:
-            await cluster._http.close()
-            if "_sockets" in vars(cluster):
-                await cluster._sockets.close()
+            await clients.close()
 
-    @cached_property
-    def _sockets(self) -> Any:
-        """Made when a program is run first: reading all certificates takes a while."""
-        client: Any = WsApiClient(self._configuration)  # type: ignore[no-untyped-call]
-        client.user_agent = "runbolt"
-        return client
+    def restricted(self, access: Access) -> "Cluster":
+        """The same cluster by a door that stops, before it is sent, what `access` leaves out."""
+        return Cluster(self._clients, self.namespace, self.timeout, access)
 
     async def pods(self, selector: str) -> tuple[Pod, ...]:
         """The pods that a label selector names, by name."""
@@ -202,11 +222,11 @@ class Cluster:
     async def _socket(
         self, ask: Ask, pod: str, query: Query
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        method, url, headers, *_ = await self._serialize(
-            self._sockets, "GET", self._core("pods", pod, "exec"), query
-        )
+        client = self._clients.sockets
+        path = self._core("pods", pod, "exec")
+        method, url, headers, *_ = await self._serialize(client, "GET", path, query)
         headers["sec-websocket-protocol"] = execs.PROTOCOLS
-        opened = await self._sockets.call_api(method, url, headers, _preload_content=False)
+        opened = await client.call_api(method, url, headers, _preload_content=False)
         async with opened.response as socket:
             yield socket
 
@@ -231,20 +251,25 @@ class Cluster:
     async def _call(
         self, method: str, path: str, query: Query, body: Any = None, *, seconds: float | None
     ) -> Any:
-        return await self._http.call_api(
-            *await self._serialize(self._http, method, path, query, body),
+        client = self._clients.http
+        return await client.call_api(
+            *await self._serialize(client, method, path, query, body),
             _request_timeout=aiohttp.ClientTimeout(total=seconds),
         )
 
     async def _serialize(
         self, client: Any, method: str, path: str, query: Query, body: Any = None
     ) -> Any:
+        """What is sent, all of which comes by here; raises WriteStopped where that may not be."""
         headers = {"Accept": "application/json"}
         if method == "PATCH":
             headers["Content-Type"] = JSON_PATCH
-        return await client.param_serialize(
+        request = await client.param_serialize(
             method, path, None, query, headers, body, auth_settings=["BearerToken"]
         )
+        method, url, _, sent, *_ = request
+        access.check(self._access, method, url, sent)
+        return request
 
     @asynccontextmanager
     async def _patience(self, ask: Ask, seconds: float) -> AsyncIterator[None]:

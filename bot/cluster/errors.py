@@ -41,6 +41,10 @@ class NoProgram(ClusterError):
     """The image has no such program."""
 
 
+class WriteStopped(ClusterError):
+    """What was to leave the process was a change, and this door lets none through."""
+
+
 @dataclass(frozen=True)
 class Ask:
     """One request in RBAC's words, for the sentences about it."""

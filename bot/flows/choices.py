@@ -34,5 +34,5 @@ async def _read(world: World, step: Step, params: dict[str, Any]) -> dict[str, C
     action = build(world, step.action, params)
     if not isinstance(action, Change):
         return {}
-    found = {name: await action.choices(world.systems, name) for name in step.ask}
+    found = {name: await action.choices(world.systems.for_planning(), name) for name in step.ask}
     return {name: choices for name, choices in found.items() if choices is not None}

@@ -59,7 +59,7 @@ async def look(world: World, id: IncidentId, step: Step, action: Read, *, by: Us
 async def _read(world: World, action: Read) -> Reading:
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return await action.read(world.systems)
+            return await action.read(world.systems.for_reading())
     except UserError as error:
         return Reading(ok=False, text=str(error))
     except TimeoutError:
@@ -151,8 +151,9 @@ async def propose(
 
     `first` is done in the transaction that writes the request down: both or none.
     """
-    action = await action.settle(world.systems)
-    plan = await action.plan(world.systems)
+    systems = world.systems.for_planning()
+    action = await action.settle(systems)
+    plan = await action.plan(systems)
     asked = Asked(step_id=step.id, title=step.title, reason=reason)
     try:
         async with world.pool.connection() as conn:
@@ -211,7 +212,7 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
     """Propose the inverse; for approvers it is approved along while nobody touched the target."""
     done = await get(world, id)
     inverse = inverse_of(world, done)
-    plan = await inverse.plan(world.systems)
+    plan = await inverse.plan(world.systems.for_planning())
     approvers = await world.people.members(world.config.approvers)
     held = await _is_held(world, id)
     approved = by in approvers and rules.undo_is_approved(done, plan, world.now(), held=held)

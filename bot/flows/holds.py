@@ -106,7 +106,7 @@ async def _is_so(world: World, run: Execution) -> bool | None:
     try:
         action = build(world, run.action, run.params)
         assert isinstance(action, Change)
-        await action.plan(world.systems)
+        await action.plan(world.systems.for_planning())
     except Already:
         return True
     except UserError:
@@ -163,7 +163,7 @@ async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Executi
         return
     try:
         inverse = executions.inverse_of(world, run)
-        plan = await inverse.plan(world.systems)
+        plan = await inverse.plan(world.systems.for_planning())
     except UserError as error:
         await _be_late(world, hold, run, str(error))
         return

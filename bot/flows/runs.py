@@ -106,7 +106,7 @@ async def _still_ours(world: World, run: Execution) -> bool:
 
 
 async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
-    now = await action.plan(world.systems)
+    now = await action.plan(world.systems.for_planning())
     if now.digest != approved.digest:
         moved = rules.moved(approved, now)
         raise UserError(text.plain("drifted", approved=approved, now=now, moved=moved))
@@ -135,7 +135,8 @@ async def verify(world: World, run: Execution, action: Change, done: str | None 
     assert run.plan is not None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            verdict = await action.verify(world.systems, run.plan, telling(world, run))
+            systems = world.systems.for_reading()
+            verdict = await action.verify(systems, run.plan, telling(world, run))
     except UserError as error:
         verdict = Verdict(ok=False, text=text.plain("unchecked", reason=str(error)))
     except TimeoutError:
@@ -156,7 +157,7 @@ async def undo_digest(world: World, run: Execution) -> str | None:
     inverse = build(world, run.plan.undo.action, run.plan.undo.params)
     assert isinstance(inverse, Change)
     try:
-        return (await inverse.plan(world.systems)).digest
+        return (await inverse.plan(world.systems.for_planning())).digest
     except UserError as error:
         log.info("the undo of execution %s cannot be planned now: %s", run.id, error)
         return None

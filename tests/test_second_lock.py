@@ -1,0 +1,145 @@
+"""The doors that plans and looks get: what would change something stops before it is sent."""
+
+from typing import Any
+
+import pytest
+
+from bot import slack as door
+from bot.actions import ChangingSystems
+from bot.backends import Backends
+from bot.cluster import Access, WriteStopped, access, patches
+from bot.customers import Customers
+from bot.database import Database, DatabaseError
+from bot.model import ChannelId, ExecutionId
+from commands.actions.sessions import EndQueries
+from sandbox.cluster import Cluster
+from sandbox.shop import Shop
+from sandbox.slack import Slack
+from tests.cluster_fixtures import SELECTOR, systems
+from tests.sessions import Sessions, sessions
+
+__all__ = ["sessions", "systems"]
+
+POD = "https://api.example:6443/k8s/clusters/c-1/api/v1/namespaces/shop/pods/orders-1"
+PODS = "https://api.example/api/v1/namespaces/shop/pods"
+APP = "https://api.example/apis/apps/v1/namespaces/shop/deployments/proxy"
+DRY: dict[str, Any] = {"dryRun": ["All"]}
+BOUND: dict[str, Any] = {"preconditions": {"uid": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        ("GET", POD, None),
+        ("GET", f"{POD}/log?container=orders", None),
+        ("GET", APP, None),
+        ("PATCH", f"{APP}?dryRun=All&fieldValidation=Strict", [{"op": "test"}]),
+        ("POST", f"{PODS}?dryRun=All", {"kind": "Pod"}),
+        ("DELETE", POD, BOUND | DRY),
+        ("DELETE", f"{POD}?dryRun=All", None),
+        ("DELETE", PODS, DRY),
+    ],
+)
+def test_plans_may_look_and_try(method: str, url: str, body: object) -> None:
+    access.check(Access.PLAN, method, url, body)
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        ("DELETE", POD, None),
+        ("DELETE", POD, BOUND),
+        ("DELETE", f"{POD}?dryRun=All", BOUND),
+        ("DELETE", f"{POD}?dryRun=All", {}),
+        ("DELETE", f"{POD}?dryRun=All", ""),
+        ("DELETE", f"{PODS}?dryRun=All", BOUND),
+        ("DELETE", POD, {"dryRun": "All"}),
+        ("DELETE", POD, {"dryRun": ["all"]}),
+        ("DELETE", POD, {"dryrun": ["All"]}),
+        ("DELETE", POD, {"dryRun": []}),
+        ("delete", POD, BOUND),
+        ("PATCH", APP, [{"op": "test"}]),
+        ("PATCH", APP, DRY),
+        ("PATCH", f"{APP}?dryrun=All", None),
+        ("PATCH", f"{APP}?dryRun=", None),
+        ("PATCH", f"{APP}?dryRun=All&dryRun=None", None),
+        ("PUT", f"{APP}/scale", DRY),
+        ("POST", f"{POD}/eviction", {"deleteOptions": DRY}),
+        ("POST", f"{POD}/exec?command=true", None),
+        ("GET", f"{POD}/exec?command=true&dryRun=All", None),
+        ("GET", f"{POD}/portforward", None),
+        ("GET", f"{POD}/proxy/shutdown", None),
+        ("GET", "https://api.example/api/v1/nodes/n1/proxy/run", None),
+    ],
+)
+def test_plans_are_stopped(method: str, url: str, body: object) -> None:
+    with pytest.raises(WriteStopped, match=r"Nothing was sent and nothing was changed"):
+        access.check(Access.PLAN, method, url, body)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_looks_try_nothing_either(method: str) -> None:
+    with pytest.raises(WriteStopped):
+        access.check(Access.READ, method, f"{APP}?dryRun=All", DRY)
+
+
+def test_looks_may_run_programs() -> None:
+    access.check(Access.READ, "GET", f"{POD}/exec?command=nc", None)
+
+
+async def test_no_write_leaves_a_plan(systems: ChangingSystems, kube: Cluster) -> None:
+    cluster = systems.for_planning().cluster
+    now = await cluster.deployment("order-service")
+    pod = (await cluster.pods(SELECTOR))[0]
+    before = len(kube.requests)
+
+    for write in (
+        cluster.change(now, patches.scale(1), ExecutionId(1)),
+        cluster.delete_pod(pod),
+        cluster.run(pod.name, "order-service", ["true"], timeout=1),
+    ):
+        with pytest.raises(WriteStopped):
+            await write
+
+    assert len(kube.requests) == before
+
+
+async def test_no_session_ends_by_a_plan(
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
+) -> None:
+    slow = await sessions.open()
+    allowed = ChangingSystems(
+        **vars(systems) | {"database": Database(shop.ro_dsn), "backends": Backends(shop.ops_dsn)}
+    )
+    asked = EndQueries.model_validate({"database": shop.database, "longer_than": "1 s"})
+    change = await asked.settle(allowed.for_planning())
+    opened = await sessions.begun()
+
+    with pytest.raises(DatabaseError, match="No session was ended"):
+        await allowed.for_planning().backends.end(change.backends)
+
+    assert await slow.alive()
+    assert await sessions.begun() == opened
+
+
+async def test_nothing_is_posted_by_a_plan(systems: ChangingSystems, slack: Slack) -> None:
+    client = door.client(slack.bot_token, slack.api_url)
+    channel = ChannelId(slack.channel("status").id)
+    try:
+        await client.conversations_join(channel=channel)
+        customers = Customers(client, channel).read_only()
+        assert await customers.name(channel) == "status"
+        before = len(slack.calls)
+        for call in (customers.post(channel, "Hello", "key"), customers.delete(channel, "1.0")):
+            with pytest.raises(door.PostStopped, match="Nothing was posted or deleted"):
+                await call
+        assert len(slack.calls) == before
+    finally:
+        assert client.session is not None
+        await client.session.close()
+
+
+async def test_the_databases_reading_door_writes_nothing(shop: Shop) -> None:
+    query = "WITH gone AS (DELETE FROM orders RETURNING 1) SELECT * FROM gone"
+    with pytest.raises(DatabaseError):
+        await Database(shop.ro_dsn).select(query)
