@@ -7,7 +7,7 @@ import pytest
 from bot import slack as door
 from bot.actions import ChangingSystems
 from bot.backends import Backends
-from bot.cluster import Access, WriteStopped, access, patches
+from bot.cluster import Access, Refused, WriteStopped, access, patches
 from bot.customers import Customers
 from bot.database import Database, DatabaseError
 from bot.model import ChannelId, ExecutionId
@@ -100,6 +100,19 @@ async def test_no_write_leaves_a_plan(systems: ChangingSystems, kube: Cluster) -
     ):
         with pytest.raises(WriteStopped):
             await write
+
+    assert len(kube.requests) == before
+
+
+@pytest.mark.parametrize("name", ["", "/", "..", "a/log", "a%2Flog", "a?dryRun=All", "a#b", "."])
+async def test_no_name_becomes_another_path(
+    name: str, systems: ChangingSystems, kube: Cluster
+) -> None:
+    [pod, *_] = await systems.cluster.pods(SELECTOR)
+    before = len(kube.requests)
+
+    with pytest.raises(Refused, match="cannot be the name of an object"):
+        await systems.cluster.delete_pod(pod.model_copy(update={"name": name}))
 
     assert len(kube.requests) == before
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -31,6 +32,8 @@ from bot.model import UserError
 TIMEOUT_SECONDS = 10.0
 JSON_PATCH = "application/json-patch+json"
 PIECE = 256 * 1024
+# Names of objects and subresources; some objects' names may hold more, but none that is asked for.
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 Query = list[tuple[str, str]]
 Hear = Callable[[list[str]], Awaitable[None]]
 
@@ -295,10 +298,10 @@ class Cluster:
         return Ask(verb, resource, self.namespace, name, changes)
 
     def _core(self, *parts: str) -> str:
-        return "/".join(("/api/v1/namespaces", self.namespace, *parts))
+        return _path("/api/v1/namespaces", self.namespace, *parts)
 
     def _apps(self, *parts: str) -> str:
-        return "/".join(("/apis/apps/v1/namespaces", self.namespace, *parts))
+        return _path("/apis/apps/v1/namespaces", self.namespace, *parts)
 
 
 async def _configuration(kubeconfig: Path | None) -> Configuration:
@@ -318,6 +321,20 @@ async def _configuration(kubeconfig: Path | None) -> Configuration:
             "Nothing was started. Set KUBECONFIG to a kubeconfig file, or run in the cluster."
         ) from error
     return made
+
+
+def _path(start: str, *parts: str) -> str:
+    """The path of an object; raises Refused for a name that would make it another path.
+
+    An API server takes DELETE `pods/` as the whole collection, and an encoded slash as a slash.
+    """
+    for part in parts:
+        if not NAME.fullmatch(part):
+            raise errors.Refused(
+                f"“{part}” cannot be the name of an object in Kubernetes. Nothing was sent and "
+                "nothing was changed. Correct the name."
+            )
+    return "/".join((start, *parts))
 
 
 def _owned(raw: dict[str, Any], uid: str) -> bool:
