@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from bot import durations
@@ -30,6 +31,7 @@ from bot.model import (
     UserError,
     UserId,
 )
+from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
 
 TITLE_LENGTH = 120
 LINKED = 5  # open incidents, where somebody looks for one
@@ -128,9 +130,11 @@ def plays(playbooks: Sequence[Playbook]) -> tuple[Play, ...]:
 
 def at_worst(incident: Incident, entries: Iterable[Entry]) -> Severity:
     """How bad it was at its worst, as its timeline tells."""
-    kinds = (EntryKind.DECLARED, EntryKind.SEVERITY_CHANGED)
-    details = [one.detail for one in entries if one.kind in kinds]
-    labels = [one[key] for one in details for key in ("severity", "was", "is") if key in one]
+    details = [entry.detail for entry in entries]
+    labels = [detail.severity for detail in details if isinstance(detail, Declared)]
+    for detail in details:
+        if isinstance(detail, SeverityChanged):
+            labels += [detail.old, detail.new]
     known = [level for level in map(severity, labels) if level is not None]
     return min([incident.severity, *known])
 
@@ -192,13 +196,19 @@ def proposed(likely: Sequence[Play]) -> Play | None:
 
 def newest(facts: Sequence[Entry]) -> tuple[Entry, ...]:
     """What is true by now: of what was looked at or done twice, the last; the changes first."""
-    last = {str(one.detail.get("step") or one.detail.get("plan") or one.id): one for one in facts}
-    kept = sorted(last.values(), key=_id)[-MOST_FACTS:]
-    return tuple(sorted(kept, key=lambda one: FACTS.index(one.kind)))
+    latest = {_subject(entry): entry for entry in facts}
+    newest = sorted(latest.values(), key=attrgetter("id"))[-MOST_FACTS:]
+    return tuple(sorted(newest, key=lambda entry: FACTS.index(entry.kind)))
 
 
-def _id(entry: Entry) -> int:
-    return entry.id
+def _subject(entry: Entry) -> str:
+    """What an entry is about: a step, a plan, or only itself."""
+    match entry.detail:
+        case ReadDone(step=step):
+            return step
+        case ExecutionDetail(plan_digest=str(digest)):
+            return digest
+    return str(entry.id)
 
 
 def cadence(config: Config, severity: Severity, status: Status) -> timedelta | None:

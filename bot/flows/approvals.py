@@ -7,9 +7,8 @@ from typing import NamedTuple
 from bot import rules, store
 from bot.flows import runs
 from bot.flows.records import get
-from bot.flows.rows import check_still_fits, tell
-from bot.model import Approval, EntryKind, Execution, ExecutionId, State, UserError, UserId
-from bot.publisher import publish
+from bot.flows.rows import changing_several, check_customer_message_allowed, log_execution
+from bot.model import Approval, Execution, ExecutionId, State, UserError, UserId, entries
 from bot.store.db import Conn
 from bot.world import World
 
@@ -21,26 +20,24 @@ async def approve(world: World, id: ExecutionId, *, by: UserId) -> None:
     approvers = await world.people.members(world.config.approvers)
     async with refusals_written_down(world, id, by):
         run = await _add(world, id, person, approvers)
-    await publish(world, run.incident_id)
-    if run.state is State.APPROVED:
-        world.work.start(runs.run(world, id), f"execution {id}")
+    runs.start_if_approved(world, run)
 
 
 async def _add(
     world: World, id: ExecutionId, person: rules.Person, approvers: frozenset[UserId]
 ) -> Execution:
-    async with world.pool.connection() as conn:
+    async with changing_several(world) as (conn, changed):
         run = await store.executions.lock(conn, id)
         if run is None:
             raise UserError("This request is no longer there, so nothing was approved.")
         now = world.now()
         rules.check_may_approve(run, person, approvers, now)
-        await check_still_fits(conn, run)
+        await check_customer_message_allowed(conn, run)
         approvals = (*run.approvals, Approval(by=person.id, at=now))
         state = rules.state_after(run, approvals)
         run = await store.executions.approve(conn, id, approvals, state)
-        await tell(conn, run, EntryKind.APPROVED, at=now, by=person.id)
-        await store.pictures.want(conn, run.incident_id)
+        await log_execution(conn, run, entries.Approved(), at=now, by=person.id)
+        changed.add(run.incident_id)
         return run
 
 
@@ -73,9 +70,9 @@ async def check_may_deny(world: World, id: ExecutionId, *, by: UserId) -> None:
 async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Say no, and why; raises UserError, written down, when it is refused."""
     who = await denier(world, by)
-    async with refusals_written_down(world, id, by), world.pool.connection() as conn:
-        run = await deny_in(world, conn, id, reason, who)
-    await publish(world, run.incident_id)
+    async with refusals_written_down(world, id, by), changing_several(world) as (conn, changed):
+        denied = await deny_in(world, conn, id, reason, who)
+        changed.add(denied.incident_id)
 
 
 async def deny_in(world: World, conn: Conn, id: ExecutionId, reason: str, who: Denier) -> Execution:
@@ -87,22 +84,18 @@ async def deny_in(world: World, conn: Conn, id: ExecutionId, reason: str, who: D
     by, to = who.person.id, State.DENIED
     denied = await store.executions.move(conn, id, was=run.state, to=to, outcome=reason, by=by)
     assert denied is not None
-    own = {"own": True} if rules.is_taken_back(denied) else {}
-    await tell(conn, denied, EntryKind.DENIED, at=world.now(), by=by, reason=reason, **own)
-    await store.pictures.want(conn, run.incident_id)
+    entry = entries.Denied(reason=reason, withdrawn=rules.is_taken_back(denied))
+    await log_execution(conn, denied, entry, at=world.now(), by=by)
     return denied
 
 
 async def expire_due(world: World) -> None:
     """End the requests whose time is over."""
     now = world.now()
-    async with world.pool.connection() as conn:
-        expired = await store.executions.expire(conn, now)
-        for run in expired:
-            await tell(conn, run, EntryKind.EXPIRED, at=now)
-            await store.pictures.want(conn, run.incident_id)
-    for incident_id in sorted({run.incident_id for run in expired}):
-        await publish(world, incident_id)
+    async with changing_several(world) as (conn, changed):
+        for run in await store.executions.expire(conn, now):
+            await log_execution(conn, run, entries.Expired(), at=now)
+            changed.add(run.incident_id)
 
 
 @asynccontextmanager
@@ -114,6 +107,6 @@ async def refusals_written_down(world: World, id: ExecutionId, by: UserId) -> As
         async with world.pool.connection() as conn:
             run = await store.executions.get(conn, id)
             if run is not None:
-                kind, now = EntryKind.REFUSED, world.now()
-                await tell(conn, run, kind, at=now, by=by, refusal=str(refusal))
+                entry = entries.Refused(refusal=str(refusal))
+                await log_execution(conn, run, entry, at=world.now(), by=by)
         raise

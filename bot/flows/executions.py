@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from bot import rules, store
 from bot.actions import Action, Change, Read
@@ -10,12 +9,12 @@ from bot.flows import runs, tasks
 from bot.flows.records import build as build
 from bot.flows.records import find_step as find_step
 from bot.flows.records import get as get
-from bot.flows.rows import lock, lock_open, tell
+from bot.flows.rows import changing, changing_several, lock, lock_open, log_execution
 from bot.model import (
-    EntryKind,
     Execution,
     ExecutionId,
     IncidentId,
+    NewExecution,
     Noun,
     Plan,
     Reading,
@@ -23,8 +22,8 @@ from bot.model import (
     Step,
     UserError,
     UserId,
+    entries,
 )
-from bot.publisher import publish
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -50,10 +49,8 @@ class Asked(Noun):
 async def look(world: World, id: IncidentId, step: Step, action: Read, *, by: UserId) -> None:
     """Run a read step: at once, by everybody who may act here, one at a time."""
     run = await _begin_reading(world, id, step, action, by)
-    await publish(world, id)
     async with runs.alive(world, run):
         await _end_reading(world, run, await _read(world, action))
-    await publish(world, id)
 
 
 async def _read(world: World, action: Read) -> Reading:
@@ -70,31 +67,23 @@ async def _begin_reading(
     world: World, id: IncidentId, step: Step, action: Action, by: UserId
 ) -> Execution:
     try:
-        async with world.pool.connection() as conn:
+        async with changing(world, id) as conn:
             await lock_open(conn, id)
-            run = await _insert(world, conn, id, _asked(step), action, by, state=State.RUNNING)
-            await store.pictures.want(conn, id)
-            return run
+            new = _new(world, id, _asked(step), action, by)
+            return await store.executions.insert(
+                conn, new.model_copy(update={"state": State.RUNNING})
+            )
     except store.executions.Taken as error:
         raise UserError(
             f"“{step.title}” is being looked at this moment; its answer appears in the playbook."
         ) from error
 
 
-async def _insert(
-    world: World,
-    conn: Conn,
-    id: IncidentId,
-    asked: Asked,
-    action: Action,
-    by: UserId | None,
-    *,
-    state: State,
-    **more: Any,
-) -> Execution:
-    return await store.executions.insert(
-        conn,
-        incident_id=id,
+def _new(
+    world: World, incident_id: IncidentId, asked: Asked, action: Action, by: UserId | None
+) -> NewExecution:
+    return NewExecution(
+        incident_id=incident_id,
         step_id=asked.step_id,
         title=asked.title,
         reason=asked.reason,
@@ -102,10 +91,8 @@ async def _insert(
         action=action.name,
         params=action.model_dump(mode="json"),
         risk=action.risk,
-        state=state,
         requested_by=by,
         requested_at=world.now(),
-        **more,
     )
 
 
@@ -115,7 +102,7 @@ def _asked(step: Step) -> Asked:
 
 async def _end_reading(world: World, run: Execution, reading: Reading) -> None:
     to = State.FAILED if reading.ok is False else State.SUCCEEDED
-    async with world.pool.connection() as conn:
+    async with changing_several(world) as (conn, changed):
         now = world.now()
         ended = await store.executions.finish(
             conn,
@@ -130,11 +117,9 @@ async def _end_reading(world: World, run: Execution, reading: Reading) -> None:
         if reading.attachment is not None:
             await store.executions.attach(conn, run.id, reading.attachment)
         await tasks.compare(conn, ended, now)
-        kind, by = EntryKind.READ, run.requested_by
-        await store.timeline.add(
-            conn, run.incident_id, kind, at=now, by=by, text=reading.text, step=run.title
-        )
-        await store.pictures.want(conn, run.incident_id)
+        entry, by = entries.ReadDone(step=run.title), run.requested_by
+        await store.timeline.add(conn, run.incident_id, entry, at=now, by=by, text=reading.text)
+        changed.add(run.incident_id)
 
 
 async def propose(
@@ -156,15 +141,13 @@ async def propose(
     plan = await action.plan(systems)
     asked = Asked(step_id=step.id, title=step.title, reason=reason)
     try:
-        async with world.pool.connection() as conn:
+        async with changing(world, id) as conn:
             if first is not None:
                 await first(conn)
             run = await ask(world, conn, id, asked, action, plan, by)
     except store.executions.Taken as error:
         raise await _already_asked(world, id, step) from error
-    await publish(world, id)
-    if run.state is State.APPROVED:
-        world.work.start(runs.run(world, run.id), f"execution {run.id}")
+    runs.start_if_approved(world, run)
     return run
 
 
@@ -181,20 +164,16 @@ async def ask(
     incident = await (lock if asked.held else lock_open)(conn, id)
     now = world.now()
     needed = 0 if asked.approved else rules.approvals_needed(world.config, action.risk)
-    run = await _insert(
-        world,
-        conn,
-        id,
-        asked,
-        action,
-        by,
-        state=State.PROPOSED if needed else State.APPROVED,
-        plan=plan,
-        approvals_needed=needed,
-        expires_at=now + world.config.clock(incident.severity).approval,
+    new = _new(world, id, asked, action, by).model_copy(
+        update={
+            "state": State.PROPOSED if needed else State.APPROVED,
+            "plan": plan,
+            "approvals_needed": needed,
+            "expires_at": now + world.config.clock(incident.severity).approval,
+        }
     )
-    await tell(conn, run, EntryKind.PROPOSED, at=now, by=by, reason=asked.reason)
-    await store.pictures.want(conn, id)
+    run = await store.executions.insert(conn, new)
+    await log_execution(conn, run, entries.Proposed(reason=asked.reason), at=now, by=by)
     return run
 
 
@@ -218,13 +197,11 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
     approved = by in approvers and rules.undo_is_approved(done, plan, world.now(), held=held)
     asked = undoing(done, await _why(world, done), approved=approved, held=held)
     try:
-        async with world.pool.connection() as conn:
+        async with changing(world, done.incident_id) as conn:
             run = await ask(world, conn, done.incident_id, asked, inverse, plan, by)
     except store.executions.Taken as error:
         raise UserError("This is being undone already, or was undone.") from error
-    await publish(world, done.incident_id)
-    if run.state is State.APPROVED:
-        world.work.start(runs.run(world, run.id), f"execution {run.id}")
+    runs.start_if_approved(world, run)
 
 
 def inverse_of(world: World, done: Execution) -> Change:

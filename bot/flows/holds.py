@@ -2,16 +2,14 @@
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
 
 from bot import durations, rules, store
 from bot.actions import Already, Change
 from bot.flows import executions, runs
 from bot.flows.approvals import refusals_written_down
 from bot.flows.records import build, get
-from bot.flows.rows import tell
+from bot.flows.rows import log_execution
 from bot.model import (
-    EntryKind,
     Execution,
     ExecutionId,
     Hold,
@@ -20,6 +18,7 @@ from bot.model import (
     State,
     UserError,
     UserId,
+    entries,
 )
 from bot.publisher import publish
 from bot.store.db import Conn
@@ -126,16 +125,20 @@ async def _end(world: World, hold: Hold, run: Execution) -> None:
         )
         id = ended_by.id if ended_by else None
         if await store.holds.end(conn, hold.execution_id, now, by=id):
-            await _tell(conn, hold, EntryKind.ENDED, at=now, **_told_of(hold, ended_by))
+            await _log(conn, hold, _ending(hold, ended_by), at=now)
 
 
-def _told_of(hold: Hold, ended_by: Execution | None) -> dict[str, Any]:
+def _ending(hold: Hold, ended_by: Execution | None) -> entries.Ended:
     """Who ended it, as the timeline keeps it; whoever does so by hand is not known."""
     if ended_by is None:
-        return {"by_hand": True}
-    told: dict[str, Any] = {"change": ended_by.title, "who": ended_by.requested_by}
+        return entries.Ended(execution=hold.execution_id, by_hand=True)
     elsewhere = ended_by.incident_id != hold.incident_id
-    return told | ({"incident": f"INC-{ended_by.incident_id}"} if elsewhere else {})
+    return entries.Ended(
+        execution=hold.execution_id,
+        change=ended_by.title,
+        who=ended_by.requested_by,
+        incident=f"INC-{ended_by.incident_id}" if elsewhere else "",
+    )
 
 
 async def _nudge(world: World, hold: Hold, run: Execution) -> None:
@@ -147,9 +150,9 @@ async def _nudge(world: World, hold: Hold, run: Execution) -> None:
         if held.until != hold.until or held.nudged_at is not None:
             return  # extended meanwhile, or said
         await store.holds.wait(conn, run.id, hold.until, nudged_at=now)
-        until = hold.until.isoformat()
         who = await _whom(conn, run)
-        await _tell(conn, hold, EntryKind.NUDGED, at=now, until=until, who=who)
+        nudged = entries.Nudged(execution=run.id, until=hold.until, who=who)
+        await _log(conn, hold, nudged, at=now)
 
 
 async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Execution, ...]) -> None:
@@ -173,8 +176,8 @@ async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Executi
         revert = await _ask(world, hold, run, inverse, plan, first=first)
     except store.executions.Taken:
         return  # somebody was faster
-    if revert is not None and revert.state is State.APPROVED:
-        world.work.start(runs.run(world, revert.id), f"execution {revert.id}")
+    if revert is not None:
+        runs.start_if_approved(world, revert)
 
 
 def _was_denied(undo: Execution) -> bool:
@@ -195,9 +198,9 @@ async def _approve(world: World, hold: Hold, run: Execution, asked: Execution) -
         approved = await store.executions.move(conn, asked.id, was=was, to=to)
         if approved is None:
             return
-        await tell(conn, approved, EntryKind.APPROVED, at=world.now())
+        await log_execution(conn, approved, entries.Approved(), at=world.now())
         await store.pictures.want(conn, hold.incident_id)
-    world.work.start(runs.run(world, asked.id), f"execution {asked.id}")
+    runs.start_if_approved(world, approved)
 
 
 async def _ask(
@@ -213,10 +216,10 @@ async def _ask(
         if held is None or held.until > now or not held.in_force:
             return None
         revert = await executions.ask(world, conn, run.incident_id, asked, inverse, plan, None)
+        await store.pictures.want(conn, run.incident_id)
         if not approved:
             trouble = text.plain("asks_people", first=first)
-            who = await _whom(conn, run)
-            await _tell(conn, hold, EntryKind.NOT_REVERTED, at=now, who=who, reason=trouble)
+            await _log_not_reverted(conn, hold, run, trouble, now)
             await store.holds.be_late(conn, run.id, trouble, now + ASK_AGAIN)
         return revert
 
@@ -229,25 +232,36 @@ async def _be_late(world: World, hold: Hold, run: Execution, trouble: str) -> No
         if held is None or held.until > now or not held.in_force:
             return
         if held.trouble is None:
-            who = await _whom(conn, run)
-            await _tell(conn, hold, EntryKind.NOT_REVERTED, at=now, who=who, reason=trouble)
+            await _log_not_reverted(conn, hold, run, trouble, now)
         await store.holds.be_late(conn, run.id, trouble, now + LOOK_AGAIN)
 
 
-async def _whom(conn: Conn, run: Execution) -> list[UserId]:
+async def _log_not_reverted(
+    conn: Conn, hold: Hold, run: Execution, reason: str, now: datetime
+) -> None:
+    who = await _whom(conn, run)
+    entry = entries.NotReverted(execution=run.id, who=who, reason=reason)
+    await _log(conn, hold, entry, at=now)
+
+
+async def _whom(conn: Conn, run: Execution) -> tuple[UserId, ...]:
     """Who has to do with it: who commands, who asked for it, who approved it."""
     incident = await store.incidents.get(conn, run.incident_id)
     commander = incident.commander if incident else None
     people = (commander, run.requested_by, *(approval.by for approval in run.approvals))
-    return list(dict.fromkeys(one for one in people if one is not None))
+    return tuple(dict.fromkeys(user_id for user_id in people if user_id is not None))
 
 
-async def _tell(conn: Conn, hold: Hold, kind: EntryKind, *, at: datetime, **more: Any) -> None:
-    id = hold.incident_id
-    await store.timeline.add(
-        conn, id, kind, at=at, text=hold.state, execution=hold.execution_id, **more
-    )
-    await store.pictures.want(conn, id)
+async def _log(
+    conn: Conn,
+    hold: Hold,
+    detail: entries.TemporaryDetail,
+    *,
+    at: datetime,
+    by: UserId | None = None,
+) -> None:
+    await store.timeline.add(conn, hold.incident_id, detail, at=at, by=by, text=hold.state)
+    await store.pictures.want(conn, hold.incident_id)
 
 
 async def extend(world: World, id: ExecutionId, *, by: UserId) -> None:
@@ -269,8 +283,9 @@ async def _extend(
         assert hold is not None
         until = hold.until + rules.EXTENSION
         await store.holds.extend(conn, id, until=until, due_at=until - rules.NUDGE)
-        by = durations.words(rules.EXTENSION)
-        await _tell(conn, hold, EntryKind.EXTENDED, at=now, by=person.id, span=by)
+        span = durations.words(rules.EXTENSION)
+        extended = entries.Extended(execution=id, span=span)
+        await _log(conn, hold, extended, at=now, by=person.id)
         return hold
 
 

@@ -6,11 +6,10 @@ from datetime import timedelta
 
 from bot import rules, store
 from bot.flows import reminders, tasks
-from bot.flows.rows import lock_open, tell
+from bot.flows.rows import changing, lock_open, log_execution
 from bot.lease import Lease
 from bot.model import (
     Entry,
-    EntryKind,
     Execution,
     Incident,
     IncidentId,
@@ -22,6 +21,7 @@ from bot.model import (
     Status,
     UserError,
     UserId,
+    entries,
 )
 from bot.publisher import publish, publish_new
 from bot.rules import Play
@@ -99,20 +99,12 @@ async def _open(
         source_link=said.source_link,
         next_update_at=due,
     )
-    await store.timeline.add(
-        conn,
-        incident.id,
-        EntryKind.DECLARED,
-        at=now,
-        by=by,
-        text=title,
-        severity=said.severity.label,
-        symptoms=said.symptoms,
-    )
+    declared = entries.Declared(severity=said.severity.label, symptoms=said.symptoms)
+    await store.timeline.add(conn, incident.id, declared, at=now, by=by, text=title)
     if said.text.strip() not in ("", title):
         # What did not fit into the title is kept whole.
         words = said.text.strip()
-        await store.timeline.add(conn, incident.id, EntryKind.NOTED, at=now, by=by, text=words)
+        await store.timeline.add(conn, incident.id, entries.Noted(), at=now, by=by, text=words)
     await reminders.wait_for_response(world, conn, incident)
     await reminders.wait_for_update(conn, incident, now)
     await tasks.begin_steps(conn, incident, now)
@@ -183,7 +175,7 @@ async def choose_scenario(
     What was asked for or done with the old ones stays: an execution and a task know all they need.
     """
     play = find_play(world, name)
-    async with world.pool.connection() as conn:
+    async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         if incident.scenario is not None and rules.attached(incident) != was:
             raise UserError(
@@ -193,11 +185,10 @@ async def choose_scenario(
         chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
         # Another playbook, other clocks.
         await reminders.count_again(world, conn, chosen, was=incident)
-        kind, now = EntryKind.SCENARIO_CHOSEN, world.now()
+        now = world.now()
         await tasks.begin_steps(conn, chosen, now)
-        await store.timeline.add(conn, id, kind, at=now, by=by, scenario=play.scenario.title)
-        await store.pictures.want(conn, id)
-    await publish(world, id)
+        entry = entries.ScenarioChosen(scenario=play.scenario.title)
+        await store.timeline.add(conn, id, entry, at=now, by=by)
 
 
 async def put_in_command(
@@ -206,18 +197,16 @@ async def put_in_command(
     """Make somebody the incident commander."""
     person = await world.people.person(commander)
     rules.check_may_act(person)
-    async with world.pool.connection() as conn:
+    async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         if incident.commander == commander:
             who = "You are" if commander == by else f"<@{commander}> is"
             raise UserError(f"{who} in command already, so nothing was changed.")
         now = world.now()
         incident = await store.incidents.set_commander(conn, id, commander, now)
-        kind = EntryKind.COMMAND_TAKEN
-        await store.timeline.add(conn, id, kind, at=now, by=by, commander=commander)
+        entry = entries.CommandTaken(commander=commander)
+        await store.timeline.add(conn, id, entry, at=now, by=by)
         await store.reminders.settle(conn, id, now, ReminderKind.FIRST_RESPONSE)
-        await store.pictures.want(conn, id)
-    await publish(world, id)
     return incident
 
 
@@ -225,17 +214,19 @@ async def change_severity(
     world: World, id: IncidentId, severity: Severity, *, by: UserId
 ) -> Incident:
     """Say how bad it is now; the clocks follow."""
-    async with world.pool.connection() as conn:
+    async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         if incident.severity is severity:
             raise UserError(f"{incident.name} is {severity.label} already, so nothing was changed.")
-        told = {"was": incident.severity.label, "is": severity.label}
         changed = await _change(world, conn, incident, severity=severity, status=incident.status)
-        if misfit := rules.misfit(world.playbooks, changed):
-            told |= {"misfit": misfit.title, "meant": misfit.severity.label}
-        kind, now = EntryKind.SEVERITY_CHANGED, world.now()
-        await store.timeline.add(conn, id, kind, at=now, by=by, **told)
-    await publish(world, id)
+        misfit = rules.misfit(world.playbooks, changed)
+        entry = entries.SeverityChanged(
+            old=incident.severity.label,
+            new=severity.label,
+            mismatched=misfit.title if misfit else "",
+            meant_for=misfit.severity.label if misfit else "",
+        )
+        await store.timeline.add(conn, id, entry, at=world.now(), by=by)
     return changed
 
 
@@ -245,15 +236,13 @@ async def change_status(world: World, id: IncidentId, status: Status, *, by: Use
         raise UserError(
             "To resolve it say /incident resolve: it asks what fixed it. Nothing was changed."
         )
-    async with world.pool.connection() as conn:
+    async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         if incident.status is status:
             raise UserError(f"{incident.name} is {status.value} already, so nothing was changed.")
-        was = {"was": incident.status.value, "is": status.value}
         changed = await _change(world, conn, incident, severity=incident.severity, status=status)
-        kind, now = EntryKind.STATUS_CHANGED, world.now()
-        await store.timeline.add(conn, id, kind, at=now, by=by, **was)
-    await publish(world, id)
+        entry = entries.StatusChanged(old=incident.status.value, new=status.value)
+        await store.timeline.add(conn, id, entry, at=world.now(), by=by)
     return changed
 
 
@@ -266,17 +255,14 @@ async def _change(
         conn, incident.id, severity=severity, status=status, next_update_at=due
     )
     await reminders.count_again(world, conn, changed, was=incident)
-    await store.pictures.want(conn, incident.id)
     return changed
 
 
 async def note(world: World, id: IncidentId, words: str, *, by: UserId, source: str) -> None:
     """Write a line of one's own into the timeline."""
-    async with world.pool.connection() as conn:
-        kind, now = EntryKind.NOTED, world.now()
-        await store.timeline.add(conn, id, kind, at=now, by=by, text=words, source=source)
-        await store.pictures.want(conn, id)
-    await publish(world, id)
+    async with changing(world, id) as conn:
+        entry, now = entries.Noted(), world.now()
+        await store.timeline.add(conn, id, entry, at=now, by=by, text=words, source=source)
 
 
 async def pin(
@@ -284,16 +270,8 @@ async def pin(
 ) -> bool:
     """Write a message into the timeline; False when it is there already."""
     async with world.pool.connection() as conn:
-        entry = await store.timeline.add(
-            conn,
-            id,
-            EntryKind.PINNED,
-            at=world.now(),
-            by=by,
-            text=words,
-            source=source,
-            author=author,
-        )
+        pinned, now = entries.Pinned(author=author), world.now()
+        entry = await store.timeline.add(conn, id, pinned, at=now, by=by, text=words, source=source)
     return entry is not None
 
 
@@ -301,7 +279,7 @@ async def resolve(
     world: World, id: IncidentId, resolution: str, *, by: UserId, despite: str = ""
 ) -> None:
     """End it: every clock stops, what still waits is void, the summary and timeline are posted."""
-    async with world.pool.connection() as conn:
+    async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         now = world.now()
         # Void first: what starts at this moment is seen below as running, and all is taken back.
@@ -311,11 +289,9 @@ async def resolve(
         await store.reminders.settle(conn, id, now)
         await tasks.begin_follow_ups(conn, incident, now)
         for run in voided:
-            await tell(conn, run, EntryKind.VOIDED, at=now, by=by)
-        kind, why = EntryKind.RESOLVED, {"despite": despite} if despite else {}
-        await store.timeline.add(conn, id, kind, at=now, by=by, text=resolution, **why)
-        await store.pictures.want(conn, id)
-    await publish(world, id)
+            await log_execution(conn, run, entries.Voided(), at=now, by=by)
+        entry = entries.Resolved(despite=despite)
+        await store.timeline.add(conn, id, entry, at=now, by=by, text=resolution)
 
 
 def _check_may_resolve(runs: Sequence[Execution], despite: str) -> None:

@@ -3,9 +3,8 @@
 from datetime import datetime, timedelta
 
 from bot import publisher, rules, store
-from bot.flows.rows import lock_open
+from bot.flows.rows import changing_several, lock_open
 from bot.model import (
-    EntryKind,
     Incident,
     IncidentId,
     Reminder,
@@ -13,8 +12,8 @@ from bot.model import (
     ReminderKind,
     UserError,
     UserId,
+    entries,
 )
-from bot.publisher import publish
 from bot.store.db import Conn
 from bot.world import World
 
@@ -93,30 +92,30 @@ def _writing(id: IncidentId) -> str:
 async def fire_due(world: World) -> None:
     """Claim what is due, say it, and wait for the next nag: late once, never once per period."""
     now = world.now()
-    async with world.pool.connection() as conn:
+    async with changing_several(world) as (conn, changed):
         due = await store.reminders.claim_due(conn, now)
         for reminder in due:
-            await _fire(world, conn, reminder, now)
-    for incident_id in sorted({reminder.incident_id for reminder in due}):
-        await publish(world, incident_id)
+            if await _fire(world, conn, reminder, now):
+                changed.add(reminder.incident_id)
     for reminder in due:
         if reminder.kind is ReminderKind.HEADS_UP:
             await publisher.whisper_heads_up(world, reminder.incident_id)
 
 
-async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> None:
+async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> bool:
+    """Whether there is something to show."""
     if reminder.kind is ReminderKind.HEADS_UP:
-        return  # for the commander alone, and nothing that the timeline needs
+        return False  # for the commander alone, and nothing that the timeline needs
     if reminder.kind is ReminderKind.UPDATE and await _is_being_written(world, reminder):
         await store.reminders.postpone(conn, reminder.id, now + rules.FORM_OPEN)
-        return
-    what = reminder.kind.value.replace("_", " ")
-    await store.timeline.add(conn, reminder.incident_id, EntryKind.REMINDED, at=now, what=what)
+        return False
+    reminded = entries.Reminded(what=reminder.kind.value.replace("_", " "))
+    await store.timeline.add(conn, reminder.incident_id, reminded, at=now)
     if reminder.kind is ReminderKind.TASKS:
         await wait_for_tasks(conn, reminder.incident_id, now)
     elif reminder.nags + 1 < rules.NAGS:
         await _nag_again(conn, reminder, now)
-    await store.pictures.want(conn, reminder.incident_id)
+    return True
 
 
 async def _is_being_written(world: World, reminder: Reminder) -> bool:
@@ -138,7 +137,7 @@ async def _nag_again(conn: Conn, reminder: Reminder, now: datetime) -> None:
 
 async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> datetime:
     """Be quiet for a while, at most twice in a row; the cadence stays."""
-    async with world.pool.connection() as conn:
+    async with changing_several(world) as (conn, changed):
         found = await store.reminders.get(conn, id)
         if found is None:
             raise UserError("This reminder is no longer there, so there was nothing to snooze.")
@@ -149,10 +148,9 @@ async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> d
         now = world.now()
         until = now + timedelta(minutes=minutes)
         await _put_off(conn, reminder, now, until, by)
-        kind = EntryKind.SNOOZED
-        await store.timeline.add(conn, incident.id, kind, at=now, by=by, minutes=minutes)
-        await store.pictures.want(conn, incident.id)
-    await publish(world, incident.id)
+        snoozed = entries.Snoozed(minutes=minutes)
+        await store.timeline.add(conn, incident.id, snoozed, at=now, by=by)
+        changed.add(incident.id)
     return until
 
 

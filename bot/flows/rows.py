@@ -1,40 +1,72 @@
-"""What every flow writes and holds: an open incident's row, and what becomes of an execution."""
+"""What flows write in: a transaction that is shown afterwards, locked rows, and entries."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
 
 from bot import rules, store
-from bot.model import EntryKind, Execution, Incident, IncidentId, UserError
+from bot.model import Execution, Incident, IncidentId, UserError, UserId
+from bot.model.entries import ExecutionDetail
+from bot.publisher import publish
 from bot.store.db import Conn
+from bot.world import World
 
 
-async def tell(conn: Conn, run: Execution, kind: EntryKind, *, at: datetime, **more: Any) -> None:
+@asynccontextmanager
+async def changing(world: World, incident_id: IncidentId) -> AsyncIterator[Conn]:
+    """One transaction that changes an incident, which Slack is made to show once it is committed.
+
+    What is raised inside undoes all of it, and nothing is published.
+    """
+    async with changing_several(world) as (conn, changed):
+        yield conn
+        changed.add(incident_id)
+
+
+@asynccontextmanager
+async def changing_several(world: World) -> AsyncIterator[tuple[Conn, set[IncidentId]]]:
+    """The same for incidents that are known only inside: add each that was changed to the set."""
+    changed: set[IncidentId] = set()
+    async with world.pool.connection() as conn:
+        yield conn, changed
+        for incident_id in sorted(changed):
+            await store.pictures.want(conn, incident_id)
+    for incident_id in sorted(changed):
+        await publish(world, incident_id)
+
+
+async def log_execution(
+    conn: Conn,
+    execution: Execution,
+    detail: ExecutionDetail,
+    *,
+    at: datetime,
+    by: UserId | None = None,
+) -> None:
     """Write what became of an execution into the timeline, with what it was bound to."""
-    words = run.plan.summary if run.plan else run.title
-    bound: dict[str, Any] = {"execution": run.id, "plan": run.plan_digest}
-    if run.plan is not None:
-        bound["fingerprint"] = run.plan.fingerprint
-    await store.timeline.add(conn, run.incident_id, kind, at=at, text=words, **bound, **more)
+    words = execution.plan.summary if execution.plan else execution.title
+    detail = detail.of(execution)
+    await store.timeline.add(conn, execution.incident_id, detail, at=at, by=by, text=words)
 
 
-async def lock(conn: Conn, id: IncidentId) -> Incident:
-    """The incident, open or not, held until the transaction ends."""
-    incident = await store.incidents.lock(conn, id)
+async def lock(conn: Conn, incident_id: IncidentId) -> Incident:
+    """The incident, open or not, locked until the transaction ends; raises UserError for none."""
+    incident = await store.incidents.lock(conn, incident_id)
     if incident is None:
-        raise UserError(f"There is no INC-{id}, so nothing was done.")
+        raise UserError(f"There is no INC-{incident_id}, so nothing was done.")
     return incident
 
 
-async def lock_open(conn: Conn, id: IncidentId) -> Incident:
-    """The incident, held until the transaction ends; raises UserError when it is resolved."""
-    incident = await lock(conn, id)
+async def lock_open(conn: Conn, incident_id: IncidentId) -> Incident:
+    """The incident, locked until the transaction ends; raises UserError when it is resolved."""
+    incident = await lock(conn, incident_id)
     rules.check_open(incident)
     return incident
 
 
-async def check_still_fits(conn: Conn, run: Execution) -> None:
-    """What customers are told fits an incident as bad as it is now; raises UserError."""
-    if run.action == rules.CUSTOMER_MESSAGE:
-        incident = await store.incidents.get(conn, run.incident_id)
+async def check_customer_message_allowed(conn: Conn, execution: Execution) -> None:
+    """Raise UserError where customers are not told of an incident of this severity any more."""
+    if execution.action == rules.CUSTOMER_MESSAGE:
+        incident = await store.incidents.get(conn, execution.incident_id)
         assert incident is not None
         rules.check_are_told(incident)

@@ -10,9 +10,13 @@ from typing import TypeVar
 from bot import rules, store
 from bot.actions import Change, Run
 from bot.flows.records import build, get
-from bot.flows.rows import check_still_fits, tell
+from bot.flows.rows import (
+    changing,
+    changing_several,
+    check_customer_message_allowed,
+    log_execution,
+)
 from bot.model import (
-    EntryKind,
     Execution,
     ExecutionId,
     Plan,
@@ -21,6 +25,7 @@ from bot.model import (
     UserError,
     UserId,
     Verdict,
+    entries,
 )
 from bot.publisher import publish
 from bot.store import db
@@ -51,6 +56,12 @@ async def run(world: World, id: ExecutionId) -> None:
     await publish(world, started.incident_id)
 
 
+def start_if_approved(world: World, execution: Execution) -> None:
+    """Run it in the background, where nothing more has to be approved."""
+    if execution.state is State.APPROVED:
+        world.work.start(run(world, execution.id), f"execution {execution.id}")
+
+
 async def _start(world: World, id: ExecutionId) -> Execution | None:
     """Take it by compare-and-set; leave it approved while its target is being changed."""
     try:
@@ -58,7 +69,8 @@ async def _start(world: World, id: ExecutionId) -> Execution | None:
             now = world.now()
             started = await store.executions.start(conn, id, now)
             if started is not None:
-                await tell(conn, started, EntryKind.STARTED, at=now, by=started.requested_by)
+                by = started.requested_by
+                await log_execution(conn, started, entries.Started(), at=now, by=by)
                 await store.pictures.want(conn, started.incident_id)
             return started
     except store.executions.Taken:
@@ -70,12 +82,11 @@ async def _wait_for_the_target(world: World, id: ExecutionId) -> None:
     """Say in the request itself what it waits for; the clock starts it as soon as that ends."""
     waiting = await get(world, id)
     target = waiting.plan.target if waiting.plan else waiting.title
-    async with world.pool.connection() as conn:
+    async with changing_several(world) as (conn, changed):
         other = await store.executions.running_on(conn, target)
         words = text.plain("waits_for_target", target=target, other=other)
         if await store.executions.wait(conn, id, words):
-            await store.pictures.want(conn, waiting.incident_id)
-    await publish(world, waiting.incident_id)
+            changed.add(waiting.incident_id)
 
 
 async def _carry_out(world: World, run: Execution, action: Change) -> None:
@@ -101,7 +112,7 @@ async def _carry_out(world: World, run: Execution, action: Change) -> None:
 async def _still_ours(world: World, run: Execution) -> bool:
     """Whether nobody took this run for dead before it touched anything; raises UserError."""
     async with world.pool.connection() as conn:
-        await check_still_fits(conn, run)
+        await check_customer_message_allowed(conn, run)
         return await store.executions.beat(conn, run, world.now())
 
 
@@ -117,10 +128,8 @@ def telling(world: World, execution: Execution) -> Run:
 
     async def say(words: str) -> None:
         try:
-            async with world.pool.connection() as conn:
+            async with changing(world, execution.incident_id) as conn:
                 await store.executions.progress(conn, execution.id, words, world.now())
-                await store.pictures.want(conn, execution.incident_id)
-            await publish(world, execution.incident_id)
         except db.ERRORS as error:
             log.warning("progress of execution %s was not said: %s", execution.id, error)
 
@@ -168,7 +177,7 @@ async def _end(
 ) -> None:
     now = world.now()
     window = world.config.policy.undo_window if verdict.done else None
-    kind = EntryKind.SUCCEEDED if verdict.ok else EntryKind.FAILED
+    ending = entries.Succeeded if verdict.ok else entries.Failed
 
     async def write(conn: Conn) -> None:
         ended = await store.executions.finish(
@@ -182,7 +191,8 @@ async def _end(
             undo_digest=undo_digest,
         )
         if ended is not None:
-            await tell(conn, ended, kind, at=now, by=run.requested_by, outcome=verdict.text)
+            entry = ending(outcome=verdict.text)
+            await log_execution(conn, ended, entry, at=now, by=run.requested_by)
             if verdict.done:
                 await _hold(conn, ended, verdict, now)
             await store.pictures.want(conn, run.incident_id)
@@ -241,7 +251,7 @@ async def _interrupt(world: World, conn: Conn, run: Execution) -> None:
     was, to = State.RUNNING, State.INTERRUPTED
     interrupted = await store.executions.move(conn, run.id, was=was, to=to)
     if interrupted is not None:
-        await tell(conn, interrupted, EntryKind.INTERRUPTED, at=world.now())
+        await log_execution(conn, interrupted, entries.Interrupted(), at=world.now())
         await store.pictures.want(conn, run.incident_id)
 
 
@@ -264,7 +274,7 @@ async def check(world: World, id: ExecutionId, *, by: UserId | None) -> None:
             if taken is None:
                 raise UserError("This was checked already, or is being checked.")
             await store.executions.beat(conn, taken, world.now())
-            await tell(conn, taken, EntryKind.CHECKED, at=world.now(), by=by)
+            await log_execution(conn, taken, entries.Checked(), at=world.now(), by=by)
             await store.pictures.want(conn, taken.incident_id)
     except store.executions.Taken as error:
         raise UserError(
@@ -284,7 +294,7 @@ async def start_approved(world: World) -> None:
     async with world.pool.connection() as conn:
         waiting = await store.executions.approved(conn)
     for approved in waiting:
-        world.work.start(run(world, approved.id), f"execution {approved.id}")
+        start_if_approved(world, approved)
 
 
 async def mark_interrupted(world: World) -> None:
@@ -292,7 +302,7 @@ async def mark_interrupted(world: World) -> None:
     now = world.now()
     async with world.pool.connection() as conn:
         for dead in await store.executions.interrupt(conn, now - SILENT, now):
-            await tell(conn, dead, EntryKind.INTERRUPTED, at=now)
+            await log_execution(conn, dead, entries.Interrupted(), at=now)
             await store.pictures.want(conn, dead.incident_id)
             if dead.risk is Risk.READ:
                 words = text.plain("reading_interrupted")

@@ -8,9 +8,8 @@ from bot import findings, rules, store
 from bot.actions import ChooseFrom
 from bot.findings import Each, Finding
 from bot.flows import reminders
-from bot.flows.rows import lock_open
+from bot.flows.rows import changing, changing_several, lock_open
 from bot.model import (
-    EntryKind,
     Execution,
     Incident,
     IncidentId,
@@ -22,8 +21,8 @@ from bot.model import (
     TaskState,
     UserError,
     UserId,
+    entries,
 )
-from bot.publisher import publish
 from bot.store.db import Conn
 from bot.store.tasks import New
 from bot.world import World
@@ -33,12 +32,6 @@ BEFORE = {
     TaskState.SKIPPED: (TaskState.OPEN, TaskState.ESCALATED),
     TaskState.ESCALATED: (TaskState.OPEN,),
     TaskState.OPEN: (TaskState.DONE, TaskState.SKIPPED),
-}
-TOLD = {
-    TaskState.DONE: EntryKind.DONE_BY_HAND,
-    TaskState.SKIPPED: EntryKind.SKIPPED,
-    TaskState.ESCALATED: EntryKind.ESCALATED,
-    TaskState.OPEN: EntryKind.REOPENED,
 }
 
 
@@ -134,18 +127,15 @@ async def hand_out(world: World, run: Execution, chosen: Sequence[int], *, by: U
     rows = rows_of(run)
     picked = [rows[number] for number in chosen if number < len(rows)] or rows
     new = [New(title=row.title, link=row.link) for row in picked]
-    async with world.pool.connection() as conn:
+    async with changing(world, run.incident_id) as conn:
         await lock_open(conn, run.incident_id)
         now, kind = world.now(), TaskKind.FINDING
         where: dict[str, Any] = {"by": by, "at": now, "step_id": run.step_id}
         added = await store.tasks.add(conn, run.incident_id, kind, new, **where)
         if not added:
             raise _all_listed(run)
-        told: dict[str, Any] = {"text": run.title, "count": added, "execution": run.id}
-        entry = EntryKind.HANDED_OUT
-        await store.timeline.add(conn, run.incident_id, entry, at=now, by=by, **told)
-        await store.pictures.want(conn, run.incident_id)
-    await publish(world, run.incident_id)
+        entry = entries.HandedOut(count=added, execution=run.id)
+        await store.timeline.add(conn, run.incident_id, entry, at=now, by=by, text=run.title)
     return added
 
 
@@ -190,7 +180,7 @@ def _newest_answer(runs: Sequence[Execution], step_id: str) -> Execution | None:
 
 async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> None:
     """Somebody does it from now on; `was` is who did it when they decided to."""
-    async with world.pool.connection() as conn:
+    async with changing_several(world) as (conn, changed):
         task = await _lock(conn, id)
         now = world.now()
         if task.open and task.owner == by:
@@ -200,11 +190,9 @@ async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> N
             )
         if await store.tasks.take(conn, id, was=was, by=by, at=now) is None:
             raise rules.too_late(task)
-        kind, told = EntryKind.TAKEN, {"was": was} if was else {}
-        text = task.title
-        await store.timeline.add(conn, task.incident_id, kind, at=now, by=by, text=text, **told)
-        await store.pictures.want(conn, task.incident_id)
-    await publish(world, task.incident_id)
+        entry = entries.Taken(previous_owner=was)
+        await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
+        changed.add(task.incident_id)
 
 
 async def finish(
@@ -231,49 +219,47 @@ async def escalate(world: World, id: TaskId, *, by: UserId) -> None:
 
 
 async def _move(world: World, id: TaskId, to: TaskState, *, by: UserId, note: str = "") -> None:
-    async with world.pool.connection() as conn:
+    async with changing_several(world) as (conn, changed):
         task = await _lock(conn, id)
         now = world.now()
         said: dict[str, Any] = {"by": by, "at": now, "note": note}
         if await store.tasks.move(conn, id, was=BEFORE[to], to=to, **said) is None:
             raise rules.too_late(task)
-        await _tell(world, conn, task, to, now, by=by, note=note)
+        entry = await _entry(world, conn, task, to, by=by, note=note)
+        await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
         if task.due_at is not None:
             await reminders.wait_for_tasks(conn, task.incident_id, now)
-        await store.pictures.want(conn, task.incident_id)
-    await publish(world, task.incident_id)
+        changed.add(task.incident_id)
 
 
-async def _tell(
-    world: World,
-    conn: Conn,
-    task: Task,
-    to: TaskState,
-    now: datetime,
-    *,
-    by: UserId,
-    note: str,
-) -> None:
-    detail: dict[str, Any] = {"note": note} if note else {}
-    if to is TaskState.ESCALATED:
-        detail |= {"link": task.link, **await _called(world, conn, task, by)}
-    kind, text = TOLD[to], task.title
-    await store.timeline.add(conn, task.incident_id, kind, at=now, by=by, text=text, **detail)
+async def _entry(
+    world: World, conn: Conn, task: Task, to: TaskState, *, by: UserId, note: str
+) -> entries.Detail:
+    match to:
+        case TaskState.DONE:
+            return entries.DoneByHand(note=note)
+        case TaskState.SKIPPED:
+            return entries.Skipped(note=note)
+        case TaskState.OPEN:
+            return entries.Reopened(note=note)
+        case TaskState.ESCALATED:
+            return await _escalation(world, conn, task, by)
 
 
-async def _called(world: World, conn: Conn, task: Task, by: UserId) -> dict[str, Any]:
+async def _escalation(world: World, conn: Conn, task: Task, by: UserId) -> entries.Escalated:
     """Whom an escalation calls: the commander, else the responders, else who declared it.
 
     A commander who escalates calls the responders: nobody is helped by calling oneself.
     """
     incident = await store.incidents.get(conn, task.incident_id)
     assert incident is not None
-    if incident.commander not in (None, by):
-        return {"people": [incident.commander]}
+    if incident.commander is not None and incident.commander != by:
+        return entries.Escalated(link=task.link, people=(incident.commander,))
     groups = world.home.responder_groups
     if groups:
-        return {"groups": list(groups)}
-    return {} if incident.declared_by == by else {"people": [incident.declared_by]}
+        return entries.Escalated(link=task.link, groups=groups)
+    others = () if incident.declared_by == by else (incident.declared_by,)
+    return entries.Escalated(link=task.link, people=others)
 
 
 async def _lock(conn: Conn, id: TaskId) -> Task:

@@ -3,12 +3,21 @@
 import logging
 import textwrap
 
-from bot import rules, store
+from bot import rules, store, views
 from bot.flows import reminders
-from bot.flows.rows import lock_open
-from bot.model import Draft, Entry, EntryKind, Incident, IncidentId, Status, Update, UserId
-from bot.publisher import publish
-from bot.views import text, timeline
+from bot.flows.rows import changing, lock_open
+from bot.model import (
+    Draft,
+    Entry,
+    EntryKind,
+    Incident,
+    IncidentId,
+    Status,
+    Update,
+    UserId,
+    entries,
+)
+from bot.views import text
 from bot.world import World
 
 log = logging.getLogger(__name__)
@@ -17,10 +26,10 @@ log = logging.getLogger(__name__)
 async def draft(world: World, incident: Incident, said: str) -> Draft:
     """What somebody said, or the facts since the last update; nobody is asked for it meanwhile."""
     async with world.pool.connection() as conn:
-        entries = await store.timeline.of_incident(conn, incident.id)
+        timeline = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
     since = incident.last_update_at or incident.declared_at
-    new = [one for one in entries if one.at >= since and one.kind in rules.FACTS]
+    new = [entry for entry in timeline if entry.at >= since and entry.kind in rules.FACTS]
     facts = rules.newest(new)
     changed = max((one.id for one in facts if one.kind is EntryKind.SUCCEEDED), default=0)
     await reminders.form_opened(world, incident.id)
@@ -44,7 +53,7 @@ def _words(incident: Incident, update: Update) -> str | None:
     Drawing says so then, and tries again.
     """
     try:
-        return timeline.alert(incident, update)
+        return views.timeline.alert(incident, update)
     except text.UNFILLED as error:
         log.warning("the internal alert of %s was not filled in: %s", incident.name, error)
         return None
@@ -62,7 +71,7 @@ async def post(
     source: str,
 ) -> None:
     """Post an update; the clock runs from it, to the time that its author promises."""
-    async with world.pool.connection() as conn:
+    async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         now = world.now()
         after = incident.model_copy(update={"status": status})
@@ -89,13 +98,10 @@ async def post(
             updated_at=now,
         )
         await store.updates.keep(conn, update.id, _words(changed, update))
-        kind = EntryKind.STATUS_CHANGED
         if status is not incident.status:
-            was = {"was": incident.status.value, "is": status.value}
-            await store.timeline.add(conn, id, kind, at=now, by=by, **was)
-        await store.timeline.add(conn, id, EntryKind.UPDATED, at=now, by=by, text=current)
+            entry = entries.StatusChanged(old=incident.status.value, new=status.value)
+            await store.timeline.add(conn, id, entry, at=now, by=by)
+        await store.timeline.add(conn, id, entries.Updated(), at=now, by=by, text=current)
         await reminders.settle_update(conn, id, now)
         await reminders.wait_for_update(conn, changed, now)
-        await store.pictures.want(conn, id)
     await reminders.form_sent(world, id)
-    await publish(world, id)

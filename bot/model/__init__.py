@@ -1,10 +1,16 @@
 """The nouns, frozen: the same classes read YAML, JSONB, rows and forms."""
 
+from bot.model import entries
+from bot.model.entries import (
+    Entry,
+    EntryKind,
+)
 from bot.model.execution import (
     LIVE,
     Approval,
     Execution,
     Hold,
+    NewExecution,
     Plan,
     State,
     Temporary,
@@ -61,10 +67,6 @@ from bot.model.task import (
     TaskState,
     Unfinished,
 )
-from bot.model.timeline import (
-    Entry,
-    EntryKind,
-)
 
 __all__ = [
     "ID",
@@ -87,6 +89,7 @@ __all__ = [
     "IncidentId",
     "Level",
     "Link",
+    "NewExecution",
     "Noun",
     "OnCall",
     "Phase",
@@ -116,4 +119,5 @@ __all__ = [
     "UserError",
     "UserId",
     "Verdict",
+    "entries",
 ]

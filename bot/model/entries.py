@@ -1,10 +1,20 @@
-"""What happened, in the past tense."""
+"""What happened, in the past tense: one model for the details of each kind of entry."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from bot.model.nouns import EntryId, IncidentId, Noun, UserId
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+)
+
+from bot.model.execution import Execution
+from bot.model.nouns import EntryId, ExecutionId, IncidentId, Noun, UserId
 
 
 class EntryKind(StrEnum):
@@ -45,6 +55,323 @@ class EntryKind(StrEnum):
     RESOLVED = "resolved"
 
 
+class Detail(Noun):
+    """What an entry of one kind tells besides its text; the kind belongs to the class.
+
+    Entries are never rewritten: fields that an older version did not write have defaults, names
+    that it used are aliases, and what this version does not know is passed over.
+    """
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    kind: ClassVar[EntryKind]
+
+
+class Declared(Detail):
+    """An incident began; `severity` as people write it."""
+
+    kind: ClassVar = EntryKind.DECLARED
+    severity: str
+    symptoms: tuple[str, ...] = ()
+
+
+class ScenarioChosen(Detail):
+    """A playbook was chosen."""
+
+    kind: ClassVar = EntryKind.SCENARIO_CHOSEN
+    scenario: str
+
+
+class CommandTaken(Detail):
+    """Somebody is the incident commander."""
+
+    kind: ClassVar = EntryKind.COMMAND_TAKEN
+    commander: UserId
+
+
+class _Changed(Detail):
+    old: str = Field(validation_alias=AliasChoices("old", "was"))
+    new: str = Field(validation_alias=AliasChoices("new", "is"))
+
+
+class SeverityChanged(_Changed):
+    """How bad it is changed; `mismatched` is a chosen playbook that is meant for `meant_for`."""
+
+    kind: ClassVar = EntryKind.SEVERITY_CHANGED
+    mismatched: str = Field(default="", validation_alias=AliasChoices("mismatched", "misfit"))
+    meant_for: str = Field(default="", validation_alias=AliasChoices("meant_for", "meant"))
+
+
+class StatusChanged(_Changed):
+    """Where it stands changed."""
+
+    kind: ClassVar = EntryKind.STATUS_CHANGED
+
+
+class Updated(Detail):
+    """An update was posted; the text is its current status."""
+
+    kind: ClassVar = EntryKind.UPDATED
+
+
+class Noted(Detail):
+    """Somebody wrote a line."""
+
+    kind: ClassVar = EntryKind.NOTED
+
+
+class Pinned(Detail):
+    """Somebody pinned a message; `author` wrote it."""
+
+    kind: ClassVar = EntryKind.PINNED
+    author: str
+
+
+class ReadDone(Detail):
+    """A read step was run; the text is what it found."""
+
+    kind: ClassVar = EntryKind.READ
+    step: str
+
+
+class HandedOut(Detail):
+    """Findings of an execution were put on a list to work through."""
+
+    kind: ClassVar = EntryKind.HANDED_OUT
+    count: int
+    execution: ExecutionId
+
+
+class Taken(Detail):
+    """Somebody took a task, from `previous_owner` where there was one."""
+
+    kind: ClassVar = EntryKind.TAKEN
+    previous_owner: UserId | None = Field(
+        default=None, validation_alias=AliasChoices("previous_owner", "was")
+    )
+
+
+class DoneByHand(Detail):
+    """Somebody marked a task as done."""
+
+    kind: ClassVar = EntryKind.DONE_BY_HAND
+    note: str = ""
+
+
+class Skipped(Detail):
+    """Somebody skipped a task; the note says why."""
+
+    kind: ClassVar = EntryKind.SKIPPED
+    note: str = ""
+
+
+class Escalated(Detail):
+    """Somebody asks others to decide about a task: `people` and user `groups` by their ids."""
+
+    kind: ClassVar = EntryKind.ESCALATED
+    note: str = ""
+    link: str = ""
+    people: tuple[UserId, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+class Reopened(Detail):
+    """A task is to be done after all."""
+
+    kind: ClassVar = EntryKind.REOPENED
+    note: str = ""
+
+
+class ExecutionDetail(Detail):
+    """What became of an execution, and what it was bound to: its plan's digest and live state."""
+
+    execution: ExecutionId | None = None
+    plan_digest: str | None = Field(
+        default=None, validation_alias=AliasChoices("plan_digest", "plan")
+    )
+    fingerprint: dict[str, Any] | None = None
+
+    def of(self, execution: Execution) -> Self:
+        """The same about this execution."""
+        plan = execution.plan
+        return self.model_copy(
+            update={
+                "execution": execution.id,
+                "plan_digest": execution.plan_digest,
+                "fingerprint": None if plan is None else plan.fingerprint,
+            }
+        )
+
+
+class Proposed(ExecutionDetail):
+    """Somebody, or the clock, asked for a change."""
+
+    kind: ClassVar = EntryKind.PROPOSED
+    reason: str = ""
+
+
+class Approved(ExecutionDetail):
+    """Somebody approved it."""
+
+    kind: ClassVar = EntryKind.APPROVED
+
+
+class Refused(ExecutionDetail):
+    """Somebody was refused; `refusal` is the sentence that they were told."""
+
+    kind: ClassVar = EntryKind.REFUSED
+    refusal: str = ""
+
+
+class Denied(ExecutionDetail):
+    """Somebody denied it; `withdrawn` when it was their own request."""
+
+    kind: ClassVar = EntryKind.DENIED
+    reason: str = ""
+    withdrawn: bool = Field(default=False, validation_alias=AliasChoices("withdrawn", "own"))
+
+
+class Expired(ExecutionDetail):
+    """Nobody approved it in time."""
+
+    kind: ClassVar = EntryKind.EXPIRED
+
+
+class Voided(ExecutionDetail):
+    """The incident was resolved before it was done."""
+
+    kind: ClassVar = EntryKind.VOIDED
+
+
+class Started(ExecutionDetail):
+    """It began."""
+
+    kind: ClassVar = EntryKind.STARTED
+
+
+class Succeeded(ExecutionDetail):
+    """It was done, and its check passed."""
+
+    kind: ClassVar = EntryKind.SUCCEEDED
+    outcome: str = ""
+
+
+class Failed(ExecutionDetail):
+    """It was not done, or its check failed."""
+
+    kind: ClassVar = EntryKind.FAILED
+    outcome: str = ""
+
+
+class Interrupted(ExecutionDetail):
+    """The process that ran it ended before it did."""
+
+    kind: ClassVar = EntryKind.INTERRUPTED
+
+
+class Checked(ExecutionDetail):
+    """Somebody, or the clock, looked what became of it after an interruption."""
+
+    kind: ClassVar = EntryKind.CHECKED
+
+
+class Reminded(Detail):
+    """A reminder was posted; `what` is what people were reminded of."""
+
+    kind: ClassVar = EntryKind.REMINDED
+    what: str
+
+
+class Snoozed(Detail):
+    """Somebody put a reminder off."""
+
+    kind: ClassVar = EntryKind.SNOOZED
+    minutes: int
+
+
+class TemporaryDetail(Detail):
+    """What became of a temporary change; the text is what people call it."""
+
+    execution: ExecutionId
+
+
+class Nudged(TemporaryDetail):
+    """People were told that it ends soon."""
+
+    kind: ClassVar = EntryKind.NUDGED
+    until: datetime
+    who: tuple[UserId, ...] = ()
+
+
+class Extended(TemporaryDetail):
+    """It lasts longer; `span` in words."""
+
+    kind: ClassVar = EntryKind.EXTENDED
+    span: str
+
+
+class NotReverted(TemporaryDetail):
+    """Its time is over and it could not be undone."""
+
+    kind: ClassVar = EntryKind.NOT_REVERTED
+    who: tuple[UserId, ...] = ()
+    reason: str
+
+
+class Ended(TemporaryDetail):
+    """Something else ended it: the change of that title, or (`by_hand`) no step at all."""
+
+    kind: ClassVar = EntryKind.ENDED
+    by_hand: bool = False
+    change: str = ""
+    who: UserId | None = None
+    incident: str = ""
+
+
+class Resolved(Detail):
+    """The incident is over; `despite` says why, where a check had failed."""
+
+    kind: ClassVar = EntryKind.RESOLVED
+    despite: str = ""
+
+
+DETAILS: tuple[type[Detail], ...] = (
+    Declared,
+    ScenarioChosen,
+    CommandTaken,
+    SeverityChanged,
+    StatusChanged,
+    Updated,
+    Noted,
+    Pinned,
+    ReadDone,
+    HandedOut,
+    Taken,
+    DoneByHand,
+    Skipped,
+    Escalated,
+    Reopened,
+    Proposed,
+    Approved,
+    Refused,
+    Denied,
+    Expired,
+    Voided,
+    Started,
+    Succeeded,
+    Failed,
+    Interrupted,
+    Checked,
+    Reminded,
+    Snoozed,
+    Nudged,
+    Extended,
+    NotReverted,
+    Ended,
+    Resolved,
+)
+BY_KIND = {detail.kind: detail for detail in DETAILS}
+
+
 class Entry(Noun):
     """One line of an incident's timeline, never changed once written."""
 
@@ -54,5 +381,13 @@ class Entry(Noun):
     kind: EntryKind
     by: UserId | None
     text: str
-    detail: dict[str, Any]
+    detail: SerializeAsAny[Detail]
     source: str | None
+
+    @field_validator("detail", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        """The row's JSON becomes the model of the row's kind."""
+        if isinstance(value, dict) and "kind" in info.data:
+            return BY_KIND[info.data["kind"]].model_validate(value)
+        return value

@@ -91,25 +91,31 @@ class Approval(Noun):
     at: datetime
 
 
-class Execution(Noun):
-    """One run of one step, from request to outcome."""
+class NewExecution(Noun):
+    """What is known of an execution when it is asked for; `requested_by` is None for the clock."""
 
-    id: ExecutionId
     incident_id: IncidentId
     step_id: str
     title: str
     action: str
     params: dict[str, Any]
     risk: Risk
-    plan: Plan | None
-    plan_digest: str | None
-    state: State
-    requested_by: UserId | None  # None is the clock
+    plan: Plan | None = None
+    state: State = State.PROPOSED
+    requested_by: UserId | None
     requested_at: datetime
-    reason: str
-    approvals_needed: int
+    reason: str = ""
+    approvals_needed: int = 0
+    expires_at: datetime | None = None
+    undo_of: ExecutionId | None = None
+
+
+class Execution(NewExecution):
+    """One run of one step, from request to outcome."""
+
+    id: ExecutionId
+    plan_digest: str | None
     approvals: tuple[Approval, ...]
-    expires_at: datetime | None
     started_at: datetime | None
     heartbeat_at: datetime | None
     interrupted_at: datetime | None
@@ -119,7 +125,6 @@ class Execution(Noun):
     checked: bool | None
     reading: Reading | None
     decided_by: UserId | None
-    undo_of: ExecutionId | None
     undo_until: datetime | None
     undo_digest: str | None
 

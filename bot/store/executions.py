@@ -13,9 +13,8 @@ from bot.model import (
     Execution,
     ExecutionId,
     IncidentId,
-    Plan,
+    NewExecution,
     Reading,
-    Risk,
     State,
     UserId,
 )
@@ -35,57 +34,22 @@ def _first_come() -> Iterator[None]:
         raise Taken from error
 
 
-async def insert(
-    conn: Conn,
-    *,
-    incident_id: IncidentId,
-    step_id: str,
-    title: str,
-    action: str,
-    params: dict[str, Any],
-    risk: Risk,
-    state: State,
-    requested_by: UserId | None,
-    requested_at: datetime,
-    plan: Plan | None = None,
-    reason: str = "",
-    approvals_needed: int = 0,
-    expires_at: datetime | None = None,
-    outcome: str | None = None,
-    undo_of: ExecutionId | None = None,
-) -> Execution:
-    """A new execution; raises Taken where the step has a live one, or the run a live undo."""
+async def insert(conn: Conn, new: NewExecution) -> Execution:
+    """Add an execution; raises Taken where the step has a live one, or the run a live undo."""
     query = """
         INSERT INTO executions (incident_id, step_id, title, action, params, risk, plan,
             plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
-            outcome, undo_of, heartbeat_at)
+            undo_of, heartbeat_at)
         VALUES (%(incident_id)s, %(step_id)s, %(title)s, %(action)s, %(params)s, %(risk)s,
             %(plan)s, %(plan_digest)s, %(state)s, %(requested_by)s, %(requested_at)s, %(reason)s,
-            %(approvals_needed)s, %(expires_at)s, %(outcome)s, %(undo_of)s, %(requested_at)s)
+            %(approvals_needed)s, %(expires_at)s, %(undo_of)s, %(requested_at)s)
         RETURNING *
     """
+    plan = None if new.plan is None else db.json(new.plan)
+    digest = None if new.plan is None else new.plan.digest
+    row = dict(new) | {"params": db.json(new.params), "plan": plan, "plan_digest": digest}
     with _first_come():
-        return await db.one(
-            conn,
-            Execution,
-            query,
-            incident_id=incident_id,
-            step_id=step_id,
-            title=title,
-            action=action,
-            params=db.json(params),
-            risk=risk,
-            plan=None if plan is None else db.json(plan),
-            plan_digest=None if plan is None else plan.digest,
-            state=state,
-            requested_by=requested_by,
-            requested_at=requested_at,
-            reason=reason,
-            approvals_needed=approvals_needed,
-            expires_at=expires_at,
-            outcome=outcome,
-            undo_of=undo_of,
-        )
+        return await db.one(conn, Execution, query, **row)
 
 
 async def get(conn: Conn, id: ExecutionId) -> Execution | None:

@@ -1,9 +1,9 @@
 """The timeline: append-only, past tense, written with the change it tells."""
 
 from datetime import datetime
-from typing import Any
 
-from bot.model import Entry, EntryKind, IncidentId, UserId
+from bot.model import Entry, IncidentId, UserId
+from bot.model.entries import Detail
 from bot.store import db
 from bot.store.db import Conn
 
@@ -11,30 +11,31 @@ from bot.store.db import Conn
 async def add(
     conn: Conn,
     incident_id: IncidentId,
-    kind: EntryKind,
+    detail: Detail,
     *,
     at: datetime,
     by: UserId | None = None,
     text: str = "",
     source: str | None = None,
-    **detail: Any,
 ) -> Entry | None:
-    """Write an entry, or return None when the same source already wrote one."""
+    """Add an entry of the detail's kind, or return None when the same source already wrote one."""
     query = """
         INSERT INTO timeline (incident_id, at, kind, by, text, detail, source)
         VALUES (%(incident_id)s, %(at)s, %(kind)s, %(by)s, %(text)s, %(detail)s, %(source)s)
         ON CONFLICT (incident_id, source) DO NOTHING
         RETURNING *
     """
-    values: dict[str, Any] = {"at": at, "by": by, "text": text, "source": source}
     return await db.first(
         conn,
         Entry,
         query,
         incident_id=incident_id,
-        kind=kind,
-        detail=db.json(detail),
-        **values,
+        kind=detail.kind,
+        detail=db.json(detail.model_dump(mode="json", exclude_defaults=True)),
+        at=at,
+        by=by,
+        text=text,
+        source=source,
     )
 
 

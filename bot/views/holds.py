@@ -1,9 +1,8 @@
 """What is temporary: how long it lasts still, and what is said before it ends."""
 
-from datetime import datetime
-
 from bot import durations, rules
 from bot.model import Entry, Hold
+from bot.model.entries import Nudged
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import Message
@@ -23,11 +22,11 @@ def _line(scene: Scene, hold: Hold) -> str:
 def nudge(scene: Scene, entry: Entry) -> Message:
     """It ends soon: extend it, or end it now."""
     detail = entry.detail
-    until = datetime.fromisoformat(detail["until"])
+    assert isinstance(detail, Nudged)
     longest = durations.words(rules.LONGEST_HOLD)
-    words = text.render("nudge", state=entry.text, who=detail["who"], until=until, longest=longest)
+    words = text.render("nudge", state=entry.text, detail=detail, longest=longest)
     parts = [blocks.section(words)]
-    hold = scene.hold(detail["execution"])
+    hold = scene.hold(detail.execution)
     if hold is not None and hold.nudged_at == entry.at:
         parts.append(blocks.actions("nudge", *_buttons(hold)))
     return Message(f"entry:{entry.id}", words, parts)

@@ -16,6 +16,7 @@ from bot.model import (
     TaskKind,
     Update,
 )
+from bot.model.entries import Declared
 from bot.rules import Play
 
 # What a request came to that nobody carried out.
@@ -46,8 +47,9 @@ class Scene:
     @property
     def seen(self) -> tuple[str, ...]:
         """The symptoms that were ticked when it was declared."""
-        told = [one.detail.get("symptoms", ()) for one in self.entries if one.kind == "declared"]
-        return tuple(symptom for ticked in told for symptom in ticked)
+        details = [entry.detail for entry in self.entries]
+        declared = [detail for detail in details if isinstance(detail, Declared)]
+        return tuple(symptom for detail in declared for symptom in detail.symptoms)
 
     @property
     def waits(self) -> bool:
