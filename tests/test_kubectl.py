@@ -302,11 +302,58 @@ async def test_set_image_and_resources(kube: Cluster, kubectl: Kubectl) -> None:
     assert container["resources"]["limits"] == {"cpu": "1", "memory": "1Gi"}
 
 
-async def test_a_server_side_rehearsal_changes_nothing(kube: Cluster, kubectl: Kubectl) -> None:
-    ran = await kubectl.ok("set", "env", SERVICE, "ORDERS_PAUSED=true", "--dry-run=server")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "delete pod tickettoken-redis-0",
+        "delete pod tickettoken-redis-0 --grace-period=0 --force",
+        "delete pods -l app=order-service",
+        "delete pods --all --now",
+        f"delete {SERVICE}",
+        f"delete {SERVICE} --cascade=foreground",
+        f"delete {SERVICE} --cascade=orphan",
+        f"scale {SERVICE} --replicas=5",
+        f"scale {SERVICE} --replicas=5 --current-replicas=3",
+        f"rollout undo {SERVICE}",
+        f"rollout undo {SERVICE} --to-revision=5",
+        f"set image {SERVICE} order-service=ghcr.io/tickettoken/order-service:v9",
+        f"set env {SERVICE} ORDERS_PAUSED=true",
+        f"set resources {SERVICE} --limits=memory=1Gi",
+        f"label {SERVICE} watched=yes",
+        f"annotate {SERVICE} watched=yes",
+        "run probe --image=ghcr.io/tickettoken/probe:v1",
+    ],
+)
+async def test_a_server_side_rehearsal_changes_nothing(
+    kube: Cluster, kubectl: Kubectl, words: str
+) -> None:
+    ran = await kubectl.ok(*words.split(), "--dry-run=server")
 
-    assert "(server dry run)" in ran.out
+    asked = [one for one in kube.requests if one.verb not in ("get", "list", "watch")]
+    assert ran.out.endswith("(server dry run)\n")
+    assert [one.dry_run for one in asked] == [True] * len(ran.out.splitlines())
     assert kube.writes == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "delete pod tickettoken-redis-0 --wait=false",
+        "delete pods -l app=order-service --wait=false",
+        f"delete {SERVICE} --cascade=foreground --wait=false",
+        f"scale {SERVICE} --replicas=5",
+        f"rollout restart {SERVICE}",
+        f"rollout undo {SERVICE}",
+        f"set image {SERVICE} order-service=ghcr.io/tickettoken/order-service:v9",
+    ],
+)
+async def test_the_same_without_a_rehearsal(kube: Cluster, kubectl: Kubectl, words: str) -> None:
+    ran = await kubectl.ok(*words.split())
+
+    asked = [one for one in kube.requests if one.verb not in ("get", "list", "watch")]
+    assert "dry run" not in ran.out
+    assert [one.dry_run for one in asked] == [False] * len(ran.out.splitlines())
+    assert kube.writes == asked
 
 
 async def test_top_pods(kube: Cluster, kubectl: Kubectl) -> None:

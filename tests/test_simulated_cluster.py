@@ -251,7 +251,7 @@ async def test_delete_only_the_pod_that_was_meant(kube: Cluster, core: Api) -> N
     status = await refused(core.delete_namespaced_pod(kube.pod_names()[0], NS, body=options))
 
     assert status["reason"] == "Conflict"
-    assert "UID in precondition: another" in status["message"]
+    assert "the UID in the precondition (another) does not match" in status["message"]
 
 
 async def test_logs(kube: Cluster, core: Api) -> None:

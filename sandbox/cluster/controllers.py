@@ -14,6 +14,7 @@ from sandbox.cluster.resources import AUTOSCALERS, DEPLOYMENTS, PODS, REPLICASET
 from sandbox.cluster.store import Store, fresh
 
 FOREGROUND = "foregroundDeletion"
+FINALIZERS = {"Foreground": FOREGROUND, "Orphan": "orphan"}
 LOOK = 0.2
 
 
@@ -114,8 +115,14 @@ def _orphaned(obj: Obj, alive: set[str]) -> bool:
 
 def leave_last(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
     """Begin to delete an object that goes only after what it owns."""
+    return store.update(resource, waiting(obj, clock, FOREGROUND))
+
+
+def waiting(obj: Obj, clock: Clock, finalizer: str) -> Obj:
+    """The object as it is while the garbage collector sees to what it owns."""
     meta = {"deletionTimestamp": stamp(clock.now())} | obj["metadata"]
-    return store.update(resource, obj | {"metadata": meta | {"finalizers": [FOREGROUND]}})
+    meta |= {"deletionGracePeriodSeconds": 0, "finalizers": [finalizer]}
+    return obj | {"metadata": meta}
 
 
 def let_go(store: Store, obj: Obj) -> None:

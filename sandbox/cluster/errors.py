@@ -1,5 +1,6 @@
 """The refusals of an API server, each as the Status object a real one sends."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,8 +122,7 @@ class Problem:
     @classmethod
     def value(cls, field: str, value: Any, why: str) -> "Problem":
         """A value that cannot be."""
-        shown = f'"{value}"' if isinstance(value, str) else value
-        return cls(field, "FieldValueInvalid", f"Invalid value: {shown}: {why}")
+        return cls(field, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {why}")
 
     @classmethod
     def required(cls, field: str, why: str = "") -> "Problem":
@@ -134,13 +134,22 @@ class Problem:
     def unsupported(cls, field: str, value: Any, allowed: Sequence[str]) -> "Problem":
         """A value outside its list."""
         listed = ", ".join(f'"{one}"' for one in allowed)
-        message = f'Unsupported value: "{value}": supported values: {listed}'
+        message = f"Unsupported value: {_shown(value)}: supported values: {listed}"
         return cls(field, "FieldValueNotSupported", message)
+
+    @classmethod
+    def too_long(cls, field: str, most: int) -> "Problem":
+        """A text of too many bytes, which the message does not repeat."""
+        return cls(field, "FieldValueTooLong", f"Too long: may not be more than {most} bytes")
 
     @classmethod
     def not_allowed(cls, field: str, why: str) -> "Problem":
         """A field that may not be set or changed."""
         return cls(field, "FieldValueForbidden", f"Forbidden: {why}")
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> ApiError:
@@ -152,5 +161,5 @@ def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> Ap
         for problem in problems
     ]
     named = f"{kind}.{group}" if group else kind
-    message = f'{named} "{name}" is invalid: {text}'.lstrip()
+    message = f'{named} "{name}" is invalid: {text}'
     return ApiError(422, "Invalid", message, about(group, kind, name, causes=causes))

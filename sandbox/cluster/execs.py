@@ -19,6 +19,8 @@ FRAME = 32 * 1024
 
 async def execute(state: State, request: web.Request, target: Target) -> web.StreamResponse:
     """Run a command in a container and tell its output and its end."""
+    if "dryRun" in target.query:
+        raise bad_request("dryRun is not supported")
     pod = state.store.get(target.resource, target.namespace, target.name)
     container = container_of(pod, target.query.get("container"))
     command = request.query.getall("command", [])

@@ -184,6 +184,16 @@ def json_patch(current: Obj, patch: Any) -> Obj:
     return document
 
 
+def unknown_in_operations(patch: list[Obj]) -> list[str]:
+    """The complaints about keys of operations that RFC 6902 does not have."""
+    return [
+        f'json patch unknown field "[{place}].{key}"'
+        for place, operation in enumerate(patch)
+        for key in operation
+        if key not in ("op", "path", "from", "value")
+    ]
+
+
 def _operate(document: Any, operation: Any) -> Any:
     if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
         raise rejected_patch()

@@ -87,7 +87,9 @@ def list_objects(state: State, target: Target) -> Obj:
     target.number("resourceVersion")
     found = selected(state, target)
     meta: dict[str, Any] = {"resourceVersion": str(state.store.version)}
-    limit = target.number("limit") or 0
+    # A real server has no objection to negative numbers here, and makes nothing of them.
+    target.number("timeoutSeconds", least=None)
+    limit = max(0, target.number("limit", least=None) or 0)
     if token := target.query.get("continue"):
         after = _read_token(token)
         found = [one for one in found if _place(one) > after]

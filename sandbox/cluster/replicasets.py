@@ -145,13 +145,25 @@ def reference(owner: Obj) -> Obj:
 
 def delete_pod(store: Store, clock: Clock, pod: Obj, grace: int | None = None) -> Obj:
     """Ask a pod to go; its node lets it stop first, unless it has no time for that."""
+    left = leaving(pod, clock, grace)
+    if left["metadata"]["deletionGracePeriodSeconds"]:
+        return store.update(PODS, left)
+    store.remove(PODS, pod)
+    return left
+
+
+def leaving(pod: Obj, clock: Clock, grace: int | None = None) -> Obj:
+    """The pod as it is once it is asked to go, with the seconds that it has to stop."""
+    left = fresh(pod)
+    meta, spec = left["metadata"], left["spec"]
     if grace is None:
-        grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
-    if grace == 0:
-        return store.remove(PODS, pod)
-    leaving = fresh(pod)
-    leaving["metadata"].setdefault("deletionTimestamp", stamp(clock.now()))
+        grace = spec.get("terminationGracePeriodSeconds", 30)
+    ended = (left.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+    if ended or not spec.get("nodeName"):
+        # Nothing runs that could stop.
+        grace = 0
+    grace = 1 if grace < 0 else grace
+    meta.setdefault("deletionTimestamp", stamp(clock.now()))
     # A pod that is leaving already may be hurried, never given more time.
-    left = leaving["metadata"].get("deletionGracePeriodSeconds", grace)
-    leaving["metadata"]["deletionGracePeriodSeconds"] = min(grace, left)
-    return store.update(PODS, leaving)
+    meta["deletionGracePeriodSeconds"] = min(grace, meta.get("deletionGracePeriodSeconds", grace))
+    return left

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from sandbox.cluster.errors import ApiError, bad_request, method_not_allowed
+from sandbox.cluster.errors import bad_request, method_not_allowed
 from sandbox.cluster.resources import Resource, find_resource
 
 READ_OPTIONS = {"pretty", "timeout"}
@@ -23,22 +24,10 @@ LIST_OPTIONS = READ_OPTIONS | {
     "timeoutSeconds",
     "watch",
 }
-WRITE_OPTIONS = READ_OPTIONS | {"dryRun", "fieldManager", "fieldValidation"}
-DELETE_OPTIONS = READ_OPTIONS | {
-    "dryRun",
-    "gracePeriodSeconds",
-    "orphanDependents",
-    "propagationPolicy",
-}
 OPTIONS = {
     "get": READ_OPTIONS | {"includeObject", "resourceVersion"},
     "list": LIST_OPTIONS,
     "watch": LIST_OPTIONS,
-    "create": WRITE_OPTIONS,
-    "update": WRITE_OPTIONS,
-    "patch": WRITE_OPTIONS | {"force"},
-    "delete": DELETE_OPTIONS,
-    "deletecollection": DELETE_OPTIONS | LIST_OPTIONS,
 }
 LOG_OPTIONS = READ_OPTIONS | {
     "container",
@@ -51,7 +40,15 @@ LOG_OPTIONS = READ_OPTIONS | {
     "tailLines",
     "timestamps",
 }
-EXEC_OPTIONS = READ_OPTIONS | {"command", "container", "stderr", "stdin", "stdout", "tty"}
+EXEC_OPTIONS = READ_OPTIONS | {
+    "command",
+    "container",
+    "dryRun",
+    "stderr",
+    "stdin",
+    "stdout",
+    "tty",
+}
 MANY_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 ONE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -94,7 +91,7 @@ class Target:
             raise bad_request(f'strconv.ParseBool: parsing "{text}": invalid syntax')
         return text.lower() in ("true", "1", "")
 
-    def number(self, name: str, least: int = 0) -> int | None:
+    def number(self, name: str, least: int | None = 0) -> int | None:
         """An option that is a whole number."""
         text = self.query.get(name)
         if text is None:
@@ -103,7 +100,7 @@ class Target:
             number = int(text)
         except ValueError:
             raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
-        if number < least:
+        if least is not None and number < least:
             raise bad_request(f"{name}: Invalid value: {number}: must be at least {least}")
         return number
 
@@ -112,12 +109,19 @@ class NoSuchPath(Exception):
     """The path leads nowhere, which a real server says in plain text."""
 
 
+def values_of(request: web.Request) -> dict[str, list[str]]:
+    """The query as a real server reads it, which drops every pair that has a semicolon in it."""
+    pairs = request.raw_path.partition("?")[2].split("&")
+    kept = [pair for pair in pairs if ";" not in pair]
+    return parse_qs("&".join(kept), keep_blank_values=True)
+
+
 def target_of(request: web.Request, path: str) -> Target:
     """Read method, path and query; refuse what a real server does not have."""
     resource, namespace, rest = _locate(path)
     name = rest[0] if rest else ""
     target = Target("", resource, namespace, name, rest[1] if len(rest) > 1 else "")
-    target.query = dict(request.query.items())
+    target.query = {name: values[0] for name, values in values_of(request).items()}
     target.verb = _verb(request.method, target)
     _check_path(target, rest)
     _check_options(target)
@@ -174,17 +178,13 @@ def _check_path(target: Target, rest: list[str]) -> None:
 
 
 def _check_options(target: Target) -> None:
-    known = {"log": LOG_OPTIONS, "exec": EXEC_OPTIONS}.get(target.subresource, OPTIONS[target.verb])
-    strange = sorted(set(target.query) - known)
+    """Refuse misspelt options of a read, which a real server ignores as it does those of a write.
+
+    A write is told them all, and must change what it changes on a real server. A read changes
+    nothing, so here a mistake is better told.
+    """
+    known = {"log": LOG_OPTIONS, "exec": EXEC_OPTIONS}.get(target.subresource)
+    known = known or OPTIONS.get(target.verb)
+    strange = sorted(set(target.query) - known) if known else []
     if strange:
         raise bad_request(f"unknown query parameter: {', '.join(strange)}")
-
-
-def dry_run(values: list[str]) -> bool:
-    """Whether nothing shall be kept; only `All` may be asked for."""
-    if not values or values == [""]:
-        return False
-    if set(values) != {"All"}:
-        message = f'dryRun: Unsupported value: "{values[0]}": supported values: "All"'
-        raise ApiError(422, "Invalid", message)
-    return True

@@ -19,9 +19,10 @@ from sandbox.cluster.errors import (
 )
 from sandbox.cluster.execs import execute
 from sandbox.cluster.openapi import openapi
+from sandbox.cluster.options import check_options, options_in_body, options_in_query
 from sandbox.cluster.patches import TYPES
 from sandbox.cluster.podlogs import LogStream
-from sandbox.cluster.requests import NoSuchPath, Request, Target, dry_run, target_of
+from sandbox.cluster.requests import NoSuchPath, Request, Target, target_of, values_of
 from sandbox.cluster.resources import ACCESS_REVIEWS, RULES_REVIEWS
 from sandbox.cluster.scale import scale_of
 from sandbox.cluster.state import State
@@ -31,6 +32,7 @@ from sandbox.cluster.writes import Write
 USERS = "/users/"
 PUBLIC = (*HEALTH, "/version")
 MOST = 3 * 1024 * 1024
+DELETES = ("delete", "deletecollection")
 RECORD = web.RequestKey("record", Request)
 
 
@@ -59,7 +61,7 @@ class Door:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; a refusal is a Status object."""
         path, claimed = _split_user(request.path)
-        query = dict(request.query.items())
+        query = {name: values[0] for name, values in values_of(request).items()}
         record = Request(self.state.clock.now(), "", request.method.lower(), path, query)
         request[RECORD] = record
         self.state.requests.append(record)
@@ -138,11 +140,11 @@ class Door:
         self, request: web.Request, record: Request, target: Target
     ) -> web.StreamResponse:
         content_type = _content_type(request, target)
-        record.body = body = await _body(request, target)
+        options, record.body = await _told(request, target)
+        body, record.dry_run = record.body, bool(options.get("dryRun"))
         if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
             return self._review(record.user, target, body)
-        record.dry_run = dry_run(_dry_run_values(request, target, body))
-        write = Write(self.state, target, record.dry_run)
+        write = Write(self.state, target, options)
         # Nothing awaits from here on, so what moves the version is this write.
         before = self.state.store.version
         answer = _do(write, content_type, body)
@@ -153,7 +155,7 @@ class Door:
         target = write.target
         if answer["kind"] == target.resource.kind:
             answer = reads.in_form(self.state, request, target, answer)
-        response = web.json_response(answer, status=201 if target.verb == "create" else 200)
+        response = web.json_response(answer, status=_code(write, answer))
         for warning in write.warnings:
             quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
             response.headers.add("Warning", f'299 - "{quoted}"')
@@ -177,8 +179,16 @@ def _do(write: Write, content_type: str, body: Any) -> Obj:
         case "patch":
             return writes.patch(write, content_type, body)
         case "deletecollection":
-            return writes.delete_collection(write, body)
-    return writes.delete(write, body)
+            return writes.delete_collection(write)
+    return writes.delete(write)
+
+
+def _code(write: Write, answer: Obj) -> int:
+    if write.target.verb == "create":
+        return 201
+    # Of a deletion that takes its time the server says so, if told that nothing shall be orphaned.
+    leaves = write.options.get("orphanDependents") is False and write.target.verb == "delete"
+    return 202 if leaves and answer["metadata"].get("deletionGracePeriodSeconds") else 200
 
 
 def _split_user(path: str) -> tuple[str, str]:
@@ -193,33 +203,36 @@ def _content_type(request: web.Request, target: Target) -> str:
     accepted: tuple[str, ...] = TYPES if target.verb == "patch" else ("application/json",)
     if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
         accepted += (protobuf.CONTENT_TYPE,)
-    given = request.content_type
-    bodiless = target.verb in ("delete", "deletecollection") and not request.can_read_body
+    # Without the header a body is JSON; only a patch must say what it is.
+    named = "Content-Type" in request.headers or target.verb == "patch"
+    given = request.content_type if named else "application/json"
+    bodiless = target.verb in DELETES and not request.can_read_body
     if not bodiless and given not in accepted:
         raise unsupported_media_type(accepted)
     return given
 
 
-async def _body(request: web.Request, target: Target) -> Any:
-    raw = await request.read()
+async def _told(request: web.Request, target: Target) -> tuple[Obj, Any]:
+    """The options of a write, and its body; None if it has none."""
+    raw, verb = await request.read(), target.verb
+    if raw and verb in DELETES:
+        body = _decoded(request, raw)
+        options = options_in_body(body)
+    else:
+        options, body = options_in_query(verb, values_of(request)), None
+    check_options(verb, options)
+    return options, body if verb in DELETES else _decoded(request, raw)
+
+
+def _decoded(request: web.Request, raw: bytes) -> Any:
     if not raw:
-        if target.verb in ("delete", "deletecollection"):
-            return None
         raise bad_request("the request has no body")
     if request.content_type == protobuf.CONTENT_TYPE:
         return protobuf.decode_review(raw)
     try:
-        return json.loads(raw)
+        return json.loads(raw.decode(errors="replace"))
     except ValueError as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
-
-
-def _dry_run_values(request: web.Request, target: Target, body: Any) -> list[str]:
-    values = request.query.getall("dryRun", [])
-    if target.verb in ("delete", "deletecollection") and isinstance(body, dict):
-        told = body.get("dryRun") or []
-        values = values + (told if isinstance(told, list) else [str(told)])
-    return values
 
 
 def _refuse(refusal: ApiError) -> web.Response:

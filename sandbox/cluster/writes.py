@@ -1,11 +1,13 @@
 """Create, update, patch and delete, with everything that may refuse them."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.cluster import defaults
 from sandbox.cluster.clock import stamp
-from sandbox.cluster.controllers import leave_last, let_go
+from sandbox.cluster.controllers import FINALIZERS, leave_last, let_go, waiting
 from sandbox.cluster.errors import (
     ApiError,
     Obj,
@@ -16,10 +18,15 @@ from sandbox.cluster.errors import (
     invalid,
     not_found,
 )
-from sandbox.cluster.patches import apply_patch
+from sandbox.cluster.patches import (
+    JSON_PATCH,
+    STRATEGIC_PATCH,
+    apply_patch,
+    unknown_in_operations,
+)
 from sandbox.cluster.quotas import check_quota
-from sandbox.cluster.reads import selected
-from sandbox.cluster.replicasets import delete_pod
+from sandbox.cluster.reads import list_objects
+from sandbox.cluster.replicasets import delete_pod, leaving
 from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import NAMESPACES, PODS, Resource
 from sandbox.cluster.scale import scale_of, scaled
@@ -28,9 +35,11 @@ from sandbox.cluster.state import State
 from sandbox.cluster.store import born, fresh
 from sandbox.cluster.validation import check, check_shape
 
+PRECONDITIONS = (
+    ("uid", "UID", "deleted and then recreated"),
+    ("resourceVersion", "ResourceVersion", "modified"),
+)
 KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-PROPAGATION = ("Background", "Foreground", "Orphan")
-VALIDATION = ("Ignore", "Strict", "Warn")
 
 
 @dataclass
@@ -39,8 +48,13 @@ class Write:
 
     state: State
     target: Target
-    dry: bool
+    options: Obj
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def dry(self) -> bool:
+        """Whether nothing is kept."""
+        return bool(self.options.get("dryRun"))
 
     @property
     def resource(self) -> Resource:
@@ -53,16 +67,15 @@ class Write:
 
     def strictness(self) -> str:
         """What happens to fields that nobody knows."""
-        asked = self.target.query.get("fieldValidation") or "Warn"
-        if asked not in VALIDATION:
-            wrong = Problem.unsupported("fieldValidation", asked, VALIDATION)
-            raise invalid("meta.k8s.io", "CreateOptions", "", [wrong])
-        return asked
+        return self.options.get("fieldValidation") or "Warn"
 
-    def known_fields(self, sent: Obj, kind: str = "") -> tuple[Obj, str]:
-        """What was sent without unknown fields, and the complaint that Strict makes of them."""
+    def known_fields(self, sent: Obj, kind: str = "", odd: Sequence[str] = ()) -> tuple[Obj, str]:
+        """What was sent without unknown fields, and the complaint that Strict makes of them.
+
+        `odd` are complaints of what is wrong already.
+        """
         kept, unknown = prune_kind(kind, "v1", sent) if kind else prune(self.resource, sent)
-        complaints = [f'unknown field "{path}"' for path in unknown]
+        complaints = [*odd, *(f'unknown field "{path}"' for path in unknown)]
         strictness = self.strictness()
         if strictness == "Warn":
             self.warnings += complaints
@@ -174,11 +187,7 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
     before = write.current()
     scale = write.target.subresource == "scale"
     patched = apply_patch(content_type, scale_of(before) if scale else before, body)
-    sent, complaint = write.known_fields(patched, "Scale" if scale else "")
-    if complaint:
-        shown = body if isinstance(body, list) else _go_map(body)
-        wrong = Problem.value("patch", str(shown), f"strict decoding error: {complaint}")
-        raise invalid("", "", "", [wrong])
+    sent = _known_patch(write, content_type, body, patched)
     kind = ("Scale", "autoscaling/v1") if scale else (before["kind"], before["apiVersion"])
     if (sent.get("kind"), sent.get("apiVersion")) != kind:
         raise bad_request(f"the kind and the version of a {kind[0]} cannot be patched")
@@ -186,11 +195,30 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
     return _rescale(write, before, sent) if scale else _replace(write, before, sent)
 
 
+def _known_patch(write: Write, content_type: str, body: Any, patched: Obj) -> Obj:
+    """What was patched without unknown fields, of the object and of the operations of the patch."""
+    odd = unknown_in_operations(body) if content_type == JSON_PATCH else []
+    kind = "Scale" if write.target.subresource == "scale" else ""
+    sent, complaint = write.known_fields(patched, kind, odd)
+    if complaint:
+        strategic = content_type == STRATEGIC_PATCH
+        shown = _go_map(body) if strategic else _go_json(patched)
+        wrong = Problem.value("patch", shown, f"strict decoding error: {complaint}")
+        raise invalid("", "", "", [wrong])
+    return sent
+
+
+def _go_json(obj: Obj) -> str:
+    return json.dumps(dict(sorted(obj.items())), separators=(",", ":"))
+
+
 def _go_map(value: Any) -> str:
     if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_go_map(one)}' for key, one in value.items())}]"
+        return f"map[{' '.join(f'{key}:{_go_map(value[key])}' for key in sorted(value))}]"
     if isinstance(value, list):
         return f"[{' '.join(map(_go_map, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return "<nil>" if value is None else str(value)
 
 
@@ -241,72 +269,62 @@ def _commit(write: Write, made: Obj, before: Obj) -> Obj:
     return made if write.dry else write.state.store.update(resource, made)
 
 
-def delete(write: Write, options: Any) -> Obj:
+def delete(write: Write) -> Obj:
     """Take one object away, or begin to."""
-    return _delete(write, write.current(), _delete_options(write.target, options))
+    return _delete(write, write.current())
 
 
-def delete_collection(write: Write, options: Any) -> Obj:
-    """Take everything away that the selectors name."""
-    asked = _delete_options(write.target, options)
-    gone = [_delete(write, one, asked) for one in selected(write.state, write.target)]
-    resource = write.resource
-    return {
-        "kind": f"{resource.kind}List",
-        "apiVersion": resource.api_version,
-        "metadata": {"resourceVersion": str(write.state.store.version)},
-        "items": gone,
-    }
+def delete_collection(write: Write) -> Obj:
+    """Take everything away that the selectors name; the answer tells it as it was."""
+    found = list_objects(write.state, write.target)
+    for obj in found["items"]:
+        _delete(write, obj)
+    return found
 
 
-def _delete_options(target: Target, body: Any) -> Obj:
-    options, unknown = prune_kind(
-        "DeleteOptions", "v1", _object({} if body is None else body, "DeleteOptions")
-    )
-    if unknown:
-        raise bad_request(f'strict decoding error: unknown field "{unknown[0]}"')
-    if (grace := target.number("gracePeriodSeconds")) is not None:
-        options["gracePeriodSeconds"] = grace
-    if policy := target.query.get("propagationPolicy"):
-        options["propagationPolicy"] = policy
-    policy = options.get("propagationPolicy")
-    problems = []
-    if policy and policy not in PROPAGATION:
-        problems.append(Problem.unsupported("propagationPolicy", policy, PROPAGATION))
-    if (options.get("gracePeriodSeconds") or 0) < 0:
-        wrong = options["gracePeriodSeconds"]
-        problems.append(Problem.value("gracePeriodSeconds", wrong, "must be at least 0"))
-    if problems:
-        raise invalid("meta.k8s.io", "DeleteOptions", "", problems)
-    return options
+def _delete(write: Write, obj: Obj) -> Obj:
+    _check_preconditions(write, obj)
+    store, clock = write.state.store, write.state.clock
+    if write.resource is PODS:
+        grace = write.options.get("gracePeriodSeconds")
+        if write.dry:
+            return leaving(obj, clock, grace)
+        return delete_pod(store, clock, obj, grace)
+    return _delete_owner(write, obj, _policy(write.options))
 
 
-def _delete(write: Write, obj: Obj, options: Obj) -> Obj:
+def _check_preconditions(write: Write, obj: Obj) -> None:
     resource, meta = write.resource, obj["metadata"]
-    for field_name, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-        wanted = (options.get("preconditions") or {}).get(field_name)
-        if wanted not in (None, meta[field_name]):
-            why = (
-                f"Precondition failed: {label} in precondition: {wanted}, "
-                f"{label} in object meta: {meta[field_name]}"
+    wanted = write.options["preconditions"]
+    for name, label, why in PRECONDITIONS:
+        if wanted.get(name) not in (None, meta[name]):
+            told = (
+                f"the {label} in the precondition ({wanted[name]}) does not match "
+                f"the {label} in record ({meta[name]}). The object might have been {why}"
             )
-            raise conflict(resource.group, resource.plural, meta["name"], why)
-    if write.dry:
-        return obj if resource is PODS else _deleted(resource, obj)
-    if resource is PODS:
-        store, clock = write.state.store, write.state.clock
-        return delete_pod(store, clock, obj, options.get("gracePeriodSeconds"))
-    return _delete_owner(write, obj, options.get("propagationPolicy"))
+            # Here a real server names the kind, where it names the resource elsewhere.
+            raise conflict(resource.group, resource.kind, meta["name"], told)
+
+
+def _policy(options: Obj) -> str | None:
+    if "orphanDependents" in options:
+        return "Orphan" if options["orphanDependents"] else "Background"
+    policy: str | None = options.get("propagationPolicy")
+    return policy
 
 
 def _delete_owner(write: Write, obj: Obj, policy: str | None) -> Obj:
     store, resource = write.state.store, write.resource
-    if policy == "Foreground" and resource.group == "apps":
+    finalizer = FINALIZERS.get(policy or "") if resource.group == "apps" else None
+    answer = waiting(obj, write.state.clock, finalizer) if finalizer else _deleted(resource, obj)
+    if write.dry:
+        return answer
+    if finalizer and policy == "Foreground":
         return leave_last(store, write.state.clock, resource, obj)
     if policy == "Orphan":
         let_go(store, obj)
     store.remove(resource, obj)
-    return _deleted(resource, obj)
+    return answer
 
 
 def _deleted(resource: Resource, obj: Obj) -> Obj:

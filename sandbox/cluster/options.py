@@ -1,0 +1,172 @@
+"""The options of a write, read where a real API server reads them and from nowhere else.
+
+Create, update and patch have theirs in the query. So has a delete without a body; one with a body
+has them in the body alone. What stands in another place, or is misspelt, is ignored.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.cluster.errors import ApiError, Obj, Problem, bad_request, invalid
+
+KINDS = {
+    "create": "CreateOptions",
+    "update": "UpdateOptions",
+    "patch": "PatchOptions",
+    "delete": "DeleteOptions",
+    "deletecollection": "DeleteOptions",
+}
+VALIDATION = ("", "Ignore", "Strict", "Warn")
+PROPAGATION = ("Foreground", "Background", "Orphan")
+LONGEST_MANAGER = 128
+MOST = 2**63 - 1
+
+# What Go calls the fields of a body, and how it names a JSON value that does not fit.
+BODY: dict[str, tuple[type, str]] = {
+    "dryRun": (list, "[]string"),
+    "gracePeriodSeconds": (int, "int64"),
+    "orphanDependents": (bool, "bool"),
+    "preconditions": (dict, "v1.Preconditions"),
+    "propagationPolicy": (str, "v1.DeletionPropagation"),
+}
+PRECONDITIONS: dict[str, tuple[type, str]] = {
+    "resourceVersion": (str, "string"),
+    "uid": (str, "types.UID"),
+}
+Values = Mapping[str, list[str]]
+Readers = dict[str, Callable[[list[str]], Any]]
+# As the Go code of a real server words it.
+TYPE_META = (
+    r'struct { APIVersion string "json:\"apiVersion,omitempty\""; '
+    r'Kind string "json:\"kind,omitempty\"" }'
+)
+SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
+JSON_NAMES = {str: "string", bool: "bool", list: "array", dict: "object"}
+
+
+def options_in_query(verb: str, query: Values) -> Obj:
+    """The options that a query tells; only of `dryRun` more than the first value counts."""
+    told: Obj = {name: read(query[name]) for name, read in _readers(verb).items() if name in query}
+    if KINDS[verb] == "DeleteOptions":
+        given = {name: query[name][0] for name in PRECONDITIONS if name in query}
+        told["preconditions"] = {name: value for name, value in given.items() if value}
+    return told
+
+
+def options_in_body(body: Any) -> Obj:
+    """The options that the body of a delete tells."""
+    if not isinstance(body, dict | None):
+        why = f"json: cannot unmarshal {_json_name(body)} into Go value of type {TYPE_META}"
+        raise bad_request(f"couldn't get version/kind; json parse error: {why}")
+    body = body or {}
+    kind, version = body.get("kind") or "DeleteOptions", body.get("apiVersion") or "meta.k8s.io/v1"
+    if kind != "DeleteOptions":
+        raise bad_request(
+            f'no kind "{kind}" is registered for version "{version}" in scheme "{SCHEME}"'
+        )
+    told = _typed(body, BODY, "DeleteOptions", "")
+    told["dryRun"] = [_dry_run(value) for value in told.get("dryRun", [])]
+    preconditions = told.get("preconditions", {})
+    told["preconditions"] = _typed(preconditions, PRECONDITIONS, "Preconditions", "preconditions.")
+    return told
+
+
+def check_options(verb: str, told: Obj) -> None:
+    """Refuse values that an option may not have."""
+    problems = _delete(told) if KINDS[verb] == "DeleteOptions" else _manager(verb, told)
+    if set(told.get("dryRun", [])) - {"All"}:
+        problems.append(Problem.unsupported("dryRun", told["dryRun"], ("All",)))
+    if told.get("fieldValidation", "") not in VALIDATION:
+        wrong = Problem.unsupported("fieldValidation", told["fieldValidation"], VALIDATION)
+        problems.append(wrong)
+    if problems:
+        raise invalid("meta.k8s.io", KINDS[verb], "", problems)
+
+
+def _delete(told: Obj) -> list[Problem]:
+    policy = told.get("propagationPolicy")
+    problems = []
+    if policy is not None and "orphanDependents" in told:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        problems.append(Problem.value("propagationPolicy", policy, why))
+    if policy is not None and policy not in PROPAGATION:
+        allowed = (*PROPAGATION, "nil")
+        problems.append(Problem.unsupported("propagationPolicy", policy, allowed))
+    return problems
+
+
+def _manager(verb: str, told: Obj) -> list[Problem]:
+    problems = []
+    if "force" in told:
+        why = "may not be specified for non-apply patch"
+        problems.append(Problem.not_allowed("force", why))
+    name = told.get("fieldManager", "")
+    if len(name.encode()) > LONGEST_MANAGER:
+        problems.append(Problem.too_long("fieldManager", LONGEST_MANAGER))
+    for place, letter in enumerate(name):
+        if not letter.isprintable():
+            at = len(name[:place].encode())
+            why = f"invalid character U+{ord(letter):04X} (at position {at})"
+            problems.append(Problem.value("fieldManager", name, why))
+    return problems
+
+
+def _readers(verb: str) -> Readers:
+    """The names that the query of a verb may tell, each with what reads its values."""
+    if KINDS[verb] == "DeleteOptions":
+        return {
+            "dryRun": list,
+            "gracePeriodSeconds": _number,
+            "orphanDependents": _flag,
+            "propagationPolicy": _first,
+        }
+    told: Readers = {"dryRun": list, "fieldManager": _first, "fieldValidation": _first}
+    return told | {"force": _flag} if verb == "patch" else told
+
+
+def _first(values: list[str]) -> str:
+    return values[0]
+
+
+def _flag(values: list[str]) -> bool:
+    return values[0].lower() not in ("0", "false")
+
+
+def _number(values: list[str]) -> int:
+    wrong = f"strconv.ParseInt: parsing {json.dumps(values[0])}"
+    if not re.fullmatch(r"[-+]?[0-9]+", values[0]):
+        raise bad_request(f"{wrong}: invalid syntax")
+    if abs(int(values[0])) > MOST:
+        raise bad_request(f"{wrong}: value out of range")
+    return int(values[0])
+
+
+def _typed(told: Obj, fields: dict[str, tuple[type, str]], owner: str, path: str) -> Obj:
+    """The fields that are known; a null is the same as nothing said."""
+    kept = {name: told[name] for name in fields if told.get(name) is not None}
+    for name, value in kept.items():
+        wanted, go_name = fields[name]
+        too_big = isinstance(value, int) and abs(value) > MOST
+        if type(value) is not wanted or too_big:
+            raise _wrong_type(value, f"{owner}.{path}{name}", go_name)
+    return kept
+
+
+def _dry_run(value: Any) -> str:
+    if not isinstance(value, str | None):
+        raise _wrong_type(value, "DeleteOptions.dryRun", "string")
+    return value or ""
+
+
+def _wrong_type(value: Any, field: str, go_name: str) -> ApiError:
+    number = f" {value}" if type(value) in (int, float) and go_name == "int64" else ""
+    return bad_request(
+        f"json: cannot unmarshal {_json_name(value)}{number} "
+        f"into Go struct field {field} of type {go_name}"
+    )
+
+
+def _json_name(value: Any) -> str:
+    return JSON_NAMES.get(type(value), "number")
