@@ -95,27 +95,25 @@ async def fire_due(world: World) -> None:
     async with changing_several(world) as (conn, changed):
         due = await store.reminders.claim_due(conn, now)
         for reminder in due:
-            if await _fire(world, conn, reminder, now):
-                changed.add(reminder.incident_id)
+            await _fire(world, conn, reminder, now)
+            changed.add(reminder.incident_id)
     for reminder in due:
         if reminder.kind is ReminderKind.HEADS_UP:
             await publisher.whisper_heads_up(world, reminder.incident_id)
 
 
-async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> bool:
-    """Whether there is something to show."""
+async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> None:
     if reminder.kind is ReminderKind.HEADS_UP:
-        return False  # for the commander alone, and nothing that the timeline needs
+        return  # for the commander alone, and nothing that the timeline needs
     if reminder.kind is ReminderKind.UPDATE and await _is_being_written(world, reminder):
         await store.reminders.postpone(conn, reminder.id, now + rules.FORM_OPEN)
-        return False
+        return
     reminded = entries.Reminded(what=reminder.kind.value.replace("_", " "))
     await store.timeline.add(conn, reminder.incident_id, reminded, at=now)
     if reminder.kind is ReminderKind.TASKS:
         await wait_for_tasks(conn, reminder.incident_id, now)
     elif reminder.nags + 1 < rules.NAGS:
         await _nag_again(conn, reminder, now)
-    return True
 
 
 async def _is_being_written(world: World, reminder: Reminder) -> bool:
