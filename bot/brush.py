@@ -1,4 +1,4 @@
-"""Sends drawings to Slack, and remembers each as soon as Slack shows it."""
+"""Send what is to be seen to Slack, and record each item as soon as Slack shows it."""
 
 import asyncio
 import logging
@@ -17,13 +17,13 @@ from bot.world import World
 
 log = logging.getLogger(__name__)
 
-CLASSIC = {"section", "header", "context", "actions", "divider"}
+CLASSIC_BLOCKS = {"section", "header", "context", "actions", "divider"}
 
-# What is as good as done: somebody already did it.
-SETTLED = {"already_pinned", "message_not_modified"}
+# Slack has it already: the item counts as sent.
+ALREADY_DONE = {"already_pinned", "message_not_modified"}
 
-# Why nobody is left to invite: they are in, have left the company, or Slack never lets them in.
-UNINVITED = {
+# They are in the channel, have left the company, or Slack never lets them in: nobody is invited.
+CANNOT_INVITE = {
     "already_in_channel",
     "user_not_found",
     "cant_invite",
@@ -34,15 +34,15 @@ UNINVITED = {
     "ura_max_channels",
 }
 
-# Somebody took the bot out of the channel.
-OUTSIDE = {"not_in_channel", "channel_not_found"}
+# Somebody removed the bot from the channel.
+NOT_A_MEMBER = {"not_in_channel", "channel_not_found"}
 
 # Somebody deleted the channel, or made it private without the bot.
-GONE = "channel_not_found"
+CHANNEL_GONE = "channel_not_found"
 
 
 class Brush:
-    """Paints one incident while the lease lasts; what goes wrong is kept in `failures`."""
+    """Sends the items of one incident while its lease lasts; `failures` collects what went wrong."""
 
     def __init__(self, world: World, lease: Lease, incident: Incident, claim: Claim) -> None:
         self.failures: list[Exception] = []
@@ -50,200 +50,205 @@ class Brush:
         self._lease = lease
         self._incident = incident
         self._channel = str(incident.channel_id)
-        self._shown = claim.shown
-        # Something was tried before, and may have been done without being written down.
+        self._sent = claim.shown
+        # An earlier attempt failed: Slack may have done more than was recorded.
         self._retried = claim.picture.failures > 0
-        self._strays: dict[tuple[str, str | None], Strays] = {}
-        self._joining = asyncio.Lock()
+        self._orphans: dict[tuple[str, str | None], Strays] = {}
+        self._join_lock = asyncio.Lock()
         self._joined: set[str] = set()
 
     def shows(self, key: str) -> bool:
-        """Whether Slack shows it, however it looks."""
-        return key in self._shown
+        """Whether an item of this key was sent, in whatever form."""
+        return key in self._sent
 
-    def differs(self, one: Drawing) -> bool:
-        """Whether there is something to send."""
-        before = self._shown.get(one.key)
-        if before is not None and isinstance(one, File | Bookmark):
-            return False  # said once: Slack would keep both
-        return before is None or before.digest != drawing.digest(one)
+    def differs(self, item: Drawing) -> bool:
+        """Whether the item differs from what was sent."""
+        before = self._sent.get(item.key)
+        if before is not None and isinstance(item, File | Bookmark):
+            return False  # sent once: Slack would keep both
+        return before is None or before.digest != drawing.digest(item)
 
-    async def paint_in_order(self, drawings: Sequence[Drawing]) -> None:
-        """One after another, until something fails that passes by itself."""
-        for one in drawings:
-            failure = await self.paint(one)
-            # What passes by itself is waited for, so that the channel keeps its order.
+    async def paint_in_order(self, items: Sequence[Drawing]) -> None:
+        """Send one item after another, and stop at a failure that passes by itself."""
+        for item in items:
+            failure = await self.paint(item)
+            # The next attempt goes on here, so that the channel reads in order.
             if isinstance(failure, slack.Refused) and failure.passing:
                 return
 
-    async def paint(self, one: Drawing) -> Exception | None:
-        """Send it, and remember it; what went wrong, if anything."""
+    async def paint(self, item: Drawing) -> Exception | None:
+        """Send an item and record it; returns what went wrong, or None."""
         try:
-            if await self._lease.keep() and (place := await self._send(one)) is not None:
-                await self._remember(one, place)
+            if await self._lease.keep() and (place := await self._deliver(item)) is not None:
+                await self._record(item, place)
             return None
         except slack.Refused as refused:
-            log.warning("%s of %s: Slack refused: %s", one.key, self._incident.name, refused.code)
+            log.warning("%s of %s: Slack refused: %s", item.key, self._incident.name, refused.code)
             failure: Exception = refused
-        except Exception as error:  # the others are painted all the same
-            log.exception("%s of %s went wrong", one.key, self._incident.name)
+        except Exception as error:  # the other items are sent all the same
+            log.exception("%s of %s went wrong", item.key, self._incident.name)
             failure = error
         self.failures.append(failure)
         return failure
 
-    async def keep(self, drawings: Sequence[Drawing], *, open: bool) -> None:
-        """Remember which of these need not be drawn again while the incident is open, or is not."""
-        shown = [self._shown[one.key] for one in drawings if not self.differs(one)]
+    async def keep(self, items: Sequence[Drawing], *, open: bool) -> None:
+        """Record which of these stay as they are while the incident is open, or is not."""
+        shown = [self._sent[item.key] for item in items if not self.differs(item)]
         if shown:
             async with self._world.pool.connection() as conn:
                 await store.messages.keep(conn, self._incident.id, shown, open=open)
 
-    async def _remember(self, one: Drawing, place: Shown) -> None:
-        shown = place.model_copy(update={"key": one.key, "digest": drawing.digest(one)})
-        self._shown[one.key] = shown
+    async def _record(self, item: Drawing, place: Shown) -> None:
+        shown = place.model_copy(update={"key": item.key, "digest": drawing.digest(item)})
+        self._sent[item.key] = shown
         async with self._world.pool.connection() as conn:
             await store.messages.put(conn, self._incident.id, shown)
 
-    async def _send(self, one: Drawing) -> Shown | None:
+    async def _deliver(self, item: Drawing) -> Shown | None:
         try:
-            return await self._send_from_inside(one)
+            return await self._deliver_rejoining(item)
         except slack.Refused as refused:
-            if refused.code not in SETTLED:
+            if refused.code not in ALREADY_DONE:
                 raise
-            return self._shown.get(one.key) or self._place(one.key)
+            return self._sent.get(item.key) or self._reference(item.key)
 
-    async def _send_from_inside(self, one: Drawing) -> Shown | None:
+    async def _deliver_rejoining(self, item: Drawing) -> Shown | None:
         try:
-            return await self._hand_over(one)
+            return await self._call_slack(item)
         except slack.Refused as refused:
-            if refused.code not in OUTSIDE:
+            if refused.code not in NOT_A_MEMBER:
                 raise
-            await self._join(self._where(one))
-            return await self._hand_over(one)
+            await self._join(self._channel_of(item))
+            return await self._call_slack(item)
 
-    def _where(self, one: Drawing) -> str:
-        elsewhere = isinstance(one, Message) and one.place == drawing.ANNOUNCEMENTS
+    def _channel_of(self, item: Drawing) -> str:
+        elsewhere = isinstance(item, Message) and item.place == drawing.ANNOUNCEMENTS
         return self._world.home.announcements if elsewhere else self._channel
 
     async def _join(self, channel: str) -> None:
-        """Come back, once for all that is painted at the same time."""
-        async with self._joining:
+        """Join the channel again, once for all that is sent at the same time."""
+        async with self._join_lock:
             if channel in self._joined:
                 return
             try:
                 await slack.answer(self._world.slack.conversations_join(channel=channel))
             except slack.Refused as refused:
-                if refused.code == GONE and channel == self._channel and self._incident.open:
+                if (
+                    refused.code == CHANNEL_GONE
+                    and channel == self._channel
+                    and self._incident.open
+                ):
                     await self._forget_channel()
                 raise
             self._joined.add(channel)
 
     async def _forget_channel(self) -> None:
-        """Nobody can reach it any more: the next drawing makes another one, with all of it."""
+        """The channel was deleted: the next attempt creates another one and sends everything."""
         log.warning("the channel of %s is gone", self._incident.name)
         async with self._world.pool.connection() as conn:
             await store.incidents.forget_channel(conn, self._incident.id, self._channel)
             await store.messages.forget(conn, self._incident.id, self._channel)
 
-    async def _hand_over(self, one: Drawing) -> Shown | None:
-        match one:
+    async def _call_slack(self, item: Drawing) -> Shown | None:
+        match item:
             case Message():
-                return await self._message(one)
+                return await self._send_message(item)
             case Topic():
-                return await self._topic(one)
+                return await self._set_topic(item)
             case Bookmark():
-                return await self._bookmark(one)
+                return await self._add_bookmark(item)
             case Invitation():
-                return await self._invite(one)
+                return await self._invite(item)
             case Pin():
-                return await self._pin(one)
+                return await self._add_pin(item)
             case File():
-                return await self._file(one)
+                return await self._upload(item)
 
-    def _place(self, key: str) -> Shown:
+    def _reference(self, key: str) -> Shown:
         return Shown(key=key, channel=self._channel, ts="", digest="")
 
-    async def _message(self, one: Message) -> Shown | None:
-        """Say it; where Slack does not take its blocks, with ever older ones."""
-        *newer, oldest = _versions(one)
+    async def _send_message(self, item: Message) -> Shown | None:
+        """Send a message; where Slack refuses its blocks, with older kinds of blocks."""
+        *newer, oldest = _fallbacks(item)
         for version in newer:
             try:
-                return await self._say(version)
+                return await self._post_or_update(version)
             except slack.Refused as refused:
                 if refused.code != "invalid_blocks":
                     raise
-        return await self._say(oldest)
+        return await self._post_or_update(oldest)
 
-    async def _say(self, one: Message) -> Shown | None:
-        before = self._shown.get(one.key)
+    async def _post_or_update(self, item: Message) -> Shown | None:
+        before = self._sent.get(item.key)
         if before is not None:
             try:
-                return await self._update(one, before)
+                return await self._update(item, before)
             except slack.Refused as refused:
                 if refused.code != "message_not_found":
-                    raise  # somebody deleted it otherwise: say it again below
-        return await self._post(one)
+                    raise
+                # Somebody deleted it: post it again below.
+        return await self._post(item)
 
-    async def _update(self, one: Message, before: Shown) -> Shown:
+    async def _update(self, item: Message, before: Shown) -> Shown:
         call = self._world.slack.chat_update(
-            channel=before.channel, ts=before.ts, text=_text(one), blocks=one.blocks
+            channel=before.channel, ts=before.ts, text=_text(item), blocks=item.blocks
         )
         await slack.answer(call)
         return before
 
-    async def _post(self, one: Message) -> Shown | None:
-        thread = self._shown.get(one.thread) if one.thread else None
-        if one.thread and thread is None:
-            return None  # its thread is still to be posted; the refusal of that is counted
-        strayed = await self._look_for_strays(self._where(one), thread)
-        if one.key in strayed.messages and one.key not in self._shown:
-            return await self._update(one, strayed.messages[one.key])
+    async def _post(self, item: Message) -> Shown | None:
+        thread = self._sent.get(item.thread) if item.thread else None
+        if item.thread and thread is None:
+            return None  # its thread was not posted, and that failure is recorded
+        orphans = await self._known_orphans(self._channel_of(item), thread)
+        if item.key in orphans.messages and item.key not in self._sent:
+            return await self._update(item, orphans.messages[item.key])
         call = self._world.slack.chat_postMessage(
-            channel=self._where(one),
-            text=_text(one),
-            blocks=one.blocks,
+            channel=self._channel_of(item),
+            text=_text(item),
+            blocks=item.blocks,
             thread_ts=thread.ts if thread else None,
             unfurl_links=False,
             unfurl_media=False,
-            metadata=strays.mark(self._incident, one.key),
+            metadata=strays.mark(self._incident, item.key),
         )
         answer = await slack.answer(call)
-        return Shown(key=one.key, channel=answer["channel"], ts=answer["ts"], digest="")
+        return Shown(key=item.key, channel=answer["channel"], ts=answer["ts"], digest="")
 
-    async def _look_for_strays(self, channel: str, thread: Shown | None) -> Strays:
-        """What was said here before and not written down, if that can be."""
+    async def _known_orphans(self, channel: str, thread: Shown | None) -> Strays:
+        """What an earlier attempt sent here and did not record."""
         place = (channel, thread.ts if thread else None)
-        if self._retried and place not in self._strays:
-            self._strays[place] = await self._strays_in(*place)
-        return self._strays.get(place, Strays())
+        if self._retried and place not in self._orphans:
+            self._orphans[place] = await self._find_orphans(*place)
+        return self._orphans.get(place, Strays())
 
-    async def _strays_in(self, channel: str, thread: str | None) -> Strays:
+    async def _find_orphans(self, channel: str, thread: str | None) -> Strays:
         try:
             return await strays.find(self._world, self._incident, channel, thread)
         except slack.Refused as refused:
-            if refused.passing or refused.code in OUTSIDE:
+            if refused.passing or refused.code in NOT_A_MEMBER:
                 raise
-            # Said twice is better than never: not every channel lets us read it.
+            # Not every channel may be read; sent twice is better than not at all.
             log.info("%s of %s is not read: %s", channel, self._incident.name, refused.code)
             return Strays()
 
-    async def _topic(self, one: Topic) -> Shown:
-        call = self._world.slack.conversations_setTopic(channel=self._channel, topic=one.text)
+    async def _set_topic(self, item: Topic) -> Shown:
+        call = self._world.slack.conversations_setTopic(channel=self._channel, topic=item.text)
         await slack.answer(call)
-        return self._place(one.key)
+        return self._reference(item.key)
 
-    async def _bookmark(self, one: Bookmark) -> Shown:
+    async def _add_bookmark(self, item: Bookmark) -> Shown:
         call = self._world.slack.bookmarks_add(
-            channel_id=self._channel, title=one.title, type="link", link=one.link
+            channel_id=self._channel, title=item.title, type="link", link=item.link
         )
         await slack.answer(call)
-        return self._place(one.key)
+        return self._reference(item.key)
 
-    async def _invite(self, one: Invitation) -> Shown:
-        users = [user for user in one.users if user != self._world.home.bot_user]
+    async def _invite(self, item: Invitation) -> Shown:
+        users = [user for user in item.users if user != self._world.home.bot_user]
         for start in range(0, len(users), 100):  # Slack takes a hundred ids a call
             await self._invite_some(users[start : start + 100])
-        return self._place(one.key)
+        return self._reference(item.key)
 
     async def _invite_some(self, users: Sequence[str]) -> None:
         call = self._world.slack.conversations_invite(
@@ -252,60 +257,60 @@ class Brush:
         try:
             await slack.answer(call)
         except slack.Refused as refused:
-            if refused.code not in UNINVITED:
+            if refused.code not in CANNOT_INVITE:
                 raise
             log.info("nobody was invited to %s: %s", self._incident.name, refused.code)
 
-    async def _pin(self, one: Pin) -> Shown | None:
-        message = self._shown.get(one.of)
+    async def _add_pin(self, item: Pin) -> Shown | None:
+        message = self._sent.get(item.of)
         if message is None:
             return None
         call = self._world.slack.pins_add(channel=self._channel, timestamp=message.ts)
         await slack.answer(call)
-        return self._place(one.key)
+        return self._reference(item.key)
 
-    async def _file(self, one: File) -> Shown | None:
-        thread = self._shown.get(one.thread) if one.thread else None
-        if one.thread and thread is None:
-            return None  # as with a message: never beside its thread
-        if one.name in (await self._look_for_strays(self._channel, thread)).files:
-            return self._place(one.key)
-        words = await self._words(one)
+    async def _upload(self, item: File) -> Shown | None:
+        thread = self._sent.get(item.thread) if item.thread else None
+        if item.thread and thread is None:
+            return None  # as with a message: never outside its thread
+        if item.name in (await self._known_orphans(self._channel, thread)).files:
+            return self._reference(item.key)
+        words = await self._content(item)
         call = self._world.slack.files_upload_v2(
             channel=self._channel,
-            filename=one.name,
-            title=one.name,
+            filename=item.name,
+            title=item.name,
             content=words or "(empty)",
             thread_ts=thread.ts if thread else None,
         )
         await slack.answer(call)
-        return self._place(one.key)
+        return self._reference(item.key)
 
-    async def _words(self, one: File) -> str:
-        if one.execution is None:
-            names = await self._world.people.names(text.mentioned(one.text))
-            return text.for_file(one.text, names)
+    async def _content(self, item: File) -> str:
+        if item.execution is None:
+            names = await self._world.people.names(text.mentioned(item.text))
+            return text.for_file(item.text, names)
         async with self._world.pool.connection() as conn:
-            kept = await store.executions.attachment(conn, one.execution)
-        return kept.text if kept else ""
+            attachment = await store.executions.attachment(conn, item.execution)
+        return attachment.text if attachment else ""
 
 
-def _text(one: Message) -> str:
-    """What notifications and screen readers use; Slack wants it short."""
-    return blocks.cut_marked(one.text, blocks.SECTION)
+def _text(item: Message) -> str:
+    """The text for notifications and screen readers, as short as Slack wants it."""
+    return blocks.cut_marked(item.text, blocks.SECTION)
 
 
-def _versions(one: Message) -> list[Message]:
-    """The message as it should be, and with fewer of the newer blocks each time."""
-    words = [block for block in one.blocks if block["type"] != "data_visualization"]
+def _fallbacks(item: Message) -> list[Message]:
+    """The message itself, then with ever fewer of the newer kinds of blocks."""
+    text_only = [block for block in item.blocks if block["type"] != "data_visualization"]
     tables = [
-        blocks.plain_table(block) if block["type"] == "data_table" else block for block in words
+        blocks.plain_table(block) if block["type"] == "data_table" else block for block in text_only
     ]
-    versions = [one, replace(one, blocks=words), replace(one, blocks=tables), _classic(one)]
-    return [one, *(now for was, now in pairwise(versions) if now.blocks != was.blocks)]
+    versions = [item, replace(item, blocks=text_only), replace(item, blocks=tables), _classic(item)]
+    return [item, *(now for was, now in pairwise(versions) if now.blocks != was.blocks)]
 
 
-def _classic(one: Message) -> Message:
-    """The message with none of the newer blocks, for a Slack that does not take them."""
-    kept = [block for block in one.blocks if block["type"] in CLASSIC]
-    return replace(one, blocks=kept or blocks.sections(one.text))
+def _classic(item: Message) -> Message:
+    """The message with classic blocks only."""
+    classic = [block for block in item.blocks if block["type"] in CLASSIC_BLOCKS]
+    return replace(item, blocks=classic or blocks.sections(item.text))

@@ -136,6 +136,8 @@ def _trouble(failures: Sequence[Exception]) -> str | None:
     lasting = [failure for failure in failures if not _passes(failure)]
     if not lasting:
         return None
-    refused = sorted({one.code for one in lasting if isinstance(one, slack.Refused)})
-    errors = sorted({type(one).__name__ for one in lasting if not isinstance(one, slack.Refused)})
+    refused = sorted({failure.code for failure in lasting if isinstance(failure, slack.Refused)})
+    errors = sorted(
+        {type(failure).__name__ for failure in lasting if not isinstance(failure, slack.Refused)}
+    )
     return text.render("not_shown", refused=refused, errors=errors)

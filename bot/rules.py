@@ -141,7 +141,11 @@ def at_worst(incident: Incident, entries: Iterable[Entry]) -> Severity:
 
 def elsewhere(incidents: Sequence[Incident]) -> str:
     """What to do where no incident is: its own channel, of those that are open."""
-    channels = [f"{one.name} in <#{one.channel_id}>" for one in incidents if one.channel_id]
+    channels = [
+        f"{incident.name} in <#{incident.channel_id}>"
+        for incident in incidents
+        if incident.channel_id
+    ]
     more = f" and {len(channels) - LINKED} more" if len(channels) > LINKED else ""
     are = f" (open: {', '.join(channels[:LINKED])}{more})" if channels else ""
     return (
@@ -296,7 +300,9 @@ def first_response_at(config: Config, incident: Incident) -> datetime | None:
 def told_at(playbook: Playbook) -> tuple[Severity, ...]:
     """The severities at which customers are told, as the playbook has it."""
     return tuple(
-        one for one in Severity if one in playbook.severities and playbook.severities[one].customers
+        severity
+        for severity in Severity
+        if severity in playbook.severities and playbook.severities[severity].customers
     )
 
 

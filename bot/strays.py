@@ -48,15 +48,17 @@ async def find(world: World, incident: Incident, channel: str, thread: str | Non
             channel=channel, ts=thread, oldest=oldest, limit=LOOKED_AT, include_all_metadata=True
         )
     found = (await slack.answer(call))["messages"]
-    ours = [one for one in found if one.get("user") == world.home.bot_user]
-    keys = {_key(incident, one): one["ts"] for one in ours}
+    ours = [message for message in found if message.get("user") == world.home.bot_user]
+    keys = {_key(incident, message): message["ts"] for message in ours}
     return Strays(
         messages={
             key: Shown(key=key, channel=channel, ts=ts, digest="")
             for key, ts in keys.items()
             if key is not None
         },
-        files=frozenset(file.get("name", "") for one in ours for file in one.get("files", [])),
+        files=frozenset(
+            file.get("name", "") for message in ours for file in message.get("files", [])
+        ),
     )
 
 

@@ -46,8 +46,8 @@ async def begin_steps(conn: Conn, incident: Incident, now: datetime) -> None:
 async def begin_follow_ups(conn: Conn, incident: Incident, now: datetime) -> None:
     """What is left to do after the end, and when people are reminded of it."""
     new = [
-        New(title=one.title, due_at=now + one.due if one.due else None)
-        for one in incident.playbook.post_incident
+        New(title=follow_up.title, due_at=now + follow_up.due if follow_up.due else None)
+        for follow_up in incident.playbook.post_incident
     ]
     await store.tasks.add(conn, incident.id, TaskKind.FOLLOW_UP, new, at=now)
     await reminders.wait_for_tasks(conn, incident.id, now)

@@ -31,12 +31,12 @@ async def draft(world: World, incident: Incident, said: str) -> Draft:
     since = incident.last_update_at or incident.declared_at
     new = [entry for entry in timeline if entry.at >= since and entry.kind in rules.FACTS]
     facts = rules.newest(new)
-    changed = max((one.id for one in facts if one.kind is EntryKind.SUCCEEDED), default=0)
+    changed = max((entry.id for entry in facts if entry.kind is EntryKind.SUCCEEDED), default=0)
     await reminders.form_opened(world, incident.id)
     every = rules.cadence(world.config, incident.severity, incident.status)
     return Draft(
         impact=updates[-1].impact if updates else "",
-        happened=(said,) if said else tuple(_bullet(one, changed) for one in facts),
+        happened=(said,) if said else tuple(_bullet(entry, changed) for entry in facts),
         minutes=None if every is None else int(every.total_seconds() // 60),
     )
 

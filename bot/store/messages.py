@@ -50,7 +50,7 @@ async def keep(conn: Conn, incident_id: IncidentId, shown: Sequence[Shown], *, o
         WHERE incident_id = %(incident_id)s
           AND (key, digest) IN (SELECT * FROM unnest(%(keys)s::text[], %(digests)s::text[]))
     """
-    keys, digests = [one.key for one in shown], [one.digest for one in shown]
+    keys, digests = [message.key for message in shown], [message.digest for message in shown]
     await db.do(conn, query, incident_id=incident_id, open=open, keys=keys, digests=digests)
 
 

@@ -36,7 +36,7 @@ async def add(
     """
     where: dict[str, Any] = {"incident_id": incident_id, "kind": kind, "step_id": step_id}
     said: dict[str, Any] = {"by": by, "at": at}
-    return sum([await db.do(conn, query, **where, **said, **dict(one)) for one in new])
+    return sum([await db.do(conn, query, **where, **said, **dict(task)) for task in new])
 
 
 async def get(conn: Conn, id: TaskId) -> Task | None:
