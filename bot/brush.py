@@ -42,7 +42,7 @@ CHANNEL_GONE = "channel_not_found"
 
 
 class Brush:
-    """Sends the items of one incident while its lease lasts; `failures` collects what went wrong."""
+    """Sends the items of one incident while its lease lasts; `failures` collects what failed."""
 
     def __init__(self, world: World, lease: Lease, incident: Incident, claim: Claim) -> None:
         self.failures: list[Exception] = []

@@ -34,8 +34,8 @@ from bot.model import (
 from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
 
 TITLE_LENGTH = 120
-LINKED = 5  # open incidents, where somebody looks for one
-# What is worth telling everybody, in this order; what was merely asked or refused is not.
+LINKED = 5  # open incidents that a message lists
+# The entries that an update is drafted from, in this order.
 FACTS = (
     EntryKind.SUCCEEDED,
     EntryKind.FAILED,
@@ -43,7 +43,7 @@ FACTS = (
     EntryKind.NOTED,
     EntryKind.PINNED,
 )
-LONGEST_FACT, MOST_FACTS = 200, 10  # together less than what the form takes
+LONGEST_FACT, MOST_FACTS = 200, 10  # together shorter than the form's field
 CHANNEL_NAME_LENGTH = 80
 SATURDAY = 5
 SNOOZES_IN_A_ROW = 2
@@ -55,7 +55,7 @@ FORM_OPEN = timedelta(minutes=2)
 NUDGE = timedelta(minutes=5)
 EXTENSION = timedelta(minutes=30)
 LONGEST_HOLD = timedelta(hours=4)
-# When people are reminded of a task that is due, counted from then.
+# When people are reminded of a task, counted from when it is due.
 TASK_REMINDERS = (timedelta(hours=-24), timedelta(hours=-4), timedelta(0), timedelta(days=1))
 
 
@@ -109,7 +109,7 @@ def channel_name(incident: Incident, attempt: int = 0) -> str:
 
 
 def _at_a_dash(name: str, room: int) -> str:
-    """What there is room for, without half a word unless that word is most of it."""
+    """The name cut to `room` characters, after a whole word if that keeps half of it."""
     if len(name) <= room:
         return name
     whole = name[: room + 1].rpartition("-")[0]
@@ -117,19 +117,19 @@ def _at_a_dash(name: str, room: int) -> str:
 
 
 def matching(playbooks: Sequence[Playbook], severity: Severity) -> tuple[Play, ...]:
-    """The plays for a severity; where none is, every play, so that people can choose."""
+    """The scenarios of a severity; all of them where it has none, so that people can choose."""
     every = plays(playbooks)
     return tuple(play for play in every if play.scenario.severity is severity) or every
 
 
 def plays(playbooks: Sequence[Playbook]) -> tuple[Play, ...]:
-    """Every play, the worst first, else in the order of the files."""
+    """Every scenario, by severity, the worst first, then in the order of the files."""
     every = (Play(book, scenario) for book in playbooks for scenario in book.scenarios)
     return tuple(sorted(every, key=lambda play: play.scenario.severity))
 
 
 def at_worst(incident: Incident, entries: Iterable[Entry]) -> Severity:
-    """How bad it was at its worst, as its timeline tells."""
+    """The worst severity that the incident had, by its timeline."""
     details = [entry.detail for entry in entries]
     labels = [detail.severity for detail in details if isinstance(detail, Declared)]
     for detail in details:
@@ -140,7 +140,7 @@ def at_worst(incident: Incident, entries: Iterable[Entry]) -> Severity:
 
 
 def elsewhere(incidents: Sequence[Incident]) -> str:
-    """What to do where no incident is: its own channel, of those that are open."""
+    """What to tell a person who is in no incident's channel, with the open incidents."""
     channels = [
         f"{incident.name} in <#{incident.channel_id}>"
         for incident in incidents
@@ -155,7 +155,7 @@ def elsewhere(incidents: Sequence[Incident]) -> str:
 
 
 def check_open(incident: Incident) -> None:
-    """Refuse to do anything in what is over; raises UserError."""
+    """Raise UserError for a resolved incident."""
     if not incident.open:
         raise UserError(
             f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one "
@@ -164,14 +164,14 @@ def check_open(incident: Incident) -> None:
 
 
 def attached(incident: Incident) -> str | None:
-    """The name of the play whose steps are an incident's, or None while none is chosen."""
+    """The name of the chosen scenario, `service/id`, or None while none is chosen."""
     if incident.scenario is None:
         return None
     return Play(incident.playbook, incident.scenario).name
 
 
 def misfit(playbooks: Sequence[Playbook], incident: Incident) -> Scenario | None:
-    """The scenario that is attached, where it is for another severity and others are for this."""
+    """The chosen scenario if it is meant for another severity and others fit this one."""
     chosen, severity = incident.scenario, incident.severity
     if chosen is None or chosen.severity is severity:
         return None
@@ -180,7 +180,7 @@ def misfit(playbooks: Sequence[Playbook], incident: Incident) -> Scenario | None
 
 
 def likely(playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]) -> tuple[Play, ...]:
-    """The plays of which most symptoms are ticked (by the play's name), the worst first."""
+    """The scenarios with most ticked symptoms (by the scenario's name), the worst first."""
     every = plays(playbooks)
     most = max((len(ticked.get(play.name, ())) for play in every), default=0)
     found = [play for play in every if most and len(ticked.get(play.name, ())) == most]
@@ -188,18 +188,18 @@ def likely(playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]) -
 
 
 def worst(playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]) -> Severity | None:
-    """The severity of the worst play of which anything is ticked: one such symptom is enough."""
+    """The worst severity of the scenarios with a ticked symptom: one symptom is enough."""
     return next((p.scenario.severity for p in plays(playbooks) if ticked.get(p.name)), None)
 
 
 def proposed(likely: Sequence[Play]) -> Play | None:
-    """The likely play, unless another is as likely and as bad: then people choose."""
+    """The best match, or None where another one is as severe: then people choose."""
     worst = [play for play in likely if play.scenario.severity is likely[0].scenario.severity]
     return worst[0] if len(worst) == 1 else None
 
 
 def newest(facts: Sequence[Entry]) -> tuple[Entry, ...]:
-    """What is true by now: of what was looked at or done twice, the last; the changes first."""
+    """The latest entry about each step or plan, changes first, at most ten."""
     latest = {_subject(entry): entry for entry in facts}
     newest = sorted(latest.values(), key=attrgetter("id"))[-MOST_FACTS:]
     return tuple(sorted(newest, key=lambda entry: FACTS.index(entry.kind)))
@@ -216,7 +216,7 @@ def _subject(entry: Entry) -> str:
 
 
 def cadence(config: Config, severity: Severity, status: Status) -> timedelta | None:
-    """How often an update is due; None when none is."""
+    """How often an update is due; None when the incident is resolved."""
     clock: Clock = config.clock(severity)
     if status is Status.RESOLVED:
         return None
@@ -226,7 +226,7 @@ def cadence(config: Config, severity: Severity, status: Status) -> timedelta | N
 def next_update_at(
     config: Config, severity: Severity, status: Status, since: datetime, now: datetime
 ) -> datetime | None:
-    """When the next update is due, counted from the last one; what is late is due now."""
+    """When the next update is due, counted from the last one, and not before `now`."""
     every = cadence(config, severity, status)
     return None if every is None else at_work(config, severity, max(since + every, now))
 
@@ -239,9 +239,10 @@ def due_after(
     promise: datetime | None,
     now: datetime,
 ) -> datetime | None:
-    """When the next update is due after a change; `promise` is what the last one announced.
+    """When the next update is due after a change of severity or status.
 
-    People wait for what was promised: a status alone leaves it, a severity only brings it forward.
+    `promise` is the time that the last update announced. Readers wait for it: a new status leaves
+    it as it is, a new severity may only bring it forward.
     """
     if promise is not None and severity is was.severity:
         return was.next_update_at
@@ -251,13 +252,13 @@ def due_after(
         return promise if due is None else min(promise, due)
     if due is None or was.next_update_at is None:
         return due
-    # What is late by either clock has been late since then, not since the change.
+    # An update that is overdue before and after the change was due at its former time.
     late = was.next_update_at <= now and due <= now
     return was.next_update_at if late else due
 
 
 def at_work(config: Config, severity: Severity, due: datetime) -> datetime:
-    """The time itself, or the next working hour where the severity can wait for one."""
+    """`due`, or the start of the next working hours if this severity waits for them."""
     hours = config.hours
     local = due.astimezone(hours.timezone)
     if severity not in hours.severities or _works(hours, local):
@@ -275,7 +276,7 @@ def _works(hours: Hours, local: datetime) -> bool:
 def promised(
     config: Config, incident: Incident, minutes: int | None, now: datetime
 ) -> datetime | None:
-    """When the author promises the next update: at most twice the cadence away."""
+    """When the author promises the next update: at most twice the cadence from now."""
     every = cadence(config, incident.severity, incident.status)
     if every is None:
         return None
@@ -284,13 +285,13 @@ def promised(
 
 
 def is_due_soon(incident: Incident, now: datetime) -> bool:
-    """Whether its next update is shortly ahead: not posted meanwhile, not late, nothing over."""
+    """Whether the next update is due within the next minutes, and not overdue."""
     due = incident.next_update_at
     return due is not None and now < due <= now + HEADS_UP
 
 
 def first_response_at(config: Config, incident: Incident) -> datetime | None:
-    """When somebody must have taken command, by the playbook's own severity table."""
+    """When somebody must be in command, by the playbook's severity table."""
     level = incident.playbook.severities.get(incident.severity)
     if level is None:
         return None
@@ -298,7 +299,7 @@ def first_response_at(config: Config, incident: Incident) -> datetime | None:
 
 
 def told_at(playbook: Playbook) -> tuple[Severity, ...]:
-    """The severities at which customers are told, as the playbook has it."""
+    """The severities at which the playbook informs customers."""
     return tuple(
         severity
         for severity in Severity
@@ -307,12 +308,12 @@ def told_at(playbook: Playbook) -> tuple[Severity, ...]:
 
 
 def are_told(incident: Incident) -> bool:
-    """Whether customers are told of it, as bad as it is now."""
+    """Whether customers are informed at the incident's severity."""
     return incident.severity in told_at(incident.playbook)
 
 
 def check_are_told(incident: Incident) -> None:
-    """Refuse to tell customers of what is over or mild; raises UserError."""
+    """Raise UserError for an incident that is resolved or not severe enough for customers."""
     check_open(incident)
     if not are_told(incident):
         told = [severity.label for severity in told_at(incident.playbook)]
@@ -324,14 +325,14 @@ def check_are_told(incident: Incident) -> None:
 
 
 def approvals_needed(config: Config, risk: Risk) -> int:
-    """How many other people must approve; a change nobody wrote a policy for needs one."""
+    """How many other people must approve; one where the policy says nothing."""
     if risk in (Risk.READ, Risk.MANUAL):
         return 0
     return config.policy.approvals.get(risk, 1)
 
 
 def check_may_act(person: Person) -> None:
-    """Refuse guests, bots, deactivated people and strangers; raises UserError."""
+    """Raise UserError for guests, bots, deactivated accounts and people of other workspaces."""
     if person.deactivated:
         raise UserError("This account is deactivated, so nothing was done.")
     if person.bot:
@@ -347,7 +348,7 @@ def check_may_act(person: Person) -> None:
 def check_may_approve(
     run: Execution, person: Person, approvers: Set[UserId], now: datetime
 ) -> None:
-    """The one gate in front of production; raises UserError, and then nothing was approved."""
+    """Raise UserError unless this person may approve this execution now: the gate to production."""
     if run.state is not State.PROPOSED:
         raise UserError(f"{_past(run)} Nothing more was approved.")
     if run.expires_at is not None and run.expires_at <= now:
@@ -367,7 +368,7 @@ def check_may_approve(
 
 
 def check_may_deny(run: Execution, person: Person, approvers: Set[UserId]) -> None:
-    """Approvers deny, and whoever asked takes it back; raises UserError."""
+    """Raise UserError unless this person is an approver, or withdraws their own request."""
     if run.state not in (State.PROPOSED, State.APPROVED):
         raise UserError(f"{_past(run)} Nothing was denied.")
     check_may_act(person)
@@ -378,12 +379,12 @@ def check_may_deny(run: Execution, person: Person, approvers: Set[UserId]) -> No
 
 
 def is_taken_back(run: Execution) -> bool:
-    """Whether the one who asked has said no."""
+    """Whether the requester denied it."""
     return run.decided_by is not None and run.decided_by == run.requested_by
 
 
 def unchecked(runs: Sequence[Execution]) -> tuple[Execution, ...]:
-    """Of these, the changes whose check failed, and those of unknown outcome; not the undone."""
+    """The changes whose check failed or whose outcome is unknown, without those undone since."""
     undone = {run.undo_of for run in runs if run.state is State.SUCCEEDED}
     unknown = [run for run in runs if run.state is State.INTERRUPTED]
     failed = [run for run in runs if run.checked is False and run.id not in undone]
@@ -391,7 +392,7 @@ def unchecked(runs: Sequence[Execution]) -> tuple[Execution, ...]:
 
 
 def can_undo(run: Execution, undo: Execution | None) -> bool:
-    """Something was changed, its inverse is known, and nobody has undone it."""
+    """Whether it changed something, its undo is known, and no undo is pending or done."""
     changed = run.checked is not None
     undoable = run.plan is not None and run.plan.undo is not None and run.undo_of is None
     taken = undo is not None and (undo.checked is not None or undo.state in LIVE)
@@ -399,23 +400,23 @@ def can_undo(run: Execution, undo: Execution | None) -> bool:
 
 
 def undoable(runs: Sequence[Execution], holds: Sequence[Hold]) -> tuple[Execution, ...]:
-    """Of these, what can be undone while the incident is open; what is held, afterwards too."""
+    """The changes that can be undone only while the incident is open."""
     undos = {run.undo_of: run for run in runs}
     held = {hold.execution_id for hold in holds}
     return tuple(run for run in runs if run.id not in held and can_undo(run, undos.get(run.id)))
 
 
 def undo_is_approved(done: Execution, inverse: Plan, now: datetime, *, held: bool) -> bool:
-    """An undo was approved with its run: as long as nobody touched the target.
+    """Whether the undo was approved with its change: nobody has changed the target since.
 
-    And for a while only, unless its run is held: then the undo was a part of its plan.
+    It holds until `undo_until`; for a temporary change (`held`), as long as it is in force.
     """
     within = done.undo_until is not None and now < done.undo_until
     return (held or within) and done.undo_digest == inverse.digest
 
 
 def moved(approved: Plan, now: Plan) -> tuple[str, ...]:
-    """What differs of two plans: in their fingerprints, or else which other parts of them."""
+    """The fields that differ between two plans: of the fingerprints, else of the plans."""
     was, new = approved.fingerprint, now.fingerprint
     keys = [key for key in sorted({*was, *new}) if was.get(key) != new.get(key)]
     if not keys:
@@ -424,7 +425,7 @@ def moved(approved: Plan, now: Plan) -> tuple[str, ...]:
 
 
 def next_look(hold: Hold, now: datetime) -> datetime:
-    """When the clock has something to do about a hold: say that it ends soon, or end it."""
+    """When to process a temporary change next: to announce its end, or to undo it."""
     soon = hold.until - NUDGE
     return soon if hold.nudged_at is None and now < soon else hold.until
 
@@ -432,7 +433,7 @@ def next_look(hold: Hold, now: datetime) -> datetime:
 def check_may_extend(
     hold: Hold | None, run: Execution, person: Person, approvers: Set[UserId], now: datetime
 ) -> None:
-    """Who may approve a change may have it last longer; raises UserError, nothing was extended."""
+    """Raise UserError unless this person may extend a temporary change: an approver may."""
     if hold is None or not hold.in_force:
         raise UserError("This is over already, so nothing was extended.")
     if hold.until <= now:
@@ -457,24 +458,24 @@ def check_may_extend(
 
 
 def state_after(run: Execution, approvals: tuple[Approval, ...]) -> State:
-    """Approved once enough people said yes."""
+    """Approved once enough people approved, else still proposed."""
     return State.APPROVED if len(approvals) >= run.approvals_needed else State.PROPOSED
 
 
 def next_task_reminder(tasks: Iterable[Task], now: datetime) -> datetime | None:
-    """When people are reminded next of a task that is due and not done."""
+    """When the next reminder of an open task with a due time fires."""
     due = [task.due_at for task in tasks if task.open and task.due_at]
     times = [at + span for at in due for span in TASK_REMINDERS]
     return min((time for time in times if time > now), default=None)
 
 
 def reminded_of(tasks: Iterable[Task], at: datetime) -> tuple[Task, ...]:
-    """The tasks that a reminder of that time is about."""
+    """The tasks that a reminder at that time is about."""
     return tuple(task for task in tasks if task.due_at and at - task.due_at in TASK_REMINDERS)
 
 
 def too_late(task: Task) -> UserError:
-    """Somebody was faster with a task: who, when, and what is left to do."""
+    """The error for a person who was too late with a task: who was faster, and when."""
     if task.state is not TaskState.OPEN and task.decided_at:
         done = task.state is TaskState.DONE
         word = "handled" if done and task.kind is TaskKind.FINDING else task.state.value
@@ -491,7 +492,7 @@ def too_late(task: Task) -> UserError:
 
 
 def _past(run: Execution) -> str:
-    """What became of a request that no longer waits."""
+    """What became of a request that waits no longer."""
     if (
         run.state in (State.APPROVED, State.RUNNING, State.SUCCEEDED, State.FAILED)
         and run.approvals

@@ -275,12 +275,12 @@ async def test_a_replica_that_died_with_the_claim_in_its_hand_is_replaced(
     clock.forward(minutes=31)
     async with bot.world.pool.connection() as conn:
         now = clock.time
-        claimed = await store.holds.claim_due(conn, now, now + flows.holds.LOOK_AGAIN)
+        claimed = await store.holds.claim_due(conn, now, now + flows.holds.RETRY_AFTER)
     assert [hold.execution_id for hold in claimed] == [ExecutionId(1)]
     await bot.tick()
     assert variable(kube) == "true"
 
-    clock.time += flows.holds.LOOK_AGAIN + timedelta(seconds=1)
+    clock.time += flows.holds.RETRY_AFTER + timedelta(seconds=1)
     await bot.tick()
 
     assert variable(kube) == "false"

@@ -1,4 +1,4 @@
-"""Approvals: who may say yes to exactly this plan, and who said no."""
+"""Approvals: approve or deny exactly this plan."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +14,11 @@ from bot.world import World
 
 
 async def approve(world: World, id: ExecutionId, *, by: UserId) -> None:
-    """Say yes; enough of them, and it runs. Raises UserError, written down, when it is refused."""
-    # Read at the click, and before the row is locked: no row waits for Slack.
+    """Approve a request, and run it once enough people did.
+
+    Raises UserError when it is refused, which the timeline records.
+    """
+    # Asked at the click, and before the row is locked: no lock waits for Slack.
     person = await world.people.person(by)
     approvers = await world.people.members(world.config.approvers)
     async with refusals_written_down(world, id, by):
@@ -42,22 +45,22 @@ async def _add(
 
 
 class Denier(NamedTuple):
-    """Who says no, and the approvers at that time; read before a row is locked."""
+    """Who denies, and the approvers at that time; asked before a row is locked."""
 
     person: rules.Person
     approvers: frozenset[UserId]
 
 
 async def denier(world: World, by: UserId) -> Denier:
-    """Somebody who is about to say no."""
+    """Ask Slack who this person is and who the approvers are; raises UserError."""
     person = await world.people.person(by)
     return Denier(person, await world.people.members(world.config.approvers))
 
 
 async def check_may_deny(world: World, id: ExecutionId, *, by: UserId) -> None:
-    """Refuse before anybody writes why not; raises UserError, written down.
+    """Raise UserError before the form asks for a reason; the timeline records it.
 
-    Who belongs to the approvers of the last minute need not wait: it is decided when it is sent.
+    Approvers of the last minute and the requester do not wait for Slack: sending the form decides.
     """
     run = await get(world, id)
     known = {run.requested_by, *await world.people.members_lately(world.config.approvers)}
@@ -68,7 +71,7 @@ async def check_may_deny(world: World, id: ExecutionId, *, by: UserId) -> None:
 
 
 async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> None:
-    """Say no, and why; raises UserError, written down, when it is refused."""
+    """Deny a request with a reason; raises UserError when it is refused, which is recorded."""
     who = await denier(world, by)
     async with refusals_written_down(world, id, by), changing_several(world) as (conn, changed):
         denied = await deny_in(world, conn, id, reason, who)
@@ -76,7 +79,7 @@ async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> Non
 
 
 async def deny_in(world: World, conn: Conn, id: ExecutionId, reason: str, who: Denier) -> Execution:
-    """Say no in a transaction that does more; raises UserError, which undoes all of it."""
+    """Deny inside a larger transaction; raises UserError, which rolls all of it back."""
     run = await store.executions.lock(conn, id)
     if run is None:
         raise UserError("This request is no longer there, so nothing was denied.")
@@ -90,7 +93,7 @@ async def deny_in(world: World, conn: Conn, id: ExecutionId, reason: str, who: D
 
 
 async def expire_due(world: World) -> None:
-    """End the requests whose time is over."""
+    """Expire the requests whose time is over."""
     now = world.now()
     async with changing_several(world) as (conn, changed):
         for run in await store.executions.expire(conn, now):
@@ -100,7 +103,7 @@ async def expire_due(world: World) -> None:
 
 @asynccontextmanager
 async def refusals_written_down(world: World, id: ExecutionId, by: UserId) -> AsyncIterator[None]:
-    """Every refusal is an entry of the timeline."""
+    """Record every UserError raised inside as a timeline entry, and raise it again."""
     try:
         yield
     except UserError as refusal:

@@ -17,10 +17,10 @@ SECONDS = 1.0
 
 
 async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str, Choices]:
-    """The choices by parameter; what is left out is typed, as all is when nobody answers in time.
+    """The options by parameter; a parameter without options is typed.
 
-    A form that does not open helps nobody, so no trouble of the system behind it is told here:
-    the plan will meet the same trouble, and say it.
+    Where the system does not answer in time, all are typed: the form must open, and planning will
+    report the same error.
     """
     try:
         async with asyncio.timeout(SECONDS):

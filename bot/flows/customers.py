@@ -1,4 +1,4 @@
-"""What customers are told: drafted from the playbook, approved word for word, posted once."""
+"""Customer messages: drafted from the playbook, approved word for word, posted once."""
 
 from bot import rules, store
 from bot.actions import Change
@@ -29,7 +29,7 @@ STEP = Step(
 
 
 async def draft(world: World, incident: Incident, said: str = "") -> str:
-    """What somebody said, or the playbook's words; raises UserError where nobody is told."""
+    """A person's words, or the playbook's; raises UserError where customers are not told."""
     rules.check_are_told(incident)
     if said:
         return said
@@ -44,7 +44,7 @@ def where(world: World, incident: Incident) -> ChannelId | None:
 
 
 async def propose(world: World, id: IncidentId, words: str, *, by: UserId) -> None:
-    """Ask for approval of exactly these words; raises UserError."""
+    """Request approval of exactly these words; raises UserError."""
     action = await _post(world, id, words)
     await executions.propose(world, id, STEP, action, "", by=by)
 
@@ -52,7 +52,7 @@ async def propose(world: World, id: IncidentId, words: str, *, by: UserId) -> No
 async def replace(
     world: World, id: IncidentId, old: ExecutionId, words: str, *, by: UserId
 ) -> None:
-    """Ask for other words and take back the old request, both or none; raises UserError."""
+    """Request approval of other words and withdraw the old request; raises UserError for both."""
     action = await _post(world, id, words)
     denier = await approvals.denier(world, by)
 

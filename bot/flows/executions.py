@@ -1,4 +1,4 @@
-"""Executions: a step is looked at, ticked off, or proposed, run once, checked, and undone."""
+"""Executions: run a read step, request a change, request its undo."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -33,9 +33,9 @@ MARKS = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"
 
 
 class Asked(Noun):
-    """What somebody asks for: which step, why, and whether it was approved before.
+    """A request: which step, why, and whether it is approved already.
 
-    The undo of what is held may be asked for after the incident is resolved too.
+    The undo of a temporary change (`held`) may be requested after the incident is resolved, too.
     """
 
     step_id: str
@@ -47,10 +47,10 @@ class Asked(Noun):
 
 
 async def look(world: World, id: IncidentId, step: Step, action: Read, *, by: UserId) -> None:
-    """Run a read step: at once, by everybody who may act here, one at a time."""
-    run = await _begin_reading(world, id, step, action, by)
+    """Run a read step at once; one at a time per step. Raises UserError when it runs already."""
+    run = await _start_read(world, id, step, action, by)
     async with runs.alive(world, run):
-        await _end_reading(world, run, await _read(world, action))
+        await _finish_read(world, run, await _read(world, action))
 
 
 async def _read(world: World, action: Read) -> Reading:
@@ -63,7 +63,7 @@ async def _read(world: World, action: Read) -> Reading:
         return Reading(ok=False, text=f"No answer within {READ_SECONDS} s; nothing was changed.")
 
 
-async def _begin_reading(
+async def _start_read(
     world: World, id: IncidentId, step: Step, action: Action, by: UserId
 ) -> Execution:
     try:
@@ -100,7 +100,7 @@ def _asked(step: Step) -> Asked:
     return Asked(step_id=step.id, title=step.title, reason="")
 
 
-async def _end_reading(world: World, run: Execution, reading: Reading) -> None:
+async def _finish_read(world: World, run: Execution, reading: Reading) -> None:
     to = State.FAILED if reading.ok is False else State.SUCCEEDED
     async with changing_several(world) as (conn, changed):
         now = world.now()
@@ -132,9 +132,9 @@ async def propose(
     by: UserId,
     first: Callable[[Conn], Awaitable[None]] | None = None,
 ) -> Execution:
-    """Plan a change from the live system and ask for approval; raises UserError.
+    """Plan a change from the live system and request approval; raises UserError.
 
-    `first` is done in the transaction that writes the request down: both or none.
+    `first` runs in the transaction that inserts the request: both or none.
     """
     systems = world.systems.for_planning()
     action = await action.settle(systems)
@@ -146,7 +146,7 @@ async def propose(
                 await first(conn)
             run = await ask(world, conn, id, asked, action, plan, by)
     except store.executions.Taken as error:
-        raise await _already_asked(world, id, step) from error
+        raise await _already_requested(world, id, step) from error
     runs.start_if_approved(world, run)
     return run
 
@@ -160,7 +160,10 @@ async def ask(
     plan: Plan,
     by: UserId | None,
 ) -> Execution:
-    """Write down what somebody, or the clock, asks for; raises Taken where it was already."""
+    """Insert a request of a person, or (`by` is None) of the scheduler.
+
+    Raises Taken where the step or the undo was requested already.
+    """
     incident = await (lock if asked.held else lock_open)(conn, id)
     now = world.now()
     needed = 0 if asked.approved else rules.approvals_needed(world.config, action.risk)
@@ -177,7 +180,7 @@ async def ask(
     return run
 
 
-async def _already_asked(world: World, id: IncidentId, step: Step) -> UserError:
+async def _already_requested(world: World, id: IncidentId, step: Step) -> UserError:
     async with world.pool.connection() as conn:
         live = await store.executions.live_of_step(conn, id, step.id)
     who = f" by <@{live.requested_by}>" if live and live.requested_by else ""
@@ -188,7 +191,10 @@ async def _already_asked(world: World, id: IncidentId, step: Step) -> UserError:
 
 
 async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
-    """Propose the inverse; for approvers it is approved along while nobody touched the target."""
+    """Request the undo of an execution; raises UserError.
+
+    An approver's is approved already, for a while and as long as nobody changed the target.
+    """
     done = await get(world, id)
     inverse = inverse_of(world, done)
     plan = await inverse.plan(world.systems.for_planning())
@@ -205,7 +211,7 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
 
 
 def inverse_of(world: World, done: Execution) -> Change:
-    """What would undo it; raises UserError where there is nothing to undo."""
+    """The action that undoes an execution; raises UserError where there is nothing to undo."""
     if done.plan is None or done.plan.undo is None or done.checked is None:
         raise UserError("There is nothing here that could be undone.")
     inverse = build(world, done.plan.undo.action, done.plan.undo.params)
@@ -214,7 +220,7 @@ def inverse_of(world: World, done: Execution) -> Change:
 
 
 def undoing(done: Execution, reason: str, *, approved: bool, held: bool) -> Asked:
-    """What is asked for when something is undone."""
+    """The request for an undo."""
     return Asked(
         step_id=done.step_id,
         title=f"Undo: {done.title}"[:75],
@@ -226,7 +232,7 @@ def undoing(done: Execution, reason: str, *, approved: bool, held: bool) -> Aske
 
 
 async def _why(world: World, done: Execution) -> str:
-    """Why it is undone, in words that say what is in force again then, and until when."""
+    """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
         back = await store.holds.ended_by(conn, done.id)
     return text.plain("undo_reason", done=done, back=back, now=world.now())
@@ -239,6 +245,6 @@ async def _is_held(world: World, id: ExecutionId) -> bool:
 
 
 async def of_incident(world: World, id: IncidentId) -> tuple[Execution, ...]:
-    """All that was looked at, asked for and done in an incident."""
+    """All executions of an incident, oldest first."""
     async with world.pool.connection() as conn:
         return await store.executions.of_incident(conn, id)

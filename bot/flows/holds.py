@@ -1,4 +1,4 @@
-"""Holds: what is temporary is looked at, nudged about, extended by approvers, undone in time."""
+"""Temporary changes: checked, announced before they end, extended by approvers, undone in time."""
 
 import logging
 from datetime import datetime, timedelta
@@ -27,46 +27,61 @@ from bot.world import World
 
 log = logging.getLogger(__name__)
 
-# After a cluster that did not answer, or after whoever was at it died.
-LOOK_AGAIN = timedelta(minutes=1)
-# After people were asked: a request has expired by then.
-ASK_AGAIN = timedelta(minutes=30)
+# After a cluster that did not answer, or a process that died while it processed the change.
+RETRY_AFTER = timedelta(minutes=1)
+# After people were asked to approve the undo: their request has expired by then.
+REQUEST_AGAIN_AFTER = timedelta(minutes=30)
 
 
 async def keep(world: World) -> None:
-    """Do what is due about every hold: see whether it is still so, nudge, undo."""
+    """Process every temporary change that is due: check it, announce its end, or undo it."""
     now = world.now()
     async with world.pool.connection() as conn:
-        due = await store.holds.claim_due(conn, now, now + LOOK_AGAIN)
+        due = await store.holds.claim_due(conn, now, now + RETRY_AFTER)
     for hold in due:
-        world.work.start(_keep(world, hold), f"hold of execution {hold.execution_id}")
+        world.work.start(_process(world, hold), f"hold of execution {hold.execution_id}")
 
 
-async def _keep(world: World, hold: Hold) -> None:
-    run, now = await get(world, hold.execution_id), world.now()
+async def _process(world: World, hold: Hold) -> None:
+    run = await get(world, hold.execution_id)
     async with world.pool.connection() as conn:
         undos = await store.executions.undos(conn, run.id)
     if any(undo.state in rules.UNDER_WAY for undo in undos):
-        return  # looked at again when it has ended
+        return  # the end of that undo schedules the next check
     if run.undo_digest is None and not undos:
-        run = await _learn_undo(world, run)
-    if await _is_over(world, hold, run):
-        await _end(world, hold, run)
-    elif hold.until <= now:
-        await _revert(world, hold, run, undos)
-    elif hold.nudged_at is None and hold.until - rules.NUDGE <= now:
-        await _nudge(world, hold, run)
-    else:
-        later = rules.next_look(hold, now)
-        if run.undo_digest is None:
-            later = min(later, now + LOOK_AGAIN)
-        async with world.pool.connection() as conn:
-            await store.holds.wait(conn, run.id, later)
+        run = await _learn_undo_digest(world, run)
+    await _take_next_step(world, hold, run, undos)
     await publish(world, hold.incident_id)
 
 
-async def _learn_undo(world: World, run: Execution) -> Execution:
-    """The cluster did not say in the end what the undo would be: ask it again, for what it left."""
+async def _take_next_step(
+    world: World, hold: Hold, run: Execution, undos: tuple[Execution, ...]
+) -> None:
+    now = world.now()
+    if await _was_ended(world, hold, run):
+        await _record_end(world, hold, run)
+    elif hold.until <= now:
+        await _revert(world, hold, run, undos)
+    elif hold.nudged_at is None and hold.until - rules.NUDGE <= now:
+        await _announce_end(world, hold, run)
+    else:
+        await _check_later(world, hold, run)
+
+
+async def _check_later(world: World, hold: Hold, run: Execution) -> None:
+    now = world.now()
+    next_check_at = rules.next_look(hold, now)
+    if run.undo_digest is None:
+        next_check_at = min(next_check_at, now + RETRY_AFTER)
+    async with world.pool.connection() as conn:
+        await store.holds.wait(conn, run.id, next_check_at)
+
+
+async def _learn_undo_digest(world: World, run: Execution) -> Execution:
+    """Plan the undo now, where the cluster did not answer when the execution ended.
+
+    Only while the target is as the execution left it: else its undo is not what was approved.
+    """
     try:
         if not await _is_as_left(world, run):
             return run
@@ -81,7 +96,7 @@ async def _learn_undo(world: World, run: Execution) -> Execution:
 
 
 async def _is_as_left(world: World, run: Execution) -> bool:
-    """Whether a Deployment bears its mark, and its rollout is the first one since its plan."""
+    """Whether a Deployment bears the execution's id and had no other rollout since its plan."""
     assert run.plan is not None
     kind, _, name = run.plan.target.partition("/")
     if kind != "deployment" or "revision" not in run.plan.fingerprint:
@@ -91,17 +106,17 @@ async def _is_as_left(world: World, run: Execution) -> bool:
     return now.execution == str(run.id) and now.revision == first
 
 
-async def _is_over(world: World, hold: Hold, run: Execution) -> bool:
-    """Whether something has ended it; a step that touched its target and has not is not named."""
-    so = await _is_so(world, run)
-    if so and hold.touched_by is not None:
+async def _was_ended(world: World, hold: Hold, run: Execution) -> bool:
+    """Whether something else ended it; the last change of its target is cleared if it did not."""
+    in_force = await _is_still_applied(world, run)
+    if in_force and hold.touched_by is not None:
         async with world.pool.connection() as conn:
             await store.holds.forget_touch(conn, run.id, hold.touched_by)
-    return so is False
+    return in_force is False
 
 
-async def _is_so(world: World, run: Execution) -> bool | None:
-    """Whether what it did is there: planned again, it is so already. None where nobody can tell."""
+async def _is_still_applied(world: World, run: Execution) -> bool | None:
+    """Whether the change is there: planning it again finds nothing to do. None: not known."""
     try:
         action = build(world, run.action, run.params)
         assert isinstance(action, Change)
@@ -113,8 +128,8 @@ async def _is_so(world: World, run: Execution) -> bool | None:
     return False
 
 
-async def _end(world: World, hold: Hold, run: Execution) -> None:
-    """Something else has ended it: another step, a rollback, or somebody by hand."""
+async def _record_end(world: World, hold: Hold, run: Execution) -> None:
+    """Another step, a rollback, or somebody by hand has ended it."""
     assert run.plan is not None
     now = world.now()
     async with world.pool.connection() as conn:
@@ -123,79 +138,83 @@ async def _end(world: World, hold: Hold, run: Execution) -> None:
             if hold.touched_by is None
             else await store.executions.get(conn, hold.touched_by)
         )
-        id = ended_by.id if ended_by else None
-        if await store.holds.end(conn, hold.execution_id, now, by=id):
-            await _log(conn, hold, _ending(hold, ended_by), at=now)
+        execution_id = ended_by.id if ended_by else None
+        if await store.holds.end(conn, hold.execution_id, now, by=execution_id):
+            await _log(conn, hold, _ended_entry(hold, ended_by), at=now)
 
 
-def _ending(hold: Hold, ended_by: Execution | None) -> entries.Ended:
-    """Who ended it, as the timeline keeps it; whoever does so by hand is not known."""
+def _ended_entry(hold: Hold, ended_by: Execution | None) -> entries.Ended:
+    """What ended it, for the timeline; who does it by hand is not known."""
     if ended_by is None:
         return entries.Ended(execution=hold.execution_id, by_hand=True)
-    elsewhere = ended_by.incident_id != hold.incident_id
+    in_other_incident = ended_by.incident_id != hold.incident_id
     return entries.Ended(
         execution=hold.execution_id,
         change=ended_by.title,
         who=ended_by.requested_by,
-        incident=f"INC-{ended_by.incident_id}" if elsewhere else "",
+        incident=f"INC-{ended_by.incident_id}" if in_other_incident else "",
     )
 
 
-async def _nudge(world: World, hold: Hold, run: Execution) -> None:
+async def _announce_end(world: World, hold: Hold, run: Execution) -> None:
     now = world.now()
     async with world.pool.connection() as conn:
-        held = await store.holds.lock(conn, run.id)
-        if held is None or not held.in_force:
+        current = await store.holds.lock(conn, run.id)
+        if current is None or not current.in_force:
             return
-        if held.until != hold.until or held.nudged_at is not None:
-            return  # extended meanwhile, or said
+        if current.until != hold.until or current.nudged_at is not None:
+            return  # extended or announced meanwhile
         await store.holds.wait(conn, run.id, hold.until, nudged_at=now)
-        who = await _whom(conn, run)
+        who = await _people_concerned(conn, run)
         nudged = entries.Nudged(execution=run.id, until=hold.until, who=who)
         await _log(conn, hold, nudged, at=now)
 
 
 async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Execution, ...]) -> None:
-    """Undo it as it was approved along; what cannot be undone so is told, or asked for."""
-    asked = [undo for undo in undos if undo.state is State.PROPOSED]
-    if asked:
-        await _approve(world, hold, run, asked[0])
-        return
-    if any(undo.checked is not None for undo in undos):
-        await _be_late(world, hold, run, text.plain("undone_unchecked"))
-        return
+    """Undo it as was approved with it; where that cannot be, tell people or ask them."""
+    requested = [undo for undo in undos if undo.state is State.PROPOSED]
+    if requested:
+        await _approve_request(world, hold, run, requested[0])
+    elif any(undo.checked is not None for undo in undos):
+        await _mark_overdue(world, hold, run, text.plain("undone_unchecked"))
+    else:
+        await _plan_revert(world, hold, run, undos)
+
+
+async def _plan_revert(
+    world: World, hold: Hold, run: Execution, undos: tuple[Execution, ...]
+) -> None:
     try:
         inverse = executions.inverse_of(world, run)
         plan = await inverse.plan(world.systems.for_planning())
     except UserError as error:
-        await _be_late(world, hold, run, str(error))
+        await _mark_overdue(world, hold, run, str(error))
         return
+    # An undo that expired before it started (its target was busy, or no bot ran) changed nothing.
+    first = not any(undo.started_at or _was_denied(undo) for undo in undos)
     try:
-        # One that expired before it began, as its target was busy or the bot away, tried nothing.
-        first = not any(undo.started_at or _was_denied(undo) for undo in undos)
-        revert = await _ask(world, hold, run, inverse, plan, first=first)
+        revert = await _request_revert(world, hold, run, inverse, plan, first=first)
     except store.executions.Taken:
-        return  # somebody was faster
+        return  # another replica or a person was faster
     if revert is not None:
         runs.start_if_approved(world, revert)
 
 
 def _was_denied(undo: Execution) -> bool:
-    """Whether people denied what the clock asked for; of one another they may deny all."""
+    """Whether people denied the undo that the scheduler requested, not one of their own."""
     return undo.requested_by is None and undo.state is State.DENIED
 
 
-async def _approve(world: World, hold: Hold, run: Execution, asked: Execution) -> None:
-    """Somebody asked for it before: its time approves what was approved along, and nothing else."""
-    if asked.requested_by is None or asked.plan_digest != run.undo_digest:
-        await _be_late(world, hold, run, text.plain("asks_people", first=True))
+async def _approve_request(world: World, hold: Hold, run: Execution, undo: Execution) -> None:
+    """Approve an undo that somebody requested early, if it is the one approved with the change."""
+    if undo.requested_by is None or undo.plan_digest != run.undo_digest:
+        await _mark_overdue(world, hold, run, text.plain("asks_people", first=True))
         return
     was, to = State.PROPOSED, State.APPROVED
     async with world.pool.connection() as conn:
-        held = await store.holds.lock(conn, run.id)
-        if held is None or held.until > world.now() or not held.in_force:
+        if await _lock_overdue(conn, run, world.now()) is None:
             return
-        approved = await store.executions.move(conn, asked.id, was=was, to=to)
+        approved = await store.executions.move(conn, undo.id, was=was, to=to)
         if approved is None:
             return
         await log_execution(conn, approved, entries.Approved(), at=world.now())
@@ -203,49 +222,54 @@ async def _approve(world: World, hold: Hold, run: Execution, asked: Execution) -
     runs.start_if_approved(world, approved)
 
 
-async def _ask(
+async def _lock_overdue(conn: Conn, run: Execution, now: datetime) -> Hold | None:
+    """The change if it is in force and its time is over, locked until the transaction ends."""
+    hold = await store.holds.lock(conn, run.id)
+    return hold if hold is not None and hold.in_force and hold.until <= now else None
+
+
+async def _request_revert(
     world: World, hold: Hold, run: Execution, inverse: Change, plan: Plan, *, first: bool
 ) -> Execution | None:
-    """Approved along once and only while nobody touched the target; else people are asked."""
+    """Request the undo: approved already the first time, while nobody else changed the target."""
     now = world.now()
     approved = first and rules.undo_is_approved(run, plan, now, held=True)
     reason = text.plain("time_is_over", hold=hold, run=run, approved=approved)
-    asked = executions.undoing(run, reason, approved=approved, held=True)
+    request = executions.undoing(run, reason, approved=approved, held=True)
     async with world.pool.connection() as conn:
-        held = await store.holds.lock(conn, run.id)
-        if held is None or held.until > now or not held.in_force:
+        if await _lock_overdue(conn, run, now) is None:
             return None
-        revert = await executions.ask(world, conn, run.incident_id, asked, inverse, plan, None)
+        revert = await executions.ask(world, conn, run.incident_id, request, inverse, plan, None)
         await store.pictures.want(conn, run.incident_id)
         if not approved:
             trouble = text.plain("asks_people", first=first)
             await _log_not_reverted(conn, hold, run, trouble, now)
-            await store.holds.be_late(conn, run.id, trouble, now + ASK_AGAIN)
+            await store.holds.be_late(conn, run.id, trouble, now + REQUEST_AGAIN_AFTER)
         return revert
 
 
-async def _be_late(world: World, hold: Hold, run: Execution, trouble: str) -> None:
-    """It cannot be undone now: told once, tried again."""
+async def _mark_overdue(world: World, hold: Hold, run: Execution, trouble: str) -> None:
+    """Tell people once that it cannot be undone now, and try again later."""
     now = world.now()
     async with world.pool.connection() as conn:
-        held = await store.holds.lock(conn, run.id)
-        if held is None or held.until > now or not held.in_force:
+        current = await _lock_overdue(conn, run, now)
+        if current is None:
             return
-        if held.trouble is None:
+        if current.trouble is None:
             await _log_not_reverted(conn, hold, run, trouble, now)
-        await store.holds.be_late(conn, run.id, trouble, now + LOOK_AGAIN)
+        await store.holds.be_late(conn, run.id, trouble, now + RETRY_AFTER)
 
 
 async def _log_not_reverted(
     conn: Conn, hold: Hold, run: Execution, reason: str, now: datetime
 ) -> None:
-    who = await _whom(conn, run)
+    who = await _people_concerned(conn, run)
     entry = entries.NotReverted(execution=run.id, who=who, reason=reason)
     await _log(conn, hold, entry, at=now)
 
 
-async def _whom(conn: Conn, run: Execution) -> tuple[UserId, ...]:
-    """Who has to do with it: who commands, who asked for it, who approved it."""
+async def _people_concerned(conn: Conn, run: Execution) -> tuple[UserId, ...]:
+    """The incident commander, the requester and the approvers, each once."""
     incident = await store.incidents.get(conn, run.incident_id)
     commander = incident.commander if incident else None
     people = (commander, run.requested_by, *(approval.by for approval in run.approvals))
@@ -265,7 +289,7 @@ async def _log(
 
 
 async def extend(world: World, id: ExecutionId, *, by: UserId) -> None:
-    """Have it last longer; raises UserError, written down, when it is refused."""
+    """Extend it; raises UserError when it is refused, which the timeline records."""
     person = await world.people.person(by)
     approvers = await world.people.members(world.config.approvers)
     async with refusals_written_down(world, id, by):
@@ -290,14 +314,14 @@ async def _extend(
 
 
 async def check_interrupted(world: World) -> None:
-    """Look what became of the temporary changes and their undos whose process died.
+    """Check the outcome of temporary changes and their undos whose process died.
 
-    Others wait for somebody to press a button; these must not last because nobody did. What a
-    process cut off from the database sent last may arrive until the cluster's time limit.
+    Other executions wait for a press; a temporary change must not last because nobody pressed.
+    What a process sent last may still arrive until the cluster's time limit.
     """
-    silent = runs.SILENT + timedelta(seconds=world.systems.cluster.timeout)
+    timeout = runs.SILENT + timedelta(seconds=world.systems.cluster.timeout)
     async with world.pool.connection() as conn:
-        unknown = await store.holds.interrupted(conn, world.now() - silent)
+        unknown = await store.holds.interrupted(conn, world.now() - timeout)
     for run in unknown:
         world.work.start(_check(world, run), f"check of execution {run.id}")
 
@@ -306,11 +330,11 @@ async def _check(world: World, run: Execution) -> None:
     try:
         await runs.check(world, run.id, by=None)
     except UserError as error:
-        log.info("execution %s was not looked at: %s", run.id, error)
+        log.info("execution %s was not checked: %s", run.id, error)
 
 
 async def in_force(world: World, id: IncidentId) -> tuple[Hold, ...]:
-    """What is temporary and in force in an incident."""
+    """The temporary changes of an incident that are in force."""
     async with world.pool.connection() as conn:
         holds = await store.holds.of_incident(conn, id)
     return tuple(hold for hold in holds if hold.in_force)

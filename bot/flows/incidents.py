@@ -1,4 +1,4 @@
-"""Incidents: declared, commanded, changed, noted, resolved."""
+"""Incidents: declare, assign a commander, change severity and status, note, resolve."""
 
 import asyncio
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ CHANNEL_LOOKS, CHANNEL_LOOK_SECONDS = 60, 0.05
 
 
 class Declaration(Noun):
-    """What somebody says is wrong; `scenario` is `service/id`, where it is known already."""
+    """What a person declares; `scenario` is `service/id` where it is known already."""
 
     text: str
     severity: Severity
@@ -43,7 +43,7 @@ class Declaration(Noun):
 
 
 class Declared(Noun):
-    """The incident, whether it is a new one, and an open one that has the same title."""
+    """The incident, whether it is new, and another open incident with the same title."""
 
     incident: Incident
     new: bool
@@ -51,7 +51,7 @@ class Declared(Noun):
 
 
 async def declare(world: World, said: Declaration, *, by: UserId) -> Declared:
-    """Open an incident, or find the one just declared in the same words."""
+    """Open an incident, or return the one declared in the same words within the last minute."""
     book, scenario_id = _choose(world, said)
     title = rules.title(said.text, said.severity, book.scenario(scenario_id))
     async with world.pool.connection() as conn:
@@ -68,7 +68,7 @@ async def declare(world: World, said: Declaration, *, by: UserId) -> Declared:
 
 
 async def _with_its_channel(world: World, id: IncidentId) -> Incident:
-    """The incident, once its channel is made; another drawer may have been faster."""
+    """The incident, once its channel exists; another replica may create it."""
     for _ in range(CHANNEL_LOOKS):
         async with world.pool.connection() as conn:
             if not await store.incidents.awaits_channel(conn, id, world.now()):
@@ -102,7 +102,7 @@ async def _open(
     declared = entries.Declared(severity=said.severity.label, symptoms=said.symptoms)
     await store.timeline.add(conn, incident.id, declared, at=now, by=by, text=title)
     if said.text.strip() not in ("", title):
-        # What did not fit into the title is kept whole.
+        # The title holds only the first line.
         words = said.text.strip()
         await store.timeline.add(conn, incident.id, entries.Noted(), at=now, by=by, text=words)
     await reminders.wait_for_response(world, conn, incident)
@@ -124,7 +124,7 @@ def _choose(world: World, said: Declaration) -> tuple[Playbook, str | None]:
 
 
 def find_play(world: World, name: str) -> Play:
-    """The play named `service/id`; raises UserError when there is none."""
+    """The scenario named `service/id`; raises UserError when there is none."""
     for play in rules.plays(world.playbooks):
         if name == play.name:
             return play
@@ -147,7 +147,7 @@ async def find(world: World, channel: str | None) -> Incident | None:
 
 
 async def in_channel(world: World, channel: str | None) -> Incident:
-    """The incident of this channel; raises UserError that says where to go instead."""
+    """The incident of this channel; raises UserError that lists the open ones."""
     found = await find(world, channel)
     if found is None:
         incidents, _ = await open_ones(world)
@@ -156,13 +156,13 @@ async def in_channel(world: World, channel: str | None) -> Incident:
 
 
 async def timeline(world: World, id: IncidentId) -> tuple[Entry, ...]:
-    """What happened so far."""
+    """The timeline of an incident, oldest first."""
     async with world.pool.connection() as conn:
         return await store.timeline.of_incident(conn, id)
 
 
 async def open_ones(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
-    """Every open incident, and what Slack refuses of them."""
+    """The open incidents, and what Slack refuses to show of each."""
     async with world.pool.connection() as conn:
         return await store.incidents.open_ones(conn), await store.pictures.troubles(conn)
 
@@ -170,9 +170,9 @@ async def open_ones(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId
 async def choose_scenario(
     world: World, id: IncidentId, name: str, *, was: str | None, by: UserId
 ) -> None:
-    """Choose which plays are run, in place of what people saw attached when they chose.
+    """Choose the scenario; `was` is the one that the person saw as chosen. Raises UserError.
 
-    What was asked for or done with the old ones stays: an execution and a task know all they need.
+    Executions and tasks of the former scenario stay as they are.
     """
     play = find_play(world, name)
     async with changing(world, id) as conn:
@@ -183,7 +183,7 @@ async def choose_scenario(
                 "choose another one say /incident playbook."
             )
         chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
-        # Another playbook, other clocks.
+        # Another playbook may have other response times.
         await reminders.count_again(world, conn, chosen, was=incident)
         now = world.now()
         await tasks.begin_steps(conn, chosen, now)
@@ -194,7 +194,7 @@ async def choose_scenario(
 async def put_in_command(
     world: World, id: IncidentId, commander: UserId, *, by: UserId
 ) -> Incident:
-    """Make somebody the incident commander."""
+    """Make a person the incident commander; raises UserError."""
     person = await world.people.person(commander)
     rules.check_may_act(person)
     async with changing(world, id) as conn:
@@ -213,7 +213,7 @@ async def put_in_command(
 async def change_severity(
     world: World, id: IncidentId, severity: Severity, *, by: UserId
 ) -> Incident:
-    """Say how bad it is now; the clocks follow."""
+    """Change the severity and reschedule what is due; raises UserError."""
     async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         if incident.severity is severity:
@@ -231,7 +231,7 @@ async def change_severity(
 
 
 async def change_status(world: World, id: IncidentId, status: Status, *, by: UserId) -> Incident:
-    """Say where it stands; the clocks follow."""
+    """Change the status and reschedule what is due; raises UserError."""
     if status is Status.RESOLVED:
         raise UserError(
             "To resolve it say /incident resolve: it asks what fixed it. Nothing was changed."
@@ -259,7 +259,7 @@ async def _change(
 
 
 async def note(world: World, id: IncidentId, words: str, *, by: UserId, source: str) -> None:
-    """Write a line of one's own into the timeline."""
+    """Add a person's note to the timeline."""
     async with changing(world, id) as conn:
         entry, now = entries.Noted(), world.now()
         await store.timeline.add(conn, id, entry, at=now, by=by, text=words, source=source)
@@ -268,7 +268,7 @@ async def note(world: World, id: IncidentId, words: str, *, by: UserId, source: 
 async def pin(
     world: World, id: IncidentId, words: str, *, author: str, by: UserId, source: str
 ) -> bool:
-    """Write a message into the timeline; False when it is there already."""
+    """Add a message to the timeline; False when it is there already."""
     async with world.pool.connection() as conn:
         pinned, now = entries.Pinned(author=author), world.now()
         entry = await store.timeline.add(conn, id, pinned, at=now, by=by, text=words, source=source)
@@ -278,11 +278,14 @@ async def pin(
 async def resolve(
     world: World, id: IncidentId, resolution: str, *, by: UserId, despite: str = ""
 ) -> None:
-    """End it: every clock stops, what still waits is void, the summary and timeline are posted."""
+    """Resolve an incident: stop its reminders, void its pending requests; raises UserError.
+
+    `despite` is the reason to resolve it although a check failed.
+    """
     async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         now = world.now()
-        # Void first: what starts at this moment is seen below as running, and all is taken back.
+        # Void first: an execution that starts now is then seen as running, and rolls this back.
         voided = await store.executions.void(conn, id, now)
         _check_may_resolve(await store.executions.of_incident(conn, id), despite)
         await store.incidents.resolve(conn, id, by=by, at=now, resolution=resolution)

@@ -1,4 +1,4 @@
-"""Reminders: claimed once among any number of replicas, and quiet as soon as somebody did it."""
+"""Reminders: each is claimed by one replica, and settled once somebody did what it asks for."""
 
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ from bot.world import World
 
 
 async def wait_for_response(world: World, conn: Conn, incident: Incident) -> None:
-    """Remind when nobody has taken command in time; what is late already is due now."""
+    """Schedule the reminder to take command; one that is late already is due now."""
     due = rules.first_response_at(world.config, incident)
     if due is not None and incident.commander is None:
         rings = max(due, world.now())
@@ -28,7 +28,7 @@ async def wait_for_response(world: World, conn: Conn, incident: Incident) -> Non
 
 
 async def wait_for_update(conn: Conn, incident: Incident, now: datetime) -> None:
-    """Remind when the next update is due, and say so to the commander shortly before."""
+    """Schedule the reminder of the next update, and the heads-up for the commander before it."""
     due = incident.next_update_at
     if due is None:
         return
@@ -40,7 +40,10 @@ async def wait_for_update(conn: Conn, incident: Incident, now: datetime) -> None
 
 
 async def count_again(world: World, conn: Conn, incident: Incident, *, was: Incident) -> None:
-    """The severity or status changed, and with it what is due; who was asked is not asked anew."""
+    """Reschedule after a change of severity or status; `was` is the incident before it.
+
+    A reminder that people have been sent already is not sent again.
+    """
     now = world.now()
     due = rules.first_response_at(world.config, incident)
     if not await _still_asked(conn, incident, ReminderKind.FIRST_RESPONSE, due, now):
@@ -55,19 +58,19 @@ async def count_again(world: World, conn: Conn, incident: Incident, *, was: Inci
 async def _still_asked(
     conn: Conn, incident: Incident, kind: ReminderKind, due: datetime | None, now: datetime
 ) -> bool:
-    """Whether it is overdue under the new clock too, and people have been asked for it."""
+    """Whether it is overdue after the change, too, and people were reminded of it."""
     overdue = due is not None and due <= now
     return overdue and await store.reminders.nagging(conn, incident.id, kind)
 
 
 async def settle_update(conn: Conn, id: IncidentId, now: datetime) -> None:
-    """An update was posted: nothing asks for it any more."""
+    """Settle the reminders of an update that was posted."""
     await store.reminders.settle(conn, id, now, ReminderKind.UPDATE)
     await store.reminders.settle(conn, id, now, ReminderKind.HEADS_UP)
 
 
 async def wait_for_tasks(conn: Conn, id: IncidentId, now: datetime) -> None:
-    """Remind of what is left to do after the end, as long as anything of it is."""
+    """Schedule the next reminder of the follow-ups that are not done."""
     await store.reminders.settle(conn, id, now, ReminderKind.TASKS)
     due = rules.next_task_reminder(await store.tasks.of_incident(conn, id), now)
     if due is not None:
@@ -75,13 +78,13 @@ async def wait_for_tasks(conn: Conn, id: IncidentId, now: datetime) -> None:
 
 
 async def form_opened(world: World, id: IncidentId) -> None:
-    """Somebody is writing the update, so nobody is asked for it meanwhile."""
+    """Send no reminder while somebody writes the update."""
     seconds = int(rules.FORM_OPEN.total_seconds())
     await world.cache.remember(_writing(id), "yes", seconds)
 
 
 async def form_sent(world: World, id: IncidentId) -> None:
-    """The update is written, so the clock may ask for the next one."""
+    """Send reminders again: the update was written."""
     await world.cache.forget(_writing(id))
 
 
@@ -90,7 +93,7 @@ def _writing(id: IncidentId) -> str:
 
 
 async def fire_due(world: World) -> None:
-    """Claim what is due, say it, and wait for the next nag: late once, never once per period."""
+    """Fire every reminder that is due, once however late, and schedule the next one."""
     now = world.now()
     async with changing_several(world) as (conn, changed):
         due = await store.reminders.claim_due(conn, now)
@@ -104,7 +107,7 @@ async def fire_due(world: World) -> None:
 
 async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> None:
     if reminder.kind is ReminderKind.HEADS_UP:
-        return  # for the commander alone, and nothing that the timeline needs
+        return  # for the commander alone: no timeline entry
     if reminder.kind is ReminderKind.UPDATE and await _is_being_written(world, reminder):
         await store.reminders.postpone(conn, reminder.id, now + rules.FORM_OPEN)
         return
@@ -134,7 +137,7 @@ async def _nag_again(conn: Conn, reminder: Reminder, now: datetime) -> None:
 
 
 async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> datetime:
-    """Be quiet for a while, at most twice in a row; the cadence stays."""
+    """Snooze a reminder for some minutes, at most twice in a row; raises UserError."""
     async with changing_several(world) as (conn, changed):
         found = await store.reminders.get(conn, id)
         if found is None:
@@ -155,7 +158,7 @@ async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> d
 async def _put_off(
     conn: Conn, reminder: Reminder, now: datetime, until: datetime, by: UserId
 ) -> None:
-    """What was said stays due, and rings again then, instead of at the next nag."""
+    """Fire again at the end of the snooze instead of at the next nag; the deadline stays."""
     of, kind = reminder.incident_id, reminder.kind
     await store.reminders.snooze(conn, of, kind, now, until=until, by=by)
     await store.reminders.settle(conn, of, now, kind)

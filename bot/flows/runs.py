@@ -1,4 +1,4 @@
-"""One run of what was approved: taken once, planned again, executed, verified, and written down."""
+"""Run what was approved: start it once, plan again, execute, verify, and record the outcome."""
 
 import asyncio
 import logging
@@ -39,12 +39,12 @@ T = TypeVar("T")
 
 BEAT_SECONDS = 5
 SILENT = timedelta(seconds=30)
-# What happened in production must get into the records, so a database that is away is waited for.
+# What was changed in production must be recorded, so a write waits for a database that is away.
 PATIENCE_SECONDS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
 
 
 async def run(world: World, id: ExecutionId) -> None:
-    """Do what was approved, once: take it, plan again, stop on drift, execute, verify."""
+    """Run an approved execution once: start it, plan again, stop on drift, execute and verify."""
     started = await _start(world, id)
     if started is None:
         return
@@ -52,18 +52,18 @@ async def run(world: World, id: ExecutionId) -> None:
     assert isinstance(action, Change)
     async with alive(world, started):
         await publish(world, started.incident_id)
-        await _carry_out(world, started, action)
+        await _execute(world, started, action)
     await publish(world, started.incident_id)
 
 
 def start_if_approved(world: World, execution: Execution) -> None:
-    """Run it in the background, where nothing more has to be approved."""
+    """Run an execution in the background if it is approved."""
     if execution.state is State.APPROVED:
         world.work.start(run(world, execution.id), f"execution {execution.id}")
 
 
 async def _start(world: World, id: ExecutionId) -> Execution | None:
-    """Take it by compare-and-set; leave it approved while its target is being changed."""
+    """Start it by compare-and-set; None where it is not approved, or its target is busy."""
     try:
         async with world.pool.connection() as conn:
             now = world.now()
@@ -74,12 +74,12 @@ async def _start(world: World, id: ExecutionId) -> Execution | None:
                 await store.pictures.want(conn, started.incident_id)
             return started
     except store.executions.Taken:
-        await _wait_for_the_target(world, id)
+        await _record_wait(world, id)
         return None
 
 
-async def _wait_for_the_target(world: World, id: ExecutionId) -> None:
-    """Say in the request itself what it waits for; the clock starts it as soon as that ends."""
+async def _record_wait(world: World, id: ExecutionId) -> None:
+    """Say in the request what it waits for; the scheduler starts it once the target is free."""
     waiting = await get(world, id)
     target = waiting.plan.target if waiting.plan else waiting.title
     async with changing_several(world) as (conn, changed):
@@ -89,34 +89,35 @@ async def _wait_for_the_target(world: World, id: ExecutionId) -> None:
             changed.add(waiting.incident_id)
 
 
-async def _carry_out(world: World, run: Execution, action: Change) -> None:
+async def _execute(world: World, run: Execution, action: Change) -> None:
     assert run.plan is not None
     done = None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
             await _check_no_drift(world, action, run.plan)
-            if not await _still_ours(world, run):
+            if not await _is_still_running(world, run):
                 return
             done = await action.execute(world.systems, run.plan, telling(world, run))
     except UserError as error:
         if not error.unsure:
-            await _end(world, run, Verdict(ok=False, done=False, text=str(error)))
+            await _finish(world, run, Verdict(ok=False, done=False, text=str(error)))
             return
         log.warning("execution %s: %s", run.id, error)
     except TimeoutError:
         log.warning("execution %s took too long", run.id)
-    # Whether it was done is certain or unknown here: in both cases the system itself is asked.
+    # It was executed, or nobody knows: in both cases the system itself tells.
     await verify(world, run, action, done)
 
 
-async def _still_ours(world: World, run: Execution) -> bool:
-    """Whether nobody took this run for dead before it touched anything; raises UserError."""
+async def _is_still_running(world: World, run: Execution) -> bool:
+    """Whether no replica marked it as interrupted before it changed anything; raises UserError."""
     async with world.pool.connection() as conn:
         await check_customer_message_allowed(conn, run)
         return await store.executions.beat(conn, run, world.now())
 
 
 async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
+    """Raise UserError where the plan differs now from the one that was approved."""
     now = await action.plan(world.systems.for_planning())
     if now.digest != approved.digest:
         moved = rules.moved(approved, now)
@@ -124,22 +125,22 @@ async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
 
 
 def telling(world: World, execution: Execution) -> Run:
-    """How a run tells people how far it is; a database that is away only costs a word."""
+    """How an action reports progress; a database that is away only costs the report."""
 
-    async def say(words: str) -> None:
+    async def report(text: str) -> None:
         try:
             async with changing(world, execution.incident_id) as conn:
-                await store.executions.progress(conn, execution.id, words, world.now())
+                await store.executions.progress(conn, execution.id, text, world.now())
         except db.ERRORS as error:
-            log.warning("progress of execution %s was not said: %s", execution.id, error)
+            log.warning("progress of execution %s was not recorded: %s", execution.id, error)
 
-    return Run(execution_id=execution.id, say=say)
+    return Run(execution_id=execution.id, say=report)
 
 
 async def verify(world: World, run: Execution, action: Change, done: str | None = None) -> None:
-    """Look whether it worked, and write that down with what its undo would be.
+    """Verify the change, and record the outcome with the digest of its undo.
 
-    `done` tells what became of each part, where the action said so.
+    `done` is what the action reported about each part, if it did.
     """
     assert run.plan is not None
     try:
@@ -153,13 +154,13 @@ async def verify(world: World, run: Execution, action: Change, done: str | None 
     if done is not None:
         verdict = verdict.model_copy(update={"text": f"{done} {verdict.text}"})
     undo = await undo_digest(world, run) if verdict.done else None
-    await _end(world, run, verdict, undo_digest=undo)
+    await _finish(world, run, verdict, undo_digest=undo)
 
 
 async def undo_digest(world: World, run: Execution) -> str | None:
-    """The digest of the inverse as it would run now: an undo that differs is a new request.
+    """The digest of the undo's plan as it is now: an undo whose plan differs is a new request.
 
-    None where there is none, or it cannot be planned now; what is held is asked again about it.
+    None where there is no undo, or it cannot be planned now.
     """
     if run.plan is None or run.plan.undo is None:
         return None
@@ -172,7 +173,7 @@ async def undo_digest(world: World, run: Execution) -> str | None:
         return None
 
 
-async def _end(
+async def _finish(
     world: World, run: Execution, verdict: Verdict, *, undo_digest: str | None = None
 ) -> None:
     now = world.now()
@@ -194,7 +195,7 @@ async def _end(
             entry = ending(outcome=verdict.text)
             await log_execution(conn, ended, entry, at=now, by=run.requested_by)
             if verdict.done:
-                await _hold(conn, ended, verdict, now)
+                await _record_temporary(conn, ended, verdict, now)
             await store.pictures.want(conn, run.incident_id)
 
     try:
@@ -203,8 +204,8 @@ async def _end(
         log.warning("execution %s was taken for not done, and asked for again", run.id)
 
 
-async def _hold(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -> None:
-    """What is temporary is held from its start; what is held on its target is looked at again."""
+async def _record_temporary(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -> None:
+    """Record a temporary change from its start; recheck other temporary changes of the target."""
     plan = ended.plan
     assert plan is not None
     if ended.undo_of is not None:
@@ -222,26 +223,26 @@ async def _hold(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -
 
 
 async def surely(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
-    """Write in a transaction, again and again for a minute while the database is away."""
-    for pause in PATIENCE_SECONDS:
+    """Write in a transaction, and retry for a minute while the database is away."""
+    for delay in PATIENCE_SECONDS:
         try:
             async with world.pool.connection() as conn:
                 return await write(conn)
         except db.ERRORS as error:
-            log.warning("the database is away, tried again in %s s: %s", pause, error)
-        await asyncio.sleep(pause)
+            log.warning("the database is away, tried again in %s s: %s", delay, error)
+        await asyncio.sleep(delay)
     async with world.pool.connection() as conn:
         return await write(conn)
 
 
 @asynccontextmanager
 async def alive(world: World, run: Execution) -> AsyncIterator[None]:
-    """Say meanwhile that this process lives; leaving without an end written is an interruption."""
-    beat = asyncio.create_task(_beat(world, run))
+    """Keep the heartbeat while it runs; leaving without a recorded outcome is an interruption."""
+    heartbeat = asyncio.create_task(_beat(world, run))
     try:
         yield
     finally:
-        beat.cancel()
+        heartbeat.cancel()
         await surely(world, lambda conn: _interrupt(world, conn, run))
 
 
@@ -266,7 +267,10 @@ async def _beat(world: World, run: Execution) -> None:
 
 
 async def check(world: World, id: ExecutionId, *, by: UserId | None) -> None:
-    """After an interruption: look what happened, never repeat it; without a person, by itself."""
+    """After an interruption, verify what happened without repeating it.
+
+    `by` is None for the scheduler. Raises UserError when there is nothing to check.
+    """
     try:
         async with world.pool.connection() as conn:
             was, to = State.INTERRUPTED, State.RUNNING
@@ -290,7 +294,7 @@ async def check(world: World, id: ExecutionId, *, by: UserId | None) -> None:
 
 
 async def start_approved(world: World) -> None:
-    """Start what was approved and nobody started: after a restart, or once its target is free."""
+    """Start approved executions that wait: after a restart, or once their target is free."""
     async with world.pool.connection() as conn:
         waiting = await store.executions.approved(conn)
     for approved in waiting:
@@ -298,7 +302,7 @@ async def start_approved(world: World) -> None:
 
 
 async def mark_interrupted(world: World) -> None:
-    """What a process left running when it died is known to be unknown."""
+    """Mark what a process left running when it died: its outcome is not known."""
     now = world.now()
     async with world.pool.connection() as conn:
         for dead in await store.executions.interrupt(conn, now - SILENT, now):

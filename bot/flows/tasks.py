@@ -1,4 +1,4 @@
-"""Tasks: what people do by hand is taken, done, skipped or escalated once, with who and why."""
+"""Tasks: what people do by hand is taken, done, skipped or escalated, once each."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,7 +36,7 @@ BEFORE = {
 
 
 async def begin_steps(conn: Conn, incident: Incident, now: datetime) -> None:
-    """Each manual step of the chosen scenario is a task."""
+    """Create a task for each manual step of the chosen scenario."""
     for step in incident.scenario.steps if incident.scenario else ():
         if step.action == "manual":
             kind, new = TaskKind.STEP, [New(title=step.title)]
@@ -44,7 +44,7 @@ async def begin_steps(conn: Conn, incident: Incident, now: datetime) -> None:
 
 
 async def begin_follow_ups(conn: Conn, incident: Incident, now: datetime) -> None:
-    """What is left to do after the end, and when people are reminded of it."""
+    """Create the follow-up tasks of a resolved incident, and schedule their reminders."""
     new = [
         New(title=follow_up.title, due_at=now + follow_up.due if follow_up.due else None)
         for follow_up in incident.playbook.post_incident
@@ -67,13 +67,13 @@ async def _get(conn: Conn, id: TaskId) -> Task:
 
 
 async def of_incident(world: World, id: IncidentId) -> tuple[Task, ...]:
-    """All that is done by hand in an incident."""
+    """All tasks of an incident."""
     async with world.pool.connection() as conn:
         return await store.tasks.of_incident(conn, id)
 
 
 async def of_step(world: World, id: IncidentId, step: Step) -> Task:
-    """The task that a manual step is; raises UserError when there is none."""
+    """The task of a manual step; raises UserError when there is none."""
     async with world.pool.connection() as conn:
         task = await store.tasks.of_step(conn, id, step.id, step.title)
     if task is None:
@@ -82,13 +82,13 @@ async def of_step(world: World, id: IncidentId, step: Step) -> Task:
 
 
 def rows_of(run: Execution) -> tuple[Finding, ...]:
-    """What a reading found, for people to work through."""
+    """The findings of an execution, for people to work through."""
     each, reading = run.params.get("tasks"), run.reading
     return findings.of_table(Each.model_validate(each), reading.table) if each and reading else ()
 
 
 async def compare(conn: Conn, run: Execution, now: datetime) -> None:
-    """Mark what a query no longer finds of its list; an answer that is not whole tells nothing."""
+    """Mark the tasks whose rows a query no longer finds; a partial answer marks nothing."""
     reading = run.reading
     if reading is None or not run.params.get("tasks") or not _is_whole(reading):
         return
@@ -97,14 +97,14 @@ async def compare(conn: Conn, run: Execution, now: datetime) -> None:
 
 
 def _is_whole(reading: Reading) -> bool:
-    """Whether all rows that there are were read and kept; one that failed has no table either."""
+    """Whether the result holds every row; a query that failed has no table."""
     if reading.table is None:
         return reading.ok is True
     return (reading.table.total or 0) <= len(reading.table.rows)
 
 
 async def left_of(world: World, run: Execution) -> dict[int, Finding]:
-    """What is on no list yet of what a reading found; raises UserError when nothing is."""
+    """The findings that are on no list yet, by row number; raises UserError when all are."""
     async with world.pool.connection() as conn:
         tasks = await store.tasks.of_incident(conn, run.incident_id)
     listed = {(task.title, task.link) for task in tasks if task.step_id == run.step_id}
@@ -123,7 +123,7 @@ def _all_listed(run: Execution) -> UserError:
 
 
 async def hand_out(world: World, run: Execution, chosen: Sequence[int], *, by: UserId) -> int:
-    """Put rows of a reading on the list, all where none is chosen; how many were not on it."""
+    """Add the chosen findings to the list, or all; returns how many are new. Raises UserError."""
     rows = rows_of(run)
     picked = [rows[number] for number in chosen if number < len(rows)] or rows
     new = [New(title=row.title, link=row.link) for row in picked]
@@ -140,7 +140,7 @@ async def hand_out(world: World, run: Execution, chosen: Sequence[int], *, by: U
 
 
 async def choice(world: World, task: Task) -> tuple[Execution | None, tuple[Finding, ...]]:
-    """What people choose from when a manual step is done: the newest rows that its query found."""
+    """The findings that people choose from when a manual step is done, and their execution."""
     source = await _source(world, task)
     if source is None:
         return None, ()
@@ -151,7 +151,7 @@ async def choice(world: World, task: Task) -> tuple[Execution | None, tuple[Find
 
 
 async def rows_for(world: World, task: Task, run: Execution) -> tuple[Finding, ...]:
-    """What people chose from while that reading was the newest."""
+    """The findings of this execution that people chose from."""
     source = await _source(world, task)
     return _chosen_from(source, run) if source else ()
 
@@ -169,7 +169,7 @@ def _chosen_from(source: ChooseFrom, run: Execution) -> tuple[Finding, ...]:
 
 
 def _newest_answer(runs: Sequence[Execution], step_id: str) -> Execution | None:
-    """The last time that the database answered; that it could not be asked is no answer."""
+    """The last execution of a step that the database answered."""
     answered = [
         run
         for run in runs
@@ -179,7 +179,7 @@ def _newest_answer(runs: Sequence[Execution], step_id: str) -> Execution | None:
 
 
 async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> None:
-    """Somebody does it from now on; `was` is who did it when they decided to."""
+    """Make a person the owner; `was` is the owner whom they saw. Raises UserError."""
     async with changing_several(world) as (conn, changed):
         task = await _lock(conn, id)
         now = world.now()
@@ -198,23 +198,23 @@ async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> N
 async def finish(
     world: World, id: TaskId, *, by: UserId, note: str = "", chosen: Sequence[str] = ()
 ) -> None:
-    """It is done; what was chosen of the rows is kept with the note."""
+    """Mark a task as done, with a note and the chosen findings. Raises UserError."""
     words = " · ".join(filter(None, [note, ", ".join(chosen)]))
     await _move(world, id, TaskState.DONE, by=by, note=words)
 
 
 async def skip(world: World, id: TaskId, note: str, *, by: UserId) -> None:
-    """It is not done, and why."""
+    """Skip a task; the note says why. Raises UserError."""
     await _move(world, id, TaskState.SKIPPED, by=by, note=note)
 
 
 async def reopen(world: World, id: TaskId, *, by: UserId) -> None:
-    """It is to be done after all."""
+    """Reopen a task. Raises UserError."""
     await _move(world, id, TaskState.OPEN, by=by)
 
 
 async def escalate(world: World, id: TaskId, *, by: UserId) -> None:
-    """Somebody else has to decide: the commander is called, or the responders are, once."""
+    """Ask the commander or the responders to decide, once. Raises UserError."""
     await _move(world, id, TaskState.ESCALATED, by=by)
 
 
@@ -263,7 +263,7 @@ async def _escalation(world: World, conn: Conn, task: Task, by: UserId) -> entri
 
 
 async def _lock(conn: Conn, id: TaskId) -> Task:
-    """The task, held with its incident; the steps of a playbook end with it, raises UserError."""
+    """The task, locked with its incident; raises UserError for a step of a resolved incident."""
     task = await _get(conn, id)
     if task.kind is TaskKind.STEP:
         await lock_open(conn, task.incident_id)

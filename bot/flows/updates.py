@@ -1,4 +1,4 @@
-"""Updates: what the commander tells everybody, and what that does to the clock."""
+"""Updates: draft them from facts, post them, and schedule the next one."""
 
 import logging
 import textwrap
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 async def draft(world: World, incident: Incident, said: str) -> Draft:
-    """What somebody said, or the facts since the last update; nobody is asked for it meanwhile."""
+    """The draft for the form: a person's words, or the facts since the last update."""
     async with world.pool.connection() as conn:
         timeline = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
@@ -42,15 +42,15 @@ async def draft(world: World, incident: Incident, said: str) -> Draft:
 
 
 def _bullet(fact: Entry, changed: int) -> str:
-    """One line; of what was looked at before the last change it says when."""
+    """One line; for what was read before the last change it says when."""
     words = text.plain("fact", entry=fact, detail=fact.detail, before=fact.id < changed)
     return f"- {textwrap.shorten(words, rules.LONGEST_FACT, placeholder=' …')}"
 
 
 def _words(incident: Incident, update: Update) -> str | None:
-    """As it is posted; None where the playbook's own words fail, so that no update is lost.
+    """The text to post; None where the playbook's template fails, so that no update is lost.
 
-    Drawing says so then, and tries again.
+    Publishing reports that, and tries again.
     """
     try:
         return views.timeline.alert(incident, update)
@@ -70,7 +70,7 @@ async def post(
     by: UserId,
     source: str,
 ) -> None:
-    """Post an update; the clock runs from it, to the time that its author promises."""
+    """Post an update, and schedule the next one for the time that its author promises."""
     async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         now = world.now()

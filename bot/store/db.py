@@ -1,4 +1,4 @@
-"""The connection to our own state: the pool, the migrations, and how a row becomes a noun."""
+"""The bot's own database: the pool, the migrations, and rows as models."""
 
 import asyncio
 import select
@@ -20,11 +20,11 @@ Conn = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Conn]
 Noun = TypeVar("Noun", bound=BaseModel)
 
-# The database is away, or was restarted: what was asked may be asked again.
+# The database is away, or was restarted: the caller may try again.
 ERRORS = (OperationalError, PoolTimeout, PoolClosed)
 
-# A peer that fell silent is given up on before the pool runs out: probed after 20 s, and lost 30 s
-# after the last thing that it took (libpq's parameters, the last one in ms).
+# libpq's parameters: a silent server is probed after 20 s and given up 30 s after its last sign of
+# life, before the pool runs out of connections. `tcp_user_timeout` is in ms.
 PATIENCE = {
     "connect_timeout": 5,
     "keepalives_idle": 20,
@@ -32,7 +32,7 @@ PATIENCE = {
     "keepalives_count": 2,
     "tcp_user_timeout": 30_000,
 }
-# Ours take milliseconds: one that takes this long waits for what never comes.
+# Our statements take milliseconds: one that takes this long waits for a lock that never comes.
 STATEMENT_LIMIT = "-c statement_timeout=30s"
 
 # Any constant serves, as long as every replica takes the same one.
@@ -59,21 +59,21 @@ async def open_pool(url: str, *, size: int = 10) -> Pool:
 
 
 async def _check_alive(conn: Conn) -> None:
-    """Give nobody a connection that died while nobody used it.
+    """Check a connection before it is lent: it may have died while idle.
 
-    An idle one has nothing to say but its end, so only one that has said something is asked:
-    a question at each loan would be a third of all that is asked.
+    A server sends nothing on an idle connection but its end, so only one with data to read is
+    checked. A query at each loan would be a third of all queries.
     """
-    said = select.poll()
-    said.register(conn.fileno(), select.POLLIN)
-    if said.poll(0):
+    readable = select.poll()
+    readable.register(conn.fileno(), select.POLLIN)
+    if readable.poll(0):
         await AsyncConnectionPool.check_connection(conn)
 
 
 async def migrate(url: str) -> None:
     """Apply the numbered SQL files that this database has not seen, one replica at a time.
 
-    They take as long as they take.
+    There is no time limit for them. Raises UserError when the database does not answer.
     """
     try:
         conn = await AsyncConnection.connect(dsn.with_options(url, dsn.UTC, **PATIENCE))
@@ -89,17 +89,17 @@ async def migrate(url: str) -> None:
 
 
 async def answers(pool: Pool, seconds: float) -> bool:
-    """Whether the database does, within this time."""
-    asking = asyncio.create_task(_asked(pool, seconds))
+    """Whether the database answers within so many seconds."""
+    query = asyncio.create_task(_answered(pool, seconds))
     try:
-        done, _ = await asyncio.wait([asking], timeout=seconds)
-        return bool(done) and asking.result()
+        done, _ = await asyncio.wait([query], timeout=seconds)
+        return bool(done) and query.result()
     finally:
-        # Not waited for: to a server that says nothing, psycopg talks for 10 s to call it off.
-        asking.cancel()
+        # Not awaited: with a silent server, psycopg takes 10 s to cancel a query.
+        query.cancel()
 
 
-async def _asked(pool: Pool, seconds: float) -> bool:
+async def _answered(pool: Pool, seconds: float) -> bool:
     try:
         async with pool.connection(timeout=seconds) as conn:
             await conn.execute("SELECT 1")
@@ -127,14 +127,14 @@ async def _apply_missing(conn: Conn) -> None:
 
 
 async def first(conn: Conn, noun: type[Noun], query: LiteralString, **params: Any) -> Noun | None:
-    """The first row as a noun, or None."""
+    """The first row as a model, or None."""
     async with conn.cursor(row_factory=class_row(noun)) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchone()
 
 
 async def one(conn: Conn, noun: type[Noun], query: LiteralString, **params: Any) -> Noun:
-    """The row that is always there, as after an INSERT; raises LookupError otherwise."""
+    """The only row, as after an INSERT; raises LookupError when there is none."""
     row = await first(conn, noun, query, **params)
     if row is None:
         raise LookupError(f"no {noun.__name__} for {sorted(params)}")
@@ -144,17 +144,17 @@ async def one(conn: Conn, noun: type[Noun], query: LiteralString, **params: Any)
 async def many(
     conn: Conn, noun: type[Noun], query: LiteralString, **params: Any
 ) -> tuple[Noun, ...]:
-    """All rows as nouns."""
+    """All rows as models."""
     async with conn.cursor(row_factory=class_row(noun)) as cursor:
         await cursor.execute(query, params)
         return tuple(await cursor.fetchall())
 
 
 async def do(conn: Conn, query: LiteralString, **params: Any) -> int:
-    """Run a statement; how many rows it touched."""
+    """Run a statement; returns the number of rows that it changed."""
     return (await conn.execute(query, params)).rowcount
 
 
 def json(value: Any) -> Jsonb:
-    """A noun, or anything made of nouns, as JSONB."""
+    """A model, or anything made of models, as JSONB."""
     return Jsonb(value, dumps=to_json)

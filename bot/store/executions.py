@@ -1,4 +1,4 @@
-"""Executions: every move is a compare-and-set, so a race has one winner."""
+"""Executions: every change of state is a compare-and-set, so a race has one winner."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from bot.store.db import Conn
 
 
 class Taken(Exception):
-    """Somebody else was first: the step has a live execution, or the target is being changed."""
+    """The step has an active execution already, or its target is being changed."""
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def _first_come() -> Iterator[None]:
 
 
 async def insert(conn: Conn, new: NewExecution) -> Execution:
-    """Add an execution; raises Taken where the step has a live one, or the run a live undo."""
+    """Insert an execution; raises Taken where the step has an active one, or the run an undo."""
     query = """
         INSERT INTO executions (incident_id, step_id, title, action, params, risk, plan,
             plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
@@ -58,7 +58,7 @@ async def get(conn: Conn, id: ExecutionId) -> Execution | None:
 
 
 async def lock(conn: Conn, id: ExecutionId) -> Execution | None:
-    """The execution of that number, unchanged by others until this transaction ends."""
+    """The execution of that number, locked until the transaction ends."""
     query = "SELECT * FROM executions WHERE id = %(id)s FOR NO KEY UPDATE"
     return await db.first(conn, Execution, query, id=id)
 
@@ -72,9 +72,9 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Execution, .
 async def to_draw(
     conn: Conn, incident_id: IncidentId, final: Collection[str]
 ) -> tuple[Execution, ...]:
-    """All executions of an incident, oldest first, without the large parts drawn for good.
+    """All executions of an incident, oldest first, without large parts that are published already.
 
-    `final` are the keys of what is drawn: a reading's message, a decided plan, a diff's file.
+    `final` are the keys of messages that stay as they are: a read result, a decided plan, a diff.
     """
     query = """
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
@@ -96,7 +96,7 @@ async def undos(conn: Conn, id: ExecutionId) -> tuple[Execution, ...]:
 
 
 async def live_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
-    """The execution of a step that is asked for, approved or running."""
+    """The execution of a step that is proposed, approved or running."""
     query = """
         SELECT * FROM executions
         WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s
@@ -118,7 +118,7 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
 async def approve(
     conn: Conn, id: ExecutionId, approvals: tuple[Approval, ...], state: State
 ) -> Execution:
-    """Add to who said yes, under the row's lock."""
+    """Write the approvals and the state; the caller holds the row's lock."""
     query = """
         UPDATE executions SET approvals = %(approvals)s, state = %(state)s
         WHERE id = %(id)s RETURNING *
@@ -137,7 +137,10 @@ async def move(
     outcome: str | None = None,
     by: UserId | None = None,
 ) -> Execution | None:
-    """Move it on, or return None when somebody else has; raises Taken where that would be two."""
+    """Change the state, or return None when it is another one by now.
+
+    Raises Taken where the step or the target has an active execution already.
+    """
     query = """
         UPDATE executions SET state = %(to)s, outcome = coalesce(%(outcome)s, outcome),
             decided_by = coalesce(%(by)s, decided_by)
@@ -150,7 +153,7 @@ async def move(
 
 
 async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
-    """Take an approved execution, once; raises Taken while its target is being changed."""
+    """Start an approved execution, once; raises Taken while its target is being changed."""
     query = """
         UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s,
             progress = NULL
@@ -162,7 +165,7 @@ async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
 
 
 async def wait(conn: Conn, id: ExecutionId, text: str) -> bool:
-    """Say what an approved execution waits for; False when that was said already."""
+    """Write what an approved execution waits for; False when that was written already."""
     query = """
         UPDATE executions SET progress = %(text)s
         WHERE id = %(id)s AND state = 'approved' AND progress IS DISTINCT FROM %(text)s
@@ -171,7 +174,7 @@ async def wait(conn: Conn, id: ExecutionId, text: str) -> bool:
 
 
 async def beat(conn: Conn, run: Execution, now: datetime) -> bool:
-    """Say that the process which runs it is alive; False when it ended, or another runs it."""
+    """Record that its process is alive; False when it ended or another process runs it."""
     query = """
         UPDATE executions SET heartbeat_at = %(now)s
         WHERE id = %(id)s AND state = 'running'
@@ -181,7 +184,7 @@ async def beat(conn: Conn, run: Execution, now: datetime) -> bool:
 
 
 async def progress(conn: Conn, id: ExecutionId, text: str, now: datetime) -> None:
-    """Say how far it is."""
+    """Write the progress of a running execution."""
     query = """
         UPDATE executions SET progress = %(text)s, heartbeat_at = %(now)s
         WHERE id = %(id)s AND state = 'running'
@@ -201,10 +204,10 @@ async def finish(
     undo_until: datetime | None = None,
     undo_digest: str | None = None,
 ) -> Execution | None:
-    """Write how it ended, or return None when that was written before.
+    """Write the outcome, or return None when one was written before.
 
-    Whoever took a run for dead did not know how it ended, so that is written over; even "not done",
-    by a run that went on and knows better (`checked`). Raises Taken where its undo was done anew.
+    "Interrupted" is overwritten, and so is "not done" by a process that went on and knows better
+    (it has `checked`). Raises Taken where its undo was requested again meanwhile.
     """
     query = """
         UPDATE executions
@@ -225,7 +228,7 @@ async def finish(
 
 
 async def learn_undo(conn: Conn, id: ExecutionId, digest: str) -> None:
-    """Write what its undo would be, where nobody could tell when it ended."""
+    """Write the digest of its undo, if it was not known when the execution ended."""
     query = """
         UPDATE executions SET undo_digest = %(digest)s WHERE id = %(id)s AND undo_digest IS NULL
     """
@@ -233,7 +236,7 @@ async def learn_undo(conn: Conn, id: ExecutionId, digest: str) -> None:
 
 
 async def attach(conn: Conn, id: ExecutionId, attachment: Attachment) -> None:
-    """Keep the text that is too long for a message."""
+    """Store a text that is too long for a message."""
     query = """
         INSERT INTO attachments (execution_id, name, body) VALUES (%(id)s, %(name)s, %(body)s)
         ON CONFLICT (execution_id) DO NOTHING
@@ -268,7 +271,7 @@ async def expire(conn: Conn, now: datetime) -> tuple[Execution, ...]:
 
 
 async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Execution, ...]:
-    """Void what an incident still waits for, but for the undo of what is held."""
+    """Void the pending requests of an incident, except undos of temporary changes in force."""
     query = """
         UPDATE executions SET state = 'voided', finished_at = %(now)s
         WHERE incident_id = %(incident_id)s AND state IN ('proposed', 'approved')
@@ -279,7 +282,7 @@ async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Exec
 
 
 async def interrupt(conn: Conn, silent_since: datetime, now: datetime) -> tuple[Execution, ...]:
-    """Mark what a process left running when it died; each is returned to one caller only."""
+    """Interrupt executions without a heartbeat; each is returned to one caller only."""
     query = """
         UPDATE executions SET state = 'interrupted', interrupted_at = %(now)s, progress = NULL
         WHERE state = 'running' AND heartbeat_at < %(silent_since)s
@@ -289,7 +292,7 @@ async def interrupt(conn: Conn, silent_since: datetime, now: datetime) -> tuple[
 
 
 async def approved(conn: Conn) -> tuple[Execution, ...]:
-    """What people approved and nobody has started."""
+    """The approved executions that are not started."""
     return await db.many(
         conn, Execution, "SELECT * FROM executions WHERE state = 'approved' ORDER BY id"
     )

@@ -1,4 +1,4 @@
-"""Holds: temporary changes in force; the clock takes each one up once, whichever replica ticks."""
+"""Temporary changes in force; each due one is claimed by one replica."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ async def begin(
     until: datetime,
     due_at: datetime,
 ) -> None:
-    """What a run did is in force from now on, and only for a while."""
+    """Record a temporary change that is in force."""
     query = """
         INSERT INTO holds (execution_id, incident_id, state, since, until, due_at)
         VALUES (%(id)s, %(incident_id)s, %(state)s, %(since)s, %(until)s, %(due_at)s)
@@ -27,7 +27,7 @@ async def begin(
 
 
 async def claim_due(conn: Conn, now: datetime, again: datetime) -> tuple[Hold, ...]:
-    """Take what is due; it is due `again` should whoever takes it die meanwhile."""
+    """Claim what is due; it is due `again` later should the claiming process die."""
     query = """
         UPDATE holds SET due_at = %(again)s
         WHERE execution_id IN (
@@ -40,7 +40,7 @@ async def claim_due(conn: Conn, now: datetime, again: datetime) -> tuple[Hold, .
 
 
 async def look_again(conn: Conn, target: str, by: ExecutionId, now: datetime) -> None:
-    """An execution changed a target: see whether what is held there still is so."""
+    """Check the temporary changes of a target now, since an execution changed it."""
     query = """
         UPDATE holds SET due_at = %(now)s, touched_by = %(by)s FROM executions
         WHERE executions.id = execution_id AND plan ->> 'target' = %(target)s AND ended_at IS NULL
@@ -49,7 +49,7 @@ async def look_again(conn: Conn, target: str, by: ExecutionId, now: datetime) ->
 
 
 async def forget_touch(conn: Conn, id: ExecutionId, by: ExecutionId) -> None:
-    """An execution changed the target, and what is held is still so: it has not ended it."""
+    """Clear the execution that changed the target: it has not ended the temporary change."""
     query = """
         UPDATE holds SET touched_by = NULL
         WHERE execution_id = %(id)s AND touched_by = %(by)s AND ended_at IS NULL
@@ -58,7 +58,7 @@ async def forget_touch(conn: Conn, id: ExecutionId, by: ExecutionId) -> None:
 
 
 async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
-    """What had ended a hold was undone: it may be in force again, until the same time."""
+    """Put in force again what an execution had ended and whose undo succeeded."""
     query = """
         UPDATE holds SET ended_at = NULL, due_at = %(now)s
         WHERE touched_by = %(ended_by)s AND ended_at IS NOT NULL
@@ -67,7 +67,7 @@ async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
 
 
 async def ended_by(conn: Conn, id: ExecutionId) -> tuple[Hold, ...]:
-    """What an execution has ended, and what is in force again once that is undone."""
+    """What an execution has ended, and its undo will put in force again."""
     query = """
         SELECT * FROM holds WHERE touched_by = %(id)s AND ended_at IS NOT NULL
         ORDER BY execution_id
@@ -96,7 +96,7 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Hold, ...]:
 async def wait(
     conn: Conn, id: ExecutionId, due_at: datetime, *, nudged_at: datetime | None = None
 ) -> None:
-    """Look at it again at a time; it may have been said that it ends soon."""
+    """Schedule the next check, and record that its end was announced."""
     query = """
         UPDATE holds SET due_at = %(due_at)s, nudged_at = coalesce(%(nudged_at)s, nudged_at)
         WHERE execution_id = %(id)s
@@ -105,7 +105,7 @@ async def wait(
 
 
 async def extend(conn: Conn, id: ExecutionId, *, until: datetime, due_at: datetime) -> None:
-    """Keep it longer, and say again when that ends."""
+    """Extend it; its end will be announced again."""
     query = """
         UPDATE holds SET until = %(until)s, due_at = %(due_at)s, nudged_at = NULL
         WHERE execution_id = %(id)s
@@ -114,7 +114,7 @@ async def extend(conn: Conn, id: ExecutionId, *, until: datetime, due_at: dateti
 
 
 async def be_late(conn: Conn, id: ExecutionId, trouble: str, due_at: datetime) -> None:
-    """It could not be undone in time; it is looked at again."""
+    """Record why it could not be undone in time, and schedule the next check."""
     query = """
         UPDATE holds SET trouble = %(trouble)s, due_at = %(due_at)s WHERE execution_id = %(id)s
     """
@@ -122,7 +122,7 @@ async def be_late(conn: Conn, id: ExecutionId, trouble: str, due_at: datetime) -
 
 
 async def end(conn: Conn, id: ExecutionId, now: datetime, *, by: ExecutionId | None = None) -> bool:
-    """It is no longer in force; False when that was known."""
+    """Record that it is no longer in force; False when that is recorded already."""
     query = """
         UPDATE holds SET ended_at = %(now)s, touched_by = coalesce(%(by)s, touched_by)
         WHERE execution_id = %(id)s AND ended_at IS NULL
@@ -131,7 +131,7 @@ async def end(conn: Conn, id: ExecutionId, now: datetime, *, by: ExecutionId | N
 
 
 async def interrupted(conn: Conn, silent_since: datetime) -> tuple[Execution, ...]:
-    """The temporary changes and their undos of which nobody knows how far they got."""
+    """The interrupted executions that are temporary changes or undos of them."""
     query = """
         SELECT * FROM executions
         WHERE state = 'interrupted' AND heartbeat_at < %(silent_since)s

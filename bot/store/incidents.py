@@ -1,4 +1,4 @@
-"""Incidents."""
+"""Incidents: their row, their channel, and the open ones."""
 
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,7 @@ async def insert(
 
 
 async def lock_declarations(conn: Conn, title: str, severity: Severity) -> None:
-    """Let declarations of the same words go one at a time, until this transaction ends."""
+    """Serialise declarations of the same words until the transaction ends."""
     query = "SELECT pg_advisory_xact_lock(hashtextextended(%(words)s, 0))"
     await db.do(conn, query, words=f"declare {severity} {title}")
 
@@ -52,7 +52,7 @@ async def lock_declarations(conn: Conn, title: str, severity: Severity) -> None:
 async def same_declared_since(
     conn: Conn, title: str, severity: Severity, since: datetime
 ) -> Incident | None:
-    """The open incident of these words declared after `since`, if there is one."""
+    """The open incident with the same title and severity declared after `since`, or None."""
     query = """
         SELECT * FROM incidents
         WHERE title = %(title)s AND severity = %(severity)s AND declared_at > %(since)s
@@ -63,7 +63,7 @@ async def same_declared_since(
 
 
 async def open_twin(conn: Conn, incident: Incident) -> Incident | None:
-    """The newest open incident of the same title, however it is spelled, besides this one."""
+    """The newest other open incident with the same title, whatever its case."""
     query = """
         SELECT * FROM incidents
         WHERE lower(title) = lower(%(title)s) AND id <> %(id)s AND status <> 'resolved'
@@ -78,7 +78,7 @@ async def get(conn: Conn, id: IncidentId) -> Incident | None:
 
 
 async def lock(conn: Conn, id: IncidentId) -> Incident | None:
-    """The incident of that number, unchanged by others until this transaction ends."""
+    """The incident of that number, locked until the transaction ends."""
     query = "SELECT * FROM incidents WHERE id = %(id)s FOR NO KEY UPDATE"
     return await db.first(conn, Incident, query, id=id)
 
@@ -96,7 +96,7 @@ async def open_ones(conn: Conn) -> tuple[Incident, ...]:
 
 
 async def set_channel(conn: Conn, id: IncidentId, channel: str, name: str) -> None:
-    """Remember which channel an incident got."""
+    """Record the channel of an incident."""
     query = """
         UPDATE incidents SET channel_id = %(channel)s, channel_name = %(name)s
         WHERE id = %(id)s
@@ -105,7 +105,7 @@ async def set_channel(conn: Conn, id: IncidentId, channel: str, name: str) -> No
 
 
 async def forget_channel(conn: Conn, id: IncidentId, channel: str) -> None:
-    """It has no channel any more, unless it has another one by now."""
+    """Forget a channel that is gone, unless the incident has another one by now."""
     query = """
         UPDATE incidents SET channel_id = NULL, channel_name = NULL
         WHERE id = %(id)s AND channel_id = %(channel)s
@@ -114,7 +114,7 @@ async def forget_channel(conn: Conn, id: IncidentId, channel: str) -> None:
 
 
 async def awaits_channel(conn: Conn, id: IncidentId, now: datetime) -> bool:
-    """Whether it has no channel yet and somebody is drawing it."""
+    """Whether it has no channel yet and a replica is publishing it."""
     query = """
         SELECT FROM incidents JOIN pictures ON incident_id = id
         WHERE id = %(id)s AND channel_id IS NULL AND leased_until > %(now)s
@@ -125,7 +125,7 @@ async def awaits_channel(conn: Conn, id: IncidentId, now: datetime) -> bool:
 async def set_scenario(
     conn: Conn, id: IncidentId, playbook: Playbook, scenario_id: str
 ) -> Incident:
-    """Choose which plays are run."""
+    """Set the playbook and its scenario."""
     query = """
         UPDATE incidents SET playbook = %(playbook)s, scenario_id = %(scenario_id)s
         WHERE id = %(id)s RETURNING *
@@ -136,7 +136,7 @@ async def set_scenario(
 
 
 async def set_commander(conn: Conn, id: IncidentId, commander: UserId, at: datetime) -> Incident:
-    """Put somebody in command."""
+    """Set the incident commander."""
     query = """
         UPDATE incidents SET commander = %(commander)s, commanded_at = %(at)s
         WHERE id = %(id)s RETURNING *
@@ -153,7 +153,7 @@ async def set_course(
     next_update_at: datetime | None,
     updated_at: datetime | None = None,
 ) -> Incident:
-    """Change how bad it is, where it stands, and when the next update is due."""
+    """Set severity, status and the time of the next update."""
     query = """
         UPDATE incidents
         SET severity = %(severity)s, status = %(status)s, next_update_at = %(next_update_at)s,
@@ -168,7 +168,7 @@ async def set_course(
 async def resolve(
     conn: Conn, id: IncidentId, *, by: UserId, at: datetime, resolution: str
 ) -> Incident | None:
-    """End it, or return None when somebody else already has."""
+    """Resolve it, or return None when it is resolved already."""
     query = """
         UPDATE incidents
         SET status = 'resolved', resolved_by = %(by)s, resolved_at = %(at)s,

@@ -1,4 +1,4 @@
-"""What Slack shows of an incident, thing by thing."""
+"""The items that were sent to Slack for an incident."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from bot.store.db import Conn
 
 
 class Shown(Noun):
-    """One thing that Slack shows: where it is, and the digest of what it says."""
+    """An item that was sent to Slack: where it is, and the digest of its content."""
 
     key: str
     channel: str
@@ -17,7 +17,7 @@ class Shown(Noun):
 
 
 async def of_incident(conn: Conn, incident_id: IncidentId) -> dict[str, Shown]:
-    """Everything shown, by key."""
+    """What was sent for an incident, by key."""
     query = """
         SELECT key, channel, ts, digest FROM messages WHERE incident_id = %(incident_id)s
     """
@@ -26,7 +26,7 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> dict[str, Shown]:
 
 
 async def put(conn: Conn, incident_id: IncidentId, shown: Shown) -> None:
-    """Remember what Slack shows now."""
+    """Record that an item was sent."""
     query = """
         INSERT INTO messages (incident_id, key, channel, ts, digest)
         VALUES (%(incident_id)s, %(key)s, %(channel)s, %(ts)s, %(digest)s)
@@ -38,13 +38,13 @@ async def put(conn: Conn, incident_id: IncidentId, shown: Shown) -> None:
 
 
 async def forget(conn: Conn, incident_id: IncidentId, channel: str) -> None:
-    """What this channel showed is shown no more."""
+    """Forget what was sent to a channel that is gone."""
     query = "DELETE FROM messages WHERE incident_id = %(incident_id)s AND channel = %(channel)s"
     await db.do(conn, query, incident_id=incident_id, channel=channel)
 
 
 async def keep(conn: Conn, incident_id: IncidentId, shown: Sequence[Shown], *, open: bool) -> None:
-    """These stay as they look while the incident is open, or is not; not what changed since."""
+    """Record that these stay as they are while the incident is open, or is not."""
     query = """
         UPDATE messages SET final_open = %(open)s
         WHERE incident_id = %(incident_id)s
@@ -55,7 +55,7 @@ async def keep(conn: Conn, incident_id: IncidentId, shown: Sequence[Shown], *, o
 
 
 async def final(conn: Conn, incident_id: IncidentId, *, open: bool) -> frozenset[str]:
-    """The keys of what need not be drawn again while the incident is open, or is not."""
+    """The keys of items that stay as they are while the incident is open, or is not."""
     query = """
         SELECT key FROM messages WHERE incident_id = %(incident_id)s AND final_open = %(open)s
     """
@@ -64,7 +64,7 @@ async def final(conn: Conn, incident_id: IncidentId, *, open: bool) -> frozenset
 
 
 async def forget_final(conn: Conn) -> None:
-    """Nothing of an open incident is final, as after a new version with other words."""
+    """Render everything of open incidents again, as after an upgrade with other words."""
     query = """
         UPDATE messages SET final_open = NULL
         WHERE final_open IS NOT NULL

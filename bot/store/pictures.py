@@ -13,7 +13,7 @@ from bot.store.db import Conn
 
 
 class Picture(Noun):
-    """One incident's picture, while somebody draws it."""
+    """How far Slack shows an incident: published < wanted means that it is stale."""
 
     incident_id: IncidentId
     wanted: int
@@ -23,7 +23,7 @@ class Picture(Noun):
 
 
 async def insert(conn: Conn, incident_id: IncidentId, lease: UUID, until: datetime) -> Picture:
-    """The picture of a new incident, still to be drawn, by the one who declares it."""
+    """Insert the publication of a new incident, leased to the process that declares it."""
     query = """
         INSERT INTO pictures (incident_id, lease, leased_until)
         VALUES (%(incident_id)s, %(lease)s, %(until)s)
@@ -33,13 +33,13 @@ async def insert(conn: Conn, incident_id: IncidentId, lease: UUID, until: dateti
 
 
 async def want(conn: Conn, incident_id: IncidentId) -> None:
-    """Something changed: the picture is to be drawn again."""
+    """Mark an incident as changed: it is to be published again."""
     query = "UPDATE pictures SET wanted = wanted + 1 WHERE incident_id = %(incident_id)s"
     await db.do(conn, query, incident_id=incident_id)
 
 
 async def want_all_open(conn: Conn) -> None:
-    """Draw every open incident again, as after a new version with other words."""
+    """Publish every open incident again, as after an upgrade with other words."""
     query = """
         UPDATE pictures SET wanted = wanted + 1
         WHERE incident_id IN (SELECT id FROM incidents WHERE status <> 'resolved')
@@ -50,13 +50,13 @@ async def want_all_open(conn: Conn) -> None:
 async def claim(
     conn: Conn, incident_id: IncidentId, lease: UUID, now: datetime, until: datetime
 ) -> Picture | None:
-    """Take or keep the lease; None when another drawer has it or nothing is to be drawn now."""
+    """Acquire or keep the lease; None when another holds it or nothing is to be published now."""
     query = """
         UPDATE pictures SET lease = %(lease)s, leased_until = %(until)s,
-            -- whoever had it died while drawing
+            -- the former holder died while it published
             failures = failures + (lease IS NOT NULL AND lease <> %(lease)s)::integer
         WHERE incident_id = %(incident_id)s AND drawn < wanted
-          -- what passes holds everything back; what lasts, only what it was about
+          -- a passing failure delays everything; a lasting one only the version it was about
           AND (retry_at IS NULL OR retry_at <= %(now)s OR wanted > tried)
           AND (lease = %(lease)s OR lease IS NULL OR leased_until < %(now)s)
         RETURNING incident_id, wanted, drawn, failures, trouble
@@ -66,7 +66,7 @@ async def claim(
 
 
 async def renew(conn: Conn, incident_id: IncidentId, lease: UUID, until: datetime) -> bool:
-    """Keep the lease for longer; False when another drawer has taken it."""
+    """Renew the lease; False when another holder has it."""
     query = """
         UPDATE pictures SET leased_until = %(until)s
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s
@@ -75,11 +75,11 @@ async def renew(conn: Conn, incident_id: IncidentId, lease: UUID, until: datetim
 
 
 async def drawn(conn: Conn, incident_id: IncidentId, lease: UUID, version: int) -> None:
-    """Everything of that version is shown."""
+    """Record that everything of this version is published."""
     query = """
         UPDATE pictures SET drawn = %(version)s,
             failures = 0, retry_at = NULL, trouble = NULL, tried = NULL,
-            -- the trouble itself is shown, so once it is over there is more to draw
+            -- the error is shown on the card, so its end has to be published, too
             wanted = wanted + (trouble IS NOT NULL)::integer
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s
     """
@@ -96,10 +96,10 @@ async def failed(
     trouble: str | None,
     tried: int | None,
 ) -> None:
-    """A part is not shown: let go, and try again later, or when more than `tried` is wanted."""
+    """Record a failure and give the lease back; try again later, or for a version after `tried`."""
     query = """
         UPDATE pictures SET retry_at = %(retry_at)s, trouble = %(trouble)s, tried = %(tried)s,
-            -- a try ahead of its time, because of something new, makes nobody wait longer
+            -- an attempt before retry_at, for a newer version, does not lengthen the wait
             failures = failures + (retry_at IS NULL OR retry_at <= %(now)s)::integer,
             lease = NULL, leased_until = NULL
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s
@@ -109,7 +109,7 @@ async def failed(
 
 
 async def release(conn: Conn, incident_id: IncidentId, lease: UUID) -> bool:
-    """Let go, unless more was wanted meanwhile: then False, and the holder draws on."""
+    """Give the lease back; False when the incident changed meanwhile: the holder goes on."""
     query = """
         UPDATE pictures SET lease = NULL, leased_until = NULL
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s AND drawn >= wanted
@@ -118,7 +118,7 @@ async def release(conn: Conn, incident_id: IncidentId, lease: UUID) -> bool:
 
 
 async def let_go(conn: Conn, incident_id: IncidentId, lease: UUID) -> None:
-    """Whoever comes next may draw, and has to look what was drawn: this one was stopped."""
+    """Give the lease back after an interruption: the next holder looks what was sent."""
     query = """
         UPDATE pictures SET lease = NULL, leased_until = NULL, failures = failures + 1
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s
@@ -127,7 +127,7 @@ async def let_go(conn: Conn, incident_id: IncidentId, lease: UUID) -> None:
 
 
 async def behind(conn: Conn, now: datetime) -> tuple[IncidentId, ...]:
-    """The incidents whose picture waits for somebody to draw it."""
+    """The stale incidents that nobody is publishing."""
     query = """
         SELECT incident_id FROM pictures
         WHERE drawn < wanted AND (lease IS NULL OR leased_until < %(now)s)
@@ -139,7 +139,7 @@ async def behind(conn: Conn, now: datetime) -> tuple[IncidentId, ...]:
 
 
 async def troubles(conn: Conn) -> dict[IncidentId, str]:
-    """What Slack refuses, of every incident where it does."""
+    """What Slack refuses, by incident."""
     cursor = await conn.execute(
         "SELECT incident_id, trouble FROM pictures WHERE trouble IS NOT NULL"
     )
@@ -147,5 +147,5 @@ async def troubles(conn: Conn) -> dict[IncidentId, str]:
 
 
 async def at_one_moment(conn: Conn) -> None:
-    """Let all that this transaction reads be of the same moment; it may not write."""
+    """Make this transaction read one snapshot; it cannot write."""
     await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -1,4 +1,4 @@
-"""Reminders: what is due; a unique key forbids a duplicate, a row lock a second claim."""
+"""Reminders: a unique key prevents duplicates, a row lock a second claim."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ async def insert(
     snoozes: int = 0,
     nags: int = 0,
 ) -> Reminder | None:
-    """A new reminder, or one that was settled before its time and is waited for again."""
+    """Insert a reminder, or reactivate one that was settled before it fired."""
     query = """
         INSERT INTO reminders (incident_id, kind, due_at, deadline, snoozes, nags)
         VALUES (%(incident_id)s, %(kind)s, %(due_at)s, %(deadline)s, %(snoozes)s, %(nags)s)
@@ -41,7 +41,7 @@ async def insert(
 
 
 async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
-    """Take what is due; a row that another replica is taking is left to it."""
+    """Claim what is due; rows that another replica is claiming are left to it."""
     query = """
         UPDATE reminders SET fired_at = %(now)s
         WHERE id IN (
@@ -58,7 +58,7 @@ async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
 
 
 async def postpone(conn: Conn, id: ReminderId, until: datetime) -> None:
-    """Wait again for what was claimed and not said."""
+    """Fire a claimed reminder later instead."""
     query = "UPDATE reminders SET fired_at = NULL, due_at = %(until)s WHERE id = %(id)s"
     await db.do(conn, query, id=id, until=until)
 
@@ -66,7 +66,7 @@ async def postpone(conn: Conn, id: ReminderId, until: datetime) -> None:
 async def settle(
     conn: Conn, incident_id: IncidentId, now: datetime, kind: ReminderKind | None = None
 ) -> None:
-    """Nothing of this kind (of any kind, without one) is waited for any more."""
+    """Settle the pending reminders of a kind, or of every kind."""
     query = """
         UPDATE reminders SET settled_at = %(now)s
         WHERE incident_id = %(incident_id)s AND settled_at IS NULL
@@ -84,7 +84,7 @@ async def snooze(
     until: datetime,
     by: UserId,
 ) -> None:
-    """What was said of this kind is put off, which settles nothing but its buttons."""
+    """Record who snoozed the fired reminders of a kind, and until when."""
     query = """
         UPDATE reminders
         SET settled_at = %(now)s, snoozed_by = %(by)s, snoozed_until = %(until)s
@@ -100,7 +100,7 @@ async def get(conn: Conn, id: ReminderId) -> Reminder | None:
 
 
 async def nagging(conn: Conn, incident_id: IncidentId, kind: ReminderKind) -> bool:
-    """Whether people have been asked already, and nobody answered more than “later”."""
+    """Whether a reminder of this kind has fired and is not settled."""
     query = """
         SELECT FROM reminders
         WHERE incident_id = %(incident_id)s AND kind = %(kind)s

@@ -1,4 +1,4 @@
-"""Tasks: every move is a compare-and-set, so of two presses at once one wins."""
+"""Tasks: every change of state is a compare-and-set, so of two presses one wins."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from bot.store.db import Conn
 
 
 class New(Noun):
-    """A task to be: what to do, where, and by when."""
+    """A new task: what to do, where, and by when."""
 
     title: str
     link: str = ""
@@ -27,7 +27,7 @@ async def add(
     by: UserId | None = None,
     step_id: str = "",
 ) -> int:
-    """Put tasks on a list, in their order; how many of them were not on it before."""
+    """Add tasks to a list, in their order; returns how many of them are new."""
     query = """
         INSERT INTO tasks (incident_id, kind, step_id, title, link, due_at, added_by, added_at)
         VALUES (%(incident_id)s, %(kind)s, %(step_id)s, %(title)s, %(link)s, %(due_at)s, %(by)s,
@@ -64,7 +64,7 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Task, ...]:
 async def compare(
     conn: Conn, incident_id: IncidentId, step_id: str, titles: Sequence[str], at: datetime
 ) -> None:
-    """The query of a step was asked again, and these are all that it finds now."""
+    """Mark the tasks of a step whose titles its query no longer finds."""
     query = """
         UPDATE tasks
         SET gone_at = CASE WHEN title <> ALL (%(titles)s) THEN coalesce(gone_at, %(at)s) END
@@ -77,7 +77,7 @@ async def compare(
 async def take(
     conn: Conn, id: TaskId, *, was: UserId | None, by: UserId, at: datetime
 ) -> Task | None:
-    """Give it an owner, or return None when it has another than `was`, or is decided."""
+    """Set the owner, or return None when the owner is not `was`, or the task is closed."""
     query = """
         UPDATE tasks SET owner = %(by)s, owned_at = %(at)s
         WHERE id = %(id)s AND owner IS NOT DISTINCT FROM %(was)s
@@ -97,7 +97,7 @@ async def move(
     at: datetime,
     note: str = "",
 ) -> Task | None:
-    """Say what became of it, or return None when somebody else already has."""
+    """Change the state, or return None when it is not one of `was` by now."""
     query = """
         UPDATE tasks SET state = %(to)s, decided_by = %(by)s, decided_at = %(at)s, note = %(note)s
         WHERE id = %(id)s AND state = ANY(%(was)s)

@@ -1,4 +1,4 @@
-"""The timeline: append-only, past tense, written with the change it tells."""
+"""Timeline entries: append-only, written in the transaction of the change that they tell."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Updates: what the commander told everybody."""
+"""Updates that were posted."""
 
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ async def insert(
     next_update_at: datetime | None,
     source: str,
 ) -> Update | None:
-    """A new update, or None when the same source already posted one."""
+    """Insert an update; None when the same source already inserted one."""
     query = """
         INSERT INTO updates (incident_id, at, by, status, impact, current, next_update_at, source)
         VALUES (%(incident_id)s, %(at)s, %(by)s, %(status)s, %(impact)s, %(current)s,
@@ -34,13 +34,13 @@ async def insert(
 
 
 async def keep(conn: Conn, id: UpdateId, words: str | None) -> None:
-    """Remember how it was posted, if that is known."""
+    """Store the text as it was posted."""
     query = "UPDATE updates SET words = %(words)s WHERE id = %(id)s"
     await db.do(conn, query, id=id, words=words)
 
 
 async def promise(conn: Conn, incident_id: IncidentId) -> datetime | None:
-    """When the last update said that the next one comes; None where it did not, or none was."""
+    """The time of the next update that the last one promised, if any."""
     updates = await of_incident(conn, incident_id)
     return updates[-1].next_update_at if updates else None
 
