@@ -30,8 +30,8 @@ class DeploymentChange(Change):
     watch_seconds: Annotated[float, Field(gt=0, le=600)] = 30
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
 
-    async def watch(self, systems: Systems, progress: Run, done: str) -> Verdict:
-        """Wait for the rollout, then watch its pods; `done` begins the good verdict.
+    async def watch(self, systems: Systems, progress: Run, success: str) -> Verdict:
+        """Wait for the rollout, then watch its pods; `success` begins the good verdict.
 
         Raises ClusterError when the cluster does not answer until the deadline.
         """
@@ -39,7 +39,7 @@ class DeploymentChange(Change):
         async def probe() -> RolloutStatus:
             return await watching.rollout_status(systems.cluster, self.deployment)
 
-        return await watching.watch(probe, progress, self.timeouts, done)
+        return await watching.watch(probe, progress, self.timeouts, success)
 
     @property
     def timeouts(self) -> RolloutTimeouts:

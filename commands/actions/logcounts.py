@@ -18,12 +18,13 @@ MINUTE_LENGTH = len("2026-11-24T10:42")
 class Tally:
     """Counts log lines; `alternatives` are the indexes of the parts of the search that a line has.
 
-    `read` is every line, `found` those that were counted, `last_error` the newest of all sources.
+    `total` is how many lines were read, `counted` how many of them were passed to `count`;
+    `last_error` is the newest of all sources.
     """
 
     def __init__(self) -> None:
-        self.read = 0
-        self.found = 0
+        self.total = 0
+        self.counted = 0
         self.errors = 0
         self.last_error: Line | None = None
         self._by_alternative: Counter[int] = Counter()
@@ -32,7 +33,7 @@ class Tally:
 
     def count(self, line: Line, alternatives: Sequence[int] = ()) -> None:
         """Count one line, once for each alternative that was found in it."""
-        self.found += 1
+        self.counted += 1
         if is_error(line.text):
             self.errors += 1
             if self.last_error is None or line.at >= self.last_error.at:

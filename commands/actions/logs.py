@@ -44,7 +44,7 @@ class LogCollector:
     async def on_lines(self, texts: list[str]) -> None:
         """Take the next lines. Raises UserError when they cannot be searched."""
         lines = self._timestamps.lines(texts)
-        self._counts.read += len(lines)
+        self._counts.total += len(lines)
         if self._matcher is not None:
             await self._search(self._matcher, lines)
             return
@@ -162,11 +162,11 @@ class TailLogs(Read):
         attachment = _attachment(self.selector, lines)
         chart, peak = self._by_time(tally)
         return Reading(
-            ok=bool(tally.read) and not tally.errors,
+            ok=bool(tally.total) and not tally.errors,
             text=self._verdict(tally, pods),
             charts=(chart,) if chart else (),
             excerpt=_excerpt(lines),
-            notes=(*peak, *_not_in_file(attachment, tally.found), *notes),
+            notes=(*peak, *_not_in_file(attachment, tally.counted), *notes),
             attachment=attachment,
         )
 
@@ -178,10 +178,10 @@ class TailLogs(Read):
         return tally.chart(matching.alternatives(self.match)), (peak,) if peak else ()
 
     def _verdict(self, tally: Tally, pods: int) -> str:
-        text = f"{plural(tally.read, 'line')} from {plural(pods, 'pod')}"
+        text = f"{plural(tally.total, 'line')} from {plural(pods, 'pod')}"
         if self.match is not None:
-            text = f"{tally.found or 'None'} of {text} match {self._matched(tally)}"
-        if tally.found or self.match is None:
+            text = f"{tally.counted or 'None'} of {text} match {self._matched(tally)}"
+        if tally.counted or self.match is None:
             text += f", {plural(tally.errors, 'error')}"
         if tally.last_error is not None:
             last_error = masking.mask(tally.last_error.text)
@@ -192,7 +192,7 @@ class TailLogs(Read):
         """The search, or the count of each of its alternatives."""
         assert self.match is not None
         alternatives = matching.alternatives(self.match)
-        if tally.found and len(alternatives) > 1:
+        if tally.counted and len(alternatives) > 1:
             return f"({tally.words(alternatives)})"
         return self.match
 

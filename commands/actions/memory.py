@@ -175,8 +175,8 @@ class MemoryLimit(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         container = self._container(deployment)
         if container.limit_bytes == quantity(self.limit):
-            done = f"{container.name} in {deployment.name} may use {container.limit} of memory"
-            return await self.watch(systems, progress, done)
+            success = f"{container.name} in {deployment.name} may use {container.limit} of memory"
+            return await self.watch(systems, progress, success)
         fact = f"The memory limit of {container.name} in {deployment.target} is {container.limit}"
         return deployments.not_as_planned(deployment, progress, fact)
 

@@ -139,8 +139,8 @@ class DeletePods(Change):
         async def probe() -> RolloutStatus:
             return _status(await systems.cluster.pods(self.selector), planned)
 
-        done = f"{len(planned)} pods were replaced"
-        return await watching.watch(probe, progress, self._timeouts, done)
+        success = f"{len(planned)} pods were replaced"
+        return await watching.watch(probe, progress, self._timeouts, success)
 
 
 async def _delete(cluster: Cluster, pod: Pod) -> ClusterError | None:

@@ -142,8 +142,8 @@ class RollBack(DeploymentChange):
         """Whether the template is restored, and its pods become ready and stay ready."""
         deployment = await systems.cluster.deployment(self.deployment)
         if digest(deployment.template) == plan.fingerprint["to_template"]:
-            done = f"{deployment.name} runs image {deployment.image}"
-            return await self.watch(systems, progress, done)
+            success = f"{deployment.name} runs image {deployment.image}"
+            return await self.watch(systems, progress, success)
         running = f"revision {deployment.revision} (image {deployment.image})"
         fact = f"{deployment.target} runs {running}"
         return deployments.not_as_planned(deployment, progress, fact, "rollback")

@@ -129,8 +129,8 @@ class ScaleDeployment(DeploymentChange):
             text = f"{deployment.target} is scaled to {deployment.replicas}, not to {self.replicas}"
             was_set = deployments.is_changed_by(deployment, progress)
             return Verdict(ok=False, done=was_set, text=text)
-        done = f"{deployment.name} is scaled to {self.replicas}"
-        return await self.watch(systems, progress, done)
+        success = f"{deployment.name} is scaled to {self.replicas}"
+        return await self.watch(systems, progress, success)
 
 
 def _patch_command(autoscaler: Autoscaler, limit: str, value: int) -> str:

@@ -64,7 +64,7 @@ class RolloutStatus(Noun):
         return sum(pod.ready and not pod.leaving for pod in self.pods)
 
     @property
-    def done(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether there are only new pods, all of them ready."""
         return self.replaced and self.ready == self.wanted
 
@@ -77,7 +77,7 @@ class RolloutStatus(Noun):
         return f"{text}; {self._old_pods}" if self.serving else text
 
     @property
-    def progress(self) -> str:
+    def progress_text(self) -> str:
         """How far it is, and whether old pods still serve: then few new pods are no outage."""
         if self.serving:
             return f"{self.ready} of {self.wanted} new pods ready, {self._old_pods}"
@@ -111,11 +111,11 @@ class ThrottledProgress:
             await self._progress.say(text)
 
 
-async def watch(probe: Probe, progress: Run, timeouts: RolloutTimeouts, done: str) -> Verdict:
+async def watch(probe: Probe, progress: Run, timeouts: RolloutTimeouts, success: str) -> Verdict:
     """Wait until the new pods are ready, then watch them stay ready.
 
-    `done` begins the good verdict. Raises ClusterError when the cluster does not answer until the
-    deadline.
+    `success` begins the good verdict. Raises ClusterError when the cluster does not answer until
+    the deadline.
     """
     throttled = ThrottledProgress(progress, timeouts.report_interval)
     status, problem = await _wait_until_ready(probe, throttled, timeouts)
@@ -123,9 +123,9 @@ async def watch(probe: Probe, progress: Run, timeouts: RolloutTimeouts, done: st
     if problem:
         return Verdict(ok=False, text=problem)
     if not status.wanted:
-        return Verdict(ok=True, text=f"{done}: no pods are left")
+        return Verdict(ok=True, text=f"{success}: no pods are left")
     ready = f"{status.wanted} of {status.wanted} ready"
-    return Verdict(ok=True, text=f"{done}: {ready}, no restarts for {timeouts.steady:g} s")
+    return Verdict(ok=True, text=f"{success}: {ready}, no restarts for {timeouts.steady:g} s")
 
 
 async def _wait_until_ready(
@@ -136,7 +136,7 @@ async def _wait_until_ready(
     deadline, stuck_since = loop.time() + timeouts.deadline, None
     while True:
         status = await _probe_with_retry(probe, timeouts, deadline)
-        if status.done:
+        if status.is_complete:
             return status, ""
         now = loop.time()
         stuck_since = (stuck_since or now) if status.failure else None
@@ -144,7 +144,7 @@ async def _wait_until_ready(
             return status, f"It does not get ready: {status.failure}; {status.summary}"
         if now >= deadline:
             return status, f"Not done after {timeouts.deadline:g} s: {status.summary}"
-        await progress.report(f"Rollout: {status.progress}")
+        await progress.report(f"Rollout: {status.progress_text}")
         await asyncio.sleep(timeouts.poll_interval)
 
 
@@ -177,7 +177,7 @@ def _regression(status: RolloutStatus, restarts: dict[str, int]) -> str:
         if pod.restarts > restarts.get(pod.uid, 0):
             reason = pod.trouble or _exit_reason(pod)
             return f"{pod.name} was ready and then restarted ({reason}); {status.summary}"
-    if not status.done:
+    if not status.is_complete:
         return f"The pods were ready, but did not stay ready: {status.summary}"
     return ""
 
