@@ -1,4 +1,7 @@
-"""What an action is: its parameters are its fields; it reads, or plans, executes and verifies."""
+"""The base classes of actions: what one step of a playbook can do, and what it may reach.
+
+The fields of an action are its parameters in the YAML file.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -22,9 +25,9 @@ from bot.stripe import Stripe
 
 @dataclass(frozen=True)
 class Systems:
-    """The doors that an action may use, one per outside thing, and the clock.
+    """The clients of everything outside that an action may use, and the clock.
 
-    How much they let through is said by its three kinds.
+    The subclass says how much these clients let through.
     """
 
     cluster: Cluster
@@ -38,26 +41,29 @@ class Systems:
 
 
 class ReadingSystems(Systems):
-    """They only look: what would change something raises before it leaves the process."""
+    """Clients that only read: a call that would change something raises before it is sent."""
 
 
 class PlanningSystems(Systems):
-    """They look and try changes out in dry runs; all else raises before it leaves the process."""
+    """Clients that read and make dry runs: every other call raises before it is sent."""
 
 
 class ChangingSystems(Systems):
-    """They let everything through: for the execution of an approved plan alone."""
+    """Clients without a limit: only for the execution of an approved plan."""
 
     def for_reading(self) -> ReadingSystems:
-        """The same systems, to look at."""
+        """The same systems, limited to reads."""
         return ReadingSystems(**self._limited(Access.READ))
 
     def for_planning(self) -> PlanningSystems:
-        """The same systems, to plan a change of them."""
+        """The same systems, limited to reads and dry runs."""
         return PlanningSystems(**self._limited(Access.PLAN))
 
     def _limited(self, access: Access) -> dict[str, Any]:
-        """The database is read only as it is; HTTP and Stripe are only ever asked."""
+        """The fields, with each client that can change something limited.
+
+        The database client, HTTP and Stripe can only read anyway.
+        """
         return vars(self) | {
             "cluster": self.cluster.restricted(access),
             "customers": self.customers.read_only(),
@@ -67,20 +73,20 @@ class ChangingSystems(Systems):
 
 @dataclass(frozen=True)
 class Run:
-    """One run under way: which execution it is, and how it tells people how far it is."""
+    """The execution under way, and `say`, which shows people how far it is."""
 
     execution_id: ExecutionId
     say: Callable[[str], Awaitable[None]]
 
 
 class Already(UserError):
-    """There is nothing to do: what is asked for is so already."""
+    """There is nothing to do: the wanted state is there already."""
 
 
 class Action(Noun):
     """What a playbook step does; the fields are the params in the YAML file.
 
-    Those that are `fixed` come from the file alone: people are never asked for them.
+    `name` is its name there. The params in `fixed` come from the file alone: no form asks for them.
     """
 
     name: ClassVar[str]
@@ -89,61 +95,70 @@ class Action(Noun):
 
 
 class Read(Action, ABC):
-    """Looks, and changes nothing; runs at once."""
+    """An action that changes nothing, and so runs at once, without approval."""
 
     risk: ClassVar = Risk.READ
 
     @abstractmethod
     async def read(self, systems: ReadingSystems) -> Reading:
-        """Look, and say what was seen; raises UserError when it could not look."""
+        """Read the live state. Raises UserError when it cannot be read."""
 
 
 class Change(Action, ABC):
-    """Changes production; runs only as the plan that people approved."""
+    """An action that changes production; it runs only as the plan that people approved."""
 
     async def settle(self, systems: PlanningSystems) -> Self:
-        """Itself, with what it would find anew each time fixed as it is now. Raises UserError.
+        """A copy whose targets are fixed as they are now, for targets that come and go.
 
-        What is approved is then about these, whatever comes and goes until it runs. Fields that
-        are filled in here are marked SkipJsonSchema: they are no params of a playbook.
+        People then approve a change of exactly these, even if others appear before it runs. The
+        fields filled in here are marked SkipJsonSchema: a playbook cannot set them. Raises
+        UserError when there is no target, or it cannot be read.
         """
         return self
 
     async def choices(self, systems: PlanningSystems, field: str) -> Choices | None:
-        """What a parameter may be set to now, or a hint, read live; None: it is just typed.
+        """What a form offers for one parameter, from the live state; None for a plain input.
 
-        Raises UserError when it could not look.
+        Raises UserError when the live state cannot be read.
         """
         return None
 
     @abstractmethod
     async def plan(self, systems: PlanningSystems) -> Plan:
-        """Say what would be done, from the live state; changes nothing. Raises UserError.
+        """Describe the change from the live state, without making it.
 
-        One whose plan is temporary raises Already as long as what it did is there.
+        Raises UserError when it is not possible, and Already when the wanted state is there: a
+        temporary change counts as lasting as long as its plan raises Already.
         """
 
     @abstractmethod
-    async def execute(self, systems: ChangingSystems, plan: Plan, run: Run) -> str | None:
-        """Do it, once, guarded by the state that the plan was made from. Raises UserError.
+    async def execute(self, systems: ChangingSystems, plan: Plan, progress: Run) -> str | None:
+        """Make the change once, if the state that the plan was made from still holds.
 
-        May tell what became of each part; the outcome begins with it.
+        The outcome begins with the text that is returned, if any. Raises UserError, with `unsure`
+        set when it is not known whether something was changed.
         """
 
     @abstractmethod
-    async def verify(self, systems: ReadingSystems, plan: Plan, run: Run) -> Verdict:
-        """Look whether it worked, until it did or a deadline passed. Raises UserError."""
+    async def verify(self, systems: ReadingSystems, plan: Plan, progress: Run) -> Verdict:
+        """Wait until the change has worked or a deadline has passed, and say which.
+
+        Raises UserError when the live state cannot be read.
+        """
 
 
 class ChooseFrom(Noun):
-    """Which query step's latest rows people choose from when they are done, and what each says."""
+    """The query step whose latest rows people choose from when they are done.
+
+    `title` is the text of each row, with its columns in braces.
+    """
 
     step: str
     title: Annotated[Words, Field(min_length=1)]
 
 
 class Manual(Action):
-    """Something a person does by hand: one presses *Done*, or says why it was skipped."""
+    """A step that a person does by hand, and then marks as done or as skipped with a reason."""
 
     name: ClassVar = "manual"
     risk: ClassVar = Risk.MANUAL

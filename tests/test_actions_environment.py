@@ -249,7 +249,7 @@ async def test_what_was_not_done_is_said(systems: ChangingSystems) -> None:
 
     assert not verdict.ok
     assert not verdict.done
-    assert verdict.text == "It was not done: ORDERS_PAUSED of order-service is “false”"
+    assert verdict.text == "The change was not done: ORDERS_PAUSED of order-service is “false”"
 
 
 async def test_what_somebody_changed_afterwards_is_said(

@@ -39,7 +39,7 @@ async def test_the_revisions_of_a_broken_release(systems: ChangingSystems, kube:
 
     assert reading.ok is False
     assert reading.text.startswith("Revision 7 (v2.4.0) runs, first rolled out ")
-    assert reading.text.endswith("0 of 3 available. Back would be revision 6 (v2.3.1)")
+    assert reading.text.endswith("0 of 3 available. A rollback would go to revision 6 (v2.3.1)")
     found = await rows(systems)
     assert [row[:2] for row in found] == [
         ("7", "v2.4.0"),
@@ -59,7 +59,7 @@ async def test_what_was_rolled_back_from_is_marked(systems: ChangingSystems, kub
 
     assert [row[0] for row in found] == ["8", "7", "5", "4", "3"]
     assert [row[4] for row in found[:3]] == ["runs now", "was rolled back from", "–"]
-    assert (await HISTORY.read(systems)).text.endswith("Back would be revision 5 (v2.3.0)")
+    assert (await HISTORY.read(systems)).text.endswith("A rollback would go to revision 5 (v2.3.0)")
 
 
 async def test_ages_are_counted_on_the_clock(systems: ChangingSystems) -> None:
@@ -74,7 +74,7 @@ async def test_a_deployment_without_a_past(systems: ChangingSystems, kube: Clust
     reading = await HISTORY.read(systems)
 
     assert reading.ok
-    assert reading.text.endswith("There is nothing to go back to")
+    assert reading.text.endswith("There is no revision to roll back to")
     with pytest.raises(UserError, match=r"no other revision that would help.*: none"):
         await BACK.plan(systems.for_planning())
     assert await BACK.choices(systems.for_planning(), "to_revision") is None

@@ -183,7 +183,7 @@ async def test_no_other_host_is_asked(systems: Systems, server: Server) -> None:
 
     assert not reading.ok
     assert "302 Found" in reading.text
-    assert "169.254.169.254:80, which was not asked" in reading.notes[0]
+    assert "169.254.169.254:80, which was not requested" in reading.notes[0]
 
 
 async def test_redirects_end(systems: Systems, server: Server) -> None:

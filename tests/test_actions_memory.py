@@ -133,7 +133,7 @@ async def test_less_is_possible_where_nobody_measures_and_is_warned_of(
     kube.fail("*/metrics.k8s.io/*", 404)
     plan = await limit("384Mi").plan(systems.for_planning())
 
-    assert "Nobody measures" in plan.warnings[0]
+    assert "The bot cannot read how much memory it uses" in plan.warnings[0]
 
 
 async def test_without_a_limit_there_is_none_to_change(

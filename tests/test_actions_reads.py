@@ -253,7 +253,7 @@ async def test_a_search_that_breaks_off_is_said() -> None:
     # Checked when the bot starts; here it is what makes the process end badly.
     async with matcher("(") as asked:
         for _ in range(2):
-            with pytest.raises(UserError, match=r"broke off \(exit 1\)"):
+            with pytest.raises(UserError, match="stopped with exit code 1"):
                 await asked.find(["a"])
 
 
@@ -282,7 +282,7 @@ async def test_dependencies_from_a_ready_pod(systems: ChangingSystems, kube: Clu
     reading = await check_dependencies().read(systems.for_reading())
 
     assert reading.ok
-    assert re.match(r"3 of 3 answer, asked from order-service-", reading.text)
+    assert re.match(r"3 of 3 answer, tried from order-service-", reading.text)
     assert [row[:2] for row in rows(reading)] == [(check, "open") for check in CHECKS]
 
 
@@ -303,7 +303,7 @@ async def test_an_image_without_nc_is_said(systems: ChangingSystems, kube: Clust
     reading = await read.read(systems.for_reading())
 
     assert reading.ok
-    assert reading.text == "1 of 1 answer, asked from the bot, not from a pod"
+    assert reading.text == "1 of 1 answer, tried from the bot, not from a pod"
     assert "has no nc" in reading.notes[0]
 
 
@@ -313,7 +313,7 @@ async def test_no_running_pod_is_said(systems: ChangingSystems, kube: Cluster) -
     reading = await read.read(systems.for_reading())
 
     assert reading.ok is None, "what the bot cannot reach says nothing of the pods"
-    assert reading.text.startswith("0 of 1 answer, asked from the bot, not from a pod\n")
+    assert reading.text.startswith("0 of 1 answer, tried from the bot, not from a pod\n")
     assert reading.notes[0].startswith("No pod of app=order-service runs, so the bot tried")
     assert rows(reading) == (("127.0.0.1:1", "connection refused", "the bot"),)
 
@@ -330,7 +330,7 @@ async def test_names_that_only_pods_know_are_no_failures(
     assert reading.text == (
         "postgres.invalid:5432, redis.invalid:6379 could not be checked: no pod of "
         "app=order-service runs, and the bot's own network does not know these names\n"
-        "Asked from the bot, not from a pod: 127.0.0.1:1 connection refused"
+        "Tried from the bot, not from a pod: 127.0.0.1:1 connection refused"
     )
     assert [row[1:] for row in rows(reading)] == [
         ("not checked", "–"),

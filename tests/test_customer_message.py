@@ -423,7 +423,7 @@ async def test_without_a_channel_for_customers_it_is_copied_from_the_incidents(
 
     assert posted(slack) == []
     assert f"*Approved for customers. Copy it from here:*\n\n{WORDS}" in posted(slack, channel)
-    assert "to be copied from there" in walk.text(channel)
+    assert "ready to be copied from" in walk.text(channel)
 
 
 def _name_no_channel(team: Path) -> None:

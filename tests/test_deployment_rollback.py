@@ -67,7 +67,7 @@ async def test_from_the_history_to_the_release_before(walk: Walk, kube: Cluster)
     await walk.step("oncall", "rollout-history", channel)
     seen = walk.text(channel)
     assert "Revision 7 (v2.4.0) runs, first rolled out" in seen
-    assert "Back would be revision 6 (v2.3.1)" in seen
+    assert "A rollback would go to revision 6 (v2.3.1)" in seen
     assert "runs now" in seen
 
     await walk.step("oncall", "roll-back", channel)

@@ -1,26 +1,46 @@
-"""Who is connected to the service's database, and how near that is to the limit."""
+"""How many connections the service's database has, and how near that is to the limit."""
 
-from typing import ClassVar, LiteralString
+from typing import ClassVar, LiteralString, NamedTuple
 
 from pydantic import Field
 
 from bot.actions import Read, Systems
+from bot.database import Database
 from bot.model import Reading, Table
+from commands.actions.wording import percent
 
 WARN_AT = 0.8
-# A limit of the database comes before that of the server; -1 means that it has none of its own.
+HIDDEN_STATE = "not shown"
+# The limit of the database is reached before that of the server; -1 means that it has none.
 LIMITS: LiteralString = """
     SELECT current_setting('max_connections')::int, datconnlimit,
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
     FROM pg_database WHERE datname = %(database)s
 """
-# The session that asks is not counted. Without pg_read_all_stats the state of others is hidden.
+# Without the session of this query. The state of other roles needs pg_read_all_stats.
 STATES: LiteralString = """
     SELECT coalesce(nullif(state, ''), 'not shown'), count(*)
     FROM pg_stat_activity
     WHERE datname = %(database)s AND pid <> pg_backend_pid()
     GROUP BY 1 ORDER BY 2 DESC, 1
 """
+
+
+class Limits(NamedTuple):
+    """Connection limits of the server and of the database, and the connections of the server."""
+
+    server: int
+    database: int
+    server_used: int
+
+    @property
+    def effective(self) -> int:
+        """The limit that the database reaches first."""
+        return self.server if self.database < 0 else min(self.database, self.server)
+
+    def nearly_reached(self, used: int) -> bool:
+        """Whether the database or the whole server uses 80 % of its connections or more."""
+        return used >= WARN_AT * self.effective or self.server_used >= WARN_AT * self.server
 
 
 class DatabaseConnections(Read):
@@ -31,40 +51,38 @@ class DatabaseConnections(Read):
 
     async def read(self, systems: Systems) -> Reading:
         """The share in use, with a warning from 80 %."""
-        bound = {"database": self.database}
-        limits = (await systems.database.select(LIMITS, bound)).rows
-        if not limits:
+        limits = await self._limits(systems.database)
+        if limits is None:
             return Reading(ok=False, text=f"The server has no database named {self.database}.")
-        states = [
-            (str(one), int(n)) for one, n in (await systems.database.select(STATES, bound)).rows
-        ]
-        server_limit, own_limit, all_used = map(int, limits[0])
-        return self._reading(states, server_limit, own_limit, all_used)
+        rows = (await systems.database.select(STATES, {"database": self.database})).rows
+        return self._result([(str(state), int(count)) for state, count in rows], limits)
 
-    def _reading(
-        self, states: list[tuple[str, int]], server: int, own: int, all_used: int
-    ) -> Reading:
+    async def _limits(self, database: Database) -> Limits | None:
+        rows = (await database.select(LIMITS, {"database": self.database})).rows
+        return Limits(*map(int, rows[0])) if rows else None
+
+    def _result(self, states: list[tuple[str, int]], limits: Limits) -> Reading:
         used = sum(count for _, count in states)
-        limit = server if own < 0 else min(own, server)
-        full = used >= WARN_AT * limit or all_used >= WARN_AT * server
-        text = f"{self.database} uses {used} of {limit} connections ({_percent(used, limit)})"
-        told = ", ".join(f"{count} {state}" for state, count in states)
-        rows = tuple((state, str(count), _percent(count, limit)) for state, count in states)
+        limit = limits.effective
+        full = limits.nearly_reached(used)
+        text = f"{self.database} uses {used} of {limit} connections ({_share(used, limit)})"
+        counts = ", ".join(f"{count} {state}" for state, count in states)
+        rows = tuple((state, str(count), _share(count, limit)) for state, count in states)
         return Reading(
             ok=not full,
-            text=(f"Nearly full: {text}" if full else text) + (f"\n{told}" if told else ""),
+            text=(f"Nearly full: {text}" if full else text) + (f"\n{counts}" if counts else ""),
             table=Table(columns=("state", "connections", "share"), rows=rows),
-            notes=_notes(states, all_used, server),
+            notes=_notes(states, limits),
         )
 
 
-def _percent(part: int, whole: int) -> str:
-    return f"{round(100 * part / whole)} %" if whole else "no limit left"
+def _share(part: int, whole: int) -> str:
+    return percent(part, whole) if whole else "no limit left"
 
 
-def _notes(states: list[tuple[str, int]], all_used: int, server: int) -> tuple[str, ...]:
-    share = _percent(all_used, server)
-    notes = [f"All databases of this server together: {all_used} of {server} ({share})."]
-    if any(state == "not shown" for state, _ in states):
+def _notes(states: list[tuple[str, int]], limits: Limits) -> tuple[str, ...]:
+    used, server = limits.server_used, limits.server
+    notes = [f"All databases of this server together: {used} of {server} ({_share(used, server)})."]
+    if any(state == HIDDEN_STATE for state, _ in states):
         notes.append("The state of other roles' sessions is hidden: grant pg_read_all_stats.")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""What customers are told: exactly the words that somebody else approved, posted once."""
+"""Messages to customers: the exact text that a second person approved, posted once."""
 
 from typing import Annotated, ClassVar, Self
 from uuid import uuid4
@@ -8,11 +8,12 @@ from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions import Change, Run, Systems
 from bot.model import Plan, Risk, Undo, UserError, Verdict
+from commands.actions.wording import truncate
 
-SHOWN = 120
-# A request shows this much of what is approved, and it has to show all of it.
-LONGEST = 2_500
-RELEASED = "*Approved for customers. Copy it from here:*"
+PREVIEW_LENGTH = 120
+# The request for approval has to show the whole text, and has room for this many characters.
+MAX_LENGTH = 2_500
+COPY_HEADING = "*Approved for customers. Copy it from here:*"
 
 
 class PostCustomerMessage(Change):
@@ -20,12 +21,15 @@ class PostCustomerMessage(Change):
 
     name: ClassVar = "customer-message"
     risk: ClassVar = Risk.CHANGE
-    text: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+    text: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
     channel: SkipJsonSchema[str] = ""
     key: SkipJsonSchema[str] = ""
 
     async def settle(self, systems: Systems) -> Self:
-        """The channel as it is configured now, and a key by which the message is found again."""
+        """Fix the channel, and make a key that identifies the message later.
+
+        Raises UserError when there is no channel.
+        """
         channel = self.channel or systems.customers.channel
         if not channel:
             raise UserError(
@@ -35,51 +39,50 @@ class PostCustomerMessage(Change):
         return self.model_copy(update={"channel": channel, "key": uuid4().hex})
 
     async def plan(self, systems: Systems) -> Plan:
-        """The words as they will stand there, and who reads them."""
-        place = f"#{await systems.customers.name(self.channel)}"
-        words = " ".join(self.text.split())
-        short = words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"
-        if self._released(systems):
-            summary = f"Release for customers, to be copied from {place}: “{short}”"
-            read_by = "Customers read it once somebody has copied it to where they are told."
+        """The text as it will be posted, and who reads it."""
+        channel_name = await _channel_name(systems, self.channel)
+        preview = truncate(" ".join(self.text.split()), PREVIEW_LENGTH)
+        if self._is_for_copying(systems):
+            summary = f"Release for customers, to be copied from {channel_name}: “{preview}”"
+            readers = "Customers read it after somebody copies it to their channel."
         else:
-            summary = f"Tell customers in {place}: “{short}”"
-            read_by = f"Everybody in {place} reads it."
-        gone = WithdrawCustomerMessage(channel=self.channel, key=self.key)
+            summary = f"Tell customers in {channel_name}: “{preview}”"
+            readers = f"Everybody in {channel_name} reads it."
+        withdrawal = WithdrawCustomerMessage(channel=self.channel, key=self.key)
         return Plan(
             target=f"slack/{self.channel}",
             summary=summary,
-            blast_radius=read_by,
-            check=f"The message stands in {place}.",
+            blast_radius=readers,
+            check=f"The message is in {channel_name}.",
             diff=self.text,
             undo=Undo(
-                summary=f"Delete the message from {place}; who has read it has read it",
-                action=gone.name,
-                params=gone.model_dump(mode="json"),
+                summary=f"Delete the message from {channel_name}; people may have read it already",
+                action=withdrawal.name,
+                params=withdrawal.model_dump(mode="json"),
             ),
             fingerprint={"channel": self.channel, "text": self.text},
         )
 
-    def _released(self, systems: Systems) -> bool:
+    def _is_for_copying(self, systems: Systems) -> bool:
         return self.channel != systems.customers.channel
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Post exactly what was approved."""
-        heading = RELEASED if self._released(systems) else ""
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> None:
+        """Post the approved text."""
+        heading = COPY_HEADING if self._is_for_copying(systems) else ""
         await systems.customers.post(self.channel, self.text, self.key, heading)
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Whether it stands there."""
-        place = f"#{await systems.customers.name(self.channel)}"
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Whether the message is in the channel."""
+        channel_name = await _channel_name(systems, self.channel)
         if await systems.customers.find(self.channel, self.key) is None:
-            return Verdict(ok=False, done=False, text=f"The message is not in {place}.")
-        if self._released(systems):
-            return Verdict(ok=True, text=f"Approved, and in {place} to be copied from there.")
-        return Verdict(ok=True, text=f"Customers were told in {place}.")
+            return Verdict(ok=False, done=False, text=f"The message is not in {channel_name}.")
+        if self._is_for_copying(systems):
+            return Verdict(ok=True, text=f"Approved, and ready to be copied from {channel_name}.")
+        return Verdict(ok=True, text=f"Customers were told in {channel_name}.")
 
 
 class WithdrawCustomerMessage(Change):
-    """Delete what customers were told; what was read stays read."""
+    """Delete a message to customers; people may have read it already."""
 
     name: ClassVar = "withdraw-customer-message"
     risk: ClassVar = Risk.CHANGE
@@ -87,29 +90,35 @@ class WithdrawCustomerMessage(Change):
     key: str
 
     async def plan(self, systems: Systems) -> Plan:
-        """The message as it stands there now."""
-        place = f"#{await systems.customers.name(self.channel)}"
+        """The message as it is in the channel now. Raises UserError when it is not found."""
+        channel_name = await _channel_name(systems, self.channel)
         posted = await systems.customers.find(self.channel, self.key)
         if posted is None:
             raise UserError(
-                f"The message is not among the newest of {place}, so there is nothing to delete."
+                f"The message is not among the newest of {channel_name}, so there is nothing to "
+                "delete."
             )
         return Plan(
             target=f"slack/{self.channel}",
-            summary=f"Delete what customers were told in {place}",
-            blast_radius=f"Nobody in {place} reads it any more; who has read it has read it.",
-            check=f"The message is gone from {place}.",
+            summary=f"Delete the message to customers from {channel_name}",
+            blast_radius=f"It disappears from {channel_name}; people may have read it already.",
+            check=f"The message is gone from {channel_name}.",
             diff=posted.text,
             fingerprint={"ts": posted.ts, "text": posted.text},
         )
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Delete that one message."""
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> None:
+        """Delete the message that the plan names."""
         await systems.customers.delete(self.channel, plan.fingerprint["ts"])
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Whether it is gone."""
-        place = f"#{await systems.customers.name(self.channel)}"
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Whether the message is gone from the channel."""
+        channel_name = await _channel_name(systems, self.channel)
         if await systems.customers.find(self.channel, self.key) is not None:
-            return Verdict(ok=False, done=False, text=f"The message still stands in {place}.")
-        return Verdict(ok=True, text=f"The message is gone from {place}.")
+            return Verdict(ok=False, done=False, text=f"The message is still in {channel_name}.")
+        return Verdict(ok=True, text=f"The message is gone from {channel_name}.")
+
+
+async def _channel_name(systems: Systems, channel: str) -> str:
+    """Like `#status`. Raises CustomersError when the bot cannot post there."""
+    return f"#{await systems.customers.name(channel)}"

@@ -1,4 +1,4 @@
-"""Whether a service's dependencies answer, asked from inside one of its pods."""
+"""Whether a service's dependencies accept connections, tried from inside one of its pods."""
 
 import asyncio
 import math
@@ -14,12 +14,13 @@ from bot.network import Network, Reach
 from commands.actions.fields import HostPort, Name, Selector
 
 COLUMNS = ("dependency", "result", "checked from")
-# On top of the limit of nc itself: opening the exec, and the way there and back.
-GRACE = 3.0
+# Seconds on top of the timeout of nc itself, for opening the exec and the way there and back.
+EXEC_OVERHEAD = 3.0
 NOT_CHECKED = "not checked"
-NOWHERE = "–"
-ELSEWHERE = "The bot's network and its names are not those of a pod."
-SAID = (
+NOT_APPLICABLE = "–"
+NETWORK_NOTE = "The bot's network and its names are not those of a pod."
+# What the variants of nc print, in lower case.
+NC_ERRORS = (
     ("refused", Reach.REFUSED),
     ("timed out", Reach.TIMED_OUT),
     ("no route", Reach.NO_ROUTE),
@@ -32,8 +33,8 @@ SAID = (
 )
 
 
-class Place(Noun):
-    """The container that is asked from."""
+class ExecTarget(Noun):
+    """The container that the ports are tried from."""
 
     pod: str
     container: str
@@ -49,101 +50,113 @@ class CheckDependencies(Read):
     timeout: Annotated[float, Field(ge=0.1, le=30)] = 3.0
 
     async def read(self, systems: Systems) -> Reading:
-        """All at once from a pod; from the bot, and said so, where no pod can ask."""
-        place = self._place(await systems.cluster.pods(self.selector))
-        if place is None:
+        """Try all ports at once from a pod, or from the bot where no pod can; the text says which.
+
+        Raises Forbidden when the bot may not exec into pods.
+        """
+        target = self._target(await systems.cluster.pods(self.selector))
+        if target is None:
             return await self._from_bot(systems.network, f"no pod of {self.selector} runs")
         try:
-            return await self._from_pod(systems.cluster, place)
+            return await self._from_pod(systems.cluster, target)
         except Forbidden:
             raise
         except NoProgram:
-            return await self._from_bot(systems.network, f"the image of {place.pod} has no nc")
+            return await self._from_bot(systems.network, f"the image of {target.pod} has no nc")
         except ClusterError as error:
-            why = f"{place.pod} could not be asked ({str(error).rstrip('.')})"
-            return await self._from_bot(systems.network, why)
+            reason = f"{target.pod} could not be asked ({str(error).rstrip('.')})"
+            return await self._from_bot(systems.network, reason)
 
-    def _place(self, pods: Sequence[Pod]) -> Place | None:
+    def _target(self, pods: Sequence[Pod]) -> ExecTarget | None:
+        """A running container, in a ready pod if there is one; None when there is none."""
         staying = [pod for pod in pods if not pod.leaving]
-        for pod in sorted(staying, key=lambda one: not one.ready):
+        for pod in sorted(staying, key=lambda pod: not pod.ready):
             for container in pod.containers:
                 if container.running and self.container in (None, container.name):
-                    return Place(pod=pod.name, container=container.name)
+                    return ExecTarget(pod=pod.name, container=container.name)
         return None
 
-    async def _from_pod(self, cluster: Cluster, place: Place) -> Reading:
+    async def _from_pod(self, cluster: Cluster, target: ExecTarget) -> Reading:
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._ask(cluster, place, one)) for one in self.checks]
-        answers = [task.result() for task in asked]
-        for answer in answers:
-            if isinstance(answer, ClusterError):
-                raise answer
-        results = [answer for answer in answers if isinstance(answer, Reach | str)]
-        return self._reading(results, f"from {place.pod}", place.pod, ())
+            tasks = [group.create_task(self._exec(cluster, target, check)) for check in self.checks]
+        outcomes = [task.result() for task in tasks]
+        for outcome in outcomes:
+            if isinstance(outcome, ClusterError):
+                raise outcome
+        results = [outcome for outcome in outcomes if isinstance(outcome, Reach | str)]
+        return self._result(results, f"from {target.pod}", target.pod, ())
 
-    async def _ask(self, cluster: Cluster, place: Place, check: str) -> Reach | str | ClusterError:
+    async def _exec(
+        self, cluster: Cluster, target: ExecTarget, check: str
+    ) -> Reach | str | ClusterError:
+        """Try one port with nc; an error is returned, so that the other tasks are not cancelled."""
         host, _, port = check.rpartition(":")
         command = ["nc", "-zv", "-w", str(math.ceil(self.timeout)), host, port]
-        limit = self.timeout + GRACE
+        seconds = self.timeout + EXEC_OVERHEAD
         try:
-            ran = await cluster.run(place.pod, place.container, command, timeout=limit)
+            result = await cluster.run(target.pod, target.container, command, timeout=seconds)
         except TimedOut:
             return Reach.TIMED_OUT
         except ClusterError as error:
             return error
-        return _result(ran)
+        return _port_status(result)
 
-    async def _from_bot(self, network: Network, why: str) -> Reading:
+    async def _from_bot(self, network: Network, reason: str) -> Reading:
+        """Try the ports from the bot itself; `reason` says why no pod could."""
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._try(network, check)) for check in self.checks]
-        results = [task.result() for task in asked]
+            tasks = [group.create_task(self._connect(network, check)) for check in self.checks]
+        results = [task.result() for task in tasks]
         if Reach.UNKNOWN_HOST in results:
-            return self._unchecked(results, why)
-        note = f"{why[0].upper()}{why[1:]}, so the bot tried by itself. {ELSEWHERE}"
-        found = self._reading(results, "from the bot, not from a pod", "the bot", (note,))
-        # What the bot cannot reach says nothing of the pods.
-        return found if found.ok else found.model_copy(update={"ok": None})
+            return self._unknown_hosts(results, reason)
+        note = f"{reason[0].upper()}{reason[1:]}, so the bot tried by itself. {NETWORK_NOTE}"
+        result = self._result(results, "from the bot, not from a pod", "the bot", (note,))
+        # A pod may reach what the bot cannot.
+        return result if result.ok else result.model_copy(update={"ok": None})
 
-    def _unchecked(self, results: Sequence[Reach], why: str) -> Reading:
-        """A name that the bot does not know may be one of the cluster's own: nothing is amiss."""
-        answers = list(zip(self.checks, results, strict=True))
-        hidden = [check for check, result in answers if result is Reach.UNKNOWN_HOST]
+    def _unknown_hosts(self, results: Sequence[Reach], reason: str) -> Reading:
+        """Neither good nor bad: a name that the bot does not know may be known in the cluster."""
+        statuses = list(zip(self.checks, results, strict=True))
+        unknown = [check for check, status in statuses if status is Reach.UNKNOWN_HOST]
         text = (
-            f"{', '.join(hidden)} could not be checked: {why}, and the bot's own network does not "
-            f"know {'this name' if len(hidden) == 1 else 'these names'}"
+            f"{', '.join(unknown)} could not be checked: {reason}, and the bot's own network does "
+            f"not know {'this name' if len(unknown) == 1 else 'these names'}"
         )
-        tried = [f"{check} {result}" for check, result in answers if check not in hidden]
+        tried = [f"{check} {status}" for check, status in statuses if check not in unknown]
         if tried:
-            text += f"\nAsked from the bot, not from a pod: {'; '.join(tried)}"
+            text += f"\nTried from the bot, not from a pod: {'; '.join(tried)}"
         rows = tuple(
-            (check, NOT_CHECKED, NOWHERE) if check in hidden else (check, str(result), "the bot")
-            for check, result in answers
+            (check, NOT_CHECKED, NOT_APPLICABLE)
+            if check in unknown
+            else (check, str(status), "the bot")
+            for check, status in statuses
         )
         table = Table(columns=COLUMNS, rows=rows)
-        return Reading(ok=None, text=text, table=table, notes=(ELSEWHERE,))
+        return Reading(ok=None, text=text, table=table, notes=(NETWORK_NOTE,))
 
-    async def _try(self, network: Network, check: str) -> Reach:
+    async def _connect(self, network: Network, check: str) -> Reach:
         host, _, port = check.rpartition(":")
         return await network.tcp(host, int(port), self.timeout)
 
-    def _reading(
-        self, results: Sequence[str], whence: str, label: str, notes: tuple[str, ...]
+    def _result(
+        self, results: Sequence[str], origin: str, label: str, notes: tuple[str, ...]
     ) -> Reading:
-        answers = list(zip(self.checks, results, strict=True))
-        bad = [f"{check} {result}" for check, result in answers if result != Reach.OPEN]
-        text = f"{len(answers) - len(bad)} of {len(answers)} answer, asked {whence}"
-        rows = tuple((check, str(result), label) for check, result in answers)
+        """`origin` says in the text where the ports were tried from, `label` in the table."""
+        statuses = list(zip(self.checks, results, strict=True))
+        failed = [f"{check} {status}" for check, status in statuses if status != Reach.OPEN]
+        text = f"{len(statuses) - len(failed)} of {len(statuses)} answer, tried {origin}"
+        rows = tuple((check, str(status), label) for check, status in statuses)
         return Reading(
-            ok=not bad,
-            text=text + (f"\n{'; '.join(bad)}" if bad else ""),
+            ok=not failed,
+            text=text + (f"\n{'; '.join(failed)}" if failed else ""),
             table=Table(columns=COLUMNS, rows=rows),
             notes=notes,
         )
 
 
-def _result(ran: Ran) -> Reach | str:
-    if ran.code == 0:
+def _port_status(result: Ran) -> Reach | str:
+    """What nc found, from its exit code and its output; in its own words where those are new."""
+    if result.code == 0:
         return Reach.OPEN
-    said = f"{ran.err}\n{ran.out}".lower()
-    known = next((reach for words, reach in SAID if words in said), None)
-    return known or f"exit {ran.code}: {said.strip()[:100]}"
+    output = f"{result.err}\n{result.out}".lower()
+    status = next((reach for message, reach in NC_ERRORS if message in output), None)
+    return status or f"exit {result.code}: {output.strip()[:100]}"

@@ -1,4 +1,4 @@
-"""What all changes of a Deployment share: the fingerprint, the dry run, and one guarded write."""
+"""What all changes of a Deployment share: the fingerprint, the dry run and the guarded write."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -11,117 +11,182 @@ from bot.cluster import Cluster, Conflict, Deployment, TimedOut, Unreachable
 from bot.model import Plan, UserError, Verdict
 from commands.actions import watching
 from commands.actions.fields import Name
-from commands.actions.watching import Limits, Sight
+from commands.actions.watching import RolloutStatus, RolloutTimeouts
+from commands.actions.wording import percent
 
 ATTEMPTS = 5
-ACCEPTED = "The API server accepts it (dry run, nothing was written)."
-Make = Callable[[Deployment], kubernetes.Change]
+DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
+ChangeFactory = Callable[[Deployment], kubernetes.Change]
 
 
 class DeploymentChange(Change):
-    """A change of one Deployment, after which its pods must be ready and stay so.
+    """A change of one Deployment, after which its pods must become ready and stay ready.
 
-    `watch_seconds` is how long they must, `deadline_seconds` how long they may take until then.
+    `deadline_seconds` is how long they may take to become ready, `watch_seconds` how long they must
+    stay ready then.
     """
 
     deployment: Name
     watch_seconds: Annotated[float, Field(gt=0, le=600)] = 30
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
 
-    async def watch(self, systems: Systems, run: Run, done: str) -> Verdict:
-        """Wait for the rollout, then watch its pods."""
+    async def watch(self, systems: Systems, progress: Run, success: str) -> Verdict:
+        """Wait for the rollout, then watch its pods; `success` begins the good verdict.
 
-        async def look() -> Sight:
-            return await watching.sight_of(systems.cluster, self.deployment)
+        Raises ClusterError when the cluster does not answer until the deadline.
+        """
 
-        return await watching.watch(look, run, self.limits, done)
+        async def probe() -> RolloutStatus:
+            return await watching.rollout_status(systems.cluster, self.deployment)
+
+        return await watching.watch(probe, progress, self.timeouts, success)
 
     @property
-    def limits(self) -> Limits:
+    def timeouts(self) -> RolloutTimeouts:
         """The times of the check."""
-        return Limits(steady=self.watch_seconds, deadline=self.deadline_seconds)
+        return RolloutTimeouts(steady=self.watch_seconds, deadline=self.deadline_seconds)
 
-    def check(self, replicas: int) -> str:
-        """What is checked afterwards, and when it is given up."""
-        return check(replicas, self.limits)
+    def success_criteria(self, replicas: int) -> str:
+        """What `verify` waits for, as a sentence."""
+        return success_criteria(replicas, self.timeouts)
 
 
-def check(replicas: int, limits: Limits) -> str:
-    """What is checked afterwards, and when it is given up."""
+def success_criteria(replicas: int, timeouts: RolloutTimeouts) -> str:
+    """What is checked after a rollout of so many replicas, as a sentence."""
     if not replicas:
-        return f"Within {limits.deadline:g} s no pod is left."
+        return f"Within {timeouts.deadline:g} s no pod is left."
     return (
-        f"Within {limits.deadline:g} s {replicas} of {replicas} pods are ready, and then stay so "
-        f"for {limits.steady:g} s without a restart."
+        f"Within {timeouts.deadline:g} s {replicas} of {replicas} pods are ready, and then stay so "
+        f"for {timeouts.steady:g} s without a restart."
     )
 
 
-def fingerprint(now: Deployment) -> dict[str, Any]:
-    """What must be as it was when the plan was made; its replicas are an autoscaler's to move."""
-    return {"uid": now.uid, "spec": now.spec_digest, "revision": now.revision}
+def container(deployment: Deployment, name: str | None) -> dict[str, Any]:
+    """The container of that name, or the only one; as the pod template has it.
+
+    Raises UserError when there is no such container, or several and no name.
+    """
+    containers: list[dict[str, Any]] = deployment.template["spec"]["containers"]
+    names = ", ".join(container["name"] for container in containers)
+    if name is None and len(containers) > 1:
+        raise UserError(
+            f"{deployment.target} has several containers ({names}), so nothing was planned. Name "
+            "one in the playbook, as `container` under `params`."
+        )
+    for container in containers:
+        if name in (None, container["name"]):
+            return container
+    raise UserError(
+        f"{deployment.target} has no container {name}, so nothing was planned. It has: {names}."
+    )
 
 
-def replaced(now: Deployment) -> str:
-    """The blast radius of a rollout: how many pods, and how many may be missing meanwhile."""
-    if not now.replicas:
+def check_not_paused(deployment: Deployment, consequence: str) -> None:
+    """Raises UserError when the Deployment is paused; `consequence` says what would not work."""
+    if deployment.paused:
+        raise UserError(
+            f"{deployment.target} is paused, so {consequence}. Resume it with `kubectl rollout "
+            f"resume {deployment.target}`, and ask again."
+        )
+
+
+def fingerprint(deployment: Deployment) -> dict[str, Any]:
+    """What must not change between plan and execution.
+
+    Without the number of replicas, which an autoscaler may change at any time.
+    """
+    return {
+        "uid": deployment.uid,
+        "spec": deployment.spec_digest,
+        "revision": deployment.revision,
+    }
+
+
+def blast_radius(deployment: Deployment) -> str:
+    """How many pods a rollout replaces, and how many may be missing at the same time."""
+    if not deployment.replicas:
         return "No pods: it is scaled to 0."
-    count, away = now.replicas, now.unavailable
-    if not away:
-        return f"{count} pods are replaced; none goes before its successor is ready."
-    share = round(100 * away / count)
-    return f"{count} pods are replaced; up to {away} of {count} ({share} %) missing meanwhile."
+    count, missing = deployment.replicas, deployment.unavailable
+    if not missing:
+        return f"{count} pods are replaced; none stops before its successor is ready."
+    share = percent(missing, count)
+    return f"{count} pods are replaced; up to {missing} of {count} ({share}) missing meanwhile."
 
 
-async def rehearse(cluster: Cluster, name: str, make: Make) -> Deployment:
-    """A dry run on the server; the Deployment's status may move meanwhile, so try again."""
+async def dry_run(cluster: Cluster, name: str, make_change: ChangeFactory) -> Deployment:
+    """Let the server validate a change without storing it; returns what would be stored.
+
+    Raises ClusterError when the server refuses it. A change of the status meanwhile causes a
+    Conflict, so a few attempts are made.
+    """
     for _ in range(ATTEMPTS - 1):
         try:
-            now = await cluster.deployment(name)
-            return await cluster.rehearse(now, make(now))
+            return await _dry_run_once(cluster, name, make_change)
         except Conflict:
             continue
-    now = await cluster.deployment(name)
-    return await cluster.rehearse(now, make(now))
+    return await _dry_run_once(cluster, name, make_change)
 
 
-async def write(cluster: Cluster, name: str, plan: Plan, run: Run, make: Make) -> None:
-    """Change it once, if it is still what the plan was made from.
+async def _dry_run_once(cluster: Cluster, name: str, make_change: ChangeFactory) -> Deployment:
+    deployment = await cluster.deployment(name)
+    return await cluster.rehearse(deployment, make_change(deployment))
 
-    Its resourceVersion moves with its status too, so a conflict alone is no drift: it is read
-    again. Raises UserError with nothing changed when it has drifted.
+
+async def apply(
+    cluster: Cluster, name: str, plan: Plan, progress: Run, make_change: ChangeFactory
+) -> None:
+    """Patch the Deployment once, if it is still as it was when the plan was made.
+
+    A change of the status alone also moves the resourceVersion, so after a Conflict the Deployment
+    is read and compared again. Raises UserError, with nothing changed, when it has drifted; and
+    ClusterError when the server refuses, or when it is not known whether the patch was applied.
     """
     for _ in range(ATTEMPTS):
-        now = await cluster.deployment(name)
-        _check_same(plan, now)
+        deployment = await cluster.deployment(name)
+        _check_no_drift(plan, deployment)
         try:
-            await cluster.change(now, make(now), run.execution_id)
+            await cluster.change(deployment, make_change(deployment), progress.execution_id)
         except Conflict:
             continue
         except (TimedOut, Unreachable):
-            if not await _was_written(cluster, now, run):
+            if not await _was_applied(cluster, deployment, progress):
                 raise
         return
     raise Conflict(
         f"deployment/{name} was changed by somebody else {ATTEMPTS} times in a row, so nothing was "
-        "changed. Look who else works on it, and ask again."
+        "changed. Find out who else works on it, and ask again."
     )
 
 
-def _check_same(plan: Plan, now: Deployment) -> None:
-    live = fingerprint(now) | {"replicas": now.replicas}
+def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
+    live = fingerprint(deployment) | {"replicas": deployment.replicas}
     changed = [key for key, value in live.items() if plan.fingerprint.get(key, value) != value]
     if changed:
         raise UserError(
-            f"{now.target} changed since the plan was made ({', '.join(changed)}), so nothing was "
-            f"done. It now runs revision {now.revision} (image {now.image}) with {now.replicas} "
-            "replicas. Look, and ask again."
+            f"{deployment.target} changed since the plan was made ({', '.join(changed)}), so "
+            f"nothing was done. It now runs revision {deployment.revision} (image "
+            f"{deployment.image}) with {deployment.replicas} replicas. Look, and ask again."
         )
 
 
-async def _was_written(cluster: Cluster, before: Deployment, run: Run) -> bool:
-    """No answer came: the execution's id on the Deployment tells whether it was done."""
+async def _was_applied(cluster: Cluster, before: Deployment, progress: Run) -> bool:
+    """Whether a patch without an answer was applied: the Deployment then has the execution's id."""
     try:
-        now = await cluster.deployment(before.name)
+        deployment = await cluster.deployment(before.name)
     except (TimedOut, Unreachable):
         return False
-    return now.execution == str(run.execution_id) and now.version != before.version
+    return is_changed_by(deployment, progress) and deployment.version != before.version
+
+
+def not_as_planned(
+    deployment: Deployment, progress: Run, fact: str, noun: str = "change"
+) -> Verdict:
+    """The verdict when the live state, told by `fact`, is not what the execution should make."""
+    if is_changed_by(deployment, progress):
+        return Verdict(ok=False, text=f"Somebody changed it afterwards: {fact}")
+    return Verdict(ok=False, done=False, text=f"The {noun} was not done: {fact}")
+
+
+def is_changed_by(deployment: Deployment, progress: Run) -> bool:
+    """Whether this execution was the last one to change the Deployment."""
+    return deployment.execution == str(progress.execution_id)

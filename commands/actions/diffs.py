@@ -1,4 +1,4 @@
-"""What a change makes of a pod template, shown to those who approve it."""
+"""Diffs of pod templates, for the people who approve a change; secrets are masked."""
 
 import difflib
 import re
@@ -8,33 +8,40 @@ import yaml
 
 from bot import masking
 
-SECRET = re.compile(r"passw|pwd|secret|token|key|credential|dsn|auth", re.IGNORECASE)
+SECRET_NAME = re.compile(r"passw|pwd|secret|token|key|credential|dsn|auth", re.IGNORECASE)
 CONTEXT_LINES = 2
 
 
 def templates(old: dict[str, Any], new: dict[str, Any], old_name: str, new_name: str) -> str:
-    """A unified diff of two pod templates as YAML, secrets masked."""
+    """A unified diff of two pod templates as YAML, secrets masked, without a newline at its end."""
     lines = difflib.unified_diff(
         _lines(old), _lines(new), old_name, new_name, lineterm="", n=CONTEXT_LINES
     )
     return "\n".join(lines)
 
 
-def hidden(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
-    """The variables whose values differ where the diff, being masked, does not show it."""
-    before, after = _values(old), _values(new)
+def hidden_changes(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
+    """The names of variables whose values differ, but look the same in the masked diff."""
+    before, after = _environment(old), _environment(new)
     return tuple(
         sorted(
             name
             for container, name in before.keys() & after.keys()
-            if before[container, name] != after[container, name]
-            and masking.mask(_shown(name, before[container, name]))
-            == masking.mask(_shown(name, after[container, name]))
+            if _differs_unseen(name, before[container, name], after[container, name])
         )
     )
 
 
-def _values(template: dict[str, Any]) -> dict[tuple[str, str], str]:
+def _differs_unseen(name: str, old: str, new: str) -> bool:
+    return old != new and _displayed(name, old) == _displayed(name, new)
+
+
+def _displayed(name: str, value: str) -> str:
+    return masking.mask(_without_secret(name, value))
+
+
+def _environment(template: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """The plain values of variables, by container and name."""
     return {
         (container["name"], variable["name"]): str(variable["value"])
         for container in template["spec"]["containers"]
@@ -49,15 +56,15 @@ def _lines(template: dict[str, Any]) -> list[str]:
 
 
 def _masked(value: Any) -> Any:
-    """The same, with the values of variables hidden whose names tell that they are secret."""
+    """A copy in which the value of each variable with the name of a secret is masked."""
     if isinstance(value, list):
-        return [_masked(one) for one in value]
+        return [_masked(item) for item in value]
     if not isinstance(value, dict):
         return value
     if isinstance(value.get("name"), str) and isinstance(value.get("value"), str):
-        return value | {"value": _shown(value["name"], value["value"])}
-    return {key: _masked(one) for key, one in value.items()}
+        return value | {"value": _without_secret(value["name"], value["value"])}
+    return {key: _masked(item) for key, item in value.items()}
 
 
-def _shown(name: str, value: str) -> str:
-    return masking.MASK if SECRET.search(name) else value
+def _without_secret(name: str, value: str) -> str:
+    return masking.MASK if SECRET_NAME.search(name) else value

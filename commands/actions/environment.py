@@ -1,4 +1,4 @@
-"""A variable of a service's environment, set or taken away, for good or for a while."""
+"""Set or remove an environment variable of a Deployment, for good or for a while."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,25 +15,26 @@ from commands.actions.deployments import DeploymentChange
 from commands.actions.fields import Name
 
 Obj = dict[str, Any]
+MAX_VALUE_LENGTH = 500
 
 
 def _not_secret(name: str) -> str:
-    """A playbook, a plan and a channel are no place for a secret."""
-    if diffs.SECRET.search(name):
+    """Playbooks, plans and channels must not hold secrets. Raises ValueError."""
+    if diffs.SECRET_NAME.search(name):
         raise ValueError("expects a variable that holds no secret")
     return name
 
 
-def _minutes(given: Any) -> Any:
-    """`30 min` as 30; what are no whole minutes in words is left as it is."""
+def _parse_minutes(value: Any) -> Any:
+    """`30 min` as 30; anything but whole minutes is returned unchanged, for pydantic to judge."""
     try:
-        span = durations.parse(given)
+        duration = durations.parse(value)
     except ValueError:
-        return given
-    if not isinstance(span, timedelta):
-        return given
-    minutes, rest = divmod(span, timedelta(minutes=1))
-    return given if rest else minutes
+        return value
+    if not isinstance(duration, timedelta):
+        return value
+    minutes, rest = divmod(duration, timedelta(minutes=1))
+    return value if rest else minutes
 
 
 Variable = Annotated[
@@ -41,20 +42,19 @@ Variable = Annotated[
     Field(max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
     AfterValidator(_not_secret),
 ]
-LONGEST = 500
-Value = Annotated[str, Field(max_length=LONGEST)]
+Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
 Minutes = Annotated[
-    int, Field(ge=10, le=240), BeforeValidator(_minutes, json_schema_input_type=int | str)
+    int, Field(ge=10, le=240), BeforeValidator(_parse_minutes, json_schema_input_type=int | str)
 ]
 
 
 class SetEnvironment(DeploymentChange):
     """Set a variable of a Deployment's pods, as `kubectl set env` does; without a value, remove it.
 
-    With `revert_after` (minutes) it is temporary: undone by itself after so long. `state` is what
-    people call it meanwhile, `effect` what it means for users. With the value `unless`, or where it
-    is so already, nothing is planned, and `none` says what that means. `container` may be left out
-    where there is only one.
+    With `revert_after` (minutes) the change is temporary: the bot reverts it after that time.
+    `state` is what people call it meanwhile, `effect` what it means for users. If the variable has
+    the wanted value already, or the value `unless`, nothing is planned, and `none` says what that
+    means. `container` may be left out if there is only one.
     """
 
     name: ClassVar = "set-env"
@@ -73,156 +73,160 @@ class SetEnvironment(DeploymentChange):
     )
 
     async def plan(self, systems: Systems) -> Plan:
-        """From which value to which; raises Already when that is its value."""
-        now = await systems.cluster.deployment(self.deployment)
-        container = self._container(now)
-        former = self._former(container)
-        self._check(now, former)
-        await deployments.rehearse(systems.cluster, self.deployment, self._change)
-        new = self._template(now)
+        """From which value to which.
+
+        Raises Already when it has the wanted value or `unless`, UserError when it cannot be set.
+        """
+        deployment = await systems.cluster.deployment(self.deployment)
+        current = self._current_value(self._container(deployment))
+        self._check(deployment, current)
+        await deployments.dry_run(systems.cluster, self.deployment, self._change)
+        template = self._new_template(deployment)
         return Plan(
-            target=now.target,
-            summary=self._summary(former),
-            blast_radius=f"{deployments.replaced(now)} {self.effect}".strip(),
-            check=self.check(now.replicas),
-            diff=diffs.templates(now.template, new, "now", "then"),
-            dry_run=deployments.ACCEPTED,
-            undo=self._undo(former),
+            target=deployment.target,
+            summary=self._summary(current),
+            blast_radius=f"{deployments.blast_radius(deployment)} {self.effect}".strip(),
+            check=self.success_criteria(deployment.replicas),
+            diff=diffs.templates(deployment.template, template, "now", "then"),
+            dry_run=deployments.DRY_RUN_ACCEPTED,
+            undo=self._undo(current),
             temporary=self._temporary(),
-            fingerprint=deployments.fingerprint(now),
+            fingerprint=deployments.fingerprint(deployment),
         )
 
-    def _container(self, now: Deployment) -> Obj:
-        """The container that is meant; raises UserError when that is not clear."""
-        found: list[Obj] = now.template["spec"]["containers"]
-        names = ", ".join(one["name"] for one in found)
-        if self.container is None and len(found) > 1:
-            raise UserError(
-                f"{now.target} has several containers ({names}), so nothing was planned. Name one "
-                "in the playbook."
-            )
-        for one in found:
-            if self.container in (None, one["name"]):
-                return one
-        raise UserError(
-            f"{now.target} has no container {self.container}, so nothing was planned. It has: "
-            f"{names}."
-        )
+    @property
+    def _label(self) -> str:
+        """The variable as people read it: `FLAG of order-service`."""
+        return f"{self.variable} of {self.deployment}"
 
-    def _former(self, container: Obj) -> str | None:
-        """The value it has, None where it has none; raises UserError for one from elsewhere."""
-        found = [one for one in container.get("env") or [] if one["name"] == self.variable]
-        if not found:
+    def _container(self, deployment: Deployment) -> Obj:
+        return deployments.container(deployment, self.container)
+
+    def _current_value(self, container: Obj) -> str | None:
+        """The value it has, None when it is not set.
+
+        Raises UserError when it comes from a Secret, a ConfigMap or the pod.
+        """
+        entries = [entry for entry in container.get("env") or [] if entry["name"] == self.variable]
+        if not entries:
             return None
-        last: Obj = found[-1]  # of several, Kubernetes takes the last one
+        last: Obj = entries[-1]  # Kubernetes uses the last one if there are several
         if source := last.get("valueFrom"):
             raise UserError(
-                f"{self.variable} of {self.deployment} comes from {_words(source)}, so nothing was "
-                "planned. Change it there, or by hand."
+                f"{self._label} comes from {_source_name(source)}, so nothing was planned. Change "
+                "it there, or by hand."
             )
         return str(last.get("value", ""))
 
-    def _check(self, now: Deployment, former: str | None) -> None:
-        if former == self.value or (former is not None and former == self.unless):
-            raise self._nothing_to_do(former)
-        if former is not None and (len(former) > LONGEST or masking.mask(former) != former):
+    def _check(self, deployment: Deployment, current: str | None) -> None:
+        """Raises Already when there is nothing to do, and UserError when it cannot be changed."""
+        if current == self.value or (current is not None and current == self.unless):
+            raise self._nothing_to_do(current)
+        if current is not None and not _can_be_kept(current):
             raise UserError(
-                f"{self.variable} of {self.deployment} holds something secret or too long to keep "
-                "for the undo, so nothing was planned. Change it by hand."
+                f"{self._label} holds something secret or too long to keep for the undo, so "
+                "nothing was planned. Change it by hand."
             )
-        if now.paused:
-            raise UserError(
-                f"{now.target} is paused, so no pod would get the new value. Resume it with "
-                f"kubectl rollout resume {now.target}, and ask again."
-            )
+        deployments.check_not_paused(deployment, "no pod would get the new value")
 
-    def _nothing_to_do(self, former: str | None) -> Already:
-        already = " already" if former == self.value else ""
-        is_so = "is not set" if former is None else f"is “{former}”{already}"
-        what = f"{self.variable} of {self.deployment} {is_so}"
+    def _nothing_to_do(self, current: str | None) -> Already:
+        already = " already" if current is not None and current == self.value else ""
+        fact = f"{self._label} {_is_value(current)}{already}"
         if not self.none:
-            return Already(f"{what}, so there is nothing to do.")
+            return Already(f"{fact}, so there is nothing to do.")
         return Already(
-            f"{self.none} {what}, and nothing was planned. If something is wrong all the same, "
-            "look at the pods and the logs."
+            f"{self.none} {fact}, and nothing was planned. If something is still wrong, look at "
+            "the pods and the logs."
         )
 
-    def _summary(self, former: str | None) -> str:
-        was = "" if former is None else f"from “{former}” "
-        what = f"{self.variable} of {self.deployment}"
+    def _summary(self, current: str | None) -> str:
         if self.value is None:
-            return f"Remove {what}, which is “{former}”"
-        lasting = self._temporary()
-        span = f" for {durations.words(lasting.lasts)}" if lasting else ""
-        return f"Set {what} {was}to “{self.value}”{span}"
+            return f"Remove {self._label}, which is “{current}”"
+        before = "" if current is None else f"from “{current}” "
+        temporary_change = self._temporary()
+        span = f" for {durations.words(temporary_change.lasts)}" if temporary_change else ""
+        return f"Set {self._label} {before}to “{self.value}”{span}"
 
     def _temporary(self) -> Temporary | None:
         if self.revert_after is None:
             return None
-        state = self.state or f"{self.variable} of {self.deployment} changed"
+        state = self.state or f"{self._label} changed"
         return Temporary(state=state, lasts=timedelta(minutes=self.revert_after))
 
-    def _undo(self, former: str | None) -> Undo:
-        what = f"{self.variable} of {self.deployment}"
-        back = {"value": former, "state": "", "effect": "", "revert_after": None}
+    def _undo(self, current: str | None) -> Undo:
+        inverse = self.model_copy(
+            update={"value": current, "state": "", "effect": "", "revert_after": None}
+        )
+        remove, restore = f"Remove {self._label}", f"Set {self._label} back to “{current}”"
         return Undo(
-            summary=f"Remove {what}" if former is None else f"Set {what} back to “{former}”",
+            summary=remove if current is None else restore,
             action=self.name,
-            # Whoever undoes it wants the former value back, whatever there is.
-            params=self.model_copy(update=back).model_dump(mode="json", exclude={"unless", "none"}),
+            # An undo restores the value, whatever it is: `unless` must not stop it.
+            params=inverse.model_dump(mode="json", exclude={"unless", "none"}),
         )
 
-    def _change(self, now: Deployment) -> patches.Change:
-        return patches.Change(template=self._template(now))
+    def _change(self, deployment: Deployment) -> patches.Change:
+        return patches.Change(template=self._new_template(deployment))
 
-    def _template(self, now: Deployment) -> Obj:
-        """The pod template with the variable changed where it stands; what is new comes last."""
-        chosen = self._container(now)
+    def _new_template(self, deployment: Deployment) -> Obj:
+        """The pod template with the variable changed, and with a note if it is temporary."""
+        changed = self._container(deployment)
+        spec = deployment.template["spec"]
         containers = [
-            _with_env(one, self._env(one.get("env") or [])) if one is chosen else one
-            for one in now.template["spec"]["containers"]
+            _with_env(container, self._new_env(container.get("env") or []))
+            if container is changed
+            else container
+            for container in spec["containers"]
         ]
-        made = now.template | {"spec": now.template["spec"] | {"containers": containers}}
-        return temporary.noted(made, self.variable, self._note())
+        template = deployment.template | {"spec": spec | {"containers": containers}}
+        return temporary.noted(template, self.variable, self._note())
 
     def _note(self) -> temporary.Setting | None:
-        lasting = self._temporary()
-        if lasting is None:
+        temporary_change = self._temporary()
+        if temporary_change is None:
             return None
-        return temporary.Setting(value=self.value, state=lasting.state)
+        return temporary.Setting(value=self.value, state=temporary_change.state)
 
-    def _env(self, env: Sequence[Obj]) -> list[Obj]:
+    def _new_env(self, env: Sequence[Obj]) -> list[Obj]:
+        """The entries with the variable changed in its place; a new one comes last."""
         if self.value is None:
-            return [one for one in env if one["name"] != self.variable]
-        new: Obj = {"name": self.variable, "value": self.value}
-        if not any(one["name"] == self.variable for one in env):
-            return [*env, new]
-        return [new if one["name"] == self.variable else one for one in env]
+            return [entry for entry in env if entry["name"] != self.variable]
+        changed: Obj = {"name": self.variable, "value": self.value}
+        if not any(entry["name"] == self.variable for entry in env):
+            return [*env, changed]
+        return [changed if entry["name"] == self.variable else entry for entry in env]
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Write the template, guarded."""
-        await deployments.write(systems.cluster, self.deployment, plan, run, self._change)
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> None:
+        """Patch the pod template. Raises UserError."""
+        await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Whether the value is there, and the pods that have it are ready and stay so."""
-        now = await systems.cluster.deployment(self.deployment)
-        there = self._former(self._container(now))
-        is_so = "is not set" if there is None else f"is “{there}”"
-        text = f"{self.variable} of {self.deployment} {is_so}"
-        if there == self.value:
-            return await self.watch(systems, run, text)
-        done = now.execution == str(run.execution_id)
-        said = "Somebody changed it afterwards" if done else "It was not done"
-        return Verdict(ok=False, done=done, text=f"{said}: {text}")
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Whether the variable has its value, and the pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        current = self._current_value(self._container(deployment))
+        text = f"{self._label} {_is_value(current)}"
+        if current == self.value:
+            return await self.watch(systems, progress, text)
+        return deployments.not_as_planned(deployment, progress, text)
+
+
+def _can_be_kept(value: str) -> bool:
+    """Whether a value may be stored for the undo: it is short, and has no secret in it."""
+    return len(value) <= MAX_VALUE_LENGTH and masking.mask(value) == value
+
+
+def _is_value(value: str | None) -> str:
+    return "is not set" if value is None else f"is “{value}”"
 
 
 def _with_env(container: Obj, env: list[Obj]) -> Obj:
+    """The container with these variables; without the key when there are none."""
     rest = {key: value for key, value in container.items() if key != "env"}
     return rest | {"env": env} if env else rest
 
 
-def _words(source: Obj) -> str:
-    """Where a value comes from, for people: `Secret stripe (secret-key)`."""
+def _source_name(source: Obj) -> str:
+    """Where a value comes from: `Secret stripe (secret-key)`."""
     kinds = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
     for key, kind in kinds.items():
         if key in source:

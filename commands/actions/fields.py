@@ -1,4 +1,4 @@
-"""The kinds of parameters that actions have, each bounded."""
+"""The types that actions share for their parameters, each with its limits."""
 
 import re
 from datetime import timedelta
@@ -15,18 +15,18 @@ Name = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 MEMORY = re.compile(r"(?=[0-9.]*[1-9])[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?")
 
 
-def _memory(text: str) -> str:
-    # Kubernetes would take 512m as well, which is half a byte.
+def _check_memory(text: str) -> str:
+    # Kubernetes accepts 512m too, but that is half a byte. Raises ValueError.
     if MEMORY.fullmatch(text) is None:
         raise ValueError("expects memory as Kubernetes writes it, such as 1Gi or 768Mi")
     return text
 
 
-Memory = Annotated[str, Field(max_length=20), AfterValidator(_memory)]
+Memory = Annotated[str, Field(max_length=20), AfterValidator(_check_memory)]
 HostPort = Annotated[str, Field(max_length=260, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*:[0-9]{1,5}$")]
-# Kept as people write it, in the one unit that loses nothing.
+# Stored in seconds, so that nothing is lost.
 Duration = Annotated[
     timedelta,
     BeforeValidator(durations.parse),
-    PlainSerializer(lambda span: f"{int(span.total_seconds())} s", when_used="json"),
+    PlainSerializer(lambda duration: f"{int(duration.total_seconds())} s", when_used="json"),
 ]

@@ -1,4 +1,4 @@
-"""What a Deployment has been, as `kubectl rollout history` shows it, with what became of it."""
+"""The revisions of a Deployment, as `kubectl rollout history` shows them, and how each went."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -8,7 +8,7 @@ from bot.cluster import Deployment, Revision
 from bot.model import Reading, Table
 from commands.actions import revisions
 from commands.actions.fields import Name
-from commands.actions.revisions import History
+from commands.actions.revisions import RevisionHistory
 
 COLUMNS = ("revision", "image", "first run", "ready", "state", "change cause")
 NONE = "–"
@@ -21,43 +21,44 @@ class RolloutHistory(Read):
     deployment: Name
 
     async def read(self, systems: Systems) -> Reading:
-        """A verdict about the revision that runs, and a row for each."""
-        now = await systems.cluster.deployment(self.deployment)
-        past, at = await revisions.read(systems.cluster, now), systems.now()
-        if not past.all:
-            text = f"{now.target} has no revisions yet: its controller has made none."
+        """A verdict about the current revision, and a row for each, newest first."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        history, now = await revisions.read_history(systems.cluster, deployment), systems.now()
+        if not history.all:
+            text = f"{deployment.target} has no revisions yet: its controller has made none."
             return Reading(ok=False, text=text)
+        rows = tuple(_row(history, revision, now) for revision in history.all)
         return Reading(
-            ok=now.rolled_out,
-            text=_verdict(now, past, at),
-            table=Table(columns=COLUMNS, rows=tuple(_row(past, one, at) for one in past.all)),
+            ok=deployment.rolled_out,
+            text=_verdict(deployment, history, now),
+            table=Table(columns=COLUMNS, rows=rows),
         )
 
 
-def _verdict(now: Deployment, past: History, at: datetime) -> str:
-    runs = f"Revision {now.revision} ({now.image}) runs"
-    if past.current is not None:
-        runs += f", first rolled out {revisions.age(past.current, at)} ago"
-    runs += f": {now.available} of {now.replicas} available"
-    back = "There is nothing to go back to"
-    if past.default is not None:
-        back = f"Back would be revision {past.default.number} ({past.default.image})"
-    return f"{runs}. {back}" + (f". {past.unknown}" if past.unknown else "")
+def _verdict(deployment: Deployment, history: RevisionHistory, now: datetime) -> str:
+    running = f"Revision {deployment.revision} ({deployment.image}) runs"
+    if history.current is not None:
+        running += f", first rolled out {revisions.age(history.current, now)} ago"
+    running += f": {deployment.available} of {deployment.replicas} available"
+    rollback = "There is no revision to roll back to"
+    if history.default is not None:
+        target = f"revision {history.default.number} ({history.default.image})"
+        rollback = f"A rollback would go to {target}"
+    return f"{running}. {rollback}" + (f". {history.unknown}" if history.unknown else "")
 
 
-def _row(past: History, one: Revision, at: datetime) -> tuple[str, ...]:
-    ready = f"{one.ready}/{one.replicas}" if one.replicas else NONE
+def _row(history: RevisionHistory, revision: Revision, now: datetime) -> tuple[str, ...]:
     return (
-        str(one.number),
-        one.image,
-        revisions.age(one, at),
-        ready,
-        _state(past, one),
-        one.said or NONE,
+        str(revision.number),
+        revision.image,
+        revisions.age(revision, now),
+        f"{revision.ready}/{revision.replicas}" if revision.replicas else NONE,
+        _state(history, revision),
+        revision.said or NONE,
     )
 
 
-def _state(past: History, one: Revision) -> str:
-    if past.current is not None and one.uid == past.current.uid:
+def _state(history: RevisionHistory, revision: Revision) -> str:
+    if history.current is not None and revision.uid == history.current.uid:
         return "runs now"
-    return past.fault(one) or NONE
+    return history.objection(revision) or NONE

@@ -1,4 +1,4 @@
-"""Whether a web address answers well: a health check, as curl would ask for it."""
+"""Whether a URL answers with 2xx: a health check with one GET."""
 
 import re
 from typing import Annotated, ClassVar
@@ -10,15 +10,17 @@ from bot import masking
 from bot.actions import Read, Systems
 from bot.http import Answer
 from bot.model import Reading
+from commands.actions.wording import truncate
 
-EXCERPT = 1_500
-# Neither a chat nor a database wants them.
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+EXCERPT_LENGTH = 1_500
+REASON_LENGTH = 60
+# Slack and PostgreSQL do not accept all of them.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 HOST = r"([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
 
 
-def _whole(text: str) -> str:
-    """What the pattern cannot tell: whether the port and the host can be."""
+def _check_url(text: str) -> str:
+    """Check what the pattern cannot: the host and the port. Raises ValueError."""
     try:
         URL(text)
     except ValueError as error:
@@ -29,7 +31,7 @@ def _whole(text: str) -> str:
 Url = Annotated[
     str,
     Field(max_length=500, pattern=rf"^https?://{HOST}(:[0-9]{{1,5}})?(/[!-~]*)?$"),
-    AfterValidator(_whole),
+    AfterValidator(_check_url),
 ]
 
 
@@ -37,29 +39,36 @@ class HttpCheck(Read):
     """GET an address that the playbook names; `timeout` is in seconds."""
 
     name: ClassVar = "http"
-    # Nobody may have the bot ask an address of their own: it stands inside of the network.
+    # The bot is inside of the network: people must not choose the addresses that it asks.
     fixed: ClassVar = frozenset({"url"})
     url: Url
     timeout: Annotated[float, Field(ge=0.1, le=30)] = 5.0
 
     async def read(self, systems: Systems) -> Reading:
-        """The status, how long it took, and how the answer begins."""
+        """The status, the duration and the beginning of the body.
+
+        Raises UserError when there is no answer.
+        """
         answer = await systems.http.get(self.url, self.timeout)
-        excerpt = masking.mask(CONTROL.sub("", answer.body)).strip()
         return Reading(
             ok=200 <= answer.status < 300,
             text=self._verdict(answer),
-            excerpt=excerpt if len(excerpt) <= EXCERPT else f"{excerpt[: EXCERPT - 1]}…",
+            excerpt=truncate(_printable(answer.body).strip(), EXCERPT_LENGTH),
             notes=_notes(answer),
         )
 
     def _verdict(self, answer: Answer) -> str:
-        reason = masking.mask(CONTROL.sub("", answer.reason))[:60]
+        reason = _printable(answer.reason)[:REASON_LENGTH]
         status = f"{answer.status} {reason}".rstrip()
-        return f"{URL(self.url).authority} answered {status} in {_words(answer.seconds)}"
+        return f"{URL(self.url).authority} answered {status} in {_duration(answer.seconds)}"
 
 
-def _words(seconds: float) -> str:
+def _printable(text: str) -> str:
+    """Without control characters and secrets."""
+    return masking.mask(CONTROL_CHARACTERS.sub("", text))
+
+
+def _duration(seconds: float) -> str:
     return f"{round(1000 * seconds)} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
@@ -67,5 +76,6 @@ def _notes(answer: Answer) -> tuple[str, ...]:
     if not answer.elsewhere:
         return ()
     return (
-        f"It redirects to {answer.elsewhere}, which was not asked: name that one if you mean it.",
+        f"It redirects to {answer.elsewhere}, which was not requested. To check that one, put "
+        "it in the playbook.",
     )

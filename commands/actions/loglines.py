@@ -1,4 +1,4 @@
-"""Lines of logs: who wrote them and when, which of them are errors, and the newest that fit."""
+"""Log lines: their source and time, which of them are errors, and the newest that fit."""
 
 import re
 from collections import deque
@@ -9,17 +9,20 @@ from typing import NamedTuple
 from bot import masking
 from bot.cluster import Container, Pod
 from bot.model import Noun
+from commands.actions.wording import truncate
 
 LEVEL = re.compile(r'\blevel"?\s{0,2}[=:]\s{0,2}"?([A-Za-z]{3,9}|\d\d)\b')
-BAD_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "panic", "50", "60"}
-BAD_WORDS = re.compile(
+# 50 and 60 are error and fatal in the logs of pino and bunyan.
+ERROR_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "panic", "50", "60"}
+ERROR_WORDS = re.compile(
     r"\b(?:ERROR|FATAL|CRITICAL|PANIC|panic:|Traceback|[A-Z][A-Za-z]{0,40}Error)\b"
 )
+SUMMARY_LENGTH = 200
 MESSAGE = re.compile(r'"(?:msg|message)"\s?:\s?"((?:[^"\\]|\\.){1,400})"')
 
 
 class Source(Noun):
-    """One run of one container; `label` is how people call it."""
+    """The log of one container, or of the `previous` run of it; `label` is its name for people."""
 
     pod: str
     container: str
@@ -28,35 +31,41 @@ class Source(Noun):
 
 
 class Line(NamedTuple):
-    """One line: when, who, what."""
+    """One line; `at` is its time in a form that sorts, or empty."""
 
     at: str
     source: Source
     text: str
 
 
-def sources(pod: Pod) -> list[Source]:
-    """What to read of a pod."""
+def log_sources(pod: Pod) -> list[Source]:
+    """The logs that a pod has."""
     several = len(pod.containers) > 1
-    return [one for container in pod.containers for one in _runs(pod, container, several=several)]
+    return [
+        source
+        for container in pod.containers
+        for source in _container_sources(pod, container, several=several)
+    ]
 
 
-def _runs(pod: Pod, container: Container, *, several: bool) -> list[Source]:
-    """What to read of a container: its run before as well, when that one failed."""
+def _container_sources(pod: Pod, container: Container, *, several: bool) -> list[Source]:
+    """The log of a container, and of its previous run if that one failed."""
     label = f"{pod.name}/{container.name}" if several else pod.name
-    now = Source(pod=pod.name, container=container.name, label=label)
-    before = now.model_copy(update={"previous": True, "label": f"{label} (previous container)"})
-    failed = container.exit_code not in (None, 0)
+    current = Source(pod=pod.name, container=container.name, label=label)
+    previous = current.model_copy(
+        update={"previous": True, "label": f"{label} (previous container)"}
+    )
     if container.running:
-        return [before, now] if failed and container.restarts else [now]
-    # While it waits to be started again, its last run is the previous one.
+        failed = container.exit_code not in (None, 0)
+        return [previous, current] if failed and container.restarts else [current]
     if container.exit_code is None:
         return []
-    return [before] if container.restarts else [now]
+    # While it waits for its next start, its last run is the previous one.
+    return [previous] if container.restarts else [current]
 
 
 class Stamps:
-    """Splits the time off each line of one source; keeps to itself what is inside of a key."""
+    """Splits the time off each line of one source, and masks private keys of several lines."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -64,22 +73,25 @@ class Stamps:
         self._in_key = False
 
     def lines(self, texts: Sequence[str]) -> list[Line]:
-        """The next lines; one without a time keeps that of the line before."""
+        """Split the next lines; a line without a time gets that of the line before."""
         return [self._line(text) for text in texts]
 
-    def _line(self, whole: str) -> Line:
-        stamp, _, text = whole.partition(" ")
-        known = _time(stamp)
-        self._at = known or self._at
-        said = text if known else whole
-        begins, ends = "-----BEGIN" in said and "PRIVATE KEY" in said, "-----END" in said
-        hidden = self._in_key or begins
-        self._in_key = hidden and not ends
-        return Line(self._at, self._source, masking.MASK if hidden else said)
+    def _line(self, raw: str) -> Line:
+        first_word, _, rest = raw.partition(" ")
+        timestamp = _sortable_time(first_word)
+        self._at = timestamp or self._at
+        text = rest if timestamp else raw
+        return Line(self._at, self._source, masking.MASK if self._is_in_key(text) else text)
+
+    def _is_in_key(self, text: str) -> bool:
+        """Whether this line belongs to a private key; remembers whether the next one does."""
+        in_key = self._in_key or ("-----BEGIN" in text and "PRIVATE KEY" in text)
+        self._in_key = in_key and "-----END" not in text
+        return in_key
 
 
-def _time(stamp: str) -> str:
-    """A form that sorts: UTC without the Z, which would come after a fraction's point."""
+def _sortable_time(stamp: str) -> str:
+    """The time in UTC, without the Z, which sorts after the point of a fraction; else empty."""
     try:
         if len(stamp) >= 19 and stamp.endswith("Z"):
             datetime.fromisoformat(stamp[:19])
@@ -91,41 +103,40 @@ def _time(stamp: str) -> str:
 
 
 def masked(lines: Sequence[Line]) -> list[Line]:
-    """The same lines, with nothing in them that nobody should read."""
+    """The lines with their secrets masked."""
     return [line._replace(text=masking.mask(line.text)) for line in lines]
 
 
-class Newest:
-    """The newest lines that fit into `cap` characters."""
+class TailBuffer:
+    """Keeps the newest lines that fit into `max_characters`, and at least one."""
 
-    def __init__(self, cap: int) -> None:
-        self._kept: deque[Line] = deque()
-        self._cap = cap
-        self._size = 0
+    def __init__(self, max_characters: int) -> None:
+        self._lines: deque[Line] = deque()
+        self._max_characters = max_characters
+        self._characters = 0
 
     def add(self, lines: Sequence[Line]) -> None:
-        """Take in the next lines, and let go of the oldest."""
+        """Append lines, and drop the oldest where they do not fit."""
         for line in lines:
-            self._kept.append(line)
-            self._size += len(line.text)
-            while self._size > self._cap and len(self._kept) > 1:
-                self._size -= len(self._kept.popleft().text)
+            self._lines.append(line)
+            self._characters += len(line.text)
+            while self._characters > self._max_characters and len(self._lines) > 1:
+                self._characters -= len(self._lines.popleft().text)
 
     def lines(self) -> list[Line]:
-        """What is kept, oldest first."""
-        return list(self._kept)
+        """The lines that are left, oldest first."""
+        return list(self._lines)
 
 
 def is_error(text: str) -> bool:
-    """By its level where a line has one, else by its words."""
+    """Whether a line reports an error: by its level if it has one, else by its words."""
     level = LEVEL.search(text)
     if level is not None:
-        return level[1].lower() in BAD_LEVELS
-    return BAD_WORDS.search(text) is not None
+        return level[1].lower() in ERROR_LEVELS
+    return ERROR_WORDS.search(text) is not None
 
 
-def gist(text: str) -> str:
-    """What a line says, without the fields around it."""
-    found = MESSAGE.search(text)
-    words = found[1] if found else text.strip()
-    return words if len(words) <= 200 else f"{words[:199]}…"
+def summary(text: str) -> str:
+    """The message of a JSON line, or the line itself; cut off after 200 characters."""
+    message = MESSAGE.search(text)
+    return truncate(message[1] if message else text.strip(), SUMMARY_LENGTH)

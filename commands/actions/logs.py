@@ -1,4 +1,4 @@
-"""What pods wrote last, merged, masked and counted."""
+"""The last log lines of pods: merged, masked, searched and counted."""
 
 import asyncio
 import re
@@ -15,68 +15,81 @@ from bot.model import Attachment, Chart, Reading, UserError
 from commands.actions import loglines, matching
 from commands.actions.fields import Selector
 from commands.actions.logcounts import Tally
-from commands.actions.loglines import Line, Newest, Source, Stamps
+from commands.actions.loglines import Line, Source, Stamps, TailBuffer
 from commands.actions.matching import Expression, Matcher
+from commands.actions.wording import plural, truncate
 
-KEPT_BYTES = 1024 * 1024
-KEPT_OF_ONE = 64 * 1024
-EXCERPT_LINES = 12
+MAX_FILE_BYTES = 1024 * 1024
+MIN_CHARACTERS_PER_SOURCE = 64 * 1024
+EXCERPT_LINES_PER_SOURCE = 12
 EXCERPT_SOURCES = 4
 EXCERPT_CHARACTERS = 2_500
-LINE_CHARACTERS = 300
-SOURCES = 50
-AT_ONCE = 8
+EXCERPT_LINE_CHARACTERS = 300
+MAX_SOURCES = 50
+MAX_PARALLEL_READS = 8
 
 
-class Ear:
-    """Hears what one source says, piece by piece, and keeps the newest end of it."""
+class LogCollector:
+    """Counts and searches the lines of one source as they arrive, and keeps the newest of them."""
 
-    def __init__(self, source: Source, tally: Tally, matcher: Matcher | None, cap: int) -> None:
+    def __init__(
+        self, source: Source, tally: Tally, matcher: Matcher | None, max_characters: int
+    ) -> None:
         self.source = source
-        self._tally = tally
+        self._counts = tally
         self._matcher = matcher
-        self._newest = Newest(cap)
-        self._stamps = Stamps(source)
+        self._buffer = TailBuffer(max_characters)
+        self._timestamps = Stamps(source)
 
-    async def hear(self, texts: list[str]) -> None:
-        """The next lines; raises UserError when they cannot be searched."""
-        lines = self._stamps.lines(texts)
-        self._tally.read += len(lines)
+    async def on_lines(self, texts: list[str]) -> None:
+        """Take the next lines. Raises UserError when they cannot be searched."""
+        lines = self._timestamps.lines(texts)
+        self._counts.total += len(lines)
         if self._matcher is not None:
             await self._search(self._matcher, lines)
             return
         for line in lines:
-            self._tally.count(line)
-        self._newest.add(lines)
+            self._counts.count(line)
+        self._buffer.add(lines)
 
     async def _search(self, matcher: Matcher, lines: Sequence[Line]) -> None:
-        found = {one.at: one.parts for one in await matcher.find([line.text for line in lines])}
-        # Masking takes a while, in which the bot has to answer others: so not all, and elsewhere.
-        shown = dict(zip(found, await _mask([lines[at] for at in found]), strict=True))
-        # What is masked cannot be searched for.
-        changed = [at for at in found if shown[at].text != lines[at].text]
-        again = await matcher.find([shown[at].text for at in changed]) if changed else []
-        found = {at: parts for at, parts in found.items() if at not in changed}
-        found |= {changed[one.at]: one.parts for one in again}
-        for at in sorted(found):
-            self._tally.count(shown[at], found[at])
-        self._newest.add([shown[at] for at in sorted(found)])
+        """Count and keep the lines that match, masked.
 
-    async def kept(self) -> list[Line]:
+        Masking is slow, so only lines that match are masked. Where that changes one, they are
+        searched again: otherwise people could search for the secrets themselves.
+        """
+        matches = await _matching_lines(matcher, lines)
+        masked = await _mask([line for line, _ in matches])
+        if masked != [line for line, _ in matches]:
+            matches = await _matching_lines(matcher, masked)
+        for line, alternatives in matches:
+            self._counts.count(line, alternatives)
+        self._buffer.add([line for line, _ in matches])
+
+    async def lines(self) -> list[Line]:
         """The newest lines, masked."""
-        lines = self._newest.lines()
+        lines = self._buffer.lines()
         return lines if self._matcher else await _mask(lines)
 
 
+async def _matching_lines(
+    matcher: Matcher, lines: Sequence[Line]
+) -> list[tuple[Line, tuple[int, ...]]]:
+    """The lines that match, each with the indexes of its alternatives."""
+    matches = await matcher.find([line.text for line in lines])
+    return [(lines[match.at], match.parts) for match in matches]
+
+
 async def _mask(lines: Sequence[Line]) -> list[Line]:
+    # In a thread, because the bot has to answer others meanwhile.
     return await asyncio.to_thread(loglines.masked, lines) if lines else []
 
 
 class TailLogs(Read):
-    """Read the last `tail` lines of each container that a label selector names.
+    """Read the last `tail` lines of each container in the pods that a label selector names.
 
-    With `match`, only those in which the regular expression is found, as `grep -i` does, counted
-    by what stands between its outer bars, and by time.
+    With `match`, only the lines that match this regular expression, in upper or lower case. They
+    are counted by the alternatives between its outer bars, and by time.
     """
 
     name: ClassVar = "logs"
@@ -85,95 +98,112 @@ class TailLogs(Read):
     match: Expression | None = None
 
     async def read(self, systems: Systems) -> Reading:
-        """Counts, the last lines, and all of them as a file; raises what hit every container."""
+        """Counts, an excerpt, and the lines as a file.
+
+        Raises UserError when the pods cannot be listed, the search fails, or no log can be read.
+        """
         pods = await systems.cluster.pods(self.selector)
         if not pods:
             return Reading(ok=False, text=f"No pods match {self.selector}.")
-        found = [source for pod in pods for source in loglines.sources(pod)]
+        sources = [source for pod in pods for source in loglines.log_sources(pod)]
         notes = [
             f"{pod.name} has written nothing: {pod.status}."
             for pod in pods
-            if not loglines.sources(pod)
+            if not loglines.log_sources(pod)
         ]
-        if len(found) > SOURCES:
-            notes.append(f"Only {SOURCES} of {len(found)} containers were read.")
+        if len(sources) > MAX_SOURCES:
+            notes.append(f"Only {MAX_SOURCES} of {len(sources)} containers were read.")
         tally = Tally()
-        lines = await self._collect(systems.cluster, found[:SOURCES], tally, notes)
-        return self._reading(lines, tally, len(pods), notes)
+        lines, errors = await self._collect(systems.cluster, sources[:MAX_SOURCES], tally)
+        return self._result(lines, tally, len(pods), [*notes, *map(str, errors)])
 
     async def _collect(
-        self, cluster: Cluster, sources: Sequence[Source], tally: Tally, notes: list[str]
-    ) -> list[Line]:
-        gate = asyncio.Semaphore(AT_ONCE)
-        cap = max(KEPT_BYTES // max(len(sources), 1), KEPT_OF_ONE)
+        self, cluster: Cluster, sources: Sequence[Source], tally: Tally
+    ) -> tuple[list[Line], list[UserError]]:
+        """The lines of all sources by time, and the errors of the sources that were not read."""
+        parallel = asyncio.Semaphore(MAX_PARALLEL_READS)
+        share = max(MAX_FILE_BYTES // max(len(sources), 1), MIN_CHARACTERS_PER_SOURCE)
         async with _matcher(self.match) as matcher:
-            ears = [Ear(source, tally, matcher, cap) for source in sources]
+            collectors = [LogCollector(source, tally, matcher, share) for source in sources]
             async with asyncio.TaskGroup() as group:
-                work = [group.create_task(self._listen(cluster, ear, gate)) for ear in ears]
-        failed = [error for task in work if (error := task.result()) is not None]
-        searching = [error for error in failed if not isinstance(error, ClusterError)]
-        if searching or (failed and len(failed) == len(work)):
-            raise (searching or failed)[0]
-        notes += [str(error) for error in failed]
-        return sorted([line for ear in ears for line in await ear.kept()], key=_when)
+                tasks = [
+                    group.create_task(self._collect_one(cluster, collector, parallel))
+                    for collector in collectors
+                ]
+        errors = [error for task in tasks if (error := task.result()) is not None]
+        _check_errors(errors, len(sources))
+        lines = [line for collector in collectors for line in await collector.lines()]
+        return sorted(lines, key=_time), errors
 
-    async def _listen(
-        self, cluster: Cluster, ear: Ear, gate: asyncio.Semaphore
+    async def _collect_one(
+        self, cluster: Cluster, collector: LogCollector, parallel: asyncio.Semaphore
     ) -> UserError | None:
-        """Hear a source to its end; what went wrong, if anything."""
-        source = ear.source
+        """Read one log to its end; an error is returned, so that the others are not cancelled."""
+        source = collector.source
         try:
-            async with gate:
+            async with parallel:
                 await cluster.log(
                     source.pod,
                     source.container,
-                    ear.hear,
+                    collector.on_lines,
                     tail=self.tail,
                     previous=source.previous,
                 )
         except Refused as error:
-            # Between the look at the pod and this one, a run was forgotten or not yet begun.
+            # Since the pod was read, the previous log may be gone, or a run has not begun yet.
             return None if source.previous else error
         except UserError as error:
             return error
         return None
 
-    def _reading(
+    def _result(
         self, lines: Sequence[Line], tally: Tally, pods: int, notes: Sequence[str]
     ) -> Reading:
         attachment = _attachment(self.selector, lines)
         chart, peak = self._by_time(tally)
         return Reading(
-            ok=bool(tally.read) and not tally.errors,
+            ok=bool(tally.total) and not tally.errors,
             text=self._verdict(tally, pods),
             charts=(chart,) if chart else (),
             excerpt=_excerpt(lines),
-            notes=(*peak, *_left_out(attachment, tally.found), *notes),
+            notes=(*peak, *_not_in_file(attachment, tally.counted), *notes),
             attachment=attachment,
         )
 
     def _by_time(self, tally: Tally) -> tuple[Chart | None, Sequence[str]]:
+        """A chart of the matching lines, and a note about their peak."""
         if self.match is None:
             return None, ()
         peak = tally.peak()
         return tally.chart(matching.alternatives(self.match)), (peak,) if peak else ()
 
     def _verdict(self, tally: Tally, pods: int) -> str:
-        text = f"{_many(tally.read, 'line')} from {_many(pods, 'pod')}"
+        text = f"{plural(tally.total, 'line')} from {plural(pods, 'pod')}"
         if self.match is not None:
-            text = f"{tally.found or 'None'} of {text} match {self._matched(tally)}"
-        if tally.found or self.match is None:
-            text += f", {_many(tally.errors, 'error')}"
+            text = f"{tally.counted or 'None'} of {text} match {self._matched(tally)}"
+        if tally.counted or self.match is None:
+            text += f", {plural(tally.errors, 'error')}"
         if tally.last_error is not None:
-            said = masking.mask(tally.last_error.text)
-            text += f"\nLast error: {loglines.gist(said)}"
+            last_error = masking.mask(tally.last_error.text)
+            text += f"\nLast error: {loglines.summary(last_error)}"
         return text
 
     def _matched(self, tally: Tally) -> str:
+        """The search, or the count of each of its alternatives."""
         assert self.match is not None
-        parts = matching.alternatives(self.match)
-        counted = tally.found and len(parts) > 1
-        return f"({tally.words(parts)})" if counted else self.match
+        alternatives = matching.alternatives(self.match)
+        if tally.counted and len(alternatives) > 1:
+            return f"({tally.words(alternatives)})"
+        return self.match
+
+
+def _check_errors(errors: Sequence[UserError], sources: int) -> None:
+    """Raises the first error of the search, or the first of all when every source failed."""
+    search_errors = [error for error in errors if not isinstance(error, ClusterError)]
+    if search_errors:
+        raise search_errors[0]
+    if errors and len(errors) == sources:
+        raise errors[0]
 
 
 @asynccontextmanager
@@ -185,60 +215,59 @@ async def _matcher(pattern: str | None) -> AsyncIterator[Matcher | None]:
         yield matcher
 
 
-def _when(line: Line) -> str:
+def _time(line: Line) -> str:
     return line.at
 
 
 def _excerpt(lines: Sequence[Line]) -> str:
-    """The last lines of those who wrote last, each under its name, the newest at the end."""
+    """The last lines of the sources that wrote last, under their labels; the newest at the end."""
     newest: dict[Source, list[Line]] = {}
     for line in reversed(lines):
         newest.setdefault(line.source, []).append(line)
     parts: list[str] = []
-    room = EXCERPT_CHARACTERS
-    for source, said in list(newest.items())[:EXCERPT_SOURCES]:
-        # Half of what is left, so that whoever wrote last has room for a whole stack trace.
-        parts.append(_part(source, said[:EXCERPT_LINES], room // 2))
-        room -= len(parts[-1]) + 2
+    remaining = EXCERPT_CHARACTERS
+    for source, source_lines in list(newest.items())[:EXCERPT_SOURCES]:
+        # Half of the rest for each, so that the newest source has space for a whole stack trace.
+        parts.append(
+            _source_excerpt(source, source_lines[:EXCERPT_LINES_PER_SOURCE], remaining // 2)
+        )
+        remaining -= len(parts[-1]) + 2
     return "\n\n".join(reversed(parts))
 
 
-def _part(source: Source, newest_first: Sequence[Line], room: int) -> str:
-    kept: list[str] = []
-    room -= len(source.label) + 1
+def _source_excerpt(source: Source, newest_first: Sequence[Line], remaining: int) -> str:
+    """As many lines as fit into `remaining` characters, and at least one."""
+    excerpt: list[str] = []
+    remaining -= len(source.label) + 1
     for line in newest_first:
-        words = f"{line.at[11:19]} {line.text}"
-        words = words if len(words) <= LINE_CHARACTERS else f"{words[: LINE_CHARACTERS - 1]}…"
-        room -= len(words) + 1
-        if room < 0 and kept:
+        text = truncate(f"{line.at[11:19]} {line.text}", EXCERPT_LINE_CHARACTERS)
+        remaining -= len(text) + 1
+        if remaining < 0 and excerpt:
             break
-        kept.append(words)
-    return "\n".join([f"{source.label}:", *reversed(kept)])
+        excerpt.append(text)
+    return "\n".join([f"{source.label}:", *reversed(excerpt)])
 
 
 def _attachment(selector: str, lines: Sequence[Line]) -> Attachment | None:
-    """Every line, the newest end of them when they are more than a file may hold."""
-    kept: list[str] = []
-    room = KEPT_BYTES
+    """A file with the lines, or with the newest that fit; None when there are none."""
+    texts: list[str] = []
+    remaining = MAX_FILE_BYTES
     for line in reversed(lines):
-        before = " (previous container)" if line.source.previous else ""
-        whole = f"{line.at} {line.source.pod}/{line.source.container}{before} {line.text}"
-        room -= len(whole.encode()) + 1
-        if room < 0:
+        suffix = " (previous container)" if line.source.previous else ""
+        text = f"{line.at} {line.source.pod}/{line.source.container}{suffix} {line.text}"
+        remaining -= len(text.encode()) + 1
+        if remaining < 0:
             break
-        kept.append(whole)
-    if not kept:
+        texts.append(text)
+    if not texts:
         return None
     slug = re.sub(r"[^A-Za-z0-9]+", "-", selector).strip("-")
-    return Attachment(name=f"logs-{slug}.txt", text="\n".join(reversed(kept)) + "\n")
+    return Attachment(name=f"logs-{slug}.txt", text="\n".join(reversed(texts)) + "\n")
 
 
-def _left_out(attachment: Attachment | None, found: int) -> tuple[str, ...]:
-    held = attachment.text.count("\n") if attachment else 0
-    return (
-        () if held == found else (f"All {found} lines were counted; the file has the last {held}.",)
-    )
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _not_in_file(attachment: Attachment | None, counted: int) -> tuple[str, ...]:
+    """A note when the file has fewer lines than were counted."""
+    lines = attachment.text.count("\n") if attachment else 0
+    if lines == counted:
+        return ()
+    return (f"All {counted} lines were counted; the file has the last {lines}.",)

@@ -1,4 +1,4 @@
-"""More memory for one container, or less: its limit, and nothing else."""
+"""Raise or lower the memory limit of one container."""
 
 from typing import Any, ClassVar
 
@@ -12,40 +12,40 @@ from commands.actions import deployments, diffs, room
 from commands.actions.deployments import DeploymentChange
 from commands.actions.fields import MEMORY, Memory, Name
 
-# A step further than this is a decision about capacity, and not one of an incident.
-MOST_TIMES = 4
-UNMEASURED = (
-    "Nobody measures here what it uses now, so whether the lower limit would end it is not known."
+# More than this in one step is a decision about capacity, not one for an incident.
+MAX_FACTOR = 4
+USAGE_UNKNOWN = (
+    "The bot cannot read how much memory it uses now, so the lower limit may end it at once."
 )
 
 
-class Limited(Noun):
-    """A container whose memory is limited, as a template says it; the quantities as written."""
+class LimitedContainer(Noun):
+    """A container with a memory limit; the quantities as the pod template has them."""
 
     name: str
     limit: str
     request: str | None
 
     @property
-    def size(self) -> float:
+    def limit_bytes(self) -> float:
         """The limit in bytes."""
         return quantity(self.limit)
 
     @property
-    def bounds(self) -> tuple[float, float]:
-        """In bytes, between what it may be set in one step."""
-        return self.size / MOST_TIMES, self.size * MOST_TIMES
+    def allowed_bytes(self) -> tuple[float, float]:
+        """The lowest and the highest limit that one step may set."""
+        return self.limit_bytes / MAX_FACTOR, self.limit_bytes * MAX_FACTOR
 
     @property
-    def written(self) -> str:
-        """The limit as this action takes it: of the rarer ways to write it, the bytes."""
-        return self.limit if MEMORY.fullmatch(self.limit) else f"{self.size:.0f}"
+    def as_parameter(self) -> str:
+        """The limit as MemoryLimit accepts it: in bytes where it is written in a rare form."""
+        return self.limit if MEMORY.fullmatch(self.limit) else f"{self.limit_bytes:.0f}"
 
 
 class MemoryLimit(DeploymentChange):
     """Set the memory limit of one container of a Deployment; its request stays as it is.
 
-    Between a quarter of the present limit and four times it, so that the undo is in bounds too.
+    From a quarter of the current limit to four times it, so that the undo is possible too.
     """
 
     name: ClassVar = "memory-limit"
@@ -56,161 +56,158 @@ class MemoryLimit(DeploymentChange):
     container: Name | None = None
 
     async def choices(self, systems: Systems, field: str) -> Choices | None:
-        """Nothing to choose from, but what the limit is now and how far it may go."""
+        """A hint for the form: what the limit is now, and the range of a new one."""
         if field != "limit":
             return None
-        old = self._container(await systems.cluster.deployment(self.deployment))
-        low, high = old.bounds
-        sizes = (max(low, quantity(old.request or "0")), high, 2 * old.size)
-        least, most, example = (room.amount("memory", size) for size in sizes)
-        return Choices(
-            hint=f"Now {old.limit}. It may be set from {least} to {most}, such as {example}."
+        container = self._container(await systems.cluster.deployment(self.deployment))
+        lowest, highest = container.allowed_bytes
+        lowest = max(lowest, quantity(container.request or "0"))
+        low, high, example = (
+            room.format_amount("memory", size)
+            for size in (lowest, highest, 2 * container.limit_bytes)
         )
+        hint = f"Now {container.limit}. It may be set from {low} to {high}, such as {example}."
+        return Choices(hint=hint)
 
     async def plan(self, systems: Systems) -> Plan:
-        """From which limit to which, whether that fits, and what the rollout costs."""
-        now = await systems.cluster.deployment(self.deployment)
-        old = self._container(now)
-        self._check(now, old)
-        warnings = await self._warnings(systems, now, old)
-        made = patches.memory_limit(now, old.name, self.limit).template
-        assert made is not None
-        warnings += await room.in_quotas(systems.cluster, now, _demand(now, made))
-        await deployments.rehearse(systems.cluster, self.deployment, self._change)
+        """From which limit to which. Raises UserError when it is not allowed or does not fit."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        container = self._container(deployment)
+        self._check(deployment, container)
+        warnings = await self._warnings(systems, deployment, container)
+        template = patches.memory_limit(deployment, container.name, self.limit).template
+        assert template is not None
+        demand = _demand(deployment, template)
+        warnings += await room.check_quotas(systems.cluster, deployment, demand)
+        await deployments.dry_run(systems.cluster, self.deployment, self._change)
+        label = _label(deployment, container)
         return Plan(
-            target=now.target,
-            summary=f"Set the memory limit of {_named(now, old)} from {old.limit} to {self.limit}",
-            blast_radius=deployments.replaced(now),
-            check=self.check(now.replicas),
-            diff=diffs.templates(now.template, made, "now", "then"),
-            dry_run=deployments.ACCEPTED,
+            target=deployment.target,
+            summary=f"Set the memory limit of {label} from {container.limit} to {self.limit}",
+            blast_radius=deployments.blast_radius(deployment),
+            check=self.success_criteria(deployment.replicas),
+            diff=diffs.templates(deployment.template, template, "now", "then"),
+            dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=warnings,
-            undo=self._undo(now, old),
-            fingerprint=deployments.fingerprint(now),
+            undo=self._undo(deployment, container),
+            fingerprint=deployments.fingerprint(deployment),
         )
 
-    def _change(self, now: Deployment) -> patches.Change:
-        return patches.memory_limit(now, self._container(now).name, self.limit)
+    def _change(self, deployment: Deployment) -> patches.Change:
+        return patches.memory_limit(deployment, self._container(deployment).name, self.limit)
 
-    def _container(self, now: Deployment) -> Limited:
-        """The container that is meant; raises UserError when that is not clear, or has no limit."""
-        found = {one["name"]: one for one in now.template["spec"]["containers"]}
-        names = ", ".join(found)
-        if self.container is None and len(found) > 1:
-            raise UserError(
-                f"{now.target} has several containers ({names}), so nothing was planned. The "
-                "playbook has to say which one is meant: params, container."
-            )
-        raw = found.get(self.container or names)
-        if raw is None:
-            raise UserError(
-                f"{now.target} has no container {self.container}, so nothing was planned. It has: "
-                f"{names}."
-            )
-        return _limited(now, raw)
+    def _container(self, deployment: Deployment) -> LimitedContainer:
+        return _limited(deployment, deployments.container(deployment, self.container))
 
-    def _check(self, now: Deployment, old: Limited) -> None:
-        """Refuse what is out of bounds; raises UserError."""
+    def _check(self, deployment: Deployment, container: LimitedContainer) -> None:
+        """Raises UserError when the new limit is not allowed, or would change nothing."""
+        deployments.check_not_paused(deployment, "a new limit would not reach its pods")
         size = quantity(self.limit)
-        if now.paused:
+        label = f"{container.name} in {deployment.target}"
+        if size == container.limit_bytes:
             raise UserError(
-                f"{now.target} is paused, so a new limit would not reach its pods. Resume it with "
-                f"kubectl rollout resume {now.target}, and ask again."
+                f"The memory limit of {label} is {container.limit} already, so there is nothing "
+                "to do."
             )
-        if size == old.size:
+        if container.request is not None and size < quantity(container.request):
             raise UserError(
-                f"The memory limit of {old.name} in {now.target} is {old.limit} already, so there "
-                "is nothing to do."
+                f"{label} requests {container.request} of memory, and a limit may not be below "
+                f"that, so nothing was planned. Ask for {container.request} or more."
             )
-        if old.request is not None and size < quantity(old.request):
+        lowest, highest = container.allowed_bytes
+        if not lowest <= size <= highest:
+            low, high = (room.format_amount("memory", size) for size in (lowest, highest))
             raise UserError(
-                f"{old.name} in {now.target} requests {old.request} of memory, and a limit may not "
-                f"be below that, so nothing was planned. Ask for {old.request} or more."
-            )
-        low, high = old.bounds
-        if not low <= size <= high:
-            least, most = (room.amount("memory", size) for size in (low, high))
-            raise UserError(
-                f"The memory limit of {old.name} in {now.target} is {old.limit}, and one step goes "
-                f"from {least} to {most}, so nothing was planned. Ask for something between."
+                f"The memory limit of {label} is {container.limit}, and one step goes from {low} "
+                f"to {high}, so nothing was planned. Ask for a limit in between."
             )
 
-    async def _warnings(self, systems: Systems, now: Deployment, old: Limited) -> tuple[str, ...]:
-        if quantity(self.limit) < old.size:
-            return await self._check_usage(systems, now, old)
-        if old.request is not None and quantity(old.request) == old.size:
-            # Guaranteed pods are the last to be evicted; a higher limit alone ends that.
+    async def _warnings(
+        self, systems: Systems, deployment: Deployment, container: LimitedContainer
+    ) -> tuple[str, ...]:
+        """Raises UserError when the new limit would end a pod at once."""
+        if quantity(self.limit) < container.limit_bytes:
+            return await self._check_usage(systems, deployment, container)
+        request = container.request
+        if request is not None and quantity(request) == container.limit_bytes:
+            # With a limit above its request a pod leaves the QoS class Guaranteed.
             return (
-                f"It goes on requesting {old.request}: its pods are Burstable from then on, no "
-                "longer Guaranteed, and are evicted earlier when a node runs out of memory.",
+                f"It still requests {request}: its pods become Burstable instead of Guaranteed, "
+                "and are evicted earlier when a node runs out of memory.",
             )
         return ()
 
     async def _check_usage(
-        self, systems: Systems, now: Deployment, old: Limited
+        self, systems: Systems, deployment: Deployment, container: LimitedContainer
     ) -> tuple[str, ...]:
-        """Raises UserError when the lower limit would end a pod at once."""
+        """Raises UserError when a pod uses more than the new limit now."""
         try:
-            used = await systems.cluster.usage(now.selector)
+            pods = await systems.cluster.usage(deployment.selector)
         except (NotFound, Forbidden):
-            return (UNMEASURED,)
-        sizes = [one[old.name].memory or 0 for one in used.values() if old.name in one]
-        most = max(sizes, default=0)
-        if most >= quantity(self.limit):
+            return (USAGE_UNKNOWN,)
+        name = container.name
+        used = max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
+        if used >= quantity(self.limit):
             raise UserError(
-                f"{old.name} in {now.target} uses {room.amount('memory', most)} of memory now, so "
-                f"a limit of {self.limit} would end it at once, and nothing was planned. Ask for "
-                "more than it uses."
+                f"{name} in {deployment.target} uses {room.format_amount('memory', used)} of "
+                f"memory now, so a limit of {self.limit} would end it at once, and nothing was "
+                "planned. Ask for more than it uses."
             )
         return ()
 
-    def _undo(self, now: Deployment, old: Limited) -> Undo:
-        back = self.model_copy(update={"limit": old.written, "container": old.name})
+    def _undo(self, deployment: Deployment, container: LimitedContainer) -> Undo:
+        inverse = self.model_copy(
+            update={"limit": container.as_parameter, "container": container.name}
+        )
+        label = _label(deployment, container)
         return Undo(
-            summary=f"Set the memory limit of {_named(now, old)} back to {old.limit}",
+            summary=f"Set the memory limit of {label} back to {container.limit}",
             action=self.name,
-            params=back.model_dump(mode="json"),
+            params=inverse.model_dump(mode="json"),
         )
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Write the limit into the template, guarded."""
-        await deployments.write(systems.cluster, self.deployment, plan, run, self._change)
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> None:
+        """Patch the limit in the pod template. Raises UserError."""
+        await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Whether the limit is there, its pods become ready, and stay so."""
-        now = await systems.cluster.deployment(self.deployment)
-        there = self._container(now)
-        if there.size == quantity(self.limit):
-            done = f"{there.name} in {now.name} may use {there.limit} of memory"
-            return await self.watch(systems, run, done)
-        text = f"The memory limit of {there.name} in {now.target} is {there.limit}"
-        if now.execution == str(run.execution_id):
-            return Verdict(ok=False, text=f"Somebody changed it afterwards: {text}")
-        return Verdict(ok=False, done=False, text=f"The change was not done: {text}")
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Whether the limit is set, and the pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        container = self._container(deployment)
+        if container.limit_bytes == quantity(self.limit):
+            success = f"{container.name} in {deployment.name} may use {container.limit} of memory"
+            return await self.watch(systems, progress, success)
+        fact = f"The memory limit of {container.name} in {deployment.target} is {container.limit}"
+        return deployments.not_as_planned(deployment, progress, fact)
 
 
-def _limited(now: Deployment, raw: dict[str, Any]) -> Limited:
-    resources = raw.get("resources") or {}
+def _limited(deployment: Deployment, container: dict[str, Any]) -> LimitedContainer:
+    """Raises UserError when the container has no memory limit."""
+    resources = container.get("resources") or {}
     limit = (resources.get("limits") or {}).get("memory")
     if limit is None:
         raise UserError(
-            f"{raw['name']} in {now.target} has no memory limit, so there is none to change and "
-            "nothing was planned. If it was ended for lack of memory, its node ran out of it."
+            f"{container['name']} in {deployment.target} has no memory limit, so there is none to "
+            "change and nothing was planned. If it was ended for lack of memory, its node ran out "
+            "of it."
         )
     request = (resources.get("requests") or {}).get("memory")
-    return Limited(name=raw["name"], limit=limit, request=request)
+    return LimitedContainer(name=container["name"], limit=limit, request=request)
 
 
-def _demand(now: Deployment, template: dict[str, Any]) -> room.Demand:
-    """What the quota must have room for: all pods in the end, and the first one meanwhile."""
-    before, after = (room.of_pods(one, now.replicas) for one in (now.template, template))
+def _demand(deployment: Deployment, template: dict[str, Any]) -> room.Demand:
+    """What the change needs of a quota: more for all pods at its end, or one more pod meanwhile."""
+    before = room.demand(deployment.template, deployment.replicas)
+    after = room.demand(template, deployment.replicas)
     rise = {name: after[name] - before[name] for name in after}
-    if now.unavailable or not now.replicas:
+    if deployment.unavailable or not deployment.replicas:
         return rise
-    first = room.of_pods(template, 1)
-    return {name: max(rise[name], first[name]) for name in rise}
+    first_pod = room.demand(template, 1)
+    return {name: max(rise[name], first_pod[name]) for name in rise}
 
 
-def _named(now: Deployment, container: Limited) -> str:
-    """The container, and of which Deployment unless both have one name."""
-    return now.name if container.name == now.name else f"{container.name} in {now.name}"
+def _label(deployment: Deployment, container: LimitedContainer) -> str:
+    """The container, and its Deployment unless both have the same name."""
+    if container.name == deployment.name:
+        return deployment.name
+    return f"{container.name} in {deployment.name}"

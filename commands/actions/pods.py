@@ -1,4 +1,4 @@
-"""Pods, as `kubectl get pods` shows them."""
+"""The pods of a label selector, as `kubectl get pods` shows them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from bot.model import Reading, Table
 from commands.actions.fields import Selector
 
 COLUMNS = ("name", "ready", "status", "restarts", "age", "image", "node")
-REASONS = 2
+MAX_REASONS = 2
 
 
 class ListPods(Read):
@@ -21,7 +21,7 @@ class ListPods(Read):
     selector: Selector
 
     async def read(self, systems: Systems) -> Reading:
-        """A verdict, and a row for each pod."""
+        """A verdict, and a row for each pod. Raises ClusterError."""
         pods = await systems.cluster.pods(self.selector)
         if not pods:
             return Reading(ok=False, text=f"No pods match {self.selector}.")
@@ -35,13 +35,13 @@ class ListPods(Read):
 
 
 def verdict(pods: Sequence[Pod]) -> str:
-    """How many are ready, and why the others are not, the commonest reason first."""
+    """How many are ready, and the two most common reasons why others are not."""
     staying = [pod for pod in pods if not pod.leaving]
     ready = [pod for pod in staying if pod.ready]
     text = f"{len(ready)} of {len(staying)} ready"
     reasons = Counter(pod.trouble for pod in staying if not pod.ready)
     if reasons:
-        text += f": {'; '.join(reason for reason, _ in reasons.most_common(REASONS))}"
+        text += f": {'; '.join(reason for reason, _ in reasons.most_common(MAX_REASONS))}"
     leaving = len(pods) - len(staying)
     return f"{text} ({leaving} terminating)" if leaving else text
 
@@ -52,10 +52,10 @@ def _row(pod: Pod, now: datetime) -> tuple[str, ...]:
 
 
 def words(seconds: float) -> str:
-    """An age in the largest unit that tells it, as kubectl does: 45s, 12m, 3h, 9d."""
-    whole = max(int(seconds), 0)
-    if whole < 120:
-        return f"{whole}s"
-    if whole < 2 * 3600:
-        return f"{whole // 60}m"
-    return f"{whole // 3600}h" if whole < 2 * 86_400 else f"{whole // 86_400}d"
+    """An age in seconds as kubectl writes it: 45s, 12m, 3h, 9d."""
+    seconds = max(int(seconds), 0)
+    if seconds < 120:
+        return f"{seconds}s"
+    if seconds < 2 * 3600:
+        return f"{seconds // 60}m"
+    return f"{seconds // 3600}h" if seconds < 2 * 86_400 else f"{seconds // 86_400}d"

@@ -1,4 +1,4 @@
-"""New pods in the place of old ones: one after another, or all at once."""
+"""Replace pods: one after another, or all at once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,15 +11,16 @@ from bot.actions import Change, Run, Systems
 from bot.cluster import Cluster, ClusterError, Deployment, NotFound, Pod, patches
 from bot.model import Plan, Risk, UserError, Verdict
 from commands.actions import deployments, watching
-from commands.actions.deployments import DeploymentChange, Make
+from commands.actions.deployments import ChangeFactory, DeploymentChange
 from commands.actions.fields import Selector
-from commands.actions.watching import Limits, Sight
+from commands.actions.watching import RolloutStatus, RolloutTimeouts
+from commands.actions.wording import percent, plural
 
-MOST_PODS = 50
+MAX_PODS = 50
 
 
-def _restart(at: datetime) -> Make:
-    return lambda now: patches.restart(now, at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+def _restart(now: datetime) -> ChangeFactory:
+    return lambda deployment: patches.restart(deployment, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 class RollingRestart(DeploymentChange):
@@ -29,37 +30,36 @@ class RollingRestart(DeploymentChange):
     risk: ClassVar = Risk.CHANGE
 
     async def plan(self, systems: Systems) -> Plan:
-        """Which pods are replaced; there is no undo, because nothing else changes."""
-        now = await systems.cluster.deployment(self.deployment)
-        if now.paused:
-            raise UserError(
-                f"{now.target} is paused, so a restart would not begin. Resume it with kubectl "
-                f"rollout resume {now.target}, and ask again."
-            )
-        await deployments.rehearse(systems.cluster, self.deployment, _restart(systems.now()))
+        """Which pods are replaced; without an undo, because nothing else changes.
+
+        Raises UserError when the Deployment is paused.
+        """
+        deployment = await systems.cluster.deployment(self.deployment)
+        deployments.check_not_paused(deployment, "a restart would not begin")
+        await deployments.dry_run(systems.cluster, self.deployment, _restart(systems.now()))
         return Plan(
-            target=now.target,
-            summary=f"Restart {now.name} pod by pod, with the same image {now.image}",
-            blast_radius=deployments.replaced(now),
-            check=self.check(now.replicas),
+            target=deployment.target,
+            summary=f"Restart {deployment.name} pod by pod, with the same image {deployment.image}",
+            blast_radius=deployments.blast_radius(deployment),
+            check=self.success_criteria(deployment.replicas),
             diff=f"+{patches.RESTARTED_AT}: the time of the restart",
-            dry_run=deployments.ACCEPTED,
-            fingerprint=deployments.fingerprint(now),
+            dry_run=deployments.DRY_RUN_ACCEPTED,
+            fingerprint=deployments.fingerprint(deployment),
         )
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Write the time of the restart into the template, guarded."""
-        make = _restart(systems.now())
-        await deployments.write(systems.cluster, self.deployment, plan, run, make)
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> None:
+        """Write the time of the restart into the pod template. Raises UserError."""
+        restart = _restart(systems.now())
+        await deployments.apply(systems.cluster, self.deployment, plan, progress, restart)
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Whether the restart was begun, and the new pods are ready and stay so."""
-        now = await systems.cluster.deployment(self.deployment)
-        written = now.execution == str(run.execution_id)
-        if not written or now.spec_digest == plan.fingerprint["spec"]:
-            text = f"The restart was not done: {now.target} is as it was"
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Whether the restart has begun, and the new pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        is_same = deployment.spec_digest == plan.fingerprint["spec"]
+        if is_same or not deployments.is_changed_by(deployment, progress):
+            text = f"The restart was not done: {deployment.target} is as it was"
             return Verdict(ok=False, done=False, text=text)
-        return await self.watch(systems, run, f"{now.name} was restarted")
+        return await self.watch(systems, progress, f"{deployment.name} was restarted")
 
 
 class DeletePods(Change):
@@ -72,48 +72,50 @@ class DeletePods(Change):
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
 
     async def plan(self, systems: Systems) -> Plan:
-        """Exactly which pods, and how much of the capacity they are."""
+        """Which pods, and how much of the capacity they are. Raises UserError."""
         cluster = systems.cluster
         pods = [pod for pod in await cluster.pods(self.selector) if not pod.leaving]
         self._check(pods)
         owner = await _owner(cluster, pods)
         await asyncio.gather(*(cluster.delete_pod(pod, rehearse=True) for pod in pods))
         wanted = len(pods) if owner is None else max(owner.replicas, len(pods))
-        share = round(100 * len(pods) / wanted)
-        count = _count(pods)
         return Plan(
             target=f"pods/{self.selector}" if owner is None else owner.target,
-            summary=f"Delete {count} of {self.selector} at once: "
+            summary=f"Delete {plural(len(pods), 'pod')} of {self.selector} at once: "
             f"{', '.join(pod.name for pod in pods)}",
-            blast_radius=f"{len(pods)} of {wanted} pods: {share} % of the capacity is lost until "
-            "the new pods are ready.",
-            check=deployments.check(len(pods), self._limits),
-            dry_run=deployments.ACCEPTED,
+            blast_radius=f"{len(pods)} of {wanted} pods: {percent(len(pods), wanted)} of the "
+            "capacity is lost until the new pods are ready.",
+            check=deployments.success_criteria(len(pods), self._timeouts),
+            dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=("A rolling restart does the same without losing capacity.",),
             fingerprint={"pods": {pod.name: pod.uid for pod in pods}, "of": wanted},
         )
 
     def _check(self, pods: Sequence[Pod]) -> None:
+        """Raises UserError when there are no pods, too many, or some that would not come back."""
         if not pods:
             raise UserError(f"No pods match {self.selector}, so there is nothing to delete.")
-        if len(pods) > MOST_PODS:
+        if len(pods) > MAX_PODS:
             raise UserError(
-                f"{self.selector} names {len(pods)} pods, and no more than {MOST_PODS} are deleted "
+                f"{self.selector} names {len(pods)} pods, and no more than {MAX_PODS} are deleted "
                 "at once, so nothing was planned. Name fewer, or use a rolling restart."
             )
-        alone = [pod.name for pod in pods if not pod.owner_uid]
-        if alone:
+        unowned = [pod.name for pod in pods if not pod.owner_uid]
+        if unowned:
             raise UserError(
-                f"Nothing would make {', '.join(alone)} again, because no controller owns it, so "
+                f"No controller owns {', '.join(unowned)}, so nothing would make it again, and "
                 "nothing was planned. Delete it by hand if that is what you want."
             )
 
     @property
-    def _limits(self) -> Limits:
-        return Limits(steady=self.watch_seconds, deadline=self.deadline_seconds)
+    def _timeouts(self) -> RolloutTimeouts:
+        return RolloutTimeouts(steady=self.watch_seconds, deadline=self.deadline_seconds)
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Delete those pods and no others; each only if it is still the one that was planned."""
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> None:
+        """Delete the planned pods that are still there.
+
+        Raises UserError when some were not deleted; `unsure` if others were.
+        """
         cluster = systems.cluster
         planned = set(plan.fingerprint["pods"].values())
         pods = [pod for pod in await cluster.pods(self.selector) if pod.uid in planned]
@@ -122,53 +124,56 @@ class DeletePods(Change):
         if failed:
             done = len(pods) - len(failed)
             unsure = done > 0 or any(error.unsure for error in failed)
-            said = f"{done} of {len(pods)} pods were deleted. {failed[0]}"
-            raise UserError(said, unsure=unsure)
+            text = f"{done} of {len(pods)} pods were deleted. {failed[0]}"
+            raise UserError(text, unsure=unsure)
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Whether they are gone, and as many new pods are ready and stay so."""
-        old = set(plan.fingerprint["pods"].values())
-        left = [pod for pod in await systems.cluster.pods(self.selector) if pod.uid in old]
-        kept = [pod.name for pod in left if not pod.leaving]
-        if kept:
-            return Verdict(ok=False, text=f"Not all were deleted: {', '.join(kept)} still run")
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Whether they are deleted, and as many new pods become ready and stay ready."""
+        planned = set(plan.fingerprint["pods"].values())
+        pods = await systems.cluster.pods(self.selector)
+        remaining = [pod.name for pod in pods if pod.uid in planned and not pod.leaving]
+        if remaining:
+            text = f"Not all were deleted: {', '.join(remaining)} still run"
+            return Verdict(ok=False, text=text)
 
-        async def look() -> Sight:
-            return _sight(await systems.cluster.pods(self.selector), old)
+        async def probe() -> RolloutStatus:
+            return _status(await systems.cluster.pods(self.selector), planned)
 
-        return await watching.watch(look, run, self._limits, f"{len(old)} pods were replaced")
+        success = f"{len(planned)} pods were replaced"
+        return await watching.watch(probe, progress, self._timeouts, success)
 
 
 async def _delete(cluster: Cluster, pod: Pod) -> ClusterError | None:
+    """Delete one pod; returns the error. A pod that is gone already is no error."""
     try:
         await cluster.delete_pod(pod)
     except NotFound:
-        return None  # it is gone, which is what was wanted
+        return None
     except ClusterError as error:
         return error
     return None
 
 
-def _sight(pods: Sequence[Pod], old: set[str]) -> Sight:
-    new = tuple(pod for pod in pods if pod.uid not in old and not pod.leaving)
-    # A pod may be added meanwhile for other reasons; it must be ready like the others.
-    wanted = max(len(old), len(new))
-    gone = all(pod.uid not in old for pod in pods)
-    return Sight(pods=new, wanted=wanted, replaced=gone, failure=watching.stuck(new))
+def _status(pods: Sequence[Pod], deleted: set[str]) -> RolloutStatus:
+    """The pods that replace those with the uids in `deleted`."""
+    new = tuple(pod for pod in pods if pod.uid not in deleted and not pod.leaving)
+    return RolloutStatus(
+        pods=new,
+        # A pod may be added meanwhile for other reasons; it has to become ready too.
+        wanted=max(len(deleted), len(new)),
+        replaced=all(pod.uid not in deleted for pod in pods),
+        failure=watching.stuck_reason(new),
+    )
 
 
 async def _owner(cluster: Cluster, pods: Sequence[Pod]) -> Deployment | None:
-    """The one Deployment that all these pods belong to, or None."""
+    """The Deployment that owns all these pods, or None."""
     names = {pod.owner.rpartition("-")[0] for pod in pods}
     if len(names) != 1 or not (name := names.pop()):
         return None
     try:
-        found = await cluster.deployment(name)
+        deployment = await cluster.deployment(name)
     except NotFound:
         return None
-    owned = {one.uid for one in await cluster.revisions(found)}
-    return found if all(pod.owner_uid in owned for pod in pods) else None
-
-
-def _count(pods: Sequence[Pod]) -> str:
-    return "1 pod" if len(pods) == 1 else f"{len(pods)} pods"
+    revision_uids = {revision.uid for revision in await cluster.revisions(deployment)}
+    return deployment if all(pod.owner_uid in revision_uids for pod in pods) else None

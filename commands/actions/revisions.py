@@ -1,4 +1,4 @@
-"""What a Deployment has been: which revision runs, which were given up, and which to go back to."""
+"""The revisions of a Deployment: which one runs, how others went, and where a rollback would go."""
 
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
@@ -8,123 +8,144 @@ from bot.cluster import Cluster, ClusterError, Deployment, Revision, patches, te
 from bot.model import Noun
 from commands.actions import pods, watching
 
-LEFT = "was rolled back from"
+ROLLED_BACK = "was rolled back from"
 UNREADY = "has pods, and none of them is ready"
 FAILED = "had pods that did not keep running"
 
 
-class History(Noun):
-    """The revisions that a Deployment can go back to, newest first, and the one that runs.
+class RevisionHistory(Noun):
+    """The revision that runs, and the earlier ones, newest first.
 
-    `faults` says by uid what speaks against one of them; `unknown` what nobody could tell now.
+    `objections` say by uid why not to roll back to a revision. `unknown` is a sentence about what
+    could not be read, or empty.
     """
 
     current: Revision | None
     earlier: tuple[Revision, ...]
-    faults: dict[str, str]
+    objections: dict[str, str]
     unknown: str = ""
 
-    def fault(self, revision: Revision) -> str:
-        """What speaks against going back to it, as the end of a sentence; or empty."""
-        return self.faults.get(revision.uid, "")
+    def objection(self, revision: Revision) -> str:
+        """Why not to roll back to it, as the end of a sentence; or empty."""
+        return self.objections.get(revision.uid, "")
 
     @property
     def all(self) -> tuple[Revision, ...]:
         """Every revision, newest first."""
         every = (*self.earlier, *([self.current] if self.current else []))
-        return tuple(sorted(every, key=lambda one: one.number, reverse=True))
+        return tuple(sorted(every, key=lambda revision: revision.number, reverse=True))
 
     def find(self, number: int) -> Revision | None:
         """The earlier revision of that number, or None."""
-        return next((one for one in self.earlier if one.number == number), None)
+        return next((revision for revision in self.earlier if revision.number == number), None)
 
     @property
     def default(self) -> Revision | None:
-        """Where `kubectl rollout undo` would go, but never to what was given up or is broken.
+        """Where a rollback without a number goes: the newest earlier revision that may help.
 
-        Nor to what was meant for a while, because nothing would end it by itself any more; nor to
-        what differs by a restart alone: that is the release that runs.
+        Unlike `kubectl rollout undo`, it skips what was rolled back from, is broken or was
+        temporary, and what differs from the current revision by a restart alone.
         """
-        return next((one for one in self.earlier if self._may_help(one)), None)
+        return next((revision for revision in self.earlier if self._may_help(revision)), None)
 
     def _may_help(self, revision: Revision) -> bool:
-        now, fault = self.current, self.fault(revision)
-        if now is not None and _release(revision) == _release(now):
+        if self.current is not None and _release(revision) == _release(self.current):
             return False
-        # A good release fails too, when what it depends on does; not so one that fails again.
-        if fault == FAILED:
-            return now is None or revision.images != now.images
-        return not fault
+        objection = self.objection(revision)
+        # A good release fails too when a dependency does; but not with the images that fail now.
+        if objection == FAILED:
+            return self.current is None or revision.images != self.current.images
+        return not objection
 
 
-async def read(cluster: Cluster, now: Deployment) -> History:
-    """What a Deployment has been. Raises ClusterError."""
-    found = await cluster.revisions(now)
+async def read_history(cluster: Cluster, deployment: Deployment) -> RevisionHistory:
+    """The revisions of a Deployment. Raises ClusterError when they cannot be read."""
+    revisions = await cluster.revisions(deployment)
     try:
-        return history(now, found, await cluster.failed_pods())
+        return history(deployment, revisions, await cluster.failed_pods())
     except ClusterError as error:
         unknown = f"Which revisions failed before is not known. {error}"
-        return history(now, found).model_copy(update={"unknown": unknown})
+        return history(deployment, revisions).model_copy(update={"unknown": unknown})
 
 
 def history(
-    now: Deployment, revisions: Sequence[Revision], failed: Set[str] = frozenset()
-) -> History:
-    """From what the cluster knows; the revisions newest first, `failed` as names of pods."""
-    current = watching.current_revision(now, revisions)
-    earlier = tuple(one for one in revisions if current is None or one.uid != current.uid)
-    owners = {name.rpartition("-")[0] for name in failed}
-    faults = {one.uid: FAILED for one in earlier if one.name in owners}
-    faults |= {one.uid: UNREADY for one in earlier if one.replicas and not one.ready}
-    well = current is not None and current.ready > 0 and current.name not in owners
-    # An undo that brought a broken release back says nothing against what it left.
-    left = frozenset(one.left for one in revisions if one.left and well)
-    faults |= dict.fromkeys(given_up(revisions, left), LEFT)
-    passing = {one.uid: ", ".join(temporary.states(one.template)) for one in earlier}
-    faults |= {uid: f"was temporary: {state}" for uid, state in passing.items() if state}
-    return History(current=current, earlier=earlier, faults=faults)
+    deployment: Deployment, revisions: Sequence[Revision], failed_pods: Set[str] = frozenset()
+) -> RevisionHistory:
+    """The history from what the cluster has; `failed_pods` are names of pods that failed."""
+    current = watching.current_revision(deployment, revisions)
+    earlier = tuple(revision for revision in revisions if revision != current)
+    failed = {name.rpartition("-")[0] for name in failed_pods}
+    works = current is not None and current.ready > 0 and current.name not in failed
+    # An undo that brings a broken release back is no objection to what it rolled back from.
+    noted = frozenset(revision.left for revision in revisions if revision.left and works)
+    objections = (
+        {revision.uid: FAILED for revision in earlier if revision.name in failed}
+        | {revision.uid: UNREADY for revision in earlier if _is_unready(revision)}
+        | dict.fromkeys(given_up(revisions, noted), ROLLED_BACK)
+        | _temporary(earlier)
+    )
+    return RevisionHistory(current=current, earlier=earlier, objections=objections)
 
 
-def given_up(revisions: Sequence[Revision], left: Set[int] = frozenset()) -> frozenset[str]:
-    """The uids of those that were rolled back from, whoever did it.
+def _is_unready(revision: Revision) -> bool:
+    return revision.replicas > 0 and revision.ready == 0
 
-    A ReplicaSet that runs again gets a new number and keeps the old ones, so the order of all
-    numbers tells what followed what. Given up is the one that ran last before an older one came
-    back, and with it what ran in between with the same images: a restart of it, say. Coming back to
-    what was given up undoes that, and blames nothing: a release may be tried once more. Unless what
-    it replaced is noted as `left`, by its number: then a rollback did it, to be rid of that one.
+
+def _temporary(revisions: Sequence[Revision]) -> dict[str, str]:
+    """The objections to revisions with a temporary change, which nothing would revert again."""
+    states = {revision.uid: temporary.states(revision.template) for revision in revisions}
+    return {uid: f"was temporary: {', '.join(names)}" for uid, names in states.items() if names}
+
+
+def given_up(revisions: Sequence[Revision], noted: Set[int] = frozenset()) -> frozenset[str]:
+    """The uids of the revisions that somebody rolled back from.
+
+    A ReplicaSet that runs again gets a new number and keeps its old ones, so all numbers in order
+    are the rollouts in order. A rollout of a template that ran before is a rollback, and marks what
+    `_replaced_by_rollback` returns. A rollout of a template that is marked is a second try of that
+    release: it removes the mark, and marks nothing. It is a rollback all the same if the number
+    before it is in `noted`, the numbers that the bot's own rollbacks wrote down as left.
     """
-    ran = {number: one for one in revisions for number in (*one.past, one.number)}
-    last: dict[str, int] = {}
-    groups: list[frozenset[str]] = []
-    for number in sorted(ran):
-        uid = ran[number].uid
-        undone = [group for group in groups if uid in group]
-        groups = [group for group in groups if uid not in group]
-        if uid in last and (not undone or number - 1 in left):
-            groups.append(_given_up(ran, last[uid], number))
-        last[uid] = number
-    return frozenset(uid for group in groups for uid in group)
+    rollouts = {
+        number: revision for revision in revisions for number in (*revision.past, revision.number)
+    }
+    last_number: dict[str, int] = {}
+    marked: list[frozenset[str]] = []
+    for number, revision in sorted(rollouts.items(), key=lambda item: item[0]):
+        uid = revision.uid
+        still_marked = [uids for uids in marked if uid not in uids]
+        is_second_try = len(still_marked) < len(marked)
+        marked = still_marked
+        if uid in last_number and (not is_second_try or number - 1 in noted):
+            marked.append(_replaced_by_rollback(rollouts, last_number[uid], number))
+        last_number[uid] = number
+    return frozenset[str]().union(*marked)
 
 
-def _given_up(ran: Mapping[int, Revision], back_to: int, number: int) -> frozenset[str]:
-    """What a return to the revision of one number, under a new number, gives up."""
-    before = ran.get(number - 1)
+def _replaced_by_rollback(
+    rollouts: Mapping[int, Revision], earlier_number: int, number: int
+) -> frozenset[str]:
+    """The uids that a rollback leaves; its template ran before under `earlier_number`.
+
+    That is the rollout just before it, and what ran since `earlier_number` with the same images,
+    such as a restart. Empty when the rollout just before it is no longer known.
+    """
+    before = rollouts.get(number - 1)
     if before is None:
-        return frozenset()  # nobody is blamed in the stead of one that is forgotten
-    between = [one for at, one in ran.items() if back_to < at < number]
-    return frozenset(one.uid for one in between if one.images == before.images)
+        return frozenset()
+    between = [revision for at, revision in rollouts.items() if earlier_number < at < number]
+    return frozenset(revision.uid for revision in between if revision.images == before.images)
 
 
-def age(revision: Revision, at: datetime) -> str:
-    """How long ago its template was rolled out first."""
-    return pods.words((at - revision.created).total_seconds())
+def age(revision: Revision, now: datetime) -> str:
+    """How long ago it was rolled out first."""
+    return pods.words((now - revision.created).total_seconds())
 
 
 def _release(revision: Revision) -> dict[str, Any]:
-    """Its template without the time of a restart, and without what is noted about it."""
-    meta = revision.template.get("metadata") or {}
-    notes = dict(meta.get("annotations") or {})
+    """Its template without the annotations of restarts and of temporary changes."""
+    metadata = revision.template.get("metadata") or {}
+    annotations = dict(metadata.get("annotations") or {})
     for name in (patches.RESTARTED_AT, temporary.NOTE):
-        notes.pop(name, None)
-    return revision.template | {"metadata": meta | {"annotations": notes}}
+        annotations.pop(name, None)
+    return revision.template | {"metadata": metadata | {"annotations": annotations}}

@@ -1,5 +1,6 @@
-"""Back to an earlier revision, as `kubectl rollout undo` goes, but planned, guarded and checked."""
+"""Roll a Deployment back to an earlier revision, as `kubectl rollout undo` does."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -12,19 +13,16 @@ from bot.cluster import Deployment, Revision, digest, patches, temporary
 from bot.model import Plan, Risk, Undo, UserError, Verdict
 from commands.actions import deployments, diffs, revisions
 from commands.actions.deployments import DeploymentChange
-from commands.actions.revisions import History
+from commands.actions.revisions import RevisionHistory
 
-LASTING = (
+TEMPORARY_WARNING = (
     "What was temporary then would last until somebody ends it, unless the incident's card shows "
     "afterwards when it ends."
 )
 
 
 class RollBack(DeploymentChange):
-    """Put the pod template of an earlier revision back; of the one before, if none is named.
-
-    One that `undoes` another needs no warning that its revision was left a moment ago.
-    """
+    """Restore the pod template of an earlier revision; without a number, of the newest good one."""
 
     name: ClassVar = "rollback"
     risk: ClassVar = Risk.DESTRUCTIVE
@@ -32,122 +30,134 @@ class RollBack(DeploymentChange):
         default=None,
         description="Left empty, it is the newest one before it that was not rolled back from.",
     )
+    # The undo of a rollback goes to what was rolled back from, and needs no warning about that.
     undoes: SkipJsonSchema[bool] = False
 
     async def choices(self, systems: Systems, field: str) -> Choices | None:
-        """The earlier revisions, and which of them a rollback without a number goes to."""
+        """The earlier revisions, and the one that a rollback without a number goes to."""
         if field != "to_revision":
             return None
-        now = await systems.cluster.deployment(self.deployment)
-        past = await revisions.read(systems.cluster, now)
-        if not past.earlier:
+        deployment = await systems.cluster.deployment(self.deployment)
+        history = await revisions.read_history(systems.cluster, deployment)
+        if not history.earlier:
             return None
+        now, running = systems.now(), f"Revision {deployment.revision} ({deployment.image})"
         return Choices(
-            options=tuple(_choice(past, one, systems.now()) for one in past.earlier),
-            default=None if past.default is None else str(past.default.number),
-            hint=f"Revision {now.revision} ({now.image}) runs now. {past.unknown}".rstrip(),
+            options=tuple(_choice(history, revision, now) for revision in history.earlier),
+            default=None if history.default is None else str(history.default.number),
+            hint=f"{running} runs now. {history.unknown}".rstrip(),
         )
 
     async def plan(self, systems: Systems) -> Plan:
-        """From which revision to which, what differs, and whether the server would take it."""
+        """From which revision to which, and what differs. Raises UserError when there is none."""
         cluster = systems.cluster
-        now = await cluster.deployment(self.deployment)
-        past = await revisions.read(cluster, now)
-        target = self._target(now, past)
-        await deployments.rehearse(cluster, self.deployment, lambda _: patches.back_to(target, now))
-        return self._plan(now, target, past)
+        deployment = await cluster.deployment(self.deployment)
+        history = await revisions.read_history(cluster, deployment)
+        target = self._target(deployment, history)
+        change = patches.back_to(target, deployment)
+        await deployments.dry_run(cluster, self.deployment, lambda _: change)
+        return self._plan(deployment, target, history)
 
-    def _target(self, now: Deployment, past: History) -> Revision:
-        """The revision to go to; raises UserError when there is none, or it is there already."""
-        if now.paused:
-            raise UserError(
-                f"{now.target} is paused, so it cannot be rolled back. Resume it with kubectl "
-                f"rollout resume {now.target}, and ask again."
-            )
-        found = past.default if self.to_revision is None else past.find(self.to_revision)
-        if found is not None:
-            return found
-        known = "; ".join(_named(past, one) for one in past.earlier) or "none"
-        if past.current is not None and past.current.number == self.to_revision:
-            raise UserError(
-                f"{now.target} runs revision {past.current.number} already, so there is nothing to "
-                f"do. Other revisions: {known}."
+    def _target(self, deployment: Deployment, history: RevisionHistory) -> Revision:
+        """The revision to go to. Raises UserError when there is none, or when it runs already."""
+        deployments.check_not_paused(deployment, "it cannot be rolled back")
+        number = self.to_revision
+        target = history.default if number is None else history.find(number)
+        if target is None:
+            raise self._no_target(deployment, history)
+        return target
+
+    def _no_target(self, deployment: Deployment, history: RevisionHistory) -> UserError:
+        others = "; ".join(_described(history, revision) for revision in history.earlier) or "none"
+        if history.current is not None and history.current.number == self.to_revision:
+            return UserError(
+                f"{deployment.target} runs revision {self.to_revision} already, so there is "
+                f"nothing to do. Other revisions: {others}."
             )
         wanted = "other revision that would help"
         if self.to_revision is not None:
             wanted = f"revision {self.to_revision}"
-        raise UserError(
-            f"{now.target} has no {wanted}, so nothing was planned. Other revisions: {known}. "
-            "Name one of them, or roll out a release that works."
+        return UserError(
+            f"{deployment.target} has no {wanted}, so nothing was planned. Other revisions: "
+            f"{others}. Name one of them, or roll out a release that works."
         )
 
-    def _plan(self, now: Deployment, target: Revision, past: History) -> Plan:
-        old, new = f"revision {now.revision}", f"revision {target.number}"
-        hidden, fault = diffs.hidden(now.template, target.template), self._fault(past, target)
+    def _plan(self, deployment: Deployment, target: Revision, history: RevisionHistory) -> Plan:
+        old, new = f"revision {deployment.revision}", f"revision {target.number}"
         return Plan(
-            target=now.target,
-            summary=f"Roll {now.name} back from {old} (image {now.image}) to {new} "
+            target=deployment.target,
+            summary=f"Roll {deployment.name} back from {old} (image {deployment.image}) to {new} "
             f"(image {target.image})",
-            blast_radius=deployments.replaced(now),
-            check=self.check(now.replicas),
-            diff=diffs.templates(now.template, target.template, old, new),
-            dry_run=deployments.ACCEPTED,
-            warnings=(
-                *([f"Revision {target.number} ({target.image}) {fault}."] if fault else []),
-                *([LASTING] if temporary.states(target.template) else []),
-                *([past.unknown] if past.unknown else []),
-                *(f"The value of {name} differs too; it is secret." for name in hidden),
-            ),
-            undo=self._undo(now),
-            fingerprint=deployments.fingerprint(now)
+            blast_radius=deployments.blast_radius(deployment),
+            check=self.success_criteria(deployment.replicas),
+            diff=diffs.templates(deployment.template, target.template, old, new),
+            dry_run=deployments.DRY_RUN_ACCEPTED,
+            warnings=tuple(self._warnings(deployment, target, history)),
+            undo=self._undo(deployment),
+            fingerprint=deployments.fingerprint(deployment)
             | {"to_revision": target.number, "to_template": digest(target.template)},
         )
 
-    def _fault(self, past: History, target: Revision) -> str:
-        fault = past.fault(target)
-        return "" if self.undoes and fault == revisions.LEFT else fault
+    def _warnings(
+        self, deployment: Deployment, target: Revision, history: RevisionHistory
+    ) -> Iterator[str]:
+        objection = history.objection(target)
+        if objection and not (self.undoes and objection == revisions.ROLLED_BACK):
+            yield f"Revision {target.number} ({target.image}) {objection}."
+        if temporary.states(target.template):
+            yield TEMPORARY_WARNING
+        if history.unknown:
+            yield history.unknown
+        for name in diffs.hidden_changes(deployment.template, target.template):
+            yield f"The value of {name} differs too; it is secret."
 
-    def _undo(self, now: Deployment) -> Undo:
-        back = self.model_copy(update={"to_revision": now.revision, "undoes": True})
+    def _undo(self, deployment: Deployment) -> Undo:
+        inverse = self.model_copy(update={"to_revision": deployment.revision, "undoes": True})
         return Undo(
-            summary=f"Roll {now.name} back to revision {now.revision} (image {now.image})",
+            summary=f"Roll {deployment.name} back to revision {deployment.revision} (image "
+            f"{deployment.image})",
             action=self.name,
-            params=back.model_dump(mode="json"),
+            params=inverse.model_dump(mode="json"),
         )
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Write the template, guarded; the ReplicaSet it belongs to becomes the newest one."""
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> None:
+        """Patch the pod template; its ReplicaSet then becomes the newest revision.
+
+        Raises UserError when the revision is gone, or the Deployment has changed.
+        """
         cluster = systems.cluster
-        now = await cluster.deployment(self.deployment)
-        wanted = plan.fingerprint["to_template"]
-        found = [one for one in await cluster.revisions(now) if digest(one.template) == wanted]
-        if not found:
+        deployment = await cluster.deployment(self.deployment)
+        for revision in await cluster.revisions(deployment):
+            if digest(revision.template) == plan.fingerprint["to_template"]:
+                break
+        else:
             raise UserError(
-                f"{now.target} no longer has revision {plan.fingerprint['to_revision']}, so "
+                f"{deployment.target} no longer has revision {plan.fingerprint['to_revision']}, so "
                 "nothing was done. Ask again, for another one."
             )
-        change = patches.back_to(found[0], now)
-        await deployments.write(cluster, self.deployment, plan, run, lambda _: change)
+        change = patches.back_to(revision, deployment)
+        await deployments.apply(cluster, self.deployment, plan, progress, lambda _: change)
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Whether the template is there, its pods become ready, and stay so."""
-        now = await systems.cluster.deployment(self.deployment)
-        if digest(now.template) == plan.fingerprint["to_template"]:
-            return await self.watch(systems, run, f"{now.name} runs image {now.image}")
-        there = f"{now.target} runs revision {now.revision} (image {now.image})"
-        if now.execution == str(run.execution_id):
-            return Verdict(ok=False, text=f"Somebody changed it after the rollback: {there}")
-        return Verdict(ok=False, done=False, text=f"The rollback was not done: {there}")
-
-
-def _choice(past: History, one: Revision, now: datetime) -> Choice:
-    said = [f"{one.number}", one.image, f"{revisions.age(one, now)} ago"]
-    fault = past.fault(one)
-    said += [f":warning: {fault}"] if fault else []
-    said += [one.said] if one.cause else []
-    return Choice(value=str(one.number), text=" · ".join(said))
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Whether the template is restored, and its pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        if digest(deployment.template) == plan.fingerprint["to_template"]:
+            success = f"{deployment.name} runs image {deployment.image}"
+            return await self.watch(systems, progress, success)
+        running = f"revision {deployment.revision} (image {deployment.image})"
+        fact = f"{deployment.target} runs {running}"
+        return deployments.not_as_planned(deployment, progress, fact, "rollback")
 
 
-def _named(past: History, one: Revision) -> str:
-    fault = past.fault(one)
-    return f"{one.number} ({one.image}{', which ' + fault if fault else ''})"
+def _choice(history: RevisionHistory, revision: Revision, now: datetime) -> Choice:
+    parts = [f"{revision.number}", revision.image, f"{revisions.age(revision, now)} ago"]
+    objection = history.objection(revision)
+    parts += [f":warning: {objection}"] if objection else []
+    parts += [revision.said] if revision.cause else []
+    return Choice(value=str(revision.number), text=" · ".join(parts))
+
+
+def _described(history: RevisionHistory, revision: Revision) -> str:
+    """Like `5 (v2.3.0, which was rolled back from)`."""
+    objection = history.objection(revision)
+    return f"{revision.number} ({revision.image}{', which ' + objection if objection else ''})"

@@ -1,64 +1,69 @@
-"""Whether there is room for what a change asks for: in the namespace's quotas, and on the nodes."""
+"""Whether a change fits into the namespace's quotas and onto the nodes."""
 
 from collections.abc import Mapping, Sequence
 
 from bot.cluster import Cluster, ClusterError, Deployment, Forbidden, Node, Pod, Quota, quantity
 from bot.model import UserError
 
+# Cores, bytes and pods, under the names that a ResourceQuota has for them.
 Demand = dict[str, float]
 
-MEASURED = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
+QUOTA_RESOURCES = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 UNITS = (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024))
 
 
-def of_pods(template: dict[str, object], count: int) -> Demand:
-    """What so many pods of a template ask for, under the names that quotas use."""
-    each = {name: _sum(template, *name.split(".")) for name in MEASURED}
-    return {"pods": float(count)} | {name: count * amount for name, amount in each.items()}
+def demand(template: dict[str, object], count: int) -> Demand:
+    """What `count` pods of a template need."""
+    per_pod = {name: _sum(template, *name.split(".")) for name in QUOTA_RESOURCES}
+    return {"pods": float(count)} | {name: count * amount for name, amount in per_pod.items()}
 
 
-def _sum(template: dict[str, object], part: str, name: str) -> float:
+def _sum(template: dict[str, object], kind: str, resource: str) -> float:
+    """The sum over the containers; `kind` is requests or limits."""
     spec = template["spec"]
     assert isinstance(spec, dict)
-    resources = [one.get("resources") or {} for one in spec["containers"]]
-    # A request that is left out is filled from the limit when the pod is made.
-    filled = [(one.get("limits") or {}) | (one.get(part) or {}) for one in resources]
-    return sum(quantity(str(one[name])) for one in filled if name in one)
+    resources = [container.get("resources") or {} for container in spec["containers"]]
+    # Without a request, the API server takes the limit for it.
+    amounts = [(each.get("limits") or {}) | (each.get(kind) or {}) for each in resources]
+    return sum(quantity(str(amount[resource])) for amount in amounts if resource in amount)
 
 
-async def in_quotas(cluster: Cluster, now: Deployment, demand: Demand) -> tuple[str, ...]:
-    """Raises UserError when a quota has no room for so much more; warns when nobody can say."""
+async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) -> tuple[str, ...]:
+    """A warning when the quotas cannot be read. Raises UserError when one has no room."""
     try:
         quotas = await cluster.quotas()
     except ClusterError as error:
         return (f"Whether the quota has room is not known. {error}",)
-    problem = beyond(quotas, demand)
+    problem = exceeding(quotas, extra)
     if problem:
         raise UserError(
             f"The quota of {cluster.namespace} has no room for this, so nothing was planned: "
-            f"{problem}. Ask for less, or raise the quota first. {now.target} is as it was."
+            f"{problem}. Ask for less, or raise the quota first. {deployment.target} is as it was."
         )
     return ()
 
 
-def beyond(quotas: Sequence[Quota], demand: Mapping[str, float]) -> str:
-    """Like `shop-quota allows 4 pods, 3 are used, and 2 more are needed`; empty when it fits."""
+def exceeding(quotas: Sequence[Quota], extra: Mapping[str, float]) -> str:
+    """Like `shop-quota allows pods=4, 3 is used, and 2 more is needed`; empty when it fits."""
     for quota in quotas:
         for name, hard in quota.hard.items():
-            used, more = quota.used[name], demand.get(name, 0)
-            if more > 0 and used + more > hard:
-                allowed, has, needed = (amount(name, one) for one in (hard, used, more))
+            used, needed = quota.used[name], extra.get(name, 0)
+            if needed > 0 and used + needed > hard:
                 return (
-                    f"{quota.name} allows {name}={allowed}, {has} is used, and {needed} more is "
-                    "needed"
+                    f"{quota.name} allows {name}={format_amount(name, hard)}, "
+                    f"{format_amount(name, used)} is used, and {format_amount(name, needed)} more "
+                    "is needed"
                 )
     return ""
 
 
-async def on_nodes(cluster: Cluster, template: dict[str, object], more: int) -> tuple[str, ...]:
-    """Warns when the nodes surely have no room for so many more pods; a dry run schedules none.
+async def node_warnings(
+    cluster: Cluster, template: dict[str, object], count: int
+) -> tuple[str, ...]:
+    """A warning when the nodes surely have no room for `count` more pods.
 
-    Whoever may not list nodes is told nothing: it is a right beyond the namespace.
+    A dry run does not schedule pods, so the bot counts. No warning when it may not list nodes: that
+    needs a permission beyond the namespace.
     """
     try:
         nodes, pods = await cluster.nodes(), await cluster.pods("")
@@ -66,37 +71,45 @@ async def on_nodes(cluster: Cluster, template: dict[str, object], more: int) -> 
         return ()
     except ClusterError as error:
         return (f"Whether the nodes have room is not known. {error}",)
-    fits = fitting(nodes, pods, of_pods(template, 1))
-    if fits >= more:
+    fitting = fitting_pods(nodes, pods, demand(template, 1))
+    if fitting >= count:
         return ()
     return (
-        f"The nodes have room for {fits or 'none'} of the {more} new pods, and pods of other "
+        f"The nodes have room for {fitting or 'none'} of the {count} new pods, and pods of other "
         "namespaces are not even counted; the others would wait as Pending.",
     )
 
 
-def fitting(nodes: Sequence[Node], pods: Sequence[Pod], each: Demand) -> int:
-    """How many more pods fit on the nodes at most, beside those that are seen there."""
-    return sum(_fitting(node, pods, each) for node in nodes if node.takes_pods)
+def fitting_pods(nodes: Sequence[Node], pods: Sequence[Pod], per_pod: Demand) -> int:
+    """How many more pods fit onto the nodes at most; `pods` are those that run there."""
+    return sum(_fitting_on(node, pods, per_pod) for node in nodes if node.takes_pods)
 
 
-def _fitting(node: Node, pods: Sequence[Pod], each: Demand) -> int:
-    requests = [one.requests for pod in pods if pod.node == node.name for one in pod.containers]
+def _fitting_on(node: Node, pods: Sequence[Pod], per_pod: Demand) -> int:
+    node_pods = [pod for pod in pods if pod.node == node.name]
+    requests = [container.requests for pod in node_pods for container in pod.containers]
     used = {
-        "cpu": sum(one.cpu or 0 for one in requests),
-        "memory": sum(one.memory or 0 for one in requests),
-        "pods": sum(pod.node == node.name for pod in pods),
+        "cpu": sum(amounts.cpu or 0 for amounts in requests),
+        "memory": sum(amounts.memory or 0 for amounts in requests),
+        "pods": len(node_pods),
     }
-    asked = {"cpu": each["requests.cpu"], "memory": each["requests.memory"], "pods": each["pods"]}
-    fits = [(room - used[name]) // asked[name] for name, room in node.room.items() if asked[name]]
-    return max(int(min(fits, default=0)), 0)
+    needed = {
+        "cpu": per_pod["requests.cpu"],
+        "memory": per_pod["requests.memory"],
+        "pods": per_pod["pods"],
+    }
+    counts = [
+        (capacity - used[name]) // needed[name]
+        for name, capacity in node.room.items()
+        if needed[name]
+    ]
+    return max(int(min(counts, default=0)), 0)
 
 
-def amount(name: str, value: float) -> str:
-    """As people write it: 1.5Gi, 750m, 4."""
+def format_amount(name: str, value: float) -> str:
+    """Memory, CPU or a count as people write it: 1.5Gi, 750m, 4."""
     if name.endswith("memory"):
         for unit, size in UNITS:
             if value >= size:
                 return f"{round(value / size, 2):g}{unit}"
-    whole = value == int(value)
-    return f"{value:.0f}" if whole else f"{round(value * 1000)}m"
+    return f"{value:.0f}" if value == int(value) else f"{round(value * 1000)}m"

@@ -1,4 +1,4 @@
-"""More pods, or fewer."""
+"""Change the number of replicas of a Deployment."""
 
 from typing import Annotated, ClassVar
 
@@ -9,10 +9,11 @@ from bot.cluster import Autoscaler, Cluster, ClusterError, Deployment, NotFound,
 from bot.model import Plan, Risk, Undo, UserError, Verdict
 from commands.actions import deployments, room
 from commands.actions.deployments import DeploymentChange
+from commands.actions.wording import percent
 
-# Nothing at all is no answer to an incident, and more than this is a decision about capacity.
-MOST = 50
-UNKNOWN = "not known"
+# More than this is a decision about capacity, not one for an incident.
+MAX_REPLICAS = 50
+AUTOSCALER_UNKNOWN = "not known"
 
 
 class ScaleDeployment(DeploymentChange):
@@ -20,105 +21,119 @@ class ScaleDeployment(DeploymentChange):
 
     name: ClassVar = "scale-deployment"
     risk: ClassVar = Risk.DESTRUCTIVE
-    replicas: Annotated[int, Field(ge=1, le=MOST)]
+    replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
 
     async def plan(self, systems: Systems) -> Plan:
-        """From how many to how many, what that takes away, and whether there is room."""
-        now = await systems.cluster.deployment(self.deployment)
-        if now.replicas == self.replicas:
+        """From how many to how many. Raises UserError when there is nothing to do or no room."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        if deployment.replicas == self.replicas:
             raise UserError(
-                f"{now.target} is scaled to {now.replicas} already, so there is nothing to do."
+                f"{deployment.target} has {deployment.replicas} replicas already, so there is "
+                "nothing to do."
             )
-        charge, warnings = await self._autoscaled(systems.cluster, now)
-        warnings += await self._crowded(systems.cluster, now)
+        autoscaler, warnings = await self._check_autoscaler(systems.cluster, deployment)
+        warnings += await self._check_capacity(systems.cluster, deployment)
         change = patches.scale(self.replicas)
-        await deployments.rehearse(systems.cluster, self.deployment, lambda _: change)
+        await deployments.dry_run(systems.cluster, self.deployment, lambda _: change)
+        old, new = deployment.replicas, self.replicas
         return Plan(
-            target=now.target,
-            summary=f"Scale {now.name} from {now.replicas} to {self.replicas} replicas",
-            blast_radius=self._blast_radius(now),
-            check=self.check(self.replicas),
-            diff=f"-replicas: {now.replicas}\n+replicas: {self.replicas}",
-            dry_run=deployments.ACCEPTED,
+            target=deployment.target,
+            summary=f"Scale {deployment.name} from {old} to {new} replicas",
+            blast_radius=self._blast_radius(deployment),
+            check=self.success_criteria(new),
+            diff=f"-replicas: {old}\n+replicas: {new}",
+            dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=warnings,
-            undo=self._undo(now),
-            fingerprint=deployments.fingerprint(now)
-            | {"replicas": now.replicas, "autoscaler": charge},
+            undo=self._undo(deployment),
+            fingerprint=deployments.fingerprint(deployment)
+            | {"replicas": old, "autoscaler": autoscaler},
         )
 
-    async def _crowded(self, cluster: Cluster, now: Deployment) -> tuple[str, ...]:
-        """Whether so many more would wait for room; raises UserError where a quota refuses them."""
-        more = self.replicas - now.replicas
-        if more <= 0:
+    async def _check_capacity(self, cluster: Cluster, deployment: Deployment) -> tuple[str, ...]:
+        """Warnings about room for new pods. Raises UserError when a quota has none."""
+        added = self.replicas - deployment.replicas
+        if added <= 0:
             return ()
-        quotas = await room.in_quotas(cluster, now, room.of_pods(now.template, more))
-        return quotas + await room.on_nodes(cluster, now.template, more)
+        demand = room.demand(deployment.template, added)
+        warnings = await room.check_quotas(cluster, deployment, demand)
+        return warnings + await room.node_warnings(cluster, deployment.template, added)
 
-    async def _autoscaled(self, cluster: Cluster, now: Deployment) -> tuple[str, tuple[str, ...]]:
-        """Who is in charge, which is a part of what people approve, and what to say about it."""
+    async def _check_autoscaler(
+        self, cluster: Cluster, deployment: Deployment
+    ) -> tuple[str, tuple[str, ...]]:
+        """The autoscaler, which is a part of what people approve, and the warnings about it.
+
+        Raises UserError when it would set the number back at once.
+        """
         try:
-            found = await cluster.autoscalers()
+            autoscalers = await cluster.autoscalers()
         except NotFound:
             return "", ()
         except ClusterError as error:
-            return UNKNOWN, (f"Whether an autoscaler would set this back is not known. {error}",)
-        scaling = next((one for one in found if one.deployment == now.name), None)
-        return ("", ()) if scaling is None else (scaling.words, (self._in_charge(now, scaling),))
+            warning = f"Whether an autoscaler would set this back is not known. {error}"
+            return AUTOSCALER_UNKNOWN, (warning,)
+        for autoscaler in autoscalers:
+            if autoscaler.deployment == deployment.name:
+                return autoscaler.words, (self._autoscaler_warning(deployment, autoscaler),)
+        return "", ()
 
-    def _in_charge(self, now: Deployment, scaling: Autoscaler) -> str:
-        """The warning; raises UserError out of the autoscaler's bounds.
+    def _autoscaler_warning(self, deployment: Deployment, autoscaler: Autoscaler) -> str:
+        """Raises UserError outside of the autoscaler's limits: it would set that back in seconds.
 
-        There two people would approve what is undone before the check has ended. Within its bounds
-        it may be what helps, until load says otherwise.
+        Within its limits a change may help until the load changes.
         """
-        up = self.replicas > now.replicas
-        bound = "minReplicas" if up else "maxReplicas"
-        if scaling.lowest <= self.replicas <= scaling.highest:
+        if autoscaler.lowest <= self.replicas <= autoscaler.highest:
+            limit = "minReplicas" if self.replicas > deployment.replicas else "maxReplicas"
             return (
-                f"The autoscaler {scaling.words} is in charge, and may set this back when it looks "
-                f"again. What lasts is its own bound: {_patch(scaling, bound, self.replicas)}"
+                f"The autoscaler {autoscaler.words} is in charge, and may set this back when it "
+                "looks again. To make it last, change the autoscaler's own limit: "
+                f"{_patch_command(autoscaler, limit, self.replicas)}"
             )
-        bound = "maxReplicas" if self.replicas > scaling.highest else "minReplicas"
-        back = min(max(self.replicas, scaling.lowest), scaling.highest)
+        is_above = self.replicas > autoscaler.highest
+        limit = "maxReplicas" if is_above else "minReplicas"
         raise UserError(
-            f"The autoscaler {scaling.words} is in charge of {now.target} and would set it back to "
-            f"{back} within seconds, so nothing was planned. Change its bounds instead: "
-            f"{_patch(scaling, bound, self.replicas)}"
+            f"The autoscaler {autoscaler.words} is in charge of {deployment.target} and would set "
+            f"it back to {autoscaler.highest if is_above else autoscaler.lowest} within seconds, "
+            "so nothing was planned. Change its limits instead: "
+            f"{_patch_command(autoscaler, limit, self.replicas)}"
         )
 
-    def _blast_radius(self, now: Deployment) -> str:
-        fewer = now.replicas - self.replicas
-        if fewer < 0:
-            added = "1 pod is" if fewer == -1 else f"{-fewer} pods are"
+    def _blast_radius(self, deployment: Deployment) -> str:
+        removed = deployment.replicas - self.replicas
+        if removed < 0:
+            added = "1 pod is" if removed == -1 else f"{-removed} pods are"
             return f"{added} added; those that run are left alone."
-        share = round(100 * fewer / now.replicas)
-        return f"{fewer} of {now.replicas} pods are removed: {share} % of the capacity."
+        share = percent(removed, deployment.replicas)
+        return f"{removed} of {deployment.replicas} pods are removed: {share} of the capacity."
 
-    def _undo(self, now: Deployment) -> Undo | None:
-        if not 1 <= now.replicas <= MOST:
+    def _undo(self, deployment: Deployment) -> Undo | None:
+        """None when the number before is not one that this action may set."""
+        if not 1 <= deployment.replicas <= MAX_REPLICAS:
             return None
-        back = self.model_copy(update={"replicas": now.replicas})
+        inverse = self.model_copy(update={"replicas": deployment.replicas})
         return Undo(
-            summary=f"Scale {now.name} back to {now.replicas} replicas",
+            summary=f"Scale {deployment.name} back to {deployment.replicas} replicas",
             action=self.name,
-            params=back.model_dump(mode="json"),
+            params=inverse.model_dump(mode="json"),
         )
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> None:
-        """Write the number, guarded."""
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> None:
+        """Patch the number of replicas. Raises UserError."""
         change = patches.scale(self.replicas)
-        await deployments.write(systems.cluster, self.deployment, plan, run, lambda _: change)
+        await deployments.apply(systems.cluster, self.deployment, plan, progress, lambda _: change)
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Whether the number is there, and so many pods are ready and stay so."""
-        now = await systems.cluster.deployment(self.deployment)
-        if now.replicas != self.replicas:
-            text = f"{now.target} is scaled to {now.replicas}, not to {self.replicas}"
-            done = now.execution == str(run.execution_id)
-            return Verdict(ok=False, done=done, text=text)
-        return await self.watch(systems, run, f"{now.name} is scaled to {self.replicas}")
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Whether the number is set, and so many pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        if deployment.replicas != self.replicas:
+            text = f"{deployment.target} is scaled to {deployment.replicas}, not to {self.replicas}"
+            was_set = deployments.is_changed_by(deployment, progress)
+            return Verdict(ok=False, done=was_set, text=text)
+        success = f"{deployment.name} is scaled to {self.replicas}"
+        return await self.watch(systems, progress, success)
 
 
-def _patch(scaling: Autoscaler, bound: str, to: int) -> str:
-    """The command that changes a bound of an autoscaler."""
-    return f'`kubectl patch hpa {scaling.name} --patch \'{{"spec":{{"{bound}":{to}}}}}\'`'
+def _patch_command(autoscaler: Autoscaler, limit: str, value: int) -> str:
+    """The kubectl command that changes a limit of an autoscaler."""
+    patch = f'{{"spec":{{"{limit}":{value}}}}}'
+    return f"`kubectl patch hpa {autoscaler.name} --patch '{patch}'`"

@@ -1,7 +1,7 @@
-"""Queries that run too long, ended: the sessions seen when it was asked for, and no others."""
+"""End the database sessions of long queries: those seen when it was requested, and no others."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, LiteralString, Self
 
@@ -10,32 +10,32 @@ from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions import Change, Run, Systems
 from bot.backends import Backend, Ending
-from bot.database import APPLICATION, DatabaseError
+from bot.database import APPLICATION, Database, DatabaseError
 from bot.model import Plan, Risk, UserError, Verdict
 from commands.actions import values
 from commands.actions.fields import Duration
+from commands.actions.wording import plural, truncate
 
-MOST = 50
-QUERY = 300
-# Each look is a connection of its own.
-LOOK_SECONDS = 1.0
-NEVER = "Those of superusers, of replication and of the bot itself are never ended."
-# What the source's statement meant: `duration` is no column of pg_stat_activity. Sessions that the
-# reading role may not see come last, and refuse the whole.
-LONG: LiteralString = """
+MAX_SESSIONS = 50
+MAX_QUERY_CHARACTERS = 300
+# Each poll makes a connection.
+POLL_SECONDS = 1.0
+NEVER_ENDED = "Those of superusers, of replication and of the bot itself are never ended."
+# Sessions that the reading role may not see come too, with nulls: `_check` refuses them.
+LONG_QUERIES: LiteralString = """
     WITH waiting AS MATERIALIZED (
         SELECT pid, pg_blocking_pids(pid) AS blockers
         FROM pg_stat_activity WHERE wait_event_type = 'Lock'
     )
     SELECT
-        found.pid, backend_start, query_start,
+        session.pid, backend_start, query_start,
         extract(epoch FROM now() - query_start)::integer,
-        found.usename, application_name,
+        session.usename, application_name,
         coalesce(wait_event_type || ': ' || wait_event, ''),
-        ARRAY(SELECT pid FROM waiting WHERE found.pid = ANY (blockers) ORDER BY pid),
+        ARRAY(SELECT pid FROM waiting WHERE session.pid = ANY (blockers) ORDER BY pid),
         left(query, 1000)
-    FROM pg_stat_activity AS found
-    LEFT JOIN pg_roles AS owner ON owner.oid = found.usesysid
+    FROM pg_stat_activity AS session
+    LEFT JOIN pg_roles AS owner ON owner.oid = session.usesysid
     WHERE datname = %(database)s
     AND (
         query = '<insufficient privilege>'
@@ -50,18 +50,18 @@ LONG: LiteralString = """
     )
     ORDER BY query_start NULLS LAST
 """
-MAY_END: LiteralString = """
+CAN_END_SESSIONS: LiteralString = """
     SELECT coalesce(bool_or(pg_has_role(oid, 'pg_signal_backend', 'USAGE')), false)
     FROM pg_roles WHERE rolname = %(operator)s
 """
-LEFT: LiteralString = """
-    SELECT found.pid FROM pg_stat_activity AS found
+STILL_RUNNING: LiteralString = """
+    SELECT session.pid FROM pg_stat_activity AS session
     JOIN unnest(%(pids)s::int[], %(started)s::timestamptz[], %(queries)s::timestamptz[])
         AS planned (pid, started, query_started)
-    ON found.pid = planned.pid AND backend_start = started AND query_start = query_started
+    ON session.pid = planned.pid AND backend_start = started AND query_start = query_started
     WHERE state = 'active'
 """
-WORDS = {
+RESULT_TEXTS = {
     Ending.ENDED: "was ended",
     Ending.GONE: "had ended by itself",
     Ending.FINISHED: "had finished that query by itself, and its session was left alone",
@@ -72,7 +72,7 @@ WORDS = {
 
 
 class EndQueries(Change):
-    """End the sessions that run a query for too long; which ones is fixed when it is asked for."""
+    """End the sessions that run a query for too long; the request fixes which ones."""
 
     name: ClassVar = "end-queries"
     risk: ClassVar = Risk.DESTRUCTIVE
@@ -84,59 +84,62 @@ class EndQueries(Change):
     backends: SkipJsonSchema[tuple[Backend, ...]] = ()
 
     async def settle(self, systems: Systems) -> Self:
-        """The sessions that are seen now, for good: one that gets slow later is another request."""
-        bound = {
+        """Fix the sessions whose query is too long now; one that comes later is another request.
+
+        Raises UserError when there are none or too many, and DatabaseError when some are hidden.
+        """
+        params = {
             "database": self.database,
             "longer_than": self.longer_than,
             "operator": systems.backends.role,
             "ours": APPLICATION,
         }
-        found = (await systems.database.select(LONG, bound)).rows
-        self._check(found)
-        return self.model_copy(update={"backends": tuple(_backend(*row) for row in found)})
+        rows = (await systems.database.select(LONG_QUERIES, params)).rows
+        self._check(rows)
+        return self.model_copy(update={"backends": tuple(_session(*row) for row in rows)})
 
-    def _check(self, found: Sequence[tuple[Any, ...]]) -> None:
-        hidden = sum(row[1] is None for row in found)
-        longer = values.span(self.longer_than)
+    def _check(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        hidden = sum(start is None for _, start, *_ in rows)
+        limit = values.span(self.longer_than)
         if hidden:
             raise DatabaseError(
                 f"The bot's role may not see {hidden} of the sessions, so nothing was planned. "
                 "Grant it pg_read_all_stats as in deploy/sql."
             )
-        if not found:
+        if not rows:
             raise UserError(
-                f"No query that may be ended has run for more than {longer} in {self.database}, so "
-                f"there is nothing to do. {NEVER}"
+                f"No query that may be ended has run for more than {limit} in {self.database}, so "
+                f"there is nothing to do. {NEVER_ENDED}"
             )
-        if len(found) > MOST:
+        if len(rows) > MAX_SESSIONS:
             raise UserError(
-                f"{len(found)} queries have run for more than {longer}, and no more than {MOST} "
-                "are ended at once, so nothing was planned. Ask for those that ran longer."
+                f"{len(rows)} queries have run for more than {limit}, and no more than "
+                f"{MAX_SESSIONS} are ended at once, so nothing was planned. Ask for those that ran "
+                "longer."
             )
 
     async def plan(self, systems: Systems) -> Plan:
-        """Each session as it was seen; whether it is still the same is asked when it is ended."""
+        """The sessions as they were seen; the change itself checks that they are the same.
+
+        Raises UserError when the bot's role may not end sessions.
+        """
         role = systems.backends.role
-        [(may,)] = (await systems.database.select(MAY_END, {"operator": role})).rows
-        if not may:
-            raise UserError(
-                f"The role {role} may not end sessions, so nothing was done. Grant it "
-                "pg_signal_backend as in deploy/sql, and ask again."
-            )
-        pids = ", ".join(str(one.pid) for one in self.backends)
+        await _check_permission(systems.database, role)
+        pids = _join(session.pid for session in self.backends)
+        count = plural(len(self.backends), "session")
         return Plan(
             target=f"database/{self.database}",
-            summary=f"End {_count(self.backends)} in {self.database} that ran for more than "
+            summary=f"End {count} in {self.database} that ran for more than "
             f"{values.span(self.longer_than)}: {pids}",
             blast_radius=self._blast_radius(),
             check=f"None of them runs that query any more within {self.deadline_seconds:g} s.",
-            diff="\n".join(map(_lines, self.backends)),
+            diff="\n".join(map(_described, self.backends)),
             dry_run=f"The role {role} may end them. Exactly these are ended, and only those that "
             "still run that query then.",
             warnings=tuple(self._warnings()),
             fingerprint={
-                str(one.pid): [one.started.isoformat(), one.query_started.isoformat()]
-                for one in self.backends
+                str(session.pid): [session.started.isoformat(), session.query_started.isoformat()]
+                for session in self.backends
             },
         )
 
@@ -145,93 +148,113 @@ class EndQueries(Change):
             "There is no undo: what they have not committed is rolled back and has to be done "
             "again."
         )
-        blocked = {pid for one in self.backends for pid in one.blocks}
-        waiting = [str(one.pid) for one in self.backends if one.pid in blocked]
+        blocked = self._blocked_pids()
+        waiting = [session.pid for session in self.backends if session.pid in blocked]
         if waiting:
             yield (
-                f"Only waiting for others of these: {', '.join(waiting)}. Those that come free "
-                "before their turn are left alone."
+                f"Only waiting for others of these: {_join(waiting)}. Those that come free before "
+                "their turn are left alone."
             )
 
+    def _blocked_pids(self) -> set[int]:
+        return {pid for session in self.backends for pid in session.blocks}
+
     def _blast_radius(self) -> str:
-        freed = {pid for one in self.backends for pid in one.blocks}
-        freed -= {one.pid for one in self.backends}
-        lost = f"{_count(self.backends)} lost, each with its open transaction"
+        count = plural(len(self.backends), "session")
+        freed = self._blocked_pids() - {session.pid for session in self.backends}
+        lost = f"{count} lost, each with its open transaction"
         if not freed:
             return f"{lost}. No other waits for them."
-        return f"{lost}. {', '.join(map(str, sorted(freed)))} waited for them, and can go on."
+        return f"{lost}. {_join(sorted(freed))} waited for them, and can go on."
 
-    async def execute(self, systems: Systems, plan: Plan, run: Run) -> str:
-        """End each that is still what was approved, and say what became of each."""
-        endings = await systems.backends.end(self.backends)
-        ended = endings.count(Ending.ENDED)
-        parts = [f"{ended} of {_count(self.backends)} ended."]
-        for kind, words in WORDS.items():
-            of_kind = zip(self.backends, endings, strict=True)
-            pids = [str(one.pid) for one, ending in of_kind if ending is kind]
-            parts += [f"{pid} {words}." for pid in pids]
+    async def execute(self, systems: Systems, plan: Plan, progress: Run) -> str:
+        """End each session that still runs its query; the text says what became of each.
+
+        Raises DatabaseError.
+        """
+        results = await systems.backends.end(self.backends)
+        count = plural(len(self.backends), "session")
+        parts = [f"{results.count(Ending.ENDED)} of {count} ended."]
+        for kind, text in RESULT_TEXTS.items():
+            for session, result in zip(self.backends, results, strict=True):
+                if result is kind:
+                    parts.append(f"{session.pid} {text}.")
         return " ".join(parts)
 
-    async def verify(self, systems: Systems, plan: Plan, run: Run) -> Verdict:
-        """Look until none of them runs that query, or the deadline passed."""
-        end = asyncio.get_running_loop().time() + self.deadline_seconds
-        while left := await self._left(systems):
-            if asyncio.get_running_loop().time() >= end:
-                done = len(left) < len(self.backends)
-                pids = ", ".join(map(str, left))
-                return Verdict(ok=False, done=done, text=f"Still running that query: {pids}.")
-            await asyncio.sleep(LOOK_SECONDS)
+    async def verify(self, systems: Systems, plan: Plan, progress: Run) -> Verdict:
+        """Poll until none of the sessions runs its query, or the deadline has passed."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.deadline_seconds
+        while running := await self._still_running(systems):
+            if loop.time() >= deadline:
+                done = len(running) < len(self.backends)
+                text = f"Still running that query: {_join(running)}."
+                return Verdict(ok=False, done=done, text=text)
+            await asyncio.sleep(POLL_SECONDS)
         return Verdict(ok=True, text="None of them runs that query any more.")
 
-    async def _left(self, systems: Systems) -> list[int]:
-        bound = {
-            "pids": [one.pid for one in self.backends],
-            "started": [one.started for one in self.backends],
-            "queries": [one.query_started for one in self.backends],
+    async def _still_running(self, systems: Systems) -> list[int]:
+        """The pids of the sessions that still run the query they ran at the request."""
+        params = {
+            "pids": [session.pid for session in self.backends],
+            "started": [session.started for session in self.backends],
+            "queries": [session.query_started for session in self.backends],
         }
-        return sorted(pid for (pid,) in (await systems.database.select(LEFT, bound)).rows)
+        rows = (await systems.database.select(STILL_RUNNING, params)).rows
+        return sorted(pid for (pid,) in rows)
 
 
-def _backend(
+async def _check_permission(database: Database, role: str) -> None:
+    """Raises UserError when the role may not end sessions."""
+    [(allowed,)] = (await database.select(CAN_END_SESSIONS, {"operator": role})).rows
+    if not allowed:
+        raise UserError(
+            f"The role {role} may not end sessions, so nothing was done. Grant it "
+            "pg_signal_backend as in deploy/sql, and ask again."
+        )
+
+
+def _session(
     pid: int,
     started: datetime,
     query_started: datetime,
-    ran: int,
+    seconds: int,
     user: str,
     application: str,
     waits_for: str,
     blocks: list[int],
     query: str,
 ) -> Backend:
-    line = " ".join(values.masked(query).split())
+    """A session from one row of LONG_QUERIES."""
     return Backend(
         pid=pid,
         started=started,
         query_started=query_started,
-        ran=ran,
+        ran=seconds,
         user=user,
         application=values.masked(application),
         waits_for=waits_for,
         blocks=tuple(blocks),
-        query=line if len(line) <= QUERY else f"{line[: QUERY - 1]}…",
+        query=truncate(" ".join(values.masked(query).split()), MAX_QUERY_CHARACTERS),
     )
 
 
-def _lines(one: Backend) -> str:
-    """A session for people who decide whether it ends."""
-    states = [f"active, waits for {one.waits_for}" if one.waits_for else "active"]
-    if one.blocks:
-        states.append(f"blocks {', '.join(map(str, one.blocks))}")
+def _described(session: Backend) -> str:
+    """A session in four lines, for the people who decide whether to end it."""
+    states = [f"active, waits for {session.waits_for}" if session.waits_for else "active"]
+    if session.blocks:
+        states.append(f"blocks {_join(session.blocks)}")
     return "\n".join(
         (
-            f"- {one.pid}: {one.user}, {one.application or 'no application name'}",
-            f"    ran {values.span(timedelta(seconds=one.ran))} when this was asked, since "
-            f"{one.query_started:%H:%M:%S} UTC; connected {one.started:%Y-%m-%d %H:%M:%S} UTC",
+            f"- {session.pid}: {session.user}, {session.application or 'no application name'}",
+            f"    ran {values.span(timedelta(seconds=session.ran))} when this was asked, since "
+            f"{session.query_started:%H:%M:%S} UTC; connected {session.started:%Y-%m-%d %H:%M:%S} "
+            "UTC",
             f"    {'; '.join(states)}",
-            f"    {one.query}",
+            f"    {session.query}",
         )
     )
 
 
-def _count(backends: Sequence[Backend]) -> str:
-    return "1 session" if len(backends) == 1 else f"{len(backends)} sessions"
+def _join(pids: Iterable[int]) -> str:
+    return ", ".join(map(str, pids))

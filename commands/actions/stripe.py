@@ -1,4 +1,4 @@
-"""Which webhook events Stripe could not deliver, each linked to its page in the dashboard."""
+"""The webhook events that Stripe could not deliver, each with a link to its dashboard."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ NO_KEY = (
     "Stripe was not asked: the bot has no key. Look in the dashboard, "
     "or set STRIPE_API_KEY to a restricted key that may read Events."
 )
-ALL_POWERFUL = (
+UNRESTRICTED_KEY = (
     "STRIPE_API_KEY is a secret key, which may move money. "
     "Looking needs only a restricted key (rk_…) that may read Events: replace it."
 )
-# What has just happened is on its way.
-YOUNG = timedelta(minutes=1)
-TYPES = 5
+# A younger event may still be on its way.
+FRESH = timedelta(minutes=1)
+MAX_TYPES = 5
 
 
 class StripeEvents(Read):
@@ -37,37 +37,43 @@ class StripeEvents(Read):
     hours: int = Field(default=24, ge=1, le=720)
 
     async def read(self, systems: Systems) -> Reading:
-        """A count by type, and a row for each; neither good nor bad without a key."""
+        """A count by type, and a row for each event; neither good nor bad without a key."""
         if not systems.stripe.known:
             return Reading(ok=None, text=NO_KEY, link=DASHBOARD)
-        notes = (ALL_POWERFUL,) if systems.stripe.all_powerful else ()
+        notes = (UNRESTRICTED_KEY,) if systems.stripe.all_powerful else ()
         now = systems.now()
         try:
-            found = await systems.stripe.undelivered(now - timedelta(hours=self.hours))
+            events = await systems.stripe.undelivered(now - timedelta(hours=self.hours))
         except StripeError as error:
             return Reading(ok=False, text=str(error), link=DASHBOARD, notes=notes)
         return Reading(
-            ok=all(now - one.created < YOUNG for one in found),
-            text=self._verdict(found, now),
+            ok=all(_is_fresh(event, now) for event in events),
+            text=self._verdict(events, now),
             link=DASHBOARD,
-            table=Table(columns=COLUMNS, rows=tuple(map(_row, found))),
-            notes=(*_fresh(found, now), *notes),
+            table=Table(columns=COLUMNS, rows=tuple(map(_row, events))),
+            notes=(*_fresh_note(events, now), *notes),
         )
 
-    def _verdict(self, found: Sequence[Event], now: datetime) -> str:
-        span = f"the last {self.hours} h" if self.hours > 1 else "the last hour"
-        if not found:
-            return f"Every webhook event of {span} was delivered"
-        count = f"At least {MOST}" if len(found) == MOST else str(len(found))
-        noun = "event" if len(found) == 1 else "events"
-        age = pods.words((now - found[-1].created).total_seconds())
-        kinds = Counter(one.type for one in found).most_common()
-        told = [f"{kind} {times}" for kind, times in kinds[:TYPES]]
-        told += [f"{len(kinds) - TYPES} other types"] if len(kinds) > TYPES else []
+    def _verdict(self, events: Sequence[Event], now: datetime) -> str:
+        period = f"the last {self.hours} h" if self.hours > 1 else "the last hour"
+        if not events:
+            return f"Every webhook event of {period} was delivered"
+        count = f"At least {MOST}" if len(events) == MOST else str(len(events))
+        noun = "event" if len(events) == 1 else "events"
+        age = pods.words((now - events[-1].created).total_seconds())
         return (
-            f"{count} webhook {noun} of {span} not delivered, the oldest {age} old\n"
-            f"{', '.join(told)}"
+            f"{count} webhook {noun} of {period} not delivered, the oldest {age} old\n"
+            f"{_type_counts(events)}"
         )
+
+
+def _type_counts(events: Sequence[Event]) -> str:
+    """Like `charge.refunded 7, payout.paid 1, 2 other types`, the most frequent first."""
+    types = Counter(event.type for event in events).most_common()
+    counts = [f"{event_type} {count}" for event_type, count in types[:MAX_TYPES]]
+    if len(types) > MAX_TYPES:
+        counts.append(f"{len(types) - MAX_TYPES} other types")
+    return ", ".join(counts)
 
 
 def _row(event: Event) -> tuple[Cell | str, ...]:
@@ -76,8 +82,12 @@ def _row(event: Event) -> tuple[Cell | str, ...]:
     return (Cell(text=event.id, link=page), event.type, values.cell(event.created), waiting)
 
 
-def _fresh(found: Sequence[Event], now: datetime) -> tuple[str, ...]:
-    fresh = sum(now - one.created < YOUNG for one in found)
+def _is_fresh(event: Event, now: datetime) -> bool:
+    return now - event.created < FRESH
+
+
+def _fresh_note(events: Sequence[Event], now: datetime) -> tuple[str, ...]:
+    fresh = sum(_is_fresh(event, now) for event in events)
     if not fresh:
         return ()
     return (f"{fresh} of them happened within the last minute: they may be on their way.",)

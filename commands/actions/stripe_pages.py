@@ -1,9 +1,9 @@
-"""Where Stripe's dashboard shows what an id names."""
+"""The pages of Stripe's dashboard, by the id of what they show."""
 
 import re
 
 DASHBOARD = "https://dashboard.stripe.com"
-# By what an id begins with. A charge is a part of its payment, and is shown there.
+# By the prefix of an id. The page of a charge is that of its payment.
 PAGES = {
     "pi": "payments",
     "ch": "payments",
@@ -18,12 +18,12 @@ PAGES = {
 ID = re.compile(r"([a-z]{2,3})_[A-Za-z0-9]{8,64}")
 
 
-def link(id: str, *, live: bool = True) -> str | None:
-    """The page of a payment, refund, dispute, event or customer; None for any other text.
+def link(object_id: str, *, live: bool = True) -> str | None:
+    """The URL of a payment, refund, dispute, event or customer; None for any other text.
 
-    What is not `live` belongs to Stripe's test mode, which has pages of its own.
+    What is not `live` belongs to Stripe's test mode, which has its own pages.
     """
-    match = ID.fullmatch(id)
+    match = ID.fullmatch(object_id)
     page = PAGES.get(match[1]) if match else None
     mode = "" if live else "/test"
-    return f"{DASHBOARD}{mode}/{page}/{id}" if page else None
+    return f"{DASHBOARD}{mode}/{page}/{object_id}" if page else None

@@ -1,4 +1,4 @@
-"""What pods use of CPU and memory, as `kubectl top pods` shows it, against what they may use."""
+"""The CPU and memory that pods use, as `kubectl top pods` shows it, against their limits."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,52 +9,73 @@ from bot.cluster import Amounts, Cluster, NotFound, Pod
 from bot.model import Cell, Chart, Noun, Reading, Series, Table, UserError
 from commands.actions import pods
 from commands.actions.fields import Selector
+from commands.actions.wording import percent
 
 COLUMNS = (
     *("name", "CPU", "CPU request", "CPU limit"),
     *("memory", "memory request", "memory limit"),
 )
-# From here on a container is about to be throttled, or killed.
-NEAR = 0.9
+# Above this share of a limit, a container is about to be throttled or killed.
+NEAR_LIMIT = 0.9
 MIB = 1024 * 1024
 NONE = "–"
-LATE = "The first figures come within a minute of a start."
+METRICS_DELAY = "The first figures come within a minute of a start."
 
 
-class Share(Noun):
-    """How much of one limit a container uses."""
+class LimitUsage(Noun):
+    """How much of one limit a container uses; `resource` is CPU or memory, in cores or bytes."""
 
     container: str
-    what: str
+    resource: str
     used: float
     limit: float
 
     @property
-    def part(self) -> float:
+    def share(self) -> float:
         """1.0 is all of it."""
         return self.used / self.limit
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """Like `memory 480Mi of 512Mi (94 %)`."""
-        return f"{self.what} {_amount(self.what, self.used)} of {_of(self.what, self)}"
+        used, limit = (_amount(self.resource, value) for value in (self.used, self.limit))
+        return f"{self.resource} {used} of {limit} ({percent(self.share)})"
 
 
-class Load(Noun):
-    """A pod and what its containers use."""
+class PodLoad(Noun):
+    """A pod, and what its containers use by their names; empty when it has no figures yet."""
 
     pod: Pod
     used: dict[str, Amounts]
 
     @property
-    def worst(self) -> Share | None:
-        """The limit that is nearest, of all its containers: each of them has its own."""
-        shares = [
-            Share(container=one.name, what=what, used=used, limit=limit)
-            for one in self.pod.containers
-            for what, used, limit in _pairs(self.used.get(one.name, Amounts()), one.limits)
+    def worst(self) -> LimitUsage | None:
+        """The limit of any of its containers that is nearest; None when there are no limits."""
+        usages = [
+            LimitUsage(container=container.name, resource=resource, used=used, limit=limit)
+            for container in self.pod.containers
+            for resource, used, limit in _used_and_limit(
+                self.used.get(container.name, Amounts()), container.limits
+            )
         ]
-        return max(shares, key=lambda share: share.part, default=None)
+        return max(usages, key=lambda usage: usage.share, default=None)
+
+    @property
+    def worst_share(self) -> float:
+        """The share of the nearest limit; -1 when there are no limits."""
+        return self.worst.share if self.worst else -1.0
+
+    def total_used(self, field: str) -> float:
+        """The sum over the containers; `field` is cpu or memory."""
+        return sum(getattr(amounts, field) or 0.0 for amounts in self.used.values())
+
+    def total_bound(self, kind: str, field: str) -> float | None:
+        """The sum of the requests or limits; None for limits when one container has no limit."""
+        amounts = [getattr(getattr(each, kind), field) for each in self.pod.containers]
+        known = [amount for amount in amounts if amount is not None]
+        if not known or (kind == "limits" and len(known) < len(amounts)):
+            return None
+        return float(sum(known))
 
 
 class PodUsage(Read):
@@ -64,18 +85,21 @@ class PodUsage(Read):
     selector: Selector
 
     async def read(self, systems: Systems) -> Reading:
-        """A row for each pod, those nearest to a limit first; a young pod has no figures yet."""
-        found = await systems.cluster.pods(self.selector)
-        if not found:
+        """A row for each pod, those nearest to a limit first; a young pod has no figures yet.
+
+        Raises UserError when the cluster has no metrics, or cannot be read.
+        """
+        pods = await systems.cluster.pods(self.selector)
+        if not pods:
             return Reading(ok=False, text=f"No pods match {self.selector}.")
-        used = await _measured(systems.cluster, self.selector)
-        loads = [Load(pod=pod, used=used.get(pod.name, {})) for pod in found]
-        loads.sort(key=lambda one: one.worst.part if one.worst else -1.0, reverse=True)
-        rows = tuple(_row(load) for load in loads)
-        return _reading(loads, Table(columns=COLUMNS, rows=rows), systems.now())
+        usage = await _usage(systems.cluster, self.selector)
+        loads = [PodLoad(pod=pod, used=usage.get(pod.name, {})) for pod in pods]
+        loads.sort(key=lambda load: load.worst_share, reverse=True)
+        return _result(loads, systems.now())
 
 
-async def _measured(cluster: Cluster, selector: str) -> dict[str, dict[str, Amounts]]:
+async def _usage(cluster: Cluster, selector: str) -> dict[str, dict[str, Amounts]]:
+    """By pod and container. Raises UserError when the cluster has no metrics."""
     try:
         return await cluster.usage(selector)
     except NotFound as error:
@@ -85,24 +109,41 @@ async def _measured(cluster: Cluster, selector: str) -> dict[str, dict[str, Amou
         ) from error
 
 
-def _reading(loads: Sequence[Load], table: Table, now: datetime) -> Reading:
+def _result(loads: Sequence[PodLoad], now: datetime) -> Reading:
+    table = Table(columns=COLUMNS, rows=tuple(_row(load) for load in loads))
+    notes = tuple(_no_figures(load.pod, now) for load in loads if not load.used)
     measured = [load for load in loads if load.used]
-    notes = tuple(_late(load.pod, now) for load in loads if not load.used)
     if not measured:
-        return Reading(ok=None, text=f"No figures yet. {LATE}", table=table, notes=notes)
-    tight = [load for load in measured if load.worst and load.worst.part >= NEAR]
-    cpu = _amount("CPU", sum(_total(load, "cpu") for load in measured))
-    memory = _amount("memory", sum(_total(load, "memory") for load in measured))
-    count = "1 pod uses" if len(measured) == 1 else f"{len(measured)} pods use"
-    text = f"{count} {cpu} CPU and {memory} memory"
-    text += f"; {len(tight)} at 90 % of a limit or above" if tight else ", none near a limit"
-    if tight:
-        text += f"\n{_told(tight[0])}"
-    return Reading(ok=not tight, text=text, table=table, charts=_charts(measured), notes=notes)
+        return Reading(ok=None, text=f"No figures yet. {METRICS_DELAY}", table=table, notes=notes)
+    near_limit = [load for load in measured if load.worst_share >= NEAR_LIMIT]
+    return Reading(
+        ok=not near_limit,
+        text=_verdict(measured, near_limit),
+        table=table,
+        charts=_charts(measured),
+        notes=notes,
+    )
 
 
-def _charts(loads: Sequence[Load]) -> tuple[Chart, ...]:
-    """What each pod uses beside what it asked for and what it may use."""
+def _verdict(measured: Sequence[PodLoad], near_limit: Sequence[PodLoad]) -> str:
+    cpu = _amount("CPU", sum(load.total_used("cpu") for load in measured))
+    memory = _amount("memory", sum(load.total_used("memory") for load in measured))
+    pods_use = "1 pod uses" if len(measured) == 1 else f"{len(measured)} pods use"
+    text = f"{pods_use} {cpu} CPU and {memory} memory"
+    if not near_limit:
+        return f"{text}, none near a limit"
+    return f"{text}; {len(near_limit)} at 90 % of a limit or above\n{_worst(near_limit[0])}"
+
+
+def _worst(load: PodLoad) -> str:
+    """Like `order-service-1: memory 480Mi of 512Mi (94 %)`."""
+    assert load.worst is not None
+    container = f" ({load.worst.container})" if len(load.pod.containers) > 1 else ""
+    return f"{load.pod.name}{container}: {load.worst.text}"
+
+
+def _charts(loads: Sequence[PodLoad]) -> tuple[Chart, ...]:
+    """What each pod uses, with its requests and limits; one chart for CPU and one for memory."""
     names = tuple(load.pod.name.rpartition("-")[2] for load in loads)
     return tuple(
         Chart(title=title, kind="bar", categories=names, series=_series(loads, field, unit))
@@ -110,75 +151,51 @@ def _charts(loads: Sequence[Load]) -> tuple[Chart, ...]:
     )
 
 
-def _series(loads: Sequence[Load], field: str, unit: float) -> tuple[Series, ...]:
-    """A bound is drawn when every pod has it: nothing would look like a bound of 0."""
-    drawn = [("used", [_total(load, field) for load in loads])]
-    for name in ("requests", "limits"):
-        bounds = [bound for load in loads if (bound := _whole(load, field, name)) is not None]
+def _series(loads: Sequence[PodLoad], field: str, unit: float) -> tuple[Series, ...]:
+    """A request or limit is drawn only if every pod has it: else it would look like 0."""
+    amounts = [("used", [load.total_used(field) for load in loads])]
+    for kind in ("requests", "limits"):
+        bounds = [bound for load in loads if (bound := load.total_bound(kind, field)) is not None]
         if len(bounds) == len(loads):
-            drawn.append((name.removesuffix("s"), bounds))
+            amounts.append((kind.removesuffix("s"), bounds))
     return tuple(
-        Series(name=name, values=tuple(round(one / unit) for one in amounts))
-        for name, amounts in drawn
+        Series(name=name, values=tuple(round(value / unit) for value in values))
+        for name, values in amounts
     )
 
 
-def _told(load: Load) -> str:
-    assert load.worst is not None
-    container = f" ({load.worst.container})" if len(load.pod.containers) > 1 else ""
-    return f"{load.pod.name}{container}: {load.worst.words}"
-
-
-def _late(pod: Pod, now: datetime) -> str:
+def _no_figures(pod: Pod, now: datetime) -> str:
     age = pods.words((now - pod.created).total_seconds())
     return f"No figures of {pod.name} yet: {pod.status}, {age} old."
 
 
-def _row(load: Load) -> tuple[Cell | str, ...]:
+def _row(load: PodLoad) -> tuple[Cell | str, ...]:
     cells: list[Cell | str] = [load.pod.name]
-    for what, field in (("CPU", "cpu"), ("memory", "memory")):
-        used = _total(load, field)
-        cells.append(Cell(text=_amount(what, used), number=used) if load.used else NONE)
-        for name in ("requests", "limits"):
-            cells.append(_bound(load, what, _whole(load, field, name), used))
+    for resource, field in (("CPU", "cpu"), ("memory", "memory")):
+        used = load.total_used(field)
+        cells.append(Cell(text=_amount(resource, used), number=used) if load.used else NONE)
+        for kind in ("requests", "limits"):
+            bound = load.total_bound(kind, field)
+            cells.append(_bound_cell(resource, bound, used if load.used else None))
     return tuple(cells)
 
 
-def _whole(load: Load, field: str, name: str) -> float | None:
-    """The sum over the containers; where one has no limit, the pod has none."""
-    each = [getattr(getattr(one, name), field) for one in load.pod.containers]
-    known = [amount for amount in each if amount is not None]
-    if not known or (name == "limits" and len(known) < len(each)):
-        return None
-    return float(sum(known))
-
-
-def _bound(load: Load, what: str, whole: float | None, used: float) -> Cell | str:
-    if whole is None:
+def _bound_cell(resource: str, bound: float | None, used: float | None) -> Cell | str:
+    """A request or limit, with the share of it that is used where that is known."""
+    if bound is None:
         return NONE
-    text = _amount(what, whole)
-    if load.used and whole:
-        text += f" ({_percent(used / whole)})"
-    return Cell(text=text, number=whole)
+    text = _amount(resource, bound)
+    if used is not None and bound:
+        text += f" ({percent(used / bound)})"
+    return Cell(text=text, number=bound)
 
 
-def _of(what: str, share: Share) -> str:
-    return f"{_amount(what, share.limit)} ({_percent(share.part)})"
-
-
-def _total(load: Load, field: str) -> float:
-    return sum(getattr(one, field) or 0.0 for one in load.used.values())
-
-
-def _pairs(used: Amounts, limits: Amounts) -> list[tuple[str, float, float]]:
+def _used_and_limit(used: Amounts, limits: Amounts) -> list[tuple[str, float, float]]:
+    """CPU and memory with use and limit, each only where both are known."""
     pairs = (("CPU", used.cpu, limits.cpu), ("memory", used.memory, limits.memory))
-    return [(what, have, limit) for what, have, limit in pairs if have is not None and limit]
+    return [(name, amount, limit) for name, amount, limit in pairs if amount is not None and limit]
 
 
-def _amount(what: str, amount: float) -> str:
+def _amount(resource: str, amount: float) -> str:
     """As kubectl writes it: 120m, 410Mi."""
-    return f"{round(amount * 1000)}m" if what == "CPU" else f"{round(amount / MIB)}Mi"
-
-
-def _percent(part: float) -> str:
-    return f"{round(100 * part)} %"
+    return f"{round(amount * 1000)}m" if resource == "CPU" else f"{round(amount / MIB)}Mi"

@@ -1,4 +1,4 @@
-"""How people read a database's values: money, times in UTC, durations, ids that lead to Stripe."""
+"""Format database values for people: money, times in UTC, durations, links to Stripe."""
 
 import json
 import math
@@ -12,42 +12,44 @@ from bot.findings import NULL
 from bot.model import Cell
 from commands.actions import stripe_pages
 
-CENTS = "_cents"
-# Stripe counts these in whole units.
-WHOLE = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF"
-LONGEST_CELL = 16 * 1024
-# More than any secret is long that a cut might halve, and so hide from the mask.
-BRINK = 500
-# A moment that Slack draws as the reader's own: from 1970 on, in eleven digits.
-LATEST = 10**11
+CENTS_SUFFIX = "_cents"
+# The currencies without cents, as Stripe's documentation lists them.
+ZERO_DECIMAL_CURRENCIES = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF"
+MAX_CELL_CHARACTERS = 16 * 1024
+# Longer than a secret: one that is cut in two at the end may not be recognised, and is dropped.
+CUT_MARGIN = 500
+# In seconds since 1970: Slack shows times in the zone of the reader up to here.
+MAX_SLACK_TIME = 10**11
 
 
 def cells(columns: Sequence[str], row: Sequence[Any]) -> list[Cell]:
-    """A row's values, masked; cents become money where the currency is known."""
-    of_row = dict(zip(columns, row, strict=True))
+    """The values of a row, masked.
+
+    A column that ends in `_cents` is money, if the row has a `currency`.
+    """
+    by_name = list(zip(columns, row, strict=True))
+    currency = dict(by_name).get("currency")
     return [
-        _masked(
-            name,
-            money(value, of_row.get("currency")) if name.endswith(CENTS) else cell(value),
-        )
-        for name, value in zip(columns, row, strict=True)
+        _masked(name, money(value, currency) if name.endswith(CENTS_SUFFIX) else cell(value))
+        for name, value in by_name
     ]
 
 
 def money(cents: Any, currency: Any) -> Cell:
-    """Of one currency, or of several: `{"EUR": 1250}`."""
+    """An amount in one currency, or in several: `{"EUR": 1250}`."""
     if isinstance(cents, dict):
-        parts = [money(some, code) for code, some in sorted(cents.items())]
+        parts = [money(amount, code) for code, amount in sorted(cents.items())]
         return parts[0] if len(parts) == 1 else Cell(text=" + ".join(map(str, parts)) or NULL)
     if not isinstance(cents, int | Decimal) or not currency:
         return cell(cents)
     code = str(currency).strip().upper()
-    units, places = (cents, 0) if code in WHOLE.split() else (Decimal(cents) / 100, 2)
+    is_whole = code in ZERO_DECIMAL_CURRENCIES.split()
+    units, places = (cents, 0) if is_whole else (Decimal(cents) / 100, 2)
     return Cell(text=f"{units:,.{places}f} {code}", number=_number(units))
 
 
 def cell(value: Any) -> Cell:
-    """A value of the database as people read it."""
+    """Any value of the database."""
     match value:
         case None | []:
             return Cell(text=NULL)
@@ -60,31 +62,32 @@ def cell(value: Any) -> Cell:
         case timedelta():
             return Cell(text=span(value), number=max(value.total_seconds(), 0))
         case list():
-            return Cell(text=", ".join(cell(one).text for one in value))
+            return Cell(text=", ".join(cell(item).text for item in value))
         case dict():
             return Cell(text=json.dumps(value, ensure_ascii=False, default=str))
         case bytes() | memoryview():
             return Cell(text=f"({len(value)} bytes)")
-    words = str(value)
-    return Cell(text=words, link=stripe_pages.link(words))
+    text = str(value)
+    return Cell(text=text, link=stripe_pages.link(text))
 
 
 def _number(value: int | float | Decimal) -> float | None:
-    """As JSON can hold it."""
+    """A float, or None for infinity and NaN, which JSON does not have."""
     number = float(value)
     return number if math.isfinite(number) else None
 
 
 def _moment(value: datetime) -> Cell:
-    """In UTC to the second; a time without a zone stays without one."""
+    """In UTC, to the second; a time without a zone stays as it is."""
     if value.tzinfo is None:
         return Cell(text=f"{value:%Y-%m-%d %H:%M:%S}")
-    known = 0 <= value.timestamp() <= LATEST
-    return Cell(text=f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", at=value if known else None)
+    text = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    in_range = 0 <= value.timestamp() <= MAX_SLACK_TIME
+    return Cell(text=text, at=value if in_range else None)
 
 
 def span(value: timedelta) -> str:
-    """Like `1 h 02 min 05 s`, without the units that are too large."""
+    """Like `1 h 02 min 05 s`, without leading zero units."""
     minutes, seconds = divmod(max(int(value.total_seconds()), 0), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -92,17 +95,17 @@ def span(value: timedelta) -> str:
     return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
 
 
-def _masked(column: str, found: Cell) -> Cell:
-    """As in a text, and the whole of it in a column whose name says that it is a secret."""
-    words = found.text
-    if words != NULL and masking.mask(f"{column}=x") != f"{column}=x":
+def _masked(column: str, original: Cell) -> Cell:
+    """Masked like any text, and completely in a column with the name of a secret."""
+    text = original.text
+    if text != NULL and masking.mask(f"{column}=x") != f"{column}=x":
         return Cell(text=masking.MASK)
-    kept = masked(words)
-    return found if kept == words else Cell(text=kept)
+    masked_text = masked(text)
+    return original if masked_text == text else Cell(text=masked_text)
 
 
-def masked(words: str) -> str:
-    """Without secrets, and ended by … where it is very long."""
-    if len(words) <= LONGEST_CELL:
-        return masking.mask(words)
-    return f"{masking.mask(words[:LONGEST_CELL])[:-BRINK]}…"
+def masked(text: str) -> str:
+    """Without secrets; a very long text is cut off and ends in “…”."""
+    if len(text) <= MAX_CELL_CHARACTERS:
+        return masking.mask(text)
+    return f"{masking.mask(text[:MAX_CELL_CHARACTERS])[:-CUT_MARGIN]}…"

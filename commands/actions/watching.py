@@ -1,4 +1,4 @@
-"""Whether new pods become ready, and stay so: a rollout that is done proves little."""
+"""Wait for a rollout, then watch its pods for a while: being ready once proves little."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,8 +8,8 @@ from bot.cluster import Cluster, Deployment, Pod, Revision, TimedOut, Unreachabl
 from bot.model import Noun, Verdict
 from commands.actions import pods
 
-# What waiting alone does not mend.
-STUCK = {
+# States of a container that do not end by waiting.
+STUCK_STATUSES = {
     "CrashLoopBackOff",
     "CreateContainerConfigError",
     "CreateContainerError",
@@ -22,32 +22,34 @@ STUCK = {
 }
 
 
-class Limits(Noun):
-    """Seconds: how long pods must stay ready, and when to give up waiting for them."""
+class RolloutTimeouts(Noun):
+    """In seconds: how long pods must stay ready, and how long they may take to become ready."""
 
     steady: float
     deadline: float
 
     @property
-    def pause(self) -> float:
-        """Between two looks."""
+    def poll_interval(self) -> float:
+        """Between two probes."""
         return min(1.0, max(self.steady / 15, 0.02))
 
     @property
-    def pace(self) -> float:
-        """Between two words to people."""
+    def report_interval(self) -> float:
+        """Between two progress texts."""
         return min(2.0, self.steady / 5)
 
     @property
-    def grace(self) -> float:
-        """How long something may look stuck: a registry that is slow once is forgiven."""
+    def stuck_grace(self) -> float:
+        """How long pods may look stuck: a registry may be slow once."""
         return min(self.steady, self.deadline / 4)
 
 
-class Sight(Noun):
-    """One look: the new pods, how many there should be, and whether the old ones are gone.
+class RolloutStatus(Noun):
+    """What one probe has seen.
 
-    `serving` is how many old ones are ready still, and so take traffic.
+    `pods` are the new ones, `wanted` is how many there should be; `replaced` says whether all old
+    ones are gone, and `serving` how many old ones are still ready. `failure` says why the rollout
+    is stuck, or is empty.
     """
 
     pods: tuple[Pod, ...]
@@ -58,160 +60,182 @@ class Sight(Noun):
 
     @property
     def ready(self) -> int:
-        """The pods that take traffic."""
+        """How many new pods take traffic."""
         return sum(pod.ready and not pod.leaving for pod in self.pods)
 
     @property
-    def done(self) -> bool:
-        """Only new pods, all of them ready."""
+    def is_complete(self) -> bool:
+        """Whether there are only new pods, all of them ready."""
         return self.replaced and self.ready == self.wanted
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """Like `1 of 3 ready: CrashLoopBackOff, exit 2`."""
         reasons = dict.fromkeys(pod.trouble for pod in self.pods if not pod.ready)
         text = f"{self.ready} of {self.wanted} ready"
-        text += f": {'; '.join(list(reasons)[: pods.REASONS])}" if reasons else ""
-        return f"{text}; {self._old}" if self.serving else text
+        text += f": {'; '.join(list(reasons)[: pods.MAX_REASONS])}" if reasons else ""
+        return f"{text}; {self._old_pods}" if self.serving else text
 
     @property
-    def progress(self) -> str:
-        """How far it is, and what serves meanwhile: few new pods alone are no outage."""
+    def progress_text(self) -> str:
+        """How far it is, and whether old pods still serve: then few new pods are no outage."""
         if self.serving:
-            return f"{self.ready} of {self.wanted} new pods ready, {self._old}"
-        nothing = ", no pod serves yet" if self.wanted and not self.ready else ""
-        return f"{self.ready} of {self.wanted} ready{nothing}"
+            return f"{self.ready} of {self.wanted} new pods ready, {self._old_pods}"
+        outage = ", no pod serves yet" if self.wanted and not self.ready else ""
+        return f"{self.ready} of {self.wanted} ready{outage}"
 
     @property
-    def _old(self) -> str:
-        several = f"{self.serving} old ones still serve"
-        return "1 old one still serves" if self.serving == 1 else several
+    def _old_pods(self) -> str:
+        if self.serving == 1:
+            return "1 old one still serves"
+        return f"{self.serving} old ones still serve"
 
 
-Look = Callable[[], Awaitable[Sight]]
+Probe = Callable[[], Awaitable[RolloutStatus]]
 
 
-class Teller:
-    """Tells people how far it is: when that changed, and not too often."""
+class ThrottledProgress:
+    """Reports progress texts, but none twice in a row, and none too soon after another."""
 
-    def __init__(self, run: Run, pace: float) -> None:
-        self._run = run
-        self._pace = pace
-        self._said = ""
-        self._next = 0.0
+    def __init__(self, progress: Run, interval: float) -> None:
+        self._progress = progress
+        self._interval = interval
+        self._last_text = ""
+        self._next_at = 0.0
 
-    async def say(self, text: str) -> None:
-        """Say it, unless it was just said or something else was a moment ago."""
+    async def report(self, text: str) -> None:
+        """Report a text, or drop it."""
         now = asyncio.get_running_loop().time()
-        if text != self._said and now >= self._next:
-            self._said, self._next = text, now + self._pace
-            await self._run.say(text)
+        if text != self._last_text and now >= self._next_at:
+            self._last_text, self._next_at = text, now + self._interval
+            await self._progress.say(text)
 
 
-async def watch(look: Look, run: Run, limits: Limits, done: str) -> Verdict:
-    """Wait until the new pods are ready, then see them stay so; `done` begins the good verdict.
+async def watch(probe: Probe, progress: Run, timeouts: RolloutTimeouts, success: str) -> Verdict:
+    """Wait until the new pods are ready, then watch them stay ready.
 
-    Raises ClusterError when the cluster cannot be asked until the time is over.
+    `success` begins the good verdict. Raises ClusterError when the cluster does not answer until
+    the deadline.
     """
-    teller = Teller(run, limits.pace)
-    end = asyncio.get_running_loop().time() + limits.deadline
-    sight, problem = await _settle(look, teller, limits, end)
+    throttled = ThrottledProgress(progress, timeouts.report_interval)
+    status, problem = await _wait_until_ready(probe, throttled, timeouts)
+    problem = problem or await _watch_ready_pods(probe, throttled, timeouts, status)
     if problem:
         return Verdict(ok=False, text=problem)
-    problem = await _stay(look, teller, limits, sight)
-    if problem:
-        return Verdict(ok=False, text=problem)
-    if not sight.wanted:
-        return Verdict(ok=True, text=f"{done}: no pods are left")
-    steady = f"no restarts for {limits.steady:g} s"
-    return Verdict(ok=True, text=f"{done}: {sight.wanted} of {sight.wanted} ready, {steady}")
+    if not status.wanted:
+        return Verdict(ok=True, text=f"{success}: no pods are left")
+    ready = f"{status.wanted} of {status.wanted} ready"
+    return Verdict(ok=True, text=f"{success}: {ready}, no restarts for {timeouts.steady:g} s")
 
 
-async def _settle(look: Look, teller: Teller, limits: Limits, end: float) -> tuple[Sight, str]:
-    """Look until it is done; the reason is empty when it is."""
-    loop, stuck_since = asyncio.get_running_loop(), None
+async def _wait_until_ready(
+    probe: Probe, progress: ThrottledProgress, timeouts: RolloutTimeouts
+) -> tuple[RolloutStatus, str]:
+    """The last status, and why the pods did not become ready; empty when they did."""
+    loop = asyncio.get_running_loop()
+    deadline, stuck_since = loop.time() + timeouts.deadline, None
     while True:
-        sight = await _patiently(look, limits, end)
-        if sight.done:
-            return sight, ""
+        status = await _probe_with_retry(probe, timeouts, deadline)
+        if status.is_complete:
+            return status, ""
         now = loop.time()
-        stuck_since = None if not sight.failure else stuck_since or now
-        if stuck_since is not None and now - stuck_since >= limits.grace:
-            return sight, f"It does not get ready: {sight.failure}; {sight.words}"
-        if now >= end:
-            return sight, f"Not done after {limits.deadline:g} s: {sight.words}"
-        await teller.say(f"Rollout: {sight.progress}")
-        await asyncio.sleep(limits.pause)
+        stuck_since = (stuck_since or now) if status.failure else None
+        if stuck_since is not None and now - stuck_since >= timeouts.stuck_grace:
+            return status, f"It does not get ready: {status.failure}; {status.summary}"
+        if now >= deadline:
+            return status, f"Not done after {timeouts.deadline:g} s: {status.summary}"
+        await progress.report(f"Rollout: {status.progress_text}")
+        await asyncio.sleep(timeouts.poll_interval)
 
 
-async def _stay(look: Look, teller: Teller, limits: Limits, first: Sight) -> str:
-    """Look for the whole window; what went wrong meanwhile, or empty."""
+async def _watch_ready_pods(
+    probe: Probe, progress: ThrottledProgress, timeouts: RolloutTimeouts, first: RolloutStatus
+) -> str:
+    """What went wrong while the pods had to stay ready, or empty; `first` is when they were."""
     if not first.wanted:
         return ""
     loop = asyncio.get_running_loop()
-    begun = loop.time()
+    start = loop.time()
     restarts = {pod.uid: pod.restarts for pod in first.pods}
     while True:
-        sight = await _patiently(look, limits, begun + limits.steady + limits.deadline)
-        if problem := _broken(sight, restarts):
+        status = await _probe_with_retry(
+            probe, timeouts, start + timeouts.steady + timeouts.deadline
+        )
+        if problem := _regression(status, restarts):
             return problem
-        gone = loop.time() - begun
-        if gone >= limits.steady:
+        elapsed = loop.time() - start
+        if elapsed >= timeouts.steady:
             return ""
-        counts = f"{sight.ready} of {sight.wanted} ready, no restarts"
-        await teller.say(f"Watching: {gone:.0f} of {limits.steady:g} s, {counts}")
-        await asyncio.sleep(min(limits.pause, limits.steady - gone))
+        counts = f"{status.ready} of {status.wanted} ready, no restarts"
+        await progress.report(f"Watching: {elapsed:.0f} of {timeouts.steady:g} s, {counts}")
+        await asyncio.sleep(min(timeouts.poll_interval, timeouts.steady - elapsed))
 
 
-def _broken(sight: Sight, restarts: dict[str, int]) -> str:
-    again = [pod for pod in sight.pods if pod.restarts > restarts.get(pod.uid, 0)]
-    if again:
-        pod = again[0]
-        why = f"exit {pod.exit_code}" if pod.exit_code is not None else "for no reason given"
-        why = pod.trouble or why
-        return f"{pod.name} was ready and then restarted ({why}); {sight.words}"
-    if not sight.done:
-        return f"The pods were ready and did not stay so: {sight.words}"
+def _regression(status: RolloutStatus, restarts: dict[str, int]) -> str:
+    """What is worse than when the pods were ready, or empty; `restarts` are those of then."""
+    for pod in status.pods:
+        if pod.restarts > restarts.get(pod.uid, 0):
+            reason = pod.trouble or _exit_reason(pod)
+            return f"{pod.name} was ready and then restarted ({reason}); {status.summary}"
+    if not status.is_complete:
+        return f"The pods were ready, but did not stay ready: {status.summary}"
     return ""
 
 
-async def _patiently(look: Look, limits: Limits, end: float) -> Sight:
-    """One look, again and again while the cluster does not answer."""
+def _exit_reason(pod: Pod) -> str:
+    return "for no reason given" if pod.exit_code is None else f"exit {pod.exit_code}"
+
+
+async def _probe_with_retry(
+    probe: Probe, timeouts: RolloutTimeouts, deadline: float
+) -> RolloutStatus:
+    """One probe, tried again while the cluster does not answer.
+
+    Raises Unreachable or TimedOut when there is no answer until the deadline.
+    """
     while True:
         try:
-            return await look()
+            return await probe()
         except (Unreachable, TimedOut):
-            if asyncio.get_running_loop().time() >= end:
+            if asyncio.get_running_loop().time() >= deadline:
                 raise
-            await asyncio.sleep(limits.pause)
+            await asyncio.sleep(timeouts.poll_interval)
 
 
-async def sight_of(cluster: Cluster, name: str) -> Sight:
-    """A Deployment's rollout as it is now."""
-    now = await cluster.deployment(name)
-    revisions = await cluster.revisions(now)
-    current = current_revision(now, revisions)
+async def rollout_status(cluster: Cluster, name: str) -> RolloutStatus:
+    """The rollout of a Deployment as it is now. Raises ClusterError."""
+    deployment = await cluster.deployment(name)
+    revisions = await cluster.revisions(deployment)
+    current = current_revision(deployment, revisions)
     uid = current.uid if current else ""
-    found = await cluster.pods(now.selector)
-    mine = tuple(one for one in found if one.owner_uid == uid)
-    others = {one.uid for one in revisions} - {uid}
-    serving = sum(one.ready and not one.leaving and one.owner_uid in others for one in found)
-    # Until the controller has seen the change, what there is belongs to the time before.
-    failure = (now.stuck or stuck(mine)) if now.settled else ""
-    done = now.rolled_out
-    return Sight(pods=mine, wanted=now.replicas, replaced=done, serving=serving, failure=failure)
+    old_uids = {revision.uid for revision in revisions} - {uid}
+    all_pods = await cluster.pods(deployment.selector)
+    new_pods = tuple(pod for pod in all_pods if pod.owner_uid == uid)
+    # Until the controller has seen the change, a failure is one of the rollout before.
+    failure = (deployment.stuck or stuck_reason(new_pods)) if deployment.settled else ""
+    return RolloutStatus(
+        pods=new_pods,
+        wanted=deployment.replicas,
+        replaced=deployment.rolled_out,
+        serving=sum(_serves(pod) and pod.owner_uid in old_uids for pod in all_pods),
+        failure=failure,
+    )
 
 
-def current_revision(now: Deployment, revisions: Sequence[Revision]) -> Revision | None:
-    """The revision with the template that the Deployment asks for, as its controller sees it."""
-    wanted = digest(now.template)
-    return next((one for one in revisions if digest(one.template) == wanted), None)
+def _serves(pod: Pod) -> bool:
+    return pod.ready and not pod.leaving
 
 
-def stuck(found: Sequence[Pod]) -> str:
+def current_revision(deployment: Deployment, revisions: Sequence[Revision]) -> Revision | None:
+    """The revision that has the template of the Deployment; None until the controller made it."""
+    wanted = digest(deployment.template)
+    return next((revision for revision in revisions if digest(revision.template) == wanted), None)
+
+
+def stuck_reason(pods: Sequence[Pod]) -> str:
     """The first pod that will not run until something changes, and why; or empty."""
-    for pod in found:
+    for pod in pods:
         crashed = pod.restarts > 0 and pod.exit_code is not None
-        if not pod.ready and (pod.status.removeprefix("Init:") in STUCK or crashed):
+        if not pod.ready and (pod.status.removeprefix("Init:") in STUCK_STATUSES or crashed):
             return f"{pod.name} is {pod.trouble}"
     return ""
