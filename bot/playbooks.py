@@ -101,8 +101,8 @@ def _check_levels(page: Page) -> None:
 
 def _check_follow_ups(page: Page) -> None:
     """Convert a line alone to an item with that title, and convert the due times."""
-    given = page.value.get("post_incident") if isinstance(page.value, dict) else None
-    lines: list[Any] = given if isinstance(given, list) else []
+    value = page.value.get("post_incident") if isinstance(page.value, dict) else None
+    lines: list[Any] = value if isinstance(value, list) else []
     for index, line in enumerate(lines):
         if isinstance(line, str):
             lines[index] = {"title": line}

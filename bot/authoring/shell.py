@@ -156,6 +156,7 @@ def _python_pattern(pattern: str, extended: bool) -> str:
 
 
 def _kubectl(words: Sequence[str], service: str) -> ActionCall:
+    """Translate a kubectl command; raises UnsupportedCommand, as all functions below do."""
     for length in (2, 1):
         if translator := KUBECTL_COMMANDS.get(" ".join(words[:length])):
             return translator(words[length:], service)
@@ -179,8 +180,7 @@ def _logs(words: Sequence[str], _: str) -> ActionCall:
     selector = (
         {"selector": _pod_label(options.words)} if options.words else _selector_params(options)
     )
-    tail = {"tail": _number(options.tail)} if options.tail else {}
-    return ActionCall("logs", {**selector, **tail})
+    return ActionCall("logs", {**selector, **_optional("tail", options.tail, _number)})
 
 
 def _delete_pods(words: Sequence[str], _: str) -> ActionCall:
@@ -198,8 +198,11 @@ def _exec(words: Sequence[str], service: str) -> ActionCall:
             return _psql(others)
         case ["nc", *others]:
             check = _nc(others, service)
-            container = {"container": options.container} if options.container else {}
-            params = {**check.params, "selector": _pod_label(options.words), **container}
+            pods = {
+                "selector": _pod_label(options.words),
+                **_optional("container", options.container),
+            }
+            params = {**check.params, **pods}
             return ActionCall(check.action, params)
         case [program, *_]:
             raise UnsupportedCommand(f"no action does what {program} does inside a pod")
@@ -208,7 +211,7 @@ def _exec(words: Sequence[str], service: str) -> ActionCall:
 
 def _undo(words: Sequence[str], _: str) -> ActionCall:
     options = _parse_options(words, "--to-revision")
-    revision = {"to_revision": _number(options.to_revision)} if options.to_revision else {}
+    revision = _optional("to_revision", options.to_revision, _number)
     return ActionCall("rollback", {**_deployment_params(options.words), **revision})
 
 
@@ -230,16 +233,13 @@ def _scale(words: Sequence[str], _: str) -> ActionCall:
 
 def _set_env(words: Sequence[str], _: str) -> ActionCall:
     options = _parse_options(words, "-c|--containers")
-    *target, last = options.words or [""]
-    name, equals, value = last.partition("=")
-    container = {"container": options.containers} if options.containers else {}
-    if equals:
-        return ActionCall(
-            "set-env", {**_deployment_params(target), **container, "variable": name, "value": value}
-        )
-    if not last.endswith("-"):
+    *deployment, assignment = options.words or [""]
+    name, equals, value = assignment.partition("=")
+    if not equals and not assignment.endswith("-"):
         raise UnsupportedCommand("expects one NAME=VALUE, or NAME- to remove it")
-    return ActionCall("set-env", {**_deployment_params(target), **container, "variable": last[:-1]})
+    variable = {"variable": name, "value": value} if equals else {"variable": name[:-1]}
+    container = _optional("container", options.containers)
+    return ActionCall("set-env", {**_deployment_params(deployment), **container, **variable})
 
 
 def _set_resources(words: Sequence[str], _: str) -> ActionCall:
@@ -247,7 +247,7 @@ def _set_resources(words: Sequence[str], _: str) -> ActionCall:
     resource, _equals, limit = (options.limits or "").partition("=")
     if resource != "memory" or "," in limit:
         raise UnsupportedCommand("only the memory limit can be set")
-    container = {"container": options.containers} if options.containers else {}
+    container = _optional("container", options.containers)
     return ActionCall(
         "memory-limit", {**_deployment_params(options.words), "limit": limit, **container}
     )
@@ -289,7 +289,7 @@ def _curl(words: Sequence[str]) -> ActionCall:
     options = _parse_options(words, "-m|--max-time", flags=("-s", "-S", "-f", "-v", "-i", "-L"))
     if len(options.words) != 1:
         raise UnsupportedCommand("curl expects one URL")
-    timeout = {"timeout": _number(options.max_time)} if options.max_time else {}
+    timeout = _optional("timeout", options.max_time, _number)
     return ActionCall("http", {"url": options.words[0], **timeout})
 
 
@@ -297,18 +297,27 @@ def _nc(words: Sequence[str], service: str) -> ActionCall:
     options = _parse_options(words, "-w", flags=("-z", "-v"))
     if not options.z or len(options.words) != 2:
         raise UnsupportedCommand("nc expects -z, a host and a port")
-    timeout = {"timeout": _number(options.w)} if options.w else {}
+    timeout = _optional("timeout", options.w, _number)
     checks = [f"{options.words[0]}:{_number(options.words[1])}"]
     return ActionCall("dependencies", {"selector": f"app={service}", "checks": checks, **timeout})
 
 
+def _optional(
+    param: str, value: str | None, convert: Callable[[str], object] = str
+) -> dict[str, Any]:
+    """A param for an option that a command may lack; empty without the option."""
+    return {param: convert(value)} if value else {}
+
+
 def _selector_params(options: argparse.Namespace) -> dict[str, str]:
+    """The pods that -l selects; raises UnsupportedCommand for pods by name, or for all."""
     if not options.selector or options.words:
         raise UnsupportedCommand("expects a label selector (-l)")
     return {"selector": options.selector}
 
 
 def _deployment_params(words: Sequence[str]) -> dict[str, str]:
+    """The Deployment of `deployment/NAME` or `deployment NAME`; raises UnsupportedCommand."""
     kind, _, name = "/".join(words).partition("/")
     if kind not in ("deployment", "deployments", "deploy") or not name or "/" in name:
         raise UnsupportedCommand("expects one deployment/NAME")
@@ -329,6 +338,7 @@ def _pod_label(words: Sequence[str]) -> str:
 
 
 def _number(text: str | None) -> int:
+    """A whole number; raises UnsupportedCommand for any other text."""
     if text is None or not text.isdecimal():
         raise UnsupportedCommand(f"expects a whole number, found {text}")
     return int(text)
