@@ -1,6 +1,6 @@
 """Load playbooks from YAML, check them against the actions, and locate every mistake."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
@@ -217,10 +217,10 @@ def _check_step(
         )
         return
     action, prefix = known[name], f'action "{name}": '
+    settable, fixed = parsing.fields(action), getattr(action, "fixed", ())
     for index, param in enumerate(ask):
-        if mistake := _ask_mistake(action, param):
+        if mistake := _ask_mistake(param, settable, fixed):
             page.wrong(page.spot((*place, "ask", index)), prefix + mistake)
-    settable = parsing.fields(action)
     for internal in (params.keys() & action.model_fields.keys()) - settable.keys():
         text = f'{prefix}unknown param "{internal}"; expects one of: {", ".join(settable)}'
         page.wrong(page.key_spot((*place, "params", internal)), text)
@@ -229,13 +229,16 @@ def _check_step(
     parsing.parsed(page, action, params, (*place, "params"), prefix, ask)
 
 
-def _ask_mistake(action: type[BaseModel], param: Any) -> str | None:
-    """Why a step may not ask people for this param, or None."""
+def _ask_mistake(param: Any, settable: Collection[str], fixed: Collection[str]) -> str | None:
+    """Why a step may not ask people for a param of its action, or None.
+
+    `fixed` are the params that only a playbook may set.
+    """
     if not isinstance(param, str):
         return None  # reported when the step is validated
-    if param not in parsing.fields(action):
-        return f'unknown param "{param}"{parsing.meant(param, parsing.fields(action))}'
-    if param in getattr(action, "fixed", ()):
+    if param not in settable:
+        return f'unknown param "{param}"{parsing.meant(param, settable)}'
+    if param in fixed:
         return f'"{param}" can only be set in the playbook, not asked for'
     return None
 

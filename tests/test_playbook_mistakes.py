@@ -20,6 +20,7 @@ class Logs(Noun):
 
 class Scale(Noun):
     name: ClassVar[str] = "scale-deployment"
+    fixed: ClassVar[frozenset[str]] = frozenset({"deployment"})
     deployment: str = Field(pattern=r"^[a-z-]+$")
     replicas: int
 
@@ -225,6 +226,19 @@ MISTAKES = {
             '27:25: action "scale-deployment": unknown param "deploiment"; did you mean '
             '"deployment"?'
         ),
+    ),
+    "a question for a param that only a playbook may set": (
+        "ask: [replicas]",
+        "ask: [replicas, deployment]",
+        (
+            '27:25: action "scale-deployment": "deployment" can only be set in the playbook, not '
+            "asked for"
+        ),
+    ),
+    "a question that is a list": (
+        "ask: [replicas]",
+        "ask: [replicas, [deployment]]",
+        '27:25: item 2 of "ask" expects text, found a list',
     ),
     "params that are a list": (
         "params: {deployment: shop}",
