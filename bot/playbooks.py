@@ -7,10 +7,9 @@ from typing import Any, ClassVar, Protocol, cast
 
 from jinja2 import TemplateSyntaxError, meta
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel
 
-from bot import durations, pages, parsing, statements
-from bot.model import Playbook, Severity, UserError
+from bot import deprecations, durations, pages, parsing, statements
+from bot.model import Noun, Playbook, Severity, UserError
 from bot.pages import Mistake, Page, Place
 
 # What the internal alert and the customer message may fill in.
@@ -57,7 +56,7 @@ def read(
     where: Path | Sequence[Path], actions: Sequence[type[Named]]
 ) -> list[tuple[Page, Playbook | None]]:
     """The same with all that is wrong noted on the pages; a page without mistakes is a playbook."""
-    known = {action.name: cast(type[BaseModel], action) for action in actions}
+    known = {action.name: cast(type[Noun], action) for action in actions}
     opened = [pages.read(file) for file in (files(where) if isinstance(where, Path) else where)]
     found = [_playbook(page, known) for page in opened]
     _check_clashes(opened, found)
@@ -71,10 +70,11 @@ def files(where: Path) -> list[Path]:
     return [where]
 
 
-def _playbook(page: Page, known: dict[str, type[BaseModel]]) -> Playbook | None:
+def _playbook(page: Page, known: dict[str, type[Noun]]) -> Playbook | None:
     """The page as a playbook, or None; notes on the page what is wrong with it."""
     if page.mistakes and page.value is None:
         return None
+    _replace_old_keys(page, known)
     _check_levels(page)
     _check_follow_ups(page)
     _check_messages(page)
@@ -83,6 +83,17 @@ def _playbook(page: Page, known: dict[str, type[BaseModel]]) -> Playbook | None:
         _check_step(page, place, step, known)
         _check_choice(page, place, step)
     return parsing.parsed(page, Playbook, page.value)
+
+
+def _replace_old_keys(page: Page, known: dict[str, type[Noun]]) -> None:
+    """In all that the file holds, and for each step in its action's params, given or asked."""
+    deprecations.replace(page, Playbook)
+    for place, step in steps(page.value):
+        action = known.get(str(step.get("action")))
+        if action is not None and "params" in step:
+            deprecations.replace(page, action, (*place, "params"))
+        if action is not None and isinstance(step.get("ask"), list):
+            deprecations.replace_words(page, action, (*place, "ask"))
 
 
 def _check_levels(page: Page) -> None:
@@ -197,7 +208,7 @@ def steps(value: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
 
 
 def _check_step(
-    page: Page, place: Place, step: dict[str, Any], known: dict[str, type[BaseModel]]
+    page: Page, place: Place, step: dict[str, Any], known: dict[str, type[Noun]]
 ) -> None:
     """The action is known, its params fit, and what people are asked for is one of them."""
     name, params, ask = step.get("action"), step.get("params", {}), step.get("ask", [])
