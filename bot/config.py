@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from bot import durations, parsing
+from bot import deprecations, durations, pages, parsing
 from bot.durations import Duration
 from bot.model import Noun, Risk, Severity, UserError
+from bot.pages import Page
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -104,26 +104,20 @@ class Config(Noun):
 
 
 def load(path: Path) -> Config:
-    """Read the file; raises UserError that names the variable, the keys and the fix."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"RUNBOLT_CONFIG names {path}, which cannot be read ({error.strerror}), so nothing was "
-            "started. Give the path of a YAML file that the bot may read."
-        ) from error
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"RUNBOLT_CONFIG ({path}) is not YAML, so nothing was started: {error}. Correct it."
-        ) from error
-    try:
-        return Config.model_validate(raw if raw is not None else {})
-    except ValidationError as error:
-        raise UserError(_mistakes(path, error)) from error
+    """Read the file; raises UserError that names the variable and each line."""
+    page = pages.read(path)
+    deprecations.replace(page, Config)
+    if not page.mistakes:
+        try:
+            return Config.model_validate({} if page.value is None else page.value)
+        except ValidationError as error:
+            _report(page, error)
+    head = f"RUNBOLT_CONFIG ({path}) has mistakes, so nothing was started. Correct:"
+    raise UserError("\n".join([head, *(f"  {mistake}" for mistake in sorted(page.mistakes))]))
 
 
-def _mistakes(path: Path, error: ValidationError) -> str:
-    lines = [f"  {parsing.describe(detail, 'the file')}" for detail in error.errors()]
-    return "\n".join(
-        [f"RUNBOLT_CONFIG ({path}) has mistakes, so nothing was started. Correct:", *lines]
-    )
+def _report(page: Page, error: ValidationError) -> None:
+    """Report pydantic's errors at the keys that they are about."""
+    for detail in error.errors():
+        place = tuple(part for part in detail["loc"] if part != "[key]")
+        page.wrong(page.key_spot(place), parsing.describe(detail, "the file"))

@@ -1,5 +1,6 @@
 """Read a YAML file into plain values, and remember the line and column of each."""
 
+import functools
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,6 +69,21 @@ class Page:
     def key_spot(self, place: Place) -> Spot:
         """Where the key of a value starts; an item of a list has no key, so the item itself."""
         return self._keys.get(place) or self.spot(place)
+
+    def rename(self, place: Place, name: str) -> bool:
+        """Give a key another name, and say whether that was free; its spot stays the same."""
+        around, renamed = self.value_at(place[:-1]), (*place[:-1], name)
+        if name in around:
+            return False
+        around[name] = around.pop(place[-1])
+        for spots in (self._spots, self._keys):
+            for old in [known for known in spots if known[: len(place)] == place]:
+                spots[renamed + old[len(place) :]] = spots.pop(old)
+        return True
+
+    def value_at(self, place: Place) -> Any:
+        """The value at a place that the file has."""
+        return functools.reduce(lambda value, key: value[key], place, self.value)
 
     def keep(self, node: yaml.Node, place: Place = ()) -> Any:
         """Convert a node to a plain value, and record the positions of it and its parts.

@@ -7,10 +7,9 @@ from typing import Any, ClassVar, Protocol, cast
 
 from jinja2 import TemplateSyntaxError, meta
 from jinja2.sandbox import SandboxedEnvironment
-from pydantic import BaseModel
 
-from bot import durations, pages, parsing, statements
-from bot.model import Playbook, Severity, UserError
+from bot import deprecations, durations, pages, parsing, statements
+from bot.model import Noun, Playbook, Severity, UserError
 from bot.pages import Mistake, Page, Place
 
 # The variables of the templates for the internal alert and the customer message.
@@ -56,8 +55,8 @@ def load(where: Path | Sequence[Path], actions: Sequence[type[Named]]) -> tuple[
 def read(
     where: Path | Sequence[Path], actions: Sequence[type[Named]]
 ) -> list[tuple[Page, Playbook | None]]:
-    """Read the same files, each with its playbook; None where the file has mistakes of its own."""
-    known = {action.name: cast(type[BaseModel], action) for action in actions}
+    """Read the same files; each without mistakes has a playbook, any other may have None."""
+    known = {action.name: cast(type[Noun], action) for action in actions}
     opened = [pages.read(file) for file in (files(where) if isinstance(where, Path) else where)]
     playbooks = [_playbook(page, known) for page in opened]
     _check_clashes(opened, playbooks)
@@ -71,10 +70,11 @@ def files(where: Path) -> list[Path]:
     return [where]
 
 
-def _playbook(page: Page, known: dict[str, type[BaseModel]]) -> Playbook | None:
-    """Convert a file to a playbook; reports every mistake on the file, and returns None then."""
+def _playbook(page: Page, known: dict[str, type[Noun]]) -> Playbook | None:
+    """Convert a file to a playbook, or to None; every mistake is reported on the file."""
     if page.mistakes and page.value is None:
         return None
+    _replace_old_keys(page, known)
     _check_levels(page)
     _check_follow_ups(page)
     _check_messages(page)
@@ -83,6 +83,17 @@ def _playbook(page: Page, known: dict[str, type[BaseModel]]) -> Playbook | None:
         _check_step(page, place, step, known)
         _check_choice(page, place, step)
     return parsing.parsed(page, Playbook, page.value)
+
+
+def _replace_old_keys(page: Page, known: dict[str, type[Noun]]) -> None:
+    """In all that the file holds, and for each step in its action's params, given or asked."""
+    deprecations.replace(page, Playbook)
+    for place, step in steps(page.value):
+        action = known.get(str(step.get("action")))
+        if action is not None and "params" in step:
+            deprecations.replace(page, action, (*place, "params"))
+        if action is not None and isinstance(step.get("ask"), list):
+            deprecations.replace_words(page, action, (*place, "ask"))
 
 
 def _check_levels(page: Page) -> None:
@@ -205,7 +216,7 @@ def steps(value: Any) -> Iterator[tuple[Place, dict[str, Any]]]:
 
 
 def _check_step(
-    page: Page, place: Place, step: dict[str, Any], known: dict[str, type[BaseModel]]
+    page: Page, place: Place, step: dict[str, Any], known: dict[str, type[Noun]]
 ) -> None:
     """Check that the action exists, and the params that the step sets or asks people for."""
     name, params, ask = step.get("action"), step.get("params", {}), step.get("ask", [])
