@@ -56,7 +56,7 @@ def load(where: Path | Sequence[Path], actions: Sequence[type[Named]]) -> tuple[
 def read(
     where: Path | Sequence[Path], actions: Sequence[type[Named]]
 ) -> list[tuple[Page, Playbook | None]]:
-    """Read the same files, each with its playbook; None where the file has mistakes of its own."""
+    """Read the same files; each without mistakes has a playbook, any other may have None."""
     known = {action.name: cast(type[BaseModel], action) for action in actions}
     opened = [pages.read(file) for file in (files(where) if isinstance(where, Path) else where)]
     playbooks = [_playbook(page, known) for page in opened]
@@ -72,7 +72,7 @@ def files(where: Path) -> list[Path]:
 
 
 def _playbook(page: Page, known: dict[str, type[BaseModel]]) -> Playbook | None:
-    """Convert a file to a playbook; reports every mistake on the file, and returns None then."""
+    """Convert a file to a playbook, or to None; every mistake is reported on the file."""
     if page.mistakes and page.value is None:
         return None
     _check_levels(page)
