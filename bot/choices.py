@@ -1,19 +1,19 @@
-"""What a parameter may be set to at this moment, for a form to offer."""
+"""The values that a form offers for a parameter, as they are at this moment."""
 
 from bot.model import Noun
 
 
 class Choice(Noun):
-    """One value of a parameter, and its words."""
+    """One value of a parameter, and the label that people see."""
 
     value: str
     text: str
 
 
 class Choices(Noun):
-    """The values to choose; `default` is chosen already, and `hint` is said below.
+    """The values to choose from; `default` is preselected, and `hint` stands below the field.
 
-    Without any the value is typed, and the hint says what is so now.
+    Without options people type the value, and the hint shows the present one.
     """
 
     options: tuple[Choice, ...] = ()

@@ -1,54 +1,56 @@
-"""RUNBOLT_CONFIG: policies, approvers, channels and cadence, with a default for the rest."""
+"""The team's configuration file (RUNBOLT_CONFIG): people, channels, cadence and policy."""
 
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from bot import deprecations, durations, pages, parsing
 from bot.durations import Duration
 from bot.model import Noun, Risk, Severity, UserError
+from bot.pages import Page
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
-# No cadence is shorter: whoever writes updates more often than that does nothing else.
+# A shorter interval would leave the incident commander no time for anything but updates.
 SHORTEST_CADENCE = 5 * MINUTE
+Interval = Annotated[timedelta, Field(ge=SHORTEST_CADENCE), BeforeValidator(durations.parse)]
 
 
 class People(Noun):
-    """Some people: by Slack id, and by the handle or id of a user group."""
+    """A selection of people: by Slack user id, and by the handle or id of a user group."""
 
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
 
 class Channels(Noun):
-    """Where incidents are announced, and where customers are told: a channel's name or id."""
+    """The channels, by name or id, for announcing incidents and for informing customers."""
 
     incidents: str = "incidents"
     customers: str = ""
 
 
 class PagerDuty(Noun):
-    """Whose being on call is asked for, by PagerDuty's ids; where neither is named, everybody's."""
+    """The PagerDuty ids that select who is on call; without either, everybody on call counts."""
 
     schedule: str = ""
     escalation_policy: str = ""
 
 
 class Clock(Noun):
-    """How often an update is due, and how long a request for approval lives, at one severity."""
+    """How often an update is due at one severity, and when a request for approval expires."""
 
-    update: Annotated[Duration, Field(ge=SHORTEST_CADENCE)]
-    monitoring: Annotated[Duration, Field(ge=SHORTEST_CADENCE)] | None = None
+    update: Interval
+    monitoring: Interval | None = None
     approval: Duration = 30 * MINUTE
 
 
 class Hours(Noun):
-    """When people are at work, and when the milder severities may remind them."""
+    """Working hours; incidents of these severities send reminders only within them."""
 
     timezone: ZoneInfo = Field(default_factory=lambda: ZoneInfo("UTC"))
     begin: time = time(9)
@@ -56,14 +58,15 @@ class Hours(Noun):
     severities: tuple[Severity, ...] = (Severity.SEV3, Severity.SEV4)
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _check_order(self) -> Self:
+        """Raises ValueError when the hours do not begin before they end."""
         if self.begin >= self.end:
-            raise ValueError("begin must be before end")
+            raise ValueError("“begin” must be before “end”")
         return self
 
 
 class Policy(Noun):
-    """How many other people must approve a change, by risk; two where much is lost meanwhile."""
+    """How many other people must approve a change, by risk, and the time limits of a change."""
 
     approvals: dict[Risk, int] = Field(
         default_factory=lambda: {Risk.CHANGE: 1, Risk.DESTRUCTIVE: 1}
@@ -73,7 +76,7 @@ class Policy(Noun):
 
 
 def default_clocks() -> dict[Severity, Clock]:
-    """The field's usual cadence: worse is more often, watching is half as often."""
+    """The usual cadence: more severe means more often, and monitoring means half as often."""
     return {
         Severity.SEV1: Clock(update=15 * MINUTE, monitoring=30 * MINUTE, approval=10 * MINUTE),
         Severity.SEV2: Clock(update=30 * MINUTE, monitoring=HOUR, approval=15 * MINUTE),
@@ -83,7 +86,7 @@ def default_clocks() -> dict[Severity, Clock]:
 
 
 class Config(Noun):
-    """What a team decides about its bot."""
+    """The whole configuration file."""
 
     channels: Channels = Channels()
     responders: People = People()
@@ -93,37 +96,28 @@ class Config(Noun):
     policy: Policy = Policy()
     pagerduty: PagerDuty = PagerDuty()
     playbooks: Path | None = None
-    runbooks: str = ""  # what the playbooks' relative links are relative to
+    runbooks: str = ""  # the base URL of relative links in playbooks
 
     def clock(self, severity: Severity) -> Clock:
-        """The clock of a severity, the default where the file names others only."""
+        """The cadence of a severity: from the file, else the default."""
         return self.clocks.get(severity) or default_clocks()[severity]
 
 
 def load(path: Path) -> Config:
-    """Read the file; raises UserError that names the variable, the place and the fix."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"RUNBOLT_CONFIG names {path}, which cannot be read ({error.strerror}), so nothing was "
-            "started. Give the path of a YAML file that the bot may read."
-        ) from error
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"RUNBOLT_CONFIG ({path}) is not YAML, so nothing was started: {error}. Correct it."
-        ) from error
-    try:
-        return Config.model_validate(raw if raw is not None else {})
-    except ValidationError as error:
-        raise UserError(_mistakes(path, error)) from error
+    """Read the file; raises UserError that names the variable and each line."""
+    page = pages.read(path)
+    deprecations.replace(page, Config)
+    if not page.mistakes:
+        try:
+            return Config.model_validate({} if page.value is None else page.value)
+        except ValidationError as error:
+            _report(page, error)
+    head = f"RUNBOLT_CONFIG ({path}) has mistakes, so nothing was started. Correct:"
+    raise UserError("\n".join([head, *(f"  {mistake}" for mistake in sorted(page.mistakes))]))
 
 
-def _mistakes(path: Path, error: ValidationError) -> str:
-    lines = [
-        f"  {'.'.join(str(part) for part in mistake['loc']) or 'the file'}: {mistake['msg']}"
-        for mistake in error.errors()
-    ]
-    return "\n".join(
-        [f"RUNBOLT_CONFIG ({path}) has mistakes, so nothing was started. Correct:", *lines]
-    )
+def _report(page: Page, error: ValidationError) -> None:
+    """Report pydantic's errors at the keys that they are about."""
+    for detail in error.errors():
+        place = tuple(part for part in detail["loc"] if part != "[key]")
+        page.wrong(page.key_spot(place), parsing.describe(detail, "the file"))

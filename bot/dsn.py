@@ -1,17 +1,19 @@
-"""What a session with PostgreSQL begins with, whatever its database or its role has set."""
+"""PostgreSQL session options that take precedence over those of the database and of the role."""
 
 from psycopg import conninfo
 
-# Times come in the session's zone, and are labelled UTC where people read them.
+# PostgreSQL returns times in the session's zone, and the bot labels all times that it shows as UTC.
 UTC = "-c TimeZone=UTC"
 
 
 def with_options(url: str, *options: str, **defaults: int) -> str:
-    """The URL with options after those that it has, since the last one counts.
+    """Convert a URL to a connection string with more session options, such as `-c TimeZone=UTC`.
 
-    `defaults` are libpq's parameters, for what the URL does not say. Raises psycopg's
-    ProgrammingError when it is no URL.
+    They follow the URL's own options, because PostgreSQL lets the last one win. `defaults` are
+    libpq's parameters, used where the URL sets none. Raises psycopg.ProgrammingError for an invalid
+    URL.
     """
-    given = conninfo.conninfo_to_dict(url)
-    ours = " ".join((str(given.pop("options", None) or ""), *options)).strip()
-    return conninfo.make_conninfo("", **{**defaults, **given}, options=ours)
+    parameters = conninfo.conninfo_to_dict(url)
+    own_options = str(parameters.pop("options", None) or "")
+    all_options = " ".join((own_options, *options)).strip()
+    return conninfo.make_conninfo("", **{**defaults, **parameters}, options=all_options)

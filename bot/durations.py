@@ -12,28 +12,34 @@ UNITS = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
 }
+EXPECTED = 'expects a duration such as "15 min", "2 hours" or "24 h"'
 WORDS = r"(\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)"
 
 
 def parse(text: Any) -> Any:
-    """Words to a timedelta; raises ValueError; what is no text is left as it is."""
+    """Convert text such as `15 min` to a timedelta, for pydantic as a validator.
+
+    ISO 8601 (`PT15M`, as JSON has it) and values that are not text are returned unchanged: pydantic
+    validates them. Raises ValueError for any other text, and OverflowError above 999,999,999 days.
+    """
     if not isinstance(text, str) or text.startswith("P"):
-        return text  # JSON holds ISO 8601, which pydantic reads
+        return text
     match = re.fullmatch(WORDS, text.strip().lower())
     if match is None:
-        raise ValueError(f"“{text}” is no duration: write for example 15 min, 2 hours or 24 h")
+        raise ValueError(EXPECTED)
     return int(match[1]) * UNITS[match[2][0]]
 
 
 def words(span: timedelta) -> str:
-    """A timedelta in words, in its largest whole unit: `15 min`, `2 h`; one day is `24 h`."""
+    """Format a timedelta in its largest fitting unit: `15 min`, `2 h`, `3 d`; one day is `24 h`.
+
+    A unit fits when it divides the time evenly, or when there are at least ten of it; the rest is
+    then dropped.
+    """
     seconds = int(span.total_seconds())
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if (
-            seconds >= size
-            and (unit, seconds) != ("d", size)
-            and (seconds % size == 0 or seconds >= 10 * size)
-        ):
+        is_one_day = seconds == size == 86_400
+        if seconds >= size and not is_one_day and (seconds % size == 0 or seconds >= 10 * size):
             return f"{seconds // size} {unit}"
     return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
 

@@ -1,4 +1,4 @@
-"""Rows that a query found, as things that people deal with one by one: a title and a link each."""
+"""Findings: rows of a query's result that people deal with one by one, with a title and a link."""
 
 import re
 from collections.abc import Mapping
@@ -8,55 +8,59 @@ from urllib.parse import quote
 from pydantic import AfterValidator, Field
 
 from bot.model import Noun, Table
+from bot.model.text import truncate
 
-TITLE = 120
-LINK = 300
-# How a table shows what the database does not know.
+TITLE_LENGTH = 120
+LINK_LENGTH = 300
+# How a table shows a NULL of the database.
 NULL = "–"
 COLUMN = re.compile(r"\{(\w+)\}")
 
 
-def _fills_in(words: str) -> str:
-    if re.search(r"[{}]", COLUMN.sub("", words)):
+def _check_braces(template: str) -> str:
+    """The template itself; raises ValueError for a brace that is not around a column's name."""
+    if re.search(r"[{}]", COLUMN.sub("", template)):
         raise ValueError("expects names of columns in braces, such as {id}")
-    return words
+    return template
 
 
-Words = Annotated[str, Field(max_length=LINK), AfterValidator(_fills_in)]
+Words = Annotated[str, Field(max_length=LINK_LENGTH), AfterValidator(_check_braces)]
 
 
 class Each(Noun):
-    """What each row is called: words with columns in braces, and a link made the same way."""
+    """The title and the link of each row: templates with names of columns in braces."""
 
     title: Annotated[Words, Field(min_length=1)]
     link: Words = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it fills in."""
+        """The columns that the templates use, each once."""
         return tuple(dict.fromkeys(COLUMN.findall(self.title + self.link)))
 
 
 class Finding(Noun):
-    """One row, as people call it, and the page where it is dealt with."""
+    """The title of one row, and the web page where people deal with it."""
 
     title: str
     link: str = ""
 
 
-def of_table(each: Each, table: Table | None) -> tuple[Finding, ...]:
-    """The rows of a reading under their titles, each once."""
+def of_table(template: Each, table: Table | None) -> tuple[Finding, ...]:
+    """The findings of a query's result, in its order; rows with the same title and link are one."""
     if table is None:
         return ()
-    rows = (map(str, row) for row in table.rows)
-    found = [_finding(each, dict(zip(table.columns, row, strict=True))) for row in rows]
-    return tuple(dict.fromkeys(found))
+    rows = (dict(zip(table.columns, map(str, row), strict=True)) for row in table.rows)
+    return tuple(dict.fromkeys(_finding(template, row) for row in rows))
 
 
-def _finding(each: Each, row: Mapping[str, str]) -> Finding:
-    """A link that lacks a column leads nowhere, so it is left out."""
-    title = " ".join(COLUMN.sub(lambda name: row.get(name[1], name[0]), each.title).split())
-    title = title if len(title) <= TITLE else title[: TITLE - 1].rstrip() + "…"
-    known = all(row.get(name, NULL) != NULL for name in COLUMN.findall(each.link))
-    link = COLUMN.sub(lambda name: quote(row[name[1]], safe=""), each.link) if known else ""
-    return Finding(title=title, link=link if len(link) <= LINK else "")
+def _finding(template: Each, row: Mapping[str, str]) -> Finding:
+    """Fill in both templates; the link is left out if it is too long or lacks a column's value."""
+    title = COLUMN.sub(lambda match: row.get(match[1], match[0]), template.title)
+    link = ""
+    if all(row.get(column, NULL) != NULL for column in COLUMN.findall(template.link)):
+        link = COLUMN.sub(lambda match: quote(row[match[1]], safe=""), template.link)
+    return Finding(
+        title=truncate(" ".join(title.split()), TITLE_LENGTH),
+        link=link if len(link) <= LINK_LENGTH else "",
+    )

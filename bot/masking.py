@@ -1,6 +1,6 @@
-"""Take out what nobody should read in a chat: keys, passwords, cards and addresses.
+"""Redact secrets and personal data: keys, tokens, passwords, card numbers and e-mail addresses.
 
-Every pattern is bounded, so that time grows with the length of a text and no faster.
+No pattern can backtrack far, so that the time is linear in the length of the text.
 """
 
 import re
@@ -20,26 +20,27 @@ TOKEN = re.compile(
 BEARER = re.compile(r"\b(bearer|basic)( {1,3})[\w.~+/=-]{6,}", re.IGNORECASE)
 URL_PASSWORD = re.compile(r"(://[^\s/:@]{0,100}:)[^\s/@]{1,200}(?=@)")
 PAIR = re.compile(
-    # A word of its own, or a hump of camelCase: tickettoken-redis:6379 is no token.
+    # The name begins a word, also within camelCase: so tickettoken-redis:6379 is no token.
     r"((?:(?<![a-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:passw(?:or)?d|passwort|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key"
     r"|private[_-]?key|signing[_-]?key|authorization|credentials?|cookie|cvc|cvv|pgpassword)"
     r"[\w.-]{0,40}\\?[\"']?\s{0,3}(?:=>|[=:])\s{0,3})"
-    # A text that was cut off may lack its closing quote.
+    # Truncated text may lack its closing quote.
     r"(\\?\"[^\"\\]{0,300}(?:\\?\"|$)|'[^']{0,300}(?:'|$)|[^\s\"'\\,;&}\]]{1,4000})",
     re.IGNORECASE,
 )
-# One of these is in every pair; without them, four fifths of the time would go into looking.
-IN_PAIRS = (
+# Each match of PAIR contains one of these. Most lines contain none, and without this test the
+# search with PAIR would take four fifths of the time.
+PAIR_WORDS = (
     *("passw", "passphrase", "pwd", "secret", "token", "api", "access", "private", "signing"),
     *("authorization", "credential", "cookie", "cvc", "cvv"),
 )
 CARD = re.compile(r"(?<![\d.])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d])")
-LOCAL = re.compile(r"[\w.%+-]")
+LOCAL_PART_CHARACTER = re.compile(r"[\w.%+-]")
 DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}")
 
 
 def mask(text: str) -> str:
-    """The same text, with `[masked]` in the place of what is secret or personal."""
+    """The text with `[masked]` in the place of each secret and of each piece of personal data."""
     if "PRIVATE KEY" in text:
         text = PEM.sub(MASK, text)
     return "\n".join(map(_mask_line, text.split("\n")))
@@ -54,45 +55,47 @@ def _mask_line(line: str) -> str:
         line = BEARER.sub(rf"\1\2{MASK}", line)
     if "@" in line:
         line = URL_PASSWORD.sub(rf"\1{MASK}", line)
-    if any(word in folded for word in IN_PAIRS):
-        line = PAIR.sub(_without_value, line)
-    line = CARD.sub(_without_card, line)
-    return _without_addresses(line) if "@" in line else line
+    if any(word in folded for word in PAIR_WORDS):
+        line = PAIR.sub(_mask_value, line)
+    line = CARD.sub(_mask_card_number, line)
+    return _mask_email_addresses(line) if "@" in line else line
 
 
-def _without_value(match: re.Match[str]) -> str:
+def _mask_value(match: re.Match[str]) -> str:
+    """Mask the value of a pair, but neither an authorization scheme nor what is masked already."""
     name, value = match.groups()
     opening = re.match(r"\\?[\"']?", value)
     quote = opening.group() if opening else ""
-    done = value.lower() in ("bearer", "basic") or value.startswith("[masked")
-    return match.group() if done else f"{name}{quote}{MASK}{quote}"
+    if value.lower() in ("bearer", "basic") or value.startswith("[masked"):
+        return match.group()
+    return f"{name}{quote}{MASK}{quote}"
 
 
-def _without_card(match: re.Match[str]) -> str:
-    digits = [int(one) for one in match.group() if one.isdigit()]
-    return MASK if _luhn(digits) else match.group()
+def _mask_card_number(match: re.Match[str]) -> str:
+    digits = [int(character) for character in match.group() if character.isdigit()]
+    return MASK if _has_luhn_checksum(digits) else match.group()
 
 
-def _luhn(digits: list[int]) -> bool:
-    doubled = [sum(divmod(2 * one, 10)) for one in digits[-2::-2]]
+def _has_luhn_checksum(digits: list[int]) -> bool:
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
-def _without_addresses(line: str) -> str:
-    """Looks around each @ only: searching for an address from every letter would be slow."""
-    parts, start = [], 0
-    for at in (found.start() for found in re.finditer("@", line)):
-        begin = _local_start(line, at, start)
-        domain = DOMAIN.match(line, at + 1)
-        if begin < at and domain:
-            parts += [line[start:begin], MASK]
-            start = domain.end()
-    return "".join([*parts, line[start:]])
+def _mask_email_addresses(line: str) -> str:
+    """Search around each @ only: to try an address at every letter would be slow."""
+    parts, rest = [], 0
+    for at_sign in (match.start() for match in re.finditer("@", line)):
+        begin = _local_part_start(line, at_sign, rest)
+        domain = DOMAIN.match(line, at_sign + 1)
+        if begin < at_sign and domain:
+            parts += [line[rest:begin], MASK]
+            rest = domain.end()
+    return "".join([*parts, line[rest:]])
 
 
-def _local_start(line: str, at: int, start: int) -> int:
-    """Where the part before the @ begins, at most 64 characters back."""
-    begin = at
-    while begin > max(start, at - 64) and LOCAL.match(line[begin - 1]):
+def _local_part_start(line: str, at_sign: int, earliest: int) -> int:
+    """Where the part before the @ begins: at most 64 characters back, the limit of RFC 5321."""
+    begin = at_sign
+    while begin > max(earliest, at_sign - 64) and LOCAL_PART_CHARACTER.match(line[begin - 1]):
         begin -= 1
     return begin

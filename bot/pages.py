@@ -1,5 +1,6 @@
-"""A YAML file as plain values that know their line and column."""
+"""Read a YAML file into plain values, and remember the line and column of each."""
 
+import functools
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,17 +14,19 @@ from yaml.resolver import Resolver
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 
-# The keys and positions that lead from the top of a file to a value; and its line and column.
+# The keys and list indexes that lead from the top of a file to a value.
 Place = tuple[str | int, ...]
+
+# A line and a column, both counted from 1.
 Spot = tuple[int, int]
 
-# The file itself, when no line of it is to blame.
+# The position of a mistake that belongs to the file as a whole.
 NOWHERE: Spot = (0, 0)
 
 
 @dataclass(frozen=True, order=True)
 class Mistake:
-    """One thing wrong with a file, and where; line 0 is the file itself."""
+    """One mistake in a file, with its line and column; line 0 means the whole file."""
 
     file: str
     line: int
@@ -31,12 +34,12 @@ class Mistake:
     text: str
 
     def __str__(self) -> str:
-        place = f":{self.line}:{self.column}" if self.line else ""
-        return f"{self.file}{place}: {self.text}"
+        position = f":{self.line}:{self.column}" if self.line else ""
+        return f"{self.file}{position}: {self.text}"
 
 
 class Page:
-    """One file while it is read: its value, where each part of it is, and what is wrong."""
+    """A parsed file: its value, the position of each part, and the mistakes found so far."""
 
     def __init__(self, file: Path) -> None:
         self.file = str(file)
@@ -46,69 +49,87 @@ class Page:
         self._keys: dict[Place, Spot] = {}
 
     def wrong(self, spot: Spot, text: str) -> None:
-        """Note a mistake."""
+        """Add a mistake at a position."""
         self.mistakes.append(Mistake(self.file, *spot, text))
 
     def is_wrong(self, spot: Spot) -> bool:
-        """Whether a mistake is noted there already."""
+        """Whether a mistake has been reported at this position."""
         return any((mistake.line, mistake.column) == spot for mistake in self.mistakes)
 
     def nearest(self, place: Place) -> Place:
-        """The place itself, or the nearest one around it that the file has."""
+        """The path itself, or the longest beginning of it that the file has."""
         while place not in self._spots:
             place = place[:-1]
         return place
 
     def spot(self, place: Place) -> Spot:
-        """Where a value is, or the nearest one around it."""
+        """Where a value starts; a value that the file lacks starts where its parent does."""
         return self._spots[self.nearest(place)]
 
     def key_spot(self, place: Place) -> Spot:
-        """Where the key of a value is, or the value itself when it stands in a list."""
+        """Where the key of a value starts; an item of a list has no key, so the item itself."""
         return self._keys.get(place) or self.spot(place)
 
+    def rename(self, place: Place, name: str) -> bool:
+        """Give a key another name, and say whether that was free; its spot stays the same."""
+        around, renamed = self.value_at(place[:-1]), (*place[:-1], name)
+        if name in around:
+            return False
+        around[name] = around.pop(place[-1])
+        for spots in (self._spots, self._keys):
+            for old in [known for known in spots if known[: len(place)] == place]:
+                spots[renamed + old[len(place) :]] = spots.pop(old)
+        return True
+
+    def value_at(self, place: Place) -> Any:
+        """The value at a place that the file has."""
+        return functools.reduce(lambda value, key: value[key], place, self.value)
+
     def keep(self, node: yaml.Node, place: Place = ()) -> Any:
-        """The plain value of a node; remembers where it and its parts are."""
+        """Convert a node to a plain value, and record the positions of it and its parts.
+
+        A scalar that cannot be converted is reported as a mistake and becomes None.
+        """
         self._spots[place] = _spot(node.start_mark)
-        if isinstance(node, yaml.MappingNode) and node.tag == f"{TAG}map":
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{TAG_PREFIX}map":
             return self._mapping(node, place)
-        if isinstance(node, yaml.SequenceNode) and node.tag == f"{TAG}seq":
-            return [self.keep(item, (*place, at)) for at, item in enumerate(node.value)]
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{TAG_PREFIX}seq":
+            return [self.keep(item, (*place, index)) for index, item in enumerate(node.value)]
         try:
             return _scalar(node)
         except ValueError as error:
             self.wrong(self._spots[place], str(error))
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key, value in node.value:
-            inside = (*place, str(key.value))
+            child = (*place, str(key.value))
             spot = _spot(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
-                self.wrong(spot, "expects a word as key")
-            elif key.value in kept:
-                first = self._keys[inside][0]
-                self.wrong(spot, f'key "{key.value}" is here twice, first on line {first}')
+                self.wrong(spot, "expects text as a key")
+            elif key.value in mapping:
+                first_line = self._keys[child][0]
+                self.wrong(spot, f'duplicate key "{key.value}", first on line {first_line}')
             else:
-                self._keys[inside] = spot
-                kept[key.value] = self.keep(value, inside)
-        return kept
+                self._keys[child] = spot
+                mapping[key.value] = self.keep(value, child)
+        return mapping
 
 
 def read(file: Path) -> Page:
-    """Read one file; what cannot be read or is not YAML is the page's only mistake."""
+    """Read one file. Raises nothing: a file that is unreadable or not YAML has one mistake."""
     page = Page(file)
     try:
-        text = _text(file)
-        node = _composed(text)
+        text = _read_text(file)
+        node = _compose(text)
     except OSError as error:
         page.wrong(NOWHERE, f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
         page.wrong((error.object.count(b"\n", 0, error.start) + 1, 1), "expects text in UTF-8")
     except yaml.reader.ReaderError as error:
-        page.wrong(spot_at(text, error.position), "is not YAML: a character is not printable")
+        page.wrong(spot_at(text, error.position), "is not YAML: unprintable character")
     except yaml.MarkedYAMLError as error:
-        page.wrong(_spot(error.problem_mark or error.context_mark), _not_yaml(error))
+        page.wrong(_spot(error.problem_mark or error.context_mark), _syntax_error(error))
     except ValueError as error:
         page.wrong(NOWHERE, str(error))
     else:
@@ -116,22 +137,28 @@ def read(file: Path) -> Page:
     return page
 
 
-def _text(file: Path) -> str:
-    with file.open("rb") as opened:
-        found = opened.read(MAX_BYTES + 1)
-    if len(found) > MAX_BYTES:
+def _read_text(file: Path) -> str:
+    """The text of a file; raises OSError, UnicodeDecodeError, or ValueError if it is too large."""
+    with file.open("rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
         raise ValueError(f"expects at most {MAX_BYTES // 1024} KiB")
-    return found.decode("utf-8-sig")
+    return content.decode("utf-8-sig")
 
 
-def _composed(text: str) -> yaml.Node | None:
-    """Parsed in C, a fifth of the time; what it refuses is read again for clearer words."""
+def _compose(text: str) -> yaml.Node | None:
+    """Parse YAML; raises yaml.YAMLError.
+
+    The parser in C takes a fifth of the time. A text that it refuses is parsed again in Python,
+    because that parser has clearer error messages.
+    """
     with suppress(yaml.YAMLError):
-        return yaml.compose(text, Loader=_Quick)
-    return yaml.compose(text, Loader=_Clear)
+        return yaml.compose(text, Loader=_CLoader)
+    return yaml.compose(text, Loader=_PythonLoader)
 
 
-def _not_yaml(error: yaml.MarkedYAMLError) -> str:
+def _syntax_error(error: yaml.MarkedYAMLError) -> str:
+    """The parser's message, with a hint for the two commonest mistakes."""
     text = ", ".join(part for part in (error.context, error.problem) if part)
     if "'\\t'" in text:
         return f"is not YAML: {text}; indent with spaces"
@@ -141,15 +168,17 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> str:
 
 
 class _Composer(Composer, Resolver):
-    """Words stay words: of YAML 1.1's guesses (No, 1:30, 010) only the plain ones are kept."""
+    """Composes nodes without most of YAML 1.1's implicit types: No, 1:30 and 010 stay text."""
 
     depth = 0
-    peek_event: Any  # of the parser that it stands before
+    # Methods of the parser that the loaders below inherit from.
+    peek_event: Any
     check_event: Any
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose one node; raises MarkedYAMLError for an alias and below MAX_DEPTH levels."""
         mark = self.peek_event().start_mark
-        # A few lines of aliases can stand for billions of values.
+        # A few lines of nested aliases can expand to billions of values.
         if self.check_event(yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=mark)
         if self.depth == MAX_DEPTH:
@@ -160,34 +189,36 @@ class _Composer(Composer, Resolver):
         return node
 
 
-class _Quick(_Composer, yaml.CSafeLoader):
+class _CLoader(_Composer, yaml.CSafeLoader):
     def __init__(self, text: str) -> None:
         yaml.CSafeLoader.__init__(self, text)
         self.anchors = {}
 
 
-class _Clear(_Composer, yaml.SafeLoader):
+class _PythonLoader(_Composer, yaml.SafeLoader):
     pass
 
 
-TAG = "tag:yaml.org,2002:"
+TAG_PREFIX = "tag:yaml.org,2002:"
 _Composer.yaml_implicit_resolvers = {}
-for _tag, _form, _first in (
+for _tag, _pattern, _first_characters in (
     ("null", r"~|null|", ["~", "n", ""]),
     ("bool", r"true|True|false|False", list("tTfF")),
     ("int", r"[-+]?(?:0|[1-9]\d{0,17})", list("-+0123456789")),
     ("float", r"[-+]?\d+\.\d+", list("-+0123456789")),
 ):
-    _Composer.add_implicit_resolver(TAG + _tag, re.compile(rf"^(?:{_form})$"), _first)
+    _Composer.add_implicit_resolver(
+        TAG_PREFIX + _tag, re.compile(rf"^(?:{_pattern})$"), _first_characters
+    )
 
-# Neither Postgres nor JSON can hold these.
-UNUSABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
+# Postgres stores neither NUL nor lone surrogates; the other control characters have no use here.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff]")
 
 
 def _scalar(node: yaml.Node) -> Any:
-    """Raises ValueError for anything but text, a number, true, false or nothing."""
-    match node.tag.removeprefix(TAG):
-        case "str" if UNUSABLE.search(node.value):
+    """The value of a scalar; raises ValueError unless it is text, a number, a boolean or null."""
+    match node.tag.removeprefix(TAG_PREFIX):
+        case "str" if CONTROL_CHARACTERS.search(node.value):
             raise ValueError("expects text without control characters")
         case "str":
             return node.value
@@ -207,5 +238,5 @@ def _spot(mark: yaml.Mark | None) -> Spot:
 
 
 def spot_at(text: str, position: int) -> Spot:
-    """The line and column of a character."""
+    """The line and column of the character at an offset."""
     return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)

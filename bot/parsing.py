@@ -1,9 +1,10 @@
-"""A value as a noun, and what is wrong with it in the words of people who write playbooks."""
+"""Validate values with pydantic, and put its errors into words for people who write YAML."""
 
 import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,9 +12,12 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails
 
+from bot import durations
 from bot.model import Contact, FollowUp, Level, Link, Playbook, Scenario, Step
+from bot.model.text import truncate
 from bot.pages import Page, Place
 
+# The key of each part of a playbook that has a model of its own.
 NOUNS: dict[str | int, type[BaseModel]] = {
     "severities": Level,
     "scenarios": Scenario,
@@ -23,17 +27,25 @@ NOUNS: dict[str | int, type[BaseModel]] = {
     "post_incident": FollowUp,
 }
 
+# What goes after "expects", by pydantic's type of error; fields in braces are from its context.
 EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "list_type": "a list",
     "tuple_type": "a list",
     "dict_type": "keys and values",
     "model_type": "keys and values",
     "model_attributes_type": "keys and values",
+    "path_type": "a path",
+    "time_type": "a time of day such as 09:30",
+    "time_parsing": "a time of day such as 09:30",
+    "zoneinfo_str": "a time zone such as Europe/Berlin",
     "greater_than_equal": "at least {ge}",
     "greater_than": "more than {gt}",
     "less_than_equal": "at most {le}",
@@ -47,112 +59,171 @@ EXPECTED = {
     "literal_error": "{expected}",
 }
 
+QUOTED_LENGTH = 60
+
+# How alike two words must be, from 0 to 1, to suggest one for the other; difflib's own default.
+LIKENESS = 0.6
+
 N = TypeVar("N", bound=BaseModel)
 
 
 def parsed(
-    page: Page, noun: type[N], value: Any, base: Place = (), of: str = "", given: Any = ()
+    source: Page,
+    model: type[N],
+    value: Any,
+    base: Place = (),
+    prefix: str = "",
+    supplied: Sequence[Any] = (),
 ) -> N | None:
-    """The value as a noun, or None; `given` names the fields that come from elsewhere."""
+    """Validate part of a file against a model; report every mistake on the file, return None then.
+
+    `base` is where the value stands in the file, `prefix` begins every message, and `supplied`
+    names the fields that may be missing, because their values come from elsewhere.
+    """
     try:
         # As JSON, because strict JSON has lists and words where Python has tuples and enums.
-        return noun.model_validate_json(json.dumps(value), strict=True)
+        return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         details = error.errors(include_url=False)
-    elsewhere = {(name,) for name in given if isinstance(name, str)}
-    misspelled = {
-        (*detail["loc"][:-1], near(str(detail["loc"][-1]), _fields(noun, detail["loc"])))
-        for detail in details
-        if detail["type"] == "extra_forbidden"
-    }
+    supplied_keys = ((name,) for name in supplied if isinstance(name, str))
+    accounted_for: set[Place] = {*supplied_keys, *_intended(model, details)}
     for detail in details:
-        absent = detail["type"] == "missing"
-        if not absent or detail["loc"] not in misspelled | elsewhere:
-            _tell(page, noun, detail, base, of)
+        if detail["type"] != "missing" or detail["loc"] not in accounted_for:
+            _report(source, model, detail, base, prefix)
     return None
 
 
-def _tell(page: Page, noun: type[BaseModel], detail: ErrorDetails, base: Place, of: str) -> None:
-    place, kind = (*base, *detail["loc"]), "param" if base else "key"
-    name, spot = str(place[-1]) if place else "", page.spot(place)
+def _intended(model: type[BaseModel], details: Sequence[ErrorDetails]) -> Iterator[Place]:
+    """The keys that misspelled keys were meant to be, so that they are not reported as missing."""
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            *parent, name = detail["loc"]
+            key = near(str(name), _known_keys(model, detail["loc"]))
+            if key is not None:
+                yield (*parent, key)
+
+
+def _report(
+    source: Page, model: type[BaseModel], detail: ErrorDetails, base: Place, prefix: str
+) -> None:
+    """Report one error of pydantic's at the key or the value that it is about."""
+    path, kind = (*base, *detail["loc"]), "param" if base else "key"
+    name, position = str(path[-1]) if path else "", source.spot(path)
     match detail["type"]:
         case "extra_forbidden":
-            text = f'unknown {kind} "{name}"{meant(name, _fields(noun, detail["loc"]))}'
-            page.wrong(page.key_spot(place), of + text)
+            suggestion = meant(name, _known_keys(model, detail["loc"]))
+            source.wrong(source.key_spot(path), f'{prefix}unknown {kind} "{name}"{suggestion}')
         case "missing":
-            page.wrong(spot, f'{of}missing {kind} "{name}"')
-        case "enum" if name == "[key]":
-            word = str(detail["input"])
-            text = f'unknown key "{word}"{meant(word, _choices(detail))}'
-            page.wrong(page.key_spot(place[:-1]), text)
-        case _ if not page.is_wrong(spot):
-            page.wrong(spot, f"{of}{_subject(page.nearest(place))} {_expects(detail)}")
+            source.wrong(position, f'{prefix}missing {kind} "{name}"')
+        case "enum" if name == "[key]":  # pydantic's name for a key of a dict, beside its value
+            key = str(detail["input"])
+            message = f'unknown key "{key}"{meant(key, _allowed_values(detail))}'
+            source.wrong(source.key_spot(path[:-1]), message)
+        case _ if not source.is_wrong(position):
+            subject = _subject(source.nearest(path))
+            source.wrong(position, f"{prefix}{subject} {explain(detail)}")
 
 
-def _subject(place: Place) -> str:
-    match place:
+def _subject(path: Place) -> str:
+    """What people call the value at a path."""
+    match path:
         case ():
             return "a playbook"
-        case (*_, str(list_), int(at)):
-            return f'item {at + 1} of "{list_}"'
-    return f'"{place[-1]}"'
+        case (*_, str(key), int(index)):
+            return f'item {index + 1} of "{key}"'
+    return f'"{path[-1]}"'
 
 
-def _expects(detail: ErrorDetails) -> str:
-    context, found = detail.get("ctx", {}), detail["input"]
+def describe(detail: ErrorDetails, root: str) -> str:
+    """One error of pydantic's with its field, such as `tail: expects a number, found "x"`.
+
+    `root` names the whole value, for an error that belongs to no field.
+    """
+    path = ".".join(str(part) for part in detail["loc"] if part != "[key]")
+    return f"{path or root}: {explain(detail)}"
+
+
+def explain(detail: ErrorDetails) -> str:
+    """One error of pydantic's without its field, such as `expects a number, found "x"`."""
+    match detail["type"]:
+        case "missing":
+            return "missing"
+        case "extra_forbidden":
+            return "unknown key"
+    demand = expected(detail)
+    if detail["type"] == "value_error" and not demand.startswith("expects "):
+        return demand
+    correction = _correction(detail)
+    ending = f'; did you mean "{correction}"?' if correction else ""
+    return f"{demand}, found {shown(detail['input'])}{ending}"
+
+
+def expected(detail: ErrorDetails) -> str:
+    """What a value must be, such as `expects a number`.
+
+    A validator of ours says it in its ValueError: a text that begins with "expects" is followed by
+    the value in `explain`, any other text stands alone.
+    """
+    context = detail.get("ctx", {})
     if detail["type"] == "value_error":
-        return f"{context['error']}, found {shown(found)}"
-    if detail["type"] not in EXPECTED:
-        return f"is refused: {detail['msg']}, found {shown(found)}"
-    text = f"expects {EXPECTED[detail['type']].format_map(context)}, found {shown(found)}"
-    if not isinstance(found, str):
-        return text
-    like = _slug(found, context.get("pattern")) or near(found, _choices(detail))
-    return f'{text}; did you mean "{like}"?' if like else text
+        return str(context["error"])
+    if detail["type"] in EXPECTED:
+        return f"expects {EXPECTED[detail['type']].format_map(context)}"
+    return f"is invalid: {detail['msg']}"
 
 
-def _slug(found: str, pattern: str | None) -> str | None:
-    """What was written, as an id, if that would do."""
-    slug = re.sub(r"[^a-z0-9]+", "-", found.lower()).strip("-")
+def _correction(detail: ErrorDetails) -> str | None:
+    """The allowed text that was probably meant; None when there is none, or no text was given."""
+    text = detail["input"]
+    if not isinstance(text, str) or detail["type"] == "value_error":
+        return None
+    pattern = detail.get("ctx", {}).get("pattern")
+    return _matching_slug(text, pattern) or near(text, _allowed_values(detail))
+
+
+def _matching_slug(text: str, pattern: str | None) -> str | None:
+    """The text in lower-case letters, digits and hyphens, if that fits the pattern."""
+    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     try:
         return slug if pattern and re.search(pattern, slug) else None
-    except re.error:  # pydantic's patterns are Rust's, not all of them Python's
+    except re.error:  # pydantic's patterns are Rust's, and Python cannot read all of them
         return None
 
 
-def _choices(detail: ErrorDetails) -> list[str]:
+def _allowed_values(detail: ErrorDetails) -> list[str]:
+    """The values of an enum or literal, which pydantic gives only as `'a', 'b' or 'c'`."""
     return re.findall(r"'([^']*)'", detail.get("ctx", {}).get("expected", ""))
 
 
-def _fields(noun: type[BaseModel], loc: Place) -> Iterable[str]:
-    """The keys that are known where `loc` is; none where an action nests further."""
+def _known_keys(model: type[BaseModel], loc: Place) -> Iterable[str]:
+    """The keys that are allowed beside the one at `loc`; none below the params of an action."""
     if len(loc) == 1:
-        return fields(noun)
-    inner = next((NOUNS[key] for key in reversed(loc[:-1]) if key in NOUNS), None)
-    return inner.model_fields if inner and noun is Playbook else ()
+        return fields(model)
+    parent = next((NOUNS[key] for key in reversed(loc[:-1]) if key in NOUNS), None)
+    return parent.model_fields if parent and model is Playbook else ()
 
 
 def near(word: str, known: Iterable[str]) -> str | None:
-    """The one that was meant; None when none is near, or two are equally so."""
+    """The known word most like this one; None when none is alike, or two are equally so."""
     matcher = difflib.SequenceMatcher(b=word.lower())
-    nearness: dict[float, list[str]] = {}
+    by_likeness: dict[float, list[str]] = {}
     for name in known:
         matcher.set_seq1(name)
-        nearness.setdefault(matcher.ratio(), []).append(name)
-    best = max(nearness, default=0.0)
-    return nearness[best][0] if best >= 0.6 and len(nearness[best]) == 1 else None
+        by_likeness.setdefault(matcher.ratio(), []).append(name)
+    best = max(by_likeness, default=0.0)
+    return by_likeness[best][0] if best >= LIKENESS and len(by_likeness[best]) == 1 else None
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """What to say after an unknown word: the one that was meant, or all that there are."""
-    like = near(word, known)
-    if like:
-        return f'; did you mean "{like}"?'
+    """What follows an unknown word in a message: the most similar known word, else all of them."""
+    closest = near(word, known)
+    if closest:
+        return f'; did you mean "{closest}"?'
     return f"; expects one of: {', '.join(known)}" if known else ""
 
 
 def shown(value: Any) -> str:
-    """A value as it is quoted to people."""
+    """A value as messages quote it, shortened to QUOTED_LENGTH characters."""
     match value:
         case None:
             return "nothing"
@@ -160,14 +231,15 @@ def shown(value: Any) -> str:
             return "keys and values"
         case list():
             return "a list"
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:60]}…"
+        case timedelta():
+            value = durations.words(value)
+    return truncate(json.dumps(value, ensure_ascii=False, default=str), QUOTED_LENGTH)
 
 
-def fields(noun: type[BaseModel]) -> dict[str, FieldInfo]:
-    """What a file may say of a noun: all its fields but those that are filled in by reading it."""
+def fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields that a file may set: all except those that the bot fills in when it reads it."""
     return {
         name: field
-        for name, field in noun.model_fields.items()
-        if not any(isinstance(one, SkipJsonSchema) for one in field.metadata)  # type: ignore[misc]
+        for name, field in model.model_fields.items()
+        if not any(isinstance(mark, SkipJsonSchema) for mark in field.metadata)  # type: ignore[misc]
     }

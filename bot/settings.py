@@ -1,4 +1,4 @@
-"""The environment, read once; every mistake is a sentence that names the variable and the fix."""
+"""Settings from environment variables; every error message names the variable and the fix."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,12 +8,12 @@ from bot import stripe
 from bot.model import Noun, UserError
 
 IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-PAGERDUTY = "https://api.pagerduty.com"
-POSTGRES = ("postgresql", "postgres")
+PAGERDUTY_API_URL = "https://api.pagerduty.com"
+POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 
 class Settings(Noun):
-    """What the environment says."""
+    """The values of the environment variables."""
 
     slack_bot_token: str
     slack_app_token: str | None
@@ -32,11 +32,11 @@ class Settings(Noun):
     stripe_api_url: str
     config: Path
     pagerduty_token: str | None = None
-    pagerduty_api_url: str = PAGERDUTY
+    pagerduty_api_url: str = PAGERDUTY_API_URL
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """All settings; raises UserError with one line for each that is bad or missing."""
+    """Read all settings; raises UserError with one line for each that is invalid or missing."""
     reader = _Reader(environ)
     settings = {
         "slack_bot_token": reader.token("SLACK_BOT_TOKEN", "xoxb-", "the bot token of the app"),
@@ -45,10 +45,12 @@ def read(environ: Mapping[str, str]) -> Settings:
         "slack_api_url": reader.url("SLACK_API_URL", ("https", "http"), "https://slack.com/api/"),
         "host": reader.get("HOST") or "0.0.0.0",
         "port": reader.port("PORT", 3000),
-        "database_url": reader.url("DATABASE_URL", POSTGRES),
+        "database_url": reader.url("DATABASE_URL", POSTGRES_SCHEMES),
         "redis_url": reader.url("REDIS_URL", ("redis", "rediss", "unix")),
-        "orders_database_url": reader.optional_url("ORDERS_DATABASE_URL", POSTGRES),
-        "orders_database_admin_url": reader.optional_url("ORDERS_DATABASE_ADMIN_URL", POSTGRES),
+        "orders_database_url": reader.optional_url("ORDERS_DATABASE_URL", POSTGRES_SCHEMES),
+        "orders_database_admin_url": reader.optional_url(
+            "ORDERS_DATABASE_ADMIN_URL", POSTGRES_SCHEMES
+        ),
         "kubeconfig": reader.kubeconfig(),
         "kubernetes_namespace": reader.get("KUBERNETES_NAMESPACE") or "default",
         "playbook_proxy": reader.optional_url("PLAYBOOK_PROXY", ("http", "https")),
@@ -56,19 +58,19 @@ def read(environ: Mapping[str, str]) -> Settings:
         "stripe_api_url": reader.url("STRIPE_API_URL", ("https", "http"), stripe.API_URL),
         "config": reader.file("RUNBOLT_CONFIG", "the YAML file with approvers and channels"),
         "pagerduty_token": reader.get("PAGERDUTY_TOKEN"),
-        "pagerduty_api_url": reader.url("PAGERDUTY_API_URL", ("https", "http"), PAGERDUTY),
+        "pagerduty_api_url": reader.url("PAGERDUTY_API_URL", ("https", "http"), PAGERDUTY_API_URL),
     }
-    reader.need_a_way_in()
+    reader.require_slack_transport()
     if reader.mistakes:
         raise UserError(
-            "Nothing was started, because the environment is not complete:\n"
+            "Nothing was started, because these environment variables are missing or invalid:\n"
             + "\n".join(f"  {mistake}" for mistake in reader.mistakes)
         )
     return Settings.model_validate(settings)
 
 
 class _Reader:
-    """Collects mistakes, so that people mend them all at once."""
+    """Reads variables and collects all mistakes, so that people can correct them in one go."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -77,19 +79,21 @@ class _Reader:
     def get(self, name: str) -> str | None:
         return self.environ.get(name, "").strip() or None
 
-    def token(self, name: str, prefix: str, what: str) -> str:
+    def token(self, name: str, prefix: str, description: str) -> str:
         value = self.get(name)
         if value is None:
-            self.mistakes.append(f"{name} is missing: set it to {what} (it starts with {prefix}).")
+            self.mistakes.append(
+                f"{name} is missing: set it to {description} (it starts with {prefix})."
+            )
         elif not value.startswith(prefix):
-            self.mistakes.append(f"{name} is not {what}: it must start with {prefix}.")
+            self.mistakes.append(f"{name} is not {description}: it must start with {prefix}.")
         return value or ""
 
     def optional_token(self, name: str, *prefixes: str) -> str | None:
         value = self.get(name)
         if value is not None and not value.startswith(prefixes):
-            start = " or ".join(prefixes)
-            self.mistakes.append(f"{name} must start with {start}: copy it again, or unset it.")
+            expected = " or ".join(prefixes)
+            self.mistakes.append(f"{name} must start with {expected}: copy it again, or unset it.")
         return value
 
     def url(self, name: str, schemes: tuple[str, ...], default: str = "") -> str:
@@ -107,13 +111,13 @@ class _Reader:
         return value
 
     def _check_url(self, name: str, value: str, schemes: tuple[str, ...]) -> None:
-        # The value may hold a password, so it is never repeated in the sentence.
+        # The message never repeats the value, because it may hold a password.
         try:
             parts = urlsplit(value)
-            known = parts.scheme in schemes and bool(parts.netloc or parts.path)
+            is_valid = parts.scheme in schemes and bool(parts.netloc or parts.path)
         except ValueError:
-            known = False
-        if not known:
+            is_valid = False
+        if not is_valid:
             self.mistakes.append(f"{name} is not a {schemes[0]}:// URL: correct it.")
 
     def port(self, name: str, default: int) -> int:
@@ -123,12 +127,14 @@ class _Reader:
             return default
         return int(value)
 
-    def file(self, name: str, what: str) -> Path:
+    def file(self, name: str, description: str) -> Path:
         value = self.get(name)
         if value is None:
-            self.mistakes.append(f"{name} is missing: set it to the path of {what}.")
+            self.mistakes.append(f"{name} is missing: set it to the path of {description}.")
         elif not Path(value).is_file():
-            self.mistakes.append(f"{name} names {value}, where no file is: give {what}.")
+            self.mistakes.append(
+                f"{name} names {value}, which does not exist: set it to the path of {description}."
+            )
         return Path(value or ".")
 
     def kubeconfig(self) -> Path | None:
@@ -139,12 +145,14 @@ class _Reader:
                 "path of a kubeconfig file."
             )
         if value is not None and not Path(value).is_file():
-            self.mistakes.append(f"KUBECONFIG names {value}, where no file is: correct the path.")
+            self.mistakes.append(
+                f"KUBECONFIG names {value}, which does not exist: correct the path."
+            )
         return None if value is None else Path(value)
 
-    def need_a_way_in(self) -> None:
+    def require_slack_transport(self) -> None:
         if self.get("SLACK_APP_TOKEN") is None and self.get("SLACK_SIGNING_SECRET") is None:
             self.mistakes.append(
                 "SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both missing: set the first for "
-                "Socket Mode, or the second to be called over HTTP."
+                "Socket Mode, or the second to receive requests over HTTP."
             )

@@ -1,4 +1,4 @@
-"""The .sql files that a playbook's steps name: beside the playbook, or else those shipped."""
+"""The SQL files that steps of a playbook name: beside the playbook, or shipped with the bot."""
 
 import re
 from collections.abc import Iterator
@@ -12,26 +12,29 @@ FORM = r"^[a-z0-9-]+\.sql$"
 MAX_BYTES = 64 * 1024
 
 
-def is_name(found: object) -> bool:
-    """Whether it is a name that a file may have here: no path leads anywhere else."""
-    return isinstance(found, str) and re.fullmatch(FORM, found) is not None
+def is_name(value: object) -> bool:
+    """Whether a value is a valid name of an SQL file; such a name cannot lead to another folder."""
+    return isinstance(value, str) and re.fullmatch(FORM, value) is not None
 
 
 def find(name: str, playbook: Path | None = None) -> Traversable:
-    """The file `sql/NAME` beside a playbook, or the shipped one of that name.
+    """Find the file `sql/NAME` beside a playbook, else the shipped file of that name.
 
-    Raises ValueError naming those that there are.
+    Raises ValueError, which lists the files that exist, when there is no such file.
     """
-    places = list(_places(playbook))
-    for place in places:
-        if is_name(name) and (place / name).is_file():
-            return place / name
-    known = {file.name for place in places if place.is_dir() for file in place.iterdir()}
+    folders = list(_folders(playbook))
+    for folder in folders:
+        if is_name(name) and (folder / name).is_file():
+            return folder / name
+    known = {file.name for folder in folders if folder.is_dir() for file in folder.iterdir()}
     raise ValueError(f"expects one of: {', '.join(sorted(known))}")
 
 
 def read(name: str, playbook: Path | None = None) -> str:
-    """The statement in a file; raises ValueError when there is none that could be kept."""
+    """Read the statement of a file.
+
+    Raises ValueError when the file is missing, unreadable, too large, empty or not UTF-8.
+    """
     file = find(name, playbook)
     try:
         text = file.read_bytes().decode("utf-8-sig")
@@ -46,7 +49,7 @@ def read(name: str, playbook: Path | None = None) -> str:
     return text
 
 
-def _places(playbook: Path | None) -> Iterator[Traversable]:
+def _folders(playbook: Path | None) -> Iterator[Traversable]:
     if playbook is not None:
         yield playbook.parent / FOLDER
     yield SHIPPED

@@ -164,7 +164,7 @@ def test_people_are_never_asked_what_to_set(tmp_path: Path, asked: str) -> None:
     words = SHIPPED.read_text(encoding="utf-8")
     file.write_text(words.replace("ask: [revert_after]", f"ask: [{asked}]"), encoding="utf-8")
 
-    with pytest.raises(playbooks.PlaybookError, match=f'"{asked}" comes from the playbook'):
+    with pytest.raises(playbooks.PlaybookError, match=f'"{asked}" can only be set'):
         playbooks.load(file, ACTIONS)
 
 

@@ -259,5 +259,5 @@ def test_people_are_never_asked_for_an_address(tmp_path: Path) -> None:
     assert named in shipped
     file.write_text(shipped.replace(named, f"{named}        ask: [url]\n"), encoding="utf-8")
 
-    with pytest.raises(playbooks.PlaybookError, match='"url" comes from the playbook'):
+    with pytest.raises(playbooks.PlaybookError, match='"url" can only be set'):
         playbooks.load(file, ACTIONS)

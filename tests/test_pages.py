@@ -10,11 +10,11 @@ from bot import pages
 MISTAKES = {
     "a key twice": (
         "a: 1\nb: 2\na: 3",
-        '3:1: key "a" is here twice, first on line 1',
+        '3:1: duplicate key "a", first on line 1',
     ),
     "a key that is no word": (
         "[a]: b",
-        "1:1: expects a word as key",
+        "1:1: expects text as a key",
     ),
     "a tag that would run something": (
         "a: !!python/object/apply:os.system [ls]",
@@ -47,7 +47,7 @@ MISTAKES = {
     ),
     "a character that is not printable": (
         "a: b\nc: d\x07",
-        "2:5: is not YAML: a character is not printable",
+        "2:5: is not YAML: unprintable character",
     ),
     "a second document": (
         "a: b\n---\na: b",

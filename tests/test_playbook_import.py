@@ -304,10 +304,10 @@ NOT_UNDERSTOOD = {
     "rm -rf /var/cache": "no action does what rm does",
     "kubectl drain node-1": "no action does what kubectl drain node-1 does",
     "kubectl get pods -l app=shop -n other": "unrecognized arguments: -n",
-    "kubectl get pods": "expects pods by their labels (-l)",
-    "kubectl delete pod shop-1": "expects pods by their labels (-l)",
+    "kubectl get pods": "expects a label selector (-l)",
+    "kubectl delete pod shop-1": "expects a label selector (-l)",
     "kubectl logs -l app=shop -f": "unrecognized arguments: -f",
-    "kubectl logs -l app=shop | tail -5": "only grep may follow, and only once",
+    "kubectl logs -l app=shop | tail -5": "only one grep can follow in a pipeline",
     "kubectl logs -l app=shop | grep -v ok": "unrecognized arguments: -v",
     "kubectl get pods -l app=shop && kubectl top pods -l app=shop": (
         "it is more than one command (&&)"
@@ -321,33 +321,33 @@ NOT_UNDERSTOOD = {
     "kubectl set env deployment/shop A=1 B=2": "expects one deployment/NAME",
     "kubectl set resources deployment/shop --limits=cpu=2": "only the memory limit can be set",
     "curl -X POST https://shop.example/restart": "unrecognized arguments: -X",
-    "curl shop.example/health": "url: String should match pattern",
+    "curl shop.example/health": "url: expects text of the form",
     "nc -l 80": "unrecognized arguments: -l",
     "psql -f all.sql": "unrecognized arguments: -f",
     "psql -c 'DELETE FROM carts'": "expects a SELECT, found DELETE: a query step only reads",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
     "WHERE usename = 'bob' AND now() - query_start > interval '1 minute'": (
-        "pg_terminate_backend() does something"
+        "pg_terminate_backend() has side effects"
     ),
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
     "WHERE state = 'active' OR now() - query_start > interval '1 minute'": (
-        "pg_terminate_backend() does something"
+        "pg_terminate_backend() has side effects"
     ),
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
-    "WHERE now() - backend_start > interval '1 minute'": "pg_terminate_backend() does something",
+    "WHERE now() - backend_start > interval '1 minute'": "pg_terminate_backend() has side effects",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
-    "WHERE query_start - now() > interval '1 minute'": "pg_terminate_backend() does something",
+    "WHERE query_start - now() > interval '1 minute'": "pg_terminate_backend() has side effects",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
-    "WHERE now() - state_change > interval '1 minute'": "pg_terminate_backend() does something",
+    "WHERE now() - state_change > interval '1 minute'": "pg_terminate_backend() has side effects",
     "SELECT pg_terminate_backend(client_port) FROM pg_stat_activity\n"
-    "WHERE now() - query_start > interval '1 minute'": "pg_terminate_backend() does something",
+    "WHERE now() - query_start > interval '1 minute'": "pg_terminate_backend() has side effects",
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity\n"
     "WHERE now() - query_start > interval '1 minute'": (
-        "pg_cancel_backend() does something: a query step only reads"
+        "pg_cancel_backend() has side effects: a query step only reads"
     ),
-    "SELECT pg_terminate_backend(42)": "pg_terminate_backend() does something",
-    "SELECT FROM WHERE": "it cannot be read as PostgreSQL",
-    "echo 'open": "the shell could not read it (No closing quotation)",
+    "SELECT pg_terminate_backend(42)": "pg_terminate_backend() has side effects",
+    "SELECT FROM WHERE": "it is not valid PostgreSQL",
+    "echo 'open": "the shell cannot parse it (No closing quotation)",
 }
 
 
@@ -428,8 +428,8 @@ def test_a_page_without_scenarios_says_what_is_missing(
 
     said = capsys.readouterr().err
     assert code == 1
-    assert f"{file}:1: no heading is like “SEV-1: What is wrong”\n" in said
-    assert f"{file}:1: no row about sev1, sev2, sev3, sev4 in a table of severities\n" in said
+    assert f"{file}:1: no heading has the form “SEV-1: What is wrong”\n" in said
+    assert f"{file}:1: no table of severities has a row for sev1, sev2, sev3, sev4\n" in said
     assert f'{tmp_path / "shop.yml"}:1:1: missing key "scenarios"\n' in said
 
 
@@ -440,7 +440,7 @@ def test_nothing_is_overwritten(runbook: Path, capsys: pytest.CaptureFixture[str
 
     assert cli.run(["playbook", "import", str(runbook)]) == 1
 
-    assert f"{kept}: there already. Nothing was written." in capsys.readouterr().err
+    assert f"{kept}: exists already. Nothing was written." in capsys.readouterr().err
     assert kept.read_text() == "SELECT 'mine'"
     assert not runbook.with_suffix(".yml").exists()
 

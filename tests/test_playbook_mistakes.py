@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 from pydantic import Field, field_validator
 
-from bot import playbooks
+from bot import durations, playbooks
 from bot.model import Noun, Phase, Step
 from bot.playbooks import PlaybookError
 
@@ -20,6 +20,7 @@ class Logs(Noun):
 
 class Scale(Noun):
     name: ClassVar[str] = "scale-deployment"
+    fixed: ClassVar[frozenset[str]] = frozenset({"deployment"})
     deployment: str = Field(pattern=r"^[a-z-]+$")
     replicas: int
 
@@ -77,9 +78,9 @@ contacts:
     contact: "@lead"
 """
 
-RESPONSE = 'expects a time in words, such as "15 min", "2 hours" or "24 h"'
+RESPONSE = durations.EXPECTED
 ID = "text of the form ^[a-z0-9][a-z0-9-]{0,39}$"
-LONG = "x" * 59
+LONG = "x" * 58
 STEP_KEYS = ", ".join(Step.model_fields)
 
 # What is written instead of what, and the line that tells the mistake.
@@ -226,6 +227,19 @@ MISTAKES = {
             '"deployment"?'
         ),
     ),
+    "a question for a param that only a playbook may set": (
+        "ask: [replicas]",
+        "ask: [replicas, deployment]",
+        (
+            '27:25: action "scale-deployment": "deployment" can only be set in the playbook, not '
+            "asked for"
+        ),
+    ),
+    "a question that is a list": (
+        "ask: [replicas]",
+        "ask: [replicas, [deployment]]",
+        '27:25: item 2 of "ask" expects text, found a list',
+    ),
     "params that are a list": (
         "params: {deployment: shop}",
         "params: [shop]",
@@ -234,12 +248,12 @@ MISTAKES = {
     "a scenario's id twice": (
         "contacts:",
         "  - {id: outage, title: A, severity: sev1, symptoms: [], steps: []}\ncontacts:",
-        '28:10: id "outage" is taken on line 9; expects another',
+        '28:10: duplicate id "outage", first on line 9',
     ),
     "a step's id twice": (
         "- id: scale",
         "- id: logs",
-        '22:13: id "logs" is taken on line 15; expects another',
+        '22:13: duplicate id "logs", first on line 15',
     ),
     "an id that is none": (
         "- id: scale",
@@ -284,7 +298,7 @@ MISTAKES = {
     "an alert that fills in what is not known": (
         "title: Shop",
         "title: Shop\ninternal_alert: '{{ severty }} {{ status }}'",
-        '3:17: "internal_alert" fills in "severty"; did you mean "severity"?',
+        '3:17: "internal_alert" has the unknown variable "severty"; did you mean "severity"?',
     ),
     "a message that Jinja2 refuses": (
         "title: Shop",
@@ -338,7 +352,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         playbooks.load(tmp_path, SOME)
 
     head, *lines = str(raised.value).splitlines()
-    assert head == "No playbook was loaded: 4 mistakes. Correct what is listed and start again."
+    assert head == "No playbook was loaded: 4 mistakes. Correct these and start again."
     assert [line.split(": ")[0] for line in lines] == [
         f"{first}:2:1",
         f"{first}:21:17",
@@ -352,9 +366,7 @@ def test_two_files_may_not_have_the_same_scenario_for_one_service(tmp_path: Path
     first = written(tmp_path, GOOD, "a.yml")
     second = written(tmp_path, GOOD, "b.yml")
 
-    assert told(tmp_path) == [
-        f'{second}:9:9: id "outage" is taken for shop in {first}; expects another'
-    ]
+    assert told(tmp_path) == [f'{second}:9:9: duplicate id "outage" of shop, first in {first}']
 
 
 def test_more_steps_than_a_message_holds(tmp_path: Path) -> None:

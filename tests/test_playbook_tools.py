@@ -211,7 +211,7 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 SELECT = "expects a SELECT, found"
 READS = ": a query step only reads"
-ACTS = f" does something{READS}"
+ACTS = f" has side effects{READS}"
 
 
 @pytest.mark.parametrize(
@@ -243,23 +243,23 @@ ACTS = f" does something{READS}"
         ("SELECT *\n  INTO a FROM b", [f"2:3: {SELECT} SELECT … INTO{READS}"]),
         (
             "SELECT * FROM a\nFOR UPDATE",
-            ["2:1: expects a SELECT that locks nothing, found FOR UPDATE or SHARE"],
+            ["2:1: expects a SELECT without locks, found FOR UPDATE or SHARE"],
         ),
         (
             "(SELECT 1) UNION (SELECT 2 FROM a FOR KEY SHARE)",
-            ["1:35: expects a SELECT that locks nothing, found FOR UPDATE or SHARE"],
+            ["1:35: expects a SELECT without locks, found FOR UPDATE or SHARE"],
         ),
         (
             "SELECT\n  pg_terminate_backend(pid) FROM pg_stat_activity",
-            [f"2:3: pg_terminate_backend() does something{READS}; the action end-queries does"],
+            [f"2:3: pg_terminate_backend() has side effects{READS}; use the action end-queries"],
         ),
-        ("SELECT pg_catalog.pg_sleep(9)", [f"1:19: pg_sleep() does something{READS}"]),
-        ('SELECT * FROM "pg_sleep"(9)', [f"1:15: pg_sleep() does something{READS}"]),
+        ("SELECT pg_catalog.pg_sleep(9)", [f"1:19: pg_sleep() has side effects{READS}"]),
+        ('SELECT * FROM "pg_sleep"(9)', [f"1:15: pg_sleep() has side effects{READS}"]),
         (
             "SELECT nextval('a'), LO_IMPORT('/etc/passwd')",
             [
-                f"1:8: nextval() does something{READS}",
-                f"1:22: lo_import() does something{READS}",
+                f"1:8: nextval() has side effects{READS}",
+                f"1:22: lo_import() has side effects{READS}",
             ],
         ),
         (
@@ -267,25 +267,28 @@ ACTS = f" does something{READS}"
             [f"2:14: {SELECT} DELETE{READS}"],
         ),
         ("SELECT 1 UNION\nSELECT 2 INTO a", [f"2:10: {SELECT} SELECT … INTO{READS}"]),
-        ("SELECT 1 ORDER BY array_agg(setval('a', 1))", [f"1:29: setval() does something{READS}"]),
-        ("SELECT * FROM dblink('a', 'b') AS c(d int)", [f"1:15: dblink() does something{READS}"]),
+        (
+            "SELECT 1 ORDER BY array_agg(setval('a', 1))",
+            [f"1:29: setval() has side effects{READS}"],
+        ),
+        ("SELECT * FROM dblink('a', 'b') AS c(d int)", [f"1:15: dblink() has side effects{READS}"]),
         (
             "SELECT query_to_xml('DELETE FROM a', true, true, '')",
-            [f"1:8: query_to_xml() does something{READS}"],
+            [f"1:8: query_to_xml() has side effects{READS}"],
         ),
-        ('SELECT U&"pg\\005fsleep"(9)', [f"1:10: pg\\005fsleep() does something{READS}"]),
+        ('SELECT U&"pg\\005fsleep"(9)', [f"1:10: pg\\005fsleep() has side effects{READS}"]),
         ("SELECT pg_stat_statements_reset()", [f"1:8: pg_stat_statements_reset(){ACTS}"]),
         ("SELECT pg_prewarm('carts')", [f"1:8: pg_prewarm(){ACTS}"]),
         ("SELECT pg_buffercache_evict_all()", [f"1:8: pg_buffercache_evict_all(){ACTS}"]),
         ("SELECT pg_cancel_backend(42)", [f"1:8: pg_cancel_backend(){ACTS}"]),
         ("SELECT 1;\nSELECT 2", ["2:1: expects one statement, found another"]),
         ("SELECT 1; DELETE FROM a", ["1:11: expects one statement, found another"]),
-        ("SELECT *\nFROM a WHERE", ['2:8: cannot be read as PostgreSQL: not expected "WHERE"']),
-        ("SELEC 1", ['1:7: cannot be read as PostgreSQL: not expected "1"']),
+        ("SELECT *\nFROM a WHERE", ['2:8: is not valid PostgreSQL: unexpected "WHERE"']),
+        ("SELEC 1", ['1:7: is not valid PostgreSQL: unexpected "1"']),
         ("-- Nothing", ["1:1: expects a SELECT, found nothing"]),
         (
             "SELECT 5 % 2 WHERE %(a)s",
-            ["1:10: a per cent sign is written twice in a file with parameters"],
+            ["1:10: write %% for a percent sign in a file with parameters"],
         ),
     ],
 )

@@ -1,11 +1,12 @@
 """A bad or missing setting is a sentence that names the variable and the fix."""
 
 import re
+from datetime import time
 from pathlib import Path
 
 import pytest
 
-from bot import config, rules, settings
+from bot import config, durations, rules, settings
 from bot.model import Risk, Severity, UserError
 from commands.actions import ACTIONS
 from tests.conftest import ROOT
@@ -88,11 +89,21 @@ def test_a_password_is_never_repeated(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "approvers: Field required"),
+        ("", ":1:1: approvers: missing"),
         ("approvers: [", "is not YAML"),
-        ("approvers: {users: [U1]}\nchanels: {}", "chanels: Extra inputs are not permitted"),
-        ("approvers: {}\nclocks: {sev1: {update: 1 min}}", "clocks.sev1.update"),
-        ("approvers: {}\nclocks: {sev1: {update: soon}}", "“soon” is no duration"),
+        ("approvers: {users: [U1]}\nchanels: {}", ":2:1: chanels: unknown key"),
+        (
+            "approvers: {}\nclocks: {sev1: {update: 1 min}}",
+            ':2:17: clocks.sev1.update: expects at least 5 minutes, found "1 min"',
+        ),
+        (
+            "approvers: {}\nclocks: {sev9: {update: 1 h}}",
+            ":2:10: clocks.sev9: expects 'sev1', 'sev2', 'sev3' or 'sev4', found \"sev9\"",
+        ),
+        (
+            "approvers: {}\nclocks: {sev1: {update: soon}}",
+            f':2:17: clocks.sev1.update: {durations.EXPECTED}, found "soon"',
+        ),
     ],
 )
 def test_a_wrong_config_names_the_place(tmp_path: Path, text: str, sentence: str) -> None:
@@ -116,6 +127,15 @@ def test_a_config_names_what_differs_from_the_defaults(tmp_path: Path) -> None:
     assert team.approvers.groups == ("sre",)
     assert team.clock(Severity("sev3")).update.total_seconds() == 45 * 60
     assert team.clock(Severity("sev1")).update.total_seconds() == 15 * 60
+
+
+def test_hours_are_times_of_day(tmp_path: Path) -> None:
+    file = tmp_path / "runbolt.yml"
+    file.write_text("approvers: {}\nhours: {begin: 10:30, end: 18:00}")
+
+    hours = config.load(file).hours
+
+    assert (hours.begin, hours.end) == (time(10, 30), time(18))
 
 
 def test_the_readme_names_what_is_destructive_and_what_one_person_may_approve() -> None:

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from bot import findings, playbooks, store
+from bot import durations, findings, playbooks, store
 from bot.findings import Each, Finding
 from bot.model import IncidentId, Table, TaskState
 from bot.playbooks import PlaybookError
@@ -44,7 +44,7 @@ MISTAKES = {
     "no duration": (
         "due: 48 h",
         "due: soon",
-        '"due" expects a time in words, such as "15 min", "2 hours" or "24 h", found "soon"',
+        f'"due" {durations.EXPECTED}, found "soon"',
     ),
     "a misspelled key": (
         "due: 48 h",

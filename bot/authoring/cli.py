@@ -13,21 +13,21 @@ from bot.model import UserError
 from commands.actions import ACTIONS
 
 DESCRIPTION = """\
-Without arguments, serve: connect to Slack and run incidents. What it is told comes from the
-environment (SLACK_BOT_TOKEN, DATABASE_URL and others, see the README)."""
+Without arguments, start the bot: connect to Slack and run incidents. Its settings are environment
+variables (SLACK_BOT_TOKEN, DATABASE_URL and others, see the README)."""
 
 IMPORT = """\
-Commands become the actions that do the same; what none does becomes a manual step, is kept as it
-is, and is listed. Nothing is overwritten."""
+Commands become the actions that do the same. A command that no action can do is listed, and becomes
+a manual step. No file is overwritten."""
 
-Commands = Any  # argparse's own class for them has no public name
+Subparsers = Any  # argparse has no public name for the class
 
 
 def run(words: Sequence[str]) -> int:
-    """Do what the words of a command line say, and return the exit code."""
-    given = _parser().parse_args(words)
+    """Run a command line, without the program's name, and return the exit code."""
+    arguments = _parser().parse_args(words)
     try:
-        return int(given.run(given))
+        return int(arguments.run(arguments))
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
@@ -41,36 +41,43 @@ def _parser() -> ArgumentParser:
     )
     playbook = top.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "playbook",
-        help="check, print and import playbook files, and print their schema",
-        description="Work on playbook files. Needs no environment, no database and no Slack.",
+        help="check, render and import playbook files, and print their schema",
+        description="Work on playbook files. Needs no settings, no database and no Slack.",
     )
     _add_commands(playbook.add_subparsers(required=True, metavar="COMMAND"))
     return top
 
 
-def _add_commands(commands: Commands) -> None:
-    _add(commands, "schema", _schema, "print the JSON Schema of the file, for editors")
+def _add_commands(commands: Subparsers) -> None:
+    _add(commands, "schema", _schema, "print the JSON Schema of playbook files, for editors")
 
-    words = "list every mistake in files, or in folders of them, and in the SQL that they name"
-    one = _add(commands, "lint", _lint, words, "Exits with 1 if there are any.")
-    one.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    summary = "list the mistakes in files or folders of playbooks, and in their SQL files"
+    lint_command = _add(commands, "lint", _lint, summary, "Exits with 1 if there are any.")
+    lint_command.add_argument("files", nargs="+", type=Path, metavar="FILE")
 
-    one = _add(commands, "render", _render, "print a playbook as a Markdown document")
-    one.add_argument("file", type=Path, metavar="FILE")
+    render_command = _add(commands, "render", _render, "print a playbook as a Markdown document")
+    render_command.add_argument("file", type=Path, metavar="FILE")
 
-    words = "draft a playbook, and its SQL files, from a runbook in Markdown"
-    one = _add(commands, "import", _import, words, IMPORT)
-    one.add_argument("runbook", type=Path, metavar="RUNBOOK.md")
-    one.add_argument("-o", type=Path, metavar="FILE", help="where to; else beside it, as .yml")
+    summary = "draft a playbook, and its SQL files, from a runbook in Markdown"
+    import_command = _add(commands, "import", _import, summary, IMPORT)
+    import_command.add_argument("runbook", type=Path, metavar="RUNBOOK.md")
+    import_command.add_argument(
+        "-o", type=Path, metavar="FILE", help="the file to write; by default RUNBOOK.yml"
+    )
 
 
 def _add(
-    commands: Commands, name: str, run: Callable[[Namespace], int], words: str, more: str = ""
+    commands: Subparsers,
+    name: str,
+    run: Callable[[Namespace], int],
+    summary: str,
+    details: str = "",
 ) -> ArgumentParser:
-    sentence = f"{words[0].upper()}{words[1:]}. {more}"
-    one: ArgumentParser = commands.add_parser(name, help=words, description=sentence)
-    one.set_defaults(run=run)
-    return one
+    """Add a command that calls `run`; its description is the summary and the details."""
+    description = f"{summary[0].upper()}{summary[1:]}. {details}"
+    command: ArgumentParser = commands.add_parser(name, help=summary, description=description)
+    command.set_defaults(run=run)
+    return command
 
 
 def _schema(_: Namespace) -> int:
@@ -78,35 +85,36 @@ def _schema(_: Namespace) -> int:
     return 0
 
 
-def _lint(given: Namespace) -> int:
-    found = lint.lint(given.files, ACTIONS)
-    for mistake in found:
+def _lint(arguments: Namespace) -> int:
+    mistakes = lint.lint(arguments.files, ACTIONS)
+    for mistake in mistakes:
         print(mistake)
-    if not found:
+    if not mistakes:
         print("No mistakes.")
-    return 1 if found else 0
+    return 1 if mistakes else 0
 
 
-def _render(given: Namespace) -> int:
-    for playbook in playbooks.load([given.file], ACTIONS):
+def _render(arguments: Namespace) -> int:
+    for playbook in playbooks.load([arguments.file], ACTIONS):
         print(render.render(playbook), end="")
     return 0
 
 
-def _import(given: Namespace) -> int:
-    file = given.o or given.runbook.with_suffix(".yml")
-    made = draft.draft(_text(given.runbook), ACTIONS)
-    files.write(made, file)
-    for line, words in sorted(made.problems):
-        print(f"{given.runbook}:{line}: {words}", file=sys.stderr)
+def _import(arguments: Namespace) -> int:
+    file = arguments.o or arguments.runbook.with_suffix(".yml")
+    result = draft.draft(_read_text(arguments.runbook), ACTIONS)
+    files.write(result, file)
+    for line, problem in sorted(result.problems):
+        print(f"{arguments.runbook}:{line}: {problem}", file=sys.stderr)
     mistakes = lint.lint([file], ACTIONS)
     for mistake in mistakes:
         print(mistake, file=sys.stderr)
-    print(f"Written: {file} and {len(made.files)} SQL files beside it.")
+    print(f"Wrote {file} and {len(result.files)} SQL files beside it.")
     return 1 if mistakes else 0
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
+    """The text of a file; raises UserError if it is unreadable or not UTF-8."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,88 +1,100 @@
-"""A block of code as its commands, each with what it does."""
+"""Split a block of code into its commands, and translate each into an action."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pydantic import ValidationError
 from sqlglot.errors import SqlglotError
 
+from bot import parsing
 from bot.actions import Action
 from bot.authoring import render, runbook, shell, sql
-from bot.authoring.runbook import Fence
-from bot.authoring.shell import Found, Unknown
+from bot.authoring.runbook import CodeBlock
+from bot.authoring.shell import ActionCall, UnsupportedCommand
 
 Actions = Mapping[str, type[Action]]
 
 
 @dataclass(frozen=True)
-class Code:
-    """A command as it is written, and what it does; or why no action does the same."""
+class Command:
+    """A command, and the action that does the same; or the reason why there is none."""
 
     text: str
-    found: Found | None
-    why: str = ""
+    call: ActionCall | None
+    reason: str = ""
 
 
-def read(fence: Fence, service: str, actions: Actions) -> list[Code]:
-    """The commands of a block; checks of ports from the same pods are one."""
-    if fence.language.lower() in ("sql", "postgresql") or render.SQL.match(fence.text):
-        return _queries(fence.text, actions)
-    made: list[Code] = []
-    for text in _lines(fence.text):
-        code = _known(text, partial(shell.action, text, service), actions)
-        together = shell.merged(made[-1].found, code.found) if made else None
-        if together:
-            made[-1] = Code(f"{made[-1].text}\n{text}", together)
+def read(block: CodeBlock, service: str, actions: Actions) -> list[Command]:
+    """The commands of a block; neighbouring checks of ports from the same pods become one."""
+    if block.language.lower() in ("sql", "postgresql") or render.SQL.match(block.text):
+        return _translate_sql(block.text, actions)
+    commands: list[Command] = []
+    for text in _split_script(block.text):
+        command = _translate(text, partial(shell.translate, text, service), actions)
+        merged = shell.merge(commands[-1].call, command.call) if commands else None
+        if merged:
+            commands[-1] = Command(f"{commands[-1].text}\n{text}", merged)
         else:
-            made.append(Code(runbook.plain(text), code.found, code.why))
-    return made
+            commands.append(replace(command, text=runbook.strip_code(text)))
+    return commands
 
 
-def _queries(text: str, actions: Actions) -> list[Code]:
+def _translate_sql(text: str, actions: Actions) -> list[Command]:
     try:
-        statements = sql.split(text)
+        statements = sql.split_statements(text)
     except SqlglotError:
-        return [Code(text, None, "it cannot be read as PostgreSQL")]
+        return [Command(text, None, "it is not valid PostgreSQL")]
     if len(statements) == 1:
-        return [_known(text, partial(shell.query, statements[0]), actions)]
-    return [_known(f"{one.text};", partial(shell.query, one), actions) for one in statements]
+        return [_translate(text, partial(shell.translate_statement, statements[0]), actions)]
+    return [
+        _translate(f"{statement.text};", partial(shell.translate_statement, statement), actions)
+        for statement in statements
+    ]
 
 
-def _known(text: str, look: Callable[[], Found], actions: Actions) -> Code:
-    """What a command does, if its action takes the params."""
+def _translate(text: str, translate: Callable[[], ActionCall], actions: Actions) -> Command:
+    """Translate a command, and check that its action accepts the params."""
     try:
-        found = look()
-        params = {"file": "file.sql", "sql": found.sql} if found.sql else found.params
-        actions[found.action].model_validate(params)
-    except Unknown as unknown:
-        return Code(text, None, str(unknown))
+        call = translate()
+        params = {"file": "file.sql", "sql": call.sql} if call.sql else call.params
+        actions[call.action].model_validate(params)
+    except UnsupportedCommand as error:
+        return Command(text, None, str(error))
     except ValidationError as error:
-        first = error.errors()[0]
-        return Code(text, None, ": ".join([*map(str, first["loc"]), first["msg"]]))
-    return Code(text, found)
+        return Command(text, None, parsing.describe(error.errors()[0], call.action))
+    return Command(text, call)
 
 
-def _lines(text: str) -> Iterator[str]:
-    """The commands of a script, each with the comments and the empty lines before it."""
-    kept: list[str] = []
-    whole: list[str] = []
+def _split_script(text: str) -> Iterator[str]:
+    """The commands of a script, each with the comments and the empty lines before it.
+
+    Comments at the end belong to the last command.
+    """
+    pending: list[str] = []
+    commands: list[str] = []
     for line in text.splitlines():
-        kept.append(line)
-        command = "\n".join(one for one in kept if not one.lstrip().startswith("#")).strip()
-        if command and not command.endswith("\\") and _is_whole(command):
-            whole.append("\n".join(kept))
-            kept = []
-    rest = "\n".join(kept)
-    if rest.strip() and whole and all(one.lstrip()[:1] in ("", "#") for one in kept):
-        whole[-1] += f"\n{rest}"
+        pending.append(line)
+        if _is_complete(_without_comments(pending)):
+            commands.append("\n".join(pending))
+            pending = []
+    rest = "\n".join(pending)
+    if rest.strip() and commands and not _without_comments(pending):
+        commands[-1] += f"\n{rest}"
     elif rest.strip():
-        whole.append(rest)
-    return iter(whole)
+        commands.append(rest)
+    return iter(commands)
 
 
-def _is_whole(command: str) -> bool:
+def _without_comments(lines: Sequence[str]) -> str:
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#")).strip()
+
+
+def _is_complete(command: str) -> bool:
+    """Whether a command is not empty, and the shell would not wait for another line."""
+    if not command or command.endswith("\\"):
+        return False
     try:
         shlex.split(command, comments=True)
     except ValueError:

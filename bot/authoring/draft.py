@@ -1,4 +1,4 @@
-"""A playbook drafted from a runbook: headings become scenarios, commands become steps."""
+"""Draft a playbook from a runbook: headings become scenarios, commands become steps."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,31 +8,34 @@ from typing import Any
 from bot import durations, model, playbooks
 from bot.actions import Action
 from bot.authoring import codes, runbook
-from bot.authoring.codes import Code
-from bot.authoring.runbook import Fence, Item, Section
+from bot.authoring.codes import Command
+from bot.authoring.runbook import CodeBlock, Item, Section
 from bot.model import Phase, Severity
+from bot.model.text import truncate
 
-SCENARIO = re.compile(r"SEV-?([1-4])\s*[:–—-]\s*(.+)", re.IGNORECASE)
-KIND = re.compile(r"\s*[-–—:]\s*(?:incident response )?(?:playbook|runbook)\s*$", re.IGNORECASE)
-PHASES = {
+SCENARIO_HEADING = re.compile(r"SEV-?([1-4])\s*[:–—-]\s*(.+)", re.IGNORECASE)
+DOCUMENT_TYPE_SUFFIX = re.compile(
+    r"\s*[-–—:]\s*(?:incident response )?(?:playbook|runbook)\s*$", re.IGNORECASE
+)
+PHASE_HEADINGS = {
     Phase.IMMEDIATE: re.compile("immediate|triage|diagnos", re.IGNORECASE),
     Phase.RECOVERY: re.compile("recover|mitigat|remediat|resol", re.IGNORECASE),
 }
-SYMPTOMS = "symptom"
-SECTIONS = re.compile(
+SYMPTOMS_HEADING = "symptom"
+KNOWN_SECTIONS = re.compile(
     r"overview|severit|communication|post-?(?:incident|mortem)|contact|related|links"
-    rf"|^{SCENARIO.pattern}$",
+    rf"|^{SCENARIO_HEADING.pattern}$",
     re.IGNORECASE,
 )
-REMARK = re.compile(r"(Recommended|Correction)\b:?\s*(.*)", re.DOTALL)
-RECOMMENDED = "Recommended"
-TITLE = 75
+LABELED_REMARK = re.compile(r"(Recommended|Correction)\b:?\s*(.*)", re.DOTALL)
+RECOMMENDED_LABEL = "Recommended"
+TITLE_LENGTH = 75
 Step = dict[str, Any]
 
 
 @dataclass
 class Draft:
-    """A playbook file, the SQL files that belong to it, and what was not understood."""
+    """A playbook file, its SQL files by name, and the problems by line of the runbook."""
 
     playbook: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -40,24 +43,26 @@ class Draft:
 
 
 def draft(text: str, actions: Sequence[type[Action]]) -> Draft:
-    """What a Markdown text says; every problem has its line."""
+    """Draft a playbook from the text of a runbook in Markdown."""
     return _Drafter(runbook.read(text), actions).draft()
 
 
 class _Drafter:
+    """Converts the sections of a runbook, and collects the SQL files and the problems."""
+
     def __init__(self, top: Section, actions: Sequence[type[Action]]) -> None:
         self.top = top.sections[0] if len(top.sections) == 1 else top
-        self.title = KIND.sub("", self.top.title) or "Service"
+        self.title = DOCUMENT_TYPE_SUFFIX.sub("", self.top.title) or "Service"
         self.service = slug(self.title)
         self.actions = {action.name: action for action in actions}
-        self.made = Draft()
+        self.result = Draft()
 
     def draft(self) -> Draft:
-        """All of it, in the order in which a playbook has it."""
-        self.made.playbook = {
+        """Convert the whole runbook, with the keys in the order of a playbook."""
+        playbook = {
             "service": self.service,
             "title": self.title,
-            "overview": self._words("overview") or self.top.words,
+            "overview": self._section_text("overview") or self.top.text,
             "severities": self._levels(),
             "scenarios": self._scenarios(),
             "internal_alert": _template(self._message("internal")),
@@ -68,13 +73,13 @@ class _Drafter:
             "contacts": self._contacts(),
             "links": self._links(),
         }
-        self.made.playbook = {key: value for key, value in self.made.playbook.items() if value}
-        self._tell_left_out()
-        return self.made
+        self.result.playbook = {key: value for key, value in playbook.items() if value}
+        self._report_left_out()
+        return self.result
 
-    def _words(self, title: str) -> str:
+    def _section_text(self, title: str) -> str:
         section = self.top.find(title)
-        return section.words if section else ""
+        return section.text if section else ""
 
     def _items(self, title: str) -> list[Item]:
         section = self.top.find(title)
@@ -85,21 +90,21 @@ class _Drafter:
         return section.code if section else ""
 
     def _message_section(self, title: str) -> Section | None:
-        around = self.top.find("communication")
-        return around.find(title) if around else None
+        communication = self.top.find("communication")
+        return communication.find(title) if communication else None
 
     def _levels(self) -> dict[str, dict[str, Any]]:
         section = self.top.find("severit")
         customers = self._message_section("customer")
-        told = re.findall(r"SEV-?(\d)", customers.title if customers else "", re.IGNORECASE)
+        informed = re.findall(r"SEV-?(\d)", customers.title if customers else "", re.IGNORECASE)
         levels = {}
         for row in runbook.rows(section.nodes) if section else ():
             number = re.fullmatch(r"SEV-?([1-4])", row[0], re.IGNORECASE)
             if number and len(row) >= 3:
-                levels[f"sev{number[1]}"] = _level(row, number[1] in told)
-        if missing := [one.value for one in Severity if one not in levels]:
+                levels[f"sev{number[1]}"] = _level(row, number[1] in informed)
+        if missing := [severity.value for severity in Severity if severity not in levels]:
             line = section.line if section else self.top.line
-            self._tell(line, f"no row about {', '.join(missing)} in a table of severities")
+            self._report(line, f"no table of severities has a row for {', '.join(missing)}")
         return levels
 
     def _contacts(self) -> list[dict[str, str]]:
@@ -109,24 +114,25 @@ class _Drafter:
 
     def _links(self) -> list[dict[str, str]]:
         section = self.top.find("related|links")
-        found = runbook.links(section.nodes) if section else ()
-        return [{"title": title, "url": url} for title, url in found]
+        links = runbook.links(section.nodes) if section else ()
+        return [{"title": title, "url": url} for title, url in links]
 
     def _scenarios(self) -> list[dict[str, Any]]:
-        made: list[dict[str, Any]] = []
+        scenarios: list[dict[str, Any]] = []
         for section in self.top.sections:
-            if heading := SCENARIO.fullmatch(section.title):
-                id = _free(heading[2], {one["id"] for one in made})
-                made.append({"id": id, **self._scenario(section, *heading.groups())})
-        return made
+            if heading := SCENARIO_HEADING.fullmatch(section.title):
+                scenario_id = _unused_id(heading[2], {scenario["id"] for scenario in scenarios})
+                scenario = self._scenario(section, *heading.groups())
+                scenarios.append({"id": scenario_id, **scenario})
+        return scenarios
 
     def _scenario(self, section: Section, severity: str, title: str) -> dict[str, Any]:
-        symptoms = section.find(SYMPTOMS)
-        told = runbook.items(symptoms.nodes) if symptoms else []
+        symptoms = section.find(SYMPTOMS_HEADING)
+        items = runbook.items(symptoms.nodes) if symptoms else []
         return {
-            "title": _short(title),
+            "title": truncate(title, TITLE_LENGTH),
             "severity": f"sev{severity}",
-            "symptoms": [item.text for item in told],
+            "symptoms": [item.text for item in items],
             "steps": self._steps(section),
         }
 
@@ -135,38 +141,42 @@ class _Drafter:
         for part in scenario.sections:
             phase = _phase(part.title)
             for item in runbook.items(part.nodes) if phase else ():
-                for step in self._of_item(item):
-                    taken = {one["id"] for one in steps}
-                    steps.append({"id": _free(step["title"], taken), **step, "phase": phase})
+                for step in self._item_steps(item):
+                    step_id = _unused_id(step["title"], {other["id"] for other in steps})
+                    steps.append({"id": step_id, **step, "phase": phase})
                     self._name_file(steps[-1])
-        return [_in_order(step) for step in steps]
+        return [_in_model_order(step) for step in steps]
 
-    def _of_item(self, item: Item) -> Iterator[Step]:
-        """A step for each command; a manual one, where there is none."""
-        read = [(fence, codes.read(fence, self.service, self.actions)) for fence in item.fences]
-        count = sum(len(found) for _, found in read)
+    def _item_steps(self, item: Item) -> Iterator[Step]:
+        """One step for each command of an item; one manual step for an item without commands."""
+        translated = [
+            (block, codes.read(block, self.service, self.actions)) for block in item.code_blocks
+        ]
+        count = sum(len(commands) for _, commands in translated)
         if not count:
-            yield self._manual(item, "") | _remarks(item.fences)
-        for fence, found in read:
-            for code in found:
-                step = self._step(item, code, alone=count == 1)
-                yield step | _remarks([fence]) if code is found[-1] else step
+            yield self._manual(item, "") | _remarks(item.code_blocks)
+        for block, commands in translated:
+            for command in commands:
+                step = self._step(item, command, alone=count == 1)
+                # Remarks stand below a block, so they are about its last command.
+                yield step | _remarks([block]) if command is commands[-1] else step
 
-    def _step(self, item: Item, code: Code, *, alone: bool) -> Step:
-        if code.found is None:
-            first = code.text.strip().splitlines()[0]
-            self._tell(item.line, f"{first}: {code.why}; kept as a manual step")
-            return self._manual(item, code.text)
-        name = code.found.action
-        title = _title(item) if alone else name.replace("-", " ").capitalize()
+    def _step(self, item: Item, command: Command, *, alone: bool) -> Step:
+        """The step of one command; `alone` means that it is the only one of its item."""
+        call = command.call
+        if call is None:
+            first_line = command.text.strip().splitlines()[0]
+            self._report(item.line, f"{first_line}: {command.reason}; kept as a manual step")
+            return self._manual(item, command.text)
+        title = _title(item) if alone else call.action.replace("-", " ").capitalize()
         hint = {} if item.text == title else {"hint": item.text}
-        kept = {"sql": code.found.sql} if code.found.sql else {}
+        statement = {"sql": call.sql} if call.sql else {}
         return {
-            "title": title or name,
-            "action": name,
-            "params": {**code.found.params, **kept},
+            "title": title or call.action,
+            "action": call.action,
+            "params": {**call.params, **statement},
             **hint,
-            "command": code.text,
+            "command": command.text,
         }
 
     def _manual(self, item: Item, command: str) -> Step:
@@ -179,93 +189,105 @@ class _Drafter:
         return step | ({"command": command} if command else {})
 
     def _name_file(self, step: Step) -> None:
-        """The statement of a query goes into a file that is named like the step."""
+        """Move the statement of a query into an SQL file with a name like the step's title."""
         text = step["params"].pop("sql", None)
         if text is not None:
             taken = {
-                name.removesuffix(".sql") for name, kept in self.made.files.items() if kept != text
+                name.removesuffix(".sql")
+                for name, other in self.result.files.items()
+                if other != text
             }
-            name = f"{_free(step['title'], taken)}.sql"
-            self.made.files[name] = text
+            name = f"{_unused_id(step['title'], taken)}.sql"
+            self.result.files[name] = text
             step["params"] = {"file": name, **step["params"]}
 
-    def _tell_left_out(self) -> None:
-        scenarios = [one for one in self.top.sections if SCENARIO.fullmatch(one.title)]
+    def _report_left_out(self) -> None:
+        """Report a runbook without scenarios, and everything that has no place in a playbook."""
+        sections = self.top.sections
+        scenarios = [section for section in sections if SCENARIO_HEADING.fullmatch(section.title)]
         if not scenarios:
-            self._tell(self.top.line, "no heading is like “SEV-1: What is wrong”")
-        left = [one for one in self.top.sections if not SECTIONS.search(one.title)]
-        left += [part for one in scenarios for part in one.sections if not _is_read(part.title)]
-        for section in left:
-            self._tell(section.line, f"the section “{section.title}” is left out")
-        for node in (node for one in scenarios for node in one.nodes if node.type != "hr"):
-            self._tell(runbook.line(node), "what stands before the first part is left out")
+            self._report(self.top.line, "no heading has the form “SEV-1: What is wrong”")
+        left_out = [section for section in sections if not KNOWN_SECTIONS.search(section.title)]
+        for scenario in scenarios:
+            left_out += [part for part in scenario.sections if not _is_imported(part.title)]
+            for node in scenario.nodes:
+                if node.type != "hr":
+                    self._report(runbook.line(node), "text before the first part is left out")
+        for section in left_out:
+            self._report(section.line, f"the section “{section.title}” is left out")
 
-    def _tell(self, line: int, words: str) -> None:
-        self.made.problems.append((line, words))
+    def _report(self, line: int, message: str) -> None:
+        self.result.problems.append((line, message))
 
 
 def _phase(title: str) -> str | None:
-    """The phase that a heading names, if any."""
-    return next((phase.value for phase, words in PHASES.items() if words.search(title)), None)
+    """The phase whose steps stand under a heading; None for other headings."""
+    matching = (phase for phase, heading in PHASE_HEADINGS.items() if heading.search(title))
+    return next((phase.value for phase in matching), None)
 
 
-def _is_read(title: str) -> bool:
-    return _phase(title) is not None or SYMPTOMS in title.lower()
+def _is_imported(title: str) -> bool:
+    return _phase(title) is not None or SYMPTOMS_HEADING in title.lower()
 
 
 def _level(row: Sequence[str], customers: bool) -> dict[str, Any]:
-    """A row of the table: the severity, what it means, how soon, and examples."""
-    level = {"meaning": row[1], "response": row[2], "examples": "".join(row[3:4])}
-    told = {"customers": True} if customers else {}
-    return {**{key: value for key, value in level.items() if value}, **told}
+    """Convert a row with the columns severity, meaning, response time and (optional) examples.
+
+    `customers` says whether customers are informed of incidents of this severity.
+    """
+    level = {
+        "meaning": row[1],
+        "response": row[2],
+        "examples": "".join(row[3:4]),
+        "customers": customers,
+    }
+    return {key: value for key, value in level.items() if value}
 
 
 def _follow_up(line: str) -> str | dict[str, str]:
-    """What is due after the incident, `within 48 hours` or some day."""
+    """Convert a line of post-incident work; `within 48 hours` in it is when it is due."""
     due = re.search(rf"\bwithin ({durations.WORDS})\b", line, re.IGNORECASE)
     return {"title": line, "due": due[1]} if due else line
 
 
 def slug(text: str) -> str:
-    """Text as an id: lower-case letters, digits and hyphens, at most 40, in whole words."""
+    """Convert text to an id: whole words in lower case, with hyphens, at most 40 characters."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return words if len(words) <= 40 else words[:40].rpartition("-")[0] or words[:40]
 
 
-def _free(title: str, taken: set[str]) -> str:
-    """An id like the title that nothing else has."""
-    wanted = slug(title) or "step"
-    candidates = [wanted, *(f"{wanted[:36]}-{number}" for number in range(2, 100))]
-    return next(one for one in candidates if one not in taken)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= TITLE else f"{text[: TITLE - 1].rstrip()}…"
+def _unused_id(title: str, taken: set[str]) -> str:
+    """An id made from a title, with a number if it is taken."""
+    base = slug(title) or "step"
+    candidates = [base, *(f"{base[:36]}-{number}" for number in range(2, 100))]
+    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def _title(item: Item) -> str:
-    return _short(item.name or item.text)
+    return truncate(item.name or item.text, TITLE_LENGTH)
 
 
-def _remarks(fences: Sequence[Fence]) -> Step:
-    found: Step = {}
-    for remark in (one for fence in fences for one in fence.remarks):
-        match REMARK.fullmatch(remark):
-            case re.Match() as hit if hit[1] == RECOMMENDED:
-                found["recommended"] = True
-            case re.Match() as hit:
-                found["correction"] = hit[2]
+def _remarks(code_blocks: Sequence[CodeBlock]) -> Step:
+    """The keys of a step that remarks set: `recommended`, and `correction` for all others."""
+    keys: Step = {}
+    for remark in (remark for block in code_blocks for remark in block.remarks):
+        match LABELED_REMARK.fullmatch(remark):
+            case re.Match() as match if match[1] == RECOMMENDED_LABEL:
+                keys["recommended"] = True
+            case re.Match() as match:
+                keys["correction"] = match[2]
             case _:
-                found["correction"] = remark
-    return found
+                keys["correction"] = remark
+    return keys
 
 
-def _in_order(step: Step) -> Step:
+def _in_model_order(step: Step) -> Step:
+    """The same step, with its keys in the order of the model's fields."""
     return {key: step[key] for key in model.Step.model_fields if key in step}
 
 
 def _template(text: str) -> str:
-    """What people fill in, as Runbolt does: `Impact: […]` is the impact."""
+    """Replace what people fill in by variables: `Impact: […]` becomes `Impact: {{ impact }}`."""
     return "\n".join(_template_line(line) for line in text.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""A draft on disk: the YAML file, and its SQL files beside it."""
+"""Write a draft to disk: the YAML file, and its SQL files in a folder beside it."""
 
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,19 @@ from bot.statements import FOLDER
 
 
 class _Dumper(yaml.SafeDumper):
-    """As people write it: lists indented, texts of several lines as they are."""
+    """Writes YAML as people do: indented lists, and text of several lines as a block."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar(
         "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
     )
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _represent_text)
 
 
 def dump(playbook: dict[str, Any]) -> str:
@@ -32,18 +32,18 @@ def dump(playbook: dict[str, Any]) -> str:
 
 
 def write(draft: Draft, file: Path) -> None:
-    """Write all of it; raises UserError, with nothing written, where a file is in the way."""
+    """Write all files; raises UserError if one exists already, or cannot be written."""
     folder = file.parent / FOLDER
     texts = {file: dump(draft.playbook)}
     texts |= {folder / name: text for name, text in draft.files.items()}
-    if there := [str(one) for one in texts if one.exists()]:
+    if existing := [str(path) for path in texts if path.exists()]:
         raise UserError(
-            f"{', '.join(there)}: there already. Nothing was written. "
+            f"{', '.join(existing)}: exists already. Nothing was written. "
             "Move it away, or name another file with -o."
         )
     try:
         (folder if draft.files else file.parent).mkdir(parents=True, exist_ok=True)
-        for one, text in texts.items():
-            one.write_text(text, encoding="utf-8")
+        for path, text in texts.items():
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror}).") from error

@@ -1,4 +1,4 @@
-"""Every mistake in playbook files and in the SQL files that they name."""
+"""Find the mistakes in playbook files and in the SQL files that they name."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,27 +9,27 @@ from bot.authoring import sql
 from bot.pages import Mistake, Page
 
 
-def lint(where: Sequence[Path], actions: Sequence[type[Action]]) -> list[Mistake]:
-    """The mistakes of files, and of all files of folders, in the order of their places."""
-    files = [file for one in where for file in playbooks.files(one)]
-    found = [_empty(one) for one in where if not playbooks.files(one)]
-    for page, _ in playbooks.read(files, actions):
-        found += [*page.mistakes, *_of_statements(page)]
-    return sorted(set(found))
+def lint(paths: Sequence[Path], actions: Sequence[type[Action]]) -> list[Mistake]:
+    """The mistakes of files, and of all files in folders, in the order of files and lines."""
+    files = [file for path in paths for file in playbooks.files(path)]
+    mistakes = [_no_playbooks(path) for path in paths if not playbooks.files(path)]
+    for source, _ in playbooks.read(files, actions):
+        mistakes += [*source.mistakes, *_statement_mistakes(source)]
+    return sorted(set(mistakes))
 
 
-def _empty(folder: Path) -> Mistake:
+def _no_playbooks(folder: Path) -> Mistake:
     return Mistake(str(folder), *pages.NOWHERE, "expects .yml files, found none")
 
 
-def _of_statements(page: Page) -> Iterator[Mistake]:
-    """What reading the playbook took in of each query's file, if there is one."""
-    for _, step in playbooks.steps(page.value):
+def _statement_mistakes(source: Page) -> Iterator[Mistake]:
+    """The mistakes in the SQL files of query steps; reading the playbook put the text in `sql`."""
+    for _, step in playbooks.steps(source.value):
         params = step.get("params")
         if step.get("action") != "query" or not isinstance(params, dict):
             continue
         name, text = params.get("file"), params.get("sql")
         if statements.is_name(name) and text:
-            file = str(statements.find(str(name), Path(page.file)))
-            for spot, words in sql.mistakes(text):
-                yield Mistake(file, *spot, words)
+            file = str(statements.find(str(name), Path(source.file)))
+            for position, message in sql.mistakes(text):
+                yield Mistake(file, *position, message)

@@ -1,4 +1,4 @@
-"""A playbook as a Markdown document: what its steps say, their commands, and all its tables."""
+"""Render a playbook as a runbook in Markdown, with its steps, commands and tables."""
 
 import re
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from bot import rules
 from bot.model import Playbook, Scenario, Step
 
-# What a person fills in, where Runbolt would.
-BLANKS = {
+# What the document shows where Runbolt would fill in a value.
+PLACEHOLDERS = {
     "severity": "SEV-X",
     "status": "Investigating/Identified/Resolved",
     "impact": "[Description of user impact]",
@@ -23,14 +23,14 @@ BLANKS = {
     "next_update": "[When]",
 }
 SQL = re.compile(r"(?:--[^\n]*\n|\s)*(?:SELECT|WITH)\b", re.IGNORECASE)
-# What would begin a list, a heading or a quotation, and what would be no text further on.
-FIRST = re.compile(r"^(\d+)([.)])|^([#>+-])")
-MARKUP = re.compile(r"([\\*<\[\]])")
+# What would begin a list, a heading or a quotation; and what would be markup anywhere in a text.
+BLOCK_MARKER = re.compile(r"^(\d+)([.)])|^([#>+-])")
+INLINE_MARKUP = re.compile(r"([\\*<\[\]])")
 
 
 @dataclass(frozen=True)
 class Block:
-    """Commands that stand together, and what is said about the last of them."""
+    """A block of commands, with the remarks on the last of them."""
 
     text: str
     correction: str
@@ -38,18 +38,18 @@ class Block:
 
     @property
     def language(self) -> str:
-        """What the commands are written in."""
+        """The language of the commands, for highlighting."""
         return "sql" if SQL.match(self.text) else "bash"
 
     @property
     def fence(self) -> str:
-        """Longer than any within."""
+        """The backticks around the block: more than any run of backticks within it."""
         return "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`{3,}", self.text))])
 
 
 @dataclass(frozen=True)
 class Item:
-    """One line of a list: steps that say the same."""
+    """One item of a list: the neighbouring steps with the same text."""
 
     text: str
     link: str
@@ -57,33 +57,33 @@ class Item:
 
 
 def render(playbook: Playbook) -> str:
-    """The whole document."""
-    known = {**BLANKS, "service": playbook.service, "title": playbook.title}
+    """The whole document, from templates/runbook.md.j2."""
+    variables = {**PLACEHOLDERS, "service": playbook.service, "title": playbook.title}
     return _ENVIRONMENT.get_template("runbook.md.j2").render(
         playbook=playbook,
         items=items,
-        told=[severity.label for severity in rules.told_at(playbook)],
-        internal_alert=_ENVIRONMENT.from_string(playbook.internal_alert).render(known),
-        customer_message=_ENVIRONMENT.from_string(playbook.customer_message).render(known),
+        informed_severities=[severity.label for severity in rules.told_at(playbook)],
+        internal_alert=_ENVIRONMENT.from_string(playbook.internal_alert).render(variables),
+        customer_message=_ENVIRONMENT.from_string(playbook.customer_message).render(variables),
     )
 
 
 def text(step: Step) -> str:
-    """What a document says of a step."""
+    """The text of a step in the document."""
     return step.hint or str(step.params.get("instructions") or "") or step.title
 
 
 def items(scenario: Scenario, phase: str) -> Iterator[Item]:
-    """The steps of a phase; neighbours with the same words are one item."""
+    """The steps of a phase; neighbouring steps with the same text become one item."""
     steps = [step for step in scenario.steps if step.phase == phase]
-    for words, group in groupby(steps, key=text):
-        same = list(group)
-        links = (str(step.params.get("link") or "") for step in same)
-        yield Item(words, next(filter(None, links), ""), tuple(_blocks(same)))
+    for item_text, group in groupby(steps, key=text):
+        item_steps = list(group)
+        links = (str(step.params.get("link") or "") for step in item_steps)
+        yield Item(item_text, next(filter(None, links), ""), tuple(_blocks(item_steps)))
 
 
 def _blocks(steps: list[Step]) -> Iterator[Block]:
-    """A note ends a block, so that it stands under the command that it is about."""
+    """The commands of steps, in blocks that each end with the command that a remark is about."""
     commands: list[str] = []
     for step in steps:
         commands += [step.command.strip()] if step.command else []
@@ -92,17 +92,17 @@ def _blocks(steps: list[Step]) -> Iterator[Block]:
             commands = []
 
 
-def _words(text: str) -> str:
-    """Text that Markdown takes for nothing else; what is in backticks stays code."""
-    return FIRST.sub(r"\1\\\2\3", MARKUP.sub(r"\\\1", " ".join(text.split())))
+def _escape(text: str) -> str:
+    """Escape text for Markdown; code in backticks stays code."""
+    return BLOCK_MARKER.sub(r"\1\\\2\3", INLINE_MARKUP.sub(r"\\\1", " ".join(text.split())))
 
 
-def _cell(text: str) -> str:
-    return _words(text).replace("|", r"\|")
+def _escape_cell(text: str) -> str:
+    return _escape(text).replace("|", r"\|")
 
 
-def _span(span: timedelta) -> str:
-    """As a person writes it: `15 min`, `2 hours`, `24 hours`, `3 days`."""
+def _format_duration(span: timedelta) -> str:
+    """Format a duration as runbooks do: `15 min`, `2 hours`, `24 hours`, `3 days`."""
     minutes = int(span.total_seconds()) // 60
     for size, unit in ((1440, "day"), (60, "hour")):
         count = minutes / size
@@ -112,13 +112,17 @@ def _span(span: timedelta) -> str:
 
 
 def _environment() -> SandboxedEnvironment:
-    made = SandboxedEnvironment(
+    environment = SandboxedEnvironment(
         loader=FunctionLoader(lambda name: (files("templates") / name).read_text("utf-8")),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    made.filters |= {"words": _words, "cell": _cell, "span": _span}
-    return made
+    environment.filters |= {
+        "escaped": _escape,
+        "cell": _escape_cell,
+        "duration": _format_duration,
+    }
+    return environment
 
 
 _ENVIRONMENT = _environment()

@@ -1,4 +1,4 @@
-"""A Markdown document as headings, items and commands: what an import finds in a runbook."""
+"""Parse a runbook in Markdown into sections, items and blocks of code."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,8 +10,8 @@ from markdown_it.tree import SyntaxTreeNode as Node
 
 
 @dataclass
-class Fence:
-    """A block of code, with the remarks under it."""
+class CodeBlock:
+    """A block of code, with the remarks (block quotes) below it."""
 
     language: str
     text: str
@@ -20,18 +20,18 @@ class Fence:
 
 @dataclass
 class Item:
-    """One line of a list, and what belongs to it; `name` is how it begins in bold."""
+    """An item of a list or a paragraph; `name` is the text in bold at its beginning."""
 
     text: str
     line: int
     name: str = ""
     link: str = ""
-    fences: list[Fence] = field(default_factory=list)
+    code_blocks: list[CodeBlock] = field(default_factory=list)
 
 
 @dataclass
 class Section:
-    """What stands under one heading, down to the next of its kind."""
+    """A heading with its content, down to the next heading of the same or a higher level."""
 
     title: str
     level: int
@@ -40,44 +40,45 @@ class Section:
     sections: list["Section"] = field(default_factory=list)
 
     def find(self, pattern: str) -> "Section | None":
-        """The first section of its own that is called so."""
-        return next((one for one in self.sections if re.search(pattern, one.title, re.I)), None)
+        """The first direct subsection whose title matches a pattern, in either case."""
+        matching = (sub for sub in self.sections if re.search(pattern, sub.title, re.IGNORECASE))
+        return next(matching, None)
 
     @property
     def code(self) -> str:
-        """Its first block of code."""
-        fences = [one.content for one in self.nodes if one.type == "fence"]
-        return plain(fences[0]) if fences else ""
+        """The first block of code, or an empty text."""
+        code_blocks = [node.content for node in self.nodes if node.type == "fence"]
+        return strip_code(code_blocks[0]) if code_blocks else ""
 
     @property
-    def words(self) -> str:
-        """Its paragraphs."""
-        return "\n".join(words(one) for one in self.nodes if one.type == "paragraph")
+    def text(self) -> str:
+        """The text of all paragraphs, one a line."""
+        return "\n".join(plain_text(node) for node in self.nodes if node.type == "paragraph")
 
 
 def read(text: str) -> Section:
-    """The document; its top section has no heading of its own."""
-    top = Section("", 0, 1)
-    open_ = [top]
+    """Parse a document; the section returned is its root, which has no heading."""
+    root = Section("", 0, 1)
+    ancestors = [root]
     for node in Node(MarkdownIt("commonmark").enable("table").parse(text)).children:
         if node.type != "heading":
-            open_[-1].nodes.append(node)
+            ancestors[-1].nodes.append(node)
             continue
-        section = Section(words(node), int(node.tag[1:]), line(node))
-        while open_[-1].level >= section.level:
-            open_.pop()
-        open_[-1].sections.append(section)
-        open_.append(section)
-    return top
+        section = Section(plain_text(node), int(node.tag[1:]), line(node))
+        while ancestors[-1].level >= section.level:
+            ancestors.pop()
+        ancestors[-1].sections.append(section)
+        ancestors.append(section)
+    return root
 
 
 def line(node: Node) -> int:
-    """Where it begins, counted from 1."""
+    """The line on which a node begins, counted from 1."""
     return node.map[0] + 1 if node.map else 1
 
 
-def words(node: Node) -> str:
-    """The text without its emphasis; code keeps its backticks."""
+def plain_text(node: Node) -> str:
+    """The text of a node without emphasis; code keeps its backticks."""
     match node.type:
         case "text":
             return node.content
@@ -85,65 +86,68 @@ def words(node: Node) -> str:
             return f"`{node.content}`"
         case "softbreak" | "hardbreak":
             return " "
-    return "".join(words(child) for child in node.children).strip("\n")
+    return "".join(plain_text(child) for child in node.children).strip("\n")
 
 
-def plain(code: str) -> str:
-    """Code without what it is indented by, and without spaces at the ends of lines."""
-    return "\n".join(one.rstrip() for one in dedent(code).strip("\n").splitlines()).strip("\n")
+def strip_code(code: str) -> str:
+    """Code without its common indentation, trailing spaces, and blank lines at both ends."""
+    lines = dedent(code).strip("\n").splitlines()
+    return "\n".join(line.rstrip() for line in lines).strip("\n")
 
 
 def items(nodes: Sequence[Node]) -> list[Item]:
-    """The lines of lists and the paragraphs, each with the code and the remarks that follow it."""
-    found: list[Item] = []
+    """The items of lists and the paragraphs, each with the code and the remarks that follow it."""
+    result: list[Item] = []
     for node in nodes:
         if node.type in ("bullet_list", "ordered_list"):
-            for one in node.children:
-                found += _item(one)
+            for list_item in node.children:
+                result += _list_items(list_item)
         elif node.type == "paragraph":
-            found.append(_begun(node))
-        elif found:
-            _add(found[-1], node)
+            result.append(_new_item(node))
+        elif result:
+            _attach(result[-1], node)
         elif node.type == "fence":
-            found.append(Item("", line(node)))
-            _add(found[-1], node)
-    return found
+            result.append(Item("", line(node)))
+            _attach(result[-1], node)
+    return result
 
 
-def _item(node: Node) -> list[Item]:
+def _list_items(node: Node) -> list[Item]:
+    """An item of a list, followed by the items of lists inside it."""
     first, *others = node.children or [node]
-    found = [_begun(first)]
+    result = [_new_item(first)]
     for other in others:
         if other.type in ("bullet_list", "ordered_list"):
-            found += items([other])
+            result += items([other])
         else:
-            _add(found[-1], other)
-    return found
+            _attach(result[-1], other)
+    return result
 
 
-def _begun(node: Node) -> Item:
+def _new_item(node: Node) -> Item:
     inline = node.children[0].children if node.children else []
-    shown = [one for one in inline if words(one).strip()]
-    bold = words(shown[0]) if shown and shown[0].type == "strong" else ""
-    return Item(words(node).strip().rstrip(":"), line(node), bold.strip().rstrip(":"))
+    visible = [child for child in inline if plain_text(child).strip()]
+    bold = plain_text(visible[0]) if visible and visible[0].type == "strong" else ""
+    return Item(plain_text(node).strip().rstrip(":"), line(node), bold.strip().rstrip(":"))
 
 
-def _add(item: Item, node: Node) -> None:
+def _attach(item: Item, node: Node) -> None:
+    """Add a block of code, a remark, a link or more text to an item."""
     match node.type:
         case "fence" | "code_block":
-            item.fences.append(Fence(node.info.strip(), plain(node.content)))
-        case "blockquote" if item.fences:
-            item.fences[-1].remarks.append(words(node))
+            item.code_blocks.append(CodeBlock(node.info.strip(), strip_code(node.content)))
+        case "blockquote" if item.code_blocks:
+            item.code_blocks[-1].remarks.append(plain_text(node))
         case "blockquote":
-            item.fences.append(Fence("", "", [words(node)]))
+            item.code_blocks.append(CodeBlock("", "", [plain_text(node)]))
         case "paragraph" if address := link(node):
             item.link = address
         case "paragraph":
-            item.text = f"{item.text} {words(node)}".strip()
+            item.text = f"{item.text} {plain_text(node)}".strip()
 
 
 def link(node: Node) -> str:
-    """Where a paragraph leads that is nothing but a link, or an empty text."""
+    """The URL of a paragraph that consists of one link, else an empty text."""
     inline = node.children[0].children if node.children else []
     if len(inline) == 1 and inline[0].type == "link":
         return str(inline[0].attrs.get("href", ""))
@@ -151,17 +155,17 @@ def link(node: Node) -> str:
 
 
 def rows(nodes: Sequence[Node]) -> Iterator[list[str]]:
-    """The rows of tables, without their heads."""
+    """The rows of all tables, without their headers."""
     for table in nodes:
         if table.type == "table":
             for body in table.children[1:]:
                 for row in body.children:
-                    yield [words(cell).strip() for cell in row.children]
+                    yield [plain_text(cell).strip() for cell in row.children]
 
 
 def links(nodes: Sequence[Node]) -> Iterator[tuple[str, str]]:
-    """The links of lists: what each says and where it leads."""
+    """The text and the URL of each link in the nodes, at any depth."""
     for node in nodes:
-        for one in node.walk():
-            if one.type == "link":
-                yield words(one), str(one.attrs.get("href", ""))
+        for part in node.walk():
+            if part.type == "link":
+                yield plain_text(part), str(part.attrs.get("href", ""))

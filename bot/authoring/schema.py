@@ -1,4 +1,4 @@
-"""The playbook file as a JSON Schema, for editors and for checks elsewhere."""
+"""The JSON Schema of playbook files, for editors and other validators."""
 
 import inspect
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bot import durations, parsing, playbooks
 from bot.actions import Action
 from bot.model import Noun, Playbook, Severity
 
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DURATION = {
     "type": "string",
     "pattern": rf"^\s*{durations.WORDS}\s*$",
@@ -20,67 +20,71 @@ Schema = dict[str, Any]
 
 
 def schema(actions: Sequence[type[Action]]) -> Schema:
-    """Of draft 2020-12; the params of each step are those of its action."""
-    nouns: list[type[Noun]] = [Playbook, *actions]
-    _, whole = models_json_schema([(noun, "validation") for noun in nouns])
-    defs: dict[str, Schema] = _tidy(whole["$defs"])
+    """The schema, of draft 2020-12; the action of a step decides which params it takes."""
+    models: list[type[Noun]] = [Playbook, *actions]
+    _, generated = models_json_schema([(model, "validation") for model in models])
+    defs: dict[str, Schema] = _simplify(generated["$defs"])
     playbook = defs.pop("Playbook")
-    playbook["properties"]["severities"]["required"] = [one.value for one in Severity]
-    due = playbook["properties"]["post_incident"]
-    due["items"] = {"anyOf": [_line(defs["FollowUp"]), due["items"]]}
+    playbook["properties"]["severities"]["required"] = [severity.value for severity in Severity]
+    follow_ups = playbook["properties"]["post_incident"]
+    follow_ups["items"] = {"anyOf": [_title_only(defs["FollowUp"]), follow_ups["items"]]}
     defs["Scenario"]["properties"]["steps"]["maxItems"] = playbooks.MAX_STEPS
-    defs["Step"]["properties"]["action"]["oneOf"] = [_named(action) for action in actions]
-    defs["Step"]["allOf"] = [_step_of(action, defs[action.__name__]) for action in actions]
-    return {"$schema": DRAFT, **playbook, "title": "Runbolt playbook", "$defs": defs}
+    defs["Step"]["properties"]["action"]["oneOf"] = [_action_name(action) for action in actions]
+    defs["Step"]["allOf"] = [_step_with_action(action, defs[action.__name__]) for action in actions]
+    return {"$schema": DIALECT, **playbook, "title": "Runbolt playbook", "$defs": defs}
 
 
-def _tidy(found: Any) -> Any:
-    """Without the titles that pydantic makes up; times are words, as people write them."""
-    match found:
+def _simplify(schema: Any) -> Any:
+    """Leave out the titles that pydantic generates, and describe durations as people write them."""
+    match schema:
         case {"format": "duration"}:
-            return {**{key: found[key] for key in found.keys() & {"description"}}, **DURATION}
+            return {**{key: schema[key] for key in schema.keys() & {"description"}}, **DURATION}
         case {"anyOf": [{"format": "duration"}, {"type": "null"}]}:
             return dict(DURATION)
         case dict():
-            kept = {key: value for key, value in found.items() if not _made_up(key, value)}
-            return {key: _tidy(value) for key, value in kept.items()}
+            return {
+                key: _simplify(value)
+                for key, value in schema.items()
+                if not _is_generated_title(key, value)
+            }
         case list():
-            return [_tidy(one) for one in found]
-    return found
+            return [_simplify(item) for item in schema]
+    return schema
 
 
-def _made_up(key: str, value: Any) -> bool:
+def _is_generated_title(key: str, value: Any) -> bool:
+    """Whether an entry is a title of pydantic's; a field called `title` has a schema instead."""
     return key == "title" and isinstance(value, str)
 
 
-def _line(follow_up: Schema) -> Schema:
-    """A follow-up without a time is its title alone."""
+def _title_only(follow_up: Schema) -> Schema:
+    """The schema of a follow-up that is written as its title alone."""
     return dict(follow_up["properties"]["title"])
 
 
-def _named(action: type[Action]) -> Schema:
-    words = inspect.cleandoc(action.__doc__ or "")
-    return {"const": action.name, "description": f"({action.risk}) {words}"}
+def _action_name(action: type[Action]) -> Schema:
+    description = inspect.cleandoc(action.__doc__ or "")
+    return {"const": action.name, "description": f"({action.risk}) {description}"}
 
 
-def _step_of(action: type[Action], params: Schema) -> Schema:
-    """What a step with this action may hold; what is needed is given, or asked of people."""
-    needed = params.pop("required", [])
+def _step_with_action(action: type[Action], params: Schema) -> Schema:
+    """The condition for steps with this action; required params are in `params` or in `ask`."""
+    required = params.pop("required", [])
     then: Schema = {
         "properties": {
             "params": {"$ref": f"#/$defs/{action.__name__}"},
             "ask": {"items": {"enum": list(parsing.fields(action))}},
         }
     }
-    if needed:
-        then["allOf"] = [_given_or_asked(name) for name in needed]
+    if required:
+        then["allOf"] = [_set_or_asked(name) for name in required]
     return {
         "if": {"properties": {"action": {"const": action.name}}, "required": ["action"]},
         "then": then,
     }
 
 
-def _given_or_asked(name: str) -> Schema:
-    given = {"properties": {"params": {"required": [name]}}, "required": ["params"]}
+def _set_or_asked(name: str) -> Schema:
+    set_in_file = {"properties": {"params": {"required": [name]}}, "required": ["params"]}
     asked = {"properties": {"ask": {"contains": {"const": name}}}, "required": ["ask"]}
-    return {"anyOf": [given, asked]}
+    return {"anyOf": [set_in_file, asked]}

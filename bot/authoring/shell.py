@@ -1,4 +1,4 @@
-"""The commands of a runbook, as the actions that do the same."""
+"""Translate the shell commands of a runbook into the actions that do the same."""
 
 import argparse
 import re
@@ -12,36 +12,36 @@ from sqlglot.errors import SqlglotError
 from bot.authoring import sql
 from bot.authoring.sql import Statement
 
-# What a pod's name ends with: a placeholder, or what its controller adds.
-POD_TAIL = re.compile(r"-(?:x{2,}|<[^>]*>|[0-9]+|(?:[a-z0-9]{6,10}-)?[a-z0-9]{5})$")
+# The end of a pod's name after that of its workload: a placeholder, or what the controller adds.
+POD_NAME_SUFFIX = re.compile(r"-(?:x{2,}|<[^>]*>|[0-9]+|(?:[a-z0-9]{6,10}-)?[a-z0-9]{5})$")
 
-# What documents put before a command, to show where it is typed.
+# The prompt that documents show before a command.
 PROMPT = re.compile(r"^\s*\$ ", re.MULTILINE)
-# What the shell would put something else for.
-EXPANDED = re.compile(r"\$[\w{]|`")
+# What the shell would replace before it runs the command.
+SHELL_EXPANSION = re.compile(r"\$[\w{]|`")
 
 
-class Unknown(Exception):
-    """No action does the same; says why."""
+class UnsupportedCommand(Exception):
+    """No action does what a command does; the message says why."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """An action with its params; `sql` is the text of the file that it names."""
+class ActionCall:
+    """An action with its params; `sql` is the text for the file of a query."""
 
     action: str
     params: dict[str, Any] = field(default_factory=dict)
     sql: str = ""
 
 
-def action(command: str, service: str) -> Found:
-    """What a command line does; `service` is where a bare `nc` is meant to run.
+def translate(command: str, service: str) -> ActionCall:
+    """Translate one command, or one command and a search in its output.
 
-    Raises Unknown, for whatever is more than one command and a search in its output.
+    A bare `nc` is taken to run in the pods of `service`. Raises UnsupportedCommand.
     """
-    words, *rest = _pipeline(command)
-    if rest:
-        return _searched(words, rest, service)
+    words, *filters = _pipeline(command)
+    if filters:
+        return _translate_grep(words, filters, service)
     match words:
         case ["kubectl", *others]:
             return _kubectl(others, service)
@@ -51,33 +51,33 @@ def action(command: str, service: str) -> Found:
             return _curl(others)
         case ["nc", *others]:
             return _nc(others, service)
-    raise Unknown(f"no action does what {words[0]} does" if words else "it is empty")
+    raise UnsupportedCommand(f"no action does what {words[0]} does" if words else "it is empty")
 
 
-def merged(one: Found | None, other: Found | None) -> Found | None:
-    """Two checks of ports from the same pods as one; None for anything else."""
-    if one is None or other is None:
+def merge(first: ActionCall | None, second: ActionCall | None) -> ActionCall | None:
+    """Merge two checks of ports from the same pods into one; None for any other two calls."""
+    if first is None or second is None:
         return None
-    same = one.params.get("selector") == other.params.get("selector")
-    if one.action != "dependencies" or other.action != one.action or not same:
+    same_pods = first.params.get("selector") == second.params.get("selector")
+    if first.action != "dependencies" or second.action != first.action or not same_pods:
         return None
-    checks = [*one.params["checks"], *other.params["checks"]]
-    return Found(one.action, {**one.params, "checks": checks})
+    checks = [*first.params["checks"], *second.params["checks"]]
+    return ActionCall(first.action, {**first.params, "checks": checks})
 
 
-def query(statement: Statement) -> Found:
-    """What a statement asks or does; raises Unknown for what an action may not do."""
-    if (longer_than := sql.ends_queries(statement.tree)) is not None:
-        return Found("end-queries", longer_than)
-    if database := sql.counts_connections(statement.tree):
-        return Found("database-connections", {"database": database})
-    for _, words in sql.mistakes(statement.text):
-        raise Unknown(words)
-    return Found("query", sql=f"{statement.text}\n")
+def translate_statement(statement: Statement) -> ActionCall:
+    """Translate an SQL statement; raises UnsupportedCommand for one that no action may run."""
+    if (params := sql.end_queries_params(statement.tree)) is not None:
+        return ActionCall("end-queries", params)
+    if database := sql.counted_database(statement.tree):
+        return ActionCall("database-connections", {"database": database})
+    for _, message in sql.mistakes(statement.text):
+        raise UnsupportedCommand(message)
+    return ActionCall("query", sql=f"{statement.text}\n")
 
 
 def _pipeline(command: str) -> list[list[str]]:
-    """The words of each command of a pipeline; comments are left out."""
+    """The words of each command of a pipeline, without comments; raises UnsupportedCommand."""
     lexer = shlex.shlex(
         PROMPT.sub("", command.replace("\\\n", " ")), posix=True, punctuation_chars=True
     )
@@ -86,28 +86,34 @@ def _pipeline(command: str) -> list[list[str]]:
     try:
         words = list(lexer)
     except ValueError as error:
-        raise Unknown(f"the shell could not read it ({error})") from error
-    parts: list[list[str]] = [[]]
+        raise UnsupportedCommand(f"the shell cannot parse it ({error})") from error
+    commands: list[list[str]] = [[]]
     for word in words:
         if word == "|":
-            parts.append([])
+            commands.append([])
         elif set(word) <= set("();<>|&"):
-            raise Unknown(f"it is more than one command ({word})")
-        elif EXPANDED.search(word):
-            raise Unknown(f"it depends on the shell ({word})")
+            raise UnsupportedCommand(f"it is more than one command ({word})")
+        elif SHELL_EXPANSION.search(word):
+            raise UnsupportedCommand(f"it depends on the shell ({word})")
         else:
-            parts[-1].append(word)
-    return parts
+            commands[-1].append(word)
+    return commands
 
 
-class _Options(argparse.ArgumentParser):
+class _OptionParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise Unknown(message)
+        """Raise UnsupportedCommand, where argparse would end the process."""
+        raise UnsupportedCommand(message)
 
 
-def _parse(words: Sequence[str], *options: str, flags: Sequence[str] = ()) -> argparse.Namespace:
-    """Options that take a value, flags that are no matter, and words that are neither."""
-    parser = _Options(add_help=False, allow_abbrev=False)
+def _parse_options(
+    words: Sequence[str], *options: str, flags: Sequence[str] = ()
+) -> argparse.Namespace:
+    """Parse options that take a value, flags, and other words; raises UnsupportedCommand.
+
+    All names of an option or a flag stand in one text: `-l|--selector`.
+    """
+    parser = _OptionParser(add_help=False, allow_abbrev=False)
     for names in options:
         parser.add_argument(*names.split("|"))
     for names in flags:
@@ -116,124 +122,138 @@ def _parse(words: Sequence[str], *options: str, flags: Sequence[str] = ()) -> ar
     return parser.parse_intermixed_args(words)
 
 
-def _searched(words: Sequence[str], rest: Sequence[Sequence[str]], service: str) -> Found:
-    """`kubectl logs … | grep …`."""
-    if len(rest) != 1 or not rest[0] or rest[0][0] not in ("grep", "egrep"):
-        raise Unknown("only grep may follow, and only once")
-    given = _parse(rest[0][1:], "-e", flags=("-i", "-E", "-F"))
-    patterns = [*given.words, *([given.e] if given.e else [])]
+def _translate_grep(
+    words: Sequence[str], filters: Sequence[Sequence[str]], service: str
+) -> ActionCall:
+    """Translate `kubectl logs … | grep …`; raises UnsupportedCommand for any other pipeline."""
+    if len(filters) != 1 or not filters[0] or filters[0][0] not in ("grep", "egrep"):
+        raise UnsupportedCommand("only one grep can follow in a pipeline")
+    program, *arguments = filters[0]
+    options = _parse_options(arguments, "-e", flags=("-i", "-E", "-F"))
+    patterns = [*options.words, *([options.e] if options.e else [])]
     if len(patterns) != 1:
-        raise Unknown("grep expects one pattern")
-    found = action(shlex.join(words), service)
-    if found.action != "logs":
-        raise Unknown("only logs are searched")
-    extended = given.E or rest[0][0] == "egrep"
-    match = re.escape(patterns[0]) if given.F else _expression(patterns[0], extended)
-    return Found("logs", {**found.params, "match": match})
+        raise UnsupportedCommand("grep expects one pattern")
+    logs = translate(shlex.join(words), service)
+    if logs.action != "logs":
+        raise UnsupportedCommand("only logs can be searched")
+    extended = options.E or program == "egrep"
+    match = re.escape(patterns[0]) if options.F else _python_pattern(patterns[0], extended)
+    return ActionCall("logs", {**logs.params, "match": match})
 
 
-def _expression(pattern: str, extended: bool) -> str:
-    """As Python has it: what basic expressions escape, it does not, and the other way round."""
+def _python_pattern(pattern: str, extended: bool) -> str:
+    """Convert a pattern of grep's to Python's syntax.
+
+    In a basic (not extended) expression `\\|` is an operator and `|` a character; in Python it is
+    the other way round.
+    """
     if extended:
         return pattern
-    swapped = re.compile(r"\\?[|(){}+?]")
-    return swapped.sub(lambda hit: hit[0][1:] if len(hit[0]) > 1 else f"\\{hit[0]}", pattern)
-
-
-def _kubectl(words: Sequence[str], service: str) -> Found:
-    for length in (2, 1):
-        if known := KUBECTL.get(" ".join(words[:length])):
-            return known(words[length:], service)
-    raise Unknown(f"no action does what kubectl {' '.join(words[:2])} does")
-
-
-def _get_pods(words: Sequence[str], _: str) -> Found:
-    return Found("pods", _selected(_parse(words, "-l|--selector", "-o|--output")))
-
-
-def _top_pods(words: Sequence[str], _: str) -> Found:
-    given = _parse(words, "-l|--selector", flags=("--containers",))
-    return Found("usage", _selected(given))
-
-
-def _logs(words: Sequence[str], _: str) -> Found:
-    flags = ("--all-containers", "--prefix", "--timestamps")
-    given = _parse(words, "-l|--selector", "--tail", "--max-log-requests", flags=flags)
-    selector = {"selector": _pods_of(given.words)} if given.words else _selected(given)
-    tail = {"tail": _number(given.tail)} if given.tail else {}
-    return Found("logs", {**selector, **tail})
-
-
-def _delete_pods(words: Sequence[str], _: str) -> Found:
-    return Found("delete-pods", _selected(_parse(words, "-l|--selector")))
-
-
-def _exec(words: Sequence[str], service: str) -> Found:
-    """`nc` and `psql`, run inside a pod."""
-    if "--" not in words:
-        raise Unknown("expects -- before what is to be run")
-    at = list(words).index("--")
-    given = _parse(words[:at], "-c|--container", flags=("-i|--stdin", "-t|--tty"))
-    match words[at + 1 :]:
-        case ["psql", *others]:
-            return _psql(others)
-        case ["nc", *others]:
-            found = _nc(others, service)
-            container = {"container": given.container} if given.container else {}
-            return Found(
-                found.action, {**found.params, "selector": _pods_of(given.words), **container}
-            )
-        case [program, *_]:
-            raise Unknown(f"no action does what {program} does inside a pod")
-    raise Unknown("expects what is to be run")
-
-
-def _undo(words: Sequence[str], _: str) -> Found:
-    given = _parse(words, "--to-revision")
-    revision = {"to_revision": _number(given.to_revision)} if given.to_revision else {}
-    return Found("rollback", {**_deployment(given.words), **revision})
-
-
-def _restart(words: Sequence[str], _: str) -> Found:
-    return Found("rolling-restart", _deployment(_parse(words).words))
-
-
-def _history(words: Sequence[str], _: str) -> Found:
-    return Found("rollout-history", _deployment(_parse(words).words))
-
-
-def _scale(words: Sequence[str], _: str) -> Found:
-    given = _parse(words, "--replicas")
-    return Found(
-        "scale-deployment",
-        {**_deployment(given.words), "replicas": _number(given.replicas)},
+    operator = re.compile(r"\\?[|(){}+?]")
+    return operator.sub(
+        lambda match: match[0][1:] if len(match[0]) > 1 else f"\\{match[0]}", pattern
     )
 
 
-def _set_env(words: Sequence[str], _: str) -> Found:
-    given = _parse(words, "-c|--containers")
-    *target, last = given.words or [""]
-    name, is_set, value = last.partition("=")
-    container = {"container": given.containers} if given.containers else {}
-    if is_set:
-        return Found(
-            "set-env", {**_deployment(target), **container, "variable": name, "value": value}
-        )
-    if not last.endswith("-"):
-        raise Unknown("expects one NAME=VALUE, or NAME- to take it away")
-    return Found("set-env", {**_deployment(target), **container, "variable": last[:-1]})
+def _kubectl(words: Sequence[str], service: str) -> ActionCall:
+    """Translate a kubectl command; raises UnsupportedCommand, as all functions below do."""
+    for length in (2, 1):
+        if translator := KUBECTL_COMMANDS.get(" ".join(words[:length])):
+            return translator(words[length:], service)
+    raise UnsupportedCommand(f"no action does what kubectl {' '.join(words[:2])} does")
 
 
-def _set_resources(words: Sequence[str], _: str) -> Found:
-    given = _parse(words, "--limits", "-c|--containers")
-    what, _sep, limit = (given.limits or "").partition("=")
-    if what != "memory" or "," in limit:
-        raise Unknown("only the memory limit can be set")
-    container = {"container": given.containers} if given.containers else {}
-    return Found("memory-limit", {**_deployment(given.words), "limit": limit, **container})
+def _get_pods(words: Sequence[str], _: str) -> ActionCall:
+    return ActionCall(
+        "pods", _selector_params(_parse_options(words, "-l|--selector", "-o|--output"))
+    )
 
 
-KUBECTL: dict[str, Callable[[Sequence[str], str], Found]] = {
+def _top_pods(words: Sequence[str], _: str) -> ActionCall:
+    options = _parse_options(words, "-l|--selector", flags=("--containers",))
+    return ActionCall("usage", _selector_params(options))
+
+
+def _logs(words: Sequence[str], _: str) -> ActionCall:
+    flags = ("--all-containers", "--prefix", "--timestamps")
+    options = _parse_options(words, "-l|--selector", "--tail", "--max-log-requests", flags=flags)
+    selector = (
+        {"selector": _pod_label(options.words)} if options.words else _selector_params(options)
+    )
+    return ActionCall("logs", {**selector, **_optional("tail", options.tail, _number)})
+
+
+def _delete_pods(words: Sequence[str], _: str) -> ActionCall:
+    return ActionCall("delete-pods", _selector_params(_parse_options(words, "-l|--selector")))
+
+
+def _exec(words: Sequence[str], service: str) -> ActionCall:
+    """Translate `nc` and `psql` inside a pod; raises UnsupportedCommand for other programs."""
+    if "--" not in words:
+        raise UnsupportedCommand("expects -- before the command to run")
+    separator = list(words).index("--")
+    options = _parse_options(words[:separator], "-c|--container", flags=("-i|--stdin", "-t|--tty"))
+    match words[separator + 1 :]:
+        case ["psql", *others]:
+            return _psql(others)
+        case ["nc", *others]:
+            check = _nc(others, service)
+            pods = {
+                "selector": _pod_label(options.words),
+                **_optional("container", options.container),
+            }
+            params = {**check.params, **pods}
+            return ActionCall(check.action, params)
+        case [program, *_]:
+            raise UnsupportedCommand(f"no action does what {program} does inside a pod")
+    raise UnsupportedCommand("expects a command after --")
+
+
+def _undo(words: Sequence[str], _: str) -> ActionCall:
+    options = _parse_options(words, "--to-revision")
+    revision = _optional("to_revision", options.to_revision, _number)
+    return ActionCall("rollback", {**_deployment_params(options.words), **revision})
+
+
+def _restart(words: Sequence[str], _: str) -> ActionCall:
+    return ActionCall("rolling-restart", _deployment_params(_parse_options(words).words))
+
+
+def _history(words: Sequence[str], _: str) -> ActionCall:
+    return ActionCall("rollout-history", _deployment_params(_parse_options(words).words))
+
+
+def _scale(words: Sequence[str], _: str) -> ActionCall:
+    options = _parse_options(words, "--replicas")
+    return ActionCall(
+        "scale-deployment",
+        {**_deployment_params(options.words), "replicas": _number(options.replicas)},
+    )
+
+
+def _set_env(words: Sequence[str], _: str) -> ActionCall:
+    options = _parse_options(words, "-c|--containers")
+    *deployment, assignment = options.words or [""]
+    name, equals, value = assignment.partition("=")
+    if not equals and not assignment.endswith("-"):
+        raise UnsupportedCommand("expects one NAME=VALUE, or NAME- to remove it")
+    variable = {"variable": name, "value": value} if equals else {"variable": name[:-1]}
+    container = _optional("container", options.containers)
+    return ActionCall("set-env", {**_deployment_params(deployment), **container, **variable})
+
+
+def _set_resources(words: Sequence[str], _: str) -> ActionCall:
+    options = _parse_options(words, "--limits", "-c|--containers")
+    resource, _equals, limit = (options.limits or "").partition("=")
+    if resource != "memory" or "," in limit:
+        raise UnsupportedCommand("only the memory limit can be set")
+    container = _optional("container", options.containers)
+    return ActionCall(
+        "memory-limit", {**_deployment_params(options.words), "limit": limit, **container}
+    )
+
+
+KUBECTL_COMMANDS: dict[str, Callable[[Sequence[str], str], ActionCall]] = {
     "get pods": _get_pods,
     "get pod": _get_pods,
     "top pods": _top_pods,
@@ -251,61 +271,74 @@ KUBECTL: dict[str, Callable[[Sequence[str], str], Found]] = {
 }
 
 
-def _psql(words: Sequence[str]) -> Found:
-    options = ("-c|--command", "-d|--dbname", "-U|--username", "-h|--host", "-p|--port")
-    given = _parse(words, *options, flags=("-t", "-A", "-X", "-q"))
-    if not given.command:
-        raise Unknown("psql expects a statement (-c)")
+def _psql(words: Sequence[str]) -> ActionCall:
+    connection = ("-d|--dbname", "-U|--username", "-h|--host", "-p|--port")
+    options = _parse_options(words, "-c|--command", *connection, flags=("-t", "-A", "-X", "-q"))
+    if not options.command:
+        raise UnsupportedCommand("psql expects a statement (-c)")
     try:
-        statements = sql.split(given.command)
+        statements = sql.split_statements(options.command)
     except SqlglotError as error:
-        raise Unknown("the statement cannot be read") from error
+        raise UnsupportedCommand("the statement cannot be parsed") from error
     if len(statements) != 1:
-        raise Unknown("psql expects one statement")
-    return query(statements[0])
+        raise UnsupportedCommand("psql expects one statement")
+    return translate_statement(statements[0])
 
 
-def _curl(words: Sequence[str]) -> Found:
-    given = _parse(words, "-m|--max-time", flags=("-s", "-S", "-f", "-v", "-i", "-L"))
-    if len(given.words) != 1:
-        raise Unknown("curl expects one address")
-    timeout = {"timeout": _number(given.max_time)} if given.max_time else {}
-    return Found("http", {"url": given.words[0], **timeout})
+def _curl(words: Sequence[str]) -> ActionCall:
+    options = _parse_options(words, "-m|--max-time", flags=("-s", "-S", "-f", "-v", "-i", "-L"))
+    if len(options.words) != 1:
+        raise UnsupportedCommand("curl expects one URL")
+    timeout = _optional("timeout", options.max_time, _number)
+    return ActionCall("http", {"url": options.words[0], **timeout})
 
 
-def _nc(words: Sequence[str], service: str) -> Found:
-    given = _parse(words, "-w", flags=("-z", "-v"))
-    if not given.z or len(given.words) != 2:
-        raise Unknown("nc expects -z, a host and a port")
-    timeout = {"timeout": _number(given.w)} if given.w else {}
-    checks = [f"{given.words[0]}:{_number(given.words[1])}"]
-    return Found("dependencies", {"selector": f"app={service}", "checks": checks, **timeout})
+def _nc(words: Sequence[str], service: str) -> ActionCall:
+    options = _parse_options(words, "-w", flags=("-z", "-v"))
+    if not options.z or len(options.words) != 2:
+        raise UnsupportedCommand("nc expects -z, a host and a port")
+    timeout = _optional("timeout", options.w, _number)
+    checks = [f"{options.words[0]}:{_number(options.words[1])}"]
+    return ActionCall("dependencies", {"selector": f"app={service}", "checks": checks, **timeout})
 
 
-def _selected(given: argparse.Namespace) -> dict[str, str]:
-    if not given.selector or given.words:
-        raise Unknown("expects pods by their labels (-l)")
-    return {"selector": given.selector}
+def _optional(
+    param: str, value: str | None, convert: Callable[[str], object] = str
+) -> dict[str, Any]:
+    """A param for an option that a command may lack; empty without the option."""
+    return {param: convert(value)} if value else {}
 
 
-def _deployment(words: Sequence[str]) -> dict[str, str]:
+def _selector_params(options: argparse.Namespace) -> dict[str, str]:
+    """The pods that -l selects; raises UnsupportedCommand for pods by name, or for all."""
+    if not options.selector or options.words:
+        raise UnsupportedCommand("expects a label selector (-l)")
+    return {"selector": options.selector}
+
+
+def _deployment_params(words: Sequence[str]) -> dict[str, str]:
+    """The Deployment of `deployment/NAME` or `deployment NAME`; raises UnsupportedCommand."""
     kind, _, name = "/".join(words).partition("/")
     if kind not in ("deployment", "deployments", "deploy") or not name or "/" in name:
-        raise Unknown("expects one deployment/NAME")
+        raise UnsupportedCommand("expects one deployment/NAME")
     return {"deployment": name}
 
 
-def _pods_of(words: Sequence[str]) -> str:
-    """The label that the pods of a Deployment have, by the name of it or of one of them."""
+def _pod_label(words: Sequence[str]) -> str:
+    """The selector for the pods of a workload, from its name or that of one of its pods.
+
+    Raises UnsupportedCommand for more than one name.
+    """
     if len(words) != 1:
-        raise Unknown("expects one pod")
+        raise UnsupportedCommand("expects one pod")
     kind, _, name = words[0].rpartition("/")
     if kind in ("", "pod", "pods"):
-        name = POD_TAIL.sub("", name)
+        name = POD_NAME_SUFFIX.sub("", name)
     return f"app={name}"
 
 
 def _number(text: str | None) -> int:
+    """A whole number; raises UnsupportedCommand for any other text."""
     if text is None or not text.isdecimal():
-        raise Unknown(f"expects a whole number, found {text}")
+        raise UnsupportedCommand(f"expects a whole number, found {text}")
     return int(text)

@@ -1,7 +1,7 @@
-"""SQL as PostgreSQL has it: what a query step may not hold, and where it stands.
+"""Parse PostgreSQL, and find the parts of a query that do more than read.
 
-This is the early word on it. What keeps a query from writing is that it runs in a read-only
-transaction, by a role that can only read.
+This is an early warning for authors. At run time a read-only transaction and a role that can only
+read keep a query from writing.
 """
 
 import logging
@@ -19,14 +19,14 @@ from sqlglot.tokenizer_core import Token
 from bot import durations
 from bot.pages import Spot, spot_at
 
-# It says there what it cannot read; here it is said by what is returned.
+# sqlglot logs what it cannot parse; here that is returned to the caller instead.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
 DIALECT = "postgres"
-BOUND = re.compile(r"%\(\w+\)s|%%")
-WRITES = exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.Into
-# The volatile functions of PostgreSQL 18 that do something, or run a statement given as text.
-ACTS = re.compile(
+PLACEHOLDER = re.compile(r"%\(\w+\)s|%%")
+WRITING = exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.Into
+# The volatile functions of PostgreSQL 18 that have side effects, or run a statement given as text.
+SIDE_EFFECTS = re.compile(
     r"pg_(?:terminate|cancel)_backend|pg_sleep.*|pg_(?:try_)?advisory_.*|pg_notify|pg_promote"
     r"|pg_reload_conf|pg_rotate_logfile|pg_switch_wal|pg_backup_.*|pg_wal_replay_(?:pause|resume)"
     r"|pg_stat_(?:re)?set.*|pg_stat_statements_reset|pg_stat_(?:clear|force)_.*|pg_(?:clear|restore)_(?:attribute|relation)_.*"
@@ -36,142 +36,158 @@ ACTS = re.compile(
     r"|lowrite|dblink.*|nextval|setval|set_config|setseed|ts_stat|ts_rewrite|plpgsql_.*"
     r"|pg_prewarm|autoprewarm_.*|pg_buffercache_(?:evict|mark).*"
     r"|(?:query|cursor|table|schema|database)_to_xml.*"
-    r"|.*\\.*"  # a name in escapes (U&"…"), which hides what it is
+    r"|.*\\.*"  # a name with escapes (U&"…"), which could be any of these
 )
-ALWAYS = (
+# The conditions that the action end-queries always applies, in any case.
+IMPLIED_CONDITIONS = (
     *("state = 'active'", "backend_type = 'client backend'"),
     *("pid <> pg_backend_pid()", "pg_backend_pid() <> pid"),
 )
-ENDS = "pg_terminate_backend"
+TERMINATE = "pg_terminate_backend"
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement: its text without the semicolon, and what it says."""
+    """One statement: its text without the semicolon, and its syntax tree."""
 
     text: str
     tree: exp.Expr
 
 
-def split(text: str) -> list[Statement]:
-    """The statements of a text, with the comments before them; raises SqlglotError."""
-    found, start, end = [], 0, 0
+def split_statements(text: str) -> list[Statement]:
+    """Split a text into its statements, with the comments before each; raises SqlglotError."""
+    statements, start, end = [], 0, 0
     for token in [*sqlglot.tokenize(text, dialect=DIALECT), None]:
         if token is not None and token.token_type is not sqlglot.TokenType.SEMICOLON:
             end = token.end + 1
         elif end > start:
             part = text[start:end].strip()
-            found.append(Statement(part, sqlglot.parse_one(part, dialect=DIALECT)))
+            statements.append(Statement(part, sqlglot.parse_one(part, dialect=DIALECT)))
             start = token.end + 1 if token else end
-    return found
+    return statements
 
 
 def mistakes(text: str) -> list[tuple[Spot, str]]:
-    """Why a text is not one statement that only reads, and where; nothing, if it is."""
-    plain, bound = _unbound(text)
+    """Why a text is not one statement that only reads, with positions; empty if it is one."""
+    plain, has_placeholders = _fill_placeholders(text)
     try:
         tokens = sqlglot.tokenize(plain, dialect=DIALECT)
-        trees = [tree for tree in sqlglot.parse(plain, dialect=DIALECT) if tree and _says(tree)]
+        trees = [
+            tree for tree in sqlglot.parse(plain, dialect=DIALECT) if tree and _is_statement(tree)
+        ]
     except ParseError as error:
         return [_unreadable(error)]
     except TokenError as error:
-        return [((1, 1), f"cannot be read as PostgreSQL: {str(error).splitlines()[0]}")]
+        return [((1, 1), f"is not valid PostgreSQL: {str(error).splitlines()[0]}")]
     if not trees:
         return [((1, 1), "expects a SELECT, found nothing")]
-    found = list(_of_statement(trees[0], tokens))
+    violations = list(_statement_violations(trees[0], tokens))
     if len(trees) > 1:
-        found.append((_second(tokens), "expects one statement, found another"))
-    if bound:
-        found += [
-            (hit.start(), "a per cent sign is written twice in a file with parameters")
-            for hit in re.finditer("%", plain)
+        second = _second_statement_position(tokens)
+        violations.append((second, "expects one statement, found another"))
+    if has_placeholders:
+        violations += [
+            (match.start(), "write %% for a percent sign in a file with parameters")
+            for match in re.finditer("%", plain)
         ]
-    return [(spot_at(text, at), words) for at, words in sorted(found)]
+    return [(spot_at(text, offset), message) for offset, message in sorted(violations)]
 
 
-def _unbound(text: str) -> tuple[str, bool]:
-    """The text with what psycopg fills in replaced by as many characters, and whether it does."""
+def _fill_placeholders(text: str) -> tuple[str, bool]:
+    """Replace psycopg's placeholders by SQL of the same length; also returns if there are any."""
     if not re.search(r"%\(\w+\)s", text):
         return text, False
 
-    def stand_in(hit: re.Match[str]) -> str:
-        # The operator for a remainder, as the server gets to see it, is no % here.
-        return "* " if hit[0] == "%%" else "NULL".ljust(len(hit[0]))
+    def same_length(match: re.Match[str]) -> str:
+        # %% is the remainder operator for the server; any other operator parses the same way.
+        return "* " if match[0] == "%%" else "NULL".ljust(len(match[0]))
 
-    return BOUND.sub(stand_in, text), True
+    return PLACEHOLDER.sub(same_length, text), True
 
 
 def _unreadable(error: ParseError) -> tuple[Spot, str]:
+    """Where a text is no SQL, and why; sqlglot gives the column of the last character."""
     first = error.errors[0]
-    found = first.get("highlight") or ""
-    line, end = first.get("line") or 1, first.get("col") or 1
-    column = max(end - len(found) + 1, 1)
-    return (line, column), f'cannot be read as PostgreSQL: not expected "{found}"'
+    token = first.get("highlight") or ""
+    line, last_column = first.get("line") or 1, first.get("col") or 1
+    column = max(last_column - len(token) + 1, 1)
+    return (line, column), f'is not valid PostgreSQL: unexpected "{token}"'
 
 
-def _says(tree: exp.Expr) -> bool:
-    """Whether it is more than a comment after the last semicolon."""
+def _is_statement(tree: exp.Expr) -> bool:
+    """Whether a tree is more than a comment after the last semicolon."""
     return not isinstance(tree, exp.Semicolon)
 
 
-def _of_statement(tree: exp.Expr, tokens: list[Token]) -> Iterator[tuple[int, str]]:
-    if not isinstance(tree, exp.Query | exp.Values | WRITES):
+def _statement_violations(tree: exp.Expr, tokens: list[Token]) -> Iterator[tuple[int, str]]:
+    """The parts of a statement that do more than read, each with its offset in the text."""
+    if not isinstance(tree, exp.Query | exp.Values | WRITING):
         word = tokens[0].text.upper()
         yield tokens[0].start, f"expects a SELECT, found {word}: a query step only reads"
         return
     for node in tree.walk():
-        if isinstance(node, WRITES):
+        if isinstance(node, WRITING):
             word = type(node).__name__.upper()
-            what = "SELECT … INTO" if word == "INTO" else word
-            text = f"expects a SELECT, found {what}: a query step only reads"
-            yield _keyword(word, node, tokens), text
+            clause = "SELECT … INTO" if word == "INTO" else word
+            message = f"expects a SELECT, found {clause}: a query step only reads"
+            yield _keyword_position(word, node, tokens), message
         elif isinstance(node, exp.Lock):
-            yield _locking(tokens), "expects a SELECT that locks nothing, found FOR UPDATE or SHARE"
+            yield (
+                _lock_position(tokens),
+                "expects a SELECT without locks, found FOR UPDATE or SHARE",
+            )
         elif isinstance(node, exp.Func):
-            yield from _of_function(node)
+            yield from _function_violations(node)
 
 
-def _of_function(node: exp.Func) -> Iterator[tuple[int, str]]:
-    name = function(node)
-    if ACTS.fullmatch(name):
-        instead = "; the action end-queries does" if name == ENDS else ""
-        yield _start(node), f"{name}() does something: a query step only reads{instead}"
+def _function_violations(node: exp.Func) -> Iterator[tuple[int, str]]:
+    name = function_name(node)
+    if SIDE_EFFECTS.fullmatch(name):
+        hint = "; use the action end-queries" if name == TERMINATE else ""
+        yield _start(node), f"{name}() has side effects: a query step only reads{hint}"
 
 
-def function(node: exp.Func) -> str:
-    """What a function is called, in lower-case letters."""
+def function_name(node: exp.Func) -> str:
+    """The name of a function, in lower-case letters."""
     return (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
 
 
 def _start(node: exp.Expr) -> int:
-    """Where the first part of it stands of which that is known."""
-    starts = [one.meta["start"] for one in node.walk() if "start" in one.meta]
+    """The lowest known offset of a node and its parts; 0 if none is known."""
+    starts = [part.meta["start"] for part in node.walk() if "start" in part.meta]
     return int(min(starts, default=0))
 
 
-def _keyword(word: str, node: exp.Expr, tokens: list[Token]) -> int:
-    """The last time a word stands before what belongs to it."""
+def _keyword_position(word: str, node: exp.Expr, tokens: list[Token]) -> int:
+    """The offset of the keyword of a node: the last one before the node's own parts."""
     end = _start(node)
-    places = [one.start for one in tokens if one.text.upper() == word]
-    return max((at for at in places if at <= end), default=min(places, default=end))
+    offsets = [token.start for token in tokens if token.text.upper() == word]
+    return max((offset for offset in offsets if offset <= end), default=min(offsets, default=end))
 
 
-def _locking(tokens: list[Token]) -> int:
-    ways = ("UPDATE", "SHARE", "NO", "KEY")
-    for one, after in pairwise(tokens):
-        if one.text.upper() == "FOR" and after.text.upper() in ways:
-            return one.start
-    return next((one.start for one in tokens if one.text.upper().startswith("FOR ")), 0)
+def _lock_position(tokens: list[Token]) -> int:
+    """The offset of FOR UPDATE, FOR SHARE and the like; sqlglot has some of them as one token."""
+    strengths = ("UPDATE", "SHARE", "NO", "KEY")
+    for token, following in pairwise(tokens):
+        if token.text.upper() == "FOR" and following.text.upper() in strengths:
+            return token.start
+    return next((token.start for token in tokens if token.text.upper().startswith("FOR ")), 0)
 
 
-def _second(tokens: list[Token]) -> int:
-    ends = (at for at, one in enumerate(tokens) if one.token_type is sqlglot.TokenType.SEMICOLON)
-    return tokens[min(next(ends) + 1, len(tokens) - 1)].start
+def _second_statement_position(tokens: list[Token]) -> int:
+    """The offset of the first token after the first semicolon."""
+    types = [token.token_type for token in tokens]
+    after_semicolon = types.index(sqlglot.TokenType.SEMICOLON) + 1
+    return tokens[min(after_semicolon, len(tokens) - 1)].start
 
 
-def counts_connections(tree: exp.Expr) -> str | None:
-    """The database whose connections are counted, and nothing else; or None."""
-    if not isinstance(tree, exp.Select) or not _only(tree, exp.Count) or not _activity(tree):
+def counted_database(tree: exp.Expr) -> str | None:
+    """The database whose connections a SELECT counts; None if the SELECT is any other."""
+    if (
+        not isinstance(tree, exp.Select)
+        or not _selects_only(tree, exp.Count)
+        or not _reads_only_activity(tree)
+    ):
         return None
     where = tree.find(exp.Where)
     match where.this if where else None:
@@ -182,49 +198,57 @@ def counts_connections(tree: exp.Expr) -> str | None:
     return None
 
 
-def ends_queries(tree: exp.Expr) -> dict[str, str] | None:
-    """Which queries a statement ends: those that run for `longer_than`, of one `database`.
+def end_queries_params(tree: exp.Expr) -> dict[str, str] | None:
+    """The params of the action end-queries for a SELECT of pg_terminate_backend.
 
-    None, if it ends others, or if its conditions are more than the action end-queries knows.
+    `longer_than` is always among them, `database` if there is such a condition. None for any other
+    statement, and for conditions that the action cannot apply.
     """
-    if not isinstance(tree, exp.Select) or not _only(tree, exp.Func) or not _activity(tree):
+    if (
+        not isinstance(tree, exp.Select)
+        or not _selects_only(tree, exp.Func)
+        or not _reads_only_activity(tree)
+    ):
         return None
     call, where = tree.expressions[0], tree.find(exp.Where)
-    if not _ends_each(call) or where is None:
+    if not _terminates_each(call) or where is None:
         return None
     params: dict[str, str] = {}
     for condition in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
-        known = _condition(condition)
-        if known is None:
+        condition_params = _condition_params(condition)
+        if condition_params is None:
             return None
-        params |= known
+        params |= condition_params
     return params if "longer_than" in params else None
 
 
-def _ends_each(call: exp.Expr) -> bool:
-    """Whether it ends the session of each row; to cancel its query is another thing."""
+def _terminates_each(call: exp.Expr) -> bool:
+    """Whether a call terminates the session of each row; pg_cancel_backend does not count."""
     match call.expressions:
         case [exp.Column(name="pid")]:
-            return isinstance(call, exp.Func) and function(call) == ENDS
+            return isinstance(call, exp.Func) and function_name(call) == TERMINATE
     return False
 
 
-def _condition(condition: exp.Expr) -> dict[str, str] | None:
-    """What a condition asks of the action: nothing, if the action does so by itself."""
-    words = condition.sql(dialect=DIALECT, normalize=True).lower()
-    if words in ALWAYS:
+def _condition_params(condition: exp.Expr) -> dict[str, str] | None:
+    """The params for one condition: none for an implied condition; None for an unknown one."""
+    text = condition.sql(dialect=DIALECT, normalize=True).lower()
+    if text in IMPLIED_CONDITIONS:
         return {}
     match condition:
         case exp.EQ(this=exp.Column() as column, expression=exp.Literal() as name):
             return {"database": str(name.this)} if column.name == "datname" else None
-        case exp.GT(this=span, expression=exp.Interval() as least) if _runs_for(span):
-            longer_than = _words(least)
+        case exp.GT(this=span, expression=exp.Interval() as limit) if _is_query_duration(span):
+            longer_than = _duration(limit)
             return {"longer_than": longer_than} if longer_than else None
     return None
 
 
-def _runs_for(span: exp.Expr) -> bool:
-    """Whether it is how long a query runs, also by the column that people believe there is."""
+def _is_query_duration(span: exp.Expr) -> bool:
+    """Whether an expression is how long a query runs.
+
+    `duration` counts too: pg_stat_activity has no such column, but runbooks often name it.
+    """
     match span:
         case exp.Sub(this=exp.CurrentTimestamp(), expression=exp.Column(name="query_start")):
             return True
@@ -233,8 +257,8 @@ def _runs_for(span: exp.Expr) -> bool:
     return False
 
 
-def _words(interval: exp.Interval) -> str | None:
-    """A span of time such as `30 s`."""
+def _duration(interval: exp.Interval) -> str | None:
+    """An interval as a duration such as `30 s`; None for one that durations cannot hold."""
     text = f"{interval.this.name} {interval.text('unit')}".lower()
     try:
         span = durations.parse(text)
@@ -243,9 +267,9 @@ def _words(interval: exp.Interval) -> str | None:
     return durations.words(span) if isinstance(span, timedelta) else None
 
 
-def _activity(tree: exp.Select) -> bool:
+def _reads_only_activity(tree: exp.Select) -> bool:
     return [table.name for table in tree.find_all(exp.Table)] == ["pg_stat_activity"]
 
 
-def _only(tree: exp.Select, kind: type[exp.Expr]) -> bool:
+def _selects_only(tree: exp.Select, kind: type[exp.Expr]) -> bool:
     return len(tree.expressions) == 1 and isinstance(tree.expressions[0], kind)

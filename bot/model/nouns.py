@@ -1,7 +1,8 @@
 """What every noun is made of: ids, how bad it is, how risky, and the error for people."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import NewType
+from typing import ClassVar, NewType
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,7 +28,12 @@ class UserError(Exception):
 
 
 class Noun(BaseModel):
-    """Frozen, and strict about what it is made from."""
+    """Frozen, and strict about what it is made from.
+
+    `old_keys` are what files may still call a field, each with the field's name.
+    """
+
+    old_keys: ClassVar[Mapping[str, str]] = {}
 
     # Defaults are validated too, or a default of 300 and a stored 300.0 would be two digests.
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
