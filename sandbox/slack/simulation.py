@@ -1,6 +1,7 @@
 """Slack, simulated at the wire: what tests and the sandbox hold in their hands."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -61,6 +62,11 @@ class Slack(Sight, Circumstances):
         await self.core.deliveries.close()
         assert self._server is not None
         await self._server.stop()
+
+    async def open(self, door: socket.socket) -> None:
+        """Be reached by people too, on a port of their own: from now on it is the address."""
+        assert self._server is not None
+        self.workspace.url = await self._server.open(door)
 
     # How to reach it.
 
