@@ -7,6 +7,7 @@ from sandbox.slack import payloads, render, responses, values
 from sandbox.slack.blocks import every_block, interactive
 from sandbox.slack.core import Core
 from sandbox.slack.deliveries import Delivery
+from sandbox.slack.elements import listed
 from sandbox.slack.errors import Obj, Refusal, SlackError
 from sandbox.slack.methods.marks import take_back
 from sandbox.slack.model import Channel, Message, User, View
@@ -165,13 +166,22 @@ class Persons:
         return delivery
 
     def _pressed(self, user: User, channel: Channel, press: Press) -> Message:
-        """The message meant: by its ts, or else the newest that has such an element."""
-        seen = [one for one in channel.messages if one.ephemeral_to in ("", user.id)]
-        if press.ts is not None:
-            seen = [one for one in seen if one.ts == press.ts]
-        for message in reversed(seen):
-            if message.bot and _matching(message.blocks, press):
-                return message
+        """The message meant: by its ts, or else the newest that has such an element.
+
+        Slack tells the app what was pressed as the person saw it; that the message was drawn
+        anew meanwhile is the app's to notice.
+        """
+        seen = [
+            drawing
+            for message in channel.messages
+            if message.bot and message.ephemeral_to in ("", user.id)
+            if press.ts in (None, message.ts)
+            for drawing in (*(message.before if press.ts else ()), message)
+        ]
+        fitting = [drawing for drawing in reversed(seen) if _matching(drawing.blocks, press)]
+        if fitting:
+            offering = (drawing for drawing in fitting if _offered(drawing.blocks, press))
+            return next(offering, fitting[0])
         place = f"the message {press.ts}" if press.ts else f"#{channel.name}"
         raise Refusal(f"There is no {press.action_id} to press in {place}.")
 
@@ -356,6 +366,14 @@ def _matching(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
     return [
         one for one in found if one[0]["type"] != "button" or one[0].get("value") == press.value
     ]
+
+
+def _offered(blocks: list[Obj], press: Press) -> bool:
+    """Whether what is chosen is among the options, where there are any."""
+    wanted = press.value if isinstance(press.value, list) else [press.value]
+    element, _ = _matching(blocks, press)[0]
+    offered = [option["value"] for option in listed(element)]
+    return not offered or all(one in offered for one in wanted)
 
 
 def _element(blocks: list[Obj], press: Press) -> tuple[Obj, str]:

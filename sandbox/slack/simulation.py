@@ -160,7 +160,8 @@ class Slack(Sight, Circumstances):
         """Press or choose something; without `ts`, in the newest message that has it."""
         if button is not None:
             place = (button.channel, button.ts, button.view_id, button.block_id)
-            press = Press(button.action_id, *place, value, values)
+            chosen = button.value if value is None else value
+            press = Press(button.action_id, *place, chosen, values)
         else:
             press = Press(action_id, channel, ts, view_id, block_id, value, values)
         return await self._persons.press(user, press)
