@@ -1,5 +1,6 @@
 import { attempt, post } from "./api.js";
 import { Breaker } from "./breaker.js";
+import { nameClient } from "./client.js";
 import { Composer, composerPlaceholder } from "./composer.js";
 import { h, replace } from "./dom.js";
 import { drawHeader } from "./header.js";
@@ -204,6 +205,7 @@ function button(name, picture, press) {
 
 async function start() {
   readAddress();
+  await nameClient();
   build();
   await attempt(post("reload"));
   await attempt(Promise.all([fetchUsers(), fetchChannels(), fetchManners(), fetchScenarios(), fetchViews()]));

@@ -115,16 +115,18 @@ class View:
     previous_id: str | None = None
     filled: dict[str, Obj] = field(default_factory=dict)
     origin: str = ""
+    client: str = ""  # where it was opened: a modal is seen there and nowhere else
 
 
 @dataclass
 class Trigger:
-    """What lets an app open a modal, once and for three seconds."""
+    """What lets an app open a modal in the client it came from, once and for three seconds."""
 
     id: str
     user: str
     made: float
     view_id: str | None = None
+    client: str = ""
     spent: bool = False
     expired: bool = False
 

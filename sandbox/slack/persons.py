@@ -29,6 +29,7 @@ class Press:
     block_id: str | None = None
     value: Any = None
     values: Values | None = None
+    client: str | None = None
 
 
 class Persons:
@@ -77,14 +78,16 @@ class Persons:
 
     # Messages and commands.
 
-    async def say(self, name: str, text: str, place: str, thread_ts: str = "") -> Delivery:
+    async def say(
+        self, name: str, text: str, place: str, thread_ts: str = "", client: str = ""
+    ) -> Delivery:
         """Type something and press Enter: a message, or a slash command."""
         user = self.person(name)
         channel = self._writable(user, place)
         if not text.strip():
             raise Refusal("There is nothing to send.")
         if text.startswith("/"):
-            return await self._command(user, channel, text, thread_ts)
+            return await self._command(user, channel, text, thread_ts, client)
         if thread_ts:
             root = self.workspace.message(channel, thread_ts)
             thread_ts = root.thread_ts or root.ts
@@ -102,7 +105,9 @@ class Persons:
             sent = await self.core.event("app_mention", event, channel) or sent
         return sent or Delivery("events_api", {})
 
-    async def _command(self, user: User, channel: Channel, text: str, thread_ts: str) -> Delivery:
+    async def _command(
+        self, user: User, channel: Channel, text: str, thread_ts: str, client: str
+    ) -> Delivery:
         name, _, rest = text.partition(" ")
         manifest = self.core.manifest
         declared = manifest.commands.get(name)
@@ -115,7 +120,7 @@ class Persons:
             raise Refusal(f"{name} is not supported in threads. Sorry!")
         escape = bool(declared.get("should_escape"))
         words = self.words.command(rest.strip(), escape=escape)
-        payload = payloads.command(self.core, user, channel, name, words)
+        payload = payloads.command(self.core, user, channel, name, words, client)
         delivery = await self.core.deliveries.deliver("slash_commands", payload)
         self._show_answer(delivery, user, channel, name)
         return delivery
@@ -159,7 +164,9 @@ class Persons:
         if values.is_filled(element):
             state[block_id][element["action_id"]] = chosen
         action = payloads.action(self.core, block_id, element, chosen)
-        payload = payloads.message_press(self.core, user, channel, message, action, state)
+        payload = payloads.message_press(
+            self.core, user, channel, message, action, state, press.client or ""
+        )
         delivery = await self.core.deliveries.deliver("interactive", payload)
         if not delivery.ok:
             self._complain(user, channel, self.core.manifest.name, delivery)
@@ -198,7 +205,7 @@ class Persons:
                     f"The app does not hear of {press.action_id} before the form is sent."
                 )
         action = payloads.action(self.core, block_id, element, chosen)
-        payload = payloads.view_press(self.core, user, view, action)
+        payload = payloads.view_press(self.core, user, view, action, press.client or "")
         return await self.core.deliveries.deliver("interactive", payload)
 
     def _choice(self, element: Obj, press: Press) -> Obj:
@@ -224,7 +231,7 @@ class Persons:
         view = self.workspace.view(id)
         if view is None or view.user != user.id:
             raise Refusal(f"{user.real_name} has no view {id} open.")
-        stack = self.workspace.stacks.get(user.id, [])
+        stack = self.workspace.stack(user.id, view.client)
         if view in stack and view is not stack[-1]:
             raise Refusal("Another view lies on top of this one.")
         return view
@@ -250,13 +257,12 @@ class Persons:
         """Close the view on top; what lies below comes back."""
         user = self.person(name)
         view = self._view(user, view_id)
-        stack = self.workspace.stacks.get(user.id, [])
+        stack = self.workspace.stack(user.id, view.client)
         if view not in stack:
             raise Refusal("This view cannot be closed.")
         cleared = bool(view.spec.get("clear_on_close"))
-        gone = list(stack) if cleared else [view]
-        del stack[-len(gone) :]
-        self.workspace.changed("views")
+        gone = stack if cleared else [view]
+        self.workspace.close(gone)
         return await self._tell_of_closing(
             user, [one for one in gone if one.spec.get("notify_on_close")], cleared
         )
@@ -273,7 +279,12 @@ class Persons:
     # All the rest.
 
     async def shortcut(
-        self, name: str, callback_id: str, place: str | None = None, ts: str | None = None
+        self,
+        name: str,
+        callback_id: str,
+        place: str | None = None,
+        ts: str | None = None,
+        client: str = "",
     ) -> Delivery:
         """Use a shortcut, on a message or from anywhere."""
         user = self.person(name)
@@ -283,13 +294,13 @@ class Persons:
         if not allowed or not known or known[0]["type"] != kind:
             raise Refusal(f"There is no {kind} shortcut {callback_id}.")
         if ts is None:
-            payload = payloads.global_shortcut(self.core, user, callback_id)
+            payload = payloads.global_shortcut(self.core, user, callback_id, client)
             return await self.core.deliveries.deliver("interactive", payload)
         channel = self.readable(user, place or "")
         message = self.workspace.message(channel, ts)
         if message.ephemeral_to:
             raise Refusal("An ephemeral message has no shortcuts.")
-        payload = payloads.message_shortcut(self.core, user, callback_id, channel, message)
+        payload = payloads.message_shortcut(self.core, user, callback_id, channel, message, client)
         delivery = await self.core.deliveries.deliver("interactive", payload)
         if not delivery.ok:
             self._complain(user, channel, str(known[0]["name"]), delivery)
@@ -336,10 +347,11 @@ class Persons:
             event["view"] = described(home, identity())
         return await self.core.event("app_home_opened", event) or Delivery("events_api", {})
 
-    def reload(self, name: str) -> None:
-        """Load the page anew: open forms and ephemeral messages are gone."""
+    def reload(self, name: str, client: str = "") -> None:
+        """Load the client anew: ephemeral messages are gone, and forms unless it has a name."""
         user = self.person(name)
-        self.workspace.stacks.pop(user.id, None)
+        if not client:
+            self.workspace.close(self.workspace.stack(user.id, client))
         for channel in self.workspace.channels.values():
             channel.messages[:] = [one for one in channel.messages if one.ephemeral_to != user.id]
         self.workspace.changed("messages")
