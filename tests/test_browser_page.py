@@ -16,6 +16,26 @@ async def declare_form(page: Page) -> Locator:
     return await form(page)
 
 
+async def scrolled(modal: Locator) -> int:
+    """How many pixels of the form lie above what is to be seen."""
+    return int(await modal.locator(".modal-body").evaluate("node => Math.round(node.scrollTop)"))
+
+
+async def test_a_tick_moves_nothing(page: Page) -> None:
+    modal = await declare_form(page)
+    box = modal.get_by_role("checkbox").last
+    await box.focus()
+    assert await scrolled(modal) > 0
+    place = await box.bounding_box()
+
+    await box.press("Space")
+    await expect(modal.get_by_text("This looks like")).to_be_attached()
+
+    await expect(box).to_be_checked()
+    await expect(box).to_be_focused()
+    assert await box.bounding_box() == place
+
+
 async def test_a_form_stays_in_its_tab(page: Page, address: str) -> None:
     other = await page.context.new_page()
     await other.goto(address)
