@@ -1,11 +1,18 @@
 """The sandbox's page as a client of Slack: its forms, its tabs and its colours."""
 
+from pathlib import Path
+from typing import Literal
+
 from playwright.async_api import Locator, Page, expect
 
 from tests import browsing
-from tests.browsing import address, browser, form, page, say
+from tests.browsing import address, browser, form, go, page, picture, press, say, sees, submit
 
 __all__ = ["address", "browser", "page"]
+
+CHANNEL = "inc-1-orders-are-failing"
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 pytestmark = browsing.MARKS
 
@@ -58,3 +65,43 @@ async def test_a_form_stays_in_its_tab(page: Page, address: str) -> None:
     await expect(duplicate.get_by_test_id("modal")).to_have_count(0)
     await page.get_by_test_id("modal-submit").click()
     await expect(page.locator('[data-channel="inc-1-nobody-can-pay"]')).to_be_visible()
+
+
+async def test_every_word_is_readable(page: Page) -> None:
+    await readable(page, "start")
+    await say(page, "/incident declare sev1 Orders are failing")
+    await go(page, CHANNEL)
+    await sees(page, "Recovery steps")
+    await readable(page, "playbook")
+    await press(page, "Pods")
+    await sees(page, "details in the thread")
+    await press(page, "Roll back")
+    await form(page)
+    await readable(page, "form")
+    await submit(page, Reason="The new version crash-loops")
+    await sees(page, "more approval")
+    await page.get_by_test_id("thread-bar").first.click()
+    await readable(page, "request")
+
+
+async def readable(page: Page, name: str) -> None:
+    """Both in light and in dark colours."""
+    for scheme in SCHEMES:
+        await page.emulate_media(color_scheme=scheme)
+        assert await page.evaluate(CONTRAST) == []
+        await picture(page, f"colours-{name}-{scheme}")
+
+
+async def test_chosen_colours_are_kept(page: Page) -> None:
+    paper = page.locator(".main")
+    await page.emulate_media(color_scheme="dark")
+    await expect(paper).to_have_css("background-color", "rgb(26, 29, 33)")
+
+    await page.get_by_role("button", name="Switch to light colours").click()
+    await expect(paper).to_have_css("background-color", "rgb(255, 255, 255)")
+    await page.reload()
+    await expect(paper).to_have_css("background-color", "rgb(255, 255, 255)")
+
+    await page.get_by_role("button", name="Switch to dark colours").click()
+    await page.emulate_media(color_scheme="light")
+    await expect(paper).to_have_css("background-color", "rgb(255, 255, 255)")

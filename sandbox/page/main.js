@@ -25,6 +25,7 @@ import {
   fetchViews,
 } from "./store.js";
 import { drawSwitcher } from "./switcher.js";
+import { mountTheme } from "./theme.js";
 import { clearToasts } from "./toast.js";
 import { Thread } from "./thread.js";
 import { Welcome } from "./welcome.js";
@@ -191,6 +192,7 @@ function build() {
   part("body").append(thread.node);
   document.body.append(inspector.node);
   mountModals(document.body, () => refetch([{ kind: "views" }]));
+  mountTheme(part("theme"));
   button("gear", "gear", () => inspector.open());
   button("rail-home", "home", showChannels);
   button("rail-app", "bolt", openHome);
