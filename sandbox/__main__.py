@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -23,25 +24,41 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     scenarios = Scenarios()
-    slack = Slack(
-        manifest=ROOT / "app-manifest.yml",
-        port=port,
-        page=HERE / "page",
-        routes=scenarios.routes(),
-    )
+    slack = Slack(manifest=ROOT / "app-manifest.yml", page=HERE / "page", routes=scenarios.routes())
     said = folder / "slack.pickle"
     if keep and said.exists():
         slack.workspace.restore(said)
-    async with (
-        open_stage(folder, slack, keep=keep, playbooks=playbooks) as stage,
-        scenarios.on(stage.scene, lambda: slack.workspace.changed("scenarios")),
-    ):
-        await scenarios.begin(FIRST)
-        slack.info.update(kubeconfig=stage.told["KUBECONFIG"], lines=beside(stage))
-        print(welcome(stage), flush=True)
-        await until_stopped(stop, stage)
+    with reserve(port) as door:
+        async with (
+            open_stage(folder, slack, keep=keep, playbooks=playbooks) as stage,
+            scenarios.on(stage.scene, lambda: slack.workspace.changed("scenarios")),
+        ):
+            await scenarios.begin(FIRST)
+            slack.info.update(kubeconfig=stage.told["KUBECONFIG"], lines=beside(stage))
+            await slack.open(door)
+            print(welcome(stage), flush=True)
+            await until_stopped(stop, stage)
     if keep:
         slack.workspace.save(said)
+
+
+def reserve(port: int) -> socket.socket:
+    """The port for people: taken before anything starts, open once all of it is ready.
+
+    Raises ServerError when it is taken.
+    """
+    door = socket.socket()
+    # A sandbox that has just ended must not keep the next one out.
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind(("127.0.0.1", port))
+    except OSError as error:
+        door.close()
+        raise ServerError(
+            f"Port {port} on 127.0.0.1 can't be used ({error.strerror}). Set SANDBOX_PORT to one "
+            "that is free."
+        ) from error
+    return door
 
 
 async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:

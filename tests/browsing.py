@@ -87,7 +87,8 @@ async def page(
 
     What is to be seen at the end is kept, whether or not the test failed.
     """
-    page = await browser.new_page(viewport={"width": 1440, "height": 900})
+    context = await browser.new_context(viewport={"width": 1440, "height": 900})
+    page = await context.new_page()
     thrown: list[str] = []
     page.on("pageerror", lambda error: thrown.append(str(error)))
     await page.goto(address)

@@ -223,6 +223,22 @@ async def test_asked_for_twice_is_asked_for_once(walk: Walk, broken: Cluster) ->
     assert walk.text(channel).count("Needs 1 more approval") == 1
 
 
+async def test_a_press_too_late_is_answered(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    approve = walk.slack.find_button("Approve", channel, "lead")
+    await walk.press("second", presses.APPROVE, channel)
+
+    await walk.slack.press("lead", approve)
+    await walk.bot.quiet()
+
+    told = [message["text"] for message in walk.slack.ephemerals(channel, "lead")]
+    second = walk.slack.user("second").id
+    assert told == [
+        f"Already approved by <@{second}> at 2026-11-24 10:00:00 UTC. Nothing more was approved."
+    ]
+
+
 async def test_a_blank_reason_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.step("oncall", "roll-back", channel)

@@ -1,11 +1,16 @@
 """`make sandbox` from outside: driven without a browser, kept when asked, ended by Ctrl-C."""
 
+import asyncio
+import os
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests.sandboxes import sandbox
+from sandbox.redis import free_port
+from tests.sandboxes import ROOT, sandbox, starting
 
 CHANNEL = "inc-1-orders-are-failing"
 
@@ -70,6 +75,48 @@ async def test_data_is_kept_when_asked_and_fresh_otherwise(tmp_path: Path) -> No
     async with sandbox(tmp_path) as url:
         names = [one["name"] for one in (await ask(url, "channels?user=oncall"))["channels"]]
         assert CHANNEL not in names
+
+
+async def test_the_first_command_is_heard(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    said = {"user": "oncall", "channel": "general", "text": "/incident"}
+    async with starting(tmp_path, port=port) as process:
+        while (answer := await first_answer(url, said)) is None:
+            assert process.returncode is None
+        assert (answer["ok"], answer["delivery"]["status"]) == (True, 200)
+        assert (await ask(url, "scenarios"))["changing"] is False
+
+
+async def first_answer(url: str, said: dict[str, Any]) -> dict[str, Any] | None:
+    """What the sandbox answers, or None when nobody listens there yet."""
+    try:
+        return await ask(url, "say", said)
+    except aiohttp.ClientConnectorError:
+        await asyncio.sleep(0.02)
+        return None
+
+
+async def test_a_taken_port_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "sandbox", "--folder", str(tmp_path)),
+            cwd=ROOT,
+            env={**os.environ, "SANDBOX_PORT": str(port)},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, told = await process.communicate()
+    assert told.decode() == (
+        f"The sandbox did not start. Port {port} on 127.0.0.1 can't be used (Address already in "
+        "use). Set SANDBOX_PORT to one that is free.\n"
+    )
+    assert left_in(tmp_path) == []
+
+
+def left_in(folder: Path) -> list[Path]:
+    """What was written into a folder."""
+    return list(folder.iterdir())
 
 
 async def messages(url: str, channel: str, user: str) -> str:

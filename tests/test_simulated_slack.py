@@ -11,6 +11,7 @@ from slack_sdk.signature import SignatureVerifier
 from sandbox.slack import Refusal, Slack
 from tests.slackapps import (
     FORM,
+    OPTIONS,
     Body,
     actions,
     app,
@@ -245,6 +246,52 @@ async def test_a_press_must_name_what_is_there(slack: Slack, app: AsyncApp) -> N
             await slack.press("oncall", action_id=wrong, **where)
     await slack.press("oncall", action_id="go", value="2", **where)
     assert heard[0]["actions"][0]["value"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("element", "press"),
+    [
+        (button("go", value="1"), {"value": "1"}),
+        ({"type": "overflow", "action_id": "go", "options": OPTIONS}, {"value": "red"}),
+    ],
+    ids=["button", "menu"],
+)
+@pytest.mark.parametrize("kept", [False, True], ids=["gone", "offering-less"])
+async def test_a_stale_press_arrives(
+    slack: Slack, app: AsyncApp, element: Body, press: Body, kept: bool
+) -> None:
+    channel = await channel_of(slack, "oncall")
+    heard = hear(app, app.action("go"))
+    web = client(slack)
+    blocks = [actions(element, block_id="row")]
+    posted = await web.chat_postMessage(channel=channel, text="before", blocks=blocks)
+    other = {**element, "value": "2"} if "value" in element else {**element, "options": OPTIONS[1:]}
+    left = [actions(other, block_id="row")] if kept else [section("done")]
+    await web.chat_update(channel=channel, ts=posted["ts"], text="after", blocks=left)
+    place = {"channel": channel, "ts": posted["ts"], "block_id": "row"}
+
+    await slack.press("oncall", action_id="go", **place, **press)
+
+    (body,) = heard
+    (action,) = body["actions"]
+    chosen = action.get("value") or action["selected_option"]["value"]
+    assert (action["block_id"], chosen) == ("row", press["value"])
+    assert body["message"]["text"] == "before"
+    assert slack.messages(channel)[-1]["text"] == "after"
+
+
+async def test_what_was_never_there_is_not_pressed(slack: Slack, app: AsyncApp) -> None:
+    channel = await channel_of(slack, "oncall")
+    web = client(slack)
+    posted = await web.chat_postMessage(channel=channel, text="x", blocks=[actions(button("go"))])
+    await web.chat_update(channel=channel, ts=posted["ts"], text="y", blocks=[section("y")])
+
+    refused = f"There is no stop to press in the message {posted['ts']}."
+    with pytest.raises(Refusal, match=refused):
+        await slack.press("oncall", action_id="stop", channel=channel, ts=posted["ts"])
+    # Who does not say which message means what is to be seen now.
+    with pytest.raises(Refusal, match=f"There is no go to press in #{slack.channel(channel).name}"):
+        await slack.press("oncall", action_id="go", channel=channel)
 
 
 async def test_an_ephemeral_message_is_pressed_without_its_content(

@@ -18,6 +18,7 @@ from tests.slackapps import (
     button,
     client,
     modal,
+    plain,
     section,
     serving,
     write_manifest,
@@ -98,6 +99,55 @@ async def test_a_whole_conversation_without_a_browser(slack: Slack, driver: Driv
             assert told.get("errors", {}).keys() == ({"why"} if expected == 400 else set())
     assert (await driver.get("views", user="oncall")) == {"ok": True, "views": [], "home": None}
     assert [one["method"] for one in (await driver.get("calls"))["calls"]][-1] == "views.open"
+
+
+async def test_a_form_belongs_to_its_client(slack: Slack, driver: Driver) -> None:
+    app = bolt(slack)
+    me = {"user": "oncall"}
+
+    @app.command("/help-me")
+    async def help_me(ack: Any, body: Body) -> None:
+        await ack()
+        await app.client.views_open(trigger_id=body["trigger_id"], view=form("bottom"))
+
+    @app.action("more")
+    async def more(ack: Any, body: Body) -> None:
+        await ack()
+        await app.client.views_push(trigger_id=body["trigger_id"], view=form("top"))
+
+    def form(title: str) -> Body:
+        return modal(actions(button("more")), title=plain(title))
+
+    async def titles(**client: str) -> list[str]:
+        views = (await driver.get("views", **me, **client))["views"]
+        return [view["title"]["text"] for view in views]
+
+    async with serving(app, slack):
+        for client in ("tab-1", "tab-2"):
+            await driver.post("say", channel="general", text="/help-me", client=client, **me)
+        (view,) = (await driver.get("views", client="tab-1", **me))["views"]
+        await driver.post("press", view_id=view["id"], action_id="more", client="tab-1", **me)
+
+    assert await titles(client="tab-1") == ["bottom", "top"]
+    assert await titles(client="tab-2") == ["bottom"]
+    assert await titles(client="tab-3") == []
+    assert await titles() == ["bottom", "bottom", "top"]
+    (other,) = (await driver.get("views", client="tab-2", **me))["views"]
+    assert (await driver.post("close", view_id=other["id"], **me))[0] == 200
+    assert await titles() == ["bottom", "top"]
+
+
+async def test_a_named_client_keeps_its_forms(slack: Slack, driver: Driver) -> None:
+    oncall = slack.user("oncall")
+    for client_id in ("tab", ""):
+        trigger = slack.core.trigger(oncall, client=client_id)
+        await client(slack).views_open(trigger_id=trigger, view=modal(section("x")))
+
+    await driver.post("reload", user="oncall", client="tab")
+    assert len(slack.views("oncall")) == 2
+    await driver.post("reload", user="oncall")
+    (left,) = slack.views("oncall")
+    assert (await driver.get("views", user="oncall", client="tab"))["views"] == [left]
 
 
 @pytest.mark.parametrize(

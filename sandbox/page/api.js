@@ -31,7 +31,7 @@ export function post(path, body) {
   return ask(`/sandbox/${path}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ user: state.person, ...body }),
+    body: JSON.stringify({ user: state.person, client: state.client, ...body }),
   });
 }
 

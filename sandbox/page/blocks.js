@@ -1,4 +1,4 @@
-import { h } from "./dom.js";
+import { forget, h, reconcile } from "./dom.js";
 import { chart } from "./charts.js";
 import { element, picture } from "./elements.js";
 import { icon } from "./icons.js";
@@ -36,6 +36,16 @@ const KINDS = {
 
 export function blocks(list, surface) {
   return (list ?? []).map((block) => blockNode(block, surface));
+}
+
+// Blocks that stayed as they were keep their nodes.
+export function drawBlocks(node, list, surface) {
+  reconcile(node, list, {
+    key: (block) => `${surface.name} ${block.block_id}`,
+    signature: (block) => JSON.stringify(block),
+    draw: (block) => blockNode(block, surface),
+  });
+  forget(node);
 }
 
 function blockNode(block, surface) {

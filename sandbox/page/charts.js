@@ -1,19 +1,6 @@
 import { h, s } from "./dom.js";
 
-const COLOURS = [
-  "#1264a3",
-  "#e8912d",
-  "#2eb67d",
-  "#e01e5a",
-  "#7c3085",
-  "#36c5f0",
-  "#8d8d8d",
-  "#b5651d",
-  "#556b2f",
-  "#c71585",
-  "#4682b4",
-  "#bdb76b",
-];
+const COLOURS = Array.from({ length: 12 }, (_, index) => `var(--series-${index + 1})`);
 // Narrow enough to be read in a thread, where it is shown at three quarters of its size.
 const BOX = { width: 440, height: 210, left: 48, right: 12, top: 12, bottom: 44 };
 const INNER = { width: BOX.width - BOX.left - BOX.right, height: BOX.height - BOX.top - BOX.bottom };
@@ -112,7 +99,7 @@ function grid(measure) {
 function tick(label, x, slot, index, count) {
   const every = Math.ceil(count / 10);
   if (index % every) return null;
-  const room = Math.max(4, Math.floor((slot * every) / 6.5));
+  const room = Math.max(4, Math.floor((slot * every) / 7.6));
   const words = label.length > room ? `${label.slice(0, room - 1)}…` : label;
   return s("text", { class: "tick", x, y: BOX.height - BOX.bottom + 16, "text-anchor": "middle" }, words);
 }

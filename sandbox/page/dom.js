@@ -47,6 +47,11 @@ export function redraw(node, shown, draw) {
   replace(node, draw());
 }
 
+// What was drawn there is there no more: somebody else drew.
+export function forget(node) {
+  drawn.delete(node);
+}
+
 // Keeps the nodes of what did not change, so that focus, open menus and expanded files survive.
 export function reconcile(parent, items, { key, signature, draw }) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));

@@ -172,7 +172,8 @@ function boxes(kind) {
     const change = (option) => (event) => {
       if (kind === "radio") checked.clear();
       checked[event.target.checked ? "add" : "delete"](option.value);
-      store(place, kind === "radio" ? option.value : [...checked], group);
+      // Without the group: while one tick is told, the next can be made.
+      store(place, kind === "radio" ? option.value : [...checked]);
     };
     group.append(
       ...spec.options.map((option) => box(kind, name, option, checked.has(option.value), change(option))),

@@ -1,5 +1,6 @@
 import { attempt, post } from "./api.js";
 import { Breaker } from "./breaker.js";
+import { nameClient } from "./client.js";
 import { Composer, composerPlaceholder } from "./composer.js";
 import { h, replace } from "./dom.js";
 import { drawHeader } from "./header.js";
@@ -24,6 +25,7 @@ import {
   fetchViews,
 } from "./store.js";
 import { drawSwitcher } from "./switcher.js";
+import { mountTheme } from "./theme.js";
 import { clearToasts } from "./toast.js";
 import { Thread } from "./thread.js";
 import { Welcome } from "./welcome.js";
@@ -190,6 +192,7 @@ function build() {
   part("body").append(thread.node);
   document.body.append(inspector.node);
   mountModals(document.body, () => refetch([{ kind: "views" }]));
+  mountTheme(part("theme"));
   button("gear", "gear", () => inspector.open());
   button("rail-home", "home", showChannels);
   button("rail-app", "bolt", openHome);
@@ -204,6 +207,7 @@ function button(name, picture, press) {
 
 async function start() {
   readAddress();
+  await nameClient();
   build();
   await attempt(post("reload"));
   await attempt(Promise.all([fetchUsers(), fetchChannels(), fetchManners(), fetchScenarios(), fetchViews()]));

@@ -1,16 +1,18 @@
 import { attempt, post, Refusal } from "./api.js";
-import { blocks } from "./blocks.js";
+import { drawBlocks } from "./blocks.js";
 import { trapFocus } from "./dialog.js";
-import { h, reconcile, replace } from "./dom.js";
+import { focusMark, restoreFocus } from "./focus.js";
+import { h, reconcile, redraw, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { textNode } from "./mrkdwn.js";
 import { appAvatar } from "./people.js";
-import { closePopup } from "./popup.js";
+import { closeOrphan } from "./popup.js";
 import { viewSurface } from "./surface.js";
 import { toast } from "./toast.js";
 import { problems } from "./validation.js";
 
 const layer = h("div", { class: "layer", hidden: true });
+const modals = new WeakMap();
 let back = null;
 let changed = () => {};
 
@@ -26,96 +28,101 @@ export function mountModals(parent, onChange) {
 export function drawModals(views) {
   const wasOpen = !layer.hidden;
   if (!wasOpen && views.length) back = document.activeElement;
-  const focused = focusMark();
-  reconcile(layer, views, {
-    key: (view) => view.id,
-    signature: (view) => JSON.stringify(view),
-    draw: (view) => modal(view, views[0] !== view),
-  });
+  const [mark, top] = [focusMark(), layer.lastElementChild];
+  reconcile(layer, views, { key: (view) => view.id, signature: (view) => view.id, draw: newModal });
+  views.forEach((view, index) => modals.get(layer.children[index]).draw(view, index > 0));
   layer.hidden = views.length === 0;
   [...layer.children].forEach((node, index) => node.toggleAttribute("inert", index < views.length - 1));
-  if (views.length) refocus(focused);
-  else if (wasOpen) {
-    closePopup();
-    back?.focus?.();
-  }
-}
-
-function focusMark() {
-  const { actionId, blockId } = document.activeElement?.dataset ?? {};
-  return actionId
-    ? `[data-action-id="${CSS.escape(actionId)}"][data-block-id="${CSS.escape(blockId ?? "")}"]`
-    : null;
+  closeOrphan();
+  if (views.length) refocus(mark, layer.lastElementChild === top);
+  else if (wasOpen) back?.focus?.();
 }
 
 const FIRST = ".modal-body :is(input:not([type=checkbox], [type=radio]), textarea, .select, button)";
 
 // Where the person was before the view was drawn anew; else where the app wants them; else the first field.
-function refocus(mark) {
+function refocus(mark, drawnAnew) {
   const top = layer.lastElementChild;
-  if (top.contains(document.activeElement)) return;
-  const wanted = [mark, "[data-first]", FIRST, ".ghost"].filter(Boolean);
-  wanted
+  if (top.contains(document.activeElement) || restoreFocus(top, mark)) return;
+  ["[data-first]", FIRST, ".ghost"]
     .map((selector) => top.querySelector(selector))
     .find(Boolean)
-    ?.focus();
+    ?.focus({ preventScroll: drawnAnew });
 }
 
-function modal(view, stacked) {
-  const surface = viewSurface(view);
-  const body = h(
-    "div",
-    { class: "modal-body" },
-    view.blocks?.length ? blocks(view.blocks, surface) : loading(),
-  );
-  const close = () => dismiss(view);
-  const submit = h(
-    "button",
-    { type: "submit", class: "button primary", data: { testid: "modal-submit", viewId: view.id } },
-    textNode(view.submit ?? "Submit"),
-  );
-  const cancel = h(
-    "button",
-    { type: "button", class: "button", data: { testid: "modal-cancel" }, on: { click: close } },
-    textNode(view.close ?? "Cancel"),
-  );
-  const title = `title-${view.id}`;
-  const form = h(
-    "form",
-    {
-      class: "modal",
-      role: "dialog",
-      "aria-modal": "true",
-      "aria-labelledby": title,
-      novalidate: true,
-      data: { viewId: view.id, callbackId: view.callback_id, testid: "modal" },
-    },
-    h(
-      "header",
-      { class: "modal-head" },
-      appAvatar(28),
-      h("h2", { id: title }, textNode(view.title)),
-      h(
-        "button",
-        {
-          type: "button",
-          class: "ghost",
-          "aria-label": stacked ? "Back" : "Close",
-          data: { testid: "modal-close", viewId: view.id },
-          on: { click: close },
-        },
-        icon(stacked ? "back" : "close"),
-      ),
-    ),
-    body,
-    h("footer", { class: "modal-foot" }, cancel, view.submit ? submit : null),
-  );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (view.submit) send(view, surface, form, submit);
-  });
-  trapFocus(form);
-  return form;
+function newModal(view) {
+  const modal = new Modal(view);
+  modals.set(modal.node, modal);
+  return modal.node;
+}
+
+// One form. A view that is drawn anew keeps its frame, and every block that stayed as it was: with that the place
+// one has scrolled to, what is being typed and the list that is open.
+class Modal {
+  #view;
+  #title = h("h2");
+  #body = h("div", { class: "modal-body" });
+  #leave = h("button", { type: "button", class: "ghost", data: { testid: "modal-close" } });
+  #cancel = h("button", { type: "button", class: "button", data: { testid: "modal-cancel" } });
+  #submit = h("button", { type: "submit", class: "button primary", data: { testid: "modal-submit" } });
+
+  constructor(view) {
+    this.#title.id = `title-${view.id}`;
+    this.node = h(
+      "form",
+      {
+        class: "modal",
+        role: "dialog",
+        "aria-modal": "true",
+        "aria-labelledby": this.#title.id,
+        novalidate: true,
+        data: { viewId: view.id, testid: "modal" },
+      },
+      h("header", { class: "modal-head" }, appAvatar(28), this.#title, this.#leave),
+      this.#body,
+      h("footer", { class: "modal-foot" }, this.#cancel, this.#submit),
+    );
+    for (const button of [this.#leave, this.#cancel])
+      button.addEventListener("click", () => dismiss(this.#view));
+    for (const button of [this.#leave, this.#submit]) button.dataset.viewId = view.id;
+    this.node.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.#view.submit) this.#send();
+    });
+    trapFocus(this.node);
+  }
+
+  draw(view, stacked) {
+    this.#view = view;
+    this.node.dataset.callbackId = view.callback_id;
+    this.#leave.setAttribute("aria-label", stacked ? "Back" : "Close");
+    redraw(this.#leave, stacked, () => icon(stacked ? "back" : "close"));
+    redraw(this.#title, view.title, () => textNode(view.title));
+    redraw(this.#cancel, view.close ?? null, () => textNode(view.close ?? "Cancel"));
+    redraw(this.#submit, view.submit ?? null, () => textNode(view.submit ?? "Submit"));
+    this.#submit.hidden = !view.submit;
+    if (view.blocks?.length) drawBlocks(this.#body, view.blocks, viewSurface(view));
+    else redraw(this.#body, "loading", loading);
+  }
+
+  async #send() {
+    const { blocks } = this.#view;
+    const { form } = viewSurface(this.#view);
+    const found = problems(blocks, form);
+    showProblems(this.node, found);
+    if (Object.keys(found).length || this.#submit.getAttribute("aria-busy") === "true") return;
+    this.#submit.setAttribute("aria-busy", "true");
+    try {
+      const answer = await post("submit", { view_id: this.#view.id, values: form.values(blocks) });
+      showProblems(this.node, answer.errors ?? {});
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      if (refusal.answer.errors) showProblems(this.node, refusal.answer.errors);
+      else toast(refusal.message);
+    }
+    this.#submit.removeAttribute("aria-busy");
+    changed();
+  }
 }
 
 function loading() {
@@ -124,23 +131,6 @@ function loading() {
 
 async function dismiss(view) {
   await attempt(post("close", { view_id: view.id }));
-  changed();
-}
-
-async function send(view, surface, form, button) {
-  const found = problems(view.blocks, surface.form);
-  showProblems(form, found);
-  if (Object.keys(found).length || button.getAttribute("aria-busy") === "true") return;
-  button.setAttribute("aria-busy", "true");
-  try {
-    const answer = await post("submit", { view_id: view.id, values: surface.form.values(view.blocks) });
-    showProblems(form, answer.errors ?? {});
-  } catch (refusal) {
-    if (!(refusal instanceof Refusal)) throw refusal;
-    if (refusal.answer.errors) showProblems(form, refusal.answer.errors);
-    else toast(refusal.message);
-  }
-  button.removeAttribute("aria-busy");
   changed();
 }
 

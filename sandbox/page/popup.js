@@ -6,6 +6,11 @@ export function closePopup() {
   current?.close();
 }
 
+// In a form, what opened it may be gone: its block was drawn anew, or the form was closed.
+export function closeOrphan() {
+  if (current?.node.closest(".modal") && !current.anchor.isConnected) closePopup();
+}
+
 // One popup at a time, beside what opened it; Esc and a press elsewhere close it.
 export function openPopup(anchor, content, { label, className = "", side = "below" } = {}) {
   closePopup();
@@ -14,7 +19,7 @@ export function openPopup(anchor, content, { label, className = "", side = "belo
     { class: `popup ${className}`, role: "dialog", "aria-label": label, data: { testid: "popup" } },
     content,
   );
-  const popup = { node, close };
+  const popup = { anchor, node, close };
   // Inside a modal the popup must be its child, or the modal's focus trap would pull focus back.
   (anchor.closest(".modal") ?? document.body).append(node);
   if (anchor.matches(".select")) node.style.minWidth = `${anchor.offsetWidth}px`;

@@ -3,6 +3,7 @@
 export const PEOPLE = ["oncall", "second", "lead", "outsider"];
 
 export const state = {
+  client: null,
   person: "oncall",
   channel: null,
   page: "channel",

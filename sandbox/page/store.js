@@ -1,4 +1,5 @@
 import { get } from "./api.js";
+import { forgetOthers } from "./form.js";
 import { learnChannels, learnUsers } from "./people.js";
 import { conversation, currentChannel, state } from "./state.js";
 
@@ -31,8 +32,10 @@ export async function fetchMessages() {
 
 export async function fetchViews() {
   const person = state.person;
-  const { views, home } = await get("views", { user: person });
-  if (person === state.person) Object.assign(state, { views: views.map(drawn), home: home && drawn(home) });
+  const { views, home } = await get("views", { user: person, client: state.client });
+  if (person !== state.person) return;
+  Object.assign(state, { views: views.map(drawn), home: home && drawn(home) });
+  forgetOthers(person, [...views, home].filter(Boolean).map((view) => view.id));
 }
 
 // What was filled in is held by the form; that the server knows it too is no reason to draw a view anew.

@@ -60,12 +60,13 @@ class Control:
 
     async def say(self, asked: Obj) -> Obj:
         """Write a message or a slash command."""
-        text, place, thread = _text(asked, "text"), _text(asked, "channel"), asked.get("thread_ts")
-        return _told(await self.persons.say(_text(asked, "user"), text, place, thread or ""))
+        text, place = _text(asked, "text"), _text(asked, "channel")
+        thread, client = asked.get("thread_ts") or "", _client(asked)
+        return _told(await self.persons.say(_text(asked, "user"), text, place, thread, client))
 
     async def press(self, asked: Obj) -> Obj:
         """Press a button or choose in a select."""
-        names = ("channel", "ts", "view_id", "block_id", "value", "values")
+        names = ("channel", "ts", "view_id", "block_id", "value", "values", "client")
         press = Press(_text(asked, "action_id"), **{name: asked.get(name) for name in names})
         delivery = await self.persons.press(_text(asked, "user"), press)
         if press.view_id and not delivery.ok:
@@ -85,9 +86,9 @@ class Control:
 
     async def shortcut(self, asked: Obj) -> Obj:
         """Use a shortcut; with a `ts` it is one on a message."""
-        callback_id = _text(asked, "callback_id")
-        place, ts = asked.get("channel"), asked.get("ts")
-        return _told(await self.persons.shortcut(_text(asked, "user"), callback_id, place, ts))
+        user, callback_id = _text(asked, "user"), _text(asked, "callback_id")
+        place, ts, client = asked.get("channel"), asked.get("ts"), _client(asked)
+        return _told(await self.persons.shortcut(user, callback_id, place, ts, client))
 
     async def react(self, asked: Obj) -> Obj:
         """Put an emoji on a message, or take it back."""
@@ -106,7 +107,7 @@ class Control:
 
     async def reload(self, asked: Obj) -> Obj:
         """Forget what a reload of the client forgets."""
-        self.persons.reload(_text(asked, "user"))
+        self.persons.reload(_text(asked, "user"), _client(asked))
         return {}
 
     # To look at something.
@@ -121,10 +122,11 @@ class Control:
         return {"messages": found}
 
     def views(self, asked: Obj) -> Obj:
-        """Somebody's open forms, the topmost last, and their Home."""
+        """Somebody's open forms, those of one client or of all, the topmost last; their Home."""
         user = self.workspace.user(_text(asked, "user"))
-        home = self.workspace.homes.get(user.id)
-        stack = self.workspace.stacks.get(user.id, [])
+        home, client = self.workspace.homes.get(user.id), _client(asked)
+        every = self.workspace.stacks.get(user.id, [])
+        stack = self.workspace.stack(user.id, client) if client else every
         shown = [described(view, identity()) for view in stack]
         return {"views": shown, "home": described(home, identity()) if home else None}
 
@@ -186,6 +188,11 @@ def _text(asked: Obj, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise Refusal(f"Say {name}, as a string.")
     return value
+
+
+def _client(asked: Obj) -> str:
+    """The client that asks; programs may leave it out."""
+    return str(asked.get("client") or "")
 
 
 def _told(delivery: Delivery) -> Obj:

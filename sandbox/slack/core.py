@@ -43,10 +43,10 @@ class Core:
 
     # What comes with every interaction.
 
-    def trigger(self, user: User, view_id: str | None = None) -> str:
+    def trigger(self, user: User, view_id: str | None = None, client: str = "") -> str:
         """A fresh trigger id."""
         id = f"{self.workspace.ids.secret(13)}.{self.workspace.ids.secret(32).lower()}"
-        self.workspace.triggers[id] = Trigger(id, user.id, time.monotonic(), view_id)
+        self.workspace.triggers[id] = Trigger(id, user.id, time.monotonic(), view_id, client)
         return id
 
     def spend_trigger(self, id: str) -> Trigger:

@@ -1,7 +1,7 @@
 """What a workspace consists of."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sandbox.slack.errors import Obj
@@ -68,6 +68,13 @@ class Message:
     metadata: Obj | None = None
     files: list[str] = field(default_factory=list)
     reactions: dict[str, list[str]] = field(default_factory=dict)
+    before: "tuple[Message, ...]" = ()  # as it was drawn earlier, the oldest first
+
+    def redraw(self, content: Obj) -> None:
+        """Give it other words or blocks; somebody may still look at those of before."""
+        self.before = (*self.before, replace(self, before=()))
+        for part, value in content.items():
+            setattr(self, part, value)
 
     @property
     def is_reply(self) -> bool:
@@ -108,16 +115,18 @@ class View:
     previous_id: str | None = None
     filled: dict[str, Obj] = field(default_factory=dict)
     origin: str = ""
+    client: str = ""  # where it was opened: a modal is seen there and nowhere else
 
 
 @dataclass
 class Trigger:
-    """What lets an app open a modal, once and for three seconds."""
+    """What lets an app open a modal in the client it came from, once and for three seconds."""
 
     id: str
     user: str
     made: float
     view_id: str | None = None
+    client: str = ""
     spent: bool = False
     expired: bool = False
 

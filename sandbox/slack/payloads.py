@@ -25,7 +25,9 @@ def _common(core: Core, user: User) -> Obj:
     }
 
 
-def command(core: Core, user: User, channel: Channel, name: str, text: str) -> Obj:
+def command(
+    core: Core, user: User, channel: Channel, name: str, text: str, client: str = ""
+) -> Obj:
     """A slash command."""
     return {
         "token": core.verification_token,
@@ -40,7 +42,7 @@ def command(core: Core, user: User, channel: Channel, name: str, text: str) -> O
         "api_app_id": APP_ID,
         "is_enterprise_install": "false",
         "response_url": core.response_url(user, channel),
-        "trigger_id": core.trigger(user),
+        "trigger_id": core.trigger(user, client=client),
     }
 
 
@@ -52,7 +54,13 @@ def _where(channel: Channel) -> Obj:
 
 
 def message_press(
-    core: Core, user: User, channel: Channel, message: Message, action: Obj, state: Obj
+    core: Core,
+    user: User,
+    channel: Channel,
+    message: Message,
+    action: Obj,
+    state: Obj,
+    client: str = "",
 ) -> Obj:
     """A press on something in a message; of an ephemeral message Slack sends no content."""
     ephemeral = bool(message.ephemeral_to)
@@ -68,7 +76,7 @@ def message_press(
         "type": "block_actions",
         **_common(core, user),
         "container": container,
-        "trigger_id": core.trigger(user),
+        "trigger_id": core.trigger(user, client=client),
         "channel": _where(channel),
         "state": {"values": state},
         "response_url": core.response_url(user, channel, message),
@@ -79,14 +87,15 @@ def message_press(
     return payload
 
 
-def view_press(core: Core, user: User, view: View, action: Obj) -> Obj:
-    """A press on something in a modal or a Home."""
+def view_press(core: Core, user: User, view: View, action: Obj, client: str = "") -> Obj:
+    """A press on something in a modal, which has its client, or in a Home."""
     modal = view.spec["type"] == "modal"
+    place = (view.id, view.client) if modal else (None, client)
     return {
         "type": "block_actions",
         **_common(core, user),
         "container": {"type": "view", "view_id": view.id},
-        "trigger_id": core.trigger(user, view.id if modal else None),
+        "trigger_id": core.trigger(user, *place),
         "view": views.described(view, identity()),
         "actions": [action],
     }
@@ -97,7 +106,7 @@ def submission(core: Core, user: User, view: View, urls: list[Obj]) -> Obj:
     return {
         "type": "view_submission",
         **_common(core, user),
-        "trigger_id": core.trigger(user, view.id),
+        "trigger_id": core.trigger(user, view.id, view.client),
         "view": views.described(view, identity()),
         "response_urls": urls,
     }
@@ -114,26 +123,26 @@ def closed(core: Core, user: User, view: View, *, cleared: bool) -> Obj:
     }
 
 
-def global_shortcut(core: Core, user: User, callback_id: str) -> Obj:
+def global_shortcut(core: Core, user: User, callback_id: str, client: str = "") -> Obj:
     """A shortcut from anywhere: it knows no channel."""
     return {
         "type": "shortcut",
         **_common(core, user),
         "callback_id": callback_id,
-        "trigger_id": core.trigger(user),
+        "trigger_id": core.trigger(user, client=client),
         "action_ts": core.workspace.ids.ts(),
     }
 
 
 def message_shortcut(
-    core: Core, user: User, callback_id: str, channel: Channel, message: Message
+    core: Core, user: User, callback_id: str, channel: Channel, message: Message, client: str = ""
 ) -> Obj:
     """A shortcut on a message."""
     return {
         "type": "message_action",
         **_common(core, user),
         "callback_id": callback_id,
-        "trigger_id": core.trigger(user),
+        "trigger_id": core.trigger(user, client=client),
         "action_ts": core.workspace.ids.ts(),
         "message_ts": message.ts,
         "channel": _where(channel),

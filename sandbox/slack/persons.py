@@ -7,6 +7,7 @@ from sandbox.slack import payloads, render, responses, values
 from sandbox.slack.blocks import every_block, interactive
 from sandbox.slack.core import Core
 from sandbox.slack.deliveries import Delivery
+from sandbox.slack.elements import listed
 from sandbox.slack.errors import Obj, Refusal, SlackError
 from sandbox.slack.methods.marks import take_back
 from sandbox.slack.model import Channel, Message, User, View
@@ -28,6 +29,7 @@ class Press:
     block_id: str | None = None
     value: Any = None
     values: Values | None = None
+    client: str | None = None
 
 
 class Persons:
@@ -76,14 +78,16 @@ class Persons:
 
     # Messages and commands.
 
-    async def say(self, name: str, text: str, place: str, thread_ts: str = "") -> Delivery:
+    async def say(
+        self, name: str, text: str, place: str, thread_ts: str = "", client: str = ""
+    ) -> Delivery:
         """Type something and press Enter: a message, or a slash command."""
         user = self.person(name)
         channel = self._writable(user, place)
         if not text.strip():
             raise Refusal("There is nothing to send.")
         if text.startswith("/"):
-            return await self._command(user, channel, text, thread_ts)
+            return await self._command(user, channel, text, thread_ts, client)
         if thread_ts:
             root = self.workspace.message(channel, thread_ts)
             thread_ts = root.thread_ts or root.ts
@@ -101,7 +105,9 @@ class Persons:
             sent = await self.core.event("app_mention", event, channel) or sent
         return sent or Delivery("events_api", {})
 
-    async def _command(self, user: User, channel: Channel, text: str, thread_ts: str) -> Delivery:
+    async def _command(
+        self, user: User, channel: Channel, text: str, thread_ts: str, client: str
+    ) -> Delivery:
         name, _, rest = text.partition(" ")
         manifest = self.core.manifest
         declared = manifest.commands.get(name)
@@ -114,7 +120,7 @@ class Persons:
             raise Refusal(f"{name} is not supported in threads. Sorry!")
         escape = bool(declared.get("should_escape"))
         words = self.words.command(rest.strip(), escape=escape)
-        payload = payloads.command(self.core, user, channel, name, words)
+        payload = payloads.command(self.core, user, channel, name, words, client)
         delivery = await self.core.deliveries.deliver("slash_commands", payload)
         self._show_answer(delivery, user, channel, name)
         return delivery
@@ -158,20 +164,31 @@ class Persons:
         if values.is_filled(element):
             state[block_id][element["action_id"]] = chosen
         action = payloads.action(self.core, block_id, element, chosen)
-        payload = payloads.message_press(self.core, user, channel, message, action, state)
+        payload = payloads.message_press(
+            self.core, user, channel, message, action, state, press.client or ""
+        )
         delivery = await self.core.deliveries.deliver("interactive", payload)
         if not delivery.ok:
             self._complain(user, channel, self.core.manifest.name, delivery)
         return delivery
 
     def _pressed(self, user: User, channel: Channel, press: Press) -> Message:
-        """The message meant: by its ts, or else the newest that has such an element."""
-        seen = [one for one in channel.messages if one.ephemeral_to in ("", user.id)]
-        if press.ts is not None:
-            seen = [one for one in seen if one.ts == press.ts]
-        for message in reversed(seen):
-            if message.bot and _matching(message.blocks, press):
-                return message
+        """The message meant: by its ts, or else the newest that has such an element.
+
+        Slack tells the app what was pressed as the person saw it; that the message was drawn
+        anew meanwhile is the app's to notice.
+        """
+        seen = [
+            drawing
+            for message in channel.messages
+            if message.bot and message.ephemeral_to in ("", user.id)
+            if press.ts in (None, message.ts)
+            for drawing in (*(message.before if press.ts else ()), message)
+        ]
+        fitting = [drawing for drawing in reversed(seen) if _matching(drawing.blocks, press)]
+        if fitting:
+            offering = (drawing for drawing in fitting if _offered(drawing.blocks, press))
+            return next(offering, fitting[0])
         place = f"the message {press.ts}" if press.ts else f"#{channel.name}"
         raise Refusal(f"There is no {press.action_id} to press in {place}.")
 
@@ -188,7 +205,7 @@ class Persons:
                     f"The app does not hear of {press.action_id} before the form is sent."
                 )
         action = payloads.action(self.core, block_id, element, chosen)
-        payload = payloads.view_press(self.core, user, view, action)
+        payload = payloads.view_press(self.core, user, view, action, press.client or "")
         return await self.core.deliveries.deliver("interactive", payload)
 
     def _choice(self, element: Obj, press: Press) -> Obj:
@@ -214,7 +231,7 @@ class Persons:
         view = self.workspace.view(id)
         if view is None or view.user != user.id:
             raise Refusal(f"{user.real_name} has no view {id} open.")
-        stack = self.workspace.stacks.get(user.id, [])
+        stack = self.workspace.stack(user.id, view.client)
         if view in stack and view is not stack[-1]:
             raise Refusal("Another view lies on top of this one.")
         return view
@@ -240,13 +257,12 @@ class Persons:
         """Close the view on top; what lies below comes back."""
         user = self.person(name)
         view = self._view(user, view_id)
-        stack = self.workspace.stacks.get(user.id, [])
+        stack = self.workspace.stack(user.id, view.client)
         if view not in stack:
             raise Refusal("This view cannot be closed.")
         cleared = bool(view.spec.get("clear_on_close"))
-        gone = list(stack) if cleared else [view]
-        del stack[-len(gone) :]
-        self.workspace.changed("views")
+        gone = stack if cleared else [view]
+        self.workspace.close(gone)
         return await self._tell_of_closing(
             user, [one for one in gone if one.spec.get("notify_on_close")], cleared
         )
@@ -263,7 +279,12 @@ class Persons:
     # All the rest.
 
     async def shortcut(
-        self, name: str, callback_id: str, place: str | None = None, ts: str | None = None
+        self,
+        name: str,
+        callback_id: str,
+        place: str | None = None,
+        ts: str | None = None,
+        client: str = "",
     ) -> Delivery:
         """Use a shortcut, on a message or from anywhere."""
         user = self.person(name)
@@ -273,13 +294,13 @@ class Persons:
         if not allowed or not known or known[0]["type"] != kind:
             raise Refusal(f"There is no {kind} shortcut {callback_id}.")
         if ts is None:
-            payload = payloads.global_shortcut(self.core, user, callback_id)
+            payload = payloads.global_shortcut(self.core, user, callback_id, client)
             return await self.core.deliveries.deliver("interactive", payload)
         channel = self.readable(user, place or "")
         message = self.workspace.message(channel, ts)
         if message.ephemeral_to:
             raise Refusal("An ephemeral message has no shortcuts.")
-        payload = payloads.message_shortcut(self.core, user, callback_id, channel, message)
+        payload = payloads.message_shortcut(self.core, user, callback_id, channel, message, client)
         delivery = await self.core.deliveries.deliver("interactive", payload)
         if not delivery.ok:
             self._complain(user, channel, str(known[0]["name"]), delivery)
@@ -326,10 +347,11 @@ class Persons:
             event["view"] = described(home, identity())
         return await self.core.event("app_home_opened", event) or Delivery("events_api", {})
 
-    def reload(self, name: str) -> None:
-        """Load the page anew: open forms and ephemeral messages are gone."""
+    def reload(self, name: str, client: str = "") -> None:
+        """Load the client anew: ephemeral messages are gone, and forms unless it has a name."""
         user = self.person(name)
-        self.workspace.stacks.pop(user.id, None)
+        if not client:
+            self.workspace.close(self.workspace.stack(user.id, client))
         for channel in self.workspace.channels.values():
             channel.messages[:] = [one for one in channel.messages if one.ephemeral_to != user.id]
         self.workspace.changed("messages")
@@ -356,6 +378,14 @@ def _matching(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
     return [
         one for one in found if one[0]["type"] != "button" or one[0].get("value") == press.value
     ]
+
+
+def _offered(blocks: list[Obj], press: Press) -> bool:
+    """Whether what is chosen is among the options, where there are any."""
+    wanted = press.value if isinstance(press.value, list) else [press.value]
+    element, _ = _matching(blocks, press)[0]
+    offered = [option["value"] for option in listed(element)]
+    return not offered or all(one in offered for one in wanted)
 
 
 def _element(blocks: list[Obj], press: Press) -> tuple[Obj, str]:

@@ -111,8 +111,7 @@ def _delete(core: Core, channel: Channel, original: Message | None) -> None:
 def _replace(core: Core, channel: Channel, original: Message, given: Obj) -> None:
     if original.user != BOT_USER_ID:
         raise SlackError("cant_update_message")
-    for part, value in content(core, given).items():
-        setattr(original, part, value)
+    original.redraw(content(core, given))
     if not original.ephemeral_to:
         original.edited = core.workspace.ids.ts()
     core.workspace.changed("messages", channel.id)

@@ -1,5 +1,6 @@
 """The one HTTP server: Web API, uploads, response URLs, sockets, control interface and page."""
 
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -49,6 +50,11 @@ class Server:
         site = web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024)
         await site.start()
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def open(self, door: socket.socket) -> str:
+        """Listen on one more port, which is bound already; returns its address."""
+        await web.SockSite(self._runner, door, backlog=1024).start()
+        return f"http://127.0.0.1:{door.getsockname()[1]}"
 
     async def stop(self) -> None:
         """Stop listening."""

@@ -1,6 +1,7 @@
 """Slack, simulated at the wire: what tests and the sandbox hold in their hands."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -61,6 +62,11 @@ class Slack(Sight, Circumstances):
         await self.core.deliveries.close()
         assert self._server is not None
         await self._server.stop()
+
+    async def open(self, door: socket.socket) -> None:
+        """Be reached by people too, on a port of their own: from now on it is the address."""
+        assert self._server is not None
+        self.workspace.url = await self._server.open(door)
 
     # How to reach it.
 
@@ -154,7 +160,8 @@ class Slack(Sight, Circumstances):
         """Press or choose something; without `ts`, in the newest message that has it."""
         if button is not None:
             place = (button.channel, button.ts, button.view_id, button.block_id)
-            press = Press(button.action_id, *place, value, values)
+            chosen = button.value if value is None else value
+            press = Press(button.action_id, *place, chosen, values)
         else:
             press = Press(action_id, channel, ts, view_id, block_id, value, values)
         return await self._persons.press(user, press)

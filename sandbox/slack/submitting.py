@@ -48,23 +48,21 @@ def _response_urls(core: Core, user: User, view: View) -> list[Obj]:
 
 
 def _apply(core: Core, view: View, answer: Any) -> None:
-    stack = core.workspace.stacks.get(view.user, [])
+    stack = core.workspace.stack(view.user, view.client)
     if not answer:
         if view in stack:
-            stack.remove(view)
-            core.workspace.changed("views")
+            core.workspace.close([view])
         return
     action = answer.get("response_action") if isinstance(answer, dict) else None
     if action == "errors":
         raise Refusal("The app refused some fields.", _errors(view, answer.get("errors")))
     if action == "clear":
-        stack.clear()
-        core.workspace.changed("views")
+        core.workspace.close(stack)
     elif action == "update":
         views.redraw(core, view, views.prepare(core, answer.get("view"), blocks.MODAL, view))
     elif action == "push":
         spec = views.prepare(core, answer.get("view"), blocks.MODAL)
-        views.put_on_top(core, view.user, spec)
+        views.put_on_top(core, view.user, view.client, spec)
     else:
         raise SlackError("invalid_response_action")
 

@@ -59,7 +59,7 @@ class Workspace:
         self.groups: dict[str, Group] = {}
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, File] = {}
-        self.stacks: dict[str, list[View]] = {}
+        self.stacks: dict[str, list[View]] = {}  # by person, those of all clients
         self.homes: dict[str, View] = {}
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
@@ -199,6 +199,16 @@ class Workspace:
         for stack in self.stacks.values():
             yield from stack
         yield from self.homes.values()
+
+    def stack(self, user: str, client: str) -> list[View]:
+        """The modals that are open in one client of somebody, the topmost last."""
+        return [view for view in self.stacks.get(user, []) if view.client == client]
+
+    def close(self, views: list[View]) -> None:
+        """Take modals away."""
+        for view in views:
+            self.stacks[view.user].remove(view)
+        self.changed("views")
 
     def view(self, id: str) -> View | None:
         """A view by id."""

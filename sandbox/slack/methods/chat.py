@@ -157,8 +157,7 @@ def update(core: Core, args: Args) -> Obj:
     # As with Slack: words that are not given again are gone, blocks that are not given stay.
     if "text" not in content and content.get("blocks"):
         content["text"] = ""
-    for part, value in content.items():
-        setattr(message, part, value)
+    message.redraw(content)
     if metadata is not None:
         message.metadata = metadata
     message.edited = core.workspace.ids.ts()

@@ -32,9 +32,9 @@ def _trigger(core: Core, args: Args) -> Trigger:
     return core.spend_trigger(given)
 
 
-def put_on_top(core: Core, user: str, spec: Obj) -> View:
-    """A new modal on top of somebody's stack; raises SlackError."""
-    stack = core.workspace.stacks.setdefault(user, [])
+def put_on_top(core: Core, user: str, client: str, spec: Obj) -> View:
+    """A new modal on top of the stack in somebody's client; raises SlackError."""
+    stack = core.workspace.stack(user, client)
     if len(stack) >= MOST_STACKED:
         raise SlackError("push_limit_reached")
     id = core.workspace.ids.new("V")
@@ -47,8 +47,9 @@ def put_on_top(core: Core, user: str, spec: Obj) -> View:
         root_id=below.root_id if below else id,
         previous_id=below.id if below else None,
         filled=values.start(spec["blocks"]),
+        client=client,
     )
-    stack.append(view)
+    core.workspace.stacks.setdefault(user, []).append(view)
     core.workspace.changed("views")
     return view
 
@@ -57,16 +58,16 @@ def open_modal(core: Core, args: Args) -> Obj:
     """views.open"""
     spec = prepare(core, args.data("view"), blocks.MODAL)
     trigger = _trigger(core, args)
-    return shown(put_on_top(core, trigger.user, spec))
+    return shown(put_on_top(core, trigger.user, trigger.client, spec))
 
 
 def push(core: Core, args: Args) -> Obj:
     """views.push"""
     spec = prepare(core, args.data("view"), blocks.MODAL)
     trigger = _trigger(core, args)
-    if trigger.view_id is None or not core.workspace.stacks.get(trigger.user):
+    if trigger.view_id is None or not core.workspace.stack(trigger.user, trigger.client):
         raise SlackError("not_found")
-    return shown(put_on_top(core, trigger.user, spec))
+    return shown(put_on_top(core, trigger.user, trigger.client, spec))
 
 
 def _found(core: Core, args: Args) -> View:
