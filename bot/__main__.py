@@ -13,11 +13,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, playbooks, scheduler, settings, slack, sparing, store, workspace
+from bot import config, playbooks, scheduler, settings, slack, store, workspace
 from bot.actions import ChangingSystems
 from bot.backends import Backends
 from bot.cache import Cache
@@ -39,11 +40,6 @@ from bot.work import Work
 from bot.world import World
 from commands import routes
 from commands.actions import ACTIONS
-
-sparing.load("uvicorn")
-
-import uvicorn.config  # noqa: E402
-import uvicorn.server  # noqa: E402
 
 log = logging.getLogger("runbolt")
 
@@ -163,10 +159,10 @@ def open_door(given: Settings) -> socket.socket:
         ) from error
 
 
-class Server(uvicorn.server.Server):
+class Server(uvicorn.Server):
     """uvicorn, stopped by us: by itself it repeats the signal and would end what is under way."""
 
-    def __init__(self, config: uvicorn.config.Config) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
 
@@ -215,7 +211,7 @@ async def _socket(app: AsyncApp, given: Settings) -> AsyncIterator[None]:
 
 def _server(web: Web) -> Server:
     return Server(
-        uvicorn.config.Config(
+        uvicorn.Config(
             web,
             http="httptools",
             ws="none",

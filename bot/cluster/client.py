@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.stream import WsApiClient
 
 from bot.cluster import access, bounds, errors, execs, nouns
 from bot.cluster.access import Access
@@ -18,14 +21,6 @@ from bot.cluster.errors import Ask
 from bot.cluster.execs import Ran
 from bot.cluster.logs import Lines
 from bot.cluster.nouns import Amounts, Deployment, Pod, Revision
-from bot.cluster.parts import (
-    ApiClient,
-    ConfigException,
-    Configuration,
-    WsApiClient,
-    load_incluster_config,
-    load_kube_config,
-)
 from bot.cluster.patches import Change
 from bot.model import UserError
 

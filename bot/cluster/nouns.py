@@ -6,8 +6,9 @@ import math
 from datetime import datetime
 from typing import Any
 
+from kubernetes.utils.quantity import parse_quantity as to_decimal
+
 from bot import masking
-from bot.cluster.parts import parse_quantity
 from bot.model import Noun
 
 Obj = dict[str, Any]
@@ -238,7 +239,7 @@ def amounts(raw: Obj) -> Amounts:
 
 def quantity(text: str) -> float:
     """The number that a quantity such as `250m` or `512Mi` stands for."""
-    return float(parse_quantity(text))  # type: ignore[no-untyped-call]
+    return float(to_decimal(text))  # type: ignore[no-untyped-call]
 
 
 def usage(raw: Obj) -> dict[str, Amounts]:
