@@ -60,9 +60,9 @@ class Customers:
 
         Raises CustomersError.
         """
-        text = "\n\n".join(filter(None, (heading, marks.escape(words))))
+        body = "\n\n".join(filter(None, (heading, marks.escape(words))))
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
-        call = self._slack.chat_postMessage(channel=channel, text=text, metadata=metadata)
+        call = self._slack.chat_postMessage(channel=channel, text=body, metadata=metadata)
         await _call(call, "post it")
 
     async def find(self, channel: str, key: str) -> Posted | None:
