@@ -1,4 +1,4 @@
-"""The composition root: make the world, register the routes, start listening and the clock."""
+"""The composition root: open the world, register the routes, start the server and scheduler."""
 
 import asyncio
 import logging
@@ -13,11 +13,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, playbooks, scheduler, settings, slack, sparing, store, workspace
+from bot import config, playbooks, scheduler, slack, store, workspace
 from bot.actions import ChangingSystems
 from bot.backends import Backends
 from bot.cache import Cache
@@ -31,6 +32,7 @@ from bot.network import Network
 from bot.pagerduty import PagerDuty
 from bot.people import Directory
 from bot.settings import Settings
+from bot.settings import read as read_settings
 from bot.store import db
 from bot.stripe import Stripe
 from bot.views import text
@@ -40,24 +42,19 @@ from bot.world import World
 from commands import routes
 from commands.actions import ACTIONS
 
-sparing.load("uvicorn")
-
-import uvicorn.config  # noqa: E402
-import uvicorn.server  # noqa: E402
-
 log = logging.getLogger("runbolt")
 
-FAMILY = (socket.AF_INET, socket.AF_INET6)
 DRAIN_SECONDS = 25  # Kubernetes grants 30 between TERM and KILL
+BACKLOG = 2048
 
 
 def utc_now() -> datetime:
-    """The time, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
-    """The team's playbooks, or those that are shipped; raises UserError for every mistake."""
+    """The team's playbooks, or the shipped ones; raises UserError that lists every mistake."""
     if folder is not None:
         return playbooks.load(folder, ACTIONS)
     with as_file(files("templates") / "playbooks") as shipped:
@@ -66,82 +63,96 @@ def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
 
 @asynccontextmanager
 async def open_world(
-    given: Settings,
+    settings: Settings,
     now: Callable[[], datetime] = utc_now,
     slack_seconds: float = slack.TIMEOUT_SECONDS,
 ) -> AsyncIterator[World]:
-    """Connect to everything; raises UserError before anything starts."""
-    team = config.load(given.config)
-    books = load_playbooks(team.playbooks)
+    """Load the configuration and connect to everything; raises UserError.
+
+    `slack_seconds` is the time limit of each call to Slack.
+    """
+    team_config = config.load(settings.config)
+    loaded_playbooks = load_playbooks(team_config.playbooks)
     text.compile_all()
     async with AsyncExitStack() as stack:
-        client = slack.client(given.slack_bot_token, given.slack_api_url, slack_seconds)
-        assert client.session is not None
-        stack.push_async_callback(client.session.close)
+        client = _open_slack(stack, settings, slack_seconds)
         identity = await workspace.identify(client)
-        cache = Cache(given.redis_url)
-        stack.push_async_callback(cache.close)
-        await cache.greet()
+        cache = await _open_cache(stack, settings)
         people = Directory(client, cache, identity["team_id"])
-        home = await workspace.find_home(client, identity, people, team)
-        pool = await db.open_pool(given.database_url)
+        home = await workspace.find_home(client, identity, people, team_config)
+        pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
+        customers = Customers(client, home.customers)
         yield World(
             pool=pool,
             slack=client,
             home=home,
             people=people,
             cache=cache,
-            systems=await _open_systems(stack, given, now, Customers(client, home.customers)),
-            playbooks=books,
+            systems=await _open_systems(stack, settings, now, customers),
+            playbooks=loaded_playbooks,
             actions={action.name: action for action in ACTIONS},
-            config=team,
+            config=team_config,
             now=now,
             work=Work(),
-            pagerduty=_pagerduty(given, team),
+            pagerduty=_pagerduty(settings, team_config),
         )
 
 
-def _pagerduty(given: Settings, team: Config) -> PagerDuty | None:
-    if given.pagerduty_token is None:
+def _open_slack(stack: AsyncExitStack, settings: Settings, seconds: float) -> AsyncWebClient:
+    client = slack.client(settings.slack_bot_token, settings.slack_api_url, seconds)
+    assert client.session is not None
+    stack.push_async_callback(client.session.close)
+    return client
+
+
+async def _open_cache(stack: AsyncExitStack, settings: Settings) -> Cache:
+    cache = Cache(settings.redis_url)
+    stack.push_async_callback(cache.close)
+    await cache.greet()
+    return cache
+
+
+def _pagerduty(settings: Settings, team_config: Config) -> PagerDuty | None:
+    if settings.pagerduty_token is None:
         return None
-    return PagerDuty(given.pagerduty_token, given.pagerduty_api_url, team.pagerduty)
+    return PagerDuty(settings.pagerduty_token, settings.pagerduty_api_url, team_config.pagerduty)
 
 
 async def _open_systems(
-    stack: AsyncExitStack, given: Settings, now: Callable[[], datetime], customers: Customers
+    stack: AsyncExitStack, settings: Settings, now: Callable[[], datetime], customers: Customers
 ) -> ChangingSystems:
     cluster = await stack.enter_async_context(
-        Cluster.open(given.kubeconfig, given.kubernetes_namespace)
+        Cluster.open(settings.kubeconfig, settings.kubernetes_namespace)
     )
     return ChangingSystems(
         cluster=cluster,
-        database=Database(given.orders_database_url),
+        database=Database(settings.orders_database_url),
         network=Network(),
         customers=customers,
-        backends=Backends(given.orders_database_admin_url),
+        backends=Backends(settings.orders_database_admin_url),
         now=now,
-        http=Http(given.playbook_proxy),
-        stripe=Stripe(given.stripe_api_key, given.stripe_api_url),
+        http=Http(settings.playbook_proxy),
+        stripe=Stripe(settings.stripe_api_key, settings.stripe_api_url),
     )
 
 
-def make_app(world: World, given: Settings) -> AsyncApp:
-    """The Bolt app; who it is was asked once, so no acknowledgement waits for Slack."""
+def make_app(world: World, settings: Settings) -> AsyncApp:
+    """The Bolt app; it knows its own identity, so no acknowledgement waits for Slack."""
 
     async def authorize(**_: Any) -> AuthorizeResult:
         return AuthorizeResult(
             enterprise_id=None,
             team_id=world.home.team_id,
             bot_user_id=world.home.bot_user,
-            bot_token=given.slack_bot_token,
+            bot_token=settings.slack_bot_token,
         )
 
     app = AsyncApp(
-        name="runbolt",  # or Bolt looks for one in the source code of whoever calls it
-        # Bolt only listens; what the bot says, it says through its own client.
-        client=AsyncWebClient(base_url=given.slack_api_url),
-        signing_secret=given.slack_signing_secret or "unused in Socket Mode",
+        name="runbolt",  # without it, Bolt would take the name of the calling source file
+        # Bolt only receives: the bot sends with a client of its own.
+        client=AsyncWebClient(base_url=settings.slack_api_url),
+        signing_secret=settings.slack_signing_secret or "unused in Socket Mode",
         authorize=authorize,
         process_before_response=True,
         raise_error_for_unhandled_request=False,
@@ -150,62 +161,66 @@ def make_app(world: World, given: Settings) -> AsyncApp:
     return app
 
 
-def open_door(given: Settings) -> socket.socket:
-    """The port that is listened on, taken before anything starts; raises UserError."""
-    address = given.host, given.port
+def open_door(settings: Settings) -> socket.socket:
+    """The listening socket, taken before anything else starts; raises UserError."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    address = settings.host, settings.port
     try:
-        return socket.create_server(address, family=FAMILY[":" in given.host], backlog=2048)
+        return socket.create_server(address, family=family, backlog=BACKLOG)
     except OSError as error:
         raise UserError(
-            f"Nothing was started, because the bot cannot listen on {given.host}, port "
-            f"{given.port}: {error.strerror}. Set PORT (or HOST) to one that is free, then start "
-            "it again."
+            f"Nothing was started, because the bot cannot listen on {settings.host}, port "
+            f"{settings.port}: {error.strerror}. Set PORT (or HOST) to one that is free, then "
+            "start the bot again."
         ) from error
 
 
-class Server(uvicorn.server.Server):
-    """uvicorn, stopped by us: by itself it repeats the signal and would end what is under way."""
+class Server(uvicorn.Server):
+    """uvicorn with signal handlers of our own: its own would stop the process before its tasks."""
 
-    def __init__(self, config: uvicorn.config.Config) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and tell whoever waits for it."""
+        """Listen, and set `ready`."""
         await super().startup(sockets)
         self.ready.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Let SIGINT and SIGTERM ask for a stop in order."""
+        """Let SIGINT and SIGTERM stop the server in order."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop)
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, self.stop)
         yield
 
     def stop(self) -> None:
-        """Take no more requests, and return from `serve`."""
+        """Accept no more requests, and return from `serve`."""
         self.should_exit = True
 
 
 @asynccontextmanager
-async def listening(world: World, given: Settings) -> AsyncIterator[Server]:
-    """Slack's two ways in and the HTTP side; leaving waits for what is under way."""
-    app = make_app(world, given)
-    by_http = given.slack_app_token is None
+async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
+    """Receive from Slack, by Socket Mode or HTTP; leaving waits for background tasks.
+
+    The server that is yielded is not started yet.
+    """
+    app = make_app(world, settings)
+    uses_http = settings.slack_app_token is None
     try:
-        async with nullcontext() if by_http else _socket(app, given):
-            yield _server(Web(app, world, events=by_http))
+        async with nullcontext() if uses_http else _socket_mode(app, settings):
+            yield _server(Web(app, world, events=uses_http))
     finally:
         await world.work.drain(DRAIN_SECONDS)
 
 
 @asynccontextmanager
-async def _socket(app: AsyncApp, given: Settings) -> AsyncIterator[None]:
-    """Socket Mode, imported by those who use it only."""
+async def _socket_mode(app: AsyncApp, settings: Settings) -> AsyncIterator[None]:
+    # Imported only where it is used.
     from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
-    handler = AsyncSocketModeHandler(app, given.slack_app_token)
+    handler = AsyncSocketModeHandler(app, settings.slack_app_token)
     await handler.connect_async()  # type: ignore[no-untyped-call]
     try:
         yield
@@ -215,7 +230,7 @@ async def _socket(app: AsyncApp, given: Settings) -> AsyncIterator[None]:
 
 def _server(web: Web) -> Server:
     return Server(
-        uvicorn.config.Config(
+        uvicorn.Config(
             web,
             http="httptools",
             ws="none",
@@ -230,41 +245,45 @@ def _server(web: Web) -> Server:
 
 @asynccontextmanager
 async def ticking(world: World) -> AsyncIterator[None]:
-    """The clock; open incidents are drawn again first, since this version may say it otherwise."""
+    """Run the scheduler; first publish all open incidents, as this version may show them anew."""
     async with world.pool.connection() as conn:
         await store.messages.forget_final(conn)
         await store.pictures.want_all_open(conn)
-    clock = scheduler.start(world)
+    running = scheduler.start(world)
     try:
         yield
     finally:
-        clock.shutdown(wait=False)
+        running.shutdown(wait=False)
 
 
-async def serve(given: Settings) -> None:
-    """Run until a signal says stop, then finish what is under way."""
-    with open_door(given) as door:
-        async with open_world(given) as world, listening(world, given) as server, ticking(world):
-            log.info("Runbolt is listening on port %s", given.port)
-            await server.serve([door])
+async def serve(settings: Settings) -> None:
+    """Run until a signal, then finish the background tasks; raises UserError."""
+    with open_door(settings) as listener:
+        async with (
+            open_world(settings) as world,
+            listening(world, settings) as server,
+            ticking(world),
+        ):
+            log.info("Runbolt is listening on port %s", settings.port)
+            await server.serve([listener])
             log.info("Runbolt is stopping")
 
 
 def main() -> None:
-    """`runbolt`: read the environment and serve; a mistake in it is said in a sentence.
+    """`runbolt`: read the environment and serve; exit with a sentence for a UserError.
 
-    With arguments, it is a tool for people who write playbooks, which the bot has no use for.
+    With arguments it runs the tools for people who write playbooks, which the bot does not need.
     """
     if sys.argv[1:]:
         from bot.authoring import cli
 
         sys.exit(cli.run(sys.argv[1:]))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # or it writes a line each tick
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it logs every tick
     try:
-        given = settings.read(os.environ)
+        settings = read_settings(os.environ)
         with asyncio.Runner() as runner:
-            runner.run(serve(given))
+            runner.run(serve(settings))
     except UserError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The second door to the service's database: it ends sessions, and can do nothing else."""
+"""Termination of sessions of the service's database; this connection can do nothing else."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,36 +10,45 @@ import psycopg
 from psycopg import AsyncConnection, conninfo, errors
 
 from bot import dsn
-from bot.database import APPLICATION, CONNECT_SECONDS, Address, DatabaseError, said
 from bot.model import Noun
+from bot.postgres_door import (
+    APPLICATION,
+    CONNECT_SECONDS,
+    ConnectionSettings,
+    DatabaseError,
+    error_text,
+    milliseconds,
+)
 
 VARIABLE = "ORDERS_DATABASE_ADMIN_URL"
+ROLE = "runbolt_ops"
 STATEMENT_SECONDS = 5.0
-# Whose it is and whether it still runs that query is asked in the statement that ends it. A CASE
-# is evaluated in its order, so nothing is ended whose turn did not come.
-END: LiteralString = """
+# The statement that terminates a session checks that it is the same one and still runs that query.
+# A CASE is evaluated in its order, so no session is terminated whose check comes first.
+TERMINATE: LiteralString = """
     SELECT CASE
-        WHEN found.pid IS NULL THEN 'gone'
-        WHEN found.backend_start IS NULL THEN 'refused'
-        WHEN found.backend_start <> %(started)s THEN 'reused'
-        WHEN found.state <> 'active' THEN 'finished'
-        WHEN found.query_start IS DISTINCT FROM %(query_started)s THEN 'finished'
-        WHEN found.backend_type <> 'client backend' THEN 'spared'
-        WHEN found.application_name = %(ours)s OR found.usename = current_user THEN 'spared'
+        WHEN session.pid IS NULL THEN 'gone'
+        WHEN session.backend_start IS NULL THEN 'refused'
+        WHEN session.backend_start <> %(backend_start)s THEN 'reused'
+        WHEN session.state <> 'active' THEN 'finished'
+        WHEN session.query_start IS DISTINCT FROM %(query_start)s THEN 'finished'
+        WHEN session.backend_type <> 'client backend' THEN 'spared'
+        WHEN session.application_name = %(application_name)s THEN 'spared'
+        WHEN session.usename = current_user THEN 'spared'
         WHEN coalesce(owner.rolsuper, true) THEN 'spared'
-        WHEN pg_terminate_backend(found.pid) THEN 'ended'
+        WHEN pg_terminate_backend(session.pid) THEN 'ended'
         ELSE 'gone'
     END
     FROM (VALUES (1)) AS one (row)
-    LEFT JOIN pg_stat_activity AS found ON found.pid = %(pid)s
-    LEFT JOIN pg_roles AS owner ON owner.oid = found.usesysid
+    LEFT JOIN pg_stat_activity AS session ON session.pid = %(pid)s
+    LEFT JOIN pg_roles AS owner ON owner.oid = session.usesysid
 """
 
 
 class Backend(Noun):
-    """One session and the query it ran when it was looked at; `ran` in whole seconds.
+    """A session and the query that it ran when it was looked at; `ran` in whole seconds.
 
-    A pid is given away again, so the session is known by when it began, and its query likewise.
+    PostgreSQL reuses pids, so a session is identified by its start too, and its query likewise.
     """
 
     pid: int
@@ -54,7 +63,7 @@ class Backend(Noun):
 
 
 class Ending(StrEnum):
-    """What became of one session: only the first was done by the bot."""
+    """What became of one session; only in the first case the bot terminated it."""
 
     ENDED = "ended"
     GONE = "gone"
@@ -65,51 +74,58 @@ class Ending(StrEnum):
 
 
 class Backends:
-    """A connection for each change, which an approved execution makes. Raises DatabaseError."""
+    """Terminates sessions, over a connection for each approved execution."""
 
     def __init__(self, url: str | None, *, read_only: bool = False) -> None:
-        self._address = Address(url, VARIABLE, "runbolt_ops")
+        self._settings = ConnectionSettings(url, VARIABLE, ROLE)
         self._read_only = read_only
 
     def read_only(self) -> "Backends":
-        """The same door, which ends nothing."""
-        return Backends(self._address.url, read_only=True)
+        """The same, for steps that may terminate nothing."""
+        return Backends(self._settings.url, read_only=True)
 
     @property
     def role(self) -> str:
-        """Who ends sessions; raises DatabaseError where the door is not set up."""
-        role = conninfo.conninfo_to_dict(self._address.checked()).get("user")
+        """The role that terminates sessions; raises DatabaseError where it is not configured."""
+        role = conninfo.conninfo_to_dict(self._settings.checked_url()).get("user")
         if not role:
             raise DatabaseError(
                 f"{VARIABLE} names no role. Nothing was changed. Write it as "
-                "postgresql://role:password@host:5432/database and start the bot again."
+                "postgresql://role:password@host:5432/database, then restart the bot."
             )
         return str(role)
 
     async def end(self, backends: Sequence[Backend]) -> list[Ending]:
-        """End each if it is still that session with that query; what became of each, in order."""
+        """Terminate each session that still runs its query; the results, in the same order.
+
+        Raises DatabaseError, unsure when the connection failed halfway.
+        """
         if self._read_only:
             raise DatabaseError(
-                "This was only to look, and would have ended sessions of the database, so it was "
-                "stopped. No session was ended. It is a mistake in the step's action: report it to "
-                "the people who look after Runbolt."
+                "This step may only read, but tried to end sessions of the database, so it was "
+                "stopped. No session was ended. This is a defect in the step's action: report it "
+                "to the people who run Runbolt."
             )
         conn = await self._connect()
         try:
             async with asyncio.timeout(STATEMENT_SECONDS * (1 + len(backends))), conn:
-                limit = str(int(STATEMENT_SECONDS * 1000))
+                limit = milliseconds(STATEMENT_SECONDS)
                 await conn.execute("SELECT set_config('statement_timeout', %s, false)", [limit])
-                return [await _end_one(conn, backend) for backend in backends]
+                return [await _terminate(conn, session) for session in backends]
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
-                f"The database stopped answering while sessions were ended: {_why(error)}. Some of "
-                "them may have been ended. Look at the long queries, then ask again.",
+                "The database stopped answering while sessions were being ended: "
+                f"{_reason(error)}. Some of them may have been ended. Look at the long queries, "
+                "then ask again.",
                 unsure=True,
             ) from error
 
     async def _connect(self) -> AsyncConnection:
-        """Each statement is its own transaction, or all would see the sessions as the first did."""
-        url = self._address.checked()
+        """Connect; raises DatabaseError.
+
+        With autocommit, since each statement of a transaction would see the same old sessions.
+        """
+        url = self._settings.checked_url()
         try:
             async with asyncio.timeout(CONNECT_SECONDS + 1):
                 return await AsyncConnection.connect(
@@ -120,25 +136,25 @@ class Backends:
                 )
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
-                f"The database cannot be reached to end sessions: {_why(error)}. No session was "
+                f"The database cannot be reached to end sessions: {_reason(error)}. No session was "
                 f"ended. Check the database and {VARIABLE}, then ask again."
             ) from error
 
 
-def _why(error: TimeoutError | psycopg.Error) -> str:
-    return said(error) if isinstance(error, psycopg.Error) else "no answer in time"
+def _reason(error: TimeoutError | psycopg.Error) -> str:
+    return error_text(error) if isinstance(error, psycopg.Error) else "no answer in time"
 
 
-async def _end_one(conn: AsyncConnection, backend: Backend) -> Ending:
-    bound = {
-        "pid": backend.pid,
-        "started": backend.started,
-        "query_started": backend.query_started,
-        "ours": APPLICATION,
+async def _terminate(conn: AsyncConnection, session: Backend) -> Ending:
+    params = {
+        "pid": session.pid,
+        "backend_start": session.started,
+        "query_start": session.query_started,
+        "application_name": APPLICATION,
     }
     try:
-        found = await (await conn.execute(END, bound)).fetchone()
+        row = await (await conn.execute(TERMINATE, params)).fetchone()
     except errors.InsufficientPrivilege:
         return Ending.REFUSED
-    assert found is not None
-    return Ending(found[0])
+    assert row is not None
+    return Ending(row[0])

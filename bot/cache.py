@@ -1,15 +1,11 @@
-"""The one door to Redis, for what may vanish at any moment; when it is down, all goes on."""
+"""The cache in Redis, for what may be lost at any moment: while Redis is down, the bot goes on."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
-from bot import sparing
-
-sparing.load("redis", "redis.asyncio")
-
-# The pool alone: the client above it brings every command of every server, 3 MB for four of them.
-from redis.asyncio.connection import ConnectionPool  # noqa: E402
-from redis.exceptions import RedisError  # noqa: E402
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +17,8 @@ class Cache:
     """Redis, or nothing: no method raises because Redis is down."""
 
     def __init__(self, url: str) -> None:
-        self._pool: ConnectionPool = ConnectionPool.from_url(
+        # Made from a URL, the client repeats no command.
+        self._redis = Redis.from_url(
             url,
             decode_responses=True,
             socket_timeout=TIMEOUT_SECONDS,
@@ -30,47 +27,47 @@ class Cache:
         self._rest_until = 0.0
 
     async def greet(self) -> None:
-        """Connect now, so that the first press does not wait for it; if it is away, log that."""
-        await self._ask("PING")
+        """Connect now, so that the first interaction does not wait for it; log a failure."""
+        await self._call(self._redis.ping)
 
     async def first_time(self, key: str, seconds: int = 600) -> bool:
-        """Whether this key is new; always so while Redis is down, since the database settles it."""
-        said = ("SET", f"runbolt:seen:{key}", "1", "NX", "EX", seconds)
-        return await self._ask(*said, otherwise="OK") == "OK"
+        """Whether this key is new; always True while Redis is down, as the database decides too."""
+        name = f"runbolt:seen:{key}"
+        is_set = await self._call(
+            lambda: self._redis.set(name, "1", nx=True, ex=seconds), default=True
+        )
+        return bool(is_set)
 
     async def recall(self, key: str) -> str | None:
-        """What was remembered under this key, or None."""
-        return await self._ask("GET", f"runbolt:{key}")
+        """The value of a key; None where there is none, or while Redis is down."""
+        value = await self._call(lambda: self._redis.get(f"runbolt:{key}"))
+        return value if isinstance(value, str) else None
 
     async def remember(self, key: str, value: str, seconds: int) -> None:
-        """Keep a value for a while, if Redis is there."""
-        await self._ask("SET", f"runbolt:{key}", value, "EX", seconds)
+        """Set a key for so many seconds."""
+        await self._call(lambda: self._redis.set(f"runbolt:{key}", value, ex=seconds))
 
     async def forget(self, key: str) -> None:
-        """Remember it no longer."""
-        await self._ask("DEL", f"runbolt:{key}")
+        """Delete a key."""
+        await self._call(lambda: self._redis.delete(f"runbolt:{key}"))
 
     async def close(self) -> None:
-        """Give the connections back."""
-        await self._pool.disconnect()
+        """Close every connection."""
+        await self._redis.aclose()
 
-    async def _ask(self, *command: str | int, otherwise: str | None = None) -> str | None:
-        """What Redis answers, or `otherwise` while it is down."""
+    async def _call(
+        self, command: Callable[[], Awaitable[object]], *, default: object = None
+    ) -> object:
+        """What Redis answers, or `default` while it is down."""
         if asyncio.get_running_loop().time() < self._rest_until:
-            return otherwise
+            return default
         try:
-            connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-            try:
-                await connection.send_command(*command)
-                answer = await connection.read_response()
-            finally:
-                await self._pool.release(connection)
+            return await command()
         except (RedisError, OSError) as error:
             self._rest(error)
-            return otherwise
-        return None if answer is None else str(answer)
+            return default
 
     def _rest(self, error: Exception) -> None:
-        # One line for each rest, and no time-out on every press meanwhile.
+        # One log line for each rest, and no timeout on every interaction meanwhile.
         self._rest_until = asyncio.get_running_loop().time() + REST_SECONDS
         log.warning("Redis did not answer (%s); going on without it for %s s", error, REST_SECONDS)

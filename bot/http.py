@@ -1,4 +1,4 @@
-"""The one door to web addresses: GET what a playbook names, with limits, and nothing else."""
+"""GET requests to the URLs that a playbook names, with limits."""
 
 import asyncio
 import errno
@@ -10,17 +10,22 @@ from yarl import URL
 from bot import masking
 from bot.model import UserError
 
-BODY_CAP = 64 * 1024
-REDIRECTS = 3
-UNDONE = "Nothing was changed."
+MAX_BODY_BYTES = 64 * 1024
+MAX_REDIRECTS = 3
+REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+NOTHING_CHANGED = "Nothing was changed."
+MESSAGE_LENGTH = 200
 
 
 class HttpError(UserError):
-    """No answer came from a web address."""
+    """A URL gave no HTTP response."""
 
 
 class Answer(NamedTuple):
-    """What came back: `seconds` until it began, `body` its start, `elsewhere` a host not asked."""
+    """A response: `seconds` until it began, `body` its first 64 KiB.
+
+    `elsewhere` is the `host:port` of a redirect that was not followed, or empty.
+    """
 
     status: int
     reason: str
@@ -30,43 +35,46 @@ class Answer(NamedTuple):
 
 
 class Http:
-    """A connection for each question, which is asked rarely. Raises HttpError.
+    """An HTTP client. Opens a connection for each request, as requests are rare.
 
-    `proxy` is the URL of an HTTP proxy that is asked instead of the host itself: the way to a
-    cluster's Services for a bot that runs outside of it. The usual HTTP_PROXY would not do, since
-    the libraries for Slack and Kubernetes obey it too.
+    `proxy` is the URL of an HTTP proxy for all of them: the way to a cluster's Services for a bot
+    that runs outside of it. The usual HTTP_PROXY would not do, since the libraries for Slack and
+    Kubernetes obey it too.
     """
 
     def __init__(self, proxy: str | None = None) -> None:
         self.proxy = proxy
 
     async def get(self, url: str, timeout: float) -> Answer:
-        """GET it, following redirects on the same host only; `timeout` in seconds covers all."""
-        place = _place(URL(url))
+        """GET a URL and follow redirects on the same host; `timeout` in seconds covers all of it.
+
+        Raises HttpError.
+        """
+        host = _host_and_port(URL(url))
         try:
             async with asyncio.timeout(timeout), _session() as session:
-                return await _follow(session, URL(url), self.proxy)
+                return await _follow_redirects(session, URL(url), self.proxy)
         except TimeoutError as error:
             raise HttpError(
-                f"{place} gave no whole answer within {timeout:g} s. {UNDONE} "
-                "It is overloaded or hangs, or a firewall is in between: look at its pods."
+                f"{host} gave no complete response within {timeout:g} s. {NOTHING_CHANGED} "
+                "It is overloaded, it hangs, or a firewall is in between: look at its pods."
             ) from error
         except aiohttp.ClientError as error:
-            raise HttpError(self._in_words(place, error)) from error
+            raise HttpError(self._error_text(host, error)) from error
 
-    def _in_words(self, place: str, error: aiohttp.ClientError) -> str:
+    def _error_text(self, host: str, error: aiohttp.ClientError) -> str:
         if self.proxy and isinstance(error, aiohttp.ClientConnectorError):
-            proxy = _place(URL(self.proxy))
+            proxy = _host_and_port(URL(self.proxy))
             return (
-                f"The proxy {proxy} cannot be reached, so {place} was not asked. {UNDONE} "
-                "Look whether it runs, or correct PLAYBOOK_PROXY."
+                f"The proxy {proxy} cannot be reached, so {host} was not asked. {NOTHING_CHANGED} "
+                "Check that it is running, or correct PLAYBOOK_PROXY."
             )
-        return _in_words(place, error)
+        return _error_text(host, error)
 
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        # What is not unpacked cannot grow, and no proxy or password of ours is of use here.
+        # Without decompression a body cannot grow beyond its limit.
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "runbolt", "Accept-Encoding": "identity"},
@@ -74,77 +82,82 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-async def _follow(session: aiohttp.ClientSession, url: URL, proxy: str | None) -> Answer:
-    begun = asyncio.get_running_loop().time()
-    for left in reversed(range(REDIRECTS + 1)):
+async def _follow_redirects(session: aiohttp.ClientSession, url: URL, proxy: str | None) -> Answer:
+    loop = asyncio.get_running_loop()
+    started_at = loop.time()
+    for redirects_left in reversed(range(MAX_REDIRECTS + 1)):
         async with session.get(url, allow_redirects=False, proxy=proxy) as response:
-            seconds = asyncio.get_running_loop().time() - begun
-            target = _target(response)
-            if target is None or not left:
-                return await _answer(response, seconds, "")
-            if not _same_host(url, target):
-                return await _answer(response, seconds, _place(target))
+            seconds = loop.time() - started_at
+            target = _redirect_target(response)
+            if target is None or not redirects_left:
+                return await _read(response, seconds)
+            if not _is_same_host(url, target):
+                return await _read(response, seconds, elsewhere=_host_and_port(target))
             url = target
-    raise AssertionError("the last round always answers")
+    raise AssertionError("the last iteration always returns")
 
 
-def _target(response: aiohttp.ClientResponse) -> URL | None:
-    """Where a redirect leads, or None."""
-    place = response.headers.get("Location")
-    if response.status not in (301, 302, 303, 307, 308) or not place:
+def _redirect_target(response: aiohttp.ClientResponse) -> URL | None:
+    location = response.headers.get("Location")
+    if response.status not in REDIRECT_STATUSES or not location:
         return None
     try:
-        return response.url.join(URL(place))
+        return response.url.join(URL(location))
     except ValueError:
         return None
 
 
-def _same_host(one: URL, other: URL) -> bool:
-    """The same host and port, or the step from HTTP to HTTPS on their own ports."""
-    ports = (one.port, other.port)
-    return one.host == other.host and (one.port == other.port or ports == (80, 443))
+def _is_same_host(source: URL, target: URL) -> bool:
+    """Whether host and port are the same, or only HTTP became HTTPS, on their default ports."""
+    ports = (source.port, target.port)
+    return source.host == target.host and (source.port == target.port or ports == (80, 443))
 
 
-async def _answer(response: aiohttp.ClientResponse, seconds: float, elsewhere: str) -> Answer:
+async def _read(response: aiohttp.ClientResponse, seconds: float, elsewhere: str = "") -> Answer:
     body = bytearray()
-    async for piece in response.content.iter_chunked(BODY_CAP):
-        body += piece[: BODY_CAP - len(body)]
-        if len(body) >= BODY_CAP:
+    async for chunk in response.content.iter_chunked(MAX_BODY_BYTES):
+        body += chunk[: MAX_BODY_BYTES - len(body)]
+        if len(body) >= MAX_BODY_BYTES:
             break
     text = body.decode("utf-8", "replace")
     return Answer(response.status, response.reason or "", seconds, text, elsewhere)
 
 
-def _in_words(place: str, error: aiohttp.ClientError) -> str:
+def _error_text(host: str, error: aiohttp.ClientError) -> str:
     match error:
         case aiohttp.ClientConnectorDNSError():
             return (
-                f"There is no host {place.partition(':')[0]}: its name is not known. {UNDONE} "
-                "Check the name in the playbook; a Service of another namespace needs it in full."
+                f"There is no host {host.partition(':')[0]}: its name is unknown. "
+                f"{NOTHING_CHANGED} Check the name in the playbook: a Service of another "
+                "namespace needs its full name."
             )
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             return (
-                f"{place} cannot be trusted (TLS): {_tls(error)}. {UNDONE} "
-                "Check its certificate, and whether it speaks HTTPS at this port."
+                f"{host} cannot be trusted (TLS): {_tls_reason(error)}. {NOTHING_CHANGED} "
+                "Check its certificate, and that it uses HTTPS on this port."
             )
         case aiohttp.ClientConnectorError() if error.os_error.errno == errno.ECONNREFUSED:
             return (
-                f"{place} refused the connection. {UNDONE} "
-                "Nothing listens there: look whether its pods are running."
+                f"{host} refused the connection. {NOTHING_CHANGED} "
+                "Nothing listens on that port: check that its pods are running."
             )
         case aiohttp.ClientConnectorError():
-            return f"{place} cannot be reached: {error.os_error.strerror}. {UNDONE} Try again."
-    said = masking.mask(str(error) or type(error).__name__)[:200].rstrip(".")
-    return f"{place} broke off or gave no HTTP answer: {said}. {UNDONE} Look at its pods and logs."
+            reason = error.os_error.strerror
+            return f"{host} cannot be reached: {reason}. {NOTHING_CHANGED} Try again."
+    reason = masking.mask(str(error) or type(error).__name__)[:MESSAGE_LENGTH].rstrip(".")
+    return (
+        f"{host} broke off or gave no HTTP response: {reason}. {NOTHING_CHANGED} "
+        "Look at its pods and logs."
+    )
 
 
-def _tls(error: aiohttp.ClientError) -> str:
-    """OpenSSL's own words, such as `self-signed certificate`."""
+def _tls_reason(error: aiohttp.ClientError) -> str:
+    """OpenSSL's reason, such as `self-signed certificate`."""
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
-    words = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or str(error)
-    return str(words).lower().replace("_", " ").rstrip(".")[:200]
+    reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or str(error)
+    return str(reason).lower().replace("_", " ").rstrip(".")[:MESSAGE_LENGTH]
 
 
-def _place(url: URL) -> str:
-    """Host and port: a path may hold what nobody should read."""
+def _host_and_port(url: URL) -> str:
+    """Like `payment-service:3006`: the rest of a URL may hold secrets."""
     return f"{url.host}:{url.port}"

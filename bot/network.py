@@ -1,4 +1,4 @@
-"""The one door to other hosts: whether a TCP port answers, and how it does not."""
+"""Probes of TCP ports of other hosts."""
 
 import asyncio
 import errno
@@ -20,13 +20,13 @@ NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EA
 
 
 class Network:
-    """The network as the bot sees it."""
+    """The network as seen from the bot."""
 
     async def tcp(self, host: str, port: int, timeout: float) -> Reach:
-        """Connect and hang up again; `timeout` in seconds covers the name as well."""
+        """Connect and close again; `timeout` in seconds includes the DNS lookup. Never raises."""
         try:
             async with asyncio.timeout(timeout):
-                return await _try_all(await _resolve(host, port), port)
+                return await _probe_all(await _resolve(host, port), port)
         except TimeoutError:
             return Reach.TIMED_OUT
         except (socket.gaierror, UnicodeError):
@@ -34,21 +34,23 @@ class Network:
 
 
 async def _resolve(host: str, port: int) -> list[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """The host's IP addresses, each once; raises gaierror and UnicodeError."""
+    loop = asyncio.get_running_loop()
+    entries = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in entries))
 
 
-async def _try_all(addresses: list[str], port: int) -> Reach:
-    """Open if any address is; else what the last one said."""
-    answer = Reach.UNKNOWN_HOST
+async def _probe_all(addresses: list[str], port: int) -> Reach:
+    """OPEN if any address is, else the status of the last one."""
+    status = Reach.UNKNOWN_HOST
     for address in addresses:
-        answer = await _connect(address, port)
-        if answer is Reach.OPEN:
+        status = await _probe(address, port)
+        if status is Reach.OPEN:
             break
-    return answer
+    return status
 
 
-async def _connect(address: str, port: int) -> Reach:
+async def _probe(address: str, port: int) -> Reach:
     try:
         _, writer = await asyncio.open_connection(address, port)
     except ConnectionRefusedError:

@@ -1,4 +1,4 @@
-"""The one door to PagerDuty: who is on call now, asked of its REST API (v2), which only reads."""
+"""Who is on call, from PagerDuty's REST API (v2), which is only read."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from bot import config
 from bot.model import OnCall, UserError
 
-SECONDS = 5.0
-MOST = 100  # what one page holds, as PagerDuty says it
+TIMEOUT_SECONDS = 5.0
+PAGE_SIZE = 100  # PagerDuty's maximum
 ACCEPT = "application/vnd.pagerduty+json;version=2"
 
 
@@ -19,95 +19,95 @@ class PagerDutyError(UserError):
     """PagerDuty did not say who is on call."""
 
 
-class _Named(BaseModel):
+class _Reference(BaseModel):
     summary: str
     html_url: str | None = None
 
 
-class _Shift(BaseModel):
-    user: _Named
-    escalation_policy: _Named
+class _OnCallEntry(BaseModel):
+    user: _Reference
+    escalation_policy: _Reference
     escalation_level: int
     end: datetime | None = None
 
 
-class _Answer(BaseModel):
-    """The part that is read of PagerDuty's own answer, which has much more."""
+class _OnCallsResponse(BaseModel):
+    """The part of the response that is read."""
 
-    oncalls: tuple[_Shift, ...]
+    oncalls: tuple[_OnCallEntry, ...]
 
 
 class PagerDuty:
-    """A connection for each question, which is asked rarely. Raises PagerDutyError."""
+    """PagerDuty's API. Opens a connection for each request, as requests are rare."""
 
-    def __init__(self, token: str, api_url: str, asked: config.PagerDuty) -> None:
+    def __init__(self, token: str, api_url: str, source: config.PagerDuty) -> None:
         self._headers = {"Accept": ACCEPT, "Authorization": f"Token token={token}"}
         self._url = f"{api_url.rstrip('/')}/oncalls"
-        self._asked = asked
+        self._source = source
 
     async def on_call(self) -> tuple[OnCall, ...]:
-        """Who is on call at the first level, each once; empty where nobody is."""
+        """The people on call at the first level, each once. Raises PagerDutyError."""
         try:
-            async with asyncio.timeout(SECONDS):
-                shifts = await self._get()
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                entries = await self._get()
         except TimeoutError as error:
-            raise _mistake(f"gave no answer within {SECONDS:g} s", "Try again.") from error
+            raise _error(f"did not answer within {TIMEOUT_SECONDS:g} s", "Try again.") from error
         except aiohttp.ClientError as error:
             fix = "Check PAGERDUTY_API_URL and the bot's network."
-            raise _mistake("cannot be reached", fix) from error
-        return _first_level(shifts)
+            raise _error("cannot be reached", fix) from error
+        return _first_level(entries)
 
-    async def _get(self) -> tuple[_Shift, ...]:
-        asked: dict[str, str] = {"limit": str(MOST), "earliest": "true"}
-        if self._asked.schedule:
-            asked["schedule_ids[]"] = self._asked.schedule
-        if self._asked.escalation_policy:
-            asked["escalation_policy_ids[]"] = self._asked.escalation_policy
+    async def _get(self) -> tuple[_OnCallEntry, ...]:
+        params = {"limit": str(PAGE_SIZE), "earliest": "true"}
+        if self._source.schedule:
+            params["schedule_ids[]"] = self._source.schedule
+        if self._source.escalation_policy:
+            params["escalation_policy_ids[]"] = self._source.escalation_policy
         async with (
             aiohttp.ClientSession(headers=self._headers) as session,
             # A redirect would carry the token elsewhere.
-            session.get(self._url, params=asked, allow_redirects=False) as response,
+            session.get(self._url, params=params, allow_redirects=False) as response,
         ):
             if response.status != 200:
-                raise _refusal(response.status, response.headers)
-            return _read(await response.read())
+                raise _status_error(response.status, response.headers)
+            return _parse(await response.read())
 
 
-def _read(body: bytes) -> tuple[_Shift, ...]:
+def _parse(body: bytes) -> tuple[_OnCallEntry, ...]:
+    """The entries of a response; raises PagerDutyError."""
     try:
-        return _Answer.model_validate_json(body).oncalls
+        return _OnCallsResponse.model_validate_json(body).oncalls
     except ValueError as error:
         fix = "Check that PAGERDUTY_API_URL is PagerDuty's."
-        raise _mistake("answered something else than JSON of its API", fix) from error
+        raise _error("answered with something other than its API's JSON", fix) from error
 
 
-def _first_level(shifts: Sequence[_Shift]) -> tuple[OnCall, ...]:
-    first = {shift.user.summary: shift for shift in shifts if shift.escalation_level == 1}
+def _first_level(entries: Sequence[_OnCallEntry]) -> tuple[OnCall, ...]:
+    by_name = {entry.user.summary: entry for entry in entries if entry.escalation_level == 1}
     return tuple(
         OnCall(
-            name=shift.user.summary,
-            page=shift.user.html_url,
-            policy=shift.escalation_policy.summary,
-            until=shift.end,
+            name=entry.user.summary,
+            page=entry.user.html_url,
+            policy=entry.escalation_policy.summary,
+            until=entry.end,
         )
-        for shift in first.values()
+        for entry in by_name.values()
     )
 
 
-def _refusal(status: int, headers: Mapping[str, str]) -> PagerDutyError:
+def _status_error(status: int, headers: Mapping[str, str]) -> PagerDutyError:
     match status:
         case 401 | 403:
-            said, fix = "refuses the token", "Renew PAGERDUTY_TOKEN; a read-only key is enough."
+            return _error("refuses the token", "Renew PAGERDUTY_TOKEN: a read-only key is enough.")
         case 429:
             seconds = headers.get("ratelimit-reset", "60")
-            said, fix = "is asked too often at the moment", f"Try again in {seconds} s."
+            return _error("limits the bot's requests at the moment", f"Try again in {seconds} s.")
         case 400 | 404:
-            said = "does not know the schedule or the escalation policy it was asked for"
-            fix = "Correct pagerduty in RUNBOLT_CONFIG."
+            problem = "does not know the schedule or the escalation policy it was asked for"
+            return _error(problem, "Correct pagerduty in RUNBOLT_CONFIG.")
         case _:
-            said, fix = f"failed with status {status}", "Try again in a minute."
-    return _mistake(said, fix)
+            return _error(f"failed with status {status}", "Try again in a minute.")
 
 
-def _mistake(said: str, fix: str) -> PagerDutyError:
-    return PagerDutyError(f"PagerDuty {said}, so it is not known who is on call. {fix}")
+def _error(problem: str, fix: str) -> PagerDutyError:
+    return PagerDutyError(f"PagerDuty {problem}, so it is not known who is on call. {fix}")

@@ -1,9 +1,9 @@
-"""Who people are and which groups they are in, as Slack says; read again wherever it decides."""
+"""People and user groups of the workspace, as Slack knows them."""
 
 import asyncio
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -13,11 +13,15 @@ from bot.cache import Cache
 from bot.model import UserError, UserId
 from bot.rules import Person
 
-REMEMBER_SECONDS = 60
+CACHE_SECONDS = 60
 
 
 class Directory:
-    """The one place that asks Slack who somebody is."""
+    """Looks up people and user groups.
+
+    What decides who may do something is read from Slack each time, apart from a person's kind,
+    which may be a minute old.
+    """
 
     def __init__(self, client: AsyncWebClient, cache: Cache, team_id: str) -> None:
         self._slack = client
@@ -25,79 +29,86 @@ class Directory:
         self._team_id = team_id
         self._group_ids: dict[str, str] = {}
         self._memory: dict[str, tuple[float, str]] = {}
-        self._reading = asyncio.Lock()
+        self._members_lock = asyncio.Lock()
 
     async def person(self, id: UserId) -> Person:
-        """Who this is, as Slack says now; raises UserError when Slack does not say."""
+        """A person as Slack knows them now; raises UserError when Slack does not say."""
         try:
-            found = await slack.answer(self._slack.users_info(user=id))
+            answer = await slack.answer(self._slack.users_info(user=id))
         except slack.Refused as error:
             if error.code in ("user_not_found", "user_not_visible"):
                 raise UserError(
-                    f"Slack does not know <@{id}> (any more), so nothing was done. Name another."
+                    f"Slack does not know <@{id}>, so nothing was done. Choose somebody else."
                 ) from error
-            raise _silent("who you are", error) from error
-        return _person(found["user"], self._team_id)
+            raise _no_answer("who you are", error) from error
+        return _parse_person(answer["user"], self._team_id)
 
     async def check_may_act(self, id: UserId) -> None:
-        """Refuse guests, bots, deactivated people and strangers; raises UserError."""
-        rules.check_may_act(await self._lately(id))
+        """Raise UserError for guests, bots, deactivated people and other workspaces' people."""
+        rules.check_may_act(await self._cached_person(id))
 
     async def names(self, ids: Iterable[str]) -> dict[str, str]:
-        """How people are called; whom Slack does not know is left out."""
-        found = {}
-        for id in ids:
+        """Names by user id, without those of people that Slack does not know."""
+        names = {}
+        for user_id in ids:
             try:
-                found[id] = (await self._lately(UserId(id))).name
+                names[user_id] = (await self._cached_person(UserId(user_id))).name
             except UserError:
                 continue
-        return found
+        return names
 
-    async def _lately(self, id: UserId) -> Person:
-        kept = await self._cache.recall(f"person:{id}")
-        if kept is not None:
-            return Person.model_validate_json(kept)
-        person = await self.person(id)
-        await self._cache.remember(f"person:{id}", person.model_dump_json(), REMEMBER_SECONDS)
+    async def _cached_person(self, user_id: UserId) -> Person:
+        """A person as of the last minute; raises UserError."""
+        key = f"person:{user_id}"
+        cached = await self._cache.recall(key)
+        if cached is not None:
+            return Person.model_validate_json(cached)
+        person = await self.person(user_id)
+        await self._cache.remember(key, person.model_dump_json(), CACHE_SECONDS)
         return person
 
     async def members(self, people: config.People) -> frozenset[UserId]:
-        """Everybody meant, read from Slack now; raises UserError when a group cannot be read."""
+        """The selected people, from Slack now; raises UserError when a group cannot be read."""
         try:
-            ids = await asyncio.gather(*map(self._members_of, people.groups))
+            members = await asyncio.gather(*map(self._group_members, people.groups))
         except slack.Refused as error:
-            raise _silent("who is in the group", error) from error
-        return frozenset(map(UserId, people.users)).union(*ids)
+            raise _no_answer("who is in the group", error) from error
+        return frozenset(map(UserId, people.users)).union(*members)
 
     async def members_lately(self, people: config.People) -> frozenset[UserId]:
-        """Everybody meant, at most a minute old; for what decides nothing."""
+        """The selected people as of the last minute, for what decides nothing.
+
+        Raises UserError when a group cannot be read.
+        """
         key = f"members:{people.model_dump_json()}"
-        async with self._reading:  # whoever comes meanwhile is told what the first one read
-            kept = await self._recall(key)
-            if kept is not None:
-                return frozenset(map(UserId, json.loads(kept)))
+        async with self._members_lock:  # whoever waits gets what the first one has read
+            cached = await self._recall(key)
+            if cached is not None:
+                return frozenset(map(UserId, json.loads(cached)))
             members = await self.members(people)
             await self._remember(key, json.dumps(sorted(members)))
             return members
 
     async def _recall(self, key: str) -> str | None:
-        until, kept = self._memory.get(key, (0.0, ""))
-        return kept if time.monotonic() < until else await self._cache.recall(key)
+        expires_at, cached = self._memory.get(key, (0.0, ""))
+        return cached if time.monotonic() < expires_at else await self._cache.recall(key)
 
     async def _remember(self, key: str, value: str) -> None:
-        """For a minute: here, for when Redis is away, and in Redis, for the other replicas."""
+        """Cache a value in memory, for when Redis is down, and in Redis, for other replicas."""
         now = time.monotonic()
-        self._memory = {old: kept for old, kept in self._memory.items() if kept[0] > now}
-        self._memory[key] = (now + REMEMBER_SECONDS, value)
-        await self._cache.remember(key, value, REMEMBER_SECONDS)
+        self._memory = {old: entry for old, entry in self._memory.items() if entry[0] > now}
+        self._memory[key] = (now + CACHE_SECONDS, value)
+        await self._cache.remember(key, value, CACHE_SECONDS)
 
     async def group_id(self, group: str) -> str:
-        """The id of a user group given by id or handle, asked once; raises UserError."""
+        """The id of a user group that is given by id or handle; raises UserError.
+
+        Slack is asked once for each group, since ids do not change.
+        """
         handle = group.removeprefix("@")
         if handle not in self._group_ids:
-            groups = (await slack.answer(self._slack.usergroups_list()))["usergroups"]
-            for found in groups:
-                self._group_ids |= {found["id"]: found["id"], found["handle"]: found["id"]}
+            for listed in await self._groups():
+                self._group_ids |= {listed["id"]: listed["id"], listed["handle"]: listed["id"]}
         if handle in self._group_ids:
             return self._group_ids[handle]
         raise UserError(
@@ -106,47 +117,56 @@ class Directory:
         )
 
     async def marks(self, handles: Iterable[str]) -> dict[str, str]:
-        """Slack's marks for the groups and people with these handles; raises slack.Refused.
+        """Mentions by handle of a group or a person, as of the last minute; raises slack.Refused.
 
-        At most a minute old, and whom Slack does not know is left out: for what decides nothing.
+        Handles that Slack does not know are left out.
         """
         wanted = {handle.removeprefix("@").lower() for handle in handles}
         key = f"marks:{','.join(sorted(wanted))}"
-        kept = await self._recall(key)
-        if kept is not None:
-            return dict(json.loads(kept))
-        found = await self._groups(wanted)
-        if wanted - found.keys():
-            found = await self._people(wanted) | found
-        await self._remember(key, json.dumps(found))
-        return found
+        cached = await self._recall(key)
+        if cached is not None:
+            return dict(json.loads(cached))
+        mentions = await self._group_mentions(wanted)
+        if wanted - mentions.keys():
+            mentions = await self._user_mentions(wanted) | mentions
+        await self._remember(key, json.dumps(mentions))
+        return mentions
 
-    async def _groups(self, wanted: set[str]) -> dict[str, str]:
+    async def _group_mentions(self, handles: Set[str]) -> dict[str, str]:
         try:
-            groups = (await slack.answer(self._slack.usergroups_list()))["usergroups"]
-        except slack.Refused as refused:
-            if refused.code != "plan_upgrade_required":
+            groups = await self._groups()
+        except slack.Refused as error:
+            if error.code != "plan_upgrade_required":
                 raise
             return {}  # a workspace without user groups
-        marks = {one["handle"].lower(): f"<!subteam^{one['id']}>" for one in groups}
-        return {handle: mark for handle, mark in marks.items() if handle in wanted}
+        mentions = {group["handle"].lower(): f"<!subteam^{group['id']}>" for group in groups}
+        return {handle: mention for handle, mention in mentions.items() if handle in handles}
 
-    async def _people(self, wanted: set[str]) -> dict[str, str]:
-        found = {}
+    async def _user_mentions(self, handles: Set[str]) -> dict[str, str]:
+        mentions = {}
         async for user in slack.everybody(self._slack):
+            if user.get("deleted") or user.get("is_bot"):
+                continue
             names = {user.get("name"), user.get("profile", {}).get("display_name")}
-            for handle in {str(name).lower() for name in names} & wanted:
-                if not user.get("deleted") and not user.get("is_bot"):
-                    found[handle] = f"<@{user['id']}>"
-        return found
+            for handle in {str(name).lower() for name in names} & handles:
+                mentions[handle] = f"<@{user['id']}>"
+        return mentions
 
-    async def _members_of(self, group: str) -> frozenset[UserId]:
-        id = await self.group_id(group)
-        found = await slack.answer(self._slack.usergroups_users_list(usergroup=id))
-        return frozenset(map(UserId, found["users"]))
+    async def _groups(self) -> list[dict[str, Any]]:
+        """Every user group of the workspace; raises slack.Refused."""
+        groups: list[dict[str, Any]] = (await slack.answer(self._slack.usergroups_list()))[
+            "usergroups"
+        ]
+        return groups
+
+    async def _group_members(self, group: str) -> frozenset[UserId]:
+        """Who is in a group; raises UserError for one that does not exist, and slack.Refused."""
+        group_id = await self.group_id(group)
+        answer = await slack.answer(self._slack.usergroups_users_list(usergroup=group_id))
+        return frozenset(map(UserId, answer["users"]))
 
 
-def _person(user: dict[str, Any], team_id: str) -> Person:
+def _parse_person(user: dict[str, Any], team_id: str) -> Person:
     profile = user.get("profile", {})
     return Person(
         id=user["id"],
@@ -158,7 +178,7 @@ def _person(user: dict[str, Any], team_id: str) -> Person:
     )
 
 
-def _silent(what: str, error: slack.Refused) -> UserError:
+def _no_answer(question: str, error: slack.Refused) -> UserError:
     return UserError(
-        f"Slack did not say {what} ({error.code}), so nothing was done. Try again in a minute."
+        f"Slack did not say {question} ({error.code}), so nothing was done. Try again in a minute."
     )

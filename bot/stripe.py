@@ -1,4 +1,4 @@
-"""The one door to Stripe: which webhook events were not delivered. It only looks."""
+"""Webhook events that Stripe could not deliver; Stripe is only read."""
 
 import asyncio
 import re
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from stripe import StripeClient
 
 API_URL = "https://api.stripe.com"
-# Of a request, and of all pages together with what is tried once more.
 REQUEST_SECONDS = 8.0
-SECONDS = 25.0
+TOTAL_SECONDS = 25.0  # of all pages, retries included
 RETRIES = 1
-PAGE = 100
+PAGE_SIZE = 100  # Stripe's maximum
 MOST = 300
+MESSAGE_LENGTH = 200
 PERMISSION = re.compile(r"'(rak_[a-z_]+)'")
-UNDONE = "Nothing was read."
+NOTHING_READ = "Nothing was read."
 
 
 class StripeError(UserError):
-    """Stripe did not say what was asked."""
+    """A request to Stripe failed."""
 
 
 class Event(Noun):
-    """A webhook event; `waiting` is how many endpoints have not taken it."""
+    """A webhook event; `waiting` is how many endpoints have not received it."""
 
     id: str
     type: str
@@ -43,7 +43,7 @@ class Event(Noun):
 
 
 class Stripe:
-    """One account. Raises StripeError, written for people."""
+    """One Stripe account."""
 
     def __init__(
         self, key: str | None = None, url: str = API_URL, seconds: float = REQUEST_SECONDS
@@ -54,39 +54,42 @@ class Stripe:
 
     @property
     def known(self) -> bool:
-        """Whether there is a key to ask with."""
+        """Whether there is an API key."""
         return self._key is not None
 
     @property
     def all_powerful(self) -> bool:
-        """Whether the key may do everything, which looking does not need."""
+        """Whether the key is a secret key, which may do everything; reading needs less."""
         return self._key is not None and self._key.startswith("sk_")
 
     async def undelivered(self, since: datetime) -> tuple[Event, ...]:
-        """Events since then that an endpoint has not taken, the newest first, at most 300."""
+        """Events since then that an endpoint has not received, newest first, at most 300.
+
+        Raises StripeError.
+        """
+        params = {
+            "delivery_success": False,
+            "created": {"gte": int(since.timestamp())},
+            "limit": PAGE_SIZE,
+        }
+        events: list[Event] = []
         async with self._client() as client:
-            asked = {
-                "delivery_success": False,
-                "created": {"gte": int(since.timestamp())},
-                "limit": PAGE,
-            }
-            found: list[Event] = []
-            listed: Any = await client.v1.events.list_async(asked)  # type: ignore[arg-type]
-            async for one in listed.auto_paging_iter():
-                found.append(_event(one))
-                if len(found) == MOST:
+            listed: Any = await client.v1.events.list_async(params)  # type: ignore[arg-type]
+            async for raw in listed.auto_paging_iter():
+                events.append(_parse_event(raw))
+                if len(events) == MOST:
                     break
-            return tuple(found)
+        return tuple(events)
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator["StripeClient"]:
-        """Bound the time, and put what can happen on the way into words."""
-        # Half a second and 32 MB, which only those pay who ask; in a thread, since others wait.
+        """Limit the time of all requests, and raise StripeError for whatever goes wrong."""
+        # Half a second and 32 MB, for those only who use it; in a thread, since others wait.
         stripe: Any = await asyncio.to_thread(import_module, "stripe")
         stripe.enable_telemetry = False
         http = stripe.AIOHTTPClient(timeout=ClientTimeout(total=self._seconds))
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(TOTAL_SECONDS):
                 yield stripe.StripeClient(
                     self._key,
                     base_addresses={"api": self._url},
@@ -94,54 +97,62 @@ class Stripe:
                     http_client=http,
                 )
         except stripe.StripeError as error:
-            raise StripeError(self._in_words(error)) from error
+            raise StripeError(self._error_text(error)) from error
         except (TimeoutError, ClientError) as error:
-            raise StripeError(self._silence(error)) from error
+            raise StripeError(self._connection_error_text(error)) from error
         finally:
             await http.close_async()
 
-    def _in_words(self, error: Any) -> str:
+    def _error_text(self, error: Any) -> str:
+        """The text for an error of Stripe's library."""
         if error.__cause__ is not None and error.http_status is None:
-            return self._silence(error.__cause__)
-        said = masking.mask(str(error.user_message or ""))[:200].rstrip(".")
+            return self._connection_error_text(error.__cause__)
+        message = str(error.user_message or "")
         match error.http_status:
             case 401:
                 return (
-                    f"Stripe does not accept the key in STRIPE_API_KEY. {UNDONE} It was revoked "
-                    "or is not whole: set a restricted key that may read Events."
+                    f"Stripe does not accept the key in STRIPE_API_KEY. {NOTHING_READ} It was "
+                    "revoked or is incomplete: set a restricted key that may read Events."
                 )
             case 403:
-                needed = PERMISSION.search(str(error.user_message))
-                permission = needed[1] if needed else "rak_event_read"
+                found = PERMISSION.search(message)
+                permission = found[1] if found else "rak_event_read"
                 return (
-                    f"The key in STRIPE_API_KEY lacks the permission {permission}. {UNDONE} "
+                    f"The key in STRIPE_API_KEY lacks the permission {permission}. {NOTHING_READ} "
                     "In Stripe's dashboard, under API keys, let it read Events."
                 )
             case 429:
-                return f"Stripe was asked too often (429). {UNDONE} Try again in a minute."
+                return (
+                    f"Stripe limits the bot's requests at the moment (429). {NOTHING_READ} "
+                    "Try again in a minute."
+                )
             case int(status) if status < 500:
-                return f"Stripe refused this ({status}): {said}. {UNDONE} Look in its dashboard."
+                reason = masking.mask(message)[:MESSAGE_LENGTH].rstrip(".")
+                return (
+                    f"Stripe refused the request ({status}): {reason}. {NOTHING_READ} "
+                    "Look in its dashboard."
+                )
             case status:
                 return (
-                    f"Stripe is in trouble itself ({status}). {UNDONE} "
-                    "Look at status.stripe.com, and try again."
+                    f"Stripe failed ({status}). {NOTHING_READ} "
+                    "Look at status.stripe.com, then try again."
                 )
 
-    def _silence(self, error: BaseException) -> str:
-        host = URL(self._url).host
+    def _connection_error_text(self, error: BaseException) -> str:
+        """The text for an error without a response of Stripe."""
         match error:
             case TimeoutError():
-                return f"Stripe did not answer in time. {UNDONE} Look at status.stripe.com."
+                return f"Stripe did not answer in time. {NOTHING_READ} Look at status.stripe.com."
             case ClientConnectorError():
                 return (
-                    f"Stripe cannot be reached at {host}: {error.strerror}. {UNDONE} "
-                    "Check that the bot may reach the internet."
+                    f"Stripe cannot be reached at {URL(self._url).host}: {error.strerror}. "
+                    f"{NOTHING_READ} Check that the bot may reach the internet."
                 )
             case _:
-                return f"The connection to Stripe broke off. {UNDONE} Try again."
+                return f"The connection to Stripe broke off. {NOTHING_READ} Try again."
 
 
-def _event(raw: Any) -> Event:
+def _parse_event(raw: Any) -> Event:
     return Event(
         id=raw.id,
         type=raw.type,

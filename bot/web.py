@@ -1,4 +1,4 @@
-"""The HTTP side: Slack's events, and whether the bot is well."""
+"""The HTTP server's application: Slack's events, and health checks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,25 +28,26 @@ class Web:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path")
         if path == "/healthz":
-            await _say(send, 200, "ok")
+            await _respond(send, 200, "ok")
         elif path == "/readyz":
-            mistakes = await self._mistakes()
-            await _say(send, 503 if mistakes else 200, "\n".join(mistakes) or "ready")
+            problems = await self._problems()
+            await _respond(send, 503 if problems else 200, "\n".join(problems) or "ready")
         elif self._events is not None:
             await self._events(scope, receive, send)
         elif scope["type"] == "http":
-            await _say(send, 404, "not found")
+            await _respond(send, 404, "not found")
 
-    async def _mistakes(self) -> list[str]:
-        checks = await asyncio.gather(self._database(), self._slack())
-        return [mistake for mistake in checks if mistake is not None]
+    async def _problems(self) -> list[str]:
+        """Why the bot is not ready, if it is not."""
+        problems = await asyncio.gather(self._check_database(), self._check_slack())
+        return [problem for problem in problems if problem is not None]
 
-    async def _database(self) -> str | None:
+    async def _check_database(self) -> str | None:
         if not await db.answers(self._world.pool, CHECK_SECONDS):
             return "the database in DATABASE_URL does not answer"
         return None
 
-    async def _slack(self) -> str | None:
+    async def _check_slack(self) -> str | None:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await slack.answer(self._world.slack.auth_test())
@@ -55,7 +56,7 @@ class Web:
         return None
 
 
-async def _say(send: Send, status: int, text: str) -> None:
+async def _respond(send: Send, status: int, text: str) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})

@@ -1,4 +1,4 @@
-"""Work that goes on after an acknowledgement: tracked, so that stopping waits for it."""
+"""Tasks that run after an interaction was acknowledged, tracked so that a stop waits for them."""
 
 import asyncio
 import logging
@@ -9,28 +9,28 @@ log = logging.getLogger(__name__)
 
 
 class Work:
-    """The tasks under way in this process."""
+    """The background tasks of this process."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[Any, Any, Any], name: str) -> None:
-        """Begin, and keep hold of it until it is done."""
-        task = asyncio.create_task(work, name=name)
+    def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run a coroutine as a task; the log has the error when it fails."""
+        task = asyncio.create_task(coroutine, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._finish)
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
+    def _finish(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s went wrong", task.get_name(), exc_info=error)
+            log.error("%s failed", task.get_name(), exc_info=error)
 
     async def drain(self, seconds: float) -> None:
-        """Wait until nothing is under way, and cancel what is not done in time."""
-        deadline = asyncio.get_running_loop().time() + seconds
+        """Wait until no task is left, and cancel those that are not done in time."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
         while self._tasks:
-            left = deadline - asyncio.get_running_loop().time()
-            done, _ = await asyncio.wait(self._tasks, timeout=max(left, 0))
+            done, _ = await asyncio.wait(self._tasks, timeout=max(deadline - loop.time(), 0))
             if not done:
                 break
         for task in list(self._tasks):

@@ -1,4 +1,4 @@
-"""Where the bot lives in Slack, found and checked when it starts."""
+"""The Slack workspace of the bot, checked when the bot starts."""
 
 import re
 from collections.abc import Awaitable
@@ -18,76 +18,80 @@ CHANNEL_ID = re.compile(r"C[A-Z0-9]{8,}")
 
 
 async def identify(client: AsyncWebClient) -> dict[str, Any]:
-    """Who the token belongs to; raises UserError that names the variable and the fix."""
+    """Slack's answer to auth.test; raises UserError that names the variable and the fix."""
     try:
         return await slack.answer(client.auth_test())
-    except slack.Refused as refused:
-        if refused.passing:
+    except slack.Refused as error:
+        if error.passing:
             raise UserError(
                 f"Slack at {client.base_url} did not answer, so nothing was started. Check "
-                "SLACK_API_URL and the network, and start again."
-            ) from refused
+                "SLACK_API_URL and the network, then start the bot again."
+            ) from error
         raise UserError(
-            f"Slack refuses SLACK_BOT_TOKEN ({refused.code}), so nothing was started. Copy the bot "
+            f"Slack refuses SLACK_BOT_TOKEN ({error.code}), so nothing was started. Copy the bot "
             "token again from the app's page, under OAuth & Permissions."
-        ) from refused
+        ) from error
 
 
 async def find_home(
     client: AsyncWebClient, identity: dict[str, Any], people: Directory, config: Config
 ) -> Home:
-    """The announcements channel, joined, and the groups to call; raises UserError."""
+    """Join the configured channels and look up the groups; raises UserError.
+
+    `identity` is what `identify` returned.
+    """
     channels = config.channels
-    announcements = await _channel(client, channels.incidents, "channels.incidents")
+    announcements = await _join_configured(client, channels.incidents, "channels.incidents")
     customers = None
     if channels.customers:
-        customers = await _channel(client, channels.customers, "channels.customers")
-    # A misspelled group is found now, not at three in the morning.
-    groups = [await people.group_id(group) for group in config.responders.groups]
+        customers = await _join_configured(client, channels.customers, "channels.customers")
+    # So that a misspelled group is found now, not during an incident.
+    responders = [await people.group_id(group) for group in config.responders.groups]
     approvers = [await people.group_id(group) for group in config.approvers.groups]
     return Home(
         team_id=identity["team_id"],
         bot_user=UserId(identity["user_id"]),
         announcements=announcements,
         customers=customers,
-        responder_groups=tuple(groups),
+        responder_groups=tuple(responders),
         approver_groups=tuple(approvers),
     )
 
 
-async def _channel(client: AsyncWebClient, wanted: str, key: str) -> ChannelId:
-    """The channel given by id or name under a key of RUNBOLT_CONFIG, joined."""
-    if CHANNEL_ID.fullmatch(wanted):
-        return await _join(client, wanted, wanted)
-    name = wanted.removeprefix("#")
-    found = await _must(_by_name(client, name), "list the channels")
-    if found is None:
+async def _join_configured(client: AsyncWebClient, id_or_name: str, key: str) -> ChannelId:
+    """Join the channel under a key of RUNBOLT_CONFIG; raises UserError."""
+    if CHANNEL_ID.fullmatch(id_or_name):
+        return await _join(client, id_or_name, id_or_name)
+    name = id_or_name.removeprefix("#")
+    channel = await _required(_find_by_name(client, name), "list the channels")
+    if channel is None:
         raise UserError(
             f"RUNBOLT_CONFIG names #{name} under {key}, which this workspace does not have, so "
-            "nothing was started. Make the channel, or correct the file."
+            "nothing was started. Create the channel, or correct the file."
         )
-    if found.get("is_member"):
-        return ChannelId(found["id"])
-    return await _join(client, found["id"], f"#{name}")
+    if channel.get("is_member"):
+        return ChannelId(channel["id"])
+    return await _join(client, channel["id"], f"#{name}")
 
 
-async def _by_name(client: AsyncWebClient, name: str) -> dict[str, Any] | None:
+async def _find_by_name(client: AsyncWebClient, name: str) -> dict[str, Any] | None:
     async for channel in slack.public_channels(client):
         if channel["name"] == name:
             return channel
     return None
 
 
-async def _join(client: AsyncWebClient, id: str, name: str) -> ChannelId:
-    await _must(slack.answer(client.conversations_join(channel=id)), f"join {name}")
-    return ChannelId(id)
+async def _join(client: AsyncWebClient, channel_id: str, name: str) -> ChannelId:
+    await _required(slack.answer(client.conversations_join(channel=channel_id)), f"join {name}")
+    return ChannelId(channel_id)
 
 
-async def _must(call: Awaitable[Answer], what: str) -> Answer:
+async def _required(answer: Awaitable[Answer], task: str) -> Answer:
+    """Await what the bot cannot start without; raises UserError, which names the task."""
     try:
-        return await call
-    except slack.Refused as refused:
+        return await answer
+    except slack.Refused as error:
         raise UserError(
-            f"Slack did not let the bot {what} ({refused.code}), so nothing was started. Install "
-            "the app again from app-manifest.yml, and start again."
-        ) from refused
+            f"Slack did not let the bot {task} ({error.code}), so nothing was started. Install "
+            "the app again from app-manifest.yml, then start the bot again."
+        ) from error

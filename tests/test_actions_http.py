@@ -195,7 +195,7 @@ async def test_redirects_end(systems: Systems, server: Server) -> None:
 
 @pytest.mark.parametrize("path", ["mute", "drip"])
 async def test_a_slow_answer_is_given_up_on(path: str, systems: Systems, server: Server) -> None:
-    with pytest.raises(HttpError, match=r"no whole answer within 0.2 s"):
+    with pytest.raises(HttpError, match=r"no complete response within 0.2 s"):
         await ask(systems, server[0], path, timeout=0.2)
 
 
@@ -232,7 +232,7 @@ async def test_something_that_is_not_http(systems: Systems) -> None:
         writer.close()
 
     async with await asyncio.start_server(speak, "127.0.0.1", 0) as listening:
-        with pytest.raises(HttpError, match="gave no HTTP answer"):
+        with pytest.raises(HttpError, match="gave no HTTP response"):
             await ask(systems, listening.sockets[0].getsockname()[1], "health")
 
 

@@ -15,7 +15,7 @@ from commands.actions.loglines import is_error
 from commands.actions.logs import TailLogs
 from commands.actions.matching import matcher
 from commands.actions.pods import ListPods, words
-from sandbox.cluster import Cluster
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from tests.cluster_fixtures import CALL_SECONDS, SELECTOR, USER, systems
 
 __all__ = ["systems"]
@@ -355,3 +355,9 @@ async def test_reads_write_nothing(systems: ChangingSystems, kube: Cluster) -> N
         await read().read(systems.for_reading())
 
     assert len(kube.writes) == before
+
+
+async def test_deployments_name_their_cluster(systems: ChangingSystems, kube: Cluster) -> None:
+    deployment = await systems.cluster.deployment("order-service")
+    assert deployment.cluster == f"127.0.0.1:{kube.port}"
+    assert deployment.namespace == DEFAULT_NAMESPACE

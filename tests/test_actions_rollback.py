@@ -235,7 +235,7 @@ async def test_a_missing_right_is_named_before_anybody_approves(
 async def test_a_mute_and_an_unreachable_cluster(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await roll_back(5).plan(systems.for_planning())
     fault = kube.hang(PATCHES)
-    with pytest.raises(door.TimedOut, match="not known"):
+    with pytest.raises(door.TimedOut, match="is unknown"):
         await roll_back(5).execute(systems, plan, Told().run)
     kube.heal(fault)
     await kube.unreachable()

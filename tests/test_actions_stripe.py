@@ -175,7 +175,7 @@ async def test_a_rate_limit(systems: Systems, stripe: SimulatedStripe, clock: Cl
     stripe.fail(429)
     reading = await read(systems, stripe, clock)
 
-    assert "asked too often (429)" in reading.text
+    assert "limits the bot's requests at the moment (429)" in reading.text
     assert len(stripe.requests) == 1
 
 
@@ -188,7 +188,7 @@ async def test_a_stripe_in_trouble_is_tried_once_more(
     stripe.fail(503, times=2)
     reading = await read(systems, stripe, clock)
     assert reading.ok is False
-    assert "in trouble itself (503)" in reading.text
+    assert "Stripe failed (503)" in reading.text
 
 
 async def test_a_slow_stripe_is_given_up_on(

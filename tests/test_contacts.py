@@ -167,7 +167,7 @@ async def test_nobody_on_call_is_said(walk: Walk, pager: PagerDuty) -> None:
     [
         (401, "PagerDuty refuses the token"),
         (403, "Renew PAGERDUTY_TOKEN"),
-        (429, "PagerDuty is asked too often at the moment, so it is not known who is on call. "),
+        (429, "PagerDuty limits the bot's requests at the moment, so it is not known who is on"),
         (429, "Try again in 17 s."),
         (503, "PagerDuty failed with status 503"),
         (302, "PagerDuty failed with status 302"),
@@ -220,7 +220,7 @@ async def test_a_slow_pagerduty_holds_the_answer_for_five_seconds_at_most(
 
     seen = await ask(walk)
 
-    assert "PagerDuty gave no answer within 5 s" in seen
+    assert "PagerDuty did not answer within 5 s" in seen
     assert "support.stripe.com" in seen
     assert asyncio.get_running_loop().time() - begun < 15
 

@@ -203,7 +203,7 @@ async def test_a_post_that_never_arrived_is_not_claimed(walk: Walk) -> None:
     [
         ("restricted_action", "Let the bot post there, in the channel's settings"),
         ("not_in_channel", "Invite the bot there"),
-        ("is_archived", "Bring the channel back"),
+        ("is_archived", "Unarchive the channel"),
         ("ratelimited", "Ask again in a minute."),
     ],
 )

@@ -10,8 +10,9 @@ import pytest
 from psycopg import AsyncConnection, sql
 
 from bot.actions import Systems
-from bot.database import Database, DatabaseError
+from bot.database import Database
 from bot.network import Network, Reach
+from bot.postgres_door import DatabaseError
 from commands.actions.connections import DatabaseConnections
 from sandbox.shop import Shop
 from tests.cluster_fixtures import systems

@@ -9,7 +9,8 @@ from typing import Any, LiteralString
 import pytest
 from psycopg import AsyncConnection, conninfo
 
-from bot.database import Database, DatabaseError
+from bot.database import Database
+from bot.postgres_door import DatabaseError
 from bot.settings import Settings
 from bot.views import presses
 from sandbox.shop import Shop
@@ -67,7 +68,7 @@ async def test_a_lock_is_told_in_slack_and_nothing_stays(walk: Walk, admin: Conn
         await admin.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         seen = await look(walk)
 
-    assert "The query waited 2 s for a lock that somebody holds. Nothing was read" in seen
+    assert "The query waited 2 s for a lock that another session holds. Nothing was read" in seen
     await none_left(admin)
 
 
@@ -91,7 +92,7 @@ class TestWithAWideQuery:
 
         seen = await look(walk)
 
-        assert "The answer is larger than 8 MB, so it was not read. Nothing was changed." in seen
+        assert "The result is larger than 8 MB, so it was not read. Nothing was changed." in seen
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown < 60 * 1024  # KiB
         await none_left(admin)

@@ -9,8 +9,9 @@ from bot.actions import ChangingSystems
 from bot.backends import Backends
 from bot.cluster import Access, Refused, WriteStopped, access, patches
 from bot.customers import Customers
-from bot.database import Database, DatabaseError
+from bot.database import Database
 from bot.model import ChannelId, ExecutionId
+from bot.postgres_door import DatabaseError
 from commands.actions.sessions import EndQueries
 from sandbox.cluster import Cluster
 from sandbox.shop import Shop

@@ -75,7 +75,7 @@ async def test_the_step_asks_the_service_that_the_playbook_names(
 
 async def test_slow_until_it_is_well_again(systems: Systems, payments: Payments) -> None:
     await payments.turn(Health.SLOW)
-    with pytest.raises(HttpError, match=r"no whole answer within 0.2 s"):
+    with pytest.raises(HttpError, match=r"no complete response within 0.2 s"):
         await look(systems, payments, timeout=0.2)
 
     waiting = asyncio.create_task(look(systems, payments))

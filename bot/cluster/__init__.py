@@ -1,4 +1,4 @@
-"""The one door to Kubernetes: a small client, its nouns, and its refusals as sentences."""
+"""A small client of the Kubernetes API, its resources, and its errors as texts for people."""
 
 from bot.cluster.access import Access
 from bot.cluster.bounds import Autoscaler, Node, Quota

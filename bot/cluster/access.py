@@ -1,4 +1,4 @@
-"""What may leave by a door to the cluster: only looks, dry runs as well, or changes."""
+"""How much a client of the cluster may do: only read, dry runs as well, or change."""
 
 import logging
 import re
@@ -11,24 +11,24 @@ from bot.cluster.errors import WriteStopped
 
 log = logging.getLogger(__name__)
 
-LOOKS = ("GET", "HEAD", "OPTIONS")
-# They are opened with GET and act all the same: what runs in a pod, or goes to it, may do anything.
-ACTING = re.compile(
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# Subresources that are opened with GET, and through which anything may be changed.
+INTERACTIVE_PATH = re.compile(
     r"/api/v1/(namespaces/[^/]+/[^/]+|nodes)/[^/]+/(attach|exec|portforward|proxy)(/|$)"
 )
-ALL = ["All"]
+DRY_RUN_ALL = ["All"]
 
 
 class Access(StrEnum):
-    """How much a door lets through."""
+    """What a client lets through."""
 
-    READ = "read"  # looks, and programs in pods that look
-    PLAN = "plan"  # looks and dry runs; no programs
+    READ = "read"  # reads, and commands in pods that only look
+    PLAN = "plan"  # reads and dry runs; no commands in pods
     CHANGE = "change"  # everything
 
 
 def check(access: Access, method: str, url: str, body: Any) -> None:
-    """Raise WriteStopped, before anything is sent, for what this door does not let through.
+    """Check a request before it is sent; raises WriteStopped for one that `access` leaves out.
 
     `body` is the body of the request before it becomes JSON; None where it has none.
     """
@@ -36,16 +36,16 @@ def check(access: Access, method: str, url: str, body: Any) -> None:
         return
     log.error("stopped, not sent (%s only): %s %s", access, method, URL(url).path)
     raise WriteStopped(
-        f"This was only to {access}, and would have sent a change to the cluster ({method} "
-        f"{URL(url).path}), so it was stopped. Nothing was sent and nothing was changed. It is a "
-        "mistake in the step's action: report it to the people who look after Runbolt."
+        f"This step may only {access}, but tried to send a change to the cluster ({method} "
+        f"{URL(url).path}), so it was stopped. Nothing was sent and nothing was changed. This is a "
+        "defect in the step's action: report it to the people who run Runbolt."
     )
 
 
 def _is_allowed(access: Access, method: str, url: URL, body: Any) -> bool:
-    if method in LOOKS:
-        return access is Access.READ or not ACTING.search(url.path)
-    return access is Access.PLAN and _dry_run(method, url, body) == ALL
+    if method in SAFE_METHODS:
+        return access is Access.READ or not INTERACTIVE_PATH.search(url.path)
+    return access is Access.PLAN and _dry_run(method, url, body) == DRY_RUN_ALL
 
 
 def _dry_run(method: str, url: URL, body: Any) -> Any:

@@ -1,21 +1,22 @@
-"""What bounds a Deployment from outside, small and frozen: quotas, autoscalers and nodes."""
+"""What limits a Deployment from outside: quotas, autoscalers and nodes."""
 
 from typing import Any
 
+from bot.cluster.conditions import has_condition
 from bot.cluster.nouns import quantity
 from bot.model import Noun
 
 Obj = dict[str, Any]
 
-# A quota may name one thing in two ways.
-SAME = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
+# A quota may give one resource either of two names.
+ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
 
 
 class Quota(Noun):
-    """A ResourceQuota: bytes, cores or pods by name, like `limits.memory`.
+    """A ResourceQuota: bytes, cores or counts by resource, like `limits.memory`.
 
-    `hard` holds only what its controller has counted already; a quota for some pods only (a scope)
-    holds nothing, because it may not be about these.
+    `hard` has only what the quota's controller has counted already, and nothing when the quota has
+    a scope: it may not apply to the pods that the caller asks about.
     """
 
     name: str
@@ -24,7 +25,7 @@ class Quota(Noun):
 
 
 class Autoscaler(Noun):
-    """A HorizontalPodAutoscaler and the Deployment that it scales; empty for anything else."""
+    """A HorizontalPodAutoscaler; `deployment` is empty when it scales something else."""
 
     name: str
     deployment: str
@@ -38,29 +39,29 @@ class Autoscaler(Noun):
 
 
 class Node(Noun):
-    """A machine: what pods may take of it, in cores, bytes and pods."""
+    """A node, and what its pods may use together, in cores, bytes and pods."""
 
     name: str
     takes_pods: bool
     room: dict[str, float]
 
 
-def quota(raw: Obj) -> Quota:
-    """From the API's JSON."""
+def parse_quota(raw: Obj) -> Quota:
+    """A ResourceQuota from the API's JSON."""
     spec, status = raw["spec"], raw.get("status") or {}
-    used = _amounts(status.get("used") or {})
-    scoped = spec.get("scopes") or spec.get("scopeSelector")
-    hard = {} if scoped else _amounts(spec.get("hard") or {})
-    counted = {name: amount for name, amount in hard.items() if name in used}
+    used = _quantities(status.get("used") or {})
+    is_scoped = spec.get("scopes") or spec.get("scopeSelector")
+    hard = {} if is_scoped else _quantities(spec.get("hard") or {})
+    counted = {resource: limit for resource, limit in hard.items() if resource in used}
     return Quota(name=raw["metadata"]["name"], hard=counted, used=used)
 
 
-def _amounts(raw: Obj) -> dict[str, float]:
-    return {SAME.get(name, name): quantity(str(text)) for name, text in raw.items()}
+def _quantities(raw: Obj) -> dict[str, float]:
+    return {ALIASES.get(name, name): quantity(str(text)) for name, text in raw.items()}
 
 
-def autoscaler(raw: Obj) -> Autoscaler:
-    """From the API's JSON."""
+def parse_autoscaler(raw: Obj) -> Autoscaler:
+    """A HorizontalPodAutoscaler from the API's JSON."""
     spec = raw["spec"]
     target = spec["scaleTargetRef"]
     return Autoscaler(
@@ -71,19 +72,16 @@ def autoscaler(raw: Obj) -> Autoscaler:
     )
 
 
-def node(raw: Obj) -> Node:
-    """From the API's JSON."""
+def parse_node(raw: Obj) -> Node:
+    """A Node from the API's JSON."""
     status = raw.get("status") or {}
-    ready = any(
-        one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or []
-    )
     allocatable = status.get("allocatable") or {}
     return Node(
         name=raw["metadata"]["name"],
-        takes_pods=ready and not raw["spec"].get("unschedulable"),
+        takes_pods=has_condition(status, "Ready") and not raw["spec"].get("unschedulable"),
         room={
-            name: quantity(str(allocatable[name]))
-            for name in ("cpu", "memory", "pods")
-            if name in allocatable
+            resource: quantity(str(allocatable[resource]))
+            for resource in ("cpu", "memory", "pods")
+            if resource in allocatable
         },
     )

@@ -1,4 +1,4 @@
-"""The client: every call has a time limit, no write is ever repeated, every refusal is a word."""
+"""The client of the Kubernetes API: every call has a time limit, and no write is ever repeated."""
 
 import asyncio
 import json
@@ -10,56 +10,54 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.stream import WsApiClient
+from yarl import URL
 
 from bot.cluster import access, bounds, errors, execs, nouns
 from bot.cluster.access import Access
 from bot.cluster.bounds import Autoscaler, Node, Quota
-from bot.cluster.errors import Ask
+from bot.cluster.errors import ApiCall
 from bot.cluster.execs import Ran
-from bot.cluster.logs import Lines
+from bot.cluster.logs import LineSplitter
 from bot.cluster.nouns import Amounts, Deployment, Pod, Revision
-from bot.cluster.parts import (
-    ApiClient,
-    ConfigException,
-    Configuration,
-    WsApiClient,
-    load_incluster_config,
-    load_kube_config,
-)
 from bot.cluster.patches import Change
 from bot.model import UserError
 
 TIMEOUT_SECONDS = 10.0
+USER_AGENT = "runbolt"
 JSON_PATCH = "application/json-patch+json"
-PIECE = 256 * 1024
-# Names of objects and subresources; some objects' names may hold more, but none that is asked for.
+CHUNK_BYTES = 256 * 1024
+# Names of objects and subresources. Kubernetes allows more in the names of some kinds, of which
+# none is used here.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 Query = list[tuple[str, str]]
-Hear = Callable[[list[str]], Awaitable[None]]
+OnLines = Callable[[list[str]], Awaitable[None]]
 
 
 class Clients:
-    """The library's clients, for requests and for programs in pods; all doors share them."""
+    """The library's clients for HTTP and for websockets, shared by all that `open` yields."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self.host = str(configuration.host)
         # The library's classes are typed in part only.
         self.http: Any = ApiClient(configuration)
-        self.http.user_agent = "runbolt"
+        self.http.user_agent = USER_AGENT
 
     @cached_property
-    def sockets(self) -> Any:
-        """Made when a program is run first: reading all certificates takes a while."""
+    def websocket(self) -> Any:
+        """The client for exec; made when it is used first, as it reads all certificates again."""
         client: Any = WsApiClient(self._configuration)  # type: ignore[no-untyped-call]
-        client.user_agent = "runbolt"
+        client.user_agent = USER_AGENT
         return client
 
     async def close(self) -> None:
         """Close every connection."""
         await self.http.close()
-        if "sockets" in vars(self):
-            await self.sockets.close()
+        if "websocket" in vars(self):
+            await self.websocket.close()
 
 
 class Cluster:
@@ -79,7 +77,7 @@ class Cluster:
     async def open(
         cls, kubeconfig: Path | None, namespace: str, *, timeout: float = TIMEOUT_SECONDS
     ) -> AsyncIterator["Cluster"]:
-        """Read the configuration, the pod's own without a kubeconfig; nothing is asked yet.
+        """Read the configuration, without a kubeconfig the pod's own; connect to nothing yet.
 
         `timeout` is in seconds, for each call. Raises UserError when it cannot be read.
         """
@@ -90,142 +88,153 @@ class Cluster:
             await clients.close()
 
     def restricted(self, access: Access) -> "Cluster":
-        """The same cluster by a door that stops, before it is sent, what `access` leaves out."""
+        """The same cluster, with a client that sends nothing that `access` leaves out."""
         return Cluster(self._clients, self.namespace, self.timeout, access)
 
     async def pods(self, selector: str) -> tuple[Pod, ...]:
-        """The pods that a label selector names, by name."""
-        ask = self._ask("list", "pods")
-        raw = await self._json(ask, "GET", self._core("pods"), [("labelSelector", selector)])
-        return tuple(sorted(map(nouns.pod, raw["items"]), key=lambda one: one.name))
+        """The pods that match a label selector, by name."""
+        call = self._api_call("list", "pods")
+        raw = await self._json(call, "GET", self._core("pods"), [("labelSelector", selector)])
+        return tuple(sorted(map(nouns.parse_pod, raw["items"]), key=lambda pod: pod.name))
 
     async def usage(self, selector: str) -> dict[str, dict[str, Amounts]]:
-        """What the containers of each pod use; pods that nobody has measured yet are left out.
+        """What each container of each pod uses; pods without measurements yet are left out.
 
-        Raises NotFound when the cluster measures nothing.
+        Raises NotFound when the cluster has no metrics API.
         """
-        ask = self._ask("list", "pods.metrics.k8s.io")
+        call = self._api_call("list", "pods.metrics.k8s.io")
         path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.namespace}/pods"
-        raw = await self._json(ask, "GET", path, [("labelSelector", selector)])
-        return {one["metadata"]["name"]: nouns.usage(one) for one in raw["items"]}
+        raw = await self._json(call, "GET", path, [("labelSelector", selector)])
+        return {metrics["metadata"]["name"]: nouns.parse_usage(metrics) for metrics in raw["items"]}
 
     async def deployment(self, name: str) -> Deployment:
         """A Deployment as it is now."""
-        ask = self._ask("get", "deployments", name)
-        return nouns.deployment(await self._json(ask, "GET", self._apps("deployments", name)))
+        call = self._api_call("get", "deployments", name)
+        raw = await self._json(call, "GET", self._apps("deployments", name))
+        return nouns.parse_deployment(raw, self._server)
 
     async def revisions(self, of: Deployment) -> tuple[Revision, ...]:
-        """What a Deployment has been, newest first; only ReplicaSets that it owns."""
-        ask = self._ask("list", "replicasets")
+        """The revisions of a Deployment, newest first; only of ReplicaSets that it owns."""
+        call = self._api_call("list", "replicasets")
         query = [("labelSelector", of.selector)]
-        raw = await self._json(ask, "GET", self._apps("replicasets"), query)
-        owned = [nouns.revision(one) for one in raw["items"] if _owned(one, of.uid)]
-        return tuple(sorted(owned, key=lambda one: one.number, reverse=True))
+        raw = await self._json(call, "GET", self._apps("replicasets"), query)
+        owned = [
+            replicaset for replicaset in raw["items"] if nouns.is_controlled_by(replicaset, of.uid)
+        ]
+        revisions = map(nouns.parse_revision, owned)
+        return tuple(sorted(revisions, key=lambda revision: revision.number, reverse=True))
 
     async def quotas(self) -> tuple[Quota, ...]:
-        """What the namespace may have of everything, and has."""
-        ask = self._ask("list", "resourcequotas")
-        raw = await self._json(ask, "GET", self._core("resourcequotas"))
-        return tuple(map(bounds.quota, raw["items"]))
+        """The quotas of the namespace."""
+        call = self._api_call("list", "resourcequotas")
+        raw = await self._json(call, "GET", self._core("resourcequotas"))
+        return tuple(map(bounds.parse_quota, raw["items"]))
 
     async def autoscalers(self) -> tuple[Autoscaler, ...]:
-        """What scales by itself in the namespace. Raises NotFound when the cluster cannot."""
-        ask = self._ask("list", "horizontalpodautoscalers.autoscaling")
+        """The autoscalers of the namespace. Raises NotFound when the cluster has no such API."""
+        call = self._api_call("list", "horizontalpodautoscalers.autoscaling")
         path = f"/apis/autoscaling/v2/namespaces/{self.namespace}/horizontalpodautoscalers"
-        return tuple(map(bounds.autoscaler, (await self._json(ask, "GET", path))["items"]))
+        raw = await self._json(call, "GET", path)
+        return tuple(map(bounds.parse_autoscaler, raw["items"]))
 
     async def nodes(self) -> tuple[Node, ...]:
-        """The machines of the whole cluster."""
-        raw = await self._json(self._ask("list", "nodes"), "GET", "/api/v1/nodes")
-        return tuple(map(bounds.node, raw["items"]))
+        """The nodes of the whole cluster."""
+        raw = await self._json(self._api_call("list", "nodes"), "GET", "/api/v1/nodes")
+        return tuple(map(bounds.parse_node, raw["items"]))
 
     async def failed_pods(self) -> frozenset[str]:
-        """The names of pods, gone ones too, that did not keep running; an hour is remembered."""
+        """The names of pods with a BackOff event, also of deleted ones; events last an hour."""
+        call = self._api_call("list", "events")
         query = [("fieldSelector", "reason=BackOff,involvedObject.kind=Pod")]
-        raw = await self._json(self._ask("list", "events"), "GET", self._core("events"), query)
-        return frozenset(one["involvedObject"]["name"] for one in raw["items"])
+        raw = await self._json(call, "GET", self._core("events"), query)
+        return frozenset(event["involvedObject"]["name"] for event in raw["items"])
 
     async def rehearse(self, now: Deployment, change: Change) -> Deployment:
-        """What a change would make of a Deployment: a dry run on the server, nothing is kept."""
-        return await self._patch(now, change.patch(now), [("dryRun", "All")])
+        """What a change would make of a Deployment, by a dry run on the server."""
+        return await self._patch(now, change.json_patch(now), [("dryRun", "All")])
 
     async def change(self, now: Deployment, change: Change, execution: int) -> Deployment:
-        """Change a Deployment, once, and leave the execution's id on it.
+        """Change a Deployment, once, and annotate it with the execution's id.
 
-        Raises Conflict, with nothing changed, when it is no longer as given.
+        Raises Conflict, with nothing changed, when it has another version than the one given.
         """
-        return await self._patch(now, change.patch(now, str(execution)), [])
+        return await self._patch(now, change.json_patch(now, str(execution)), [])
 
-    async def _patch(self, now: Deployment, patch: list[Any], query: Query) -> Deployment:
-        ask = self._ask("patch", "deployments", now.name, changes=True)
+    async def _patch(
+        self, deployment: Deployment, operations: list[Any], query: Query
+    ) -> Deployment:
+        call = self._api_call("patch", "deployments", deployment.name, mutating=True)
         query = [*query, ("fieldValidation", "Strict"), ("fieldManager", "runbolt")]
-        path = self._apps("deployments", now.name)
-        return nouns.deployment(await self._json(ask, "PATCH", path, query, patch))
+        path = self._apps("deployments", deployment.name)
+        raw = await self._json(call, "PATCH", path, query, operations)
+        return nouns.parse_deployment(raw, self._server)
 
     async def delete_pod(self, pod: Pod, *, rehearse: bool = False) -> None:
-        """Delete exactly this pod: raises Conflict when another one has taken its name."""
-        ask = self._ask("delete", "pods", pod.name, changes=True)
+        """Delete exactly this pod; raises Conflict when another one has its name by now.
+
+        With `rehearse` it is a dry run on the server.
+        """
+        call = self._api_call("delete", "pods", pod.name, mutating=True)
         # A DELETE that has a body is read from the body alone: the server ignores its query.
         body: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
         if rehearse:
             body["dryRun"] = ["All"]
-        await self._json(ask, "DELETE", self._core("pods", pod.name), body=body)
+        await self._json(call, "DELETE", self._core("pods", pod.name), body=body)
 
     async def log(
-        self, pod: str, container: str, hear: Hear, *, tail: int, previous: bool = False
+        self, pod: str, container: str, hear: OnLines, *, tail: int, previous: bool = False
     ) -> None:
-        """Hand over the newest lines of a container's log as they come, each after its time.
+        """Pass on the last `tail` lines of a container's log as they come, with timestamps.
 
-        About 256 KiB of them at once, and no more before `hear` is done with those: that is all
-        that is ever in memory. `previous` is the container's last run.
+        Each call of `hear` gets about 256 KiB of them, and no more are read before it returns, so
+        that is all that is ever in memory. `previous` is the container's run before this one.
         """
-        ask = self._ask("get", "pods/log", pod)
+        call = self._api_call("get", "pods/log", pod)
         query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
         if previous:
             query.append(("previous", "true"))
-        lines = Lines()
-        async with self._stream(ask, self._core("pods", pod, "log"), query) as response:
-            while piece := await self._piece(ask, response):
-                await hear(lines.feed(piece))
-        await hear(lines.end())
+        splitter = LineSplitter()
+        async with self._stream(call, self._core("pods", pod, "log"), query) as response:
+            while chunk := await self._read_chunk(call, response):
+                await hear(splitter.feed(chunk))
+        await hear(splitter.end())
 
     @asynccontextmanager
     async def _stream(
-        self, ask: Ask, path: str, query: Query
+        self, call: ApiCall, path: str, query: Query
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer of any length: not all of it is bounded in time, but each piece."""
-        async with self._patience(ask, self.timeout):
-            answer = await self._call("GET", path, query, seconds=None)
-        async with answer.response as response:
-            if response.status >= 300:
-                async with self._patience(ask, self.timeout):
-                    raise errors.refusal(ask, response.status, await response.read())
+        """A response of any length: its head has the time limit, and each chunk for itself."""
+        async with self._bounded(call, self.timeout):
+            opened = await self._send("GET", path, query, seconds=None)
+        async with opened.response as response:
+            async with self._bounded(call, self.timeout):
+                await _check_status(call, response)
             yield response
 
-    async def _piece(self, ask: Ask, response: aiohttp.ClientResponse) -> bytes:
-        """The next bytes, empty at the end; a few are handed on with those that follow."""
-        piece = bytearray()
-        async with self._patience(ask, self.timeout):
-            while len(piece) < PIECE and (more := await response.content.read(PIECE)):
-                piece += more
-        return bytes(piece)
+    async def _read_chunk(self, call: ApiCall, response: aiohttp.ClientResponse) -> bytes:
+        """The next 256 KiB or a little more; less only at the end, and then nothing."""
+        chunk = bytearray()
+        async with self._bounded(call, self.timeout):
+            while len(chunk) < CHUNK_BYTES and (part := await response.content.read(CHUNK_BYTES)):
+                chunk += part
+        return bytes(chunk)
 
     async def run(self, pod: str, container: str, command: list[str], *, timeout: float) -> Ran:
-        """Run a program in a container, without a shell; `timeout` in seconds for all of it.
+        """Run a command in a container, without a shell; `timeout` in seconds for all of it.
 
-        Raises NoProgram when the container has no such program.
+        Raises NoProgram when the container's image has no such command.
         """
-        ask = self._ask("create", "pods/exec", pod)
-        query = [("command", word) for word in command]
+        call = self._api_call("create", "pods/exec", pod)
+        query = [("command", argument) for argument in command]
         query += [("container", container), ("stdout", "true"), ("stderr", "true")]
-        async with self._patience(ask, timeout), self._socket(ask, pod, query) as socket:
-            return await execs.run(socket, ask, command[0])
+        async with self._bounded(call, timeout), self._websocket(pod, query) as socket:
+            return await execs.read_result(socket, call, command[0])
 
     @asynccontextmanager
-    async def _socket(
-        self, ask: Ask, pod: str, query: Query
+    async def _websocket(
+        self, pod: str, query: Query
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        client = self._clients.sockets
+        client = self._clients.websocket
         path = self._core("pods", pod, "exec")
         method, url, headers, *_ = await self._serialize(client, "GET", path, query)
         headers["sec-websocket-protocol"] = execs.PROTOCOLS
@@ -234,24 +243,16 @@ class Cluster:
             yield socket
 
     async def _json(
-        self, ask: Ask, method: str, path: str, query: Query | None = None, body: Any = None
+        self, call: ApiCall, method: str, path: str, query: Query | None = None, body: Any = None
     ) -> Any:
-        async with self._response(ask, method, path, query or [], body) as response:
-            return json.loads(await response.read())
+        """Send one request, once, and read its JSON; raises ClusterError."""
+        async with self._bounded(call, self.timeout):
+            opened = await self._send(method, path, query or [], body, seconds=self.timeout)
+            async with opened.response as response:
+                await _check_status(call, response)
+                return json.loads(await response.read())
 
-    @asynccontextmanager
-    async def _response(
-        self, ask: Ask, method: str, path: str, query: Query, body: Any = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One request, once; raises ClusterError for any answer but a good one."""
-        async with self._patience(ask, self.timeout):
-            answer = await self._call(method, path, query, body, seconds=self.timeout)
-            async with answer.response as response:
-                if response.status >= 300:
-                    raise errors.refusal(ask, response.status, await response.read())
-                yield response
-
-    async def _call(
+    async def _send(
         self, method: str, path: str, query: Query, body: Any = None, *, seconds: float | None
     ) -> Any:
         client = self._clients.http
@@ -263,39 +264,47 @@ class Cluster:
     async def _serialize(
         self, client: Any, method: str, path: str, query: Query, body: Any = None
     ) -> Any:
-        """What is sent, all of which comes by here; raises WriteStopped where that may not be."""
+        """The arguments of `call_api`, for every request; raises WriteStopped."""
         headers = {"Accept": "application/json"}
         if method == "PATCH":
             headers["Content-Type"] = JSON_PATCH
         request = await client.param_serialize(
             method, path, None, query, headers, body, auth_settings=["BearerToken"]
         )
-        method, url, _, sent, *_ = request
-        access.check(self._access, method, url, sent)
+        method, url, _, serialized_body, *_ = request
+        access.check(self._access, method, url, serialized_body)
         return request
 
     @asynccontextmanager
-    async def _patience(self, ask: Ask, seconds: float) -> AsyncIterator[None]:
-        """Bound the time, and put what can happen on the way into words."""
+    async def _bounded(self, call: ApiCall, seconds: float) -> AsyncIterator[None]:
+        """Limit the time, and raise the ClusterError for whatever goes wrong meanwhile."""
         try:
             async with asyncio.timeout(seconds):
                 yield
         except aiohttp.WSServerHandshakeError as error:
-            raise errors.refusal(ask, error.status, error.message.encode()) from error
+            raise errors.from_response(call, error.status, error.message.encode()) from error
         except aiohttp.ClientConnectorError as error:
-            why = error.strerror or type(error.os_error).__name__
-            raise errors.unreachable(ask, self.host, why, sent=False) from error
+            reason = error.strerror or type(error.os_error).__name__
+            raise errors.not_connected(call, self.host, reason) from error
         except TimeoutError as error:
-            raise errors.timed_out(ask, seconds) from error
+            raise errors.timed_out(call, seconds) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            why = str(error) or type(error).__name__
-            raise errors.unreachable(ask, self.host, why, sent=True) from error
+            reason = str(error) or type(error).__name__
+            raise errors.disconnected(call, self.host, reason) from error
         except ConfigException as error:
-            why = f"its credentials cannot be renewed: {error}"
-            raise errors.unreachable(ask, self.host, why, sent=False) from error
+            reason = f"its credentials cannot be renewed: {error}"
+            raise errors.not_connected(call, self.host, reason) from error
 
-    def _ask(self, verb: str, resource: str, name: str = "", *, changes: bool = False) -> Ask:
-        return Ask(verb, resource, self.namespace, name, changes)
+    def _api_call(
+        self, verb: str, resource: str, name: str = "", *, mutating: bool = False
+    ) -> ApiCall:
+        return ApiCall(verb, resource, self.namespace, name, mutating)
+
+    @property
+    def _server(self) -> str:
+        """The API server as `host:port`, with the path where several clusters share them."""
+        url = URL(self.host)
+        return f"{url.host}:{url.port}{url.path.rstrip('/')}"
 
     def _core(self, *parts: str) -> str:
         return _path("/api/v1/namespaces", self.namespace, *parts)
@@ -305,14 +314,14 @@ class Cluster:
 
 
 async def _configuration(kubeconfig: Path | None) -> Configuration:
-    made = Configuration()
-    made.retries = None
+    configuration = Configuration()
+    configuration.retries = None
     try:
         if kubeconfig is None:
-            load_incluster_config(made)  # type: ignore[no-untyped-call]
+            load_incluster_config(configuration)  # type: ignore[no-untyped-call]
         else:
             await load_kube_config(  # type: ignore[no-untyped-call]
-                str(kubeconfig), client_configuration=made
+                str(kubeconfig), client_configuration=configuration
             )
     except (ConfigException, OSError, ValueError) as error:
         source = "the pod's service account" if kubeconfig is None else str(kubeconfig)
@@ -320,7 +329,13 @@ async def _configuration(kubeconfig: Path | None) -> Configuration:
             f"The configuration of the cluster cannot be read from {source}: {error}. "
             "Nothing was started. Set KUBECONFIG to a kubeconfig file, or run in the cluster."
         ) from error
-    return made
+    return configuration
+
+
+async def _check_status(call: ApiCall, response: aiohttp.ClientResponse) -> None:
+    """Raise the ClusterError for a response that is not a success."""
+    if response.status >= 300:
+        raise errors.from_response(call, response.status, await response.read())
 
 
 def _path(start: str, *parts: str) -> str:
@@ -335,8 +350,3 @@ def _path(start: str, *parts: str) -> str:
                 "nothing was changed. Correct the name."
             )
     return "/".join((start, *parts))
-
-
-def _owned(raw: dict[str, Any], uid: str) -> bool:
-    owners = raw["metadata"].get("ownerReferences") or []
-    return any(one["uid"] == uid and one.get("controller") for one in owners)

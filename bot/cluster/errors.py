@@ -1,158 +1,182 @@
-"""What can go wrong at the cluster's door, each told as sentences for people."""
+"""Errors of the Kubernetes API, each with a text for people."""
 
 import json
 from dataclasses import dataclass
 
 from bot.model import UserError
 
-# What a real API server says when a `test` of a JSON patch does not hold: nothing more than this.
+# The whole message of an API server when a `test` operation of a JSON patch fails.
 FAILED_TEST = "the server rejected our request due to an error in our request"
+MESSAGE_LENGTH = 500
 
 
 class ClusterError(UserError):
-    """Kubernetes did not do what was asked."""
+    """A call to Kubernetes failed."""
 
 
 class Unreachable(ClusterError):
-    """There was no connection, or it broke, or the API server is in trouble."""
+    """No connection was made, or it broke, or the API server failed."""
 
 
 class TimedOut(ClusterError):
-    """No answer came in time."""
+    """Kubernetes did not answer in time."""
 
 
 class Forbidden(ClusterError):
-    """The bot is not known, or may not do this."""
+    """The bot's credentials are not accepted, or its role lacks a permission."""
 
 
 class NotFound(ClusterError):
-    """There is no such thing."""
+    """The object does not exist."""
 
 
 class Conflict(ClusterError):
-    """Somebody else was first."""
+    """The object was changed by somebody else in the meantime."""
 
 
 class Refused(ClusterError):
-    """The API server does not take the request."""
+    """The API server rejected the call as invalid."""
 
 
 class NoProgram(ClusterError):
-    """The image has no such program."""
+    """The container's image has no such command."""
 
 
 class WriteStopped(ClusterError):
-    """What was to leave the process was a change, and this door lets none through."""
+    """A change was stopped before it was sent, because this client may not make it."""
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One request in RBAC's words, for the sentences about it."""
+class ApiCall:
+    """One call to the API server, in RBAC's terms, for error texts."""
 
     verb: str
     resource: str
     namespace: str
     name: str = ""
-    changes: bool = False
+    mutating: bool = False
 
     @property
-    def what(self) -> str:
+    def description(self) -> str:
         """Like `patch deployments order-service`."""
         return f"{self.verb} {self.resource} {self.name}".rstrip()
 
     @property
-    def thing(self) -> str:
+    def subject(self) -> str:
         """Like `deployment order-service`."""
         kind = self.resource.partition("/")[0]
         return f"{kind.removesuffix('s')} {self.name}" if self.name else kind
 
     @property
-    def undone(self) -> str:
-        """What surely did not happen."""
-        return "Nothing was changed." if self.changes else "Nothing was read."
+    def nothing_done(self) -> str:
+        """The sentence for a call that had no effect."""
+        return "Nothing was changed." if self.mutating else "Nothing was read."
 
     @property
-    def unknown(self) -> str:
-        """What is known when no answer came: a change may have been made all the same."""
-        if self.changes:
-            return "Whether it was changed is not known: look at it before you try again."
-        return "Nothing was read. Check that the API server is well, then try again."
+    def outcome_unknown(self) -> str:
+        """The sentence for a call without an answer: a change may have been made all the same."""
+        if self.mutating:
+            return "Whether it was changed is unknown: look at it before you try again."
+        return "Nothing was read. Check that the API server is healthy, then try again."
 
 
-def message_of(body: bytes) -> str:
-    """The message of a Status, or the start of whatever else the server said."""
+def status_message(body: bytes) -> str:
+    """The message of a Kubernetes Status, or the start of any other response body."""
     try:
         status = json.loads(body)
     except ValueError:
         status = None
-    said = status.get("message") if isinstance(status, dict) else None
-    return str(said or body.decode("utf-8", "replace"))[:500].strip()
+    message = status.get("message") if isinstance(status, dict) else None
+    return str(message or body.decode("utf-8", "replace"))[:MESSAGE_LENGTH].strip()
 
 
-def refusal(ask: Ask, status: int, body: bytes) -> ClusterError:
-    """The error for an answer that is not a good one."""
-    said = message_of(body)
+def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
+    """The error for an HTTP status of 300 or more."""
+    message = status_message(body)
     match status:
-        case 401 | 403:
-            return _forbidden(ask, said) if status == 403 else _unknown_caller(ask)
+        case 401:
+            return _unauthorized(call)
+        case 403:
+            return _forbidden(call, message)
         case 404:
             return NotFound(
-                f"There is no {ask.thing} in {ask.namespace}. {ask.undone} Check the name. "
-                f"{_quoted(said)}"
+                f"There is no {call.subject} in {call.namespace}. {call.nothing_done} "
+                f"Check the name. {_quoted(message)}"
             )
         case 409:
-            return _somebody_else(ask, said)
-        case 422 if ask.changes and said.startswith(FAILED_TEST):
-            return _somebody_else(ask, said)
+            return _conflict(call, message)
+        case 422 if call.mutating and message.startswith(FAILED_TEST):
+            return _conflict(call, message)
         case 429 | 503:
-            again = f"{ask.undone} Try again in a moment. {_quoted(said)}"
-            return Unreachable(f"Kubernetes cannot serve this now ({ask.what}). {again}")
+            return Unreachable(
+                f"Kubernetes cannot serve this now ({call.description}). {call.nothing_done} "
+                f"Try again in a moment. {_quoted(message)}"
+            )
         case _ if status >= 500:
-            text = f"Kubernetes failed with status {status} ({ask.what}). {ask.unknown}"
-            return Unreachable(f"{text} {_quoted(said)}", unsure=ask.changes)
+            return Unreachable(
+                f"Kubernetes failed with status {status} ({call.description}). "
+                f"{call.outcome_unknown} {_quoted(message)}",
+                unsure=call.mutating,
+            )
         case _:
-            return Refused(f"Kubernetes refused to {ask.what}. {ask.undone} {_quoted(said)}")
+            return _refused(call, message)
 
 
-def _quoted(said: str) -> str:
-    return f"It says: {said.rstrip('.')}." if said else ""
+def _quoted(message: str) -> str:
+    return f"Kubernetes says: {message.rstrip('.')}." if message else ""
 
 
-def _forbidden(ask: Ask, said: str) -> ClusterError:
-    if "exceeded quota" in said:
-        return Refused(f"Kubernetes refused to {ask.what}. {ask.undone} {_quoted(said)}")
+def _refused(call: ApiCall, message: str) -> Refused:
+    return Refused(
+        f"Kubernetes refused to {call.description}. {call.nothing_done} {_quoted(message)}"
+    )
+
+
+def _forbidden(call: ApiCall, message: str) -> ClusterError:
+    if "exceeded quota" in message:
+        return _refused(call, message)
     return Forbidden(
-        f"The bot may not {ask.verb} {ask.resource} in {ask.namespace}. {ask.undone} "
+        f"The bot may not {call.verb} {call.resource} in {call.namespace}. {call.nothing_done} "
         "Grant it: deploy/rbac.yaml has every rule that the bot needs."
     )
 
 
-def _unknown_caller(ask: Ask) -> ClusterError:
+def _unauthorized(call: ApiCall) -> Forbidden:
     return Forbidden(
-        f"Kubernetes does not accept the bot's credentials ({ask.what}). {ask.undone} "
-        "Renew the token in its kubeconfig, or check its service account."
+        f"Kubernetes does not accept the bot's credentials ({call.description}). "
+        f"{call.nothing_done} Renew the token in its kubeconfig, or check its service account."
     )
 
 
-def _somebody_else(ask: Ask, said: str) -> ClusterError:
+def _conflict(call: ApiCall, message: str) -> Conflict:
     return Conflict(
-        f"Somebody else changed {ask.thing} meanwhile. {ask.undone} "
-        f"Look at it, then ask again. {_quoted(said)}"
+        f"Somebody else changed {call.subject} in the meantime. {call.nothing_done} "
+        f"Look at it, then ask again. {_quoted(message)}"
     )
 
 
-def timed_out(ask: Ask, seconds: float) -> TimedOut:
-    """No answer within so many seconds."""
-    said = f"Kubernetes did not answer within {seconds:g} s ({ask.what}). {ask.unknown}"
-    return TimedOut(said, unsure=ask.changes)
+def timed_out(call: ApiCall, seconds: float) -> TimedOut:
+    """The error for no answer within so many seconds."""
+    return TimedOut(
+        f"Kubernetes did not answer within {seconds:g} s ({call.description}). "
+        f"{call.outcome_unknown}",
+        unsure=call.mutating,
+    )
 
 
-def unreachable(ask: Ask, host: str, why: str, *, sent: bool) -> Unreachable:
-    """No connection; `sent` when it broke only after the request was on its way."""
-    if sent:
-        said = f"The connection to Kubernetes at {host} broke off ({why}; {ask.what})."
-        return Unreachable(f"{said} {ask.unknown}", unsure=ask.changes)
+def not_connected(call: ApiCall, host: str, reason: str) -> Unreachable:
+    """The error for a call that was never sent."""
     return Unreachable(
-        f"Kubernetes cannot be reached at {host} ({why}; {ask.what}). {ask.undone} "
-        "Check that the API server is up, and the bot's kubeconfig and network."
+        f"Kubernetes cannot be reached at {host} ({reason}; {call.description}). "
+        f"{call.nothing_done} "
+        "Check that the API server is running, and the bot's kubeconfig and network."
+    )
+
+
+def disconnected(call: ApiCall, host: str, reason: str) -> Unreachable:
+    """The error for a connection that broke after the call was sent."""
+    return Unreachable(
+        f"The connection to Kubernetes at {host} broke off ({reason}; {call.description}). "
+        f"{call.outcome_unknown}",
+        unsure=call.mutating,
     )

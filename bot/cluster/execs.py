@@ -6,12 +6,13 @@ from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from bot.cluster.errors import Ask, NoProgram, Refused
+from bot.cluster.errors import ApiCall, NoProgram, Refused
 
 PROTOCOLS = "v5.channel.k8s.io,v4.channel.k8s.io"
 STDOUT, STDERR, ERROR = 1, 2, 3
-OUTPUT_CAP = 64 * 1024
-MISSING = ("executable file not found", "no such file or directory")
+MAX_OUTPUT_BYTES = 64 * 1024
+MESSAGE_LENGTH = 300
+COMMAND_NOT_FOUND = ("executable file not found", "no such file or directory")
 
 
 @dataclass(frozen=True)
@@ -27,59 +28,56 @@ class Ran:
 class Channels:
     """What has arrived so far, by channel; a character may be split between frames."""
 
-    kept: dict[int, bytearray] = field(
-        default_factory=lambda: {one: bytearray() for one in (STDOUT, STDERR, ERROR)}
+    buffers: dict[int, bytearray] = field(
+        default_factory=lambda: {channel: bytearray() for channel in (STDOUT, STDERR, ERROR)}
     )
 
     def feed(self, frame: bytes) -> None:
-        """Take one frame in: its first byte names the channel."""
-        channel = self.kept.get(frame[0]) if frame else None
-        if channel is not None:
-            channel += frame[1 : 1 + max(0, OUTPUT_CAP - len(channel))]
+        """Add one frame; its first byte is the channel."""
+        buffer = self.buffers.get(frame[0]) if frame else None
+        if buffer is not None:
+            buffer += frame[1 : 1 + max(0, MAX_OUTPUT_BYTES - len(buffer))]
 
     def text(self, channel: int) -> str:
-        """All of a channel."""
-        return self.kept[channel].decode("utf-8", "replace")
+        """Everything of a channel."""
+        return self.buffers[channel].decode("utf-8", "replace")
 
 
-async def run(socket: ClientWebSocketResponse, ask: Ask, program: str) -> Ran:
-    """Read until the command has ended; raises NoProgram and Refused."""
+async def read_result(socket: ClientWebSocketResponse, call: ApiCall, command: str) -> Ran:
+    """Read the socket until the command ends; raises NoProgram and Refused."""
     channels = Channels()
     async for message in socket:
         if message.type is WSMsgType.BINARY:
             channels.feed(message.data)
         elif message.type is WSMsgType.TEXT:
             channels.feed(message.data.encode())
-        if channels.kept[ERROR]:
+        if channels.buffers[ERROR]:
             break
-    return _ended(channels, ask, program)
-
-
-def _ended(channels: Channels, ask: Ask, program: str) -> Ran:
-    code = _exit_code(channels.text(ERROR), ask, program)
+    code = _exit_code(channels.text(ERROR), call, command)
     return Ran(code, channels.text(STDOUT), channels.text(STDERR))
 
 
-def _exit_code(told: str, ask: Ask, program: str) -> int:
-    """The exit code that the error channel tells, or the reason why there is none."""
-    status = _status(told)
+def _exit_code(text: str, call: ApiCall, command: str) -> int:
+    """The exit code in the error channel's text; raises NoProgram and Refused without one."""
+    status = _parse_status(text)
     if status.get("status") == "Success":
         return 0
     for cause in (status.get("details") or {}).get("causes") or []:
         if cause.get("reason") == "ExitCode":
             return int(cause["message"])
-    said = str(status.get("message") or "the connection ended before the command did")
-    if any(words in said for words in MISSING):
-        raise NoProgram(f"The container of {ask.name} has no {program}. Nothing was run in it.")
+    message = str(status.get("message") or "the connection ended before the command did")
+    if any(phrase in message for phrase in COMMAND_NOT_FOUND):
+        raise NoProgram(f"The container of {call.name} has no {command}. Nothing was run in it.")
     raise Refused(
-        f"{program} could not be run in {ask.name}: {said[:300].rstrip('.')}. "
+        f"{command} could not be run in {call.name}: {message[:MESSAGE_LENGTH].rstrip('.')}. "
         "Nothing was changed. Look at the pod, then try again."
     )
 
 
-def _status(told: str) -> dict[str, Any]:
+def _parse_status(text: str) -> dict[str, Any]:
+    """A Status; text that is none becomes its message."""
     try:
-        status = json.loads(told)
+        status = json.loads(text)
     except ValueError:
-        return {"message": told}
-    return status if isinstance(status, dict) else {"message": told}
+        return {"message": text}
+    return status if isinstance(status, dict) else {"message": text}

@@ -1,30 +1,30 @@
-"""A container's log as it comes over the wire: pieces of bytes, handed on as lines."""
+"""A container's log as it comes over the wire: chunks of bytes, split into lines."""
 
-LINE_CAP = 16 * 1024
+MAX_LINE_BYTES = 16 * 1024
 
 
-class Lines:
-    """Splits a stream of bytes into lines; one longer than 16 KiB loses its end."""
+class LineSplitter:
+    """Splits a stream of bytes into lines, each cut at 16 KiB."""
 
     def __init__(self) -> None:
-        self._open = bytearray()
+        self._partial = bytearray()
 
-    def feed(self, piece: bytes) -> list[str]:
-        """Take in the next bytes; the lines that end in them, oldest first."""
-        *ended, rest = piece.split(b"\n")
-        lines = [self._close(part) for part in ended]
-        self._grow(rest)
+    def feed(self, chunk: bytes) -> list[str]:
+        """Add the next bytes; the lines that end in them, oldest first."""
+        *ends, rest = chunk.split(b"\n")
+        lines = [self._end_line(end) for end in ends]
+        self._extend(rest)
         return lines
 
     def end(self) -> list[str]:
-        """The line that was begun and never ended, if any."""
-        return [self._close(b"")] if self._open else []
+        """The last line where the stream ended without a newline, or nothing."""
+        return [self._end_line(b"")] if self._partial else []
 
-    def _grow(self, part: bytes) -> None:
-        self._open += part[: max(0, LINE_CAP - len(self._open))]
+    def _extend(self, part: bytes) -> None:
+        self._partial += part[: max(0, MAX_LINE_BYTES - len(self._partial))]
 
-    def _close(self, part: bytes) -> str:
-        self._grow(part)
-        line = self._open.decode("utf-8", "replace").rstrip("\r")
-        self._open.clear()
+    def _end_line(self, part: bytes) -> str:
+        self._extend(part)
+        line = self._partial.decode("utf-8", "replace").rstrip("\r")
+        self._partial.clear()
         return line

@@ -1,18 +1,25 @@
-"""What may be changed about a Deployment, as JSON patches that fail when somebody was first."""
+"""Changes of a Deployment, as JSON patches that fail when it was changed in the meantime."""
 
 from typing import Any
 
-from bot.cluster.nouns import CAUSE, EXECUTION, LEFT, Deployment, Obj, Revision
+from bot.cluster.nouns import (
+    CAUSE,
+    EXECUTION_ANNOTATION,
+    ROLLED_BACK_FROM_ANNOTATION,
+    Deployment,
+    Obj,
+    Revision,
+)
 from bot.model import Noun
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
 
 class Change(Noun):
-    """The new pod template or count of a Deployment; None leaves what is there.
+    """The new pod template or replicas of a Deployment; None leaves what is there.
 
-    `cause` replaces the reason that the rollout history shows, an empty one removes it; `left` is
-    the number of the revision that is rolled back from.
+    `cause` becomes the change cause in the rollout history; an empty one removes it. `left` is the
+    number of the revision that is rolled back from.
     """
 
     template: Obj | None = None
@@ -20,37 +27,37 @@ class Change(Noun):
     cause: str | None = None
     left: int | None = None
 
-    def patch(self, now: Deployment, execution: str = "") -> list[Obj]:
-        """The JSON patch, guarded by the version of the Deployment it was made for."""
-        ops: list[Obj] = [_op("test", "/metadata/resourceVersion", now.version)]
+    def json_patch(self, deployment: Deployment, execution_id: str = "") -> list[Obj]:
+        """The operations, which fail for any other version of the Deployment than this."""
+        operations = [_operation("test", "/metadata/resourceVersion", deployment.version)]
         if self.template is not None:
-            ops.append(_op("replace", "/spec/template", self.template))
+            operations.append(_operation("replace", "/spec/template", self.template))
         if self.replicas is not None:
-            ops.append(_op("replace", "/spec/replicas", self.replicas))
-        notes = self._annotations(now, execution)
-        if notes != now.annotations:
-            ops.append(_op("add", "/metadata/annotations", notes))
-        return ops
+            operations.append(_operation("replace", "/spec/replicas", self.replicas))
+        annotations = self._annotations(deployment, execution_id)
+        if annotations != deployment.annotations:
+            operations.append(_operation("add", "/metadata/annotations", annotations))
+        return operations
 
-    def _annotations(self, now: Deployment, execution: str) -> dict[str, str]:
-        notes = dict(now.annotations)
+    def _annotations(self, deployment: Deployment, execution_id: str) -> dict[str, str]:
+        annotations = dict(deployment.annotations)
         if self.cause is not None:
-            notes.pop(CAUSE, None)
+            annotations.pop(CAUSE, None)
         if self.cause:
-            notes[CAUSE] = self.cause
+            annotations[CAUSE] = self.cause
         if self.left is not None:
-            notes[LEFT] = str(self.left)
-        if execution:
-            notes[EXECUTION] = execution
-        return notes
+            annotations[ROLLED_BACK_FROM_ANNOTATION] = str(self.left)
+        if execution_id:
+            annotations[EXECUTION_ANNOTATION] = execution_id
+        return annotations
 
 
-def _op(kind: str, path: str, value: Any) -> Obj:
+def _operation(kind: str, path: str, value: Any) -> Obj:
     return {"op": kind, "path": path, "value": value}
 
 
 def back_to(revision: Revision, now: Deployment) -> Change:
-    """Put an earlier revision's template back, and note which one is left for it.
+    """Restore an earlier revision's template, and note which revision it replaces.
 
     The controller copies the note to the ReplicaSet, where it outlives the next change.
     """
@@ -59,27 +66,29 @@ def back_to(revision: Revision, now: Deployment) -> Change:
 
 def restart(now: Deployment, stamp: str) -> Change:
     """Replace all pods one after the other, as `kubectl rollout restart` does."""
-    meta = now.template.get("metadata") or {}
-    notes = (meta.get("annotations") or {}) | {RESTARTED_AT: stamp}
-    return Change(template=now.template | {"metadata": meta | {"annotations": notes}})
+    metadata = now.template.get("metadata") or {}
+    annotations = (metadata.get("annotations") or {}) | {RESTARTED_AT: stamp}
+    template = now.template | {"metadata": metadata | {"annotations": annotations}}
+    return Change(template=template)
 
 
 def memory_limit(now: Deployment, container: str, limit: str) -> Change:
-    """Let one container use so much memory; what it requests stays."""
+    """Set the memory limit of one container; its request stays."""
     spec = now.template["spec"]
     containers = [
-        _limited(one, limit) if one["name"] == container else one for one in spec["containers"]
+        _with_memory_limit(old, limit) if old["name"] == container else old
+        for old in spec["containers"]
     ]
     template = now.template | {"spec": spec | {"containers": containers}}
     return Change(template=template, cause=f"memory limit of {container}: {limit}")
 
 
-def _limited(container: Obj, limit: str) -> Obj:
+def _with_memory_limit(container: Obj, limit: str) -> Obj:
     resources = container.get("resources") or {}
     limits = (resources.get("limits") or {}) | {"memory": limit}
     return container | {"resources": resources | {"limits": limits}}
 
 
 def scale(replicas: int) -> Change:
-    """Run so many pods."""
+    """Set the number of replicas."""
     return Change(replicas=replicas)

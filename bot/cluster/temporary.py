@@ -1,7 +1,8 @@
-"""What a pod template has for a while only, noted in it: a later rollback would keep it for good.
+"""Temporary values of environment variables, noted in an annotation of the pod template.
 
-The note names the value too. A release by other means keeps notes that it does not know, but sets
-its own values, and then it is no longer so.
+A rollback to that template would otherwise make them permanent. The annotation has the value too:
+a release by other means keeps annotations that it does not know but sets its own values, and then
+the note no longer applies.
 """
 
 from collections.abc import Mapping
@@ -17,49 +18,58 @@ NOTE = "runbolt.dev/temporary"
 
 
 class Setting(Noun):
-    """A variable's value for a while, None where it is not set, and what people call it."""
+    """A variable's temporary value, None where it is not set, and what people call it."""
 
     value: str | None
     state: str
 
 
-NOTED = TypeAdapter(dict[str, Setting])
+SETTINGS = TypeAdapter(dict[str, Setting])
 
 
 def noted(template: Obj, variable: str, setting: Setting | None) -> Obj:
-    """The template with a note about a variable, or with None without it."""
-    settings = {name: one for name, one in _settings(template).items() if name != variable}
+    """The template with a note about a variable; without it where `setting` is None."""
+    settings = {name: old for name, old in _settings(template).items() if name != variable}
     if setting is not None:
         settings[variable] = setting
-    meta = template.get("metadata") or {}
-    notes = {name: text for name, text in (meta.get("annotations") or {}).items() if name != NOTE}
+    metadata = template.get("metadata") or {}
+    annotations = _without(metadata.get("annotations") or {}, NOTE)
     if settings:
-        notes[NOTE] = NOTED.dump_json(settings).decode()
-    rest = {name: one for name, one in meta.items() if name != "annotations"}
-    return template | {"metadata": rest | ({"annotations": notes} if notes else {})}
+        annotations[NOTE] = SETTINGS.dump_json(settings).decode()
+    metadata = _without(metadata, "annotations")
+    if annotations:
+        metadata["annotations"] = annotations
+    return template | {"metadata": metadata}
+
+
+def _without(mapping: Obj, key: str) -> Obj:
+    return {name: value for name, value in mapping.items() if name != key}
 
 
 def states(template: Obj) -> tuple[str, ...]:
-    """What is so for a while only, as people call it."""
+    """The noted settings that still apply, as people call them."""
     return tuple(
-        one.state
-        for name, one in _settings(template).items()
-        if one.value in _values(template, name)
+        setting.state
+        for variable, setting in _settings(template).items()
+        if setting.value in _values(template, variable)
     )
 
 
 def _settings(template: Obj) -> Mapping[str, Setting]:
-    notes = (template.get("metadata") or {}).get("annotations") or {}
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
     try:
-        return NOTED.validate_json(notes.get(NOTE, "{}"))
+        return SETTINGS.validate_json(annotations.get(NOTE, "{}"))
     except ValueError:
-        return {}  # somebody else wrote it
+        return {}  # not written by the bot
 
 
 def _values(template: Obj, variable: str) -> set[str | None]:
-    """What the containers have, None where none has any; of several Kubernetes takes the last."""
-    envs = [
-        {one["name"]: one.get("value", "") for one in container.get("env") or []}
+    """The variable's value in each container that has it, or None where none has it.
+
+    Of several entries with one name Kubernetes takes the last.
+    """
+    environments = [
+        {entry["name"]: entry.get("value", "") for entry in container.get("env") or []}
         for container in template["spec"]["containers"]
     ]
-    return {env[variable] for env in envs if variable in env} or {None}
+    return {env[variable] for env in environments if variable in env} or {None}
