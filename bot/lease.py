@@ -138,4 +138,4 @@ def _trouble(failures: Sequence[Exception]) -> str | None:
         return None
     refused = sorted({one.code for one in lasting if isinstance(one, slack.Refused)})
     errors = sorted({type(one).__name__ for one in lasting if not isinstance(one, slack.Refused)})
-    return text.render("not_shown", refused=refused, errors=errors)
+    return text.render("publish_failed", slack_codes=refused, error_types=errors)

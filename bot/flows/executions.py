@@ -229,7 +229,7 @@ async def _why(world: World, done: Execution) -> str:
     """Why it is undone, in words that say what is in force again then, and until when."""
     async with world.pool.connection() as conn:
         back = await store.holds.ended_by(conn, done.id)
-    return text.plain("undo_reason", done=done, back=back, now=world.now())
+    return text.plain("undo_reason", execution=done, changes=back, now=world.now())
 
 
 async def _is_held(world: World, id: ExecutionId) -> bool:

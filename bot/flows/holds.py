@@ -162,7 +162,7 @@ async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Executi
         await _approve(world, hold, run, asked[0])
         return
     if any(undo.checked is not None for undo in undos):
-        await _be_late(world, hold, run, text.plain("undone_unchecked"))
+        await _be_late(world, hold, run, text.plain("undo_check_failed"))
         return
     try:
         inverse = executions.inverse_of(world, run)
@@ -188,7 +188,7 @@ def _was_denied(undo: Execution) -> bool:
 async def _approve(world: World, hold: Hold, run: Execution, asked: Execution) -> None:
     """Somebody asked for it before: its time approves what was approved along, and nothing else."""
     if asked.requested_by is None or asked.plan_digest != run.undo_digest:
-        await _be_late(world, hold, run, text.plain("asks_people", first=True))
+        await _be_late(world, hold, run, text.plain("revert_needs_approval", first=True))
         return
     was, to = State.PROPOSED, State.APPROVED
     async with world.pool.connection() as conn:
@@ -209,7 +209,7 @@ async def _ask(
     """Approved along once and only while nobody touched the target; else people are asked."""
     now = world.now()
     approved = first and rules.undo_is_approved(run, plan, now, held=True)
-    reason = text.plain("time_is_over", hold=hold, run=run, approved=approved)
+    reason = text.plain("revert_reason", change=hold, execution=run, approved=approved)
     asked = executions.undoing(run, reason, approved=approved, held=True)
     async with world.pool.connection() as conn:
         held = await store.holds.lock(conn, run.id)
@@ -218,7 +218,7 @@ async def _ask(
         revert = await executions.ask(world, conn, run.incident_id, asked, inverse, plan, None)
         await store.pictures.want(conn, run.incident_id)
         if not approved:
-            trouble = text.plain("asks_people", first=first)
+            trouble = text.plain("revert_needs_approval", first=first)
             await _log_not_reverted(conn, hold, run, trouble, now)
             await store.holds.be_late(conn, run.id, trouble, now + ASK_AGAIN)
         return revert
