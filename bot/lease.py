@@ -140,4 +140,4 @@ def _trouble(failures: Sequence[Exception]) -> str | None:
     errors = sorted(
         {type(failure).__name__ for failure in lasting if not isinstance(failure, slack.Refused)}
     )
-    return text.render("not_shown", refused=refused, errors=errors)
+    return text.render("publish_failed", slack_codes=refused, error_types=errors)

@@ -51,7 +51,7 @@ class Ask:
 
     async def show(self, words: str, parts: list[Block]) -> None:
         """Show the person something, by whichever way still reaches them."""
-        said = {"text": blocks.cut(words, blocks.SECTION), "blocks": parts}
+        said = {"text": blocks.truncate(words, blocks.SECTION), "blocks": parts}
         for way in (self._by_response_url, self._by_ephemeral, self._by_direct_message):
             try:
                 if await way(said):

@@ -55,7 +55,7 @@ def check_not_meant(text: str) -> None:
     level = rules.severity(found[1]) if found else None
     if found is None or level is None:
         return
-    what = blocks.cut(" ".join(text[found.end() :].split()), rules.TITLE_LENGTH)
+    what = blocks.truncate(" ".join(text[found.end() :].split()), rules.TITLE_LENGTH)
     if what:
         raise UserError(f"Nothing was declared. Did you mean /incident declare {level} {what}?")
     raise UserError(

@@ -54,7 +54,7 @@ async def escalate(world: World, ask: Ask) -> None:
 
 
 async def reopen(world: World, ask: Ask) -> None:
-    """*Open again* was pressed."""
+    """*Reopen* was pressed."""
     await flows.tasks.reopen(world, _pressed(ask.value), by=ask.who)
 
 

@@ -62,7 +62,7 @@ async def test_a_worse_incident_gets_the_worse_playbook(walk: Walk) -> None:
 
     await walk.say("second", "/incident severity sev1", channel)
     seen = walk.text(channel)
-    assert "The playbook *Slow Response Times* is meant for SEV-3; `/incident playbook`" in seen
+    assert "The playbook *Slow Response Times* is for SEV-3. With `/incident playbook`" in seen
     await choose(walk, channel, OUTAGE)
 
     seen = walk.text(channel)

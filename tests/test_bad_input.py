@@ -11,9 +11,9 @@ from tests.conftest import Bot, Walk
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("", "What you can say"),
-        ("help", "What you can say"),
-        ("HELP", "What you can say"),
+        ("", "What you can type"),
+        ("help", "What you can type"),
+        ("HELP", "What you can type"),
         ("deklare sev1", "is nothing that can be said here"),
         ("declare sev9 It burns", "is no severity, so nothing was declared"),
         ("declare sev12", "is no severity"),
@@ -112,7 +112,7 @@ async def test_a_mention_is_answered_with_what_can_be_said(walk: Walk) -> None:
 
     await walk.say("oncall", f"<@{walk.slack.bot_user}> hello?", channel)
 
-    assert "What you can say" in walk.text(channel, "oncall")
+    assert "What you can type" in walk.text(channel, "oncall")
 
 
 async def test_help_lists_what_is_open(walk: Walk) -> None:

@@ -79,7 +79,7 @@ async def test_who_may_not_approve_is_told_so(
     await walk.say("oncall", "/incident timeline", channel)
     told = walk.text(channel, "oncall")
     assert "was refused: Roll order-service back" in told
-    assert "(told: “You " in told
+    assert "(answer: “You " in told
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_drift_between_approval_and_run_is_refused(
     await walk.press("second", presses.APPROVE, channel)
 
     seen = walk.text(channel)
-    assert "The system changed since this was approved" in seen
+    assert "The system has changed since this was approved" in seen
     assert "Not done" in seen
     assert "Ask again…" in walk.buttons(channel)
     assert patches(broken) == 0
@@ -293,7 +293,7 @@ async def test_a_run_that_died_is_looked_at_and_never_repeated(
     assert "Ask again…" in walk.buttons(channel)
     assert "Undo" not in walk.buttons(channel)
     await walk.say("second", "/incident timeline", channel)
-    assert "looked what became of: Roll order-service back" in walk.text(channel, "second")
+    assert "checked what happened to: Roll order-service back" in walk.text(channel, "second")
 
 
 async def test_one_change_at_a_time_per_target_across_incidents(
@@ -409,7 +409,7 @@ async def test_rolling_restart_and_deleted_pods(walk: Walk, kube: Cluster) -> No
 
     seen = walk.text(channel)
     assert seen.count("Done and checked.") == 2
-    assert "there is none" in seen
+    assert "*Undo:* not possible" in seen
     assert not before & set(kube.pod_names())
 
 

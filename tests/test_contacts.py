@@ -15,7 +15,7 @@ from sandbox.slack.model import User
 from tests.conftest import SHIPPED, Clock, Walk, start_bot
 
 END = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
-HINT = "the team sets `runbooks` in RUNBOLT_CONFIG"
+HINT = "set `runbooks` in RUNBOLT_CONFIG"
 
 
 @pytest.fixture
@@ -159,7 +159,9 @@ async def test_a_schedule_that_is_not_there_is_said(
 async def test_nobody_on_call_is_said(walk: Walk, pager: PagerDuty) -> None:
     pager.shifts = []
 
-    assert "nobody is on call now, says <https://app.pagerduty.com/|PagerDuty>" in await ask(walk)
+    assert "<https://app.pagerduty.com/|PagerDuty> says that nobody is on call now" in await ask(
+        walk
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ async def test_taking_command_from_somebody_is_asked_once_more(walk: Walk) -> No
     await walk.press("second", presses.TAKE_COMMAND, channel)
 
     asked = take_command(walk, channel)["confirm"]["text"]["text"]
-    assert "If it is you, nothing is left to take." in asked
-    assert "no longer are" in asked
+    assert "If it is you, there is nothing to do." in asked
+    assert "they are no longer in command" in asked
 
 
 async def test_who_is_in_command_already_is_told_so(walk: Walk) -> None:

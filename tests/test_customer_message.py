@@ -71,8 +71,9 @@ async def test_from_the_playbooks_words_to_customers(walk: Walk) -> None:
     assert f"Done and checked.* {TOLD}" in walk.text(channel)
     walk.slack.join("lead", channel)
     await walk.say("lead", "/incident timeline", channel)
-    assert f"had this done and checked: Tell customers in #status: “{WORDS}”" in walk.text(
-        channel, "lead"
+    assert (
+        f"requested this, and it was done and checked: Tell customers in #status: “{WORDS}”"
+        in walk.text(channel, "lead")
     )
 
 

@@ -116,7 +116,7 @@ async def test_a_mention_delivered_again_is_answered_once(walk: Walk) -> None:
 
     await again(walk, sent)
 
-    assert walk.text(channel, "oncall").count("What you can say") == 1
+    assert walk.text(channel, "oncall").count("What you can type") == 1
 
 
 async def test_a_note_delivered_again_is_one_note(walk: Walk, bot: Bot) -> None:

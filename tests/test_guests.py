@@ -124,7 +124,7 @@ async def test_a_guest_is_told_what_can_be_said_and_gets_the_form_to_declare(wal
     await walk.say("guest", "/incident", "general")
     await walk.say("guest", "/incident declare", "general")
 
-    assert "What you can say" in walk.text("general", "guest")
+    assert "What you can type" in walk.text("general", "guest")
     assert walk.slack.views("guest")
 
 

@@ -19,7 +19,7 @@ async def test_orders_are_paused_for_a_while_and_resumed_in_time(
 
     asked = walk.text(channel)
     assert "Set ORDERS_PAUSED of order-service from “false” to “true” for 30 min" in asked
-    assert "*orders paused* for 30 min from the start: then it is undone by itself" in asked
+    assert "*orders paused* for 30 min from the start. Then it is undone by itself" in asked
     assert "3 pods are replaced" in asked
     assert "Nobody can place a new order meanwhile." in asked
     assert PAUSED not in asked
@@ -49,7 +49,7 @@ async def test_orders_are_paused_for_a_while_and_resumed_in_time(
     assert patches(kube) == 2
     seen = walk.text(channel)
     assert "Undone by the clock" in seen
-    assert "this was approved along with “Pause new orders”" in seen
+    assert "its undo was approved together with “Pause new orders”" in seen
     assert seen.count("Done and checked.") == 2
     assert PAUSED not in seen + walk.text("incidents")
     assert not {"Extend 30 min", "Resume now"} & set(walk.buttons(channel))
@@ -191,10 +191,10 @@ async def test_the_step_to_resume_settles_it(
 
     await bot.tick()
     assert PAUSED not in walk.text(channel) + walk.text("incidents")
-    ended_by = f"“Resume orders”, asked for by <@{walk.slack.user('oncall').id}>, has ended it"
-    assert f"*orders paused* is over: {ended_by}" in walk.text(channel)
+    ended_by = f"“Resume orders”, requested by <@{walk.slack.user('oncall').id}>, ended it"
+    assert f"*orders paused* has ended: {ended_by}" in walk.text(channel)
     await walk.say("second", "/incident timeline", channel)
-    assert f"saw that this is over: orders paused ({ended_by})" in walk.text(channel, "second")
+    assert f"saw that this has ended: orders paused ({ended_by})" in walk.text(channel, "second")
 
     for _ in range(8):
         clock.forward(minutes=5)
@@ -242,7 +242,7 @@ async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
 
     clock.forward(minutes=31)
     await bot.tick()
-    assert "*orders paused* was to end now and has not" in walk.text(channel)
+    assert "*orders paused* should have ended by now and has not" in walk.text(channel)
     await walk.press("oncall", presses.APPROVE, channel)
     assert variable(kube) == "false"
 
@@ -260,7 +260,7 @@ async def test_undoing_it_after_their_time_says_that_it_is_over(
     await walk.press("lead", presses.UNDO, channel, "2")
 
     seen = walk.text(channel)
-    assert "“Resume orders”: orders paused again, although the time of that is over" in seen
+    assert "“Resume orders”: orders paused again, although its time is over" in seen
 
 
 async def test_what_somebody_ended_by_hand_is_over(
@@ -278,7 +278,9 @@ async def test_what_somebody_ended_by_hand_is_over(
     clock.forward(minutes=31)
     await bot.tick()
 
-    assert "*orders paused* is over: it was ended by hand or by a release" in walk.text(channel)
+    assert "*orders paused* has ended: somebody ended it by hand or with a release" in walk.text(
+        channel
+    )
     assert PAUSED not in walk.text(channel)
     assert patches(kube) == 2
 
@@ -293,8 +295,8 @@ async def test_who_ended_it_in_another_incident_is_told(walk: Walk, bot: Bot, cl
     await bot.tick()
 
     second = walk.slack.user("second").id
-    ended_by = f"“Resume orders” of INC-2, asked for by <@{second}>, has ended it"
-    assert f"*orders paused* is over: {ended_by}" in walk.text(channel)
+    ended_by = f"“Resume orders” of INC-2, requested by <@{second}>, ended it"
+    assert f"*orders paused* has ended: {ended_by}" in walk.text(channel)
 
 
 async def test_pausing_twice_is_refused(walk: Walk) -> None:
@@ -311,7 +313,7 @@ async def test_resolving_says_so_and_orders_are_resumed_all_the_same(
     channel = await pause(walk)
     await walk.say("oncall", "/incident resolve", channel)
     form = str(walk.slack.views("oncall")[-1])
-    assert "*orders paused* lasts until" in form
+    assert "*orders paused* is in force until" in form
     assert "Resolving does not end it" in form
     await walk.submit("oncall", resolution="The cards are blocked")
     assert variable(kube) == "true"
@@ -328,7 +330,7 @@ async def test_resolving_says_so_and_orders_are_resumed_all_the_same(
     assert PAUSED not in walk.text(channel) + walk.text("incidents")
     await walk.say("second", "/incident timeline", channel)
     told = walk.text(channel, "second")
-    assert "the clock had this done and checked: Set ORDERS_PAUSED" in told
+    assert "the clock requested this, and it was done and checked: Set ORDERS_PAUSED" in told
 
 
 async def test_what_drifted_is_asked_for_after_resolving_too(

@@ -27,15 +27,15 @@ async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
     assert variable(kube) == "true"
     seen = walk.text(channel)
     people = "".join(f"<@{walk.slack.user(who).id}> " for who in ("oncall", "second"))
-    assert f"{people}*orders paused* was to end now and has not" in seen
-    assert "its target is not as it was left" in seen
+    assert f"{people}*orders paused* should have ended by now and has not" in seen
+    assert "its target has changed since" in seen
     assert "Needs 1 more approval" in seen
-    assert "was to resume" in seen
+    assert "should have resumed" in seen
 
     await walk.press("oncall", presses.APPROVE, channel)
     assert variable(kube) == "false"
     assert patches(kube) == 2
-    assert "was to resume" not in walk.text(channel)
+    assert "should have resumed" not in walk.text(channel)
 
 
 @pytest.mark.parametrize("replicas", [0, 2, 5])
@@ -67,7 +67,7 @@ async def test_a_request_that_drifted_is_not_approved_by_its_time(
     await bot.tick()
 
     assert variable(kube) == "true"
-    assert walk.text(channel).count("was to end now and has not") == 1
+    assert walk.text(channel).count("should have ended by now and has not") == 1
     await walk.press("lead", presses.APPROVE, channel)
     assert variable(kube) == "false"
 
@@ -81,13 +81,13 @@ async def test_people_are_asked_again_until_somebody_decides(
     await bot.tick()
     clock.forward(minutes=15.1)  # the request expires
     await bot.tick()
-    assert walk.text(channel).count("was to end now and has not") == 1
+    assert walk.text(channel).count("should have ended by now and has not") == 1
 
     clock.forward(minutes=15)
     await bot.tick()
 
-    assert walk.text(channel).count("was to end now and has not") == 2
-    assert "undoing it was tried and not done" not in walk.text(channel)
+    assert walk.text(channel).count("should have ended by now and has not") == 2
+    assert "the attempt to undo it failed" not in walk.text(channel)
     await walk.press("lead", presses.APPROVE, channel)
     assert variable(kube) == "false"
 
@@ -142,7 +142,7 @@ async def test_an_undo_that_could_not_be_planned_at_first_is_made_all_the_same(
 
     assert variable(kube) == ("true" if touched else "false")
     assert patches(kube) == (1 if touched else 2)
-    assert ("its target is not as it was left" in walk.text(channel)) is touched
+    assert ("its target has changed since" in walk.text(channel)) is touched
 
 
 @pytest.mark.parametrize("trouble", ["unreachable", "forbidden", "mute", "broken"])
@@ -165,8 +165,8 @@ async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
         await bot.tick()
         clock.forward(minutes=1.1)
     seen = walk.text(channel)
-    assert seen.count("was to end now and has not") == 1
-    assert "was to resume" in seen
+    assert seen.count("should have ended by now and has not") == 1
+    assert "should have resumed" in seen
 
     await kube.reachable()
     kube.permit("runbolt", "patch", "deployments")
@@ -176,7 +176,7 @@ async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
 
     assert variable(kube) == "false"
     assert patches(kube) == 2
-    assert "was to resume" not in walk.text(channel)
+    assert "should have resumed" not in walk.text(channel)
 
 
 async def test_two_replicas_nudge_once_and_resume_once(
@@ -190,7 +190,7 @@ async def test_two_replicas_nudge_once_and_resume_once(
             await asyncio.gather(*(one.tick() for one in (bot, other) * 3))
 
     assert walk.text(channel).count("*orders paused* ends") == 1
-    assert walk.text(channel).count("asked for by the clock") == 1
+    assert walk.text(channel).count("requested by the clock") == 1
     assert patches(kube) == 2
     assert variable(kube) == "false"
 
@@ -291,7 +291,7 @@ async def test_a_pause_whose_check_failed_ends_too(
 ) -> None:
     await kube.scenario("crash-loop")
     channel = await pause(walk)
-    assert "Done, check failed" in walk.text(channel)
+    assert "Done, but the check failed" in walk.text(channel)
     assert PAUSED in walk.text(channel)
 
     clock.forward(minutes=31)

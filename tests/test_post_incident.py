@@ -78,14 +78,14 @@ async def test_the_list_is_opened_at_the_end_and_used_afterwards(walk: Walk) -> 
 
     words = seen(checklist(walk, channel))
     assert "2 of 5 done, 1 skipped" in words
-    assert f"<@{walk.slack.user('lead').id}> does this" in words
+    assert f"Taken by <@{walk.slack.user('lead').id}>" in words
     assert "It was right" in words
     assert "see the ticket" in words
     walk.slack.join("lead", channel)
     await walk.say("lead", "/incident timeline", channel)
     told = str(walk.slack.ephemerals(channel, "lead")[-1])
     assert "did by hand: Create incident ticket with timeline" in told
-    assert "skipped: Update this runbook if needed (why: It was right)" in told
+    assert "skipped: Update this runbook if needed (reason: It was right)" in told
 
 
 async def test_it_reminds_of_the_post_mortem_until_it_is_overdue(
@@ -124,7 +124,7 @@ async def test_nobody_is_reminded_of_what_is_done_or_skipped(
     await bot.tick()
 
     assert reminders(walk, channel) == 1
-    assert "is done." in walk.text(channel)
+    assert "All tasks after INC-1 are done." in walk.text(channel)
 
 
 async def test_it_can_be_done_from_the_reminder(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -138,7 +138,7 @@ async def test_it_can_be_done_from_the_reminder(walk: Walk, bot: Bot, clock: Clo
     await walk.press("oncall", presses.TASK_DONE, channel, ts=bell["ts"])
 
     assert "1 of 5 done" in seen(checklist(walk, channel))
-    assert "Still to be done" not in walk.text(channel)
+    assert "Still to do after" not in walk.text(channel)
 
 
 async def test_two_replicas_remind_once_and_late_is_not_lost(
@@ -183,7 +183,7 @@ async def test_done_at_the_very_moment_of_the_reminder_leaves_nothing_waiting(
 
     assert once <= 1
     assert reminders(walk, channel) == once
-    assert "Still to be done" not in walk.text(channel)
+    assert "Still to do after" not in walk.text(channel)
 
 
 @pytest.mark.parametrize("kind", ["guest", "stranger"])

@@ -95,7 +95,7 @@ async def test_an_incident_that_cannot_be_drawn_stops_no_other_and_waits(
     assert caplog.text.count("ZeroDivisionError: ") == 1
     assert "Other words" in walk.text(other)
     await walk.say("oncall", "/incident")
-    assert "failed to draw a part of this (ZeroDivisionError)" in walk.text("general")
+    assert "could not make a part of this (ZeroDivisionError)" in walk.text("general")
 
     await write_alert(bot, "{{ impact }} is hurt")
     clock.forward(minutes=6)

@@ -44,7 +44,7 @@ async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
     await release(kube, "v2.4.1", "false")
     clock.forward(minutes=26)
     await bot.tick()
-    assert "*orders paused* is over" in walk.text(channel)
+    assert "*orders paused* has ended" in walk.text(channel)
 
     other = await walk.declare("Bad release", "sev1")
     offered, chosen = await open_form(walk, other)

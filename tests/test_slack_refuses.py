@@ -1,4 +1,4 @@
-"""When Slack refuses or says nothing: what was decided is kept, and shown once later."""
+"""When Slack refused or says nothing: what was decided is kept, and shown once later."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -67,7 +67,7 @@ async def test_what_slack_refused_is_tried_again_and_shown_once(
     channel = "inc-1-orders-are-failing"
     assert cards(walk, channel) == 1
     assert walk.text("incidents").count("SEV-1 · INC-1 · Orders are failing") == 1
-    assert "Slack refuses" not in walk.text(channel)
+    assert "Slack refused" not in walk.text(channel)
 
 
 async def test_a_lasting_refusal_is_shown_on_the_card(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -76,7 +76,7 @@ async def test_a_lasting_refusal_is_shown_on_the_card(walk: Walk, bot: Bot, cloc
     clock.forward(minutes=1)
     await bot.tick()
 
-    assert "Slack refuses a part of this (restricted_action)" in walk.text(channel)
+    assert "Slack refused a part of this (restricted_action)" in walk.text(channel)
     await catch_up(bot, clock)
     assert "restricted_action" not in walk.text(channel)
 
@@ -230,7 +230,7 @@ async def test_a_declarer_who_cannot_come_in_is_no_trouble(
     await bot.tick()
 
     assert cards(walk, "inc-1-orders-are-failing") == 1
-    assert "Slack refuses" not in walk.text("inc-1-orders-are-failing")
+    assert "Slack refused" not in walk.text("inc-1-orders-are-failing")
 
 
 async def test_the_second_hundred_comes_in_although_the_first_is_there(
@@ -294,7 +294,7 @@ async def test_a_deleted_channel_is_made_again_with_all_of_it(
     assert [one for one in walk.slack.messages(channel, "oncall") if one.get("replies")]
     assert "INC-1 is resolved" in shown
     assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
-    assert "Slack refuses" not in shown
+    assert "Slack refused" not in shown
 
 
 async def test_the_deleted_channel_of_what_is_over_is_not_made_again(

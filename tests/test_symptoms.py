@@ -94,7 +94,7 @@ async def test_ticks_and_one_click_declare_what_they_look_like(walk: Walk) -> No
     assert ":ballot_box_with_check: No orders being processed" in seen
     assert "•  5xx errors on all endpoints" in seen
     await walk.say("oncall", "/incident timeline", "inc-1-orders-are-failing")
-    told = "seen: No orders being processed; Health checks failing; Timeouts on some requests"
+    told = "symptoms: No orders being processed; Health checks failing; Timeouts on some requests"
     assert told in walk.text("inc-1-orders-are-failing")
 
 

@@ -82,12 +82,12 @@ async def test_who_takes_a_step_stands_on_its_line_until_somebody_else_does(
 
     await take(walk, "oncall", channel, "dispute-evidence")
     words = line(walk, channel, "Submit dispute evidence")
-    assert f"<@{oncall}> does this, since <!date^{int(clock.time.timestamp())}" in words
+    assert f"Taken by <@{oncall}>, <!date^{int(clock.time.timestamp())}" in words
 
     clock.forward(minutes=3)
     await take(walk, "second", channel, "dispute-evidence")
     words = line(walk, channel, "Submit dispute evidence")
-    assert f"<@{second}> does this, since <!date^{int(clock.time.timestamp())}" in words
+    assert f"Taken by <@{second}>, <!date^{int(clock.time.timestamp())}" in words
     assert oncall not in words
     told = await timeline(walk, channel)
     assert "took: Submit dispute evidence" in told
@@ -161,7 +161,7 @@ async def test_what_is_skipped_says_why(walk: Walk) -> None:
     assert "Skipped by" in words
     assert "Everybody is here already" in words
     told = await timeline(walk, channel)
-    assert "skipped: Alert team (why: Everybody is here already)" in told
+    assert "skipped: Alert team (reason: Everybody is here already)" in told
 
 
 async def test_a_wrong_press_can_be_taken_back(walk: Walk) -> None:
@@ -173,7 +173,7 @@ async def test_a_wrong_press_can_be_taken_back(walk: Walk) -> None:
     await walk.step("second", "alert-team", channel)
 
     assert "Done by" in line(walk, channel, "Alert team")
-    assert "opened again: Alert team" in await timeline(walk, channel)
+    assert "reopened: Alert team" in await timeline(walk, channel)
 
 
 async def test_a_long_note_is_whole_in_the_timeline_and_short_on_the_line(walk: Walk) -> None:
@@ -197,7 +197,7 @@ async def test_guests_may_not_do_it(walk: Walk) -> None:
     await take(walk, "guest", channel, "alert-team")
 
     assert "Done by" not in line(walk, channel, "Alert team")
-    assert "does this" not in line(walk, channel, "Alert team")
+    assert "Taken by" not in line(walk, channel, "Alert team")
     assert str(walk.slack.ephemerals(channel, "guest")).count("Guests may not do this") >= 2
 
 

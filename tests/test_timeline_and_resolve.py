@@ -65,7 +65,7 @@ async def test_resolving_posts_the_summary_and_the_timeline_as_a_file(walk: Walk
     assert "noted: it is DNS" in written
     assert "Severity SEV-1, service" in written
     assert "Resolved" in walk.text("incidents")
-    assert "at worst" not in seen + written + walk.text("incidents")
+    assert "peak" not in seen + written + walk.text("incidents")
 
 
 def timeline_file(walk: Walk, channel: str) -> str:
@@ -87,9 +87,9 @@ async def test_what_was_lowered_before_the_end_is_told_at_its_worst_too(walk: Wa
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="Restarted the resolver")
 
-    assert "*Severity:* SEV-2 (at worst SEV-1) · *Commander:*" in walk.text(channel)
-    assert "Severity SEV-2 (at worst SEV-1), service" in timeline_file(walk, channel)
-    assert "as SEV-2 (at worst SEV-1): Restarted the resolver" in walk.text("incidents")
+    assert "*Severity:* SEV-2 (peak SEV-1) · *Commander:*" in walk.text(channel)
+    assert "Severity SEV-2 (peak SEV-1), service" in timeline_file(walk, channel)
+    assert "as SEV-2 (peak SEV-1): Restarted the resolver" in walk.text("incidents")
 
 
 async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked_for(
@@ -112,7 +112,7 @@ async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked
     await walk.submit("oncall", resolution="Rolled back")
 
     summary = walk.text(channel).partition("Changes to production:*\n")[2]
-    changed, _, asked = summary.partition("*Asked for, not carried out:* ")
+    changed, _, asked = summary.partition("*Requested, but not carried out:* ")
     assert changed.count("•") == 1
     assert "Roll order-service back from revision" in changed
     assert ": done and checked" in changed

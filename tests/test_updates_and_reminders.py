@@ -103,7 +103,7 @@ async def test_the_form_tells_changes_before_what_was_looked_at(
 
     change, pods, note = happening(walk)
     assert change.startswith("- Roll order-service back from revision ")
-    assert change.endswith(": done and checked 10:07 UTC")
+    assert change.endswith(": done and checked at 10:07 UTC")
     assert pods.startswith("- Pods at 10:00 UTC: 0 of 3 ready")  # not so since the change
     assert note.startswith("- orders")
 
@@ -273,13 +273,13 @@ async def test_what_is_snoozed_says_until_when_and_was_due_all_the_same(
     snoozed = f"Snoozed by <@{walk.slack.user('second').id}> until "
     snoozed += said_of(clock.time + timedelta(minutes=10))
     assert walk.text(channel).count(snoozed) == 2  # by the reminder, and on the card
-    assert walk.text(channel).count("when it rings again") == 2
-    assert "Settled" not in walk.text(channel)
+    assert walk.text(channel).count("then it reminds you again") == 2
+    assert "Answered" not in walk.text(channel)
 
     clock.forward(minutes=10.1)
     await bot.tick()
     assert walk.text(channel).count(snoozed) == 1
-    assert "when it rings again" not in walk.text(channel)
+    assert "then it reminds you again" not in walk.text(channel)
     assert walk.text(channel).count("The next update on INC-1 was due " + said_of(due)) == 2
 
 
@@ -300,7 +300,7 @@ async def test_posting_from_the_nag_takes_its_buttons_away(
 
     after = next(m for m in walk.slack.messages(channel, "oncall") if m["ts"] == nag["ts"])
     assert presses.SNOOZE not in str(after)
-    assert "Settled" in str(after)
+    assert "Answered" in str(after)
 
 
 async def test_what_is_over_was_due(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -488,7 +488,7 @@ async def test_a_snooze_that_races_with_the_end_leaves_nothing_waiting(
     await bot.tick()
 
     await walk.say("oncall", "/incident timeline", channel)
-    assert "reminded of" not in walk.text(channel, "oncall").split("resolved it")[1]
+    assert "sent a reminder" not in walk.text(channel, "oncall").split("resolved the incident")[1]
 
 
 async def test_back_at_a_severity_whose_first_response_is_late_somebody_is_asked_for(
@@ -518,4 +518,4 @@ async def test_a_change_of_status_does_not_ask_again_at_once(
     await bot.tick()
 
     assert nags(walk, channel) == 1
-    assert "Settled" not in walk.text(channel)
+    assert "Answered" not in walk.text(channel)

@@ -21,7 +21,7 @@ async def asked(walk: Walk, kube: Cluster) -> str:
 def request(walk: Walk, channel: str) -> Obj:
     """The message of the request, with its thread."""
     shown = walk.slack.messages(channel, "oncall")
-    return next(one for one in shown if "asked for by" in seen(one))
+    return next(one for one in shown if "requested by" in seen(one))
 
 
 def replies(message: Obj) -> list[Obj]:
@@ -119,8 +119,8 @@ async def test_who_asked_is_told_that_it_failed(walk: Walk, asked: str, kube: Cl
 
     await walk.press("second", presses.APPROVE, asked)
 
-    assert "Not done: The system changed since" in notices(walk, asked)[0]
-    assert told(walk, "Not done: The system changed since") == ["oncall", "second"]
+    assert "Not done: The system has changed since" in notices(walk, asked)[0]
+    assert told(walk, "Not done: The system has changed since") == ["oncall", "second"]
 
 
 @pytest.mark.parametrize("press", [presses.APPROVE, presses.DENY])
@@ -136,7 +136,7 @@ async def test_the_plan_is_still_there_when_it_is_decided(
         await walk.submit("second", reason="Not now")
 
     decided = request(walk, asked)
-    [plan] = [one for one in replies(decided) if "as it was decided on" in one["text"]]
+    [plan] = [one for one in replies(decided) if "as people decided on it" in one["text"]]
     assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in seen(plan)
     assert "+    image: ghcr.io/tickettoken/order-service:v2.3.1" in seen(plan)
     assert "with its diff in the thread" in seen(decided)
@@ -153,7 +153,7 @@ async def test_an_interruption_is_told_and_so_is_what_came_of_it(
         await conn.execute("UPDATE executions SET state = 'running', heartbeat_at = %s", [clock()])
     clock.forward(seconds=31)
     await bot.tick()
-    assert told(walk, "it is not known how far it got") == ["oncall"]
+    assert told(walk, "the bot does not know how far it got") == ["oncall"]
 
     await walk.press("oncall", presses.CHECK, asked)
 
@@ -183,7 +183,7 @@ async def test_the_form_to_resolve_says_what_can_no_longer_be_undone(
     assert "Undo" not in await resolve_form(walk, asked)
     await walk.press("second", presses.APPROVE, asked)
 
-    assert "Resolving takes *Undo* away from *Roll back* (without new approval until" in (
+    assert "you can no longer undo *Roll back* (without new approval until" in (
         await resolve_form(walk, asked)
     )
 
@@ -195,7 +195,7 @@ async def test_the_form_to_resolve_says_what_runs(walk: Walk, asked: str, bot: B
     async with bot.world.pool.connection() as conn:
         await conn.execute("UPDATE executions SET state = 'running', heartbeat_at = now()")
 
-    assert "Running at this moment: *Roll back*" in await resolve_form(walk, asked)
+    assert "Running now: *Roll back*" in await resolve_form(walk, asked)
 
 
 async def resolve_form(walk: Walk, channel: str) -> str:
@@ -244,8 +244,8 @@ async def test_whoever_asked_takes_it_back(walk: Walk, asked: str) -> None:
     await walk.submit("oncall", reason="It heals by itself")
 
     shown = walk.text(asked)
-    assert "*Taken back* by" in shown
+    assert "*Withdrawn* by" in shown
     assert "Denied" not in shown
     assert notices(walk, asked) == []
     await walk.say("oncall", "/incident timeline", asked)
-    assert "took back: Roll order-service back" in walk.text(asked, "oncall")
+    assert "withdrew: Roll order-service back" in walk.text(asked, "oncall")

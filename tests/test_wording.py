@@ -11,7 +11,7 @@ from tests.cluster_fixtures import systems
 
 __all__ = ["systems"]
 
-TIME = re.compile(r'when\("([^"]*)"\)')
+TIME = re.compile(r'local_time\("([^"]*)"\)')
 
 
 async def test_what_the_cluster_lacks_is_named_in_the_singular(systems: Systems) -> None:

@@ -235,7 +235,7 @@ async def _why(world: World, done: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
         back = await store.holds.ended_by(conn, done.id)
-    return text.plain("undo_reason", done=done, back=back, now=world.now())
+    return text.plain("undo_reason", execution=done, changes=back, now=world.now())
 
 
 async def _is_held(world: World, id: ExecutionId) -> bool:

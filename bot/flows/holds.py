@@ -176,7 +176,7 @@ async def _revert(world: World, hold: Hold, run: Execution, undos: tuple[Executi
     if requested:
         await _approve_request(world, hold, run, requested[0])
     elif any(undo.checked is not None for undo in undos):
-        await _mark_overdue(world, hold, run, text.plain("undone_unchecked"))
+        await _mark_overdue(world, hold, run, text.plain("undo_check_failed"))
     else:
         await _plan_revert(world, hold, run, undos)
 
@@ -208,7 +208,7 @@ def _was_denied(undo: Execution) -> bool:
 async def _approve_request(world: World, hold: Hold, run: Execution, undo: Execution) -> None:
     """Approve an undo that somebody requested early, if it is the one approved with the change."""
     if undo.requested_by is None or undo.plan_digest != run.undo_digest:
-        await _mark_overdue(world, hold, run, text.plain("asks_people", first=True))
+        await _mark_overdue(world, hold, run, text.plain("revert_needs_approval", first=True))
         return
     was, to = State.PROPOSED, State.APPROVED
     async with world.pool.connection() as conn:
@@ -234,7 +234,7 @@ async def _request_revert(
     """Request the undo: approved already the first time, while nobody else changed the target."""
     now = world.now()
     approved = first and rules.undo_is_approved(run, plan, now, held=True)
-    reason = text.plain("time_is_over", hold=hold, run=run, approved=approved)
+    reason = text.plain("revert_reason", change=hold, execution=run, approved=approved)
     request = executions.undoing(run, reason, approved=approved, held=True)
     async with world.pool.connection() as conn:
         if await _lock_overdue(conn, run, now) is None:
@@ -242,7 +242,7 @@ async def _request_revert(
         revert = await executions.ask(world, conn, run.incident_id, request, inverse, plan, None)
         await store.pictures.want(conn, run.incident_id)
         if not approved:
-            trouble = text.plain("asks_people", first=first)
+            trouble = text.plain("revert_needs_approval", first=first)
             await _log_not_reverted(conn, hold, run, trouble, now)
             await store.holds.be_late(conn, run.id, trouble, now + REQUEST_AGAIN_AFTER)
         return revert

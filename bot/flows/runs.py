@@ -121,7 +121,7 @@ async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
     now = await action.plan(world.systems.for_planning())
     if now.digest != approved.digest:
         moved = rules.moved(approved, now)
-        raise UserError(text.plain("drifted", approved=approved, now=now, moved=moved))
+        raise UserError(text.plain("drifted", approved=approved, current=now, fields=moved))
 
 
 def telling(world: World, execution: Execution) -> Run:
@@ -148,9 +148,9 @@ async def verify(world: World, run: Execution, action: Change, done: str | None 
             systems = world.systems.for_reading()
             verdict = await action.verify(systems, run.plan, telling(world, run))
     except UserError as error:
-        verdict = Verdict(ok=False, text=text.plain("unchecked", reason=str(error)))
+        verdict = Verdict(ok=False, text=text.plain("not_checked", reason=str(error)))
     except TimeoutError:
-        verdict = Verdict(ok=False, text=text.plain("unchecked", reason=""))
+        verdict = Verdict(ok=False, text=text.plain("not_checked", reason=""))
     if done is not None:
         verdict = verdict.model_copy(update={"text": f"{done} {verdict.text}"})
     undo = await undo_digest(world, run) if verdict.done else None
@@ -309,5 +309,5 @@ async def mark_interrupted(world: World) -> None:
             await log_execution(conn, dead, entries.Interrupted(), at=now)
             await store.pictures.want(conn, dead.incident_id)
             if dead.risk is Risk.READ:
-                words = text.plain("reading_interrupted")
+                words = text.plain("read_interrupted")
                 await store.executions.finish(conn, dead.id, to=State.FAILED, at=now, outcome=words)

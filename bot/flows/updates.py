@@ -43,7 +43,9 @@ async def draft(world: World, incident: Incident, said: str) -> Draft:
 
 def _bullet(fact: Entry, changed: int) -> str:
     """One line; for what was read before the last change it says when."""
-    words = text.plain("fact", entry=fact, detail=fact.detail, before=fact.id < changed)
+    words = text.plain(
+        "draft_fact", entry=fact, detail=fact.detail, before_change=fact.id < changed
+    )
     return f"- {textwrap.shorten(words, rules.LONGEST_FACT, placeholder=' …')}"
 
 

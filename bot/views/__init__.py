@@ -1,7 +1,8 @@
-"""How things look: plain values in, Block Kit out."""
+"""How things look in Slack: plain values in, Block Kit out."""
 
 from bot.views import (
     blocks,
+    card,
     channel,
     contacts,
     drawing,
@@ -17,6 +18,7 @@ from bot.views import (
 
 __all__ = [
     "blocks",
+    "card",
     "channel",
     "contacts",
     "drawing",

@@ -1,4 +1,4 @@
-"""The few Block Kit shapes we use, each cut to what Slack takes."""
+"""The Block Kit elements that we use, each within Slack's limits."""
 
 import re
 from collections.abc import Sequence
@@ -7,87 +7,84 @@ from itertools import takewhile
 from typing import Any
 
 from bot.model import Cell, Chart
+from bot.model.text import truncate as truncate
 
 Block = dict[str, Any]
 Element = dict[str, Any]
 
-MOST = 50
+# Slack's limits, in characters where nothing else is said.
+MOST = 50  # blocks of one message
 SECTION = 3000
 HEADER = 150
-CONFIRM = 300  # characters that are asked once more
+CONFIRM = 300
 BUTTON = 75
 TABLE_ROWS = 99  # and the header row
-TABLE_CELLS = 20
-TABLE_TEXT = 9_000
-TABLE_CELL = 200
-TABLE_PAGE = 10
+TABLE_CELLS = 20  # columns
+TABLE_TEXT = 9_000  # our own; Slack takes 10,000
+TABLE_CELL = 200  # our own
+TABLE_PAGE = 10  # rows
 NUMBER = 100
 PREFORMATTED = 2_900
-CHARTS = 2
+CHARTS = 2  # of one message
 CHART_TITLE = 50
 CHART_LABEL = 20
 CHART_POINTS = 20
 CHART_SERIES = 6  # some of Slack's pages say twelve
 
-# What is not cut in two: an escape, a mark (a person, a link, a time), a character.
+# What must stay in one piece: an escape, a mention, link or date, a character.
 ATOM = re.compile(r"&(?:amp|lt|gt);|<[^<>\n]*>|.", re.DOTALL)
 
 
-def cut(text: str, limit: int) -> str:
-    """The text, ended by … where it is too long."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-
 def cut_marked(text: str, limit: int) -> str:
-    """The text with Slack's marks, ended by … where it is too long, and no mark cut in two."""
+    """Shorten mrkdwn to at most `limit` characters; no escape, mention or link is broken."""
     if len(text) <= limit:
         return text
-    return text[: _ends(text, limit - 1)[-1]].rstrip() + "…"
+    return text[: _break_points(text, limit - 1)[-1]].rstrip() + "…"
 
 
 def split(text: str, limit: int = SECTION) -> list[str]:
-    """The text with Slack's marks in as many parts as it needs: by lines, else by words."""
+    """Split mrkdwn into parts of at most `limit` characters, between lines or else words."""
     parts = []
     while len(text) > limit:
-        ends = _ends(text, limit)
-        fit = [end for end in ends if end > limit // 2]
-        lines = [end for end in fit if text[end - 1] == "\n"]
-        words = [end for end in fit if text[end - 1].isspace()]
-        end = (lines or words or ends)[-1]
-        parts.append(text[:end].rstrip())
-        text = text[end:].lstrip("\n")
+        points = _break_points(text, limit)
+        late = [point for point in points if point > limit // 2]
+        lines = [point for point in late if text[point - 1] == "\n"]
+        words = [point for point in late if text[point - 1].isspace()]
+        point = (lines or words or points)[-1]
+        parts.append(text[:point].rstrip())
+        text = text[point:].lstrip("\n")
     return [*parts, text]
 
 
-def _ends(text: str, limit: int) -> list[int]:
-    """Where a text may be cut so that at most `limit` characters come before."""
+def _break_points(text: str, limit: int) -> list[int]:
+    """The offsets up to `limit` at which a text may be broken; never empty."""
     atoms = takewhile(lambda atom: atom.end() <= limit, ATOM.finditer(text))
     return [atom.end() for atom in atoms] or [limit]
 
 
 def plain(text: str, limit: int = BUTTON) -> Element:
-    """Plain text; emoji codes are shown as emoji."""
-    return {"type": "plain_text", "text": cut(text, limit), "emoji": True}
+    """A plain_text object; emoji codes are shown as emoji."""
+    return {"type": "plain_text", "text": truncate(text, limit), "emoji": True}
 
 
 def mrkdwn(text: str, limit: int = SECTION) -> Element:
-    """Text with Slack's marks."""
+    """A mrkdwn text object."""
     return {"type": "mrkdwn", "text": cut_marked(text, limit)}
 
 
 def header(text: str) -> Block:
-    """One large line."""
+    """One line in large letters."""
     return {"type": "header", "text": plain(text, HEADER)}
 
 
 def section(text: str, accessory: Element | None = None, *, name: str = "") -> Block:
-    """A paragraph, with a button at its side; what can be pressed has a name (see `actions`)."""
+    """A paragraph, with an optional button beside it; then `name` is its block id."""
     block: Block = {"type": "section", "text": mrkdwn(text)}
     return block if accessory is None else {**block, "accessory": accessory, "block_id": name}
 
 
 def sections(text: str) -> list[Block]:
-    """A long text, whole, in as many paragraphs as it needs."""
+    """A long text in as many paragraphs as it needs."""
     return [section(part) for part in split(text)]
 
 
@@ -107,58 +104,59 @@ def divider() -> Block:
 
 
 def actions(name: str, *elements: Element) -> Block:
-    """A row of buttons.
+    """A row of buttons; `name` is its block id.
 
-    The name is the block's id and stays the same: without one Slack gives a new id at each edit,
-    and a press that crosses an edit is a press on something that is no longer there.
+    Without an id, Slack would make a new one at each edit, and a click during an edit would then
+    belong to a block that no longer exists.
     """
     return {"type": "actions", "block_id": name, "elements": list(elements)}
 
 
 def preformatted(text: str) -> Block:
-    """Foreign text as it is: nothing in it is a mark or a mention."""
+    """Text in a fixed-width font; Slack finds no markup and no mentions in it."""
     return {
         "type": "rich_text",
         "elements": [
             {
                 "type": "rich_text_preformatted",
-                "elements": [{"type": "text", "text": cut(text, PREFORMATTED) or " "}],
+                "elements": [{"type": "text", "text": truncate(text, PREFORMATTED) or " "}],
             }
         ],
     }
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> Block:
-    """Rows under column names, to sort and filter; as many as Slack takes."""
-    kept: list[list[Element]] = [[_raw(name) for name in columns[:TABLE_CELLS]]]
-    room = TABLE_TEXT - sum(map(_length, kept[0]))
+    """A table to sort and filter; what passes Slack's limits is left out."""
+    header_row = [_raw(name) for name in columns[:TABLE_CELLS]]
+    shown_rows = [header_row]
+    remaining = TABLE_TEXT - sum(map(_text_length, header_row))
     for row in rows[:TABLE_ROWS]:
         cells = [_cell(cell) for cell in row[:TABLE_CELLS]]
-        room -= sum(map(_length, cells))
-        if room < 0:
+        remaining -= sum(map(_text_length, cells))
+        if remaining < 0:
             break
-        kept.append(cells)
+        shown_rows.append(cells)
     return {
         "type": "data_table",
-        "caption": cut(caption, 255),
+        "caption": truncate(caption, 255),
         "page_size": TABLE_PAGE,
-        "rows": kept,
+        "rows": shown_rows,
     }
 
 
 def plain_table(block: Block) -> Block:
-    """The same table for a Slack that knows none that can be sorted."""
+    """The same `data_table` as a `table`, for a Slack that does not know the newer block."""
     return {"type": "table", "rows": [[_plain_cell(cell) for cell in row] for row in block["rows"]]}
 
 
 def _cell(cell: Cell | str) -> Element:
     if isinstance(cell, str):
         return _raw(cell)
-    text = cut(cell.text, TABLE_CELL)
+    text = truncate(cell.text, TABLE_CELL)
     if cell.link is not None:
         return _rich({"type": "link", "url": cell.link, "text": text})
     if cell.at is not None:
-        # In UTC for the records, and as the reader's own clock has it.
+        # In UTC, and in the reader's own time zone.
         return _rich({"type": "text", "text": f"{text} · "}, _date(cell.at, text))
     if cell.number is not None and len(text) <= NUMBER:
         return {"type": "raw_number", "value": cell.number, "text": text}
@@ -166,7 +164,7 @@ def _cell(cell: Cell | str) -> Element:
 
 
 def _raw(text: str) -> Element:
-    return {"type": "raw_text", "text": cut(text, TABLE_CELL) or " "}
+    return {"type": "raw_text", "text": truncate(text, TABLE_CELL) or " "}
 
 
 def _rich(*elements: Element) -> Element:
@@ -175,12 +173,16 @@ def _rich(*elements: Element) -> Element:
 
 
 def _date(at: datetime, fallback: str) -> Element:
-    form = "{date_short_pretty} {time_secs}"
-    return {"type": "date", "timestamp": int(at.timestamp()), "format": form, "fallback": fallback}
+    return {
+        "type": "date",
+        "timestamp": int(at.timestamp()),
+        "format": "{date_short_pretty} {time_secs}",
+        "fallback": fallback,
+    }
 
 
-def _length(cell: Element) -> int:
-    """How much of a table's text a cell takes; a date is counted as it is drawn, about."""
+def _text_length(cell: Element) -> int:
+    """How many characters of a table's text a cell takes; about right for a date."""
     if cell["type"] != "rich_text":
         return len(cell["text"])
     leaves = cell["elements"][0]["elements"]
@@ -192,15 +194,22 @@ def _plain_cell(cell: Element) -> Element:
 
 
 def chart(chart: Chart) -> Block:
-    """Bars or lines; what Slack has no room for at the end of categories and series is left out."""
+    """Bars or lines; categories and series beyond Slack's limits are left out."""
     categories = _labels(chart.categories[:CHART_POINTS])
-    names = _labels([one.name for one in chart.series[:CHART_SERIES]])
-    series = [
-        {"name": name, "data": _points(categories, one.values)}
-        for name, one in zip(names, chart.series, strict=False)
+    names = _labels([series.name for series in chart.series[:CHART_SERIES]])
+    named_series = [
+        {"name": name, "data": _points(categories, series.values)}
+        for name, series in zip(names, chart.series, strict=False)
     ]
-    drawn = {"type": chart.kind, "series": series, "axis_config": {"categories": categories}}
-    return {"type": "data_visualization", "title": cut(chart.title, CHART_TITLE), "chart": drawn}
+    return {
+        "type": "data_visualization",
+        "title": truncate(chart.title, CHART_TITLE),
+        "chart": {
+            "type": chart.kind,
+            "series": named_series,
+            "axis_config": {"categories": categories},
+        },
+    }
 
 
 def _points(categories: Sequence[str], values: Sequence[float]) -> list[Element]:
@@ -209,16 +218,18 @@ def _points(categories: Sequence[str], values: Sequence[float]) -> list[Element]
 
 
 def _labels(texts: Sequence[str]) -> list[str]:
-    """Each short enough, and none twice: where cutting made two the same, numbered."""
+    """Unique labels within Slack's limit; a number tells those apart that became equal."""
     labels: list[str] = []
     for number, text in enumerate(texts, 1):
-        label = cut(text, CHART_LABEL) or "–"
-        labels.append(f"{cut(text, CHART_LABEL - 3)} {number}" if label in labels else label)
+        label = truncate(text, CHART_LABEL) or "–"
+        if label in labels:
+            label = f"{truncate(text, CHART_LABEL - 3)} {number}"
+        labels.append(label)
     return labels
 
 
 def confirm(title: str, text: str, yes: str, *, style: str = "danger") -> Element:
-    """Ask once more."""
+    """A dialog that asks for confirmation of a click."""
     return {
         "title": plain(title, 100),
         "text": plain(text, CONFIRM),
@@ -236,7 +247,7 @@ def button(
     style: str | None = None,
     ask: Element | None = None,
 ) -> Element:
-    """Something to press; `value` comes back with the press."""
+    """A button; Slack sends `value` back with the click."""
     element: Element = {"type": "button", "text": plain(text), "action_id": press}
     if str(value):
         element["value"] = str(value)
@@ -248,31 +259,31 @@ def button(
 
 
 def link_button(text: str, press: str, url: str) -> Element:
-    """A page to open; Slack tells of the press all the same."""
+    """A button that opens a page; Slack sends its click to the bot as well."""
     return {"type": "button", "text": plain(text), "action_id": press, "url": url}
 
 
 def option(text: str, value: str) -> Element:
-    """One thing to choose."""
+    """One option of a select menu, checkbox group or overflow menu."""
     return {"text": plain(text), "value": value}
 
 
 def select(
     press: str, placeholder: str, options: Sequence[Element], initial: str | None = None
 ) -> Element:
-    """One of several."""
+    """A menu in which people choose one option."""
     element: Element = {
         "type": "static_select",
         "action_id": press,
         "placeholder": plain(placeholder),
         "options": list(options),
     }
-    chosen = [choice for choice in options if choice["value"] == initial]
-    return {**element, "initial_option": chosen[0]} if chosen else element
+    initial_options = [option for option in options if option["value"] == initial]
+    return {**element, "initial_option": initial_options[0]} if initial_options else element
 
 
 def several(placeholder: str, options: Sequence[Element]) -> Element:
-    """Any number of them."""
+    """A menu in which people choose any number of options."""
     return {
         "type": "multi_static_select",
         "placeholder": plain(placeholder),
@@ -281,14 +292,14 @@ def several(placeholder: str, options: Sequence[Element]) -> Element:
 
 
 def overflow(press: str, options: Sequence[Element]) -> Element:
-    """What is needed less often, behind three dots."""
+    """A menu behind three dots, for what is needed less often."""
     return {"type": "overflow", "action_id": press, "options": list(options)}
 
 
 def field(
     name: str, label: str, element: Element, *, hint: str = "", optional: bool = False
 ) -> Block:
-    """One thing to fill in; its block id is the name of the form's field."""
+    """An input of a form; its block id is the name of the form's field."""
     block: Block = {
         "type": "input",
         "block_id": name,
@@ -300,7 +311,7 @@ def field(
 
 
 def boxes(name: str, label: str, press: str, options: Sequence[Element]) -> Block:
-    """Some of several, or none; each tick is told at once, besides with the form."""
+    """Checkboxes; Slack sends each tick at once, and all of them again with the form."""
     element: Element = {"type": "checkboxes", "action_id": press, "options": list(options)}
     return {**field(name, label, element, optional=True), "dispatch_action": True}
 
@@ -308,7 +319,7 @@ def boxes(name: str, label: str, press: str, options: Sequence[Element]) -> Bloc
 def line(
     *, initial: str = "", longest: int = 150, lines: bool = False, example: str = ""
 ) -> Element:
-    """A text to type."""
+    """A text input."""
     element: Element = {"type": "plain_text_input", "multiline": lines, "max_length": longest}
     if initial:
         element["initial_value"] = initial[:longest]
@@ -318,7 +329,7 @@ def line(
 
 
 def number(*, lowest: int | None, highest: int | None, initial: int | None) -> Element:
-    """A whole number to type."""
+    """An input for a whole number."""
     element: Element = {"type": "number_input", "is_decimal_allowed": False}
     for key, value in (("min_value", lowest), ("max_value", highest), ("initial_value", initial)):
         if value is not None:
@@ -329,7 +340,7 @@ def number(*, lowest: int | None, highest: int | None, initial: int | None) -> E
 def modal(
     callback: str, title: str, blocks: Sequence[Block], *, submit: str, metadata: str
 ) -> dict[str, Any]:
-    """A form."""
+    """A form; `metadata` comes back with it."""
     return {
         "type": "modal",
         "callback_id": callback,

@@ -1,4 +1,4 @@
-"""Whom to ask for what, and the runbooks that belong to it."""
+"""The contacts of a service, and its runbooks."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,39 +19,47 @@ def page(
     troubles: Sequence[str],
     base: str,
 ) -> list[Block]:
-    """The contacts and runbooks of each service; what could not be found out is said below."""
-    parts = [part for book in _services(playbooks) for part in _of(book, marks, on_call, base)]
+    """The contacts and runbooks of each service, then the warnings about what was not found."""
+    parts = []
+    for playbook in _services(playbooks):
+        parts += _contacts(playbook, marks, on_call, base)
     if troubles:
-        parts.append(blocks.context(text.render("contacts_troubles", troubles=troubles)))
+        parts.append(blocks.context(text.render("contacts_warnings", warnings=troubles)))
     return parts
 
 
 def _services(playbooks: Sequence[Playbook]) -> list[Playbook]:
-    """A playbook for each service, with what all of its playbooks name, once."""
-    found: dict[str, Playbook] = {}
-    for book in playbooks:
-        one = found.setdefault(book.service, book)
+    """One playbook for each service, with the contacts and links of all its playbooks."""
+    services: dict[str, Playbook] = {}
+    for playbook in playbooks:
+        merged = services.setdefault(playbook.service, playbook)
         both = {
-            "contacts": tuple(dict.fromkeys([*one.contacts, *book.contacts])),
-            "links": tuple(dict.fromkeys([*one.links, *book.links])),
+            "contacts": tuple(dict.fromkeys([*merged.contacts, *playbook.contacts])),
+            "links": tuple(dict.fromkeys([*merged.links, *playbook.links])),
         }
-        found[book.service] = one.model_copy(update=both)
-    return list(found.values())
+        services[playbook.service] = merged.model_copy(update=both)
+    return list(services.values())
 
 
-def _of(
-    book: Playbook, marks: Mapping[str, str], on_call: tuple[OnCall, ...] | None, base: str
+def _contacts(
+    playbook: Playbook, marks: Mapping[str, str], on_call: tuple[OnCall, ...] | None, base: str
 ) -> list[Block]:
-    lines = [(one.role, reached(one.contact, marks, on_call)) for one in book.contacts]
-    links = runbooks(book, base)
-    words = text.render("contacts", playbook=book, lines=lines, runbooks=links)
+    words = text.render(
+        "contacts",
+        playbook=playbook,
+        contacts=[
+            (contact.role, reached(contact.contact, marks, on_call))
+            for contact in playbook.contacts
+        ],
+        runbooks=runbooks(playbook, base),
+    )
     return blocks.sections(words)
 
 
 def reached(
     contact: str, marks: Mapping[str, str], on_call: tuple[OnCall, ...] | None
 ) -> text.Mrkdwn:
-    """A contact as something to click: people and groups as mentions, addresses as links."""
+    """A contact to click: people and groups as mentions, addresses as links."""
     mark = marks.get(contact.removeprefix("@").lower()) if contact.startswith("@") else None
     if mark:
         return text.Mrkdwn(mark)
@@ -63,7 +71,7 @@ def reached(
 
 
 def runbooks(playbook: Playbook, base: str) -> list[tuple[Link, str | None]]:
-    """Each related page with its address, or None where no base makes it a whole one."""
+    """Each related page with its full address, or None where `base` is missing for it."""
     addresses = [(link, urljoin(base, link.url)) for link in playbook.links]
     return [
         (link, address if text.LINK_ADDRESS.fullmatch(address) else None)

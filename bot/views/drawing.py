@@ -1,4 +1,4 @@
-"""What is to be seen in Slack, as values: the publisher compares them with what Slack shows."""
+"""What Slack should show, as values: publishing sends those that differ from what it shows."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ ANNOUNCEMENTS = "announcements"
 
 @dataclass(frozen=True)
 class Message:
-    """A message, redrawn in place; `thread` is the key of the message it answers."""
+    """A message, edited in place; `thread` is the key of the message that it answers."""
 
     key: str
     text: str
@@ -32,7 +32,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Bookmark:
-    """A link in the channel's bar."""
+    """A link in the channel's bookmarks bar."""
 
     key: str
     title: str
@@ -41,7 +41,7 @@ class Bookmark:
 
 @dataclass(frozen=True)
 class Invitation:
-    """People who belong into the channel."""
+    """People to invite to the channel."""
 
     key: str
     users: tuple[str, ...]
@@ -49,7 +49,7 @@ class Invitation:
 
 @dataclass(frozen=True)
 class Pin:
-    """A message that stays in sight."""
+    """A pinned message; `of` is its key."""
 
     key: str
     of: str
@@ -57,7 +57,10 @@ class Pin:
 
 @dataclass(frozen=True)
 class File:
-    """A text as a file, in a message's thread or by itself; `execution` is where it is kept."""
+    """A text file, in the thread of the message with the key `thread`, or in the channel.
+
+    Its content is `text`, or else the attachment that is stored with the execution.
+    """
 
     key: str
     name: str
@@ -69,7 +72,10 @@ class File:
 Drawing = Message | Topic | Bookmark | Invitation | Pin | File
 
 
-def digest(drawing: Drawing) -> str:
-    """Equal digests look equal."""
-    canonical = json.dumps(vars(drawing), sort_keys=True, default=str)
+def digest(item: Drawing) -> str:
+    """A hash of an item's content: items with equal digests look the same in Slack.
+
+    Digests are stored: after a change of a field's name, each item is sent once more.
+    """
+    canonical = json.dumps(vars(item), sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()

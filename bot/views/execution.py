@@ -1,208 +1,220 @@
-"""How a step and its executions look, from request to outcome; one message that is redrawn."""
+"""How a step and its executions look, from request to outcome."""
 
 from pathlib import PurePath
 
 from bot import rules
 from bot.model import Execution, Plan, Reading, Risk, State, Step, Table
+from bot.model.text import truncate
 from bot.views import blocks, presses, tasks, text
 from bot.views.blocks import Block, Element
 from bot.views.drawing import File, Message
 from bot.views.scene import Scene
 
-DIFF = 2_500
+DIFF = 2_500  # characters
 
-# What is told to those who waited for it; that the incident's end made it void, all are told.
-ENDED = (State.SUCCEEDED, State.FAILED, State.INTERRUPTED, State.DENIED, State.EXPIRED)
+# These outcomes are told to the people who waited for them. A void request is not: the whole
+# channel is told that the incident was resolved.
+NOTIFIED = (State.SUCCEEDED, State.FAILED, State.INTERRUPTED, State.DENIED, State.EXPIRED)
 
 
 def step_button(step: Step) -> Element:
-    """What a step's button says: the step's own name; none stands out, least of all a change."""
+    """The step's title as a button; none is in colour, so that no change stands out."""
     return blocks.button(step.title, presses.RUN_STEP, step.id)
 
 
-def message(scene: Scene, run: Execution) -> Message:
-    """A change: what was asked for, the plan, who said yes, and what came of it."""
-    undo = scene.undo(run)
-    called = {"groups": scene.approver_groups, "people": scene.approvers}
-    words = text.render("execution_text", run=run, **called)
-    parts = [blocks.section(text.render("execution", run=run))]
-    if run.plan is not None:
-        parts += _plan(scene, run)
-    parts.append(
-        blocks.section(
-            text.render(
-                "execution_state",
-                run=run,
-                undo=undo,
-                hold=scene.hold(run.id),
-                open=scene.incident.open,
-                **called,
-            )
-        )
+def message(snapshot: Scene, execution: Execution) -> Message:
+    """A change: the request, its plan, who approved it, and its outcome."""
+    undo, change = snapshot.undo(execution), snapshot.hold(execution.id)
+    approvers = {"groups": snapshot.approver_groups, "people": snapshot.approvers}
+    state = text.render(
+        "execution_state",
+        execution=execution,
+        undo=undo,
+        change=change,
+        open=snapshot.incident.open,
+        **approvers,
     )
-    buttons = _buttons(scene, run, undo)
-    held = scene.hold(run.id) or scene.hold(run.undo_of)
-    if buttons and (scene.incident.open or held):
+    parts = [blocks.section(text.render("execution", execution=execution))]
+    if execution.plan is not None:
+        parts += _plan(snapshot, execution, execution.plan)
+    parts.append(blocks.section(state))
+    buttons = _buttons(snapshot, execution, undo)
+    in_force = change or snapshot.hold(execution.undo_of)
+    if buttons and (snapshot.incident.open or in_force):
         parts.append(blocks.actions("execution", *buttons))
-    return Message(f"execution:{run.id}", words, parts)
+    notification = text.render("execution_text", execution=execution, **approvers)
+    return Message(f"execution:{execution.id}", notification, parts)
 
 
-def ended(run: Execution) -> list[Message]:
-    """How it ended, in its thread: those who asked and approved are told by a message of its own.
+def ended(execution: Execution) -> list[Message]:
+    """The outcome as a message of its own in the thread, for those who asked and approved.
 
-    An edit tells nobody. Whoever decided it knows; what was interrupted ends once more.
+    Slack notifies nobody of an edit. Whoever made the decision is left out. An interrupted
+    execution ends a second time, once somebody has checked it.
     """
-    if run.state not in ENDED:
+    if execution.state not in NOTIFIED:
         return []
-    people = [run.requested_by, *(approval.by for approval in run.approvals)]
-    told = [one for one in dict.fromkeys(people) if one is not None and one != run.decided_by]
-    if not told:
+    users = [execution.requested_by, *(approval.by for approval in execution.approvals)]
+    recipients = [user for user in dict.fromkeys(users) if user and user != execution.decided_by]
+    if not recipients:
         return []
-    words = text.render("execution_ended", run=run, told=told)
-    key = "interrupted" if run.state is State.INTERRUPTED else "ended"
-    parts = [blocks.section(words)]
-    return [Message(f"{key}:{run.id}", words, parts, thread=f"execution:{run.id}")]
+    words = text.render("execution_ended", execution=execution, recipients=recipients)
+    kind = "interrupted" if execution.state is State.INTERRUPTED else "ended"
+    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
+    return [Message(key, words, [blocks.section(words)], thread=thread)]
 
 
-def _plan(scene: Scene, run: Execution) -> list[Block]:
-    plan = run.plan
-    assert plan is not None
-    apart = _is_apart(run) and bool(plan.diff or _kept(run) in scene.final)
+def _plan(snapshot: Scene, execution: Execution, plan: Plan) -> list[Block]:
+    has_diff = bool(plan.diff) or _decided_plan_key(execution) in snapshot.final
+    in_thread = has_diff and _diff_is_in_thread(execution)
     parts = [blocks.section(text.render("plan", plan=plan))]
-    if plan.diff and not apart:
-        parts.append(blocks.preformatted(blocks.cut(plan.diff, DIFF)))
-    parts.append(blocks.context(text.render("plan_context", plan=plan, run=run, apart=apart)))
+    if plan.diff and not in_thread:
+        parts.append(blocks.preformatted(truncate(plan.diff, DIFF)))
+    details = text.render("plan_context", plan=plan, execution=execution, in_thread=in_thread)
+    parts.append(blocks.context(details))
     return parts
 
 
-def _is_apart(run: Execution) -> bool:
-    """Whether its diff is in the thread: once decided, it would only push the outcome away.
+def _diff_is_in_thread(execution: Execution) -> bool:
+    """Once it is decided, the diff would only push the outcome off the screen.
 
-    But what customers were told people want to read.
+    A message to customers is the exception: people want to read what customers were told.
     """
-    undecided = run.state in (State.PROPOSED, State.APPROVED)
-    return not undecided and run.action != rules.CUSTOMER_MESSAGE
+    undecided = execution.state in (State.PROPOSED, State.APPROVED)
+    return not undecided and execution.action != rules.CUSTOMER_MESSAGE
 
 
-def _kept(run: Execution) -> str:
-    return f"plan:{run.id}"
+def _decided_plan_key(execution: Execution) -> str:
+    return f"plan:{execution.id}"
 
 
-def _kept_plan(run: Execution) -> list[Message]:
-    """The plan as it was decided on, to look at for good."""
-    if run.plan is None or not run.plan.diff or not _is_apart(run):
+def _decided_plan(execution: Execution) -> list[Message]:
+    """The plan's diff in the thread, as people decided on it."""
+    plan = execution.plan
+    if plan is None or not plan.diff or not _diff_is_in_thread(execution):
         return []
-    words = text.render("plan_kept", plan=run.plan, run=run)
-    parts = [blocks.section(words), blocks.preformatted(blocks.cut(run.plan.diff, DIFF))]
-    return [Message(_kept(run), words, parts, thread=f"execution:{run.id}")]
+    words = text.render("decided_plan", plan=plan, execution=execution)
+    parts = [blocks.section(words), blocks.preformatted(truncate(plan.diff, DIFF))]
+    key, thread = _decided_plan_key(execution), f"execution:{execution.id}"
+    return [Message(key, words, parts, thread=thread)]
 
 
-def _buttons(scene: Scene, run: Execution, undo: Execution | None) -> list[Element]:
-    match run.state:
+def _buttons(snapshot: Scene, execution: Execution, undo: Execution | None) -> list[Element]:
+    not_done = execution.checked is None
+    match execution.state:
         case State.PROPOSED:
-            return [_approve(run), blocks.button("Deny…", presses.DENY, run.id), *_edit(run)]
+            return [_approve(execution), _deny(execution), *_edit(execution)]
         case State.APPROVED:
-            return [blocks.button("Deny…", presses.DENY, run.id)]
+            return [_deny(execution)]
         case State.INTERRUPTED:
-            return [blocks.button("Check what happened", presses.CHECK, run.id, style="primary")]
-        case State.SUCCEEDED | State.FAILED if rules.can_undo(run, undo):
-            return [_undo(scene, run)]
-        case State.DENIED | State.FAILED | State.EXPIRED if _edit(run) and run.checked is None:
-            return _edit(run)
-        case State.FAILED | State.EXPIRED if run.undo_of is None and run.checked is None:
-            return [blocks.button("Ask again…", presses.ASK_AGAIN, run.id)]
+            label = "Check what happened"
+            return [blocks.button(label, presses.CHECK, execution.id, style="primary")]
+        case State.SUCCEEDED | State.FAILED if rules.can_undo(execution, undo):
+            return [_undo(snapshot, execution)]
+        case State.DENIED | State.FAILED | State.EXPIRED if not_done and _edit(execution):
+            return _edit(execution)
+        case State.FAILED | State.EXPIRED if not_done and execution.undo_of is None:
+            return [blocks.button("Ask again…", presses.ASK_AGAIN, execution.id)]
         case _:
             return []
 
 
-def _edit(run: Execution) -> list[Element]:
-    """What people wrote themselves they may write otherwise, as another request."""
-    if run.action != rules.CUSTOMER_MESSAGE:
+def _deny(execution: Execution) -> Element:
+    return blocks.button("Deny…", presses.DENY, execution.id)
+
+
+def _edit(execution: Execution) -> list[Element]:
+    """A message to customers can be edited, as a new request."""
+    if execution.action != rules.CUSTOMER_MESSAGE:
         return []
-    return [blocks.button("Edit…", presses.REWRITE, run.id)]
+    return [blocks.button("Edit…", presses.REWRITE, execution.id)]
 
 
-def _approve(run: Execution) -> Element:
-    assert run.plan is not None
-    words = _asked_once_more(run.plan)
-    ask = blocks.confirm("Approve exactly this?", words, "Approve", style="danger")
-    return blocks.button("Approve", presses.APPROVE, run.id, style="danger", ask=ask)
+def _approve(execution: Execution) -> Element:
+    assert execution.plan is not None
+    words = _confirm_text(execution.plan)
+    confirm = blocks.confirm("Approve exactly this?", words, "Approve", style="danger")
+    return blocks.button("Approve", presses.APPROVE, execution.id, style="danger", ask=confirm)
 
 
-def _asked_once_more(plan: Plan) -> str:
-    """What would be done, and then what is warned of: never the one without room for the other."""
+def _confirm_text(plan: Plan) -> str:
+    """The summary and the warnings; each keeps at least half of the dialog's length."""
     if not plan.warnings:
         return plan.summary
-    half = blocks.CONFIRM // 2
-    warned = " ".join(f":warning: {warning}" for warning in plan.warnings)
-    room = max(half, blocks.CONFIRM - len(warned) - 1)
-    return f"{blocks.cut(plan.summary, room - 1)}\n{warned}"
+    warnings = " ".join(f":warning: {warning}" for warning in plan.warnings)
+    length = max(blocks.CONFIRM // 2, blocks.CONFIRM - len(warnings) - 1)
+    return f"{truncate(plan.summary, length - 1)}\n{warnings}"
 
 
-def _undo(scene: Scene, run: Execution) -> Element:
-    assert run.plan is not None
-    assert run.plan.undo is not None
-    words = run.plan.undo.summary
-    if back := scene.ended_by(run):
-        words += f" ({text.plain('again', back=back, now=None)})"
-    ask = blocks.confirm("Undo this?", words, "Undo")
-    return blocks.button("Undo", presses.UNDO, run.id, ask=ask)
+def _undo(snapshot: Scene, execution: Execution) -> Element:
+    assert execution.plan is not None
+    assert execution.plan.undo is not None
+    words = execution.plan.undo.summary
+    if changes := snapshot.ended_by(execution):
+        words += f" ({text.plain('in_force_again', changes=changes, now=None)})"
+    confirm = blocks.confirm("Undo this?", words, "Undo")
+    return blocks.button("Undo", presses.UNDO, execution.id, ask=confirm)
 
 
-def readings(scene: Scene) -> list[Message | File]:
-    """What read steps saw, in the playbook's thread, each decided plan in that of its request.
+def readings(snapshot: Scene) -> list[Message | File]:
+    """The results of read steps in the playbook's thread, and decided plans in their request's.
 
-    And what of these was too long to show.
-
-    Once Slack shows it, only the incident's end changes it: it is drawn until then, not again.
+    Long diffs and results follow as files. None of these changes once Slack shows it, until the
+    incident ends: those with a final key are left out.
     """
-    drawn: list[Message | File] = []
-    for run in scene.executions:
-        drawn += _kept_plan(run)
-        if run.plan is not None and len(run.plan.diff) > DIFF:
-            name = f"{run.step_id}-{run.id}.diff"
-            drawn.append(File(f"diff:{run.id}", name, f"execution:{run.id}", text=run.plan.diff))
-        if run.risk is Risk.READ and run.state in (State.SUCCEEDED, State.FAILED):
-            drawn += [*_reading(scene, run), *_attachment(scene, run)]
-    return [one for one in drawn if one.key not in scene.final]
+    items: list[Message | File] = []
+    for execution in snapshot.executions:
+        items += [*_decided_plan(execution), *_diff_file(execution)]
+        if execution.risk is Risk.READ and execution.state in (State.SUCCEEDED, State.FAILED):
+            items += [*_read_result(snapshot, execution), *_attachment(snapshot, execution)]
+    return [item for item in items if item.key not in snapshot.final]
 
 
-def _attachment(scene: Scene, run: Execution) -> list[File]:
-    if run.id not in scene.attached:
+def _diff_file(execution: Execution) -> list[File]:
+    plan = execution.plan
+    if plan is None or len(plan.diff) <= DIFF:
         return []
-    suffix = PurePath(scene.attached[run.id]).suffix or ".txt"
-    return [File(f"file:{run.id}", f"{run.step_id}-{run.id}{suffix}", "playbook", run.id)]
+    name = f"{execution.step_id}-{execution.id}.diff"
+    return [File(f"diff:{execution.id}", name, f"execution:{execution.id}", text=plan.diff)]
 
 
-def _reading(scene: Scene, run: Execution) -> list[Message]:
-    key = f"execution:{run.id}"
-    if key in scene.final:
-        return []  # what it saw is not even at hand
-    words = text.render("reading", run=run)
+def _attachment(snapshot: Scene, execution: Execution) -> list[File]:
+    if execution.id not in snapshot.attached:
+        return []
+    suffix = PurePath(snapshot.attached[execution.id]).suffix or ".txt"
+    name = f"{execution.step_id}-{execution.id}{suffix}"
+    return [File(f"file:{execution.id}", name, "playbook", execution.id)]
+
+
+def _read_result(snapshot: Scene, execution: Execution) -> list[Message]:
+    key = f"execution:{execution.id}"
+    if key in snapshot.final:
+        return []  # its result was not read from the database
+    words = text.render("read_result", execution=execution)
     parts = [blocks.section(words)]
-    if run.reading is not None:
-        parts += _details(run, run.reading)
-    parts += tasks.work_through(scene, run)
+    if execution.reading is not None:
+        parts += _details(execution, execution.reading)
+    parts += tasks.work_through(snapshot, execution)
     return [Message(key, words, parts, thread="playbook")]
 
 
-def _details(run: Execution, reading: Reading) -> list[Block]:
+def _details(execution: Execution, result: Reading) -> list[Block]:
     parts = []
-    if reading.link is not None:
-        button = blocks.link_button(reading.link.title, presses.LINK, reading.link.url)
+    if result.link is not None:
+        button = blocks.link_button(result.link.title, presses.LINK, result.link.url)
         parts.append(blocks.actions("reading", button))
-    parts += [blocks.chart(chart) for chart in reading.charts[: blocks.CHARTS]]
-    if reading.table is not None and reading.table.rows:
-        parts += _table(run.title, reading.table)
-    if reading.excerpt:
-        parts.append(blocks.preformatted(reading.excerpt))
-    if reading.notes:
-        parts.append(blocks.context(*map(text.escape, reading.notes)))
+    parts += [blocks.chart(chart) for chart in result.charts[: blocks.CHARTS]]
+    if result.table is not None and result.table.rows:
+        parts += _table(execution.title, result.table)
+    if result.excerpt:
+        parts.append(blocks.preformatted(result.excerpt))
+    if result.notes:
+        parts.append(blocks.context(*map(text.escape, result.notes)))
     return parts
 
 
 def _table(title: str, table: Table) -> list[Block]:
-    """The table, and what of it Slack has no room for."""
+    """The table, and how much of it was left out."""
     block = blocks.table(title, table.columns, table.rows)
     rows, columns = len(block["rows"]) - 1, len(block["rows"][0])
     words = text.render("table", table=table, rows=rows, columns=columns)

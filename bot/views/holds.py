@@ -1,4 +1,4 @@
-"""What is temporary: how long it lasts still, and what is said before it ends."""
+"""Temporary changes: how long they last, and the notice before they end."""
 
 from bot import durations, rules
 from bot.model import Entry, Hold
@@ -9,32 +9,36 @@ from bot.views.drawing import Message
 from bot.views.scene import Scene
 
 
-def lines(scene: Scene) -> list[Block]:
+def lines(snapshot: Scene) -> list[Block]:
     """One line for each temporary change in force."""
-    return [blocks.section(_line(scene, hold)) for hold in scene.in_force]
+    return [blocks.section(_line(snapshot, change)) for change in snapshot.in_force]
 
 
-def _line(scene: Scene, hold: Hold) -> str:
-    run = next(run for run in scene.executions if run.id == hold.execution_id)
-    return text.render("hold", hold=hold, run=run)
+def _line(snapshot: Scene, change: Hold) -> str:
+    execution = next(each for each in snapshot.executions if each.id == change.execution_id)
+    return text.render("temporary_change", change=change, execution=execution)
 
 
-def nudge(scene: Scene, entry: Entry) -> Message:
+def nudge(snapshot: Scene, entry: Entry) -> Message:
     """It ends soon: extend it, or end it now."""
     detail = entry.detail
     assert isinstance(detail, Nudged)
-    longest = durations.words(rules.LONGEST_HOLD)
-    words = text.render("nudge", state=entry.text, detail=detail, longest=longest)
+    words = text.render(
+        "end_notice",
+        state=entry.text,
+        detail=detail,
+        longest=durations.words(rules.LONGEST_HOLD),
+    )
     parts = [blocks.section(words)]
-    hold = scene.hold(detail.execution)
-    if hold is not None and hold.nudged_at == entry.at:
-        parts.append(blocks.actions("nudge", *_buttons(hold)))
+    change = snapshot.hold(detail.execution)
+    if change is not None and change.nudged_at == entry.at:
+        parts.append(blocks.actions("nudge", *_buttons(change)))
     return Message(f"entry:{entry.id}", words, parts)
 
 
-def _buttons(hold: Hold) -> list[Element]:
+def _buttons(change: Hold) -> list[Element]:
     span = durations.words(rules.EXTENSION)
     return [
-        blocks.button(f"Extend {span}", presses.EXTEND, hold.execution_id),
-        blocks.button("Resume now", presses.UNDO, hold.execution_id, style="primary"),
+        blocks.button(f"Extend {span}", presses.EXTEND, change.execution_id),
+        blocks.button("Resume now", presses.UNDO, change.execution_id, style="primary"),
     ]

@@ -1,4 +1,4 @@
-"""What can be said here, and what is going on: the help and the App Home."""
+"""The help and the App Home: the commands and the open incidents."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from bot.model import Incident, IncidentId, Playbook
 from bot.views import blocks, levels, presses, text
 from bot.views.blocks import Block
-from bot.views.channel import heading
+from bot.views.card import heading
 
 SHOWN = 20
 
@@ -16,7 +16,7 @@ def help(
     incidents: Sequence[Incident],
     troubles: Mapping[IncidentId, str],
 ) -> list[Block]:
-    """What can be said, how bad things can be, and the open incidents."""
+    """The commands, the severity levels and the open incidents."""
     return [
         blocks.section(text.render("help")),
         levels.table(playbooks),
@@ -47,9 +47,9 @@ def _open_incidents(
             "open_incident",
             incident=incident,
             heading=heading(incident),
-            trouble=troubles.get(incident.id),
+            error=troubles.get(incident.id),
         )
         for incident in incidents[:SHOWN]
     ]
-    words = text.render("open_incidents", all=len(incidents), shown=len(lines))
+    words = text.render("open_incidents", total=len(incidents), shown=len(lines))
     return [blocks.section(words), *(blocks.section(line) for line in lines)]

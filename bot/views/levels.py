@@ -1,4 +1,4 @@
-"""The severity table: how bad things can be, and how soon somebody has to take command."""
+"""The severity levels: what each means, and how soon somebody has to take command."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ COLUMNS = ("Level", "What it means", "First response", "Examples")
 
 
 def table(playbooks: Sequence[Playbook]) -> Block:
-    """Every level of every service; the service is named where there are several."""
-    # Several files may be about one service.
+    """Every level of every service; a column names the service where there are several."""
+    # Several playbooks may be about one service.
     services = dict.fromkeys(
-        (book.title, tuple(sorted(book.severities.items()))) for book in playbooks
+        (playbook.title, tuple(sorted(playbook.severities.items()))) for playbook in playbooks
     )
     several = len(services) > 1
     rows = [
@@ -29,10 +29,10 @@ def table(playbooks: Sequence[Playbook]) -> Block:
         for severity, level in levels
     ]
     columns = (*(("Service",) if several else ()), *COLUMNS)
-    # There is nothing to sort, and what one person is told has no second try with other blocks.
+    # A `table`: nothing here is to be sorted, and an ephemeral message has no second try.
     return blocks.plain_table(blocks.table("Severity levels", columns, rows))
 
 
 def page(incident: Incident | None, playbooks: Sequence[Playbook]) -> list[Block]:
-    """The table, how bad the incident of this channel is, and how to say otherwise."""
-    return [blocks.section(text.render("levels", incident=incident)), table(playbooks)]
+    """The table, with the severity of this channel's incident and how to change it."""
+    return [blocks.section(text.render("severity_levels", incident=incident)), table(playbooks)]

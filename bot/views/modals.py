@@ -1,4 +1,4 @@
-"""The forms; a block id is the name of the field that it fills."""
+"""The forms; the block id of an input is the name of its field."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,23 +14,24 @@ from bot.model import (
     Noun,
     Severity,
     State,
-    Status,
     Step,
     Unfinished,
 )
+from bot.model.text import truncate
 from bot.rules import Play
 from bot.views import blocks, presses, text
 from bot.views.blocks import Block, Element
+from bot.views.card import status_menu
 
 View = dict[str, Any]
 
-LONG = 2_500
+LONG = 2_500  # characters of a long text
 VALUE = 150  # characters of an option's value
 CHECKBOXES = 10  # in one element
 GROUPS = 90  # of the 100 blocks of a form
-LIKELY = 5
+LIKELY = 5  # scenarios that the form names
 SYMPTOMS = "symptoms"  # a group's name is `symptoms:start:service/scenario`
-FOLLOWS = "Left empty, it is as bad as the playbook that fits."
+SEVERITY_HINT = "If you choose none, it is the severity of the playbook that fits."
 
 
 def declare(
@@ -41,15 +42,15 @@ def declare(
     likely: Sequence[Play] = (),
     worst: Severity | None = None,
 ) -> View:
-    """Say what is wrong and tick what is seen; severity and playbook follow, or are chosen."""
+    """The form to declare an incident: `likely` are the scenarios that fit what is ticked."""
     title_line = blocks.line(initial=title, longest=LONG, example="Orders are failing")
     radio: Element = {"type": "radio_buttons", "options": _severities(plays)}
-    words = text.render("declare_form", likely=likely[:LIKELY], all=len(likely), worst=worst)
+    words = text.render("declare_form", matches=likely[:LIKELY], total=len(likely), severity=worst)
     parts = [
         blocks.field("title", "What is wrong?", title_line, optional=True),
-        blocks.section(words),  # above what is ticked, whose list is longer than a screen
+        blocks.section(words),  # above the symptoms, whose list is longer than a screen
         *_symptoms(sorted(plays, key=lambda play: play.scenario.severity))[:GROUPS],
-        blocks.field("severity", "How bad is it?", radio, hint=FOLLOWS, optional=True),
+        blocks.field("severity", "How bad is it?", radio, hint=SEVERITY_HINT, optional=True),
     ]
     if plays:
         parts.append(_playbooks(plays))
@@ -60,15 +61,15 @@ def declare(
 
 def _severities(plays: Sequence[Play]) -> list[Element]:
     return [
-        blocks.option(blocks.cut(_severity_words(level, plays), 75), level.value)
-        for level in Severity
+        blocks.option(truncate(_severity_label(severity, plays), 75), severity.value)
+        for severity in Severity
     ]
 
 
 def playbook(incident: Incident, plays: Sequence[Play], *, metadata: str) -> View:
-    """Choose the playbook, or another one; those for the incident's severity come first."""
-    fitting = sorted(plays, key=lambda play: play.scenario.severity is not incident.severity)
-    scenario = blocks.select("scenario", "Choose a playbook", _play_options(fitting))
+    """The form to choose a playbook; those for the incident's severity come first."""
+    ordered = sorted(plays, key=lambda play: play.scenario.severity is not incident.severity)
+    scenario = blocks.select("scenario", "Choose a playbook", _play_options(ordered))
     parts = [
         blocks.section(text.render("playbook_form", incident=incident)),
         blocks.field("scenario", "Playbook", scenario),
@@ -91,19 +92,18 @@ def _play_options(plays: Sequence[Play]) -> list[Element]:
 
 def _playbooks(plays: Sequence[Play]) -> Block:
     scenario = blocks.select("scenario", "Choose a playbook", _play_options(plays))
-    hint = "Left empty, it is the one proposed; where several are as likely, choose in the channel."
+    hint = "If you choose none, it is the one that fits; if several fit, choose in the channel."
     return blocks.field("scenario", "Playbook", scenario, hint=hint, optional=True)
 
 
-def _severity_words(level: Severity, plays: Sequence[Play]) -> str:
-    known = next(
-        (p.playbook.severities[level] for p in plays if level in p.playbook.severities), None
-    )
-    return f"{level.label} · {known.meaning}" if known else level.label
+def _severity_label(severity: Severity, plays: Sequence[Play]) -> str:
+    levels = [play.playbook.severities.get(severity) for play in plays]
+    meanings = [level.meaning for level in levels if level]
+    return f"{severity.label} · {meanings[0]}" if meanings else severity.label
 
 
 def _symptoms(plays: Sequence[Play]) -> list[Block]:
-    """What can be seen, by play; a tick is told at once, so that the form can say what fits."""
+    """Checkboxes by scenario; Slack sends each tick at once, and the form then names what fits."""
     several = len({play.playbook.service for play in plays}) > 1
     groups = []
     for play in plays:
@@ -123,12 +123,12 @@ def _symptoms(plays: Sequence[Play]) -> list[Block]:
 
 
 def update(incident: Incident, draft: Draft, *, metadata: str) -> View:
-    """The internal alert, filled in from facts."""
+    """The form to post an update, filled in from what happened."""
     impact = blocks.line(initial=draft.impact, longest=1000, lines=True)
     current = blocks.line(initial="\n".join(draft.happened), longest=LONG, lines=True)
     parts: list[Block] = [
         blocks.context(text.render("update_form", incident=incident)),
-        blocks.field("status", "Status", _statuses(incident.status)),
+        blocks.field("status", "Status", status_menu("status", incident.status)),
         blocks.field("impact", "Impact: what do users notice?", impact),
         blocks.field("current", "What is happening", current),
     ]
@@ -140,15 +140,6 @@ def update(incident: Incident, draft: Draft, *, metadata: str) -> View:
     )
 
 
-def _statuses(now: Status) -> Element:
-    options = [
-        blocks.option(status.value.capitalize(), status.value)
-        for status in Status
-        if status is not Status.RESOLVED
-    ]
-    return blocks.select("status", "Status", options, now.value)
-
-
 def resolve(
     incident: Incident,
     *,
@@ -158,33 +149,32 @@ def resolve(
     left: Sequence[Unfinished],
     now: datetime,
 ) -> View:
-    """Say what fixed it; where a check failed, say why it may end all the same."""
-    unchecked = rules.unchecked(runs)
+    """The form to resolve an incident; it asks for a reason where a check has failed."""
+    unverified = rules.unchecked(runs)
     parts = [
         blocks.section(text.render("resolve_form", incident=incident)),
         blocks.field("resolution", "What fixed it?", blocks.line(longest=LONG, lines=True)),
     ]
-    if words := _still_to_know(runs, holds, now):
+    if words := _running_and_undoable(runs, holds, now):
         parts.append(blocks.section(words))
     if holds:
-        parts.append(blocks.section(text.render("resolve_held", holds=holds)))
+        parts.append(blocks.section(text.render("resolve_temporary", changes=holds)))
     if left:
-        parts.append(blocks.section(text.render("resolve_left", left=left)))
-    if unchecked:
-        parts.append(blocks.section(text.render("resolve_unchecked", runs=unchecked)))
-        parts.append(
-            blocks.field(
-                "despite", "Why resolve all the same?", blocks.line(longest=1000, lines=True)
-            )
-        )
+        parts.append(blocks.section(text.render("resolve_checklists", checklists=left)))
+    if unverified:
+        parts.append(blocks.section(text.render("resolve_unverified", executions=unverified)))
+        reason = blocks.line(longest=1000, lines=True)
+        parts.append(blocks.field("despite", "Why resolve it anyway?", reason))
     return blocks.modal(presses.RESOLVE_FORM, "Resolve", parts, submit="Resolve", metadata=metadata)
 
 
-def _still_to_know(runs: Sequence[Execution], holds: Sequence[Hold], now: datetime) -> str:
-    """What runs at this moment, and what could be undone until the incident ends."""
-    running = [run for run in runs if run.state is State.RUNNING]
-    undoable = rules.undoable(runs, holds)
-    return text.render("resolve_runs", running=running, undoable=undoable, now=now)
+def _running_and_undoable(
+    executions: Sequence[Execution], changes: Sequence[Hold], now: datetime
+) -> str:
+    """What is running now, and what can be undone only until the incident is resolved."""
+    running = [execution for execution in executions if execution.state is State.RUNNING]
+    undoable = rules.undoable(executions, changes)
+    return text.render("resolve_executions", running=running, undoable=undoable, now=now)
 
 
 def step(
@@ -196,16 +186,16 @@ def step(
     choices: Mapping[str, Choices],
     metadata: str,
 ) -> View:
-    """The parameters that people fill in, or choose where `choices` are known, and why."""
+    """The form of a step: the parameters, as menus where `choices` has options, and the reason."""
     parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
-    # What this version's action no longer takes is not asked for.
-    known = [name for name in step.ask if name in action.model_fields]
-    parts += [_parameter(action, name, params, choices.get(name)) for name in known]
-    example = "The new version crash-loops since 03:02"
+    # A stored playbook may ask for a parameter that the action no longer has.
+    names = [name for name in step.ask if name in action.model_fields]
+    parts += [_parameter(action, name, params, choices.get(name)) for name in names]
+    example = "The new version has been crash-looping since 03:02"
     reason = blocks.line(longest=500, lines=True, example=example)
     parts.append(blocks.field("reason", "Reason", reason))
     return blocks.modal(
-        presses.STEP_FORM, blocks.cut(step.title, 24), parts, submit="Ask", metadata=metadata
+        presses.STEP_FORM, truncate(step.title, 24), parts, submit="Ask", metadata=metadata
     )
 
 
@@ -219,34 +209,39 @@ def _parameter(
     if choices is not None:
         hint = choices.hint or hint
     if choices is not None and choices.options:
-        element = _choice(choices, name, params.get(name))
+        element = _menu(choices, name, params.get(name))
     return blocks.field(name, label, element, hint=hint, optional=optional)
 
 
-def _choice(choices: Choices, name: str, value: Any) -> Element:
-    """One of what there is now: what was asked for before, while it is there, or the default."""
-    options = [blocks.option(one.text, one.value) for one in choices.options[:100]]
-    known = {one.value for one in choices.options}
-    initial = str(value) if str(value) in known else choices.default
+def _menu(choices: Choices, name: str, value: Any) -> Element:
+    """A menu of what exists now, with the earlier value or else the default chosen."""
+    options = [blocks.option(choice.text, choice.value) for choice in choices.options[:100]]
+    values = {choice.value for choice in choices.options}
+    initial = str(value) if str(value) in values else choices.default
     return blocks.select(name, "Choose", options, initial)
 
 
 def _element(action: type[Noun], name: str, value: Any) -> Element:
-    """What a parameter is filled in with, by its JSON schema."""
+    """The input for a parameter, by its JSON schema."""
     schema = action.model_json_schema()["properties"][name]
-    if value is not None:  # as the action keeps it: 30 where the playbook says 30 min
-        read = action.model_construct()
-        action.__pydantic_validator__.validate_assignment(read, name, value)
-        value = read.model_dump(mode="json", include={name})[name]
-    kinds = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
-    if kinds[0].get("type") == "integer":
-        bounds = {"lowest": kinds[0].get("minimum"), "highest": kinds[0].get("maximum")}
-        return blocks.number(**bounds, initial=value)
+    if value is not None:
+        value = _as_stored(action, name, value)
+    types = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+    if types[0].get("type") == "integer":
+        limits = {"lowest": types[0].get("minimum"), "highest": types[0].get("maximum")}
+        return blocks.number(**limits, initial=value)
     return blocks.line(initial="" if value is None else str(value))
 
 
+def _as_stored(action: type[Noun], name: str, value: Any) -> Any:
+    """A parameter's value as the action stores it: 30 where the playbook says “30 min”."""
+    model = action.model_construct()
+    action.__pydantic_validator__.validate_assignment(model, name, value)
+    return model.model_dump(mode="json", include={name})[name]
+
+
 def customer_message(incident: Incident, words: str, channel: str | None, *, metadata: str) -> View:
-    """What customers are to be told; `channel` is where they read it, None where it is copied."""
+    """The form of a message to customers; without a `channel` people copy it themselves."""
     parts: list[Block] = [
         blocks.section(text.render("customer_form", incident=incident, channel=channel)),
         blocks.field(
@@ -258,11 +253,11 @@ def customer_message(incident: Incident, words: str, channel: str | None, *, met
     )
 
 
-def deny(run: Execution, *, metadata: str) -> View:
-    """Say why not."""
-    words = run.plan.summary if run.plan else run.title
+def deny(execution: Execution, *, metadata: str) -> View:
+    """The form to deny a request, with the reason."""
+    words = execution.plan.summary if execution.plan else execution.title
     parts = [
         blocks.section(text.escape(words)),
-        blocks.field("reason", "Why not?", blocks.line(longest=500, lines=True)),
+        blocks.field("reason", "Why do you deny it?", blocks.line(longest=500, lines=True)),
     ]
     return blocks.modal(presses.DENY_FORM, "Deny", parts, submit="Deny", metadata=metadata)

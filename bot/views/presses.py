@@ -1,4 +1,4 @@
-"""The ids of everything that can be pressed or sent in; routes.py answers each."""
+"""The action ids and callback ids of all buttons, menus, forms and shortcuts; see routes.py."""
 
 TAKE_COMMAND = "incident.take_command"
 POST_UPDATE = "incident.post_update"
@@ -21,7 +21,7 @@ DENY = "execution.deny"
 REWRITE = "execution.rewrite"
 
 SNOOZE = "reminder.snooze"
-# Slack wants each button of a row to have an id of its own.
+# Each button of a row needs an action id of its own.
 SNOOZES = tuple(f"{SNOOZE}.{minutes}" for minutes in (5, 10, 15))
 
 TASK_DONE = "task.done"

@@ -1,4 +1,4 @@
-"""Everything that is true about one incident, read in one transaction."""
+"""All that is known about one incident, read in one transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,13 +19,18 @@ from bot.model import (
 from bot.model.entries import Declared
 from bot.rules import Play
 
-# What a request came to that nobody carried out.
-NOTHING = (State.DENIED, State.EXPIRED, State.VOIDED)
+# The final states of a request that was never carried out.
+NOT_CARRIED_OUT = (State.DENIED, State.EXPIRED, State.VOIDED)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What the channel, the announcement and the files are drawn from."""
+    """What the channel, the announcement and the files are made from.
+
+    `approvers` are those that the configuration names one by one, `plays` the scenarios that fit
+    the incident's severity, and `runbooks` the address that relative links belong to. `final` has
+    the keys of the messages that never change again: these are not read and not sent again.
+    """
 
     incident: Incident
     executions: tuple[Execution, ...]
@@ -37,56 +42,66 @@ class Scene:
     plays: tuple[Play, ...]
     responder_groups: tuple[str, ...]
     approver_groups: tuple[str, ...]
-    approvers: tuple[str, ...]  # those who are named one by one
+    approvers: tuple[str, ...]
     trouble: str | None
     runbooks: str = ""
     holds: tuple[Hold, ...] = ()
-    # The keys of what Slack shows for good: it is not read again, and not drawn again.
     final: frozenset[str] = frozenset()
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The symptoms that were ticked when it was declared."""
+        """The symptoms that were ticked in the declare form."""
         details = [entry.detail for entry in self.entries]
         declared = [detail for detail in details if isinstance(detail, Declared)]
         return tuple(symptom for detail in declared for symptom in detail.symptoms)
 
     @property
     def waits(self) -> bool:
-        """Whether something needs somebody's approval now."""
-        return any(run.state is State.PROPOSED for run in self.executions)
-
-    def task(self, step: Step) -> Task | None:
-        """The task that a manual step is; another playbook's step may have the same id."""
-        tasks = [one for one in self.tasks if one.kind is TaskKind.STEP and one.step_id == step.id]
-        return next((one for one in tasks if one.title == step.title), None)
-
-    def latest(self, step: Step) -> Execution | None:
-        """What a step came to last, not counting undos, nor what only has the same id.
-
-        A request that came to nothing counts only where nothing else is.
-        """
-        runs = [run for run in self.executions if run.step_id == step.id and run.undo_of is None]
-        runs = [run for run in runs if run.action == step.action]
-        found = [run for run in runs if run.state not in NOTHING] or runs
-        return found[-1] if found else None
-
-    def hold(self, id: ExecutionId | None) -> Hold | None:
-        """The hold of an execution while it is in force."""
-        found = [hold for hold in self.in_force if hold.execution_id == id]
-        return found[0] if found else None
-
-    def ended_by(self, run: Execution) -> tuple[Hold, ...]:
-        """What a run has ended, and what is in force again once that is undone."""
-        touched = [hold for hold in self.holds if hold.touched_by == run.id]
-        return tuple(hold for hold in touched if not hold.in_force)
+        """Whether a request waits for approval."""
+        return any(execution.state is State.PROPOSED for execution in self.executions)
 
     @property
     def in_force(self) -> tuple[Hold, ...]:
-        """What is temporary and has not ended."""
-        return tuple(hold for hold in self.holds if hold.in_force)
+        """The temporary changes that have not ended."""
+        return tuple(change for change in self.holds if change.in_force)
 
-    def undo(self, run: Execution) -> Execution | None:
-        """The newest undo of an execution."""
-        undos = [other for other in self.executions if other.undo_of == run.id]
+    def task(self, step: Step) -> Task | None:
+        """The task of a manual step; the title tells it from another playbook's step."""
+        tasks = [task for task in self.tasks if task.kind is TaskKind.STEP]
+        same_id = [task for task in tasks if task.step_id == step.id]
+        return next((task for task in same_id if task.title == step.title), None)
+
+    def latest(self, step: Step) -> Execution | None:
+        """The latest execution of a step, without undos and other playbooks' steps of that id.
+
+        A request that was not carried out counts only where there is nothing else.
+        """
+        executions = [
+            execution
+            for execution in self.executions
+            if execution.step_id == step.id
+            and execution.action == step.action
+            and execution.undo_of is None
+        ]
+        carried_out = [each for each in executions if each.state not in NOT_CARRIED_OUT]
+        candidates = carried_out or executions
+        return candidates[-1] if candidates else None
+
+    def hold(self, id: ExecutionId | None) -> Hold | None:
+        """The temporary change that an execution made, while it is in force."""
+        return next((change for change in self.in_force if change.execution_id == id), None)
+
+    def ended_by(self, execution: Execution) -> tuple[Hold, ...]:
+        """The temporary changes that an execution ended: its undo puts them in force again."""
+        touched = [change for change in self.holds if change.touched_by == execution.id]
+        return tuple(change for change in touched if not change.in_force)
+
+    def undo(self, execution: Execution) -> Execution | None:
+        """The latest undo of an execution."""
+        undos = [other for other in self.executions if other.undo_of == execution.id]
         return undos[-1] if undos else None
+
+    def rings_again(self, reminder: Reminder) -> bool:
+        """Whether a snoozed reminder is still to be sent again; an update makes it needless."""
+        pending = [other for other in self.reminders if other.waits and other.kind is reminder.kind]
+        return any(other.due_at == reminder.snoozed_until for other in pending)

@@ -1,4 +1,4 @@
-"""How tasks look: a step's line, the checklists, what is due, and the forms."""
+"""Tasks: manual steps, checklists, follow-ups, their reminders, and the forms."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,74 +12,78 @@ from bot.views.drawing import Message
 from bot.views.modals import View
 from bot.views.scene import Scene
 
-# Two blocks each, in a message that holds fifty.
-PAGE = 20
-NOTE = 1000
+PAGE = 20  # tasks, each with two of the 50 blocks that a message may have
+NOTE = 1000  # characters
 
 
-def step(scene: Scene, step: Step, number: int, *, roomy: bool) -> list[Block]:
-    """A manual step: what is to be done, what became of it, and its buttons."""
-    task = scene.task(step)
+def step(snapshot: Scene, step: Step, number: int, *, roomy: bool) -> list[Block]:
+    """A manual step: what to do, its state, and its buttons."""
+    task = snapshot.task(step)
     state = text.render("task_state", task=task) if task else ""
-    words = text.render("step_by_hand", step=step, number=number, state=state)
-    if task is None or not scene.incident.open:
+    words = text.render("manual_step", step=step, number=number, state=state)
+    if task is None or not snapshot.incident.open:
         return [blocks.section(words)]
     if not task.open:
-        return [blocks.section(words, _again(task), name=f"step:{step.id}")]
+        return [blocks.section(words, _reopen(task), name=f"step:{step.id}")]
     if not roomy:
-        return [blocks.section(words, _menu(task, *_all_options(task)), name=f"step:{step.id}")]
-    dots = "…" if step.params.get("choose_from") else ""
-    done = blocks.button(f"Done{dots}", presses.RUN_STEP, step.id)
-    return [blocks.section(words), blocks.actions(f"step:{step.id}", done, *_others(task))]
+        return [blocks.section(words, _menu(*_all_options(task)), name=f"step:{step.id}")]
+    ellipsis = "…" if step.params.get("choose_from") else ""
+    done = blocks.button(f"Done{ellipsis}", presses.RUN_STEP, step.id)
+    return [blocks.section(words), blocks.actions(f"step:{step.id}", done, *_other_buttons(task))]
 
 
-def checklists(scene: Scene) -> list[tuple[datetime, Message]]:
-    """The rows that people work through, a list for each query, and when each was first said."""
-    drawn = []
-    for step_id, tasks in _lists(scene.tasks).items():
-        drawn += _pages(f"tasks:{step_id}", _title(scene.executions, step_id), tasks)
-    return drawn
+def checklists(snapshot: Scene) -> list[tuple[datetime, Message]]:
+    """The checklists, one for each query, each message with the time of its first task."""
+    messages = []
+    for step_id, tasks in _by_step(snapshot.tasks).items():
+        messages += _pages(f"tasks:{step_id}", _title(snapshot.executions, step_id), tasks)
+    return messages
 
 
-def _lists(tasks: Sequence[Task]) -> dict[str, list[Task]]:
-    """The rows that people work through, by the query's step."""
-    found = [task for task in tasks if task.kind is TaskKind.FINDING]
-    steps = dict.fromkeys(task.step_id for task in found)
-    return {id: [task for task in found if task.step_id == id] for id in steps}
+def _by_step(tasks: Sequence[Task]) -> dict[str, list[Task]]:
+    """The findings, by the id of the step that found them."""
+    findings = [task for task in tasks if task.kind is TaskKind.FINDING]
+    checklists: dict[str, list[Task]] = {}
+    for finding in findings:
+        checklists.setdefault(finding.step_id, []).append(finding)
+    return checklists
 
 
-def _title(runs: Sequence[Execution], step_id: str) -> str:
-    """What the query was called, whichever playbook it was in."""
-    titles = [run.title for run in runs if run.step_id == step_id]
+def _title(executions: Sequence[Execution], step_id: str) -> str:
+    """The query's latest title, whichever playbook it belongs to."""
+    titles = [execution.title for execution in executions if execution.step_id == step_id]
     return titles[-1] if titles else step_id
 
 
-def unfinished(runs: Sequence[Execution], tasks: Sequence[Task]) -> list[Unfinished]:
-    """The checklists of which something is open."""
-    lists = [
+def unfinished(executions: Sequence[Execution], tasks: Sequence[Task]) -> list[Unfinished]:
+    """The checklists with open tasks."""
+    checklists = [
         Unfinished(
-            title=_title(runs, step_id), open=sum(one.open for one in listed), all=len(listed)
+            title=_title(executions, step_id),
+            open=sum(finding.open for finding in findings),
+            all=len(findings),
         )
-        for step_id, listed in _lists(tasks).items()
+        for step_id, findings in _by_step(tasks).items()
     ]
-    return [one for one in lists if one.open]
+    return [checklist for checklist in checklists if checklist.open]
 
 
-def follow_ups(scene: Scene) -> list[Message]:
-    """What is left to do after the incident; it is used when all else has ended."""
-    tasks = [task for task in scene.tasks if task.kind is TaskKind.FOLLOW_UP]
+def follow_ups(snapshot: Scene) -> list[Message]:
+    """The tasks after the incident, to be done once it is resolved."""
+    tasks = [task for task in snapshot.tasks if task.kind is TaskKind.FOLLOW_UP]
     return [message for _, message in _pages("follow_ups", "", tasks)]
 
 
 def _pages(key: str, title: str, tasks: Sequence[Task]) -> list[tuple[datetime, Message]]:
+    """A list as one message for every PAGE tasks, each with the time of its first task."""
     pages = []
     for start in range(0, len(tasks), PAGE):
-        shown = tasks[start : start + PAGE]
+        page = tasks[start : start + PAGE]
         words = text.render("tasks", title=title, tasks=tasks if start == 0 else ())
         parts = [blocks.section(words)]
-        for task in shown:
+        for task in page:
             parts += _line(task)
-        pages.append((shown[0].added_at, Message(f"{key}:{start // PAGE + 1}", words, parts)))
+        pages.append((page[0].added_at, Message(f"{key}:{start // PAGE + 1}", words, parts)))
     return pages
 
 
@@ -87,37 +91,37 @@ def _line(task: Task) -> list[Block]:
     words = text.render("task", task=task, state=text.render("task_state", task=task))
     name = f"task:{task.id}"
     if not task.open:
-        return [blocks.section(words, _again(task), name=name)]
-    word = "Handled" if task.kind is TaskKind.FINDING else "Done"
-    done = blocks.button(word, presses.TASK_DONE, task.id)
-    return [blocks.section(words), blocks.actions(name, done, *_others(task))]
+        return [blocks.section(words, _reopen(task), name=name)]
+    label = "Handled" if task.kind is TaskKind.FINDING else "Done"
+    done = blocks.button(label, presses.TASK_DONE, task.id)
+    return [blocks.section(words), blocks.actions(name, done, *_other_buttons(task))]
 
 
-def _others(task: Task) -> list[Element]:
+def _other_buttons(task: Task) -> list[Element]:
     """The buttons beside *Done*."""
     if task.kind is TaskKind.FINDING:
         escalate = blocks.button("Escalate", presses.TASK_ESCALATE, task.id)
-        more = _menu(task, _with_note(task, "Handled"), _take_option(task))
-        return [escalate, more] if task.state is TaskState.OPEN else [more]
-    take = blocks.button(_take(task), presses.TASK_TAKE, _seen(task))
-    return [take, _menu(task, _with_note(task), _skip_option(task))]
+        menu = _menu(_note_option(task, "Handled"), _take_option(task))
+        return [escalate, menu] if task.state is TaskState.OPEN else [menu]
+    take = blocks.button(_take_label(task), presses.TASK_TAKE, _task_and_owner(task))
+    return [take, _menu(_note_option(task), _skip_option(task))]
 
 
-def _again(task: Task) -> Element:
-    return blocks.button("Open again", presses.TASK_REOPEN, task.id)
+def _reopen(task: Task) -> Element:
+    return blocks.button("Reopen", presses.TASK_REOPEN, task.id)
 
 
-def _menu(task: Task, *options: Element) -> Element:
+def _menu(*options: Element) -> Element:
     return blocks.overflow(presses.TASK_MORE, options)
 
 
 def _all_options(task: Task) -> list[Element]:
     done = blocks.option("Done", f"done/{task.id}")
-    return [done, _with_note(task), _take_option(task), _skip_option(task)]
+    return [done, _note_option(task), _take_option(task), _skip_option(task)]
 
 
-def _with_note(task: Task, word: str = "Done") -> Element:
-    return blocks.option(f"{word} with a note…", f"note/{task.id}")
+def _note_option(task: Task, label: str = "Done") -> Element:
+    return blocks.option(f"{label} with a note…", f"note/{task.id}")
 
 
 def _skip_option(task: Task) -> Element:
@@ -125,46 +129,51 @@ def _skip_option(task: Task) -> Element:
 
 
 def _take_option(task: Task) -> Element:
-    return blocks.option(_take(task), f"take/{_seen(task)}")
+    return blocks.option(_take_label(task), f"take/{_task_and_owner(task)}")
 
 
-def _take(task: Task) -> str:
+def _take_label(task: Task) -> str:
     return "Take over" if task.owner else "Take"
 
 
-def _seen(task: Task) -> str:
-    """The task and whose it is when somebody takes it: of two who press at once, one gets it."""
+def _task_and_owner(task: Task) -> str:
+    """What somebody saw when they took it: of two people who click at once, one gets the task."""
     return f"{task.id}:{task.owner or ''}"
 
 
-def work_through(scene: Scene, run: Execution) -> list[Block]:
-    """The button under a reading whose rows people may work through."""
-    found = run.reading is not None and run.reading.table is not None and run.reading.table.rows
-    if not found or not run.params.get("tasks") or not scene.incident.open:
+def work_through(snapshot: Scene, execution: Execution) -> list[Block]:
+    """The button under a result whose rows may become a checklist."""
+    table = execution.reading.table if execution.reading else None
+    if not snapshot.incident.open or not execution.params.get("tasks"):
         return []
-    press = blocks.button("Work through them…", presses.WORK_THROUGH, run.id, style="primary")
-    return [blocks.actions("work_through", press)]
+    if table is None or not table.rows:
+        return []
+    label = "Work through them…"
+    button = blocks.button(label, presses.WORK_THROUGH, execution.id, style="primary")
+    return [blocks.actions("work_through", button)]
 
 
-def reminder(scene: Scene, reminder: Reminder) -> Message:
-    """What is due, and whom it is asked of; the lines end like those of the list."""
-    tasks = rules.reminded_of(scene.tasks, reminder.due_at)
-    left = [task for task in tasks if task.open]
-    incident = scene.incident
-    asked = incident.commander or incident.resolved_by
-    people = list(dict.fromkeys(task.owner or asked for task in left))
-    words = text.render("tasks_due", incident=incident, left=left, people=people)
+def reminder(snapshot: Scene, reminder: Reminder) -> Message:
+    """The tasks that are due, for their owners, or else for the commander."""
+    tasks = rules.reminded_of(snapshot.tasks, reminder.due_at)
+    still_open = [task for task in tasks if task.open]
+    incident = snapshot.incident
+    commander = incident.commander or incident.resolved_by
+    people = list(dict.fromkeys(task.owner or commander for task in still_open))
+    words = text.render("tasks_due", incident=incident, open=still_open, people=people)
     parts = [blocks.section(words)]
     for task in tasks[:PAGE]:
         parts += _line(task)
     return Message(f"reminder:{reminder.id}", words, parts)
 
 
-def done_form(task: Task, run: Execution | None, rows: Sequence[Finding], metadata: str) -> View:
-    """Say what was done, and of which rows."""
-    words = text.render("task_form", task=task, run=run, rows=len(rows))
+def done_form(
+    task: Task, execution: Execution | None, rows: Sequence[Finding], metadata: str
+) -> View:
+    """The form to mark a task as done: which rows of the query, and a note."""
+    words = text.render("done_form", task=task, execution=execution, rows=len(rows))
     parts = [blocks.section(words)]
-    if run is not None and rows:
+    if execution is not None and rows:
         parts.append(_choice("Which of them?", dict(enumerate(rows))))
     note = blocks.line(longest=NOTE, lines=True)
     parts.append(blocks.field("note", "Note", note, optional=True))
@@ -172,23 +181,23 @@ def done_form(task: Task, run: Execution | None, rows: Sequence[Finding], metada
 
 
 def skip_form(task: Task, metadata: str) -> View:
-    """Say why it is not done."""
+    """The form to skip a task, with the reason."""
     parts = [
-        blocks.section(text.render("task_form", task=task, run=None, rows=None)),
-        blocks.field("note", "Why is it skipped?", blocks.line(longest=NOTE, lines=True)),
+        blocks.section(text.render("skip_form", task=task)),
+        blocks.field("note", "Why do you skip it?", blocks.line(longest=NOTE, lines=True)),
     ]
     return blocks.modal(presses.SKIP_FORM, "Skip", parts, submit="Skip", metadata=metadata)
 
 
-def work_form(run: Execution, rows: Mapping[int, Finding], metadata: str) -> View:
-    """Choose the rows that go on the list."""
-    hint = f"Left empty, all {len(rows)} go on the list."
+def work_form(execution: Execution, rows: Mapping[int, Finding], metadata: str) -> View:
+    """The form to choose the rows that go on the checklist."""
+    hint = f"If you choose none, all {len(rows)} go on the list."
     parts = [
-        blocks.section(text.render("work_form", run=run)),
+        blocks.section(text.render("checklist_form", execution=execution)),
         _choice("Which of them?", rows, hint=hint),
     ]
     return blocks.modal(
-        presses.WORK_FORM, "Work through them", parts, submit="Put on the list", metadata=metadata
+        presses.WORK_FORM, "Work through them", parts, submit="Add to the list", metadata=metadata
     )
 
 

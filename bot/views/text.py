@@ -1,4 +1,4 @@
-"""The words, from templates/messages; whatever a person or a machine wrote is escaped."""
+"""The words, from templates/messages; all that people or machines wrote is escaped."""
 
 import re
 from collections.abc import Mapping
@@ -11,15 +11,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot import durations
 from bot.marks import escape as escape
+from bot.model.text import truncate
 
-SHORT = 150
+LINE_LENGTH = 150
 LINK_ADDRESS = re.compile(r"https?://[^\s<>|]+")
 PERSON = re.compile(r"<@([UW][A-Z0-9]+)>")
 MENTION = re.compile(r"&lt;((?:@U|@W|#C)[A-Z0-9]+)&gt;")
 
 
 class Mrkdwn(str):
-    """Text whose marks are ours, so that it is not escaped."""
+    """Text that is mrkdwn already, so that it is not escaped again."""
 
     __slots__ = ()
 
@@ -29,80 +30,79 @@ def _finalize(value: object) -> object:
 
 
 def person(id: str | None) -> Mrkdwn:
-    """A mention."""
+    """A mention; without an id, the clock, which acts by itself at set times."""
     return Mrkdwn(f"<@{id}>") if id else Mrkdwn("the clock")
 
 
-def when(at: datetime, form: str = "{date_short_pretty} {time}") -> Mrkdwn:
-    """A time in the reader's own time zone; UTC where Slack cannot."""
+def local_time(at: datetime, form: str = "{date_short_pretty} {time}") -> Mrkdwn:
+    """A time in the reader's own time zone, in one of Slack's forms; UTC as the fallback."""
     return Mrkdwn(f"<!date^{int(at.timestamp())}^{form}|{at:%Y-%m-%d %H:%M} UTC>")
 
 
 def utc(at: datetime) -> str:
-    """A time as files write it."""
+    """A time in a file, in UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def clock(at: datetime) -> str:
+def utc_clock(at: datetime) -> str:
     """The hour and minute in UTC, where the day is clear."""
     return f"{at.astimezone(UTC):%H:%M}"
 
 
-def ago(at: datetime) -> Mrkdwn:
-    """A time as it is from now, kept true by Slack."""
-    return when(at, "{ago}")
+def relative_time(at: datetime) -> Mrkdwn:
+    """A time such as “in 5 minutes”, which Slack keeps up to date."""
+    return local_time(at, "{ago}")
 
 
 def link(address: str, title: str) -> Mrkdwn:
-    """A link; an address that is none is shown as text."""
+    """A link; only its title where the address is not an HTTP address."""
     if LINK_ADDRESS.fullmatch(address) is None:
         return Mrkdwn(escape(title))
     return Mrkdwn(f"<{address}|{escape(title).replace('|', '/')}>")
 
 
 def quote(text: str) -> Mrkdwn:
-    """Foreign text, set apart."""
+    """A block quote."""
     return Mrkdwn("\n".join(f">{escape(line)}" for line in text.splitlines()))
 
 
-def brief(words: str) -> str:
-    """The first sentence, where the whole stands elsewhere."""
+def first_sentence(words: str) -> str:
+    """The first sentence, without its full stop."""
     return words.split(". ")[0].rstrip(".")
 
 
-def short(words: str) -> str:
-    """One line of what may be long, where the whole stands elsewhere."""
-    line = " ".join(words.split())
-    return line if len(line) <= SHORT else line[: SHORT - 1].rstrip() + "…"
+def one_line(words: str) -> str:
+    """A text on one line, truncated."""
+    return truncate(" ".join(words.split()), LINE_LENGTH)
 
 
-def gist(words: str) -> str:
-    """The first two lines as one, where the whole stands elsewhere."""
+def first_two_lines(words: str) -> str:
+    """The first two lines that are not blank, joined to one."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     return " · ".join(lines[:2])
 
 
-def listed(words: str) -> str:
-    """Words that begin with an item of a list begin a line of their own."""
+def as_list(words: str) -> str:
+    """Text that begins with a list item, on a line of its own; other text as it is."""
     return f"\n{words}" if words.startswith("- ") else words
 
 
-# What the expressions of a playbook's own words may raise.
+# What the expressions in a playbook's templates may raise.
 UNFILLED = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def told(words: str) -> Mrkdwn:
-    """A sentence of ours to one person, whose mentions are meant."""
-    return reply(words)
+def reply(sentence: str) -> Mrkdwn:
+    """A sentence to one person, escaped but for its mentions, which notify nobody there."""
+    return Mrkdwn(MENTION.sub(r"<\1>", escape(sentence)))
 
 
-def continued(words: str) -> Mrkdwn:
-    """Words already escaped, as one item of a list: further lines cannot pass for items."""
+def list_item(words: str) -> Mrkdwn:
+    """Escaped text as one item of a list: its other lines are indented, so they are no items."""
     return Mrkdwn("\n  ".join(words.strip().splitlines()))
 
 
 def channel(id: str) -> Mrkdwn:
-    """A channel, to click."""
+    """A link to a channel."""
     return Mrkdwn(f"<#{id}>")
 
 
@@ -123,16 +123,16 @@ _environment = ImmutableSandboxedEnvironment(
 _environment.tests["comment"] = lambda line: line.lstrip().startswith(("#", "--"))
 _environment.filters |= {
     "person": person,
-    "when": when,
-    "ago": ago,
+    "local_time": local_time,
+    "relative_time": relative_time,
     "channel": channel,
-    "brief": brief,
-    "short": short,
-    "gist": gist,
-    "listed": listed,
-    "clock": clock,
-    "told": told,
-    "continued": continued,
+    "first_sentence": first_sentence,
+    "one_line": one_line,
+    "first_two_lines": first_two_lines,
+    "as_list": as_list,
+    "utc_clock": utc_clock,
+    "to_person": reply,
+    "list_item": list_item,
     "link": link,
     "quote": quote,
     "utc": utc,
@@ -141,14 +141,14 @@ _environment.filters |= {
 
 
 def compile_all() -> None:
-    """Compile every message now, so that no incident waits for it."""
+    """Compile every template at the start, so that no incident waits for it."""
     for file in (files("templates") / "messages").iterdir():
         if file.name.endswith(".j2"):
             _environment.get_template(file.name.removesuffix(".j2"))
 
 
 def render(name: str, **values: Any) -> Mrkdwn:
-    """The words of a message; raises jinja2's UndefinedError for a value that is missing."""
+    """A message from its template, as mrkdwn; raises UndefinedError for a missing value."""
     return Mrkdwn(_environment.get_template(name).render(values).strip())
 
 
@@ -156,31 +156,26 @@ _unescaped = _environment.overlay(finalize=None)
 
 
 def plain(name: str, **values: Any) -> str:
-    """The words of a message as they are kept; they are escaped where they are shown."""
+    """The same as plain text, to store: it is escaped where it is shown."""
     return _unescaped.get_template(name).render(values).strip()
 
 
 def fill(template: str, **values: Any) -> Mrkdwn:
-    """The words of a playbook's own template, in the same sandbox."""
+    """Fill in a playbook's own template, as mrkdwn; raises one of UNFILLED."""
     return Mrkdwn(_environment.from_string(template).render(values).strip())
 
 
-def fill_plainly(template: str, **values: Any) -> str:
-    """The same as it is kept, for people to go on writing; it is escaped where it is shown."""
+def fill_unescaped(template: str, **values: Any) -> str:
+    """The same as plain text, for people to edit: it is escaped where it is shown."""
     return _unescaped.from_string(template).render(values).strip()
 
 
 def mentioned(words: str) -> tuple[str, ...]:
-    """The ids of the people whom a text of ours mentions."""
+    """The user ids that a text mentions, without repeats."""
     return tuple(dict.fromkeys(PERSON.findall(words)))
 
 
 def for_file(words: str, names: Mapping[str, str]) -> str:
-    """A text of ours as a file shows it: names for mentions, no escapes."""
+    """Mrkdwn as a text file shows it: with names instead of mentions, and no escapes."""
     named = PERSON.sub(lambda match: f"@{names.get(match[1], match[1])}", words)
     return named.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def reply(sentence: str) -> Mrkdwn:
-    """A sentence to one person: foreign text is escaped, mentions stay (they ping nobody there)."""
-    return Mrkdwn(MENTION.sub(r"<\1>", escape(sentence)))

@@ -1,4 +1,4 @@
-"""The timeline and the updates, in words."""
+"""The timeline and the updates."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,37 +10,43 @@ from bot.views.blocks import Block
 from bot.views.drawing import Message
 
 LINES = 30
-ROOM = 12_000  # characters that one message may hold
+MESSAGE_LENGTH = 12_000  # characters
 
 
 def update(incident: Incident, update: Update) -> Message:
-    """An update as it was posted, however bad the incident is by now."""
+    """An update with the text that was posted, whatever has changed since."""
     words = text.Mrkdwn(update.words) if update.words else alert(incident, update)
     return Message(f"update:{update.id}", words, blocks.sections(words))
 
 
 def alert(incident: Incident, update: Update) -> text.Mrkdwn:
-    """The playbook's internal alert, filled in from facts and from what the author wrote."""
+    """The playbook's internal alert, filled in for an update.
+
+    Raises one of text.UNFILLED where the playbook's template fails.
+    """
     values = {
         "severity": incident.severity.label,
         "service": incident.playbook.service,
         "title": incident.title,
         "status": update.status.value.capitalize(),
         "impact": update.impact,
-        # In UTC as the runbooks ask for it, and as the reader's own clock has it.
+        # In UTC, as runbooks ask for it, and in the reader's own time zone.
         "start_time": text.Mrkdwn(
-            f"{_utc(incident.declared_at)} ({text.when(incident.declared_at)})"
+            f"{_utc(incident.declared_at)} ({text.local_time(incident.declared_at)})"
         ),
-        "current_status": text.listed(update.current),
-        "next_update": text.when(update.next_update_at) if update.next_update_at else "none",
+        "current_status": text.as_list(update.current),
+        "next_update": text.local_time(update.next_update_at) if update.next_update_at else "none",
     }
-    own = incident.playbook.internal_alert
-    words = text.fill(own, **values) if own.strip() else text.render("update", **values)
+    template = incident.playbook.internal_alert
+    words = text.fill(template, **values) if template.strip() else text.render("update", **values)
     return text.Mrkdwn(f"{words}\n{text.render('update_by', update=update)}")
 
 
 def customer_message(incident: Incident, update: Update | None) -> str:
-    """The playbook's words to customers, filled in; people go on writing it, so it is plain."""
+    """The playbook's message to customers, filled in, as plain text for people to edit.
+
+    Raises one of text.UNFILLED where the playbook's template fails.
+    """
     values = {
         "severity": incident.severity.label,
         "service": incident.playbook.title,
@@ -48,10 +54,10 @@ def customer_message(incident: Incident, update: Update | None) -> str:
         "status": incident.status.value.capitalize(),
         "impact": update.impact if update else "",
         "start_time": _utc(incident.declared_at),
-        "current_status": text.listed(update.current) if update else "",
+        "current_status": text.as_list(update.current) if update else "",
         "next_update": _utc(incident.next_update_at) if incident.next_update_at else "",
     }
-    return text.fill_plainly(incident.playbook.customer_message, **values)
+    return text.fill_unescaped(incident.playbook.customer_message, **values)
 
 
 def _utc(at: datetime) -> str:
@@ -59,23 +65,28 @@ def _utc(at: datetime) -> str:
 
 
 def page(incident: Incident, entries: Sequence[Entry]) -> list[Block]:
-    """The newest entries, for one person to read at once."""
-    lines = [text.render("timeline_line", entry=one, detail=one.detail) for one in entries[-LINES:]]
+    """The newest entries, for one person."""
+    lines = [
+        text.render("timeline_line", entry=entry, detail=entry.detail) for entry in entries[-LINES:]
+    ]
     shown = _newest_that_fit(lines)
-    words = text.render("timeline", incident=incident, all=len(entries), shown=len(shown))
-    return [section for line in (words, *shown) for section in blocks.sections(line)]
+    title = text.render("timeline", incident=incident, total=len(entries), shown=len(shown))
+    return [section for line in (title, *shown) for section in blocks.sections(line)]
 
 
 def _newest_that_fit(lines: Sequence[str]) -> list[str]:
-    kept: list[str] = []
+    """The last lines that fit into one message; at least one."""
+    newest: list[str] = []
     for line in reversed(lines):
-        if kept and sum(map(len, kept)) + len(line) > ROOM:
+        if newest and sum(map(len, newest)) + len(line) > MESSAGE_LENGTH:
             break
-        kept.insert(0, line)
-    return kept
+        newest.insert(0, line)
+    return newest
 
 
 def markdown(incident: Incident, entries: Sequence[Entry]) -> str:
     """The whole timeline as a Markdown file, in UTC, with people's Slack ids."""
-    worst = rules.at_worst(incident, entries)
-    return text.render("timeline_file", incident=incident, entries=entries, worst=worst)
+    peak_severity = rules.at_worst(incident, entries)
+    return text.render(
+        "timeline_file", incident=incident, entries=entries, peak_severity=peak_severity
+    )
