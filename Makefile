@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sandbox test lint unit format bench lock clean
+.PHONY: sandbox test lint unit coverage format bench lock clean
 
 sandbox: $(READY)
 	@exec $(BIN)/python -m sandbox $(ARGS)
@@ -21,6 +21,13 @@ lint: $(READY)
 
 unit: $(READY)
 	$(BIN)/python -m pytest -n 6 $(ARGS)
+
+# Which lines and branches of the bot no test reaches. A process that a test kills counts as not run.
+coverage: $(READY)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 4 $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -42,4 +49,4 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artefacts
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artefacts .coverage .coverage.*
