@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sandbox test lint unit coverage format bench lock clean
+.PHONY: sandbox test lint unit coverage matrix format bench lock clean
 
 sandbox: $(READY)
 	@exec $(BIN)/python -m sandbox $(ARGS)
@@ -30,6 +30,10 @@ coverage: $(READY)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+# The same with every Python and PostgreSQL that is here; each Python's first time is a minute more.
+matrix: $(READY)
+	@$(BIN)/python -m tests.matrix -n 6 $(ARGS)
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -50,4 +54,4 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artefacts .coverage .coverage.*
+	rm -rf $(VENV) .matrix .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artefacts .coverage .coverage.*
