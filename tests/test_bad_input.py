@@ -59,7 +59,7 @@ async def test_a_command_in_a_channel_without_the_bot_is_answered(walk: Walk) ->
 
 async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None:
     await walk.say("oncall", "/incident note x", "random")
-    assert "in the incident's own channel, or declare one" in walk.text("random", "oncall")
+    assert "Use the incident's own channel, or declare one" in walk.text("random", "oncall")
     for number in range(6):
         await walk.declare(f"Shop {number} is down", "sev2")
     channel = await walk.declare("All shops are down", "sev1")
@@ -71,7 +71,7 @@ async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None
     assert f"own channel (open: INC-7 in <#{id}>, INC-1 in <#C" in seen
     assert "INC-4 in <#C" in seen
     assert "INC-5" not in seen
-    assert " and 2 more), or declare one with /incident declare." in seen
+    assert " and 2 more), or declare one with `/incident declare`." in seen
 
 
 @pytest.mark.parametrize("words", ["update", "resolve", "severity sev2", "playbook", "customer"])
@@ -82,7 +82,7 @@ async def test_after_the_end_the_next_thing_to_do_is_said(walk: Walk, words: str
 
     await walk.say("oncall", f"/incident {words}", channel)
 
-    told = "INC-1 is resolved, so nothing was done. If it is back, declare a new one with /incident"
+    told = "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with"
     assert told in walk.text(channel, "oncall")
 
 
@@ -137,7 +137,7 @@ async def test_a_click_on_what_is_over_is_answered(walk: Walk, bot: Bot, redis_u
     await walk.slack.redeliver(click)
     await bot.quiet()
 
-    assert "is resolved, so nothing was done" in walk.text(channel, "second")
+    assert "is resolved. Nothing was done" in walk.text(channel, "second")
 
 
 async def test_a_bug_is_answered_with_a_reference(
