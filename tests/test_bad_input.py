@@ -14,34 +14,37 @@ from tests.conftest import Bot, Walk
         ("", "What you can say"),
         ("help", "What you can say"),
         ("HELP", "What you can say"),
-        ("deklare sev1", "is nothing that can be said here"),
-        ("declare sev9 It burns", "is no severity, so nothing was declared"),
-        ("declare sev12", "is no severity"),
-        ("role", "No role was said"),
-        ("role ic", "Nobody was named"),
-        ("role ic Maya", "“Maya” is not one person of this workspace"),
-        ("role ic @oncall @second", "is not one person of this workspace"),
-        ("role ic @order-service-responders", "is not one person of this workspace"),
-        ("role scribe @oncall", "“scribe” is no role"),
-        ("severity high", "is no severity, so nothing was changed"),
+        ("deklare sev1", "Unknown command “deklare”. Did you mean `/incident declare`?"),
+        (
+            "declare sev9 It burns",
+            "“sev9” isn't a severity: use sev1 (the worst) to sev4. Nothing was declared.",
+        ),
+        ("declare sev12", "“sev12” isn't a severity: use sev1 (the worst) to sev4."),
+        ("role", "The role is missing: the only role is ic. Nobody was assigned."),
+        ("role ic", "The person is missing. Nobody was assigned."),
+        ("role ic Maya", "“Maya” isn't one person here. Nobody was assigned."),
+        ("role ic @oncall @second", "isn't one person here. Nobody was assigned."),
+        ("role ic @order-service-responders", "isn't one person here. Nobody was assigned."),
+        ("role scribe @oncall", "“scribe” isn't a role: the only role is ic."),
+        ("severity high", "“high” isn't a severity: use sev1 to sev4. Nothing was changed."),
         ("severity", "Critical - Service down, data loss"),
-        ("status fine", "is no status, so nothing was changed"),
-        ("status", "No status was said, so nothing was changed"),
-        ("close", "Did you mean /incident resolve?"),
-        ("sev sev2", "Did you mean /incident severity?"),
-        ("sev1 Orders are failing", "Did you mean /incident declare sev1 Orders are failing?"),
-        ("SEV-2: Refunds <hang>", "Did you mean /incident declare sev2 Refunds &lt;hang&gt;?"),
-        ("sev 2", "or, in an incident's channel, /incident severity sev2?"),
-        ("sev9 It burns", "is nothing that can be said here"),
-        ("tiemline", "Did you mean /incident timeline?"),
+        ("status fine", "“fine” isn't a status: use investigating, identified or monitoring."),
+        ("status", "The status is missing: use investigating, identified or monitoring."),
+        ("close", "Did you mean `/incident resolve`?"),
+        ("sev sev2", "Did you mean `/incident severity`?"),
+        ("sev1 Orders are failing", "Did you mean `/incident declare sev1 Orders are failing`?"),
+        ("SEV-2: Refunds <hang>", "Did you mean `/incident declare sev2 Refunds &lt;hang&gt;`?"),
+        ("sev 2", "or, in an incident's channel, `/incident severity sev2`?"),
+        ("sev9 It burns", "Unknown command “sev9”."),
+        ("tiemline", "Did you mean `/incident timeline`?"),
         ("status resolved", "not an incident's channel"),
         ("update", "not an incident's channel"),
         ("resolve", "not an incident's channel"),
         ("timeline", "not an incident's channel"),
-        ("note", "Nothing was noted"),
+        ("note", "The note is empty. Nothing was added."),
         ("note x", "not an incident's channel"),
-        ("x" * 5000, "is nothing that can be said here"),
-        ("<!channel>", "is nothing that can be said here"),
+        ("x" * 5000, f"Unknown command “{'x' * 40}”."),
+        ("<!channel>", "Unknown command “@channel”."),
     ],
 )
 async def test_every_command_is_answered(walk: Walk, words: str, sentence: str) -> None:
@@ -82,7 +85,9 @@ async def test_after_the_end_the_next_thing_to_do_is_said(walk: Walk, words: str
 
     await walk.say("oncall", f"/incident {words}", channel)
 
-    told = "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with"
+    told = (
+        "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with"
+    )
     assert told in walk.text(channel, "oncall")
 
 
