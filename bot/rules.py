@@ -149,8 +149,8 @@ def elsewhere(incidents: Sequence[Incident]) -> str:
     more = f" and {len(channels) - LINKED} more" if len(channels) > LINKED else ""
     are = f" (open: {', '.join(channels[:LINKED])}{more})" if channels else ""
     return (
-        "This is not an incident's channel, so nothing was done. Say it in the incident's own "
-        f"channel{are}, or declare one with /incident declare."
+        "This is not an incident's channel. Nothing was done. Use the incident's own channel"
+        f"{are}, or declare one with `/incident declare`."
     )
 
 
@@ -158,8 +158,8 @@ def check_open(incident: Incident) -> None:
     """Raise UserError for a resolved incident."""
     if not incident.open:
         raise UserError(
-            f"{incident.name} is resolved, so nothing was done. If it is back, declare a new one "
-            "with /incident declare."
+            f"{incident.name} is resolved. Nothing was done. If the problem is back, declare a new "
+            "incident with `/incident declare`."
         )
 
 
@@ -318,9 +318,9 @@ def check_are_told(incident: Incident) -> None:
     if not are_told(incident):
         told = [severity.label for severity in told_at(incident.playbook)]
         raise UserError(
-            f"Customers are told of {' and '.join(told) or 'nothing in this playbook'}, and "
-            f"{incident.name} is {incident.severity.label}, so nothing was done. If it is worse, "
-            "say so first with /incident severity."
+            f"This playbook informs customers of {' and '.join(told) or 'nothing'}, and "
+            f"{incident.name} is {incident.severity.label}. Nothing was done. If it is worse, "
+            "raise it first with `/incident severity`."
         )
 
 
@@ -334,15 +334,15 @@ def approvals_needed(config: Config, risk: Risk) -> int:
 def check_may_act(person: Person) -> None:
     """Raise UserError for guests, bots, deactivated accounts and people of other workspaces."""
     if person.deactivated:
-        raise UserError("This account is deactivated, so nothing was done.")
+        raise UserError("This account is deactivated. Nothing was done.")
     if person.bot:
-        raise UserError("Bots may not do this, so nothing was done. A person has to.")
+        raise UserError("Bots may not do this. Nothing was done; ask a person to do it.")
     if person.stranger:
         raise UserError(
-            "You belong to another workspace, so nothing was done. Ask a responder of this one."
+            "You belong to another workspace. Nothing was done; ask a responder of this one."
         )
     if person.guest:
-        raise UserError("Guests may not do this, so nothing was done. Ask a full member.")
+        raise UserError("Guests may not do this. Nothing was done; ask a full member.")
 
 
 def check_may_approve(
@@ -352,19 +352,16 @@ def check_may_approve(
     if run.state is not State.PROPOSED:
         raise UserError(f"{_past(run)} Nothing more was approved.")
     if run.expires_at is not None and run.expires_at <= now:
-        raise UserError("This request has expired, so nothing was approved. Ask for it again.")
+        raise UserError("This request has expired. Nothing was approved; request it again.")
     if person.id == run.requested_by:
         raise UserError(
-            "You asked for this yourself, so you cannot approve it. A second person from the "
-            "approvers has to."
+            "You requested this yourself, so you cannot approve it. Another approver has to."
         )
     check_may_act(person)
     if person.id not in approvers:
-        raise UserError(
-            "You are not in the approver group, so nothing was approved. Ask one of the approvers."
-        )
+        raise UserError("You are not an approver. Nothing was approved; ask one of the approvers.")
     if any(approval.by == person.id for approval in run.approvals):
-        raise UserError("You have already approved this. It waits for another person.")
+        raise UserError("You have already approved this. It needs another person's approval.")
 
 
 def check_may_deny(run: Execution, person: Person, approvers: Set[UserId]) -> None:
@@ -373,9 +370,7 @@ def check_may_deny(run: Execution, person: Person, approvers: Set[UserId]) -> No
         raise UserError(f"{_past(run)} Nothing was denied.")
     check_may_act(person)
     if person.id != run.requested_by and person.id not in approvers:
-        raise UserError(
-            "You are not in the approver group, so nothing was denied. Ask one of the approvers."
-        )
+        raise UserError("You are not an approver. Nothing was denied; ask one of the approvers.")
 
 
 def is_taken_back(run: Execution) -> bool:
@@ -435,25 +430,22 @@ def check_may_extend(
 ) -> None:
     """Raise UserError unless this person may extend a temporary change: an approver may."""
     if hold is None or not hold.in_force:
-        raise UserError("This is over already, so nothing was extended.")
+        raise UserError("This has already ended. Nothing was extended.")
     if hold.until <= now:
         raise UserError(
-            f"The time of “{hold.state}” is over, so nothing was extended. Ask for it again."
+            f"The time of “{hold.state}” is over. Nothing was extended; request it again."
         )
     if person.id == run.requested_by:
         raise UserError(
-            "You asked for this yourself, so you cannot extend it. A second person from the "
-            "approvers has to."
+            "You requested this yourself, so you cannot extend it. Another approver has to."
         )
     check_may_act(person)
     if person.id not in approvers:
-        raise UserError(
-            "You are not in the approver group, so nothing was extended. Ask one of the approvers."
-        )
+        raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
     if hold.until + EXTENSION > hold.since + LONGEST_HOLD:
         raise UserError(
-            f"“{hold.state}” would last longer than {durations.words(LONGEST_HOLD)}, so nothing "
-            "was extended. Ask for it again once it has ended."
+            f"“{hold.state}” would last longer than {durations.words(LONGEST_HOLD)}. Nothing was "
+            "extended; request it again once it has ended."
         )
 
 
@@ -480,15 +472,15 @@ def too_late(task: Task) -> UserError:
         done = task.state is TaskState.DONE
         word = "handled" if done and task.kind is TaskKind.FINDING else task.state.value
         return UserError(
-            f"“{task.title}” was marked {word} by <@{task.decided_by}> at "
-            f"{task.decided_at:%H:%M:%S} UTC already, so nothing was changed."
+            f"<@{task.decided_by}> already marked “{task.title}” as {word} at "
+            f"{task.decided_at:%H:%M:%S} UTC. Nothing was changed."
         )
     if task.owner is not None and task.owned_at:
         return UserError(
-            f"<@{task.owner}> took “{task.title}” at {task.owned_at:%H:%M:%S} UTC, so nothing was "
-            "changed. Press again to take it over."
+            f"<@{task.owner}> took “{task.title}” at {task.owned_at:%H:%M:%S} UTC. Nothing was "
+            "changed; press again to take it over."
         )
-    return UserError(f"“{task.title}” is open already, so nothing was changed.")
+    return UserError(f"“{task.title}” is already open. Nothing was changed.")
 
 
 def _past(run: Execution) -> str:
@@ -500,7 +492,7 @@ def _past(run: Execution) -> str:
         last = run.approvals[-1]
         return f"Already approved by <@{last.by}> at {last.at:%Y-%m-%d %H:%M:%S} UTC."
     if run.state is State.DENIED:
-        how = "taken back" if is_taken_back(run) else "denied"
+        how = "withdrawn" if is_taken_back(run) else "denied"
         return f"Already {how} by <@{run.decided_by}>."
     if run.state is State.EXPIRED:
         return "This request has expired."

@@ -1,4 +1,7 @@
-"""The clock: it only ticks; what is due is in Postgres, and any number of replicas may tick."""
+"""The scheduler: runs each sweep again and again; Postgres knows what is due.
+
+Any number of replicas may do so at the same time.
+"""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,7 +12,7 @@ from bot.world import World
 
 Sweep = Callable[[World], Awaitable[None]]
 
-# Each sweep claims what it takes, so how often it runs is only a matter of promptness.
+# Seconds between two runs. A sweep claims what it takes, so they only decide how late it may be.
 SWEEPS: dict[Sweep, float] = {
     flows.reminders.fire_due: 5,
     flows.approvals.expire_due: 5,
@@ -22,10 +25,10 @@ SWEEPS: dict[Sweep, float] = {
 
 
 def start(world: World) -> AsyncIOScheduler:
-    """Start ticking; what is due already is done at once."""
-    clock = AsyncIOScheduler(timezone="UTC")
+    """Start the scheduler: each sweep runs at once, then every interval. Needs an event loop."""
+    scheduler = AsyncIOScheduler(timezone="UTC")
     for sweep, seconds in SWEEPS.items():
-        clock.add_job(
+        scheduler.add_job(
             sweep,
             "interval",
             args=[world],
@@ -35,8 +38,8 @@ def start(world: World) -> AsyncIOScheduler:
             coalesce=True,
             misfire_grace_time=None,
         )
-    clock.start()
-    return clock
+    scheduler.start()
+    return scheduler
 
 
 async def tick(world: World) -> None:

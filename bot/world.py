@@ -1,4 +1,4 @@
-"""All that a flow may touch: made once, passed by hand."""
+"""Everything that a flow may use: made once at the start, and passed as an argument."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from bot.work import Work
 
 @dataclass(frozen=True)
 class Home:
-    """Where the bot lives: its workspace, itself, the announcements channel, whom to call."""
+    """The bot's workspace: its team, its own user, its channels, and the user groups by id."""
 
     team_id: str
     bot_user: UserId
@@ -30,7 +30,10 @@ class Home:
 
 @dataclass(frozen=True)
 class World:
-    """The outside things and the settled things, nothing that changes by itself."""
+    """The connections to the outside, and what stays the same while the bot runs.
+
+    `now` tells the time in UTC; `customers` and `pagerduty` are None where not configured.
+    """
 
     pool: Pool
     slack: AsyncWebClient

@@ -1,266 +1,261 @@
-"""Who says what, where, and the ways to answer that one person: Slack's payloads as one noun."""
+"""Interactions: what arrives from Slack as one type, with the ways to answer the person."""
 
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from bot import slack
+from bot.cache import Cache
 from bot.model import ChannelId, UserError, UserId
+from bot.people import Directory
 from bot.views import blocks, text
 from bot.views.blocks import Block
 from bot.views.modals import View
 from bot.world import World
+from commands import markup
 
 log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 
-MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
-REFERENCE = re.compile(r"<([@#!]|https?://|mailto:)([^<>|]+)(?:\|([^<>]*))?>")
-# A form must be opened within three seconds of the press.
+# How long names may take to look up: a form must be opened within three seconds of the press.
 NAMES_SECONDS = 1.0
+# How long the cache keeps which press last redrew a form.
 FORM_SECONDS = 3600
 
 
 @dataclass(frozen=True)
-class Ask:
-    """Who says what, where; and the ways to answer that one person."""
+class Interaction:
+    """A command, event, press or form that arrived from Slack, and the ways to answer it.
 
-    world: World
-    who: UserId
-    channel: ChannelId | None
-    source: str
+    `delivery_id` is the same when Slack delivers it again. `text` is what follows a command, or the
+    id of the button; `value` is the button's value, the option that was chosen, or the reaction.
+    `view` is the open form that was pressed in. A form that was sent has `private_metadata`, which
+    it was opened with.
+    """
+
+    slack: AsyncWebClient
+    cache: Cache
+    user_id: UserId
+    channel_id: ChannelId | None
+    delivery_id: str
     text: str = ""
     mentions: tuple[UserId, ...] = ()
     value: str = ""
     trigger_id: str = ""
     response_url: str = ""
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    private_metadata: Mapping[str, Any] = field(default_factory=dict)
     message: Mapping[str, Any] = field(default_factory=dict)
     view: Mapping[str, Any] = field(default_factory=dict)
 
     async def reply(self, sentence: str) -> None:
-        """Tell the person, and nobody else."""
-        words = text.reply(sentence)
-        await self.show(words, [blocks.section(words)])
+        """Send a sentence that only this person sees."""
+        mrkdwn = text.reply(sentence)
+        await self.show(mrkdwn, [blocks.section(mrkdwn)])
 
-    async def show(self, words: str, parts: list[Block]) -> None:
-        """Show the person something, by whichever way still reaches them."""
-        said = {"text": blocks.truncate(words, blocks.SECTION), "blocks": parts}
-        for way in (self._by_response_url, self._by_ephemeral, self._by_direct_message):
+    async def show(self, summary: str, message_blocks: list[Block]) -> None:
+        """Send a message that only this person sees, by the first way that works.
+
+        `summary` is what a notification shows. If no way works, only the log says so.
+        """
+        message = {"text": blocks.truncate(summary, blocks.SECTION), "blocks": message_blocks}
+        for send in (self._by_response_url, self._by_ephemeral, self._by_direct_message):
             try:
-                if await way(said):
+                if await send(message):
                     return
             except slack.Refused as refused:
-                log.info("an answer did not reach %s by one way: %s", self.who, refused.code)
-        log.warning("an answer reached %s by no way", self.who)
+                log.info("one way to answer %s failed: %s", self.user_id, refused.code)
+        log.warning("no answer reached %s", self.user_id)
 
     async def open(self, view: View) -> None:
-        """Open a form; raises UserError when the click is too old."""
+        """Open a form; raises UserError when Slack refuses, as it does seconds after the press."""
         try:
-            call = self.world.slack.views_open(trigger_id=self.trigger_id, view=view)
-            await slack.answer(call)
+            await slack.answer(self.slack.views_open(trigger_id=self.trigger_id, view=view))
         except slack.Refused as refused:
             raise UserError(
-                f"Slack did not open the form ({refused.code}), so nothing was done. Press again."
+                f"Slack did not open the form ({refused.code}). Nothing was done; try again."
             ) from refused
 
     async def redraw(self, view: View) -> None:
-        """Draw the open form anew: of two clicks in a row the later one has the last word."""
-        id, newest = self.view["id"], f"drawn:{self.view['id']}"
-        await self.world.cache.remember(newest, self.trigger_id, FORM_SECONDS)
-        update = self.world.slack.views_update
+        """Replace what the open form shows; of two presses in a row, the later one wins."""
+        key = f"drawn:{self.view['id']}"
+        await self.cache.remember(key, self.trigger_id, FORM_SECONDS)
         try:
-            try:
-                await slack.answer(update(view_id=id, hash=self.view["hash"], view=view))
-            except slack.Refused as refused:
-                # Drawn by an earlier click while this one was on its way, or by a later one?
-                last = await self.world.cache.recall(newest)
-                if refused.code != "hash_conflict" or last != self.trigger_id:
-                    raise
-                await slack.answer(update(view_id=id, view=view))
+            if await self._redraw_unchanged(view):
+                return
+            # It was redrawn since this press: by an earlier press that was slow, or a later one.
+            if await self.cache.recall(key) == self.trigger_id:
+                await slack.answer(self.slack.views_update(view_id=self.view["id"], view=view))
         except slack.Refused as refused:
-            log.info("a form of %s was not drawn anew: %s", self.who, refused.code)
+            log.info("a form of %s was not redrawn: %s", self.user_id, refused.code)
+
+    async def _redraw_unchanged(self, view: View) -> bool:
+        """Redraw the form if it is as it was at the press; False when not. Raises slack.Refused."""
+        view_id, view_hash = self.view["id"], self.view["hash"]
+        call = self.slack.views_update(view_id=view_id, hash=view_hash, view=view)
+        try:
+            await slack.answer(call)
+        except slack.Refused as refused:
+            if refused.code != "hash_conflict":
+                raise
+            return False
+        return True
 
     async def publish_home(self, view: View) -> None:
-        """Show the App Home."""
-        await slack.answer(self.world.slack.views_publish(user_id=self.who, view=view))
+        """Show the App Home; raises slack.Refused."""
+        await slack.answer(self.slack.views_publish(user_id=self.user_id, view=view))
 
     async def permalink(self) -> str | None:
-        """The address of the message that a form was opened from, if it was."""
-        ts = self.kept.get("message_ts")
-        if not ts or self.channel is None:
+        """The address of the message that a form was opened from; None without one."""
+        ts = self.private_metadata.get("message_ts")
+        if not ts or self.channel_id is None:
             return None
         try:
-            call = self.world.slack.chat_getPermalink(channel=self.channel, message_ts=ts)
+            call = self.slack.chat_getPermalink(channel=self.channel_id, message_ts=ts)
             return str((await slack.answer(call))["permalink"])
         except slack.Refused:
             return None  # a private channel: the incident does not need the link
 
-    async def fetch(self) -> Mapping[str, Any]:
-        """The message that something was put on; raises UserError when it cannot be read."""
+    async def fetch_message(self) -> Mapping[str, Any]:
+        """The message that was reacted to, from its channel or thread.
+
+        Raises UserError when Slack does not return it, and slack.Refused.
+        """
         ts = self.message["ts"]
-        calls = (
-            self.world.slack.conversations_history,
-            self.world.slack.conversations_replies,
+        methods = (
+            partial(self.slack.conversations_history, latest=ts, oldest=ts),
+            partial(self.slack.conversations_replies, ts=ts),
         )
-        for call in calls:
-            more = {"ts": ts} if call is calls[1] else {"latest": ts, "oldest": ts}
-            found = await slack.answer(
-                call(channel=str(self.channel), inclusive=True, limit=1, **more)
-            )
-            for message in found["messages"]:
+        for method in methods:
+            call = method(channel=str(self.channel_id), inclusive=True, limit=1)
+            for message in (await slack.answer(call))["messages"]:
                 if message["ts"] == ts:
                     return dict(message)
-        raise UserError("Slack did not show that message, so it is not in the timeline.")
+        raise UserError("Slack did not return that message. It was not added to the timeline.")
 
-    async def words(self, message: Mapping[str, Any]) -> str:
-        """What a message says, in plain words."""
-        written = str(message.get("text") or "")
-        ids = tuple(dict.fromkeys(MENTION.findall(written)))
-        try:
-            async with asyncio.timeout(NAMES_SECONDS):
-                return plain(written, await self.world.people.names(ids))
-        except TimeoutError:
-            return plain(written)
+    def metadata(self, **fields: Any) -> str:
+        """The private metadata of a form, as JSON: the fields, and where to answer its sender."""
+        metadata = {"channel": self.channel_id, "response_url": self.response_url, **fields}
+        return json.dumps(metadata, separators=(",", ":"))
 
-    def metadata(self, **more: Any) -> str:
-        """What a form has to remember so that its sender can be answered."""
-        kept = {"channel": self.channel, "response_url": self.response_url, **more}
-        return json.dumps(kept, separators=(",", ":"))
-
-    async def _by_response_url(self, said: Body) -> bool:
+    async def _by_response_url(self, message: Body) -> bool:
         if not self.response_url:
             return False
-        await slack.respond(self.world.slack, self.response_url, said)
+        await slack.respond(self.slack, self.response_url, message)
         return True
 
-    async def _by_ephemeral(self, said: Body) -> bool:
-        if self.channel is None:
+    async def _by_ephemeral(self, message: Body) -> bool:
+        if self.channel_id is None:
             return False
-        call = self.world.slack.chat_postEphemeral(channel=self.channel, user=self.who, **said)
+        call = self.slack.chat_postEphemeral(channel=self.channel_id, user=self.user_id, **message)
         await slack.answer(call)
         return True
 
-    async def _by_direct_message(self, said: Body) -> bool:
-        await slack.answer(self.world.slack.chat_postMessage(channel=self.who, **said))
+    async def _by_direct_message(self, message: Body) -> bool:
+        await slack.answer(self.slack.chat_postMessage(channel=self.user_id, **message))
         return True
 
 
-def plain(written: str, names: Mapping[str, str] | None = None) -> str:
-    """What Slack wrote down with marks and escapes, in plain words that ping nobody."""
-    words = unmarked(written, names)
-    return words.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+async def message_text(directory: Directory, message: Mapping[str, Any]) -> str:
+    """A message's plain text; with ids instead of names where Slack takes too long to tell them."""
+    text = str(message.get("text") or "")
+    user_ids = dict.fromkeys(markup.mentioned_ids(text))
+    try:
+        async with asyncio.timeout(NAMES_SECONDS):
+            return markup.plain_text(text, await directory.names(user_ids))
+    except TimeoutError:
+        return markup.plain_text(text)
 
 
-def unmarked(written: str, names: Mapping[str, str] | None = None) -> str:
-    """The same without escapes: Slack marks people in a command, and leaves its characters."""
-    return REFERENCE.sub(lambda found: _word(found, names or {}), _storable(written))
-
-
-def _storable(written: str) -> str:
-    """PostgreSQL keeps every character but this one."""
-    return written.replace("\0", "")
-
-
-def _word(found: re.Match[str], names: Mapping[str, str]) -> str:
-    mark, id, label = found.groups()
-    if mark == "@":
-        return f"@{label or names.get(id, id)}"
-    if mark == "#":
-        return f"#{label or id}"
-    if mark == "!":  # everybody here, a group, or a date
-        return str(label) if label and "^" in id else f"@{id.rpartition('^')[2]}"
-    if mark == "mailto:":
-        return str(label or id)
-    address = f"{mark}{id}"
-    if not label:
-        return address
-    shown = label.strip("/") in (id.strip("/"), address.strip("/"))
-    return str(label) if shown else f"{label} ({address})"
-
-
-def read(world: World, body: Body) -> Ask:
+def parse(world: World, body: Body) -> Interaction:
+    """The interaction in the body of any request from Slack."""
     if "command" in body:
-        return _from_command(world, body)
+        return _parse_command(world, body)
     if "event" in body:
-        return _from_event(world, body)
+        return _parse_event(world, body)
     if "view" in body and body["type"].startswith("view_"):
-        return _from_form(world, body)
-    return _from_press(world, body)
+        return _parse_submission(world, body)
+    return _parse_press(world, body)
 
 
-def _from_command(world: World, body: Body) -> Ask:
-    # A declaration said twice is answered with the incident that exists; the database settles it.
-    written = body.get("text", "")
-    return Ask(
-        world=world,
-        who=UserId(body["user_id"]),
-        channel=ChannelId(body["channel_id"]),
-        source=f"command:{body['trigger_id']}:{uuid4()}",
-        text=unmarked(written).strip(),
-        mentions=tuple(map(UserId, MENTION.findall(written))),
+def _parse_command(world: World, body: Body) -> Interaction:
+    # The same declaration typed twice is a new delivery: the database finds the first incident.
+    text = body.get("text", "")
+    return Interaction(
+        slack=world.slack,
+        cache=world.cache,
+        user_id=UserId(body["user_id"]),
+        channel_id=ChannelId(body["channel_id"]),
+        delivery_id=f"command:{body['trigger_id']}:{uuid4()}",
+        text=markup.plain_command_text(text).strip(),
+        mentions=tuple(map(UserId, markup.mentioned_ids(text))),
         value=body["trigger_id"],
         trigger_id=body["trigger_id"],
         response_url=body.get("response_url", ""),
     )
 
 
-def _from_event(world: World, body: Body) -> Ask:
+def _parse_event(world: World, body: Body) -> Interaction:
     event = body["event"]
     item = event.get("item", {})
     channel = event.get("channel") or item.get("channel")
-    return Ask(
-        world=world,
-        who=UserId(event["user"]),
-        channel=ChannelId(channel) if channel else None,
-        source=f"event:{body['event_id']}",
+    return Interaction(
+        slack=world.slack,
+        cache=world.cache,
+        user_id=UserId(event["user"]),
+        channel_id=ChannelId(channel) if channel else None,
+        delivery_id=f"event:{body['event_id']}",
         text=event.get("text", ""),
         value=event.get("reaction", ""),
         message=item,
     )
 
 
-def _from_form(world: World, body: Body) -> Ask:
+def _parse_submission(world: World, body: Body) -> Interaction:
     view = body["view"]
-    kept = _kept(view)
-    channel = kept.get("channel")
-    return Ask(
-        world=world,
-        who=UserId(body["user"]["id"]),
-        channel=ChannelId(channel) if channel else None,
-        source=f"form:{view['id']}:{view.get('hash', '')}",
+    metadata = _private_metadata(view)
+    channel = metadata.get("channel")
+    return Interaction(
+        slack=world.slack,
+        cache=world.cache,
+        user_id=UserId(body["user"]["id"]),
+        channel_id=ChannelId(channel) if channel else None,
+        delivery_id=f"form:{view['id']}:{view.get('hash', '')}",
         trigger_id=body.get("trigger_id", ""),
-        response_url=kept.get("response_url", ""),
-        kept=kept,
+        response_url=metadata.get("response_url", ""),
+        private_metadata=metadata,
     )
 
 
-def _kept(view: Body) -> dict[str, Any]:
-    """What a form remembers; nothing, where it is none of ours."""
+def _private_metadata(view: Body) -> dict[str, Any]:
+    """What a form was opened with; empty for a form that this bot did not open."""
     try:
-        kept = json.loads(view.get("private_metadata") or "{}")
+        metadata = json.loads(view.get("private_metadata") or "{}")
     except ValueError:
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
-def _from_press(world: World, body: Body) -> Ask:
-    pressed = (body.get("actions") or [{}])[0]
+def _parse_press(world: World, body: Body) -> Interaction:
+    """A button, a menu, a tick box, or a shortcut, which has no actions."""
+    action = (body.get("actions") or [{}])[0]
     channel = (body.get("channel") or {}).get("id")
-    chosen = pressed.get("selected_option") or {}
-    return Ask(
-        world=world,
-        who=UserId(body["user"]["id"]),
-        channel=ChannelId(channel) if channel else None,
-        source=f"press:{body.get('trigger_id', '')}",
-        text=pressed.get("action_id", ""),
-        value=pressed.get("value") or chosen.get("value", ""),
+    option = action.get("selected_option") or {}
+    return Interaction(
+        slack=world.slack,
+        cache=world.cache,
+        user_id=UserId(body["user"]["id"]),
+        channel_id=ChannelId(channel) if channel else None,
+        delivery_id=f"press:{body.get('trigger_id', '')}",
+        text=action.get("action_id", ""),
+        value=action.get("value") or option.get("value", ""),
         trigger_id=body.get("trigger_id", ""),
         response_url=body.get("response_url", ""),
         message=body.get("message") or {},
@@ -268,16 +263,16 @@ def _from_press(world: World, body: Body) -> Ask:
     )
 
 
-def filled(view: Body) -> dict[str, Any]:
-    """What people filled in, by block id; what they left empty is left out."""
-    values = view.get("state", {}).get("values", {})
-    filled = {name: _value(next(iter(block.values()))) for name, block in values.items()}
-    return {name: value for name, value in filled.items() if value not in (None, "", [])}
+def form_values(view: Body) -> dict[str, Any]:
+    """What people filled in, by block id, without the fields that they left empty."""
+    fields = view.get("state", {}).get("values", {})
+    values = {name: _value(next(iter(field.values()))) for name, field in fields.items()}
+    return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
 def _value(element: Body) -> Any:
     if "selected_options" in element:
         return [option["value"] for option in element["selected_options"]]
-    if chosen := element.get("selected_option"):
-        return chosen["value"]
-    return _storable(element.get("value") or "")
+    if option := element.get("selected_option"):
+        return option["value"]
+    return markup.storable(element.get("value") or "")

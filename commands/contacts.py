@@ -3,14 +3,14 @@
 from bot import flows
 from bot.views import contacts
 from bot.world import World
-from commands.asks import Ask
+from commands.asks import Interaction
 
 
-async def show(world: World, ask: Ask) -> None:
-    """`/incident contacts`: the playbook's contacts, to one person, and who is on call now."""
-    incident = await flows.incidents.find(world, ask.channel)
-    books = (incident.playbook,) if incident else world.playbooks
-    found = await flows.contacts.find(world, books)
-    base = world.config.runbooks
-    page = contacts.page(books, found.marks, found.on_call, found.troubles, base)
-    await ask.show("Contacts", page)
+async def show(world: World, interaction: Interaction) -> None:
+    """`/incident contacts`: the playbook's contacts and who is on call, to this person only."""
+    incident = await flows.incidents.find(world, interaction.channel_id)
+    playbooks = (incident.playbook,) if incident else world.playbooks
+    found = await flows.contacts.find(world, playbooks)
+    runbooks = world.config.runbooks
+    page = contacts.page(playbooks, found.marks, found.on_call, found.troubles, runbooks)
+    await interaction.show("Contacts", page)

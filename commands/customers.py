@@ -1,4 +1,4 @@
-"""What customers are told: written here, approved by somebody else, posted once."""
+"""Customer messages: written here, approved by somebody else, posted once."""
 
 from typing import Annotated
 
@@ -8,51 +8,61 @@ from bot import flows
 from bot.model import ExecutionId, Incident, IncidentId, Noun
 from bot.views import modals
 from bot.world import World
-from commands.asks import Ask
-from commands.mistakes import Words
+from commands.asks import Interaction
+from commands.mistakes import NonBlankText
 
 
 class CustomerForm(Noun):
-    """What customers are to read."""
+    """The message to customers."""
 
-    text: Annotated[Words, Field(max_length=modals.LONG)]
-
-
-async def say(world: World, ask: Ask) -> None:
-    """`/incident customer`: the playbook's words to go on writing, or those said after it."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    await _draft(world, ask, incident, ask.text)
+    text: Annotated[NonBlankText, Field(max_length=modals.LONG)]
 
 
-async def press(world: World, ask: Ask) -> None:
+async def write(world: World, interaction: Interaction) -> None:
+    """`/incident customer`: the form with the text that follows, else with the playbook's draft."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    await _open_draft(world, interaction, incident, interaction.text)
+
+
+async def press(world: World, interaction: Interaction) -> None:
     """*Tell customers* was pressed."""
-    await _draft(world, ask, await flows.incidents.get(world, IncidentId(int(ask.value))))
+    incident = await flows.incidents.get(world, IncidentId(int(interaction.value)))
+    await _open_draft(world, interaction, incident)
 
 
-async def _draft(world: World, ask: Ask, incident: Incident, said: str = "") -> None:
-    await _open(world, ask, incident, await flows.customers.draft(world, incident, said))
-
-
-async def rewrite(world: World, ask: Ask) -> None:
-    """*Edit* was pressed: other words are another request."""
-    run = await flows.executions.get(world, ExecutionId(int(ask.value)))
-    incident = await flows.incidents.get(world, run.incident_id)
-    await _open(world, ask, incident, flows.customers.words_of(run), replaces=run.id)
-
-
-async def _open(
-    world: World, ask: Ask, incident: Incident, words: str, replaces: ExecutionId | None = None
+async def _open_draft(
+    world: World, interaction: Interaction, incident: Incident, text: str = ""
 ) -> None:
-    kept = ask.metadata(incident=incident.id, replaces=replaces)
+    draft = await flows.customers.draft(world, incident, text)
+    await _open_form(world, interaction, incident, draft)
+
+
+async def edit(world: World, interaction: Interaction) -> None:
+    """*Edit* was pressed: another text is another request."""
+    run = await flows.executions.get(world, ExecutionId(int(interaction.value)))
+    incident = await flows.incidents.get(world, run.incident_id)
+    text = flows.customers.words_of(run)
+    await _open_form(world, interaction, incident, text, replaces=run.id)
+
+
+async def _open_form(
+    world: World,
+    interaction: Interaction,
+    incident: Incident,
+    text: str,
+    replaces: ExecutionId | None = None,
+) -> None:
+    metadata = interaction.metadata(incident=incident.id, replaces=replaces)
     channel = world.home.customers
-    await ask.open(modals.customer_message(incident, words, channel, metadata=kept))
+    await interaction.open(modals.customer_message(incident, text, channel, metadata=metadata))
 
 
-async def submit(world: World, ask: Ask, filled: CustomerForm) -> None:
-    """The words were written: ask for approval of exactly these."""
-    id, replaces = IncidentId(ask.kept["incident"]), ask.kept.get("replaces")
+async def submit(world: World, interaction: Interaction, form: CustomerForm) -> None:
+    """Request approval of exactly this text; it replaces an earlier request if it edits one."""
+    incident_id = IncidentId(interaction.private_metadata["incident"])
+    replaces = interaction.private_metadata.get("replaces")
     if replaces is None:
-        await flows.customers.propose(world, id, filled.text, by=ask.who)
-    else:
-        old = ExecutionId(replaces)
-        await flows.customers.replace(world, id, old, filled.text, by=ask.who)
+        await flows.customers.propose(world, incident_id, form.text, by=interaction.user_id)
+        return
+    old = ExecutionId(replaces)
+    await flows.customers.replace(world, incident_id, old, form.text, by=interaction.user_id)

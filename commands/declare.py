@@ -1,4 +1,4 @@
-"""Declaring an incident: in one line, or by a form that asks what is seen."""
+"""Declaring an incident: in one line, or with a form that asks for symptoms."""
 
 import re
 from collections.abc import Mapping
@@ -12,13 +12,16 @@ from bot.model import Incident, Noun, Severity, UserError
 from bot.views import blocks, modals
 from bot.world import World
 from commands import asks
-from commands.asks import Ask
+from commands.asks import Interaction
 
 LOOKS_LIKE_SEVERITY = re.compile(r"(sev[\s_-]?\d+|[1-4])(?:[\s:,]+|$)", re.IGNORECASE)
 
 
 class DeclareForm(Noun):
-    """What is wrong, what is seen (by play), and how bad it is, unless that follows."""
+    """The title, the ticked symptoms by scenario, and what people chose themselves.
+
+    Without a severity, the scenario or the symptoms give it.
+    """
 
     title: str = ""
     symptoms: dict[str, tuple[str, ...]]
@@ -27,125 +30,135 @@ class DeclareForm(Noun):
 
     @field_validator("severity")
     @classmethod
-    def _known(cls, severity: Severity | None, info: ValidationInfo) -> Severity | None:
+    def _check_known(cls, severity: Severity | None, info: ValidationInfo) -> Severity | None:
         if severity is None and not info.data.get("scenario") and not info.data.get("symptoms"):
-            raise ValueError("Tick above what you see, or say how bad it is.")
+            raise ValueError("Tick what you see above, or choose how bad it is.")
         return severity
 
 
-async def say(world: World, ask: Ask) -> None:
-    """`/incident declare sev1 words` is done at once; without a severity, the form."""
-    found = LOOKS_LIKE_SEVERITY.match(ask.text)
-    if found is None:
-        await _open_form(world, ask, ask.text)
+async def declare(world: World, interaction: Interaction) -> None:
+    """`/incident declare sev1 Orders fail` declares at once; without a severity, it opens the form.
+
+    Raises UserError for a severity that does not exist.
+    """
+    match = LOOKS_LIKE_SEVERITY.match(interaction.text)
+    if match is None:
+        await _open_form(world, interaction, interaction.text)
         return
-    level = rules.severity(found[1])
-    if level is None:
+    severity = rules.severity(match[1])
+    if severity is None:
         raise UserError(
-            f"“{found[1]}” is no severity, so nothing was declared. Say for example: /incident "
-            "declare sev1 Orders are failing (sev1 is the worst, sev4 the mildest), or leave it "
-            "out: the form asks what you see."
+            f"“{match[1]}” isn't a severity: use sev1 (the worst) to sev4. Nothing was declared. "
+            "Example: `/incident declare sev1 Orders are failing`. Without a severity, a form "
+            "asks what you see."
         )
-    await _declare(world, ask, Declaration(text=ask.text[found.end() :].strip(), severity=level))
+    title = interaction.text[match.end() :].strip()
+    await _declare(world, interaction, Declaration(text=title, severity=severity))
 
 
-def check_not_meant(text: str) -> None:
-    """Say `declare` in words that begin with a severity; raises UserError, nothing was declared."""
-    found = LOOKS_LIKE_SEVERITY.match(text)
-    level = rules.severity(found[1]) if found else None
-    if found is None or level is None:
+def suggest_declare(text: str) -> None:
+    """Raise UserError that suggests `declare`, for text that begins with a severity."""
+    match = LOOKS_LIKE_SEVERITY.match(text)
+    severity = rules.severity(match[1]) if match else None
+    if match is None or severity is None:
         return
-    what = blocks.truncate(" ".join(text[found.end() :].split()), rules.TITLE_LENGTH)
-    if what:
-        raise UserError(f"Nothing was declared. Did you mean /incident declare {level} {what}?")
+    title = blocks.truncate(" ".join(text[match.end() :].split()), rules.TITLE_LENGTH)
+    if title:
+        raise UserError(
+            f"Nothing was declared. Did you mean `/incident declare {severity} {title}`?"
+        )
     raise UserError(
-        f"Nothing was done. Did you mean /incident declare {level} and what is wrong, or, in an "
-        f"incident's channel, /incident severity {level}?"
+        f"Nothing was done. Did you mean `/incident declare {severity}` with a title, or, in an "
+        f"incident's channel, `/incident severity {severity}`?"
     )
 
 
-async def _declare(world: World, ask: Ask, said: Declaration) -> None:
-    done = await flows.incidents.declare(world, said, by=ask.who)
-    incident = done.incident
-    declared = f"Declared {incident.severity.label} {incident.name}"
-    if not done.new:
-        declared = f"{incident.name} was declared in the same words just now"
-    where = f": <#{incident.channel_id}>."
+async def _declare(world: World, interaction: Interaction, declaration: Declaration) -> None:
+    declared = await flows.incidents.declare(world, declaration, by=interaction.user_id)
+    incident = declared.incident
+    if declared.new:
+        result = f"Declared {incident.severity.label} {incident.name}"
+    else:
+        result = f"{incident.name} was declared with the same title just now"
+    channel = f": <#{incident.channel_id}>."
     if incident.channel_id is None:
-        where = (
-            ". Slack does not let its channel through yet; it is made as soon as Slack does, and "
+        channel = (
+            ". Slack does not allow its channel yet. The bot creates it as soon as Slack does; "
             "nothing is lost."
         )
-    await ask.reply(f"{declared}{where}{_of_twin(done.twin)}")
+    await interaction.reply(f"{result}{channel}{_about_same_title(declared.twin)}")
 
 
-def _of_twin(twin: Incident | None) -> str:
-    """That somebody is on the same thing already, perhaps."""
-    if twin is None:
+def _about_same_title(other: Incident | None) -> str:
+    """What to do about another open incident with the same title."""
+    if other is None:
         return ""
-    channel = f": <#{twin.channel_id}>" if twin.channel_id else ""
+    channel = f": <#{other.channel_id}>" if other.channel_id else ""
     return (
-        f" {twin.name} has the same title and is open{channel}. If it is the same thing, go on "
-        "there and resolve one of the two."
+        f" {other.name} is open and has the same title{channel}. If it is the same problem, "
+        "continue there and resolve one of the two."
     )
 
 
-async def open_form(world: World, ask: Ask) -> None:
-    """The form, from a button, a shortcut or a message."""
-    await _open_form(world, ask, await ask.words(ask.message))
+async def open_form(world: World, interaction: Interaction) -> None:
+    """The form, from a button, a shortcut, or a message, whose text is then the title."""
+    title = await asks.message_text(world.people, interaction.message)
+    await _open_form(world, interaction, title)
 
 
-async def _open_form(world: World, ask: Ask, title: str) -> None:
-    kept = ask.metadata(message_ts=ask.message.get("ts"))
-    await ask.open(modals.declare(rules.plays(world.playbooks), metadata=kept, title=title))
+async def _open_form(world: World, interaction: Interaction, title: str) -> None:
+    metadata = interaction.metadata(message_ts=interaction.message.get("ts"))
+    plays = rules.plays(world.playbooks)
+    await interaction.open(modals.declare(plays, metadata=metadata, title=title))
 
 
-async def tick(world: World, ask: Ask) -> None:
-    """A symptom was ticked: the form says what that looks like."""
-    values = _grouped(asks.filled(dict(ask.view)))
+async def tick_symptom(world: World, interaction: Interaction) -> None:
+    """A symptom was ticked: the form shows which scenarios fit."""
+    values = _group_symptoms(asks.form_values(dict(interaction.view)))
     form = modals.declare(
         rules.plays(world.playbooks),
-        metadata=ask.view["private_metadata"],
+        metadata=interaction.view["private_metadata"],
         title=values.get("title", ""),
         likely=rules.likely(world.playbooks, values["symptoms"]),
         worst=rules.worst(world.playbooks, values["symptoms"]),
     )
-    await ask.redraw(form)
+    await interaction.redraw(form)
 
 
-def fill(world: World, ask: Ask, values: dict[str, Any]) -> DeclareForm:
-    """The form, its groups of symptoms as one; raises ValidationError."""
-    return DeclareForm.model_validate(_grouped(values))
+def parse_form(world: World, interaction: Interaction, values: dict[str, Any]) -> DeclareForm:
+    """The form of its values by block id; raises ValidationError."""
+    return DeclareForm.model_validate(_group_symptoms(values))
 
 
-def _grouped(values: Mapping[str, Any]) -> dict[str, Any]:
+def _group_symptoms(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the ticked symptoms by scenario: a scenario may have several blocks."""
     grouped: dict[str, Any] = {"symptoms": {}}
-    for name, value in values.items():
-        group, _, play = name.partition(":")
-        if group == modals.SYMPTOMS:
-            of = play.partition(":")[2]
-            grouped["symptoms"][of] = (*grouped["symptoms"].get(of, ()), *value)
+    for block_id, value in values.items():
+        prefix, _, rest = block_id.partition(":")
+        if prefix == modals.SYMPTOMS:
+            scenario = rest.partition(":")[2]
+            grouped["symptoms"][scenario] = (*grouped["symptoms"].get(scenario, ()), *value)
         else:
-            grouped[name] = value
+            grouped[block_id] = value
     return grouped
 
 
-async def submit(world: World, ask: Ask, filled: DeclareForm) -> None:
-    """The form was sent: what people chose holds, and else what the symptoms say."""
-    likely = rules.likely(world.playbooks, filled.symptoms)
-    chosen = flows.incidents.find_play(world, filled.scenario) if filled.scenario else None
-    play = chosen or rules.proposed(likely)
-    seen = rules.worst(world.playbooks, filled.symptoms)
-    severity = filled.severity or (chosen.scenario.severity if chosen else seen)
+async def submit(world: World, interaction: Interaction, form: DeclareForm) -> None:
+    """Declare; what people chose in the form comes before what the symptoms say.
+
+    Raises UserError where neither gives a severity.
+    """
+    chosen = flows.incidents.find_play(world, form.scenario) if form.scenario else None
+    play = chosen or rules.proposed(rules.likely(world.playbooks, form.symptoms))
+    by_symptoms = rules.worst(world.playbooks, form.symptoms)
+    severity = form.severity or (chosen.scenario.severity if chosen else by_symptoms)
     if severity is None:
-        raise UserError(
-            "The playbooks have changed meanwhile, so nothing was declared. Open the form again."
-        )
-    said = Declaration(
-        text=filled.title,
+        raise UserError("The playbooks have changed. Nothing was declared; open the form again.")
+    declaration = Declaration(
+        text=form.title,
         severity=severity,
         scenario=play.name if play else None,
-        source_link=await ask.permalink(),
-        symptoms=tuple(word for words in filled.symptoms.values() for word in words),
+        source_link=await interaction.permalink(),
+        symptoms=tuple(symptom for group in form.symptoms.values() for symptom in group),
     )
-    await _declare(world, ask, said)
+    await _declare(world, interaction, declaration)

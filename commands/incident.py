@@ -1,239 +1,283 @@
-"""What can be said about a declared incident: its words, its forms, the buttons of its card."""
+"""What people do with a declared incident: commands, forms, and the buttons of its card."""
 
 from bot import flows, rules
 from bot.model import Incident, IncidentId, Noun, Severity, Status, UserError
 from bot.views import home, levels, modals, tasks
 from bot.views import timeline as pages
 from bot.world import World
-from commands.asks import Ask
-from commands.mistakes import Words
+from commands import asks
+from commands.asks import Interaction
+from commands.mistakes import NonBlankText
 
-PIN = "pushpin"
-ROLES = ("ic", "commander")
+PIN_REACTION = "pushpin"
+COMMANDER_ROLES = ("ic", "commander")
+# How much of an unknown word an error repeats, in characters.
+QUOTED_LENGTH = 40
 
 
 class UpdateForm(Noun):
-    """The internal alert's blanks."""
+    """An update: the status, its two texts, and the minutes until the next one."""
 
     status: Status
-    impact: Words
-    current: Words
+    impact: NonBlankText
+    current: NonBlankText
     minutes: int | None = None
 
 
 class PlaybookForm(Noun):
-    """Which one it is from now on."""
+    """The scenario that was chosen, as `service/id`."""
 
     scenario: str
 
 
 class ResolveForm(Noun):
-    """What fixed it."""
+    """What fixed it, and why it may end although a check failed."""
 
-    resolution: Words
-    despite: Words | None = None
+    resolution: NonBlankText
+    despite: NonBlankText | None = None
 
 
-async def help(world: World, ask: Ask) -> None:
-    """`/incident`: what can be said, and what is open."""
+async def show_help(world: World, interaction: Interaction) -> None:
+    """`/incident`: the commands, and the open incidents."""
     incidents, troubles = await flows.incidents.open_ones(world)
-    await ask.show("What can be said here", home.help(world.playbooks, incidents, troubles))
+    page = home.help(world.playbooks, incidents, troubles)
+    await interaction.show("What can be said here", page)
 
 
-async def role(world: World, ask: Ask) -> None:
-    """`/incident role ic @person`; the channel reads it, so nobody is told once more."""
-    word, *named = ask.text.split() or [""]
-    if word.lower() not in ROLES or len(ask.mentions) != 1 or len(named) != 1:
-        raise UserError(await _whom(world, word, " ".join(named)))
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    commander = ask.mentions[0]
-    await flows.incidents.put_in_command(world, incident.id, commander, by=ask.who)
+async def assign_role(world: World, interaction: Interaction) -> None:
+    """`/incident role ic @person`; the channel shows it, so no reply does. Raises UserError."""
+    role, *names = interaction.text.split() or [""]
+    if not _is_commander(role) or len(interaction.mentions) != 1 or len(names) != 1:
+        raise UserError(await _role_error(world, role, " ".join(names)))
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    commander = interaction.mentions[0]
+    await flows.incidents.put_in_command(world, incident.id, commander, by=interaction.user_id)
 
 
-async def _whom(world: World, word: str, name: str) -> str:
-    """What was missing or is not known, and what is."""
-    example = "Say for example /incident role ic @person."
-    if word.lower() not in ROLES:
-        said = f"“{word[:40]}” is no role" if word else "No role was said"
-        return f"{said}, so nobody was put in command. The only role is ic. {example}"
-    known = await world.people.members_lately(world.config.responders)
-    people = ", ".join(f"<@{person}>" for person in sorted(known))
-    responders = f" The responders are {people}." if people else ""
-    said = f"“{name[:40]}” is not one person of this workspace" if name else "Nobody was named"
-    return f"{said}, so nobody was put in command. {example}{responders}"
+def _is_commander(role: str) -> bool:
+    return role.lower() in COMMANDER_ROLES
 
 
-async def take_command(world: World, ask: Ask) -> None:
+async def _role_error(world: World, role: str, name: str) -> str:
+    """Which part of the command is missing or unknown, and what it may be."""
+    example = "Nobody was assigned. Example: `/incident role ic @person`."
+    if not _is_commander(role):
+        problem = f"“{role[:QUOTED_LENGTH]}” isn't a role" if role else "The role is missing"
+        return f"{problem}: the only role is ic. {example}"
+    problem = f"“{name[:QUOTED_LENGTH]}” isn't one person here" if name else "The person is missing"
+    responders = await world.people.members_lately(world.config.responders)
+    mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders))
+    return f"{problem}. {example}" + (f" Responders: {mentions}." if mentions else "")
+
+
+async def take_command(world: World, interaction: Interaction) -> None:
     """*Take command* was pressed."""
-    await flows.incidents.put_in_command(world, _pressed(ask), ask.who, by=ask.who)
+    incident_id, user_id = _incident_id(interaction), interaction.user_id
+    await flows.incidents.put_in_command(world, incident_id, user_id, by=user_id)
 
 
-async def severity(world: World, ask: Ask) -> None:
-    """`/incident severity sev2`; without a word, the table of what each means."""
-    if not ask.text:
-        found = await flows.incidents.find(world, ask.channel)
-        books = (found.playbook,) if found else world.playbooks
-        await ask.show("How bad is it?", levels.page(found, books))
+async def change_severity(world: World, interaction: Interaction) -> None:
+    """`/incident severity sev2`; without a severity, it shows what each means. Raises UserError."""
+    if not interaction.text:
+        await _show_severities(world, interaction)
         return
-    level = rules.severity(ask.text)
-    if level is None:
+    severity = rules.severity(interaction.text)
+    if severity is None:
         raise UserError(
-            f"“{ask.text[:40]}” is no severity, so nothing was changed. Say sev1, sev2, sev3 or "
-            "sev4."
+            f"“{interaction.text[:QUOTED_LENGTH]}” isn't a severity: use sev1 to sev4. "
+            "Nothing was changed."
         )
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    await flows.incidents.change_severity(world, incident.id, level, by=ask.who)
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    await flows.incidents.change_severity(world, incident.id, severity, by=interaction.user_id)
 
 
-async def status(world: World, ask: Ask) -> None:
-    """`/incident status monitoring`."""
-    status = next((status for status in Status if status.value == ask.text.lower()), None)
+async def _show_severities(world: World, interaction: Interaction) -> None:
+    incident = await flows.incidents.find(world, interaction.channel_id)
+    playbooks = (incident.playbook,) if incident else world.playbooks
+    await interaction.show("How bad is it?", levels.page(incident, playbooks))
+
+
+async def change_status(world: World, interaction: Interaction) -> None:
+    """`/incident status monitoring`; raises UserError for a status that does not exist."""
+    word = interaction.text
+    status = next((status for status in Status if status.value == word.lower()), None)
     if status is None:
-        said = f"“{ask.text[:40]}” is no status" if ask.text else "No status was said"
+        problem = f"“{word[:QUOTED_LENGTH]}” isn't a status" if word else "The status is missing"
         raise UserError(
-            f"{said}, so nothing was changed. Say /incident status and one of investigating, "
-            "identified or monitoring; to end it say /incident resolve."
+            f"{problem}: use investigating, identified or monitoring. Nothing was changed. "
+            "To end the incident, use `/incident resolve`."
         )
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    await flows.incidents.change_status(world, incident.id, status, by=ask.who)
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    await flows.incidents.change_status(world, incident.id, status, by=interaction.user_id)
 
 
-async def choose_severity(world: World, ask: Ask) -> None:
+async def choose_severity(world: World, interaction: Interaction) -> None:
     """A severity was chosen on the card."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    await flows.incidents.change_severity(world, incident.id, Severity(ask.value), by=ask.who)
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    severity = Severity(interaction.value)
+    await flows.incidents.change_severity(world, incident.id, severity, by=interaction.user_id)
 
 
-async def choose_status(world: World, ask: Ask) -> None:
+async def choose_status(world: World, interaction: Interaction) -> None:
     """A status was chosen on the card."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    await flows.incidents.change_status(world, incident.id, Status(ask.value), by=ask.who)
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    status = Status(interaction.value)
+    await flows.incidents.change_status(world, incident.id, status, by=interaction.user_id)
 
 
-async def choose_scenario(world: World, ask: Ask) -> None:
-    """A playbook was chosen among those that match, while there was none."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    await flows.incidents.choose_scenario(world, incident.id, ask.value, was=None, by=ask.who)
+async def choose_scenario(world: World, interaction: Interaction) -> None:
+    """A scenario was chosen on the card, among those that fit, while none was attached."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    name, user_id = interaction.value, interaction.user_id
+    await flows.incidents.choose_scenario(world, incident.id, name, was=None, by=user_id)
 
 
-async def choose_playbook(world: World, ask: Ask) -> None:
-    """`/incident playbook`: all that there are, whatever is attached already."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
+async def open_playbook_form(world: World, interaction: Interaction) -> None:
+    """`/incident playbook`: all scenarios but the attached one; raises UserError without others."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
     rules.check_open(incident)
     attached = rules.attached(incident)
-    offered = [play for play in rules.plays(world.playbooks) if play.name != attached]
-    if not offered:
+    others = [play for play in rules.plays(world.playbooks) if play.name != attached]
+    if not others:
         raise UserError(
-            "There is no other playbook, so nothing was changed. Playbooks are files that are read "
-            "when the bot starts."
+            "There is no other playbook. Nothing was changed. The bot reads playbooks from files "
+            "when it starts."
         )
-    kept = ask.metadata(incident=incident.id, was=attached)
-    await ask.open(modals.playbook(incident, offered, metadata=kept))
+    metadata = interaction.metadata(incident=incident.id, was=attached)
+    await interaction.open(modals.playbook(incident, others, metadata=metadata))
 
 
-async def submit_playbook(world: World, ask: Ask, filled: PlaybookForm) -> None:
-    """Another playbook was chosen; of two who choose at once the first one has it."""
-    id, was = IncidentId(ask.kept["incident"]), ask.kept["was"]
-    await flows.incidents.choose_scenario(world, id, filled.scenario, was=was, by=ask.who)
+async def submit_playbook(world: World, interaction: Interaction, form: PlaybookForm) -> None:
+    """Attach a scenario; of two people who choose at once, the first one's stays."""
+    incident_id, was = _form_incident_id(interaction), interaction.private_metadata["was"]
+    user_id = interaction.user_id
+    await flows.incidents.choose_scenario(world, incident_id, form.scenario, was=was, by=user_id)
 
 
-async def update(world: World, ask: Ask) -> None:
-    """`/incident update`: the form; words after it are what is happening."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    await _open_update(world, ask, incident, ask.text)
+async def write_update(world: World, interaction: Interaction) -> None:
+    """`/incident update`: the form; text after it is what is happening."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    await _open_update_form(world, interaction, incident, interaction.text)
 
 
-async def post_update(world: World, ask: Ask) -> None:
+async def press_update(world: World, interaction: Interaction) -> None:
     """*Post update* was pressed."""
-    await _open_update(world, ask, await flows.incidents.get(world, _pressed(ask)))
+    incident = await flows.incidents.get(world, _incident_id(interaction))
+    await _open_update_form(world, interaction, incident)
 
 
-async def _open_update(world: World, ask: Ask, incident: Incident, said: str = "") -> None:
+async def _open_update_form(
+    world: World, interaction: Interaction, incident: Incident, current: str = ""
+) -> None:
     rules.check_open(incident)
-    draft = await flows.updates.draft(world, incident, said)
-    await ask.open(modals.update(incident, draft, metadata=ask.metadata(incident=incident.id)))
+    draft = await flows.updates.draft(world, incident, current)
+    metadata = interaction.metadata(incident=incident.id)
+    await interaction.open(modals.update(incident, draft, metadata=metadata))
 
 
-async def submit_update(world: World, ask: Ask, filled: UpdateForm) -> None:
-    """The update was written."""
-    id = IncidentId(ask.kept["incident"])
-    await flows.updates.post(world, id, **dict(filled), by=ask.who, source=ask.source)
+async def submit_update(world: World, interaction: Interaction, form: UpdateForm) -> None:
+    """Post the update."""
+    await flows.updates.post(
+        world,
+        _form_incident_id(interaction),
+        **dict(form),
+        by=interaction.user_id,
+        source=interaction.delivery_id,
+    )
 
 
-async def resolve(world: World, ask: Ask) -> None:
+async def resolve(world: World, interaction: Interaction) -> None:
     """`/incident resolve`: the form."""
-    await _open_resolve(world, ask, await flows.incidents.in_channel(world, ask.channel))
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    await _open_resolve_form(world, interaction, incident)
 
 
-async def press_resolve(world: World, ask: Ask) -> None:
+async def press_resolve(world: World, interaction: Interaction) -> None:
     """*Resolve* was pressed."""
-    await _open_resolve(world, ask, await flows.incidents.get(world, _pressed(ask)))
+    incident = await flows.incidents.get(world, _incident_id(interaction))
+    await _open_resolve_form(world, interaction, incident)
 
 
-async def _open_resolve(world: World, ask: Ask, incident: Incident) -> None:
+async def _open_resolve_form(world: World, interaction: Interaction, incident: Incident) -> None:
     rules.check_open(incident)
     runs = await flows.executions.of_incident(world, incident.id)
-    holds = await flows.holds.in_force(world, incident.id)
-    left = tasks.unfinished(runs, await flows.tasks.of_incident(world, incident.id))
-    kept = ask.metadata(incident=incident.id)
     form = modals.resolve(
-        incident, metadata=kept, runs=runs, holds=holds, left=left, now=world.now()
+        incident,
+        metadata=interaction.metadata(incident=incident.id),
+        runs=runs,
+        holds=await flows.holds.in_force(world, incident.id),
+        left=tasks.unfinished(runs, await flows.tasks.of_incident(world, incident.id)),
+        now=world.now(),
     )
-    await ask.open(form)
+    await interaction.open(form)
 
 
-async def submit_resolve(world: World, ask: Ask, filled: ResolveForm) -> None:
-    """What fixed it was written."""
-    id = IncidentId(ask.kept["incident"])
-    despite = filled.despite or ""
-    await flows.incidents.resolve(world, id, filled.resolution, by=ask.who, despite=despite)
+async def submit_resolve(world: World, interaction: Interaction, form: ResolveForm) -> None:
+    """Resolve the incident."""
+    await flows.incidents.resolve(
+        world,
+        _form_incident_id(interaction),
+        form.resolution,
+        by=interaction.user_id,
+        despite=form.despite or "",
+    )
 
 
-async def timeline(world: World, ask: Ask) -> None:
-    """`/incident timeline`: what happened so far, to one person."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
+async def show_timeline(world: World, interaction: Interaction) -> None:
+    """`/incident timeline`: what happened so far, shown to this person only."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
     entries = await flows.incidents.timeline(world, incident.id)
-    await ask.show(f"Timeline of {incident.name}", pages.page(incident, entries))
+    await interaction.show(f"Timeline of {incident.name}", pages.page(incident, entries))
 
 
-async def note(world: World, ask: Ask) -> None:
-    """`/incident note words`."""
-    if not ask.text:
-        raise UserError("Nothing was noted. Say what: /incident note the queue is growing.")
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    source = f"note:{ask.trigger_id}"
-    await flows.incidents.note(world, incident.id, ask.text, by=ask.who, source=source)
+async def add_note(world: World, interaction: Interaction) -> None:
+    """`/incident note The queue is growing`; raises UserError without a text."""
+    if not interaction.text:
+        raise UserError(
+            "The note is empty. Nothing was added. Example: `/incident note The queue is growing`."
+        )
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    source, user_id = f"note:{interaction.trigger_id}", interaction.user_id
+    await flows.incidents.note(world, incident.id, interaction.text, by=user_id, source=source)
 
 
-async def pin(world: World, ask: Ask) -> None:
-    """A :pushpin: was put on a message: it belongs into the timeline."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    message = await ask.fetch()
-    author = str(message.get("user") or message.get("bot_id") or "")
-    words = await ask.words(message) or "(no text)"
-    source = f"message:{ask.channel}:{message['ts']}"
+async def pin_message(world: World, interaction: Interaction) -> None:
+    """A :pushpin: was put on a message: add it to the timeline."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    message = await interaction.fetch_message()
     new = await flows.incidents.pin(
-        world, incident.id, words, author=author, by=ask.who, source=source
+        world,
+        incident.id,
+        await asks.message_text(world.people, message) or "(no text)",
+        author=str(message.get("user") or message.get("bot_id") or ""),
+        by=interaction.user_id,
+        source=f"message:{interaction.channel_id}:{message['ts']}",
     )
     already = "" if new else " already"
-    await ask.reply(f"That message is in the timeline of {incident.name}{already}.")
+    await interaction.reply(f"That message is in the timeline of {incident.name}{already}.")
 
 
-async def gone(world: World, ask: Ask) -> None:
-    """A button, form or shortcut that this version no longer knows."""
-    raise UserError("This is from an older version of the bot, so nothing was done. Open it again.")
+async def stale_component(world: World, interaction: Interaction) -> None:
+    """Raise UserError for a button, form or shortcut that this version does not know."""
+    raise UserError("This is from an older version of the bot. Nothing was done; open it again.")
 
 
-async def mention(world: World, ask: Ask) -> None:
-    """Somebody spoke to the bot: say what can be said."""
-    await help(world, ask)
+async def mention(world: World, interaction: Interaction) -> None:
+    """The bot was mentioned: show the commands."""
+    await show_help(world, interaction)
 
 
-async def open_home(world: World, ask: Ask) -> None:
+async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
     incidents, troubles = await flows.incidents.open_ones(world)
-    await ask.publish_home(home.home(incidents, troubles))
+    await interaction.publish_home(home.home(incidents, troubles))
 
 
-def _pressed(ask: Ask) -> IncidentId:
-    return IncidentId(int(ask.value))
+def _incident_id(interaction: Interaction) -> IncidentId:
+    """The incident of the button that was pressed."""
+    return IncidentId(int(interaction.value))
+
+
+def _form_incident_id(interaction: Interaction) -> IncidentId:
+    """The incident of the form that was sent."""
+    return IncidentId(interaction.private_metadata["incident"])

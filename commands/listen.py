@@ -12,42 +12,50 @@ from slack_bolt.async_app import AsyncAck
 from bot.model import UserError
 from bot.world import World
 from commands import asks, mistakes
-from commands.asks import Ask, Body
+from commands.asks import Body, Interaction
 
 log = logging.getLogger(__name__)
 
 Form = TypeVar("Form", bound=BaseModel)
 
-Handler = Callable[[World, Ask], Awaitable[None]]
-FormHandler = Callable[[World, Ask, Form], Awaitable[None]]
-Shape = Callable[[World, Ask, dict[str, Any]], Form]
+Handler = Callable[[World, Interaction], Awaitable[None]]
+FormHandler = Callable[[World, Interaction, Form], Awaitable[None]]
+# Makes a form of the values by block id; raises ValidationError.
+Parser = Callable[[World, Interaction, dict[str, Any]], Form]
 Listener = Callable[..., Awaitable[None]]
 
 
-def listener(world: World, handler: Handler, *, anybody: bool = False) -> Listener:
-    """What Bolt calls for a press, a choice, a shortcut or an event; for members, or anybody."""
+def listener(world: World, handler: Handler, *, open_to_all: bool = False) -> Listener:
+    """Bolt's listener for a button, a menu, a shortcut or an event.
+
+    Only members of the workspace may use it, unless it is open to all.
+    """
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        answer = _answer(world, handler, asks.read(world, body), anybody=anybody)
-        world.work.start(answer, handler.__name__)
+        interaction = asks.parse(world, body)
+        _start(world, handler, interaction, open_to_all=open_to_all)
 
     return listen
 
 
 def command(
-    world: World, words: Mapping[str, Handler], unknown: Handler, *, anybody: Container[object]
+    world: World,
+    subcommands: Mapping[str, Handler],
+    unknown: Handler,
+    *,
+    open_to_all: Container[object],
 ) -> Listener:
-    """What Bolt calls for a slash command: its first word says who answers, and to what."""
+    """Bolt's listener for a slash command: its first word chooses the handler of the rest."""
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        ask = asks.read(world, body)
-        word, rest = first_word(ask.text)
-        handler = words.get(word.lower(), unknown)
-        said = ask if handler is unknown else replace(ask, text=rest)
-        answer = _answer(world, handler, said, anybody=handler in anybody)
-        world.work.start(answer, handler.__name__)
+        interaction = asks.parse(world, body)
+        word, rest = first_word(interaction.text)
+        handler = subcommands.get(word.lower(), unknown)
+        if handler is not unknown:
+            interaction = replace(interaction, text=rest)
+        _start(world, handler, interaction, open_to_all=handler in open_to_all)
 
     return listen
 
@@ -59,74 +67,82 @@ def first_word(text: str) -> tuple[str, str]:
 
 
 def form(
-    world: World, shape: Shape[Form], handler: FormHandler[Form], *, anybody: bool = False
+    world: World, parser: Parser[Form], handler: FormHandler[Form], *, open_to_all: bool = False
 ) -> Listener:
-    """What Bolt calls for a form: mistakes are shown in it, else it closes and is worked on."""
+    """Bolt's listener for a form: errors are shown beside their fields, else the form closes."""
 
     async def listen(ack: AsyncAck, body: Body) -> None:
-        ask = asks.read(world, body)
+        interaction = asks.parse(world, body)
         try:
-            filled = shape(world, ask, asks.filled(body["view"]))
+            parsed = parser(world, interaction, asks.form_values(body["view"]))
         except ValidationError as error:
-            await _show_mistakes(world, ask, ack, body["view"], mistakes.told(error))
+            await _show_errors(world, interaction, ack, body["view"], mistakes.field_errors(error))
             return
         await ack()
 
-        async def handle(world: World, ask: Ask) -> None:
-            await handler(world, ask, filled)
+        async def handle(world: World, interaction: Interaction) -> None:
+            await handler(world, interaction, parsed)
 
-        world.work.start(_answer(world, handle, ask, anybody=anybody), handler.__name__)
+        _start(world, handle, interaction, open_to_all=open_to_all, name=handler.__name__)
 
     return listen
 
 
-async def _show_mistakes(
-    world: World, ask: Ask, ack: AsyncAck, view: Body, found: Mapping[str, str]
+async def _show_errors(
+    world: World, interaction: Interaction, ack: AsyncAck, view: Body, errors: Mapping[str, str]
 ) -> None:
-    """Beside their fields; an old form may lack the field, then it closes and is answered."""
+    """Show errors beside their fields; an old form that lacks the fields closes with a reply."""
     fields = {block.get("block_id") for block in view.get("blocks", [])}
-    shown = {name: sentence for name, sentence in found.items() if name in fields}
+    shown = {name: sentence for name, sentence in errors.items() if name in fields}
     if shown:
         await ack(response_action="errors", errors=shown)
         return
     await ack()
-    wrong = "; ".join(f"{name}: {sentence}" for name, sentence in found.items())
-    reply = ask.reply(f"This form no longer fits, so nothing was done ({wrong}). Open it again.")
-    world.work.start(reply, "mistakes")
+    details = "; ".join(f"{name}: {sentence}" for name, sentence in errors.items())
+    reply = interaction.reply(
+        f"This form is out of date ({details}). Nothing was done; open it again."
+    )
+    world.work.start(reply, "form errors")
 
 
-def filled_as(noun: type[Form]) -> Shape[Form]:
-    """The form whose fields are the noun's."""
+def model_parser(model: type[Form]) -> Parser[Form]:
+    """The parser of a form whose block ids are the model's fields."""
 
-    def shape(world: World, ask: Ask, values: dict[str, Any]) -> Form:
-        return noun.model_validate(values)
+    def parse(world: World, interaction: Interaction, values: dict[str, Any]) -> Form:
+        return model.model_validate(values)
 
-    return shape
-
-
-def heard(world: World) -> Listener:
-    """What only has to be acknowledged: a button that opens a page, a reaction of no meaning."""
-
-    async def listen(ack: AsyncAck) -> None:
-        await ack()
-
-    return listen
+    return parse
 
 
-async def _answer(world: World, handler: Handler, ask: Ask, *, anybody: bool) -> None:
-    if not await world.cache.first_time(ask.source):
-        log.info("a repeated delivery was dropped: %s", ask.source)
+async def ack_only(ack: AsyncAck) -> None:
+    """Only acknowledge: a button that opens a page, or a reaction without a meaning here."""
+    await ack()
+
+
+def _start(
+    world: World, handler: Handler, interaction: Interaction, *, open_to_all: bool, name: str = ""
+) -> None:
+    answer = _answer(world, handler, interaction, open_to_all=open_to_all)
+    world.work.start(answer, name or handler.__name__)
+
+
+async def _answer(
+    world: World, handler: Handler, interaction: Interaction, *, open_to_all: bool
+) -> None:
+    """Handle an interaction once; an error of any kind is a reply to the person."""
+    if not await world.cache.first_time(interaction.delivery_id):
+        log.info("a repeated delivery was dropped: %s", interaction.delivery_id)
         return
     try:
-        if not anybody:
-            await world.people.check_may_act(ask.who)
-        await handler(world, ask)
+        if not open_to_all:
+            await world.people.check_may_act(interaction.user_id)
+        await handler(world, interaction)
     except UserError as error:
-        await ask.reply(str(error))
+        await interaction.reply(str(error))
     except Exception:  # the one door: whatever it is, the person gets an answer
         reference = uuid4().hex[:8]
         log.exception("reference %s", reference)
-        await ask.reply(
-            "Something went wrong in the bot, and what you asked for may be half done. Look at "
-            f"the incident's card, then try again. Reference for the log: {reference}."
+        await interaction.reply(
+            "Something went wrong in the bot. What you asked for may be half done: look at the "
+            f"incident's card, then try again. Reference for the log: {reference}."
         )

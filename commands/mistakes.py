@@ -1,40 +1,38 @@
-"""What is wrong with what somebody filled in, in sentences."""
+"""What is wrong with a form that somebody sent, as a sentence for each field."""
 
 from typing import Annotated
 
 from pydantic import StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+from bot import parsing
 
+NonBlankText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+# By pydantic's type of error; fields in braces are from its context. `parsing` explains the others.
 SENTENCES = {
     "missing": "Fill this in.",
-    "string_too_short": "Write something here; spaces alone say nothing.",
+    "string_too_short": "Write something here; spaces alone are not enough.",
     "string_too_long": "Write at most {max_length} characters.",
-    "string_pattern_mismatch": "This is not written as it has to be.",
-    "int_type": "Write a whole number.",
-    "int_parsing": "Write a whole number.",
-    "int_parsing_size": "That number is too large.",
-    "int_from_float": "Write a whole number.",
-    "float_parsing": "Write a number.",
-    "bool_parsing": "Write yes or no.",
-    "greater_than": "Write a number above {gt}.",
-    "greater_than_equal": "Write {ge} or more.",
-    "less_than": "Write a number below {lt}.",
-    "less_than_equal": "Write {le} or less.",
-    "enum": "Choose one of {expected}.",
-    "literal_error": "Choose one of {expected}.",
-    "extra_forbidden": "This version of the bot does not ask for this any more.",
-    "no_such_attribute": "This version of the bot does not ask for this any more.",
+    "string_pattern_mismatch": "This does not have the right form.",
+    "int_parsing_size": "This number is too large.",
+    "extra_forbidden": "This version of the bot no longer has this field.",
+    "no_such_attribute": "This version of the bot no longer has this field.",
 }
 
 
-def told(error: ValidationError) -> dict[str, str]:
-    """A sentence for each field that is not right."""
-    found = {}
-    for mistake in error.errors():
-        name = str(mistake["loc"][0]) if mistake["loc"] else "reason"
-        known = SENTENCES.get(mistake["type"])
-        own = mistake["msg"].removeprefix("Value error, ")
-        own = own[:1].upper() + own[1:]
-        found[name] = known.format_map(mistake.get("ctx", {})) if known else own
-    return found
+def field_errors(error: ValidationError) -> dict[str, str]:
+    """A sentence for each wrong field, by name; an error of the whole form is about `reason`."""
+    return {
+        str(detail["loc"][0]) if detail["loc"] else "reason": _sentence(detail)
+        for detail in error.errors()
+    }
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    if detail["type"] in SENTENCES:
+        return SENTENCES[detail["type"]].format_map(detail.get("ctx", {}))
+    demand = parsing.expected(detail)
+    if demand.startswith("expects "):
+        return f"Enter {demand.removeprefix('expects ')}."
+    return demand[:1].upper() + demand[1:]

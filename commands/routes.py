@@ -1,4 +1,4 @@
-"""Everything that can be said or pressed, and who answers it."""
+"""Everything that people can type or press, and the handler of each."""
 
 import re
 from difflib import get_close_matches
@@ -10,38 +10,39 @@ from bot.model import UserError
 from bot.views import presses
 from bot.world import World
 from commands import contacts, customers, declare, incident, steps, tasks
-from commands.asks import Ask, Body
+from commands.asks import Body, Interaction
 from commands.listen import (
     FormHandler,
     Handler,
-    Shape,
+    Parser,
+    ack_only,
     command,
-    filled_as,
     first_word,
     form,
-    heard,
     listener,
+    model_parser,
 )
 
 COMMAND = "/incident"
 
-WORDS = {
-    "": incident.help,
-    "help": incident.help,
-    "declare": declare.say,
-    "role": incident.role,
-    "update": incident.update,
-    "severity": incident.severity,
-    "status": incident.status,
-    "playbook": incident.choose_playbook,
-    "timeline": incident.timeline,
+# The first word after the command.
+SUBCOMMANDS = {
+    "": incident.show_help,
+    "help": incident.show_help,
+    "declare": declare.declare,
+    "role": incident.assign_role,
+    "update": incident.write_update,
+    "severity": incident.change_severity,
+    "status": incident.change_status,
+    "playbook": incident.open_playbook_form,
+    "timeline": incident.show_timeline,
     "contacts": contacts.show,
-    "customer": customers.say,
-    "note": incident.note,
+    "customer": customers.write,
+    "note": incident.add_note,
     "resolve": incident.resolve,
 }
 
-# What people say instead, that no spelling brings together.
+# Words that people try instead, and that are spelled too differently to be matched.
 ALIASES = {
     **dict.fromkeys(("close", "end", "done", "fixed", "finish"), "resolve"),
     **dict.fromkeys(("new", "open", "start", "create", "report"), "declare"),
@@ -57,15 +58,15 @@ ALIASES = {
 
 PRESSES = {
     presses.TAKE_COMMAND: incident.take_command,
-    presses.POST_UPDATE: incident.post_update,
+    presses.POST_UPDATE: incident.press_update,
     presses.CHANGE_STATUS: incident.choose_status,
     presses.CHANGE_SEVERITY: incident.choose_severity,
     presses.CHOOSE_SCENARIO: incident.choose_scenario,
     presses.RESOLVE: incident.press_resolve,
     presses.OPEN_DECLARE: declare.open_form,
-    presses.TICK_SYMPTOM: declare.tick,
+    presses.TICK_SYMPTOM: declare.tick_symptom,
     presses.TELL_CUSTOMERS: customers.press,
-    presses.REWRITE: customers.rewrite,
+    presses.REWRITE: customers.edit,
     presses.RUN_STEP: steps.press,
     presses.UNDO: steps.undo,
     presses.ASK_AGAIN: steps.ask_again,
@@ -73,11 +74,11 @@ PRESSES = {
     presses.EXTEND: steps.extend,
     presses.APPROVE: steps.approve,
     presses.DENY: steps.deny,
-    presses.TASK_DONE: tasks.done,
+    presses.TASK_DONE: tasks.finish,
     presses.TASK_TAKE: tasks.take,
     presses.TASK_ESCALATE: tasks.escalate,
     presses.TASK_REOPEN: tasks.reopen,
-    presses.TASK_MORE: tasks.more,
+    presses.TASK_MORE: tasks.choose_from_menu,
     presses.WORK_THROUGH: tasks.work_through,
     **dict.fromkeys(presses.SNOOZES, steps.snooze),
 }
@@ -87,51 +88,51 @@ SHORTCUTS = {
     presses.DECLARE_FROM_MESSAGE: declare.open_form,
 }
 
-FORMS: dict[str, tuple[Shape[Any], FormHandler[Any]]] = {
-    presses.DECLARE_FORM: (declare.fill, declare.submit),
-    presses.UPDATE_FORM: (filled_as(incident.UpdateForm), incident.submit_update),
-    presses.RESOLVE_FORM: (filled_as(incident.ResolveForm), incident.submit_resolve),
-    presses.PLAYBOOK_FORM: (filled_as(incident.PlaybookForm), incident.submit_playbook),
-    presses.CUSTOMER_FORM: (filled_as(customers.CustomerForm), customers.submit),
-    presses.STEP_FORM: (steps.fill, steps.submit),
-    presses.DENY_FORM: (filled_as(steps.DenyForm), steps.submit_deny),
-    presses.DONE_FORM: (filled_as(tasks.DoneForm), tasks.submit_done),
-    presses.SKIP_FORM: (filled_as(tasks.SkipForm), tasks.submit_skip),
-    presses.WORK_FORM: (filled_as(tasks.WorkForm), tasks.submit_work),
+FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
+    presses.DECLARE_FORM: (declare.parse_form, declare.submit),
+    presses.UPDATE_FORM: (model_parser(incident.UpdateForm), incident.submit_update),
+    presses.RESOLVE_FORM: (model_parser(incident.ResolveForm), incident.submit_resolve),
+    presses.PLAYBOOK_FORM: (model_parser(incident.PlaybookForm), incident.submit_playbook),
+    presses.CUSTOMER_FORM: (model_parser(customers.CustomerForm), customers.submit),
+    presses.STEP_FORM: (steps.parse_form, steps.submit),
+    presses.DENY_FORM: (model_parser(steps.DenyForm), steps.submit_deny),
+    presses.DONE_FORM: (model_parser(tasks.DoneForm), tasks.submit_done),
+    presses.SKIP_FORM: (model_parser(tasks.SkipForm), tasks.submit_skip),
+    presses.WORK_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
 }
 
 EVENTS = {
-    "reaction_added": incident.pin,
+    "reaction_added": incident.pin_message,
     "app_mention": incident.mention,
-    "app_home_opened": incident.open_home,
+    "app_home_opened": incident.show_home,
 }
 
 
-async def unknown(world: World, ask: Ask) -> None:
-    """A word that is none of ours."""
-    declare.check_not_meant(ask.text)
-    word, _ = first_word(ask.text)
-    known = sorted(filter(None, WORDS))
-    near = ALIASES.get(word.lower()) or next(iter(get_close_matches(word.lower(), known, 1)), None)
-    meant = f"Did you mean /incident {near}? " if near else ""
+async def unknown(world: World, interaction: Interaction) -> None:
+    """Raise UserError for an unknown subcommand, with the one that was probably meant."""
+    declare.suggest_declare(interaction.text)
+    word, _ = first_word(interaction.text)
+    known = sorted(filter(None, SUBCOMMANDS))
+    closest = ALIASES.get(word.lower()) or next(iter(get_close_matches(word.lower(), known, 1)), "")
+    suggestion = f" Did you mean `{COMMAND} {closest}`?" if closest else ""
     raise UserError(
-        f"“{word[:40]}” is nothing that can be said here, so nothing was done. "
-        f"{meant}Say one of: {', '.join(known)}."
+        f"Unknown command “{word[: incident.QUOTED_LENGTH]}”.{suggestion} Nothing was done. "
+        f"Commands: {', '.join(known)}."
     )
 
 
-# Everything else is for full members of this workspace. Whoever sees a fire may declare it, and
-# no question to Slack stands before its channel; approving reads the person afresh by itself.
-ANYBODY: frozenset[object] = frozenset(
+# Everything else is for full members of this workspace. Anybody may declare an incident, without a
+# question to Slack first. `approve` asks Slack by itself, and never the cache.
+OPEN_TO_ALL: frozenset[object] = frozenset(
     {
-        incident.help,
+        incident.show_help,
         incident.mention,
-        incident.open_home,
-        declare.say,
+        incident.show_home,
+        declare.declare,
         declare.open_form,
-        declare.tick,
+        declare.tick_symptom,
         declare.submit,
-        incident.gone,
+        incident.stale_component,
         steps.approve,
         unknown,
     }
@@ -139,25 +140,25 @@ ANYBODY: frozenset[object] = frozenset(
 
 
 def register(app: AsyncApp, world: World) -> None:
-    """Tell Bolt who answers what; what an older version of the bot drew still gets an answer."""
+    """Register the listener of everything with Bolt, and one for what older versions sent."""
 
-    def answered(handler: Handler) -> Any:
-        return listener(world, handler, anybody=handler in ANYBODY)
+    def listen(handler: Handler) -> Any:
+        return listener(world, handler, open_to_all=handler in OPEN_TO_ALL)
 
-    app.command(COMMAND)(command(world, WORDS, unknown, anybody=ANYBODY))
-    for press, handler in PRESSES.items():
-        app.action(press)(answered(handler))
-    for shortcut, handler in SHORTCUTS.items():
-        app.shortcut(shortcut)(answered(handler))
-    app.event("reaction_added", matchers=[_means_nothing])(heard(world))
+    app.command(COMMAND)(command(world, SUBCOMMANDS, unknown, open_to_all=OPEN_TO_ALL))
+    for action_id, handler in PRESSES.items():
+        app.action(action_id)(listen(handler))
+    for callback_id, handler in SHORTCUTS.items():
+        app.shortcut(callback_id)(listen(handler))
+    app.event("reaction_added", matchers=[_is_other_reaction])(ack_only)
     for event, handler in EVENTS.items():
-        app.event(event)(answered(handler))
-    for callback, (shape, submit) in FORMS.items():
-        app.view(callback)(form(world, shape, submit, anybody=submit in ANYBODY))
-    app.action(presses.LINK)(heard(world))
-    for old in (app.action, app.view, app.shortcut):
-        old(re.compile(".*"))(answered(incident.gone))
+        app.event(event)(listen(handler))
+    for callback_id, (parser, submit) in FORMS.items():
+        app.view(callback_id)(form(world, parser, submit, open_to_all=submit in OPEN_TO_ALL))
+    app.action(presses.LINK)(ack_only)
+    for decorator in (app.action, app.view, app.shortcut):
+        decorator(re.compile(".*"))(listen(incident.stale_component))
 
 
-async def _means_nothing(body: Body) -> bool:
-    return bool(body["event"].get("reaction") != incident.PIN)
+async def _is_other_reaction(body: Body) -> bool:
+    return bool(body["event"].get("reaction") != incident.PIN_REACTION)

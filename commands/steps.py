@@ -1,4 +1,4 @@
-"""The buttons of the playbook: look, tick off, or ask for a change."""
+"""The buttons of playbook steps and of requests for a change."""
 
 from typing import Any
 
@@ -10,122 +10,137 @@ from bot.model import ExecutionId, Incident, IncidentId, Noun, ReminderId, Step,
 from bot.views import modals
 from bot.world import World
 from commands import tasks
-from commands.asks import Ask
-from commands.mistakes import Words
+from commands.asks import Interaction
+from commands.mistakes import NonBlankText
 
 
 class StepForm(Noun):
-    """Why, and the parameters that people filled in."""
+    """Why the change is needed, and the parameters that people filled in."""
 
-    reason: Words
-    asked: dict[str, Any] = Field(default_factory=dict)
-
-
-def fill(world: World, ask: Ask, values: dict[str, Any]) -> StepForm:
-    """The form of a step; each parameter is checked by its action, raises ValidationError."""
-    asked = {name: value for name, value in values.items() if name != "reason"}
-    action = world.actions.get(str(ask.kept.get("action")))
-    if action is not None:  # else the answer says so, once the form is acknowledged
-        _check(action, asked)
-    why = {name: value for name, value in values.items() if name == "reason"}
-    return StepForm.model_validate({**why, "asked": asked})
+    reason: NonBlankText
+    params: dict[str, Any] = Field(default_factory=dict)
 
 
-def _check(action: type[Action], asked: dict[str, Any]) -> None:
-    for name, value in asked.items():
+class DenyForm(Noun):
+    """Why the request is denied."""
+
+    reason: NonBlankText
+
+
+def parse_form(world: World, interaction: Interaction, values: dict[str, Any]) -> StepForm:
+    """The form of a step; its action checks each parameter. Raises ValidationError.
+
+    A form of an unknown action passes: `submit` refuses it, once the form is closed.
+    """
+    params = {name: value for name, value in values.items() if name != "reason"}
+    action = world.actions.get(str(interaction.private_metadata.get("action")))
+    if action is not None:
+        _check_params(action, params)
+    reason = {name: value for name, value in values.items() if name == "reason"}
+    return StepForm.model_validate({**reason, "params": params})
+
+
+def _check_params(action: type[Action], params: dict[str, Any]) -> None:
+    """Validate each parameter by itself: the playbook gives the others. Raises ValidationError."""
+    for name, value in params.items():
         blank = action.model_construct()
         action.__pydantic_validator__.validate_assignment(blank, name, value)
 
 
-class DenyForm(Noun):
-    """Why not."""
-
-    reason: Words
-
-
-async def press(world: World, ask: Ask) -> None:
-    """A step's button was pressed."""
-    incident = await flows.incidents.in_channel(world, ask.channel)
-    step = await flows.executions.find_step(world, incident.id, ask.value)
-    if issubclass(_kind(world, step), Change):
-        await _open_form(world, ask, incident, step, step.params)
+async def press(world: World, interaction: Interaction) -> None:
+    """A step's button was pressed: read, tick off, or open the form of a change."""
+    incident = await flows.incidents.in_channel(world, interaction.channel_id)
+    step = await flows.executions.find_step(world, incident.id, interaction.value)
+    if issubclass(_action_class(world, step), Change):
+        await _open_form(world, interaction, incident, step, step.params)
         return
-    built = flows.executions.build(world, step.action, step.params)
-    if isinstance(built, Manual):
+    action = flows.executions.build(world, step.action, step.params)
+    if isinstance(action, Manual):
         task = await flows.tasks.of_step(world, incident.id, step)
-        await tasks.press_step(world, ask, task, asks=built.choose_from is not None)
-    elif isinstance(built, Read):
-        await flows.executions.look(world, incident.id, step, built, by=ask.who)
+        has_choice = action.choose_from is not None
+        await tasks.finish_step(world, interaction, task, has_choice=has_choice)
+    elif isinstance(action, Read):
+        await flows.executions.look(world, incident.id, step, action, by=interaction.user_id)
 
 
-def _kind(world: World, step: Step) -> type[Action]:
+def _action_class(world: World, step: Step) -> type[Action]:
     """The class of a step's action; raises UserError for one that this version lacks."""
-    # What is not there, `build` refuses in its own words.
+    # `build` raises the error.
     return world.actions.get(step.action) or type(flows.executions.build(world, step.action, {}))
 
 
 async def _open_form(
-    world: World, ask: Ask, incident: Incident, step: Step, params: dict[str, Any]
+    world: World, interaction: Interaction, incident: Incident, step: Step, params: dict[str, Any]
 ) -> None:
-    kept = ask.metadata(incident=incident.id, step=step.id, action=step.action)
-    kind = _kind(world, step)
+    metadata = interaction.metadata(incident=incident.id, step=step.id, action=step.action)
+    action = _action_class(world, step)
     choices = await flows.choices.of_step(world, step, params)
-    await ask.open(modals.step(incident, step, kind, params, choices=choices, metadata=kept))
+    form = modals.step(incident, step, action, params, choices=choices, metadata=metadata)
+    await interaction.open(form)
 
 
-async def submit(world: World, ask: Ask, filled: StepForm) -> None:
-    """The parameters and the reason were written: plan it, and ask for approval."""
-    id = IncidentId(ask.kept["incident"])
-    step = await flows.executions.find_step(world, id, ask.kept["step"])
-    asked = {name: value for name, value in filled.asked.items() if name in step.ask}
-    action = flows.executions.build(world, step.action, {**step.params, **asked})
+async def submit(world: World, interaction: Interaction, form: StepForm) -> None:
+    """Plan the change and request approval; raises UserError for a step that changes nothing."""
+    incident_id = IncidentId(interaction.private_metadata["incident"])
+    step_id = interaction.private_metadata["step"]
+    step = await flows.executions.find_step(world, incident_id, step_id)
+    params = {name: value for name, value in form.params.items() if name in step.ask}
+    action = flows.executions.build(world, step.action, {**step.params, **params})
     if not isinstance(action, Change):
-        raise UserError("This step changes nothing, so there was nothing to ask for.")
-    await flows.executions.propose(world, id, step, action, filled.reason, by=ask.who)
+        raise UserError("This step changes nothing, so no approval was requested.")
+    await flows.executions.propose(
+        world, incident_id, step, action, form.reason, by=interaction.user_id
+    )
 
 
-async def ask_again(world: World, ask: Ask) -> None:
+async def ask_again(world: World, interaction: Interaction) -> None:
     """*Ask again* was pressed: the same form, for a new plan."""
-    run = await flows.executions.get(world, ExecutionId(int(ask.value)))
+    run = await flows.executions.get(world, _execution_id(interaction))
     incident = await flows.incidents.get(world, run.incident_id)
     step = await flows.executions.find_step(world, incident.id, run.step_id)
-    await _open_form(world, ask, incident, step, run.params)
+    await _open_form(world, interaction, incident, step, run.params)
 
 
-async def undo(world: World, ask: Ask) -> None:
+async def undo(world: World, interaction: Interaction) -> None:
     """*Undo* was pressed."""
-    await flows.executions.undo(world, ExecutionId(int(ask.value)), by=ask.who)
+    await flows.executions.undo(world, _execution_id(interaction), by=interaction.user_id)
 
 
-async def extend(world: World, ask: Ask) -> None:
+async def extend(world: World, interaction: Interaction) -> None:
     """*Extend 30 min* was pressed."""
-    await flows.holds.extend(world, ExecutionId(int(ask.value)), by=ask.who)
+    await flows.holds.extend(world, _execution_id(interaction), by=interaction.user_id)
 
 
-async def check(world: World, ask: Ask) -> None:
+async def check(world: World, interaction: Interaction) -> None:
     """*Check what happened* was pressed."""
-    await flows.runs.check(world, ExecutionId(int(ask.value)), by=ask.who)
+    await flows.runs.check(world, _execution_id(interaction), by=interaction.user_id)
 
 
-async def approve(world: World, ask: Ask) -> None:
+async def approve(world: World, interaction: Interaction) -> None:
     """*Approve* was pressed."""
-    await flows.approvals.approve(world, ExecutionId(int(ask.value)), by=ask.who)
+    await flows.approvals.approve(world, _execution_id(interaction), by=interaction.user_id)
 
 
-async def deny(world: World, ask: Ask) -> None:
-    """*Deny* was pressed: ask why not whoever may."""
-    run = await flows.executions.get(world, ExecutionId(int(ask.value)))
-    await flows.approvals.check_may_deny(world, run.id, by=ask.who)
-    await ask.open(modals.deny(run, metadata=ask.metadata(execution=run.id)))
+async def deny(world: World, interaction: Interaction) -> None:
+    """*Deny* was pressed: ask an approver or the requester for the reason."""
+    run = await flows.executions.get(world, _execution_id(interaction))
+    await flows.approvals.check_may_deny(world, run.id, by=interaction.user_id)
+    await interaction.open(modals.deny(run, metadata=interaction.metadata(execution=run.id)))
 
 
-async def submit_deny(world: World, ask: Ask, filled: DenyForm) -> None:
-    """Why not was written."""
-    id = ExecutionId(ask.kept["execution"])
-    await flows.approvals.deny(world, id, filled.reason, by=ask.who)
+async def submit_deny(world: World, interaction: Interaction, form: DenyForm) -> None:
+    """Deny the request."""
+    execution_id = ExecutionId(interaction.private_metadata["execution"])
+    await flows.approvals.deny(world, execution_id, form.reason, by=interaction.user_id)
 
 
-async def snooze(world: World, ask: Ask) -> None:
-    """*Snooze 5*, *10* or *15 min* was pressed."""
-    minutes = int(ask.text.rsplit(".", 1)[1])
-    await flows.reminders.snooze(world, ReminderId(int(ask.value)), minutes, by=ask.who)
+async def snooze(world: World, interaction: Interaction) -> None:
+    """*Snooze 5*, *10* or *15 min* was pressed: the button's id ends with the minutes."""
+    minutes = int(interaction.text.rsplit(".", 1)[1])
+    reminder_id = ReminderId(int(interaction.value))
+    await flows.reminders.snooze(world, reminder_id, minutes, by=interaction.user_id)
+
+
+def _execution_id(interaction: Interaction) -> ExecutionId:
+    """The execution of the button that was pressed."""
+    return ExecutionId(int(interaction.value))

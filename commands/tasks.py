@@ -1,4 +1,4 @@
-"""What people do by hand: the buttons and forms of tasks."""
+"""The buttons, menus and forms of tasks, which people do by hand."""
 
 from dataclasses import replace
 
@@ -6,121 +6,134 @@ from bot import flows
 from bot.model import ExecutionId, Noun, Task, TaskId, UserError, UserId
 from bot.views import tasks as views
 from bot.world import World
-from commands.asks import Ask
-from commands.mistakes import Words
+from commands.asks import Interaction
+from commands.mistakes import NonBlankText
 
 
 class DoneForm(Noun):
-    """What was done, and the numbers of the rows that it was about."""
+    """What was done, and the numbers of the findings that it was done for."""
 
-    note: Words | None = None
+    note: NonBlankText | None = None
     chosen: tuple[int, ...] = ()
 
 
 class SkipForm(Noun):
-    """Why it was not done."""
+    """Why the task was not done."""
 
-    note: Words
+    note: NonBlankText
 
 
 class WorkForm(Noun):
-    """The numbers of the rows that go on the list."""
+    """The numbers of the findings that become tasks."""
 
     chosen: tuple[int, ...] = ()
 
 
-async def press_step(world: World, ask: Ask, task: Task, *, asks: bool) -> None:
-    """*Done* of a manual step was pressed; where there is something to choose, it asks first."""
-    if asks:
-        await _open_done(world, ask, task)
+async def finish_step(
+    world: World, interaction: Interaction, task: Task, *, has_choice: bool
+) -> None:
+    """*Done* of a manual step was pressed: finish it, or ask first what was chosen."""
+    if has_choice:
+        await _open_done_form(world, interaction, task)
     else:
-        await flows.tasks.finish(world, task.id, by=ask.who)
+        await flows.tasks.finish(world, task.id, by=interaction.user_id)
 
 
-async def done(world: World, ask: Ask) -> None:
+async def finish(world: World, interaction: Interaction) -> None:
     """*Done* or *Handled* was pressed."""
-    await flows.tasks.finish(world, _pressed(ask.value), by=ask.who)
+    await flows.tasks.finish(world, _task_id(interaction.value), by=interaction.user_id)
 
 
-async def take(world: World, ask: Ask) -> None:
-    """*Take* or *Take over* was pressed."""
-    id, _, was = ask.value.partition(":")
-    await flows.tasks.take(world, _pressed(id), was=UserId(was) if was else None, by=ask.who)
+async def take(world: World, interaction: Interaction) -> None:
+    """*Take* or *Take over* was pressed; the value is `task`, or `task:former owner`."""
+    task_id, _, owner = interaction.value.partition(":")
+    was = UserId(owner) if owner else None
+    await flows.tasks.take(world, _task_id(task_id), was=was, by=interaction.user_id)
 
 
-async def escalate(world: World, ask: Ask) -> None:
+async def escalate(world: World, interaction: Interaction) -> None:
     """*Escalate* was pressed."""
-    await flows.tasks.escalate(world, _pressed(ask.value), by=ask.who)
+    await flows.tasks.escalate(world, _task_id(interaction.value), by=interaction.user_id)
 
 
-async def reopen(world: World, ask: Ask) -> None:
+async def reopen(world: World, interaction: Interaction) -> None:
     """*Reopen* was pressed."""
-    await flows.tasks.reopen(world, _pressed(ask.value), by=ask.who)
+    await flows.tasks.reopen(world, _task_id(interaction.value), by=interaction.user_id)
 
 
-async def more(world: World, ask: Ask) -> None:
-    """Something was chosen in the menu behind the buttons."""
-    verb, _, value = ask.value.partition("/")
-    chosen = {"done": done, "take": take, "note": note, "skip": skip}.get(verb)
-    if chosen is None:
-        raise UserError("This version of the bot does not know that, so nothing was done.")
-    await chosen(world, replace(ask, value=value))
+async def choose_from_menu(world: World, interaction: Interaction) -> None:
+    """Something was chosen in a task's menu; raises UserError for what is unknown."""
+    verb, _, value = interaction.value.partition("/")
+    handlers = {"done": finish, "take": take, "note": open_note_form, "skip": open_skip_form}
+    handler = handlers.get(verb)
+    if handler is None:
+        raise UserError("This version of the bot does not have this choice. Nothing was done.")
+    await handler(world, replace(interaction, value=value))
 
 
-async def note(world: World, ask: Ask) -> None:
+async def open_note_form(world: World, interaction: Interaction) -> None:
     """*Done with a note…* was chosen."""
-    await _open_done(world, ask, await flows.tasks.get(world, _pressed(ask.value)))
+    task = await flows.tasks.get(world, _task_id(interaction.value))
+    await _open_done_form(world, interaction, task)
 
 
-async def _open_done(world: World, ask: Ask, task: Task) -> None:
-    run, rows = await flows.tasks.choice(world, task)
-    kept = ask.metadata(task=task.id, execution=run.id if run else None)
-    await ask.open(views.done_form(task, run, rows, kept))
+async def _open_done_form(world: World, interaction: Interaction, task: Task) -> None:
+    run, findings = await flows.tasks.choice(world, task)
+    metadata = interaction.metadata(task=task.id, execution=run.id if run else None)
+    await interaction.open(views.done_form(task, run, findings, metadata))
 
 
-async def submit_done(world: World, ask: Ask, filled: DoneForm) -> None:
-    """What was done was written."""
-    task = await flows.tasks.get(world, TaskId(ask.kept["task"]))
-    chosen = await _titles(world, ask, task, filled.chosen)
-    await flows.tasks.finish(world, task.id, by=ask.who, note=filled.note or "", chosen=chosen)
+async def submit_done(world: World, interaction: Interaction, form: DoneForm) -> None:
+    """Finish the task with a note and the chosen findings."""
+    task = await flows.tasks.get(world, TaskId(interaction.private_metadata["task"]))
+    chosen = await _titles(world, interaction, task, form.chosen)
+    user_id = interaction.user_id
+    await flows.tasks.finish(world, task.id, by=user_id, note=form.note or "", chosen=chosen)
 
 
-async def _titles(world: World, ask: Ask, task: Task, chosen: tuple[int, ...]) -> list[str]:
-    """The rows that were chosen, of the reading that the form showed."""
-    if not chosen:
+async def _titles(
+    world: World, interaction: Interaction, task: Task, numbers: tuple[int, ...]
+) -> list[str]:
+    """The titles of the chosen findings of the execution that the form showed."""
+    if not numbers:
         return []
-    run = await flows.executions.get(world, ExecutionId(ask.kept["execution"]))
-    rows = await flows.tasks.rows_for(world, task, run)
-    return [rows[number].title for number in chosen if number < len(rows)]
+    execution_id = ExecutionId(interaction.private_metadata["execution"])
+    run = await flows.executions.get(world, execution_id)
+    findings = await flows.tasks.rows_for(world, task, run)
+    return [findings[number].title for number in numbers if number < len(findings)]
 
 
-async def skip(world: World, ask: Ask) -> None:
+async def open_skip_form(world: World, interaction: Interaction) -> None:
     """*Skip…* was chosen."""
-    task = await flows.tasks.get(world, _pressed(ask.value))
-    await ask.open(views.skip_form(task, ask.metadata(task=task.id)))
+    task = await flows.tasks.get(world, _task_id(interaction.value))
+    await interaction.open(views.skip_form(task, interaction.metadata(task=task.id)))
 
 
-async def submit_skip(world: World, ask: Ask, filled: SkipForm) -> None:
-    """Why it is skipped was written."""
-    await flows.tasks.skip(world, TaskId(ask.kept["task"]), filled.note, by=ask.who)
+async def submit_skip(world: World, interaction: Interaction, form: SkipForm) -> None:
+    """Skip the task."""
+    task_id = TaskId(interaction.private_metadata["task"])
+    await flows.tasks.skip(world, task_id, form.note, by=interaction.user_id)
 
 
-async def work_through(world: World, ask: Ask) -> None:
-    """*Work through them…* was pressed: ask which."""
-    run = await flows.executions.get(world, ExecutionId(int(ask.value)))
+async def work_through(world: World, interaction: Interaction) -> None:
+    """*Work through them…* was pressed: ask which findings become tasks."""
+    run = await flows.executions.get(world, ExecutionId(int(interaction.value)))
+    # Raises UserError once the incident is resolved or has another playbook.
     await flows.executions.find_step(world, run.incident_id, run.step_id)
-    left = await flows.tasks.left_of(world, run)
-    await ask.open(views.work_form(run, left, ask.metadata(execution=run.id)))
+    findings = await flows.tasks.left_of(world, run)
+    metadata = interaction.metadata(execution=run.id)
+    await interaction.open(views.work_form(run, findings, metadata))
 
 
-async def submit_work(world: World, ask: Ask, filled: WorkForm) -> None:
-    """The rows were chosen."""
-    run = await flows.executions.get(world, ExecutionId(ask.kept["execution"]))
-    added = await flows.tasks.hand_out(world, run, filled.chosen, by=ask.who)
-    known = len(filled.chosen) - added
-    if known > 0:
-        await ask.reply(f"{known} of them were on the list already, so they were not added again.")
+async def submit_work(world: World, interaction: Interaction, form: WorkForm) -> None:
+    """Make tasks of the chosen findings."""
+    execution_id = ExecutionId(interaction.private_metadata["execution"])
+    run = await flows.executions.get(world, execution_id)
+    added = await flows.tasks.hand_out(world, run, form.chosen, by=interaction.user_id)
+    already_listed = len(form.chosen) - added
+    if already_listed > 0:
+        await interaction.reply(f"{already_listed} of them were on the list already.")
 
 
-def _pressed(value: str) -> TaskId:
+def _task_id(value: str) -> TaskId:
     return TaskId(int(value))

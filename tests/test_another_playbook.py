@@ -114,8 +114,8 @@ async def test_of_two_who_choose_at_once_the_first_one_has_it(walk: Walk) -> Non
 
     assert ":notebook: Payment/Refund Failures" in walk.text(channel)
     told = str(walk.slack.ephemerals(channel, "second"))
-    assert "“Payment/Refund Failures” was chosen already, so nothing was changed." in told
-    assert "say /incident playbook" in told
+    assert "“Payment/Refund Failures” was already chosen. Nothing was changed." in told
+    assert "use `/incident playbook`" in told
 
 
 async def test_a_request_under_way_stays_usable(walk: Walk, kube: Cluster) -> None:
@@ -146,7 +146,7 @@ async def test_a_step_of_before_is_refused_with_the_way_back(walk: Walk) -> None
     await walk.submit("oncall", reason="It began with v2.4.0")
 
     told = str(walk.slack.ephemerals(channel, "oncall"))
-    assert "If it was in another one, choose that with /incident playbook." in told
+    assert "If another playbook has it, choose that one with `/incident playbook`." in told
 
 
 async def test_steps_of_the_same_name_are_not_taken_for_each_other(walk: Walk) -> None:
@@ -191,10 +191,10 @@ async def test_after_the_end_nothing_is_chosen(walk: Walk) -> None:
 
     await walk.say("oncall", "/incident playbook", channel)
 
-    assert "is resolved, so nothing was done" in walk.text(channel, "oncall")
+    assert "is resolved. Nothing was done" in walk.text(channel, "oncall")
 
 
 async def test_another_word_for_it_is_understood(walk: Walk) -> None:
     await walk.say("oncall", "/incident scenario")
 
-    assert "Did you mean /incident playbook?" in walk.text("general", "oncall")
+    assert "Did you mean `/incident playbook`?" in walk.text("general", "oncall")

@@ -15,7 +15,7 @@ async def test_who_only_looks_into_a_channel_is_answered(walk: Walk, broken: Clu
 
     await walk.press("outsider", presses.APPROVE, channel)
 
-    assert "not in the approver group" in walk.text(channel, "outsider")
+    assert "You are not an approver" in walk.text(channel, "outsider")
 
 
 async def late(walk: Walk, sent: Delivery) -> None:
@@ -31,7 +31,7 @@ async def test_when_the_address_expired_the_answer_is_in_the_channel(walk: Walk)
     await late(walk, sent)
 
     told = walk.slack.ephemerals(channel, "second")
-    assert "You are in command already, so nothing was changed" in str(told)
+    assert "You are already in command. Nothing was changed." in str(told)
 
 
 async def test_who_only_looks_in_is_answered_directly_when_the_address_expired(
@@ -40,11 +40,11 @@ async def test_who_only_looks_in_is_answered_directly_when_the_address_expired(
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
     sent = await walk.press("outsider", presses.APPROVE, channel)
-    assert "not in the approver group" not in walk.text("runbolt", "outsider")
+    assert "You are not an approver" not in walk.text("runbolt", "outsider")
 
     await late(walk, sent)
 
-    assert "not in the approver group" in walk.text("runbolt", "outsider")
+    assert "You are not an approver" in walk.text("runbolt", "outsider")
 
 
 async def test_where_the_bot_is_not_the_answer_comes_directly_when_the_address_expired(

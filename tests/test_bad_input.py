@@ -14,34 +14,37 @@ from tests.conftest import Bot, Walk
         ("", "What you can type"),
         ("help", "What you can type"),
         ("HELP", "What you can type"),
-        ("deklare sev1", "is nothing that can be said here"),
-        ("declare sev9 It burns", "is no severity, so nothing was declared"),
-        ("declare sev12", "is no severity"),
-        ("role", "No role was said"),
-        ("role ic", "Nobody was named"),
-        ("role ic Maya", "“Maya” is not one person of this workspace"),
-        ("role ic @oncall @second", "is not one person of this workspace"),
-        ("role ic @order-service-responders", "is not one person of this workspace"),
-        ("role scribe @oncall", "“scribe” is no role"),
-        ("severity high", "is no severity, so nothing was changed"),
+        ("deklare sev1", "Unknown command “deklare”. Did you mean `/incident declare`?"),
+        (
+            "declare sev9 It burns",
+            "“sev9” isn't a severity: use sev1 (the worst) to sev4. Nothing was declared.",
+        ),
+        ("declare sev12", "“sev12” isn't a severity: use sev1 (the worst) to sev4."),
+        ("role", "The role is missing: the only role is ic. Nobody was assigned."),
+        ("role ic", "The person is missing. Nobody was assigned."),
+        ("role ic Maya", "“Maya” isn't one person here. Nobody was assigned."),
+        ("role ic @oncall @second", "isn't one person here. Nobody was assigned."),
+        ("role ic @order-service-responders", "isn't one person here. Nobody was assigned."),
+        ("role scribe @oncall", "“scribe” isn't a role: the only role is ic."),
+        ("severity high", "“high” isn't a severity: use sev1 to sev4. Nothing was changed."),
         ("severity", "Critical - Service down, data loss"),
-        ("status fine", "is no status, so nothing was changed"),
-        ("status", "No status was said, so nothing was changed"),
-        ("close", "Did you mean /incident resolve?"),
-        ("sev sev2", "Did you mean /incident severity?"),
-        ("sev1 Orders are failing", "Did you mean /incident declare sev1 Orders are failing?"),
-        ("SEV-2: Refunds <hang>", "Did you mean /incident declare sev2 Refunds &lt;hang&gt;?"),
-        ("sev 2", "or, in an incident's channel, /incident severity sev2?"),
-        ("sev9 It burns", "is nothing that can be said here"),
-        ("tiemline", "Did you mean /incident timeline?"),
+        ("status fine", "“fine” isn't a status: use investigating, identified or monitoring."),
+        ("status", "The status is missing: use investigating, identified or monitoring."),
+        ("close", "Did you mean `/incident resolve`?"),
+        ("sev sev2", "Did you mean `/incident severity`?"),
+        ("sev1 Orders are failing", "Did you mean `/incident declare sev1 Orders are failing`?"),
+        ("SEV-2: Refunds <hang>", "Did you mean `/incident declare sev2 Refunds &lt;hang&gt;`?"),
+        ("sev 2", "or, in an incident's channel, `/incident severity sev2`?"),
+        ("sev9 It burns", "Unknown command “sev9”."),
+        ("tiemline", "Did you mean `/incident timeline`?"),
         ("status resolved", "not an incident's channel"),
         ("update", "not an incident's channel"),
         ("resolve", "not an incident's channel"),
         ("timeline", "not an incident's channel"),
-        ("note", "Nothing was noted"),
+        ("note", "The note is empty. Nothing was added."),
         ("note x", "not an incident's channel"),
-        ("x" * 5000, "is nothing that can be said here"),
-        ("<!channel>", "is nothing that can be said here"),
+        ("x" * 5000, f"Unknown command “{'x' * 40}”."),
+        ("<!channel>", "Unknown command “@channel”."),
     ],
 )
 async def test_every_command_is_answered(walk: Walk, words: str, sentence: str) -> None:
@@ -59,7 +62,7 @@ async def test_a_command_in_a_channel_without_the_bot_is_answered(walk: Walk) ->
 
 async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None:
     await walk.say("oncall", "/incident note x", "random")
-    assert "in the incident's own channel, or declare one" in walk.text("random", "oncall")
+    assert "Use the incident's own channel, or declare one" in walk.text("random", "oncall")
     for number in range(6):
         await walk.declare(f"Shop {number} is down", "sev2")
     channel = await walk.declare("All shops are down", "sev1")
@@ -71,7 +74,7 @@ async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None
     assert f"own channel (open: INC-7 in <#{id}>, INC-1 in <#C" in seen
     assert "INC-4 in <#C" in seen
     assert "INC-5" not in seen
-    assert " and 2 more), or declare one with /incident declare." in seen
+    assert " and 2 more), or declare one with `/incident declare`." in seen
 
 
 @pytest.mark.parametrize("words", ["update", "resolve", "severity sev2", "playbook", "customer"])
@@ -82,7 +85,9 @@ async def test_after_the_end_the_next_thing_to_do_is_said(walk: Walk, words: str
 
     await walk.say("oncall", f"/incident {words}", channel)
 
-    told = "INC-1 is resolved, so nothing was done. If it is back, declare a new one with /incident"
+    told = (
+        "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with"
+    )
     assert told in walk.text(channel, "oncall")
 
 
@@ -137,7 +142,7 @@ async def test_a_click_on_what_is_over_is_answered(walk: Walk, bot: Bot, redis_u
     await walk.slack.redeliver(click)
     await bot.quiet()
 
-    assert "is resolved, so nothing was done" in walk.text(channel, "second")
+    assert "is resolved. Nothing was done" in walk.text(channel, "second")
 
 
 async def test_a_bug_is_answered_with_a_reference(

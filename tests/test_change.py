@@ -63,7 +63,7 @@ async def test_the_plan_shows_the_diff_and_a_dry_run_writes_nothing(
 
 @pytest.mark.parametrize(
     ("who", "sentence"),
-    [("oncall", "asked for this yourself"), ("outsider", "not in the approver group")],
+    [("oncall", "You requested this yourself"), ("outsider", "You are not an approver")],
 )
 async def test_who_may_not_approve_is_told_so(
     walk: Walk, broken: Cluster, who: str, sentence: str
@@ -121,7 +121,7 @@ async def test_who_left_the_group_may_not_approve(walk: Walk, broken: Cluster) -
 
     await walk.press("second", presses.APPROVE, channel)
 
-    assert "not in the approver group" in walk.text(channel, "second")
+    assert "You are not an approver" in walk.text(channel, "second")
     assert patches(broken) == 0
 
 
@@ -208,7 +208,7 @@ async def test_who_left_the_group_cannot_deny(walk: Walk, broken: Cluster) -> No
     walk.slack.set_group("order-service-approvers", "lead")
     await walk.submit("outsider", reason="I do not like it")
 
-    assert "nothing was denied" in walk.text(channel, "outsider")
+    assert "Nothing was denied" in walk.text(channel, "outsider")
     await walk.say("oncall", "/incident timeline", channel)
     assert "was refused" in walk.text(channel, "oncall")
     assert "Needs 1 more approval" in walk.text(channel)
@@ -219,7 +219,7 @@ async def test_asked_for_twice_is_asked_for_once(walk: Walk, broken: Cluster) ->
     await walk.ask_for_rollback(channel)
     await walk.ask_for_rollback(channel, who="second")
 
-    assert "was already asked for" in walk.text(channel, "second")
+    assert "was already requested by" in walk.text(channel, "second")
     assert walk.text(channel).count("Needs 1 more approval") == 1
 
 
@@ -454,7 +454,7 @@ async def test_a_change_in_the_middle_of_a_run_keeps_the_incident_open(
         )
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="over")
-    assert "is still running, so the incident was not resolved" in walk.text(channel, "oncall")
+    assert "is still running. The incident was not resolved" in walk.text(channel, "oncall")
 
     clock.forward(seconds=31)
     await bot.tick()

@@ -37,11 +37,11 @@ async def test_who_is_in_command_already_is_told_so(walk: Walk) -> None:
         await walk.press(who, presses.TAKE_COMMAND, channel)
 
     told = str(walk.slack.ephemerals(channel, "second"))
-    assert "You are in command already, so nothing was changed." in told
+    assert "You are already in command. Nothing was changed." in told
     oncall = walk.slack.user("oncall").id
     walk.slack.join("lead", channel)
     await walk.say("lead", f"/incident role ic <@{oncall}>", channel)
-    assert f"<@{oncall}> is in command already" in str(walk.slack.ephemerals(channel, "lead"))
+    assert f"<@{oncall}> is already in command" in str(walk.slack.ephemerals(channel, "lead"))
     assert walk.text(channel).count(f"<@{second}> is the incident commander") == 1
 
 

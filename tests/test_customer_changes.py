@@ -30,7 +30,7 @@ async def test_an_edit_by_somebody_who_may_not_leaves_the_request_as_it_was(walk
 
     await walk.submit("outsider", text="My words")
 
-    assert "so nothing was denied" in walk.text(channel, "outsider")
+    assert "Nothing was denied" in walk.text(channel, "outsider")
     assert "My words" not in walk.text(channel)
     await walk.press("second", presses.APPROVE, channel)
     assert posted(walk.slack) == [WORDS]
@@ -62,7 +62,7 @@ async def test_what_became_mild_after_the_request_is_not_told(walk: Walk) -> Non
     await walk.press("second", presses.APPROVE, channel)
 
     assert posted(walk.slack) == []
-    assert "INC-1 is SEV-4, so nothing was done" in walk.text(channel, "second")
+    assert "INC-1 is SEV-4. Nothing was done" in walk.text(channel, "second")
 
     await walk.say("oncall", "/incident severity sev1", channel)
     await walk.press("second", presses.APPROVE, channel)
@@ -80,8 +80,9 @@ async def test_what_became_mild_after_the_approval_is_not_told(walk: Walk, bot: 
     await bot.tick()
 
     assert posted(walk.slack) == []
-    assert "Not done.* Customers are told of SEV-1 and SEV-2, and INC-1 is SEV-4" in walk.text(
-        channel
+    assert (
+        "Not done.* This playbook informs customers of SEV-1 and SEV-2, and INC-1 is SEV-4"
+        in walk.text(channel)
     )
 
 

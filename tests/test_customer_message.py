@@ -133,8 +133,8 @@ async def test_nobody_approves_their_own_words_and_outsiders_none(walk: Walk) ->
     await walk.press("outsider", presses.APPROVE, channel)
 
     assert posted(walk.slack) == []
-    assert "You asked for this yourself" in walk.text(channel, "oncall")
-    assert "You are not in the approver group" in walk.text(channel, "outsider")
+    assert "You requested this yourself" in walk.text(channel, "oncall")
+    assert "You are not an approver" in walk.text(channel, "outsider")
 
 
 async def test_two_approvers_at_once_post_it_once(walk: Walk, slack: Slack, bot: Bot) -> None:
@@ -285,7 +285,7 @@ async def test_editing_is_a_new_request_that_somebody_else_approves(walk: Walk) 
     await walk.press("second", presses.APPROVE, channel)
     assert posted(walk.slack) == []
     assert "Replaced by other words" in walk.text(channel)
-    assert "You asked for this yourself" in walk.text(channel, "second")
+    assert "You requested this yourself" in walk.text(channel, "second")
 
     await walk.press("oncall", presses.APPROVE, channel)
 
@@ -301,7 +301,7 @@ async def test_an_edit_that_comes_after_the_approval_changes_nothing(walk: Walk)
     await walk.submit("oncall", text="Too late")
 
     assert posted(walk.slack) == [WORDS]
-    assert "These words were approved meanwhile" in walk.text(channel, "oncall")
+    assert "The old message was approved meanwhile" in walk.text(channel, "oncall")
     assert "Approve" not in walk.buttons(channel)
 
 
@@ -311,7 +311,7 @@ async def test_asked_for_twice_is_asked_for_once(walk: Walk) -> None:
     await ask(walk, channel)
     await ask(walk, channel, "Other words", "lead")
 
-    assert "“Customer message” was already asked for by" in walk.text(channel, "lead")
+    assert "“Customer message” was already requested by" in walk.text(channel, "lead")
     assert "Other words" not in walk.text(channel)
 
 
@@ -368,7 +368,7 @@ async def test_customers_are_not_told_of_what_is_mild(walk: Walk, severity: str)
     await walk.say("oncall", "/incident customer", channel)
 
     assert walk.slack.views("oncall") == []
-    assert "Customers are told of SEV-1 and SEV-2" in walk.text(channel, "oncall")
+    assert "This playbook informs customers of SEV-1 and SEV-2" in walk.text(channel, "oncall")
 
 
 async def test_a_severity_that_fell_meanwhile_is_refused(walk: Walk) -> None:
@@ -378,7 +378,7 @@ async def test_a_severity_that_fell_meanwhile_is_refused(walk: Walk) -> None:
 
     await walk.submit("oncall", text=WORDS)
 
-    assert "INC-1 is SEV-3, so nothing was done" in walk.text(channel, "oncall")
+    assert "INC-1 is SEV-3. Nothing was done" in walk.text(channel, "oncall")
     assert "Approve" not in walk.buttons(channel)
 
 

@@ -74,7 +74,7 @@ async def test_the_same_words_within_a_minute_are_the_same_incident(walk: Walk) 
     await walk.say("second", "/incident declare sev1 Orders are failing")
 
     assert len(walk.calls("conversations.create")) == 1
-    assert "INC-1 was declared in the same words just now" in walk.text("general", "second")
+    assert "INC-1 was declared with the same title just now" in walk.text("general", "second")
 
 
 async def test_the_same_words_after_a_minute_are_another_incident(walk: Walk, clock: Clock) -> None:
@@ -85,7 +85,7 @@ async def test_the_same_words_after_a_minute_are_another_incident(walk: Walk, cl
     await walk.say("oncall", "/incident declare sev2 orders are failing")
 
     assert len(walk.calls("conversations.create")) == 2
-    told = f"INC-1 has the same title and is open: <#{first}>. If it is the same thing, go on there"
+    told = f"INC-1 is open and has the same title: <#{first}>. If it is the same problem,"
     assert told in walk.text("general", "oncall")
 
 
@@ -110,7 +110,7 @@ async def test_the_same_delivery_twice_is_one_incident(walk: Walk) -> None:
     await walk.bot.quiet()
 
     assert len(walk.calls("conversations.create")) == 1
-    assert "INC-1 was declared in the same words just now" in walk.text("general", "oncall")
+    assert "INC-1 was declared with the same title just now" in walk.text("general", "oncall")
 
 
 async def test_twenty_people_declaring_at_once_open_one_channel(slack: Slack, bot: Bot) -> None:

@@ -135,5 +135,5 @@ async def test_a_channel_that_slack_refuses_is_said(walk: Walk) -> None:
         await walk.say(who, "/incident declare sev1 It burns")
 
     first, second = walk.text("general", "oncall"), walk.text("general", "second")
-    assert "Declared SEV-1 INC-1. Slack does not let its channel through yet" in first
-    assert "INC-1 was declared in the same words just now. Slack does not let" in second
+    assert "Declared SEV-1 INC-1. Slack does not allow its channel yet" in first
+    assert "INC-1 was declared with the same title just now. Slack does not allow" in second

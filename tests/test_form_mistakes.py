@@ -28,7 +28,7 @@ async def test_blank_words_are_answered_in_the_form(
 
     for words in ("   ", " \n\t", "\u00a0"):
         answer = (await raw(walk, sent, view=filled(sent, **{blank: words}))).answer
-        sentence = "Write something here; spaces alone say nothing."
+        sentence = "Write something here; spaces alone are not enough."
         assert answer == {"response_action": "errors", "errors": {blank: sentence}}
 
 
@@ -45,7 +45,7 @@ async def test_a_blank_reason_to_deny_is_answered_in_the_form(walk: Walk, broken
 
 
 @pytest.mark.parametrize(
-    ("replicas", "sentence"), [("0", "Write 1 or more."), ("six", "Write a whole number.")]
+    ("replicas", "sentence"), [("0", "Enter at least 1."), ("six", "Enter a whole number.")]
 )
 async def test_a_wrong_number_is_answered_for_people(
     walk: Walk, replicas: str, sentence: str
@@ -67,4 +67,4 @@ async def test_a_choice_that_is_none_is_answered_for_people(walk: Walk) -> None:
 
     answer = (await raw(walk, sent, view=view)).answer
 
-    assert answer["errors"] == {"severity": "Choose one of 'sev1', 'sev2', 'sev3' or 'sev4'."}
+    assert answer["errors"] == {"severity": "Enter 'sev1', 'sev2', 'sev3' or 'sev4'."}

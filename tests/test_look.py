@@ -118,7 +118,7 @@ async def test_two_presses_at_once_look_once(slack: Slack, walk: Walk, kube: Clu
 
     assert len([one for one in kube.requests[before:] if one.path.endswith("/pods")]) == 1
     told = walk.text(channel, "oncall") + walk.text(channel, "second")
-    assert "is being looked at this moment" in told
+    assert "is already running. Its result will appear in the playbook." in told
 
 
 async def test_every_step_at_once_by_everybody_is_answered(

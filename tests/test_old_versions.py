@@ -22,9 +22,7 @@ async def test_an_old_form_is_answered(walk: Walk) -> None:
 
     assert old.ok
     assert not old.answer
-    assert "is from an older version of the bot, so nothing was done" in walk.text(
-        channel, "oncall"
-    )
+    assert "is from an older version of the bot. Nothing was done" in walk.text(channel, "oncall")
 
 
 async def test_an_old_form_that_remembers_something_else_is_answered(walk: Walk) -> None:
@@ -51,7 +49,7 @@ async def test_a_form_that_lacks_a_field_is_answered(walk: Walk) -> None:
 
     assert old.ok
     assert not old.answer
-    assert "This form no longer fits, so nothing was done (impact: Fill this in.)" in walk.text(
+    assert "This form is out of date (impact: Fill this in.). Nothing was done" in walk.text(
         channel, "oncall"
     )
 
@@ -86,7 +84,7 @@ async def test_a_step_whose_action_is_gone_is_answered(
 
     await walk.step("oncall", step, channel)
 
-    assert "has no action “of-yore”, so nothing was done" in walk.text(channel, "oncall")
+    assert "has no action “of-yore”. Nothing was done" in walk.text(channel, "oncall")
 
 
 async def test_a_form_whose_action_is_gone_is_answered(walk: Walk, bot: Bot) -> None:
@@ -102,7 +100,7 @@ async def test_a_form_whose_action_is_gone_is_answered(walk: Walk, bot: Bot) -> 
 
     assert old.ok
     assert not old.answer
-    assert "has no action “of-yore”, so nothing was done" in walk.text(channel, "oncall")
+    assert "has no action “of-yore”. Nothing was done" in walk.text(channel, "oncall")
 
 
 async def test_a_step_whose_parameters_no_longer_fit_is_answered(walk: Walk, bot: Bot) -> None:
@@ -112,7 +110,7 @@ async def test_a_step_whose_parameters_no_longer_fit_is_answered(walk: Walk, bot
     await walk.step("oncall", "pods", channel)
 
     seen = walk.text(channel, "oncall")
-    assert "Nothing was done, because selector of “pods” is not right" in seen
+    assert "The parameters of “pods” are not valid (selector: " in seen
     assert "Something went wrong" not in seen
 
 

@@ -85,7 +85,7 @@ async def test_an_approver_extends_it_and_the_nudge_comes_again(
 
 @pytest.mark.parametrize(
     ("who", "sentence"),
-    [("oncall", "you cannot extend it"), ("outsider", "not in the approver group")],
+    [("oncall", "you cannot extend it"), ("outsider", "You are not an approver")],
 )
 async def test_who_may_not_approve_may_not_extend(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, who: str, sentence: str
@@ -114,7 +114,7 @@ async def test_it_is_extended_to_four_hours_and_no_longer(
 
     await walk.press("lead", presses.EXTEND, channel)
 
-    assert "would last longer than 4 h, so nothing was extended" in walk.text(channel, "lead")
+    assert "would last longer than 4 h. Nothing was extended" in walk.text(channel, "lead")
     clock.forward(minutes=5)
     await bot.tick()
     assert variable(kube) == "false"
@@ -129,12 +129,12 @@ async def test_a_press_after_its_end_extends_nothing(
     clock.forward(minutes=5)
 
     await walk.press("lead", presses.EXTEND, channel)
-    assert "is over, so nothing was extended" in walk.text(channel, "lead")
+    assert "is over. Nothing was extended" in walk.text(channel, "lead")
 
     await bot.tick()
     assert variable(kube) == "false"
     lead = UserId(walk.slack.user("lead").id)
-    with pytest.raises(UserError, match="over already, so nothing was extended"):
+    with pytest.raises(UserError, match=r"already ended\. Nothing was extended"):
         await flows.holds.extend(bot.world, ExecutionId(1), by=lead)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.views import presses
-from commands.asks import plain
+from commands.markup import plain_text
 from tests.conftest import Walk
 
 
@@ -28,7 +28,7 @@ from tests.conftest import Walk
     ],
 )
 def test_what_slack_wrote_is_read_as_plain_words(written: str, words: str) -> None:
-    assert plain(written, {"U5": "Maya Okafor"}) == words
+    assert plain_text(written, {"U5": "Maya Okafor"}) == words
 
 
 async def test_a_pinned_message_is_shown_as_it_was_written(walk: Walk) -> None:
@@ -110,7 +110,7 @@ async def test_who_is_to_command_is_said_by_one_mention(walk: Walk, words: str) 
 
     await walk.say("oncall", f"/incident {words}", channel)
 
-    assert "nobody was put in command" in walk.text(channel, "oncall")
+    assert "Nobody was assigned" in walk.text(channel, "oncall")
 
 
 @pytest.mark.parametrize("between", ["\n", "\t", "  ", "\u00a0"])

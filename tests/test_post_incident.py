@@ -195,7 +195,7 @@ async def test_outsiders_may_not(walk: Walk, kind: Literal["guest", "stranger"])
     await press(walk, "other", presses.TASK_DONE, channel, POST_MORTEM)
 
     assert "0 of 5 done" in seen(checklist(walk, channel))
-    assert "so nothing was done" in walk.text(channel, "other")
+    assert "Nothing was done" in walk.text(channel, "other")
 
 
 async def test_a_playbook_without_such_a_list_has_none(

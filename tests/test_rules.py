@@ -232,8 +232,8 @@ def test_a_second_person_of_the_approvers_may_approve() -> None:
 @pytest.mark.parametrize(
     ("run", "who", "sentence"),
     [
-        (request(), person(ALICE), "asked for this yourself"),
-        (request(), person(UserId("UNOBODY")), "not in the approver group"),
+        (request(), person(ALICE), "requested this yourself"),
+        (request(), person(UserId("UNOBODY")), "You are not an approver"),
         (request(), person(guest=True), "Guests may not"),
         (request(), person(bot=True), "Bots may not"),
         (request(), person(deactivated=True), "deactivated"),
@@ -262,7 +262,7 @@ def test_everybody_else_is_refused(run: Execution, who: Person, sentence: str) -
 
 def test_the_requester_takes_it_back_and_outsiders_cannot_deny() -> None:
     rules.check_may_deny(request(), person(ALICE), frozenset())
-    with pytest.raises(UserError, match="nothing was denied"):
+    with pytest.raises(UserError, match="Nothing was denied"):
         rules.check_may_deny(request(), person(), frozenset())
 
 

@@ -207,7 +207,7 @@ async def test_what_is_on_the_list_is_not_added_twice(walk: Walk) -> None:
     assert len(set(all_orders(walk, channel))) == len(all_orders(walk, channel)) == 23
 
     await walk.press("second", presses.WORK_THROUGH, channel)
-    assert "is on the list already, so nothing was added" in walk.text(channel, "second")
+    assert "is already on the list. Nothing was added" in walk.text(channel, "second")
 
 
 async def test_two_who_put_the_same_orders_on_the_list_at_once(walk: Walk) -> None:
@@ -222,7 +222,7 @@ async def test_two_who_put_the_same_orders_on_the_list_at_once(walk: Walk) -> No
 
     assert len(all_orders(walk, channel)) == 3
     told = [str(walk.slack.ephemerals(channel, who)) for who in ("oncall", "second")]
-    assert sorted("is on the list already, so nothing" in one for one in told) == [False, True]
+    assert sorted("is already on the list. Nothing" in one for one in told) == [False, True]
     assert (await timeline(walk, channel)).count("on a list to work through") == 1
 
 
@@ -244,7 +244,7 @@ async def test_of_two_who_press_at_once_the_second_is_told_so(walk: Walk) -> Non
         one for who in ("oncall", "second", "lead") for one in walk.slack.ephemerals(channel, who)
     ]
     assert len(told) in (2, 3)  # it may be escalated first, and then handled
-    assert all("already, so nothing was changed" in str(one) for one in told)
+    assert all("already marked" in str(one) for one in told)
     assert (await timeline(walk, channel)).count("did by hand: Order") == 1
 
 
@@ -273,7 +273,7 @@ async def test_the_list_outlives_the_incident_and_nothing_is_added(walk: Walk) -
     await walk.submit("second", chosen=["3"])
 
     assert "*Stuck orders* · 1 of 2 handled" in walk.text(channel)
-    assert "is resolved, so nothing was done" in walk.text(channel, "second")
+    assert "is resolved. Nothing was done" in walk.text(channel, "second")
     assert walk.slack.find_buttons(presses.WORK_THROUGH, channel, "oncall") == []
 
 
@@ -289,7 +289,7 @@ async def test_outsiders_may_not(walk: Walk, kind: Literal["guest", "stranger"])
 
     assert "0 of 1 handled" in seen(lists(walk, channel)[0])
     assert walk.slack.views("other") == []
-    assert str(walk.slack.ephemerals(channel, "other")).count("so nothing was done") >= 3
+    assert str(walk.slack.ephemerals(channel, "other")).count("Nothing was done") >= 3
 
 
 async def test_a_restart_keeps_the_list(slack: Slack, given: Settings, clock: Clock) -> None:

@@ -101,7 +101,7 @@ async def test_whose_it_is_already_is_told_so(walk: Walk) -> None:
     await take(walk, "second", channel, "alert-team")
 
     told = str(walk.slack.ephemerals(channel, "second")[-1])
-    assert "“Alert team” is yours already, so nothing was changed. Press Done once it is." in told
+    assert "“Alert team” is already yours. Nothing was changed; press Done once it is." in told
     assert (await timeline(walk, channel)).count("took: Alert team") == 1
 
 
@@ -121,7 +121,7 @@ async def test_of_two_who_take_it_at_once_one_has_it(walk: Walk) -> None:
     [other] = {"oncall", "second"} - {owner}
     told = walk.text(channel, other)
     assert f"<@{walk.slack.user(owner).id}> took “Review fraud thresholds” at" in told
-    assert "Press again to take it over" in told
+    assert "press again to take it over" in told
     assert (await timeline(walk, channel)).count("took: Review") == 1
 
 
@@ -212,7 +212,7 @@ async def test_steps_end_with_the_incident(walk: Walk) -> None:
 
     assert menus
     assert "Skipped" not in line(walk, channel, "Alert team")
-    assert "is resolved, so nothing was done" in walk.text(channel, "oncall")
+    assert "is resolved. Nothing was done" in walk.text(channel, "oncall")
     assert walk.slack.find_buttons(presses.RUN_STEP, channel, "oncall") == []
 
 

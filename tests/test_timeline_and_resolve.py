@@ -141,7 +141,7 @@ async def test_a_second_resolve_is_told_so(walk: Walk) -> None:
     await walk.submit("oncall", resolution="First")
     await walk.submit("second", resolution="Second")
 
-    assert "is resolved, so nothing was done" in walk.text(channel, "second")
+    assert "is resolved. Nothing was done" in walk.text(channel, "second")
     assert "Second" not in walk.text("incidents")
 
 

@@ -224,7 +224,7 @@ async def test_an_outsider_is_not_asked_why_not(walk: Walk, asked: str) -> None:
     await walk.press("outsider", presses.DENY, asked)
 
     assert walk.slack.views("outsider") == []
-    assert "nothing was denied" in walk.text(asked, "outsider")
+    assert "Nothing was denied" in walk.text(asked, "outsider")
     await walk.say("oncall", "/incident timeline", asked)
     assert "was refused" in walk.text(asked, "oncall")
 

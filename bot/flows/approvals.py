@@ -32,7 +32,7 @@ async def _add(
     async with changing_several(world) as (conn, changed):
         run = await store.executions.lock(conn, id)
         if run is None:
-            raise UserError("This request is no longer there, so nothing was approved.")
+            raise UserError("This request no longer exists. Nothing was approved.")
         now = world.now()
         rules.check_may_approve(run, person, approvers, now)
         await check_customer_message_allowed(conn, run)
@@ -82,7 +82,7 @@ async def deny_in(world: World, conn: Conn, id: ExecutionId, reason: str, who: D
     """Deny inside a larger transaction; raises UserError, which rolls all of it back."""
     run = await store.executions.lock(conn, id)
     if run is None:
-        raise UserError("This request is no longer there, so nothing was denied.")
+        raise UserError("This request no longer exists. Nothing was denied.")
     rules.check_may_deny(run, *who)
     by, to = who.person.id, State.DENIED
     denied = await store.executions.move(conn, id, was=run.state, to=to, outcome=reason, by=by)

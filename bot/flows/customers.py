@@ -77,8 +77,8 @@ async def _take_back(world: World, conn: Conn, id: ExecutionId, denier: approval
     old = await store.executions.lock(conn, id)
     if old is None or old.state in (State.RUNNING, State.INTERRUPTED) or old.checked is not None:
         raise UserError(
-            "These words were approved meanwhile, so the other ones were not asked for. For "
-            "another message say /incident customer."
+            "The old message was approved meanwhile, so the new one was not requested. To write "
+            "another, use `/incident customer`."
         )
     if old.state in (State.PROPOSED, State.APPROVED):
         await approvals.deny_in(world, conn, id, "Replaced by other words", denier)

@@ -60,7 +60,7 @@ async def _read(world: World, action: Read) -> Reading:
     except UserError as error:
         return Reading(ok=False, text=str(error))
     except TimeoutError:
-        return Reading(ok=False, text=f"No answer within {READ_SECONDS} s; nothing was changed.")
+        return Reading(ok=False, text=f"No answer within {READ_SECONDS} s. Nothing was changed.")
 
 
 async def _start_read(
@@ -75,7 +75,7 @@ async def _start_read(
             )
     except store.executions.Taken as error:
         raise UserError(
-            f"“{step.title}” is being looked at this moment; its answer appears in the playbook."
+            f"“{step.title}” is already running. Its result will appear in the playbook."
         ) from error
 
 
@@ -185,8 +185,8 @@ async def _already_requested(world: World, id: IncidentId, step: Step) -> UserEr
         live = await store.executions.live_of_step(conn, id, step.id)
     who = f" by <@{live.requested_by}>" if live and live.requested_by else ""
     return UserError(
-        f"“{step.title}” was already asked for{who}, so nothing more was. Approve or deny that "
-        "request first."
+        f"“{step.title}” was already requested{who}. Nothing more was requested; approve or deny "
+        "that request first."
     )
 
 
@@ -206,14 +206,16 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
         async with changing(world, done.incident_id) as conn:
             run = await ask(world, conn, done.incident_id, asked, inverse, plan, by)
     except store.executions.Taken as error:
-        raise UserError("This is being undone already, or was undone.") from error
+        raise UserError(
+            "This was already undone, or its undo is pending. Nothing was done."
+        ) from error
     runs.start_if_approved(world, run)
 
 
 def inverse_of(world: World, done: Execution) -> Change:
     """The action that undoes an execution; raises UserError where there is nothing to undo."""
     if done.plan is None or done.plan.undo is None or done.checked is None:
-        raise UserError("There is nothing here that could be undone.")
+        raise UserError("There is nothing to undo here.")
     inverse = build(world, done.plan.undo.action, done.plan.undo.params)
     assert isinstance(inverse, Change)
     return inverse

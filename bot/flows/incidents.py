@@ -128,7 +128,7 @@ def find_play(world: World, name: str) -> Play:
     for play in rules.plays(world.playbooks):
         if name == play.name:
             return play
-    raise UserError("That playbook is no longer there, so nothing was chosen. Choose another one.")
+    raise UserError("That playbook no longer exists. Nothing was chosen; choose another one.")
 
 
 async def get(world: World, id: IncidentId) -> Incident:
@@ -136,7 +136,7 @@ async def get(world: World, id: IncidentId) -> Incident:
     async with world.pool.connection() as conn:
         incident = await store.incidents.get(conn, id)
     if incident is None:
-        raise UserError(f"There is no INC-{id}, so nothing was done.")
+        raise UserError(f"INC-{id} does not exist. Nothing was done.")
     return incident
 
 
@@ -179,8 +179,8 @@ async def choose_scenario(
         incident = await lock_open(conn, id)
         if incident.scenario is not None and rules.attached(incident) != was:
             raise UserError(
-                f"“{incident.scenario.title}” was chosen already, so nothing was changed. To "
-                "choose another one say /incident playbook."
+                f"“{incident.scenario.title}” was already chosen. Nothing was changed. To choose "
+                "another one, use `/incident playbook`."
             )
         chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
         # Another playbook may have other response times.
@@ -201,7 +201,7 @@ async def put_in_command(
         incident = await lock_open(conn, id)
         if incident.commander == commander:
             who = "You are" if commander == by else f"<@{commander}> is"
-            raise UserError(f"{who} in command already, so nothing was changed.")
+            raise UserError(f"{who} already in command. Nothing was changed.")
         now = world.now()
         incident = await store.incidents.set_commander(conn, id, commander, now)
         entry = entries.CommandTaken(commander=commander)
@@ -217,7 +217,7 @@ async def change_severity(
     async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         if incident.severity is severity:
-            raise UserError(f"{incident.name} is {severity.label} already, so nothing was changed.")
+            raise UserError(f"{incident.name} is already {severity.label}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=severity, status=incident.status)
         misfit = rules.misfit(world.playbooks, changed)
         entry = entries.SeverityChanged(
@@ -233,13 +233,11 @@ async def change_severity(
 async def change_status(world: World, id: IncidentId, status: Status, *, by: UserId) -> Incident:
     """Change the status and reschedule what is due; raises UserError."""
     if status is Status.RESOLVED:
-        raise UserError(
-            "To resolve it say /incident resolve: it asks what fixed it. Nothing was changed."
-        )
+        raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
     async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         if incident.status is status:
-            raise UserError(f"{incident.name} is {status.value} already, so nothing was changed.")
+            raise UserError(f"{incident.name} is already {status.value}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=incident.severity, status=status)
         entry = entries.StatusChanged(old=incident.status.value, new=status.value)
         await store.timeline.add(conn, id, entry, at=world.now(), by=by)
@@ -301,12 +299,12 @@ def _check_may_resolve(runs: Sequence[Execution], despite: str) -> None:
     running = [run.title for run in runs if run.state is State.RUNNING]
     if running:
         raise UserError(
-            f"“{running[0]}” is still running, so the incident was not resolved. "
-            "Wait until it has ended."
+            f"“{running[0]}” is still running. The incident was not resolved; wait until it has "
+            "ended."
         )
     unsure = rules.unchecked(runs)
     if unsure and not despite:
         raise UserError(
-            f"The check of “{unsure[0].title}” failed or is missing, so the incident was not "
-            "resolved. Say /incident resolve again: the form asks why it may end all the same."
+            f"The check of “{unsure[0].title}” failed or is missing. The incident was not "
+            "resolved. Use `/incident resolve` again: the form asks why it may end anyway."
         )

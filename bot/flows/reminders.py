@@ -141,7 +141,7 @@ async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> d
     async with changing_several(world) as (conn, changed):
         found = await store.reminders.get(conn, id)
         if found is None:
-            raise UserError("This reminder is no longer there, so there was nothing to snooze.")
+            raise UserError("This reminder no longer exists. Nothing was snoozed.")
         incident = await lock_open(conn, found.incident_id)
         reminder = await store.reminders.get(conn, id)
         _check_may_snooze(reminder)
@@ -168,9 +168,9 @@ async def _put_off(
 
 def _check_may_snooze(reminder: Reminder | None) -> None:
     if reminder is None or reminder.settled_at is not None:
-        raise UserError("This reminder is settled, so there was nothing to snooze.")
+        raise UserError("This reminder is no longer active. Nothing was snoozed.")
     if reminder.snoozes >= rules.SNOOZES_IN_A_ROW:
         raise UserError(
-            "This was snoozed twice in a row, so it was not snoozed again. Post an update, "
+            "This was already snoozed twice in a row. It was not snoozed again; post an update, "
             "even a short one."
         )

@@ -53,7 +53,7 @@ async def lock(conn: Conn, incident_id: IncidentId) -> Incident:
     """The incident, open or not, locked until the transaction ends; raises UserError for none."""
     incident = await store.incidents.lock(conn, incident_id)
     if incident is None:
-        raise UserError(f"There is no INC-{incident_id}, so nothing was done.")
+        raise UserError(f"INC-{incident_id} does not exist. Nothing was done.")
     return incident
 
 

@@ -276,14 +276,16 @@ async def check(world: World, id: ExecutionId, *, by: UserId | None) -> None:
             was, to = State.INTERRUPTED, State.RUNNING
             taken = await store.executions.move(conn, id, was=was, to=to)
             if taken is None:
-                raise UserError("This was checked already, or is being checked.")
+                raise UserError(
+                    "This was already checked, or its check is running. Nothing was done."
+                )
             await store.executions.beat(conn, taken, world.now())
             await log_execution(conn, taken, entries.Checked(), at=world.now(), by=by)
             await store.pictures.want(conn, taken.incident_id)
     except store.executions.Taken as error:
         raise UserError(
-            "Its target is being changed, or the step was asked for again, so nothing was checked. "
-            "Check when that has ended."
+            "Its target is being changed, or the step was requested again. Nothing was checked; "
+            "check again when that has ended."
         ) from error
     action = build(world, taken.action, taken.params)
     assert isinstance(action, Change)

@@ -62,7 +62,7 @@ async def get(world: World, id: TaskId) -> Task:
 async def _get(conn: Conn, id: TaskId) -> Task:
     task = await store.tasks.get(conn, id)
     if task is None:
-        raise UserError("This task is no longer there, so nothing was done.")
+        raise UserError("This task no longer exists. Nothing was done.")
     return task
 
 
@@ -77,7 +77,7 @@ async def of_step(world: World, id: IncidentId, step: Step) -> Task:
     async with world.pool.connection() as conn:
         task = await store.tasks.of_step(conn, id, step.id, step.title)
     if task is None:
-        raise UserError("This step is not in the incident's playbook, so nothing was done.")
+        raise UserError("This step is not in the incident's playbook. Nothing was done.")
     return task
 
 
@@ -117,8 +117,8 @@ async def left_of(world: World, run: Execution) -> dict[int, Finding]:
 
 def _all_listed(run: Execution) -> UserError:
     return UserError(
-        f"All that “{run.title}” found here is on the list already, so nothing was added. Look at "
-        "the list in the channel, or look again."
+        f"Everything that “{run.title}” found is already on the list. Nothing was added. See the "
+        "list in the channel, or run the step again."
     )
 
 
@@ -186,7 +186,7 @@ async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> N
         if task.open and task.owner == by:
             word = "Handled" if task.kind is TaskKind.FINDING else "Done"
             raise UserError(
-                f"“{task.title}” is yours already, so nothing was changed. Press {word} once it is."
+                f"“{task.title}” is already yours. Nothing was changed; press {word} once it is."
             )
         if await store.tasks.take(conn, id, was=was, by=by, at=now) is None:
             raise rules.too_late(task)
