@@ -106,7 +106,9 @@ async def many_declares(folder: Path, *, rate_limits: bool) -> None:
 
 def incident_channels(slack: Slack) -> list[dict[str, object]]:
     """The channels of incidents."""
-    return [one for one in slack.channels("oncall") if str(one["name"]).startswith("inc-")]
+    return [
+        channel for channel in slack.channels("oncall") if str(channel["name"]).startswith("inc-")
+    ]
 
 
 def complete(slack: Slack) -> set[str]:

@@ -70,10 +70,10 @@ async def _declare(stage: Stage) -> str:
         await slack.wait_for(
             lambda: next(
                 (
-                    one["name"]
-                    for one in slack.channels("oncall")
-                    if str(one["name"]).startswith("inc-")
-                    and slack.find_buttons(presses.CHOOSE_SCENARIO, one["name"], "oncall")
+                    channel["name"]
+                    for channel in slack.channels("oncall")
+                    if str(channel["name"]).startswith("inc-")
+                    and slack.find_buttons(presses.CHOOSE_SCENARIO, channel["name"], "oncall")
                 ),
                 None,
             ),
@@ -87,7 +87,7 @@ async def _declare(stage: Stage) -> str:
 
 def _step(slack: Slack, channel: str) -> bool:
     found = slack.find_buttons(presses.RUN_STEP, channel, "oncall")
-    return any(one.value == "webhook-logs" for one in found)
+    return any(button.value == "webhook-logs" for button in found)
 
 
 async def _look(slack: Slack, channel: str) -> str:

@@ -123,13 +123,13 @@ class Stripe:
 
     def deliver(self, id: str | None = None) -> None:
         """Let the webhook endpoints take an event, or all of them."""
-        for one in [id] if id else list(self._events):
-            self._events[one] = replace(self._events[one], delivered=True)
+        for event_id in [id] if id else list(self._events):
+            self._events[event_id] = replace(self._events[event_id], delivered=True)
 
     @property
     def undelivered(self) -> set[str]:
         """The ids of the events that some endpoint has not taken."""
-        return {one.id for one in self._events.values() if not one.delivered}
+        return {event.id for event in self._events.values() if not event.delivered}
 
     def fail(self, status: int, times: int = 1) -> None:
         """Refuse the next requests: 429, or 500 and above."""
@@ -159,7 +159,7 @@ class Stripe:
             return web.json_response(refusal.body, status=refusal.status, headers=headers)
 
     async def _strike(self) -> None:
-        fault = next((one for one in self._faults if one.times > 0), None)
+        fault = next((candidate for candidate in self._faults if candidate.times > 0), None)
         if fault is None:
             return
         fault.times -= 1
@@ -193,10 +193,12 @@ class Stripe:
 
     def _list(self, params: Mapping[str, str]) -> Obj:
         oldest = (self._now() - KEPT).timestamp()
-        newest_first = sorted(self._events.values(), key=lambda one: (-one.created, one.id))
-        found = [one for one in newest_first if one.created >= oldest and _fits(one, params)]
+        newest_first = sorted(self._events.values(), key=_newest_first)
+        found = [
+            event for event in newest_first if event.created >= oldest and _fits(event, params)
+        ]
         page, more = self._page(found, params)
-        data = [one.as_json() for one in page]
+        data = [event.as_json() for event in page]
         return {"object": "list", "url": "/v1/events", "has_more": more, "data": data}
 
     def _page(self, found: list[Event], params: Mapping[str, str]) -> tuple[list[Event], bool]:
@@ -214,14 +216,17 @@ class Stripe:
             upto = found[: _place(found, self._events[before])]
             return upto[-limit:], len(upto) > limit
         rest = found[_place(found, self._events[after]) :] if after else found
-        rest = [one for one in rest if one.id != after]
+        rest = [event for event in rest if event.id != after]
         return rest[:limit], len(rest) > limit
 
 
 def _place(found: list[Event], cursor: Event) -> int:
     """Where the event is, or would be, in a list with the newest first."""
-    before = [one for one in found if (-one.created, one.id) < (-cursor.created, cursor.id)]
-    return len(before)
+    return sum(_newest_first(event) < _newest_first(cursor) for event in found)
+
+
+def _newest_first(event: Event) -> tuple[int, str]:
+    return -event.created, event.id
 
 
 def _version(request: web.Request) -> str:

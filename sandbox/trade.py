@@ -71,4 +71,8 @@ class Trade:
 
 def statements(file: Path) -> list[bytes]:
     """The statements of a file of ours, in order; none holds a semicolon inside."""
-    return [one.encode() for one in file.read_text(encoding="utf-8").split(";") if one.strip()]
+    return [
+        statement.encode()
+        for statement in file.read_text(encoding="utf-8").split(";")
+        if statement.strip()
+    ]

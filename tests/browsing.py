@@ -139,8 +139,8 @@ async def choose(place: Page | Locator, *options: str | int) -> None:
     page = place if isinstance(place, Page) else place.page
     for option in options:
         shown = page.get_by_role("option")
-        one = shown.nth(option) if isinstance(option, int) else shown.filter(has_text=option)
-        await one.click()
+        line = shown.nth(option) if isinstance(option, int) else shown.filter(has_text=option)
+        await line.click()
     if isinstance(options[0], int):
         await page.keyboard.press("Escape")
 

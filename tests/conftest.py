@@ -221,7 +221,7 @@ class Walk:
     ) -> Delivery:
         """Press a button, or choose from a menu; `value` tells which of them."""
         found = self.slack.find_buttons(action_id, channel, who)
-        same = [one for one in found if one.value == value]
+        same = [button for button in found if button.value == value]
         if same:
             delivery = await self.slack.press(who, same[-1])
         else:
@@ -259,7 +259,7 @@ class Walk:
     def text(self, channel: str, who: str = "oncall") -> str:
         """Everything that somebody reads in a channel."""
         shown = self.slack.messages(channel, who)
-        return "\n".join(seen(one) for one in shown if not _by_slack(one))
+        return "\n".join(seen(message) for message in shown if not _by_slack(message))
 
     def buttons(self, channel: str) -> list[str]:
         """What is written on everything that can be pressed in a channel."""
@@ -269,7 +269,7 @@ class Walk:
             for block in message.get("blocks", [])
             for element in (*block.get("elements", []), block.get("accessory", {}))
         ]
-        return [one["text"]["text"] for one in found if one.get("type") == "button"]
+        return [element["text"]["text"] for element in found if element.get("type") == "button"]
 
     def calls(self, method: str) -> list[Call]:
         """The Web API calls of one method."""
@@ -293,10 +293,10 @@ def words(found: Any) -> list[str]:
     if isinstance(found, str):
         return []
     if isinstance(found, list):
-        return [word for one in found for word in words(one)]
+        return [word for part in found for word in words(part)]
     own = [found["text"]] if isinstance(found.get("text"), str) else []
-    inside = [one for one in found.values() if isinstance(one, dict | list)]
-    return [*own, *(word for one in inside for word in words(one))]
+    inside = [part for part in found.values() if isinstance(part, dict | list)]
+    return [*own, *(word for part in inside for word in words(part))]
 
 
 def _number(channel: str) -> int:

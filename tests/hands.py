@@ -41,4 +41,4 @@ def env(kube: Cluster) -> list[Obj]:
 
 def variable(kube: Cluster, name: str = "ORDERS_PAUSED") -> object:
     """The value of one of them; None where it is not set."""
-    return next((one.get("value", "") for one in env(kube) if one["name"] == name), None)
+    return next((entry.get("value", "") for entry in env(kube) if entry["name"] == name), None)

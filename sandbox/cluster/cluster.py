@@ -140,7 +140,7 @@ class Cluster:
     @property
     def writes(self) -> list[Request]:
         """The requests that changed something."""
-        return [one for one in self.requests if one.changed]
+        return [request for request in self.requests if request.changed]
 
     async def seed_order_service(self, replicas: int = 3) -> None:
         """Fill the cluster with the shop: order-service at revision 6 (v2.3.1), all healthy."""
@@ -200,24 +200,24 @@ class Cluster:
 
     def _all_new_show(self, word: str) -> bool:
         image = self.image()
-        new = [one for one in self.pods() if one["spec"]["containers"][0]["image"] == image]
-        return bool(new) and all(pod_status(one) == word for one in new)
+        new = [pod for pod in self.pods() if pod["spec"]["containers"][0]["image"] == image]
+        return bool(new) and all(pod_status(pod) == word for pod in new)
 
     def pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The pods with this `app` label. Read them, do not change them."""
         found = self.state.store.list(PODS, NAMESPACE)
-        return [one for one in found if (one["metadata"].get("labels") or {}).get("app") == app]
+        return [pod for pod in found if (pod["metadata"].get("labels") or {}).get("app") == app]
 
     def pod_names(self, app: str = ORDER_SERVICE) -> list[str]:
         """Their names."""
-        return [str(one["metadata"]["name"]) for one in self.pods(app)]
+        return [str(pod["metadata"]["name"]) for pod in self.pods(app)]
 
     def ready_pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """Those that take traffic and are not leaving."""
         return [
-            one
-            for one in self.pods(app)
-            if is_ready(one) and not one["metadata"].get("deletionTimestamp")
+            pod
+            for pod in self.pods(app)
+            if is_ready(pod) and not pod["metadata"].get("deletionTimestamp")
         ]
 
     def deployment(self, name: str = ORDER_SERVICE) -> Obj:
@@ -231,7 +231,9 @@ class Cluster:
     def replicasets(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The ReplicaSets with this `app` label."""
         found = self.state.store.list(REPLICASETS, NAMESPACE)
-        return [one for one in found if one["metadata"]["labels"].get("app") == app]
+        return [
+            replicaset for replicaset in found if replicaset["metadata"]["labels"].get("app") == app
+        ]
 
     def image(self, deployment: str = ORDER_SERVICE) -> str:
         """The image that a Deployment asks for."""
@@ -241,7 +243,7 @@ class Cluster:
     def events(self, about: str = "") -> list[Obj]:
         """The events about objects whose names start so."""
         found = self.state.store.list(EVENTS, NAMESPACE)
-        return [one for one in found if one["involvedObject"]["name"].startswith(about)]
+        return [event for event in found if event["involvedObject"]["name"].startswith(about)]
 
     async def when(self, holds: Callable[[], bool], *, timeout: float = PATIENCE) -> None:
         """Wait until a condition holds; it is looked at after every change."""
@@ -265,7 +267,7 @@ class Cluster:
         """Wait until at least so many pods show this word in `kubectl get pods`."""
 
         def shown() -> bool:
-            return sum(pod_status(one) == word for one in self.pods(app)) >= count
+            return sum(pod_status(pod) == word for pod in self.pods(app)) >= count
 
         await self.when(shown, timeout=timeout)
 
@@ -302,7 +304,9 @@ class Cluster:
 
     def heal(self, fault: Fault | None = None) -> None:
         """End one trouble, or all of them."""
-        self.state.faults.on = [one for one in self.state.faults.on if fault not in (None, one)]
+        self.state.faults.on = [
+            active for active in self.state.faults.on if fault not in (None, active)
+        ]
 
     def forget_changes(self) -> None:
         """Compact the past, as etcd does: a watch from an older version is told that it expired."""
@@ -332,9 +336,9 @@ class Cluster:
         """Let somebody else take the pause of orders back, if there is one."""
         changed = fresh(self.deployment())
         env = changed["spec"]["template"]["spec"]["containers"][0]["env"]
-        paused = [one for one in env if _pauses(one)]
-        for one in paused:
-            one["value"] = "false"
+        paused = [variable for variable in env if _pauses(variable)]
+        for variable in paused:
+            variable["value"] = "false"
         if paused:
             self._change(changed, {"kubernetes.io/change-cause": "orders taken again"})
 
@@ -397,6 +401,6 @@ def _pauses(variable: Obj) -> bool:
 
 def _complete(deployment: Obj) -> bool:
     status, wanted = deployment["status"], deployment["spec"]["replicas"]
-    counts = (status.get(one, 0) for one in ("replicas", "updatedReplicas", "availableReplicas"))
+    counts = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas"))
     seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
     return seen and all(count == wanted for count in counts)

@@ -68,9 +68,9 @@ class Controllers:
 
     def _collect_garbage(self) -> None:
         alive = {
-            one["metadata"]["uid"]
+            owner["metadata"]["uid"]
             for resource in (DEPLOYMENTS, REPLICASETS)
-            for one in self.store.list(resource)
+            for owner in self.store.list(resource)
         }
         for replicaset in self.store.list(REPLICASETS):
             if _orphaned(replicaset, alive):
@@ -85,32 +85,32 @@ class Controllers:
 
     def _owner_leaves(self, obj: Obj) -> bool:
         return any(
-            FOREGROUND in (one["metadata"].get("finalizers") or []) for one in self._owners(obj)
+            FOREGROUND in (owner["metadata"].get("finalizers") or []) for owner in self._owners(obj)
         )
 
     def _owners(self, obj: Obj) -> list[Obj]:
-        uids = {one["uid"] for one in obj["metadata"].get("ownerReferences") or []}
+        uids = {reference["uid"] for reference in obj["metadata"].get("ownerReferences") or []}
         return [
-            one
+            owner
             for resource in (DEPLOYMENTS, REPLICASETS)
-            for one in self.store.list(resource)
-            if one["metadata"]["uid"] in uids
+            for owner in self.store.list(resource)
+            if owner["metadata"]["uid"] in uids
         ]
 
     def _finish_foreground(self) -> None:
         for resource, dependents in ((REPLICASETS, PODS), (DEPLOYMENTS, REPLICASETS)):
-            for one in self.store.list(resource):
-                waits = FOREGROUND in (one["metadata"].get("finalizers") or [])
-                below = self.store.list(dependents, one["metadata"]["namespace"])
-                if waits and not any(one in self._owners(each) for each in below):
-                    self.store.remove(resource, one)
+            for owner in self.store.list(resource):
+                waits = FOREGROUND in (owner["metadata"].get("finalizers") or [])
+                below = self.store.list(dependents, owner["metadata"]["namespace"])
+                if waits and not any(owner in self._owners(dependent) for dependent in below):
+                    self.store.remove(resource, owner)
 
 
 def _orphaned(obj: Obj, alive: set[str]) -> bool:
     references = obj["metadata"].get("ownerReferences") or []
     known = ("Deployment", "ReplicaSet")
-    mine = [one for one in references if one["kind"] in known]
-    return bool(mine) and not any(one["uid"] in alive for one in mine)
+    mine = [reference for reference in references if reference["kind"] in known]
+    return bool(mine) and not any(reference["uid"] in alive for reference in mine)
 
 
 def leave_last(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
@@ -129,10 +129,10 @@ def let_go(store: Store, obj: Obj) -> None:
     """Cut the ties to an owner that is deleted without what it owns."""
     uid = obj["metadata"]["uid"]
     for resource in (REPLICASETS, PODS):
-        for one in store.list(resource, obj["metadata"]["namespace"]):
-            references = one["metadata"].get("ownerReferences") or []
-            kept = [each for each in references if each["uid"] != uid]
+        for dependent in store.list(resource, obj["metadata"]["namespace"]):
+            references = dependent["metadata"].get("ownerReferences") or []
+            kept = [reference for reference in references if reference["uid"] != uid]
             if kept != references:
-                freed = fresh(one)
+                freed = fresh(dependent)
                 freed["metadata"]["ownerReferences"] = kept
                 store.update(resource, freed)

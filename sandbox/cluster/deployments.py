@@ -50,7 +50,9 @@ class Deployments:
         self._write_status(deployment, created=created)
 
     def _adopt_template(self, deployment: Obj, owned: list[Obj], new: Obj | None) -> Obj:
-        newest = max((revision(one) for one in owned if one is not new), default=0)
+        newest = max(
+            (revision(replicaset) for replicaset in owned if replicaset is not new), default=0
+        )
         if new is None:
             return self._create(deployment, newest + 1)
         return self._renew(deployment, new, max(newest + 1, revision(new)))
@@ -61,14 +63,20 @@ class Deployments:
     def _renew(self, deployment: Obj, new: Obj, number: int) -> Obj:
         notes = dict(new["metadata"].get("annotations") or {})
         if notes.get(REVISION) != str(number):
-            past = [one for one in (notes.get(HISTORY), notes.get(REVISION)) if one]
+            past = [
+                revisions for revisions in (notes.get(HISTORY), notes.get(REVISION)) if revisions
+            ]
             notes |= {HISTORY: ",".join(past), REVISION: str(number)}
         notes |= _copied(deployment) | _sizes(deployment)
         meta = new["metadata"] | {"annotations": notes}
         return self.store.update(REPLICASETS, new | {"metadata": meta})
 
     def _roll(self, deployment: Obj, new: Obj) -> None:
-        olds = [one for one in self._sets(deployment) if one["metadata"]["uid"] != _uid(new)]
+        olds = [
+            replicaset
+            for replicaset in self._sets(deployment)
+            if replicaset["metadata"]["uid"] != _uid(new)
+        ]
         if deployment["spec"]["strategy"]["type"] == "Recreate":
             self._recreate(deployment, new, olds)
             return
@@ -89,7 +97,7 @@ class Deployments:
         if has > wanted:
             self._scale(deployment, new, wanted)
             return
-        room = wanted + max_surge(deployment) - has - sum(one["spec"]["replicas"] for one in olds)
+        room = wanted + max_surge(deployment) - has - sum(old["spec"]["replicas"] for old in olds)
         self._scale(deployment, new, has + max(0, min(room, wanted - has)))
 
     def _shrink_old(self, deployment: Obj) -> None:
@@ -97,10 +105,14 @@ class Deployments:
         new = find_new(deployment, sets)
         if new is None:
             return
-        olds = [one for one in sets if one is not new and one["spec"]["replicas"]]
+        olds = [
+            replicaset
+            for replicaset in sets
+            if replicaset is not new and replicaset["spec"]["replicas"]
+        ]
         least = deployment["spec"]["replicas"] - max_unavailable(deployment)
         pending = new["spec"]["replicas"] - available(new)
-        budget = sum(one["spec"]["replicas"] for one in sets) - least - pending
+        budget = sum(replicaset["spec"]["replicas"] for replicaset in sets) - least - pending
         if not olds or budget <= 0:
             return
         for old in olds:
@@ -140,15 +152,15 @@ class Deployments:
     def _forget_old(self, deployment: Obj) -> None:
         sets = self._sets(deployment)
         idle = [
-            one
-            for one in sets
-            if not one["spec"]["replicas"]
-            and not (one.get("status") or {}).get("replicas")
-            and one is not find_new(deployment, sets)
+            replicaset
+            for replicaset in sets
+            if not replicaset["spec"]["replicas"]
+            and not (replicaset.get("status") or {}).get("replicas")
+            and replicaset is not find_new(deployment, sets)
         ]
         surplus = len(idle) - deployment["spec"]["revisionHistoryLimit"]
-        for one in sorted(idle, key=revision)[: max(0, surplus)]:
-            self.store.remove(REPLICASETS, one)
+        for replicaset in sorted(idle, key=revision)[: max(0, surplus)]:
+            self.store.remove(REPLICASETS, replicaset)
 
     def _write_status(self, deployment: Obj, *, created: bool) -> None:
         sets = self._sets(deployment)
@@ -166,14 +178,18 @@ class Deployments:
 def owned_sets(store: Store, deployment: Obj) -> list[Obj]:
     """The ReplicaSets of a Deployment, oldest first."""
     found = store.list(REPLICASETS, _namespace(deployment))
-    mine = [one for one in found if owner(one) == _uid(deployment)]
-    return sorted(mine, key=lambda one: (one["metadata"]["creationTimestamp"], revision(one)))
+    mine = [replicaset for replicaset in found if owner(replicaset) == _uid(deployment)]
+    return sorted(mine, key=_age_and_revision)
+
+
+def _age_and_revision(replicaset: Obj) -> tuple[str, int]:
+    return replicaset["metadata"]["creationTimestamp"], revision(replicaset)
 
 
 def find_new(deployment: Obj, owned: list[Obj]) -> Obj | None:
     """The ReplicaSet that has the Deployment's present template."""
     wanted = essence(deployment["spec"]["template"])
-    same = (one for one in owned if essence(one["spec"]["template"]) == wanted)
+    same = (replicaset for replicaset in owned if essence(replicaset["spec"]["template"]) == wanted)
     return next(same, None)
 
 

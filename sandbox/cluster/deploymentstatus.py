@@ -34,23 +34,23 @@ def deployment_status(
 
 
 def _wanted_now(sets: list[Obj]) -> int:
-    return sum(one["spec"]["replicas"] for one in sets)
+    return sum(replicaset["spec"]["replicas"] for replicaset in sets)
 
 
 def _sum(sets: list[Obj], name: str) -> int:
-    return sum((one.get("status") or {}).get(name, 0) for one in sets)
+    return sum((replicaset.get("status") or {}).get(name, 0) for replicaset in sets)
 
 
 class Conditions:
     """The conditions of an object; one that stays what it was keeps its times."""
 
     def __init__(self, known: list[Obj], now: str) -> None:
-        self.list = [dict(one) for one in known]
+        self.list = [dict(condition) for condition in known]
         self.now = now
 
     def get(self, type: str) -> Obj | None:
         """The condition of a type, if there is one."""
-        return next((one for one in self.list if one["type"] == type), None)
+        return next((condition for condition in self.list if condition["type"] == type), None)
 
     def put(
         self, type: str, status: str, reason: str, message: str, *, moved: bool = False
@@ -62,7 +62,7 @@ class Conditions:
         since = known["lastTransitionTime"] if known and known["status"] == status else self.now
         made = {"type": type, "status": status, "lastUpdateTime": self.now}
         made |= {"lastTransitionTime": since, "reason": reason, "message": message}
-        self.list = [one for one in self.list if one["type"] != type] + [made]
+        self.list = [condition for condition in self.list if condition["type"] != type] + [made]
 
 
 def _available(conditions: Conditions, enough: bool) -> None:
@@ -86,7 +86,9 @@ def _progress(
     if known and known["reason"] == DONE and counts["replicas"] == counts["updatedReplicas"]:
         return
     wanted = deployment["spec"]["replicas"]
-    if all(counts[one] == wanted for one in ("replicas", "updatedReplicas", "availableReplicas")):
+    if all(
+        counts[field] == wanted for field in ("replicas", "updatedReplicas", "availableReplicas")
+    ):
         message = f'ReplicaSet "{name}" has successfully progressed.'
         conditions.put("Progressing", "True", DONE, message)
     elif _moving(deployment.get("status") or {}, counts):
@@ -103,7 +105,7 @@ def _moving(old: Obj, counts: Obj) -> bool:
 
     old_pods_before = was("replicas") - was("updatedReplicas")
     old_pods_now = counts["replicas"] - counts["updatedReplicas"]
-    more = any(counts[one] > was(one) for one in COUNTS if one != "replicas")
+    more = any(counts[field] > was(field) for field in COUNTS if field != "replicas")
     return more or old_pods_now < old_pods_before
 
 

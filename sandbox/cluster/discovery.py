@@ -52,8 +52,10 @@ def _group(group: str) -> Obj:
 
 
 def _resources(group: str, version: str) -> Obj:
-    mine = [one for one in RESOURCES if (one.group, one.version) == (group, version)]
-    listed = [entry for one in mine for entry in _entries(one)]
+    mine = [
+        resource for resource in RESOURCES if (resource.group, resource.version) == (group, version)
+    ]
+    listed = [entry for resource in mine for entry in _entries(resource)]
     name = f"{group}/{version}" if group else version
     start = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group else {})
     return start | {"groupVersion": name, "resources": listed}
@@ -71,7 +73,7 @@ def _entries(resource: Resource) -> list[Obj]:
         main["shortNames"] = list(resource.short)
     if resource.categories:
         main["categories"] = list(resource.categories)
-    return [main, *(_subresource(resource, *one) for one in resource.subresources)]
+    return [main, *(_subresource(resource, *subresource) for subresource in resource.subresources)]
 
 
 def _subresource(resource: Resource, name: str, kind: str, verbs: tuple[str, ...]) -> Obj:

@@ -133,7 +133,7 @@ class Problem:
     @classmethod
     def unsupported(cls, field: str, value: Any, allowed: Sequence[str]) -> "Problem":
         """A value outside its list."""
-        listed = ", ".join(f'"{one}"' for one in allowed)
+        listed = ", ".join(f'"{choice}"' for choice in allowed)
         message = f"Unsupported value: {_shown(value)}: supported values: {listed}"
         return cls(field, "FieldValueNotSupported", message)
 

@@ -68,7 +68,7 @@ def _protocol(request: web.Request) -> str:
 
 def _runs(pod: Obj, container: str) -> bool:
     statuses = pod["status"].get("containerStatuses") or []
-    return any(one["name"] == container and "running" in one["state"] for one in statuses)
+    return any(status["name"] == container and "running" in status["state"] for status in statuses)
 
 
 class Session:

@@ -46,7 +46,7 @@ class Faults:
 
     async def strike(self, verb: str, path: str) -> None:
         """Let a request suffer what is on for it."""
-        for fault in [one for one in self.on if one.fits(verb, path)]:
+        for fault in [active for active in self.on if active.fits(verb, path)]:
             if fault.status:
                 words = WORDS.get(fault.status, "the request was refused")
                 raise ApiError(fault.status, REASONS.get(fault.status, "InternalError"), words)

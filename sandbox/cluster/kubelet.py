@@ -70,12 +70,12 @@ class Kubelet:
             await self.clock.sleep(SCHEDULING)
         life = Life(self, scheduled)
         life.write()
-        await asyncio.gather(*(life.run(one) for one in life.containers))
+        await asyncio.gather(*(life.run(container) for container in life.containers))
 
     def _adopt(self, pod: Obj) -> None:
-        for one in pod["status"]["containerStatuses"]:
-            since = parse_stamp(one["state"]["running"]["startedAt"])
-            self.logs.begin(pod, one["name"], one["image"], since)
+        for status in pod["status"]["containerStatuses"]:
+            since = parse_stamp(status["state"]["running"]["startedAt"])
+            self.logs.begin(pod, status["name"], status["image"], since)
 
     def _schedule(self, pod: Obj) -> Obj | None:
         """The pod on a node with room for it; None, and the pod says so, while there is none."""
@@ -107,8 +107,10 @@ class Kubelet:
 
     async def _leave(self, pod: Obj) -> None:
         meta = pod["metadata"]
-        for one in pod["spec"]["containers"]:
-            self.record(pod, "Killing", f"Stopping container {one['name']}", one["name"])
+        for container in pod["spec"]["containers"]:
+            self.record(
+                pod, "Killing", f"Stopping container {container['name']}", container["name"]
+            )
         await self.clock.sleep(min(meta["deletionGracePeriodSeconds"], STOPPING))
         if _same(self.store.find(PODS, meta["namespace"], meta["name"]), pod):
             self.store.remove(PODS, pod)

@@ -152,7 +152,7 @@ def _place(pod: Obj, container: str, *, previous: bool) -> int:
 
 
 def _state(pod: Obj, container: str) -> Obj:
-    found = (one["state"] for one in _statuses(pod) if one["name"] == container)
+    found = (status["state"] for status in _statuses(pod) if status["name"] == container)
     state: Obj = next(found, {})
     return state
 

@@ -19,7 +19,7 @@ def metrics_of(state: State, resource: Resource, namespace: str) -> list[Obj]:
     """The metrics of all pods or nodes that have any yet."""
     if resource is POD_METRICS:
         found = [_pod(state, pod) for pod in state.store.list(PODS, namespace)]
-        return [one for one in found if one["containers"]]
+        return [entry for entry in found if entry["containers"]]
     return [_node(state, node) for node in state.store.list(NODES)]
 
 
@@ -35,10 +35,10 @@ def _head(state: State, resource_kind: str, obj: Obj) -> Obj:
 
 def _pod(state: State, pod: Obj) -> Obj:
     containers = []
-    for one in (pod.get("status") or {}).get("containerStatuses") or []:
-        started = state.logs.started(pod, one["name"])
-        if "running" in one["state"] and started and state.clock.age(started) >= LATENESS:
-            containers.append({"name": one["name"], "usage": _used(state, pod, one)})
+    for status in (pod.get("status") or {}).get("containerStatuses") or []:
+        started = state.logs.started(pod, status["name"])
+        if "running" in status["state"] and started and state.clock.age(started) >= LATENESS:
+            containers.append({"name": status["name"], "usage": _used(state, pod, status)})
     return _head(state, "PodMetrics", pod) | {"containers": containers}
 
 

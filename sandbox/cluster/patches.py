@@ -86,7 +86,7 @@ def strategic(current: Any, patch: Any) -> Any:
 def _merge_key(merged: Obj, key: str, value: Any, orders: Obj) -> None:
     if key.startswith("$deleteFromPrimitiveList/"):
         field = key.split("/", 1)[1]
-        merged[field] = [one for one in merged.get(field) or [] if one not in value]
+        merged[field] = [element for element in merged.get(field) or [] if element not in value]
     elif key.startswith("$"):
         raise bad_request(f"unable to find api field in struct for the json field {key!r}")
     elif value is None:
@@ -101,18 +101,18 @@ def _merge_list(
     field: str, current: list[Any], patch: list[Any], order: list[Any] | None
 ) -> list[Any]:
     if field in MERGED_PRIMITIVES:
-        return current + [one for one in patch if one not in current]
+        return current + [element for element in patch if element not in current]
     by = MERGE_KEYS.get(field)
-    if by is None or not all(isinstance(one, dict) for one in current + patch):
+    if by is None or not all(isinstance(element, dict) for element in current + patch):
         return patch
     if {"$patch": "replace"} in patch:
-        return [one for one in patch if "$patch" not in one]
+        return [element for element in patch if "$patch" not in element]
     # Services name a port `port`, containers `containerPort`.
-    if field == "ports" and any("containerPort" not in one for one in patch):
+    if field == "ports" and any("containerPort" not in element for element in patch):
         by = "port"
     merged = list(current)
-    for one in patch:
-        _merge_element(merged, by, one)
+    for element in patch:
+        _merge_element(merged, by, element)
     if order is not None:
         _check_order(patch, order, by)
     return _in_order(merged, patch if order is None else order, current, by)
@@ -120,8 +120,8 @@ def _merge_list(
 
 def _check_order(patch: list[Any], order: list[Any], by: str) -> None:
     """What the patch changes, it names in the order that it wants."""
-    left = iter([one.get(by) for one in order])
-    if not all(one[by] in left for one in patch if "$patch" not in one):
+    left = iter([element.get(by) for element in order])
+    if not all(element[by] in left for element in patch if "$patch" not in element):
         listed = f"{json.dumps(patch)} doesn't match {ORDER.rstrip('/')} list: {json.dumps(order)}"
         raise bad_request(f"The order in patch list: {listed}")
 
@@ -131,23 +131,23 @@ def _in_order(merged: list[Any], order: list[Any], live: list[Any], by: str) -> 
 
     So what is new comes first, unless the patch says where it belongs; kubectl does.
     """
-    wanted, lived = [one.get(by) for one in order], [one.get(by) for one in live]
-    named = [one for one in merged if one.get(by) in wanted]
-    named.sort(key=lambda one: wanted.index(one.get(by)))
-    others = [one for one in merged if one.get(by) not in wanted]
+    wanted, lived = [element.get(by) for element in order], [element.get(by) for element in live]
+    named = [element for element in merged if element.get(by) in wanted]
+    named.sort(key=lambda element: wanted.index(element.get(by)))
+    others = [element for element in merged if element.get(by) not in wanted]
     made = []
-    for one in named:
-        place = lived.index(one[by]) if one[by] in lived else -1
+    for element in named:
+        place = lived.index(element[by]) if element[by] in lived else -1
         while others and lived.index(others[0].get(by)) < place:
             made.append(others.pop(0))
-        made.append(one)
+        made.append(element)
     return made + others
 
 
 def _merge_element(merged: list[Any], by: str, patch: Obj) -> None:
     if by not in patch:
         raise bad_request(f"map: {json.dumps(patch)} does not contain declared merge key: {by}")
-    place = next((at for at, one in enumerate(merged) if one.get(by) == patch[by]), None)
+    place = next((at for at, element in enumerate(merged) if element.get(by) == patch[by]), None)
     if patch.get("$patch") == "delete":
         if place is not None:
             merged.pop(place)
@@ -159,7 +159,7 @@ def _merge_element(merged: list[Any], by: str, patch: Obj) -> None:
 
 def _without_directives(patch: Any) -> Any:
     if isinstance(patch, list):
-        return [_without_directives(one) for one in patch]
+        return [_without_directives(element) for element in patch]
     if not isinstance(patch, dict):
         return patch
     return {

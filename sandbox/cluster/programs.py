@@ -30,7 +30,9 @@ class Shell:
     def __init__(self, state: State, pod: Obj, container: str) -> None:
         self.state = state
         self.pod = pod
-        self.container = next(one for one in pod["spec"]["containers"] if one["name"] == container)
+        self.container = next(
+            candidate for candidate in pod["spec"]["containers"] if candidate["name"] == container
+        )
         self.programs: dict[str, Callable[[list[str]], Awaitable[Outcome]]] = {
             "cat": self._cat,
             "echo": self._echo,

@@ -42,11 +42,11 @@ def count_quotas(store: Store) -> None:
 
 def fitting(nodes: list[Obj], pods: list[Obj], pod: Obj) -> list[str]:
     """The names of the nodes that have room for what a pod requests."""
-    return [one["metadata"]["name"] for one in nodes if _fits(one, pods, pod)]
+    return [node["metadata"]["name"] for node in nodes if _fits(node, pods, pod)]
 
 
 def _fits(node: Obj, pods: list[Obj], pod: Obj) -> bool:
-    there = [one for one in pods if one["spec"].get("nodeName") == node["metadata"]["name"]]
+    there = [other for other in pods if other["spec"].get("nodeName") == node["metadata"]["name"]]
     for name, text in node["status"]["allocatable"].items():
         measure = MEASURES[name if name == "pods" else f"requests.{name}"]
         if sum(map(measure, there), Decimal(0)) + measure(pod) > amount(text):
@@ -61,8 +61,8 @@ def _one(pod: Obj) -> Decimal:
 def _sum(part: str, name: str) -> Callable[[Obj], Decimal]:
     def measure(pod: Obj) -> Decimal:
         found = [
-            ((one.get("resources") or {}).get(part) or {}).get(name)
-            for one in pod["spec"]["containers"]
+            ((container.get("resources") or {}).get(part) or {}).get(name)
+            for container in pod["spec"]["containers"]
         ]
         return sum((amount(text) for text in found if text), Decimal(0))
 

@@ -19,7 +19,7 @@ def wants_table(request: web.Request) -> bool:
     """Whether the client takes a table before it takes plain objects; 406 if it takes neither."""
     for clause in request.headers.get("Accept", "*/*").split(","):
         kind, *parameters = (part.strip() for part in clause.split(";"))
-        told = dict(one.split("=", 1) for one in parameters if "=" in one)
+        told = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
         if kind not in ("application/json", "application/*", "*/*", ""):
             continue
         if told.get("as") == "Table" and told.get("v") == "v1":
@@ -52,9 +52,9 @@ def get(state: State, target: Target) -> Obj:
     """One object."""
     if target.resource in (POD_METRICS, NODE_METRICS):
         found = [
-            one
-            for one in metrics_of(state, target.resource, target.namespace)
-            if one["metadata"]["name"] == target.name
+            obj
+            for obj in metrics_of(state, target.resource, target.namespace)
+            if obj["metadata"]["name"] == target.name
         ]
         if not found:
             raise not_found(target.resource.group, target.resource.plural, target.name)
@@ -78,8 +78,8 @@ def selected(state: State, target: Target) -> list[Obj]:
     """The objects that a request selects."""
     test = selection(target)
     if target.resource in (POD_METRICS, NODE_METRICS):
-        return [one for one in metrics_of(state, target.resource, target.namespace) if test(one)]
-    return [one for one in state.store.list(target.resource, target.namespace) if test(one)]
+        return [obj for obj in metrics_of(state, target.resource, target.namespace) if test(obj)]
+    return [obj for obj in state.store.list(target.resource, target.namespace) if test(obj)]
 
 
 def list_objects(state: State, target: Target) -> Obj:
@@ -92,7 +92,7 @@ def list_objects(state: State, target: Target) -> Obj:
     limit = max(0, target.number("limit", least=None) or 0)
     if token := target.query.get("continue"):
         after = _read_token(token)
-        found = [one for one in found if _place(one) > after]
+        found = [obj for obj in found if _place(obj) > after]
     if limit and len(found) > limit:
         meta["continue"] = _token(found[limit - 1], state.store.version)
         # With a selector the real server does not know how many are left either.
@@ -120,14 +120,14 @@ def _token(obj: Obj, version: int) -> str:
 def _read_token(token: str) -> list[str]:
     try:
         told = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return [str(one) for one in told["start"]]
+        return [str(part) for part in told["start"]]
     except (ValueError, KeyError, TypeError):
         raise bad_request("continue key is not valid") from None
 
 
 def container_of(pod: Obj, wanted: str | None) -> str:
     """The container meant, or the refusal to guess one of several."""
-    names = [str(one["name"]) for one in pod["spec"]["containers"]]
+    names = [str(container["name"]) for container in pod["spec"]["containers"]]
     name = pod["metadata"]["name"]
     if wanted:
         if wanted not in names:

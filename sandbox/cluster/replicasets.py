@@ -84,7 +84,7 @@ def _failed(replicaset: Obj, message: str, now: str) -> list[Obj]:
 def _worth(pod: Obj) -> tuple[bool, bool, int, float]:
     """What is deleted first sorts first: unscheduled, unready, often restarted, young."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    restarts = sum(one["restartCount"] for one in statuses)
+    restarts = sum(status["restartCount"] for status in statuses)
     born = parse_stamp(pod["metadata"]["creationTimestamp"]).timestamp()
     return bool(pod["spec"].get("nodeName")), is_ready(pod), -restarts, -born
 
@@ -100,7 +100,14 @@ def is_available(pod: Obj, least: int, clock: Clock) -> bool:
 def owner(obj: Obj) -> str:
     """The uid of the controller that an object belongs to."""
     references = obj["metadata"].get("ownerReferences") or []
-    return next((str(one["uid"]) for one in references if one.get("controller")), "")
+    return next(
+        (
+            str(owner_reference["uid"])
+            for owner_reference in references
+            if owner_reference.get("controller")
+        ),
+        "",
+    )
 
 
 def active_pods(store: Store, replicaset: Obj) -> list[Obj]:

@@ -89,10 +89,10 @@ class _Walk:
         if shape == "List":
             if not isinstance(value, list):
                 raise self._wrong_type(value, f"[]{inner.removeprefix('V1')}", path)
-            return [self.value(one, inner, f"{path}[{at}]") for at, one in enumerate(value)]
+            return [self.value(element, inner, f"{path}[{at}]") for at, element in enumerate(value)]
         if not isinstance(value, dict):
             raise self._wrong_type(value, f"map[string]{GO_NAMES.get(inner, inner)}", path)
-        return {key: self._entry(one, inner, f"{path}.{key}") for key, one in value.items()}
+        return {key: self._entry(entry, inner, f"{path}.{key}") for key, entry in value.items()}
 
     def _entry(self, value: Any, inner: str, path: str) -> Any:
         # Resource quantities may be written as bare numbers; labels and annotations may not.

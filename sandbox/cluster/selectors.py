@@ -43,7 +43,7 @@ def label_test(text: str) -> Test:
 
     def test(obj: Obj) -> bool:
         labels = obj["metadata"].get("labels") or {}
-        return all(one.accepts(labels) for one in wanted)
+        return all(requirement.accepts(labels) for requirement in wanted)
 
     return test
 
@@ -156,10 +156,12 @@ def selects(selector: Obj | None, labels: dict[str, str]) -> bool:
         labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items()
     )
     return exact and all(
-        Requirement(one["key"], operators[one["operator"]], tuple(one.get("values") or ())).accepts(
-            labels
-        )
-        for one in selector.get("matchExpressions") or []
+        Requirement(
+            expression["key"],
+            operators[expression["operator"]],
+            tuple(expression.get("values") or ()),
+        ).accepts(labels)
+        for expression in selector.get("matchExpressions") or []
     )
 
 
@@ -167,9 +169,9 @@ def selector_text(selector: Obj | None) -> str:
     """A selector as people write it, for tables and Scale objects."""
     selector = selector or {}
     parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for one in selector.get("matchExpressions") or []:
-        values = ",".join(one.get("values") or ())
+    for expression in selector.get("matchExpressions") or []:
+        values = ",".join(expression.get("values") or ())
         words = {"In": f" in ({values})", "NotIn": f" notin ({values})", "Exists": ""}
-        sign = "!" if one["operator"] == "DoesNotExist" else ""
-        parts.append(sign + one["key"] + words.get(one["operator"], ""))
+        sign = "!" if expression["operator"] == "DoesNotExist" else ""
+        parts.append(sign + expression["key"] + words.get(expression["operator"], ""))
     return ",".join(parts)

@@ -94,7 +94,10 @@ POD: Columns = (
 
 def _pod(obj: Obj, now: datetime) -> Row:
     status = obj["status"]
-    ready = sum(bool(one.get("ready")) for one in status.get("containerStatuses") or [])
+    ready = sum(
+        bool(container_status.get("ready"))
+        for container_status in status.get("containerStatuses") or []
+    )
     return [
         obj["metadata"]["name"],
         f"{ready}/{len(obj['spec']['containers'])}",
@@ -123,9 +126,10 @@ def pod_status(obj: Obj) -> str:
 
 def _restarts(status: Obj, now: datetime) -> str:
     containers = status.get("containerStatuses") or []
-    count = sum(one.get("restartCount", 0) for one in containers)
+    count = sum(container.get("restartCount", 0) for container in containers)
     ends = [
-        (one.get("lastState") or {}).get("terminated", {}).get("finishedAt") for one in containers
+        (container.get("lastState") or {}).get("terminated", {}).get("finishedAt")
+        for container in containers
     ]
     last = max((end for end in ends if end), default=None)
     return f"{count} ({age(last, now)} ago)" if count and last else str(count)
@@ -146,8 +150,8 @@ DEPLOYMENT: Columns = (
 def _images(obj: Obj) -> Row:
     containers = obj["spec"]["template"]["spec"]["containers"]
     return [
-        ",".join(one["name"] for one in containers),
-        ",".join(one["image"] for one in containers),
+        ",".join(container["name"] for container in containers),
+        ",".join(container["image"] for container in containers),
         selector_text(obj["spec"]["selector"]),
     ]
 
@@ -222,7 +226,7 @@ SERVICE: Columns = (
 
 def _service(obj: Obj, now: datetime) -> Row:
     spec = obj["spec"]
-    ports = ",".join(f"{one['port']}/{one['protocol']}" for one in spec["ports"])
+    ports = ",".join(f"{port['port']}/{port['protocol']}" for port in spec["ports"])
     selector = selector_text({"matchLabels": spec.get("selector")}) or "<none>"
     name = obj["metadata"]["name"]
     return [name, spec["type"], spec["clusterIP"], "<none>", ports, _born(obj, now), selector]
@@ -241,7 +245,10 @@ NODE: Columns = (
 
 def _node(obj: Obj, now: datetime) -> Row:
     status = obj["status"]
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status["conditions"])
+    ready = any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in status["conditions"]
+    )
     info = status["nodeInfo"]
     return [
         obj["metadata"]["name"],

@@ -146,7 +146,7 @@ def _strategy(strategy: Obj) -> list[Problem]:
         if not _count_or_percent(rolling[field]):
             why = "must be an integer or percentage (e.g '5%')"
             problems.append(Problem.value(f"{path}.{field}", rolling[field], why))
-    if not problems and all(str(one).rstrip("%") == "0" for one in rolling.values()):
+    if not problems and all(str(value).rstrip("%") == "0" for value in rolling.values()):
         why = "may not be 0 when `maxSurge` is 0"
         problems.append(Problem.value(f"{path}.maxUnavailable", 0, why))
     return problems
@@ -176,7 +176,7 @@ def _frozen(spec: Obj) -> Obj:
     loose = ("activeDeadlineSeconds", "containers", "initContainers", "tolerations")
     rest = {key: value for key, value in spec.items() if key not in loose}
     for field in ("containers", "initContainers"):
-        rest[field] = [dict(one, image="") for one in spec.get(field) or []]
+        rest[field] = [dict(container, image="") for container in spec.get(field) or []]
     return rest
 
 

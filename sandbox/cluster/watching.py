@@ -61,7 +61,8 @@ class Watch:
                 await self._send("ADDED", obj)
 
     async def _send_changes(self) -> None:
-        for change in [one for one in self.state.store.changes if one.version > self.last]:
+        changes = self.state.store.changes
+        for change in [change for change in changes if change.version > self.last]:
             self.last = change.version
             if change.resource is self.target.resource:
                 kind = event_type(change, self.test)

@@ -34,8 +34,8 @@ class Scenarios:
         try:
             yield
         finally:
-            for one in self.all.values():
-                await one.close()
+            for scenario in self.all.values():
+                await scenario.close()
 
     async def begin(self, name: str) -> bool:
         """End what else holds and begin this one; False when it holds already."""
@@ -52,8 +52,8 @@ class Scenarios:
             await self._end_all()
 
     async def _end_all(self) -> None:
-        for one in self.all.values():
-            await one.end()
+        for scenario in self.all.values():
+            await scenario.end()
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:
@@ -73,7 +73,7 @@ class Scenarios:
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
-        told = [_told(one) for one in self.all.values()]
+        told = [_told(scenario) for scenario in self.all.values()]
         return web.json_response({"ok": True, "changing": self._alone.locked(), "scenarios": told})
 
     async def _begin(self, request: web.Request) -> web.Response:
@@ -81,17 +81,18 @@ class Scenarios:
         if name == ALL_WELL:
             await self.all_well()
             return web.json_response({"ok": True, "said": "All is well."})
-        one = next((one for one in self.all.values() if one.name == name), None)
-        if one is None:
+        scenario = next((known for known in self.all.values() if known.name == name), None)
+        if scenario is None:
             known = ", ".join([*self.all, ALL_WELL])
             return _refused(f"There is no such scenario. Send the name of one of: {known}.")
-        begun = await self.begin(one.name)
-        said = f"{one.title}: type {one.then}" if begun else f"{one.title} is true already."
+        begun = await self.begin(scenario.name)
+        title, then = scenario.title, scenario.then
+        said = f"{title}: type {then}" if begun else f"{title} is true already."
         return web.json_response({"ok": True, "begun": begun, "said": said})
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         name = await _name(request)
-        acts = [act for one in self.all.values() for act in one.elsewhere]
+        acts = [act for scenario in self.all.values() for act in scenario.elsewhere]
         act = next((act for act in acts if act.name == name), None)
         if act is None:
             known = ", ".join(act.name for act in acts)
@@ -110,14 +111,14 @@ async def _name(request: web.Request) -> object:
     return asked.get("name") if isinstance(asked, dict) else None
 
 
-def _told(one: Scenario) -> Obj:
+def _told(scenario: Scenario) -> Obj:
     return {
-        "name": one.name,
-        "title": one.title,
-        "tells": one.tells,
-        "then": one.then,
-        "holds": one.holds,
-        "elsewhere": [{"name": act.name, "title": act.title} for act in one.elsewhere],
+        "name": scenario.name,
+        "title": scenario.title,
+        "tells": scenario.tells,
+        "then": scenario.then,
+        "holds": scenario.holds,
+        "elsewhere": [{"name": act.name, "title": act.title} for act in scenario.elsewhere],
     }
 
 

@@ -49,11 +49,11 @@ class Args:
         """A list of ids, or ids with commas between them."""
         value = self.given.get(name)
         if isinstance(value, str) and not value.startswith("["):
-            return [one.strip() for one in value.split(",") if one.strip()]
+            return [part.strip() for part in value.split(",") if part.strip()]
         found = self.data(name) or []
         if not isinstance(found, list):
             raise _wrong(name, "must be a list of ids")
-        return [str(one) for one in found]
+        return [str(element) for element in found]
 
     def data(self, name: str) -> Any:
         """Structured data, as itself or as JSON in a string."""

@@ -147,9 +147,9 @@ _container = together(
             "has_header_divider": flag,
         },
     ),
-    rule(lambda one: "title" in one or "rich_text_title" in one, "a title is required"),
+    rule(lambda block: "title" in block or "rich_text_title" in block, "a title is required"),
     rule(
-        lambda one: not one.get("default_collapsed") or one.get("is_collapsible"),
+        lambda block: not block.get("default_collapsed") or block.get("is_collapsible"),
         "default_collapsed requires is_collapsible",
     ),
 )
@@ -216,7 +216,10 @@ def _check_together(blocks: list[Obj], where: Where) -> None:
         where.fail("only_one_table_allowed")
     if kinds["plan"] and kinds["task_card"]:
         where.fail("plan and task_card cannot be used together")
-    if sum(len(one["text"]) for one in every if one.get("type") == "markdown") > MOST_MARKDOWN:
+    if (
+        sum(len(block["text"]) for block in every if block.get("type") == "markdown")
+        > MOST_MARKDOWN
+    ):
         where.fail(f"markdown blocks must be no more than {MOST_MARKDOWN} characters together")
 
 
@@ -226,9 +229,9 @@ def _check_ids(every: list[Obj], where: Where) -> None:
     focused = 0
     for block in every:
         used = list(interactive(block))
-        for action_id in _twice(one["action_id"] for one in used if "action_id" in one):
+        for action_id in _twice(element["action_id"] for element in used if "action_id" in element):
             where.fail(f"action_id already exists: {action_id}")
-        focused += sum(bool(one.get("focus_on_load")) for one in used)
+        focused += sum(bool(element.get("focus_on_load")) for element in used)
     if focused > 1:
         where.fail("only one element can have focus_on_load")
 

@@ -17,11 +17,13 @@ _axes = shape(
 
 def _points_are_categories(chart: Any) -> bool:
     categories = chart["axis_config"]["categories"]
-    return all([point["label"] for point in one["data"]] == categories for one in chart["series"])
+    return all(
+        [point["label"] for point in series["data"]] == categories for series in chart["series"]
+    )
 
 
 def _names_differ(chart: Any) -> bool:
-    names = [one["name"] for one in chart["series"]]
+    names = [series["name"] for series in chart["series"]]
     return len(names) == len(set(names))
 
 
@@ -32,7 +34,8 @@ _drawn = together(
 )
 _segment = shape({"label": _label, "value": number})
 _positive = rule(
-    lambda chart: all(one["value"] > 0 for one in chart["segments"]), "segments must be positive"
+    lambda chart: all(segment["value"] > 0 for segment in chart["segments"]),
+    "segments must be positive",
 )
 _kinds: dict[str, Check] = {
     "line": _drawn,

@@ -85,5 +85,7 @@ class Circumstances:
 
     def set_group(self, handle: str, *members: str) -> None:
         """Change who is in a user group."""
-        group = next(one for one in self.workspace.groups.values() if one.handle == handle)
+        group = next(
+            candidate for candidate in self.workspace.groups.values() if candidate.handle == handle
+        )
         group.members = [self.workspace.user(member).id for member in members]

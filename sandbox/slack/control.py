@@ -134,13 +134,14 @@ class Control:
         """Every channel somebody can see."""
         user = self.workspace.user(asked["user"]).id if asked.get("user") else None
         seen = [
-            one
-            for one in self.workspace.channels.values()
-            if user is None or user in one.members or not (one.private or one.im_with)
+            channel
+            for channel in self.workspace.channels.values()
+            if user is None or user in channel.members or not (channel.private or channel.im_with)
         ]
         writable = self.core.manifest.can_be_written_to
         told = [
-            render.channel_for_people(self.workspace, one, user, writable=writable) for one in seen
+            render.channel_for_people(self.workspace, channel, user, writable=writable)
+            for channel in seen
         ]
         return {"channels": told}
 

@@ -64,7 +64,7 @@ dispatch_config = shape(
 
 def listed(element: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every option of an element, grouped or not."""
-    grouped = [one for group in element.get("option_groups", []) for one in group["options"]]
+    grouped = [entry for group in element.get("option_groups", []) for entry in group["options"]]
     return [*element.get("options", []), *grouped]
 
 
@@ -72,11 +72,11 @@ def _initials_are_options(element: Any) -> bool:
     initial = element.get("initial_options") or []
     if "initial_option" in element:
         initial = [element["initial_option"]]
-    return all(one in listed(element) for one in initial)
+    return all(entry in listed(element) for entry in initial)
 
 
 def _values_differ(element: Any) -> bool:
-    values = [one["value"] for one in listed(element)]
+    values = [entry["value"] for entry in listed(element)]
     return len(values) == len(set(values))
 
 
@@ -190,10 +190,10 @@ number_input = together(
         },
     ),
     rule(
-        lambda one: (
-            float(one.get("min_value", "-inf"))
-            <= float(one.get("initial_value", one.get("min_value", "-inf")))
-            <= float(one.get("max_value", "inf"))
+        lambda element: (
+            float(element.get("min_value", "-inf"))
+            <= float(element.get("initial_value", element.get("min_value", "-inf")))
+            <= float(element.get("max_value", "inf"))
         ),
         "initial_value is outside of min_value and max_value",
     ),

@@ -264,7 +264,7 @@ class Persons:
         gone = stack if cleared else [view]
         self.workspace.close(gone)
         return await self._tell_of_closing(
-            user, [one for one in gone if one.spec.get("notify_on_close")], cleared
+            user, [view for view in gone if view.spec.get("notify_on_close")], cleared
         )
 
     async def _tell_of_closing(
@@ -289,7 +289,11 @@ class Persons:
         """Use a shortcut, on a message or from anywhere."""
         user = self.person(name)
         kind = "message" if ts else "global"
-        known = [one for one in self.core.manifest.shortcuts if one["callback_id"] == callback_id]
+        known = [
+            shortcut
+            for shortcut in self.core.manifest.shortcuts
+            if shortcut["callback_id"] == callback_id
+        ]
         allowed = "commands" in self.core.manifest.scopes
         if not allowed or not known or known[0]["type"] != kind:
             raise Refusal(f"There is no {kind} shortcut {callback_id}.")
@@ -353,7 +357,9 @@ class Persons:
         if not client:
             self.workspace.close(self.workspace.stack(user.id, client))
         for channel in self.workspace.channels.values():
-            channel.messages[:] = [one for one in channel.messages if one.ephemeral_to != user.id]
+            channel.messages[:] = [
+                message for message in channel.messages if message.ephemeral_to != user.id
+            ]
         self.workspace.changed("messages")
 
     def messages(self, place: str, name: str | None) -> list[Obj]:
@@ -376,7 +382,9 @@ def _matching(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
     if press.value is None:
         return found
     return [
-        one for one in found if one[0]["type"] != "button" or one[0].get("value") == press.value
+        (element, block_id)
+        for element, block_id in found
+        if element["type"] != "button" or element.get("value") == press.value
     ]
 
 
@@ -385,7 +393,7 @@ def _offered(blocks: list[Obj], press: Press) -> bool:
     wanted = press.value if isinstance(press.value, list) else [press.value]
     element, _ = _matching(blocks, press)[0]
     offered = [option["value"] for option in listed(element)]
-    return not offered or all(one in offered for one in wanted)
+    return not offered or all(choice in offered for choice in wanted)
 
 
 def _element(blocks: list[Obj], press: Press) -> tuple[Obj, str]:
@@ -409,5 +417,7 @@ def _feedback(element: Obj, value: Any) -> str:
 
 def _dispatches(blocks: list[Obj], block_id: str) -> bool:
     """Elements of forms are silent until the form is sent, unless their block says otherwise."""
-    block = next(one for one in every_block(blocks) if one["block_id"] == block_id)
+    block = next(
+        candidate for candidate in every_block(blocks) if candidate["block_id"] == block_id
+    )
     return block["type"] != "input" or bool(block.get("dispatch_action"))

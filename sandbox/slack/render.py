@@ -10,9 +10,9 @@ KINDS = {"md": "text/markdown", "json": "application/json", "csv": "text/csv", "
 def replies(channel: Channel, ts: str) -> list[Message]:
     """What was answered in a thread, ephemeral answers excepted."""
     return [
-        one
-        for one in channel.messages
-        if one.thread_ts == ts and one.ts != ts and not one.ephemeral_to
+        message
+        for message in channel.messages
+        if message.thread_ts == ts and message.ts != ts and not message.ephemeral_to
     ]
 
 
@@ -50,7 +50,7 @@ def _thread(channel: Channel, message: Message) -> Obj:
     answers = replies(channel, message.ts)
     if not answers:
         return {}
-    people = list(dict.fromkeys(one.user for one in answers))
+    people = list(dict.fromkeys(answer.user for answer in answers))
     return {
         "thread_ts": message.ts,
         "reply_count": len(answers),
@@ -128,13 +128,15 @@ def as_channel(workspace: Workspace, channel: Channel) -> Obj:
 def for_people(workspace: Workspace, channel: Channel, user: str | None) -> list[Obj]:
     """What one person sees in a channel; threads are nested. Without a person: everything."""
     seen = [
-        one for one in channel.messages if not one.ephemeral_to or user in (None, one.ephemeral_to)
+        message
+        for message in channel.messages
+        if not message.ephemeral_to or user in (None, message.ephemeral_to)
     ]
-    top = [_drawn(workspace, one) for one in seen if not one.is_reply]
+    top = [_drawn(workspace, message) for message in seen if not message.is_reply]
     for message in top:
-        inside = [one for one in seen if one.is_reply and one.thread_ts == message["ts"]]
+        inside = [reply for reply in seen if reply.is_reply and reply.thread_ts == message["ts"]]
         if inside:
-            message["replies"] = [_drawn(workspace, one) for one in inside]
+            message["replies"] = [_drawn(workspace, reply) for reply in inside]
             message["reply_count"] = len(inside)
     return top
 
@@ -181,10 +183,10 @@ def _unread(channel: Channel, user: str | None) -> int:
         return 0
     read = channel.read.get(user, "")
     return sum(
-        one.ts > read
-        and not one.ephemeral_to
-        and not one.subtype
-        and one.user != user
-        and not one.is_reply
-        for one in channel.messages
+        message.ts > read
+        and not message.ephemeral_to
+        and not message.subtype
+        and message.user != user
+        and not message.is_reply
+        for message in channel.messages
     )

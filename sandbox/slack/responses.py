@@ -90,7 +90,7 @@ def _usable(core: Core, path: str) -> ResponseUrl:
 
 def _apply(core: Core, url: ResponseUrl, given: Any) -> None:
     channel = core.workspace.channels[url.channel]
-    original = next((one for one in channel.messages if one.ts == url.ts), None)
+    original = next((message for message in channel.messages if message.ts == url.ts), None)
     if isinstance(given, dict) and given.get("delete_original"):
         _delete(core, channel, original)
     elif isinstance(given, dict) and given.get("replace_original") and original is not None:

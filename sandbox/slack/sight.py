@@ -47,14 +47,18 @@ class Sight:
 
     def text(self, channel: str, user: str | None = None) -> str:
         """All words in a channel, threads and blocks included, without what Slack itself wrote."""
-        every = [one for message in self.messages(channel, user) for one in _with_replies(message)]
-        said = [one for one in every if not str(one.get("subtype", "")).startswith("channel_")]
+        every = [shown for top in self.messages(channel, user) for shown in _with_replies(top)]
+        said = [
+            message
+            for message in every
+            if not str(message.get("subtype", "")).startswith("channel_")
+        ]
         return "\n".join(line for message in said for line in _lines(message))
 
     def ephemerals(self, channel: str, user: str) -> list[Obj]:
         """What only this person sees in a channel."""
-        every = [one for top in self.messages(channel, user) for one in _with_replies(top)]
-        return [one for one in every if one["ephemeral"]]
+        every = [message for top in self.messages(channel, user) for message in _with_replies(top)]
+        return [message for message in every if message["ephemeral"]]
 
     def views(self, user: str) -> list[Obj]:
         """Somebody's open forms, the topmost last."""
@@ -92,7 +96,11 @@ class Sight:
         self, wanted: str, channel: str | None = None, user: str | None = None
     ) -> list[Button]:
         """Everything to press with this action_id or text: in a channel, or in somebody's views."""
-        return [one for one in self._buttons(channel, user) if wanted in (one.action_id, one.text)]
+        return [
+            button
+            for button in self._buttons(channel, user)
+            if wanted in (button.action_id, button.text)
+        ]
 
     def find_button(
         self, wanted: str, channel: str | None = None, user: str | None = None
@@ -115,10 +123,10 @@ class Sight:
                 for block in every_block(view["blocks"])
                 for element in interactive(block)
             ]
-        every = [one for top in self.messages(channel, user) for one in _with_replies(top)]
+        every = [message for top in self.messages(channel, user) for message in _with_replies(top)]
         return [
             Button(element["action_id"], block["block_id"], element, channel, message["ts"])
-            for message in sorted(every, key=lambda one: str(one["ts"]))
+            for message in sorted(every, key=lambda message: str(message["ts"]))
             for block in every_block(message.get("blocks", []))
             for element in interactive(block)
         ]
@@ -140,7 +148,7 @@ def _lines(message: Obj) -> list[str]:
 def _words(found: Any) -> list[str]:
     """Every text inside of blocks, in reading order."""
     if isinstance(found, list):
-        return [word for one in found for word in _words(one)]
+        return [word for part in found for word in _words(part)]
     if not isinstance(found, dict):
         return []
     own = [

@@ -108,7 +108,7 @@ def chosen(element: Obj, value: Any, resolve: Resolve) -> Obj:
     if key in ("selected_option", "selected_options"):
         return {"type": kind, key: _options(element, value)}
     if kind.startswith("multi_"):
-        return {"type": kind, key: [resolve(kind, one) for one in _some(element, value)]}
+        return {"type": kind, key: [resolve(kind, name) for name in _some(element, value)]}
     if kind.endswith("_select"):
         return {"type": kind, key: resolve(kind, str(value))}
     if kind == "datetimepicker":
@@ -122,18 +122,18 @@ def _some(element: Obj, value: Any) -> list[str]:
     most = element.get("max_selected_items", 100)
     if len(value) > most:
         raise Refusal(f"{element['action_id']} takes no more than {most}.")
-    return [str(one) for one in value]
+    return [str(choice) for choice in value]
 
 
 def _options(element: Obj, value: Any) -> Any:
     offered = {option["value"]: option for option in listed(element)}
     many = element["type"].startswith(MANY)
     wanted = _some(element, value) if many else [str(value)]
-    for one in wanted:
-        if one not in offered:
+    for choice in wanted:
+        if choice not in offered:
             choices = ", ".join(offered)
-            raise Refusal(f"{element['action_id']} does not offer {one}, only: {choices}.")
-    picked = [offered[one] for one in wanted]
+            raise Refusal(f"{element['action_id']} does not offer {choice}, only: {choices}.")
+    picked = [offered[choice] for choice in wanted]
     return picked if many else picked[0]
 
 

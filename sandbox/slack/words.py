@@ -54,7 +54,11 @@ class Words:
         workspace, bare = self.workspace, name[1:]
         if name[0] == "#":
             return next(
-                (f"<#{one.id}|{bare}>" for one in workspace.channels.values() if one.name == bare),
+                (
+                    f"<#{channel.id}|{bare}>"
+                    for channel in workspace.channels.values()
+                    if channel.name == bare
+                ),
                 name,
             )
         for user in workspace.users.values():

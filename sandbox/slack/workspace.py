@@ -71,15 +71,15 @@ class Workspace:
         self._people(bot_name)
 
     def _people(self, bot_name: str) -> None:
-        for one in PEOPLE:
-            self.add_user(User(**vars(one)))
+        for person in PEOPLE:
+            self.add_user(User(**vars(person)))
         bot = User(bot_name, bot_name.capitalize(), "App", kind="bot", id=BOT_USER_ID)
         self.add_user(bot)
         self.add_user(User("slackbot", "Slackbot", kind="bot", id=SLACKBOT))
         for id, handle, members in GROUPS:
             ids = [self.user(member).id for member in members]
             self.groups[id] = Group(id, handle, handle.replace("-", " ").capitalize(), ids)
-        humans = [self.user(one.handle).id for one in PEOPLE]
+        humans = [self.user(person.handle).id for person in PEOPLE]
         for id, name, purpose in CHANNELS:
             created = int(time.time()) - 86_400
             made = Channel(id, name, humans[2], created, list(humans), purpose=purpose)

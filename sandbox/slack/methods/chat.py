@@ -55,11 +55,11 @@ def _attachments(core: Core, args: Args) -> list[Obj]:
     given = args.data("attachments")
     if not isinstance(given, list) or len(given) > 20:
         raise SlackError("invalid_attachments")
-    for one in given:
-        if "blocks" in one:
+    for attachment in given:
+        if "blocks" in attachment:
             short = core.workspace.ids.short
-            one["blocks"] = blocks.prepare(
-                one["blocks"], blocks.MESSAGE, short, "invalid_attachments"
+            attachment["blocks"] = blocks.prepare(
+                attachment["blocks"], blocks.MESSAGE, short, "invalid_attachments"
             )
     return given
 

@@ -232,7 +232,7 @@ def list_all(core: Core, args: Args) -> Obj:
         and not (channel.archived and args.flag("exclude_archived"))
     ]
     some, more = page(found, args)
-    return {"channels": [render.as_channel(core.workspace, one) for one in some], **more}
+    return {"channels": [render.as_channel(core.workspace, channel) for channel in some], **more}
 
 
 def _kind(channel: Channel) -> str:
@@ -260,9 +260,9 @@ def _between(found: list[Message], args: Args) -> list[Message]:
         raise SlackError("invalid_ts_oldest")
     low, high = _number(oldest), _number(latest)
     return [
-        one
-        for one in found
-        if low < _number(one.ts) < high or (inclusive and _number(one.ts) in (low, high))
+        message
+        for message in found
+        if low < _number(message.ts) < high or (inclusive and _number(message.ts) in (low, high))
     ]
 
 
@@ -275,7 +275,9 @@ def _number(ts: str) -> int:
 def history(core: Core, args: Args) -> Obj:
     """conversations.history: newest first, without threads and ephemeral messages"""
     channel = core.workspace.known_channel(args.text("channel"), member=True)
-    found = [one for one in channel.messages if not one.is_reply and not one.ephemeral_to]
+    found = [
+        message for message in channel.messages if not message.is_reply and not message.ephemeral_to
+    ]
     newest = list(reversed(_between(found, args)))
     return _messages(core, newest, args) | {"pin_count": len(channel.pins)}
 
@@ -284,18 +286,20 @@ def replies(core: Core, args: Args) -> Obj:
     """conversations.replies: a message and its thread, oldest first"""
     channel = core.workspace.known_channel(args.text("channel"), member=True)
     ts = args.text("ts")
-    known = {one.ts: one for one in channel.messages if not one.ephemeral_to}
+    known = {message.ts: message for message in channel.messages if not message.ephemeral_to}
     if ts not in known:
         raise SlackError("thread_not_found")
     root = known[ts].thread_ts or ts
-    found = [one for one in known.values() if one.ts == root or one.thread_ts == root]
+    found = [
+        message for message in known.values() if message.ts == root or message.thread_ts == root
+    ]
     return _messages(core, _between(found, args), args)
 
 
 def _messages(core: Core, found: list[Message], args: Args) -> Obj:
     some, more = page(found, args)
     return {
-        "messages": [_message(core, one, args) for one in some],
+        "messages": [_message(core, message, args) for message in some],
         "has_more": bool(more["response_metadata"]["next_cursor"]),
         **more,
     }

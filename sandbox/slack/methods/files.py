@@ -28,7 +28,10 @@ def get_upload_url(core: Core, args: Args) -> Obj:
 async def receive(core: Core, request: web.Request) -> web.Response:
     """The upload itself, as a raw body or as a form."""
     secret = request.match_info["secret"]
-    file = next((one for one in core.workspace.files.values() if one.secret == secret), None)
+    file = next(
+        (candidate for candidate in core.workspace.files.values() if candidate.secret == secret),
+        None,
+    )
     if file is None or file.content is not None:
         return web.Response(status=404, text="not found")
     content = await _content(request)
@@ -60,21 +63,21 @@ def _channel(core: Core, id: str) -> Channel:
 
 
 def _thread(channel: Channel, ts: str) -> str:
-    if ts and not any(one.ts == ts and not one.is_reply for one in channel.messages):
+    if ts and not any(message.ts == ts and not message.is_reply for message in channel.messages):
         raise SlackError("invalid_thread_ts")
     return ts
 
 
 def _uploaded(core: Core, args: Args) -> list[File]:
     given = args.data("files")
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+    if not isinstance(given, list) or not all(isinstance(upload, dict) for upload in given):
         raise SlackError("invalid_arguments")
     files = []
-    for one in given:
-        file = core.workspace.known_file(str(one.get("id")))
+    for upload in given:
+        file = core.workspace.known_file(str(upload.get("id")))
         if file.content is None or file.shared:
             raise SlackError("file_not_found")
-        file.title = one.get("title") or file.name
+        file.title = upload.get("title") or file.name
         files.append(file)
     return files
 

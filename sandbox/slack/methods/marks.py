@@ -121,7 +121,7 @@ def list_pins(core: Core, args: Args) -> Obj:
     """pins.list"""
     channel = core.workspace.known_channel(args.text("channel"), member=True)
     pinned = [core.workspace.known_message(channel, ts) for ts in reversed(channel.pins)]
-    return {"items": [_pin(core, channel, one) for one in pinned]}
+    return {"items": [_pin(core, channel, message) for message in pinned]}
 
 
 def _pin(core: Core, channel: Channel, message: Message) -> Obj:
