@@ -44,12 +44,12 @@ def after(call: Call, start: float) -> float:
 async def declare_once(stage: Stage, title: str) -> dict[str, float]:
     """One declaration, by the clock of the simulated Slack; times in milliseconds."""
     slack = stage.slack
-    seen = len(slack.calls)
+    before = len(slack.calls)
     start = time.time()
     delivery = await slack.say("oncall", f"/incident declare sev1 {title}", channel="general")
-    await until(lambda: any(call.method == "pins.add" for call in slack.calls[seen:]))
+    await until(lambda: any(call.method == "pins.add" for call in slack.calls[before:]))
     await until(lambda: quiet(slack))
-    calls = slack.calls[seen:]
+    calls = slack.calls[before:]
     first = {call.method: call for call in reversed(calls)}
     return {
         "acknowledged": delivery.seconds * 1000,
@@ -126,8 +126,8 @@ def said_twice(slack: Slack) -> int:
 
 async def running_cost(folder: Path) -> None:
     """Print how long the bot takes to be ready, and how much memory it needs when idle."""
-    for room in ("bot", "commands", "templates"):
-        compileall.compile_dir(ROOT / room, quiet=2)
+    for package in ("bot", "commands", "templates"):
+        compileall.compile_dir(ROOT / package, quiet=2)
     async with open_stage(folder, new_slack()) as stage:
         await stage.bot.stop()
         times = []
@@ -136,9 +136,9 @@ async def running_cost(folder: Path) -> None:
             async with run_bot(folder, stage.slack, stage.told) as bot:
                 times.append(time.perf_counter() - start)
                 await asyncio.sleep(2)
-                held = processes.resident(bot.process.pid)
+                memory = processes.resident(bot.process.pid)
     print(f"\nstart until ready  {sorted(times)[1]:8.2f} s (median of 3, byte-compiled)")
-    print(f"idle memory        {held / 1e6:8.1f} MB resident")
+    print(f"idle memory        {memory / 1e6:8.1f} MB resident")
 
 
 def install_size(folder: Path) -> None:

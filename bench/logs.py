@@ -27,8 +27,8 @@ async def logs(folder: Path, slack: Slack) -> None:
         pods = stage.scene.cluster.pod_names()
         tail = TOTAL // len(pods) // LINE
         await stage.bot.stop()
-        told = {**stage.told, "RUNBOLT_CONFIG": str(_team(folder, tail))}
-        async with run_bot(folder, slack, told) as bot:
+        environment = {**stage.told, "RUNBOLT_CONFIG": str(_team(folder, tail))}
+        async with run_bot(folder, slack, environment) as bot:
             channel = await _declare(stage)
             for pod in pods:
                 stage.scene.cluster.endless_log(pod, tail * LINE)
@@ -36,12 +36,12 @@ async def logs(folder: Path, slack: Slack) -> None:
             processes.forget_the_most(pid)
             before, busy = processes.resident(pid), processes.busy_seconds(pid)
             start = time.perf_counter()
-            said = await _look(slack, channel)
+            sentence = await _look(slack, channel)
             seconds, busy = time.perf_counter() - start, processes.busy_seconds(pid) - busy
-            grown = (processes.most(pid) - before) / 1e6
+            growth_mb = (processes.most(pid) - before) / 1e6
         by_hand = await _by_hand(folder / "kubeconfig", tail)
-    print(f"\nlogs with match    {len(pods) * tail * LINE / 1e6:8.0f} MB: {said}")
-    print(f"  bot grew by      {grown:8.1f} MB at most (bound {BOUND_MB})")
+    print(f"\nlogs with match    {len(pods) * tail * LINE / 1e6:8.0f} MB: {sentence}")
+    print(f"  bot grew by      {growth_mb:8.1f} MB at most (bound {BOUND_MB})")
     print(f"  answer           {seconds:8.1f} s, of which the bot had a processor for {busy:.1f}")
     if by_hand is not None:
         waited, counted = by_hand
@@ -86,17 +86,17 @@ async def _declare(stage: Stage) -> str:
 
 
 def _step(slack: Slack, channel: str) -> bool:
-    found = slack.find_buttons(presses.RUN_STEP, channel, "oncall")
-    return any(button.value == "webhook-logs" for button in found)
+    buttons = slack.find_buttons(presses.RUN_STEP, channel, "oncall")
+    return any(button.value == "webhook-logs" for button in buttons)
 
 
 async def _look(slack: Slack, channel: str) -> str:
     """Press the step; what it says once it has read everything."""
     await slack.press("oncall", action_id=presses.RUN_STEP, channel=channel, value="webhook-logs")
-    found = await slack.wait_for(
+    match = await slack.wait_for(
         lambda: SAID.search(str(slack.messages(channel, "oncall"))), WITHIN
     )
-    return str(found[0])
+    return str(match[0])
 
 
 async def _by_hand(kubeconfig: Path, tail: int) -> tuple[float, int] | None:
@@ -113,5 +113,5 @@ async def _by_hand(kubeconfig: Path, tail: int) -> tuple[float, int] | None:
         },
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await child.communicate()
-    return time.perf_counter() - start, int(said)
+    count, _ = await child.communicate()
+    return time.perf_counter() - start, int(count)

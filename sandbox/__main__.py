@@ -25,9 +25,9 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     scenarios = Scenarios()
     slack = Slack(manifest=ROOT / "app-manifest.yml", page=HERE / "page", routes=scenarios.routes())
-    said = folder / "slack.pickle"
-    if keep and said.exists():
-        slack.workspace.restore(said)
+    saved = folder / "slack.pickle"
+    if keep and saved.exists():
+        slack.workspace.restore(saved)
     with reserve(port) as door:
         async with (
             open_stage(folder, slack, keep=keep, playbooks=playbooks) as stage,
@@ -39,7 +39,7 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
             print(welcome(stage), flush=True)
             await until_stopped(stop, stage)
     if keep:
-        slack.workspace.save(said)
+        slack.workspace.save(saved)
 
 
 def reserve(port: int) -> socket.socket:
@@ -47,18 +47,18 @@ def reserve(port: int) -> socket.socket:
 
     Raises ServerError when it is taken.
     """
-    door = socket.socket()
+    listener = socket.socket()
     # A sandbox that has just ended must not keep the next one out.
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind(("127.0.0.1", port))
+        listener.bind(("127.0.0.1", port))
     except OSError as error:
-        door.close()
+        listener.close()
         raise ServerError(
             f"Port {port} on 127.0.0.1 can't be used ({error.strerror}). Set SANDBOX_PORT to one "
             "that is free."
         ) from error
-    return door
+    return listener
 
 
 async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:

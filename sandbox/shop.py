@@ -152,8 +152,8 @@ async def alone(server: Server) -> AsyncIterator[None]:
 
 async def stock(conn: Conn) -> None:
     """Fill the shop, all in one transaction, unless that was done before."""
-    found = await (await conn.execute("SELECT to_regclass('public.orders')")).fetchone()
-    if found == (None,):
+    table = await (await conn.execute("SELECT to_regclass('public.orders')")).fetchone()
+    if table == (None,):
         await run_file(conn, HERE / "shop.sql")
 
 
@@ -175,8 +175,8 @@ async def add_statistics(conn: Conn) -> None:
 
 async def run_file(conn: Conn, file: Path) -> None:
     """Run the statements of a file of ours, which hold no parameters."""
-    statements = await asyncio.to_thread(file.read_bytes)
-    await conn.execute(statements)
+    script = await asyncio.to_thread(file.read_bytes)
+    await conn.execute(script)
 
 
 def _no_connections(database: str) -> ServerError:

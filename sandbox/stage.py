@@ -61,11 +61,11 @@ async def open_stage(
             await stack.enter_async_context(service)
         trade = await stack.enter_async_context(Trade(shop, stripe, cluster.takes_orders))
         scene = Scene(cluster, shop, trade, payments)
-        told = await _environment(folder, slack, cluster, redis, postgres, shop)
-        told |= _neighbours(stripe, pagerduty, proxy)
-        told["RUNBOLT_CONFIG"] = str(_team(folder, playbooks))
-        bot = await stack.enter_async_context(run_bot(folder, slack, told))
-        yield Stage(slack, scene, told, bot)
+        environment = await _environment(folder, slack, cluster, redis, postgres, shop)
+        environment |= _neighbours(stripe, pagerduty, proxy)
+        environment["RUNBOLT_CONFIG"] = str(_team(folder, playbooks))
+        bot = await stack.enter_async_context(run_bot(folder, slack, environment))
+        yield Stage(slack, scene, environment, bot)
 
 
 async def _environment(
@@ -89,11 +89,11 @@ async def _environment(
 
 def _team(folder: Path, playbooks: Path | None) -> Path:
     """What the demo shop's team decided, with other playbooks where some are given."""
-    decided = HERE / "runbolt.yml"
+    shipped = HERE / "runbolt.yml"
     if playbooks is None:
-        return decided
+        return shipped
     file = folder / "runbolt.yml"
-    file.write_text(f"{decided.read_text()}playbooks: {json.dumps(str(playbooks.absolute()))}\n")
+    file.write_text(f"{shipped.read_text()}playbooks: {json.dumps(str(playbooks.absolute()))}\n")
     return file
 
 
@@ -110,9 +110,9 @@ def _neighbours(stripe: Stripe, pagerduty: PagerDuty, proxy: Proxy) -> dict[str,
 @asynccontextmanager
 async def run_bot(folder: Path, slack: Slack, told: Mapping[str, str]) -> AsyncIterator[Child]:
     """The bot, as anybody would start it, once it is ready."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     command = [sys.executable, "-m", "bot"]
-    child = Child(command, folder / "bot.log", {"cwd": ROOT}, env={**kept, **told})
+    child = Child(command, folder / "bot.log", {"cwd": ROOT}, env={**inherited, **told})
     url = f"http://127.0.0.1:{told['PORT']}"
     try:
         await _ready(child, url)

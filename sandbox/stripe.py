@@ -117,9 +117,9 @@ class Stripe:
         """Let something have happened `ago` seconds ago; the id of its event."""
         created = int(self._now().timestamp() - ago)
         id = id or f"evt_1Q{secrets.token_hex(11)}"
-        made = Event(id, type, created, delivered, self._live)
-        self._events[made.id] = made
-        return made.id
+        event = Event(id, type, created, delivered, self._live)
+        self._events[event.id] = event
+        return event.id
 
     def deliver(self, id: str | None = None) -> None:
         """Let the webhook endpoints take an event, or all of them."""
@@ -175,13 +175,13 @@ class Stripe:
         if scheme != "Bearer" or not key:
             raise Refusal(401, "You did not provide an API key. You need to provide your API key.")
         if key not in (self.key, self.secret_key, self.blind_key):
-            shown = f"{key[:8]}{'*' * max(0, len(key) - 12)}{key[-4:]}"
-            raise Refusal(401, f"Invalid API Key provided: {shown}")
+            masked = f"{key[:8]}{'*' * max(0, len(key) - 12)}{key[-4:]}"
+            raise Refusal(401, f"Invalid API Key provided: {masked}")
         if key == self.blind_key:
-            shown = f"{key[:8]}{'*' * (len(key) - 14)}{key[-6:]}"
+            masked = f"{key[:8]}{'*' * (len(key) - 14)}{key[-6:]}"
             raise Refusal(
                 403,
-                f"The provided key '{shown}' does not have the required permissions for this "
+                f"The provided key '{masked}' does not have the required permissions for this "
                 f"endpoint on account 'acct_1Q0000000000AbCd'. Having the '{EVENT_READ}' "
                 "permission would allow this request to continue.",
             )
@@ -194,14 +194,14 @@ class Stripe:
     def _list(self, params: Mapping[str, str]) -> Obj:
         oldest = (self._now() - KEPT).timestamp()
         newest_first = sorted(self._events.values(), key=_newest_first)
-        found = [
+        events = [
             event for event in newest_first if event.created >= oldest and _fits(event, params)
         ]
-        page, more = self._page(found, params)
+        page, more = self._page(events, params)
         data = [event.as_json() for event in page]
         return {"object": "list", "url": "/v1/events", "has_more": more, "data": data}
 
-    def _page(self, found: list[Event], params: Mapping[str, str]) -> tuple[list[Event], bool]:
+    def _page(self, events: list[Event], params: Mapping[str, str]) -> tuple[list[Event], bool]:
         limit = _number(params, "limit", 10)
         if not 1 <= limit <= MOST:
             raise _invalid("limit", f"Limit must be between 1 and {MOST}")
@@ -210,19 +210,19 @@ class Stripe:
             raise _invalid("ending_before", "You cannot parameterize both cursors")
         for name, cursor in (("starting_after", after), ("ending_before", before)):
             if cursor and cursor not in self._events:
-                why = f"No such notification event: '{cursor}'"
-                raise Refusal(400, why, code="resource_missing", param=name)
+                message = f"No such notification event: '{cursor}'"
+                raise Refusal(400, message, code="resource_missing", param=name)
         if before:
-            upto = found[: _place(found, self._events[before])]
-            return upto[-limit:], len(upto) > limit
-        rest = found[_place(found, self._events[after]) :] if after else found
+            earlier = events[: _place(events, self._events[before])]
+            return earlier[-limit:], len(earlier) > limit
+        rest = events[_place(events, self._events[after]) :] if after else events
         rest = [event for event in rest if event.id != after]
         return rest[:limit], len(rest) > limit
 
 
-def _place(found: list[Event], cursor: Event) -> int:
+def _place(events: list[Event], cursor: Event) -> int:
     """Where the event is, or would be, in a list with the newest first."""
-    return sum(_newest_first(event) < _newest_first(cursor) for event in found)
+    return sum(_newest_first(event) < _newest_first(cursor) for event in events)
 
 
 def _newest_first(event: Event) -> tuple[int, str]:
@@ -230,10 +230,10 @@ def _newest_first(event: Event) -> tuple[int, str]:
 
 
 def _version(request: web.Request) -> str:
-    asked = request.headers.get("Stripe-Version", API_VERSION)
-    if VERSION.fullmatch(asked) is None:
-        raise Refusal(400, f"Invalid Stripe API version: {asked}")
-    return asked
+    version = request.headers.get("Stripe-Version", API_VERSION)
+    if VERSION.fullmatch(version) is None:
+        raise Refusal(400, f"Invalid Stripe API version: {version}")
+    return version
 
 
 def _params(request: web.Request) -> Mapping[str, str]:
@@ -270,5 +270,5 @@ def _number(params: Mapping[str, str], name: str, default: int) -> int:
     return default if text is None else int(text)
 
 
-def _invalid(name: str, why: str) -> Refusal:
-    return Refusal(400, why, param=name)
+def _invalid(name: str, message: str) -> Refusal:
+    return Refusal(400, message, param=name)

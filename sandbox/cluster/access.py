@@ -72,10 +72,13 @@ class Access:
         # The metrics of pods are not the pods: their bare name means only the latter.
         if deed.group != "metrics.k8s.io":
             names.add(deed.what)
-        asked = {
-            (who, how, name) for who in (user, "*") for how in (deed.verb, "*") for name in names
+        rules_named = {
+            (subject, verb, name)
+            for subject in (user, "*")
+            for verb in (deed.verb, "*")
+            for name in names
         }
-        return bool(asked & self._forbidden)
+        return bool(rules_named & self._forbidden)
 
     def check(self, user: str, target: Target) -> None:
         """Let a request pass, or refuse it as a real server words it."""
@@ -95,34 +98,40 @@ def _allows(rule: Obj, place: str, deed: Deed) -> bool:
 
     subresource = f"*/{deed.what.partition('/')[2]}"
     named = not rule.get("resourceNames") or deed.name in rule["resourceNames"]
-    here = place in ("", deed.namespace)
-    what = listed("resources", deed.what, subresource if "/" in deed.what else deed.what)
+    in_namespace = place in ("", deed.namespace)
+    resource = listed("resources", deed.what, subresource if "/" in deed.what else deed.what)
     return (
-        here and named and what and listed("verbs", deed.verb) and listed("apiGroups", deed.group)
+        in_namespace
+        and named
+        and resource
+        and listed("verbs", deed.verb)
+        and listed("apiGroups", deed.group)
     )
 
 
 def _refusal(user: str, deed: Deed, target: Target) -> ApiError:
     place = f'in the namespace "{deed.namespace}"' if deed.namespace else "at the cluster scope"
-    why = (
+    message = (
         f'User "{user}" cannot {deed.verb} resource "{deed.what}" in API group "{deed.group}" '
         f"{place}"
     )
-    return forbidden(deed.group, target.resource.plural, deed.name, why)
+    return forbidden(deed.group, target.resource.plural, deed.name, message)
 
 
 def review_access(access: Access, user: str, body: Obj) -> Obj:
     """Answer a SelfSubjectAccessReview."""
     review, _ = prune_kind("SelfSubjectAccessReview", "v1", body)
-    asked = (review.get("spec") or {}).get("resourceAttributes")
-    other = (review.get("spec") or {}).get("nonResourceAttributes")
-    if (asked is None) == (other is None):
+    attributes = (review.get("spec") or {}).get("resourceAttributes")
+    path_attributes = (review.get("spec") or {}).get("nonResourceAttributes")
+    if (attributes is None) == (path_attributes is None):
         raise _invalid_review()
-    if asked is None:
+    if attributes is None:
         return review | {"status": {"allowed": True}}
-    what = "/".join(filter(None, (asked.get("resource", "*"), asked.get("subresource", ""))))
-    told = {key: asked.get(key, "") for key in ("group", "namespace", "name")}
-    if access.may(user, Deed(asked.get("verb", "*"), what=what, **told)):
+    resource = "/".join(
+        filter(None, (attributes.get("resource", "*"), attributes.get("subresource", "")))
+    )
+    named = {key: attributes.get(key, "") for key in ("group", "namespace", "name")}
+    if access.may(user, Deed(attributes.get("verb", "*"), what=resource, **named)):
         reason = 'RBAC: allowed by RoleBinding "runbolt"'
         return review | {"status": {"allowed": True, "reason": reason}}
     return review | {"status": {"allowed": False}}

@@ -151,17 +151,17 @@ class Cluster:
 
     def deploy(self, image: str, deployment: str = ORDER_SERVICE) -> None:
         """Roll out another image, as a pipeline would; a bare tag stands for order-service's."""
-        full = image if "/" in image else f"{REGISTRY}/{deployment}:{image}"
+        full_name = image if "/" in image else f"{REGISTRY}/{deployment}:{image}"
         changed = fresh(self.deployment(deployment))
-        set_image(changed, full)
-        cause = {"kubernetes.io/change-cause": f"release {full.rpartition(':')[2]}"}
+        set_image(changed, full_name)
+        cause = {"kubernetes.io/change-cause": f"release {full_name.rpartition(':')[2]}"}
         self._change(changed, cause)
 
     def touch(self, deployment: str = ORDER_SERVICE) -> None:
         """Let somebody else change the template: the resource version moves, pods roll."""
         changed = fresh(self.deployment(deployment))
-        note = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
-        changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(note)
+        annotation = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
+        changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotation)
         self._change(changed, {})
 
     def _change(self, deployment: Obj, annotations: dict[str, str]) -> None:
@@ -205,8 +205,8 @@ class Cluster:
 
     def pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The pods with this `app` label. Read them, do not change them."""
-        found = self.state.store.list(PODS, NAMESPACE)
-        return [pod for pod in found if (pod["metadata"].get("labels") or {}).get("app") == app]
+        pods = self.state.store.list(PODS, NAMESPACE)
+        return [pod for pod in pods if (pod["metadata"].get("labels") or {}).get("app") == app]
 
     def pod_names(self, app: str = ORDER_SERVICE) -> list[str]:
         """Their names."""
@@ -230,9 +230,11 @@ class Cluster:
 
     def replicasets(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The ReplicaSets with this `app` label."""
-        found = self.state.store.list(REPLICASETS, NAMESPACE)
+        replicasets = self.state.store.list(REPLICASETS, NAMESPACE)
         return [
-            replicaset for replicaset in found if replicaset["metadata"]["labels"].get("app") == app
+            replicaset
+            for replicaset in replicasets
+            if replicaset["metadata"]["labels"].get("app") == app
         ]
 
     def image(self, deployment: str = ORDER_SERVICE) -> str:
@@ -242,8 +244,8 @@ class Cluster:
 
     def events(self, about: str = "") -> list[Obj]:
         """The events about objects whose names start so."""
-        found = self.state.store.list(EVENTS, NAMESPACE)
-        return [event for event in found if event["involvedObject"]["name"].startswith(about)]
+        events = self.state.store.list(EVENTS, NAMESPACE)
+        return [event for event in events if event["involvedObject"]["name"].startswith(about)]
 
     async def when(self, holds: Callable[[], bool], *, timeout: float = PATIENCE) -> None:
         """Wait until a condition holds; it is looked at after every change."""
@@ -316,8 +318,8 @@ class Cluster:
         self, pod: str, lines: list[str], *, container: str = "", previous: bool = False
     ) -> None:
         """Decide what a container has written; with `previous`, what its last run wrote."""
-        found, name = self._container(pod, container)
-        self.state.logs.fix(found, name, lines, previous=previous)
+        pod_object, name = self._container(pod, container)
+        self.state.logs.fix(pod_object, name, lines, previous=previous)
 
     def trouble(
         self, trouble: Trouble | None, *, minutes: float = 0, service: str = ORDER_SERVICE
@@ -349,16 +351,16 @@ class Cluster:
 
     def endless_log(self, pod: str, total_bytes: int, *, container: str = "") -> None:
         """Give a pod a log of any size, made only as it is read."""
-        found, name = self._container(pod, container)
-        self.state.logs.flood(found, name, total_bytes)
+        pod_object, name = self._container(pod, container)
+        self.state.logs.flood(pod_object, name, total_bytes)
 
     def stall_log(self, pod: str, *, container: str = "") -> None:
         """Let reading a pod's log get stuck after its first line."""
         self.state.logs.stall(*self._container(pod, container))
 
     def _container(self, pod: str, container: str) -> tuple[Obj, str]:
-        found = self.state.store.get(PODS, NAMESPACE, pod)
-        return found, container or str(found["spec"]["containers"][0]["name"])
+        pod_object = self.state.store.get(PODS, NAMESPACE, pod)
+        return pod_object, container or str(pod_object["spec"]["containers"][0]["name"])
 
     def image_without(self, program: str) -> None:
         """Take a program (`nc`, `sh`) out of every image."""
@@ -373,18 +375,18 @@ class Cluster:
     ) -> None:
         """Let an autoscaler keep a Deployment between two numbers of pods."""
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
-        made: Obj = {
+        autoscaler: Obj = {
             "metadata": {"name": name or deployment, "namespace": NAMESPACE},
             "spec": {"scaleTargetRef": target, "minReplicas": lowest, "maxReplicas": highest},
         }
-        complete(AUTOSCALERS.kind, made)
-        self.state.store.create(AUTOSCALERS, made)
+        complete(AUTOSCALERS.kind, autoscaler)
+        self.state.store.create(AUTOSCALERS, autoscaler)
 
     def limit_nodes(self, **allocatable: str) -> None:
         """Decide what pods may take of each node: `cpu="1"`, `memory="2Gi"`, `pods="3"`."""
         for node in self.state.store.list(NODES):
-            room = node["status"]["allocatable"] | allocatable
-            status = node["status"] | {"allocatable": room}
+            limits = node["status"]["allocatable"] | allocatable
+            status = node["status"] | {"allocatable": limits}
             self.state.store.update(NODES, node | {"status": status})
 
     def limit_namespace(self, **hard: str) -> None:
@@ -400,7 +402,7 @@ def _pauses(variable: Obj) -> bool:
 
 
 def _complete(deployment: Obj) -> bool:
-    status, wanted = deployment["status"], deployment["spec"]["replicas"]
+    status, desired = deployment["status"], deployment["spec"]["replicas"]
     counts = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas"))
-    seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
-    return seen and all(count == wanted for count in counts)
+    is_observed = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    return is_observed and all(count == desired for count in counts)

@@ -100,17 +100,19 @@ class Controllers:
     def _finish_foreground(self) -> None:
         for resource, dependents in ((REPLICASETS, PODS), (DEPLOYMENTS, REPLICASETS)):
             for owner in self.store.list(resource):
-                waits = FOREGROUND in (owner["metadata"].get("finalizers") or [])
-                below = self.store.list(dependents, owner["metadata"]["namespace"])
-                if waits and not any(owner in self._owners(dependent) for dependent in below):
+                is_waiting = FOREGROUND in (owner["metadata"].get("finalizers") or [])
+                candidates = self.store.list(dependents, owner["metadata"]["namespace"])
+                if is_waiting and not any(
+                    owner in self._owners(dependent) for dependent in candidates
+                ):
                     self.store.remove(resource, owner)
 
 
 def _orphaned(obj: Obj, alive: set[str]) -> bool:
     references = obj["metadata"].get("ownerReferences") or []
     known = ("Deployment", "ReplicaSet")
-    mine = [reference for reference in references if reference["kind"] in known]
-    return bool(mine) and not any(reference["uid"] in alive for reference in mine)
+    owners = [reference for reference in references if reference["kind"] in known]
+    return bool(owners) and not any(reference["uid"] in alive for reference in owners)
 
 
 def leave_last(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
@@ -131,8 +133,8 @@ def let_go(store: Store, obj: Obj) -> None:
     for resource in (REPLICASETS, PODS):
         for dependent in store.list(resource, obj["metadata"]["namespace"]):
             references = dependent["metadata"].get("ownerReferences") or []
-            kept = [reference for reference in references if reference["uid"] != uid]
-            if kept != references:
+            remaining = [reference for reference in references if reference["uid"] != uid]
+            if remaining != references:
                 freed = fresh(dependent)
-                freed["metadata"]["ownerReferences"] = kept
+                freed["metadata"]["ownerReferences"] = remaining
                 store.update(resource, freed)

@@ -61,14 +61,16 @@ class Deployments:
         return self.store.create(REPLICASETS, replicaset_of(deployment, number))
 
     def _renew(self, deployment: Obj, new: Obj, number: int) -> Obj:
-        notes = dict(new["metadata"].get("annotations") or {})
-        if notes.get(REVISION) != str(number):
-            past = [
-                revisions for revisions in (notes.get(HISTORY), notes.get(REVISION)) if revisions
+        annotations = dict(new["metadata"].get("annotations") or {})
+        if annotations.get(REVISION) != str(number):
+            earlier = [
+                revisions
+                for revisions in (annotations.get(HISTORY), annotations.get(REVISION))
+                if revisions
             ]
-            notes |= {HISTORY: ",".join(past), REVISION: str(number)}
-        notes |= _copied(deployment) | _sizes(deployment)
-        meta = new["metadata"] | {"annotations": notes}
+            annotations |= {HISTORY: ",".join(earlier), REVISION: str(number)}
+        annotations |= _copied(deployment) | _sizes(deployment)
+        meta = new["metadata"] | {"annotations": annotations}
         return self.store.update(REPLICASETS, new | {"metadata": meta})
 
     def _roll(self, deployment: Obj, new: Obj) -> None:
@@ -138,15 +140,15 @@ class Deployments:
         current = self.store.get(
             REPLICASETS, _namespace(replicaset), replicaset["metadata"]["name"]
         )
-        had = current["spec"]["replicas"]
-        if had == count:
+        before = current["spec"]["replicas"]
+        if before == count:
             return
         updated = fresh(current)
         updated["spec"]["replicas"] = count
         updated["metadata"]["generation"] = updated["metadata"].get("generation", 1) + 1
         self.store.update(REPLICASETS, updated)
-        way, name = ("up" if count > had else "down"), current["metadata"]["name"]
-        message = f"Scaled {way} replica set {name} from {had} to {count}"
+        direction, name = ("up" if count > before else "down"), current["metadata"]["name"]
+        message = f"Scaled {direction} replica set {name} from {before} to {count}"
         self.events.record(deployment, "ScalingReplicaSet", message, SOURCE)
 
     def _forget_old(self, deployment: Obj) -> None:
@@ -165,21 +167,21 @@ class Deployments:
     def _write_status(self, deployment: Obj, *, created: bool) -> None:
         sets = self._sets(deployment)
         new = find_new(deployment, sets)
-        notes = dict(deployment["metadata"].get("annotations") or {})
+        annotations = dict(deployment["metadata"].get("annotations") or {})
         if new:
-            notes[REVISION] = str(revision(new))
+            annotations[REVISION] = str(revision(new))
         status = deployment_status(
             deployment, sets, new, max_unavailable(deployment), self.clock, created=created
         )
-        meta = deployment["metadata"] | ({"annotations": notes} if notes else {})
+        meta = deployment["metadata"] | ({"annotations": annotations} if annotations else {})
         self.store.update(DEPLOYMENTS, deployment | {"metadata": meta, "status": status})
 
 
 def owned_sets(store: Store, deployment: Obj) -> list[Obj]:
     """The ReplicaSets of a Deployment, oldest first."""
-    found = store.list(REPLICASETS, _namespace(deployment))
-    mine = [replicaset for replicaset in found if owner(replicaset) == _uid(deployment)]
-    return sorted(mine, key=_age_and_revision)
+    replicasets = store.list(REPLICASETS, _namespace(deployment))
+    owned = [replicaset for replicaset in replicasets if owner(replicaset) == _uid(deployment)]
+    return sorted(owned, key=_age_and_revision)
 
 
 def _age_and_revision(replicaset: Obj) -> tuple[str, int]:
@@ -189,8 +191,10 @@ def _age_and_revision(replicaset: Obj) -> tuple[str, int]:
 def find_new(deployment: Obj, owned: list[Obj]) -> Obj | None:
     """The ReplicaSet that has the Deployment's present template."""
     wanted = essence(deployment["spec"]["template"])
-    same = (replicaset for replicaset in owned if essence(replicaset["spec"]["template"]) == wanted)
-    return next(same, None)
+    matching = (
+        replicaset for replicaset in owned if essence(replicaset["spec"]["template"]) == wanted
+    )
+    return next(matching, None)
 
 
 def revision(replicaset: Obj) -> int:
@@ -216,8 +220,8 @@ def template_hash(template: Obj) -> str:
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     letters = ""
     for _ in range(10):
-        number, place = divmod(number, len(ALPHABET))
-        letters += ALPHABET[place]
+        number, index = divmod(number, len(ALPHABET))
+        letters += ALPHABET[index]
     return letters
 
 
@@ -225,27 +229,27 @@ def replicaset_of(deployment: Obj, number: int) -> Obj:
     """A ReplicaSet for the Deployment's template, with no pods yet."""
     spec, meta = deployment["spec"], deployment["metadata"]
     template = fresh(spec["template"])
-    mark = template_hash(template)
+    hash_value = template_hash(template)
     labels = template.setdefault("metadata", {}).setdefault("labels", {})
-    labels[HASH] = mark
+    labels[HASH] = hash_value
     selector = fresh(spec["selector"])
-    selector.setdefault("matchLabels", {})[HASH] = mark
-    notes = _copied(deployment) | _sizes(deployment) | {REVISION: str(number)}
-    made: Obj = {
+    selector.setdefault("matchLabels", {})[HASH] = hash_value
+    annotations = _copied(deployment) | _sizes(deployment) | {REVISION: str(number)}
+    replicaset: Obj = {
         "metadata": {
-            "name": f"{meta['name']}-{mark}",
+            "name": f"{meta['name']}-{hash_value}",
             "namespace": meta["namespace"],
             "generation": 1,
             "labels": dict(labels),
-            "annotations": notes,
+            "annotations": annotations,
             "ownerReferences": [reference(deployment)],
         },
         "spec": {"replicas": 0, "selector": selector, "template": template},
         "status": {"replicas": 0},
     }
     if spec.get("minReadySeconds"):
-        made["spec"]["minReadySeconds"] = spec["minReadySeconds"]
-    return made
+        replicaset["spec"]["minReadySeconds"] = spec["minReadySeconds"]
+    return replicaset
 
 
 def max_surge(deployment: Obj) -> int:
@@ -272,8 +276,8 @@ def _share(value: Any, wanted: int, rounding: Any) -> int:
 
 
 def _copied(deployment: Obj) -> dict[str, str]:
-    notes = deployment["metadata"].get("annotations") or {}
-    return {key: value for key, value in notes.items() if key not in NOT_COPIED}
+    annotations = deployment["metadata"].get("annotations") or {}
+    return {key: value for key, value in annotations.items() if key not in NOT_COPIED}
 
 
 def _sizes(deployment: Obj) -> dict[str, str]:

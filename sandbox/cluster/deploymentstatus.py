@@ -60,9 +60,9 @@ class Conditions:
         if known and (known["status"], known["reason"]) == (status, reason) and not moved:
             return
         since = known["lastTransitionTime"] if known and known["status"] == status else self.now
-        made = {"type": type, "status": status, "lastUpdateTime": self.now}
-        made |= {"lastTransitionTime": since, "reason": reason, "message": message}
-        self.list = [condition for condition in self.list if condition["type"] != type] + [made]
+        updated = {"type": type, "status": status, "lastUpdateTime": self.now}
+        updated |= {"lastTransitionTime": since, "reason": reason, "message": message}
+        self.list = [condition for condition in self.list if condition["type"] != type] + [updated]
 
 
 def _available(conditions: Conditions, enough: bool) -> None:

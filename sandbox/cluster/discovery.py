@@ -38,8 +38,8 @@ def discover(path: str, address: str) -> Obj | None:
 
 
 def _core(address: str) -> Obj:
-    served = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
-    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": served}
+    addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
+    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
 
 def _group(group: str) -> Obj:
@@ -52,13 +52,13 @@ def _group(group: str) -> Obj:
 
 
 def _resources(group: str, version: str) -> Obj:
-    mine = [
+    resources = [
         resource for resource in RESOURCES if (resource.group, resource.version) == (group, version)
     ]
-    listed = [entry for resource in mine for entry in _entries(resource)]
+    entries = [entry for resource in resources for entry in _entries(resource)]
     name = f"{group}/{version}" if group else version
     start = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group else {})
-    return start | {"groupVersion": name, "resources": listed}
+    return start | {"groupVersion": name, "resources": entries}
 
 
 def _entries(resource: Resource) -> list[Obj]:

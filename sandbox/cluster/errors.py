@@ -33,8 +33,8 @@ def qualified(group: str, plural: str) -> str:
 
 def about(group: str, kind: str, name: str = "", **more: Any) -> Obj:
     """The details of a Status, without empty fields."""
-    told = {"name": name, "group": group, "kind": kind} | more
-    return {key: value for key, value in told.items() if value}
+    details = {"name": name, "group": group, "kind": kind} | more
+    return {key: value for key, value in details.items() if value}
 
 
 def not_found(group: str, plural: str, name: str) -> ApiError:
@@ -59,10 +59,10 @@ def conflict(group: str, plural: str, name: str, why: str = "") -> ApiError:
     return ApiError(409, "Conflict", message, about(group, plural, name))
 
 
-def forbidden(group: str, plural: str, name: str, why: str) -> ApiError:
+def forbidden(group: str, plural: str, name: str, reason: str) -> ApiError:
     """The user may not, or admission says no."""
-    named = f'{qualified(group, plural)} "{name}"' if name else qualified(group, plural)
-    message = f"{named} is forbidden: {why}"
+    resource = f'{qualified(group, plural)} "{name}"' if name else qualified(group, plural)
+    message = f"{resource} is forbidden: {reason}"
     return ApiError(403, "Forbidden", message, about(group, plural, name))
 
 
@@ -154,12 +154,12 @@ def _shown(value: Any) -> str:
 
 def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> ApiError:
     """The object is well formed and still cannot be."""
-    said = [f"{problem.field}: {problem.message}" for problem in problems]
-    text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
+    messages = [f"{problem.field}: {problem.message}" for problem in problems]
+    text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
     causes = [
         {"reason": problem.reason, "message": problem.message, "field": problem.field}
         for problem in problems
     ]
-    named = f"{kind}.{group}" if group else kind
-    message = f'{named} "{name}" is invalid: {text}'
+    resource = f"{kind}.{group}" if group else kind
+    message = f'{resource} "{name}" is invalid: {text}'
     return ApiError(422, "Invalid", message, about(group, kind, name, causes=causes))

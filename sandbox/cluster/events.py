@@ -32,13 +32,13 @@ class EventLog:
         now = stamp(self.clock.now())
         known = self.store.find(EVENTS, obj["metadata"].get("namespace", "default"), name)
         if known:
-            again = fresh(known) | {"count": known["count"] + 1, "lastTimestamp": now}
-            self.store.update(EVENTS, again)
+            repeated = fresh(known) | {"count": known["count"] + 1, "lastTimestamp": now}
+            self.store.update(EVENTS, repeated)
             return
-        told = {"reason": reason, "message": message, "type": "Warning" if warning else "Normal"}
+        words = {"reason": reason, "message": message, "type": "Warning" if warning else "Normal"}
         meta = {"name": name, "namespace": about.get("namespace", "default")}
         self.store.create(
-            EVENTS, {"metadata": meta, "involvedObject": about} | told | _by(source, now)
+            EVENTS, {"metadata": meta, "involvedObject": about} | words | _by(source, now)
         )
 
 
@@ -67,5 +67,5 @@ def _reference(obj: Obj) -> Obj:
 
 
 def _digest(about: Obj, *words: Any) -> str:
-    told = "|".join([about["uid"], about.get("fieldPath", ""), *map(str, words)])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    text = "|".join([about["uid"], about.get("fieldPath", ""), *map(str, words)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

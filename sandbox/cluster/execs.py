@@ -26,16 +26,16 @@ async def execute(state: State, request: web.Request, target: Target) -> web.Str
     command = request.query.getall("command", [])
     _check(pod, target, command)
     protocol = _protocol(request)
-    running = _runs(pod, container)
-    if not running and protocol == PROTOCOLS[1]:
+    is_running = _runs(pod, container)
+    if not is_running and protocol == PROTOCOLS[1]:
         raise ApiError(404, "NotFound", f'container not found ("{container}")')
     socket = web.WebSocketResponse(protocols=PROTOCOLS, compress=False)
     await socket.prepare(request)
     session = Session(socket, target)
     await session.greet()
-    if not running:
-        why = f'unable to upgrade connection: container not found ("{container}")'
-        await session.fail(why)
+    if not is_running:
+        message = f'unable to upgrade connection: container not found ("{container}")'
+        await session.fail(message)
     else:
         await session.run(Shell(state, pod, container), command)
     await socket.close()
@@ -141,12 +141,12 @@ class Session:
 
 
 def _exit_status(command: list[str], code: int) -> Obj:
-    told = " ".join(command)
+    command_line = " ".join(command)
     return {
         "metadata": {},
         "status": "Failure",
         "message": "command terminated with non-zero exit code: error executing command "
-        f"[{told}], exit code {code}",
+        f"[{command_line}], exit code {code}",
         "reason": "NonZeroExitCode",
         "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
     }

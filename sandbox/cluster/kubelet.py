@@ -99,11 +99,13 @@ class Kubelet:
         source = {"component": "default-scheduler"}
         self.events.record(pod, "FailedScheduling", message, source, warning=True)
         condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-        told = condition | {
+        scheduled = condition | {
             "message": message,
             "lastTransitionTime": stamp(self.clock.now()),
         }
-        self.store.update(PODS, current | {"status": {"phase": "Pending", "conditions": [told]}})
+        self.store.update(
+            PODS, current | {"status": {"phase": "Pending", "conditions": [scheduled]}}
+        )
 
     async def _leave(self, pod: Obj) -> None:
         meta = pod["metadata"]
@@ -158,14 +160,14 @@ class Life:
 
     async def run(self, container: Container) -> None:
         """Pull, then start again and again for as long as it keeps dying."""
-        acts = behaviour(container.image, container.memory)
-        await self._pull(container, acts)
+        behaves = behaviour(container.image, container.memory)
+        await self._pull(container, behaves)
         while True:
             self._begin(container)
-            died = await self._until_death(container, acts)
-            if not died or acts.crash is None:
+            crashed = await self._until_death(container, behaves)
+            if not crashed or behaves.crash is None:
                 return
-            self._end(container, acts.crash)
+            self._end(container, behaves.crash)
             await self._back_off(container)
 
     async def _pull(self, container: Container, acts: Behaviour) -> None:

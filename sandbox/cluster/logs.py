@@ -108,12 +108,12 @@ class LogBook:
 
     def _put(self, pod: Obj, container: str, run: Run, *, previous: bool) -> None:
         runs = self._runs.setdefault((pod["metadata"]["uid"], container), [])
-        place = _place(pod, container, previous=previous)
-        if len(runs) < -place:
+        index = _place(pod, container, previous=previous)
+        if len(runs) < -index:
             runs.insert(0, run)
         else:
-            run.until = runs[place].until
-            runs[place] = run
+            run.until = runs[index].until
+            runs[index] = run
 
     def flood(self, pod: Obj, container: str, total_bytes: int) -> None:
         """Let a container have written this much."""
@@ -129,12 +129,12 @@ class LogBook:
         name = pod["metadata"]["name"]
         runs = self._runs.get((pod["metadata"]["uid"], container), [])
         if previous:
-            place = _place(pod, container, previous=True)
-            if len(runs) < -place:
+            index = _place(pod, container, previous=True)
+            if len(runs) < -index:
                 raise bad_request(
                     f'previous terminated container "{container}" in pod "{name}" not found'
                 )
-            return runs[place]
+            return runs[index]
         if not runs:
             reason = (_state(pod, container).get("waiting") or {}).get("reason")
             raise bad_request(f'container "{container}" in pod "{name}" is {_wait(reason)}')
@@ -147,13 +147,13 @@ def _place(pod: Obj, container: str, *, previous: bool) -> int:
 
     A container that waits to start again has its last run as both the present and the previous.
     """
-    waits = "running" not in (state := _state(pod, container)) and "terminated" not in state
-    return -2 if previous and not waits else -1
+    is_waiting = "running" not in (state := _state(pod, container)) and "terminated" not in state
+    return -2 if previous and not is_waiting else -1
 
 
 def _state(pod: Obj, container: str) -> Obj:
-    found = (status["state"] for status in _statuses(pod) if status["name"] == container)
-    state: Obj = next(found, {})
+    states = (status["state"] for status in _statuses(pod) if status["name"] == container)
+    state: Obj = next(states, {})
     return state
 
 
@@ -169,11 +169,11 @@ def _wait(reason: str | None) -> str:
 
 def flood_lines(total_bytes: int, until: datetime) -> Iterator[Line]:
     """Lines of that size together, a thousand a second until then, made only as they are read."""
-    dice = random.Random(total_bytes)
-    texts = [_flood_text(dice.randrange(10**6)) for _ in range(999)]
+    rng = random.Random(total_bytes)
+    texts = [_flood_text(rng.randrange(10**6)) for _ in range(999)]
     count = total_bytes // ENDLESS_LINE
-    for left in range(count - 1, -1, -1):
-        yield Line(until - timedelta(milliseconds=left), texts[left % len(texts)])
+    for remaining in range(count - 1, -1, -1):
+        yield Line(until - timedelta(milliseconds=remaining), texts[remaining % len(texts)])
 
 
 def _flood_text(order: int) -> str:

@@ -18,8 +18,8 @@ CPU_LIMIT = 1000
 def metrics_of(state: State, resource: Resource, namespace: str) -> list[Obj]:
     """The metrics of all pods or nodes that have any yet."""
     if resource is POD_METRICS:
-        found = [_pod(state, pod) for pod in state.store.list(PODS, namespace)]
-        return [entry for entry in found if entry["containers"]]
+        entries = [_pod(state, pod) for pod in state.store.list(PODS, namespace)]
+        return [entry for entry in entries if entry["containers"]]
     return [_node(state, node) for node in state.store.list(NODES)]
 
 
@@ -52,29 +52,29 @@ def _used(state: State, pod: Obj, container: Obj) -> dict[str, str]:
 
 def _under_load(state: State, seed: str, app: str) -> dict[str, str]:
     """The work is shared by the pods that take it, and none gets more than its limit."""
-    load, dice = state.loads[app], _dice(state, seed)
+    load, rng = state.loads[app], _dice(state, seed)
     sharing = [
         pod
         for pod in state.store.list(PODS)
         if (pod["metadata"].get("labels") or {}).get("app") == app and is_ready(pod)
     ]
-    share = round(load.cpu / max(1, len(sharing)) * dice.uniform(0.97, 1.03))
-    memory = load.memory + dice.randrange(24)
+    share = round(load.cpu / max(1, len(sharing)) * rng.uniform(0.97, 1.03))
+    memory = load.memory + rng.randrange(24)
     return {"cpu": f"{min(share, CPU_LIMIT)}m", "memory": f"{memory}Mi"}
 
 
 def _usage(state: State, seed: str, image: str) -> dict[str, str]:
-    dice = _dice(state, seed)
-    busy = 410 if image.endswith("-oom") else 180
-    milli = dice.randrange(60, 140) * 1_000_000 + dice.randrange(1_000_000)
-    return {"cpu": f"{milli}n", "memory": f"{(busy + dice.randrange(40)) * 1024}Ki"}
+    rng = _dice(state, seed)
+    base = 410 if image.endswith("-oom") else 180
+    nanocores = rng.randrange(60, 140) * 1_000_000 + rng.randrange(1_000_000)
+    return {"cpu": f"{nanocores}n", "memory": f"{(base + rng.randrange(40)) * 1024}Ki"}
 
 
 def _node(state: State, node: Obj) -> Obj:
-    dice = _dice(state, node["metadata"]["uid"])
+    rng = _dice(state, node["metadata"]["uid"])
     usage = {
-        "cpu": f"{dice.randrange(700, 1400) * 1_000_000}n",
-        "memory": f"{dice.randrange(3_000_000, 5_000_000)}Ki",
+        "cpu": f"{rng.randrange(700, 1400) * 1_000_000}n",
+        "memory": f"{rng.randrange(3_000_000, 5_000_000)}Ki",
     }
     return _head(state, "NodeMetrics", node) | {"usage": usage}
 

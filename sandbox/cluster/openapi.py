@@ -10,17 +10,17 @@ def openapi(path: str) -> Obj | None:
     """The index, or the document of one group; None for any other path."""
     groups = dict.fromkeys(_path(resource) for resource in RESOURCES)
     if path == ROOT:
-        listed = {group: {"serverRelativeURL": f"{ROOT}/{group}?hash=1"} for group in groups}
-        return {"paths": listed}
+        urls = {group: {"serverRelativeURL": f"{ROOT}/{group}?hash=1"} for group in groups}
+        return {"paths": urls}
     group = path.removeprefix(f"{ROOT}/")
     if group not in groups:
         return None
-    mine = [
+    resources = [
         resource for resource in RESOURCES if _path(resource) == group and "patch" in resource.verbs
     ]
     paths = {
         f"/{group}/namespaces/{{namespace}}/{resource.plural}/{{name}}": _operation(resource)
-        for resource in mine
+        for resource in resources
     }
     info = {"title": "Kubernetes", "version": "v1.32.4"}
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}

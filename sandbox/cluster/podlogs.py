@@ -61,16 +61,16 @@ class LogStream:
         if self.tail is not None:
             total = min(total, self.tail * ENDLESS_LINE)
         lines = flood_lines(total, self.run.since)
-        while piece := list(islice(lines, FLOOD_PIECE)):
+        while chunk := list(islice(lines, FLOOD_PIECE)):
             if self.limit == 0:
                 return
-            await self._write(piece)
+            await self._write(chunk)
 
     def _lines(self) -> list[Line]:
         seconds, moment = self.target.number("sinceSeconds", 1), self.target.query.get("sinceTime")
         if seconds and moment:
-            why = "at most one of `sinceTime` or `sinceSeconds` may be specified"
-            raise ApiError(422, "Invalid", f'PodLogOptions "" is invalid: sinceSeconds: {why}')
+            message = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+            raise ApiError(422, "Invalid", f'PodLogOptions "" is invalid: sinceSeconds: {message}')
         lines = self.run.lines
         if seconds or moment:
             now = self.state.clock.now()
@@ -90,14 +90,14 @@ class LogStream:
         return f"{micro_stamp(line.at)} " if self.stamped else ""
 
     async def _follow(self) -> None:
-        seen = self.run.written
+        sent = self.run.written
         while self._alive() and self.limit != 0:
             await self.state.clock.sleep(LOOK)
             self.run.grow(self.state.clock.now())
-            fresh = self.run.written - seen
-            if fresh:
-                await self._write(self.run.lines[-fresh:])
-                seen = self.run.written
+            new_lines = self.run.written - sent
+            if new_lines:
+                await self._write(self.run.lines[-new_lines:])
+                sent = self.run.written
             if self.run.until:
                 return
 

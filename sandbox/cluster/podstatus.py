@@ -108,21 +108,21 @@ def pod_status(pod: Obj, containers: list[Container], now: str) -> Obj:
 
 def _conditions(old: Obj, containers: list[Container], now: str) -> list[Obj]:
     unready = [container.name for container in containers if not container.ready]
-    why = {
+    details = {
         "reason": "ContainersNotReady",
         "message": f"containers with unready status: [{' '.join(unready)}]",
     }
-    made = []
-    known = {earlier["type"]: earlier for earlier in old.get("conditions") or []}
+    conditions = []
+    before = {earlier["type"]: earlier for earlier in old.get("conditions") or []}
     for name in ("Initialized", "Ready", "ContainersReady", "PodScheduled"):
         depends = name in ("Ready", "ContainersReady")
-        state = "False" if depends and unready else "True"
-        since = known.get(name, {})
-        at = since.get("lastTransitionTime", now) if since.get("status") == state else now
-        condition: Obj = {"type": name, "status": state, "lastProbeTime": None}
+        status = "False" if depends and unready else "True"
+        since = before.get(name, {})
+        at = since.get("lastTransitionTime", now) if since.get("status") == status else now
+        condition: Obj = {"type": name, "status": status, "lastProbeTime": None}
         condition["lastTransitionTime"] = at
-        made.append(condition | (why if depends and unready else {}))
-    return made
+        conditions.append(condition | (details if depends and unready else {}))
+    return conditions
 
 
 def pod_ip(uid: str) -> str:

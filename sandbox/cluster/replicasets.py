@@ -66,8 +66,8 @@ class ReplicaSets:
         }
         if failure:
             status["conditions"] = _failed(replicaset, failure, stamp(self.clock.now()))
-        told = {key: value for key, value in status.items() if value or key == "replicas"}
-        self.store.update(REPLICASETS, replicaset | {"status": told})
+        nonzero = {key: value for key, value in status.items() if value or key == "replicas"}
+        self.store.update(REPLICASETS, replicaset | {"status": nonzero})
 
 
 def _failing(replicaset: Obj) -> bool:
@@ -85,8 +85,8 @@ def _worth(pod: Obj) -> tuple[bool, bool, int, float]:
     """What is deleted first sorts first: unscheduled, unready, often restarted, young."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
     restarts = sum(status["restartCount"] for status in statuses)
-    born = parse_stamp(pod["metadata"]["creationTimestamp"]).timestamp()
-    return bool(pod["spec"].get("nodeName")), is_ready(pod), -restarts, -born
+    created = parse_stamp(pod["metadata"]["creationTimestamp"]).timestamp()
+    return bool(pod["spec"].get("nodeName")), is_ready(pod), -restarts, -created
 
 
 def is_available(pod: Obj, least: int, clock: Clock) -> bool:
@@ -123,19 +123,19 @@ def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
 def pod_of(replicaset: Obj) -> Obj:
     """A new pod from a ReplicaSet's template."""
     meta, template = replicaset["metadata"], fresh(replicaset["spec"]["template"])
-    wanted = template.get("metadata") or {}
-    about: Obj = {
+    template_meta = template.get("metadata") or {}
+    pod_meta: Obj = {
         "name": f"{meta['name']}-{suffix(5)}",
         "generateName": f"{meta['name']}-",
         "namespace": meta["namespace"],
-        "labels": wanted.get("labels") or {},
+        "labels": template_meta.get("labels") or {},
         "ownerReferences": [reference(replicaset)],
     }
-    if wanted.get("annotations"):
-        about["annotations"] = wanted["annotations"]
+    if template_meta.get("annotations"):
+        pod_meta["annotations"] = template_meta["annotations"]
     pod_spec(template["spec"])
     template["spec"].setdefault("serviceAccountName", "default")
-    return {"metadata": about, "spec": template["spec"], "status": {"phase": "Pending"}}
+    return {"metadata": pod_meta, "spec": template["spec"], "status": {"phase": "Pending"}}
 
 
 def reference(owner: Obj) -> Obj:
@@ -152,20 +152,20 @@ def reference(owner: Obj) -> Obj:
 
 def delete_pod(store: Store, clock: Clock, pod: Obj, grace: int | None = None) -> Obj:
     """Ask a pod to go; its node lets it stop first, unless it has no time for that."""
-    left = leaving(pod, clock, grace)
-    if left["metadata"]["deletionGracePeriodSeconds"]:
-        return store.update(PODS, left)
+    terminated = leaving(pod, clock, grace)
+    if terminated["metadata"]["deletionGracePeriodSeconds"]:
+        return store.update(PODS, terminated)
     store.remove(PODS, pod)
-    return left
+    return terminated
 
 
 def leaving(pod: Obj, clock: Clock, grace: int | None = None) -> Obj:
     """The pod as it is once it is asked to go, with the seconds that it has to stop."""
-    left = fresh(pod)
-    meta, spec = left["metadata"], left["spec"]
+    terminated = fresh(pod)
+    meta, spec = terminated["metadata"], terminated["spec"]
     if grace is None:
         grace = spec.get("terminationGracePeriodSeconds", 30)
-    ended = (left.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+    ended = (terminated.get("status") or {}).get("phase") in ("Failed", "Succeeded")
     if ended or not spec.get("nodeName"):
         # Nothing runs that could stop.
         grace = 0
@@ -173,4 +173,4 @@ def leaving(pod: Obj, clock: Clock, grace: int | None = None) -> Obj:
     meta.setdefault("deletionTimestamp", stamp(clock.now()))
     # A pod that is leaving already may be hurried, never given more time.
     meta["deletionGracePeriodSeconds"] = min(grace, meta.get("deletionGracePeriodSeconds", grace))
-    return left
+    return terminated

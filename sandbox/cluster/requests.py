@@ -112,8 +112,8 @@ class NoSuchPath(Exception):
 def values_of(request: web.Request) -> dict[str, list[str]]:
     """The query as a real server reads it, which drops every pair that has a semicolon in it."""
     pairs = request.raw_path.partition("?")[2].split("&")
-    kept = [pair for pair in pairs if ";" not in pair]
-    return parse_qs("&".join(kept), keep_blank_values=True)
+    accepted = [pair for pair in pairs if ";" not in pair]
+    return parse_qs("&".join(accepted), keep_blank_values=True)
 
 
 def target_of(request: web.Request, path: str) -> Target:
@@ -149,15 +149,15 @@ def _locate(path: str) -> tuple[Resource, str, list[str]]:
 
 def _verb(method: str, target: Target) -> str:
     if target.subresource:
-        verb = {"POST": "create"} | ONE_VERBS
+        verbs = {"POST": "create"} | ONE_VERBS
     else:
-        verb = ONE_VERBS if target.name else MANY_VERBS
-    found = verb.get(method)
-    if found is None:
+        verbs = ONE_VERBS if target.name else MANY_VERBS
+    verb = verbs.get(method)
+    if verb is None:
         raise method_not_allowed()
-    if found == "list" and target.flag("watch"):
+    if verb == "list" and target.flag("watch"):
         return "watch"
-    return found
+    return verb
 
 
 def _check_path(target: Target, rest: list[str]) -> None:
@@ -185,6 +185,6 @@ def _check_options(target: Target) -> None:
     """
     known = {"log": LOG_OPTIONS, "exec": EXEC_OPTIONS}.get(target.subresource)
     known = known or OPTIONS.get(target.verb)
-    strange = sorted(set(target.query) - known) if known else []
-    if strange:
-        raise bad_request(f"unknown query parameter: {', '.join(strange)}")
+    unknown = sorted(set(target.query) - known) if known else []
+    if unknown:
+        raise bad_request(f"unknown query parameter: {', '.join(unknown)}")

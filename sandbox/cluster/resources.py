@@ -131,9 +131,9 @@ GROUPS = tuple(
 def find_resource(group: str, version: str, plural: str) -> Resource | None:
     """The resource of that name, if it is served."""
     wanted = (group, version, plural)
-    found = (
+    matching = (
         resource
         for resource in RESOURCES
         if (resource.group, resource.version, resource.plural) == wanted
     )
-    return next(found, None)
+    return next(matching, None)

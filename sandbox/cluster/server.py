@@ -82,9 +82,9 @@ class Door:
         record.user = self._authenticate(request, claimed, path)
         if path in HEALTH:
             return web.Response(text="ok")
-        told = discover(path, request.host) or openapi(path)
-        if told is not None:
-            return await self._discovery(request, record, told)
+        document = discover(path, request.host) or openapi(path)
+        if document is not None:
+            return await self._discovery(request, record, document)
         target = target_of(request, path)
         record.verb = target.verb
         self.state.access.check(record.user, target)
@@ -105,14 +105,14 @@ class Door:
         raise unauthorized()
 
     async def _discovery(
-        self, request: web.Request, record: Request, told: Obj
+        self, request: web.Request, record: Request, document: Obj
     ) -> web.StreamResponse:
         if request.method != "GET":
-            why = f'User "{record.user}" cannot {record.verb} path "{record.path}"'
-            raise forbidden("", "", "", why)
+            message = f'User "{record.user}" cannot {record.verb} path "{record.path}"'
+            raise forbidden("", "", "", message)
         record.verb = "get"
         await self.state.faults.strike("get", record.path)
-        return web.json_response(told)
+        return web.json_response(document)
 
     async def _dispatch(
         self, request: web.Request, record: Request, target: Target
@@ -124,17 +124,17 @@ class Door:
         if target.verb == "watch":
             return await Watch(self.state, request, target).run()
         if target.verb == "list":
-            found = reads.list_objects(self.state, target)
-            return web.json_response(reads.in_form(self.state, request, target, found))
+            objects = reads.list_objects(self.state, target)
+            return web.json_response(reads.in_form(self.state, request, target, objects))
         if target.verb == "get":
             return self._get(request, target)
         return await self._write(request, record, target)
 
     def _get(self, request: web.Request, target: Target) -> web.Response:
-        found = reads.get(self.state, target)
+        obj = reads.get(self.state, target)
         if target.subresource == "scale":
-            return web.json_response(scale_of(found))
-        return web.json_response(reads.in_form(self.state, request, target, found))
+            return web.json_response(scale_of(obj))
+        return web.json_response(reads.in_form(self.state, request, target, obj))
 
     async def _write(
         self, request: web.Request, record: Request, target: Target
@@ -164,10 +164,10 @@ class Door:
     def _review(self, user: str, target: Target, body: Any) -> web.Response:
         if not isinstance(body, dict):
             raise bad_request("the body of a review is an object")
-        answer = review_access if target.resource is ACCESS_REVIEWS else review_rules
-        made = answer(self.state.access, user, body)
+        review = review_access if target.resource is ACCESS_REVIEWS else review_rules
+        reviewed = review(self.state.access, user, body)
         kind = {"kind": target.resource.kind, "apiVersion": target.resource.api_version}
-        return web.json_response(kind | {"metadata": {}} | made, status=201)
+        return web.json_response(kind | {"metadata": {}} | reviewed, status=201)
 
 
 def _do(write: Write, content_type: str, body: Any) -> Obj:
@@ -187,8 +187,8 @@ def _code(write: Write, answer: Obj) -> int:
     if write.target.verb == "create":
         return 201
     # Of a deletion that takes its time the server says so, if told that nothing shall be orphaned.
-    leaves = write.options.get("orphanDependents") is False and write.target.verb == "delete"
-    return 202 if leaves and answer["metadata"].get("deletionGracePeriodSeconds") else 200
+    takes_time = write.options.get("orphanDependents") is False and write.target.verb == "delete"
+    return 202 if takes_time and answer["metadata"].get("deletionGracePeriodSeconds") else 200
 
 
 def _split_user(path: str) -> tuple[str, str]:
@@ -204,12 +204,12 @@ def _content_type(request: web.Request, target: Target) -> str:
     if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
         accepted += (protobuf.CONTENT_TYPE,)
     # Without the header a body is JSON; only a patch must say what it is.
-    named = "Content-Type" in request.headers or target.verb == "patch"
-    given = request.content_type if named else "application/json"
-    bodiless = target.verb in DELETES and not request.can_read_body
-    if not bodiless and given not in accepted:
+    is_named = "Content-Type" in request.headers or target.verb == "patch"
+    content_type = request.content_type if is_named else "application/json"
+    has_no_body = target.verb in DELETES and not request.can_read_body
+    if not has_no_body and content_type not in accepted:
         raise unsupported_media_type(accepted)
-    return given
+    return content_type
 
 
 async def _told(request: web.Request, target: Target) -> tuple[Obj, Any]:

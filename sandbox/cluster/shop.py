@@ -111,7 +111,7 @@ def _container(name: str, port: int, env: list[Obj]) -> Obj:
 def _deployment(name: str, port: int, replicas: int, env: list[Obj], *, surge: str) -> Obj:
     labels = {"app": name}
     rolling = {"maxSurge": surge, "maxUnavailable": 0}
-    made: Obj = {
+    deployment: Obj = {
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels | {"team": "checkout"}},
         "spec": {
             "replicas": replicas,
@@ -124,8 +124,8 @@ def _deployment(name: str, port: int, replicas: int, env: list[Obj], *, surge: s
         },
         "status": {},
     }
-    complete("Deployment", made)
-    return made
+    complete("Deployment", deployment)
+    return deployment
 
 
 def _add_deployment(
@@ -137,17 +137,17 @@ def _add_deployment(
     meta |= {"creationTimestamp": ago(now, days=88), "generation": newest[0] + 1}
     set_image(deployment, f"{REGISTRY}/{name}:{newest[1]}")
     deployment["status"] = {"conditions": _past_conditions(now, newest[2])}
-    made = state.store.create(DEPLOYMENTS, deployment)
+    created = state.store.create(DEPLOYMENTS, deployment)
     for revision, tag, days in history:
-        past = fresh(made)
+        past = fresh(created)
         set_image(past, f"{REGISTRY}/{name}:{tag}")
         replicaset = replicaset_of(past, revision)
         replicaset["metadata"]["creationTimestamp"] = ago(now, days=days)
         if revision == newest[0]:
             replicaset["spec"]["replicas"] = deployment["spec"]["replicas"]
         stored = state.store.create(REPLICASETS, replicaset)
-        for at in range(stored["spec"]["replicas"]):
-            _add_running(state, pod_of(stored), at, days * 24)
+        for index in range(stored["spec"]["replicas"]):
+            _add_running(state, pod_of(stored), index, days * 24)
 
 
 def _past_conditions(now: datetime, days: int) -> list[Obj]:
@@ -168,12 +168,12 @@ def set_image(deployment: Obj, image: str) -> None:
     deployment["spec"]["template"]["spec"]["containers"][0]["image"] = image
 
 
-def _add_running(state: State, pod: Obj, at: int, hours: int) -> None:
-    born = ago(state.clock.now(), hours=hours, minutes=3 * at)
-    pod["metadata"]["creationTimestamp"] = born
-    pod["spec"]["nodeName"] = NODE_NAMES[at % len(NODE_NAMES)]
+def _add_running(state: State, pod: Obj, index: int, hours: int) -> None:
+    created = ago(state.clock.now(), hours=hours, minutes=3 * index)
+    pod["metadata"]["creationTimestamp"] = created
+    pod["spec"]["nodeName"] = NODE_NAMES[index % len(NODE_NAMES)]
     pod["metadata"]["uid"] = str(uuid.uuid4())
-    pod["status"] = settled_status(pod, born)
+    pod["status"] = settled_status(pod, created)
     state.store.create(PODS, pod)
 
 

@@ -29,8 +29,8 @@ class Change:
 
 def fresh(obj: Obj) -> Obj:
     """A copy to work on: what the store holds is never changed in place."""
-    copied: Obj = pickle.loads(pickle.dumps(obj))  # a fifth of the time of a deep copy
-    return copied
+    copy: Obj = pickle.loads(pickle.dumps(obj))  # a fifth of the time of a deep copy
+    return copy
 
 
 class Store:
@@ -55,50 +55,50 @@ class Store:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Obj:
         """The object, or the 404 that a client gets."""
-        found = self.find(resource, namespace, name)
-        if found is None:
+        obj = self.find(resource, namespace, name)
+        if obj is None:
             raise not_found(resource.group, resource.plural, name)
-        return found
+        return obj
 
     def list(self, resource: Resource, namespace: str = "") -> list[Obj]:
         """All objects of a resource, of one namespace or of all, in the order of their names."""
         prefix = (resource.group, resource.plural)
-        found = [
+        pairs = [
             (key, obj)
             for key, obj in self._objects.items()
             if key[:2] == prefix and namespace in ("", key[2])
         ]
-        return [obj for _, obj in sorted(found, key=lambda pair: pair[0])]
+        return [obj for _, obj in sorted(pairs, key=lambda pair: pair[0])]
 
     def create(self, resource: Resource, obj: Obj) -> Obj:
         """Add an object; the store gives it its uid, its version and its date of birth."""
-        made = born(resource, obj, stamp(self.clock.now()))
-        key = _key_of(resource, made)
+        created = born(resource, obj, stamp(self.clock.now()))
+        key = _key_of(resource, created)
         if key in self._objects:
-            raise already_exists(resource.group, resource.plural, made["metadata"]["name"])
-        return self._write("ADDED", resource, made, None)
+            raise already_exists(resource.group, resource.plural, created["metadata"]["name"])
+        return self._write("ADDED", resource, created, None)
 
     def update(self, resource: Resource, obj: Obj) -> Obj:
         """Replace an object, unless it carries an old version; the same again changes nothing."""
         meta = obj["metadata"]
         name = meta["name"]
         before = self.get(resource, meta.get("namespace", ""), name)
-        sent = meta.get("resourceVersion")
-        if sent and sent != before["metadata"]["resourceVersion"]:
+        sent_version = meta.get("resourceVersion")
+        if sent_version and sent_version != before["metadata"]["resourceVersion"]:
             raise conflict(resource.group, resource.plural, name)
         meta = meta | {"resourceVersion": before["metadata"]["resourceVersion"]}
-        made = obj | {"metadata": meta}
-        if made == before:
+        updated = obj | {"metadata": meta}
+        if updated == before:
             return before
-        return self._write("MODIFIED", resource, fresh(made), before)
+        return self._write("MODIFIED", resource, fresh(updated), before)
 
     def remove(self, resource: Resource, obj: Obj) -> Obj:
         """Take an object away for good."""
         key = _key_of(resource, obj)
-        gone = fresh(self._objects.pop(key))
-        self._stamp(gone)
-        self._tell(Change(self.version, "DELETED", resource, gone, gone))
-        return gone
+        removed = fresh(self._objects.pop(key))
+        self._stamp(removed)
+        self._tell(Change(self.version, "DELETED", resource, removed, removed))
+        return removed
 
     async def until(self, holds: Callable[[], bool], timeout: float) -> None:
         """Wait for a condition, looking again after every change."""
@@ -157,13 +157,13 @@ class Bell:
 
 def born(resource: Resource, obj: Obj, now: str) -> Obj:
     """A new object with what the server adds to it; what is set already stays (the seed's past)."""
-    made: Obj = {"apiVersion": resource.api_version, "kind": resource.kind} | fresh(obj)
-    meta = made["metadata"]
+    created: Obj = {"apiVersion": resource.api_version, "kind": resource.kind} | fresh(obj)
+    meta = created["metadata"]
     if not meta.get("name") and meta.get("generateName"):
         meta["name"] = meta["generateName"] + suffix(5)
     meta.setdefault("uid", str(uuid.uuid4()))
     meta.setdefault("creationTimestamp", now)
-    return made
+    return created
 
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
@@ -174,8 +174,8 @@ def suffix(length: int) -> str:
     number = uuid.uuid4().int
     letters = []
     for _ in range(length):
-        number, place = divmod(number, len(ALPHABET))
-        letters.append(ALPHABET[place])
+        number, index = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[index])
     return "".join(letters)
 
 

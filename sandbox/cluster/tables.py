@@ -313,9 +313,9 @@ QUOTA: Columns = (
 
 def _quota(obj: Obj, now: datetime) -> Row:
     hard, used = obj["spec"]["hard"], (obj.get("status") or {}).get("used") or {}
-    shown = {name: f"{name}: {used.get(name, 0)}/{text}" for name, text in sorted(hard.items())}
-    limits = [words for name, words in shown.items() if name.startswith("limits.")]
-    requests = [words for name, words in shown.items() if not name.startswith("limits.")]
+    lines = {name: f"{name}: {used.get(name, 0)}/{text}" for name, text in sorted(hard.items())}
+    limits = [text for name, text in lines.items() if name.startswith("limits.")]
+    requests = [text for name, text in lines.items() if not name.startswith("limits.")]
     return [obj["metadata"]["name"], ", ".join(requests), ", ".join(limits), _born(obj, now)]
 
 

@@ -43,10 +43,10 @@ def check_shape(resource: Resource, obj: Obj) -> None:
 
 
 def _part(obj: Obj, path: str) -> Any:
-    here: Any = obj
+    value: Any = obj
     for step in path.split("."):
-        here = (here or {}).get(step)
-    return here
+        value = (value or {}).get(step)
+    return value
 
 
 def check(resource: Resource, obj: Obj, before: Obj | None) -> None:
@@ -173,8 +173,8 @@ def _pod(spec: Obj, before: Obj | None) -> list[Problem]:
 
 def _frozen(spec: Obj) -> Obj:
     """The part of a pod's spec that never changes."""
-    loose = ("activeDeadlineSeconds", "containers", "initContainers", "tolerations")
-    rest = {key: value for key, value in spec.items() if key not in loose}
+    changeable = ("activeDeadlineSeconds", "containers", "initContainers", "tolerations")
+    rest = {key: value for key, value in spec.items() if key not in changeable}
     for field in ("containers", "initContainers"):
         rest[field] = [dict(container, image="") for container in spec.get(field) or []]
     return rest

@@ -84,10 +84,10 @@ class Watch:
 
 def event_type(change: Change, test: Test) -> str | None:
     """What a change means to somebody who sees only what the test lets through."""
-    was = change.before is not None and test(change.before)
+    matched = change.before is not None and test(change.before)
     if change.type == "DELETED" or not test(change.obj):
-        return "DELETED" if was else None
-    return "MODIFIED" if was else "ADDED"
+        return "DELETED" if matched else None
+    return "MODIFIED" if matched else "ADDED"
 
 
 def _check(target: Target) -> None:

@@ -97,27 +97,27 @@ def create(write: Write, body: Any) -> Obj:
     for key in (*KEPT, "resourceVersion"):
         meta.pop(key, None)
     sent.pop("status", None)
-    made = born(resource, _complete(resource, sent), "")
-    made["metadata"].pop("creationTimestamp")
-    check(resource, made, None)
-    return _add(write, made)
+    added = born(resource, _complete(resource, sent), "")
+    added["metadata"].pop("creationTimestamp")
+    check(resource, added, None)
+    return _add(write, added)
 
 
-def _add(write: Write, made: Obj) -> Obj:
+def _add(write: Write, added: Obj) -> Obj:
     resource, store = write.resource, write.state.store
     if resource is PODS:
-        check_quota(store, made)
-        made["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
-    if "spec" in made and resource.group == "apps":
-        made["metadata"]["generation"] = 1
-        made["status"] = {}
+        check_quota(store, added)
+        added["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
+    if "spec" in added and resource.group == "apps":
+        added["metadata"]["generation"] = 1
+        added["status"] = {}
     if not write.dry:
-        return store.create(resource, made)
-    meta = made["metadata"]
+        return store.create(resource, added)
+    meta = added["metadata"]
     if store.find(resource, meta.get("namespace", ""), meta["name"]):
         # Also a rehearsal says that the name is taken.
-        return store.create(resource, made)
-    return born(resource, made, stamp(write.state.clock.now()))
+        return store.create(resource, added)
+    return born(resource, added, stamp(write.state.clock.now()))
 
 
 def _decoded(write: Write, body: Any) -> Obj:
@@ -129,14 +129,14 @@ def _decoded(write: Write, body: Any) -> Obj:
             f"{claims[1]} in version {claims[0]!r} cannot be handled as a {resource.kind}: "
             f"no kind {claims[1]!r} is registered for this path"
         )
-    kept, complaint = write.known_fields(sent)
+    known, complaint = write.known_fields(sent)
     if complaint:
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a '
             f"{resource.kind}: strict decoding error: {complaint}"
         )
-    kept["metadata"] = kept.get("metadata") or {}
-    return kept
+    known["metadata"] = known.get("metadata") or {}
+    return known
 
 
 def _object(body: Any, kind: str) -> Obj:
@@ -163,9 +163,9 @@ def _same_namespace(meta: Obj, target: Target) -> None:
 
 def _complete(resource: Resource, obj: Obj) -> Obj:
     check_shape(resource, obj)
-    done = fresh(obj)
-    defaults.complete(resource.kind, done)
-    return done
+    completed = fresh(obj)
+    defaults.complete(resource.kind, completed)
+    return completed
 
 
 def update(write: Write, body: Any) -> Obj:
@@ -197,13 +197,13 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
 
 def _known_patch(write: Write, content_type: str, body: Any, patched: Obj) -> Obj:
     """What was patched without unknown fields, of the object and of the operations of the patch."""
-    odd = unknown_in_operations(body) if content_type == JSON_PATCH else []
+    complaints = unknown_in_operations(body) if content_type == JSON_PATCH else []
     kind = "Scale" if write.target.subresource == "scale" else ""
-    sent, complaint = write.known_fields(patched, kind, odd)
+    sent, complaint = write.known_fields(patched, kind, complaints)
     if complaint:
         strategic = content_type == STRATEGIC_PATCH
-        shown = _go_map(body) if strategic else _go_json(patched)
-        wrong = Problem.value("patch", shown, f"strict decoding error: {complaint}")
+        patch_text = _go_map(body) if strategic else _go_json(patched)
+        wrong = Problem.value("patch", patch_text, f"strict decoding error: {complaint}")
         raise invalid("", "", "", [wrong])
     return sent
 
@@ -224,21 +224,21 @@ def _go_map(value: Any) -> str:
 
 def _rescale(write: Write, before: Obj, sent: Obj) -> Obj:
     _same_object(sent.get("metadata") or {}, write.target)
-    made = scaled(before, sent)
-    return scale_of(_commit(write, made, before))
+    rescaled = scaled(before, sent)
+    return scale_of(_commit(write, rescaled, before))
 
 
 def _replace(write: Write, before: Obj, sent: Obj) -> Obj:
     meta = sent["metadata"]
     _same_object(meta, write.target)
     if write.target.subresource == "status":
-        made = fresh(before) | {"status": sent.get("status") or {}}
-        made["metadata"]["resourceVersion"] = meta.get("resourceVersion")
-        return _commit(write, made, before)
-    made = _complete(write.resource, sent)
-    made["status"] = before.get("status", {})
-    _keep_identity(made["metadata"], before["metadata"])
-    return _commit(write, made, before)
+        replaced = fresh(before) | {"status": sent.get("status") or {}}
+        replaced["metadata"]["resourceVersion"] = meta.get("resourceVersion")
+        return _commit(write, replaced, before)
+    replaced = _complete(write.resource, sent)
+    replaced["status"] = before.get("status", {})
+    _keep_identity(replaced["metadata"], before["metadata"])
+    return _commit(write, replaced, before)
 
 
 def _keep_identity(meta: Obj, old: Obj) -> None:
@@ -256,17 +256,17 @@ def _keep_identity(meta: Obj, old: Obj) -> None:
             meta.pop(key, None)
 
 
-def _commit(write: Write, made: Obj, before: Obj) -> Obj:
+def _commit(write: Write, changed: Obj, before: Obj) -> Obj:
     resource = write.resource
-    check(resource, made, before)
-    grown = resource.group == "apps" and made.get("spec") != before.get("spec")
-    if grown:
-        made["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
-    held = before["metadata"]["resourceVersion"]
-    if made["metadata"].get("resourceVersion") not in (None, "", held):
+    check(resource, changed, before)
+    spec_changed = resource.group == "apps" and changed.get("spec") != before.get("spec")
+    if spec_changed:
+        changed["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
+    version = before["metadata"]["resourceVersion"]
+    if changed["metadata"].get("resourceVersion") not in (None, "", version):
         raise conflict(resource.group, resource.plural, before["metadata"]["name"])
-    made["metadata"]["resourceVersion"] = held
-    return made if write.dry else write.state.store.update(resource, made)
+    changed["metadata"]["resourceVersion"] = version
+    return changed if write.dry else write.state.store.update(resource, changed)
 
 
 def delete(write: Write) -> Obj:
@@ -276,10 +276,10 @@ def delete(write: Write) -> Obj:
 
 def delete_collection(write: Write) -> Obj:
     """Take everything away that the selectors name; the answer tells it as it was."""
-    found = list_objects(write.state, write.target)
-    for obj in found["items"]:
+    objects = list_objects(write.state, write.target)
+    for obj in objects["items"]:
         _delete(write, obj)
-    return found
+    return objects
 
 
 def _delete(write: Write, obj: Obj) -> Obj:
@@ -295,15 +295,15 @@ def _delete(write: Write, obj: Obj) -> Obj:
 
 def _check_preconditions(write: Write, obj: Obj) -> None:
     resource, meta = write.resource, obj["metadata"]
-    wanted = write.options["preconditions"]
+    preconditions = write.options["preconditions"]
     for name, label, why in PRECONDITIONS:
-        if wanted.get(name) not in (None, meta[name]):
-            told = (
-                f"the {label} in the precondition ({wanted[name]}) does not match "
+        if preconditions.get(name) not in (None, meta[name]):
+            message = (
+                f"the {label} in the precondition ({preconditions[name]}) does not match "
                 f"the {label} in record ({meta[name]}). The object might have been {why}"
             )
             # Here a real server names the kind, where it names the resource elsewhere.
-            raise conflict(resource.group, resource.kind, meta["name"], told)
+            raise conflict(resource.group, resource.kind, meta["name"], message)
 
 
 def _policy(options: Obj) -> str | None:

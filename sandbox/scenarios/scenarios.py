@@ -73,8 +73,10 @@ class Scenarios:
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
-        told = [_told(scenario) for scenario in self.all.values()]
-        return web.json_response({"ok": True, "changing": self._alone.locked(), "scenarios": told})
+        scenarios = [_told(scenario) for scenario in self.all.values()]
+        return web.json_response(
+            {"ok": True, "changing": self._alone.locked(), "scenarios": scenarios}
+        )
 
     async def _begin(self, request: web.Request) -> web.Response:
         name = await _name(request)
@@ -87,28 +89,28 @@ class Scenarios:
             return _refused(f"There is no such scenario. Send the name of one of: {known}.")
         begun = await self.begin(scenario.name)
         title, then = scenario.title, scenario.then
-        said = f"{title}: type {then}" if begun else f"{title} is true already."
-        return web.json_response({"ok": True, "begun": begun, "said": said})
+        sentence = f"{title}: type {then}" if begun else f"{title} is true already."
+        return web.json_response({"ok": True, "begun": begun, "said": sentence})
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         name = await _name(request)
-        acts = [act for scenario in self.all.values() for act in scenario.elsewhere]
-        act = next((act for act in acts if act.name == name), None)
-        if act is None:
-            known = ", ".join(act.name for act in acts)
+        actions = [action for scenario in self.all.values() for action in scenario.elsewhere]
+        action = next((action for action in actions if action.name == name), None)
+        if action is None:
+            known = ", ".join(action.name for action in actions)
             return _refused(f"Nobody does that elsewhere. Send the name of one of: {known}.")
         async with self._change():
-            await act.do()
+            await action.do()
         return web.json_response({"ok": True})
 
 
 async def _name(request: web.Request) -> object:
     """The `name` that was sent; nonsense is nobody's name."""
     try:
-        asked = await request.json()
+        body = await request.json()
     except ValueError:
         return None
-    return asked.get("name") if isinstance(asked, dict) else None
+    return body.get("name") if isinstance(body, dict) else None
 
 
 def _told(scenario: Scenario) -> Obj:
@@ -118,7 +120,9 @@ def _told(scenario: Scenario) -> Obj:
         "tells": scenario.tells,
         "then": scenario.then,
         "holds": scenario.holds,
-        "elsewhere": [{"name": act.name, "title": act.title} for act in scenario.elsewhere],
+        "elsewhere": [
+            {"name": action.name, "title": action.title} for action in scenario.elsewhere
+        ],
     }
 
 

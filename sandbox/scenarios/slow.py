@@ -62,8 +62,8 @@ class Slow(Scenario):
             with suppress(OperationalError):
                 dsn = self.scene.shop.service_dsn
                 async with await AsyncConnection.connect(dsn, autocommit=True) as conn:
-                    found = await (await conn.execute(LOCKED, [number])).fetchone()
-                    await conn.execute(CHECKOUT, found)
+                    order = await (await conn.execute(LOCKED, [number])).fetchone()
+                    await conn.execute(CHECKOUT, order)
 
     def _recover(self) -> None:
         self.scene.cluster.trouble(None)

@@ -30,15 +30,15 @@ class Api:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one call."""
-        given, token = await _read(request)
-        call = Call(time.time(), request.match_info["method"], given or {})
+        arguments, token = await _read(request)
+        call = Call(time.time(), request.match_info["method"], arguments or {})
         started = time.perf_counter()
         self.in_flight += 1
         call.in_flight = self.in_flight
         self._remember(call)
         try:
             await asyncio.sleep(self.latency / 2)
-            if given is None:
+            if arguments is None:
                 return _respond(call, {"ok": False, "error": "invalid_json"})
             response = await self._answer(call, token)
             await asyncio.sleep(self.latency / 2)
@@ -71,16 +71,16 @@ class Api:
             answer = refused.answer
         return _respond(call, answer)
 
-    def _run(self, name: str, given: Obj, token: str) -> Obj:
+    def _run(self, name: str, arguments: Obj, token: str) -> Obj:
         method = METHODS.get(name)
         if method is None:
             raise SlackError("unknown_method", req_method=name)
         self._check_token(name, token)
         self._check_scope(method)
-        place = str(given.get("channel", "")) if method.per_channel else ""
-        self.core.limits.take(name, method.tier, place)
-        check_names(given, method.required, method.known)
-        return method.handler(self.core, Args(given))
+        channel = str(arguments.get("channel", "")) if method.per_channel else ""
+        self.core.limits.take(name, method.tier, channel)
+        check_names(arguments, method.required, method.known)
+        return method.handler(self.core, Args(arguments))
 
     def _check_token(self, name: str, token: str) -> None:
         if not token:
@@ -99,19 +99,19 @@ class Api:
 
 async def _read(request: web.Request) -> tuple[Obj | None, str]:
     """The arguments of a call, merged from everywhere (None when unreadable); and its token."""
-    given: dict[str, Any] = dict(request.query)
+    arguments: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
         body = await _json(request)
         if body is None:
             return None, ""
-        given |= body
+        arguments |= body
     elif request.can_read_body:
-        given |= dict((await request.post()).items())
-    token = str(given.get("token", ""))
+        arguments |= dict((await request.post()).items())
+    token = str(arguments.get("token", ""))
     header = request.headers.get("Authorization", "")
     if header.startswith("Bearer "):
         token = header.removeprefix("Bearer ").strip()
-    return {k: v for k, v in given.items() if k not in NOT_ARGUMENTS and v is not None}, token
+    return {k: v for k, v in arguments.items() if k not in NOT_ARGUMENTS and v is not None}, token
 
 
 async def _json(request: web.Request) -> Obj | None:

@@ -11,8 +11,8 @@ YES, NO = ("1", "true", "True"), ("0", "false", "False", "")
 class Args:
     """Reads arguments as the types they have to have; raises SlackError."""
 
-    def __init__(self, given: Obj) -> None:
-        self.given = given
+    def __init__(self, arguments: Obj) -> None:
+        self.given = arguments
 
     def has(self, name: str) -> bool:
         """Whether it was given at all."""
@@ -50,10 +50,10 @@ class Args:
         value = self.given.get(name)
         if isinstance(value, str) and not value.startswith("["):
             return [part.strip() for part in value.split(",") if part.strip()]
-        found = self.data(name) or []
-        if not isinstance(found, list):
+        ids = self.data(name) or []
+        if not isinstance(ids, list):
             raise _wrong(name, "must be a list of ids")
-        return [str(element) for element in found]
+        return [str(element) for element in ids]
 
     def data(self, name: str) -> Any:
         """Structured data, as itself or as JSON in a string."""
@@ -66,13 +66,13 @@ class Args:
             raise _wrong(name, "must be valid JSON") from error
 
 
-def check_names(given: Obj, required: set[str], known: set[str]) -> None:
+def check_names(arguments: Obj, required: set[str], known: set[str]) -> None:
     """Refuse what a method does not know, and what it misses."""
-    missing = [name for name in sorted(required) if given.get(name) in (None, "", [])]
-    found = [f"missing required field: {name}" for name in missing]
-    found += [f"unknown argument: {name}" for name in sorted(given.keys() - known)]
-    if found:
-        raise refuse_arguments("invalid_arguments", found)
+    missing = [name for name in sorted(required) if arguments.get(name) in (None, "", [])]
+    problems = [f"missing required field: {name}" for name in missing]
+    problems += [f"unknown argument: {name}" for name in sorted(arguments.keys() - known)]
+    if problems:
+        raise refuse_arguments("invalid_arguments", problems)
 
 
 def _wrong(name: str, problem: str) -> SlackError:

@@ -167,18 +167,18 @@ BLOCKS: dict[str, dict[str, Check]] = {
 
 def problems(blocks: Any, surface: str) -> list[str]:
     """Everything that is wrong with a list of blocks; empty when Slack would take it."""
-    found: list[str] = []
-    where = Where(found, surface, "/blocks")
+    messages: list[str] = []
+    where = Where(messages, surface, "/blocks")
     items(typed(BLOCKS[surface], "block"), MOST_BLOCKS[surface], least=0)(blocks, where)
-    if not found:
+    if not messages:
         _check_together(blocks, where)
-    return found
+    return messages
 
 
 def prepare(blocks: Any, surface: str, name: Callable[[], str], code: str) -> list[Obj]:
     """A checked copy in which every block and element has its id; raises SlackError."""
-    if found := problems(blocks, surface):
-        raise refuse_arguments(code, found)
+    if messages := problems(blocks, surface):
+        raise refuse_arguments(code, messages)
     copied: list[Obj] = json.loads(json.dumps(blocks))
     for block in every_block(copied):
         block.setdefault("block_id", name())
@@ -207,9 +207,9 @@ def interactive(block: Obj) -> Iterator[Obj]:
 
 
 def _check_together(blocks: list[Obj], where: Where) -> None:
-    every = list(every_block(blocks))
-    kinds = Counter(block.get("type", "card") for block in every)
-    _check_ids(every, where)
+    all_blocks = list(every_block(blocks))
+    kinds = Counter(block.get("type", "card") for block in all_blocks)
+    _check_ids(all_blocks, where)
     if kinds["data_visualization"] > MOST_CHARTS:
         where.fail(f"no more than {MOST_CHARTS} data_visualization blocks allowed")
     if kinds["table"] > 1:
@@ -217,21 +217,23 @@ def _check_together(blocks: list[Obj], where: Where) -> None:
     if kinds["plan"] and kinds["task_card"]:
         where.fail("plan and task_card cannot be used together")
     if (
-        sum(len(block["text"]) for block in every if block.get("type") == "markdown")
+        sum(len(block["text"]) for block in all_blocks if block.get("type") == "markdown")
         > MOST_MARKDOWN
     ):
         where.fail(f"markdown blocks must be no more than {MOST_MARKDOWN} characters together")
 
 
-def _check_ids(every: list[Obj], where: Where) -> None:
-    for block_id in _twice(block["block_id"] for block in every if "block_id" in block):
+def _check_ids(all_blocks: list[Obj], where: Where) -> None:
+    for block_id in _twice(block["block_id"] for block in all_blocks if "block_id" in block):
         where.fail(f"block_id already exists: {block_id}")
     focused = 0
-    for block in every:
-        used = list(interactive(block))
-        for action_id in _twice(element["action_id"] for element in used if "action_id" in element):
+    for block in all_blocks:
+        elements_used = list(interactive(block))
+        for action_id in _twice(
+            element["action_id"] for element in elements_used if "action_id" in element
+        ):
             where.fail(f"action_id already exists: {action_id}")
-        focused += sum(bool(element.get("focus_on_load")) for element in used)
+        focused += sum(bool(element.get("focus_on_load")) for element in elements_used)
     if focused > 1:
         where.fail("only one element can have focus_on_load")
 

@@ -79,9 +79,9 @@ class Circumstances:
     def add_group(self, handle: str, *members: str) -> Group:
         """A user group that somebody made."""
         ids = [self.workspace.user(member).id for member in members]
-        made = Group(self.workspace.ids.new("S"), handle, handle.capitalize(), ids)
-        self.workspace.groups[made.id] = made
-        return made
+        group = Group(self.workspace.ids.new("S"), handle, handle.capitalize(), ids)
+        self.workspace.groups[group.id] = group
+        return group
 
     def set_group(self, handle: str, *members: str) -> None:
         """Change who is in a user group."""

@@ -75,8 +75,8 @@ class Control:
 
     async def submit(self, asked: Obj) -> Obj:
         """Send a form."""
-        filled = asked.get("values") or {}
-        delivery = await self.persons.submit(_text(asked, "user"), _text(asked, "view_id"), filled)
+        values = asked.get("values") or {}
+        delivery = await self.persons.submit(_text(asked, "user"), _text(asked, "view_id"), values)
         return _told(delivery)
 
     async def close(self, asked: Obj) -> Obj:
@@ -115,35 +115,35 @@ class Control:
     def messages(self, asked: Obj) -> Obj:
         """A channel as one person sees it; having been shown, it is read."""
         place, name = _text(asked, "channel"), asked.get("user")
-        found = self.persons.messages(place, name)
-        if name and found:
+        shown = self.persons.messages(place, name)
+        if name and shown:
             user = self.workspace.user(name)
             self.persons.readable(user, place).read[user.id] = self.workspace.ids.ts()
-        return {"messages": found}
+        return {"messages": shown}
 
     def views(self, asked: Obj) -> Obj:
         """Somebody's open forms, those of one client or of all, the topmost last; their Home."""
         user = self.workspace.user(_text(asked, "user"))
         home, client = self.workspace.homes.get(user.id), _client(asked)
-        every = self.workspace.stacks.get(user.id, [])
-        stack = self.workspace.stack(user.id, client) if client else every
+        all_views = self.workspace.stacks.get(user.id, [])
+        stack = self.workspace.stack(user.id, client) if client else all_views
         shown = [described(view, identity()) for view in stack]
         return {"views": shown, "home": described(home, identity()) if home else None}
 
     def channels(self, asked: Obj) -> Obj:
         """Every channel somebody can see."""
         user = self.workspace.user(asked["user"]).id if asked.get("user") else None
-        seen = [
+        visible = [
             channel
             for channel in self.workspace.channels.values()
             if user is None or user in channel.members or not (channel.private or channel.im_with)
         ]
         writable = self.core.manifest.can_be_written_to
-        told = [
+        shown = [
             render.channel_for_people(self.workspace, channel, user, writable=writable)
-            for channel in seen
+            for channel in visible
         ]
-        return {"channels": told}
+        return {"channels": shown}
 
     def calls(self, asked: Obj) -> Obj:
         """Every call of the Web API, the oldest first."""

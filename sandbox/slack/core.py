@@ -45,13 +45,15 @@ class Core:
 
     def trigger(self, user: User, view_id: str | None = None, client: str = "") -> str:
         """A fresh trigger id."""
-        id = f"{self.workspace.ids.secret(13)}.{self.workspace.ids.secret(32).lower()}"
-        self.workspace.triggers[id] = Trigger(id, user.id, time.monotonic(), view_id, client)
-        return id
+        trigger_id = f"{self.workspace.ids.secret(13)}.{self.workspace.ids.secret(32).lower()}"
+        self.workspace.triggers[trigger_id] = Trigger(
+            trigger_id, user.id, time.monotonic(), view_id, client
+        )
+        return trigger_id
 
-    def spend_trigger(self, id: str) -> Trigger:
+    def spend_trigger(self, trigger_id: str) -> Trigger:
         """Use a trigger id, which works once and for three seconds; raises SlackError."""
-        trigger = self.workspace.triggers.get(id)
+        trigger = self.workspace.triggers.get(trigger_id)
         if trigger is None:
             raise SlackError("invalid_trigger_id")
         if trigger.spent:
@@ -66,10 +68,10 @@ class Core:
         path = (
             f"/actions/{TEAM_ID}/{len(self.workspace.response_urls)}/{self.workspace.ids.secret()}"
         )
-        made = ResponseUrl(path, user.id, channel.id, time.monotonic())
+        url = ResponseUrl(path, user.id, channel.id, time.monotonic())
         if message is not None:
-            made.ts, made.thread_ts = message.ts, message.thread_ts
-        self.workspace.response_urls[path] = made
+            url.ts, url.thread_ts = message.ts, message.thread_ts
+        self.workspace.response_urls[path] = url
         return self.url + path
 
     # Events.

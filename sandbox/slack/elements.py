@@ -161,8 +161,8 @@ def _typed_text(most: int) -> Check:
 
 def _lengths_fit(element: Any) -> bool:
     least, most = element.get("min_length", 0), element.get("max_length", 3000)
-    given = element.get("initial_value")
-    return least <= most and (not given or len(given) <= most)
+    initial = element.get("initial_value")
+    return least <= most and (not initial or len(initial) <= most)
 
 
 def _one_line(pattern: str) -> Check:

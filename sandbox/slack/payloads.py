@@ -151,17 +151,17 @@ def message_shortcut(
     }
 
 
-def action(core: Core, block_id: str, element: Obj, chosen: Obj) -> Obj:
+def action(core: Core, block_id: str, element: Obj, choice: Obj) -> Obj:
     """One entry of `actions`."""
-    made: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "type": element["type"],
         "action_id": element["action_id"],
         "block_id": block_id,
         "action_ts": core.workspace.ids.ts(),
-        **chosen,
+        **choice,
     }
     for name in ("text", "value", "style", "placeholder", "url"):
-        if name in element and name not in made:
-            made[name] = element[name]
-    made |= {name: value for name, value in element.items() if name.startswith("initial_")}
-    return made
+        if name in element and name not in entry:
+            entry[name] = element[name]
+    entry |= {name: value for name, value in element.items() if name.startswith("initial_")}
+    return entry

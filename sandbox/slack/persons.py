@@ -127,17 +127,17 @@ class Persons:
 
     def _show_answer(self, delivery: Delivery, user: User, channel: Channel, name: str) -> None:
         if delivery.ok and delivery.answer:
-            given = delivery.answer
-            given = {"text": given} if isinstance(given, str) else given
+            answer = delivery.answer
+            answer = {"text": answer} if isinstance(answer, str) else answer
             try:
-                responses.say(self.core, channel, user.id, given)
+                responses.say(self.core, channel, user.id, answer)
             except SlackError as refused:
                 delivery.error = refused.code
         if not delivery.ok:
             self._complain(user, channel, name, delivery)
 
-    def _complain(self, user: User, channel: Channel, what: str, delivery: Delivery) -> None:
-        text = f'{what} failed with the error "{delivery.error}"'
+    def _complain(self, user: User, channel: Channel, subject: str, delivery: Delivery) -> None:
+        text = f'{subject} failed with the error "{delivery.error}"'
         self.workspace.tell(channel, user.id, text)
 
     # Presses.
@@ -178,14 +178,14 @@ class Persons:
         Slack tells the app what was pressed as the person saw it; that the message was drawn
         anew meanwhile is the app's to notice.
         """
-        seen = [
+        drawings = [
             drawing
             for message in channel.messages
             if message.bot and message.ephemeral_to in ("", user.id)
             if press.ts in (None, message.ts)
             for drawing in (*(message.before if press.ts else ()), message)
         ]
-        fitting = [drawing for drawing in reversed(seen) if _matching(drawing.blocks, press)]
+        fitting = [drawing for drawing in reversed(drawings) if _matching(drawing.blocks, press)]
         if fitting:
             offering = (drawing for drawing in fitting if _offered(drawing.blocks, press))
             return next(offering, fitting[0])
@@ -227,19 +227,19 @@ class Persons:
 
     # Views.
 
-    def _view(self, user: User, id: str) -> View:
-        view = self.workspace.view(id)
+    def _view(self, user: User, view_id: str) -> View:
+        view = self.workspace.view(view_id)
         if view is None or view.user != user.id:
-            raise Refusal(f"{user.real_name} has no view {id} open.")
+            raise Refusal(f"{user.real_name} has no view {view_id} open.")
         stack = self.workspace.stack(user.id, view.client)
         if view in stack and view is not stack[-1]:
             raise Refusal("Another view lies on top of this one.")
         return view
 
-    def _filled(self, view: View, given: Values) -> dict[str, Obj]:
-        return values.fill(view.spec["blocks"], view.filled, given, self._resolve)
+    def _filled(self, view: View, entered: Values) -> dict[str, Obj]:
+        return values.fill(view.spec["blocks"], view.filled, entered, self._resolve)
 
-    async def submit(self, name: str, view_id: str, given: Values) -> Delivery:
+    async def submit(self, name: str, view_id: str, entered: Values) -> Delivery:
         """Send a form; raises Refusal with `errors` when the client or the app refuses a field."""
         user = self.person(name)
         view = self._view(user, view_id)
@@ -247,7 +247,7 @@ class Persons:
             raise Refusal("This view cannot be submitted.")
         if view.spec.get("submit_disabled"):
             raise Refusal("The submit button is disabled.")
-        filled = self._filled(view, given)
+        filled = self._filled(view, entered)
         if errors := values.problems(view.spec["blocks"], filled):
             raise Refusal("Some fields are not filled in as they should be.", errors)
         view.filled = filled
@@ -261,17 +261,17 @@ class Persons:
         if view not in stack:
             raise Refusal("This view cannot be closed.")
         cleared = bool(view.spec.get("clear_on_close"))
-        gone = stack if cleared else [view]
-        self.workspace.close(gone)
+        closed = stack if cleared else [view]
+        self.workspace.close(closed)
         return await self._tell_of_closing(
-            user, [view for view in gone if view.spec.get("notify_on_close")], cleared
+            user, [view for view in closed if view.spec.get("notify_on_close")], cleared
         )
 
     async def _tell_of_closing(
-        self, user: User, gone: list[View], cleared: bool
+        self, user: User, closed: list[View], cleared: bool
     ) -> Delivery | None:
         delivery = None
-        for view in reversed(gone):
+        for view in reversed(closed):
             payload = payloads.closed(self.core, user, view, cleared=cleared)
             delivery = await self.core.deliveries.deliver("interactive", payload)
         return delivery
@@ -289,13 +289,13 @@ class Persons:
         """Use a shortcut, on a message or from anywhere."""
         user = self.person(name)
         kind = "message" if ts else "global"
-        known = [
+        declared = [
             shortcut
             for shortcut in self.core.manifest.shortcuts
             if shortcut["callback_id"] == callback_id
         ]
         allowed = "commands" in self.core.manifest.scopes
-        if not allowed or not known or known[0]["type"] != kind:
+        if not allowed or not declared or declared[0]["type"] != kind:
             raise Refusal(f"There is no {kind} shortcut {callback_id}.")
         if ts is None:
             payload = payloads.global_shortcut(self.core, user, callback_id, client)
@@ -307,7 +307,7 @@ class Persons:
         payload = payloads.message_shortcut(self.core, user, callback_id, channel, message, client)
         delivery = await self.core.deliveries.deliver("interactive", payload)
         if not delivery.ok:
-            self._complain(user, channel, str(known[0]["name"]), delivery)
+            self._complain(user, channel, str(declared[0]["name"]), delivery)
         return delivery
 
     async def react(self, name: str, emoji: str, place: str, ts: str) -> Delivery:
@@ -318,13 +318,13 @@ class Persons:
         if message.ephemeral_to:
             raise Refusal("Nobody can react to an ephemeral message.")
         emoji = emoji.strip(":")
-        there = user.id in message.reactions.get(emoji, [])
-        if there:
+        already = user.id in message.reactions.get(emoji, [])
+        if already:
             take_back(message, emoji, user.id)
         else:
             message.reactions.setdefault(emoji, []).append(user.id)
         self.workspace.changed("messages", channel.id)
-        kind = "reaction_removed" if there else "reaction_added"
+        kind = "reaction_removed" if already else "reaction_added"
         event = {
             "type": kind,
             "user": user.id,
@@ -372,7 +372,7 @@ class Persons:
 
 def _matching(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
     """Every element with the wanted action_id; a button's value tells it from others."""
-    found = [
+    matches = [
         (element, block["block_id"])
         for block in every_block(blocks)
         if press.block_id in (None, block["block_id"])
@@ -380,10 +380,10 @@ def _matching(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
         if element["action_id"] == press.action_id
     ]
     if press.value is None:
-        return found
+        return matches
     return [
         (element, block_id)
-        for element, block_id in found
+        for element, block_id in matches
         if element["type"] != "button" or element.get("value") == press.value
     ]
 
@@ -397,15 +397,15 @@ def _offered(blocks: list[Obj], press: Press) -> bool:
 
 
 def _element(blocks: list[Obj], press: Press) -> tuple[Obj, str]:
-    found = _matching(blocks, press)
-    if not found:
+    matches = _matching(blocks, press)
+    if not matches:
         with_value = "" if press.value is None else f" with the value {press.value}"
         raise Refusal(f"There is nothing with the action_id {press.action_id}{with_value}.")
-    if len(found) > 1:
+    if len(matches) > 1:
         raise Refusal(
             f"Several elements are called {press.action_id}: say which block_id or value."
         )
-    return found[0]
+    return matches[0]
 
 
 def _feedback(element: Obj, value: Any) -> str:

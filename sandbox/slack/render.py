@@ -34,7 +34,7 @@ def as_message(workspace: Workspace, message: Message) -> Obj:
         "attachments": message.attachments,
         "username": message.username,
         "metadata": message.metadata,
-        "files": [as_file(workspace, workspace.files[id]) for id in message.files],
+        "files": [as_file(workspace, workspace.files[file_id]) for file_id in message.files],
         "edited": {"user": message.user, "ts": message.edited} if message.edited else None,
         "reactions": as_reactions(message),
         "pinned_to": [channel.id] if message.ts in channel.pins else None,
@@ -50,12 +50,12 @@ def _thread(channel: Channel, message: Message) -> Obj:
     answers = replies(channel, message.ts)
     if not answers:
         return {}
-    people = list(dict.fromkeys(answer.user for answer in answers))
+    users = list(dict.fromkeys(answer.user for answer in answers))
     return {
         "thread_ts": message.ts,
         "reply_count": len(answers),
-        "reply_users": people,
-        "reply_users_count": len(people),
+        "reply_users": users,
+        "reply_users_count": len(users),
         "latest_reply": answers[-1].ts,
     }
 
@@ -127,17 +127,19 @@ def as_channel(workspace: Workspace, channel: Channel) -> Obj:
 
 def for_people(workspace: Workspace, channel: Channel, user: str | None) -> list[Obj]:
     """What one person sees in a channel; threads are nested. Without a person: everything."""
-    seen = [
+    visible = [
         message
         for message in channel.messages
         if not message.ephemeral_to or user in (None, message.ephemeral_to)
     ]
-    top = [_drawn(workspace, message) for message in seen if not message.is_reply]
+    top = [_drawn(workspace, message) for message in visible if not message.is_reply]
     for message in top:
-        inside = [reply for reply in seen if reply.is_reply and reply.thread_ts == message["ts"]]
-        if inside:
-            message["replies"] = [_drawn(workspace, reply) for reply in inside]
-            message["reply_count"] = len(inside)
+        replies_shown = [
+            reply for reply in visible if reply.is_reply and reply.thread_ts == message["ts"]
+        ]
+        if replies_shown:
+            message["replies"] = [_drawn(workspace, reply) for reply in replies_shown]
+            message["reply_count"] = len(replies_shown)
     return top
 
 

@@ -51,10 +51,10 @@ class Server:
         await site.start()
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
-    async def open(self, door: socket.socket) -> str:
+    async def open(self, listener: socket.socket) -> str:
         """Listen on one more port, which is bound already; returns its address."""
-        await web.SockSite(self._runner, door, backlog=1024).start()
-        return f"http://127.0.0.1:{door.getsockname()[1]}"
+        await web.SockSite(self._runner, listener, backlog=1024).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     async def stop(self) -> None:
         """Stop listening."""

@@ -47,18 +47,20 @@ class Sight:
 
     def text(self, channel: str, user: str | None = None) -> str:
         """All words in a channel, threads and blocks included, without what Slack itself wrote."""
-        every = [shown for top in self.messages(channel, user) for shown in _with_replies(top)]
-        said = [
+        messages = [shown for top in self.messages(channel, user) for shown in _with_replies(top)]
+        written = [
             message
-            for message in every
+            for message in messages
             if not str(message.get("subtype", "")).startswith("channel_")
         ]
-        return "\n".join(line for message in said for line in _lines(message))
+        return "\n".join(line for message in written for line in _lines(message))
 
     def ephemerals(self, channel: str, user: str) -> list[Obj]:
         """What only this person sees in a channel."""
-        every = [message for top in self.messages(channel, user) for message in _with_replies(top)]
-        return [message for message in every if message["ephemeral"]]
+        messages = [
+            message for top in self.messages(channel, user) for message in _with_replies(top)
+        ]
+        return [message for message in messages if message["ephemeral"]]
 
     def views(self, user: str) -> list[Obj]:
         """Somebody's open forms, the topmost last."""
@@ -72,8 +74,8 @@ class Sight:
 
     def channels(self, user: str | None = None) -> list[Obj]:
         """Every channel that somebody can see."""
-        found: list[Obj] = self._control.channels({"user": user})["channels"]
-        return found
+        channels: list[Obj] = self._control.channels({"user": user})["channels"]
+        return channels
 
     def channel(self, name: str) -> Channel:
         """A channel by its name or id; raises Refusal."""
@@ -85,8 +87,8 @@ class Sight:
 
     def notifications(self, user: str) -> list[Obj]:
         """Where somebody was mentioned."""
-        id = self.workspace.user(user).id
-        return [note for note in self.workspace.notifications if note["user"] == id]
+        user_id = self.workspace.user(user).id
+        return [note for note in self.workspace.notifications if note["user"] == user_id]
 
     def file(self, id: str) -> bytes:
         """The content of a file."""
@@ -106,27 +108,29 @@ class Sight:
         self, wanted: str, channel: str | None = None, user: str | None = None
     ) -> Button:
         """The newest of them; raises Refusal when there is none."""
-        found = self.find_buttons(wanted, channel, user)
-        if not found:
+        buttons = self.find_buttons(wanted, channel, user)
+        if not buttons:
             raise Refusal(
                 f"There is no button {wanted} in {channel or 'the views of ' + str(user)}."
             )
-        return found[-1]
+        return buttons[-1]
 
     def _buttons(self, channel: str | None, user: str | None) -> list[Button]:
         if channel is None:
             home = self.home(user) if user else None
-            shown = [*([home] if home else []), *self.views(user or "")]
+            views = [*([home] if home else []), *self.views(user or "")]
             return [
                 Button(element["action_id"], block["block_id"], element, view_id=view["id"])
-                for view in shown
+                for view in views
                 for block in every_block(view["blocks"])
                 for element in interactive(block)
             ]
-        every = [message for top in self.messages(channel, user) for message in _with_replies(top)]
+        messages = [
+            message for top in self.messages(channel, user) for message in _with_replies(top)
+        ]
         return [
             Button(element["action_id"], block["block_id"], element, channel, message["ts"])
-            for message in sorted(every, key=lambda message: str(message["ts"]))
+            for message in sorted(messages, key=lambda message: str(message["ts"]))
             for block in every_block(message.get("blocks", []))
             for element in interactive(block)
         ]
@@ -145,17 +149,20 @@ def _lines(message: Obj) -> list[str]:
     return [*filter(None, words), *(file["name"] for file in message.get("files", []))]
 
 
-def _words(found: Any) -> list[str]:
+def _words(content: Any) -> list[str]:
     """Every text inside of blocks, in reading order."""
-    if isinstance(found, list):
-        return [word for part in found for word in _words(part)]
-    if not isinstance(found, dict):
+    if isinstance(content, list):
+        return [word for part in content for word in _words(part)]
+    if not isinstance(content, dict):
         return []
     own = [
         value
-        for key, value in found.items()
+        for key, value in content.items()
         if key in ("text", "title", "caption") and isinstance(value, str)
     ]
     return own + [
-        word for value in found.values() if isinstance(value, dict | list) for word in _words(value)
+        word
+        for value in content.values()
+        if isinstance(value, dict | list)
+        for word in _words(value)
     ]

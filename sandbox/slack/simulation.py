@@ -63,10 +63,10 @@ class Slack(Sight, Circumstances):
         assert self._server is not None
         await self._server.stop()
 
-    async def open(self, door: socket.socket) -> None:
+    async def open(self, listener: socket.socket) -> None:
         """Be reached by people too, on a port of their own: from now on it is the address."""
         assert self._server is not None
-        self.workspace.url = await self._server.open(door)
+        self.workspace.url = await self._server.open(listener)
 
     # How to reach it.
 
@@ -115,8 +115,8 @@ class Slack(Sight, Circumstances):
         return self._control.info
 
     @info.setter
-    def info(self, told: Obj) -> None:
-        self._control.info = told
+    def info(self, info: Obj) -> None:
+        self._control.info = info
 
     @property
     def latency(self) -> float:
@@ -226,8 +226,8 @@ class Slack(Sight, Circumstances):
         }
         delivery = await self.core.deliveries.deliver("events_api", payload)
         answer = delivery.answer
-        given = answer.get("challenge") if isinstance(answer, dict) else answer
-        if given != challenge:
+        echoed = answer.get("challenge") if isinstance(answer, dict) else answer
+        if echoed != challenge:
             delivery.error = delivery.error or "challenge_failed"
         return delivery
 
@@ -247,10 +247,10 @@ class Slack(Sight, Circumstances):
     async def wait_for(self, holds: Callable[[], Any], seconds: float = 5.0) -> Any:
         """Wait until something holds, looking whenever something changed; raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while not (found := holds()):
+            while not (result := holds()):
                 changed = self.workspace.changed_event
                 try:
                     await asyncio.wait_for(changed.wait(), 0.05)
                 except TimeoutError:
                     continue
-        return found
+        return result

@@ -69,9 +69,9 @@ def _apply(core: Core, view: View, answer: Any) -> None:
 
 def _errors(view: View, errors: Any) -> dict[str, str]:
     """Errors may only name input blocks of the view; anything else is trouble for the client."""
-    asked = {
+    input_ids = {
         block["block_id"] for block in every_block(view.spec["blocks"]) if block["type"] == "input"
     }
-    if not isinstance(errors, dict) or not errors or not errors.keys() <= asked:
+    if not isinstance(errors, dict) or not errors or not errors.keys() <= input_ids:
         raise SlackError("invalid_errors", errors=[f"errors must name input blocks: {errors}"])
     return {str(block_id): str(sentence) for block_id, sentence in errors.items()}

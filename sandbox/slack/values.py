@@ -61,11 +61,11 @@ def start(blocks: list[Obj]) -> dict[str, Obj]:
 
 
 def fill(
-    blocks: list[Obj], before: dict[str, Obj], given: Values, resolve: Resolve
+    blocks: list[Obj], before: dict[str, Obj], values: Values, resolve: Resolve
 ) -> dict[str, Obj]:
     """The state after a person filled in values; raises Refusal for what is not there."""
     state = {block_id: dict(actions) for block_id, actions in before.items()}
-    for block_id, actions in given.items():
+    for block_id, actions in values.items():
         for action_id, value in actions.items():
             element = find(blocks, action_id, block_id)
             if is_filled(element):
@@ -86,17 +86,17 @@ def keep(blocks: list[Obj], before: dict[str, Obj]) -> dict[str, Obj]:
 
 def find(blocks: list[Obj], action_id: str, block_id: str | None = None) -> Obj:
     """The element with this id; raises Refusal when it is not there."""
-    found = [
+    elements = [
         element
         for block in every_block(blocks)
         if block_id in (None, block["block_id"])
         for element in interactive(block)
         if element["action_id"] == action_id
     ]
-    if not found:
+    if not elements:
         place = f" in the block {block_id}" if block_id else ""
         raise Refusal(f"There is nothing with the action_id {action_id}{place}.")
-    return found[0]
+    return elements[0]
 
 
 def chosen(element: Obj, value: Any, resolve: Resolve) -> Obj:
@@ -139,13 +139,13 @@ def _options(element: Obj, value: Any) -> Any:
 
 def problems(blocks: list[Obj], state: dict[str, Obj]) -> dict[str, str]:
     """What Slack's client refuses before it asks the app: block_id to sentence."""
-    found = {}
+    sentences = {}
     for block in every_block(blocks):
         if block["type"] == "input":
             filled = state[block["block_id"]][block["element"]["action_id"]]
             if problem := _problem(block, filled[KEYS[filled["type"]]]):
-                found[block["block_id"]] = problem
-    return found
+                sentences[block["block_id"]] = problem
+    return sentences
 
 
 def _problem(block: Obj, value: Any) -> str | None:

@@ -42,28 +42,28 @@ _SHAPES: dict[str, Check] = {
 
 def prepare(view: Any, surface: str, ids: Ids) -> Obj:
     """A checked copy of a view with all ids in place; raises SlackError."""
-    found = _problems(view, surface)
-    if found:
-        raise refuse_arguments("invalid_arguments", found)
-    inside = blocks.prepare(view["blocks"], surface, ids.short, "invalid_arguments")
-    return {"private_metadata": "", "callback_id": "", **view, "blocks": inside}
+    problems = _problems(view, surface)
+    if problems:
+        raise refuse_arguments("invalid_arguments", problems)
+    checked_blocks = blocks.prepare(view["blocks"], surface, ids.short, "invalid_arguments")
+    return {"private_metadata": "", "callback_id": "", **view, "blocks": checked_blocks}
 
 
 def _problems(view: Any, surface: str) -> list[str]:
-    found: list[str] = []
-    where = Where(found, surface, "/view")
+    problems: list[str] = []
+    where = Where(problems, surface, "/view")
     if not isinstance(view, dict):
         return ["must provide an object [json-pointer:/view]"]
     one_of(surface)(view.get("type"), where.at("type"))
     _SHAPES[surface]({name: part for name, part in view.items() if name != "type"}, where)
     if len(json.dumps(view).encode()) > MOST_BYTES:
         where.fail(f"must be no more than {MOST_BYTES} bytes")
-    asks = isinstance(view.get("blocks"), list) and any(
+    has_inputs = isinstance(view.get("blocks"), list) and any(
         isinstance(block, dict) and block.get("type") == "input" for block in view["blocks"]
     )
-    if surface == blocks.MODAL and asks and "submit" not in view:
+    if surface == blocks.MODAL and has_inputs and "submit" not in view:
         where.fail("submit is required when a view contains an input block")
-    return found
+    return problems
 
 
 def new_hash(ids: Ids) -> str:

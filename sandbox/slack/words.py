@@ -32,23 +32,23 @@ class Words:
         return self._each(text, self._linked, self._labelled)
 
     def _each(self, text: str, plain: Change, reference: Change) -> str:
-        text = NAME.sub(lambda found: self._reference(found[0]), text)
-        pieces, at = [], 0
-        for found in REFERENCE.finditer(text):
-            if not self._is_known(found):
+        text = NAME.sub(lambda match: self._reference(match[0]), text)
+        parts, end = [], 0
+        for match in REFERENCE.finditer(text):
+            if not self._is_known(match):
                 continue
-            pieces += [plain(text[at : found.start()]), reference(found[0])]
-            at = found.end()
-        return "".join([*pieces, plain(text[at:])])
+            parts += [plain(text[end : match.start()]), reference(match[0])]
+            end = match.end()
+        return "".join([*parts, plain(text[end:])])
 
-    def _is_known(self, found: re.Match[str]) -> bool:
+    def _is_known(self, match: re.Match[str]) -> bool:
         workspace = self.workspace
         places = (
             ("user", workspace.users),
             ("channel", workspace.channels),
             ("group", workspace.groups),
         )
-        return any(found[name] in known for name, known in places if found[name])
+        return any(match[name] in known for name, known in places if match[name])
 
     def _reference(self, name: str) -> str:
         workspace, bare = self.workspace, name[1:]
@@ -70,20 +70,20 @@ class Words:
         return name
 
     def _labelled(self, reference: str) -> str:
-        found = REFERENCE.fullmatch(reference)
-        assert found is not None
-        if id := found["user"]:
-            return f"<@{id}|{self.workspace.users[id].handle}>"
-        if id := found["channel"]:
-            return f"<#{id}|{self.workspace.channels[id].name}>"
-        return f"<!subteam^{found['group']}|@{self.workspace.groups[found['group']].handle}>"
+        match = REFERENCE.fullmatch(reference)
+        assert match is not None
+        if object_id := match["user"]:
+            return f"<@{object_id}|{self.workspace.users[object_id].handle}>"
+        if object_id := match["channel"]:
+            return f"<#{object_id}|{self.workspace.channels[object_id].name}>"
+        return f"<!subteam^{match['group']}|@{self.workspace.groups[match['group']].handle}>"
 
     def _name(self, reference: str) -> str:
         label = self._labelled(reference).partition("|")[2].rstrip(">")
         return {"<@": "@", "<#": "#"}.get(reference[:2], "") + label
 
     def _linked(self, text: str) -> str:
-        return ADDRESS.sub(lambda found: f"<{found[0]}>", text)
+        return ADDRESS.sub(lambda match: f"<{match[0]}>", text)
 
     def _escaped(self, text: str) -> str:
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

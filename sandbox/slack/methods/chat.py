@@ -13,15 +13,15 @@ MOST_METADATA = 8_000
 
 def _place(core: Core, args: Args) -> Channel:
     """A channel by its id, or the direct conversation with a person."""
-    id = args.text("channel")
-    if id in core.workspace.users:
-        user = core.workspace.known_user(id)
+    channel_id = args.text("channel")
+    if channel_id in core.workspace.users:
+        user = core.workspace.known_user(channel_id)
         if user.kind == "bot":
             raise SlackError("cannot_dm_bot")
         if user.deactivated:
             raise SlackError("user_disabled")
         return core.workspace.im(user)
-    return core.workspace.known_channel(id)
+    return core.workspace.known_channel(channel_id)
 
 
 def _may_post(core: Core, args: Args) -> Channel:
@@ -44,24 +44,24 @@ def _content(core: Core, args: Args) -> Obj:
             raise SlackError("msg_too_long")
     if args.has("blocks"):
         short = core.workspace.ids.short
-        given = args.data("blocks")
-        content["blocks"] = blocks.prepare(given, blocks.MESSAGE, short, "invalid_blocks")
+        sent = args.data("blocks")
+        content["blocks"] = blocks.prepare(sent, blocks.MESSAGE, short, "invalid_blocks")
     if args.has("attachments"):
         content["attachments"] = _attachments(core, args)
     return content
 
 
 def _attachments(core: Core, args: Args) -> list[Obj]:
-    given = args.data("attachments")
-    if not isinstance(given, list) or len(given) > 20:
+    attachments = args.data("attachments")
+    if not isinstance(attachments, list) or len(attachments) > 20:
         raise SlackError("invalid_attachments")
-    for attachment in given:
+    for attachment in attachments:
         if "blocks" in attachment:
             short = core.workspace.ids.short
             attachment["blocks"] = blocks.prepare(
                 attachment["blocks"], blocks.MESSAGE, short, "invalid_attachments"
             )
-    return given
+    return attachments
 
 
 def _said(core: Core, args: Args) -> Obj:

@@ -51,24 +51,24 @@ def create(core: Core, args: Args) -> Obj:
         provided = ",".join(sorted(core.manifest.scopes))
         raise SlackError("missing_scope", needed="groups:write", provided=provided)
     workspace = core.workspace
-    made = Channel(
+    channel = Channel(
         workspace.ids.new("C"),
         _name(core, args),
         BOT_USER_ID,
         int(time.time()),
         private=private,
     )
-    workspace.channels[made.id] = made
-    core.join(made, BOT_USER_ID)
-    event = {"type": "channel_created", "channel": {"id": made.id, "name": made.name}}
+    workspace.channels[channel.id] = channel
+    core.join(channel, BOT_USER_ID)
+    event = {"type": "channel_created", "channel": {"id": channel.id, "name": channel.name}}
     core.announce("channel_created", event)
-    return _shown(core, made)
+    return _shown(core, channel)
 
 
-def _why_not(core: Core, channel: Channel, id: str) -> str | None:
-    if id == BOT_USER_ID:
+def _why_not(core: Core, channel: Channel, user_id: str) -> str | None:
+    if user_id == BOT_USER_ID:
         return "cant_invite_self"
-    user = core.workspace.users.get(id)
+    user = core.workspace.users.get(user_id)
     if user is None or user.deactivated:
         return "user_not_found"
     if user.kind == "bot":
@@ -77,26 +77,28 @@ def _why_not(core: Core, channel: Channel, id: str) -> str | None:
         return "user_team_not_in_channel"
     if user.kind == "single_channel_guest":
         return "ura_max_channels"
-    return "already_in_channel" if id in channel.members else None
+    return "already_in_channel" if user_id in channel.members else None
 
 
 def invite(core: Core, args: Args) -> Obj:
     """conversations.invite"""
     channel = _channel(core, args)
-    ids = args.ids("users")
-    if not ids:
+    user_ids = args.ids("users")
+    if not user_ids:
         raise SlackError("no_user")
-    if len(ids) > MOST_INVITED:
+    if len(user_ids) > MOST_INVITED:
         raise SlackError("too_many_users")
-    refused = {id: why for id in ids if (why := _why_not(core, channel, id))}
-    welcome = [id for id in dict.fromkeys(ids) if id not in refused]
-    if refused and (not args.flag("force") or not welcome):
-        listed = [{"ok": False, "user": id, "error": why} for id, why in refused.items()]
-        raise SlackError(next(iter(refused.values())), errors=listed)
-    for id in welcome:
-        core.join(channel, id)
-    listed = [{"ok": False, "user": id, "error": why} for id, why in refused.items()]
-    return _shown(core, channel) | ({"errors": listed} if listed else {})
+    refusals = {user_id: code for user_id in user_ids if (code := _why_not(core, channel, user_id))}
+    invited = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in refusals]
+    if refusals and (not args.flag("force") or not invited):
+        errors = [
+            {"ok": False, "user": user_id, "error": code} for user_id, code in refusals.items()
+        ]
+        raise SlackError(next(iter(refusals.values())), errors=errors)
+    for user_id in invited:
+        core.join(channel, user_id)
+    errors = [{"ok": False, "user": user_id, "error": code} for user_id, code in refusals.items()]
+    return _shown(core, channel) | ({"errors": errors} if errors else {})
 
 
 def kick(core: Core, args: Args) -> Obj:
@@ -208,15 +210,15 @@ def set_purpose(core: Core, args: Args) -> Obj:
     return {"purpose": purpose}
 
 
-def page(found: list[T], args: Args, default: int = 100) -> tuple[list[T], Obj]:
+def page(items: list[T], args: Args, default: int = 100) -> tuple[list[T], Obj]:
     """One page of a list, and how to ask for the next."""
     limit = args.number("limit", default, 1000)
     cursor = args.text("cursor")
     if cursor and not re.fullmatch(r"at:\d+", cursor):
         raise SlackError("invalid_cursor")
     start = int(cursor.removeprefix("at:") or 0)
-    more = f"at:{start + limit}" if start + limit < len(found) else ""
-    return found[start : start + limit], {"response_metadata": {"next_cursor": more}}
+    next_cursor = f"at:{start + limit}" if start + limit < len(items) else ""
+    return items[start : start + limit], {"response_metadata": {"next_cursor": next_cursor}}
 
 
 def list_all(core: Core, args: Args) -> Obj:
@@ -224,15 +226,15 @@ def list_all(core: Core, args: Args) -> Obj:
     kinds = set(args.ids("types") or ["public_channel"])
     if unknown := kinds - {"public_channel", "private_channel", "im", "mpim"}:
         raise SlackError("invalid_types", types=sorted(unknown))
-    found = [
+    channels = [
         channel
         for channel in core.workspace.channels.values()
         if _kind(channel) in kinds
         and (_kind(channel) == "public_channel" or core.workspace.has_bot(channel))
         and not (channel.archived and args.flag("exclude_archived"))
     ]
-    some, more = page(found, args)
-    return {"channels": [render.as_channel(core.workspace, channel) for channel in some], **more}
+    shown, more = page(channels, args)
+    return {"channels": [render.as_channel(core.workspace, channel) for channel in shown], **more}
 
 
 def _kind(channel: Channel) -> str:
@@ -249,11 +251,11 @@ def info(core: Core, args: Args) -> Obj:
 def members(core: Core, args: Args) -> Obj:
     """conversations.members"""
     channel = core.workspace.known_channel(args.text("channel"))
-    some, more = page(channel.members, args)
-    return {"members": some, **more}
+    shown, more = page(channel.members, args)
+    return {"members": shown, **more}
 
 
-def _between(found: list[Message], args: Args) -> list[Message]:
+def _between(messages: list[Message], args: Args) -> list[Message]:
     oldest, latest = args.text("oldest", "0"), args.text("latest", "99999999999")
     inclusive = args.flag("inclusive")
     if not all(re.fullmatch(r"\d+(\.\d+)?", ts) for ts in (oldest, latest)):
@@ -261,7 +263,7 @@ def _between(found: list[Message], args: Args) -> list[Message]:
     low, high = _number(oldest), _number(latest)
     return [
         message
-        for message in found
+        for message in messages
         if low < _number(message.ts) < high or (inclusive and _number(message.ts) in (low, high))
     ]
 
@@ -275,10 +277,10 @@ def _number(ts: str) -> int:
 def history(core: Core, args: Args) -> Obj:
     """conversations.history: newest first, without threads and ephemeral messages"""
     channel = core.workspace.known_channel(args.text("channel"), member=True)
-    found = [
+    messages = [
         message for message in channel.messages if not message.is_reply and not message.ephemeral_to
     ]
-    newest = list(reversed(_between(found, args)))
+    newest = list(reversed(_between(messages, args)))
     return _messages(core, newest, args) | {"pin_count": len(channel.pins)}
 
 
@@ -290,16 +292,16 @@ def replies(core: Core, args: Args) -> Obj:
     if ts not in known:
         raise SlackError("thread_not_found")
     root = known[ts].thread_ts or ts
-    found = [
+    thread = [
         message for message in known.values() if message.ts == root or message.thread_ts == root
     ]
-    return _messages(core, _between(found, args), args)
+    return _messages(core, _between(thread, args), args)
 
 
-def _messages(core: Core, found: list[Message], args: Args) -> Obj:
-    some, more = page(found, args)
+def _messages(core: Core, messages: list[Message], args: Args) -> Obj:
+    shown, more = page(messages, args)
     return {
-        "messages": [_message(core, message, args) for message in some],
+        "messages": [_message(core, message, args) for message in shown],
         "has_more": bool(more["response_metadata"]["next_cursor"]),
         **more,
     }

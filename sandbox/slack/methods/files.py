@@ -51,8 +51,8 @@ async def _content(request: web.Request) -> bytes:
     return b""
 
 
-def _channel(core: Core, id: str) -> Channel:
-    channel = core.workspace.channels.get(id)
+def _channel(core: Core, channel_id: str) -> Channel:
+    channel = core.workspace.channels.get(channel_id)
     if channel is None:
         raise SlackError("channel_not_found")
     if not core.workspace.has_bot(channel):
@@ -69,11 +69,11 @@ def _thread(channel: Channel, ts: str) -> str:
 
 
 def _uploaded(core: Core, args: Args) -> list[File]:
-    given = args.data("files")
-    if not isinstance(given, list) or not all(isinstance(upload, dict) for upload in given):
+    uploads = args.data("files")
+    if not isinstance(uploads, list) or not all(isinstance(upload, dict) for upload in uploads):
         raise SlackError("invalid_arguments")
     files = []
-    for upload in given:
+    for upload in uploads:
         file = core.workspace.known_file(str(upload.get("id")))
         if file.content is None or file.shared:
             raise SlackError("file_not_found")
@@ -85,8 +85,8 @@ def _uploaded(core: Core, args: Args) -> list[File]:
 def complete_upload(core: Core, args: Args) -> Obj:
     """files.completeUploadExternal: the message with the files follows a moment later"""
     files = _uploaded(core, args)
-    wanted = [args.text("channel_id"), *args.ids("channels")]
-    channels = [_channel(core, id) for id in wanted if id]
+    channel_ids = [args.text("channel_id"), *args.ids("channels")]
+    channels = [_channel(core, channel_id) for channel_id in channel_ids if channel_id]
     messages = [_message(core, channel, files, args) for channel in channels]
     for file in files:
         file.shared = bool(channels)
@@ -130,9 +130,9 @@ def delete(core: Core, args: Args) -> Obj:
     return {}
 
 
-def _forget(channel: Channel, id: str) -> None:
+def _forget(channel: Channel, file_id: str) -> None:
     for message in list(channel.messages):
-        if id in message.files:
-            message.files.remove(id)
+        if file_id in message.files:
+            message.files.remove(file_id)
             if not (message.files or message.text or message.blocks):
                 channel.messages.remove(message)

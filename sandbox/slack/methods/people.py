@@ -41,8 +41,8 @@ def info(core: Core, args: Args) -> Obj:
 
 def list_all(core: Core, args: Args) -> Obj:
     """users.list"""
-    some, more = page(list(core.workspace.users.values()), args)
-    return {"members": [_shown(core, user) for user in some], **more}
+    users, more = page(list(core.workspace.users.values()), args)
+    return {"members": [_shown(core, user) for user in users], **more}
 
 
 def by_email(core: Core, args: Args) -> Obj:

@@ -28,8 +28,8 @@ def shown(view: View) -> Obj:
 
 
 def _trigger(core: Core, args: Args) -> Trigger:
-    given = args.text("trigger_id") or args.text("interactivity_pointer")
-    return core.spend_trigger(given)
+    trigger_id = args.text("trigger_id") or args.text("interactivity_pointer")
+    return core.spend_trigger(trigger_id)
 
 
 def put_on_top(core: Core, user: str, client: str, spec: Obj) -> View:
@@ -37,14 +37,14 @@ def put_on_top(core: Core, user: str, client: str, spec: Obj) -> View:
     stack = core.workspace.stack(user, client)
     if len(stack) >= MOST_STACKED:
         raise SlackError("push_limit_reached")
-    id = core.workspace.ids.new("V")
+    view_id = core.workspace.ids.new("V")
     below = stack[-1] if stack else None
     view = View(
-        id,
+        view_id,
         user,
         spec,
         views.new_hash(core.workspace.ids),
-        root_id=below.root_id if below else id,
+        root_id=below.root_id if below else view_id,
         previous_id=below.id if below else None,
         filled=values.start(spec["blocks"]),
         client=client,
@@ -110,8 +110,10 @@ def publish(core: Core, args: Args) -> Obj:
     if before is not None:
         redraw(core, before, spec)
         return shown(before)
-    id, fresh = core.workspace.ids.new("V"), views.new_hash(core.workspace.ids)
-    view = View(id, user.id, spec, fresh, root_id=id, filled=values.start(spec["blocks"]))
+    view_id, new_hash = core.workspace.ids.new("V"), views.new_hash(core.workspace.ids)
+    view = View(
+        view_id, user.id, spec, new_hash, root_id=view_id, filled=values.start(spec["blocks"])
+    )
     core.workspace.homes[user.id] = view
     core.workspace.changed("home")
     return shown(view)
