@@ -15,30 +15,30 @@ from sandbox.stage import HERE, ROOT, Stage, open_stage, run_bot
 TOTAL = 200_000_000
 LINE = 200  # what a line of the simulated cluster's endless log has
 BOUND_MB = 40
-WITHIN = 60.0
+WAIT_SECONDS = 60.0
 SCENARIO = "order-service/payment-refund-failures"
-SAID = re.compile(r"(\d+) of \d+ lines from 3 pods match \([^)]*\)")
+RESULT = re.compile(r"(\d+) of \d+ lines from 3 pods match \([^)]*\)")
 GREP = r"kubectl logs -l app=order-service --tail={tail} | grep -ic 'stripe\|webhook\|payment'"
 
 
 async def logs(folder: Path, slack: Slack) -> None:
     """Print by how much the bot's process grew, and how long people waited."""
     async with open_stage(folder, slack) as stage:
-        pods = stage.scene.cluster.pod_names()
+        pods = stage.systems.cluster.pod_names()
         tail = TOTAL // len(pods) // LINE
         await stage.bot.stop()
-        environment = {**stage.told, "RUNBOLT_CONFIG": str(_team(folder, tail))}
+        environment = {**stage.environment, "RUNBOLT_CONFIG": str(_team(folder, tail))}
         async with run_bot(folder, slack, environment) as bot:
             channel = await _declare(stage)
             for pod in pods:
-                stage.scene.cluster.endless_log(pod, tail * LINE)
+                stage.systems.cluster.endless_log(pod, tail * LINE)
             pid = bot.process.pid
-            processes.forget_the_most(pid)
+            processes.reset_peak(pid)
             before, busy = processes.resident(pid), processes.busy_seconds(pid)
             start = time.perf_counter()
-            sentence = await _look(slack, channel)
+            sentence = await _run_step(slack, channel)
             seconds, busy = time.perf_counter() - start, processes.busy_seconds(pid) - busy
-            growth_mb = (processes.most(pid) - before) / 1e6
+            growth_mb = (processes.peak(pid) - before) / 1e6
         by_hand = await _by_hand(folder / "kubeconfig", tail)
     print(f"\nlogs with match    {len(pods) * tail * LINE / 1e6:8.0f} MB: {sentence}")
     print(f"  bot grew by      {growth_mb:8.1f} MB at most (bound {BOUND_MB})")
@@ -77,11 +77,11 @@ async def _declare(stage: Stage) -> str:
                 ),
                 None,
             ),
-            WITHIN,
+            WAIT_SECONDS,
         )
     )
     await slack.press("oncall", action_id=presses.CHOOSE_SCENARIO, channel=channel, value=SCENARIO)
-    await slack.wait_for(lambda: _step(slack, channel), WITHIN)
+    await slack.wait_for(lambda: _step(slack, channel), WAIT_SECONDS)
     return channel
 
 
@@ -90,11 +90,11 @@ def _step(slack: Slack, channel: str) -> bool:
     return any(button.value == "webhook-logs" for button in buttons)
 
 
-async def _look(slack: Slack, channel: str) -> str:
+async def _run_step(slack: Slack, channel: str) -> str:
     """Press the step; what it says once it has read everything."""
     await slack.press("oncall", action_id=presses.RUN_STEP, channel=channel, value="webhook-logs")
     match = await slack.wait_for(
-        lambda: SAID.search(str(slack.messages(channel, "oncall"))), WITHIN
+        lambda: RESULT.search(str(slack.messages(channel, "oncall"))), WAIT_SECONDS
     )
     return str(match[0])
 

@@ -31,10 +31,10 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
     with reserve(port) as door:
         async with (
             open_stage(folder, slack, keep=keep, playbooks=playbooks) as stage,
-            scenarios.on(stage.scene, lambda: slack.workspace.changed("scenarios")),
+            scenarios.on(stage.systems, lambda: slack.workspace.changed("scenarios")),
         ):
             await scenarios.begin(FIRST)
-            slack.info.update(kubeconfig=stage.told["KUBECONFIG"], lines=beside(stage))
+            slack.info.update(kubeconfig=stage.environment["KUBECONFIG"], lines=beside(stage))
             await slack.open(door)
             print(welcome(stage), flush=True)
             await until_stopped(stop, stage)
@@ -65,7 +65,7 @@ async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:
     """Wait for Ctrl-C; raises ServerError when the bot ends before."""
     while not stop.is_set():
         if not stage.bot.running:
-            raise ServerError(f"The bot ended by itself: {stage.bot.last_words()}")
+            raise ServerError(f"The bot ended by itself: {stage.bot.log_tail()}")
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 1)
     print("\nStopping what was started …", flush=True)
@@ -74,8 +74,8 @@ async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:
 def beside(stage: Stage) -> list[str]:
     """What a person can type in a terminal beside the page."""
     return [
-        f"psql '{stage.scene.shop.dsn}'   # the shop's orders",
-        f"psql '{stage.told['DATABASE_URL']}'   # what Runbolt keeps",
+        f"psql '{stage.systems.shop.dsn}'   # the shop's orders",
+        f"psql '{stage.environment['DATABASE_URL']}'   # what Runbolt keeps",
     ]
 
 
@@ -90,7 +90,7 @@ def welcome(stage: Stage) -> str:
   and type:  /incident declare sev1 Orders are failing
 
   Beside it, in a terminal of your own:
-      export KUBECONFIG={stage.told["KUBECONFIG"]}   # kubectl get pods -l app=order-service
+      export KUBECONFIG={stage.environment["KUBECONFIG"]}   # kubectl get pods -l app=order-service
       {lines}
 
   Ctrl-C stops everything.

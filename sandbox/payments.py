@@ -25,7 +25,7 @@ class Payments:
         self._changed = asyncio.Event()
         self._site: web.TCPSite | None = None
         app = web.Application()
-        app.router.add_get("/health", self._health)
+        app.router.add_get("/health", self._answer_health)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
 
     @property
@@ -58,7 +58,7 @@ class Payments:
         await self._site.start()
         self.port = int(self._runner.addresses[0][1])
 
-    async def _health(self, _: web.Request) -> web.Response:
+    async def _answer_health(self, _: web.Request) -> web.Response:
         while self.health is Health.SLOW:
             await self._changed.wait()
         unhealthy = self.health is not Health.HEALTHY

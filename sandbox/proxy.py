@@ -7,7 +7,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from sandbox.cluster import DEFAULT_NAMESPACE
 
-WITHIN = 30.0
+TIMEOUT_SECONDS = 30.0
 SUFFIXES = ("", ".svc", ".svc.cluster.local")
 
 
@@ -58,7 +58,9 @@ def _service(host: str) -> str:
 async def _forward(request: web.BaseRequest, address: str) -> web.Response:
     try:
         async with (
-            ClientSession(timeout=ClientTimeout(total=WITHIN), auto_decompress=False) as session,
+            ClientSession(
+                timeout=ClientTimeout(total=TIMEOUT_SECONDS), auto_decompress=False
+            ) as session,
             session.request(
                 request.method, address + request.url.raw_path_qs, allow_redirects=False
             ) as answer,

@@ -18,9 +18,9 @@ Obj = dict[str, Any]
 API_VERSION = "2026-10-28.endive"
 VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?")
 EVENT_READ = "rak_event_read"
-KEPT = timedelta(days=30)
-MOST = 100
-KNOWN = {
+RETENTION = timedelta(days=30)
+MAX_PAGE = 100
+PARAMETERS = {
     *("limit", "starting_after", "ending_before", "delivery_success", "type"),
     *(f"created[{bound}]" for bound in ("gt", "gte", "lt", "lte")),
 }
@@ -151,14 +151,14 @@ class Stripe:
         self.requests.append(request)
         headers = {"Request-Id": f"req_{secrets.token_hex(7)}"}
         try:
-            await self._strike()
+            await self._apply_fault()
             headers["Stripe-Version"] = _version(request)
-            self._admit(request)
+            self._authenticate(request)
             return web.json_response(self._answer(request), headers=headers)
         except Refusal as refusal:
             return web.json_response(refusal.body, status=refusal.status, headers=headers)
 
-    async def _strike(self) -> None:
+    async def _apply_fault(self) -> None:
         fault = next((candidate for candidate in self._faults if candidate.times > 0), None)
         if fault is None:
             return
@@ -170,7 +170,7 @@ class Stripe:
         else:
             raise Refusal(fault.status, "An unknown error occurred")
 
-    def _admit(self, request: web.Request) -> None:
+    def _authenticate(self, request: web.Request) -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not key:
             raise Refusal(401, "You did not provide an API key. You need to provide your API key.")
@@ -192,10 +192,10 @@ class Stripe:
         return self._list(_params(request))
 
     def _list(self, params: Mapping[str, str]) -> Obj:
-        oldest = (self._now() - KEPT).timestamp()
-        newest_first = sorted(self._events.values(), key=_newest_first)
+        oldest = (self._now() - RETENTION).timestamp()
+        newest_first = sorted(self._events.values(), key=_sort_key)
         events = [
-            event for event in newest_first if event.created >= oldest and _fits(event, params)
+            event for event in newest_first if event.created >= oldest and _matches(event, params)
         ]
         page, more = self._page(events, params)
         data = [event.as_json() for event in page]
@@ -203,8 +203,8 @@ class Stripe:
 
     def _page(self, events: list[Event], params: Mapping[str, str]) -> tuple[list[Event], bool]:
         limit = _number(params, "limit", 10)
-        if not 1 <= limit <= MOST:
-            raise _invalid("limit", f"Limit must be between 1 and {MOST}")
+        if not 1 <= limit <= MAX_PAGE:
+            raise _invalid("limit", f"Limit must be between 1 and {MAX_PAGE}")
         after, before = params.get("starting_after"), params.get("ending_before")
         if after and before:
             raise _invalid("ending_before", "You cannot parameterize both cursors")
@@ -213,19 +213,19 @@ class Stripe:
                 message = f"No such notification event: '{cursor}'"
                 raise Refusal(400, message, code="resource_missing", param=name)
         if before:
-            earlier = events[: _place(events, self._events[before])]
+            earlier = events[: _position(events, self._events[before])]
             return earlier[-limit:], len(earlier) > limit
-        rest = events[_place(events, self._events[after]) :] if after else events
+        rest = events[_position(events, self._events[after]) :] if after else events
         rest = [event for event in rest if event.id != after]
         return rest[:limit], len(rest) > limit
 
 
-def _place(events: list[Event], cursor: Event) -> int:
+def _position(events: list[Event], cursor: Event) -> int:
     """Where the event is, or would be, in a list with the newest first."""
-    return sum(_newest_first(event) < _newest_first(cursor) for event in events)
+    return sum(_sort_key(event) < _sort_key(cursor) for event in events)
 
 
-def _newest_first(event: Event) -> tuple[int, str]:
+def _sort_key(event: Event) -> tuple[int, str]:
     return -event.created, event.id
 
 
@@ -238,7 +238,7 @@ def _version(request: web.Request) -> str:
 
 def _params(request: web.Request) -> Mapping[str, str]:
     for name in request.query:
-        if name not in KNOWN:
+        if name not in PARAMETERS:
             raise Refusal(
                 400, f"Received unknown parameter: {name}", code="parameter_unknown", param=name
             )
@@ -247,7 +247,7 @@ def _params(request: web.Request) -> Mapping[str, str]:
     return request.query
 
 
-def _fits(event: Event, params: Mapping[str, str]) -> bool:
+def _matches(event: Event, params: Mapping[str, str]) -> bool:
     wanted = params.get("delivery_success")
     if wanted not in (None, "true", "false"):
         raise _invalid("delivery_success", f"Invalid boolean: {wanted}")

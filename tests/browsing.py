@@ -36,12 +36,12 @@ MARKS = [pytest.mark.browser, pytest.mark.timeout(240)]
 def chromium() -> str:
     """The browser's path; without one the test is skipped, where it must run it fails."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
         if os.environ.get("RUNBOLT_REQUIRE_BROWSER"):
             pytest.fail("no Chromium was found, and this test must run here")
         pytest.skip("no Chromium was found")
-    return found
+    return path
 
 
 @pytest.fixture

@@ -220,10 +220,10 @@ class Walk:
         ts: str | None = None,
     ) -> Delivery:
         """Press a button, or choose from a menu; `value` tells which of them."""
-        found = self.slack.find_buttons(action_id, channel, who)
-        same = [button for button in found if button.value == value]
-        if same:
-            delivery = await self.slack.press(who, same[-1])
+        buttons = self.slack.find_buttons(action_id, channel, who)
+        matching = [button for button in buttons if button.value == value]
+        if matching:
+            delivery = await self.slack.press(who, matching[-1])
         else:
             delivery = await self.slack.press(
                 who, action_id=action_id, channel=channel, ts=ts, value=value
@@ -263,13 +263,13 @@ class Walk:
 
     def buttons(self, channel: str) -> list[str]:
         """What is written on everything that can be pressed in a channel."""
-        found = [
+        elements = [
             element
             for message in self.slack.messages(channel, "oncall")
             for block in message.get("blocks", [])
             for element in (*block.get("elements", []), block.get("accessory", {}))
         ]
-        return [element["text"]["text"] for element in found if element.get("type") == "button"]
+        return [element["text"]["text"] for element in elements if element.get("type") == "button"]
 
     def calls(self, method: str) -> list[Call]:
         """The Web API calls of one method."""
@@ -288,14 +288,14 @@ def seen(message: Obj) -> str:
     return "\n".join([*own, *files, *map(seen, message.get("replies", []))])
 
 
-def words(found: Any) -> list[str]:
+def words(content: Any) -> list[str]:
     """Every text inside of blocks, in reading order."""
-    if isinstance(found, str):
+    if isinstance(content, str):
         return []
-    if isinstance(found, list):
-        return [word for part in found for word in words(part)]
-    own = [found["text"]] if isinstance(found.get("text"), str) else []
-    inside = [part for part in found.values() if isinstance(part, dict | list)]
+    if isinstance(content, list):
+        return [word for part in content for word in words(part)]
+    own = [content["text"]] if isinstance(content.get("text"), str) else []
+    inside = [part for part in content.values() if isinstance(part, dict | list)]
     return [*own, *(word for part in inside for word in words(part))]
 
 

@@ -35,8 +35,8 @@ async def patch_env(kube: Cluster, *variables: Mapping[str, object], **more: obj
 
 def env(kube: Cluster) -> list[Obj]:
     """The variables that the order service's pods are given."""
-    found: list[Obj] = kube.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
-    return found
+    variables: list[Obj] = kube.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
+    return variables
 
 
 def variable(kube: Cluster, name: str = "ORDERS_PAUSED") -> object:

@@ -20,17 +20,17 @@ class Autoscalers:
         self.store = store
         self.clock = clock
         self.events = events
-        self._looked: dict[str, datetime] = {}
+        self._last_sync: dict[str, datetime] = {}
 
     def sync(self, autoscaler: Obj) -> None:
         """Look, when it is time again."""
         uid = autoscaler["metadata"]["uid"]
-        last = self._looked.get(uid)
+        last = self._last_sync.get(uid)
         if last is None or self.clock.age(last) >= PERIOD:
-            self._looked[uid] = self.clock.now()
-            self._look(autoscaler)
+            self._last_sync[uid] = self.clock.now()
+            self._reconcile(autoscaler)
 
-    def _look(self, autoscaler: Obj) -> None:
+    def _reconcile(self, autoscaler: Obj) -> None:
         target = autoscaler["spec"]["scaleTargetRef"]
         namespace = autoscaler["metadata"]["namespace"]
         known = target["kind"] == "Deployment"
@@ -39,17 +39,17 @@ class Autoscalers:
             message = (
                 f'the HPA controller was unable to get the target: "{target["name"]}" not found'
             )
-            self._write(autoscaler, ("AbleToScale", "False", "FailedGetScale", message))
+            self._write_status(autoscaler, ("AbleToScale", "False", "FailedGetScale", message))
             return
         current = deployment["spec"]["replicas"]
         if not current:
             message = "scaling is disabled since the replica count of the target is zero"
-            self._write(autoscaler, ("ScalingActive", "False", "ScalingDisabled", message))
+            self._write_status(autoscaler, ("ScalingActive", "False", "ScalingDisabled", message))
             return
         desired = self._rescale(autoscaler, deployment, current)
         message = "recommended size matches current size"
         ready = ("AbleToScale", "True", "ReadyForNewScale", message)
-        self._write(autoscaler, ready, current, desired)
+        self._write_status(autoscaler, ready, current, desired)
 
     def _rescale(self, autoscaler: Obj, deployment: Obj, current: int) -> int:
         lowest, highest = (autoscaler["spec"][name] for name in ("minReplicas", "maxReplicas"))
@@ -65,7 +65,7 @@ class Autoscalers:
         self.store.update(DEPLOYMENTS, changed)
         return desired
 
-    def _write(
+    def _write_status(
         self,
         autoscaler: Obj,
         condition: tuple[str, str, str, str],

@@ -15,7 +15,7 @@ from sandbox.cluster.store import Store, fresh
 
 FOREGROUND = "foregroundDeletion"
 FINALIZERS = {"Foreground": FOREGROUND, "Orphan": "orphan"}
-LOOK = 0.2
+SYNC_SECONDS = 0.2
 
 
 class Controllers:
@@ -41,13 +41,13 @@ class Controllers:
                 await self._task
 
     async def _run(self) -> None:
-        with self.store.bell() as bell:
+        with self.store.change_signal() as bell:
             while True:
                 bell.clear()
                 self.sync()
                 # Deadlines pass without any change, so there is a look now and then as well.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(max(LOOK, 1 / self.clock.speed)):
+                    async with asyncio.timeout(max(SYNC_SECONDS, 1 / self.clock.speed)):
                         await bell.wait()
                 await self.clock.sleep(0.05)
 
@@ -73,17 +73,17 @@ class Controllers:
             for owner in self.store.list(resource)
         }
         for replicaset in self.store.list(REPLICASETS):
-            if _orphaned(replicaset, alive):
+            if _is_orphaned(replicaset, alive):
                 self.store.remove(REPLICASETS, replicaset)
-            elif self._owner_leaves(replicaset):
-                leave_last(self.store, self.clock, REPLICASETS, replicaset)
+            elif self._owner_is_deleted(replicaset):
+                delete_in_foreground(self.store, self.clock, REPLICASETS, replicaset)
         for pod in self.store.list(PODS):
             leaves = pod["metadata"].get("deletionTimestamp")
-            if not leaves and (_orphaned(pod, alive) or self._owner_leaves(pod)):
+            if not leaves and (_is_orphaned(pod, alive) or self._owner_is_deleted(pod)):
                 delete_pod(self.store, self.clock, pod)
         self._finish_foreground()
 
-    def _owner_leaves(self, obj: Obj) -> bool:
+    def _owner_is_deleted(self, obj: Obj) -> bool:
         return any(
             FOREGROUND in (owner["metadata"].get("finalizers") or []) for owner in self._owners(obj)
         )
@@ -108,26 +108,26 @@ class Controllers:
                     self.store.remove(resource, owner)
 
 
-def _orphaned(obj: Obj, alive: set[str]) -> bool:
+def _is_orphaned(obj: Obj, alive: set[str]) -> bool:
     references = obj["metadata"].get("ownerReferences") or []
     known = ("Deployment", "ReplicaSet")
     owners = [reference for reference in references if reference["kind"] in known]
     return bool(owners) and not any(reference["uid"] in alive for reference in owners)
 
 
-def leave_last(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
+def delete_in_foreground(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
     """Begin to delete an object that goes only after what it owns."""
-    return store.update(resource, waiting(obj, clock, FOREGROUND))
+    return store.update(resource, with_finalizer(obj, clock, FOREGROUND))
 
 
-def waiting(obj: Obj, clock: Clock, finalizer: str) -> Obj:
+def with_finalizer(obj: Obj, clock: Clock, finalizer: str) -> Obj:
     """The object as it is while the garbage collector sees to what it owns."""
     meta = {"deletionTimestamp": stamp(clock.now())} | obj["metadata"]
     meta |= {"deletionGracePeriodSeconds": 0, "finalizers": [finalizer]}
     return obj | {"metadata": meta}
 
 
-def let_go(store: Store, obj: Obj) -> None:
+def orphan_dependents(store: Store, obj: Obj) -> None:
     """Cut the ties to an owner that is deleted without what it owns."""
     uid = obj["metadata"]["uid"]
     for resource in (REPLICASETS, PODS):

@@ -9,7 +9,7 @@ from sandbox.cluster.clock import Clock
 from sandbox.cluster.deploymentstatus import deployment_status
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.events import EventLog
-from sandbox.cluster.replicasets import owner, reference
+from sandbox.cluster.replicasets import controller_reference, controller_uid
 from sandbox.cluster.resources import DEPLOYMENTS, REPLICASETS
 from sandbox.cluster.store import ALPHABET, Store, fresh
 
@@ -18,7 +18,7 @@ REVISION = "deployment.kubernetes.io/revision"
 HISTORY = "deployment.kubernetes.io/revision-history"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 MAXIMUM = "deployment.kubernetes.io/max-replicas"
-HASH = "pod-template-hash"
+HASH_LABEL = "pod-template-hash"
 NOT_COPIED = (
     REVISION,
     HISTORY,
@@ -40,13 +40,13 @@ class Deployments:
         """One look, one step."""
         if deployment["metadata"].get("deletionTimestamp"):
             return
-        owned = owned_sets(self.store, deployment)
-        new = find_new(deployment, owned)
+        owned = owned_replicasets(self.store, deployment)
+        new = find_new_replicaset(deployment, owned)
         created = new is None
         if not deployment["spec"].get("paused"):
             new = self._adopt_template(deployment, owned, new)
-            self._roll(deployment, new)
-            self._forget_old(deployment)
+            self._roll_out(deployment, new)
+            self._prune_history(deployment)
         self._write_status(deployment, created=created)
 
     def _adopt_template(self, deployment: Obj, owned: list[Obj], new: Obj | None) -> Obj:
@@ -55,12 +55,12 @@ class Deployments:
         )
         if new is None:
             return self._create(deployment, newest + 1)
-        return self._renew(deployment, new, max(newest + 1, revision(new)))
+        return self._annotate(deployment, new, max(newest + 1, revision(new)))
 
     def _create(self, deployment: Obj, number: int) -> Obj:
         return self.store.create(REPLICASETS, replicaset_of(deployment, number))
 
-    def _renew(self, deployment: Obj, new: Obj, number: int) -> Obj:
+    def _annotate(self, deployment: Obj, new: Obj, number: int) -> Obj:
         annotations = dict(new["metadata"].get("annotations") or {})
         if annotations.get(REVISION) != str(number):
             earlier = [
@@ -69,24 +69,24 @@ class Deployments:
                 if revisions
             ]
             annotations |= {HISTORY: ",".join(earlier), REVISION: str(number)}
-        annotations |= _copied(deployment) | _sizes(deployment)
+        annotations |= _copied_annotations(deployment) | _size_annotations(deployment)
         meta = new["metadata"] | {"annotations": annotations}
         return self.store.update(REPLICASETS, new | {"metadata": meta})
 
-    def _roll(self, deployment: Obj, new: Obj) -> None:
+    def _roll_out(self, deployment: Obj, new: Obj) -> None:
         olds = [
             replicaset
-            for replicaset in self._sets(deployment)
+            for replicaset in self._replicasets(deployment)
             if replicaset["metadata"]["uid"] != _uid(new)
         ]
         if deployment["spec"]["strategy"]["type"] == "Recreate":
             self._recreate(deployment, new, olds)
             return
-        self._grow_new(deployment, new, olds)
-        self._shrink_old(deployment)
+        self._scale_up_new(deployment, new, olds)
+        self._scale_down_old(deployment)
 
-    def _sets(self, deployment: Obj) -> list[Obj]:
-        return owned_sets(self.store, deployment)
+    def _replicasets(self, deployment: Obj) -> list[Obj]:
+        return owned_replicasets(self.store, deployment)
 
     def _recreate(self, deployment: Obj, new: Obj, olds: list[Obj]) -> None:
         for old in olds:
@@ -94,7 +94,7 @@ class Deployments:
         if not any((old.get("status") or {}).get("replicas") for old in olds):
             self._scale(deployment, new, deployment["spec"]["replicas"])
 
-    def _grow_new(self, deployment: Obj, new: Obj, olds: list[Obj]) -> None:
+    def _scale_up_new(self, deployment: Obj, new: Obj, olds: list[Obj]) -> None:
         wanted, has = deployment["spec"]["replicas"], new["spec"]["replicas"]
         if has > wanted:
             self._scale(deployment, new, wanted)
@@ -102,9 +102,9 @@ class Deployments:
         room = wanted + max_surge(deployment) - has - sum(old["spec"]["replicas"] for old in olds)
         self._scale(deployment, new, has + max(0, min(room, wanted - has)))
 
-    def _shrink_old(self, deployment: Obj) -> None:
-        sets = self._sets(deployment)
-        new = find_new(deployment, sets)
+    def _scale_down_old(self, deployment: Obj) -> None:
+        sets = self._replicasets(deployment)
+        new = find_new_replicaset(deployment, sets)
         if new is None:
             return
         olds = [
@@ -113,21 +113,21 @@ class Deployments:
             if replicaset is not new and replicaset["spec"]["replicas"]
         ]
         least = deployment["spec"]["replicas"] - max_unavailable(deployment)
-        pending = new["spec"]["replicas"] - available(new)
+        pending = new["spec"]["replicas"] - available_replicas(new)
         budget = sum(replicaset["spec"]["replicas"] for replicaset in sets) - least - pending
         if not olds or budget <= 0:
             return
         for old in olds:
             # Broken old pods go first: they serve nobody, so taking them away costs nothing.
-            broken = max(0, min(budget, old["spec"]["replicas"] - available(old)))
+            broken = max(0, min(budget, old["spec"]["replicas"] - available_replicas(old)))
             budget -= broken
             self._scale(deployment, old, old["spec"]["replicas"] - broken)
-        self._shrink_healthy(deployment, sets, olds, least)
+        self._scale_down_healthy(deployment, sets, olds, least)
 
-    def _shrink_healthy(
+    def _scale_down_healthy(
         self, deployment: Obj, sets: list[Obj], olds: list[Obj], least: int
     ) -> None:
-        spare = sum(map(available, sets)) - least
+        spare = sum(map(available_replicas, sets)) - least
         for old in olds:
             current = self.store.get(REPLICASETS, _namespace(old), old["metadata"]["name"])
             if spare <= 0:
@@ -151,22 +151,22 @@ class Deployments:
         message = f"Scaled {direction} replica set {name} from {before} to {count}"
         self.events.record(deployment, "ScalingReplicaSet", message, SOURCE)
 
-    def _forget_old(self, deployment: Obj) -> None:
-        sets = self._sets(deployment)
+    def _prune_history(self, deployment: Obj) -> None:
+        sets = self._replicasets(deployment)
         idle = [
             replicaset
             for replicaset in sets
             if not replicaset["spec"]["replicas"]
             and not (replicaset.get("status") or {}).get("replicas")
-            and replicaset is not find_new(deployment, sets)
+            and replicaset is not find_new_replicaset(deployment, sets)
         ]
         surplus = len(idle) - deployment["spec"]["revisionHistoryLimit"]
         for replicaset in sorted(idle, key=revision)[: max(0, surplus)]:
             self.store.remove(REPLICASETS, replicaset)
 
     def _write_status(self, deployment: Obj, *, created: bool) -> None:
-        sets = self._sets(deployment)
-        new = find_new(deployment, sets)
+        sets = self._replicasets(deployment)
+        new = find_new_replicaset(deployment, sets)
         annotations = dict(deployment["metadata"].get("annotations") or {})
         if new:
             annotations[REVISION] = str(revision(new))
@@ -177,10 +177,12 @@ class Deployments:
         self.store.update(DEPLOYMENTS, deployment | {"metadata": meta, "status": status})
 
 
-def owned_sets(store: Store, deployment: Obj) -> list[Obj]:
+def owned_replicasets(store: Store, deployment: Obj) -> list[Obj]:
     """The ReplicaSets of a Deployment, oldest first."""
     replicasets = store.list(REPLICASETS, _namespace(deployment))
-    owned = [replicaset for replicaset in replicasets if owner(replicaset) == _uid(deployment)]
+    owned = [
+        replicaset for replicaset in replicasets if controller_uid(replicaset) == _uid(deployment)
+    ]
     return sorted(owned, key=_age_and_revision)
 
 
@@ -188,11 +190,13 @@ def _age_and_revision(replicaset: Obj) -> tuple[str, int]:
     return replicaset["metadata"]["creationTimestamp"], revision(replicaset)
 
 
-def find_new(deployment: Obj, owned: list[Obj]) -> Obj | None:
+def find_new_replicaset(deployment: Obj, owned: list[Obj]) -> Obj | None:
     """The ReplicaSet that has the Deployment's present template."""
-    wanted = essence(deployment["spec"]["template"])
+    wanted = comparable_template(deployment["spec"]["template"])
     matching = (
-        replicaset for replicaset in owned if essence(replicaset["spec"]["template"]) == wanted
+        replicaset
+        for replicaset in owned
+        if comparable_template(replicaset["spec"]["template"]) == wanted
     )
     return next(matching, None)
 
@@ -202,21 +206,21 @@ def revision(replicaset: Obj) -> int:
     return int((replicaset["metadata"].get("annotations") or {}).get(REVISION, "0"))
 
 
-def available(replicaset: Obj) -> int:
+def available_replicas(replicaset: Obj) -> int:
     """How many of its pods serve."""
     return int((replicaset.get("status") or {}).get("availableReplicas", 0))
 
 
-def essence(template: Obj) -> tuple[Obj, Obj, Obj]:
+def comparable_template(template: Obj) -> tuple[Obj, Obj, Obj]:
     """A template in a form to compare: without the hash that the controller adds."""
     meta = template.get("metadata") or {}
-    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH}
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH_LABEL}
     return labels, meta.get("annotations") or {}, template["spec"]
 
 
 def template_hash(template: Obj) -> str:
     """The ten letters that name a ReplicaSet."""
-    text = json.dumps(essence(template), sort_keys=True)
+    text = json.dumps(comparable_template(template), sort_keys=True)
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     letters = ""
     for _ in range(10):
@@ -231,10 +235,12 @@ def replicaset_of(deployment: Obj, number: int) -> Obj:
     template = fresh(spec["template"])
     hash_value = template_hash(template)
     labels = template.setdefault("metadata", {}).setdefault("labels", {})
-    labels[HASH] = hash_value
+    labels[HASH_LABEL] = hash_value
     selector = fresh(spec["selector"])
-    selector.setdefault("matchLabels", {})[HASH] = hash_value
-    annotations = _copied(deployment) | _sizes(deployment) | {REVISION: str(number)}
+    selector.setdefault("matchLabels", {})[HASH_LABEL] = hash_value
+    annotations = (
+        _copied_annotations(deployment) | _size_annotations(deployment) | {REVISION: str(number)}
+    )
     replicaset: Obj = {
         "metadata": {
             "name": f"{meta['name']}-{hash_value}",
@@ -242,7 +248,7 @@ def replicaset_of(deployment: Obj, number: int) -> Obj:
             "generation": 1,
             "labels": dict(labels),
             "annotations": annotations,
-            "ownerReferences": [reference(deployment)],
+            "ownerReferences": [controller_reference(deployment)],
         },
         "spec": {"replicas": 0, "selector": selector, "template": template},
         "status": {"replicas": 0},
@@ -255,7 +261,7 @@ def replicaset_of(deployment: Obj, number: int) -> Obj:
 def max_surge(deployment: Obj) -> int:
     """How many pods beyond the wanted number may exist."""
     rolling = deployment["spec"]["strategy"].get("rollingUpdate") or {}
-    return _share(rolling.get("maxSurge", 0), deployment["spec"]["replicas"], math.ceil)
+    return _resolve_percent(rolling.get("maxSurge", 0), deployment["spec"]["replicas"], math.ceil)
 
 
 def max_unavailable(deployment: Obj) -> int:
@@ -264,23 +270,23 @@ def max_unavailable(deployment: Obj) -> int:
     if strategy["type"] == "Recreate":
         return 0
     wanted = deployment["spec"]["replicas"]
-    share = _share(strategy["rollingUpdate"]["maxUnavailable"], wanted, math.floor)
+    share = _resolve_percent(strategy["rollingUpdate"]["maxUnavailable"], wanted, math.floor)
     # With both rounded to nothing no rollout could ever move.
     return 1 if share == 0 and max_surge(deployment) == 0 else min(share, wanted)
 
 
-def _share(value: Any, wanted: int, rounding: Any) -> int:
+def _resolve_percent(value: Any, wanted: int, rounding: Any) -> int:
     if isinstance(value, str):
         return int(rounding(int(value.rstrip("%")) * wanted / 100))
     return int(value)
 
 
-def _copied(deployment: Obj) -> dict[str, str]:
+def _copied_annotations(deployment: Obj) -> dict[str, str]:
     annotations = deployment["metadata"].get("annotations") or {}
     return {key: value for key, value in annotations.items() if key not in NOT_COPIED}
 
 
-def _sizes(deployment: Obj) -> dict[str, str]:
+def _size_annotations(deployment: Obj) -> dict[str, str]:
     wanted = deployment["spec"]["replicas"]
     return {DESIRED: str(wanted), MAXIMUM: str(wanted + max_surge(deployment))}
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from sandbox.cluster.clock import micro_stamp
 
-SPACING = 1.7
+LINE_SECONDS = 1.7
 LOOK_BACK = timedelta(minutes=20)
 Trouble = Literal["payments", "disputes", "slow"]
 
@@ -31,7 +31,7 @@ def opening_lines(image: str, now: datetime) -> list[Line]:
     )
     moments = [now + timedelta(milliseconds=3 * index) for index in range(len(messages))]
     return [
-        Line(moment, _json(moment, "info", service, message))
+        Line(moment, _json_line(moment, "info", service, message))
         for moment, message in zip(moments, messages, strict=True)
     ]
 
@@ -46,12 +46,12 @@ def working_lines(
     service, _ = _service(image)
     begin = max(start, now - LOOK_BACK)
     lines = []
-    step = int(begin.timestamp() / SPACING) + 1
-    while (moment := step * SPACING) <= now.timestamp():
+    step = int(begin.timestamp() / LINE_SECONDS) + 1
+    while (moment := step * LINE_SECONDS) <= now.timestamp():
         rng = random.Random(f"{seed}/{step}")
         written_at = datetime.fromtimestamp(moment, tz=now.tzinfo)
-        level, message, more = _happening(rng, trouble)
-        lines.append(Line(written_at, _json(written_at, level, service, message, **more)))
+        level, message, more = _random_event(rng, trouble)
+        lines.append(Line(written_at, _json_line(written_at, level, service, message, **more)))
         step += 1
     return lines
 
@@ -61,7 +61,7 @@ def _service(image: str) -> tuple[str, str]:
     return path.rpartition("/")[2], version
 
 
-def _json(at: datetime, level: str, service: str, message: str, **more: object) -> str:
+def _json_line(at: datetime, level: str, service: str, message: str, **more: object) -> str:
     fields: dict[str, object] = {"level": level, "time": micro_stamp(at), "service": service}
     return json.dumps(fields | more | {"msg": message}, separators=(",", ":"))
 
@@ -71,10 +71,10 @@ def service_of(image: str) -> str:
     return _service(image)[0]
 
 
-Happening = tuple[str, str, dict[str, object]]
+LogEvent = tuple[str, str, dict[str, object]]
 
 
-def _happening(rng: random.Random, trouble: Trouble | None) -> Happening:
+def _random_event(rng: random.Random, trouble: Trouble | None) -> LogEvent:
     order = f"ord_{rng.randrange(16**8):08x}"
     chance = rng.random()
     if trouble and chance < 0.35:
@@ -90,7 +90,7 @@ def _happening(rng: random.Random, trouble: Trouble | None) -> Happening:
     return "info", message, {"status": status, "ms": rng.randrange(4, 90)}
 
 
-def _payments(rng: random.Random, order: str) -> Happening:
+def _payments(rng: random.Random, order: str) -> LogEvent:
     number = f"evt_1Q{rng.randrange(16**10):010x}"
     confirm = "POST http://payment-service:3006/intents/confirm"
     level, message = rng.choice(
@@ -104,7 +104,7 @@ def _payments(rng: random.Random, order: str) -> Happening:
     return level, message, {"event": number, "order": order}
 
 
-def _disputes(rng: random.Random, order: str) -> Happening:
+def _disputes(rng: random.Random, order: str) -> LogEvent:
     level, message = rng.choice(
         (
             ("warn", "stripe webhook charge.dispute.created processed: reason fraudulent"),
@@ -115,7 +115,7 @@ def _disputes(rng: random.Random, order: str) -> Happening:
     return level, message, {"order": order}
 
 
-def _slow(rng: random.Random, order: str) -> Happening:
+def _slow(rng: random.Random, order: str) -> LogEvent:
     level, message, least = rng.choice(
         (
             ("error", f"PATCH /orders/{order} 504: canceled after 10000 ms in the pool", 10_000),
@@ -129,7 +129,7 @@ def _slow(rng: random.Random, order: str) -> Happening:
 TROUBLES = {"payments": _payments, "disputes": _disputes, "slow": _slow}
 
 
-def _webhook(rng: random.Random, order: str) -> Happening:
+def _webhook(rng: random.Random, order: str) -> LogEvent:
     event = rng.choice(
         ("payment_intent.succeeded", "charge.refunded", "checkout.session.completed")
     )
@@ -137,7 +137,7 @@ def _webhook(rng: random.Random, order: str) -> Happening:
     return "info", f"stripe webhook {event} processed", {"event": number, "order": order}
 
 
-def _warning(rng: random.Random, order: str) -> Happening:
+def _warning(rng: random.Random, order: str) -> LogEvent:
     message = rng.choice(
         (
             "slow query: SELECT … FROM orders WHERE user_id = $1",
@@ -148,7 +148,7 @@ def _warning(rng: random.Random, order: str) -> Happening:
     return "warn", message, {"order": order, "ms": rng.randrange(900, 2600)}
 
 
-def _error(rng: random.Random, order: str) -> Happening:
+def _error(rng: random.Random, order: str) -> LogEvent:
     message = rng.choice(
         (
             "payment declined: card_declined (insufficient_funds)",

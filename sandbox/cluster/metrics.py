@@ -10,8 +10,8 @@ from sandbox.cluster.resources import NODES, POD_METRICS, PODS, Resource
 from sandbox.cluster.state import State
 
 # The metrics server needs two scrapes before it knows anything of a container.
-LATENESS = 20.0
-SCRAPE = 15
+FIRST_SCRAPE_SECONDS = 20.0
+SCRAPE_SECONDS = 15
 CPU_LIMIT = 1000
 
 
@@ -37,12 +37,18 @@ def _pod(state: State, pod: Obj) -> Obj:
     containers = []
     for status in (pod.get("status") or {}).get("containerStatuses") or []:
         started = state.logs.started(pod, status["name"])
-        if "running" in status["state"] and started and state.clock.age(started) >= LATENESS:
-            containers.append({"name": status["name"], "usage": _used(state, pod, status)})
+        if (
+            "running" in status["state"]
+            and started
+            and state.clock.age(started) >= FIRST_SCRAPE_SECONDS
+        ):
+            containers.append(
+                {"name": status["name"], "usage": _container_usage(state, pod, status)}
+            )
     return _head(state, "PodMetrics", pod) | {"containers": containers}
 
 
-def _used(state: State, pod: Obj, container: Obj) -> dict[str, str]:
+def _container_usage(state: State, pod: Obj, container: Obj) -> dict[str, str]:
     app = (pod["metadata"].get("labels") or {}).get("app", "")
     seed = pod["metadata"]["uid"] + container["name"]
     if app in state.loads:
@@ -52,7 +58,7 @@ def _used(state: State, pod: Obj, container: Obj) -> dict[str, str]:
 
 def _under_load(state: State, seed: str, app: str) -> dict[str, str]:
     """The work is shared by the pods that take it, and none gets more than its limit."""
-    load, rng = state.loads[app], _dice(state, seed)
+    load, rng = state.loads[app], _rng(state, seed)
     sharing = [
         pod
         for pod in state.store.list(PODS)
@@ -64,14 +70,14 @@ def _under_load(state: State, seed: str, app: str) -> dict[str, str]:
 
 
 def _usage(state: State, seed: str, image: str) -> dict[str, str]:
-    rng = _dice(state, seed)
+    rng = _rng(state, seed)
     base = 410 if image.endswith("-oom") else 180
     nanocores = rng.randrange(60, 140) * 1_000_000 + rng.randrange(1_000_000)
     return {"cpu": f"{nanocores}n", "memory": f"{(base + rng.randrange(40)) * 1024}Ki"}
 
 
 def _node(state: State, node: Obj) -> Obj:
-    rng = _dice(state, node["metadata"]["uid"])
+    rng = _rng(state, node["metadata"]["uid"])
     usage = {
         "cpu": f"{rng.randrange(700, 1400) * 1_000_000}n",
         "memory": f"{rng.randrange(3_000_000, 5_000_000)}Ki",
@@ -79,6 +85,6 @@ def _node(state: State, node: Obj) -> Obj:
     return _head(state, "NodeMetrics", node) | {"usage": usage}
 
 
-def _dice(state: State, seed: str) -> random.Random:
-    scrape = int(state.clock.now().timestamp()) // SCRAPE
+def _rng(state: State, seed: str) -> random.Random:
+    scrape = int(state.clock.now().timestamp()) // SCRAPE_SECONDS
     return random.Random(hashlib.sha256(f"{seed}/{scrape}".encode()).digest())

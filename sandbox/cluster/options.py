@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.cluster.errors import ApiError, Obj, Problem, bad_request, invalid
+from sandbox.cluster.errors import ApiError, FieldError, Obj, bad_request, invalid
 
 KINDS = {
     "create": "CreateOptions",
@@ -20,8 +20,8 @@ KINDS = {
 }
 VALIDATION = ("", "Ignore", "Strict", "Warn")
 PROPAGATION = ("Foreground", "Background", "Orphan")
-LONGEST_MANAGER = 128
-MOST = 2**63 - 1
+MAX_MANAGER_BYTES = 128
+MAX_INT64 = 2**63 - 1
 
 # What Go calls the fields of a body, and how it names a JSON value that does not fit.
 BODY: dict[str, tuple[type, str]] = {
@@ -68,10 +68,10 @@ def options_in_body(body: Any) -> Obj:
         raise bad_request(
             f'no kind "{kind}" is registered for version "{version}" in scheme "{SCHEME}"'
         )
-    options = _typed(body, BODY, "DeleteOptions", "")
+    options = _known_fields(body, BODY, "DeleteOptions", "")
     options["dryRun"] = [_dry_run(value) for value in options.get("dryRun", [])]
     preconditions = options.get("preconditions", {})
-    options["preconditions"] = _typed(
+    options["preconditions"] = _known_fields(
         preconditions, PRECONDITIONS, "Preconditions", "preconditions."
     )
     return options
@@ -79,41 +79,47 @@ def options_in_body(body: Any) -> Obj:
 
 def check_options(verb: str, options: Obj) -> None:
     """Refuse values that an option may not have."""
-    problems = _delete(options) if KINDS[verb] == "DeleteOptions" else _manager(verb, options)
+    problems = (
+        _delete_problems(options)
+        if KINDS[verb] == "DeleteOptions"
+        else _write_problems(verb, options)
+    )
     if set(options.get("dryRun", [])) - {"All"}:
-        problems.append(Problem.unsupported("dryRun", options["dryRun"], ("All",)))
+        problems.append(FieldError.not_supported("dryRun", options["dryRun"], ("All",)))
     if options.get("fieldValidation", "") not in VALIDATION:
-        problem = Problem.unsupported("fieldValidation", options["fieldValidation"], VALIDATION)
+        problem = FieldError.not_supported(
+            "fieldValidation", options["fieldValidation"], VALIDATION
+        )
         problems.append(problem)
     if problems:
         raise invalid("meta.k8s.io", KINDS[verb], "", problems)
 
 
-def _delete(options: Obj) -> list[Problem]:
+def _delete_problems(options: Obj) -> list[FieldError]:
     policy = options.get("propagationPolicy")
     problems = []
     if policy is not None and "orphanDependents" in options:
         message = "orphanDependents and deletionPropagation cannot be both set"
-        problems.append(Problem.value("propagationPolicy", policy, message))
+        problems.append(FieldError.invalid("propagationPolicy", policy, message))
     if policy is not None and policy not in PROPAGATION:
         allowed = (*PROPAGATION, "nil")
-        problems.append(Problem.unsupported("propagationPolicy", policy, allowed))
+        problems.append(FieldError.not_supported("propagationPolicy", policy, allowed))
     return problems
 
 
-def _manager(verb: str, options: Obj) -> list[Problem]:
+def _write_problems(verb: str, options: Obj) -> list[FieldError]:
     problems = []
     if "force" in options:
         message = "may not be specified for non-apply patch"
-        problems.append(Problem.not_allowed("force", message))
+        problems.append(FieldError.forbidden("force", message))
     name = options.get("fieldManager", "")
-    if len(name.encode()) > LONGEST_MANAGER:
-        problems.append(Problem.too_long("fieldManager", LONGEST_MANAGER))
+    if len(name.encode()) > MAX_MANAGER_BYTES:
+        problems.append(FieldError.too_long("fieldManager", MAX_MANAGER_BYTES))
     for index, letter in enumerate(name):
         if not letter.isprintable():
             position = len(name[:index].encode())
             message = f"invalid character U+{ord(letter):04X} (at position {position})"
-            problems.append(Problem.value("fieldManager", name, message))
+            problems.append(FieldError.invalid("fieldManager", name, message))
     return problems
 
 
@@ -142,17 +148,17 @@ def _number(values: list[str]) -> int:
     message = f"strconv.ParseInt: parsing {json.dumps(values[0])}"
     if not re.fullmatch(r"[-+]?[0-9]+", values[0]):
         raise bad_request(f"{message}: invalid syntax")
-    if abs(int(values[0])) > MOST:
+    if abs(int(values[0])) > MAX_INT64:
         raise bad_request(f"{message}: value out of range")
     return int(values[0])
 
 
-def _typed(sent: Obj, fields: dict[str, tuple[type, str]], owner: str, path: str) -> Obj:
+def _known_fields(sent: Obj, fields: dict[str, tuple[type, str]], owner: str, path: str) -> Obj:
     """The fields that are known; a null is the same as nothing said."""
     known = {name: sent[name] for name in fields if sent.get(name) is not None}
     for name, value in known.items():
         expected, go_name = fields[name]
-        too_big = isinstance(value, int) and abs(value) > MOST
+        too_big = isinstance(value, int) and abs(value) > MAX_INT64
         if type(value) is not expected or too_big:
             raise _wrong_type(value, f"{owner}.{path}{name}", go_name)
     return known

@@ -192,7 +192,7 @@ def json_patch(current: Obj, patch: Any) -> Obj:
         )
     document: Any = fresh(current)
     for operation in patch:
-        document = _operate(document, operation)
+        document = _apply_operation(document, operation)
     if not isinstance(document, dict):
         raise rejected_patch()
     return document
@@ -208,36 +208,36 @@ def unknown_in_operations(patch: list[Obj]) -> list[str]:
     ]
 
 
-def _operate(document: Any, operation: Any) -> Any:
+def _apply_operation(document: Any, operation: Any) -> Any:
     if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
         raise rejected_patch()
     path, name = operation["path"], operation.get("op")
     if name in ("add", "replace", "test") and "value" not in operation:
         raise rejected_patch()
     if name == "test":
-        if _look(document, path) != operation["value"]:
+        if _value_at(document, path) != operation["value"]:
             raise rejected_patch()
         return document
     if name == "replace":
-        _look(document, path)
-        return _put(_drop(document, path), path, operation["value"])
+        _value_at(document, path)
+        return _insert(_remove(document, path), path, operation["value"])
     if name == "add":
-        return _put(document, path, operation["value"])
+        return _insert(document, path, operation["value"])
     if name == "remove":
-        return _drop(document, path)
+        return _remove(document, path)
     if name in ("move", "copy"):
-        return _carry(document, operation)
+        return _move_or_copy(document, operation)
     raise rejected_patch()
 
 
-def _carry(document: Any, operation: Obj) -> Any:
+def _move_or_copy(document: Any, operation: Obj) -> Any:
     source = operation.get("from")
     if not isinstance(source, str):
         raise rejected_patch()
-    value = fresh({"value": _look(document, source)})["value"]
+    value = fresh({"value": _value_at(document, source)})["value"]
     if operation["op"] == "move":
-        document = _drop(document, source)
-    return _put(document, operation["path"], value)
+        document = _remove(document, source)
+    return _insert(document, operation["path"], value)
 
 
 def _steps(path: str) -> list[str]:
@@ -256,13 +256,13 @@ def _step(value: Any, step: str) -> Any:
     raise rejected_patch()
 
 
-def _look(document: Any, path: str) -> Any:
+def _value_at(document: Any, path: str) -> Any:
     for step in _steps(path):
         document = _step(document, step)
     return document
 
 
-def _put(document: Any, path: str, value: Any) -> Any:
+def _insert(document: Any, path: str, value: Any) -> Any:
     steps = _steps(path)
     if not steps:
         return value
@@ -280,11 +280,11 @@ def _put(document: Any, path: str, value: Any) -> Any:
     return document
 
 
-def _drop(document: Any, path: str) -> Any:
+def _remove(document: Any, path: str) -> Any:
     steps = _steps(path)
     if not steps:
         return None
-    _look(document, path)
+    _value_at(document, path)
     parent = document
     for step in steps[:-1]:
         parent = _step(parent, step)

@@ -89,7 +89,7 @@ class Shell:
         return await self._connect(rest[0], int(rest[1]), limit, verbose="v" in letters)
 
     async def _connect(self, host: str, port: int, limit: float, *, verbose: bool) -> Outcome:
-        answer = self.state.network.ask(host, port)
+        answer = self.state.network.answer(host, port)
         address = f"{host} ({service_ip(host)}:{port})"
         await self.state.clock.sleep(limit if answer == "timeout" else 0.02)
         if answer == "open":

@@ -40,7 +40,7 @@ def count_quotas(store: Store) -> None:
         store.update(QUOTAS, quota | {"status": {"hard": hard, "used": used}})
 
 
-def fitting(nodes: list[Obj], pods: list[Obj], pod: Obj) -> list[str]:
+def nodes_with_room(nodes: list[Obj], pods: list[Obj], pod: Obj) -> list[str]:
     """The names of the nodes that have room for what a pod requests."""
     return [node["metadata"]["name"] for node in nodes if _fits(node, pods, pod)]
 
@@ -54,7 +54,7 @@ def _fits(node: Obj, pods: list[Obj], pod: Obj) -> bool:
     return True
 
 
-def _one(pod: Obj) -> Decimal:
+def _count(pod: Obj) -> Decimal:
     return Decimal(1)
 
 
@@ -70,8 +70,8 @@ def _sum(part: str, name: str) -> Callable[[Obj], Decimal]:
 
 
 MEASURES: dict[str, Callable[[Obj], Decimal]] = {
-    "pods": _one,
-    "count/pods": _one,
+    "pods": _count,
+    "count/pods": _count,
     **{
         f"{part}.{name}": _sum(part, name)
         for part in ("limits", "requests")

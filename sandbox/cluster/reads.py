@@ -29,7 +29,7 @@ def wants_table(request: web.Request) -> bool:
     raise not_acceptable()
 
 
-def in_form(state: State, request: web.Request, target: Target, body: Obj) -> Obj:
+def as_requested(state: State, request: web.Request, target: Target, body: Obj) -> Obj:
     """An object or a list as the client wants to see it."""
     if not wants_table(request) or target.resource in (POD_METRICS, NODE_METRICS):
         return body
@@ -62,7 +62,7 @@ def get(state: State, target: Target) -> Obj:
     return state.store.get(target.resource, target.namespace, target.name)
 
 
-def selection(target: Target) -> Test:
+def request_test(target: Target) -> Test:
     """The test that the selectors of a request stand for."""
     labels = label_test(target.query.get("labelSelector", ""))
     fields = field_test(target.resource.plural, target.query.get("fieldSelector", ""))
@@ -74,9 +74,9 @@ def selection(target: Target) -> Test:
     return test
 
 
-def selected(state: State, target: Target) -> list[Obj]:
+def select_objects(state: State, target: Target) -> list[Obj]:
     """The objects that a request selects."""
-    test = selection(target)
+    test = request_test(target)
     if target.resource in (POD_METRICS, NODE_METRICS):
         return [obj for obj in metrics_of(state, target.resource, target.namespace) if test(obj)]
     return [obj for obj in state.store.list(target.resource, target.namespace) if test(obj)]
@@ -85,14 +85,14 @@ def selected(state: State, target: Target) -> list[Obj]:
 def list_objects(state: State, target: Target) -> Obj:
     """A list, or one page of it."""
     target.number("resourceVersion")
-    objects = selected(state, target)
+    objects = select_objects(state, target)
     meta: dict[str, Any] = {"resourceVersion": str(state.store.version)}
     # A real server has no objection to negative numbers here, and makes nothing of them.
     target.number("timeoutSeconds", least=None)
     limit = max(0, target.number("limit", least=None) or 0)
     if token := target.query.get("continue"):
         after = _read_token(token)
-        objects = [obj for obj in objects if _place(obj) > after]
+        objects = [obj for obj in objects if _sort_key(obj) > after]
     if limit and len(objects) > limit:
         meta["continue"] = _token(objects[limit - 1], state.store.version)
         # With a selector the real server does not know how many are left either.
@@ -108,12 +108,12 @@ def list_objects(state: State, target: Target) -> Obj:
     }
 
 
-def _place(obj: Obj) -> list[str]:
+def _sort_key(obj: Obj) -> list[str]:
     return [obj["metadata"].get("namespace", ""), obj["metadata"]["name"]]
 
 
 def _token(obj: Obj, version: int) -> str:
-    content = {"v": "meta.k8s.io/v1", "rv": version, "start": _place(obj)}
+    content = {"v": "meta.k8s.io/v1", "rv": version, "start": _sort_key(obj)}
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
 

@@ -1,6 +1,6 @@
 """The scale subresource: one number of a bigger object."""
 
-from sandbox.cluster.errors import Obj, Problem, invalid
+from sandbox.cluster.errors import FieldError, Obj, invalid
 from sandbox.cluster.selectors import selector_text
 from sandbox.cluster.store import fresh
 
@@ -21,12 +21,12 @@ def scale_of(obj: Obj) -> Obj:
     }
 
 
-def scaled(before: Obj, scale: Obj) -> Obj:
+def with_scale(before: Obj, scale: Obj) -> Obj:
     """The object with the count that a Scale asks for."""
     count = (scale.get("spec") or {}).get("replicas") or 0
     if count < 0:
         message = "must be greater than or equal to 0"
-        problem = Problem.value("spec.replicas", count, message)
+        problem = FieldError.invalid("spec.replicas", count, message)
         raise invalid("autoscaling", "Scale", before["metadata"]["name"], [problem])
     rescaled = fresh(before)
     rescaled["spec"]["replicas"] = count

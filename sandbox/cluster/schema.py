@@ -50,11 +50,11 @@ def prune(resource: Resource, obj: Obj) -> tuple[Obj, list[str]]:
 
 def prune_kind(kind: str, version: str, obj: Obj) -> tuple[Obj, list[str]]:
     """The same for a kind that is no resource of its own."""
-    walk = _Walk(kind, version)
+    walk = _Pruner(kind, version)
     return walk.value(obj, MODELS[kind], ""), walk.unknown
 
 
-class _Walk:
+class _Pruner:
     """One pass over an object, collecting what is not in the schema."""
 
     def __init__(self, kind: str, version: str) -> None:

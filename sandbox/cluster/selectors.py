@@ -150,7 +150,7 @@ def _value(obj: Obj, path: str) -> str:
     return "" if value is None else str(value)
 
 
-def selects(selector: Obj | None, labels: dict[str, str]) -> bool:
+def selector_matches(selector: Obj | None, labels: dict[str, str]) -> bool:
     """Whether a `matchLabels` / `matchExpressions` selector takes these labels."""
     selector = selector or {}
     operators = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}

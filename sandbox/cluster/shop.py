@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.cluster.clock import ago
-from sandbox.cluster.defaults import complete
+from sandbox.cluster.defaults import apply_defaults
 from sandbox.cluster.deployments import replicaset_of
-from sandbox.cluster.deploymentstatus import DONE
+from sandbox.cluster.deploymentstatus import COMPLETE
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.network import service_ip
 from sandbox.cluster.podstatus import host_ip, settled_status
-from sandbox.cluster.replicasets import pod_of
+from sandbox.cluster.replicasets import new_pod
 from sandbox.cluster.resources import DEPLOYMENTS, NODES, PODS, REPLICASETS, SERVICES
 from sandbox.cluster.state import State
 from sandbox.cluster.store import fresh
@@ -124,7 +124,7 @@ def _deployment(name: str, port: int, replicas: int, env: list[Obj], *, surge: s
         },
         "status": {},
     }
-    complete("Deployment", deployment)
+    apply_defaults("Deployment", deployment)
     return deployment
 
 
@@ -139,15 +139,15 @@ def _add_deployment(
     deployment["status"] = {"conditions": _past_conditions(now, newest[2])}
     created = state.store.create(DEPLOYMENTS, deployment)
     for revision, tag, days in history:
-        past = fresh(created)
-        set_image(past, f"{REGISTRY}/{name}:{tag}")
-        replicaset = replicaset_of(past, revision)
+        previous = fresh(created)
+        set_image(previous, f"{REGISTRY}/{name}:{tag}")
+        replicaset = replicaset_of(previous, revision)
         replicaset["metadata"]["creationTimestamp"] = ago(now, days=days)
         if revision == newest[0]:
             replicaset["spec"]["replicas"] = deployment["spec"]["replicas"]
         stored = state.store.create(REPLICASETS, replicaset)
         for index in range(stored["spec"]["replicas"]):
-            _add_running(state, pod_of(stored), index, days * 24)
+            _add_running(state, new_pod(stored), index, days * 24)
 
 
 def _past_conditions(now: datetime, days: int) -> list[Obj]:
@@ -159,7 +159,7 @@ def _past_conditions(now: datetime, days: int) -> list[Obj]:
         "message": "Deployment has minimum availability.",
     }
     done = "ReplicaSet has successfully progressed."
-    progressing = {"type": "Progressing", "status": "True", "reason": DONE, "message": done}
+    progressing = {"type": "Progressing", "status": "True", "reason": COMPLETE, "message": done}
     return [available | since, progressing | since]
 
 
@@ -190,7 +190,7 @@ def _add_stateful_pod(state: State, name: str, image: str, port: int) -> None:
         },
         "spec": {"containers": [container]},
     }
-    complete("Pod", pod)
+    apply_defaults("Pod", pod)
     _add_running(state, pod, 0, 91 * 24)
     _add_service(state, name, port)
 

@@ -43,9 +43,9 @@ class Store:
         self.compacted = 0
         self._objects: dict[Key, Obj] = {}
         self._listeners: list[Callable[[Change], None]] = []
-        self._bells: set[asyncio.Event] = set()
+        self._signals: set[asyncio.Event] = set()
 
-    def listen(self, listener: Callable[[Change], None]) -> None:
+    def add_listener(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` after every change."""
         self._listeners.append(listener)
 
@@ -72,7 +72,7 @@ class Store:
 
     def create(self, resource: Resource, obj: Obj) -> Obj:
         """Add an object; the store gives it its uid, its version and its date of birth."""
-        created = born(resource, obj, stamp(self.clock.now()))
+        created = with_server_fields(resource, obj, stamp(self.clock.now()))
         key = _key_of(resource, created)
         if key in self._objects:
             raise already_exists(resource.group, resource.plural, created["metadata"]["name"])
@@ -97,12 +97,12 @@ class Store:
         key = _key_of(resource, obj)
         removed = fresh(self._objects.pop(key))
         self._stamp(removed)
-        self._tell(Change(self.version, "DELETED", resource, removed, removed))
+        self._notify(Change(self.version, "DELETED", resource, removed, removed))
         return removed
 
-    async def until(self, holds: Callable[[], bool], timeout: float) -> None:
+    async def wait_until(self, holds: Callable[[], bool], timeout: float) -> None:
         """Wait for a condition, looking again after every change."""
-        with self.bell() as bell:
+        with self.change_signal() as bell:
             async with asyncio.timeout(timeout):
                 while not holds():
                     # A condition may hang on time alone, so a quiet cluster is looked at too.
@@ -116,51 +116,51 @@ class Store:
         self.compacted = self.version
         self.changes.clear()
 
-    def bell(self) -> "Bell":
+    def change_signal(self) -> "ChangeSignal":
         """An event that rings after every change, for as long as it is held."""
-        return Bell(self._bells)
+        return ChangeSignal(self._signals)
 
     def _write(self, type: str, resource: Resource, obj: Obj, before: Obj | None) -> Obj:
         self._stamp(obj)
         self._objects[_key_of(resource, obj)] = obj
-        self._tell(Change(self.version, type, resource, obj, before))
+        self._notify(Change(self.version, type, resource, obj, before))
         return obj
 
     def _stamp(self, obj: Obj) -> None:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
 
-    def _tell(self, change: Change) -> None:
+    def _notify(self, change: Change) -> None:
         if len(self.changes) == HISTORY:
             self.compacted = self.changes[0].version
         self.changes.append(change)
         for listener in self._listeners:
             listener(change)
-        for bell in self._bells:
+        for bell in self._signals:
             bell.set()
 
 
-class Bell:
+class ChangeSignal:
     """Holds one event among those the store rings."""
 
-    def __init__(self, bells: set[asyncio.Event]) -> None:
-        self._bells = bells
+    def __init__(self, signals: set[asyncio.Event]) -> None:
+        self._signals = signals
         self._event = asyncio.Event()
 
     def __enter__(self) -> asyncio.Event:
-        self._bells.add(self._event)
+        self._signals.add(self._event)
         return self._event
 
     def __exit__(self, *error: object) -> None:
-        self._bells.discard(self._event)
+        self._signals.discard(self._event)
 
 
-def born(resource: Resource, obj: Obj, now: str) -> Obj:
+def with_server_fields(resource: Resource, obj: Obj, now: str) -> Obj:
     """A new object with what the server adds to it; what is set already stays (the seed's past)."""
     created: Obj = {"apiVersion": resource.api_version, "kind": resource.kind} | fresh(obj)
     meta = created["metadata"]
     if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = meta["generateName"] + suffix(5)
+        meta["name"] = meta["generateName"] + random_suffix(5)
     meta.setdefault("uid", str(uuid.uuid4()))
     meta.setdefault("creationTimestamp", now)
     return created
@@ -169,7 +169,7 @@ def born(resource: Resource, obj: Obj, now: str) -> Obj:
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
-def suffix(length: int) -> str:
+def random_suffix(length: int) -> str:
     """A random ending for a name, of the letters Kubernetes uses for it."""
     number = uuid.uuid4().int
     letters = []

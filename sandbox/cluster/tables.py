@@ -68,7 +68,7 @@ def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
     return f"{large}{large_unit}{small}{small_unit}" if small else f"{large}{large_unit}"
 
 
-def _born(obj: Obj, now: datetime) -> str:
+def _age(obj: Obj, now: datetime) -> str:
     return age(obj["metadata"].get("creationTimestamp"), now)
 
 
@@ -76,7 +76,7 @@ PLAIN: Columns = (("Name", "string", False), ("Age", "string", False))
 
 
 def _plain(obj: Obj, now: datetime) -> Row:
-    return [obj["metadata"]["name"], _born(obj, now)]
+    return [obj["metadata"]["name"], _age(obj, now)]
 
 
 POD: Columns = (
@@ -101,9 +101,9 @@ def _pod(obj: Obj, now: datetime) -> Row:
     return [
         obj["metadata"]["name"],
         f"{ready}/{len(obj['spec']['containers'])}",
-        pod_status(obj),
+        status_word(obj),
         _restarts(status, now),
-        _born(obj, now),
+        _age(obj, now),
         status.get("podIP") or "<none>",
         obj["spec"].get("nodeName") or "<none>",
         "<none>",
@@ -111,7 +111,7 @@ def _pod(obj: Obj, now: datetime) -> Row:
     ]
 
 
-def pod_status(obj: Obj) -> str:
+def status_word(obj: Obj) -> str:
     """The one word for a pod's state: a container's reason rather than the phase."""
     if obj["metadata"].get("deletionTimestamp"):
         return "Terminating"
@@ -163,7 +163,7 @@ def _deployment(obj: Obj, now: datetime) -> Row:
         f"{status.get('readyReplicas', 0)}/{obj['spec']['replicas']}",
         status.get("updatedReplicas", 0),
         status.get("availableReplicas", 0),
-        _born(obj, now),
+        _age(obj, now),
         *_images(obj),
     ]
 
@@ -180,7 +180,7 @@ REPLICASET: Columns = (
 def _replicaset(obj: Obj, now: datetime) -> Row:
     status = obj.get("status") or {}
     counts = [obj["spec"]["replicas"], status.get("replicas", 0), status.get("readyReplicas", 0)]
-    return [obj["metadata"]["name"], *counts, _born(obj, now), *_images(obj)]
+    return [obj["metadata"]["name"], *counts, _age(obj, now), *_images(obj)]
 
 
 EVENT: Columns = (
@@ -229,7 +229,7 @@ def _service(obj: Obj, now: datetime) -> Row:
     ports = ",".join(f"{port['port']}/{port['protocol']}" for port in spec["ports"])
     selector = selector_text({"matchLabels": spec.get("selector")}) or "<none>"
     name = obj["metadata"]["name"]
-    return [name, spec["type"], spec["clusterIP"], "<none>", ports, _born(obj, now), selector]
+    return [name, spec["type"], spec["clusterIP"], "<none>", ports, _age(obj, now), selector]
 
 
 NODE: Columns = (
@@ -254,7 +254,7 @@ def _node(obj: Obj, now: datetime) -> Row:
         obj["metadata"]["name"],
         "Ready" if ready else "NotReady",
         "<none>",
-        _born(obj, now),
+        _age(obj, now),
         info["kubeletVersion"],
         status["addresses"][0]["address"],
         info["osImage"],
@@ -269,7 +269,7 @@ NAMESPACE: Columns = (
 
 
 def _namespace(obj: Obj, now: datetime) -> Row:
-    return [obj["metadata"]["name"], obj["status"]["phase"], _born(obj, now)]
+    return [obj["metadata"]["name"], obj["status"]["phase"], _age(obj, now)]
 
 
 AUTOSCALER: Columns = (
@@ -288,15 +288,15 @@ def _autoscaler(obj: Obj, now: datetime) -> Row:
     return [
         obj["metadata"]["name"],
         f"{target['kind']}/{target['name']}",
-        ", ".join(map(_aim, spec["metrics"])),
+        ", ".join(map(_metric_target, spec["metrics"])),
         str(spec["minReplicas"]),
         spec["maxReplicas"],
         (obj.get("status") or {}).get("currentReplicas", 0),
-        _born(obj, now),
+        _age(obj, now),
     ]
 
 
-def _aim(metric: Obj) -> str:
+def _metric_target(metric: Obj) -> str:
     """What an autoscaler aims at; nobody here measures how far it is from that."""
     resource = metric.get("resource") or {}
     share = (resource.get("target") or {}).get("averageUtilization")
@@ -316,7 +316,7 @@ def _quota(obj: Obj, now: datetime) -> Row:
     lines = {name: f"{name}: {used.get(name, 0)}/{text}" for name, text in sorted(hard.items())}
     limits = [text for name, text in lines.items() if name.startswith("limits.")]
     requests = [text for name, text in lines.items() if not name.startswith("limits.")]
-    return [obj["metadata"]["name"], ", ".join(requests), ", ".join(limits), _born(obj, now)]
+    return [obj["metadata"]["name"], ", ".join(requests), ", ".join(limits), _age(obj, now)]
 
 
 TABLES: dict[str, tuple[Columns, Callable[[Obj, datetime], Row]]] = {

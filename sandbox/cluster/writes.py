@@ -7,16 +7,21 @@ from typing import Any
 
 from sandbox.cluster import defaults
 from sandbox.cluster.clock import stamp
-from sandbox.cluster.controllers import FINALIZERS, leave_last, let_go, waiting
+from sandbox.cluster.controllers import (
+    FINALIZERS,
+    delete_in_foreground,
+    orphan_dependents,
+    with_finalizer,
+)
 from sandbox.cluster.errors import (
     ApiError,
+    FieldError,
     Obj,
-    Problem,
-    about,
     bad_request,
     conflict,
     invalid,
     not_found,
+    status_details,
 )
 from sandbox.cluster.patches import (
     JSON_PATCH,
@@ -26,20 +31,26 @@ from sandbox.cluster.patches import (
 )
 from sandbox.cluster.quotas import check_quota
 from sandbox.cluster.reads import list_objects
-from sandbox.cluster.replicasets import delete_pod, leaving
+from sandbox.cluster.replicasets import delete_pod, terminating
 from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import NAMESPACES, PODS, Resource
-from sandbox.cluster.scale import scale_of, scaled
+from sandbox.cluster.scale import scale_of, with_scale
 from sandbox.cluster.schema import prune, prune_kind
 from sandbox.cluster.state import State
-from sandbox.cluster.store import born, fresh
-from sandbox.cluster.validation import check, check_shape
+from sandbox.cluster.store import fresh, with_server_fields
+from sandbox.cluster.validation import check, check_required_parts
 
 PRECONDITIONS = (
     ("uid", "UID", "deleted and then recreated"),
     ("resourceVersion", "ResourceVersion", "modified"),
 )
-KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+SERVER_FIELDS = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+)
 
 
 @dataclass
@@ -52,7 +63,7 @@ class Write:
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def dry(self) -> bool:
+    def dry_run(self) -> bool:
         """Whether nothing is kept."""
         return bool(self.options.get("dryRun"))
 
@@ -65,18 +76,20 @@ class Write:
         """The object as it is."""
         return self.state.store.get(self.resource, self.target.namespace, self.target.name)
 
-    def strictness(self) -> str:
+    def field_validation(self) -> str:
         """What happens to fields that nobody knows."""
         return self.options.get("fieldValidation") or "Warn"
 
-    def known_fields(self, sent: Obj, kind: str = "", odd: Sequence[str] = ()) -> tuple[Obj, str]:
+    def known_fields(
+        self, sent: Obj, kind: str = "", earlier: Sequence[str] = ()
+    ) -> tuple[Obj, str]:
         """What was sent without unknown fields, and the complaint that Strict makes of them.
 
         `odd` are complaints of what is wrong already.
         """
         kept, unknown = prune_kind(kind, "v1", sent) if kind else prune(self.resource, sent)
-        complaints = [*odd, *(f'unknown field "{path}"' for path in unknown)]
-        strictness = self.strictness()
+        complaints = [*earlier, *(f'unknown field "{path}"' for path in unknown)]
+        strictness = self.field_validation()
         if strictness == "Warn":
             self.warnings += complaints
         return kept, ", ".join(complaints) if strictness == "Strict" else ""
@@ -94,10 +107,10 @@ def create(write: Write, body: Any) -> Obj:
         meta["namespace"] = target.namespace
     if meta.get("resourceVersion"):
         raise bad_request("resourceVersion should not be set on objects to be created")
-    for key in (*KEPT, "resourceVersion"):
+    for key in (*SERVER_FIELDS, "resourceVersion"):
         meta.pop(key, None)
     sent.pop("status", None)
-    added = born(resource, _complete(resource, sent), "")
+    added = with_server_fields(resource, _complete(resource, sent), "")
     added["metadata"].pop("creationTimestamp")
     check(resource, added, None)
     return _add(write, added)
@@ -111,13 +124,13 @@ def _add(write: Write, added: Obj) -> Obj:
     if "spec" in added and resource.group == "apps":
         added["metadata"]["generation"] = 1
         added["status"] = {}
-    if not write.dry:
+    if not write.dry_run:
         return store.create(resource, added)
     meta = added["metadata"]
     if store.find(resource, meta.get("namespace", ""), meta["name"]):
         # Also a rehearsal says that the name is taken.
         return store.create(resource, added)
-    return born(resource, added, stamp(write.state.clock.now()))
+    return with_server_fields(resource, added, stamp(write.state.clock.now()))
 
 
 def _decoded(write: Write, body: Any) -> Obj:
@@ -162,9 +175,9 @@ def _same_namespace(meta: Obj, target: Target) -> None:
 
 
 def _complete(resource: Resource, obj: Obj) -> Obj:
-    check_shape(resource, obj)
+    check_required_parts(resource, obj)
     completed = fresh(obj)
-    defaults.complete(resource.kind, completed)
+    defaults.apply_defaults(resource.kind, completed)
     return completed
 
 
@@ -203,7 +216,7 @@ def _known_patch(write: Write, content_type: str, body: Any, patched: Obj) -> Ob
     if complaint:
         strategic = content_type == STRATEGIC_PATCH
         patch_text = _go_map(body) if strategic else _go_json(patched)
-        wrong = Problem.value("patch", patch_text, f"strict decoding error: {complaint}")
+        wrong = FieldError.invalid("patch", patch_text, f"strict decoding error: {complaint}")
         raise invalid("", "", "", [wrong])
     return sent
 
@@ -224,7 +237,7 @@ def _go_map(value: Any) -> str:
 
 def _rescale(write: Write, before: Obj, sent: Obj) -> Obj:
     _same_object(sent.get("metadata") or {}, write.target)
-    rescaled = scaled(before, sent)
+    rescaled = with_scale(before, sent)
     return scale_of(_commit(write, rescaled, before))
 
 
@@ -249,7 +262,7 @@ def _keep_identity(meta: Obj, old: Obj) -> None:
             f"Precondition failed: UID in precondition: {meta['uid']}, "
             f"UID in object meta: {old['uid']}",
         )
-    for key in (*KEPT, "name", "namespace"):
+    for key in (*SERVER_FIELDS, "name", "namespace"):
         if key in old:
             meta[key] = old[key]
         else:
@@ -266,7 +279,7 @@ def _commit(write: Write, changed: Obj, before: Obj) -> Obj:
     if changed["metadata"].get("resourceVersion") not in (None, "", version):
         raise conflict(resource.group, resource.plural, before["metadata"]["name"])
     changed["metadata"]["resourceVersion"] = version
-    return changed if write.dry else write.state.store.update(resource, changed)
+    return changed if write.dry_run else write.state.store.update(resource, changed)
 
 
 def delete(write: Write) -> Obj:
@@ -287,8 +300,8 @@ def _delete(write: Write, obj: Obj) -> Obj:
     store, clock = write.state.store, write.state.clock
     if write.resource is PODS:
         grace = write.options.get("gracePeriodSeconds")
-        if write.dry:
-            return leaving(obj, clock, grace)
+        if write.dry_run:
+            return terminating(obj, clock, grace)
         return delete_pod(store, clock, obj, grace)
     return _delete_owner(write, obj, _policy(write.options))
 
@@ -316,13 +329,15 @@ def _policy(options: Obj) -> str | None:
 def _delete_owner(write: Write, obj: Obj, policy: str | None) -> Obj:
     store, resource = write.state.store, write.resource
     finalizer = FINALIZERS.get(policy or "") if resource.group == "apps" else None
-    answer = waiting(obj, write.state.clock, finalizer) if finalizer else _deleted(resource, obj)
-    if write.dry:
+    answer = (
+        with_finalizer(obj, write.state.clock, finalizer) if finalizer else _deleted(resource, obj)
+    )
+    if write.dry_run:
         return answer
     if finalizer and policy == "Foreground":
-        return leave_last(store, write.state.clock, resource, obj)
+        return delete_in_foreground(store, write.state.clock, resource, obj)
     if policy == "Orphan":
-        let_go(store, obj)
+        orphan_dependents(store, obj)
     store.remove(resource, obj)
     return answer
 
@@ -330,5 +345,5 @@ def _delete_owner(write: Write, obj: Obj, policy: str | None) -> Obj:
 def _deleted(resource: Resource, obj: Obj) -> Obj:
     meta = obj["metadata"]
     status: Obj = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-    details = about(resource.group, resource.plural, meta["name"], uid=meta["uid"])
+    details = status_details(resource.group, resource.plural, meta["name"], uid=meta["uid"])
     return status | {"details": details}

@@ -10,7 +10,7 @@ from aiohttp import web
 from sandbox.scenarios.disputes import Disputes
 from sandbox.scenarios.outage import Outage
 from sandbox.scenarios.payments import PaymentFailures
-from sandbox.scenarios.scene import Scenario, Scene
+from sandbox.scenarios.scenario import Scenario, ShopSystems
 from sandbox.scenarios.slow import Slow
 
 KINDS: tuple[type[Scenario], ...] = (Outage, PaymentFailures, Disputes, Slow)
@@ -24,12 +24,12 @@ class Scenarios:
     def __init__(self) -> None:
         self.all: dict[str, Scenario] = {}
         self._changed: Callable[[], None] = lambda: None
-        self._alone = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def on(self, scene: Scene, changed: Callable[[], None]) -> AsyncIterator[None]:
+    async def on(self, systems: ShopSystems, changed: Callable[[], None]) -> AsyncIterator[None]:
         """Take up the scene; `changed` is called when a scenario begins or ends."""
-        self.all = {kind.name: kind(scene) for kind in KINDS}
+        self.all = {kind.name: kind(systems) for kind in KINDS}
         self._changed = changed
         try:
             yield
@@ -40,7 +40,7 @@ class Scenarios:
     async def begin(self, name: str) -> bool:
         """End what else holds and begin this one; False when it holds already."""
         async with self._change():
-            if self.all[name].holds:
+            if self.all[name].is_active:
                 return False
             await self._end_all()
             await self.all[name].begin()
@@ -57,7 +57,7 @@ class Scenarios:
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:
-        async with self._alone:
+        async with self._lock:
             self._changed()
             try:
                 yield
@@ -73,9 +73,9 @@ class Scenarios:
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
-        scenarios = [_told(scenario) for scenario in self.all.values()]
+        scenarios = [_as_json(scenario) for scenario in self.all.values()]
         return web.json_response(
-            {"ok": True, "changing": self._alone.locked(), "scenarios": scenarios}
+            {"ok": True, "changing": self._lock.locked(), "scenarios": scenarios}
         )
 
     async def _begin(self, request: web.Request) -> web.Response:
@@ -86,19 +86,19 @@ class Scenarios:
         scenario = next((known for known in self.all.values() if known.name == name), None)
         if scenario is None:
             known = ", ".join([*self.all, ALL_WELL])
-            return _refused(f"There is no such scenario. Send the name of one of: {known}.")
+            return _error(f"There is no such scenario. Send the name of one of: {known}.")
         begun = await self.begin(scenario.name)
-        title, then = scenario.title, scenario.then
+        title, then = scenario.title, scenario.next_command
         sentence = f"{title}: type {then}" if begun else f"{title} is true already."
         return web.json_response({"ok": True, "begun": begun, "said": sentence})
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         name = await _name(request)
-        actions = [action for scenario in self.all.values() for action in scenario.elsewhere]
+        actions = [action for scenario in self.all.values() for action in scenario.outside_actions]
         action = next((action for action in actions if action.name == name), None)
         if action is None:
             known = ", ".join(action.name for action in actions)
-            return _refused(f"Nobody does that elsewhere. Send the name of one of: {known}.")
+            return _error(f"Nobody does that elsewhere. Send the name of one of: {known}.")
         async with self._change():
             await action.do()
         return web.json_response({"ok": True})
@@ -113,18 +113,18 @@ async def _name(request: web.Request) -> object:
     return body.get("name") if isinstance(body, dict) else None
 
 
-def _told(scenario: Scenario) -> Obj:
+def _as_json(scenario: Scenario) -> Obj:
     return {
         "name": scenario.name,
         "title": scenario.title,
-        "tells": scenario.tells,
-        "then": scenario.then,
-        "holds": scenario.holds,
+        "tells": scenario.description,
+        "then": scenario.next_command,
+        "holds": scenario.is_active,
         "elsewhere": [
-            {"name": action.name, "title": action.title} for action in scenario.elsewhere
+            {"name": action.name, "title": action.title} for action in scenario.outside_actions
         ],
     }
 
 
-def _refused(sentence: str) -> web.Response:
+def _error(sentence: str) -> web.Response:
     return web.json_response({"ok": False, "error": sentence}, status=400)

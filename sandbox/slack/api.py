@@ -15,7 +15,7 @@ from sandbox.slack.limits import RateLimited
 from sandbox.slack.methods import BY_APP_TOKEN, METHODS, Method
 from sandbox.slack.model import Call
 
-MOST_CALLS = 5_000
+MAX_CALLS = 5_000
 # Slack takes these with every method, and its SDK sends them along.
 NOT_ARGUMENTS = ("token", "team_id")
 
@@ -50,28 +50,28 @@ class Api:
     def _remember(self, call: Call) -> None:
         calls = self.core.workspace.calls
         calls.append(call)
-        del calls[:-MOST_CALLS]
+        del calls[:-MAX_CALLS]
 
     async def _answer(self, call: Call, token: str) -> web.Response:
         fault = self.core.faults.take(call.method)
         if fault is None:
-            return self._do(call, token)
-        done = self._do(call, token) if fault.after else None
+            return self._perform(call, token)
+        done = self._perform(call, token) if fault.after else None
         if fault.hang:
             await fault.healed.wait()
-            return done or self._do(call, token)
-        return _broken(call, fault)
+            return done or self._perform(call, token)
+        return _fault_response(call, fault)
 
-    def _do(self, call: Call, token: str) -> web.Response:
+    def _perform(self, call: Call, token: str) -> web.Response:
         try:
-            answer = {"ok": True, **self._run(call.method, call.arguments, token)}
+            answer = {"ok": True, **self._call(call.method, call.arguments, token)}
         except RateLimited as limited:
-            return _too_many(call, limited.seconds)
+            return _rate_limited(call, limited.seconds)
         except SlackError as refused:
             answer = refused.answer
         return _respond(call, answer)
 
-    def _run(self, name: str, arguments: Obj, token: str) -> Obj:
+    def _call(self, name: str, arguments: Obj, token: str) -> Obj:
         method = METHODS.get(name)
         if method is None:
             raise SlackError("unknown_method", req_method=name)
@@ -127,14 +127,14 @@ def _respond(call: Call, answer: Obj, status: int = 200, **headers: str) -> web.
     return web.json_response(answer, status=status, headers=headers)
 
 
-def _too_many(call: Call, seconds: int) -> web.Response:
+def _rate_limited(call: Call, seconds: int) -> web.Response:
     answer = {"ok": False, "error": "ratelimited"}
     return _respond(call, answer, 429, **{"Retry-After": str(seconds)})
 
 
-def _broken(call: Call, fault: Fault) -> web.Response:
+def _fault_response(call: Call, fault: Fault) -> web.Response:
     if fault.ratelimited is not None:
-        return _too_many(call, fault.ratelimited)
+        return _rate_limited(call, fault.ratelimited)
     if fault.status is not None:
         call.answer, call.status = {"ok": False, "error": f"http_{fault.status}"}, fault.status
         return web.Response(status=fault.status, text="upstream connect error")

@@ -12,28 +12,28 @@ class Args:
     """Reads arguments as the types they have to have; raises SlackError."""
 
     def __init__(self, arguments: Obj) -> None:
-        self.given = arguments
+        self.arguments = arguments
 
     def has(self, name: str) -> bool:
         """Whether it was given at all."""
-        return self.given.get(name) is not None
+        return self.arguments.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
         """A string."""
-        value = self.given.get(name)
+        value = self.arguments.get(name)
         if value is None:
             return default
         if isinstance(value, dict | list | bool):
-            raise _wrong(name, "must be a string")
+            raise _invalid(name, "must be a string")
         return str(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A boolean, in any of the ways in which clients write one."""
-        value = self.given.get(name)
+        value = self.arguments.get(name)
         if value is None or isinstance(value, bool):
             return default if value is None else value
         if str(value) not in YES + NO:
-            raise _wrong(name, "must be a boolean")
+            raise _invalid(name, "must be a boolean")
         return str(value) in YES
 
     def number(self, name: str, default: int, most: int) -> int:
@@ -42,28 +42,28 @@ class Args:
         if not value:
             return default
         if not value.isdecimal() or not 1 <= int(value) <= most:
-            raise _wrong(name, f"must be between 1 and {most}")
+            raise _invalid(name, f"must be between 1 and {most}")
         return int(value)
 
     def ids(self, name: str) -> list[str]:
         """A list of ids, or ids with commas between them."""
-        value = self.given.get(name)
+        value = self.arguments.get(name)
         if isinstance(value, str) and not value.startswith("["):
             return [part.strip() for part in value.split(",") if part.strip()]
         ids = self.data(name) or []
         if not isinstance(ids, list):
-            raise _wrong(name, "must be a list of ids")
+            raise _invalid(name, "must be a list of ids")
         return [str(element) for element in ids]
 
     def data(self, name: str) -> Any:
         """Structured data, as itself or as JSON in a string."""
-        value = self.given.get(name)
+        value = self.arguments.get(name)
         if not isinstance(value, str):
             return value
         try:
             return json.loads(value)
         except ValueError as error:
-            raise _wrong(name, "must be valid JSON") from error
+            raise _invalid(name, "must be valid JSON") from error
 
 
 def check_names(arguments: Obj, required: set[str], known: set[str]) -> None:
@@ -75,5 +75,5 @@ def check_names(arguments: Obj, required: set[str], known: set[str]) -> None:
         raise refuse_arguments("invalid_arguments", problems)
 
 
-def _wrong(name: str, problem: str) -> SlackError:
+def _invalid(name: str, problem: str) -> SlackError:
     return refuse_arguments("invalid_arguments", [f"{name} {problem}"])

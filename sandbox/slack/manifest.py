@@ -48,7 +48,7 @@ class Manifest:
         """Whether people may send the app direct messages."""
         return self.messages_tab and not self.messages_read_only
 
-    def hears(self, event: str) -> bool:
+    def subscribes_to(self, event: str) -> bool:
         """Whether Slack sends this event to the app."""
         needed = EVENT_SCOPES.get(event)
         return event in self.events and (needed is None or needed in self.scopes)

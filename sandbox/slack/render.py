@@ -125,25 +125,25 @@ def as_channel(workspace: Workspace, channel: Channel) -> Obj:
     }
 
 
-def for_people(workspace: Workspace, channel: Channel, user: str | None) -> list[Obj]:
+def visible_messages(workspace: Workspace, channel: Channel, user: str | None) -> list[Obj]:
     """What one person sees in a channel; threads are nested. Without a person: everything."""
     visible = [
         message
         for message in channel.messages
         if not message.ephemeral_to or user in (None, message.ephemeral_to)
     ]
-    top = [_drawn(workspace, message) for message in visible if not message.is_reply]
+    top = [_as_seen(workspace, message) for message in visible if not message.is_reply]
     for message in top:
         replies_shown = [
             reply for reply in visible if reply.is_reply and reply.thread_ts == message["ts"]
         ]
         if replies_shown:
-            message["replies"] = [_drawn(workspace, reply) for reply in replies_shown]
+            message["replies"] = [_as_seen(workspace, reply) for reply in replies_shown]
             message["reply_count"] = len(replies_shown)
     return top
 
 
-def _drawn(workspace: Workspace, message: Message) -> Obj:
+def _as_seen(workspace: Workspace, message: Message) -> Obj:
     channel = workspace.channels[message.channel]
     more: Obj = {"pinned": message.ts in channel.pins, "ephemeral": bool(message.ephemeral_to)}
     if message.ephemeral_to:
@@ -154,13 +154,13 @@ def _drawn(workspace: Workspace, message: Message) -> Obj:
     return as_message(workspace, message) | {"channel": channel.id} | more
 
 
-def channel_for_people(
+def as_listed_channel(
     workspace: Workspace, channel: Channel, user: str | None, *, writable: bool
 ) -> Obj:
     """A channel in somebody's list; `writable` if the app may be written to."""
     return {
         "id": channel.id,
-        "name": _named(workspace, channel),
+        "name": _channel_name(workspace, channel),
         "topic": channel.topic,
         "purpose": channel.purpose,
         "bookmarks": channel.bookmarks,
@@ -176,7 +176,7 @@ def channel_for_people(
     }
 
 
-def _named(workspace: Workspace, channel: Channel) -> str:
+def _channel_name(workspace: Workspace, channel: Channel) -> str:
     return workspace.users[BOT_USER_ID].handle if channel.im_with else channel.name
 
 

@@ -9,7 +9,7 @@ from sandbox.slack import blocks
 from sandbox.slack.args import Args
 from sandbox.slack.core import RESPONSE_URL_SECONDS, RESPONSE_URL_USES, Core
 from sandbox.slack.errors import Obj, SlackError, refuse_arguments
-from sandbox.slack.methods.chat import MOST_TEXT
+from sandbox.slack.methods.chat import MAX_TEXT
 from sandbox.slack.model import Channel, Message, ResponseUrl
 from sandbox.slack.workspace import BOT_USER_ID
 
@@ -35,7 +35,7 @@ def content(core: Core, body: Any) -> Obj:
         problems = [f"unknown argument: {name}" for name in unknown]
         raise refuse_arguments("invalid_arguments", problems)
     text, answer_blocks = Args(body).text("text"), body.get("blocks") or []
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_TEXT:
         raise SlackError("msg_too_long")
     if not text.strip() and not answer_blocks and not body.get("attachments"):
         raise SlackError("no_text")
@@ -48,7 +48,7 @@ def content(core: Core, body: Any) -> Obj:
     return {"text": text, "blocks": prepared, "attachments": body.get("attachments") or []}
 
 
-def say(core: Core, channel: Channel, user: str, body: Obj, thread_ts: str = "") -> Message:
+def post_answer(core: Core, channel: Channel, user: str, body: Obj, thread_ts: str = "") -> Message:
     """Show an answer: to the one person, or in the channel."""
     checked = content(core, body)
     ephemeral = body.get("response_type", "ephemeral") == "ephemeral"
@@ -98,7 +98,7 @@ def _apply(core: Core, url: ResponseUrl, body: Any) -> None:
     else:
         if channel.archived:
             raise SlackError("is_archived")
-        say(core, channel, url.user, body)
+        post_answer(core, channel, url.user, body)
 
 
 def _delete(core: Core, channel: Channel, original: Message | None) -> None:

@@ -12,7 +12,7 @@ from sandbox.slack.core import Core
 from sandbox.slack.live import Live
 from sandbox.slack.methods import files
 
-MOST_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
 
 
 class Server:
@@ -29,7 +29,7 @@ class Server:
         )
 
     def _application(self, api: Api, control: Iterable[web.RouteDef]) -> web.Application:
-        app = web.Application(client_max_size=MOST_BYTES)
+        app = web.Application(client_max_size=MAX_BYTES)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", api.handle),

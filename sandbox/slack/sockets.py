@@ -9,7 +9,7 @@ from aiohttp import WSMsgType, web
 from sandbox.slack.errors import Obj
 from sandbox.slack.workspace import APP_ID
 
-MOST = 10
+MAX_CONNECTIONS = 10
 
 
 class Connection:
@@ -83,7 +83,7 @@ class Sockets:
         self._tickets.discard(ticket)
         socket = web.WebSocketResponse(heartbeat=30)
         await socket.prepare(request)
-        if len(self._connections) >= MOST:
+        if len(self._connections) >= MAX_CONNECTIONS:
             await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
             await socket.close()
             return socket

@@ -45,7 +45,7 @@ CHANNELS = (
     ("C0ASTATUS03", "status", "What customers are told"),
 )
 
-KEPT = ("users", "groups", "channels", "files", "homes")
+SAVED = ("users", "groups", "channels", "files", "homes")
 
 Watcher = Callable[[Obj], None]
 
@@ -68,9 +68,9 @@ class Workspace:
         self.watchers: set[Watcher] = set()
         self.changed_event = asyncio.Event()
         self.url = ""
-        self._people(bot_name)
+        self._seed(bot_name)
 
-    def _people(self, bot_name: str) -> None:
+    def _seed(self, bot_name: str) -> None:
         for person in PEOPLE:
             self.add_user(User(**vars(person)))
         bot = User(bot_name, bot_name.capitalize(), "App", kind="bot", id=BOT_USER_ID)
@@ -91,7 +91,7 @@ class Workspace:
 
     def save(self, file: Path) -> None:
         """Write down what outlives a restart: people, channels with all that was said, files."""
-        file.write_bytes(pickle.dumps({name: getattr(self, name) for name in KEPT}))
+        file.write_bytes(pickle.dumps({name: getattr(self, name) for name in SAVED}))
 
     def restore(self, file: Path) -> None:
         """Take up what `save` wrote; the file is our own, or this would run anything."""
@@ -200,7 +200,7 @@ class Workspace:
         self.changed("channels", channel_id)
         return made
 
-    def views(self) -> Iterator[View]:
+    def iter_views(self) -> Iterator[View]:
         """Every view there is: open modals and Homes."""
         for stack in self.stacks.values():
             yield from stack
@@ -218,7 +218,7 @@ class Workspace:
 
     def view(self, view_id: str) -> View | None:
         """A view by id."""
-        return next((view for view in self.views() if view.id == view_id), None)
+        return next((view for view in self.iter_views() if view.id == view_id), None)
 
     def post(self, message: Message) -> Message:
         """Put a message into its channel."""
@@ -234,7 +234,9 @@ class Workspace:
         message = Message(self.ids.ts(), channel.id, user, text, subtype=subtype)
         return self.post(message)
 
-    def tell(self, channel: Channel, user: str, text: str, thread_ts: str = "") -> Message:
+    def post_as_slackbot(
+        self, channel: Channel, user: str, text: str, thread_ts: str = ""
+    ) -> Message:
         """What Slackbot tells one person, and nobody else."""
         return self.post(
             Message(

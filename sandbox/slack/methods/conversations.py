@@ -13,16 +13,16 @@ from sandbox.slack.workspace import BOT_USER_ID
 
 T = TypeVar("T")
 
-MOST_NAME = 80
-MOST_TOPIC = 250
-MOST_INVITED = 100
+MAX_NAME = 80
+MAX_TOPIC = 250
+MAX_INVITED = 100
 
 
 def _name(core: Core, args: Args) -> str:
     name = args.text("name")
     if not name.strip():
         raise SlackError("invalid_name_required")
-    if len(name) > MOST_NAME:
+    if len(name) > MAX_NAME:
         raise SlackError("invalid_name_maxlength")
     if not re.search(r"[^\W_]", name):
         raise SlackError("invalid_name_punctuation")
@@ -40,7 +40,7 @@ def _channel(core: Core, args: Args, *, member: bool = True, active: bool = True
     return channel
 
 
-def _shown(core: Core, channel: Channel) -> Obj:
+def _channel_answer(core: Core, channel: Channel) -> Obj:
     return {"channel": render.as_channel(core.workspace, channel)}
 
 
@@ -62,10 +62,10 @@ def create(core: Core, args: Args) -> Obj:
     core.join(channel, BOT_USER_ID)
     event = {"type": "channel_created", "channel": {"id": channel.id, "name": channel.name}}
     core.announce("channel_created", event)
-    return _shown(core, channel)
+    return _channel_answer(core, channel)
 
 
-def _why_not(core: Core, channel: Channel, user_id: str) -> str | None:
+def _invite_error(core: Core, channel: Channel, user_id: str) -> str | None:
     if user_id == BOT_USER_ID:
         return "cant_invite_self"
     user = core.workspace.users.get(user_id)
@@ -86,9 +86,11 @@ def invite(core: Core, args: Args) -> Obj:
     user_ids = args.ids("users")
     if not user_ids:
         raise SlackError("no_user")
-    if len(user_ids) > MOST_INVITED:
+    if len(user_ids) > MAX_INVITED:
         raise SlackError("too_many_users")
-    refusals = {user_id: code for user_id in user_ids if (code := _why_not(core, channel, user_id))}
+    refusals = {
+        user_id: code for user_id in user_ids if (code := _invite_error(core, channel, user_id))
+    }
     invited = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in refusals]
     if refusals and (not args.flag("force") or not invited):
         errors = [
@@ -98,7 +100,7 @@ def invite(core: Core, args: Args) -> Obj:
     for user_id in invited:
         core.join(channel, user_id)
     errors = [{"ok": False, "user": user_id, "error": code} for user_id, code in refusals.items()]
-    return _shown(core, channel) | ({"errors": errors} if errors else {})
+    return _channel_answer(core, channel) | ({"errors": errors} if errors else {})
 
 
 def kick(core: Core, args: Args) -> Obj:
@@ -120,9 +122,12 @@ def join(core: Core, args: Args) -> Obj:
     channel = _channel(core, args, member=False)
     if core.workspace.has_bot(channel):
         known = {"warnings": ["already_in_channel"]}
-        return _shown(core, channel) | {"warning": "already_in_channel", "response_metadata": known}
+        return _channel_answer(core, channel) | {
+            "warning": "already_in_channel",
+            "response_metadata": known,
+        }
     core.join(channel, BOT_USER_ID)
-    return _shown(core, channel)
+    return _channel_answer(core, channel)
 
 
 def leave(core: Core, args: Args) -> Obj:
@@ -147,7 +152,7 @@ def archive(core: Core, args: Args) -> Obj:
 
 def close_channel(core: Core, channel: Channel, user: str) -> None:
     """Archive a channel, whoever does it."""
-    core.system(channel, user, "channel_archive", f"<@{user}> archived the channel")
+    core.post_system_message(channel, user, "channel_archive", f"<@{user}> archived the channel")
     channel.archived = True
     event = {"type": "channel_archive", "channel": channel.id, "user": user}
     core.announce("channel_archive", event, channel)
@@ -161,7 +166,7 @@ def unarchive(core: Core, args: Args) -> Obj:
         raise SlackError("not_archived")
     channel.archived = False
     text = f"<@{BOT_USER_ID}> unarchived the channel"
-    core.system(channel, BOT_USER_ID, "channel_unarchive", text)
+    core.post_system_message(channel, BOT_USER_ID, "channel_unarchive", text)
     event = {"type": "channel_unarchive", "channel": channel.id, "user": BOT_USER_ID}
     core.announce("channel_unarchive", event, channel)
     core.workspace.changed("channels", channel.id)
@@ -175,37 +180,37 @@ def rename(core: Core, args: Args) -> Obj:
         raise SlackError("not_authorized")
     before, channel.name = channel.name, _name(core, args)
     text = f'<@{BOT_USER_ID}> has renamed the channel from "{before}" to "{channel.name}"'
-    core.system(channel, BOT_USER_ID, "channel_name", text)
+    core.post_system_message(channel, BOT_USER_ID, "channel_name", text)
     event = {"type": "channel_rename", "channel": {"id": channel.id, "name": channel.name}}
     core.announce("channel_rename", event, channel)
     core.workspace.changed("channels", channel.id)
-    return _shown(core, channel)
+    return _channel_answer(core, channel)
 
 
 def set_topic(core: Core, args: Args) -> Obj:
     """conversations.setTopic"""
     channel = _channel(core, args)
     topic = args.text("topic")
-    if len(topic) > MOST_TOPIC:
+    if len(topic) > MAX_TOPIC:
         raise SlackError("too_long")
     if topic != channel.topic:
         channel.topic, channel.topic_by = topic, BOT_USER_ID
         text = f"set the channel topic: {topic}" if topic else "cleared the channel topic"
-        core.system(channel, BOT_USER_ID, "channel_topic", f"<@{BOT_USER_ID}> {text}")
+        core.post_system_message(channel, BOT_USER_ID, "channel_topic", f"<@{BOT_USER_ID}> {text}")
         core.workspace.changed("channels", channel.id)
-    return _shown(core, channel)
+    return _channel_answer(core, channel)
 
 
 def set_purpose(core: Core, args: Args) -> Obj:
     """conversations.setPurpose"""
     channel = _channel(core, args)
     purpose = args.text("purpose")
-    if len(purpose) > MOST_TOPIC:
+    if len(purpose) > MAX_TOPIC:
         raise SlackError("too_long")
     if purpose != channel.purpose:
         channel.purpose = purpose
         text = f"<@{BOT_USER_ID}> set the channel description: {purpose}"
-        core.system(channel, BOT_USER_ID, "channel_purpose", text)
+        core.post_system_message(channel, BOT_USER_ID, "channel_purpose", text)
         core.workspace.changed("channels", channel.id)
     return {"purpose": purpose}
 
@@ -245,7 +250,7 @@ def _kind(channel: Channel) -> str:
 
 def info(core: Core, args: Args) -> Obj:
     """conversations.info"""
-    return _shown(core, core.workspace.known_channel(args.text("channel")))
+    return _channel_answer(core, core.workspace.known_channel(args.text("channel")))
 
 
 def members(core: Core, args: Args) -> Obj:

@@ -11,12 +11,12 @@ from sandbox.slack.errors import Obj, SlackError
 from sandbox.slack.model import Channel, File, Message
 from sandbox.slack.workspace import BOT_USER_ID
 
-MOST_BYTES = 20 * 1024 * 1024
+MAX_BYTES = 20 * 1024 * 1024
 
 
 def get_upload_url(core: Core, args: Args) -> Obj:
     """files.getUploadURLExternal"""
-    length = args.number("length", 0, MOST_BYTES)
+    length = args.number("length", 0, MAX_BYTES)
     if not length:
         raise SlackError("invalid_arguments")
     ids = core.workspace.ids
@@ -125,12 +125,12 @@ def delete(core: Core, args: Args) -> Obj:
         raise SlackError("cant_delete_file")
     del core.workspace.files[file.id]
     for channel in core.workspace.channels.values():
-        _forget(channel, file.id)
+        _remove_file(channel, file.id)
         core.workspace.changed("messages", channel.id)
     return {}
 
 
-def _forget(channel: Channel, file_id: str) -> None:
+def _remove_file(channel: Channel, file_id: str) -> None:
     for message in list(channel.messages):
         if file_id in message.files:
             message.files.remove(file_id)

@@ -7,7 +7,7 @@ from sandbox.slack.model import Channel, Group, User
 from sandbox.slack.workspace import Workspace
 
 
-class Circumstances:
+class Conditions:
     """Changes what the app has to live with."""
 
     core: Core

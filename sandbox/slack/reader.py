@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.slack.blocks import every_block, interactive
+from sandbox.slack.blocks import interactive_elements, iter_blocks
 from sandbox.slack.control import Control
 from sandbox.slack.errors import Obj, Refusal
 from sandbox.slack.model import Channel, User
-from sandbox.slack.persons import Persons
-from sandbox.slack.views import described
+from sandbox.slack.users import Users
+from sandbox.slack.views import as_view
 from sandbox.slack.workspace import Workspace, identity
 
 
@@ -34,16 +34,16 @@ class Button:
         return str(self.element.get("text", {}).get("text", ""))
 
 
-class Sight:
+class Reader:
     """Looks through the eyes of anybody."""
 
     workspace: Workspace
-    _persons: Persons
+    _users: Users
     _control: Control
 
     def messages(self, channel: str, user: str | None = None) -> list[Obj]:
         """A channel as somebody sees it (threads nested); without somebody, everything."""
-        return self._persons.messages(channel, user)
+        return self._users.messages(channel, user)
 
     def text(self, channel: str, user: str | None = None) -> str:
         """All words in a channel, threads and blocks included, without what Slack itself wrote."""
@@ -65,12 +65,12 @@ class Sight:
     def views(self, user: str) -> list[Obj]:
         """Somebody's open forms, the topmost last."""
         stack = self.workspace.stacks.get(self.workspace.user(user).id, [])
-        return [described(view, identity()) for view in stack]
+        return [as_view(view, identity()) for view in stack]
 
     def home(self, user: str) -> Obj | None:
         """Somebody's Home of the app."""
         view = self.workspace.homes.get(self.workspace.user(user).id)
-        return described(view, identity()) if view else None
+        return as_view(view, identity()) if view else None
 
     def channels(self, user: str | None = None) -> list[Obj]:
         """Every channel that somebody can see."""
@@ -122,8 +122,8 @@ class Sight:
             return [
                 Button(element["action_id"], block["block_id"], element, view_id=view["id"])
                 for view in views
-                for block in every_block(view["blocks"])
-                for element in interactive(block)
+                for block in iter_blocks(view["blocks"])
+                for element in interactive_elements(block)
             ]
         messages = [
             message for top in self.messages(channel, user) for message in _with_replies(top)
@@ -131,8 +131,8 @@ class Sight:
         return [
             Button(element["action_id"], block["block_id"], element, channel, message["ts"])
             for message in sorted(messages, key=lambda message: str(message["ts"]))
-            for block in every_block(message.get("blocks", []))
-            for element in interactive(block)
+            for block in iter_blocks(message.get("blocks", []))
+            for element in interactive_elements(block)
         ]
 
 

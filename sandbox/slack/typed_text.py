@@ -11,11 +11,11 @@ REFERENCE = re.compile(
 )
 NAME = re.compile(r"(?<![\w<@#/.-])[@#][a-z0-9][\w-]*")
 ADDRESS = re.compile(r"(?<![<|\w])https?://[^\s<>|]+")
-Change = Callable[[str], str]
-EVERYBODY = ("@channel", "@here", "@everyone")
+Converter = Callable[[str], str]
+BROADCASTS = ("@channel", "@here", "@everyone")
 
 
-class Words:
+class TypedText:
     """Turns names into references, and back."""
 
     def __init__(self, workspace: Workspace) -> None:
@@ -23,15 +23,15 @@ class Words:
 
     def message(self, text: str) -> str:
         """A message: characters escaped, people and channels as references, links marked."""
-        return self._each(text, self._escaped, lambda reference: reference)
+        return self._convert(text, self._escaped, lambda reference: reference)
 
     def command(self, text: str, *, escape: bool) -> str:
         """The text of a slash command: with references where the manifest asks for them."""
         if not escape:
-            return self._each(text, lambda plain: plain, self._name)
-        return self._each(text, self._linked, self._labelled)
+            return self._convert(text, lambda plain: plain, self._name)
+        return self._convert(text, self._linked, self._labelled)
 
-    def _each(self, text: str, plain: Change, reference: Change) -> str:
+    def _convert(self, text: str, plain: Converter, reference: Converter) -> str:
         text = NAME.sub(lambda match: self._reference(match[0]), text)
         parts, end = [], 0
         for match in REFERENCE.finditer(text):
@@ -87,6 +87,6 @@ class Words:
 
     def _escaped(self, text: str) -> str:
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        for name in EVERYBODY:
+        for name in BROADCASTS:
             text = re.sub(rf"(?<!\w){name}\b", f"<!{name[1:]}>", text)
         return self._linked(text)
