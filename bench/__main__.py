@@ -14,7 +14,7 @@ from bench import logs, processes
 from sandbox.slack import Call, Slack
 from sandbox.stage import ROOT, Stage, open_stage, run_bot
 
-PATIENCE = 120.0
+WAIT_SECONDS = 120.0
 DECLARES_AT_ONCE = 200
 
 
@@ -24,10 +24,10 @@ def new_slack(latency: float = 0.0, *, rate_limits: bool = False, pace: float = 
     return Slack(manifest=manifest, latency=latency, rate_limits=rate_limits, pace=pace)
 
 
-async def until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
+async def wait_until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
     """Wait for a condition; raises TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not holds():
+        while not condition():
             await asyncio.sleep(0.002)
 
 
@@ -36,7 +36,7 @@ def answered(slack: Slack, method: str, since: float) -> list[Call]:
     return [call for call in slack.calls if call.method == method and call.time >= since]
 
 
-def after(call: Call, start: float) -> float:
+def answered_after_ms(call: Call, start: float) -> float:
     """Milliseconds from the start until Slack had answered the call."""
     return (call.time + call.seconds - start) * 1000
 
@@ -44,24 +44,26 @@ def after(call: Call, start: float) -> float:
 async def declare_once(stage: Stage, title: str) -> dict[str, float]:
     """One declaration, by the clock of the simulated Slack; times in milliseconds."""
     slack = stage.slack
-    seen = len(slack.calls)
+    before = len(slack.calls)
     start = time.time()
     delivery = await slack.say("oncall", f"/incident declare sev1 {title}", channel="general")
-    await until(lambda: any(call.method == "pins.add" for call in slack.calls[seen:]))
-    await until(lambda: quiet(slack))
-    calls = slack.calls[seen:]
+    await wait_until(lambda: any(call.method == "pins.add" for call in slack.calls[before:]))
+    await wait_until(lambda: is_quiet(slack))
+    calls = slack.calls[before:]
     first = {call.method: call for call in reversed(calls)}
     return {
         "acknowledged": delivery.seconds * 1000,
-        "channel exists": after(first["conversations.create"], start),
-        "declarer in it": after(first["conversations.invite"], start),
-        "all posted": max(after(call, start) for call in calls if call.method.startswith("chat.")),
+        "channel exists": answered_after_ms(first["conversations.create"], start),
+        "declarer in it": answered_after_ms(first["conversations.invite"], start),
+        "all posted": max(
+            answered_after_ms(call, start) for call in calls if call.method.startswith("chat.")
+        ),
         "calls": len(calls),
         "in flight": max(call.in_flight for call in calls),
     }
 
 
-def quiet(slack: Slack) -> bool:
+def is_quiet(slack: Slack) -> bool:
     """Whether nothing was called for 50 ms beyond the latency."""
     last = max(call.time + call.seconds for call in slack.calls)
     return time.time() - last > 0.05 + slack.latency
@@ -91,12 +93,12 @@ async def many_declares(folder: Path, *, rate_limits: bool) -> None:
                 for n in range(DECLARES_AT_ONCE)
             )
         )
-        await until(lambda: len(complete(slack)) >= DECLARES_AT_ONCE, 600)
+        await wait_until(lambda: len(complete_channels(slack)) >= DECLARES_AT_ONCE, 600)
         seconds = time.time() - start
-        await until(lambda: quiet(slack))
+        await wait_until(lambda: is_quiet(slack))
     names = Counter(str(channel["name"]).split("-")[1] for channel in incident_channels(slack))
     acks = sorted(delivery.seconds for delivery in deliveries)
-    twice = said_twice(slack)
+    twice = duplicate_cards(slack)
     print(f"\n{DECLARES_AT_ONCE} declarations at once, 300 ms per call, limits {rate_limits}")
     print(f"  acknowledged     {sum(delivery.ok for delivery in deliveries)} in time")
     print(f"  slowest answer   {acks[-1] * 1000:8.1f} ms")
@@ -106,16 +108,18 @@ async def many_declares(folder: Path, *, rate_limits: bool) -> None:
 
 def incident_channels(slack: Slack) -> list[dict[str, object]]:
     """The channels of incidents."""
-    return [one for one in slack.channels("oncall") if str(one["name"]).startswith("inc-")]
+    return [
+        channel for channel in slack.channels("oncall") if str(channel["name"]).startswith("inc-")
+    ]
 
 
-def complete(slack: Slack) -> set[str]:
+def complete_channels(slack: Slack) -> set[str]:
     """The channels whose card is pinned: that is sent last."""
     done = (c for c in slack.calls if c.method == "pins.add" and c.answer.get("ok"))
     return {str(call.arguments["channel"]) for call in done}
 
 
-def said_twice(slack: Slack) -> int:
+def duplicate_cards(slack: Slack) -> int:
     """How many incidents have a second card."""
     posted = (c for c in slack.calls if c.method == "chat.postMessage" and c.answer.get("ok"))
     cards = [str(c.arguments["channel"]) for c in posted if "incident.resolve" in str(c.arguments)]
@@ -124,19 +128,19 @@ def said_twice(slack: Slack) -> int:
 
 async def running_cost(folder: Path) -> None:
     """Print how long the bot takes to be ready, and how much memory it needs when idle."""
-    for room in ("bot", "commands", "templates"):
-        compileall.compile_dir(ROOT / room, quiet=2)
+    for package in ("bot", "commands", "templates"):
+        compileall.compile_dir(ROOT / package, quiet=2)
     async with open_stage(folder, new_slack()) as stage:
         await stage.bot.stop()
         times = []
         for _ in range(3):
             start = time.perf_counter()
-            async with run_bot(folder, stage.slack, stage.told) as bot:
+            async with run_bot(folder, stage.slack, stage.environment) as bot:
                 times.append(time.perf_counter() - start)
                 await asyncio.sleep(2)
-                held = processes.resident(bot.process.pid)
+                memory = processes.resident(bot.process.pid)
     print(f"\nstart until ready  {sorted(times)[1]:8.2f} s (median of 3, byte-compiled)")
-    print(f"idle memory        {held / 1e6:8.1f} MB resident")
+    print(f"idle memory        {memory / 1e6:8.1f} MB resident")
 
 
 def install_size(folder: Path) -> None:
@@ -168,15 +172,15 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number, latency in enumerate((0.0, 0.1)):
-            await declares(make(folder / f"declare{number}"), latency)
+            await declares(make_folder(folder / f"declare{number}"), latency)
         for number, limits in enumerate((False, True)):
-            await many_declares(make(folder / f"many{number}"), rate_limits=limits)
-        await running_cost(make(folder / "cost"))
-        await logs.logs(make(folder / "logs"), new_slack())
-        install_size(make(folder / "install"))
+            await many_declares(make_folder(folder / f"many{number}"), rate_limits=limits)
+        await running_cost(make_folder(folder / "cost"))
+        await logs.logs(make_folder(folder / "logs"), new_slack())
+        install_size(make_folder(folder / "install"))
 
 
-def make(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     """The folder, made."""
     folder.mkdir()
     return folder

@@ -15,33 +15,33 @@ from sandbox.stage import HERE, ROOT, Stage, open_stage, run_bot
 TOTAL = 200_000_000
 LINE = 200  # what a line of the simulated cluster's endless log has
 BOUND_MB = 40
-WITHIN = 60.0
+WAIT_SECONDS = 60.0
 SCENARIO = "order-service/payment-refund-failures"
-SAID = re.compile(r"(\d+) of \d+ lines from 3 pods match \([^)]*\)")
+RESULT = re.compile(r"(\d+) of \d+ lines from 3 pods match \([^)]*\)")
 GREP = r"kubectl logs -l app=order-service --tail={tail} | grep -ic 'stripe\|webhook\|payment'"
 
 
 async def logs(folder: Path, slack: Slack) -> None:
     """Print by how much the bot's process grew, and how long people waited."""
     async with open_stage(folder, slack) as stage:
-        pods = stage.scene.cluster.pod_names()
+        pods = stage.systems.cluster.pod_names()
         tail = TOTAL // len(pods) // LINE
         await stage.bot.stop()
-        told = {**stage.told, "RUNBOLT_CONFIG": str(_team(folder, tail))}
-        async with run_bot(folder, slack, told) as bot:
+        environment = {**stage.environment, "RUNBOLT_CONFIG": str(_team(folder, tail))}
+        async with run_bot(folder, slack, environment) as bot:
             channel = await _declare(stage)
             for pod in pods:
-                stage.scene.cluster.endless_log(pod, tail * LINE)
+                stage.systems.cluster.endless_log(pod, tail * LINE)
             pid = bot.process.pid
-            processes.forget_the_most(pid)
+            processes.reset_peak(pid)
             before, busy = processes.resident(pid), processes.busy_seconds(pid)
             start = time.perf_counter()
-            said = await _look(slack, channel)
+            sentence = await _run_step(slack, channel)
             seconds, busy = time.perf_counter() - start, processes.busy_seconds(pid) - busy
-            grown = (processes.most(pid) - before) / 1e6
+            growth_mb = (processes.peak(pid) - before) / 1e6
         by_hand = await _by_hand(folder / "kubeconfig", tail)
-    print(f"\nlogs with match    {len(pods) * tail * LINE / 1e6:8.0f} MB: {said}")
-    print(f"  bot grew by      {grown:8.1f} MB at most (bound {BOUND_MB})")
+    print(f"\nlogs with match    {len(pods) * tail * LINE / 1e6:8.0f} MB: {sentence}")
+    print(f"  bot grew by      {growth_mb:8.1f} MB at most (bound {BOUND_MB})")
     print(f"  answer           {seconds:8.1f} s, of which the bot had a processor for {busy:.1f}")
     if by_hand is not None:
         waited, counted = by_hand
@@ -70,33 +70,33 @@ async def _declare(stage: Stage) -> str:
         await slack.wait_for(
             lambda: next(
                 (
-                    one["name"]
-                    for one in slack.channels("oncall")
-                    if str(one["name"]).startswith("inc-")
-                    and slack.find_buttons(presses.CHOOSE_SCENARIO, one["name"], "oncall")
+                    channel["name"]
+                    for channel in slack.channels("oncall")
+                    if str(channel["name"]).startswith("inc-")
+                    and slack.find_buttons(presses.CHOOSE_SCENARIO, channel["name"], "oncall")
                 ),
                 None,
             ),
-            WITHIN,
+            WAIT_SECONDS,
         )
     )
     await slack.press("oncall", action_id=presses.CHOOSE_SCENARIO, channel=channel, value=SCENARIO)
-    await slack.wait_for(lambda: _step(slack, channel), WITHIN)
+    await slack.wait_for(lambda: _step(slack, channel), WAIT_SECONDS)
     return channel
 
 
 def _step(slack: Slack, channel: str) -> bool:
-    found = slack.find_buttons(presses.RUN_STEP, channel, "oncall")
-    return any(one.value == "webhook-logs" for one in found)
+    buttons = slack.find_buttons(presses.RUN_STEP, channel, "oncall")
+    return any(button.value == "webhook-logs" for button in buttons)
 
 
-async def _look(slack: Slack, channel: str) -> str:
+async def _run_step(slack: Slack, channel: str) -> str:
     """Press the step; what it says once it has read everything."""
     await slack.press("oncall", action_id=presses.RUN_STEP, channel=channel, value="webhook-logs")
-    found = await slack.wait_for(
-        lambda: SAID.search(str(slack.messages(channel, "oncall"))), WITHIN
+    match = await slack.wait_for(
+        lambda: RESULT.search(str(slack.messages(channel, "oncall"))), WAIT_SECONDS
     )
-    return str(found[0])
+    return str(match[0])
 
 
 async def _by_hand(kubeconfig: Path, tail: int) -> tuple[float, int] | None:
@@ -113,5 +113,5 @@ async def _by_hand(kubeconfig: Path, tail: int) -> tuple[float, int] | None:
         },
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await child.communicate()
-    return time.perf_counter() - start, int(said)
+    count, _ = await child.communicate()
+    return time.perf_counter() - start, int(count)

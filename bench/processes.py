@@ -9,12 +9,12 @@ def resident(pid: int) -> int:
     return _field(pid, "VmRSS")
 
 
-def forget_the_most(pid: int) -> None:
+def reset_peak(pid: int) -> None:
     """Let `most` begin anew from what the process holds now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-def most(pid: int) -> int:
+def peak(pid: int) -> int:
     """Bytes of memory that it held at most, since the start or since that was forgotten."""
     return _field(pid, "VmHWM")
 

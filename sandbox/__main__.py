@@ -25,21 +25,21 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     scenarios = Scenarios()
     slack = Slack(manifest=ROOT / "app-manifest.yml", page=HERE / "page", routes=scenarios.routes())
-    said = folder / "slack.pickle"
-    if keep and said.exists():
-        slack.workspace.restore(said)
+    saved = folder / "slack.pickle"
+    if keep and saved.exists():
+        slack.workspace.restore(saved)
     with reserve(port) as door:
         async with (
             open_stage(folder, slack, keep=keep, playbooks=playbooks) as stage,
-            scenarios.on(stage.scene, lambda: slack.workspace.changed("scenarios")),
+            scenarios.on(stage.systems, lambda: slack.workspace.changed("scenarios")),
         ):
             await scenarios.begin(FIRST)
-            slack.info.update(kubeconfig=stage.told["KUBECONFIG"], lines=beside(stage))
+            slack.info.update(kubeconfig=stage.environment["KUBECONFIG"], lines=beside(stage))
             await slack.open(door)
             print(welcome(stage), flush=True)
             await until_stopped(stop, stage)
     if keep:
-        slack.workspace.save(said)
+        slack.workspace.save(saved)
 
 
 def reserve(port: int) -> socket.socket:
@@ -47,25 +47,25 @@ def reserve(port: int) -> socket.socket:
 
     Raises ServerError when it is taken.
     """
-    door = socket.socket()
+    listener = socket.socket()
     # A sandbox that has just ended must not keep the next one out.
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind(("127.0.0.1", port))
+        listener.bind(("127.0.0.1", port))
     except OSError as error:
-        door.close()
+        listener.close()
         raise ServerError(
             f"Port {port} on 127.0.0.1 can't be used ({error.strerror}). Set SANDBOX_PORT to one "
             "that is free."
         ) from error
-    return door
+    return listener
 
 
 async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:
     """Wait for Ctrl-C; raises ServerError when the bot ends before."""
     while not stop.is_set():
         if not stage.bot.running:
-            raise ServerError(f"The bot ended by itself: {stage.bot.last_words()}")
+            raise ServerError(f"The bot ended by itself: {stage.bot.log_tail()}")
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 1)
     print("\nStopping what was started …", flush=True)
@@ -74,8 +74,8 @@ async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:
 def beside(stage: Stage) -> list[str]:
     """What a person can type in a terminal beside the page."""
     return [
-        f"psql '{stage.scene.shop.dsn}'   # the shop's orders",
-        f"psql '{stage.told['DATABASE_URL']}'   # what Runbolt keeps",
+        f"psql '{stage.systems.shop.dsn}'   # the shop's orders",
+        f"psql '{stage.environment['DATABASE_URL']}'   # what Runbolt keeps",
     ]
 
 
@@ -90,7 +90,7 @@ def welcome(stage: Stage) -> str:
   and type:  /incident declare sev1 Orders are failing
 
   Beside it, in a terminal of your own:
-      export KUBECONFIG={stage.told["KUBECONFIG"]}   # kubectl get pods -l app=order-service
+      export KUBECONFIG={stage.environment["KUBECONFIG"]}   # kubectl get pods -l app=order-service
       {lines}
 
   Ctrl-C stops everything.

@@ -7,11 +7,11 @@ from typing import Any, Self
 from aiohttp import web
 
 ACCEPT = "application/vnd.pagerduty+json;version=2"
-KNOWN = {
+PARAMETERS = {
     *("limit", "offset", "total", "earliest", "since", "until", "time_zone"),
     *("schedule_ids[]", "escalation_policy_ids[]", "user_ids[]", "include[]"),
 }
-MOST = 100
+MAX_PAGE = 100
 
 Obj = dict[str, Any]
 
@@ -62,7 +62,7 @@ class PagerDuty:
         if self.hang:
             await asyncio.Event().wait()
         if self.status is not None:
-            return _refused(self.status, "On purpose")
+            return _error(self.status, "On purpose")
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
@@ -72,46 +72,46 @@ class PagerDuty:
 
     def _refusal(self, request: web.BaseRequest) -> web.Response | None:
         if request.headers.get("Authorization") != f"Token token={self.token}":
-            return _refused(401, "Unauthorized")
+            return _error(401, "Unauthorized")
         if (request.method, request.path) != ("GET", "/oncalls"):
-            return _refused(404, "Not Found")
+            return _error(404, "Not Found")
         if request.headers.get("Accept") != ACCEPT:
-            return _refused(406, "Accept must name version 2 of the API")
+            return _error(406, "Accept must name version 2 of the API")
         mistakes = list(self._mistakes(request))
-        return _refused(400, "Invalid Input Provided", mistakes) if mistakes else None
+        return _error(400, "Invalid Input Provided", mistakes) if mistakes else None
 
     def _mistakes(self, request: web.BaseRequest) -> list[str]:
         query = request.query
-        found = [f"{name} is not a parameter" for name in query if name not in KNOWN]
+        mistakes = [f"{name} is not a parameter" for name in query if name not in PARAMETERS]
         limit = query.get("limit", "25")
-        if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
-            found.append("Limit must be from 1 to 100")
+        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_PAGE:
+            mistakes.append("Limit must be from 1 to 100")
         known = {shift.schedule for shift in self.shifts} | {shift.policy for shift in self.shifts}
         wanted = query.getall("schedule_ids[]", []) + query.getall("escalation_policy_ids[]", [])
-        return found + [f"{id} was not found" for id in wanted if id not in known]
+        return mistakes + [f"{id} was not found" for id in wanted if id not in known]
 
     def _page(self, request: web.BaseRequest) -> Obj:
         schedules = request.query.getall("schedule_ids[]", [])
         policies = request.query.getall("escalation_policy_ids[]", [])
-        found = [
+        shifts = [
             shift
             for shift in self.shifts
             if (not schedules or shift.schedule in schedules)
             and (not policies or shift.policy in policies)
         ]
         limit = int(request.query.get("limit", "25"))
-        shown = [_shown(shift) for shift in found[:limit]]
-        more = len(found) > limit
+        shown = [_as_oncall(shift) for shift in shifts[:limit]]
+        more = len(shifts) > limit
         return {"oncalls": shown, "limit": limit, "offset": 0, "more": more, "total": None}
 
 
-def _refused(status: int, message: str, errors: list[str] | None = None) -> web.Response:
+def _error(status: int, message: str, errors: list[str] | None = None) -> web.Response:
     headers = {"ratelimit-limit": "960", "ratelimit-remaining": "0", "ratelimit-reset": "17"}
     body: Obj = {"error": {"message": message, "code": 2000 + status, "errors": errors or []}}
     return web.json_response(body, status=status, headers=headers if status == 429 else None)
 
 
-def _shown(shift: Shift) -> Obj:
+def _as_oncall(shift: Shift) -> Obj:
     return {
         "escalation_policy": _reference("escalation_policy", shift.policy, "Order Service"),
         "escalation_level": shift.level,

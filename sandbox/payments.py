@@ -25,7 +25,7 @@ class Payments:
         self._changed = asyncio.Event()
         self._site: web.TCPSite | None = None
         app = web.Application()
-        app.router.add_get("/health", self._health)
+        app.router.add_get("/health", self._answer_health)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
 
     @property
@@ -58,16 +58,16 @@ class Payments:
         await self._site.start()
         self.port = int(self._runner.addresses[0][1])
 
-    async def _health(self, _: web.Request) -> web.Response:
+    async def _answer_health(self, _: web.Request) -> web.Response:
         while self.health is Health.SLOW:
             await self._changed.wait()
-        ill = self.health is not Health.HEALTHY
-        checks = {"database": "ok", "stripe": "timeout after 5000 ms" if ill else "ok"}
-        told = {"service": "payment-service", "version": "v1.18.0", "checks": checks}
-        status = "degraded" if ill else "ok"
+        unhealthy = self.health is not Health.HEALTHY
+        checks = {"database": "ok", "stripe": "timeout after 5000 ms" if unhealthy else "ok"}
+        details = {"service": "payment-service", "version": "v1.18.0", "checks": checks}
+        status = "degraded" if unhealthy else "ok"
         # A kept connection would outlive the end of listening.
         return web.json_response(
-            {"status": status, **told},
-            status=503 if ill else 200,
+            {"status": status, **details},
+            status=503 if unhealthy else 200,
             headers={"Connection": "close"},
         )

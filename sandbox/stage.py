@@ -11,21 +11,21 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from sandbox.checkout import Checkout
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.pagerduty import PagerDuty
 from sandbox.payments import Payments
 from sandbox.postgres import Postgres
 from sandbox.proxy import Proxy
 from sandbox.redis import Child, Redis, ServerError, free_port
-from sandbox.scenarios import Scene
+from sandbox.scenarios import ShopSystems
 from sandbox.shop import Shop, build
 from sandbox.slack import Slack
 from sandbox.stripe import Stripe
-from sandbox.trade import Trade
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-START_WITHIN = 30.0
+START_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Stage:
     """What is there, and what the bot was told of it."""
 
     slack: Slack
-    scene: Scene
-    told: Mapping[str, str]
+    systems: ShopSystems
+    environment: Mapping[str, str]
     bot: Child
 
 
@@ -59,13 +59,13 @@ async def open_stage(
         proxy = Proxy({("payment-service", 3006): payments.url})
         for service in (stripe, pagerduty, proxy):
             await stack.enter_async_context(service)
-        trade = await stack.enter_async_context(Trade(shop, stripe, cluster.takes_orders))
-        scene = Scene(cluster, shop, trade, payments)
-        told = await _environment(folder, slack, cluster, redis, postgres, shop)
-        told |= _neighbours(stripe, pagerduty, proxy)
-        told["RUNBOLT_CONFIG"] = str(_team(folder, playbooks))
-        bot = await stack.enter_async_context(run_bot(folder, slack, told))
-        yield Stage(slack, scene, told, bot)
+        checkout = await stack.enter_async_context(Checkout(shop, stripe, cluster.takes_orders))
+        systems = ShopSystems(cluster, shop, checkout, payments)
+        environment = await _environment(folder, slack, cluster, redis, postgres, shop)
+        environment |= _other_services(stripe, pagerduty, proxy)
+        environment["RUNBOLT_CONFIG"] = str(_team(folder, playbooks))
+        bot = await stack.enter_async_context(run_bot(folder, slack, environment))
+        yield Stage(slack, systems, environment, bot)
 
 
 async def _environment(
@@ -78,7 +78,7 @@ async def _environment(
         "SLACK_API_URL": slack.api_url,
         "HOST": "127.0.0.1",
         "PORT": str(free_port()),
-        "DATABASE_URL": await postgres.own_database("runbolt"),
+        "DATABASE_URL": await postgres.create_owned_database("runbolt"),
         "REDIS_URL": redis.url,
         "ORDERS_DATABASE_URL": shop.ro_dsn,
         "ORDERS_DATABASE_ADMIN_URL": shop.ops_dsn,
@@ -89,15 +89,15 @@ async def _environment(
 
 def _team(folder: Path, playbooks: Path | None) -> Path:
     """What the demo shop's team decided, with other playbooks where some are given."""
-    decided = HERE / "runbolt.yml"
+    shipped = HERE / "runbolt.yml"
     if playbooks is None:
-        return decided
+        return shipped
     file = folder / "runbolt.yml"
-    file.write_text(f"{decided.read_text()}playbooks: {json.dumps(str(playbooks.absolute()))}\n")
+    file.write_text(f"{shipped.read_text()}playbooks: {json.dumps(str(playbooks.absolute()))}\n")
     return file
 
 
-def _neighbours(stripe: Stripe, pagerduty: PagerDuty, proxy: Proxy) -> dict[str, str]:
+def _other_services(stripe: Stripe, pagerduty: PagerDuty, proxy: Proxy) -> dict[str, str]:
     return {
         "STRIPE_API_KEY": stripe.key,
         "STRIPE_API_URL": stripe.url,
@@ -108,12 +108,14 @@ def _neighbours(stripe: Stripe, pagerduty: PagerDuty, proxy: Proxy) -> dict[str,
 
 
 @asynccontextmanager
-async def run_bot(folder: Path, slack: Slack, told: Mapping[str, str]) -> AsyncIterator[Child]:
+async def run_bot(
+    folder: Path, slack: Slack, environment: Mapping[str, str]
+) -> AsyncIterator[Child]:
     """The bot, as anybody would start it, once it is ready."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     command = [sys.executable, "-m", "bot"]
-    child = Child(command, folder / "bot.log", {"cwd": ROOT}, env={**kept, **told})
-    url = f"http://127.0.0.1:{told['PORT']}"
+    child = Child(command, folder / "bot.log", {"cwd": ROOT}, env={**inherited, **environment})
+    url = f"http://127.0.0.1:{environment['PORT']}"
     try:
         await _ready(child, url)
         slack.request_url = f"{url}/slack/events"
@@ -124,13 +126,13 @@ async def run_bot(folder: Path, slack: Slack, told: Mapping[str, str]) -> AsyncI
 
 async def _ready(child: Child, url: str) -> None:
     async with ClientSession(timeout=ClientTimeout(total=5)) as session:
-        deadline = asyncio.get_running_loop().time() + START_WITHIN
+        deadline = asyncio.get_running_loop().time() + START_TIMEOUT
         while asyncio.get_running_loop().time() < deadline:
             if not child.running:
-                raise ServerError(f"The bot did not start: {child.last_words()}")
+                raise ServerError(f"The bot did not start: {child.log_tail()}")
             with suppress(ClientError, TimeoutError):
                 async with session.get(f"{url}/readyz") as response:
                     if response.status == 200:
                         return
             await asyncio.sleep(0.02)
-    raise ServerError(f"The bot was not ready within {START_WITHIN:.0f} s: {child.last_words()}")
+    raise ServerError(f"The bot was not ready within {START_TIMEOUT:.0f} s: {child.log_tail()}")

@@ -18,9 +18,9 @@ Obj = dict[str, Any]
 API_VERSION = "2026-10-28.endive"
 VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.[a-z]+)?")
 EVENT_READ = "rak_event_read"
-KEPT = timedelta(days=30)
-MOST = 100
-KNOWN = {
+RETENTION = timedelta(days=30)
+MAX_PAGE = 100
+PARAMETERS = {
     *("limit", "starting_after", "ending_before", "delivery_success", "type"),
     *(f"created[{bound}]" for bound in ("gt", "gte", "lt", "lte")),
 }
@@ -117,19 +117,19 @@ class Stripe:
         """Let something have happened `ago` seconds ago; the id of its event."""
         created = int(self._now().timestamp() - ago)
         id = id or f"evt_1Q{secrets.token_hex(11)}"
-        made = Event(id, type, created, delivered, self._live)
-        self._events[made.id] = made
-        return made.id
+        event = Event(id, type, created, delivered, self._live)
+        self._events[event.id] = event
+        return event.id
 
     def deliver(self, id: str | None = None) -> None:
         """Let the webhook endpoints take an event, or all of them."""
-        for one in [id] if id else list(self._events):
-            self._events[one] = replace(self._events[one], delivered=True)
+        for event_id in [id] if id else list(self._events):
+            self._events[event_id] = replace(self._events[event_id], delivered=True)
 
     @property
     def undelivered(self) -> set[str]:
         """The ids of the events that some endpoint has not taken."""
-        return {one.id for one in self._events.values() if not one.delivered}
+        return {event.id for event in self._events.values() if not event.delivered}
 
     def fail(self, status: int, times: int = 1) -> None:
         """Refuse the next requests: 429, or 500 and above."""
@@ -151,15 +151,15 @@ class Stripe:
         self.requests.append(request)
         headers = {"Request-Id": f"req_{secrets.token_hex(7)}"}
         try:
-            await self._strike()
+            await self._apply_fault()
             headers["Stripe-Version"] = _version(request)
-            self._admit(request)
+            self._authenticate(request)
             return web.json_response(self._answer(request), headers=headers)
         except Refusal as refusal:
             return web.json_response(refusal.body, status=refusal.status, headers=headers)
 
-    async def _strike(self) -> None:
-        fault = next((one for one in self._faults if one.times > 0), None)
+    async def _apply_fault(self) -> None:
+        fault = next((candidate for candidate in self._faults if candidate.times > 0), None)
         if fault is None:
             return
         fault.times -= 1
@@ -170,18 +170,18 @@ class Stripe:
         else:
             raise Refusal(fault.status, "An unknown error occurred")
 
-    def _admit(self, request: web.Request) -> None:
+    def _authenticate(self, request: web.Request) -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not key:
             raise Refusal(401, "You did not provide an API key. You need to provide your API key.")
         if key not in (self.key, self.secret_key, self.blind_key):
-            shown = f"{key[:8]}{'*' * max(0, len(key) - 12)}{key[-4:]}"
-            raise Refusal(401, f"Invalid API Key provided: {shown}")
+            masked = f"{key[:8]}{'*' * max(0, len(key) - 12)}{key[-4:]}"
+            raise Refusal(401, f"Invalid API Key provided: {masked}")
         if key == self.blind_key:
-            shown = f"{key[:8]}{'*' * (len(key) - 14)}{key[-6:]}"
+            masked = f"{key[:8]}{'*' * (len(key) - 14)}{key[-6:]}"
             raise Refusal(
                 403,
-                f"The provided key '{shown}' does not have the required permissions for this "
+                f"The provided key '{masked}' does not have the required permissions for this "
                 f"endpoint on account 'acct_1Q0000000000AbCd'. Having the '{EVENT_READ}' "
                 "permission would allow this request to continue.",
             )
@@ -192,48 +192,53 @@ class Stripe:
         return self._list(_params(request))
 
     def _list(self, params: Mapping[str, str]) -> Obj:
-        oldest = (self._now() - KEPT).timestamp()
-        newest_first = sorted(self._events.values(), key=lambda one: (-one.created, one.id))
-        found = [one for one in newest_first if one.created >= oldest and _fits(one, params)]
-        page, more = self._page(found, params)
-        data = [one.as_json() for one in page]
+        oldest = (self._now() - RETENTION).timestamp()
+        newest_first = sorted(self._events.values(), key=_sort_key)
+        events = [
+            event for event in newest_first if event.created >= oldest and _matches(event, params)
+        ]
+        page, more = self._page(events, params)
+        data = [event.as_json() for event in page]
         return {"object": "list", "url": "/v1/events", "has_more": more, "data": data}
 
-    def _page(self, found: list[Event], params: Mapping[str, str]) -> tuple[list[Event], bool]:
+    def _page(self, events: list[Event], params: Mapping[str, str]) -> tuple[list[Event], bool]:
         limit = _number(params, "limit", 10)
-        if not 1 <= limit <= MOST:
-            raise _invalid("limit", f"Limit must be between 1 and {MOST}")
+        if not 1 <= limit <= MAX_PAGE:
+            raise _invalid("limit", f"Limit must be between 1 and {MAX_PAGE}")
         after, before = params.get("starting_after"), params.get("ending_before")
         if after and before:
             raise _invalid("ending_before", "You cannot parameterize both cursors")
         for name, cursor in (("starting_after", after), ("ending_before", before)):
             if cursor and cursor not in self._events:
-                why = f"No such notification event: '{cursor}'"
-                raise Refusal(400, why, code="resource_missing", param=name)
+                message = f"No such notification event: '{cursor}'"
+                raise Refusal(400, message, code="resource_missing", param=name)
         if before:
-            upto = found[: _place(found, self._events[before])]
-            return upto[-limit:], len(upto) > limit
-        rest = found[_place(found, self._events[after]) :] if after else found
-        rest = [one for one in rest if one.id != after]
+            earlier = events[: _position(events, self._events[before])]
+            return earlier[-limit:], len(earlier) > limit
+        rest = events[_position(events, self._events[after]) :] if after else events
+        rest = [event for event in rest if event.id != after]
         return rest[:limit], len(rest) > limit
 
 
-def _place(found: list[Event], cursor: Event) -> int:
+def _position(events: list[Event], cursor: Event) -> int:
     """Where the event is, or would be, in a list with the newest first."""
-    before = [one for one in found if (-one.created, one.id) < (-cursor.created, cursor.id)]
-    return len(before)
+    return sum(_sort_key(event) < _sort_key(cursor) for event in events)
+
+
+def _sort_key(event: Event) -> tuple[int, str]:
+    return -event.created, event.id
 
 
 def _version(request: web.Request) -> str:
-    asked = request.headers.get("Stripe-Version", API_VERSION)
-    if VERSION.fullmatch(asked) is None:
-        raise Refusal(400, f"Invalid Stripe API version: {asked}")
-    return asked
+    version = request.headers.get("Stripe-Version", API_VERSION)
+    if VERSION.fullmatch(version) is None:
+        raise Refusal(400, f"Invalid Stripe API version: {version}")
+    return version
 
 
 def _params(request: web.Request) -> Mapping[str, str]:
     for name in request.query:
-        if name not in KNOWN:
+        if name not in PARAMETERS:
             raise Refusal(
                 400, f"Received unknown parameter: {name}", code="parameter_unknown", param=name
             )
@@ -242,7 +247,7 @@ def _params(request: web.Request) -> Mapping[str, str]:
     return request.query
 
 
-def _fits(event: Event, params: Mapping[str, str]) -> bool:
+def _matches(event: Event, params: Mapping[str, str]) -> bool:
     wanted = params.get("delivery_success")
     if wanted not in (None, "true", "false"):
         raise _invalid("delivery_success", f"Invalid boolean: {wanted}")
@@ -265,5 +270,5 @@ def _number(params: Mapping[str, str], name: str, default: int) -> int:
     return default if text is None else int(text)
 
 
-def _invalid(name: str, why: str) -> Refusal:
-    return Refusal(400, why, param=name)
+def _invalid(name: str, message: str) -> Refusal:
+    return Refusal(400, message, param=name)

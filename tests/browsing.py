@@ -36,12 +36,12 @@ MARKS = [pytest.mark.browser, pytest.mark.timeout(240)]
 def chromium() -> str:
     """The browser's path; without one the test is skipped, where it must run it fails."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
         if os.environ.get("RUNBOLT_REQUIRE_BROWSER"):
             pytest.fail("no Chromium was found, and this test must run here")
         pytest.skip("no Chromium was found")
-    return found
+    return path
 
 
 @pytest.fixture
@@ -139,8 +139,8 @@ async def choose(place: Page | Locator, *options: str | int) -> None:
     page = place if isinstance(place, Page) else place.page
     for option in options:
         shown = page.get_by_role("option")
-        one = shown.nth(option) if isinstance(option, int) else shown.filter(has_text=option)
-        await one.click()
+        line = shown.nth(option) if isinstance(option, int) else shown.filter(has_text=option)
+        await line.click()
     if isinstance(options[0], int):
         await page.keyboard.press("Escape")
 

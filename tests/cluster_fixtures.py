@@ -50,8 +50,8 @@ class Told:
         return [word for word in self.words if word.startswith(start)]
 
 
-async def carry_out(action: Change, systems: ChangingSystems, told: Told) -> tuple[Plan, Verdict]:
+async def carry_out(action: Change, systems: ChangingSystems, notes: Told) -> tuple[Plan, Verdict]:
     """Plan, execute and verify, as an approved execution does."""
     plan = await action.plan(systems.for_planning())
-    await action.execute(systems, plan, told.run)
-    return plan, await action.verify(systems.for_reading(), plan, told.run)
+    await action.execute(systems, plan, notes.run)
+    return plan, await action.verify(systems.for_reading(), plan, notes.run)

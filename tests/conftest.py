@@ -220,10 +220,10 @@ class Walk:
         ts: str | None = None,
     ) -> Delivery:
         """Press a button, or choose from a menu; `value` tells which of them."""
-        found = self.slack.find_buttons(action_id, channel, who)
-        same = [one for one in found if one.value == value]
-        if same:
-            delivery = await self.slack.press(who, same[-1])
+        buttons = self.slack.find_buttons(action_id, channel, who)
+        matching = [button for button in buttons if button.value == value]
+        if matching:
+            delivery = await self.slack.press(who, matching[-1])
         else:
             delivery = await self.slack.press(
                 who, action_id=action_id, channel=channel, ts=ts, value=value
@@ -259,17 +259,17 @@ class Walk:
     def text(self, channel: str, who: str = "oncall") -> str:
         """Everything that somebody reads in a channel."""
         shown = self.slack.messages(channel, who)
-        return "\n".join(seen(one) for one in shown if not _by_slack(one))
+        return "\n".join(seen(message) for message in shown if not _by_slack(message))
 
     def buttons(self, channel: str) -> list[str]:
         """What is written on everything that can be pressed in a channel."""
-        found = [
+        elements = [
             element
             for message in self.slack.messages(channel, "oncall")
             for block in message.get("blocks", [])
             for element in (*block.get("elements", []), block.get("accessory", {}))
         ]
-        return [one["text"]["text"] for one in found if one.get("type") == "button"]
+        return [element["text"]["text"] for element in elements if element.get("type") == "button"]
 
     def calls(self, method: str) -> list[Call]:
         """The Web API calls of one method."""
@@ -288,15 +288,15 @@ def seen(message: Obj) -> str:
     return "\n".join([*own, *files, *map(seen, message.get("replies", []))])
 
 
-def words(found: Any) -> list[str]:
+def words(content: Any) -> list[str]:
     """Every text inside of blocks, in reading order."""
-    if isinstance(found, str):
+    if isinstance(content, str):
         return []
-    if isinstance(found, list):
-        return [word for one in found for word in words(one)]
-    own = [found["text"]] if isinstance(found.get("text"), str) else []
-    inside = [one for one in found.values() if isinstance(one, dict | list)]
-    return [*own, *(word for one in inside for word in words(one))]
+    if isinstance(content, list):
+        return [word for part in content for word in words(part)]
+    own = [content["text"]] if isinstance(content.get("text"), str) else []
+    inside = [part for part in content.values() if isinstance(part, dict | list)]
+    return [*own, *(word for part in inside for word in words(part))]
 
 
 def _number(channel: str) -> int:

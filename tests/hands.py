@@ -35,10 +35,10 @@ async def patch_env(kube: Cluster, *variables: Mapping[str, object], **more: obj
 
 def env(kube: Cluster) -> list[Obj]:
     """The variables that the order service's pods are given."""
-    found: list[Obj] = kube.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
-    return found
+    variables: list[Obj] = kube.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
+    return variables
 
 
 def variable(kube: Cluster, name: str = "ORDERS_PAUSED") -> object:
     """The value of one of them; None where it is not set."""
-    return next((one.get("value", "") for one in env(kube) if one["name"] == name), None)
+    return next((entry.get("value", "") for entry in env(kube) if entry["name"] == name), None)

@@ -9,7 +9,9 @@ PAUSED = ":double_vertical_bar: *orders paused* since"
 
 def patches(kube: Cluster) -> int:
     """How many times the bot really patched the Deployment."""
-    return len([one for one in kube.writes if one.verb == "patch" and one.user == "runbolt"])
+    return len(
+        [write for write in kube.writes if write.verb == "patch" and write.user == "runbolt"]
+    )
 
 
 async def ask(walk: Walk, minutes: int = 30) -> str:

@@ -20,14 +20,14 @@ async def sandbox(folder: Path, *options: str) -> AsyncIterator[str]:
     """Its address, once it is ready; ended by Ctrl-C."""
     async with starting(folder, *options) as process:
         assert process.stdout is not None
-        said = ""
+        output = ""
         async with asyncio.timeout(60):
-            while "/incident declare" not in said:
+            while "/incident declare" not in output:
                 line = await process.stdout.readline()
                 if not line:
-                    pytest.fail(f"the sandbox ended before it was ready: {said}")
-                said += line.decode()
-        [address] = re.findall(r"^ +(http://127\.0\.0\.1:\d+)$", said, re.MULTILINE)
+                    pytest.fail(f"the sandbox ended before it was ready: {output}")
+                output += line.decode()
+        [address] = re.findall(r"^ +(http://127\.0\.0\.1:\d+)$", output, re.MULTILINE)
         yield address
 
 
@@ -47,5 +47,5 @@ async def starting(folder: Path, *options: str, port: int = 0) -> AsyncIterator[
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
-        said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()

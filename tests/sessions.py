@@ -90,16 +90,16 @@ class Sessions:
     async def of_role(self, role: str) -> int:
         """How many sessions a role has open in this database."""
         query = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND datname = %s"
-        [found] = await (await self.admin.execute(query, [role, self.shop.database])).fetchall()
-        return int(found[0])
+        [row] = await (await self.admin.execute(query, [role, self.shop.database])).fetchall()
+        return int(row[0])
 
     async def begun(self) -> int:
         """How many sessions this database has had, once none of the bot's is left."""
         while await self.of_role("runbolt_ro"):
             pass
         query = "SELECT sessions FROM pg_stat_database WHERE datname = %s"
-        [found] = await (await self.admin.execute(query, [self.shop.database])).fetchall()
-        return int(found[0])
+        [row] = await (await self.admin.execute(query, [self.shop.database])).fetchall()
+        return int(row[0])
 
 
 async def stop(task: asyncio.Task[str]) -> None:

@@ -157,23 +157,23 @@ def modal(*blocks: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 async def channel_of(slack: Slack, *members: str) -> str:
     """A channel that the app made and these people joined."""
-    made = await client(slack).conversations_create(name="inc-1")
+    channel = await client(slack).conversations_create(name="inc-1")
     for member in members:
         slack.join(member, "inc-1")
     await slack.settled()
-    return str(made["channel"]["id"])
+    return str(channel["channel"]["id"])
 
 
 def hear(app: AsyncApp, register: Any) -> list[Body]:
     """Acknowledge everything, and keep what came."""
-    heard: list[Body] = []
+    bodies: list[Body] = []
 
     async def listen(ack: Any, body: Body) -> None:
-        heard.append(body)
+        bodies.append(body)
         await ack()
 
     register(listen)
-    return heard
+    return bodies
 
 
 OPTIONS = [{"text": plain(name), "value": name} for name in ("red", "green")]
@@ -209,6 +209,6 @@ async def slack(tmp_path: Path) -> AsyncIterator[Slack]:
 @pytest.fixture
 async def app(slack: Slack) -> AsyncIterator[AsyncApp]:
     """An app that is reached over HTTP."""
-    made = bolt(slack)
-    async with serving(made, slack):
-        yield made
+    bolt_app = bolt(slack)
+    async with serving(bolt_app, slack):
+        yield bolt_app

@@ -147,7 +147,7 @@ async def test_as_root_a_folder_that_nobody_can_enter_is_served_from_elsewhere(
 async def test_as_root_binaries_that_nobody_can_run_are_copied_once(
     in_reach: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PLACES_FOR_ALL", (in_reach,))
+    monkeypatch.setattr(module, "SHARED_PARENTS", (in_reach,))
     closed = closed_wheel(in_reach / "closed")
 
     async with Postgres(in_reach / "first", binaries=closed) as server:
@@ -239,7 +239,7 @@ async def test_a_chosen_postgres_is_the_only_one_tried(
 
 
 async def test_an_initdb_that_fails_is_told_and_leaves_no_data(in_reach: Path) -> None:
-    real = module.find_binaries(module.run_as())
+    real = module.find_binaries(module.server_account())
     script(in_reach / "bin" / "postgres", f'exec "{real}/postgres" "$@"')
     script(
         in_reach / "bin" / "initdb",
@@ -318,7 +318,7 @@ async def test_a_server_that_does_not_listen_is_ended_by_force(tmp_path: Path) -
     deaf = "trap '' INT QUIT; echo ready; while :; do read -r line < fifo; done"
     os.mkfifo(tmp_path / "fifo")
     child = Child(["/bin/sh", "-c", deaf], tmp_path / "log", {"cwd": tmp_path})
-    await until(lambda: child.last_words() == "ready")
+    await until(lambda: child.log_tail() == "ready")
     await child.stop(0.2)
     assert child.process.returncode == -signal.SIGKILL
     await gone(*child.pids)
@@ -335,8 +335,8 @@ async def test_each_fresh_database_is_its_own(postgres: Server) -> None:
 
 async def test_an_owner_has_a_database_of_its_own(postgres: Server) -> None:
     name = new_name()
-    dsn = await postgres.own_database(name)
-    assert await postgres.own_database(name) == dsn
+    dsn = await postgres.create_owned_database(name)
+    assert await postgres.create_owned_database(name) == dsn
     try:
         async with await AsyncConnection.connect(dsn) as conn:
             await conn.execute("CREATE TABLE mine (n integer)")

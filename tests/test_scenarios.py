@@ -9,13 +9,13 @@ import aiohttp
 import psycopg
 import pytest
 
+from sandbox.checkout import Checkout
 from sandbox.cluster import Cluster
 from sandbox.payments import Payments
-from sandbox.scenarios import Scenarios, Scene
+from sandbox.scenarios import Scenarios, ShopSystems
 from sandbox.shop import Shop
 from sandbox.slack import Slack
 from sandbox.stripe import Stripe
-from sandbox.trade import Trade
 
 ROOT = Path(__file__).parent.parent
 SQL = ROOT / "templates" / "playbooks" / "sql"
@@ -25,11 +25,11 @@ Rows = list[tuple[Any, ...]]
 class Sandbox:
     """The scenarios over HTTP, and what they changed."""
 
-    def __init__(self, slack: Slack, scene: Scene) -> None:
+    def __init__(self, slack: Slack, systems: ShopSystems) -> None:
         self.slack = slack
-        self.scene = scene
-        self.cluster = scene.cluster
-        self.shop = scene.shop
+        self.systems = systems
+        self.cluster = systems.cluster
+        self.shop = systems.shop
 
     async def post(self, body: object, path: str = "scenario") -> dict[str, Any]:
         """What `POST /sandbox/scenario` answers."""
@@ -54,14 +54,14 @@ class Sandbox:
 
     async def health(self) -> int:
         """What payment-service answers."""
-        url = f"{self.scene.payment_service.url}/health"
+        url = f"{self.systems.payment_service.url}/health"
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             return response.status
 
     async def when_undelivered(self, ids: set[str]) -> None:
         """Wait until exactly these events of Stripe are undelivered."""
         async with asyncio.timeout(10):
-            while self.scene.trade.stripe.undelivered != ids:
+            while self.systems.checkout.stripe.undelivered != ids:
                 await self.rows("SELECT")
 
     async def holding(self) -> list[str]:
@@ -100,11 +100,11 @@ async def sandbox(kube: Cluster, shop: Shop) -> AsyncIterator[Sandbox]:
         Slack(manifest=ROOT / "app-manifest.yml", routes=scenarios.routes()) as slack,
         Stripe() as stripe,
         Payments() as payments,
-        Trade(shop, stripe, kube.takes_orders, pace=0.02) as trade,
+        Checkout(shop, stripe, kube.takes_orders, pace=0.02) as checkout,
     ):
-        scene = Scene(kube, shop, trade, payments)
-        async with scenarios.on(scene, lambda: slack.workspace.changed("scenarios")):
-            yield Sandbox(slack, scene)
+        systems = ShopSystems(kube, shop, checkout, payments)
+        async with scenarios.on(systems, lambda: slack.workspace.changed("scenarios")):
+            yield Sandbox(slack, systems)
 
 
 NEWEST = "SELECT id, status FROM orders ORDER BY created_at DESC LIMIT 1"

@@ -20,7 +20,7 @@ async def test_a_rolling_update_stays_within_its_limits(kube: Cluster) -> None:
         alive = [one for one in kube.pods(PAYMENT) if not one["metadata"].get("deletionTimestamp")]
         seen.append((len(kube.ready_pods(PAYMENT)), len(alive)))
 
-    kube.state.store.listen(count)
+    kube.state.store.add_listener(count)
     kube.deploy("v1.10.0", PAYMENT)
     await kube.rolled_out(PAYMENT)
 

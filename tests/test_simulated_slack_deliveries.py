@@ -27,7 +27,7 @@ __all__ = ["app", "slack"]
 async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
     slack: Slack,
 ) -> None:
-    slack.core.deliveries.patience = 0.05
+    slack.core.deliveries.acknowledge_seconds = 0.05
     statuses = iter([None, 500, 404])
 
     async def handle(request: web.Request) -> web.Response:

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.cluster.errors import ApiError, Obj, forbidden, qualified, unauthorized
+from sandbox.cluster.errors import ApiError, Obj, forbidden, qualified_name, unauthorized
 from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import ACCESS_REVIEWS, RESOURCES, RULES_REVIEWS
 from sandbox.cluster.schema import prune_kind
 
 
 @dataclass(frozen=True)
-class Deed:
+class AccessRequest:
     """One thing to do: a verb on a resource, named as RBAC names it."""
 
     verb: str
     group: str
-    what: str
+    resource: str
     namespace: str = ""
     name: str = ""
 
@@ -34,11 +34,11 @@ class Access:
         self._tokens[token] = user
         return token
 
-    def knows(self, user: str) -> bool:
+    def has_token(self, user: str) -> bool:
         """Whether a token was ever given out for this user."""
         return user in self._tokens.values()
 
-    def user_of(self, authorization: str) -> str:
+    def authenticate(self, authorization: str) -> str:
         """The user that an Authorization header names, or 401."""
         scheme, _, token = authorization.partition(" ")
         user = self._tokens.get(token)
@@ -58,24 +58,27 @@ class Access:
         """Give it back."""
         self._forbidden.discard((user, verb, resource))
 
-    def may(self, user: str, deed: Deed) -> bool:
+    def allows(self, user: str, request: AccessRequest) -> bool:
         """Whether a user may do this."""
-        if self._is_forbidden(user, deed):
+        if self._is_forbidden(user, request):
             return False
         if user not in self._rules:
             return True
-        return any(_allows(rule, place, deed) for place, rule in self._rules[user])
+        return any(_rule_allows(rule, place, request) for place, rule in self._rules[user])
 
-    def _is_forbidden(self, user: str, deed: Deed) -> bool:
-        plural, slash, sub = deed.what.partition("/")
-        names = {"*", qualified(deed.group, plural) + slash + sub}
+    def _is_forbidden(self, user: str, request: AccessRequest) -> bool:
+        plural, slash, sub = request.resource.partition("/")
+        names = {"*", qualified_name(request.group, plural) + slash + sub}
         # The metrics of pods are not the pods: their bare name means only the latter.
-        if deed.group != "metrics.k8s.io":
-            names.add(deed.what)
-        asked = {
-            (who, how, name) for who in (user, "*") for how in (deed.verb, "*") for name in names
+        if request.group != "metrics.k8s.io":
+            names.add(request.resource)
+        rules_named = {
+            (subject, verb, name)
+            for subject in (user, "*")
+            for verb in (request.verb, "*")
+            for name in names
         }
-        return bool(asked & self._forbidden)
+        return bool(rules_named & self._forbidden)
 
     def check(self, user: str, target: Target) -> None:
         """Let a request pass, or refuse it as a real server words it."""
@@ -84,45 +87,57 @@ class Access:
         # An exec over a websocket begins as a GET, and still needs the right to create one.
         verbs = ("get", "create") if target.subresource == "exec" else (target.verb,)
         for verb in verbs:
-            deed = Deed(verb, target.resource.group, target.what, target.namespace, target.name)
-            if not self.may(user, deed):
-                raise _refusal(user, deed, target)
+            request = AccessRequest(
+                verb, target.resource.group, target.resource_path, target.namespace, target.name
+            )
+            if not self.allows(user, request):
+                raise _refusal(user, request, target)
 
 
-def _allows(rule: Obj, place: str, deed: Deed) -> bool:
+def _rule_allows(rule: Obj, namespace: str, request: AccessRequest) -> bool:
     def listed(field: str, *values: str) -> bool:
         return any(value in rule.get(field, ()) for value in ("*", *values))
 
-    subresource = f"*/{deed.what.partition('/')[2]}"
-    named = not rule.get("resourceNames") or deed.name in rule["resourceNames"]
-    here = place in ("", deed.namespace)
-    what = listed("resources", deed.what, subresource if "/" in deed.what else deed.what)
+    subresource = f"*/{request.resource.partition('/')[2]}"
+    named = not rule.get("resourceNames") or request.name in rule["resourceNames"]
+    in_namespace = namespace in ("", request.namespace)
+    resource = listed(
+        "resources", request.resource, subresource if "/" in request.resource else request.resource
+    )
     return (
-        here and named and what and listed("verbs", deed.verb) and listed("apiGroups", deed.group)
+        in_namespace
+        and named
+        and resource
+        and listed("verbs", request.verb)
+        and listed("apiGroups", request.group)
     )
 
 
-def _refusal(user: str, deed: Deed, target: Target) -> ApiError:
-    place = f'in the namespace "{deed.namespace}"' if deed.namespace else "at the cluster scope"
-    why = (
-        f'User "{user}" cannot {deed.verb} resource "{deed.what}" in API group "{deed.group}" '
-        f"{place}"
+def _refusal(user: str, request: AccessRequest, target: Target) -> ApiError:
+    place = (
+        f'in the namespace "{request.namespace}"' if request.namespace else "at the cluster scope"
     )
-    return forbidden(deed.group, target.resource.plural, deed.name, why)
+    message = (
+        f'User "{user}" cannot {request.verb} resource "{request.resource}" '
+        f'in API group "{request.group}" {place}'
+    )
+    return forbidden(request.group, target.resource.plural, request.name, message)
 
 
 def review_access(access: Access, user: str, body: Obj) -> Obj:
     """Answer a SelfSubjectAccessReview."""
     review, _ = prune_kind("SelfSubjectAccessReview", "v1", body)
-    asked = (review.get("spec") or {}).get("resourceAttributes")
-    other = (review.get("spec") or {}).get("nonResourceAttributes")
-    if (asked is None) == (other is None):
+    attributes = (review.get("spec") or {}).get("resourceAttributes")
+    path_attributes = (review.get("spec") or {}).get("nonResourceAttributes")
+    if (attributes is None) == (path_attributes is None):
         raise _invalid_review()
-    if asked is None:
+    if attributes is None:
         return review | {"status": {"allowed": True}}
-    what = "/".join(filter(None, (asked.get("resource", "*"), asked.get("subresource", ""))))
-    told = {key: asked.get(key, "") for key in ("group", "namespace", "name")}
-    if access.may(user, Deed(asked.get("verb", "*"), what=what, **told)):
+    resource = "/".join(
+        filter(None, (attributes.get("resource", "*"), attributes.get("subresource", "")))
+    )
+    named = {key: attributes.get(key, "") for key in ("group", "namespace", "name")}
+    if access.allows(user, AccessRequest(attributes.get("verb", "*"), resource=resource, **named)):
         reason = 'RBAC: allowed by RoleBinding "runbolt"'
         return review | {"status": {"allowed": True, "reason": reason}}
     return review | {"status": {"allowed": False}}
@@ -145,8 +160,8 @@ def review_rules(access: Access, user: str, body: Obj) -> Obj:
         names = {resource.plural: resource.verbs}
         names |= {f"{resource.plural}/{sub}": verbs for sub, _, verbs in resource.subresources}
         for name, verbs in names.items():
-            deeds = [Deed(verb, resource.group, name, namespace) for verb in verbs]
-            allowed = [deed.verb for deed in deeds if access.may(user, deed)]
+            deeds = [AccessRequest(verb, resource.group, name, namespace) for verb in verbs]
+            allowed = [deed.verb for deed in deeds if access.allows(user, deed)]
             if allowed:
                 rules.append({"verbs": allowed, "apiGroups": [resource.group], "resources": [name]})
     paths = [{"verbs": ["get"], "nonResourceURLs": ["/api", "/apis", "/version", "/healthz"]}]

@@ -20,57 +20,67 @@ class Autoscalers:
         self.store = store
         self.clock = clock
         self.events = events
-        self._looked: dict[str, datetime] = {}
+        self._last_sync: dict[str, datetime] = {}
 
     def sync(self, autoscaler: Obj) -> None:
         """Look, when it is time again."""
         uid = autoscaler["metadata"]["uid"]
-        last = self._looked.get(uid)
+        last = self._last_sync.get(uid)
         if last is None or self.clock.age(last) >= PERIOD:
-            self._looked[uid] = self.clock.now()
-            self._look(autoscaler)
+            self._last_sync[uid] = self.clock.now()
+            self._reconcile(autoscaler)
 
-    def _look(self, autoscaler: Obj) -> None:
+    def _reconcile(self, autoscaler: Obj) -> None:
         target = autoscaler["spec"]["scaleTargetRef"]
-        place = autoscaler["metadata"]["namespace"]
+        namespace = autoscaler["metadata"]["namespace"]
         known = target["kind"] == "Deployment"
-        found = self.store.find(DEPLOYMENTS, place, target["name"]) if known else None
-        if found is None:
-            why = f'the HPA controller was unable to get the target: "{target["name"]}" not found'
-            self._write(autoscaler, ("AbleToScale", "False", "FailedGetScale", why))
+        deployment = self.store.find(DEPLOYMENTS, namespace, target["name"]) if known else None
+        if deployment is None:
+            message = (
+                f'the HPA controller was unable to get the target: "{target["name"]}" not found'
+            )
+            self._write_status(autoscaler, ("AbleToScale", "False", "FailedGetScale", message))
             return
-        has = found["spec"]["replicas"]
-        if not has:
-            why = "scaling is disabled since the replica count of the target is zero"
-            self._write(autoscaler, ("ScalingActive", "False", "ScalingDisabled", why))
+        current = deployment["spec"]["replicas"]
+        if not current:
+            message = "scaling is disabled since the replica count of the target is zero"
+            self._write_status(autoscaler, ("ScalingActive", "False", "ScalingDisabled", message))
             return
-        wanted = self._rescale(autoscaler, found, has)
-        why = "recommended size matches current size"
-        ready = ("AbleToScale", "True", "ReadyForNewScale", why)
-        self._write(autoscaler, ready, has, wanted)
+        desired = self._rescale(autoscaler, deployment, current)
+        message = "recommended size matches current size"
+        ready = ("AbleToScale", "True", "ReadyForNewScale", message)
+        self._write_status(autoscaler, ready, current, desired)
 
-    def _rescale(self, autoscaler: Obj, deployment: Obj, has: int) -> int:
+    def _rescale(self, autoscaler: Obj, deployment: Obj, current: int) -> int:
         lowest, highest = (autoscaler["spec"][name] for name in ("minReplicas", "maxReplicas"))
-        wanted: int = min(max(has, lowest), highest)
-        if wanted == has:
-            return wanted
-        bound = "below Spec.MinReplicas" if has < lowest else "above Spec.MaxReplicas"
-        reason = f"New size: {wanted}; reason: Current number of replicas {bound}"
+        desired: int = min(max(current, lowest), highest)
+        if desired == current:
+            return desired
+        bound = "below Spec.MinReplicas" if current < lowest else "above Spec.MaxReplicas"
+        reason = f"New size: {desired}; reason: Current number of replicas {bound}"
         self.events.record(autoscaler, "SuccessfulRescale", reason, SOURCE)
         changed = fresh(deployment)
-        changed["spec"]["replicas"] = wanted
+        changed["spec"]["replicas"] = desired
         changed["metadata"]["generation"] = changed["metadata"].get("generation", 1) + 1
         self.store.update(DEPLOYMENTS, changed)
-        return wanted
+        return desired
 
-    def _write(
-        self, autoscaler: Obj, condition: tuple[str, str, str, str], has: int = 0, wanted: int = 0
+    def _write_status(
+        self,
+        autoscaler: Obj,
+        condition: tuple[str, str, str, str],
+        current: int = 0,
+        desired: int = 0,
     ) -> None:
         fields = ("type", "status", "reason", "message")
-        told = dict(zip(fields, condition, strict=True))
+        written = dict(zip(fields, condition, strict=True))
         known = (autoscaler.get("status") or {}).get("conditions") or [{}]
-        same = all(known[0].get(name) == words for name, words in told.items())
-        since = known[0]["lastTransitionTime"] if same else stamp(self.clock.now())
-        conditions = [told | {"lastTransitionTime": since}]
-        status: Obj = {"currentReplicas": has, "desiredReplicas": wanted, "conditions": conditions}
+        unchanged = all(known[0].get(name) == words for name, words in written.items())
+        since = known[0]["lastTransitionTime"] if unchanged else stamp(self.clock.now())
+        conditions = [written | {"lastTransitionTime": since}]
+        status: Obj = {
+            "currentReplicas": current,
+            "desiredReplicas": desired,
+            "conditions": conditions,
+        }
         self.store.update(AUTOSCALERS, autoscaler | {"status": status})

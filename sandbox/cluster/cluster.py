@@ -9,10 +9,10 @@ from typing import Literal, Self
 import yaml
 from aiohttp import web
 
-from sandbox.cluster.defaults import complete
+from sandbox.cluster.defaults import apply_defaults
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
-from sandbox.cluster.kubelet import BACK_OFF, HELD
+from sandbox.cluster.kubelet import BACK_OFF, LONGEST_BACK_OFF
 from sandbox.cluster.loglines import Trouble
 from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import is_ready
@@ -31,11 +31,11 @@ from sandbox.cluster.server import application
 from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, set_image
 from sandbox.cluster.state import Load, new_state
 from sandbox.cluster.store import fresh
-from sandbox.cluster.tables import pod_status
+from sandbox.cluster.tables import status_word
 
 DEFAULT_NAMESPACE = NAMESPACE
 ORDER_SERVICE = "order-service"
-PATIENCE = 30.0
+WAIT_SECONDS = 30.0
 Scenario = Literal["healthy", "crash-loop", "oom", "image-pull", "no-pods"]
 IMAGES = {
     "healthy": f"{REGISTRY}/order-service:v2.3.1",
@@ -43,7 +43,7 @@ IMAGES = {
     "oom": f"{REGISTRY}/order-service:v2.4.1-oom",
     "image-pull": f"{REGISTRY}/order-service:missing",
 }
-STATES = {
+STATUS_WORDS = {
     "crash-loop": "CrashLoopBackOff",
     "oom": "CrashLoopBackOff",
     "image-pull": "ImagePullBackOff",
@@ -140,7 +140,7 @@ class Cluster:
     @property
     def writes(self) -> list[Request]:
         """The requests that changed something."""
-        return [one for one in self.requests if one.changed]
+        return [request for request in self.requests if request.changed]
 
     async def seed_order_service(self, replicas: int = 3) -> None:
         """Fill the cluster with the shop: order-service at revision 6 (v2.3.1), all healthy."""
@@ -151,20 +151,20 @@ class Cluster:
 
     def deploy(self, image: str, deployment: str = ORDER_SERVICE) -> None:
         """Roll out another image, as a pipeline would; a bare tag stands for order-service's."""
-        full = image if "/" in image else f"{REGISTRY}/{deployment}:{image}"
+        full_name = image if "/" in image else f"{REGISTRY}/{deployment}:{image}"
         changed = fresh(self.deployment(deployment))
-        set_image(changed, full)
-        cause = {"kubernetes.io/change-cause": f"release {full.rpartition(':')[2]}"}
-        self._change(changed, cause)
+        set_image(changed, full_name)
+        cause = {"kubernetes.io/change-cause": f"release {full_name.rpartition(':')[2]}"}
+        self._update_deployment(changed, cause)
 
     def touch(self, deployment: str = ORDER_SERVICE) -> None:
         """Let somebody else change the template: the resource version moves, pods roll."""
         changed = fresh(self.deployment(deployment))
-        note = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
-        changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(note)
-        self._change(changed, {})
+        annotation = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
+        changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotation)
+        self._update_deployment(changed, {})
 
-    def _change(self, deployment: Obj, annotations: dict[str, str]) -> None:
+    def _update_deployment(self, deployment: Obj, annotations: dict[str, str]) -> None:
         meta = deployment["metadata"]
         meta.setdefault("annotations", {}).update(annotations)
         meta["generation"] = meta.get("generation", 1) + 1
@@ -174,10 +174,10 @@ class Cluster:
         """Let somebody else scale a deployment."""
         changed = fresh(self.deployment(deployment))
         changed["spec"]["replicas"] = replicas
-        self._change(changed, {})
+        self._update_deployment(changed, {})
 
     async def scenario(
-        self, name: Scenario, *, timeout: float = PATIENCE, steady: bool | None = None
+        self, name: Scenario, *, timeout: float = WAIT_SECONDS, steady: bool | None = None
     ) -> None:
         """Bring order-service into a state and wait until it shows.
 
@@ -185,7 +185,7 @@ class Cluster:
         time runs faster than it does, or the back-off would be over before anybody has looked.
         """
         held = self.state.clock.speed > 1 if steady is None else steady
-        self.state.kubelet.back_off = HELD if held and name != "healthy" else BACK_OFF
+        self.state.kubelet.back_off = LONGEST_BACK_OFF if held and name != "healthy" else BACK_OFF
         if name == "no-pods":
             self.resize(0)
             await self.when(lambda: not self.pods(), timeout=timeout)
@@ -196,28 +196,28 @@ class Cluster:
         if name == "healthy":
             await self.rolled_out(timeout=timeout)
             return
-        await self.when(lambda: self._all_new_show(STATES[name]), timeout=timeout)
+        await self.when(lambda: self._new_pods_show(STATUS_WORDS[name]), timeout=timeout)
 
-    def _all_new_show(self, word: str) -> bool:
+    def _new_pods_show(self, word: str) -> bool:
         image = self.image()
-        new = [one for one in self.pods() if one["spec"]["containers"][0]["image"] == image]
-        return bool(new) and all(pod_status(one) == word for one in new)
+        new = [pod for pod in self.pods() if pod["spec"]["containers"][0]["image"] == image]
+        return bool(new) and all(status_word(pod) == word for pod in new)
 
     def pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The pods with this `app` label. Read them, do not change them."""
-        found = self.state.store.list(PODS, NAMESPACE)
-        return [one for one in found if (one["metadata"].get("labels") or {}).get("app") == app]
+        pods = self.state.store.list(PODS, NAMESPACE)
+        return [pod for pod in pods if (pod["metadata"].get("labels") or {}).get("app") == app]
 
     def pod_names(self, app: str = ORDER_SERVICE) -> list[str]:
         """Their names."""
-        return [str(one["metadata"]["name"]) for one in self.pods(app)]
+        return [str(pod["metadata"]["name"]) for pod in self.pods(app)]
 
     def ready_pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """Those that take traffic and are not leaving."""
         return [
-            one
-            for one in self.pods(app)
-            if is_ready(one) and not one["metadata"].get("deletionTimestamp")
+            pod
+            for pod in self.pods(app)
+            if is_ready(pod) and not pod["metadata"].get("deletionTimestamp")
         ]
 
     def deployment(self, name: str = ORDER_SERVICE) -> Obj:
@@ -230,8 +230,12 @@ class Cluster:
 
     def replicasets(self, app: str = ORDER_SERVICE) -> list[Obj]:
         """The ReplicaSets with this `app` label."""
-        found = self.state.store.list(REPLICASETS, NAMESPACE)
-        return [one for one in found if one["metadata"]["labels"].get("app") == app]
+        replicasets = self.state.store.list(REPLICASETS, NAMESPACE)
+        return [
+            replicaset
+            for replicaset in replicasets
+            if replicaset["metadata"]["labels"].get("app") == app
+        ]
 
     def image(self, deployment: str = ORDER_SERVICE) -> str:
         """The image that a Deployment asks for."""
@@ -240,32 +244,32 @@ class Cluster:
 
     def events(self, about: str = "") -> list[Obj]:
         """The events about objects whose names start so."""
-        found = self.state.store.list(EVENTS, NAMESPACE)
-        return [one for one in found if one["involvedObject"]["name"].startswith(about)]
+        events = self.state.store.list(EVENTS, NAMESPACE)
+        return [event for event in events if event["involvedObject"]["name"].startswith(about)]
 
-    async def when(self, holds: Callable[[], bool], *, timeout: float = PATIENCE) -> None:
+    async def when(self, holds: Callable[[], bool], *, timeout: float = WAIT_SECONDS) -> None:
         """Wait until a condition holds; it is looked at after every change."""
-        await self.state.store.until(holds, timeout)
+        await self.state.store.wait_until(holds, timeout)
 
     async def rolled_out(
-        self, deployment: str = ORDER_SERVICE, *, timeout: float = PATIENCE
+        self, deployment: str = ORDER_SERVICE, *, timeout: float = WAIT_SECONDS
     ) -> None:
         """Wait until a rollout is complete: only new pods, all of them available."""
-        await self.when(lambda: _complete(self.deployment(deployment)), timeout=timeout)
+        await self.when(lambda: _is_rolled_out(self.deployment(deployment)), timeout=timeout)
 
     async def when_ready(
-        self, count: int, app: str = ORDER_SERVICE, *, timeout: float = PATIENCE
+        self, count: int, app: str = ORDER_SERVICE, *, timeout: float = WAIT_SECONDS
     ) -> None:
         """Wait until exactly so many pods are ready."""
         await self.when(lambda: len(self.ready_pods(app)) == count, timeout=timeout)
 
     async def when_status(
-        self, word: str, count: int, app: str = ORDER_SERVICE, *, timeout: float = PATIENCE
+        self, word: str, count: int, app: str = ORDER_SERVICE, *, timeout: float = WAIT_SECONDS
     ) -> None:
         """Wait until at least so many pods show this word in `kubectl get pods`."""
 
         def shown() -> bool:
-            return sum(pod_status(one) == word for one in self.pods(app)) >= count
+            return sum(status_word(pod) == word for pod in self.pods(app)) >= count
 
         await self.when(shown, timeout=timeout)
 
@@ -286,23 +290,25 @@ class Cluster:
 
     def slow(self, pattern: str, seconds: float) -> Fault:
         """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern."""
-        return self._trouble(Fault(pattern, seconds=seconds))
+        return self._add_fault(Fault(pattern, seconds=seconds))
 
     def hang(self, pattern: str) -> Fault:
         """Never answer these requests."""
-        return self._trouble(Fault(pattern))
+        return self._add_fault(Fault(pattern))
 
     def fail(self, pattern: str, status: int) -> Fault:
         """Answer these requests with an error."""
-        return self._trouble(Fault(pattern, status=status))
+        return self._add_fault(Fault(pattern, status=status))
 
-    def _trouble(self, fault: Fault) -> Fault:
-        self.state.faults.on.append(fault)
+    def _add_fault(self, fault: Fault) -> Fault:
+        self.state.faults.active.append(fault)
         return fault
 
     def heal(self, fault: Fault | None = None) -> None:
         """End one trouble, or all of them."""
-        self.state.faults.on = [one for one in self.state.faults.on if fault not in (None, one)]
+        self.state.faults.active = [
+            active for active in self.state.faults.active if fault not in (None, active)
+        ]
 
     def forget_changes(self) -> None:
         """Compact the past, as etcd does: a watch from an older version is told that it expired."""
@@ -312,17 +318,17 @@ class Cluster:
         self, pod: str, lines: list[str], *, container: str = "", previous: bool = False
     ) -> None:
         """Decide what a container has written; with `previous`, what its last run wrote."""
-        found, name = self._container(pod, container)
-        self.state.logs.fix(found, name, lines, previous=previous)
+        pod_object, name = self._container(pod, container)
+        self.state.logs.set_lines(pod_object, name, lines, previous=previous)
 
     def trouble(
         self, trouble: Trouble | None, *, minutes: float = 0, service: str = ORDER_SERVICE
     ) -> None:
         """Let a service have written of this trouble (or, None, of none) for some minutes now."""
         since = self.state.clock.now() - timedelta(minutes=minutes)
-        self.state.logs.turn(service, trouble, since)
+        self.state.logs.set_trouble(service, trouble, since)
 
-    def burden(self, load: Load | None, app: str = ORDER_SERVICE) -> None:
+    def set_load(self, load: Load | None, app: str = ORDER_SERVICE) -> None:
         """Give all pods of an app so much to do together, or what they usually have."""
         self.state.loads.pop(app, None)
         if load is not None:
@@ -332,29 +338,29 @@ class Cluster:
         """Let somebody else take the pause of orders back, if there is one."""
         changed = fresh(self.deployment())
         env = changed["spec"]["template"]["spec"]["containers"][0]["env"]
-        paused = [one for one in env if _pauses(one)]
-        for one in paused:
-            one["value"] = "false"
+        paused = [variable for variable in env if _pauses_orders(variable)]
+        for variable in paused:
+            variable["value"] = "false"
         if paused:
-            self._change(changed, {"kubernetes.io/change-cause": "orders taken again"})
+            self._update_deployment(changed, {"kubernetes.io/change-cause": "orders taken again"})
 
     def takes_orders(self) -> bool:
         """Whether a customer's order finds a pod, and orders are not paused there."""
         pods = [pod["spec"]["containers"][0].get("env") or [] for pod in self.ready_pods()]
-        return any(not any(map(_pauses, env)) for env in pods)
+        return any(not any(map(_pauses_orders, env)) for env in pods)
 
     def endless_log(self, pod: str, total_bytes: int, *, container: str = "") -> None:
         """Give a pod a log of any size, made only as it is read."""
-        found, name = self._container(pod, container)
-        self.state.logs.flood(found, name, total_bytes)
+        pod_object, name = self._container(pod, container)
+        self.state.logs.flood(pod_object, name, total_bytes)
 
     def stall_log(self, pod: str, *, container: str = "") -> None:
         """Let reading a pod's log get stuck after its first line."""
         self.state.logs.stall(*self._container(pod, container))
 
     def _container(self, pod: str, container: str) -> tuple[Obj, str]:
-        found = self.state.store.get(PODS, NAMESPACE, pod)
-        return found, container or str(found["spec"]["containers"][0]["name"])
+        pod_object = self.state.store.get(PODS, NAMESPACE, pod)
+        return pod_object, container or str(pod_object["spec"]["containers"][0]["name"])
 
     def image_without(self, program: str) -> None:
         """Take a program (`nc`, `sh`) out of every image."""
@@ -369,18 +375,18 @@ class Cluster:
     ) -> None:
         """Let an autoscaler keep a Deployment between two numbers of pods."""
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
-        made: Obj = {
+        autoscaler: Obj = {
             "metadata": {"name": name or deployment, "namespace": NAMESPACE},
             "spec": {"scaleTargetRef": target, "minReplicas": lowest, "maxReplicas": highest},
         }
-        complete(AUTOSCALERS.kind, made)
-        self.state.store.create(AUTOSCALERS, made)
+        apply_defaults(AUTOSCALERS.kind, autoscaler)
+        self.state.store.create(AUTOSCALERS, autoscaler)
 
     def limit_nodes(self, **allocatable: str) -> None:
         """Decide what pods may take of each node: `cpu="1"`, `memory="2Gi"`, `pods="3"`."""
         for node in self.state.store.list(NODES):
-            room = node["status"]["allocatable"] | allocatable
-            status = node["status"] | {"allocatable": room}
+            limits = node["status"]["allocatable"] | allocatable
+            status = node["status"] | {"allocatable": limits}
             self.state.store.update(NODES, node | {"status": status})
 
     def limit_namespace(self, **hard: str) -> None:
@@ -391,12 +397,12 @@ class Cluster:
         self.state.controllers.sync()
 
 
-def _pauses(variable: Obj) -> bool:
+def _pauses_orders(variable: Obj) -> bool:
     return bool(variable["name"] == "ORDERS_PAUSED" and variable.get("value") == "true")
 
 
-def _complete(deployment: Obj) -> bool:
-    status, wanted = deployment["status"], deployment["spec"]["replicas"]
-    counts = (status.get(one, 0) for one in ("replicas", "updatedReplicas", "availableReplicas"))
-    seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
-    return seen and all(count == wanted for count in counts)
+def _is_rolled_out(deployment: Obj) -> bool:
+    status, desired = deployment["status"], deployment["spec"]["replicas"]
+    counts = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas"))
+    is_observed = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    return is_observed and all(count == desired for count in counts)

@@ -15,7 +15,7 @@ from sandbox.cluster.store import Store, fresh
 
 FOREGROUND = "foregroundDeletion"
 FINALIZERS = {"Foreground": FOREGROUND, "Orphan": "orphan"}
-LOOK = 0.2
+SYNC_SECONDS = 0.2
 
 
 class Controllers:
@@ -41,13 +41,13 @@ class Controllers:
                 await self._task
 
     async def _run(self) -> None:
-        with self.store.bell() as bell:
+        with self.store.change_signal() as bell:
             while True:
                 bell.clear()
                 self.sync()
                 # Deadlines pass without any change, so there is a look now and then as well.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(max(LOOK, 1 / self.clock.speed)):
+                    async with asyncio.timeout(max(SYNC_SECONDS, 1 / self.clock.speed)):
                         await bell.wait()
                 await self.clock.sleep(0.05)
 
@@ -68,71 +68,73 @@ class Controllers:
 
     def _collect_garbage(self) -> None:
         alive = {
-            one["metadata"]["uid"]
+            owner["metadata"]["uid"]
             for resource in (DEPLOYMENTS, REPLICASETS)
-            for one in self.store.list(resource)
+            for owner in self.store.list(resource)
         }
         for replicaset in self.store.list(REPLICASETS):
-            if _orphaned(replicaset, alive):
+            if _is_orphaned(replicaset, alive):
                 self.store.remove(REPLICASETS, replicaset)
-            elif self._owner_leaves(replicaset):
-                leave_last(self.store, self.clock, REPLICASETS, replicaset)
+            elif self._owner_is_deleted(replicaset):
+                delete_in_foreground(self.store, self.clock, REPLICASETS, replicaset)
         for pod in self.store.list(PODS):
             leaves = pod["metadata"].get("deletionTimestamp")
-            if not leaves and (_orphaned(pod, alive) or self._owner_leaves(pod)):
+            if not leaves and (_is_orphaned(pod, alive) or self._owner_is_deleted(pod)):
                 delete_pod(self.store, self.clock, pod)
         self._finish_foreground()
 
-    def _owner_leaves(self, obj: Obj) -> bool:
+    def _owner_is_deleted(self, obj: Obj) -> bool:
         return any(
-            FOREGROUND in (one["metadata"].get("finalizers") or []) for one in self._owners(obj)
+            FOREGROUND in (owner["metadata"].get("finalizers") or []) for owner in self._owners(obj)
         )
 
     def _owners(self, obj: Obj) -> list[Obj]:
-        uids = {one["uid"] for one in obj["metadata"].get("ownerReferences") or []}
+        uids = {reference["uid"] for reference in obj["metadata"].get("ownerReferences") or []}
         return [
-            one
+            owner
             for resource in (DEPLOYMENTS, REPLICASETS)
-            for one in self.store.list(resource)
-            if one["metadata"]["uid"] in uids
+            for owner in self.store.list(resource)
+            if owner["metadata"]["uid"] in uids
         ]
 
     def _finish_foreground(self) -> None:
         for resource, dependents in ((REPLICASETS, PODS), (DEPLOYMENTS, REPLICASETS)):
-            for one in self.store.list(resource):
-                waits = FOREGROUND in (one["metadata"].get("finalizers") or [])
-                below = self.store.list(dependents, one["metadata"]["namespace"])
-                if waits and not any(one in self._owners(each) for each in below):
-                    self.store.remove(resource, one)
+            for owner in self.store.list(resource):
+                is_waiting = FOREGROUND in (owner["metadata"].get("finalizers") or [])
+                candidates = self.store.list(dependents, owner["metadata"]["namespace"])
+                if is_waiting and not any(
+                    owner in self._owners(dependent) for dependent in candidates
+                ):
+                    self.store.remove(resource, owner)
 
 
-def _orphaned(obj: Obj, alive: set[str]) -> bool:
+def _is_orphaned(obj: Obj, alive: set[str]) -> bool:
     references = obj["metadata"].get("ownerReferences") or []
     known = ("Deployment", "ReplicaSet")
-    mine = [one for one in references if one["kind"] in known]
-    return bool(mine) and not any(one["uid"] in alive for one in mine)
+    owners = [reference for reference in references if reference["kind"] in known]
+    return bool(owners) and not any(reference["uid"] in alive for reference in owners)
 
 
-def leave_last(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
+def delete_in_foreground(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
     """Begin to delete an object that goes only after what it owns."""
-    return store.update(resource, waiting(obj, clock, FOREGROUND))
+    return store.update(resource, with_finalizer(obj, clock, FOREGROUND))
 
 
-def waiting(obj: Obj, clock: Clock, finalizer: str) -> Obj:
+def with_finalizer(obj: Obj, clock: Clock, finalizer: str) -> Obj:
     """The object as it is while the garbage collector sees to what it owns."""
     meta = {"deletionTimestamp": stamp(clock.now())} | obj["metadata"]
     meta |= {"deletionGracePeriodSeconds": 0, "finalizers": [finalizer]}
     return obj | {"metadata": meta}
 
 
-def let_go(store: Store, obj: Obj) -> None:
+def orphan_dependents(store: Store, obj: Obj) -> None:
     """Cut the ties to an owner that is deleted without what it owns."""
     uid = obj["metadata"]["uid"]
     for resource in (REPLICASETS, PODS):
-        for one in store.list(resource, obj["metadata"]["namespace"]):
-            references = one["metadata"].get("ownerReferences") or []
-            kept = [each for each in references if each["uid"] != uid]
-            if kept != references:
-                freed = fresh(one)
-                freed["metadata"]["ownerReferences"] = kept
+        for dependent in store.list(resource, obj["metadata"]["namespace"]):
+            references = dependent["metadata"].get("ownerReferences") or []
+            remaining = [reference for reference in references if reference["uid"] != uid]
+            if remaining != references:
+                freed = fresh(dependent)
+                freed["metadata"]["ownerReferences"] = remaining
                 store.update(resource, freed)

@@ -18,57 +18,57 @@ POD_SPEC = {
 PROBE = {"failureThreshold": 3, "periodSeconds": 10, "successThreshold": 1, "timeoutSeconds": 1}
 
 
-def _fill(obj: Obj, defaults: Obj) -> None:
+def _set_missing(obj: Obj, defaults: Obj) -> None:
     for key, value in defaults.items():
         if obj.get(key) is None:
             obj[key] = dict(value) if isinstance(value, dict) else value
 
 
-def pod_spec(spec: Obj) -> None:
+def apply_pod_defaults(spec: Obj) -> None:
     """Complete a pod spec, in place."""
-    _fill(spec, POD_SPEC)
+    _set_missing(spec, POD_SPEC)
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
-        _fill(container, CONTAINER)
+        _set_missing(container, CONTAINER)
         for port in container.get("ports") or []:
-            _fill(port, {"protocol": "TCP"})
+            _set_missing(port, {"protocol": "TCP"})
         for name in ("livenessProbe", "readinessProbe", "startupProbe"):
             if container.get(name):
-                _fill(container[name], PROBE)
+                _set_missing(container[name], PROBE)
                 if container[name].get("httpGet"):
-                    _fill(container[name]["httpGet"], {"scheme": "HTTP", "path": "/"})
+                    _set_missing(container[name]["httpGet"], {"scheme": "HTTP", "path": "/"})
 
 
-def deployment(obj: Obj) -> None:
+def apply_deployment_defaults(obj: Obj) -> None:
     """Complete a Deployment, in place."""
     spec = obj["spec"]
-    _fill(spec, {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600})
-    _fill(spec, {"strategy": {"type": "RollingUpdate"}})
+    _set_missing(spec, {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600})
+    _set_missing(spec, {"strategy": {"type": "RollingUpdate"}})
     strategy = spec["strategy"]
-    _fill(strategy, {"type": "RollingUpdate"})
+    _set_missing(strategy, {"type": "RollingUpdate"})
     if strategy["type"] == "RollingUpdate":
-        _fill(strategy, {"rollingUpdate": {}})
-        _fill(strategy["rollingUpdate"], {"maxSurge": "25%", "maxUnavailable": "25%"})
+        _set_missing(strategy, {"rollingUpdate": {}})
+        _set_missing(strategy["rollingUpdate"], {"maxSurge": "25%", "maxUnavailable": "25%"})
     spec["template"].setdefault("metadata", {})
-    pod_spec(spec["template"].setdefault("spec", {}))
+    apply_pod_defaults(spec["template"].setdefault("spec", {}))
 
 
 CPU_TARGET = {"type": "Utilization", "averageUtilization": 80}
 
 
-def autoscaler(obj: Obj) -> None:
+def apply_autoscaler_defaults(obj: Obj) -> None:
     """Complete a HorizontalPodAutoscaler, in place."""
     measured = {"type": "Resource", "resource": {"name": "cpu", "target": dict(CPU_TARGET)}}
-    _fill(obj["spec"], {"minReplicas": 1})
+    _set_missing(obj["spec"], {"minReplicas": 1})
     if not obj["spec"].get("metrics"):
         obj["spec"]["metrics"] = [measured]
 
 
-def complete(kind: str, obj: Obj) -> None:
+def apply_defaults(kind: str, obj: Obj) -> None:
     """Complete an object of a kind that has defaults, in place."""
     if kind == "Deployment":
-        deployment(obj)
+        apply_deployment_defaults(obj)
     elif kind == "HorizontalPodAutoscaler":
-        autoscaler(obj)
+        apply_autoscaler_defaults(obj)
     elif kind == "Pod":
-        pod_spec(obj["spec"])
+        apply_pod_defaults(obj["spec"])
         obj["spec"].setdefault("serviceAccountName", "default")

@@ -3,8 +3,8 @@
 from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.errors import Obj
 
-DONE = "NewReplicaSetAvailable"
-COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+COMPLETE = "NewReplicaSetAvailable"
+COUNT_FIELDS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
 
 
 def deployment_status(
@@ -18,60 +18,62 @@ def deployment_status(
 ) -> Obj:
     """The status that follows from the ReplicaSets."""
     old = deployment.get("status") or {}
-    counts = {name: _sum(sets, name) for name in COUNTS}
+    counts = {name: _sum(sets, name) for name in COUNT_FIELDS}
     counts["updatedReplicas"] = _sum([new] if new else [], "replicas")
     wanted = deployment["spec"]["replicas"]
-    counts["unavailableReplicas"] = max(0, _wanted_now(sets) - counts["availableReplicas"])
+    counts["unavailableReplicas"] = max(0, _desired_replicas(sets) - counts["availableReplicas"])
     conditions = Conditions(old.get("conditions") or [], stamp(clock.now()))
     _available(conditions, counts["availableReplicas"] >= wanted - unavailable_allowed)
     if deployment["spec"].get("paused"):
-        conditions.put("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused")
+        conditions.set("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused")
     elif new:
         _progress(conditions, deployment, counts, new, clock, created=created)
     status: Obj = {"observedGeneration": deployment["metadata"].get("generation", 1)}
     status |= {name: count for name, count in counts.items() if count}
-    return status | {"conditions": conditions.list}
+    return status | {"conditions": conditions.items}
 
 
-def _wanted_now(sets: list[Obj]) -> int:
-    return sum(one["spec"]["replicas"] for one in sets)
+def _desired_replicas(sets: list[Obj]) -> int:
+    return sum(replicaset["spec"]["replicas"] for replicaset in sets)
 
 
 def _sum(sets: list[Obj], name: str) -> int:
-    return sum((one.get("status") or {}).get(name, 0) for one in sets)
+    return sum((replicaset.get("status") or {}).get(name, 0) for replicaset in sets)
 
 
 class Conditions:
     """The conditions of an object; one that stays what it was keeps its times."""
 
     def __init__(self, known: list[Obj], now: str) -> None:
-        self.list = [dict(one) for one in known]
+        self.items = [dict(condition) for condition in known]
         self.now = now
 
     def get(self, type: str) -> Obj | None:
         """The condition of a type, if there is one."""
-        return next((one for one in self.list if one["type"] == type), None)
+        return next((condition for condition in self.items if condition["type"] == type), None)
 
-    def put(
-        self, type: str, status: str, reason: str, message: str, *, moved: bool = False
+    def set(
+        self, type: str, status: str, reason: str, message: str, *, renew: bool = False
     ) -> None:
         """Set a condition; `moved` renews its time though its words are the same."""
         known = self.get(type)
-        if known and (known["status"], known["reason"]) == (status, reason) and not moved:
+        if known and (known["status"], known["reason"]) == (status, reason) and not renew:
             return
         since = known["lastTransitionTime"] if known and known["status"] == status else self.now
-        made = {"type": type, "status": status, "lastUpdateTime": self.now}
-        made |= {"lastTransitionTime": since, "reason": reason, "message": message}
-        self.list = [one for one in self.list if one["type"] != type] + [made]
+        updated = {"type": type, "status": status, "lastUpdateTime": self.now}
+        updated |= {"lastTransitionTime": since, "reason": reason, "message": message}
+        self.items = [condition for condition in self.items if condition["type"] != type] + [
+            updated
+        ]
 
 
 def _available(conditions: Conditions, enough: bool) -> None:
     if enough:
         message = "Deployment has minimum availability."
-        conditions.put("Available", "True", "MinimumReplicasAvailable", message)
+        conditions.set("Available", "True", "MinimumReplicasAvailable", message)
     else:
         message = "Deployment does not have minimum availability."
-        conditions.put("Available", "False", "MinimumReplicasUnavailable", message)
+        conditions.set("Available", "False", "MinimumReplicasUnavailable", message)
 
 
 def _progress(
@@ -80,33 +82,43 @@ def _progress(
     name = new["metadata"]["name"]
     if created:
         message = f'Created new replica set "{name}"'
-        conditions.put("Progressing", "True", "NewReplicaSetCreated", message, moved=True)
-    known = conditions.get("Progressing")
+        conditions.set("Progressing", "True", "NewReplicaSetCreated", message, renew=True)
+    condition = conditions.get("Progressing")
     # Once a rollout is complete, pods that fail later no longer make it a failed rollout.
-    if known and known["reason"] == DONE and counts["replicas"] == counts["updatedReplicas"]:
+    if (
+        condition
+        and condition["reason"] == COMPLETE
+        and counts["replicas"] == counts["updatedReplicas"]
+    ):
         return
     wanted = deployment["spec"]["replicas"]
-    if all(counts[one] == wanted for one in ("replicas", "updatedReplicas", "availableReplicas")):
+    if all(
+        counts[field] == wanted for field in ("replicas", "updatedReplicas", "availableReplicas")
+    ):
         message = f'ReplicaSet "{name}" has successfully progressed.'
-        conditions.put("Progressing", "True", DONE, message)
-    elif _moving(deployment.get("status") or {}, counts):
+        conditions.set("Progressing", "True", COMPLETE, message)
+    elif _has_progressed(deployment.get("status") or {}, counts):
         message = f'ReplicaSet "{name}" is progressing.'
-        conditions.put("Progressing", "True", "ReplicaSetUpdated", message, moved=True)
-    elif known and known["reason"] != DONE and _late(known, deployment, clock):
+        conditions.set("Progressing", "True", "ReplicaSetUpdated", message, renew=True)
+    elif (
+        condition
+        and condition["reason"] != COMPLETE
+        and _is_past_deadline(condition, deployment, clock)
+    ):
         message = f'ReplicaSet "{name}" has timed out progressing.'
-        conditions.put("Progressing", "False", "ProgressDeadlineExceeded", message)
+        conditions.set("Progressing", "False", "ProgressDeadlineExceeded", message)
 
 
-def _moving(old: Obj, counts: Obj) -> bool:
-    def was(name: str) -> int:
+def _has_progressed(old: Obj, counts: Obj) -> bool:
+    def before(name: str) -> int:
         return int(old.get(name, 0))
 
-    old_pods_before = was("replicas") - was("updatedReplicas")
+    old_pods_before = before("replicas") - before("updatedReplicas")
     old_pods_now = counts["replicas"] - counts["updatedReplicas"]
-    more = any(counts[one] > was(one) for one in COUNTS if one != "replicas")
+    more = any(counts[field] > before(field) for field in COUNT_FIELDS if field != "replicas")
     return more or old_pods_now < old_pods_before
 
 
-def _late(known: Obj, deployment: Obj, clock: Clock) -> bool:
-    waited = clock.age_of(known["lastUpdateTime"])
+def _is_past_deadline(condition: Obj, deployment: Obj, clock: Clock) -> bool:
+    waited = clock.age_of(condition["lastUpdateTime"])
     return waited > int(deployment["spec"]["progressDeadlineSeconds"])

@@ -38,8 +38,8 @@ def discover(path: str, address: str) -> Obj | None:
 
 
 def _core(address: str) -> Obj:
-    served = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
-    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": served}
+    addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
+    return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
 
 def _group(group: str) -> Obj:
@@ -52,11 +52,13 @@ def _group(group: str) -> Obj:
 
 
 def _resources(group: str, version: str) -> Obj:
-    mine = [one for one in RESOURCES if (one.group, one.version) == (group, version)]
-    listed = [entry for one in mine for entry in _entries(one)]
+    resources = [
+        resource for resource in RESOURCES if (resource.group, resource.version) == (group, version)
+    ]
+    entries = [entry for resource in resources for entry in _entries(resource)]
     name = f"{group}/{version}" if group else version
     start = {"kind": "APIResourceList"} | ({"apiVersion": "v1"} if group else {})
-    return start | {"groupVersion": name, "resources": listed}
+    return start | {"groupVersion": name, "resources": entries}
 
 
 def _entries(resource: Resource) -> list[Obj]:
@@ -71,7 +73,7 @@ def _entries(resource: Resource) -> list[Obj]:
         main["shortNames"] = list(resource.short)
     if resource.categories:
         main["categories"] = list(resource.categories)
-    return [main, *(_subresource(resource, *one) for one in resource.subresources)]
+    return [main, *(_subresource(resource, *subresource) for subresource in resource.subresources)]
 
 
 def _subresource(resource: Resource, name: str, kind: str, verbs: tuple[str, ...]) -> Obj:

@@ -26,27 +26,27 @@ class ApiError(Exception):
         return status | {"code": self.code}
 
 
-def qualified(group: str, plural: str) -> str:
+def qualified_name(group: str, plural: str) -> str:
     """The name of a resource in messages: `pods`, `deployments.apps`."""
     return f"{plural}.{group}" if group else plural
 
 
-def about(group: str, kind: str, name: str = "", **more: Any) -> Obj:
+def status_details(group: str, kind: str, name: str = "", **more: Any) -> Obj:
     """The details of a Status, without empty fields."""
-    told = {"name": name, "group": group, "kind": kind} | more
-    return {key: value for key, value in told.items() if value}
+    details = {"name": name, "group": group, "kind": kind} | more
+    return {key: value for key, value in details.items() if value}
 
 
 def not_found(group: str, plural: str, name: str) -> ApiError:
     """No object of that name."""
-    message = f'{qualified(group, plural)} "{name}" not found'
-    return ApiError(404, "NotFound", message, about(group, plural, name))
+    message = f'{qualified_name(group, plural)} "{name}" not found'
+    return ApiError(404, "NotFound", message, status_details(group, plural, name))
 
 
 def already_exists(group: str, plural: str, name: str) -> ApiError:
     """An object of that name is there."""
-    message = f'{qualified(group, plural)} "{name}" already exists'
-    return ApiError(409, "AlreadyExists", message, about(group, plural, name))
+    message = f'{qualified_name(group, plural)} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", message, status_details(group, plural, name))
 
 
 def conflict(group: str, plural: str, name: str, why: str = "") -> ApiError:
@@ -55,15 +55,17 @@ def conflict(group: str, plural: str, name: str, why: str = "") -> ApiError:
         "the object has been modified; "
         "please apply your changes to the latest version and try again"
     )
-    message = f'Operation cannot be fulfilled on {qualified(group, plural)} "{name}": {why}'
-    return ApiError(409, "Conflict", message, about(group, plural, name))
+    message = f'Operation cannot be fulfilled on {qualified_name(group, plural)} "{name}": {why}'
+    return ApiError(409, "Conflict", message, status_details(group, plural, name))
 
 
-def forbidden(group: str, plural: str, name: str, why: str) -> ApiError:
+def forbidden(group: str, plural: str, name: str, reason: str) -> ApiError:
     """The user may not, or admission says no."""
-    named = f'{qualified(group, plural)} "{name}"' if name else qualified(group, plural)
-    message = f"{named} is forbidden: {why}"
-    return ApiError(403, "Forbidden", message, about(group, plural, name))
+    resource = (
+        f'{qualified_name(group, plural)} "{name}"' if name else qualified_name(group, plural)
+    )
+    message = f"{resource} is forbidden: {reason}"
+    return ApiError(403, "Forbidden", message, status_details(group, plural, name))
 
 
 def bad_request(message: str) -> ApiError:
@@ -111,7 +113,7 @@ def expired(version: int, oldest: int) -> ApiError:
     return ApiError(410, "Expired", f"too old resource version: {version} ({oldest})")
 
 
-class Problem:
+class FieldError:
     """One field that is wrong, as the API server words it."""
 
     def __init__(self, field: str, reason: str, message: str) -> None:
@@ -120,46 +122,46 @@ class Problem:
         self.message = message
 
     @classmethod
-    def value(cls, field: str, value: Any, why: str) -> "Problem":
+    def invalid(cls, field: str, value: Any, why: str) -> "FieldError":
         """A value that cannot be."""
-        return cls(field, "FieldValueInvalid", f"Invalid value: {_shown(value)}: {why}")
+        return cls(field, "FieldValueInvalid", f"Invalid value: {_as_json(value)}: {why}")
 
     @classmethod
-    def required(cls, field: str, why: str = "") -> "Problem":
+    def required(cls, field: str, why: str = "") -> "FieldError":
         """A value that must be there."""
         tail = f": {why}" if why else ""
         return cls(field, "FieldValueRequired", f"Required value{tail}")
 
     @classmethod
-    def unsupported(cls, field: str, value: Any, allowed: Sequence[str]) -> "Problem":
+    def not_supported(cls, field: str, value: Any, allowed: Sequence[str]) -> "FieldError":
         """A value outside its list."""
-        listed = ", ".join(f'"{one}"' for one in allowed)
-        message = f"Unsupported value: {_shown(value)}: supported values: {listed}"
+        listed = ", ".join(f'"{choice}"' for choice in allowed)
+        message = f"Unsupported value: {_as_json(value)}: supported values: {listed}"
         return cls(field, "FieldValueNotSupported", message)
 
     @classmethod
-    def too_long(cls, field: str, most: int) -> "Problem":
+    def too_long(cls, field: str, most: int) -> "FieldError":
         """A text of too many bytes, which the message does not repeat."""
         return cls(field, "FieldValueTooLong", f"Too long: may not be more than {most} bytes")
 
     @classmethod
-    def not_allowed(cls, field: str, why: str) -> "Problem":
+    def forbidden(cls, field: str, why: str) -> "FieldError":
         """A field that may not be set or changed."""
         return cls(field, "FieldValueForbidden", f"Forbidden: {why}")
 
 
-def _shown(value: Any) -> str:
+def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> ApiError:
+def invalid(group: str, kind: str, name: str, problems: Sequence[FieldError]) -> ApiError:
     """The object is well formed and still cannot be."""
-    said = [f"{problem.field}: {problem.message}" for problem in problems]
-    text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
+    messages = [f"{problem.field}: {problem.message}" for problem in problems]
+    text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
     causes = [
         {"reason": problem.reason, "message": problem.message, "field": problem.field}
         for problem in problems
     ]
-    named = f"{kind}.{group}" if group else kind
-    message = f'{named} "{name}" is invalid: {text}'
-    return ApiError(422, "Invalid", message, about(group, kind, name, causes=causes))
+    resource = f"{kind}.{group}" if group else kind
+    message = f'{resource} "{name}" is invalid: {text}'
+    return ApiError(422, "Invalid", message, status_details(group, kind, name, causes=causes))

@@ -27,22 +27,23 @@ class EventLog:
         **more: str,
     ) -> None:
         """Say what happened to an object; the same again raises the count."""
-        about = _reference(obj) | {key: value for key, value in more.items() if value}
+        about = _object_reference(obj) | {key: value for key, value in more.items() if value}
         name = f"{obj['metadata']['name']}.{_digest(about, reason, message)}"
         now = stamp(self.clock.now())
         known = self.store.find(EVENTS, obj["metadata"].get("namespace", "default"), name)
         if known:
-            again = fresh(known) | {"count": known["count"] + 1, "lastTimestamp": now}
-            self.store.update(EVENTS, again)
+            repeated = fresh(known) | {"count": known["count"] + 1, "lastTimestamp": now}
+            self.store.update(EVENTS, repeated)
             return
-        told = {"reason": reason, "message": message, "type": "Warning" if warning else "Normal"}
+        words = {"reason": reason, "message": message, "type": "Warning" if warning else "Normal"}
         meta = {"name": name, "namespace": about.get("namespace", "default")}
         self.store.create(
-            EVENTS, {"metadata": meta, "involvedObject": about} | told | _by(source, now)
+            EVENTS,
+            {"metadata": meta, "involvedObject": about} | words | _source_fields(source, now),
         )
 
 
-def _by(source: Obj, now: str) -> Obj:
+def _source_fields(source: Obj, now: str) -> Obj:
     return {
         "source": source,
         "reportingComponent": source["component"],
@@ -54,7 +55,7 @@ def _by(source: Obj, now: str) -> Obj:
     }
 
 
-def _reference(obj: Obj) -> Obj:
+def _object_reference(obj: Obj) -> Obj:
     meta = obj["metadata"]
     return {
         "kind": obj["kind"],
@@ -67,5 +68,5 @@ def _reference(obj: Obj) -> Obj:
 
 
 def _digest(about: Obj, *words: Any) -> str:
-    told = "|".join([about["uid"], about.get("fieldPath", ""), *map(str, words)])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    text = "|".join([about["uid"], about.get("fieldPath", ""), *map(str, words)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from sandbox.cluster.state import State
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 STDOUT, STDERR, ERROR = 1, 2, 3
-FRAME = 32 * 1024
+FRAME_BYTES = 32 * 1024
 
 
 async def execute(state: State, request: web.Request, target: Target) -> web.StreamResponse:
@@ -26,16 +26,16 @@ async def execute(state: State, request: web.Request, target: Target) -> web.Str
     command = request.query.getall("command", [])
     _check(pod, target, command)
     protocol = _protocol(request)
-    running = _runs(pod, container)
-    if not running and protocol == PROTOCOLS[1]:
+    is_running = _is_running(pod, container)
+    if not is_running and protocol == PROTOCOLS[1]:
         raise ApiError(404, "NotFound", f'container not found ("{container}")')
     socket = web.WebSocketResponse(protocols=PROTOCOLS, compress=False)
     await socket.prepare(request)
     session = Session(socket, target)
-    await session.greet()
-    if not running:
-        why = f'unable to upgrade connection: container not found ("{container}")'
-        await session.fail(why)
+    await session.send_connected()
+    if not is_running:
+        message = f'unable to upgrade connection: container not found ("{container}")'
+        await session.fail(message)
     else:
         await session.run(Shell(state, pod, container), command)
     await socket.close()
@@ -66,9 +66,9 @@ def _protocol(request: web.Request) -> str:
     raise bad_request(f"unable to upgrade: none of {offered} is spoken here")
 
 
-def _runs(pod: Obj, container: str) -> bool:
+def _is_running(pod: Obj, container: str) -> bool:
     statuses = pod["status"].get("containerStatuses") or []
-    return any(one["name"] == container and "running" in one["state"] for one in statuses)
+    return any(status["name"] == container and "running" in status["state"] for status in statuses)
 
 
 class Session:
@@ -83,7 +83,7 @@ class Session:
             ERROR: True,
         }
 
-    async def greet(self) -> None:
+    async def send_connected(self) -> None:
         """Tell the client that it is connected: an empty frame on the lowest channel."""
         lowest = min(channel for channel, wanted in self.wanted.items() if wanted)
         await self.socket.send_bytes(bytes([lowest]))
@@ -95,7 +95,7 @@ class Session:
         try:
             await asyncio.wait({program, reader}, return_when=asyncio.FIRST_COMPLETED)
             if program.done():
-                await self._tell(command, program.result())
+                await self._send_outcome(command, program.result())
         finally:
             for task in (program, reader):
                 task.cancel()
@@ -107,7 +107,7 @@ class Session:
         async for _ in self.socket:
             pass
 
-    async def _tell(self, command: list[str], outcome: Outcome) -> None:
+    async def _send_outcome(self, command: list[str], outcome: Outcome) -> None:
         if self.tty:
             # A terminal has one stream for both, and ends its lines as terminals do.
             both = (outcome.stdout + outcome.stderr).replace("\n", "\r\n")
@@ -125,8 +125,8 @@ class Session:
     async def _send(self, channel: int, data: bytes) -> None:
         if not self.wanted[channel]:
             return
-        for start in range(0, len(data), FRAME):
-            await self.socket.send_bytes(bytes([channel]) + data[start : start + FRAME])
+        for start in range(0, len(data), FRAME_BYTES):
+            await self.socket.send_bytes(bytes([channel]) + data[start : start + FRAME_BYTES])
 
     async def fail(self, why: str) -> None:
         """Say that the command could not even be started."""
@@ -141,12 +141,12 @@ class Session:
 
 
 def _exit_status(command: list[str], code: int) -> Obj:
-    told = " ".join(command)
+    command_line = " ".join(command)
     return {
         "metadata": {},
         "status": "Failure",
         "message": "command terminated with non-zero exit code: error executing command "
-        f"[{told}], exit code {code}",
+        f"[{command_line}], exit code {code}",
         "reason": "NonZeroExitCode",
         "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
     }

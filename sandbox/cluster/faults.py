@@ -17,7 +17,7 @@ REASONS = {
     503: "ServiceUnavailable",
     504: "Timeout",
 }
-WORDS = {
+MESSAGES = {
     429: "the server has received too many requests and has asked us to try again later",
     500: "Internal error occurred: etcdserver: request timed out",
     503: "the server is currently unable to handle the request",
@@ -33,7 +33,7 @@ class Fault:
     seconds: float | None = None
     status: int = 0
 
-    def fits(self, verb: str, path: str) -> bool:
+    def matches(self, verb: str, path: str) -> bool:
         """Whether a request is hit by it."""
         return fnmatchcase(path, self.pattern) or fnmatchcase(f"{verb} {path}", self.pattern)
 
@@ -42,13 +42,13 @@ class Faults:
     """The troubles that are on."""
 
     def __init__(self) -> None:
-        self.on: list[Fault] = []
+        self.active: list[Fault] = []
 
-    async def strike(self, verb: str, path: str) -> None:
+    async def apply(self, verb: str, path: str) -> None:
         """Let a request suffer what is on for it."""
-        for fault in [one for one in self.on if one.fits(verb, path)]:
+        for fault in [active for active in self.active if active.matches(verb, path)]:
             if fault.status:
-                words = WORDS.get(fault.status, "the request was refused")
+                words = MESSAGES.get(fault.status, "the request was refused")
                 raise ApiError(fault.status, REASONS.get(fault.status, "InternalError"), words)
             if fault.seconds is None:
                 await asyncio.Event().wait()

@@ -19,7 +19,7 @@ class Crash:
     reason: str
     first_after: float
     later_after: float
-    last_words: tuple[str, ...] = ()
+    final_lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Behaviour:
     crash: Crash | None = None
 
 
-CONFIG = Crash(
+CONFIG_CRASH = Crash(
     exit_code=2,
     reason="Error",
     first_after=8.0,
     later_after=1.5,
-    last_words=(
+    final_lines=(
         '{"level":"fatal","service":"order-service","msg":"webhook worker stopped: '
         'STRIPE_WEBHOOK_TOLERANCE is not set","exitCode":2}',
         "/app/dist/config/stripe.js:41",
@@ -50,12 +50,12 @@ CONFIG = Crash(
         "Node.js v22.11.0",
     ),
 )
-MEMORY = Crash(
+MEMORY_CRASH = Crash(
     exit_code=137,
     reason="OOMKilled",
     first_after=12.0,
     later_after=6.0,
-    last_words=(
+    final_lines=(
         '{"level":"warn","service":"order-service","msg":"under pressure: heap used 481 MB of '
         '512 MB, event loop delay 1840 ms"}',
         '{"level":"warn","service":"order-service","msg":"refund export holds 118204 rows in '
@@ -65,7 +65,7 @@ MEMORY = Crash(
 
 
 # What the greedy image needs to live.
-ENOUGH = 768 * 1024**2
+ENOUGH_MEMORY = 768 * 1024**2
 
 
 def behaviour(image: str, memory: Decimal | None = None) -> Behaviour:
@@ -73,12 +73,12 @@ def behaviour(image: str, memory: Decimal | None = None) -> Behaviour:
     tag = image.rpartition(":")[2]
     if tag == "missing" or tag.endswith("-missing"):
         return Behaviour(pull_error=_not_found(image))
-    if tag.endswith("-oom") and memory is not None and memory < ENOUGH:
-        return Behaviour(crash=MEMORY)
+    if tag.endswith("-oom") and memory is not None and memory < ENOUGH_MEMORY:
+        return Behaviour(crash=MEMORY_CRASH)
     if tag.endswith("-unready"):
         return Behaviour(ready_after=None)
     if tag == "v2.4.0" or tag.endswith("-crash"):
-        return Behaviour(crash=CONFIG)
+        return Behaviour(crash=CONFIG_CRASH)
     return Behaviour()
 
 

@@ -18,14 +18,14 @@ from sandbox.cluster.podstatus import (
     terminated,
     waiting,
 )
-from sandbox.cluster.quotas import fitting
+from sandbox.cluster.quotas import nodes_with_room
 from sandbox.cluster.resources import NODES, PODS
 from sandbox.cluster.store import Change, Store, fresh
 
 BACK_OFF: tuple[float, ...] = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
-HELD = BACK_OFF[-1:]
-STOPPING = 1.0
-SCHEDULING = 1.0
+LONGEST_BACK_OFF = BACK_OFF[-1:]
+STOP_SECONDS = 1.0
+SCHEDULE_SECONDS = 1.0
 
 
 class Kubelet:
@@ -38,7 +38,7 @@ class Kubelet:
         self.logs = logs
         self.back_off = BACK_OFF
         self.tasks: dict[str, asyncio.Task[None]] = {}
-        store.listen(self._on_change)
+        store.add_listener(self._on_change)
 
     def _on_change(self, change: Change) -> None:
         if change.resource is not PODS:
@@ -50,9 +50,9 @@ class Kubelet:
         elif change.type == "ADDED" and (change.obj.get("status") or {}).get("phase") == "Running":
             self._adopt(change.obj)
         elif change.type == "ADDED":
-            self._start(meta["uid"], self._live(change.obj))
-        elif meta.get("deletionTimestamp") and not _leaving(change.before):
-            self._start(meta["uid"], self._leave(change.obj))
+            self._start(meta["uid"], self._run_pod(change.obj))
+        elif meta.get("deletionTimestamp") and not _is_terminating(change.before):
+            self._start(meta["uid"], self._terminate(change.obj))
 
     def _start(self, uid: str, life: Coroutine[Any, Any, None]) -> None:
         self._stop(uid)
@@ -64,25 +64,27 @@ class Kubelet:
         if task and task is not asyncio.current_task():
             task.cancel()
 
-    async def _live(self, pod: Obj) -> None:
+    async def _run_pod(self, pod: Obj) -> None:
         await self.clock.sleep(0.1)
         while (scheduled := self._schedule(pod)) is None:
-            await self.clock.sleep(SCHEDULING)
-        life = Life(self, scheduled)
-        life.write()
-        await asyncio.gather(*(life.run(one) for one in life.containers))
+            await self.clock.sleep(SCHEDULE_SECONDS)
+        life = PodWorker(self, scheduled)
+        life.write_status()
+        await asyncio.gather(*(life.run(container) for container in life.containers))
 
     def _adopt(self, pod: Obj) -> None:
-        for one in pod["status"]["containerStatuses"]:
-            since = parse_stamp(one["state"]["running"]["startedAt"])
-            self.logs.begin(pod, one["name"], one["image"], since)
+        for status in pod["status"]["containerStatuses"]:
+            since = parse_stamp(status["state"]["running"]["startedAt"])
+            self.logs.begin(pod, status["name"], status["image"], since)
 
     def _schedule(self, pod: Obj) -> Obj | None:
         """The pod on a node with room for it; None, and the pod says so, while there is none."""
         nodes = self.store.list(NODES)
-        names = fitting(nodes, self.store.list(PODS), pod) if nodes else ["node-1"]
+        names = nodes_with_room(nodes, self.store.list(PODS), pod) if nodes else ["node-1"]
         if not names:
-            self._leave_pending(pod, f"0/{len(nodes)} nodes are available: no room for the pod.")
+            self._record_unschedulable(
+                pod, f"0/{len(nodes)} nodes are available: no room for the pod."
+            )
             return None
         node = pod["spec"].get("nodeName") or names[len(self.tasks) % len(names)]
         placed = fresh(pod)
@@ -92,25 +94,29 @@ class Kubelet:
         self.events.record(pod, "Scheduled", message, {"component": "default-scheduler"})
         return placed
 
-    def _leave_pending(self, pod: Obj, message: str) -> None:
+    def _record_unschedulable(self, pod: Obj, message: str) -> None:
         current = self.store.find(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
         if current is None or (current.get("status") or {}).get("conditions"):
             return
         source = {"component": "default-scheduler"}
         self.events.record(pod, "FailedScheduling", message, source, warning=True)
         condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-        told = condition | {
+        scheduled = condition | {
             "message": message,
             "lastTransitionTime": stamp(self.clock.now()),
         }
-        self.store.update(PODS, current | {"status": {"phase": "Pending", "conditions": [told]}})
+        self.store.update(
+            PODS, current | {"status": {"phase": "Pending", "conditions": [scheduled]}}
+        )
 
-    async def _leave(self, pod: Obj) -> None:
+    async def _terminate(self, pod: Obj) -> None:
         meta = pod["metadata"]
-        for one in pod["spec"]["containers"]:
-            self.record(pod, "Killing", f"Stopping container {one['name']}", one["name"])
-        await self.clock.sleep(min(meta["deletionGracePeriodSeconds"], STOPPING))
-        if _same(self.store.find(PODS, meta["namespace"], meta["name"]), pod):
+        for container in pod["spec"]["containers"]:
+            self.record(
+                pod, "Killing", f"Stopping container {container['name']}", container["name"]
+            )
+        await self.clock.sleep(min(meta["deletionGracePeriodSeconds"], STOP_SECONDS))
+        if _is_same_pod(self.store.find(PODS, meta["namespace"], meta["name"]), pod):
             self.store.remove(PODS, pod)
 
     def record(
@@ -131,7 +137,7 @@ class Kubelet:
                 raise outcome
 
 
-class Life:
+class PodWorker:
     """One pod's life on its node."""
 
     def __init__(self, kubelet: Kubelet, pod: Obj) -> None:
@@ -140,92 +146,94 @@ class Life:
         self.pod = pod
         self.containers = containers_of(pod)
 
-    def write(self) -> None:
+    def write_status(self) -> None:
         """Put the pod's state into the API."""
         meta = self.pod["metadata"]
         current = self.kubelet.store.find(PODS, meta["namespace"], meta["name"])
-        if current is None or not _same(current, self.pod):
+        if current is None or not _is_same_pod(current, self.pod):
             return
         updated = fresh(current)
         updated["spec"]["nodeName"] = self.pod["spec"]["nodeName"]
         updated["status"] = pod_status(updated, self.containers, stamp(self.clock.now()))
         self.kubelet.store.update(PODS, updated)
 
-    def _say(self, reason: str, message: str, container: Container, warning: bool = False) -> None:
+    def _record(
+        self, reason: str, message: str, container: Container, warning: bool = False
+    ) -> None:
         self.kubelet.record(self.pod, reason, message, container.name, warning=warning)
 
     async def run(self, container: Container) -> None:
         """Pull, then start again and again for as long as it keeps dying."""
-        acts = behaviour(container.image, container.memory)
-        await self._pull(container, acts)
+        behaves = behaviour(container.image, container.memory)
+        await self._pull(container, behaves)
         while True:
-            self._begin(container)
-            died = await self._until_death(container, acts)
-            if not died or acts.crash is None:
+            self._start_container(container)
+            crashed = await self._run_until_crash(container, behaves)
+            if not crashed or behaves.crash is None:
                 return
-            self._end(container, acts.crash)
+            self._end_container(container, behaves.crash)
             await self._back_off(container)
 
-    async def _pull(self, container: Container, acts: Behaviour) -> None:
-        self._say("Pulling", f'Pulling image "{container.image}"', container)
-        await self.clock.sleep(acts.pull)
+    async def _pull(self, container: Container, behaves: Behaviour) -> None:
+        self._record("Pulling", f'Pulling image "{container.image}"', container)
+        await self.clock.sleep(behaves.pull)
         attempt = 0
-        while acts.pull_error:
-            await self._fail_pull(container, acts.pull_error, attempt)
+        while behaves.pull_error:
+            await self._fail_pull(container, behaves.pull_error, attempt)
             attempt += 1
-        took = f"{acts.pull:.3f}s"
+        took = f"{behaves.pull:.3f}s"
         message = (
             f'Successfully pulled image "{container.image}" in {took} ({took} including waiting)'
         )
-        self._say("Pulled", message, container)
+        self._record("Pulled", message, container)
 
     async def _fail_pull(self, container: Container, error: str, attempt: int) -> None:
         message = (
             f'Failed to pull image "{container.image}": rpc error: code = NotFound desc = {error}'
         )
-        self._say("Failed", message, container, warning=True)
+        self._record("Failed", message, container, warning=True)
         container.state = waiting("ErrImagePull", f"rpc error: code = NotFound desc = {error}")
-        self.write()
+        self.write_status()
         await self.clock.sleep(1.0)
         back_off = f'Back-off pulling image "{container.image}"'
-        self._say("BackOff", back_off, container)
+        self._record("BackOff", back_off, container)
         container.state = waiting("ImagePullBackOff", back_off)
-        self.write()
+        self.write_status()
         await self.clock.sleep(self._delay(attempt))
 
-    def _begin(self, container: Container) -> None:
+    def _start_container(self, container: Container) -> None:
         if container.restarts:
             message = f'Container image "{container.image}" already present on machine'
-            self._say("Pulled", message, container)
-        self._say("Created", f"Created container: {container.name}", container)
-        self._say("Started", f"Started container {container.name}", container)
+            self._record("Pulled", message, container)
+        self._record("Created", f"Created container: {container.name}", container)
+        self._record("Started", f"Started container {container.name}", container)
         now = self.clock.now()
         container.state = running(stamp(now))
         self.kubelet.logs.begin(self.pod, container.name, container.image, now)
-        self.write()
+        self.write_status()
 
-    async def _until_death(self, container: Container, acts: Behaviour) -> bool:
-        death = _time_of_death(acts.crash, container.restarts)
-        ready = acts.ready_after
+    async def _run_until_crash(self, container: Container, behaves: Behaviour) -> bool:
+        death = _crash_delay(behaves.crash, container.restarts)
+        ready = behaves.ready_after
         if ready is not None and (death is None or ready < death):
             await self.clock.sleep(ready)
             container.ready = True
-            self.write()
+            self.write_status()
             death = None if death is None else death - ready
         if death is None:
             return False
         await self.clock.sleep(death)
         return True
 
-    def _end(self, container: Container, crash: Crash) -> None:
+    def _end_container(self, container: Container, crash: Crash) -> None:
         now = self.clock.now()
         since = container.state["running"]["startedAt"]
         # Stamps have whole seconds: a container that lived for less still ended after it began.
         until = stamp(max(now, parse_stamp(since) + timedelta(seconds=1)))
         ended = terminated(since, until, crash.exit_code, crash.reason, container.container_id)
         container.state, container.ready = ended, False
-        self.kubelet.logs.end(self.pod, container.name, now, crash.last_words)
-        self.write()
+        self.kubelet.logs.end(self.pod, container.name, now, crash.final_lines)
+        self.write_status()
 
     async def _back_off(self, container: Container) -> None:
         await self.clock.sleep(0.5)
@@ -243,23 +251,23 @@ class Life:
         meta = self.pod["metadata"]
         name = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
         back_off = f"Back-off restarting failed container {container.name} in pod {name}"
-        self._say("BackOff", back_off, container, warning=True)
+        self._record("BackOff", back_off, container, warning=True)
         container.last = container.state
         message = f"back-off {delay:.0f}s restarting failed container={container.name} pod={name}"
         container.state = waiting("CrashLoopBackOff", message)
-        self.write()
+        self.write_status()
         await self.clock.sleep(delay)
 
 
-def _time_of_death(crash: Crash | None, restarts: int) -> float | None:
+def _crash_delay(crash: Crash | None, restarts: int) -> float | None:
     if crash is None:
         return None
     return crash.later_after if restarts else crash.first_after
 
 
-def _leaving(pod: Obj | None) -> bool:
+def _is_terminating(pod: Obj | None) -> bool:
     return bool(pod and pod["metadata"].get("deletionTimestamp"))
 
 
-def _same(current: Obj | None, pod: Obj) -> bool:
+def _is_same_pod(current: Obj | None, pod: Obj) -> bool:
     return current is not None and current["metadata"]["uid"] == pod["metadata"]["uid"]

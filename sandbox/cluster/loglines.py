@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from sandbox.cluster.clock import micro_stamp
 
-SPACING = 1.7
+LINE_SECONDS = 1.7
 LOOK_BACK = timedelta(minutes=20)
 Trouble = Literal["payments", "disputes", "slow"]
 
@@ -22,16 +22,17 @@ class Line(NamedTuple):
 def opening_lines(image: str, now: datetime) -> list[Line]:
     """What a service says when it starts."""
     service, version = _service(image)
-    said = (
+    messages = (
         f"starting {service} {version}",
         "connected to postgres tickettoken-postgres:5432/orders (pool 20)",
         "connected to redis tickettoken-redis:6379",
         "consuming queue orders.created on tickettoken-rabbitmq:5672",
         "listening on 0.0.0.0:3005",
     )
-    moments = [now + timedelta(milliseconds=3 * at) for at in range(len(said))]
+    moments = [now + timedelta(milliseconds=3 * index) for index in range(len(messages))]
     return [
-        Line(at, _json(at, "info", service, words)) for at, words in zip(moments, said, strict=True)
+        Line(moment, _json_line(moment, "info", service, message))
+        for moment, message in zip(moments, messages, strict=True)
     ]
 
 
@@ -43,14 +44,14 @@ def working_lines(
     There are as many lines in trouble as there would be without.
     """
     service, _ = _service(image)
-    at = max(start, now - LOOK_BACK)
+    begin = max(start, now - LOOK_BACK)
     lines = []
-    step = int(at.timestamp() / SPACING) + 1
-    while (moment := step * SPACING) <= now.timestamp():
-        dice = random.Random(f"{seed}/{step}")
-        when = datetime.fromtimestamp(moment, tz=now.tzinfo)
-        level, words, more = _happening(dice, trouble)
-        lines.append(Line(when, _json(when, level, service, words, **more)))
+    step = int(begin.timestamp() / LINE_SECONDS) + 1
+    while (moment := step * LINE_SECONDS) <= now.timestamp():
+        rng = random.Random(f"{seed}/{step}")
+        written_at = datetime.fromtimestamp(moment, tz=now.tzinfo)
+        level, message, more = _random_event(rng, trouble)
+        lines.append(Line(written_at, _json_line(written_at, level, service, message, **more)))
         step += 1
     return lines
 
@@ -60,9 +61,9 @@ def _service(image: str) -> tuple[str, str]:
     return path.rpartition("/")[2], version
 
 
-def _json(at: datetime, level: str, service: str, words: str, **more: object) -> str:
-    told: dict[str, object] = {"level": level, "time": micro_stamp(at), "service": service}
-    return json.dumps(told | more | {"msg": words}, separators=(",", ":"))
+def _json_line(at: datetime, level: str, service: str, message: str, **more: object) -> str:
+    fields: dict[str, object] = {"level": level, "time": micro_stamp(at), "service": service}
+    return json.dumps(fields | more | {"msg": message}, separators=(",", ":"))
 
 
 def service_of(image: str) -> str:
@@ -70,29 +71,29 @@ def service_of(image: str) -> str:
     return _service(image)[0]
 
 
-Happening = tuple[str, str, dict[str, object]]
+LogEvent = tuple[str, str, dict[str, object]]
 
 
-def _happening(dice: random.Random, trouble: Trouble | None) -> Happening:
-    order = f"ord_{dice.randrange(16**8):08x}"
-    luck = dice.random()
-    if trouble and luck < 0.35:
-        return TROUBLES[trouble](dice, order)
-    if luck < 0.02:
-        return _error(dice, order)
-    if luck < 0.08:
-        return _warning(dice, order)
-    if luck < 0.35:
-        return _webhook(dice, order)
-    status = dice.choice((200, 200, 200, 201, 201, 304, 404))
-    words = f"{dice.choice(('GET', 'POST'))} /orders/{order} {status}"
-    return "info", words, {"status": status, "ms": dice.randrange(4, 90)}
+def _random_event(rng: random.Random, trouble: Trouble | None) -> LogEvent:
+    order = f"ord_{rng.randrange(16**8):08x}"
+    chance = rng.random()
+    if trouble and chance < 0.35:
+        return TROUBLES[trouble](rng, order)
+    if chance < 0.02:
+        return _error(rng, order)
+    if chance < 0.08:
+        return _warning(rng, order)
+    if chance < 0.35:
+        return _webhook(rng, order)
+    status = rng.choice((200, 200, 200, 201, 201, 304, 404))
+    message = f"{rng.choice(('GET', 'POST'))} /orders/{order} {status}"
+    return "info", message, {"status": status, "ms": rng.randrange(4, 90)}
 
 
-def _payments(dice: random.Random, order: str) -> Happening:
-    number = f"evt_1Q{dice.randrange(16**10):010x}"
+def _payments(rng: random.Random, order: str) -> LogEvent:
+    number = f"evt_1Q{rng.randrange(16**10):010x}"
     confirm = "POST http://payment-service:3006/intents/confirm"
-    level, words = dice.choice(
+    level, message = rng.choice(
         (
             ("error", f"stripe webhook not processed: timeout of 5000ms exceeded: {confirm}"),
             ("error", "payment not confirmed: payment-service answered 503 Service Unavailable"),
@@ -100,58 +101,58 @@ def _payments(dice: random.Random, order: str) -> Happening:
             ("warn", "stripe webhook answered with 500, stripe will deliver it again"),
         )
     )
-    return level, words, {"event": number, "order": order}
+    return level, message, {"event": number, "order": order}
 
 
-def _disputes(dice: random.Random, order: str) -> Happening:
-    level, words = dice.choice(
+def _disputes(rng: random.Random, order: str) -> LogEvent:
+    level, message = rng.choice(
         (
             ("warn", "stripe webhook charge.dispute.created processed: reason fraudulent"),
             ("warn", "stripe radar: elevated risk, card used by one user for many orders"),
             ("info", "stripe webhook payment_intent.succeeded processed"),
         )
     )
-    return level, words, {"order": order}
+    return level, message, {"order": order}
 
 
-def _slow(dice: random.Random, order: str) -> Happening:
-    level, words, least = dice.choice(
+def _slow(rng: random.Random, order: str) -> LogEvent:
+    level, message, least = rng.choice(
         (
             ("error", f"PATCH /orders/{order} 504: canceled after 10000 ms in the pool", 10_000),
             ("warn", "slow query: UPDATE orders SET status = $1 WHERE id = $2", 5_000),
             ("warn", "under pressure: event loop delay 1310 ms, CPU throttled", 1_300),
         )
     )
-    return level, words, {"order": order, "ms": least + dice.randrange(900)}
+    return level, message, {"order": order, "ms": least + rng.randrange(900)}
 
 
 TROUBLES = {"payments": _payments, "disputes": _disputes, "slow": _slow}
 
 
-def _webhook(dice: random.Random, order: str) -> Happening:
-    event = dice.choice(
+def _webhook(rng: random.Random, order: str) -> LogEvent:
+    event = rng.choice(
         ("payment_intent.succeeded", "charge.refunded", "checkout.session.completed")
     )
-    number = f"evt_1Q{dice.randrange(16**10):010x}"
+    number = f"evt_1Q{rng.randrange(16**10):010x}"
     return "info", f"stripe webhook {event} processed", {"event": number, "order": order}
 
 
-def _warning(dice: random.Random, order: str) -> Happening:
-    words = dice.choice(
+def _warning(rng: random.Random, order: str) -> LogEvent:
+    message = rng.choice(
         (
             "slow query: SELECT … FROM orders WHERE user_id = $1",
             "stripe webhook delivered twice, ignored by idempotency key",
             "inventory hold expires in under a minute",
         )
     )
-    return "warn", words, {"order": order, "ms": dice.randrange(900, 2600)}
+    return "warn", message, {"order": order, "ms": rng.randrange(900, 2600)}
 
 
-def _error(dice: random.Random, order: str) -> Happening:
-    words = dice.choice(
+def _error(rng: random.Random, order: str) -> LogEvent:
+    message = rng.choice(
         (
             "payment declined: card_declined (insufficient_funds)",
             "stripe webhook signature verification failed",
         )
     )
-    return "error", words, {"order": order}
+    return "error", message, {"order": order}

@@ -10,7 +10,7 @@ from sandbox.cluster.clock import Clock
 from sandbox.cluster.errors import Obj, bad_request
 from sandbox.cluster.loglines import Line, Trouble, opening_lines, service_of, working_lines
 
-KEPT = 3000
+MAX_LINES = 3000
 ENDLESS_LINE = 200
 
 
@@ -42,11 +42,11 @@ class Run:
         start = self.written_to or self.since
         self.lines += working_lines(self.image, self.seed, start, now, self.trouble)
         self.written_to = now
-        surplus = max(0, len(self.lines) - KEPT)
+        surplus = max(0, len(self.lines) - MAX_LINES)
         del self.lines[:surplus]
         self.dropped += surplus
 
-    def turn(self, trouble: Trouble | None, since: datetime, now: datetime) -> None:
+    def set_trouble(self, trouble: Trouble | None, since: datetime, now: datetime) -> None:
         """Have been in trouble, or well again, since then; what was said before stays."""
         self.grow(now)
         if self.fixed or self.until:
@@ -74,21 +74,21 @@ class LogBook:
         run.lines = opening_lines(image, now)
         self._runs.setdefault((uid, container), []).append(run)
 
-    def end(self, pod: Obj, container: str, now: datetime, last_words: tuple[str, ...]) -> None:
+    def end(self, pod: Obj, container: str, now: datetime, final_lines: tuple[str, ...]) -> None:
         """A container dies, with these words."""
         run = self._runs[pod["metadata"]["uid"], container][-1]
         run.grow(now)
         run.until = now
         if not run.fixed:
             moments = (now + timedelta(microseconds=40 * at) for at in count())
-            run.lines += [Line(*pair) for pair in zip(moments, last_words, strict=False)]
+            run.lines += [Line(*pair) for pair in zip(moments, final_lines, strict=False)]
 
-    def turn(self, service: str, trouble: Trouble | None, since: datetime) -> None:
+    def set_trouble(self, service: str, trouble: Trouble | None, since: datetime) -> None:
         """Let a service's containers be in trouble, or well again, since a moment gone by."""
         self._troubles[service] = trouble
         for runs in self._runs.values():
             if runs and service_of(runs[-1].image) == service:
-                runs[-1].turn(trouble, since, self.clock.now())
+                runs[-1].set_trouble(trouble, since, self.clock.now())
 
     def started(self, pod: Obj, container: str) -> datetime | None:
         """When a container last started, to the microsecond, which the API does not tell."""
@@ -100,25 +100,25 @@ class LogBook:
         for key in [key for key in self._runs if key[0] == uid]:
             del self._runs[key]
 
-    def fix(self, pod: Obj, container: str, lines: list[str], *, previous: bool) -> None:
+    def set_lines(self, pod: Obj, container: str, lines: list[str], *, previous: bool) -> None:
         """Put other words into a container's mouth, and let it say no more."""
         run = Run("", "", self.clock.now(), fixed=True)
         run.lines = [Line(run.since, line) for line in lines]
-        self._put(pod, container, run, previous=previous)
+        self._replace_run(pod, container, run, previous=previous)
 
-    def _put(self, pod: Obj, container: str, run: Run, *, previous: bool) -> None:
+    def _replace_run(self, pod: Obj, container: str, run: Run, *, previous: bool) -> None:
         runs = self._runs.setdefault((pod["metadata"]["uid"], container), [])
-        place = _place(pod, container, previous=previous)
-        if len(runs) < -place:
+        index = _run_index(pod, container, previous=previous)
+        if len(runs) < -index:
             runs.insert(0, run)
         else:
-            run.until = runs[place].until
-            runs[place] = run
+            run.until = runs[index].until
+            runs[index] = run
 
     def flood(self, pod: Obj, container: str, total_bytes: int) -> None:
         """Let a container have written this much."""
         run = Run("", "", self.clock.now(), fixed=True, total_bytes=total_bytes)
-        self._put(pod, container, run, previous=False)
+        self._replace_run(pod, container, run, previous=False)
 
     def stall(self, pod: Obj, container: str) -> None:
         """Let reading a container's log get stuck after its first line."""
@@ -129,31 +129,33 @@ class LogBook:
         name = pod["metadata"]["name"]
         runs = self._runs.get((pod["metadata"]["uid"], container), [])
         if previous:
-            place = _place(pod, container, previous=True)
-            if len(runs) < -place:
+            index = _run_index(pod, container, previous=True)
+            if len(runs) < -index:
                 raise bad_request(
                     f'previous terminated container "{container}" in pod "{name}" not found'
                 )
-            return runs[place]
+            return runs[index]
         if not runs:
             reason = (_state(pod, container).get("waiting") or {}).get("reason")
-            raise bad_request(f'container "{container}" in pod "{name}" is {_wait(reason)}')
+            raise bad_request(
+                f'container "{container}" in pod "{name}" is {_waiting_message(reason)}'
+            )
         runs[-1].grow(self.clock.now())
         return runs[-1]
 
 
-def _place(pod: Obj, container: str, *, previous: bool) -> int:
+def _run_index(pod: Obj, container: str, *, previous: bool) -> int:
     """Which run is meant, counted from the last.
 
     A container that waits to start again has its last run as both the present and the previous.
     """
-    waits = "running" not in (state := _state(pod, container)) and "terminated" not in state
-    return -2 if previous and not waits else -1
+    is_waiting = "running" not in (state := _state(pod, container)) and "terminated" not in state
+    return -2 if previous and not is_waiting else -1
 
 
 def _state(pod: Obj, container: str) -> Obj:
-    found = (one["state"] for one in _statuses(pod) if one["name"] == container)
-    state: Obj = next(found, {})
+    states = (status["state"] for status in _statuses(pod) if status["name"] == container)
+    state: Obj = next(states, {})
     return state
 
 
@@ -161,7 +163,7 @@ def _statuses(pod: Obj) -> list[Obj]:
     return (pod.get("status") or {}).get("containerStatuses") or []
 
 
-def _wait(reason: str | None) -> str:
+def _waiting_message(reason: str | None) -> str:
     if reason in ("ErrImagePull", "ImagePullBackOff"):
         return "waiting to start: trying and failing to pull image"
     return f"waiting to start: {reason or 'ContainerCreating'}"
@@ -169,11 +171,11 @@ def _wait(reason: str | None) -> str:
 
 def flood_lines(total_bytes: int, until: datetime) -> Iterator[Line]:
     """Lines of that size together, a thousand a second until then, made only as they are read."""
-    dice = random.Random(total_bytes)
-    texts = [_flood_text(dice.randrange(10**6)) for _ in range(999)]
+    rng = random.Random(total_bytes)
+    texts = [_flood_text(rng.randrange(10**6)) for _ in range(999)]
     count = total_bytes // ENDLESS_LINE
-    for left in range(count - 1, -1, -1):
-        yield Line(until - timedelta(milliseconds=left), texts[left % len(texts)])
+    for remaining in range(count - 1, -1, -1):
+        yield Line(until - timedelta(milliseconds=remaining), texts[remaining % len(texts)])
 
 
 def _flood_text(order: int) -> str:

@@ -10,16 +10,16 @@ from sandbox.cluster.resources import NODES, POD_METRICS, PODS, Resource
 from sandbox.cluster.state import State
 
 # The metrics server needs two scrapes before it knows anything of a container.
-LATENESS = 20.0
-SCRAPE = 15
+FIRST_SCRAPE_SECONDS = 20.0
+SCRAPE_SECONDS = 15
 CPU_LIMIT = 1000
 
 
 def metrics_of(state: State, resource: Resource, namespace: str) -> list[Obj]:
     """The metrics of all pods or nodes that have any yet."""
     if resource is POD_METRICS:
-        found = [_pod(state, pod) for pod in state.store.list(PODS, namespace)]
-        return [one for one in found if one["containers"]]
+        entries = [_pod(state, pod) for pod in state.store.list(PODS, namespace)]
+        return [entry for entry in entries if entry["containers"]]
     return [_node(state, node) for node in state.store.list(NODES)]
 
 
@@ -35,14 +35,20 @@ def _head(state: State, resource_kind: str, obj: Obj) -> Obj:
 
 def _pod(state: State, pod: Obj) -> Obj:
     containers = []
-    for one in (pod.get("status") or {}).get("containerStatuses") or []:
-        started = state.logs.started(pod, one["name"])
-        if "running" in one["state"] and started and state.clock.age(started) >= LATENESS:
-            containers.append({"name": one["name"], "usage": _used(state, pod, one)})
+    for status in (pod.get("status") or {}).get("containerStatuses") or []:
+        started = state.logs.started(pod, status["name"])
+        if (
+            "running" in status["state"]
+            and started
+            and state.clock.age(started) >= FIRST_SCRAPE_SECONDS
+        ):
+            containers.append(
+                {"name": status["name"], "usage": _container_usage(state, pod, status)}
+            )
     return _head(state, "PodMetrics", pod) | {"containers": containers}
 
 
-def _used(state: State, pod: Obj, container: Obj) -> dict[str, str]:
+def _container_usage(state: State, pod: Obj, container: Obj) -> dict[str, str]:
     app = (pod["metadata"].get("labels") or {}).get("app", "")
     seed = pod["metadata"]["uid"] + container["name"]
     if app in state.loads:
@@ -52,33 +58,33 @@ def _used(state: State, pod: Obj, container: Obj) -> dict[str, str]:
 
 def _under_load(state: State, seed: str, app: str) -> dict[str, str]:
     """The work is shared by the pods that take it, and none gets more than its limit."""
-    load, dice = state.loads[app], _dice(state, seed)
+    load, rng = state.loads[app], _rng(state, seed)
     sharing = [
         pod
         for pod in state.store.list(PODS)
         if (pod["metadata"].get("labels") or {}).get("app") == app and is_ready(pod)
     ]
-    share = round(load.cpu / max(1, len(sharing)) * dice.uniform(0.97, 1.03))
-    memory = load.memory + dice.randrange(24)
+    share = round(load.cpu / max(1, len(sharing)) * rng.uniform(0.97, 1.03))
+    memory = load.memory + rng.randrange(24)
     return {"cpu": f"{min(share, CPU_LIMIT)}m", "memory": f"{memory}Mi"}
 
 
 def _usage(state: State, seed: str, image: str) -> dict[str, str]:
-    dice = _dice(state, seed)
-    busy = 410 if image.endswith("-oom") else 180
-    milli = dice.randrange(60, 140) * 1_000_000 + dice.randrange(1_000_000)
-    return {"cpu": f"{milli}n", "memory": f"{(busy + dice.randrange(40)) * 1024}Ki"}
+    rng = _rng(state, seed)
+    base = 410 if image.endswith("-oom") else 180
+    nanocores = rng.randrange(60, 140) * 1_000_000 + rng.randrange(1_000_000)
+    return {"cpu": f"{nanocores}n", "memory": f"{(base + rng.randrange(40)) * 1024}Ki"}
 
 
 def _node(state: State, node: Obj) -> Obj:
-    dice = _dice(state, node["metadata"]["uid"])
+    rng = _rng(state, node["metadata"]["uid"])
     usage = {
-        "cpu": f"{dice.randrange(700, 1400) * 1_000_000}n",
-        "memory": f"{dice.randrange(3_000_000, 5_000_000)}Ki",
+        "cpu": f"{rng.randrange(700, 1400) * 1_000_000}n",
+        "memory": f"{rng.randrange(3_000_000, 5_000_000)}Ki",
     }
     return _head(state, "NodeMetrics", node) | {"usage": usage}
 
 
-def _dice(state: State, seed: str) -> random.Random:
-    scrape = int(state.clock.now().timestamp()) // SCRAPE
+def _rng(state: State, seed: str) -> random.Random:
+    scrape = int(state.clock.now().timestamp()) // SCRAPE_SECONDS
     return random.Random(hashlib.sha256(f"{seed}/{scrape}".encode()).digest())

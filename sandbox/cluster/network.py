@@ -27,7 +27,7 @@ class Network:
         """Decide how a port answers from now on."""
         self._answers[host, port] = answer
 
-    def ask(self, host: str, port: int) -> Answer:
+    def answer(self, host: str, port: int) -> Answer:
         """How a port answers; a known host refuses its other ports."""
         host = host.removesuffix(".").removesuffix(".svc.cluster.local").split(".")[0]
         if (host, port) in self._answers:

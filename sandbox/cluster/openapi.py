@@ -8,16 +8,19 @@ ROOT = "/openapi/v3"
 
 def openapi(path: str) -> Obj | None:
     """The index, or the document of one group; None for any other path."""
-    groups = dict.fromkeys(_path(one) for one in RESOURCES)
+    groups = dict.fromkeys(_path(resource) for resource in RESOURCES)
     if path == ROOT:
-        listed = {group: {"serverRelativeURL": f"{ROOT}/{group}?hash=1"} for group in groups}
-        return {"paths": listed}
+        urls = {group: {"serverRelativeURL": f"{ROOT}/{group}?hash=1"} for group in groups}
+        return {"paths": urls}
     group = path.removeprefix(f"{ROOT}/")
     if group not in groups:
         return None
-    mine = [one for one in RESOURCES if _path(one) == group and "patch" in one.verbs]
+    resources = [
+        resource for resource in RESOURCES if _path(resource) == group and "patch" in resource.verbs
+    ]
     paths = {
-        f"/{group}/namespaces/{{namespace}}/{one.plural}/{{name}}": _operation(one) for one in mine
+        f"/{group}/namespaces/{{namespace}}/{resource.plural}/{{name}}": _operation(resource)
+        for resource in resources
     }
     info = {"title": "Kubernetes", "version": "v1.32.4"}
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}

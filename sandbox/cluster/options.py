@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.cluster.errors import ApiError, Obj, Problem, bad_request, invalid
+from sandbox.cluster.errors import ApiError, FieldError, Obj, bad_request, invalid
 
 KINDS = {
     "create": "CreateOptions",
@@ -20,8 +20,8 @@ KINDS = {
 }
 VALIDATION = ("", "Ignore", "Strict", "Warn")
 PROPAGATION = ("Foreground", "Background", "Orphan")
-LONGEST_MANAGER = 128
-MOST = 2**63 - 1
+MAX_MANAGER_BYTES = 128
+MAX_INT64 = 2**63 - 1
 
 # What Go calls the fields of a body, and how it names a JSON value that does not fit.
 BODY: dict[str, tuple[type, str]] = {
@@ -48,68 +48,78 @@ JSON_NAMES = {str: "string", bool: "bool", list: "array", dict: "object"}
 
 def options_in_query(verb: str, query: Values) -> Obj:
     """The options that a query tells; only of `dryRun` more than the first value counts."""
-    told: Obj = {name: read(query[name]) for name, read in _readers(verb).items() if name in query}
+    options: Obj = {
+        name: read(query[name]) for name, read in _readers(verb).items() if name in query
+    }
     if KINDS[verb] == "DeleteOptions":
-        given = {name: query[name][0] for name in PRECONDITIONS if name in query}
-        told["preconditions"] = {name: value for name, value in given.items() if value}
-    return told
+        sent = {name: query[name][0] for name in PRECONDITIONS if name in query}
+        options["preconditions"] = {name: value for name, value in sent.items() if value}
+    return options
 
 
 def options_in_body(body: Any) -> Obj:
     """The options that the body of a delete tells."""
     if not isinstance(body, dict | None):
-        why = f"json: cannot unmarshal {_json_name(body)} into Go value of type {TYPE_META}"
-        raise bad_request(f"couldn't get version/kind; json parse error: {why}")
+        message = f"json: cannot unmarshal {_json_name(body)} into Go value of type {TYPE_META}"
+        raise bad_request(f"couldn't get version/kind; json parse error: {message}")
     body = body or {}
     kind, version = body.get("kind") or "DeleteOptions", body.get("apiVersion") or "meta.k8s.io/v1"
     if kind != "DeleteOptions":
         raise bad_request(
             f'no kind "{kind}" is registered for version "{version}" in scheme "{SCHEME}"'
         )
-    told = _typed(body, BODY, "DeleteOptions", "")
-    told["dryRun"] = [_dry_run(value) for value in told.get("dryRun", [])]
-    preconditions = told.get("preconditions", {})
-    told["preconditions"] = _typed(preconditions, PRECONDITIONS, "Preconditions", "preconditions.")
-    return told
+    options = _known_fields(body, BODY, "DeleteOptions", "")
+    options["dryRun"] = [_dry_run(value) for value in options.get("dryRun", [])]
+    preconditions = options.get("preconditions", {})
+    options["preconditions"] = _known_fields(
+        preconditions, PRECONDITIONS, "Preconditions", "preconditions."
+    )
+    return options
 
 
-def check_options(verb: str, told: Obj) -> None:
+def check_options(verb: str, options: Obj) -> None:
     """Refuse values that an option may not have."""
-    problems = _delete(told) if KINDS[verb] == "DeleteOptions" else _manager(verb, told)
-    if set(told.get("dryRun", [])) - {"All"}:
-        problems.append(Problem.unsupported("dryRun", told["dryRun"], ("All",)))
-    if told.get("fieldValidation", "") not in VALIDATION:
-        wrong = Problem.unsupported("fieldValidation", told["fieldValidation"], VALIDATION)
-        problems.append(wrong)
+    problems = (
+        _delete_problems(options)
+        if KINDS[verb] == "DeleteOptions"
+        else _write_problems(verb, options)
+    )
+    if set(options.get("dryRun", [])) - {"All"}:
+        problems.append(FieldError.not_supported("dryRun", options["dryRun"], ("All",)))
+    if options.get("fieldValidation", "") not in VALIDATION:
+        problem = FieldError.not_supported(
+            "fieldValidation", options["fieldValidation"], VALIDATION
+        )
+        problems.append(problem)
     if problems:
         raise invalid("meta.k8s.io", KINDS[verb], "", problems)
 
 
-def _delete(told: Obj) -> list[Problem]:
-    policy = told.get("propagationPolicy")
+def _delete_problems(options: Obj) -> list[FieldError]:
+    policy = options.get("propagationPolicy")
     problems = []
-    if policy is not None and "orphanDependents" in told:
-        why = "orphanDependents and deletionPropagation cannot be both set"
-        problems.append(Problem.value("propagationPolicy", policy, why))
+    if policy is not None and "orphanDependents" in options:
+        message = "orphanDependents and deletionPropagation cannot be both set"
+        problems.append(FieldError.invalid("propagationPolicy", policy, message))
     if policy is not None and policy not in PROPAGATION:
         allowed = (*PROPAGATION, "nil")
-        problems.append(Problem.unsupported("propagationPolicy", policy, allowed))
+        problems.append(FieldError.not_supported("propagationPolicy", policy, allowed))
     return problems
 
 
-def _manager(verb: str, told: Obj) -> list[Problem]:
+def _write_problems(verb: str, options: Obj) -> list[FieldError]:
     problems = []
-    if "force" in told:
-        why = "may not be specified for non-apply patch"
-        problems.append(Problem.not_allowed("force", why))
-    name = told.get("fieldManager", "")
-    if len(name.encode()) > LONGEST_MANAGER:
-        problems.append(Problem.too_long("fieldManager", LONGEST_MANAGER))
-    for place, letter in enumerate(name):
+    if "force" in options:
+        message = "may not be specified for non-apply patch"
+        problems.append(FieldError.forbidden("force", message))
+    name = options.get("fieldManager", "")
+    if len(name.encode()) > MAX_MANAGER_BYTES:
+        problems.append(FieldError.too_long("fieldManager", MAX_MANAGER_BYTES))
+    for index, letter in enumerate(name):
         if not letter.isprintable():
-            at = len(name[:place].encode())
-            why = f"invalid character U+{ord(letter):04X} (at position {at})"
-            problems.append(Problem.value("fieldManager", name, why))
+            position = len(name[:index].encode())
+            message = f"invalid character U+{ord(letter):04X} (at position {position})"
+            problems.append(FieldError.invalid("fieldManager", name, message))
     return problems
 
 
@@ -122,8 +132,8 @@ def _readers(verb: str) -> Readers:
             "orphanDependents": _flag,
             "propagationPolicy": _first,
         }
-    told: Readers = {"dryRun": list, "fieldManager": _first, "fieldValidation": _first}
-    return told | {"force": _flag} if verb == "patch" else told
+    readers: Readers = {"dryRun": list, "fieldManager": _first, "fieldValidation": _first}
+    return readers | {"force": _flag} if verb == "patch" else readers
 
 
 def _first(values: list[str]) -> str:
@@ -135,23 +145,23 @@ def _flag(values: list[str]) -> bool:
 
 
 def _number(values: list[str]) -> int:
-    wrong = f"strconv.ParseInt: parsing {json.dumps(values[0])}"
+    message = f"strconv.ParseInt: parsing {json.dumps(values[0])}"
     if not re.fullmatch(r"[-+]?[0-9]+", values[0]):
-        raise bad_request(f"{wrong}: invalid syntax")
-    if abs(int(values[0])) > MOST:
-        raise bad_request(f"{wrong}: value out of range")
+        raise bad_request(f"{message}: invalid syntax")
+    if abs(int(values[0])) > MAX_INT64:
+        raise bad_request(f"{message}: value out of range")
     return int(values[0])
 
 
-def _typed(told: Obj, fields: dict[str, tuple[type, str]], owner: str, path: str) -> Obj:
+def _known_fields(sent: Obj, fields: dict[str, tuple[type, str]], owner: str, path: str) -> Obj:
     """The fields that are known; a null is the same as nothing said."""
-    kept = {name: told[name] for name in fields if told.get(name) is not None}
-    for name, value in kept.items():
-        wanted, go_name = fields[name]
-        too_big = isinstance(value, int) and abs(value) > MOST
-        if type(value) is not wanted or too_big:
+    known = {name: sent[name] for name in fields if sent.get(name) is not None}
+    for name, value in known.items():
+        expected, go_name = fields[name]
+        too_big = isinstance(value, int) and abs(value) > MAX_INT64
+        if type(value) is not expected or too_big:
             raise _wrong_type(value, f"{owner}.{path}{name}", go_name)
-    return kept
+    return known
 
 
 def _dry_run(value: Any) -> str:

@@ -38,8 +38,8 @@ def apply_patch(content_type: str, current: Obj, patch: Any) -> Obj:
         return json_patch(current, patch)
     if not isinstance(patch, dict):
         raise bad_request(f"error decoding patch: json: cannot unmarshal {_go_type(patch)}")
-    made: Obj = (merge if content_type == MERGE_PATCH else strategic)(fresh(current), patch)
-    return made
+    patched: Obj = (merge if content_type == MERGE_PATCH else strategic)(fresh(current), patch)
+    return patched
 
 
 def _go_type(value: Any) -> str:
@@ -71,10 +71,10 @@ def strategic(current: Any, patch: Any) -> Any:
         return _without_directives(patch)
     if directive == "delete":
         return {}
-    kept = patch.pop("$retainKeys", None)
+    retained = patch.pop("$retainKeys", None)
     merged = dict(current) if isinstance(current, dict) else {}
-    if kept is not None:
-        merged = {key: value for key, value in merged.items() if key in kept}
+    if retained is not None:
+        merged = {key: value for key, value in merged.items() if key in retained}
     orders = {key.split("/", 1)[1]: patch.pop(key) for key in [*patch] if key.startswith(ORDER)}
     for key, value in patch.items():
         _merge_key(merged, key, value, orders)
@@ -86,7 +86,7 @@ def strategic(current: Any, patch: Any) -> Any:
 def _merge_key(merged: Obj, key: str, value: Any, orders: Obj) -> None:
     if key.startswith("$deleteFromPrimitiveList/"):
         field = key.split("/", 1)[1]
-        merged[field] = [one for one in merged.get(field) or [] if one not in value]
+        merged[field] = [element for element in merged.get(field) or [] if element not in value]
     elif key.startswith("$"):
         raise bad_request(f"unable to find api field in struct for the json field {key!r}")
     elif value is None:
@@ -101,65 +101,79 @@ def _merge_list(
     field: str, current: list[Any], patch: list[Any], order: list[Any] | None
 ) -> list[Any]:
     if field in MERGED_PRIMITIVES:
-        return current + [one for one in patch if one not in current]
-    by = MERGE_KEYS.get(field)
-    if by is None or not all(isinstance(one, dict) for one in current + patch):
+        return current + [element for element in patch if element not in current]
+    merge_key = MERGE_KEYS.get(field)
+    if merge_key is None or not all(isinstance(element, dict) for element in current + patch):
         return patch
     if {"$patch": "replace"} in patch:
-        return [one for one in patch if "$patch" not in one]
+        return [element for element in patch if "$patch" not in element]
     # Services name a port `port`, containers `containerPort`.
-    if field == "ports" and any("containerPort" not in one for one in patch):
-        by = "port"
+    if field == "ports" and any("containerPort" not in element for element in patch):
+        merge_key = "port"
     merged = list(current)
-    for one in patch:
-        _merge_element(merged, by, one)
+    for element in patch:
+        _merge_element(merged, merge_key, element)
     if order is not None:
-        _check_order(patch, order, by)
-    return _in_order(merged, patch if order is None else order, current, by)
+        _check_order(patch, order, merge_key)
+    return _in_order(merged, patch if order is None else order, current, merge_key)
 
 
-def _check_order(patch: list[Any], order: list[Any], by: str) -> None:
+def _check_order(patch: list[Any], order: list[Any], merge_key: str) -> None:
     """What the patch changes, it names in the order that it wants."""
-    left = iter([one.get(by) for one in order])
-    if not all(one[by] in left for one in patch if "$patch" not in one):
-        listed = f"{json.dumps(patch)} doesn't match {ORDER.rstrip('/')} list: {json.dumps(order)}"
-        raise bad_request(f"The order in patch list: {listed}")
+    remaining = iter([element.get(merge_key) for element in order])
+    if not all(element[merge_key] in remaining for element in patch if "$patch" not in element):
+        mismatch = (
+            f"{json.dumps(patch)} doesn't match {ORDER.rstrip('/')} list: {json.dumps(order)}"
+        )
+        raise bad_request(f"The order in patch list: {mismatch}")
 
 
-def _in_order(merged: list[Any], order: list[Any], live: list[Any], by: str) -> list[Any]:
+def _in_order(merged: list[Any], order: list[Any], live: list[Any], merge_key: str) -> list[Any]:
     """What the patch names in its order, the rest as it was, each of them as early as it may be.
 
     So what is new comes first, unless the patch says where it belongs; kubectl does.
     """
-    wanted, lived = [one.get(by) for one in order], [one.get(by) for one in live]
-    named = [one for one in merged if one.get(by) in wanted]
-    named.sort(key=lambda one: wanted.index(one.get(by)))
-    others = [one for one in merged if one.get(by) not in wanted]
-    made = []
-    for one in named:
-        place = lived.index(one[by]) if one[by] in lived else -1
-        while others and lived.index(others[0].get(by)) < place:
-            made.append(others.pop(0))
-        made.append(one)
-    return made + others
+    order_keys, live_keys = (
+        [element.get(merge_key) for element in order],
+        [element.get(merge_key) for element in live],
+    )
+    named = [element for element in merged if element.get(merge_key) in order_keys]
+    named.sort(key=lambda element: order_keys.index(element.get(merge_key)))
+    others = [element for element in merged if element.get(merge_key) not in order_keys]
+    ordered = []
+    for element in named:
+        place = live_keys.index(element[merge_key]) if element[merge_key] in live_keys else -1
+        while others and live_keys.index(others[0].get(merge_key)) < place:
+            ordered.append(others.pop(0))
+        ordered.append(element)
+    return ordered + others
 
 
-def _merge_element(merged: list[Any], by: str, patch: Obj) -> None:
-    if by not in patch:
-        raise bad_request(f"map: {json.dumps(patch)} does not contain declared merge key: {by}")
-    place = next((at for at, one in enumerate(merged) if one.get(by) == patch[by]), None)
+def _merge_element(merged: list[Any], merge_key: str, patch: Obj) -> None:
+    if merge_key not in patch:
+        raise bad_request(
+            f"map: {json.dumps(patch)} does not contain declared merge key: {merge_key}"
+        )
+    index = next(
+        (
+            position
+            for position, element in enumerate(merged)
+            if element.get(merge_key) == patch[merge_key]
+        ),
+        None,
+    )
     if patch.get("$patch") == "delete":
-        if place is not None:
-            merged.pop(place)
-    elif place is None:
+        if index is not None:
+            merged.pop(index)
+    elif index is None:
         merged.append(_without_directives(patch))
     else:
-        merged[place] = strategic(merged[place], patch)
+        merged[index] = strategic(merged[index], patch)
 
 
 def _without_directives(patch: Any) -> Any:
     if isinstance(patch, list):
-        return [_without_directives(one) for one in patch]
+        return [_without_directives(element) for element in patch]
     if not isinstance(patch, dict):
         return patch
     return {
@@ -178,7 +192,7 @@ def json_patch(current: Obj, patch: Any) -> Obj:
         )
     document: Any = fresh(current)
     for operation in patch:
-        document = _operate(document, operation)
+        document = _apply_operation(document, operation)
     if not isinstance(document, dict):
         raise rejected_patch()
     return document
@@ -187,43 +201,43 @@ def json_patch(current: Obj, patch: Any) -> Obj:
 def unknown_in_operations(patch: list[Obj]) -> list[str]:
     """The complaints about keys of operations that RFC 6902 does not have."""
     return [
-        f'json patch unknown field "[{place}].{key}"'
-        for place, operation in enumerate(patch)
+        f'json patch unknown field "[{index}].{key}"'
+        for index, operation in enumerate(patch)
         for key in operation
         if key not in ("op", "path", "from", "value")
     ]
 
 
-def _operate(document: Any, operation: Any) -> Any:
+def _apply_operation(document: Any, operation: Any) -> Any:
     if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
         raise rejected_patch()
     path, name = operation["path"], operation.get("op")
     if name in ("add", "replace", "test") and "value" not in operation:
         raise rejected_patch()
     if name == "test":
-        if _look(document, path) != operation["value"]:
+        if _value_at(document, path) != operation["value"]:
             raise rejected_patch()
         return document
     if name == "replace":
-        _look(document, path)
-        return _put(_drop(document, path), path, operation["value"])
+        _value_at(document, path)
+        return _insert(_remove(document, path), path, operation["value"])
     if name == "add":
-        return _put(document, path, operation["value"])
+        return _insert(document, path, operation["value"])
     if name == "remove":
-        return _drop(document, path)
+        return _remove(document, path)
     if name in ("move", "copy"):
-        return _carry(document, operation)
+        return _move_or_copy(document, operation)
     raise rejected_patch()
 
 
-def _carry(document: Any, operation: Obj) -> Any:
+def _move_or_copy(document: Any, operation: Obj) -> Any:
     source = operation.get("from")
     if not isinstance(source, str):
         raise rejected_patch()
-    value = fresh({"value": _look(document, source)})["value"]
+    value = fresh({"value": _value_at(document, source)})["value"]
     if operation["op"] == "move":
-        document = _drop(document, source)
-    return _put(document, operation["path"], value)
+        document = _remove(document, source)
+    return _insert(document, operation["path"], value)
 
 
 def _steps(path: str) -> list[str]:
@@ -234,45 +248,45 @@ def _steps(path: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")]
 
 
-def _step(here: Any, step: str) -> Any:
-    if isinstance(here, dict) and step in here:
-        return here[step]
-    if isinstance(here, list) and step.isdigit() and int(step) < len(here):
-        return here[int(step)]
+def _step(value: Any, step: str) -> Any:
+    if isinstance(value, dict) and step in value:
+        return value[step]
+    if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+        return value[int(step)]
     raise rejected_patch()
 
 
-def _look(document: Any, path: str) -> Any:
+def _value_at(document: Any, path: str) -> Any:
     for step in _steps(path):
         document = _step(document, step)
     return document
 
 
-def _put(document: Any, path: str, value: Any) -> Any:
+def _insert(document: Any, path: str, value: Any) -> Any:
     steps = _steps(path)
     if not steps:
         return value
-    home = document
+    parent = document
     for step in steps[:-1]:
-        home = _step(home, step)
-    if isinstance(home, dict):
-        home[steps[-1]] = value
-    elif isinstance(home, list) and steps[-1] == "-":
-        home.append(value)
-    elif isinstance(home, list) and steps[-1].isdigit() and int(steps[-1]) <= len(home):
-        home.insert(int(steps[-1]), value)
+        parent = _step(parent, step)
+    if isinstance(parent, dict):
+        parent[steps[-1]] = value
+    elif isinstance(parent, list) and steps[-1] == "-":
+        parent.append(value)
+    elif isinstance(parent, list) and steps[-1].isdigit() and int(steps[-1]) <= len(parent):
+        parent.insert(int(steps[-1]), value)
     else:
         raise rejected_patch()
     return document
 
 
-def _drop(document: Any, path: str) -> Any:
+def _remove(document: Any, path: str) -> Any:
     steps = _steps(path)
     if not steps:
         return None
-    _look(document, path)
-    home = document
+    _value_at(document, path)
+    parent = document
     for step in steps[:-1]:
-        home = _step(home, step)
-    home.pop(int(steps[-1]) if isinstance(home, list) else steps[-1])
+        parent = _step(parent, step)
+    parent.pop(int(steps[-1]) if isinstance(parent, list) else steps[-1])
     return document

@@ -15,9 +15,9 @@ from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import PODS
 from sandbox.cluster.state import State
 
-PIECE = 64 * 1024
-FLOOD_PIECE = 300
-LOOK = 0.2
+CHUNK_BYTES = 64 * 1024
+FLOOD_CHUNK_LINES = 300
+FOLLOW_SECONDS = 0.2
 
 
 class LogStream:
@@ -61,20 +61,20 @@ class LogStream:
         if self.tail is not None:
             total = min(total, self.tail * ENDLESS_LINE)
         lines = flood_lines(total, self.run.since)
-        while piece := list(islice(lines, FLOOD_PIECE)):
+        while chunk := list(islice(lines, FLOOD_CHUNK_LINES)):
             if self.limit == 0:
                 return
-            await self._write(piece)
+            await self._write(chunk)
 
     def _lines(self) -> list[Line]:
         seconds, moment = self.target.number("sinceSeconds", 1), self.target.query.get("sinceTime")
         if seconds and moment:
-            why = "at most one of `sinceTime` or `sinceSeconds` may be specified"
-            raise ApiError(422, "Invalid", f'PodLogOptions "" is invalid: sinceSeconds: {why}')
+            message = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+            raise ApiError(422, "Invalid", f'PodLogOptions "" is invalid: sinceSeconds: {message}')
         lines = self.run.lines
         if seconds or moment:
             now = self.state.clock.now()
-            since = now - timedelta(seconds=seconds) if seconds else _moment(moment or "")
+            since = now - timedelta(seconds=seconds) if seconds else _parse_time(moment or "")
             lines = [line for line in lines if line.at >= since]
         return lines[max(0, len(lines) - self.tail) :] if self.tail is not None else lines
 
@@ -83,31 +83,31 @@ class LogStream:
         if self.limit is not None:
             text = text[: self.limit]
             self.limit -= len(text)
-        for start in range(0, len(text), PIECE):
-            await self.response.write(text[start : start + PIECE])
+        for start in range(0, len(text), CHUNK_BYTES):
+            await self.response.write(text[start : start + CHUNK_BYTES])
 
     def _prefix(self, line: Line) -> str:
         return f"{micro_stamp(line.at)} " if self.stamped else ""
 
     async def _follow(self) -> None:
-        seen = self.run.written
-        while self._alive() and self.limit != 0:
-            await self.state.clock.sleep(LOOK)
+        sent = self.run.written
+        while self._pod_exists() and self.limit != 0:
+            await self.state.clock.sleep(FOLLOW_SECONDS)
             self.run.grow(self.state.clock.now())
-            fresh = self.run.written - seen
-            if fresh:
-                await self._write(self.run.lines[-fresh:])
-                seen = self.run.written
+            new_lines = self.run.written - sent
+            if new_lines:
+                await self._write(self.run.lines[-new_lines:])
+                sent = self.run.written
             if self.run.until:
                 return
 
-    def _alive(self) -> bool:
+    def _pod_exists(self) -> bool:
         meta = self.pod["metadata"]
         current: Obj | None = self.state.store.find(PODS, meta["namespace"], meta["name"])
         return current is not None and current["metadata"]["uid"] == meta["uid"]
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
         moment = parse_stamp(text)
     except ValueError:

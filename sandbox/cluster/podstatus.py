@@ -51,7 +51,10 @@ def _hex(*words: object) -> str:
 
 def containers_of(pod: Obj) -> list[Container]:
     """The containers of a pod that has not started yet."""
-    return [Container(one["name"], one["image"], _memory(one)) for one in pod["spec"]["containers"]]
+    return [
+        Container(container["name"], container["image"], _memory(container))
+        for container in pod["spec"]["containers"]
+    ]
 
 
 def _memory(container: Obj) -> Decimal | None:
@@ -85,13 +88,16 @@ def terminated(since: str, until: str, exit_code: int, reason: str, container_id
 def pod_status(pod: Obj, containers: list[Container], now: str) -> Obj:
     """The whole status; a condition keeps its time for as long as it stays what it is."""
     old = pod.get("status") or {}
-    up = any(one.last or set(one.state) & {"running", "terminated"} for one in containers)
+    up = any(
+        container.last or set(container.state) & {"running", "terminated"}
+        for container in containers
+    )
     status: Obj = {
         "phase": "Running" if up else "Pending",
         "conditions": _conditions(old, containers, now),
         "hostIP": host_ip(pod["spec"].get("nodeName", "")),
         "startTime": old.get("startTime", now),
-        "containerStatuses": [one.status() for one in containers],
+        "containerStatuses": [container.status() for container in containers],
         "qosClass": "Burstable",
     }
     if up:
@@ -101,22 +107,22 @@ def pod_status(pod: Obj, containers: list[Container], now: str) -> Obj:
 
 
 def _conditions(old: Obj, containers: list[Container], now: str) -> list[Obj]:
-    unready = [one.name for one in containers if not one.ready]
-    why = {
+    unready = [container.name for container in containers if not container.ready]
+    details = {
         "reason": "ContainersNotReady",
         "message": f"containers with unready status: [{' '.join(unready)}]",
     }
-    made = []
-    known = {one["type"]: one for one in old.get("conditions") or []}
+    conditions = []
+    before = {earlier["type"]: earlier for earlier in old.get("conditions") or []}
     for name in ("Initialized", "Ready", "ContainersReady", "PodScheduled"):
         depends = name in ("Ready", "ContainersReady")
-        state = "False" if depends and unready else "True"
-        since = known.get(name, {})
-        at = since.get("lastTransitionTime", now) if since.get("status") == state else now
-        condition: Obj = {"type": name, "status": state, "lastProbeTime": None}
+        status = "False" if depends and unready else "True"
+        since = before.get(name, {})
+        at = since.get("lastTransitionTime", now) if since.get("status") == status else now
+        condition: Obj = {"type": name, "status": status, "lastProbeTime": None}
         condition["lastTransitionTime"] = at
-        made.append(condition | (why if depends and unready else {}))
-    return made
+        conditions.append(condition | (details if depends and unready else {}))
+    return conditions
 
 
 def pod_ip(uid: str) -> str:
@@ -134,21 +140,23 @@ def host_ip(node: str) -> str:
 def is_ready(pod: Obj) -> bool:
     """Whether a pod takes traffic."""
     conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
+    )
 
 
 def ready_since(pod: Obj) -> str | None:
     """Since when, if it does."""
-    for one in (pod.get("status") or {}).get("conditions") or []:
-        if one["type"] == "Ready" and one["status"] == "True":
-            return str(one["lastTransitionTime"])
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "Ready" and condition["status"] == "True":
+            return str(condition["lastTransitionTime"])
     return None
 
 
 def settled_status(pod: Obj, since: str) -> Obj:
     """The status of a pod that has been running well for a while."""
     containers = containers_of(pod)
-    for one in containers:
-        one.state = running(since)
-        one.ready = True
+    for container in containers:
+        container.state = running(since)
+        container.ready = True
     return pod_status(pod | {"status": {"startTime": since}}, containers, since)

@@ -30,7 +30,9 @@ class Shell:
     def __init__(self, state: State, pod: Obj, container: str) -> None:
         self.state = state
         self.pod = pod
-        self.container = next(one for one in pod["spec"]["containers"] if one["name"] == container)
+        self.container = next(
+            candidate for candidate in pod["spec"]["containers"] if candidate["name"] == container
+        )
         self.programs: dict[str, Callable[[list[str]], Awaitable[Outcome]]] = {
             "cat": self._cat,
             "echo": self._echo,
@@ -84,20 +86,20 @@ class Shell:
         letters = "".join(options).replace("-", "")
         if len(rest) != 2 or not rest[1].isdigit() or set(letters) - set("zvnw"):
             return Outcome(stderr=USAGE, code=1)
-        return await self._connect(rest[0], int(rest[1]), limit, told="v" in letters)
+        return await self._connect(rest[0], int(rest[1]), limit, verbose="v" in letters)
 
-    async def _connect(self, host: str, port: int, limit: float, *, told: bool) -> Outcome:
-        answer = self.state.network.ask(host, port)
-        place = f"{host} ({service_ip(host)}:{port})"
+    async def _connect(self, host: str, port: int, limit: float, *, verbose: bool) -> Outcome:
+        answer = self.state.network.answer(host, port)
+        address = f"{host} ({service_ip(host)}:{port})"
         await self.state.clock.sleep(limit if answer == "timeout" else 0.02)
         if answer == "open":
-            return Outcome(stderr=f"{place} open\n" if told else "")
-        words = {
-            "refused": f"nc: {place}: Connection refused\n",
-            "timeout": f"nc: {place}: Operation timed out\n",
+            return Outcome(stderr=f"{address} open\n" if verbose else "")
+        message = {
+            "refused": f"nc: {address}: Connection refused\n",
+            "timeout": f"nc: {address}: Operation timed out\n",
             "unknown": f"nc: bad address '{host}'\n",
         }[answer]
-        return Outcome(stderr=words, code=1)
+        return Outcome(stderr=message, code=1)
 
     async def _env(self, words: list[str]) -> Outcome:
         own = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOSTNAME": self.pod["metadata"]["name"]}

@@ -37,26 +37,26 @@ def _spec(kind: str, raw: bytes) -> Obj:
 
 def _texts(raw: bytes, names: tuple[str, ...]) -> Obj:
     """A message of strings, its fields numbered from one; an empty string says nothing."""
-    found = ((number, data) for number, data in _fields(raw) if number <= len(names) and data)
-    return {names[number - 1]: data.decode() for number, data in found}
+    strings = ((number, data) for number, data in _fields(raw) if number <= len(names) and data)
+    return {names[number - 1]: data.decode() for number, data in strings}
 
 
 def _fields(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place < len(raw):
-        tag, place = _number(raw, place)
-        size, place = _number(raw, place)
+    offset = 0
+    while offset < len(raw):
+        tag, offset = _number(raw, offset)
+        size, offset = _number(raw, offset)
         # Only strings and messages carry a length; a bare number was read as `size` already.
         if tag & 7 == 2:
-            yield tag >> 3, raw[place : place + size]
-            place += size
+            yield tag >> 3, raw[offset : offset + size]
+            offset += size
 
 
-def _number(raw: bytes, place: int) -> tuple[int, int]:
+def _number(raw: bytes, offset: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        value |= (raw[place] & 0x7F) << shift
+        value |= (raw[offset] & 0x7F) << shift
         shift += 7
-        place += 1
-        if raw[place - 1] < 0x80:
-            return value, place
+        offset += 1
+        if raw[offset - 1] < 0x80:
+            return value, offset

@@ -18,14 +18,14 @@ def check_quota(store: Store, pod: Obj) -> None:
             measure = MEASURES.get(name)
             if measure is None:
                 continue
-            used, asked = sum(map(measure, pods), Decimal(0)), measure(pod)
-            if used + asked > amount(text):
-                why = (
+            used, requested = sum(map(measure, pods), Decimal(0)), measure(pod)
+            if used + requested > amount(text):
+                message = (
                     f"exceeded quota: {quota['metadata']['name']}, "
-                    f"requested: {name}={quantity(name, asked)}, "
+                    f"requested: {name}={quantity(name, requested)}, "
                     f"used: {name}={quantity(name, used)}, limited: {name}={text}"
                 )
-                raise forbidden("", "pods", meta["name"], why)
+                raise forbidden("", "pods", meta["name"], message)
 
 
 def count_quotas(store: Store) -> None:
@@ -40,38 +40,38 @@ def count_quotas(store: Store) -> None:
         store.update(QUOTAS, quota | {"status": {"hard": hard, "used": used}})
 
 
-def fitting(nodes: list[Obj], pods: list[Obj], pod: Obj) -> list[str]:
+def nodes_with_room(nodes: list[Obj], pods: list[Obj], pod: Obj) -> list[str]:
     """The names of the nodes that have room for what a pod requests."""
-    return [one["metadata"]["name"] for one in nodes if _fits(one, pods, pod)]
+    return [node["metadata"]["name"] for node in nodes if _fits(node, pods, pod)]
 
 
 def _fits(node: Obj, pods: list[Obj], pod: Obj) -> bool:
-    there = [one for one in pods if one["spec"].get("nodeName") == node["metadata"]["name"]]
+    placed = [other for other in pods if other["spec"].get("nodeName") == node["metadata"]["name"]]
     for name, text in node["status"]["allocatable"].items():
         measure = MEASURES[name if name == "pods" else f"requests.{name}"]
-        if sum(map(measure, there), Decimal(0)) + measure(pod) > amount(text):
+        if sum(map(measure, placed), Decimal(0)) + measure(pod) > amount(text):
             return False
     return True
 
 
-def _one(pod: Obj) -> Decimal:
+def _count(pod: Obj) -> Decimal:
     return Decimal(1)
 
 
 def _sum(part: str, name: str) -> Callable[[Obj], Decimal]:
     def measure(pod: Obj) -> Decimal:
-        found = [
-            ((one.get("resources") or {}).get(part) or {}).get(name)
-            for one in pod["spec"]["containers"]
+        quantities = [
+            ((container.get("resources") or {}).get(part) or {}).get(name)
+            for container in pod["spec"]["containers"]
         ]
-        return sum((amount(text) for text in found if text), Decimal(0))
+        return sum((amount(text) for text in quantities if text), Decimal(0))
 
     return measure
 
 
 MEASURES: dict[str, Callable[[Obj], Decimal]] = {
-    "pods": _one,
-    "count/pods": _one,
+    "pods": _count,
+    "count/pods": _count,
     **{
         f"{part}.{name}": _sum(part, name)
         for part in ("limits", "requests")

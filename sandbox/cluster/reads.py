@@ -19,50 +19,50 @@ def wants_table(request: web.Request) -> bool:
     """Whether the client takes a table before it takes plain objects; 406 if it takes neither."""
     for clause in request.headers.get("Accept", "*/*").split(","):
         kind, *parameters = (part.strip() for part in clause.split(";"))
-        told = dict(one.split("=", 1) for one in parameters if "=" in one)
+        options = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
         if kind not in ("application/json", "application/*", "*/*", ""):
             continue
-        if told.get("as") == "Table" and told.get("v") == "v1":
+        if options.get("as") == "Table" and options.get("v") == "v1":
             return True
-        if "as" not in told:
+        if "as" not in options:
             return False
     raise not_acceptable()
 
 
-def in_form(state: State, request: web.Request, target: Target, body: Obj) -> Obj:
+def as_requested(state: State, request: web.Request, target: Target, body: Obj) -> Obj:
     """An object or a list as the client wants to see it."""
     if not wants_table(request) or target.resource in (POD_METRICS, NODE_METRICS):
         return body
     listed = "items" in body
     version = body["metadata"].get("resourceVersion", "")
     objects = body["items"] if listed else [body]
-    made = table(target.resource, objects, version, state.clock.now())
-    made["metadata"] |= {
+    rendered = table(target.resource, objects, version, state.clock.now())
+    rendered["metadata"] |= {
         key: body["metadata"][key]
         for key in ("continue", "remainingItemCount")
         if listed and key in body["metadata"]
     }
     if target.query.get("includeObject") == "Object":
-        for row, obj in zip(made["rows"], objects, strict=True):
+        for row, obj in zip(rendered["rows"], objects, strict=True):
             row["object"] = obj
-    return made
+    return rendered
 
 
 def get(state: State, target: Target) -> Obj:
     """One object."""
     if target.resource in (POD_METRICS, NODE_METRICS):
-        found = [
-            one
-            for one in metrics_of(state, target.resource, target.namespace)
-            if one["metadata"]["name"] == target.name
+        matching = [
+            obj
+            for obj in metrics_of(state, target.resource, target.namespace)
+            if obj["metadata"]["name"] == target.name
         ]
-        if not found:
+        if not matching:
             raise not_found(target.resource.group, target.resource.plural, target.name)
-        return found[0]
+        return matching[0]
     return state.store.get(target.resource, target.namespace, target.name)
 
 
-def selection(target: Target) -> Test:
+def request_test(target: Target) -> Test:
     """The test that the selectors of a request stand for."""
     labels = label_test(target.query.get("labelSelector", ""))
     fields = field_test(target.resource.plural, target.query.get("fieldSelector", ""))
@@ -74,60 +74,60 @@ def selection(target: Target) -> Test:
     return test
 
 
-def selected(state: State, target: Target) -> list[Obj]:
+def select_objects(state: State, target: Target) -> list[Obj]:
     """The objects that a request selects."""
-    test = selection(target)
+    test = request_test(target)
     if target.resource in (POD_METRICS, NODE_METRICS):
-        return [one for one in metrics_of(state, target.resource, target.namespace) if test(one)]
-    return [one for one in state.store.list(target.resource, target.namespace) if test(one)]
+        return [obj for obj in metrics_of(state, target.resource, target.namespace) if test(obj)]
+    return [obj for obj in state.store.list(target.resource, target.namespace) if test(obj)]
 
 
 def list_objects(state: State, target: Target) -> Obj:
     """A list, or one page of it."""
     target.number("resourceVersion")
-    found = selected(state, target)
+    objects = select_objects(state, target)
     meta: dict[str, Any] = {"resourceVersion": str(state.store.version)}
     # A real server has no objection to negative numbers here, and makes nothing of them.
     target.number("timeoutSeconds", least=None)
     limit = max(0, target.number("limit", least=None) or 0)
     if token := target.query.get("continue"):
         after = _read_token(token)
-        found = [one for one in found if _place(one) > after]
-    if limit and len(found) > limit:
-        meta["continue"] = _token(found[limit - 1], state.store.version)
+        objects = [obj for obj in objects if _sort_key(obj) > after]
+    if limit and len(objects) > limit:
+        meta["continue"] = _token(objects[limit - 1], state.store.version)
         # With a selector the real server does not know how many are left either.
         if not target.query.get("labelSelector") and not target.query.get("fieldSelector"):
-            meta["remainingItemCount"] = len(found) - limit
-        found = found[:limit]
+            meta["remainingItemCount"] = len(objects) - limit
+        objects = objects[:limit]
     resource = target.resource
     return {
         "kind": f"{resource.kind}List",
         "apiVersion": resource.api_version,
         "metadata": meta,
-        "items": found,
+        "items": objects,
     }
 
 
-def _place(obj: Obj) -> list[str]:
+def _sort_key(obj: Obj) -> list[str]:
     return [obj["metadata"].get("namespace", ""), obj["metadata"]["name"]]
 
 
 def _token(obj: Obj, version: int) -> str:
-    told = {"v": "meta.k8s.io/v1", "rv": version, "start": _place(obj)}
-    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+    content = {"v": "meta.k8s.io/v1", "rv": version, "start": _sort_key(obj)}
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
 
 def _read_token(token: str) -> list[str]:
     try:
-        told = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return [str(one) for one in told["start"]]
+        content = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return [str(part) for part in content["start"]]
     except (ValueError, KeyError, TypeError):
         raise bad_request("continue key is not valid") from None
 
 
 def container_of(pod: Obj, wanted: str | None) -> str:
     """The container meant, or the refusal to guess one of several."""
-    names = [str(one["name"]) for one in pod["spec"]["containers"]]
+    names = [str(container["name"]) for container in pod["spec"]["containers"]]
     name = pod["metadata"]["name"]
     if wanted:
         if wanted not in names:

@@ -1,13 +1,13 @@
 """The ReplicaSet controller: as many pods as asked for, and a true status."""
 
 from sandbox.cluster.clock import Clock, parse_stamp, stamp
-from sandbox.cluster.defaults import pod_spec
+from sandbox.cluster.defaults import apply_pod_defaults
 from sandbox.cluster.errors import ApiError, Obj
 from sandbox.cluster.events import EventLog
 from sandbox.cluster.podstatus import is_ready, ready_since
 from sandbox.cluster.quotas import check_quota
 from sandbox.cluster.resources import PODS, REPLICASETS
-from sandbox.cluster.store import Store, fresh, suffix
+from sandbox.cluster.store import Store, fresh, random_suffix
 
 SOURCE = {"component": "replicaset-controller"}
 
@@ -34,12 +34,12 @@ class ReplicaSets:
 
     def _create(self, replicaset: Obj, missing: int) -> str:
         for _ in range(missing):
-            pod = pod_of(replicaset)
+            pod = new_pod(replicaset)
             try:
                 check_quota(self.store, pod)
             except ApiError as refusal:
                 message = f"Error creating: {refusal.message}"
-                if not _failing(replicaset):
+                if not _is_failing(replicaset):
                     self.events.record(replicaset, "FailedCreate", message, SOURCE, warning=True)
                 return refusal.message
             made = self.store.create(PODS, pod)
@@ -48,7 +48,7 @@ class ReplicaSets:
         return ""
 
     def _delete(self, replicaset: Obj, pods: list[Obj], surplus: int) -> None:
-        for pod in sorted(pods, key=_worth)[:surplus]:
+        for pod in sorted(pods, key=_deletion_order)[:surplus]:
             delete_pod(self.store, self.clock, pod)
             message = f"Deleted pod: {pod['metadata']['name']}"
             self.events.record(replicaset, "SuccessfulDelete", message, SOURCE)
@@ -65,28 +65,28 @@ class ReplicaSets:
             "observedGeneration": meta.get("generation", 1),
         }
         if failure:
-            status["conditions"] = _failed(replicaset, failure, stamp(self.clock.now()))
-        told = {key: value for key, value in status.items() if value or key == "replicas"}
-        self.store.update(REPLICASETS, replicaset | {"status": told})
+            status["conditions"] = _failure_conditions(replicaset, failure, stamp(self.clock.now()))
+        nonzero = {key: value for key, value in status.items() if value or key == "replicas"}
+        self.store.update(REPLICASETS, replicaset | {"status": nonzero})
 
 
-def _failing(replicaset: Obj) -> bool:
+def _is_failing(replicaset: Obj) -> bool:
     return bool((replicaset.get("status") or {}).get("conditions"))
 
 
-def _failed(replicaset: Obj, message: str, now: str) -> list[Obj]:
+def _failure_conditions(replicaset: Obj, message: str, now: str) -> list[Obj]:
     known = (replicaset.get("status") or {}).get("conditions")
     condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}
     since = known[0]["lastTransitionTime"] if known else now
     return [condition | {"lastTransitionTime": since, "message": message}]
 
 
-def _worth(pod: Obj) -> tuple[bool, bool, int, float]:
+def _deletion_order(pod: Obj) -> tuple[bool, bool, int, float]:
     """What is deleted first sorts first: unscheduled, unready, often restarted, young."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
-    restarts = sum(one["restartCount"] for one in statuses)
-    born = parse_stamp(pod["metadata"]["creationTimestamp"]).timestamp()
-    return bool(pod["spec"].get("nodeName")), is_ready(pod), -restarts, -born
+    restarts = sum(status["restartCount"] for status in statuses)
+    created = parse_stamp(pod["metadata"]["creationTimestamp"]).timestamp()
+    return bool(pod["spec"].get("nodeName")), is_ready(pod), -restarts, -created
 
 
 def is_available(pod: Obj, least: int, clock: Clock) -> bool:
@@ -97,10 +97,17 @@ def is_available(pod: Obj, least: int, clock: Clock) -> bool:
     return least == 0 or clock.age_of(since) >= least
 
 
-def owner(obj: Obj) -> str:
+def controller_uid(obj: Obj) -> str:
     """The uid of the controller that an object belongs to."""
     references = obj["metadata"].get("ownerReferences") or []
-    return next((str(one["uid"]) for one in references if one.get("controller")), "")
+    return next(
+        (
+            str(owner_reference["uid"])
+            for owner_reference in references
+            if owner_reference.get("controller")
+        ),
+        "",
+    )
 
 
 def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
@@ -109,29 +116,29 @@ def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
     return [
         pod
         for pod in store.list(PODS, meta["namespace"])
-        if owner(pod) == meta["uid"] and not pod["metadata"].get("deletionTimestamp")
+        if controller_uid(pod) == meta["uid"] and not pod["metadata"].get("deletionTimestamp")
     ]
 
 
-def pod_of(replicaset: Obj) -> Obj:
+def new_pod(replicaset: Obj) -> Obj:
     """A new pod from a ReplicaSet's template."""
     meta, template = replicaset["metadata"], fresh(replicaset["spec"]["template"])
-    wanted = template.get("metadata") or {}
-    about: Obj = {
-        "name": f"{meta['name']}-{suffix(5)}",
+    template_meta = template.get("metadata") or {}
+    pod_meta: Obj = {
+        "name": f"{meta['name']}-{random_suffix(5)}",
         "generateName": f"{meta['name']}-",
         "namespace": meta["namespace"],
-        "labels": wanted.get("labels") or {},
-        "ownerReferences": [reference(replicaset)],
+        "labels": template_meta.get("labels") or {},
+        "ownerReferences": [controller_reference(replicaset)],
     }
-    if wanted.get("annotations"):
-        about["annotations"] = wanted["annotations"]
-    pod_spec(template["spec"])
+    if template_meta.get("annotations"):
+        pod_meta["annotations"] = template_meta["annotations"]
+    apply_pod_defaults(template["spec"])
     template["spec"].setdefault("serviceAccountName", "default")
-    return {"metadata": about, "spec": template["spec"], "status": {"phase": "Pending"}}
+    return {"metadata": pod_meta, "spec": template["spec"], "status": {"phase": "Pending"}}
 
 
-def reference(owner: Obj) -> Obj:
+def controller_reference(owner: Obj) -> Obj:
     """The ownerReference that says who controls an object."""
     return {
         "apiVersion": owner["apiVersion"],
@@ -145,20 +152,20 @@ def reference(owner: Obj) -> Obj:
 
 def delete_pod(store: Store, clock: Clock, pod: Obj, grace: int | None = None) -> Obj:
     """Ask a pod to go; its node lets it stop first, unless it has no time for that."""
-    left = leaving(pod, clock, grace)
-    if left["metadata"]["deletionGracePeriodSeconds"]:
-        return store.update(PODS, left)
+    terminated = terminating(pod, clock, grace)
+    if terminated["metadata"]["deletionGracePeriodSeconds"]:
+        return store.update(PODS, terminated)
     store.remove(PODS, pod)
-    return left
+    return terminated
 
 
-def leaving(pod: Obj, clock: Clock, grace: int | None = None) -> Obj:
+def terminating(pod: Obj, clock: Clock, grace: int | None = None) -> Obj:
     """The pod as it is once it is asked to go, with the seconds that it has to stop."""
-    left = fresh(pod)
-    meta, spec = left["metadata"], left["spec"]
+    terminated = fresh(pod)
+    meta, spec = terminated["metadata"], terminated["spec"]
     if grace is None:
         grace = spec.get("terminationGracePeriodSeconds", 30)
-    ended = (left.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+    ended = (terminated.get("status") or {}).get("phase") in ("Failed", "Succeeded")
     if ended or not spec.get("nodeName"):
         # Nothing runs that could stop.
         grace = 0
@@ -166,4 +173,4 @@ def leaving(pod: Obj, clock: Clock, grace: int | None = None) -> Obj:
     meta.setdefault("deletionTimestamp", stamp(clock.now()))
     # A pod that is leaving already may be hurried, never given more time.
     meta["deletionGracePeriodSeconds"] = min(grace, meta.get("deletionGracePeriodSeconds", grace))
-    return left
+    return terminated

@@ -49,8 +49,8 @@ EXEC_OPTIONS = READ_OPTIONS | {
     "stdout",
     "tty",
 }
-MANY_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
-ONE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Target:
     query: dict[str, str] = field(default_factory=dict)
 
     @property
-    def what(self) -> str:
+    def resource_path(self) -> str:
         """The resource as permissions name it: `pods`, `pods/log`."""
         return "/".join(filter(None, (self.resource.plural, self.subresource)))
 
@@ -109,19 +109,19 @@ class NoSuchPath(Exception):
     """The path leads nowhere, which a real server says in plain text."""
 
 
-def values_of(request: web.Request) -> dict[str, list[str]]:
+def query_values(request: web.Request) -> dict[str, list[str]]:
     """The query as a real server reads it, which drops every pair that has a semicolon in it."""
     pairs = request.raw_path.partition("?")[2].split("&")
-    kept = [pair for pair in pairs if ";" not in pair]
-    return parse_qs("&".join(kept), keep_blank_values=True)
+    accepted = [pair for pair in pairs if ";" not in pair]
+    return parse_qs("&".join(accepted), keep_blank_values=True)
 
 
-def target_of(request: web.Request, path: str) -> Target:
+def parse_target(request: web.Request, path: str) -> Target:
     """Read method, path and query; refuse what a real server does not have."""
     resource, namespace, rest = _locate(path)
     name = rest[0] if rest else ""
     target = Target("", resource, namespace, name, rest[1] if len(rest) > 1 else "")
-    target.query = {name: values[0] for name, values in values_of(request).items()}
+    target.query = {name: values[0] for name, values in query_values(request).items()}
     target.verb = _verb(request.method, target)
     _check_path(target, rest)
     _check_options(target)
@@ -149,15 +149,15 @@ def _locate(path: str) -> tuple[Resource, str, list[str]]:
 
 def _verb(method: str, target: Target) -> str:
     if target.subresource:
-        verb = {"POST": "create"} | ONE_VERBS
+        verbs = {"POST": "create"} | OBJECT_VERBS
     else:
-        verb = ONE_VERBS if target.name else MANY_VERBS
-    found = verb.get(method)
-    if found is None:
+        verbs = OBJECT_VERBS if target.name else COLLECTION_VERBS
+    verb = verbs.get(method)
+    if verb is None:
         raise method_not_allowed()
-    if found == "list" and target.flag("watch"):
+    if verb == "list" and target.flag("watch"):
         return "watch"
-    return found
+    return verb
 
 
 def _check_path(target: Target, rest: list[str]) -> None:
@@ -185,6 +185,6 @@ def _check_options(target: Target) -> None:
     """
     known = {"log": LOG_OPTIONS, "exec": EXEC_OPTIONS}.get(target.subresource)
     known = known or OPTIONS.get(target.verb)
-    strange = sorted(set(target.query) - known) if known else []
-    if strange:
-        raise bad_request(f"unknown query parameter: {', '.join(strange)}")
+    unknown = sorted(set(target.query) - known) if known else []
+    if unknown:
+        raise bad_request(f"unknown query parameter: {', '.join(unknown)}")

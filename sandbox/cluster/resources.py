@@ -123,11 +123,17 @@ RESOURCES = (
     ACCESS_REVIEWS,
     RULES_REVIEWS,
 )
-GROUPS = tuple(dict.fromkeys((one.group, one.version) for one in RESOURCES if one.group))
+GROUPS = tuple(
+    dict.fromkeys((resource.group, resource.version) for resource in RESOURCES if resource.group)
+)
 
 
 def find_resource(group: str, version: str, plural: str) -> Resource | None:
     """The resource of that name, if it is served."""
     wanted = (group, version, plural)
-    found = (one for one in RESOURCES if (one.group, one.version, one.plural) == wanted)
-    return next(found, None)
+    matching = (
+        resource
+        for resource in RESOURCES
+        if (resource.group, resource.version, resource.plural) == wanted
+    )
+    return next(matching, None)

@@ -1,6 +1,6 @@
 """The scale subresource: one number of a bigger object."""
 
-from sandbox.cluster.errors import Obj, Problem, invalid
+from sandbox.cluster.errors import FieldError, Obj, invalid
 from sandbox.cluster.selectors import selector_text
 from sandbox.cluster.store import fresh
 
@@ -8,11 +8,11 @@ from sandbox.cluster.store import fresh
 def scale_of(obj: Obj) -> Obj:
     """The Scale of a Deployment or a ReplicaSet."""
     meta = obj["metadata"]
-    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    meta_fields = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
-        "metadata": {key: meta[key] for key in kept},
+        "metadata": {key: meta[key] for key in meta_fields},
         "spec": {"replicas": obj["spec"]["replicas"]},
         "status": {
             "replicas": (obj.get("status") or {}).get("replicas", 0),
@@ -21,14 +21,14 @@ def scale_of(obj: Obj) -> Obj:
     }
 
 
-def scaled(before: Obj, scale: Obj) -> Obj:
+def with_scale(before: Obj, scale: Obj) -> Obj:
     """The object with the count that a Scale asks for."""
     count = (scale.get("spec") or {}).get("replicas") or 0
     if count < 0:
-        why = "must be greater than or equal to 0"
-        wrong = Problem.value("spec.replicas", count, why)
-        raise invalid("autoscaling", "Scale", before["metadata"]["name"], [wrong])
-    made = fresh(before)
-    made["spec"]["replicas"] = count
-    made["metadata"]["resourceVersion"] = (scale.get("metadata") or {}).get("resourceVersion")
-    return made
+        message = "must be greater than or equal to 0"
+        problem = FieldError.invalid("spec.replicas", count, message)
+        raise invalid("autoscaling", "Scale", before["metadata"]["name"], [problem])
+    rescaled = fresh(before)
+    rescaled["spec"]["replicas"] = count
+    rescaled["metadata"]["resourceVersion"] = (scale.get("metadata") or {}).get("resourceVersion")
+    return rescaled

@@ -35,10 +35,12 @@ GO_NAMES = {"str": "string", "datetime": "Time", "bool": "bool", "int": "int32",
 @cache
 def _fields(model: str) -> dict[str, str] | None:
     """The fields of a model by their JSON names; None for what may hold anything."""
-    found = getattr(client, model, None)
-    if found is None:
+    model_class = getattr(client, model, None)
+    if model_class is None:
         return None
-    return {found.attribute_map[name]: kind for name, kind in found.openapi_types.items()}
+    return {
+        model_class.attribute_map[name]: kind for name, kind in model_class.openapi_types.items()
+    }
 
 
 def prune(resource: Resource, obj: Obj) -> tuple[Obj, list[str]]:
@@ -48,11 +50,11 @@ def prune(resource: Resource, obj: Obj) -> tuple[Obj, list[str]]:
 
 def prune_kind(kind: str, version: str, obj: Obj) -> tuple[Obj, list[str]]:
     """The same for a kind that is no resource of its own."""
-    walk = _Walk(kind, version)
+    walk = _Pruner(kind, version)
     return walk.value(obj, MODELS[kind], ""), walk.unknown
 
 
-class _Walk:
+class _Pruner:
     """One pass over an object, collecting what is not in the schema."""
 
     def __init__(self, kind: str, version: str) -> None:
@@ -75,24 +77,27 @@ class _Walk:
         return self._object(value, fields, path)
 
     def _object(self, value: Obj, fields: dict[str, str], path: str) -> Obj:
-        kept: Obj = {}
+        known: Obj = {}
         for key, inner in value.items():
-            here = f"{path}.{key}" if path else key
+            inner_path = f"{path}.{key}" if path else key
             if key not in fields:
-                self.unknown.append(here)
+                self.unknown.append(inner_path)
             elif inner is not None:
                 # A null is the same as nothing said, and never comes back.
-                kept[key] = self.value(inner, fields[key], here)
-        return kept
+                known[key] = self.value(inner, fields[key], inner_path)
+        return known
 
     def _many(self, value: Any, shape: str, inner: str, path: str) -> Any:
         if shape == "List":
             if not isinstance(value, list):
                 raise self._wrong_type(value, f"[]{inner.removeprefix('V1')}", path)
-            return [self.value(one, inner, f"{path}[{at}]") for at, one in enumerate(value)]
+            return [
+                self.value(element, inner, f"{path}[{index}]")
+                for index, element in enumerate(value)
+            ]
         if not isinstance(value, dict):
             raise self._wrong_type(value, f"map[string]{GO_NAMES.get(inner, inner)}", path)
-        return {key: self._entry(one, inner, f"{path}.{key}") for key, one in value.items()}
+        return {key: self._entry(entry, inner, f"{path}.{key}") for key, entry in value.items()}
 
     def _entry(self, value: Any, inner: str, path: str) -> Any:
         # Resource quantities may be written as bare numbers; labels and annotations may not.

@@ -39,22 +39,24 @@ class Requirement:
 
 def label_test(text: str) -> Test:
     """The test a `labelSelector` stands for."""
-    wanted = [_requirement(part.strip(), text) for part in _split(text)] if text.strip() else []
+    requirements = (
+        [_requirement(part.strip(), text) for part in _split(text)] if text.strip() else []
+    )
 
     def test(obj: Obj) -> bool:
         labels = obj["metadata"].get("labels") or {}
-        return all(one.accepts(labels) for one in wanted)
+        return all(requirement.accepts(labels) for requirement in requirements)
 
     return test
 
 
 def _split(text: str) -> list[str]:
     parts, depth, start = [], 0, 0
-    for place, letter in enumerate(text):
+    for index, letter in enumerate(text):
         depth += (letter == "(") - (letter == ")")
         if letter == "," and depth == 0:
-            parts.append(text[start:place])
-            start = place + 1
+            parts.append(text[start:index])
+            start = index + 1
     return [*parts, text[start:]]
 
 
@@ -119,10 +121,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 def field_test(plural: str, text: str) -> Test:
     """The test a `fieldSelector` stands for; only fields that a resource indexes may be used."""
-    wanted = [_field(plural, part) for part in text.split(",")] if text else []
+    requirements = [_field(plural, part) for part in text.split(",")] if text else []
 
     def test(obj: Obj) -> bool:
-        return all((_value(obj, path) == value) is same for path, value, same in wanted)
+        return all((_value(obj, path) == value) is same for path, value, same in requirements)
 
     return test
 
@@ -138,17 +140,17 @@ def _field(plural: str, part: str) -> tuple[str, str, bool]:
 
 
 def _value(obj: Obj, path: str) -> str:
-    here: Any = obj
+    value: Any = obj
     for step in path.split("."):
-        here = here.get(step) if isinstance(here, dict) else None
+        value = value.get(step) if isinstance(value, dict) else None
     if path == "source":
-        here = (here or {}).get("component")
-    if isinstance(here, bool):
-        return str(here).lower()
-    return "" if here is None else str(here)
+        value = (value or {}).get("component")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
 
 
-def selects(selector: Obj | None, labels: dict[str, str]) -> bool:
+def selector_matches(selector: Obj | None, labels: dict[str, str]) -> bool:
     """Whether a `matchLabels` / `matchExpressions` selector takes these labels."""
     selector = selector or {}
     operators = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
@@ -156,10 +158,12 @@ def selects(selector: Obj | None, labels: dict[str, str]) -> bool:
         labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items()
     )
     return exact and all(
-        Requirement(one["key"], operators[one["operator"]], tuple(one.get("values") or ())).accepts(
-            labels
-        )
-        for one in selector.get("matchExpressions") or []
+        Requirement(
+            expression["key"],
+            operators[expression["operator"]],
+            tuple(expression.get("values") or ()),
+        ).accepts(labels)
+        for expression in selector.get("matchExpressions") or []
     )
 
 
@@ -167,9 +171,9 @@ def selector_text(selector: Obj | None) -> str:
     """A selector as people write it, for tables and Scale objects."""
     selector = selector or {}
     parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for one in selector.get("matchExpressions") or []:
-        values = ",".join(one.get("values") or ())
+    for expression in selector.get("matchExpressions") or []:
+        values = ",".join(expression.get("values") or ())
         words = {"In": f" in ({values})", "NotIn": f" notin ({values})", "Exists": ""}
-        sign = "!" if one["operator"] == "DoesNotExist" else ""
-        parts.append(sign + one["key"] + words.get(one["operator"], ""))
+        sign = "!" if expression["operator"] == "DoesNotExist" else ""
+        parts.append(sign + expression["key"] + words.get(expression["operator"], ""))
     return ",".join(parts)

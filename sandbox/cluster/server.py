@@ -22,7 +22,7 @@ from sandbox.cluster.openapi import openapi
 from sandbox.cluster.options import check_options, options_in_body, options_in_query
 from sandbox.cluster.patches import TYPES
 from sandbox.cluster.podlogs import LogStream
-from sandbox.cluster.requests import NoSuchPath, Request, Target, target_of, values_of
+from sandbox.cluster.requests import NoSuchPath, Request, Target, parse_target, query_values
 from sandbox.cluster.resources import ACCESS_REVIEWS, RULES_REVIEWS
 from sandbox.cluster.scale import scale_of
 from sandbox.cluster.state import State
@@ -31,15 +31,15 @@ from sandbox.cluster.writes import Write
 
 USERS = "/users/"
 PUBLIC = (*HEALTH, "/version")
-MOST = 3 * 1024 * 1024
+MAX_BODY_BYTES = 3 * 1024 * 1024
 DELETES = ("delete", "deletecollection")
 RECORD = web.RequestKey("record", Request)
 
 
 def application(state: State) -> web.Application:
     """The API server as a web application."""
-    app = web.Application(client_max_size=MOST)
-    app.router.add_route("*", "/{path:.*}", Door(state).handle)
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.router.add_route("*", "/{path:.*}", Handler(state).handle)
     app.on_response_prepare.append(_note_status)
     return app
 
@@ -52,7 +52,7 @@ async def _note_status(request: web.Request, response: web.StreamResponse) -> No
     response.headers.setdefault("Cache-Control", "no-cache, private")
 
 
-class Door:
+class Handler:
     """Answers every request."""
 
     def __init__(self, state: State) -> None:
@@ -61,19 +61,19 @@ class Door:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request; a refusal is a Status object."""
         path, claimed = _split_user(request.path)
-        query = {name: values[0] for name, values in values_of(request).items()}
+        query = {name: values[0] for name, values in query_values(request).items()}
         record = Request(self.state.clock.now(), "", request.method.lower(), path, query)
         request[RECORD] = record
         self.state.requests.append(record)
         try:
             return await self._answer(request, record, claimed)
         except ApiError as refusal:
-            return _refuse(refusal)
+            return _error_response(refusal)
         except NoSuchPath:
             return web.Response(status=404, text="404 page not found\n")
         except web.HTTPRequestEntityTooLarge:
-            message = f"Request entity too large: limit is {MOST}"
-            return _refuse(ApiError(413, "RequestEntityTooLarge", message))
+            message = f"Request entity too large: limit is {MAX_BODY_BYTES}"
+            return _error_response(ApiError(413, "RequestEntityTooLarge", message))
 
     async def _answer(
         self, request: web.Request, record: Request, claimed: str
@@ -82,37 +82,37 @@ class Door:
         record.user = self._authenticate(request, claimed, path)
         if path in HEALTH:
             return web.Response(text="ok")
-        told = discover(path, request.host) or openapi(path)
-        if told is not None:
-            return await self._discovery(request, record, told)
-        target = target_of(request, path)
+        document = discover(path, request.host) or openapi(path)
+        if document is not None:
+            return await self._discovery(request, record, document)
+        target = parse_target(request, path)
         record.verb = target.verb
         self.state.access.check(record.user, target)
-        await self.state.faults.strike(target.verb, path)
+        await self.state.faults.apply(target.verb, path)
         return await self._dispatch(request, record, target)
 
     def _authenticate(self, request: web.Request, claimed: str, path: str) -> str:
         header = request.headers.get("Authorization", "")
         if header:
-            user = self.state.access.user_of(header)
+            user = self.state.access.authenticate(header)
             if claimed not in ("", user):
                 raise unauthorized()
             return user
-        if claimed and self.state.access.knows(claimed):
+        if claimed and self.state.access.has_token(claimed):
             return claimed
         if path in PUBLIC and not claimed:
             return "system:anonymous"
         raise unauthorized()
 
     async def _discovery(
-        self, request: web.Request, record: Request, told: Obj
+        self, request: web.Request, record: Request, document: Obj
     ) -> web.StreamResponse:
         if request.method != "GET":
-            why = f'User "{record.user}" cannot {record.verb} path "{record.path}"'
-            raise forbidden("", "", "", why)
+            message = f'User "{record.user}" cannot {record.verb} path "{record.path}"'
+            raise forbidden("", "", "", message)
         record.verb = "get"
-        await self.state.faults.strike("get", record.path)
-        return web.json_response(told)
+        await self.state.faults.apply("get", record.path)
+        return web.json_response(document)
 
     async def _dispatch(
         self, request: web.Request, record: Request, target: Target
@@ -124,37 +124,37 @@ class Door:
         if target.verb == "watch":
             return await Watch(self.state, request, target).run()
         if target.verb == "list":
-            found = reads.list_objects(self.state, target)
-            return web.json_response(reads.in_form(self.state, request, target, found))
+            objects = reads.list_objects(self.state, target)
+            return web.json_response(reads.as_requested(self.state, request, target, objects))
         if target.verb == "get":
             return self._get(request, target)
         return await self._write(request, record, target)
 
     def _get(self, request: web.Request, target: Target) -> web.Response:
-        found = reads.get(self.state, target)
+        obj = reads.get(self.state, target)
         if target.subresource == "scale":
-            return web.json_response(scale_of(found))
-        return web.json_response(reads.in_form(self.state, request, target, found))
+            return web.json_response(scale_of(obj))
+        return web.json_response(reads.as_requested(self.state, request, target, obj))
 
     async def _write(
         self, request: web.Request, record: Request, target: Target
     ) -> web.StreamResponse:
         content_type = _content_type(request, target)
-        options, record.body = await _told(request, target)
+        options, record.body = await _read_options(request, target)
         body, record.dry_run = record.body, bool(options.get("dryRun"))
         if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
             return self._review(record.user, target, body)
         write = Write(self.state, target, options)
         # Nothing awaits from here on, so what moves the version is this write.
         before = self.state.store.version
-        answer = _do(write, content_type, body)
+        answer = _perform(write, content_type, body)
         record.changed = self.state.store.version != before
-        return self._written(request, write, answer)
+        return self._write_response(request, write, answer)
 
-    def _written(self, request: web.Request, write: Write, answer: Obj) -> web.Response:
+    def _write_response(self, request: web.Request, write: Write, answer: Obj) -> web.Response:
         target = write.target
         if answer["kind"] == target.resource.kind:
-            answer = reads.in_form(self.state, request, target, answer)
+            answer = reads.as_requested(self.state, request, target, answer)
         response = web.json_response(answer, status=_code(write, answer))
         for warning in write.warnings:
             quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
@@ -164,13 +164,13 @@ class Door:
     def _review(self, user: str, target: Target, body: Any) -> web.Response:
         if not isinstance(body, dict):
             raise bad_request("the body of a review is an object")
-        answer = review_access if target.resource is ACCESS_REVIEWS else review_rules
-        made = answer(self.state.access, user, body)
+        review = review_access if target.resource is ACCESS_REVIEWS else review_rules
+        reviewed = review(self.state.access, user, body)
         kind = {"kind": target.resource.kind, "apiVersion": target.resource.api_version}
-        return web.json_response(kind | {"metadata": {}} | made, status=201)
+        return web.json_response(kind | {"metadata": {}} | reviewed, status=201)
 
 
-def _do(write: Write, content_type: str, body: Any) -> Obj:
+def _perform(write: Write, content_type: str, body: Any) -> Obj:
     match write.target.verb:
         case "create":
             return writes.create(write, body)
@@ -187,8 +187,8 @@ def _code(write: Write, answer: Obj) -> int:
     if write.target.verb == "create":
         return 201
     # Of a deletion that takes its time the server says so, if told that nothing shall be orphaned.
-    leaves = write.options.get("orphanDependents") is False and write.target.verb == "delete"
-    return 202 if leaves and answer["metadata"].get("deletionGracePeriodSeconds") else 200
+    takes_time = write.options.get("orphanDependents") is False and write.target.verb == "delete"
+    return 202 if takes_time and answer["metadata"].get("deletionGracePeriodSeconds") else 200
 
 
 def _split_user(path: str) -> tuple[str, str]:
@@ -204,22 +204,22 @@ def _content_type(request: web.Request, target: Target) -> str:
     if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
         accepted += (protobuf.CONTENT_TYPE,)
     # Without the header a body is JSON; only a patch must say what it is.
-    named = "Content-Type" in request.headers or target.verb == "patch"
-    given = request.content_type if named else "application/json"
-    bodiless = target.verb in DELETES and not request.can_read_body
-    if not bodiless and given not in accepted:
+    is_named = "Content-Type" in request.headers or target.verb == "patch"
+    content_type = request.content_type if is_named else "application/json"
+    has_no_body = target.verb in DELETES and not request.can_read_body
+    if not has_no_body and content_type not in accepted:
         raise unsupported_media_type(accepted)
-    return given
+    return content_type
 
 
-async def _told(request: web.Request, target: Target) -> tuple[Obj, Any]:
+async def _read_options(request: web.Request, target: Target) -> tuple[Obj, Any]:
     """The options of a write, and its body; None if it has none."""
     raw, verb = await request.read(), target.verb
     if raw and verb in DELETES:
         body = _decoded(request, raw)
         options = options_in_body(body)
     else:
-        options, body = options_in_query(verb, values_of(request)), None
+        options, body = options_in_query(verb, query_values(request)), None
     check_options(verb, options)
     return options, body if verb in DELETES else _decoded(request, raw)
 
@@ -235,7 +235,7 @@ def _decoded(request: web.Request, raw: bytes) -> Any:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
 
 
-def _refuse(refusal: ApiError) -> web.Response:
+def _error_response(refusal: ApiError) -> web.Response:
     response = web.json_response(refusal.body(), status=refusal.code)
     if refusal.code in (429, 503):
         response.headers["Retry-After"] = "1"

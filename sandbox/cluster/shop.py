@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.cluster.clock import ago
-from sandbox.cluster.defaults import complete
+from sandbox.cluster.defaults import apply_defaults
 from sandbox.cluster.deployments import replicaset_of
-from sandbox.cluster.deploymentstatus import DONE
+from sandbox.cluster.deploymentstatus import COMPLETE
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.network import service_ip
 from sandbox.cluster.podstatus import host_ip, settled_status
-from sandbox.cluster.replicasets import pod_of
+from sandbox.cluster.replicasets import new_pod
 from sandbox.cluster.resources import DEPLOYMENTS, NODES, PODS, REPLICASETS, SERVICES
 from sandbox.cluster.state import State
 from sandbox.cluster.store import fresh
@@ -111,7 +111,7 @@ def _container(name: str, port: int, env: list[Obj]) -> Obj:
 def _deployment(name: str, port: int, replicas: int, env: list[Obj], *, surge: str) -> Obj:
     labels = {"app": name}
     rolling = {"maxSurge": surge, "maxUnavailable": 0}
-    made: Obj = {
+    deployment: Obj = {
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels | {"team": "checkout"}},
         "spec": {
             "replicas": replicas,
@@ -124,8 +124,8 @@ def _deployment(name: str, port: int, replicas: int, env: list[Obj], *, surge: s
         },
         "status": {},
     }
-    complete("Deployment", made)
-    return made
+    apply_defaults("Deployment", deployment)
+    return deployment
 
 
 def _add_deployment(
@@ -137,17 +137,17 @@ def _add_deployment(
     meta |= {"creationTimestamp": ago(now, days=88), "generation": newest[0] + 1}
     set_image(deployment, f"{REGISTRY}/{name}:{newest[1]}")
     deployment["status"] = {"conditions": _past_conditions(now, newest[2])}
-    made = state.store.create(DEPLOYMENTS, deployment)
+    created = state.store.create(DEPLOYMENTS, deployment)
     for revision, tag, days in history:
-        past = fresh(made)
-        set_image(past, f"{REGISTRY}/{name}:{tag}")
-        replicaset = replicaset_of(past, revision)
+        previous = fresh(created)
+        set_image(previous, f"{REGISTRY}/{name}:{tag}")
+        replicaset = replicaset_of(previous, revision)
         replicaset["metadata"]["creationTimestamp"] = ago(now, days=days)
         if revision == newest[0]:
             replicaset["spec"]["replicas"] = deployment["spec"]["replicas"]
         stored = state.store.create(REPLICASETS, replicaset)
-        for at in range(stored["spec"]["replicas"]):
-            _add_running(state, pod_of(stored), at, days * 24)
+        for index in range(stored["spec"]["replicas"]):
+            _add_running(state, new_pod(stored), index, days * 24)
 
 
 def _past_conditions(now: datetime, days: int) -> list[Obj]:
@@ -159,7 +159,7 @@ def _past_conditions(now: datetime, days: int) -> list[Obj]:
         "message": "Deployment has minimum availability.",
     }
     done = "ReplicaSet has successfully progressed."
-    progressing = {"type": "Progressing", "status": "True", "reason": DONE, "message": done}
+    progressing = {"type": "Progressing", "status": "True", "reason": COMPLETE, "message": done}
     return [available | since, progressing | since]
 
 
@@ -168,12 +168,12 @@ def set_image(deployment: Obj, image: str) -> None:
     deployment["spec"]["template"]["spec"]["containers"][0]["image"] = image
 
 
-def _add_running(state: State, pod: Obj, at: int, hours: int) -> None:
-    born = ago(state.clock.now(), hours=hours, minutes=3 * at)
-    pod["metadata"]["creationTimestamp"] = born
-    pod["spec"]["nodeName"] = NODE_NAMES[at % len(NODE_NAMES)]
+def _add_running(state: State, pod: Obj, index: int, hours: int) -> None:
+    created = ago(state.clock.now(), hours=hours, minutes=3 * index)
+    pod["metadata"]["creationTimestamp"] = created
+    pod["spec"]["nodeName"] = NODE_NAMES[index % len(NODE_NAMES)]
     pod["metadata"]["uid"] = str(uuid.uuid4())
-    pod["status"] = settled_status(pod, born)
+    pod["status"] = settled_status(pod, created)
     state.store.create(PODS, pod)
 
 
@@ -190,7 +190,7 @@ def _add_stateful_pod(state: State, name: str, image: str, port: int) -> None:
         },
         "spec": {"containers": [container]},
     }
-    complete("Pod", pod)
+    apply_defaults("Pod", pod)
     _add_running(state, pod, 0, 91 * 24)
     _add_service(state, name, port)
 

@@ -29,8 +29,8 @@ class Change:
 
 def fresh(obj: Obj) -> Obj:
     """A copy to work on: what the store holds is never changed in place."""
-    copied: Obj = pickle.loads(pickle.dumps(obj))  # a fifth of the time of a deep copy
-    return copied
+    copy: Obj = pickle.loads(pickle.dumps(obj))  # a fifth of the time of a deep copy
+    return copy
 
 
 class Store:
@@ -43,9 +43,9 @@ class Store:
         self.compacted = 0
         self._objects: dict[Key, Obj] = {}
         self._listeners: list[Callable[[Change], None]] = []
-        self._bells: set[asyncio.Event] = set()
+        self._signals: set[asyncio.Event] = set()
 
-    def listen(self, listener: Callable[[Change], None]) -> None:
+    def add_listener(self, listener: Callable[[Change], None]) -> None:
         """Call `listener` after every change."""
         self._listeners.append(listener)
 
@@ -55,54 +55,54 @@ class Store:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Obj:
         """The object, or the 404 that a client gets."""
-        found = self.find(resource, namespace, name)
-        if found is None:
+        obj = self.find(resource, namespace, name)
+        if obj is None:
             raise not_found(resource.group, resource.plural, name)
-        return found
+        return obj
 
     def list(self, resource: Resource, namespace: str = "") -> list[Obj]:
         """All objects of a resource, of one namespace or of all, in the order of their names."""
         prefix = (resource.group, resource.plural)
-        found = [
+        pairs = [
             (key, obj)
             for key, obj in self._objects.items()
             if key[:2] == prefix and namespace in ("", key[2])
         ]
-        return [obj for _, obj in sorted(found, key=lambda pair: pair[0])]
+        return [obj for _, obj in sorted(pairs, key=lambda pair: pair[0])]
 
     def create(self, resource: Resource, obj: Obj) -> Obj:
         """Add an object; the store gives it its uid, its version and its date of birth."""
-        made = born(resource, obj, stamp(self.clock.now()))
-        key = _key_of(resource, made)
+        created = with_server_fields(resource, obj, stamp(self.clock.now()))
+        key = _key_of(resource, created)
         if key in self._objects:
-            raise already_exists(resource.group, resource.plural, made["metadata"]["name"])
-        return self._write("ADDED", resource, made, None)
+            raise already_exists(resource.group, resource.plural, created["metadata"]["name"])
+        return self._write("ADDED", resource, created, None)
 
     def update(self, resource: Resource, obj: Obj) -> Obj:
         """Replace an object, unless it carries an old version; the same again changes nothing."""
         meta = obj["metadata"]
         name = meta["name"]
         before = self.get(resource, meta.get("namespace", ""), name)
-        sent = meta.get("resourceVersion")
-        if sent and sent != before["metadata"]["resourceVersion"]:
+        sent_version = meta.get("resourceVersion")
+        if sent_version and sent_version != before["metadata"]["resourceVersion"]:
             raise conflict(resource.group, resource.plural, name)
         meta = meta | {"resourceVersion": before["metadata"]["resourceVersion"]}
-        made = obj | {"metadata": meta}
-        if made == before:
+        updated = obj | {"metadata": meta}
+        if updated == before:
             return before
-        return self._write("MODIFIED", resource, fresh(made), before)
+        return self._write("MODIFIED", resource, fresh(updated), before)
 
     def remove(self, resource: Resource, obj: Obj) -> Obj:
         """Take an object away for good."""
         key = _key_of(resource, obj)
-        gone = fresh(self._objects.pop(key))
-        self._stamp(gone)
-        self._tell(Change(self.version, "DELETED", resource, gone, gone))
-        return gone
+        removed = fresh(self._objects.pop(key))
+        self._stamp(removed)
+        self._notify(Change(self.version, "DELETED", resource, removed, removed))
+        return removed
 
-    async def until(self, holds: Callable[[], bool], timeout: float) -> None:
+    async def wait_until(self, holds: Callable[[], bool], timeout: float) -> None:
         """Wait for a condition, looking again after every change."""
-        with self.bell() as bell:
+        with self.change_signal() as bell:
             async with asyncio.timeout(timeout):
                 while not holds():
                     # A condition may hang on time alone, so a quiet cluster is looked at too.
@@ -116,66 +116,66 @@ class Store:
         self.compacted = self.version
         self.changes.clear()
 
-    def bell(self) -> "Bell":
+    def change_signal(self) -> "ChangeSignal":
         """An event that rings after every change, for as long as it is held."""
-        return Bell(self._bells)
+        return ChangeSignal(self._signals)
 
     def _write(self, type: str, resource: Resource, obj: Obj, before: Obj | None) -> Obj:
         self._stamp(obj)
         self._objects[_key_of(resource, obj)] = obj
-        self._tell(Change(self.version, type, resource, obj, before))
+        self._notify(Change(self.version, type, resource, obj, before))
         return obj
 
     def _stamp(self, obj: Obj) -> None:
         self.version += 1
         obj["metadata"]["resourceVersion"] = str(self.version)
 
-    def _tell(self, change: Change) -> None:
+    def _notify(self, change: Change) -> None:
         if len(self.changes) == HISTORY:
             self.compacted = self.changes[0].version
         self.changes.append(change)
         for listener in self._listeners:
             listener(change)
-        for bell in self._bells:
+        for bell in self._signals:
             bell.set()
 
 
-class Bell:
+class ChangeSignal:
     """Holds one event among those the store rings."""
 
-    def __init__(self, bells: set[asyncio.Event]) -> None:
-        self._bells = bells
+    def __init__(self, signals: set[asyncio.Event]) -> None:
+        self._signals = signals
         self._event = asyncio.Event()
 
     def __enter__(self) -> asyncio.Event:
-        self._bells.add(self._event)
+        self._signals.add(self._event)
         return self._event
 
     def __exit__(self, *error: object) -> None:
-        self._bells.discard(self._event)
+        self._signals.discard(self._event)
 
 
-def born(resource: Resource, obj: Obj, now: str) -> Obj:
+def with_server_fields(resource: Resource, obj: Obj, now: str) -> Obj:
     """A new object with what the server adds to it; what is set already stays (the seed's past)."""
-    made: Obj = {"apiVersion": resource.api_version, "kind": resource.kind} | fresh(obj)
-    meta = made["metadata"]
+    created: Obj = {"apiVersion": resource.api_version, "kind": resource.kind} | fresh(obj)
+    meta = created["metadata"]
     if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = meta["generateName"] + suffix(5)
+        meta["name"] = meta["generateName"] + random_suffix(5)
     meta.setdefault("uid", str(uuid.uuid4()))
     meta.setdefault("creationTimestamp", now)
-    return made
+    return created
 
 
 ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
-def suffix(length: int) -> str:
+def random_suffix(length: int) -> str:
     """A random ending for a name, of the letters Kubernetes uses for it."""
     number = uuid.uuid4().int
     letters = []
     for _ in range(length):
-        number, place = divmod(number, len(ALPHABET))
-        letters.append(ALPHABET[place])
+        number, index = divmod(number, len(ALPHABET))
+        letters.append(ALPHABET[index])
     return "".join(letters)
 
 

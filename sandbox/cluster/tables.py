@@ -68,7 +68,7 @@ def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:
     return f"{large}{large_unit}{small}{small_unit}" if small else f"{large}{large_unit}"
 
 
-def _born(obj: Obj, now: datetime) -> str:
+def _age(obj: Obj, now: datetime) -> str:
     return age(obj["metadata"].get("creationTimestamp"), now)
 
 
@@ -76,7 +76,7 @@ PLAIN: Columns = (("Name", "string", False), ("Age", "string", False))
 
 
 def _plain(obj: Obj, now: datetime) -> Row:
-    return [obj["metadata"]["name"], _born(obj, now)]
+    return [obj["metadata"]["name"], _age(obj, now)]
 
 
 POD: Columns = (
@@ -94,13 +94,16 @@ POD: Columns = (
 
 def _pod(obj: Obj, now: datetime) -> Row:
     status = obj["status"]
-    ready = sum(bool(one.get("ready")) for one in status.get("containerStatuses") or [])
+    ready = sum(
+        bool(container_status.get("ready"))
+        for container_status in status.get("containerStatuses") or []
+    )
     return [
         obj["metadata"]["name"],
         f"{ready}/{len(obj['spec']['containers'])}",
-        pod_status(obj),
+        status_word(obj),
         _restarts(status, now),
-        _born(obj, now),
+        _age(obj, now),
         status.get("podIP") or "<none>",
         obj["spec"].get("nodeName") or "<none>",
         "<none>",
@@ -108,7 +111,7 @@ def _pod(obj: Obj, now: datetime) -> Row:
     ]
 
 
-def pod_status(obj: Obj) -> str:
+def status_word(obj: Obj) -> str:
     """The one word for a pod's state: a container's reason rather than the phase."""
     if obj["metadata"].get("deletionTimestamp"):
         return "Terminating"
@@ -123,9 +126,10 @@ def pod_status(obj: Obj) -> str:
 
 def _restarts(status: Obj, now: datetime) -> str:
     containers = status.get("containerStatuses") or []
-    count = sum(one.get("restartCount", 0) for one in containers)
+    count = sum(container.get("restartCount", 0) for container in containers)
     ends = [
-        (one.get("lastState") or {}).get("terminated", {}).get("finishedAt") for one in containers
+        (container.get("lastState") or {}).get("terminated", {}).get("finishedAt")
+        for container in containers
     ]
     last = max((end for end in ends if end), default=None)
     return f"{count} ({age(last, now)} ago)" if count and last else str(count)
@@ -146,8 +150,8 @@ DEPLOYMENT: Columns = (
 def _images(obj: Obj) -> Row:
     containers = obj["spec"]["template"]["spec"]["containers"]
     return [
-        ",".join(one["name"] for one in containers),
-        ",".join(one["image"] for one in containers),
+        ",".join(container["name"] for container in containers),
+        ",".join(container["image"] for container in containers),
         selector_text(obj["spec"]["selector"]),
     ]
 
@@ -159,7 +163,7 @@ def _deployment(obj: Obj, now: datetime) -> Row:
         f"{status.get('readyReplicas', 0)}/{obj['spec']['replicas']}",
         status.get("updatedReplicas", 0),
         status.get("availableReplicas", 0),
-        _born(obj, now),
+        _age(obj, now),
         *_images(obj),
     ]
 
@@ -176,7 +180,7 @@ REPLICASET: Columns = (
 def _replicaset(obj: Obj, now: datetime) -> Row:
     status = obj.get("status") or {}
     counts = [obj["spec"]["replicas"], status.get("replicas", 0), status.get("readyReplicas", 0)]
-    return [obj["metadata"]["name"], *counts, _born(obj, now), *_images(obj)]
+    return [obj["metadata"]["name"], *counts, _age(obj, now), *_images(obj)]
 
 
 EVENT: Columns = (
@@ -222,10 +226,10 @@ SERVICE: Columns = (
 
 def _service(obj: Obj, now: datetime) -> Row:
     spec = obj["spec"]
-    ports = ",".join(f"{one['port']}/{one['protocol']}" for one in spec["ports"])
+    ports = ",".join(f"{port['port']}/{port['protocol']}" for port in spec["ports"])
     selector = selector_text({"matchLabels": spec.get("selector")}) or "<none>"
     name = obj["metadata"]["name"]
-    return [name, spec["type"], spec["clusterIP"], "<none>", ports, _born(obj, now), selector]
+    return [name, spec["type"], spec["clusterIP"], "<none>", ports, _age(obj, now), selector]
 
 
 NODE: Columns = (
@@ -241,13 +245,16 @@ NODE: Columns = (
 
 def _node(obj: Obj, now: datetime) -> Row:
     status = obj["status"]
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status["conditions"])
+    ready = any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in status["conditions"]
+    )
     info = status["nodeInfo"]
     return [
         obj["metadata"]["name"],
         "Ready" if ready else "NotReady",
         "<none>",
-        _born(obj, now),
+        _age(obj, now),
         info["kubeletVersion"],
         status["addresses"][0]["address"],
         info["osImage"],
@@ -262,7 +269,7 @@ NAMESPACE: Columns = (
 
 
 def _namespace(obj: Obj, now: datetime) -> Row:
-    return [obj["metadata"]["name"], obj["status"]["phase"], _born(obj, now)]
+    return [obj["metadata"]["name"], obj["status"]["phase"], _age(obj, now)]
 
 
 AUTOSCALER: Columns = (
@@ -281,15 +288,15 @@ def _autoscaler(obj: Obj, now: datetime) -> Row:
     return [
         obj["metadata"]["name"],
         f"{target['kind']}/{target['name']}",
-        ", ".join(map(_aim, spec["metrics"])),
+        ", ".join(map(_metric_target, spec["metrics"])),
         str(spec["minReplicas"]),
         spec["maxReplicas"],
         (obj.get("status") or {}).get("currentReplicas", 0),
-        _born(obj, now),
+        _age(obj, now),
     ]
 
 
-def _aim(metric: Obj) -> str:
+def _metric_target(metric: Obj) -> str:
     """What an autoscaler aims at; nobody here measures how far it is from that."""
     resource = metric.get("resource") or {}
     share = (resource.get("target") or {}).get("averageUtilization")
@@ -306,10 +313,10 @@ QUOTA: Columns = (
 
 def _quota(obj: Obj, now: datetime) -> Row:
     hard, used = obj["spec"]["hard"], (obj.get("status") or {}).get("used") or {}
-    shown = {name: f"{name}: {used.get(name, 0)}/{text}" for name, text in sorted(hard.items())}
-    limits = [words for name, words in shown.items() if name.startswith("limits.")]
-    requests = [words for name, words in shown.items() if not name.startswith("limits.")]
-    return [obj["metadata"]["name"], ", ".join(requests), ", ".join(limits), _born(obj, now)]
+    lines = {name: f"{name}: {used.get(name, 0)}/{text}" for name, text in sorted(hard.items())}
+    limits = [text for name, text in lines.items() if name.startswith("limits.")]
+    requests = [text for name, text in lines.items() if not name.startswith("limits.")]
+    return [obj["metadata"]["name"], ", ".join(requests), ", ".join(limits), _age(obj, now)]
 
 
 TABLES: dict[str, tuple[Columns, Callable[[Obj, datetime], Row]]] = {

@@ -7,13 +7,13 @@ from contextlib import suppress
 from aiohttp import web
 
 from sandbox.cluster.errors import ApiError, Obj, expired
-from sandbox.cluster.reads import in_form, selection, wants_table
+from sandbox.cluster.reads import as_requested, request_test, wants_table
 from sandbox.cluster.requests import Target
 from sandbox.cluster.selectors import Test
 from sandbox.cluster.state import State
 from sandbox.cluster.store import Change
 
-FOREVER = 1800
+DEFAULT_SECONDS = 1800
 
 
 class Watch:
@@ -23,7 +23,7 @@ class Watch:
         self.state = state
         self.request = request
         self.target = target
-        self.test = selection(target)
+        self.test = request_test(target)
         self.last = target.number("resourceVersion") or 0
         self.response = web.StreamResponse(headers={"Content-Type": "application/json"})
 
@@ -31,7 +31,7 @@ class Watch:
         """Stream until the client has had enough or the time is up."""
         _check(self.target)
         wants_table(self.request)
-        seconds = self.target.number("timeoutSeconds") or FOREVER
+        seconds = self.target.number("timeoutSeconds") or DEFAULT_SECONDS
         await self.response.prepare(self.request)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -46,14 +46,14 @@ class Watch:
             await self._send("ERROR", refusal.body())
             return
         if not self.last:
-            await self._send_present()
-        with self.state.store.bell() as bell:
+            await self._send_current()
+        with self.state.store.change_signal() as bell:
             while True:
                 bell.clear()
                 await self._send_changes()
                 await bell.wait()
 
-    async def _send_present(self) -> None:
+    async def _send_current(self) -> None:
         store = self.state.store
         self.last = store.version
         for obj in store.list(self.target.resource, self.target.namespace):
@@ -61,7 +61,8 @@ class Watch:
                 await self._send("ADDED", obj)
 
     async def _send_changes(self) -> None:
-        for change in [one for one in self.state.store.changes if one.version > self.last]:
+        changes = self.state.store.changes
+        for change in [change for change in changes if change.version > self.last]:
             self.last = change.version
             if change.resource is self.target.resource:
                 kind = event_type(change, self.test)
@@ -69,7 +70,7 @@ class Watch:
                     await self._send(kind, change.obj)
 
     async def _send(self, kind: str, obj: Obj) -> None:
-        shown = obj if kind == "ERROR" else in_form(self.state, self.request, self.target, obj)
+        shown = obj if kind == "ERROR" else as_requested(self.state, self.request, self.target, obj)
         line = json.dumps({"type": kind, "object": shown}, separators=(",", ":"))
         await self.response.write(line.encode() + b"\n")
 
@@ -83,10 +84,10 @@ class Watch:
 
 def event_type(change: Change, test: Test) -> str | None:
     """What a change means to somebody who sees only what the test lets through."""
-    was = change.before is not None and test(change.before)
+    matched = change.before is not None and test(change.before)
     if change.type == "DELETED" or not test(change.obj):
-        return "DELETED" if was else None
-    return "MODIFIED" if was else "ADDED"
+        return "DELETED" if matched else None
+    return "MODIFIED" if matched else "ADDED"
 
 
 def _check(target: Target) -> None:

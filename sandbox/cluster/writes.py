@@ -7,16 +7,21 @@ from typing import Any
 
 from sandbox.cluster import defaults
 from sandbox.cluster.clock import stamp
-from sandbox.cluster.controllers import FINALIZERS, leave_last, let_go, waiting
+from sandbox.cluster.controllers import (
+    FINALIZERS,
+    delete_in_foreground,
+    orphan_dependents,
+    with_finalizer,
+)
 from sandbox.cluster.errors import (
     ApiError,
+    FieldError,
     Obj,
-    Problem,
-    about,
     bad_request,
     conflict,
     invalid,
     not_found,
+    status_details,
 )
 from sandbox.cluster.patches import (
     JSON_PATCH,
@@ -26,20 +31,26 @@ from sandbox.cluster.patches import (
 )
 from sandbox.cluster.quotas import check_quota
 from sandbox.cluster.reads import list_objects
-from sandbox.cluster.replicasets import delete_pod, leaving
+from sandbox.cluster.replicasets import delete_pod, terminating
 from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import NAMESPACES, PODS, Resource
-from sandbox.cluster.scale import scale_of, scaled
+from sandbox.cluster.scale import scale_of, with_scale
 from sandbox.cluster.schema import prune, prune_kind
 from sandbox.cluster.state import State
-from sandbox.cluster.store import born, fresh
-from sandbox.cluster.validation import check, check_shape
+from sandbox.cluster.store import fresh, with_server_fields
+from sandbox.cluster.validation import check, check_required_parts
 
 PRECONDITIONS = (
     ("uid", "UID", "deleted and then recreated"),
     ("resourceVersion", "ResourceVersion", "modified"),
 )
-KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+SERVER_FIELDS = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+)
 
 
 @dataclass
@@ -52,7 +63,7 @@ class Write:
     warnings: list[str] = field(default_factory=list)
 
     @property
-    def dry(self) -> bool:
+    def dry_run(self) -> bool:
         """Whether nothing is kept."""
         return bool(self.options.get("dryRun"))
 
@@ -65,18 +76,20 @@ class Write:
         """The object as it is."""
         return self.state.store.get(self.resource, self.target.namespace, self.target.name)
 
-    def strictness(self) -> str:
+    def field_validation(self) -> str:
         """What happens to fields that nobody knows."""
         return self.options.get("fieldValidation") or "Warn"
 
-    def known_fields(self, sent: Obj, kind: str = "", odd: Sequence[str] = ()) -> tuple[Obj, str]:
+    def known_fields(
+        self, sent: Obj, kind: str = "", earlier: Sequence[str] = ()
+    ) -> tuple[Obj, str]:
         """What was sent without unknown fields, and the complaint that Strict makes of them.
 
         `odd` are complaints of what is wrong already.
         """
         kept, unknown = prune_kind(kind, "v1", sent) if kind else prune(self.resource, sent)
-        complaints = [*odd, *(f'unknown field "{path}"' for path in unknown)]
-        strictness = self.strictness()
+        complaints = [*earlier, *(f'unknown field "{path}"' for path in unknown)]
+        strictness = self.field_validation()
         if strictness == "Warn":
             self.warnings += complaints
         return kept, ", ".join(complaints) if strictness == "Strict" else ""
@@ -94,30 +107,30 @@ def create(write: Write, body: Any) -> Obj:
         meta["namespace"] = target.namespace
     if meta.get("resourceVersion"):
         raise bad_request("resourceVersion should not be set on objects to be created")
-    for key in (*KEPT, "resourceVersion"):
+    for key in (*SERVER_FIELDS, "resourceVersion"):
         meta.pop(key, None)
     sent.pop("status", None)
-    made = born(resource, _complete(resource, sent), "")
-    made["metadata"].pop("creationTimestamp")
-    check(resource, made, None)
-    return _add(write, made)
+    added = with_server_fields(resource, _complete(resource, sent), "")
+    added["metadata"].pop("creationTimestamp")
+    check(resource, added, None)
+    return _add(write, added)
 
 
-def _add(write: Write, made: Obj) -> Obj:
+def _add(write: Write, added: Obj) -> Obj:
     resource, store = write.resource, write.state.store
     if resource is PODS:
-        check_quota(store, made)
-        made["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
-    if "spec" in made and resource.group == "apps":
-        made["metadata"]["generation"] = 1
-        made["status"] = {}
-    if not write.dry:
-        return store.create(resource, made)
-    meta = made["metadata"]
+        check_quota(store, added)
+        added["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
+    if "spec" in added and resource.group == "apps":
+        added["metadata"]["generation"] = 1
+        added["status"] = {}
+    if not write.dry_run:
+        return store.create(resource, added)
+    meta = added["metadata"]
     if store.find(resource, meta.get("namespace", ""), meta["name"]):
         # Also a rehearsal says that the name is taken.
-        return store.create(resource, made)
-    return born(resource, made, stamp(write.state.clock.now()))
+        return store.create(resource, added)
+    return with_server_fields(resource, added, stamp(write.state.clock.now()))
 
 
 def _decoded(write: Write, body: Any) -> Obj:
@@ -129,14 +142,14 @@ def _decoded(write: Write, body: Any) -> Obj:
             f"{claims[1]} in version {claims[0]!r} cannot be handled as a {resource.kind}: "
             f"no kind {claims[1]!r} is registered for this path"
         )
-    kept, complaint = write.known_fields(sent)
+    known, complaint = write.known_fields(sent)
     if complaint:
         raise bad_request(
             f'{resource.kind} in version "{resource.version}" cannot be handled as a '
             f"{resource.kind}: strict decoding error: {complaint}"
         )
-    kept["metadata"] = kept.get("metadata") or {}
-    return kept
+    known["metadata"] = known.get("metadata") or {}
+    return known
 
 
 def _object(body: Any, kind: str) -> Obj:
@@ -162,10 +175,10 @@ def _same_namespace(meta: Obj, target: Target) -> None:
 
 
 def _complete(resource: Resource, obj: Obj) -> Obj:
-    check_shape(resource, obj)
-    done = fresh(obj)
-    defaults.complete(resource.kind, done)
-    return done
+    check_required_parts(resource, obj)
+    completed = fresh(obj)
+    defaults.apply_defaults(resource.kind, completed)
+    return completed
 
 
 def update(write: Write, body: Any) -> Obj:
@@ -197,13 +210,13 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
 
 def _known_patch(write: Write, content_type: str, body: Any, patched: Obj) -> Obj:
     """What was patched without unknown fields, of the object and of the operations of the patch."""
-    odd = unknown_in_operations(body) if content_type == JSON_PATCH else []
+    complaints = unknown_in_operations(body) if content_type == JSON_PATCH else []
     kind = "Scale" if write.target.subresource == "scale" else ""
-    sent, complaint = write.known_fields(patched, kind, odd)
+    sent, complaint = write.known_fields(patched, kind, complaints)
     if complaint:
         strategic = content_type == STRATEGIC_PATCH
-        shown = _go_map(body) if strategic else _go_json(patched)
-        wrong = Problem.value("patch", shown, f"strict decoding error: {complaint}")
+        patch_text = _go_map(body) if strategic else _go_json(patched)
+        wrong = FieldError.invalid("patch", patch_text, f"strict decoding error: {complaint}")
         raise invalid("", "", "", [wrong])
     return sent
 
@@ -224,21 +237,21 @@ def _go_map(value: Any) -> str:
 
 def _rescale(write: Write, before: Obj, sent: Obj) -> Obj:
     _same_object(sent.get("metadata") or {}, write.target)
-    made = scaled(before, sent)
-    return scale_of(_commit(write, made, before))
+    rescaled = with_scale(before, sent)
+    return scale_of(_commit(write, rescaled, before))
 
 
 def _replace(write: Write, before: Obj, sent: Obj) -> Obj:
     meta = sent["metadata"]
     _same_object(meta, write.target)
     if write.target.subresource == "status":
-        made = fresh(before) | {"status": sent.get("status") or {}}
-        made["metadata"]["resourceVersion"] = meta.get("resourceVersion")
-        return _commit(write, made, before)
-    made = _complete(write.resource, sent)
-    made["status"] = before.get("status", {})
-    _keep_identity(made["metadata"], before["metadata"])
-    return _commit(write, made, before)
+        replaced = fresh(before) | {"status": sent.get("status") or {}}
+        replaced["metadata"]["resourceVersion"] = meta.get("resourceVersion")
+        return _commit(write, replaced, before)
+    replaced = _complete(write.resource, sent)
+    replaced["status"] = before.get("status", {})
+    _keep_identity(replaced["metadata"], before["metadata"])
+    return _commit(write, replaced, before)
 
 
 def _keep_identity(meta: Obj, old: Obj) -> None:
@@ -249,24 +262,24 @@ def _keep_identity(meta: Obj, old: Obj) -> None:
             f"Precondition failed: UID in precondition: {meta['uid']}, "
             f"UID in object meta: {old['uid']}",
         )
-    for key in (*KEPT, "name", "namespace"):
+    for key in (*SERVER_FIELDS, "name", "namespace"):
         if key in old:
             meta[key] = old[key]
         else:
             meta.pop(key, None)
 
 
-def _commit(write: Write, made: Obj, before: Obj) -> Obj:
+def _commit(write: Write, changed: Obj, before: Obj) -> Obj:
     resource = write.resource
-    check(resource, made, before)
-    grown = resource.group == "apps" and made.get("spec") != before.get("spec")
-    if grown:
-        made["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
-    held = before["metadata"]["resourceVersion"]
-    if made["metadata"].get("resourceVersion") not in (None, "", held):
+    check(resource, changed, before)
+    spec_changed = resource.group == "apps" and changed.get("spec") != before.get("spec")
+    if spec_changed:
+        changed["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
+    version = before["metadata"]["resourceVersion"]
+    if changed["metadata"].get("resourceVersion") not in (None, "", version):
         raise conflict(resource.group, resource.plural, before["metadata"]["name"])
-    made["metadata"]["resourceVersion"] = held
-    return made if write.dry else write.state.store.update(resource, made)
+    changed["metadata"]["resourceVersion"] = version
+    return changed if write.dry_run else write.state.store.update(resource, changed)
 
 
 def delete(write: Write) -> Obj:
@@ -276,10 +289,10 @@ def delete(write: Write) -> Obj:
 
 def delete_collection(write: Write) -> Obj:
     """Take everything away that the selectors name; the answer tells it as it was."""
-    found = list_objects(write.state, write.target)
-    for obj in found["items"]:
+    objects = list_objects(write.state, write.target)
+    for obj in objects["items"]:
         _delete(write, obj)
-    return found
+    return objects
 
 
 def _delete(write: Write, obj: Obj) -> Obj:
@@ -287,23 +300,23 @@ def _delete(write: Write, obj: Obj) -> Obj:
     store, clock = write.state.store, write.state.clock
     if write.resource is PODS:
         grace = write.options.get("gracePeriodSeconds")
-        if write.dry:
-            return leaving(obj, clock, grace)
+        if write.dry_run:
+            return terminating(obj, clock, grace)
         return delete_pod(store, clock, obj, grace)
     return _delete_owner(write, obj, _policy(write.options))
 
 
 def _check_preconditions(write: Write, obj: Obj) -> None:
     resource, meta = write.resource, obj["metadata"]
-    wanted = write.options["preconditions"]
+    preconditions = write.options["preconditions"]
     for name, label, why in PRECONDITIONS:
-        if wanted.get(name) not in (None, meta[name]):
-            told = (
-                f"the {label} in the precondition ({wanted[name]}) does not match "
+        if preconditions.get(name) not in (None, meta[name]):
+            message = (
+                f"the {label} in the precondition ({preconditions[name]}) does not match "
                 f"the {label} in record ({meta[name]}). The object might have been {why}"
             )
             # Here a real server names the kind, where it names the resource elsewhere.
-            raise conflict(resource.group, resource.kind, meta["name"], told)
+            raise conflict(resource.group, resource.kind, meta["name"], message)
 
 
 def _policy(options: Obj) -> str | None:
@@ -316,13 +329,15 @@ def _policy(options: Obj) -> str | None:
 def _delete_owner(write: Write, obj: Obj, policy: str | None) -> Obj:
     store, resource = write.state.store, write.resource
     finalizer = FINALIZERS.get(policy or "") if resource.group == "apps" else None
-    answer = waiting(obj, write.state.clock, finalizer) if finalizer else _deleted(resource, obj)
-    if write.dry:
+    answer = (
+        with_finalizer(obj, write.state.clock, finalizer) if finalizer else _deleted(resource, obj)
+    )
+    if write.dry_run:
         return answer
     if finalizer and policy == "Foreground":
-        return leave_last(store, write.state.clock, resource, obj)
+        return delete_in_foreground(store, write.state.clock, resource, obj)
     if policy == "Orphan":
-        let_go(store, obj)
+        orphan_dependents(store, obj)
     store.remove(resource, obj)
     return answer
 
@@ -330,5 +345,5 @@ def _delete_owner(write: Write, obj: Obj, policy: str | None) -> Obj:
 def _deleted(resource: Resource, obj: Obj) -> Obj:
     meta = obj["metadata"]
     status: Obj = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
-    details = about(resource.group, resource.plural, meta["name"], uid=meta["uid"])
+    details = status_details(resource.group, resource.plural, meta["name"], uid=meta["uid"])
     return status | {"details": details}

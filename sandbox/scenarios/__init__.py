@@ -1,6 +1,6 @@
 """What can break in the sandbox: each scenario of the playbook made true, and all well again."""
 
+from sandbox.scenarios.scenario import ShopSystems
 from sandbox.scenarios.scenarios import Scenarios
-from sandbox.scenarios.scene import Scene
 
-__all__ = ["Scenarios", "Scene"]
+__all__ = ["Scenarios", "ShopSystems"]

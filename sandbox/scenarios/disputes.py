@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from sandbox.scenarios.scene import Elsewhere, Scenario
+from sandbox.scenarios.scenario import OutsideAction, Scenario
 
 
 class Disputes(Scenario):
@@ -10,30 +10,30 @@ class Disputes(Scenario):
 
     name: ClassVar = "high-dispute-rate"
     title: ClassVar = "Dispute spike"
-    tells: ClassVar = "Three users buy with stolen cards, and 36 disputes came in at once."
-    then: ClassVar = "/incident declare sev2 Disputes are piling up"
+    description: ClassVar = "Three users buy with stolen cards, and 36 disputes came in at once."
+    next_command: ClassVar = "/incident declare sev2 Disputes are piling up"
 
     @property
-    def holds(self) -> bool:
-        return self.scene.trade.fraud
+    def is_active(self) -> bool:
+        return self.systems.checkout.fraud
 
     @property
-    def elsewhere(self) -> tuple[Elsewhere, ...]:
-        return (Elsewhere("block-users", "Block the three users", self.block),)
+    def outside_actions(self) -> tuple[OutsideAction, ...]:
+        return (OutsideAction("block-users", "Block the three users", self.block),)
 
     async def block(self) -> None:
         """Let nobody of the three buy any more; what they bought stays."""
-        self.scene.trade.fraud = False
-        self.scene.cluster.trouble(None)
+        self.systems.checkout.fraud = False
+        self.systems.cluster.trouble(None)
 
     async def begin(self) -> None:
-        await self.scene.run("disputes.sql")
-        self.scene.trade.fraud = True
-        self.scene.cluster.trouble("disputes", minutes=40)
+        await self.systems.run("disputes.sql")
+        self.systems.checkout.fraud = True
+        self.systems.cluster.trouble("disputes", minutes=40)
 
     async def end(self) -> None:
-        cluster = self.scene.cluster
+        cluster = self.systems.cluster
         await self.block()
-        await self.scene.run("disputes-well.sql")
+        await self.systems.run("disputes-well.sql")
         cluster.resume_orders()
         await self.settle()

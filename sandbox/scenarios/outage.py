@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from sandbox.cluster.cluster import IMAGES
-from sandbox.scenarios.scene import Scenario
+from sandbox.scenarios.scenario import Scenario
 
 
 class Outage(Scenario):
@@ -11,19 +11,19 @@ class Outage(Scenario):
 
     name: ClassVar = "complete-service-outage"
     title: ClassVar = "Complete outage"
-    tells: ClassVar = "Release v2.4.0 becomes ready, then crash-loops: no order comes in."
-    then: ClassVar = "/incident declare sev1 Orders are failing"
+    description: ClassVar = "Release v2.4.0 becomes ready, then crash-loops: no order comes in."
+    next_command: ClassVar = "/incident declare sev1 Orders are failing"
 
     @property
-    def holds(self) -> bool:
-        return self.scene.cluster.image() != IMAGES["healthy"]
+    def is_active(self) -> bool:
+        return self.systems.cluster.image() != IMAGES["healthy"]
 
     async def begin(self) -> None:
-        self.scene.cluster.deploy(IMAGES["crash-loop"])
+        self.systems.cluster.deploy(IMAGES["crash-loop"])
 
     async def end(self) -> None:
-        cluster = self.scene.cluster
-        if self.holds:
+        cluster = self.systems.cluster
+        if self.is_active:
             cluster.deploy(IMAGES["healthy"])
         if not cluster.deployment()["spec"]["replicas"]:
             cluster.resize(3)

@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 from sandbox.payments import Health
-from sandbox.scenarios.scene import Elsewhere, Scenario, Scene
+from sandbox.scenarios.scenario import OutsideAction, Scenario, ShopSystems
 
-BEGAN = 45
+BEGAN_MINUTES_AGO = 45
 
 
 class PaymentFailures(Scenario):
@@ -13,44 +13,46 @@ class PaymentFailures(Scenario):
 
     name: ClassVar = "payment-refund-failures"
     title: ClassVar = "Payments failing"
-    tells: ClassVar = "payment-service answers 503: webhooks fail, and paid orders stay PENDING."
-    then: ClassVar = "/incident declare sev2 Payments are failing"
+    description: ClassVar = (
+        "payment-service answers 503: webhooks fail, and paid orders stay PENDING."
+    )
+    next_command: ClassVar = "/incident declare sev2 Payments are failing"
 
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(scene)
+    def __init__(self, systems: ShopSystems) -> None:
+        super().__init__(systems)
         self._waiting = False
 
     @property
-    def holds(self) -> bool:
+    def is_active(self) -> bool:
         return self._waiting
 
     @property
-    def elsewhere(self) -> tuple[Elsewhere, ...]:
-        replay = Elsewhere("replay-webhooks", "Replay the webhooks in Stripe", self.replay)
-        if self.scene.trade.paid:
+    def outside_actions(self) -> tuple[OutsideAction, ...]:
+        replay = OutsideAction("replay-webhooks", "Replay the webhooks in Stripe", self.replay)
+        if self.systems.checkout.paid:
             return (replay,)
-        return Elsewhere("mend-payment-service", "Mend payment-service", self.mend), replay
+        return OutsideAction("mend-payment-service", "Mend payment-service", self.mend), replay
 
     async def begin(self) -> None:
         self._waiting = True
-        self.scene.trade.paid = False
-        await self.scene.payment_service.turn(Health.DEGRADED)
-        self.scene.cluster.trouble("payments", minutes=BEGAN)
-        await self.scene.run("payments.sql")
+        self.systems.checkout.paid = False
+        await self.systems.payment_service.turn(Health.DEGRADED)
+        self.systems.cluster.trouble("payments", minutes=BEGAN_MINUTES_AGO)
+        await self.systems.run("payments.sql")
 
     async def mend(self) -> None:
         """Let its team mend payment-service; what has failed before stays as it is."""
-        self.scene.trade.paid = True
-        await self.scene.payment_service.turn(Health.HEALTHY)
-        self.scene.cluster.trouble(None)
+        self.systems.checkout.paid = True
+        await self.systems.payment_service.turn(Health.HEALTHY)
+        self.systems.cluster.trouble(None)
 
     async def replay(self) -> None:
         """Send all failed webhooks again; they fail again while payment-service is ill."""
-        if self.scene.trade.paid:
-            await self.scene.run("payments-well.sql")
+        if self.systems.checkout.paid:
+            await self.systems.run("payments-well.sql")
             self._waiting = False
         else:
-            await self.scene.run("payments-again.sql")
+            await self.systems.run("payments-again.sql")
 
     async def end(self) -> None:
         await self.mend()

@@ -10,7 +10,7 @@ from aiohttp import web
 from sandbox.scenarios.disputes import Disputes
 from sandbox.scenarios.outage import Outage
 from sandbox.scenarios.payments import PaymentFailures
-from sandbox.scenarios.scene import Scenario, Scene
+from sandbox.scenarios.scenario import Scenario, ShopSystems
 from sandbox.scenarios.slow import Slow
 
 KINDS: tuple[type[Scenario], ...] = (Outage, PaymentFailures, Disputes, Slow)
@@ -24,23 +24,23 @@ class Scenarios:
     def __init__(self) -> None:
         self.all: dict[str, Scenario] = {}
         self._changed: Callable[[], None] = lambda: None
-        self._alone = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @asynccontextmanager
-    async def on(self, scene: Scene, changed: Callable[[], None]) -> AsyncIterator[None]:
+    async def on(self, systems: ShopSystems, changed: Callable[[], None]) -> AsyncIterator[None]:
         """Take up the scene; `changed` is called when a scenario begins or ends."""
-        self.all = {kind.name: kind(scene) for kind in KINDS}
+        self.all = {kind.name: kind(systems) for kind in KINDS}
         self._changed = changed
         try:
             yield
         finally:
-            for one in self.all.values():
-                await one.close()
+            for scenario in self.all.values():
+                await scenario.close()
 
     async def begin(self, name: str) -> bool:
         """End what else holds and begin this one; False when it holds already."""
         async with self._change():
-            if self.all[name].holds:
+            if self.all[name].is_active:
                 return False
             await self._end_all()
             await self.all[name].begin()
@@ -52,12 +52,12 @@ class Scenarios:
             await self._end_all()
 
     async def _end_all(self) -> None:
-        for one in self.all.values():
-            await one.end()
+        for scenario in self.all.values():
+            await scenario.end()
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[None]:
-        async with self._alone:
+        async with self._lock:
             self._changed()
             try:
                 yield
@@ -73,53 +73,58 @@ class Scenarios:
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
-        told = [_told(one) for one in self.all.values()]
-        return web.json_response({"ok": True, "changing": self._alone.locked(), "scenarios": told})
+        scenarios = [_as_json(scenario) for scenario in self.all.values()]
+        return web.json_response(
+            {"ok": True, "changing": self._lock.locked(), "scenarios": scenarios}
+        )
 
     async def _begin(self, request: web.Request) -> web.Response:
         name = await _name(request)
         if name == ALL_WELL:
             await self.all_well()
             return web.json_response({"ok": True, "said": "All is well."})
-        one = next((one for one in self.all.values() if one.name == name), None)
-        if one is None:
+        scenario = next((known for known in self.all.values() if known.name == name), None)
+        if scenario is None:
             known = ", ".join([*self.all, ALL_WELL])
-            return _refused(f"There is no such scenario. Send the name of one of: {known}.")
-        begun = await self.begin(one.name)
-        said = f"{one.title}: type {one.then}" if begun else f"{one.title} is true already."
-        return web.json_response({"ok": True, "begun": begun, "said": said})
+            return _error(f"There is no such scenario. Send the name of one of: {known}.")
+        begun = await self.begin(scenario.name)
+        title, then = scenario.title, scenario.next_command
+        sentence = f"{title}: type {then}" if begun else f"{title} is true already."
+        return web.json_response({"ok": True, "begun": begun, "said": sentence})
 
     async def _elsewhere(self, request: web.Request) -> web.Response:
         name = await _name(request)
-        acts = [act for one in self.all.values() for act in one.elsewhere]
-        act = next((act for act in acts if act.name == name), None)
-        if act is None:
-            known = ", ".join(act.name for act in acts)
-            return _refused(f"Nobody does that elsewhere. Send the name of one of: {known}.")
+        actions = [action for scenario in self.all.values() for action in scenario.outside_actions]
+        action = next((action for action in actions if action.name == name), None)
+        if action is None:
+            known = ", ".join(action.name for action in actions)
+            return _error(f"Nobody does that elsewhere. Send the name of one of: {known}.")
         async with self._change():
-            await act.do()
+            await action.do()
         return web.json_response({"ok": True})
 
 
 async def _name(request: web.Request) -> object:
     """The `name` that was sent; nonsense is nobody's name."""
     try:
-        asked = await request.json()
+        body = await request.json()
     except ValueError:
         return None
-    return asked.get("name") if isinstance(asked, dict) else None
+    return body.get("name") if isinstance(body, dict) else None
 
 
-def _told(one: Scenario) -> Obj:
+def _as_json(scenario: Scenario) -> Obj:
     return {
-        "name": one.name,
-        "title": one.title,
-        "tells": one.tells,
-        "then": one.then,
-        "holds": one.holds,
-        "elsewhere": [{"name": act.name, "title": act.title} for act in one.elsewhere],
+        "name": scenario.name,
+        "title": scenario.title,
+        "tells": scenario.description,
+        "then": scenario.next_command,
+        "holds": scenario.is_active,
+        "elsewhere": [
+            {"name": action.name, "title": action.title} for action in scenario.outside_actions
+        ],
     }
 
 
-def _refused(sentence: str) -> web.Response:
+def _error(sentence: str) -> web.Response:
     return web.json_response({"ok": False, "error": sentence}, status=400)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from psycopg import AsyncConnection, OperationalError
 
 from sandbox.cluster import Load
-from sandbox.scenarios.scene import Scenario
+from sandbox.scenarios.scenario import Scenario
 
 LOAD = Load(cpu=2880, memory=402)
 JOB = "SELECT settle_orders(current_date)"
@@ -24,29 +24,29 @@ class Slow(Scenario):
 
     name: ClassVar = "slow-response-times"
     title: ClassVar = "Slow responses"
-    tells: ClassVar = (
+    description: ClassVar = (
         "A settlement job locks orders, checkouts wait behind it, CPU is at its limit."
     )
-    then: ClassVar = "/incident declare sev3 Checkout is slow"
+    next_command: ClassVar = "/incident declare sev3 Checkout is slow"
 
     @property
-    def holds(self) -> bool:
+    def is_active(self) -> bool:
         return bool(self.tasks) and not self.tasks[0].done()
 
     async def begin(self) -> None:
-        await self.scene.run("slow.sql")
+        await self.systems.run("slow.sql")
         started = asyncio.Event()
         self.tasks = [asyncio.create_task(self._settle(started))]
         await started.wait()
         self.tasks += [asyncio.create_task(self._check_out(number)) for number in range(CHECKOUTS)]
-        self.scene.cluster.trouble("slow", minutes=15)
-        self.scene.cluster.burden(LOAD)
+        self.systems.cluster.trouble("slow", minutes=15)
+        self.systems.cluster.set_load(LOAD)
 
     async def _settle(self, started: asyncio.Event) -> None:
         """The job; when an operator ends it, the service is soon well again."""
         try:
             with suppress(OperationalError):
-                dsn = self.scene.shop.service_dsn
+                dsn = self.systems.shop.service_dsn
                 async with await AsyncConnection.connect(dsn) as conn:
                     # Its row locks stand before anybody can come to wait for them.
                     await conn.execute("SELECT count(*) FROM orders_to_settle(current_date)")
@@ -58,16 +58,16 @@ class Slow(Scenario):
 
     async def _check_out(self, number: int) -> None:
         """Change an order that the job holds; ended alone, come back and wait again."""
-        while self.holds:
+        while self.is_active:
             with suppress(OperationalError):
-                dsn = self.scene.shop.service_dsn
+                dsn = self.systems.shop.service_dsn
                 async with await AsyncConnection.connect(dsn, autocommit=True) as conn:
-                    found = await (await conn.execute(LOCKED, [number])).fetchone()
-                    await conn.execute(CHECKOUT, found)
+                    order = await (await conn.execute(LOCKED, [number])).fetchone()
+                    await conn.execute(CHECKOUT, order)
 
     def _recover(self) -> None:
-        self.scene.cluster.trouble(None)
-        self.scene.cluster.burden(None)
+        self.systems.cluster.trouble(None)
+        self.systems.cluster.set_load(None)
 
     async def end(self) -> None:
         await self.close()

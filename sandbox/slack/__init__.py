@@ -3,7 +3,7 @@
 from sandbox.slack.deliveries import Delivery
 from sandbox.slack.errors import Refusal
 from sandbox.slack.model import Call, Channel, User
-from sandbox.slack.sight import Button
+from sandbox.slack.reader import Button
 from sandbox.slack.simulation import Slack
 
 __all__ = ["Button", "Call", "Channel", "Delivery", "Refusal", "Slack", "User"]

@@ -15,7 +15,7 @@ from sandbox.slack.limits import RateLimited
 from sandbox.slack.methods import BY_APP_TOKEN, METHODS, Method
 from sandbox.slack.model import Call
 
-MOST_CALLS = 5_000
+MAX_CALLS = 5_000
 # Slack takes these with every method, and its SDK sends them along.
 NOT_ARGUMENTS = ("token", "team_id")
 
@@ -30,15 +30,15 @@ class Api:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one call."""
-        given, token = await _read(request)
-        call = Call(time.time(), request.match_info["method"], given or {})
+        arguments, token = await _read(request)
+        call = Call(time.time(), request.match_info["method"], arguments or {})
         started = time.perf_counter()
         self.in_flight += 1
         call.in_flight = self.in_flight
         self._remember(call)
         try:
             await asyncio.sleep(self.latency / 2)
-            if given is None:
+            if arguments is None:
                 return _respond(call, {"ok": False, "error": "invalid_json"})
             response = await self._answer(call, token)
             await asyncio.sleep(self.latency / 2)
@@ -50,37 +50,37 @@ class Api:
     def _remember(self, call: Call) -> None:
         calls = self.core.workspace.calls
         calls.append(call)
-        del calls[:-MOST_CALLS]
+        del calls[:-MAX_CALLS]
 
     async def _answer(self, call: Call, token: str) -> web.Response:
         fault = self.core.faults.take(call.method)
         if fault is None:
-            return self._do(call, token)
-        done = self._do(call, token) if fault.after else None
+            return self._perform(call, token)
+        done = self._perform(call, token) if fault.after else None
         if fault.hang:
             await fault.healed.wait()
-            return done or self._do(call, token)
-        return _broken(call, fault)
+            return done or self._perform(call, token)
+        return _fault_response(call, fault)
 
-    def _do(self, call: Call, token: str) -> web.Response:
+    def _perform(self, call: Call, token: str) -> web.Response:
         try:
-            answer = {"ok": True, **self._run(call.method, call.arguments, token)}
+            answer = {"ok": True, **self._call(call.method, call.arguments, token)}
         except RateLimited as limited:
-            return _too_many(call, limited.seconds)
+            return _rate_limited(call, limited.seconds)
         except SlackError as refused:
             answer = refused.answer
         return _respond(call, answer)
 
-    def _run(self, name: str, given: Obj, token: str) -> Obj:
+    def _call(self, name: str, arguments: Obj, token: str) -> Obj:
         method = METHODS.get(name)
         if method is None:
             raise SlackError("unknown_method", req_method=name)
         self._check_token(name, token)
         self._check_scope(method)
-        place = str(given.get("channel", "")) if method.per_channel else ""
-        self.core.limits.take(name, method.tier, place)
-        check_names(given, method.required, method.known)
-        return method.handler(self.core, Args(given))
+        channel = str(arguments.get("channel", "")) if method.per_channel else ""
+        self.core.limits.take(name, method.tier, channel)
+        check_names(arguments, method.required, method.known)
+        return method.handler(self.core, Args(arguments))
 
     def _check_token(self, name: str, token: str) -> None:
         if not token:
@@ -99,19 +99,19 @@ class Api:
 
 async def _read(request: web.Request) -> tuple[Obj | None, str]:
     """The arguments of a call, merged from everywhere (None when unreadable); and its token."""
-    given: dict[str, Any] = dict(request.query)
+    arguments: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
         body = await _json(request)
         if body is None:
             return None, ""
-        given |= body
+        arguments |= body
     elif request.can_read_body:
-        given |= dict((await request.post()).items())
-    token = str(given.get("token", ""))
+        arguments |= dict((await request.post()).items())
+    token = str(arguments.get("token", ""))
     header = request.headers.get("Authorization", "")
     if header.startswith("Bearer "):
         token = header.removeprefix("Bearer ").strip()
-    return {k: v for k, v in given.items() if k not in NOT_ARGUMENTS and v is not None}, token
+    return {k: v for k, v in arguments.items() if k not in NOT_ARGUMENTS and v is not None}, token
 
 
 async def _json(request: web.Request) -> Obj | None:
@@ -127,14 +127,14 @@ def _respond(call: Call, answer: Obj, status: int = 200, **headers: str) -> web.
     return web.json_response(answer, status=status, headers=headers)
 
 
-def _too_many(call: Call, seconds: int) -> web.Response:
+def _rate_limited(call: Call, seconds: int) -> web.Response:
     answer = {"ok": False, "error": "ratelimited"}
     return _respond(call, answer, 429, **{"Retry-After": str(seconds)})
 
 
-def _broken(call: Call, fault: Fault) -> web.Response:
+def _fault_response(call: Call, fault: Fault) -> web.Response:
     if fault.ratelimited is not None:
-        return _too_many(call, fault.ratelimited)
+        return _rate_limited(call, fault.ratelimited)
     if fault.status is not None:
         call.answer, call.status = {"ok": False, "error": f"http_{fault.status}"}, fault.status
         return web.Response(status=fault.status, text="upstream connect error")

@@ -11,29 +11,29 @@ YES, NO = ("1", "true", "True"), ("0", "false", "False", "")
 class Args:
     """Reads arguments as the types they have to have; raises SlackError."""
 
-    def __init__(self, given: Obj) -> None:
-        self.given = given
+    def __init__(self, arguments: Obj) -> None:
+        self.arguments = arguments
 
     def has(self, name: str) -> bool:
         """Whether it was given at all."""
-        return self.given.get(name) is not None
+        return self.arguments.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
         """A string."""
-        value = self.given.get(name)
+        value = self.arguments.get(name)
         if value is None:
             return default
         if isinstance(value, dict | list | bool):
-            raise _wrong(name, "must be a string")
+            raise _invalid(name, "must be a string")
         return str(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
         """A boolean, in any of the ways in which clients write one."""
-        value = self.given.get(name)
+        value = self.arguments.get(name)
         if value is None or isinstance(value, bool):
             return default if value is None else value
         if str(value) not in YES + NO:
-            raise _wrong(name, "must be a boolean")
+            raise _invalid(name, "must be a boolean")
         return str(value) in YES
 
     def number(self, name: str, default: int, most: int) -> int:
@@ -42,38 +42,38 @@ class Args:
         if not value:
             return default
         if not value.isdecimal() or not 1 <= int(value) <= most:
-            raise _wrong(name, f"must be between 1 and {most}")
+            raise _invalid(name, f"must be between 1 and {most}")
         return int(value)
 
     def ids(self, name: str) -> list[str]:
         """A list of ids, or ids with commas between them."""
-        value = self.given.get(name)
+        value = self.arguments.get(name)
         if isinstance(value, str) and not value.startswith("["):
-            return [one.strip() for one in value.split(",") if one.strip()]
-        found = self.data(name) or []
-        if not isinstance(found, list):
-            raise _wrong(name, "must be a list of ids")
-        return [str(one) for one in found]
+            return [part.strip() for part in value.split(",") if part.strip()]
+        ids = self.data(name) or []
+        if not isinstance(ids, list):
+            raise _invalid(name, "must be a list of ids")
+        return [str(element) for element in ids]
 
     def data(self, name: str) -> Any:
         """Structured data, as itself or as JSON in a string."""
-        value = self.given.get(name)
+        value = self.arguments.get(name)
         if not isinstance(value, str):
             return value
         try:
             return json.loads(value)
         except ValueError as error:
-            raise _wrong(name, "must be valid JSON") from error
+            raise _invalid(name, "must be valid JSON") from error
 
 
-def check_names(given: Obj, required: set[str], known: set[str]) -> None:
+def check_names(arguments: Obj, required: set[str], known: set[str]) -> None:
     """Refuse what a method does not know, and what it misses."""
-    missing = [name for name in sorted(required) if given.get(name) in (None, "", [])]
-    found = [f"missing required field: {name}" for name in missing]
-    found += [f"unknown argument: {name}" for name in sorted(given.keys() - known)]
-    if found:
-        raise refuse_arguments("invalid_arguments", found)
+    missing = [name for name in sorted(required) if arguments.get(name) in (None, "", [])]
+    problems = [f"missing required field: {name}" for name in missing]
+    problems += [f"unknown argument: {name}" for name in sorted(arguments.keys() - known)]
+    if problems:
+        raise refuse_arguments("invalid_arguments", problems)
 
 
-def _wrong(name: str, problem: str) -> SlackError:
+def _invalid(name: str, problem: str) -> SlackError:
     return refuse_arguments("invalid_arguments", [f"{name} {problem}"])

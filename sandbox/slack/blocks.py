@@ -10,21 +10,21 @@ from sandbox.slack.elements import plain, text
 from sandbox.slack.errors import Obj, refuse_arguments
 from sandbox.slack.shapes import (
     Check,
-    Where,
+    Location,
+    all_of,
     flag,
     items,
     one_of,
     rule,
     shape,
     string,
-    together,
     typed,
 )
 
 MESSAGE, MODAL, HOME = "message", "modal", "home"
-MOST_BLOCKS = {MESSAGE: 50, MODAL: 100, HOME: 100}
-MOST_CHARTS = 2
-MOST_MARKDOWN = 12_000
+MAX_BLOCKS = {MESSAGE: 50, MODAL: 100, HOME: 100}
+MAX_CHARTS = 2
+MAX_MARKDOWN = 12_000
 
 _image = typed({"image": elements.image}, "image")
 _rich_text = typed({"rich_text": richtext.block}, "rich text")
@@ -41,7 +41,7 @@ _task = shape(
         "status": one_of("pending", "in_progress", "complete", "error"),
     },
 )
-_card = together(
+_card = all_of(
     shape(
         {},
         {
@@ -81,7 +81,7 @@ def _block(required: dict[str, Check], optional: dict[str, Check] | None = None)
     return shape(required, {"block_id": elements.name, **(optional or {})})
 
 
-_section = together(
+_section = all_of(
     _block(
         {},
         {
@@ -98,7 +98,7 @@ SIMPLE: dict[str, Check] = {
     "section": _section,
     "header": _block({"text": plain(150)}),
     "divider": _block({}),
-    "image": together(
+    "image": all_of(
         _block(
             {"alt_text": string(2000)},
             {
@@ -116,14 +116,14 @@ SIMPLE: dict[str, Check] = {
     "context": _block({"elements": items(typed(elements.CONTEXT, "element"), 10)}),
     "rich_text": richtext.block,
 }
-ASKING: dict[str, Check] = {
+INPUT: dict[str, Check] = {
     "input": _block(
         {"label": plain(2000), "element": typed(elements.INPUTS, "element")},
         {"hint": plain(2000), "optional": flag, "dispatch_action": flag},
     ),
 }
-TELLING: dict[str, Check] = {
-    "markdown": _block({"text": string(MOST_MARKDOWN)}),
+DISPLAY: dict[str, Check] = {
+    "markdown": _block({"text": string(MAX_MARKDOWN)}),
     "table": tables.table,
     "data_table": tables.data_table,
     "data_visualization": charts.chart,
@@ -133,9 +133,9 @@ TELLING: dict[str, Check] = {
     "card": _card,
     "carousel": _block({"elements": items(typed({"card": _card}, "card"), 10)}),
 }
-_container = together(
+_container = all_of(
     _block(
-        {"child_blocks": items(typed({**SIMPLE, **ASKING, **TELLING}, "block"), 10)},
+        {"child_blocks": items(typed({**SIMPLE, **INPUT, **DISPLAY}, "block"), 10)},
         {
             "title": plain(150),
             "rich_text_title": _rich_text,
@@ -147,9 +147,9 @@ _container = together(
             "has_header_divider": flag,
         },
     ),
-    rule(lambda one: "title" in one or "rich_text_title" in one, "a title is required"),
+    rule(lambda block: "title" in block or "rich_text_title" in block, "a title is required"),
     rule(
-        lambda one: not one.get("default_collapsed") or one.get("is_collapsible"),
+        lambda block: not block.get("default_collapsed") or block.get("is_collapsible"),
         "default_collapsed requires is_collapsible",
     ),
 )
@@ -159,44 +159,44 @@ _alert = _block(
 )
 
 BLOCKS: dict[str, dict[str, Check]] = {
-    MESSAGE: {**SIMPLE, **ASKING, **TELLING, "container": _container},
-    MODAL: {**SIMPLE, **ASKING, "alert": _alert},
-    HOME: {**SIMPLE, **ASKING},
+    MESSAGE: {**SIMPLE, **INPUT, **DISPLAY, "container": _container},
+    MODAL: {**SIMPLE, **INPUT, "alert": _alert},
+    HOME: {**SIMPLE, **INPUT},
 }
 
 
 def problems(blocks: Any, surface: str) -> list[str]:
     """Everything that is wrong with a list of blocks; empty when Slack would take it."""
-    found: list[str] = []
-    where = Where(found, surface, "/blocks")
-    items(typed(BLOCKS[surface], "block"), MOST_BLOCKS[surface], least=0)(blocks, where)
-    if not found:
-        _check_together(blocks, where)
-    return found
+    messages: list[str] = []
+    where = Location(messages, surface, "/blocks")
+    items(typed(BLOCKS[surface], "block"), MAX_BLOCKS[surface], least=0)(blocks, where)
+    if not messages:
+        _check_combination(blocks, where)
+    return messages
 
 
 def prepare(blocks: Any, surface: str, name: Callable[[], str], code: str) -> list[Obj]:
     """A checked copy in which every block and element has its id; raises SlackError."""
-    if found := problems(blocks, surface):
-        raise refuse_arguments(code, found)
+    if messages := problems(blocks, surface):
+        raise refuse_arguments(code, messages)
     copied: list[Obj] = json.loads(json.dumps(blocks))
-    for block in every_block(copied):
+    for block in iter_blocks(copied):
         block.setdefault("block_id", name())
-        for element in interactive(block):
+        for element in interactive_elements(block):
             element.setdefault("action_id", name())
     return copied
 
 
-def every_block(blocks: list[Obj]) -> Iterator[Obj]:
+def iter_blocks(blocks: list[Obj]) -> Iterator[Obj]:
     """Blocks, and the blocks inside of them."""
     for block in blocks:
         yield block
-        yield from every_block(block.get("child_blocks", []))
+        yield from iter_blocks(block.get("child_blocks", []))
         if block["type"] == "carousel":
             yield from block["elements"]
 
 
-def interactive(block: Obj) -> Iterator[Obj]:
+def interactive_elements(block: Obj) -> Iterator[Obj]:
     """The elements of one block that a person can use."""
     candidates = [block.get("accessory"), block.get("element"), *block.get("actions", [])]
     if block["type"] in ("actions", "context_actions"):
@@ -206,32 +206,37 @@ def interactive(block: Obj) -> Iterator[Obj]:
             yield element
 
 
-def _check_together(blocks: list[Obj], where: Where) -> None:
-    every = list(every_block(blocks))
-    kinds = Counter(block.get("type", "card") for block in every)
-    _check_ids(every, where)
-    if kinds["data_visualization"] > MOST_CHARTS:
-        where.fail(f"no more than {MOST_CHARTS} data_visualization blocks allowed")
+def _check_combination(blocks: list[Obj], where: Location) -> None:
+    all_blocks = list(iter_blocks(blocks))
+    kinds = Counter(block.get("type", "card") for block in all_blocks)
+    _check_ids(all_blocks, where)
+    if kinds["data_visualization"] > MAX_CHARTS:
+        where.fail(f"no more than {MAX_CHARTS} data_visualization blocks allowed")
     if kinds["table"] > 1:
         where.fail("only_one_table_allowed")
     if kinds["plan"] and kinds["task_card"]:
         where.fail("plan and task_card cannot be used together")
-    if sum(len(one["text"]) for one in every if one.get("type") == "markdown") > MOST_MARKDOWN:
-        where.fail(f"markdown blocks must be no more than {MOST_MARKDOWN} characters together")
+    if (
+        sum(len(block["text"]) for block in all_blocks if block.get("type") == "markdown")
+        > MAX_MARKDOWN
+    ):
+        where.fail(f"markdown blocks must be no more than {MAX_MARKDOWN} characters together")
 
 
-def _check_ids(every: list[Obj], where: Where) -> None:
-    for block_id in _twice(block["block_id"] for block in every if "block_id" in block):
+def _check_ids(all_blocks: list[Obj], where: Location) -> None:
+    for block_id in _duplicates(block["block_id"] for block in all_blocks if "block_id" in block):
         where.fail(f"block_id already exists: {block_id}")
     focused = 0
-    for block in every:
-        used = list(interactive(block))
-        for action_id in _twice(one["action_id"] for one in used if "action_id" in one):
+    for block in all_blocks:
+        elements_used = list(interactive_elements(block))
+        for action_id in _duplicates(
+            element["action_id"] for element in elements_used if "action_id" in element
+        ):
             where.fail(f"action_id already exists: {action_id}")
-        focused += sum(bool(one.get("focus_on_load")) for one in used)
+        focused += sum(bool(element.get("focus_on_load")) for element in elements_used)
     if focused > 1:
         where.fail("only one element can have focus_on_load")
 
 
-def _twice(names: Iterator[str]) -> list[str]:
+def _duplicates(names: Iterator[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if times > 1]

@@ -10,26 +10,26 @@ from sandbox.slack import render
 from sandbox.slack.core import Core
 from sandbox.slack.deliveries import Delivery
 from sandbox.slack.errors import Obj, Refusal
-from sandbox.slack.persons import Persons, Press
-from sandbox.slack.views import described
+from sandbox.slack.users import Press, Users
+from sandbox.slack.views import as_view
 from sandbox.slack.workspace import as_user, identity
 
-Answer = Callable[[Obj], Awaitable[Obj]]
-Look = Callable[[Obj], Obj]
+Action = Callable[[Obj], Awaitable[Obj]]
+Getter = Callable[[Obj], Obj]
 
 
 class Control:
     """`/sandbox/...`: what people can do and see."""
 
-    def __init__(self, core: Core, persons: Persons) -> None:
+    def __init__(self, core: Core, clients: Users) -> None:
         self.core = core
         self.workspace = core.workspace
-        self.persons = persons
+        self.clients = clients
         self.info: Obj = {}
 
     def routes(self) -> list[web.RouteDef]:
         """Where everything is reached."""
-        do: dict[str, Answer] = {
+        actions: dict[str, Action] = {
             "say": self.say,
             "press": self.press,
             "submit": self.submit,
@@ -40,7 +40,7 @@ class Control:
             "join": self.join,
             "reload": self.reload,
         }
-        look: dict[str, Look] = {
+        getters: dict[str, Getter] = {
             "messages": self.messages,
             "views": self.views,
             "channels": self.channels,
@@ -51,104 +51,115 @@ class Control:
             "info": self.about,
         }
         return [
-            *(web.post(f"/sandbox/{name}", _doing(answer)) for name, answer in do.items()),
-            *(web.get(f"/sandbox/{name}", _looking(answer)) for name, answer in look.items()),
+            *(
+                web.post(f"/sandbox/{name}", _post_handler(handler))
+                for name, handler in actions.items()
+            ),
+            *(
+                web.get(f"/sandbox/{name}", _get_handler(handler))
+                for name, handler in getters.items()
+            ),
             web.get("/sandbox/files/{id}", self.file),
         ]
 
     # To do something.
 
-    async def say(self, asked: Obj) -> Obj:
+    async def say(self, body: Obj) -> Obj:
         """Write a message or a slash command."""
-        text, place = _text(asked, "text"), _text(asked, "channel")
-        thread, client = asked.get("thread_ts") or "", _client(asked)
-        return _told(await self.persons.say(_text(asked, "user"), text, place, thread, client))
+        text, channel = _required_text(body, "text"), _required_text(body, "channel")
+        thread, client = body.get("thread_ts") or "", _client(body)
+        return _delivery_answer(
+            await self.clients.say(_required_text(body, "user"), text, channel, thread, client)
+        )
 
-    async def press(self, asked: Obj) -> Obj:
+    async def press(self, body: Obj) -> Obj:
         """Press a button or choose in a select."""
         names = ("channel", "ts", "view_id", "block_id", "value", "values", "client")
-        press = Press(_text(asked, "action_id"), **{name: asked.get(name) for name in names})
-        delivery = await self.persons.press(_text(asked, "user"), press)
+        press = Press(_required_text(body, "action_id"), **{name: body.get(name) for name in names})
+        delivery = await self.clients.press(_required_text(body, "user"), press)
         if press.view_id and not delivery.ok:
             raise Refusal(f"The app did not answer ({delivery.error}).")
-        return _told(delivery)
+        return _delivery_answer(delivery)
 
-    async def submit(self, asked: Obj) -> Obj:
+    async def submit(self, body: Obj) -> Obj:
         """Send a form."""
-        filled = asked.get("values") or {}
-        delivery = await self.persons.submit(_text(asked, "user"), _text(asked, "view_id"), filled)
-        return _told(delivery)
+        values = body.get("values") or {}
+        delivery = await self.clients.submit(
+            _required_text(body, "user"), _required_text(body, "view_id"), values
+        )
+        return _delivery_answer(delivery)
 
-    async def close(self, asked: Obj) -> Obj:
+    async def close(self, body: Obj) -> Obj:
         """Close a form."""
-        await self.persons.close(_text(asked, "user"), _text(asked, "view_id"))
+        await self.clients.close(_required_text(body, "user"), _required_text(body, "view_id"))
         return {}
 
-    async def shortcut(self, asked: Obj) -> Obj:
+    async def shortcut(self, body: Obj) -> Obj:
         """Use a shortcut; with a `ts` it is one on a message."""
-        user, callback_id = _text(asked, "user"), _text(asked, "callback_id")
-        place, ts, client = asked.get("channel"), asked.get("ts"), _client(asked)
-        return _told(await self.persons.shortcut(user, callback_id, place, ts, client))
+        user, callback_id = _required_text(body, "user"), _required_text(body, "callback_id")
+        channel, ts, client = body.get("channel"), body.get("ts"), _client(body)
+        return _delivery_answer(await self.clients.shortcut(user, callback_id, channel, ts, client))
 
-    async def react(self, asked: Obj) -> Obj:
+    async def react(self, body: Obj) -> Obj:
         """Put an emoji on a message, or take it back."""
-        place, ts = _text(asked, "channel"), _text(asked, "ts")
-        user, name = _text(asked, "user"), _text(asked, "name")
-        return _told(await self.persons.react(user, name, place, ts))
+        channel, ts = _required_text(body, "channel"), _required_text(body, "ts")
+        user, name = _required_text(body, "user"), _required_text(body, "name")
+        return _delivery_answer(await self.clients.react(user, name, channel, ts))
 
-    async def home(self, asked: Obj) -> Obj:
+    async def home(self, body: Obj) -> Obj:
         """Open the app's Home."""
-        return _told(await self.persons.open_home(_text(asked, "user")))
+        return _delivery_answer(await self.clients.open_home(_required_text(body, "user")))
 
-    async def join(self, asked: Obj) -> Obj:
+    async def join(self, body: Obj) -> Obj:
         """Join a channel."""
-        self.persons.join(_text(asked, "user"), _text(asked, "channel"))
+        self.clients.join(_required_text(body, "user"), _required_text(body, "channel"))
         return {}
 
-    async def reload(self, asked: Obj) -> Obj:
+    async def reload(self, body: Obj) -> Obj:
         """Forget what a reload of the client forgets."""
-        self.persons.reload(_text(asked, "user"), _client(asked))
+        self.clients.reload(_required_text(body, "user"), _client(body))
         return {}
 
     # To look at something.
 
-    def messages(self, asked: Obj) -> Obj:
+    def messages(self, body: Obj) -> Obj:
         """A channel as one person sees it; having been shown, it is read."""
-        place, name = _text(asked, "channel"), asked.get("user")
-        found = self.persons.messages(place, name)
-        if name and found:
+        channel, name = _required_text(body, "channel"), body.get("user")
+        shown = self.clients.messages(channel, name)
+        if name and shown:
             user = self.workspace.user(name)
-            self.persons.readable(user, place).read[user.id] = self.workspace.ids.ts()
-        return {"messages": found}
+            self.clients.readable_channel(user, channel).read[user.id] = self.workspace.ids.ts()
+        return {"messages": shown}
 
-    def views(self, asked: Obj) -> Obj:
+    def views(self, body: Obj) -> Obj:
         """Somebody's open forms, those of one client or of all, the topmost last; their Home."""
-        user = self.workspace.user(_text(asked, "user"))
-        home, client = self.workspace.homes.get(user.id), _client(asked)
-        every = self.workspace.stacks.get(user.id, [])
-        stack = self.workspace.stack(user.id, client) if client else every
-        shown = [described(view, identity()) for view in stack]
-        return {"views": shown, "home": described(home, identity()) if home else None}
+        user = self.workspace.user(_required_text(body, "user"))
+        home, client = self.workspace.homes.get(user.id), _client(body)
+        all_views = self.workspace.stacks.get(user.id, [])
+        stack = self.workspace.stack(user.id, client) if client else all_views
+        shown = [as_view(view, identity()) for view in stack]
+        return {"views": shown, "home": as_view(home, identity()) if home else None}
 
-    def channels(self, asked: Obj) -> Obj:
+    def channels(self, body: Obj) -> Obj:
         """Every channel somebody can see."""
-        user = self.workspace.user(asked["user"]).id if asked.get("user") else None
-        seen = [
-            one
-            for one in self.workspace.channels.values()
-            if user is None or user in one.members or not (one.private or one.im_with)
+        user = self.workspace.user(body["user"]).id if body.get("user") else None
+        visible = [
+            channel
+            for channel in self.workspace.channels.values()
+            if user is None or user in channel.members or not (channel.private or channel.im_with)
         ]
         writable = self.core.manifest.can_be_written_to
-        told = [
-            render.channel_for_people(self.workspace, one, user, writable=writable) for one in seen
+        shown = [
+            render.as_listed_channel(self.workspace, channel, user, writable=writable)
+            for channel in visible
         ]
-        return {"channels": told}
+        return {"channels": shown}
 
-    def calls(self, asked: Obj) -> Obj:
+    def calls(self, body: Obj) -> Obj:
         """Every call of the Web API, the oldest first."""
         return {"calls": [{**asdict(call), "ok": call.ok} for call in self.workspace.calls]}
 
-    def users(self, asked: Obj) -> Obj:
+    def users(self, body: Obj) -> Obj:
         """Everybody, and the user groups."""
         users = [
             {**as_user(user), "handle": user.handle, "title": user.title, "color": user.color}
@@ -157,15 +168,15 @@ class Control:
         groups = [asdict(group) for group in self.workspace.groups.values()]
         return {"users": users, "usergroups": groups}
 
-    def shortcuts(self, asked: Obj) -> Obj:
+    def shortcuts(self, body: Obj) -> Obj:
         """What the app offers on messages and everywhere."""
         return {"shortcuts": self.core.manifest.shortcuts}
 
-    def commands(self, asked: Obj) -> Obj:
+    def commands(self, body: Obj) -> Obj:
         """What can be typed after a slash."""
         return {"commands": list(self.core.manifest.commands.values())}
 
-    def about(self, asked: Obj) -> Obj:
+    def about(self, body: Obj) -> Obj:
         """How to reach what else there is, as the sandbox says."""
         return self.info
 
@@ -173,7 +184,7 @@ class Control:
         """The content of a file."""
         file = self.workspace.files.get(request.match_info["id"])
         if file is None or file.content is None:
-            return _refused(Refusal("There is no such file."), 404)
+            return _error_response(Refusal("There is no such file."), 404)
         kind = render.as_file(self.workspace, file)["mimetype"]
         charset = "utf-8" if kind.startswith("text/") else None
         name = file.name.replace('"', "").encode("ascii", "replace").decode()
@@ -183,50 +194,50 @@ class Control:
         )
 
 
-def _text(asked: Obj, name: str) -> str:
-    value = asked.get(name)
+def _required_text(body: Obj, name: str) -> str:
+    value = body.get(name)
     if not isinstance(value, str) or not value:
         raise Refusal(f"Say {name}, as a string.")
     return value
 
 
-def _client(asked: Obj) -> str:
+def _client(body: Obj) -> str:
     """The client that asks; programs may leave it out."""
-    return str(asked.get("client") or "")
+    return str(body.get("client") or "")
 
 
-def _told(delivery: Delivery) -> Obj:
+def _delivery_answer(delivery: Delivery) -> Obj:
     return {"delivery": delivery.summary()}
 
 
-def _refused(refusal: Refusal, status: int = 400) -> web.Response:
+def _error_response(refusal: Refusal, status: int = 400) -> web.Response:
     answer: dict[str, Any] = {"ok": False, "error": refusal.sentence}
     if refusal.errors:
         answer["errors"] = refusal.errors
     return web.json_response(answer, status=status)
 
 
-def _doing(answer: Answer) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _post_handler(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
-            asked = await request.json()
+            body = await request.json()
         except ValueError:
-            return _refused(Refusal("Send a JSON object."))
-        if not isinstance(asked, dict):
-            return _refused(Refusal("Send a JSON object."))
+            return _error_response(Refusal("Send a JSON object."))
+        if not isinstance(body, dict):
+            return _error_response(Refusal("Send a JSON object."))
         try:
-            return web.json_response({"ok": True, **await answer(asked)})
+            return web.json_response({"ok": True, **await action(body)})
         except Refusal as refusal:
-            return _refused(refusal)
+            return _error_response(refusal)
 
     return handle
 
 
-def _looking(answer: Look) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _get_handler(getter: Getter) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         try:
-            return web.json_response({"ok": True, **answer(dict(request.query))})
+            return web.json_response({"ok": True, **getter(dict(request.query))})
         except Refusal as refusal:
-            return _refused(refusal)
+            return _error_response(refusal)
 
     return handle

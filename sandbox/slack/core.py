@@ -45,13 +45,15 @@ class Core:
 
     def trigger(self, user: User, view_id: str | None = None, client: str = "") -> str:
         """A fresh trigger id."""
-        id = f"{self.workspace.ids.secret(13)}.{self.workspace.ids.secret(32).lower()}"
-        self.workspace.triggers[id] = Trigger(id, user.id, time.monotonic(), view_id, client)
-        return id
+        trigger_id = f"{self.workspace.ids.secret(13)}.{self.workspace.ids.secret(32).lower()}"
+        self.workspace.triggers[trigger_id] = Trigger(
+            trigger_id, user.id, time.monotonic(), view_id, client
+        )
+        return trigger_id
 
-    def spend_trigger(self, id: str) -> Trigger:
+    def spend_trigger(self, trigger_id: str) -> Trigger:
         """Use a trigger id, which works once and for three seconds; raises SlackError."""
-        trigger = self.workspace.triggers.get(id)
+        trigger = self.workspace.triggers.get(trigger_id)
         if trigger is None:
             raise SlackError("invalid_trigger_id")
         if trigger.spent:
@@ -66,10 +68,10 @@ class Core:
         path = (
             f"/actions/{TEAM_ID}/{len(self.workspace.response_urls)}/{self.workspace.ids.secret()}"
         )
-        made = ResponseUrl(path, user.id, channel.id, time.monotonic())
+        url = ResponseUrl(path, user.id, channel.id, time.monotonic())
         if message is not None:
-            made.ts, made.thread_ts = message.ts, message.thread_ts
-        self.workspace.response_urls[path] = made
+            url.ts, url.thread_ts = message.ts, message.thread_ts
+        self.workspace.response_urls[path] = url
         return self.url + path
 
     # Events.
@@ -98,30 +100,32 @@ class Core:
 
     async def event(self, name: str, event: Obj, channel: Channel | None = None) -> Delivery | None:
         """Tell the app what happened, where it listens and is a member."""
-        if not self.hears(name, channel):
+        if not self.is_subscribed(name, channel):
             return None
         return await self.deliveries.event(self.event_payload(event))
 
     def announce(self, name: str, event: Obj, channel: Channel | None = None) -> None:
         """The same, without anybody waiting for it."""
-        if self.hears(name, channel):
+        if self.is_subscribed(name, channel):
             self.deliveries.background(self.deliveries.event(self.event_payload(event)))
 
-    def hears(self, name: str, channel: Channel | None) -> bool:
+    def is_subscribed(self, name: str, channel: Channel | None) -> bool:
         """Whether the app subscribed to this event and is where it happens."""
         here = channel is None or self.workspace.has_bot(channel)
-        return here and self.manifest.hears(name)
+        return here and self.manifest.subscribes_to(name)
 
     def post(self, message: Message) -> Message:
         """Put a message into its channel, and tell the app where it listens to messages."""
         self.workspace.post(message)
         if not message.ephemeral_to:
             self.announce(
-                self.message_event_name(message), self.message_event(message), self._place(message)
+                self.message_event_name(message),
+                self.message_event(message),
+                self._channel_of(message),
             )
         return message
 
-    def system(self, channel: Channel, user: str, subtype: str, text: str) -> Message:
+    def post_system_message(self, channel: Channel, user: str, subtype: str, text: str) -> Message:
         """What Slack writes into a channel, and the event it makes of it."""
         message = Message(self.workspace.ids.ts(), channel.id, user, text, subtype=subtype)
         return self.post(message)
@@ -134,18 +138,18 @@ class Core:
 
     def message_event_name(self, message: Message) -> str:
         """Which subscription hears a message."""
-        channel = self._place(message)
+        channel = self._channel_of(message)
         if channel.im_with:
             return "message.im"
         return "message.groups" if channel.private else "message.channels"
 
-    def _place(self, message: Message) -> Channel:
+    def _channel_of(self, message: Message) -> Channel:
         return self.workspace.channels[message.channel]
 
     def join(self, channel: Channel, user: str) -> None:
         """Make somebody a member."""
         channel.members.append(user)
-        self.system(channel, user, "channel_join", f"<@{user}> has joined the channel")
+        self.post_system_message(channel, user, "channel_join", f"<@{user}> has joined the channel")
         event: dict[str, Any] = {
             "type": "member_joined_channel",
             "user": user,
@@ -159,5 +163,5 @@ class Core:
     def leave(self, channel: Channel, user: str) -> None:
         """Make somebody no longer a member."""
         channel.members.remove(user)
-        self.system(channel, user, "channel_leave", f"<@{user}> has left the channel")
+        self.post_system_message(channel, user, "channel_leave", f"<@{user}> has left the channel")
         self.workspace.changed("channels", channel.id)

@@ -18,7 +18,7 @@ from sandbox.slack.sockets import Sockets
 Kind = Literal["slash_commands", "interactive", "events_api"]
 
 ACKNOWLEDGE_SECONDS = 3.0
-MOST_REMEMBERED = 5_000
+MAX_REMEMBERED = 5_000
 RETRY_AFTER = (0.0, 60.0, 300.0)
 
 # What the person reads, and what a retried event says about the attempt before it.
@@ -69,7 +69,7 @@ class Deliveries:
     def __init__(self, signing_secret: str, pace: float) -> None:
         self.signing_secret = signing_secret
         self.pace = pace
-        self.patience = ACKNOWLEDGE_SECONDS
+        self.acknowledge_seconds = ACKNOWLEDGE_SECONDS
         self.request_url: str | None = None
         self.sockets = Sockets()
         self.sent: list[Delivery] = []
@@ -96,7 +96,7 @@ class Deliveries:
 
     def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Do something nobody waits for."""
-        return _keep(work, self._tasks)
+        return _start_task(work, self._tasks)
 
     async def settled(self, *, retries: bool = False) -> None:
         """Wait until nothing is on its way any more; with `retries`, no attempt again either."""
@@ -114,13 +114,13 @@ class Deliveries:
 
     def _remember(self, delivery: Delivery) -> None:
         self.sent.append(delivery)
-        del self.sent[:-MOST_REMEMBERED]
+        del self.sent[:-MAX_REMEMBERED]
 
     async def event(self, payload: Obj) -> Delivery:
         """Tell the app of an event; if it does not take it, three times more in the background."""
         delivery = await self.deliver("events_api", payload)
         if not delivery.ok and not delivery.no_retry:
-            _keep(self._try_again(delivery), self._retries)
+            _start_task(self._try_again(delivery), self._retries)
         return delivery
 
     async def redeliver(self, delivery: Delivery) -> Delivery:
@@ -146,7 +146,7 @@ class Deliveries:
         started = time.perf_counter()
         delivery.error = ""
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.acknowledge_seconds):
                 if self.request_url:
                     await self._by_http(delivery, retry)
                 else:
@@ -167,7 +167,7 @@ class Deliveries:
             allow_redirects=False,
         ) as response:
             delivery.status = response.status
-            delivery.answer = _parsed(await response.text())
+            delivery.answer = _parse(await response.text())
             delivery.no_retry = response.headers.get("X-Slack-No-Retry") == "1"
         if delivery.status != 200:
             delivery.error = SERVICE if delivery.status >= 500 else CLIENT
@@ -195,7 +195,7 @@ class Deliveries:
         }
 
 
-def _keep(work: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
+def _start_task(work: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
     """Start work and hold on to it until it is done."""
     task = asyncio.get_running_loop().create_task(work)
     tasks.add(task)
@@ -220,7 +220,7 @@ def _body(kind: Kind, payload: Obj) -> str:
     return written if kind == "events_api" else urlencode({"payload": written})
 
 
-def _parsed(text: str) -> Any:
+def _parse(text: str) -> Any:
     try:
         return json.loads(text) if text else None
     except ValueError:

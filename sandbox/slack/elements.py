@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.slack.shapes import (
     Check,
+    all_of,
     flag,
     integer,
     items,
@@ -13,7 +14,6 @@ from sandbox.slack.shapes import (
     rule,
     shape,
     string,
-    together,
     typed,
 )
 
@@ -62,9 +62,9 @@ dispatch_config = shape(
 )
 
 
-def listed(element: Mapping[str, Any]) -> list[dict[str, Any]]:
+def all_options(element: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every option of an element, grouped or not."""
-    grouped = [one for group in element.get("option_groups", []) for one in group["options"]]
+    grouped = [entry for group in element.get("option_groups", []) for entry in group["options"]]
     return [*element.get("options", []), *grouped]
 
 
@@ -72,11 +72,11 @@ def _initials_are_options(element: Any) -> bool:
     initial = element.get("initial_options") or []
     if "initial_option" in element:
         initial = [element["initial_option"]]
-    return all(one in listed(element) for one in initial)
+    return all(entry in all_options(element) for entry in initial)
 
 
 def _values_differ(element: Any) -> bool:
-    values = [one["value"] for one in listed(element)]
+    values = [entry["value"] for entry in all_options(element)]
     return len(values) == len(set(values))
 
 
@@ -118,7 +118,7 @@ button = shape(
         "accessibility_label": string(75),
     },
 )
-image = together(
+image = all_of(
     shape(
         {"alt_text": string(2000)},
         {
@@ -133,17 +133,17 @@ image = together(
 )
 
 
-def _boxes(many: bool) -> Check:
+def _choice_boxes(many: bool) -> Check:
     initial: dict[str, Check] = (
         {"initial_options": items(rich_option, 10)} if many else {"initial_option": rich_option}
     )
     fields = {**COMMON, "focus_on_load": flag, **initial}
-    return together(shape({"options": items(rich_option, 10)}, fields), distinct, initials)
+    return all_of(shape({"options": items(rich_option, 10)}, fields), distinct, initials)
 
 
 def _typed_text(most: int) -> Check:
     lengths = {"min_length": integer(0, 3000), "max_length": integer(1, 3000)}
-    return together(
+    return all_of(
         shape(
             {},
             {
@@ -161,8 +161,8 @@ def _typed_text(most: int) -> Check:
 
 def _lengths_fit(element: Any) -> bool:
     least, most = element.get("min_length", 0), element.get("max_length", 3000)
-    given = element.get("initial_value")
-    return least <= most and (not given or len(given) <= most)
+    initial = element.get("initial_value")
+    return least <= most and (not initial or len(initial) <= most)
 
 
 def _one_line(pattern: str) -> Check:
@@ -177,7 +177,7 @@ def _one_line(pattern: str) -> Check:
     )
 
 
-number_input = together(
+number_input = all_of(
     shape(
         {"is_decimal_allowed": flag},
         {
@@ -190,10 +190,10 @@ number_input = together(
         },
     ),
     rule(
-        lambda one: (
-            float(one.get("min_value", "-inf"))
-            <= float(one.get("initial_value", one.get("min_value", "-inf")))
-            <= float(one.get("max_value", "inf"))
+        lambda element: (
+            float(element.get("min_value", "-inf"))
+            <= float(element.get("initial_value", element.get("min_value", "-inf")))
+            <= float(element.get("max_value", "inf"))
         ),
         "initial_value is outside of min_value and max_value",
     ),
@@ -208,10 +208,10 @@ _any_id = string(30, pattern=r"[CDGUW][A-Z0-9]+")
 RESPOND: dict[str, Check] = {"response_url_enabled": flag}
 
 SELECTS: dict[str, Check] = {
-    "static_select": together(
+    "static_select": all_of(
         shape({}, {**PICK, **LISTS, "initial_option": option}), either, distinct, initials
     ),
-    "multi_static_select": together(
+    "multi_static_select": all_of(
         shape({}, {**MANY, **LISTS, "initial_options": items(option, 100)}),
         either,
         distinct,
@@ -236,8 +236,8 @@ PICKERS: dict[str, Check] = {
     "datetimepicker": shape(
         {}, {**COMMON, "focus_on_load": flag, "initial_date_time": integer(10**9, 10**10 - 1)}
     ),
-    "radio_buttons": _boxes(many=False),
-    "checkboxes": _boxes(many=True),
+    "radio_buttons": _choice_boxes(many=False),
+    "checkboxes": _choice_boxes(many=True),
 }
 FIELDS: dict[str, Check] = {
     "plain_text_input": _typed_text(3000),
@@ -245,7 +245,7 @@ FIELDS: dict[str, Check] = {
     "email_text_input": _one_line(r"\S+@\S+"),
     "url_text_input": _one_line(URL),
 }
-overflow = together(
+overflow = all_of(
     shape({"options": items(overflow_option, 5)}, COMMON),
     distinct,
 )

@@ -20,10 +20,10 @@ class Ids:
     def new(self, prefix: str) -> str:
         """An id such as `C0B7K2M9QXZ`."""
         while True:
-            made = f"{prefix}0B" + "".join(self._random.choices(ALPHABET, k=8))
-            if made not in self._given:
-                self._given.add(made)
-                return made
+            new_id = f"{prefix}0B" + "".join(self._random.choices(ALPHABET, k=8))
+            if new_id not in self._given:
+                self._given.add(new_id)
+                return new_id
 
     def secret(self, length: int = 24) -> str:
         """Letters nobody can guess."""

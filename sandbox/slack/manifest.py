@@ -48,7 +48,7 @@ class Manifest:
         """Whether people may send the app direct messages."""
         return self.messages_tab and not self.messages_read_only
 
-    def hears(self, event: str) -> bool:
+    def subscribes_to(self, event: str) -> bool:
         """Whether Slack sends this event to the app."""
         needed = EVENT_SCOPES.get(event)
         return event in self.events and (needed is None or needed in self.scopes)
@@ -56,16 +56,16 @@ class Manifest:
 
 def read(path: Path) -> Manifest:
     """Read a manifest written in YAML."""
-    found = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    features = _part(found, "features")
-    settings = _part(found, "settings")
+    manifest = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    features = _part(manifest, "features")
+    settings = _part(manifest, "settings")
     home = _part(features, "app_home")
-    name = _part(found, "display_information").get("name", "app")
+    name = _part(manifest, "display_information").get("name", "app")
     commands = features.get("slash_commands") or []
     return Manifest(
         name=name,
         bot_name=_part(features, "bot_user").get("display_name", name.lower()),
-        scopes=set(_part(found, "oauth_config", "scopes").get("bot") or []),
+        scopes=set(_part(manifest, "oauth_config", "scopes").get("bot") or []),
         commands={command["command"]: command for command in commands},
         shortcuts=list(features.get("shortcuts") or []),
         events=set(_part(settings, "event_subscriptions").get("bot_events") or []),
@@ -77,7 +77,7 @@ def read(path: Path) -> Manifest:
     )
 
 
-def _part(found: Any, *names: str) -> Obj:
+def _part(part: Any, *names: str) -> Obj:
     for name in names:
-        found = (found or {}).get(name)
-    return found or {}
+        part = (part or {}).get(name)
+    return part or {}

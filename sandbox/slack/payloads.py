@@ -34,7 +34,7 @@ def command(
         "team_id": TEAM_ID,
         "team_domain": DOMAIN,
         "channel_id": channel.id,
-        "channel_name": _where(channel)["name"],
+        "channel_name": _channel_reference(channel)["name"],
         "user_id": user.id,
         "user_name": user.handle,
         "command": name,
@@ -46,7 +46,7 @@ def command(
     }
 
 
-def _where(channel: Channel) -> Obj:
+def _channel_reference(channel: Channel) -> Obj:
     """How Slack names a place to an app: only public channels have a name."""
     if channel.im_with:
         return {"id": channel.id, "name": "directmessage"}
@@ -77,7 +77,7 @@ def message_press(
         **_common(core, user),
         "container": container,
         "trigger_id": core.trigger(user, client=client),
-        "channel": _where(channel),
+        "channel": _channel_reference(channel),
         "state": {"values": state},
         "response_url": core.response_url(user, channel, message),
         "actions": [action],
@@ -96,7 +96,7 @@ def view_press(core: Core, user: User, view: View, action: Obj, client: str = ""
         **_common(core, user),
         "container": {"type": "view", "view_id": view.id},
         "trigger_id": core.trigger(user, *place),
-        "view": views.described(view, identity()),
+        "view": views.as_view(view, identity()),
         "actions": [action],
     }
 
@@ -107,14 +107,14 @@ def submission(core: Core, user: User, view: View, urls: list[Obj]) -> Obj:
         "type": "view_submission",
         **_common(core, user),
         "trigger_id": core.trigger(user, view.id, view.client),
-        "view": views.described(view, identity()),
+        "view": views.as_view(view, identity()),
         "response_urls": urls,
     }
 
 
 def closed(core: Core, user: User, view: View, *, cleared: bool) -> Obj:
     """A modal that was closed."""
-    described = views.described(view, identity())
+    described = views.as_view(view, identity())
     return {
         "type": "view_closed",
         **_common(core, user),
@@ -145,23 +145,23 @@ def message_shortcut(
         "trigger_id": core.trigger(user, client=client),
         "action_ts": core.workspace.ids.ts(),
         "message_ts": message.ts,
-        "channel": _where(channel),
+        "channel": _channel_reference(channel),
         "message": render.as_message(core.workspace, message),
         "response_url": core.response_url(user, channel, message),
     }
 
 
-def action(core: Core, block_id: str, element: Obj, chosen: Obj) -> Obj:
+def action(core: Core, block_id: str, element: Obj, choice: Obj) -> Obj:
     """One entry of `actions`."""
-    made: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "type": element["type"],
         "action_id": element["action_id"],
         "block_id": block_id,
         "action_ts": core.workspace.ids.ts(),
-        **chosen,
+        **choice,
     }
     for name in ("text", "value", "style", "placeholder", "url"):
-        if name in element and name not in made:
-            made[name] = element[name]
-    made |= {name: value for name, value in element.items() if name.startswith("initial_")}
-    return made
+        if name in element and name not in entry:
+            entry[name] = element[name]
+    entry |= {name: value for name, value in element.items() if name.startswith("initial_")}
+    return entry

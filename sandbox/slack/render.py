@@ -10,9 +10,9 @@ KINDS = {"md": "text/markdown", "json": "application/json", "csv": "text/csv", "
 def replies(channel: Channel, ts: str) -> list[Message]:
     """What was answered in a thread, ephemeral answers excepted."""
     return [
-        one
-        for one in channel.messages
-        if one.thread_ts == ts and one.ts != ts and not one.ephemeral_to
+        message
+        for message in channel.messages
+        if message.thread_ts == ts and message.ts != ts and not message.ephemeral_to
     ]
 
 
@@ -34,7 +34,7 @@ def as_message(workspace: Workspace, message: Message) -> Obj:
         "attachments": message.attachments,
         "username": message.username,
         "metadata": message.metadata,
-        "files": [as_file(workspace, workspace.files[id]) for id in message.files],
+        "files": [as_file(workspace, workspace.files[file_id]) for file_id in message.files],
         "edited": {"user": message.user, "ts": message.edited} if message.edited else None,
         "reactions": as_reactions(message),
         "pinned_to": [channel.id] if message.ts in channel.pins else None,
@@ -50,12 +50,12 @@ def _thread(channel: Channel, message: Message) -> Obj:
     answers = replies(channel, message.ts)
     if not answers:
         return {}
-    people = list(dict.fromkeys(one.user for one in answers))
+    users = list(dict.fromkeys(answer.user for answer in answers))
     return {
         "thread_ts": message.ts,
         "reply_count": len(answers),
-        "reply_users": people,
-        "reply_users_count": len(people),
+        "reply_users": users,
+        "reply_users_count": len(users),
         "latest_reply": answers[-1].ts,
     }
 
@@ -125,21 +125,25 @@ def as_channel(workspace: Workspace, channel: Channel) -> Obj:
     }
 
 
-def for_people(workspace: Workspace, channel: Channel, user: str | None) -> list[Obj]:
+def visible_messages(workspace: Workspace, channel: Channel, user: str | None) -> list[Obj]:
     """What one person sees in a channel; threads are nested. Without a person: everything."""
-    seen = [
-        one for one in channel.messages if not one.ephemeral_to or user in (None, one.ephemeral_to)
+    visible = [
+        message
+        for message in channel.messages
+        if not message.ephemeral_to or user in (None, message.ephemeral_to)
     ]
-    top = [_drawn(workspace, one) for one in seen if not one.is_reply]
+    top = [_as_seen(workspace, message) for message in visible if not message.is_reply]
     for message in top:
-        inside = [one for one in seen if one.is_reply and one.thread_ts == message["ts"]]
-        if inside:
-            message["replies"] = [_drawn(workspace, one) for one in inside]
-            message["reply_count"] = len(inside)
+        replies_shown = [
+            reply for reply in visible if reply.is_reply and reply.thread_ts == message["ts"]
+        ]
+        if replies_shown:
+            message["replies"] = [_as_seen(workspace, reply) for reply in replies_shown]
+            message["reply_count"] = len(replies_shown)
     return top
 
 
-def _drawn(workspace: Workspace, message: Message) -> Obj:
+def _as_seen(workspace: Workspace, message: Message) -> Obj:
     channel = workspace.channels[message.channel]
     more: Obj = {"pinned": message.ts in channel.pins, "ephemeral": bool(message.ephemeral_to)}
     if message.ephemeral_to:
@@ -150,13 +154,13 @@ def _drawn(workspace: Workspace, message: Message) -> Obj:
     return as_message(workspace, message) | {"channel": channel.id} | more
 
 
-def channel_for_people(
+def as_listed_channel(
     workspace: Workspace, channel: Channel, user: str | None, *, writable: bool
 ) -> Obj:
     """A channel in somebody's list; `writable` if the app may be written to."""
     return {
         "id": channel.id,
-        "name": _named(workspace, channel),
+        "name": _channel_name(workspace, channel),
         "topic": channel.topic,
         "purpose": channel.purpose,
         "bookmarks": channel.bookmarks,
@@ -172,7 +176,7 @@ def channel_for_people(
     }
 
 
-def _named(workspace: Workspace, channel: Channel) -> str:
+def _channel_name(workspace: Workspace, channel: Channel) -> str:
     return workspace.users[BOT_USER_ID].handle if channel.im_with else channel.name
 
 
@@ -181,10 +185,10 @@ def _unread(channel: Channel, user: str | None) -> int:
         return 0
     read = channel.read.get(user, "")
     return sum(
-        one.ts > read
-        and not one.ephemeral_to
-        and not one.subtype
-        and one.user != user
-        and not one.is_reply
-        for one in channel.messages
+        message.ts > read
+        and not message.ephemeral_to
+        and not message.subtype
+        and message.user != user
+        and not message.is_reply
+        for message in channel.messages
     )

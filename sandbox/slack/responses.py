@@ -9,7 +9,7 @@ from sandbox.slack import blocks
 from sandbox.slack.args import Args
 from sandbox.slack.core import RESPONSE_URL_SECONDS, RESPONSE_URL_USES, Core
 from sandbox.slack.errors import Obj, SlackError, refuse_arguments
-from sandbox.slack.methods.chat import MOST_TEXT
+from sandbox.slack.methods.chat import MAX_TEXT
 from sandbox.slack.model import Channel, Message, ResponseUrl
 from sandbox.slack.workspace import BOT_USER_ID
 
@@ -27,39 +27,39 @@ KNOWN = {
 }
 
 
-def content(core: Core, given: Any) -> Obj:
+def content(core: Core, body: Any) -> Obj:
     """The checked words and blocks of an answer; raises SlackError."""
-    if not isinstance(given, dict):
+    if not isinstance(body, dict):
         raise SlackError("invalid_payload")
-    if unknown := sorted(given.keys() - KNOWN):
-        found = [f"unknown argument: {name}" for name in unknown]
-        raise refuse_arguments("invalid_arguments", found)
-    text, found_blocks = Args(given).text("text"), given.get("blocks") or []
-    if len(text) > MOST_TEXT:
+    if unknown := sorted(body.keys() - KNOWN):
+        problems = [f"unknown argument: {name}" for name in unknown]
+        raise refuse_arguments("invalid_arguments", problems)
+    text, answer_blocks = Args(body).text("text"), body.get("blocks") or []
+    if len(text) > MAX_TEXT:
         raise SlackError("msg_too_long")
-    if not text.strip() and not found_blocks and not given.get("attachments"):
+    if not text.strip() and not answer_blocks and not body.get("attachments"):
         raise SlackError("no_text")
-    kind = given.get("response_type", "ephemeral")
+    kind = body.get("response_type", "ephemeral")
     if kind not in ("ephemeral", "in_channel"):
         raise SlackError("invalid_response_type")
     prepared = blocks.prepare(
-        found_blocks, blocks.MESSAGE, core.workspace.ids.short, "invalid_blocks"
+        answer_blocks, blocks.MESSAGE, core.workspace.ids.short, "invalid_blocks"
     )
-    return {"text": text, "blocks": prepared, "attachments": given.get("attachments") or []}
+    return {"text": text, "blocks": prepared, "attachments": body.get("attachments") or []}
 
 
-def say(core: Core, channel: Channel, user: str, given: Obj, thread_ts: str = "") -> Message:
+def post_answer(core: Core, channel: Channel, user: str, body: Obj, thread_ts: str = "") -> Message:
     """Show an answer: to the one person, or in the channel."""
-    words = content(core, given)
-    quiet = given.get("response_type", "ephemeral") == "ephemeral"
+    checked = content(core, body)
+    ephemeral = body.get("response_type", "ephemeral") == "ephemeral"
     message = Message(
         core.workspace.ids.ts(),
         channel.id,
         BOT_USER_ID,
         bot=True,
-        ephemeral_to=user if quiet else "",
-        thread_ts=str(given.get("thread_ts") or thread_ts),
-        **words,
+        ephemeral_to=user if ephemeral else "",
+        thread_ts=str(body.get("thread_ts") or thread_ts),
+        **checked,
     )
     return core.post(message)
 
@@ -68,13 +68,13 @@ async def receive(core: Core, request: web.Request) -> web.Response:
     """Answer a `POST` to a response_url."""
     try:
         url = _usable(core, request.path)
-        given = await request.json()
-        _apply(core, url, given)
+        body = await request.json()
+        _apply(core, url, body)
     except ValueError:
         return web.json_response({"ok": False, "error": "invalid_payload"}, status=400)
     except SlackError as refused:
-        gone = refused.code in ("used_url", "expired_url")
-        return web.json_response(refused.answer, status=404 if gone else 400)
+        unusable = refused.code in ("used_url", "expired_url")
+        return web.json_response(refused.answer, status=404 if unusable else 400)
     return web.json_response({"ok": True})
 
 
@@ -88,17 +88,17 @@ def _usable(core: Core, path: str) -> ResponseUrl:
     return url
 
 
-def _apply(core: Core, url: ResponseUrl, given: Any) -> None:
+def _apply(core: Core, url: ResponseUrl, body: Any) -> None:
     channel = core.workspace.channels[url.channel]
-    original = next((one for one in channel.messages if one.ts == url.ts), None)
-    if isinstance(given, dict) and given.get("delete_original"):
+    original = next((message for message in channel.messages if message.ts == url.ts), None)
+    if isinstance(body, dict) and body.get("delete_original"):
         _delete(core, channel, original)
-    elif isinstance(given, dict) and given.get("replace_original") and original is not None:
-        _replace(core, channel, original, given)
+    elif isinstance(body, dict) and body.get("replace_original") and original is not None:
+        _replace(core, channel, original, body)
     else:
         if channel.archived:
             raise SlackError("is_archived")
-        say(core, channel, url.user, given)
+        post_answer(core, channel, url.user, body)
 
 
 def _delete(core: Core, channel: Channel, original: Message | None) -> None:
@@ -108,10 +108,10 @@ def _delete(core: Core, channel: Channel, original: Message | None) -> None:
     core.workspace.changed("messages", channel.id)
 
 
-def _replace(core: Core, channel: Channel, original: Message, given: Obj) -> None:
+def _replace(core: Core, channel: Channel, original: Message, body: Obj) -> None:
     if original.user != BOT_USER_ID:
         raise SlackError("cant_update_message")
-    original.redraw(content(core, given))
+    original.redraw(content(core, body))
     if not original.ephemeral_to:
         original.edited = core.workspace.ids.ts()
     core.workspace.changed("messages", channel.id)

@@ -12,7 +12,7 @@ from sandbox.slack.core import Core
 from sandbox.slack.live import Live
 from sandbox.slack.methods import files
 
-MOST_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
 
 
 class Server:
@@ -29,7 +29,7 @@ class Server:
         )
 
     def _application(self, api: Api, control: Iterable[web.RouteDef]) -> web.Application:
-        app = web.Application(client_max_size=MOST_BYTES)
+        app = web.Application(client_max_size=MAX_BYTES)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", api.handle),
@@ -51,10 +51,10 @@ class Server:
         await site.start()
         return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
-    async def open(self, door: socket.socket) -> str:
+    async def open(self, listener: socket.socket) -> str:
         """Listen on one more port, which is bound already; returns its address."""
-        await web.SockSite(self._runner, door, backlog=1024).start()
-        return f"http://127.0.0.1:{door.getsockname()[1]}"
+        await web.SockSite(self._runner, listener, backlog=1024).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     async def stop(self) -> None:
         """Stop listening."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-class Where:
+class Location:
     """A place inside the checked value, and the list of problems found in all of it."""
 
     def __init__(self, problems: list[str], surface: str, path: str = "") -> None:
@@ -13,22 +13,22 @@ class Where:
         self.surface = surface
         self.path = path
 
-    def at(self, part: str | int) -> "Where":
+    def at(self, part: str | int) -> "Location":
         """A place further inside."""
-        return Where(self.problems, self.surface, f"{self.path}/{part}")
+        return Location(self.problems, self.surface, f"{self.path}/{part}")
 
     def fail(self, message: str) -> None:
         """Report a problem here."""
         self.problems.append(f"{message} [json-pointer:{self.path}]")
 
 
-Check = Callable[[Any, Where], None]
+Check = Callable[[Any, Location], None]
 
 
 def string(most: int, least: int = 1, pattern: str | None = None) -> Check:
     """A text of bounded length."""
 
-    def check(value: Any, where: Where) -> None:
+    def check(value: Any, where: Location) -> None:
         if not isinstance(value, str):
             where.fail("must be a string")
         elif len(value) > most:
@@ -41,7 +41,7 @@ def string(most: int, least: int = 1, pattern: str | None = None) -> Check:
     return check
 
 
-def flag(value: Any, where: Where) -> None:
+def flag(value: Any, where: Location) -> None:
     """True or false."""
     if not isinstance(value, bool):
         where.fail("must be a boolean")
@@ -50,7 +50,7 @@ def flag(value: Any, where: Where) -> None:
 def integer(least: int, most: int) -> Check:
     """A whole number within bounds."""
 
-    def check(value: Any, where: Where) -> None:
+    def check(value: Any, where: Location) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
             where.fail("must be an integer")
         elif not least <= value <= most:
@@ -59,7 +59,7 @@ def integer(least: int, most: int) -> Check:
     return check
 
 
-def number(value: Any, where: Where) -> None:
+def number(value: Any, where: Location) -> None:
     """Any number."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         where.fail("must be a number")
@@ -68,7 +68,7 @@ def number(value: Any, where: Where) -> None:
 def one_of(*values: str) -> Check:
     """One of the given words."""
 
-    def check(value: Any, where: Where) -> None:
+    def check(value: Any, where: Location) -> None:
         if value not in values:
             where.fail(f"must be one of: {', '.join(values)}")
 
@@ -78,7 +78,7 @@ def one_of(*values: str) -> Check:
 def items(each: Check, most: int, least: int = 1) -> Check:
     """A list of bounded length."""
 
-    def check(value: Any, where: Where) -> None:
+    def check(value: Any, where: Location) -> None:
         if not isinstance(value, list):
             where.fail("must be an array")
             return
@@ -99,7 +99,7 @@ def shape(
     needed = dict(required or {})
     known = {**needed, **(optional or {})}
 
-    def check(value: Any, where: Where) -> None:
+    def check(value: Any, where: Location) -> None:
         if not isinstance(value, dict):
             where.fail("must be an object")
             return
@@ -117,7 +117,7 @@ def shape(
 def typed(kinds: Mapping[str, Check], what: str) -> Check:
     """An object whose `type` says which shape it has."""
 
-    def check(value: Any, where: Where) -> None:
+    def check(value: Any, where: Location) -> None:
         kind = value.get("type") if isinstance(value, dict) else None
         if not isinstance(kind, str) or kind not in kinds:
             where.fail(f"unsupported type of {what}: {kind}")
@@ -127,10 +127,10 @@ def typed(kinds: Mapping[str, Check], what: str) -> Check:
     return check
 
 
-def together(*checks: Check) -> Check:
+def all_of(*checks: Check) -> Check:
     """Several checks of one value; a rule may rely on the shape checked before it."""
 
-    def check(value: Any, where: Where) -> None:
+    def check(value: Any, where: Location) -> None:
         for part in checks:
             before = len(where.problems)
             part(value, where)
@@ -143,7 +143,7 @@ def together(*checks: Check) -> Check:
 def rule(holds: Callable[[Any], bool], message: str) -> Check:
     """Anything else that must hold."""
 
-    def check(value: Any, where: Where) -> None:
+    def check(value: Any, where: Location) -> None:
         if not holds(value):
             where.fail(message)
 

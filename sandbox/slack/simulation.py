@@ -10,20 +10,20 @@ from aiohttp import web
 
 from sandbox.slack import manifest as manifests
 from sandbox.slack.api import Api
-from sandbox.slack.circumstances import Circumstances
+from sandbox.slack.conditions import Conditions
 from sandbox.slack.control import Control
 from sandbox.slack.core import Core
 from sandbox.slack.deliveries import Delivery
 from sandbox.slack.errors import Obj
 from sandbox.slack.model import Call
-from sandbox.slack.persons import Persons, Press
+from sandbox.slack.reader import Button, Reader
 from sandbox.slack.server import Server
-from sandbox.slack.sight import Button, Sight
+from sandbox.slack.users import Press, Users
 from sandbox.slack.values import Values
 from sandbox.slack.workspace import BOT_USER_ID
 
 
-class Slack(Sight, Circumstances):
+class Slack(Reader, Conditions):
     """One workspace with one app in it. Use as `async with Slack(manifest=...) as slack`.
 
     `routes` are served beside those of the control interface, for what else the page shows.
@@ -42,9 +42,9 @@ class Slack(Sight, Circumstances):
     ) -> None:
         self.core = Core(manifests.read(manifest), rate_limits=rate_limits, pace=pace)
         self.workspace = self.core.workspace
-        self._persons = Persons(self.core)
+        self._users = Users(self.core)
         self._api = Api(self.core, latency)
-        self._control = Control(self.core, self._persons)
+        self._control = Control(self.core, self._users)
         self._page = page
         self._routes = tuple(routes)
         self._port = port
@@ -63,10 +63,10 @@ class Slack(Sight, Circumstances):
         assert self._server is not None
         await self._server.stop()
 
-    async def open(self, door: socket.socket) -> None:
+    async def open(self, listener: socket.socket) -> None:
         """Be reached by people too, on a port of their own: from now on it is the address."""
         assert self._server is not None
-        self.workspace.url = await self._server.open(door)
+        self.workspace.url = await self._server.open(listener)
 
     # How to reach it.
 
@@ -115,8 +115,8 @@ class Slack(Sight, Circumstances):
         return self._control.info
 
     @info.setter
-    def info(self, told: Obj) -> None:
-        self._control.info = told
+    def info(self, info: Obj) -> None:
+        self._control.info = info
 
     @property
     def latency(self) -> float:
@@ -142,7 +142,7 @@ class Slack(Sight, Circumstances):
         self, user: str, text: str, channel: str = "general", thread_ts: str = ""
     ) -> Delivery:
         """Write a message or a slash command."""
-        return await self._persons.say(user, text, channel, thread_ts)
+        return await self._users.say(user, text, channel, thread_ts)
 
     async def press(
         self,
@@ -164,37 +164,37 @@ class Slack(Sight, Circumstances):
             press = Press(button.action_id, *place, chosen, values)
         else:
             press = Press(action_id, channel, ts, view_id, block_id, value, values)
-        return await self._persons.press(user, press)
+        return await self._users.press(user, press)
 
     async def submit(self, user: str, view_id: str, values: Values | None = None) -> Delivery:
         """Send a form; raises Refusal with `errors` when fields are refused."""
-        return await self._persons.submit(user, view_id, values or {})
+        return await self._users.submit(user, view_id, values or {})
 
     async def close(self, user: str, view_id: str) -> Delivery | None:
         """Close a form."""
-        return await self._persons.close(user, view_id)
+        return await self._users.close(user, view_id)
 
     async def shortcut(
         self, user: str, callback_id: str, channel: str | None = None, ts: str | None = None
     ) -> Delivery:
         """Use a shortcut."""
-        return await self._persons.shortcut(user, callback_id, channel, ts)
+        return await self._users.shortcut(user, callback_id, channel, ts)
 
     async def react(self, user: str, name: str, channel: str, ts: str) -> Delivery:
         """Put an emoji on a message, or take it back."""
-        return await self._persons.react(user, name, channel, ts)
+        return await self._users.react(user, name, channel, ts)
 
     async def open_home(self, user: str) -> Delivery:
         """Open the app's Home."""
-        return await self._persons.open_home(user)
+        return await self._users.open_home(user)
 
     def join(self, user: str, channel: str) -> None:
         """Join a public channel."""
-        self._persons.join(user, channel)
+        self._users.join(user, channel)
 
     def reload(self, user: str) -> None:
         """Load the client anew: ephemeral messages and forms are gone."""
-        self._persons.reload(user)
+        self._users.reload(user)
 
     # What went over the wire.
 
@@ -226,8 +226,8 @@ class Slack(Sight, Circumstances):
         }
         delivery = await self.core.deliveries.deliver("events_api", payload)
         answer = delivery.answer
-        given = answer.get("challenge") if isinstance(answer, dict) else answer
-        if given != challenge:
+        echoed = answer.get("challenge") if isinstance(answer, dict) else answer
+        if echoed != challenge:
             delivery.error = delivery.error or "challenge_failed"
         return delivery
 
@@ -244,13 +244,13 @@ class Slack(Sight, Circumstances):
         """Wait until no event and no file is on its way; with `retries`, no attempt again too."""
         await self.core.deliveries.settled(retries=retries)
 
-    async def wait_for(self, holds: Callable[[], Any], seconds: float = 5.0) -> Any:
+    async def wait_for(self, condition: Callable[[], Any], seconds: float = 5.0) -> Any:
         """Wait until something holds, looking whenever something changed; raises TimeoutError."""
         async with asyncio.timeout(seconds):
-            while not (found := holds()):
+            while not (result := condition()):
                 changed = self.workspace.changed_event
                 try:
                     await asyncio.wait_for(changed.wait(), 0.05)
                 except TimeoutError:
                     continue
-        return found
+        return result

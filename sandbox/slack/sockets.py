@@ -9,7 +9,7 @@ from aiohttp import WSMsgType, web
 from sandbox.slack.errors import Obj
 from sandbox.slack.workspace import APP_ID
 
-MOST = 10
+MAX_CONNECTIONS = 10
 
 
 class Connection:
@@ -21,14 +21,14 @@ class Connection:
 
     async def send(self, envelope: Obj) -> Any:
         """Send an envelope, and wait for the payload of its acknowledgement."""
-        id = str(uuid.uuid4())
+        envelope_id = str(uuid.uuid4())
         answer = asyncio.get_running_loop().create_future()
-        self._waiting[id] = answer
+        self._waiting[envelope_id] = answer
         try:
-            await self.socket.send_json({"envelope_id": id, **envelope})
+            await self.socket.send_json({"envelope_id": envelope_id, **envelope})
             return await answer
         finally:
-            self._waiting.pop(id, None)
+            self._waiting.pop(envelope_id, None)
 
     def take(self, message: Obj) -> None:
         """An acknowledgement came."""
@@ -83,7 +83,7 @@ class Sockets:
         self._tickets.discard(ticket)
         socket = web.WebSocketResponse(heartbeat=30)
         await socket.prepare(request)
-        if len(self._connections) >= MOST:
+        if len(self._connections) >= MAX_CONNECTIONS:
             await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
             await socket.close()
             return socket

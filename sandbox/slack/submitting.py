@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.slack import blocks, payloads
-from sandbox.slack.blocks import every_block, interactive
+from sandbox.slack.blocks import interactive_elements, iter_blocks
 from sandbox.slack.core import Core
 from sandbox.slack.deliveries import Delivery
 from sandbox.slack.errors import Obj, Refusal, SlackError
@@ -30,8 +30,8 @@ async def submit(core: Core, user: User, view: View) -> Delivery:
 def _response_urls(core: Core, user: User, view: View) -> list[Obj]:
     """One address for each chosen channel whose select asks for it."""
     urls = []
-    for block in every_block(view.spec["blocks"]):
-        for element in interactive(block):
+    for block in iter_blocks(view.spec["blocks"]):
+        for element in interactive_elements(block):
             state = view.filled.get(block["block_id"], {}).get(element["action_id"], {})
             chosen = state.get("selected_conversation") or state.get("selected_channel")
             if element.get("response_url_enabled") and chosen in core.workspace.channels:
@@ -69,7 +69,9 @@ def _apply(core: Core, view: View, answer: Any) -> None:
 
 def _errors(view: View, errors: Any) -> dict[str, str]:
     """Errors may only name input blocks of the view; anything else is trouble for the client."""
-    asked = {one["block_id"] for one in every_block(view.spec["blocks"]) if one["type"] == "input"}
-    if not isinstance(errors, dict) or not errors or not errors.keys() <= asked:
+    input_ids = {
+        block["block_id"] for block in iter_blocks(view.spec["blocks"]) if block["type"] == "input"
+    }
+    if not isinstance(errors, dict) or not errors or not errors.keys() <= input_ids:
         raise SlackError("invalid_errors", errors=[f"errors must name input blocks: {errors}"])
     return {str(block_id): str(sentence) for block_id, sentence in errors.items()}

@@ -6,6 +6,7 @@ from typing import Any
 from sandbox.slack import richtext
 from sandbox.slack.shapes import (
     Check,
+    all_of,
     flag,
     integer,
     items,
@@ -14,13 +15,12 @@ from sandbox.slack.shapes import (
     rule,
     shape,
     string,
-    together,
     typed,
 )
 
-MOST_ROWS, MOST_CELLS, MOST_TEXT = 100, 20, 10_000
+MAX_ROWS, MAX_CELLS, MAX_TEXT = 100, 20, 10_000
 
-_raw_text = shape({"text": string(MOST_TEXT, least=0)})
+_raw_text = shape({"text": string(MAX_TEXT, least=0)})
 _raw_number = shape({"value": number}, {"text": string(100)})
 _cells: dict[str, Check] = {
     "raw_text": _raw_text,
@@ -39,7 +39,7 @@ def _words(cell: Any) -> str:
 
 
 def _few_enough_characters(block: Any) -> bool:
-    return len(_words(block["rows"])) <= MOST_TEXT
+    return len(_words(block["rows"])) <= MAX_TEXT
 
 
 def _same_length(block: Any) -> bool:
@@ -50,30 +50,30 @@ def _header_is_plain(block: Any) -> bool:
     return "rich_text" not in json.dumps(block["rows"][0])
 
 
-_few = rule(_few_enough_characters, f"no more than {MOST_TEXT} characters allowed in a table")
+_few = rule(_few_enough_characters, f"no more than {MAX_TEXT} characters allowed in a table")
 _even = rule(_same_length, "all rows must have the same number of cells")
-_row = items(typed(_cells, "cell"), MOST_CELLS)
+_row = items(typed(_cells, "cell"), MAX_CELLS)
 
-table = together(
+table = all_of(
     shape(
-        {"rows": items(_row, MOST_ROWS)},
+        {"rows": items(_row, MAX_ROWS)},
         {
             "block_id": string(255),
             "column_settings": items(
                 shape({}, {"align": one_of("left", "center", "right"), "is_wrapped": flag}),
-                MOST_CELLS,
+                MAX_CELLS,
             ),
         },
     ),
     _few,
 )
-data_table = together(
+data_table = all_of(
     shape(
-        {"rows": items(_row, MOST_ROWS + 1, least=2), "caption": string(255)},
+        {"rows": items(_row, MAX_ROWS + 1, least=2), "caption": string(255)},
         {
             "block_id": string(255),
             "page_size": integer(1, 100),
-            "row_header_column_index": integer(0, MOST_CELLS - 1),
+            "row_header_column_index": integer(0, MAX_CELLS - 1),
         },
     ),
     _even,

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.slack.blocks import every_block, interactive
-from sandbox.slack.elements import listed
+from sandbox.slack.blocks import interactive_elements, iter_blocks
+from sandbox.slack.elements import all_options
 from sandbox.slack.errors import Obj, Refusal
 
 Values = Mapping[str, Mapping[str, Any]]
@@ -50,32 +50,32 @@ def _initial(element: Obj) -> Any:
     return [] if element["type"].startswith(MANY) else None
 
 
-def start(blocks: list[Obj]) -> dict[str, Obj]:
+def initial_state(blocks: list[Obj]) -> dict[str, Obj]:
     """What stands in the elements before anybody touched them."""
     state: dict[str, Obj] = {}
-    for block in every_block(blocks):
-        for element in filter(is_filled, interactive(block)):
+    for block in iter_blocks(blocks):
+        for element in filter(is_filled, interactive_elements(block)):
             filled = {"type": element["type"], KEYS[element["type"]]: _initial(element)}
             state.setdefault(block["block_id"], {})[element["action_id"]] = filled
     return state
 
 
-def fill(
-    blocks: list[Obj], before: dict[str, Obj], given: Values, resolve: Resolve
+def fill_in(
+    blocks: list[Obj], before: dict[str, Obj], values: Values, resolve: Resolve
 ) -> dict[str, Obj]:
     """The state after a person filled in values; raises Refusal for what is not there."""
     state = {block_id: dict(actions) for block_id, actions in before.items()}
-    for block_id, actions in given.items():
+    for block_id, actions in values.items():
         for action_id, value in actions.items():
-            element = find(blocks, action_id, block_id)
+            element = find_element(blocks, action_id, block_id)
             if is_filled(element):
-                state.setdefault(block_id, {})[action_id] = chosen(element, value, resolve)
+                state.setdefault(block_id, {})[action_id] = chosen_state(element, value, resolve)
     return state
 
 
-def keep(blocks: list[Obj], before: dict[str, Obj]) -> dict[str, Obj]:
+def carry_over(blocks: list[Obj], before: dict[str, Obj]) -> dict[str, Obj]:
     """The state of a view that was drawn anew: what has the same ids and kind stays."""
-    state = start(blocks)
+    state = initial_state(blocks)
     for block_id, actions in state.items():
         for action_id, filled in actions.items():
             old = before.get(block_id, {}).get(action_id)
@@ -84,22 +84,22 @@ def keep(blocks: list[Obj], before: dict[str, Obj]) -> dict[str, Obj]:
     return state
 
 
-def find(blocks: list[Obj], action_id: str, block_id: str | None = None) -> Obj:
+def find_element(blocks: list[Obj], action_id: str, block_id: str | None = None) -> Obj:
     """The element with this id; raises Refusal when it is not there."""
-    found = [
+    elements = [
         element
-        for block in every_block(blocks)
+        for block in iter_blocks(blocks)
         if block_id in (None, block["block_id"])
-        for element in interactive(block)
+        for element in interactive_elements(block)
         if element["action_id"] == action_id
     ]
-    if not found:
+    if not elements:
         place = f" in the block {block_id}" if block_id else ""
         raise Refusal(f"There is nothing with the action_id {action_id}{place}.")
-    return found[0]
+    return elements[0]
 
 
-def chosen(element: Obj, value: Any, resolve: Resolve) -> Obj:
+def chosen_state(element: Obj, value: Any, resolve: Resolve) -> Obj:
     """One element's part of the state; raises Refusal for what it does not offer."""
     kind = element["type"]
     key = KEYS[kind]
@@ -108,7 +108,7 @@ def chosen(element: Obj, value: Any, resolve: Resolve) -> Obj:
     if key in ("selected_option", "selected_options"):
         return {"type": kind, key: _options(element, value)}
     if kind.startswith("multi_"):
-        return {"type": kind, key: [resolve(kind, one) for one in _some(element, value)]}
+        return {"type": kind, key: [resolve(kind, name) for name in _choice_list(element, value)]}
     if kind.endswith("_select"):
         return {"type": kind, key: resolve(kind, str(value))}
     if kind == "datetimepicker":
@@ -116,36 +116,36 @@ def chosen(element: Obj, value: Any, resolve: Resolve) -> Obj:
     return {"type": kind, key: str(value)}
 
 
-def _some(element: Obj, value: Any) -> list[str]:
+def _choice_list(element: Obj, value: Any) -> list[str]:
     if not isinstance(value, list | tuple):
         raise Refusal(f"{element['action_id']} takes a list.")
     most = element.get("max_selected_items", 100)
     if len(value) > most:
         raise Refusal(f"{element['action_id']} takes no more than {most}.")
-    return [str(one) for one in value]
+    return [str(choice) for choice in value]
 
 
 def _options(element: Obj, value: Any) -> Any:
-    offered = {option["value"]: option for option in listed(element)}
+    offered = {option["value"]: option for option in all_options(element)}
     many = element["type"].startswith(MANY)
-    wanted = _some(element, value) if many else [str(value)]
-    for one in wanted:
-        if one not in offered:
+    wanted = _choice_list(element, value) if many else [str(value)]
+    for choice in wanted:
+        if choice not in offered:
             choices = ", ".join(offered)
-            raise Refusal(f"{element['action_id']} does not offer {one}, only: {choices}.")
-    picked = [offered[one] for one in wanted]
+            raise Refusal(f"{element['action_id']} does not offer {choice}, only: {choices}.")
+    picked = [offered[choice] for choice in wanted]
     return picked if many else picked[0]
 
 
 def problems(blocks: list[Obj], state: dict[str, Obj]) -> dict[str, str]:
     """What Slack's client refuses before it asks the app: block_id to sentence."""
-    found = {}
-    for block in every_block(blocks):
+    sentences = {}
+    for block in iter_blocks(blocks):
         if block["type"] == "input":
             filled = state[block["block_id"]][block["element"]["action_id"]]
             if problem := _problem(block, filled[KEYS[filled["type"]]]):
-                found[block["block_id"]] = problem
-    return found
+                sentences[block["block_id"]] = problem
+    return sentences
 
 
 def _problem(block: Obj, value: Any) -> str | None:

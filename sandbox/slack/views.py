@@ -9,9 +9,9 @@ from sandbox.slack.elements import plain
 from sandbox.slack.errors import Obj, refuse_arguments
 from sandbox.slack.ids import Ids
 from sandbox.slack.model import View
-from sandbox.slack.shapes import Check, Where, flag, one_of, shape, string
+from sandbox.slack.shapes import Check, Location, flag, one_of, shape, string
 
-MOST_BYTES = 250_000
+MAX_BYTES = 250_000
 
 _common: dict[str, Check] = {
     "callback_id": string(255),
@@ -20,7 +20,7 @@ _common: dict[str, Check] = {
 }
 
 
-def _blocks(value: object, where: Where) -> None:
+def _blocks(value: object, where: Location) -> None:
     """Accept anything: blocks are checked on their own, with the ids that they get."""
 
 
@@ -42,28 +42,28 @@ _SHAPES: dict[str, Check] = {
 
 def prepare(view: Any, surface: str, ids: Ids) -> Obj:
     """A checked copy of a view with all ids in place; raises SlackError."""
-    found = _problems(view, surface)
-    if found:
-        raise refuse_arguments("invalid_arguments", found)
-    inside = blocks.prepare(view["blocks"], surface, ids.short, "invalid_arguments")
-    return {"private_metadata": "", "callback_id": "", **view, "blocks": inside}
+    problems = _problems(view, surface)
+    if problems:
+        raise refuse_arguments("invalid_arguments", problems)
+    checked_blocks = blocks.prepare(view["blocks"], surface, ids.short, "invalid_arguments")
+    return {"private_metadata": "", "callback_id": "", **view, "blocks": checked_blocks}
 
 
 def _problems(view: Any, surface: str) -> list[str]:
-    found: list[str] = []
-    where = Where(found, surface, "/view")
+    problems: list[str] = []
+    where = Location(problems, surface, "/view")
     if not isinstance(view, dict):
         return ["must provide an object [json-pointer:/view]"]
     one_of(surface)(view.get("type"), where.at("type"))
     _SHAPES[surface]({name: part for name, part in view.items() if name != "type"}, where)
-    if len(json.dumps(view).encode()) > MOST_BYTES:
-        where.fail(f"must be no more than {MOST_BYTES} bytes")
-    asks = isinstance(view.get("blocks"), list) and any(
+    if len(json.dumps(view).encode()) > MAX_BYTES:
+        where.fail(f"must be no more than {MAX_BYTES} bytes")
+    has_inputs = isinstance(view.get("blocks"), list) and any(
         isinstance(block, dict) and block.get("type") == "input" for block in view["blocks"]
     )
-    if surface == blocks.MODAL and asks and "submit" not in view:
+    if surface == blocks.MODAL and has_inputs and "submit" not in view:
         where.fail("submit is required when a view contains an input block")
-    return found
+    return problems
 
 
 def new_hash(ids: Ids) -> str:
@@ -71,7 +71,7 @@ def new_hash(ids: Ids) -> str:
     return f"{int(time.time())}.{ids.secret(8)}"
 
 
-def described(view: View, identity: Obj) -> Obj:
+def as_view(view: View, identity: Obj) -> Obj:
     """A view as Slack shows it to the app."""
     return {
         "id": view.id,

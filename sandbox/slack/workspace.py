@@ -45,7 +45,7 @@ CHANNELS = (
     ("C0ASTATUS03", "status", "What customers are told"),
 )
 
-KEPT = ("users", "groups", "channels", "files", "homes")
+SAVED = ("users", "groups", "channels", "files", "homes")
 
 Watcher = Callable[[Obj], None]
 
@@ -68,26 +68,30 @@ class Workspace:
         self.watchers: set[Watcher] = set()
         self.changed_event = asyncio.Event()
         self.url = ""
-        self._people(bot_name)
+        self._seed(bot_name)
 
-    def _people(self, bot_name: str) -> None:
-        for one in PEOPLE:
-            self.add_user(User(**vars(one)))
+    def _seed(self, bot_name: str) -> None:
+        for person in PEOPLE:
+            self.add_user(User(**vars(person)))
         bot = User(bot_name, bot_name.capitalize(), "App", kind="bot", id=BOT_USER_ID)
         self.add_user(bot)
         self.add_user(User("slackbot", "Slackbot", kind="bot", id=SLACKBOT))
-        for id, handle, members in GROUPS:
-            ids = [self.user(member).id for member in members]
-            self.groups[id] = Group(id, handle, handle.replace("-", " ").capitalize(), ids)
-        humans = [self.user(one.handle).id for one in PEOPLE]
-        for id, name, purpose in CHANNELS:
+        for object_id, handle, members in GROUPS:
+            member_ids = [self.user(member).id for member in members]
+            self.groups[object_id] = Group(
+                object_id, handle, handle.replace("-", " ").capitalize(), member_ids
+            )
+        user_ids = [self.user(person.handle).id for person in PEOPLE]
+        for object_id, name, purpose in CHANNELS:
             created = int(time.time()) - 86_400
-            made = Channel(id, name, humans[2], created, list(humans), purpose=purpose)
-            self.channels[id] = made
+            channel = Channel(
+                object_id, name, user_ids[2], created, list(user_ids), purpose=purpose
+            )
+            self.channels[object_id] = channel
 
     def save(self, file: Path) -> None:
         """Write down what outlives a restart: people, channels with all that was said, files."""
-        file.write_bytes(pickle.dumps({name: getattr(self, name) for name in KEPT}))
+        file.write_bytes(pickle.dumps({name: getattr(self, name) for name in SAVED}))
 
     def restore(self, file: Path) -> None:
         """Take up what `save` wrote; the file is our own, or this would run anything."""
@@ -114,11 +118,11 @@ class Workspace:
 
     def add_channel(self, name: str, members: list[str], *, private: bool = False) -> Channel:
         """A channel that a person made."""
-        id, now = self.ids.new("C"), int(time.time())
-        made = Channel(id, name, members[0], now, list(members), private=private)
-        self.channels[id] = made
-        self.changed("channels", id)
-        return made
+        channel_id, now = self.ids.new("C"), int(time.time())
+        channel = Channel(channel_id, name, members[0], now, list(members), private=private)
+        self.channels[channel_id] = channel
+        self.changed("channels", channel_id)
+        return channel
 
     # What people name: handles and channel names; a mistake is a sentence.
 
@@ -148,15 +152,17 @@ class Workspace:
 
     # What an app names: ids only; a mistake is a code.
 
-    def known_user(self, id: str) -> User:
+    def known_user(self, user_id: str) -> User:
         """Somebody by id; raises SlackError."""
-        if id not in self.users:
+        if user_id not in self.users:
             raise SlackError("user_not_found")
-        return self.users[id]
+        return self.users[user_id]
 
-    def known_channel(self, id: str, *, member: bool = False, active: bool = False) -> Channel:
+    def known_channel(
+        self, channel_id: str, *, member: bool = False, active: bool = False
+    ) -> Channel:
         """A channel by id that the bot can see; raises SlackError."""
-        channel = self.channels.get(id)
+        channel = self.channels.get(channel_id)
         if channel is None or (channel.private and not self.has_bot(channel)):
             raise SlackError("channel_not_found")
         if member and not self.has_bot(channel):
@@ -172,11 +178,11 @@ class Workspace:
                 return message
         raise SlackError("message_not_found")
 
-    def known_file(self, id: str) -> File:
+    def known_file(self, file_id: str) -> File:
         """A file by id; raises SlackError."""
-        if id not in self.files:
+        if file_id not in self.files:
             raise SlackError("file_not_found")
-        return self.files[id]
+        return self.files[file_id]
 
     def has_bot(self, channel: Channel) -> bool:
         """Whether the bot is a member."""
@@ -188,13 +194,13 @@ class Workspace:
             if channel.im_with == user.id:
                 return channel
         members = [user.id, BOT_USER_ID]
-        id = self.ids.new("D")
-        made = Channel(id, id, user.id, int(time.time()), members, im_with=user.id)
-        self.channels[id] = made
-        self.changed("channels", id)
+        channel_id = self.ids.new("D")
+        made = Channel(channel_id, channel_id, user.id, int(time.time()), members, im_with=user.id)
+        self.channels[channel_id] = made
+        self.changed("channels", channel_id)
         return made
 
-    def views(self) -> Iterator[View]:
+    def iter_views(self) -> Iterator[View]:
         """Every view there is: open modals and Homes."""
         for stack in self.stacks.values():
             yield from stack
@@ -210,9 +216,9 @@ class Workspace:
             self.stacks[view.user].remove(view)
         self.changed("views")
 
-    def view(self, id: str) -> View | None:
+    def view(self, view_id: str) -> View | None:
         """A view by id."""
-        return next((view for view in self.views() if view.id == id), None)
+        return next((view for view in self.iter_views() if view.id == view_id), None)
 
     def post(self, message: Message) -> Message:
         """Put a message into its channel."""
@@ -228,7 +234,9 @@ class Workspace:
         message = Message(self.ids.ts(), channel.id, user, text, subtype=subtype)
         return self.post(message)
 
-    def tell(self, channel: Channel, user: str, text: str, thread_ts: str = "") -> Message:
+    def post_as_slackbot(
+        self, channel: Channel, user: str, text: str, thread_ts: str = ""
+    ) -> Message:
         """What Slackbot tells one person, and nobody else."""
         return self.post(
             Message(

@@ -38,10 +38,10 @@ WRITE = ("chat:write",)
 MANAGE = ("channels:manage",)
 READ = ("channels:read", "groups:read", "im:read", "mpim:read")
 HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
-SAID = "text blocks attachments thread_ts"
+CONTENT = "text blocks attachments thread_ts"
 UNFURL = "unfurl_links unfurl_media link_names parse mrkdwn"
 PAGE = "cursor limit"
-SPAN = "oldest latest inclusive include_all_metadata"
+RANGE = "oldest latest inclusive include_all_metadata"
 MARK = "channel! timestamp!"
 
 METHODS: dict[str, Method] = {
@@ -66,24 +66,24 @@ METHODS: dict[str, Method] = {
     "chat.delete": Method(WRITE, TIER_3, chat.delete, "channel! ts!"),
     "chat.getPermalink": Method(NONE, SPECIAL, chat.get_permalink, "channel! message_ts!"),
     "chat.postEphemeral": Method(
-        WRITE, TIER_4, chat.post_ephemeral, f"channel! user! {SAID} link_names parse"
+        WRITE, TIER_4, chat.post_ephemeral, f"channel! user! {CONTENT} link_names parse"
     ),
     "chat.postMessage": Method(
         WRITE,
         POSTING,
         chat.post_message,
-        f"channel! {SAID} {UNFURL} metadata reply_broadcast",
+        f"channel! {CONTENT} {UNFURL} metadata reply_broadcast",
         per_channel=True,
     ),
     "chat.update": Method(
-        WRITE, TIER_3, chat.update, f"channel! ts! {SAID} {UNFURL} metadata file_ids"
+        WRITE, TIER_3, chat.update, f"channel! ts! {CONTENT} {UNFURL} metadata file_ids"
     ),
     "conversations.archive": Method(MANAGE, TIER_2, conversations.archive, "channel!"),
     "conversations.create": Method(
         (*MANAGE, "groups:write"), TIER_2, conversations.create, "name! is_private"
     ),
     "conversations.history": Method(
-        HISTORY, TIER_3, conversations.history, f"channel! {PAGE} {SPAN}"
+        HISTORY, TIER_3, conversations.history, f"channel! {PAGE} {RANGE}"
     ),
     "conversations.info": Method(
         READ, TIER_3, conversations.info, "channel! include_locale include_num_members"
@@ -106,7 +106,7 @@ METHODS: dict[str, Method] = {
     ),
     "conversations.rename": Method(MANAGE, TIER_2, conversations.rename, "channel! name!"),
     "conversations.replies": Method(
-        HISTORY, TIER_3, conversations.replies, f"channel! ts! {PAGE} {SPAN}"
+        HISTORY, TIER_3, conversations.replies, f"channel! ts! {PAGE} {RANGE}"
     ),
     "conversations.setPurpose": Method(
         (*MANAGE, "channels:write.topic"), TIER_2, conversations.set_purpose, "channel! purpose"

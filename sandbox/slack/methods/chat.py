@@ -7,25 +7,25 @@ from sandbox.slack.errors import Obj, SlackError, refuse_arguments
 from sandbox.slack.model import Channel, Message
 from sandbox.slack.workspace import BOT_USER_ID, DOMAIN
 
-MOST_TEXT = 4_000
-MOST_METADATA = 8_000
+MAX_TEXT = 4_000
+MAX_METADATA = 8_000
 
 
-def _place(core: Core, args: Args) -> Channel:
+def _target_channel(core: Core, args: Args) -> Channel:
     """A channel by its id, or the direct conversation with a person."""
-    id = args.text("channel")
-    if id in core.workspace.users:
-        user = core.workspace.known_user(id)
+    channel_id = args.text("channel")
+    if channel_id in core.workspace.users:
+        user = core.workspace.known_user(channel_id)
         if user.kind == "bot":
             raise SlackError("cannot_dm_bot")
         if user.deactivated:
             raise SlackError("user_disabled")
         return core.workspace.im(user)
-    return core.workspace.known_channel(id)
+    return core.workspace.known_channel(channel_id)
 
 
-def _may_post(core: Core, args: Args) -> Channel:
-    channel = _place(core, args)
+def _postable_channel(core: Core, args: Args) -> Channel:
+    channel = _target_channel(core, args)
     if channel.archived:
         raise SlackError("is_archived")
     if channel.im_with and not core.manifest.messages_tab:
@@ -40,31 +40,31 @@ def _content(core: Core, args: Args) -> Obj:
     content: Obj = {}
     if args.has("text"):
         content["text"] = args.text("text")
-        if len(content["text"]) > MOST_TEXT:
+        if len(content["text"]) > MAX_TEXT:
             raise SlackError("msg_too_long")
     if args.has("blocks"):
         short = core.workspace.ids.short
-        given = args.data("blocks")
-        content["blocks"] = blocks.prepare(given, blocks.MESSAGE, short, "invalid_blocks")
+        sent = args.data("blocks")
+        content["blocks"] = blocks.prepare(sent, blocks.MESSAGE, short, "invalid_blocks")
     if args.has("attachments"):
         content["attachments"] = _attachments(core, args)
     return content
 
 
 def _attachments(core: Core, args: Args) -> list[Obj]:
-    given = args.data("attachments")
-    if not isinstance(given, list) or len(given) > 20:
+    attachments = args.data("attachments")
+    if not isinstance(attachments, list) or len(attachments) > 20:
         raise SlackError("invalid_attachments")
-    for one in given:
-        if "blocks" in one:
+    for attachment in attachments:
+        if "blocks" in attachment:
             short = core.workspace.ids.short
-            one["blocks"] = blocks.prepare(
-                one["blocks"], blocks.MESSAGE, short, "invalid_attachments"
+            attachment["blocks"] = blocks.prepare(
+                attachment["blocks"], blocks.MESSAGE, short, "invalid_attachments"
             )
-    return given
+    return attachments
 
 
-def _said(core: Core, args: Args) -> Obj:
+def _required_content(core: Core, args: Args) -> Obj:
     content = _content(core, args)
     if not content.get("text", "").strip() and not any(
         content.get(part) for part in ("blocks", "attachments")
@@ -80,7 +80,7 @@ def _metadata(args: Args) -> Obj | None:
     if set(metadata) != {"event_type", "event_payload"}:
         problem = "metadata must have event_type and event_payload"
         raise refuse_arguments("invalid_metadata_format", [problem])
-    if len(str(metadata)) > MOST_METADATA:
+    if len(str(metadata)) > MAX_METADATA:
         raise SlackError("metadata_too_large")
     return metadata
 
@@ -99,7 +99,7 @@ def _thread(core: Core, channel: Channel, args: Args) -> str:
 
 def post_message(core: Core, args: Args) -> Obj:
     """chat.postMessage"""
-    channel = _may_post(core, args)
+    channel = _postable_channel(core, args)
     message = Message(
         core.workspace.ids.ts(),
         channel.id,
@@ -107,7 +107,7 @@ def post_message(core: Core, args: Args) -> Obj:
         bot=True,
         thread_ts=_thread(core, channel, args),
         metadata=_metadata(args),
-        **_said(core, args),
+        **_required_content(core, args),
     )
     core.post(message)
     shown = render.as_message(core.workspace, message)
@@ -127,13 +127,13 @@ def post_ephemeral(core: Core, args: Args) -> Obj:
         bot=True,
         ephemeral_to=user.id,
         thread_ts=_thread(core, channel, args),
-        **_said(core, args),
+        **_required_content(core, args),
     )
     core.post(message)
     return {"message_ts": message.ts}
 
 
-def _own(core: Core, args: Args, code: str) -> tuple[Channel, Message]:
+def _own_message(core: Core, args: Args, code: str) -> tuple[Channel, Message]:
     channel = core.workspace.known_channel(args.text("channel"))
     message = core.workspace.known_message(channel, args.text("ts"))
     if message.user != BOT_USER_ID or message.subtype:
@@ -147,7 +147,7 @@ def _own(core: Core, args: Args, code: str) -> tuple[Channel, Message]:
 
 def update(core: Core, args: Args) -> Obj:
     """chat.update"""
-    channel, message = _own(core, args, "cant_update_message")
+    channel, message = _own_message(core, args, "cant_update_message")
     content = _content(core, args)
     metadata = _metadata(args)
     if not content and metadata is None:
@@ -168,7 +168,7 @@ def update(core: Core, args: Args) -> Obj:
 
 def delete(core: Core, args: Args) -> Obj:
     """chat.delete"""
-    channel, message = _own(core, args, "cant_delete_message")
+    channel, message = _own_message(core, args, "cant_delete_message")
     channel.messages.remove(message)
     if message.ts in channel.pins:
         channel.pins.remove(message.ts)

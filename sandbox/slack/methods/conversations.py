@@ -13,16 +13,16 @@ from sandbox.slack.workspace import BOT_USER_ID
 
 T = TypeVar("T")
 
-MOST_NAME = 80
-MOST_TOPIC = 250
-MOST_INVITED = 100
+MAX_NAME = 80
+MAX_TOPIC = 250
+MAX_INVITED = 100
 
 
 def _name(core: Core, args: Args) -> str:
     name = args.text("name")
     if not name.strip():
         raise SlackError("invalid_name_required")
-    if len(name) > MOST_NAME:
+    if len(name) > MAX_NAME:
         raise SlackError("invalid_name_maxlength")
     if not re.search(r"[^\W_]", name):
         raise SlackError("invalid_name_punctuation")
@@ -40,7 +40,7 @@ def _channel(core: Core, args: Args, *, member: bool = True, active: bool = True
     return channel
 
 
-def _shown(core: Core, channel: Channel) -> Obj:
+def _channel_answer(core: Core, channel: Channel) -> Obj:
     return {"channel": render.as_channel(core.workspace, channel)}
 
 
@@ -51,24 +51,24 @@ def create(core: Core, args: Args) -> Obj:
         provided = ",".join(sorted(core.manifest.scopes))
         raise SlackError("missing_scope", needed="groups:write", provided=provided)
     workspace = core.workspace
-    made = Channel(
+    channel = Channel(
         workspace.ids.new("C"),
         _name(core, args),
         BOT_USER_ID,
         int(time.time()),
         private=private,
     )
-    workspace.channels[made.id] = made
-    core.join(made, BOT_USER_ID)
-    event = {"type": "channel_created", "channel": {"id": made.id, "name": made.name}}
+    workspace.channels[channel.id] = channel
+    core.join(channel, BOT_USER_ID)
+    event = {"type": "channel_created", "channel": {"id": channel.id, "name": channel.name}}
     core.announce("channel_created", event)
-    return _shown(core, made)
+    return _channel_answer(core, channel)
 
 
-def _why_not(core: Core, channel: Channel, id: str) -> str | None:
-    if id == BOT_USER_ID:
+def _invite_error(core: Core, channel: Channel, user_id: str) -> str | None:
+    if user_id == BOT_USER_ID:
         return "cant_invite_self"
-    user = core.workspace.users.get(id)
+    user = core.workspace.users.get(user_id)
     if user is None or user.deactivated:
         return "user_not_found"
     if user.kind == "bot":
@@ -77,26 +77,30 @@ def _why_not(core: Core, channel: Channel, id: str) -> str | None:
         return "user_team_not_in_channel"
     if user.kind == "single_channel_guest":
         return "ura_max_channels"
-    return "already_in_channel" if id in channel.members else None
+    return "already_in_channel" if user_id in channel.members else None
 
 
 def invite(core: Core, args: Args) -> Obj:
     """conversations.invite"""
     channel = _channel(core, args)
-    ids = args.ids("users")
-    if not ids:
+    user_ids = args.ids("users")
+    if not user_ids:
         raise SlackError("no_user")
-    if len(ids) > MOST_INVITED:
+    if len(user_ids) > MAX_INVITED:
         raise SlackError("too_many_users")
-    refused = {id: why for id in ids if (why := _why_not(core, channel, id))}
-    welcome = [id for id in dict.fromkeys(ids) if id not in refused]
-    if refused and (not args.flag("force") or not welcome):
-        listed = [{"ok": False, "user": id, "error": why} for id, why in refused.items()]
-        raise SlackError(next(iter(refused.values())), errors=listed)
-    for id in welcome:
-        core.join(channel, id)
-    listed = [{"ok": False, "user": id, "error": why} for id, why in refused.items()]
-    return _shown(core, channel) | ({"errors": listed} if listed else {})
+    refusals = {
+        user_id: code for user_id in user_ids if (code := _invite_error(core, channel, user_id))
+    }
+    invited = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in refusals]
+    if refusals and (not args.flag("force") or not invited):
+        errors = [
+            {"ok": False, "user": user_id, "error": code} for user_id, code in refusals.items()
+        ]
+        raise SlackError(next(iter(refusals.values())), errors=errors)
+    for user_id in invited:
+        core.join(channel, user_id)
+    errors = [{"ok": False, "user": user_id, "error": code} for user_id, code in refusals.items()]
+    return _channel_answer(core, channel) | ({"errors": errors} if errors else {})
 
 
 def kick(core: Core, args: Args) -> Obj:
@@ -118,9 +122,12 @@ def join(core: Core, args: Args) -> Obj:
     channel = _channel(core, args, member=False)
     if core.workspace.has_bot(channel):
         known = {"warnings": ["already_in_channel"]}
-        return _shown(core, channel) | {"warning": "already_in_channel", "response_metadata": known}
+        return _channel_answer(core, channel) | {
+            "warning": "already_in_channel",
+            "response_metadata": known,
+        }
     core.join(channel, BOT_USER_ID)
-    return _shown(core, channel)
+    return _channel_answer(core, channel)
 
 
 def leave(core: Core, args: Args) -> Obj:
@@ -145,7 +152,7 @@ def archive(core: Core, args: Args) -> Obj:
 
 def close_channel(core: Core, channel: Channel, user: str) -> None:
     """Archive a channel, whoever does it."""
-    core.system(channel, user, "channel_archive", f"<@{user}> archived the channel")
+    core.post_system_message(channel, user, "channel_archive", f"<@{user}> archived the channel")
     channel.archived = True
     event = {"type": "channel_archive", "channel": channel.id, "user": user}
     core.announce("channel_archive", event, channel)
@@ -159,7 +166,7 @@ def unarchive(core: Core, args: Args) -> Obj:
         raise SlackError("not_archived")
     channel.archived = False
     text = f"<@{BOT_USER_ID}> unarchived the channel"
-    core.system(channel, BOT_USER_ID, "channel_unarchive", text)
+    core.post_system_message(channel, BOT_USER_ID, "channel_unarchive", text)
     event = {"type": "channel_unarchive", "channel": channel.id, "user": BOT_USER_ID}
     core.announce("channel_unarchive", event, channel)
     core.workspace.changed("channels", channel.id)
@@ -173,50 +180,50 @@ def rename(core: Core, args: Args) -> Obj:
         raise SlackError("not_authorized")
     before, channel.name = channel.name, _name(core, args)
     text = f'<@{BOT_USER_ID}> has renamed the channel from "{before}" to "{channel.name}"'
-    core.system(channel, BOT_USER_ID, "channel_name", text)
+    core.post_system_message(channel, BOT_USER_ID, "channel_name", text)
     event = {"type": "channel_rename", "channel": {"id": channel.id, "name": channel.name}}
     core.announce("channel_rename", event, channel)
     core.workspace.changed("channels", channel.id)
-    return _shown(core, channel)
+    return _channel_answer(core, channel)
 
 
 def set_topic(core: Core, args: Args) -> Obj:
     """conversations.setTopic"""
     channel = _channel(core, args)
     topic = args.text("topic")
-    if len(topic) > MOST_TOPIC:
+    if len(topic) > MAX_TOPIC:
         raise SlackError("too_long")
     if topic != channel.topic:
         channel.topic, channel.topic_by = topic, BOT_USER_ID
         text = f"set the channel topic: {topic}" if topic else "cleared the channel topic"
-        core.system(channel, BOT_USER_ID, "channel_topic", f"<@{BOT_USER_ID}> {text}")
+        core.post_system_message(channel, BOT_USER_ID, "channel_topic", f"<@{BOT_USER_ID}> {text}")
         core.workspace.changed("channels", channel.id)
-    return _shown(core, channel)
+    return _channel_answer(core, channel)
 
 
 def set_purpose(core: Core, args: Args) -> Obj:
     """conversations.setPurpose"""
     channel = _channel(core, args)
     purpose = args.text("purpose")
-    if len(purpose) > MOST_TOPIC:
+    if len(purpose) > MAX_TOPIC:
         raise SlackError("too_long")
     if purpose != channel.purpose:
         channel.purpose = purpose
         text = f"<@{BOT_USER_ID}> set the channel description: {purpose}"
-        core.system(channel, BOT_USER_ID, "channel_purpose", text)
+        core.post_system_message(channel, BOT_USER_ID, "channel_purpose", text)
         core.workspace.changed("channels", channel.id)
     return {"purpose": purpose}
 
 
-def page(found: list[T], args: Args, default: int = 100) -> tuple[list[T], Obj]:
+def page(items: list[T], args: Args, default: int = 100) -> tuple[list[T], Obj]:
     """One page of a list, and how to ask for the next."""
     limit = args.number("limit", default, 1000)
     cursor = args.text("cursor")
     if cursor and not re.fullmatch(r"at:\d+", cursor):
         raise SlackError("invalid_cursor")
     start = int(cursor.removeprefix("at:") or 0)
-    more = f"at:{start + limit}" if start + limit < len(found) else ""
-    return found[start : start + limit], {"response_metadata": {"next_cursor": more}}
+    next_cursor = f"at:{start + limit}" if start + limit < len(items) else ""
+    return items[start : start + limit], {"response_metadata": {"next_cursor": next_cursor}}
 
 
 def list_all(core: Core, args: Args) -> Obj:
@@ -224,15 +231,15 @@ def list_all(core: Core, args: Args) -> Obj:
     kinds = set(args.ids("types") or ["public_channel"])
     if unknown := kinds - {"public_channel", "private_channel", "im", "mpim"}:
         raise SlackError("invalid_types", types=sorted(unknown))
-    found = [
+    channels = [
         channel
         for channel in core.workspace.channels.values()
         if _kind(channel) in kinds
         and (_kind(channel) == "public_channel" or core.workspace.has_bot(channel))
         and not (channel.archived and args.flag("exclude_archived"))
     ]
-    some, more = page(found, args)
-    return {"channels": [render.as_channel(core.workspace, one) for one in some], **more}
+    shown, more = page(channels, args)
+    return {"channels": [render.as_channel(core.workspace, channel) for channel in shown], **more}
 
 
 def _kind(channel: Channel) -> str:
@@ -243,26 +250,26 @@ def _kind(channel: Channel) -> str:
 
 def info(core: Core, args: Args) -> Obj:
     """conversations.info"""
-    return _shown(core, core.workspace.known_channel(args.text("channel")))
+    return _channel_answer(core, core.workspace.known_channel(args.text("channel")))
 
 
 def members(core: Core, args: Args) -> Obj:
     """conversations.members"""
     channel = core.workspace.known_channel(args.text("channel"))
-    some, more = page(channel.members, args)
-    return {"members": some, **more}
+    shown, more = page(channel.members, args)
+    return {"members": shown, **more}
 
 
-def _between(found: list[Message], args: Args) -> list[Message]:
+def _between(messages: list[Message], args: Args) -> list[Message]:
     oldest, latest = args.text("oldest", "0"), args.text("latest", "99999999999")
     inclusive = args.flag("inclusive")
     if not all(re.fullmatch(r"\d+(\.\d+)?", ts) for ts in (oldest, latest)):
         raise SlackError("invalid_ts_oldest")
     low, high = _number(oldest), _number(latest)
     return [
-        one
-        for one in found
-        if low < _number(one.ts) < high or (inclusive and _number(one.ts) in (low, high))
+        message
+        for message in messages
+        if low < _number(message.ts) < high or (inclusive and _number(message.ts) in (low, high))
     ]
 
 
@@ -275,8 +282,10 @@ def _number(ts: str) -> int:
 def history(core: Core, args: Args) -> Obj:
     """conversations.history: newest first, without threads and ephemeral messages"""
     channel = core.workspace.known_channel(args.text("channel"), member=True)
-    found = [one for one in channel.messages if not one.is_reply and not one.ephemeral_to]
-    newest = list(reversed(_between(found, args)))
+    messages = [
+        message for message in channel.messages if not message.is_reply and not message.ephemeral_to
+    ]
+    newest = list(reversed(_between(messages, args)))
     return _messages(core, newest, args) | {"pin_count": len(channel.pins)}
 
 
@@ -284,18 +293,20 @@ def replies(core: Core, args: Args) -> Obj:
     """conversations.replies: a message and its thread, oldest first"""
     channel = core.workspace.known_channel(args.text("channel"), member=True)
     ts = args.text("ts")
-    known = {one.ts: one for one in channel.messages if not one.ephemeral_to}
+    known = {message.ts: message for message in channel.messages if not message.ephemeral_to}
     if ts not in known:
         raise SlackError("thread_not_found")
     root = known[ts].thread_ts or ts
-    found = [one for one in known.values() if one.ts == root or one.thread_ts == root]
-    return _messages(core, _between(found, args), args)
+    thread = [
+        message for message in known.values() if message.ts == root or message.thread_ts == root
+    ]
+    return _messages(core, _between(thread, args), args)
 
 
-def _messages(core: Core, found: list[Message], args: Args) -> Obj:
-    some, more = page(found, args)
+def _messages(core: Core, messages: list[Message], args: Args) -> Obj:
+    shown, more = page(messages, args)
     return {
-        "messages": [_message(core, one, args) for one in some],
+        "messages": [_message(core, message, args) for message in shown],
         "has_more": bool(more["response_metadata"]["next_cursor"]),
         **more,
     }

@@ -11,12 +11,12 @@ from sandbox.slack.errors import Obj, SlackError
 from sandbox.slack.model import Channel, File, Message
 from sandbox.slack.workspace import BOT_USER_ID
 
-MOST_BYTES = 20 * 1024 * 1024
+MAX_BYTES = 20 * 1024 * 1024
 
 
 def get_upload_url(core: Core, args: Args) -> Obj:
     """files.getUploadURLExternal"""
-    length = args.number("length", 0, MOST_BYTES)
+    length = args.number("length", 0, MAX_BYTES)
     if not length:
         raise SlackError("invalid_arguments")
     ids = core.workspace.ids
@@ -28,7 +28,10 @@ def get_upload_url(core: Core, args: Args) -> Obj:
 async def receive(core: Core, request: web.Request) -> web.Response:
     """The upload itself, as a raw body or as a form."""
     secret = request.match_info["secret"]
-    file = next((one for one in core.workspace.files.values() if one.secret == secret), None)
+    file = next(
+        (candidate for candidate in core.workspace.files.values() if candidate.secret == secret),
+        None,
+    )
     if file is None or file.content is not None:
         return web.Response(status=404, text="not found")
     content = await _content(request)
@@ -48,8 +51,8 @@ async def _content(request: web.Request) -> bytes:
     return b""
 
 
-def _channel(core: Core, id: str) -> Channel:
-    channel = core.workspace.channels.get(id)
+def _channel(core: Core, channel_id: str) -> Channel:
+    channel = core.workspace.channels.get(channel_id)
     if channel is None:
         raise SlackError("channel_not_found")
     if not core.workspace.has_bot(channel):
@@ -60,21 +63,21 @@ def _channel(core: Core, id: str) -> Channel:
 
 
 def _thread(channel: Channel, ts: str) -> str:
-    if ts and not any(one.ts == ts and not one.is_reply for one in channel.messages):
+    if ts and not any(message.ts == ts and not message.is_reply for message in channel.messages):
         raise SlackError("invalid_thread_ts")
     return ts
 
 
 def _uploaded(core: Core, args: Args) -> list[File]:
-    given = args.data("files")
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+    uploads = args.data("files")
+    if not isinstance(uploads, list) or not all(isinstance(upload, dict) for upload in uploads):
         raise SlackError("invalid_arguments")
     files = []
-    for one in given:
-        file = core.workspace.known_file(str(one.get("id")))
+    for upload in uploads:
+        file = core.workspace.known_file(str(upload.get("id")))
         if file.content is None or file.shared:
             raise SlackError("file_not_found")
-        file.title = one.get("title") or file.name
+        file.title = upload.get("title") or file.name
         files.append(file)
     return files
 
@@ -82,8 +85,8 @@ def _uploaded(core: Core, args: Args) -> list[File]:
 def complete_upload(core: Core, args: Args) -> Obj:
     """files.completeUploadExternal: the message with the files follows a moment later"""
     files = _uploaded(core, args)
-    wanted = [args.text("channel_id"), *args.ids("channels")]
-    channels = [_channel(core, id) for id in wanted if id]
+    channel_ids = [args.text("channel_id"), *args.ids("channels")]
+    channels = [_channel(core, channel_id) for channel_id in channel_ids if channel_id]
     messages = [_message(core, channel, files, args) for channel in channels]
     for file in files:
         file.shared = bool(channels)
@@ -122,14 +125,14 @@ def delete(core: Core, args: Args) -> Obj:
         raise SlackError("cant_delete_file")
     del core.workspace.files[file.id]
     for channel in core.workspace.channels.values():
-        _forget(channel, file.id)
+        _remove_file(channel, file.id)
         core.workspace.changed("messages", channel.id)
     return {}
 
 
-def _forget(channel: Channel, id: str) -> None:
+def _remove_file(channel: Channel, file_id: str) -> None:
     for message in list(channel.messages):
-        if id in message.files:
-            message.files.remove(id)
+        if file_id in message.files:
+            message.files.remove(file_id)
             if not (message.files or message.text or message.blocks):
                 channel.messages.remove(message)

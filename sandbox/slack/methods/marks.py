@@ -11,7 +11,7 @@ from sandbox.slack.methods.chat import permalink
 from sandbox.slack.model import Channel, Message
 from sandbox.slack.workspace import APP_ID, BOT_USER_ID
 
-MOST_BOOKMARKS, MOST_PINS, MOST_REACTIONS = 100, 100, 23
+MAX_BOOKMARKS, MAX_PINS, MAX_REACTIONS = 100, 100, 23
 
 
 def _channel(core: Core, args: Args, name: str = "channel") -> Channel:
@@ -39,7 +39,7 @@ def add_bookmark(core: Core, args: Args) -> Obj:
         raise SlackError("invalid_bookmark_type")
     if len(args.text("title")) > 255:
         raise SlackError("invalid_arguments")
-    if len(channel.bookmarks) >= MOST_BOOKMARKS:
+    if len(channel.bookmarks) >= MAX_BOOKMARKS:
         raise SlackError("too_many_bookmarks")
     now = int(time.time())
     bookmark: Obj = {
@@ -110,7 +110,7 @@ def add_pin(core: Core, args: Args) -> Obj:
         raise SlackError("already_pinned")
     if message.subtype:
         raise SlackError("not_pinnable")
-    if len(channel.pins) >= MOST_PINS:
+    if len(channel.pins) >= MAX_PINS:
         raise SlackError("too_many_pins")
     channel.pins.append(message.ts)
     core.workspace.changed("messages", channel.id)
@@ -121,7 +121,7 @@ def list_pins(core: Core, args: Args) -> Obj:
     """pins.list"""
     channel = core.workspace.known_channel(args.text("channel"), member=True)
     pinned = [core.workspace.known_message(channel, ts) for ts in reversed(channel.pins)]
-    return {"items": [_pin(core, channel, one) for one in pinned]}
+    return {"items": [_pin(core, channel, message) for message in pinned]}
 
 
 def _pin(core: Core, channel: Channel, message: Message) -> Obj:
@@ -148,7 +148,7 @@ def add_reaction(core: Core, args: Args) -> Obj:
         raise SlackError("invalid_name")
     if BOT_USER_ID in message.reactions.get(name, []):
         raise SlackError("already_reacted")
-    if name not in message.reactions and len(message.reactions) >= MOST_REACTIONS:
+    if name not in message.reactions and len(message.reactions) >= MAX_REACTIONS:
         raise SlackError("too_many_emoji")
     message.reactions.setdefault(name, []).append(BOT_USER_ID)
     core.workspace.changed("messages", channel.id)

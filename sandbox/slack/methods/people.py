@@ -30,30 +30,30 @@ def auth_test(core: Core, args: Args) -> Obj:
     }
 
 
-def _shown(core: Core, user: User) -> Obj:
+def _as_user(core: Core, user: User) -> Obj:
     return as_user(user, email="users:read.email" in core.manifest.scopes)
 
 
 def info(core: Core, args: Args) -> Obj:
     """users.info"""
-    return {"user": _shown(core, core.workspace.known_user(args.text("user")))}
+    return {"user": _as_user(core, core.workspace.known_user(args.text("user")))}
 
 
 def list_all(core: Core, args: Args) -> Obj:
     """users.list"""
-    some, more = page(list(core.workspace.users.values()), args)
-    return {"members": [_shown(core, user) for user in some], **more}
+    users, more = page(list(core.workspace.users.values()), args)
+    return {"members": [_as_user(core, user) for user in users], **more}
 
 
 def by_email(core: Core, args: Args) -> Obj:
     """users.lookupByEmail"""
     for user in core.workspace.users.values():
         if user.email == args.text("email") and user.kind != "bot" and not user.deactivated:
-            return {"user": _shown(core, user)}
+            return {"user": _as_user(core, user)}
     raise SlackError("users_not_found")
 
 
-def _paid(core: Core) -> None:
+def _check_paid_plan(core: Core) -> None:
     if core.free_plan:
         raise SlackError("plan_upgrade_required")
 
@@ -79,13 +79,13 @@ def _group(group: Group, args: Args) -> Obj:
 
 def groups(core: Core, args: Args) -> Obj:
     """usergroups.list"""
-    _paid(core)
+    _check_paid_plan(core)
     return {"usergroups": [_group(group, args) for group in core.workspace.groups.values()]}
 
 
 def group_members(core: Core, args: Args) -> Obj:
     """usergroups.users.list"""
-    _paid(core)
+    _check_paid_plan(core)
     group = core.workspace.groups.get(args.text("usergroup"))
     if group is None:
         raise SlackError("no_such_subteam")

@@ -7,7 +7,7 @@ from sandbox.slack.errors import Obj, SlackError
 from sandbox.slack.model import Trigger, View
 from sandbox.slack.workspace import identity
 
-MOST_STACKED = 3
+MAX_STACKED = 3
 
 
 def prepare(core: Core, view: object, surface: str, own: View | None = None) -> Obj:
@@ -16,37 +16,37 @@ def prepare(core: Core, view: object, surface: str, own: View | None = None) -> 
     external = spec.get("external_id")
     if external and any(
         other.spec.get("external_id") == external and other is not own
-        for other in core.workspace.views()
+        for other in core.workspace.iter_views()
     ):
         raise SlackError("duplicate_external_id")
     return spec
 
 
-def shown(view: View) -> Obj:
+def view_answer(view: View) -> Obj:
     """The answer that holds a view."""
-    return {"view": views.described(view, identity())}
+    return {"view": views.as_view(view, identity())}
 
 
 def _trigger(core: Core, args: Args) -> Trigger:
-    given = args.text("trigger_id") or args.text("interactivity_pointer")
-    return core.spend_trigger(given)
+    trigger_id = args.text("trigger_id") or args.text("interactivity_pointer")
+    return core.spend_trigger(trigger_id)
 
 
 def put_on_top(core: Core, user: str, client: str, spec: Obj) -> View:
     """A new modal on top of the stack in somebody's client; raises SlackError."""
     stack = core.workspace.stack(user, client)
-    if len(stack) >= MOST_STACKED:
+    if len(stack) >= MAX_STACKED:
         raise SlackError("push_limit_reached")
-    id = core.workspace.ids.new("V")
+    view_id = core.workspace.ids.new("V")
     below = stack[-1] if stack else None
     view = View(
-        id,
+        view_id,
         user,
         spec,
         views.new_hash(core.workspace.ids),
-        root_id=below.root_id if below else id,
+        root_id=below.root_id if below else view_id,
         previous_id=below.id if below else None,
-        filled=values.start(spec["blocks"]),
+        filled=values.initial_state(spec["blocks"]),
         client=client,
     )
     core.workspace.stacks.setdefault(user, []).append(view)
@@ -58,7 +58,7 @@ def open_modal(core: Core, args: Args) -> Obj:
     """views.open"""
     spec = prepare(core, args.data("view"), blocks.MODAL)
     trigger = _trigger(core, args)
-    return shown(put_on_top(core, trigger.user, trigger.client, spec))
+    return view_answer(put_on_top(core, trigger.user, trigger.client, spec))
 
 
 def push(core: Core, args: Args) -> Obj:
@@ -67,11 +67,11 @@ def push(core: Core, args: Args) -> Obj:
     trigger = _trigger(core, args)
     if trigger.view_id is None or not core.workspace.stack(trigger.user, trigger.client):
         raise SlackError("not_found")
-    return shown(put_on_top(core, trigger.user, trigger.client, spec))
+    return view_answer(put_on_top(core, trigger.user, trigger.client, spec))
 
 
-def _found(core: Core, args: Args) -> View:
-    for view in core.workspace.views():
+def _find_view(core: Core, args: Args) -> View:
+    for view in core.workspace.iter_views():
         by_id = args.has("view_id") and view.id == args.text("view_id")
         by_name = args.has("external_id") and view.spec.get("external_id") == args.text(
             "external_id"
@@ -83,18 +83,18 @@ def _found(core: Core, args: Args) -> View:
 
 def update(core: Core, args: Args) -> Obj:
     """views.update"""
-    view = _found(core, args)
+    view = _find_view(core, args)
     if args.has("hash") and args.text("hash") != view.hash:
         raise SlackError("hash_conflict")
     redraw(core, view, prepare(core, args.data("view"), view.spec["type"], view))
-    return shown(view)
+    return view_answer(view)
 
 
 def redraw(core: Core, view: View, spec: Obj) -> None:
     """Give a view a new content; what was filled in stays where it still fits."""
     view.spec = spec
     view.hash = views.new_hash(core.workspace.ids)
-    view.filled = values.keep(spec["blocks"], view.filled)
+    view.filled = values.carry_over(spec["blocks"], view.filled)
     core.workspace.changed("home" if spec["type"] == blocks.HOME else "views")
 
 
@@ -109,9 +109,16 @@ def publish(core: Core, args: Args) -> Obj:
     spec = prepare(core, args.data("view"), blocks.HOME, before)
     if before is not None:
         redraw(core, before, spec)
-        return shown(before)
-    id, fresh = core.workspace.ids.new("V"), views.new_hash(core.workspace.ids)
-    view = View(id, user.id, spec, fresh, root_id=id, filled=values.start(spec["blocks"]))
+        return view_answer(before)
+    view_id, new_hash = core.workspace.ids.new("V"), views.new_hash(core.workspace.ids)
+    view = View(
+        view_id,
+        user.id,
+        spec,
+        new_hash,
+        root_id=view_id,
+        filled=values.initial_state(spec["blocks"]),
+    )
     core.workspace.homes[user.id] = view
     core.workspace.changed("home")
-    return shown(view)
+    return view_answer(view)

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.slack import payloads, render, responses, values
-from sandbox.slack.blocks import every_block, interactive
+from sandbox.slack.blocks import interactive_elements, iter_blocks
 from sandbox.slack.core import Core
 from sandbox.slack.deliveries import Delivery
-from sandbox.slack.elements import listed
+from sandbox.slack.elements import all_options
 from sandbox.slack.errors import Obj, Refusal, SlackError
 from sandbox.slack.methods.marks import take_back
 from sandbox.slack.model import Channel, Message, User, View
 from sandbox.slack.submitting import submit
+from sandbox.slack.typed_text import TypedText
 from sandbox.slack.values import Values
-from sandbox.slack.views import described
-from sandbox.slack.words import Words
+from sandbox.slack.views import as_view
 from sandbox.slack.workspace import BOT_USER_ID, identity
 
 
@@ -32,22 +32,22 @@ class Press:
     client: str | None = None
 
 
-class Persons:
+class Users:
     """The client of every person in the workspace."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
         self.workspace = core.workspace
-        self.words = Words(core.workspace)
+        self.typed_text = TypedText(core.workspace)
 
-    def person(self, name: str) -> User:
+    def human(self, name: str) -> User:
         """Somebody who can use the client; raises Refusal."""
         user = self.workspace.user(name)
         if user.kind == "bot":
             raise Refusal(f"{user.handle} is an app; only people use the client.")
         return user
 
-    def readable(self, user: User, name: str) -> Channel:
+    def readable_channel(self, user: User, name: str) -> Channel:
         """A channel somebody may look into; the app's handle is their own talk with the app."""
         if name == self.workspace.users[BOT_USER_ID].handle:
             return self.workspace.im(user)
@@ -56,9 +56,9 @@ class Persons:
             raise Refusal(f"There is no channel {name}.")
         return channel
 
-    def _writable(self, user: User, name: str) -> Channel:
+    def _writable_channel(self, user: User, name: str) -> Channel:
         """A channel to speak in: one that somebody is in."""
-        channel = self.readable(user, name)
+        channel = self.readable_channel(user, name)
         if channel.archived:
             raise Refusal(f"#{channel.name} is archived: nobody can write there any more.")
         if channel.im_with and not self.core.manifest.can_be_written_to:
@@ -67,10 +67,10 @@ class Persons:
             raise Refusal(f"{user.handle} is not in #{channel.name}: join it first.")
         return channel
 
-    def join(self, name: str, place: str) -> None:
+    def join(self, name: str, channel_name: str) -> None:
         """Join a public channel."""
-        user = self.person(name)
-        channel = self.readable(user, place)
+        user = self.human(name)
+        channel = self.readable_channel(user, channel_name)
         if user.kind in ("guest", "single_channel_guest", "stranger"):
             raise Refusal(f"Guests cannot join #{channel.name} by themselves.")
         if user.id not in channel.members:
@@ -79,11 +79,11 @@ class Persons:
     # Messages and commands.
 
     async def say(
-        self, name: str, text: str, place: str, thread_ts: str = "", client: str = ""
+        self, name: str, text: str, channel_name: str, thread_ts: str = "", client: str = ""
     ) -> Delivery:
         """Type something and press Enter: a message, or a slash command."""
-        user = self.person(name)
-        channel = self._writable(user, place)
+        user = self.human(name)
+        channel = self._writable_channel(user, channel_name)
         if not text.strip():
             raise Refusal("There is nothing to send.")
         if text.startswith("/"):
@@ -91,12 +91,12 @@ class Persons:
         if thread_ts:
             root = self.workspace.message(channel, thread_ts)
             thread_ts = root.thread_ts or root.ts
-        words = self.words.message(text)
+        words = self.typed_text.message(text)
         message = Message(self.workspace.ids.ts(), channel.id, user.id, words, thread_ts=thread_ts)
         self.workspace.post(message)
-        return await self._tell_of_message(channel, message)
+        return await self._deliver_message(channel, message)
 
-    async def _tell_of_message(self, channel: Channel, message: Message) -> Delivery:
+    async def _deliver_message(self, channel: Channel, message: Message) -> Delivery:
         event = self.core.message_event(message)
         sent = await self.core.event(self.core.message_event_name(message), event, channel)
         if f"<@{BOT_USER_ID}>" in message.text and not channel.im_with:
@@ -119,7 +119,7 @@ class Persons:
         if thread_ts:
             raise Refusal(f"{name} is not supported in threads. Sorry!")
         escape = bool(declared.get("should_escape"))
-        words = self.words.command(rest.strip(), escape=escape)
+        words = self.typed_text.command(rest.strip(), escape=escape)
         payload = payloads.command(self.core, user, channel, name, words, client)
         delivery = await self.core.deliveries.deliver("slash_commands", payload)
         self._show_answer(delivery, user, channel, name)
@@ -127,24 +127,24 @@ class Persons:
 
     def _show_answer(self, delivery: Delivery, user: User, channel: Channel, name: str) -> None:
         if delivery.ok and delivery.answer:
-            given = delivery.answer
-            given = {"text": given} if isinstance(given, str) else given
+            answer = delivery.answer
+            answer = {"text": answer} if isinstance(answer, str) else answer
             try:
-                responses.say(self.core, channel, user.id, given)
+                responses.post_answer(self.core, channel, user.id, answer)
             except SlackError as refused:
                 delivery.error = refused.code
         if not delivery.ok:
-            self._complain(user, channel, name, delivery)
+            self._show_error(user, channel, name, delivery)
 
-    def _complain(self, user: User, channel: Channel, what: str, delivery: Delivery) -> None:
-        text = f'{what} failed with the error "{delivery.error}"'
-        self.workspace.tell(channel, user.id, text)
+    def _show_error(self, user: User, channel: Channel, subject: str, delivery: Delivery) -> None:
+        text = f'{subject} failed with the error "{delivery.error}"'
+        self.workspace.post_as_slackbot(channel, user.id, text)
 
     # Presses.
 
     async def press(self, name: str, press: Press) -> Delivery:
         """Press or choose something, in a message or in a view."""
-        user = self.person(name)
+        user = self.human(name)
         if not self.core.manifest.interactive:
             raise Refusal("This app is not configured to handle interactive responses.")
         if press.view_id is not None:
@@ -154,12 +154,12 @@ class Persons:
         return await self._press_in_message(user, press)
 
     async def _press_in_message(self, user: User, press: Press) -> Delivery:
-        channel = self.readable(user, press.channel or "")
-        message = self._pressed(user, channel, press)
-        element, block_id = _element(message.blocks, press)
+        channel = self.readable_channel(user, press.channel or "")
+        message = self._pressed_message(user, channel, press)
+        element, block_id = _find_element(message.blocks, press)
         chosen = self._choice(element, press)
-        state = values.fill(
-            message.blocks, values.start(message.blocks), press.values or {}, self._resolve
+        state = values.fill_in(
+            message.blocks, values.initial_state(message.blocks), press.values or {}, self._resolve
         )
         if values.is_filled(element):
             state[block_id][element["action_id"]] = chosen
@@ -169,32 +169,34 @@ class Persons:
         )
         delivery = await self.core.deliveries.deliver("interactive", payload)
         if not delivery.ok:
-            self._complain(user, channel, self.core.manifest.name, delivery)
+            self._show_error(user, channel, self.core.manifest.name, delivery)
         return delivery
 
-    def _pressed(self, user: User, channel: Channel, press: Press) -> Message:
+    def _pressed_message(self, user: User, channel: Channel, press: Press) -> Message:
         """The message meant: by its ts, or else the newest that has such an element.
 
         Slack tells the app what was pressed as the person saw it; that the message was drawn
         anew meanwhile is the app's to notice.
         """
-        seen = [
+        drawings = [
             drawing
             for message in channel.messages
             if message.bot and message.ephemeral_to in ("", user.id)
             if press.ts in (None, message.ts)
             for drawing in (*(message.before if press.ts else ()), message)
         ]
-        fitting = [drawing for drawing in reversed(seen) if _matching(drawing.blocks, press)]
+        fitting = [
+            drawing for drawing in reversed(drawings) if _matching_elements(drawing.blocks, press)
+        ]
         if fitting:
-            offering = (drawing for drawing in fitting if _offered(drawing.blocks, press))
+            offering = (drawing for drawing in fitting if _offers_choice(drawing.blocks, press))
             return next(offering, fitting[0])
-        place = f"the message {press.ts}" if press.ts else f"#{channel.name}"
-        raise Refusal(f"There is no {press.action_id} to press in {place}.")
+        channel_name = f"the message {press.ts}" if press.ts else f"#{channel.name}"
+        raise Refusal(f"There is no {press.action_id} to press in {channel_name}.")
 
     async def _press_in_view(self, user: User, press: Press) -> Delivery:
         view = self._view(user, press.view_id or "")
-        element, block_id = _element(view.spec["blocks"], press)
+        element, block_id = _find_element(view.spec["blocks"], press)
         if press.values:
             view.filled = self._filled(view, press.values)
         chosen = self._choice(element, press)
@@ -210,12 +212,12 @@ class Persons:
 
     def _choice(self, element: Obj, press: Press) -> Obj:
         if element["type"] == "feedback_buttons":
-            return {"value": _feedback(element, press.value)}
+            return {"value": _feedback_value(element, press.value)}
         if element["type"] not in values.KEYS:
             return {}
         if element["type"] == "overflow" and press.value is None:
             raise Refusal(f"Say what is chosen in {press.action_id}, as value.")
-        return values.chosen(element, press.value, self._resolve)
+        return values.chosen_state(element, press.value, self._resolve)
 
     def _resolve(self, kind: str, name: str) -> str:
         """People and channels may be given by their names."""
@@ -227,27 +229,27 @@ class Persons:
 
     # Views.
 
-    def _view(self, user: User, id: str) -> View:
-        view = self.workspace.view(id)
+    def _view(self, user: User, view_id: str) -> View:
+        view = self.workspace.view(view_id)
         if view is None or view.user != user.id:
-            raise Refusal(f"{user.real_name} has no view {id} open.")
+            raise Refusal(f"{user.real_name} has no view {view_id} open.")
         stack = self.workspace.stack(user.id, view.client)
         if view in stack and view is not stack[-1]:
             raise Refusal("Another view lies on top of this one.")
         return view
 
-    def _filled(self, view: View, given: Values) -> dict[str, Obj]:
-        return values.fill(view.spec["blocks"], view.filled, given, self._resolve)
+    def _filled(self, view: View, entered: Values) -> dict[str, Obj]:
+        return values.fill_in(view.spec["blocks"], view.filled, entered, self._resolve)
 
-    async def submit(self, name: str, view_id: str, given: Values) -> Delivery:
+    async def submit(self, name: str, view_id: str, entered: Values) -> Delivery:
         """Send a form; raises Refusal with `errors` when the client or the app refuses a field."""
-        user = self.person(name)
+        user = self.human(name)
         view = self._view(user, view_id)
         if view.spec["type"] != "modal" or "submit" not in view.spec:
             raise Refusal("This view cannot be submitted.")
         if view.spec.get("submit_disabled"):
             raise Refusal("The submit button is disabled.")
-        filled = self._filled(view, given)
+        filled = self._filled(view, entered)
         if errors := values.problems(view.spec["blocks"], filled):
             raise Refusal("Some fields are not filled in as they should be.", errors)
         view.filled = filled
@@ -255,23 +257,23 @@ class Persons:
 
     async def close(self, name: str, view_id: str) -> Delivery | None:
         """Close the view on top; what lies below comes back."""
-        user = self.person(name)
+        user = self.human(name)
         view = self._view(user, view_id)
         stack = self.workspace.stack(user.id, view.client)
         if view not in stack:
             raise Refusal("This view cannot be closed.")
         cleared = bool(view.spec.get("clear_on_close"))
-        gone = stack if cleared else [view]
-        self.workspace.close(gone)
-        return await self._tell_of_closing(
-            user, [one for one in gone if one.spec.get("notify_on_close")], cleared
+        closed = stack if cleared else [view]
+        self.workspace.close(closed)
+        return await self._deliver_closing(
+            user, [view for view in closed if view.spec.get("notify_on_close")], cleared
         )
 
-    async def _tell_of_closing(
-        self, user: User, gone: list[View], cleared: bool
+    async def _deliver_closing(
+        self, user: User, closed: list[View], cleared: bool
     ) -> Delivery | None:
         delivery = None
-        for view in reversed(gone):
+        for view in reversed(closed):
             payload = payloads.closed(self.core, user, view, cleared=cleared)
             delivery = await self.core.deliveries.deliver("interactive", payload)
         return delivery
@@ -282,45 +284,49 @@ class Persons:
         self,
         name: str,
         callback_id: str,
-        place: str | None = None,
+        channel_name: str | None = None,
         ts: str | None = None,
         client: str = "",
     ) -> Delivery:
         """Use a shortcut, on a message or from anywhere."""
-        user = self.person(name)
+        user = self.human(name)
         kind = "message" if ts else "global"
-        known = [one for one in self.core.manifest.shortcuts if one["callback_id"] == callback_id]
+        declared = [
+            shortcut
+            for shortcut in self.core.manifest.shortcuts
+            if shortcut["callback_id"] == callback_id
+        ]
         allowed = "commands" in self.core.manifest.scopes
-        if not allowed or not known or known[0]["type"] != kind:
+        if not allowed or not declared or declared[0]["type"] != kind:
             raise Refusal(f"There is no {kind} shortcut {callback_id}.")
         if ts is None:
             payload = payloads.global_shortcut(self.core, user, callback_id, client)
             return await self.core.deliveries.deliver("interactive", payload)
-        channel = self.readable(user, place or "")
+        channel = self.readable_channel(user, channel_name or "")
         message = self.workspace.message(channel, ts)
         if message.ephemeral_to:
             raise Refusal("An ephemeral message has no shortcuts.")
         payload = payloads.message_shortcut(self.core, user, callback_id, channel, message, client)
         delivery = await self.core.deliveries.deliver("interactive", payload)
         if not delivery.ok:
-            self._complain(user, channel, str(known[0]["name"]), delivery)
+            self._show_error(user, channel, str(declared[0]["name"]), delivery)
         return delivery
 
-    async def react(self, name: str, emoji: str, place: str, ts: str) -> Delivery:
+    async def react(self, name: str, emoji: str, channel_name: str, ts: str) -> Delivery:
         """Put an emoji on a message, or take it back."""
-        user = self.person(name)
-        channel = self._writable(user, place)
+        user = self.human(name)
+        channel = self._writable_channel(user, channel_name)
         message = self.workspace.message(channel, ts)
         if message.ephemeral_to:
             raise Refusal("Nobody can react to an ephemeral message.")
         emoji = emoji.strip(":")
-        there = user.id in message.reactions.get(emoji, [])
-        if there:
+        already = user.id in message.reactions.get(emoji, [])
+        if already:
             take_back(message, emoji, user.id)
         else:
             message.reactions.setdefault(emoji, []).append(user.id)
         self.workspace.changed("messages", channel.id)
-        kind = "reaction_removed" if there else "reaction_added"
+        kind = "reaction_removed" if already else "reaction_added"
         event = {
             "type": kind,
             "user": user.id,
@@ -332,7 +338,7 @@ class Persons:
 
     async def open_home(self, name: str) -> Delivery:
         """Open the app's Home."""
-        user = self.person(name)
+        user = self.human(name)
         if not self.core.manifest.home_tab:
             raise Refusal("This app has no Home.")
         channel = self.workspace.im(user)
@@ -344,63 +350,71 @@ class Persons:
         }
         home = self.workspace.homes.get(user.id)
         if home is not None:
-            event["view"] = described(home, identity())
+            event["view"] = as_view(home, identity())
         return await self.core.event("app_home_opened", event) or Delivery("events_api", {})
 
     def reload(self, name: str, client: str = "") -> None:
         """Load the client anew: ephemeral messages are gone, and forms unless it has a name."""
-        user = self.person(name)
+        user = self.human(name)
         if not client:
             self.workspace.close(self.workspace.stack(user.id, client))
         for channel in self.workspace.channels.values():
-            channel.messages[:] = [one for one in channel.messages if one.ephemeral_to != user.id]
+            channel.messages[:] = [
+                message for message in channel.messages if message.ephemeral_to != user.id
+            ]
         self.workspace.changed("messages")
 
-    def messages(self, place: str, name: str | None) -> list[Obj]:
+    def messages(self, channel_name: str, name: str | None) -> list[Obj]:
         """What somebody sees in a channel."""
         if name is None:
-            return render.for_people(self.workspace, self.workspace.channel(place), None)
+            return render.visible_messages(
+                self.workspace, self.workspace.channel(channel_name), None
+            )
         user = self.workspace.user(name)
-        return render.for_people(self.workspace, self.readable(user, place), user.id)
+        return render.visible_messages(
+            self.workspace, self.readable_channel(user, channel_name), user.id
+        )
 
 
-def _matching(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
+def _matching_elements(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
     """Every element with the wanted action_id; a button's value tells it from others."""
-    found = [
+    matches = [
         (element, block["block_id"])
-        for block in every_block(blocks)
+        for block in iter_blocks(blocks)
         if press.block_id in (None, block["block_id"])
-        for element in interactive(block)
+        for element in interactive_elements(block)
         if element["action_id"] == press.action_id
     ]
     if press.value is None:
-        return found
+        return matches
     return [
-        one for one in found if one[0]["type"] != "button" or one[0].get("value") == press.value
+        (element, block_id)
+        for element, block_id in matches
+        if element["type"] != "button" or element.get("value") == press.value
     ]
 
 
-def _offered(blocks: list[Obj], press: Press) -> bool:
+def _offers_choice(blocks: list[Obj], press: Press) -> bool:
     """Whether what is chosen is among the options, where there are any."""
     wanted = press.value if isinstance(press.value, list) else [press.value]
-    element, _ = _matching(blocks, press)[0]
-    offered = [option["value"] for option in listed(element)]
-    return not offered or all(one in offered for one in wanted)
+    element, _ = _matching_elements(blocks, press)[0]
+    offered = [option["value"] for option in all_options(element)]
+    return not offered or all(choice in offered for choice in wanted)
 
 
-def _element(blocks: list[Obj], press: Press) -> tuple[Obj, str]:
-    found = _matching(blocks, press)
-    if not found:
+def _find_element(blocks: list[Obj], press: Press) -> tuple[Obj, str]:
+    matches = _matching_elements(blocks, press)
+    if not matches:
         with_value = "" if press.value is None else f" with the value {press.value}"
         raise Refusal(f"There is nothing with the action_id {press.action_id}{with_value}.")
-    if len(found) > 1:
+    if len(matches) > 1:
         raise Refusal(
             f"Several elements are called {press.action_id}: say which block_id or value."
         )
-    return found[0]
+    return matches[0]
 
 
-def _feedback(element: Obj, value: Any) -> str:
+def _feedback_value(element: Obj, value: Any) -> str:
     offered = [element[name]["value"] for name in ("positive_button", "negative_button")]
     if value not in offered:
         raise Refusal(f"{element['action_id']} offers only: {', '.join(offered)}.")
@@ -409,5 +423,7 @@ def _feedback(element: Obj, value: Any) -> str:
 
 def _dispatches(blocks: list[Obj], block_id: str) -> bool:
     """Elements of forms are silent until the form is sent, unless their block says otherwise."""
-    block = next(one for one in every_block(blocks) if one["block_id"] == block_id)
+    block = next(
+        candidate for candidate in iter_blocks(blocks) if candidate["block_id"] == block_id
+    )
     return block["type"] != "input" or bool(block.get("dispatch_action"))

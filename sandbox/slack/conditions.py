@@ -7,7 +7,7 @@ from sandbox.slack.model import Channel, Group, User
 from sandbox.slack.workspace import Workspace
 
 
-class Circumstances:
+class Conditions:
     """Changes what the app has to live with."""
 
     core: Core
@@ -79,11 +79,13 @@ class Circumstances:
     def add_group(self, handle: str, *members: str) -> Group:
         """A user group that somebody made."""
         ids = [self.workspace.user(member).id for member in members]
-        made = Group(self.workspace.ids.new("S"), handle, handle.capitalize(), ids)
-        self.workspace.groups[made.id] = made
-        return made
+        group = Group(self.workspace.ids.new("S"), handle, handle.capitalize(), ids)
+        self.workspace.groups[group.id] = group
+        return group
 
     def set_group(self, handle: str, *members: str) -> None:
         """Change who is in a user group."""
-        group = next(one for one in self.workspace.groups.values() if one.handle == handle)
+        group = next(
+            candidate for candidate in self.workspace.groups.values() if candidate.handle == handle
+        )
         group.members = [self.workspace.user(member).id for member in members]

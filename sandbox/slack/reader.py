@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.slack.blocks import every_block, interactive
+from sandbox.slack.blocks import interactive_elements, iter_blocks
 from sandbox.slack.control import Control
 from sandbox.slack.errors import Obj, Refusal
 from sandbox.slack.model import Channel, User
-from sandbox.slack.persons import Persons
-from sandbox.slack.views import described
+from sandbox.slack.users import Users
+from sandbox.slack.views import as_view
 from sandbox.slack.workspace import Workspace, identity
 
 
@@ -34,42 +34,48 @@ class Button:
         return str(self.element.get("text", {}).get("text", ""))
 
 
-class Sight:
+class Reader:
     """Looks through the eyes of anybody."""
 
     workspace: Workspace
-    _persons: Persons
+    _users: Users
     _control: Control
 
     def messages(self, channel: str, user: str | None = None) -> list[Obj]:
         """A channel as somebody sees it (threads nested); without somebody, everything."""
-        return self._persons.messages(channel, user)
+        return self._users.messages(channel, user)
 
     def text(self, channel: str, user: str | None = None) -> str:
         """All words in a channel, threads and blocks included, without what Slack itself wrote."""
-        every = [one for message in self.messages(channel, user) for one in _with_replies(message)]
-        said = [one for one in every if not str(one.get("subtype", "")).startswith("channel_")]
-        return "\n".join(line for message in said for line in _lines(message))
+        messages = [shown for top in self.messages(channel, user) for shown in _with_replies(top)]
+        written = [
+            message
+            for message in messages
+            if not str(message.get("subtype", "")).startswith("channel_")
+        ]
+        return "\n".join(line for message in written for line in _lines(message))
 
     def ephemerals(self, channel: str, user: str) -> list[Obj]:
         """What only this person sees in a channel."""
-        every = [one for top in self.messages(channel, user) for one in _with_replies(top)]
-        return [one for one in every if one["ephemeral"]]
+        messages = [
+            message for top in self.messages(channel, user) for message in _with_replies(top)
+        ]
+        return [message for message in messages if message["ephemeral"]]
 
     def views(self, user: str) -> list[Obj]:
         """Somebody's open forms, the topmost last."""
         stack = self.workspace.stacks.get(self.workspace.user(user).id, [])
-        return [described(view, identity()) for view in stack]
+        return [as_view(view, identity()) for view in stack]
 
     def home(self, user: str) -> Obj | None:
         """Somebody's Home of the app."""
         view = self.workspace.homes.get(self.workspace.user(user).id)
-        return described(view, identity()) if view else None
+        return as_view(view, identity()) if view else None
 
     def channels(self, user: str | None = None) -> list[Obj]:
         """Every channel that somebody can see."""
-        found: list[Obj] = self._control.channels({"user": user})["channels"]
-        return found
+        channels: list[Obj] = self._control.channels({"user": user})["channels"]
+        return channels
 
     def channel(self, name: str) -> Channel:
         """A channel by its name or id; raises Refusal."""
@@ -81,8 +87,8 @@ class Sight:
 
     def notifications(self, user: str) -> list[Obj]:
         """Where somebody was mentioned."""
-        id = self.workspace.user(user).id
-        return [note for note in self.workspace.notifications if note["user"] == id]
+        user_id = self.workspace.user(user).id
+        return [note for note in self.workspace.notifications if note["user"] == user_id]
 
     def file(self, id: str) -> bytes:
         """The content of a file."""
@@ -92,35 +98,41 @@ class Sight:
         self, wanted: str, channel: str | None = None, user: str | None = None
     ) -> list[Button]:
         """Everything to press with this action_id or text: in a channel, or in somebody's views."""
-        return [one for one in self._buttons(channel, user) if wanted in (one.action_id, one.text)]
+        return [
+            button
+            for button in self._buttons(channel, user)
+            if wanted in (button.action_id, button.text)
+        ]
 
     def find_button(
         self, wanted: str, channel: str | None = None, user: str | None = None
     ) -> Button:
         """The newest of them; raises Refusal when there is none."""
-        found = self.find_buttons(wanted, channel, user)
-        if not found:
+        buttons = self.find_buttons(wanted, channel, user)
+        if not buttons:
             raise Refusal(
                 f"There is no button {wanted} in {channel or 'the views of ' + str(user)}."
             )
-        return found[-1]
+        return buttons[-1]
 
     def _buttons(self, channel: str | None, user: str | None) -> list[Button]:
         if channel is None:
             home = self.home(user) if user else None
-            shown = [*([home] if home else []), *self.views(user or "")]
+            views = [*([home] if home else []), *self.views(user or "")]
             return [
                 Button(element["action_id"], block["block_id"], element, view_id=view["id"])
-                for view in shown
-                for block in every_block(view["blocks"])
-                for element in interactive(block)
+                for view in views
+                for block in iter_blocks(view["blocks"])
+                for element in interactive_elements(block)
             ]
-        every = [one for top in self.messages(channel, user) for one in _with_replies(top)]
+        messages = [
+            message for top in self.messages(channel, user) for message in _with_replies(top)
+        ]
         return [
             Button(element["action_id"], block["block_id"], element, channel, message["ts"])
-            for message in sorted(every, key=lambda one: str(one["ts"]))
-            for block in every_block(message.get("blocks", []))
-            for element in interactive(block)
+            for message in sorted(messages, key=lambda message: str(message["ts"]))
+            for block in iter_blocks(message.get("blocks", []))
+            for element in interactive_elements(block)
         ]
 
 
@@ -137,17 +149,20 @@ def _lines(message: Obj) -> list[str]:
     return [*filter(None, words), *(file["name"] for file in message.get("files", []))]
 
 
-def _words(found: Any) -> list[str]:
+def _words(content: Any) -> list[str]:
     """Every text inside of blocks, in reading order."""
-    if isinstance(found, list):
-        return [word for one in found for word in _words(one)]
-    if not isinstance(found, dict):
+    if isinstance(content, list):
+        return [word for part in content for word in _words(part)]
+    if not isinstance(content, dict):
         return []
     own = [
         value
-        for key, value in found.items()
+        for key, value in content.items()
         if key in ("text", "title", "caption") and isinstance(value, str)
     ]
     return own + [
-        word for value in found.values() if isinstance(value, dict | list) for word in _words(value)
+        word
+        for value in content.values()
+        if isinstance(value, dict | list)
+        for word in _words(value)
     ]

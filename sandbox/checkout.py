@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from sandbox.shop import OPEN_WITHIN, Conn, Shop, keep_at_it
+from sandbox.shop import OPEN_TIMEOUT, Conn, Shop, run_forever
 from sandbox.stripe import Stripe
 
-SQL = Path(__file__).parent / "trade.sql"
+SQL = Path(__file__).parent / "checkout.sql"
 PACE = 2.0
 
 
-class Trade:
+class Checkout:
     """What goes on in the shop inside `async with`; without pods that take orders, nothing does.
 
     `paid` is whether payment-service confirms what Stripe tells, and `fraud` whether the three
@@ -38,9 +38,9 @@ class Trade:
 
     async def __aenter__(self) -> Self:
         opened = asyncio.Event()
-        work = keep_at_it(self.shop.service_dsn, self._once, opened)
+        work = run_forever(self.shop.service_dsn, self._check_out_once, opened)
         self._task = asyncio.create_task(work)
-        await asyncio.wait_for(opened.wait(), OPEN_WITHIN)
+        await asyncio.wait_for(opened.wait(), OPEN_TIMEOUT)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -48,7 +48,7 @@ class Trade:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _once(self, conn: Conn) -> None:
+    async def _check_out_once(self, conn: Conn) -> None:
         if self.takes_orders():
             await conn.execute(self._order)
             if self.fraud:
@@ -71,4 +71,8 @@ class Trade:
 
 def statements(file: Path) -> list[bytes]:
     """The statements of a file of ours, in order; none holds a semicolon inside."""
-    return [one.encode() for one in file.read_text(encoding="utf-8").split(";") if one.strip()]
+    return [
+        statement.encode()
+        for statement in file.read_text(encoding="utf-8").split(";")
+        if statement.strip()
+    ]

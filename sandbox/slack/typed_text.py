@@ -11,11 +11,11 @@ REFERENCE = re.compile(
 )
 NAME = re.compile(r"(?<![\w<@#/.-])[@#][a-z0-9][\w-]*")
 ADDRESS = re.compile(r"(?<![<|\w])https?://[^\s<>|]+")
-Change = Callable[[str], str]
-EVERYBODY = ("@channel", "@here", "@everyone")
+Converter = Callable[[str], str]
+BROADCASTS = ("@channel", "@here", "@everyone")
 
 
-class Words:
+class TypedText:
     """Turns names into references, and back."""
 
     def __init__(self, workspace: Workspace) -> None:
@@ -23,38 +23,42 @@ class Words:
 
     def message(self, text: str) -> str:
         """A message: characters escaped, people and channels as references, links marked."""
-        return self._each(text, self._escaped, lambda reference: reference)
+        return self._convert(text, self._escaped, lambda reference: reference)
 
     def command(self, text: str, *, escape: bool) -> str:
         """The text of a slash command: with references where the manifest asks for them."""
         if not escape:
-            return self._each(text, lambda plain: plain, self._name)
-        return self._each(text, self._linked, self._labelled)
+            return self._convert(text, lambda plain: plain, self._name)
+        return self._convert(text, self._linked, self._labelled)
 
-    def _each(self, text: str, plain: Change, reference: Change) -> str:
-        text = NAME.sub(lambda found: self._reference(found[0]), text)
-        pieces, at = [], 0
-        for found in REFERENCE.finditer(text):
-            if not self._is_known(found):
+    def _convert(self, text: str, plain: Converter, reference: Converter) -> str:
+        text = NAME.sub(lambda match: self._reference(match[0]), text)
+        parts, end = [], 0
+        for match in REFERENCE.finditer(text):
+            if not self._is_known(match):
                 continue
-            pieces += [plain(text[at : found.start()]), reference(found[0])]
-            at = found.end()
-        return "".join([*pieces, plain(text[at:])])
+            parts += [plain(text[end : match.start()]), reference(match[0])]
+            end = match.end()
+        return "".join([*parts, plain(text[end:])])
 
-    def _is_known(self, found: re.Match[str]) -> bool:
+    def _is_known(self, match: re.Match[str]) -> bool:
         workspace = self.workspace
         places = (
             ("user", workspace.users),
             ("channel", workspace.channels),
             ("group", workspace.groups),
         )
-        return any(found[name] in known for name, known in places if found[name])
+        return any(match[name] in known for name, known in places if match[name])
 
     def _reference(self, name: str) -> str:
         workspace, bare = self.workspace, name[1:]
         if name[0] == "#":
             return next(
-                (f"<#{one.id}|{bare}>" for one in workspace.channels.values() if one.name == bare),
+                (
+                    f"<#{channel.id}|{bare}>"
+                    for channel in workspace.channels.values()
+                    if channel.name == bare
+                ),
                 name,
             )
         for user in workspace.users.values():
@@ -66,23 +70,23 @@ class Words:
         return name
 
     def _labelled(self, reference: str) -> str:
-        found = REFERENCE.fullmatch(reference)
-        assert found is not None
-        if id := found["user"]:
-            return f"<@{id}|{self.workspace.users[id].handle}>"
-        if id := found["channel"]:
-            return f"<#{id}|{self.workspace.channels[id].name}>"
-        return f"<!subteam^{found['group']}|@{self.workspace.groups[found['group']].handle}>"
+        match = REFERENCE.fullmatch(reference)
+        assert match is not None
+        if object_id := match["user"]:
+            return f"<@{object_id}|{self.workspace.users[object_id].handle}>"
+        if object_id := match["channel"]:
+            return f"<#{object_id}|{self.workspace.channels[object_id].name}>"
+        return f"<!subteam^{match['group']}|@{self.workspace.groups[match['group']].handle}>"
 
     def _name(self, reference: str) -> str:
         label = self._labelled(reference).partition("|")[2].rstrip(">")
         return {"<@": "@", "<#": "#"}.get(reference[:2], "") + label
 
     def _linked(self, text: str) -> str:
-        return ADDRESS.sub(lambda found: f"<{found[0]}>", text)
+        return ADDRESS.sub(lambda match: f"<{match[0]}>", text)
 
     def _escaped(self, text: str) -> str:
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        for name in EVERYBODY:
+        for name in BROADCASTS:
             text = re.sub(rf"(?<!\w){name}\b", f"<!{name[1:]}>", text)
         return self._linked(text)

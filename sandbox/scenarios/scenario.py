@@ -10,22 +10,22 @@ from typing import ClassVar, NamedTuple
 
 from psycopg import AsyncConnection
 
+from sandbox.checkout import Checkout
 from sandbox.cluster import Cluster
 from sandbox.payments import Payments
 from sandbox.shop import Shop, run_file
-from sandbox.trade import Trade
 
 HERE = Path(__file__).parent
 SETTLE_WITHIN = 20.0
 
 
 @dataclass(frozen=True)
-class Scene:
+class ShopSystems:
     """The shop, from its pods to its customers."""
 
     cluster: Cluster
     shop: Shop
-    trade: Trade
+    checkout: Checkout
     payment_service: Payments
 
     async def run(self, name: str) -> None:
@@ -34,7 +34,7 @@ class Scene:
             await run_file(conn, HERE / name)
 
 
-class Elsewhere(NamedTuple):
+class OutsideAction(NamedTuple):
     """What somebody does outside of Slack: a name, a few words, and the doing."""
 
     name: str
@@ -47,20 +47,20 @@ class Scenario(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    tells: ClassVar[str]
-    then: ClassVar[str]
+    description: ClassVar[str]
+    next_command: ClassVar[str]
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    def __init__(self, systems: ShopSystems) -> None:
+        self.systems = systems
         self.tasks: list[asyncio.Task[None]] = []
 
     @property
     @abstractmethod
-    def holds(self) -> bool:
+    def is_active(self) -> bool:
         """Whether it is true at this moment."""
 
     @property
-    def elsewhere(self) -> tuple[Elsewhere, ...]:
+    def outside_actions(self) -> tuple[OutsideAction, ...]:
         """What the playbook leaves to people outside of Slack."""
         return ()
 
@@ -75,7 +75,7 @@ class Scenario(ABC):
     async def settle(self) -> None:
         """Wait for the rollout under way, whoever began it, unless it never ends."""
         with suppress(TimeoutError):
-            await self.scene.cluster.rolled_out(timeout=SETTLE_WITHIN)
+            await self.systems.cluster.rolled_out(timeout=SETTLE_WITHIN)
 
     async def close(self) -> None:
         """End what runs in the background."""
