@@ -204,5 +204,5 @@ async def test_what_is_no_change_is_said(walk: Walk) -> None:
     await walk.say("oncall", "/incident severity sev1", channel)
     await walk.say("oncall", "/incident status investigating", channel)
 
-    assert "is SEV-1 already" in walk.text(channel, "oncall")
-    assert "is investigating already" in walk.text(channel, "oncall")
+    assert "INC-1 is already SEV-1. Nothing was changed." in walk.text(channel, "oncall")
+    assert "INC-1 is already investigating. Nothing was changed." in walk.text(channel, "oncall")

@@ -135,7 +135,7 @@ async def test_of_two_who_are_done_at_once_one_is_told_so(walk: Walk) -> None:
 
     told = [walk.slack.ephemerals(channel, who) for who in ("oncall", "second")]
     assert sorted(map(len, told)) == [0, 1]
-    assert "“Alert team” was marked done by" in str(told)
+    assert "already marked “Alert team” as done at" in str(told)
     assert (await timeline(walk, channel)).count("did by hand: Alert team") == 1
 
 
