@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from bench import processes
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.slack import Slack
 from sandbox.stage import HERE, ROOT, Stage, open_stage, run_bot
 
@@ -73,26 +73,30 @@ async def _declare(stage: Stage) -> str:
                     channel["name"]
                     for channel in slack.channels("oncall")
                     if str(channel["name"]).startswith("inc-")
-                    and slack.find_buttons(presses.CHOOSE_SCENARIO, channel["name"], "oncall")
+                    and slack.find_buttons(action_ids.CHOOSE_SCENARIO, channel["name"], "oncall")
                 ),
                 None,
             ),
             WAIT_SECONDS,
         )
     )
-    await slack.press("oncall", action_id=presses.CHOOSE_SCENARIO, channel=channel, value=SCENARIO)
+    await slack.press(
+        "oncall", action_id=action_ids.CHOOSE_SCENARIO, channel=channel, value=SCENARIO
+    )
     await slack.wait_for(lambda: _step(slack, channel), WAIT_SECONDS)
     return channel
 
 
 def _step(slack: Slack, channel: str) -> bool:
-    buttons = slack.find_buttons(presses.RUN_STEP, channel, "oncall")
+    buttons = slack.find_buttons(action_ids.RUN_STEP, channel, "oncall")
     return any(button.value == "webhook-logs" for button in buttons)
 
 
 async def _run_step(slack: Slack, channel: str) -> str:
     """Press the step; what it says once it has read everything."""
-    await slack.press("oncall", action_id=presses.RUN_STEP, channel=channel, value="webhook-logs")
+    await slack.press(
+        "oncall", action_id=action_ids.RUN_STEP, channel=channel, value="webhook-logs"
+    )
     match = await slack.wait_for(
         lambda: RESULT.search(str(slack.messages(channel, "oncall"))), WAIT_SECONDS
     )

@@ -18,29 +18,31 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, playbooks, scheduler, slack, store, workspace
-from bot.actions import ChangingSystems
-from bot.backends import Backends
+from bot import config, scheduler, slack, store
+from bot.actions.registry import ACTIONS
+from bot.background import BackgroundTasks
 from bot.cache import Cache
-from bot.cluster import Cluster
 from bot.config import Config
-from bot.customers import Customers
-from bot.database import Database
-from bot.http import Http
 from bot.model import Playbook, UserError
-from bot.network import Network
-from bot.pagerduty import PagerDuty
-from bot.people import Directory
+from bot.playbooks import loader
 from bot.settings import Settings
 from bot.settings import read as read_settings
-from bot.store import db
-from bot.stripe import Stripe
+from bot.slack import workspace
+from bot.slack.customer_channel import CustomerChannel
+from bot.slack.directory import Directory
+from bot.store import db, publications
+from bot.systems import ChangingSystems
+from bot.systems.database import Database
+from bot.systems.http import HttpClient
+from bot.systems.kubernetes import Cluster
+from bot.systems.pagerduty import PagerDuty
+from bot.systems.sessions import SessionTerminator
+from bot.systems.stripe import Stripe
+from bot.systems.tcp import TcpProber
 from bot.views import text
 from bot.web import Web
-from bot.work import Work
 from bot.world import World
 from commands import routes
-from commands.actions import ACTIONS
 
 log = logging.getLogger("runbolt")
 
@@ -56,16 +58,16 @@ def utc_now() -> datetime:
 def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
     """The team's playbooks, or the shipped ones; raises UserError that lists every mistake."""
     if folder is not None:
-        return playbooks.load(folder, ACTIONS)
+        return loader.load(folder, ACTIONS)
     with as_file(files("templates") / "playbooks") as shipped:
-        return playbooks.load(shipped, ACTIONS)
+        return loader.load(shipped, ACTIONS)
 
 
 @asynccontextmanager
 async def open_world(
     settings: Settings,
     now: Callable[[], datetime] = utc_now,
-    slack_seconds: float = slack.TIMEOUT_SECONDS,
+    slack_seconds: float = slack.client.TIMEOUT_SECONDS,
 ) -> AsyncIterator[World]:
     """Load the configuration and connect to everything; raises UserError.
 
@@ -82,25 +84,25 @@ async def open_world(
         home = await workspace.find_home(client, identity, people, team_config)
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
-        customers = Customers(client, home.customers)
+        customers = CustomerChannel(client, home.customer_channel)
         yield World(
             pool=pool,
             slack=client,
-            home=home,
-            people=people,
+            workspace=home,
+            directory=people,
             cache=cache,
             systems=await _open_systems(stack, settings, now, customers),
             playbooks=loaded_playbooks,
             actions={action.name: action for action in ACTIONS},
             config=team_config,
             now=now,
-            work=Work(),
+            background=BackgroundTasks(),
             pagerduty=_pagerduty(settings, team_config),
         )
 
 
 def _open_slack(stack: AsyncExitStack, settings: Settings, seconds: float) -> AsyncWebClient:
-    client = slack.client(settings.slack_bot_token, settings.slack_api_url, seconds)
+    client = slack.client.open_client(settings.slack_bot_token, settings.slack_api_url, seconds)
     assert client.session is not None
     stack.push_async_callback(client.session.close)
     return client
@@ -109,7 +111,7 @@ def _open_slack(stack: AsyncExitStack, settings: Settings, seconds: float) -> As
 async def _open_cache(stack: AsyncExitStack, settings: Settings) -> Cache:
     cache = Cache(settings.redis_url)
     stack.push_async_callback(cache.close)
-    await cache.greet()
+    await cache.warm_up()
     return cache
 
 
@@ -120,7 +122,10 @@ def _pagerduty(settings: Settings, team_config: Config) -> PagerDuty | None:
 
 
 async def _open_systems(
-    stack: AsyncExitStack, settings: Settings, now: Callable[[], datetime], customers: Customers
+    stack: AsyncExitStack,
+    settings: Settings,
+    now: Callable[[], datetime],
+    customers: CustomerChannel,
 ) -> ChangingSystems:
     cluster = await stack.enter_async_context(
         Cluster.open(settings.kubeconfig, settings.kubernetes_namespace)
@@ -128,11 +133,11 @@ async def _open_systems(
     return ChangingSystems(
         cluster=cluster,
         database=Database(settings.orders_database_url),
-        network=Network(),
+        tcp=TcpProber(),
         customers=customers,
-        backends=Backends(settings.orders_database_admin_url),
+        sessions=SessionTerminator(settings.orders_database_admin_url),
         now=now,
-        http=Http(settings.playbook_proxy),
+        http=HttpClient(settings.playbook_proxy),
         stripe=Stripe(settings.stripe_api_key, settings.stripe_api_url),
     )
 
@@ -143,8 +148,8 @@ def make_app(world: World, settings: Settings) -> AsyncApp:
     async def authorize(**_: Any) -> AuthorizeResult:
         return AuthorizeResult(
             enterprise_id=None,
-            team_id=world.home.team_id,
-            bot_user_id=world.home.bot_user,
+            team_id=world.workspace.team_id,
+            bot_user_id=world.workspace.bot_user_id,
             bot_token=settings.slack_bot_token,
         )
 
@@ -161,7 +166,7 @@ def make_app(world: World, settings: Settings) -> AsyncApp:
     return app
 
 
-def open_door(settings: Settings) -> socket.socket:
+def open_listening_socket(settings: Settings) -> socket.socket:
     """The listening socket, taken before anything else starts; raises UserError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     address = settings.host, settings.port
@@ -212,7 +217,7 @@ async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
         async with nullcontext() if uses_http else _socket_mode(app, settings):
             yield _server(Web(app, world, events=uses_http))
     finally:
-        await world.work.drain(DRAIN_SECONDS)
+        await world.background.drain(DRAIN_SECONDS)
 
 
 @asynccontextmanager
@@ -244,11 +249,11 @@ def _server(web: Web) -> Server:
 
 
 @asynccontextmanager
-async def ticking(world: World) -> AsyncIterator[None]:
+async def running_scheduler(world: World) -> AsyncIterator[None]:
     """Run the scheduler; first publish all open incidents, as this version may show them anew."""
     async with world.pool.connection() as conn:
-        await store.messages.forget_final(conn)
-        await store.pictures.want_all_open(conn)
+        await store.messages.clear_final(conn)
+        await publications.mark_all_open_stale(conn)
     running = scheduler.start(world)
     try:
         yield
@@ -258,11 +263,11 @@ async def ticking(world: World) -> AsyncIterator[None]:
 
 async def serve(settings: Settings) -> None:
     """Run until a signal, then finish the background tasks; raises UserError."""
-    with open_door(settings) as listener:
+    with open_listening_socket(settings) as listener:
         async with (
             open_world(settings) as world,
             listening(world, settings) as server,
-            ticking(world),
+            running_scheduler(world),
         ):
             log.info("Runbolt is listening on port %s", settings.port)
             await server.serve([listener])

@@ -26,11 +26,11 @@ class Cache:
         )
         self._rest_until = 0.0
 
-    async def greet(self) -> None:
+    async def warm_up(self) -> None:
         """Connect now, so that the first interaction does not wait for it; log a failure."""
         await self._call(self._redis.ping)
 
-    async def first_time(self, key: str, seconds: int = 600) -> bool:
+    async def is_first_delivery(self, key: str, seconds: int = 600) -> bool:
         """Whether this key is new; always True while Redis is down, as the database decides too."""
         name = f"runbolt:seen:{key}"
         is_set = await self._call(
@@ -38,16 +38,16 @@ class Cache:
         )
         return bool(is_set)
 
-    async def recall(self, key: str) -> str | None:
+    async def get(self, key: str) -> str | None:
         """The value of a key; None where there is none, or while Redis is down."""
         value = await self._call(lambda: self._redis.get(f"runbolt:{key}"))
         return value if isinstance(value, str) else None
 
-    async def remember(self, key: str, value: str, seconds: int) -> None:
+    async def set(self, key: str, value: str, ttl_seconds: int) -> None:
         """Set a key for so many seconds."""
-        await self._call(lambda: self._redis.set(f"runbolt:{key}", value, ex=seconds))
+        await self._call(lambda: self._redis.set(f"runbolt:{key}", value, ex=ttl_seconds))
 
-    async def forget(self, key: str) -> None:
+    async def delete(self, key: str) -> None:
         """Delete a key."""
         await self._call(lambda: self._redis.delete(f"runbolt:{key}"))
 

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from bot import deprecations, durations, pages, parsing
+from bot import deprecations, durations
 from bot.durations import Duration
-from bot.model import Noun, Risk, Severity, UserError
-from bot.pages import Page
+from bot.model import Model, Risk, Severity, UserError
+from bot.playbooks import validation, yaml_source
+from bot.playbooks.yaml_source import SourceFile
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -20,28 +21,28 @@ SHORTEST_CADENCE = 5 * MINUTE
 Interval = Annotated[timedelta, Field(ge=SHORTEST_CADENCE), BeforeValidator(durations.parse)]
 
 
-class People(Noun):
+class MemberSelector(Model):
     """A selection of people: by Slack user id, and by the handle or id of a user group."""
 
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
 
-class Channels(Noun):
+class Channels(Model):
     """The channels, by name or id, for announcing incidents and for informing customers."""
 
     incidents: str = "incidents"
     customers: str = ""
 
 
-class PagerDuty(Noun):
+class OnCallSource(Model):
     """The PagerDuty ids that select who is on call; without either, everybody on call counts."""
 
     schedule: str = ""
     escalation_policy: str = ""
 
 
-class Clock(Noun):
+class Cadence(Model):
     """How often an update is due at one severity, and when a request for approval expires."""
 
     update: Interval
@@ -49,7 +50,7 @@ class Clock(Noun):
     approval: Duration = 30 * MINUTE
 
 
-class Hours(Noun):
+class WorkingHours(Model):
     """Working hours; incidents of these severities send reminders only within them."""
 
     timezone: ZoneInfo = Field(default_factory=lambda: ZoneInfo("UTC"))
@@ -65,7 +66,7 @@ class Hours(Noun):
         return self
 
 
-class Policy(Noun):
+class Policy(Model):
     """How many other people must approve a change, by risk, and the time limits of a change."""
 
     approvals: dict[Risk, int] = Field(
@@ -75,49 +76,49 @@ class Policy(Noun):
     execution_timeout: Duration = 10 * MINUTE
 
 
-def default_clocks() -> dict[Severity, Clock]:
+def default_cadences() -> dict[Severity, Cadence]:
     """The usual cadence: more severe means more often, and monitoring means half as often."""
     return {
-        Severity.SEV1: Clock(update=15 * MINUTE, monitoring=30 * MINUTE, approval=10 * MINUTE),
-        Severity.SEV2: Clock(update=30 * MINUTE, monitoring=HOUR, approval=15 * MINUTE),
-        Severity.SEV3: Clock(update=HOUR, monitoring=2 * HOUR),
-        Severity.SEV4: Clock(update=24 * HOUR),
+        Severity.SEV1: Cadence(update=15 * MINUTE, monitoring=30 * MINUTE, approval=10 * MINUTE),
+        Severity.SEV2: Cadence(update=30 * MINUTE, monitoring=HOUR, approval=15 * MINUTE),
+        Severity.SEV3: Cadence(update=HOUR, monitoring=2 * HOUR),
+        Severity.SEV4: Cadence(update=24 * HOUR),
     }
 
 
-class Config(Noun):
+class Config(Model):
     """The whole configuration file."""
 
     channels: Channels = Channels()
-    responders: People = People()
-    approvers: People
-    clocks: dict[Severity, Clock] = Field(default_factory=default_clocks)
-    hours: Hours = Hours()
+    responders: MemberSelector = MemberSelector()
+    approvers: MemberSelector
+    clocks: dict[Severity, Cadence] = Field(default_factory=default_cadences)
+    hours: WorkingHours = WorkingHours()
     policy: Policy = Policy()
-    pagerduty: PagerDuty = PagerDuty()
+    pagerduty: OnCallSource = OnCallSource()
     playbooks: Path | None = None
     runbooks: str = ""  # the base URL of relative links in playbooks
 
-    def clock(self, severity: Severity) -> Clock:
+    def cadence(self, severity: Severity) -> Cadence:
         """The cadence of a severity: from the file, else the default."""
-        return self.clocks.get(severity) or default_clocks()[severity]
+        return self.clocks.get(severity) or default_cadences()[severity]
 
 
 def load(path: Path) -> Config:
     """Read the file; raises UserError that names the variable and each line."""
-    page = pages.read(path)
+    page = yaml_source.read(path)
     deprecations.replace(page, Config)
-    if not page.mistakes:
+    if not page.diagnostics:
         try:
             return Config.model_validate({} if page.value is None else page.value)
         except ValidationError as error:
             _report(page, error)
     head = f"RUNBOLT_CONFIG ({path}) has mistakes, so nothing was started. Correct:"
-    raise UserError("\n".join([head, *(f"  {mistake}" for mistake in sorted(page.mistakes))]))
+    raise UserError("\n".join([head, *(f"  {mistake}" for mistake in sorted(page.diagnostics))]))
 
 
-def _report(page: Page, error: ValidationError) -> None:
+def _report(page: SourceFile, error: ValidationError) -> None:
     """Report pydantic's errors at the keys that they are about."""
     for detail in error.errors():
         place = tuple(part for part in detail["loc"] if part != "[key]")
-        page.wrong(page.key_spot(place), parsing.describe(detail, "the file"))
+        page.report(page.key_position(place), validation.describe(detail, "the file"))

@@ -5,43 +5,43 @@ import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from bot.model import Noun
-from bot.pages import Mistake, Page, Place, Spot
+from bot.model import Model
+from bot.playbooks.yaml_source import Diagnostic, KeyPath, Position, SourceFile
 
 log = logging.getLogger(__name__)
 
 
-def replace(page: Page, noun: type[Noun], place: Place = ()) -> None:
+def replace(page: SourceFile, noun: type[Model], place: KeyPath = ()) -> None:
     """Give the old keys of a noun, and of those inside of it, their new names; warns of each.
 
     Where a file has both, the old one stays, to be refused as unknown.
     """
     for old, name in list(_found(page.value_at(place), noun, place)):
-        spot = page.key_spot(old)
+        spot = page.key_position(old)
         if page.rename(old, name):
             _warn(page, spot, old[-1], name)
 
 
-def replace_words(page: Page, noun: type[Noun], place: Place) -> None:
+def replace_words(page: SourceFile, noun: type[Model], place: KeyPath) -> None:
     """The same in a list that names keys of a noun."""
     words: list[Any] = page.value_at(place)
     for at, word in enumerate(words):
         if isinstance(word, str) and word in noun.old_keys:
             words[at] = noun.old_keys[word]
-            _warn(page, page.spot((*place, at)), word, words[at])
+            _warn(page, page.position((*place, at)), word, words[at])
 
 
-def _warn(page: Page, spot: Spot, old: object, name: str) -> None:
+def _warn(page: SourceFile, spot: Position, old: object, name: str) -> None:
     words = f'key "{old}" is called "{name}" now; the old name will stop working'
-    log.warning("%s", Mistake(page.file, *spot, words))
+    log.warning("%s", Diagnostic(page.path, *spot, words))
 
 
-def _found(value: Any, kind: Any, place: Place) -> Iterator[tuple[Place, str]]:
+def _found(value: Any, kind: Any, place: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """Where old keys are, the innermost first, and their new names; `kind` is the value's type."""
     if get_origin(kind) in (Annotated, Union, types.UnionType):
         for inner in get_args(kind):
             yield from _found(value, inner, place)
-    elif isinstance(kind, type) and issubclass(kind, Noun):
+    elif isinstance(kind, type) and issubclass(kind, Model):
         yield from _found_in_noun(value, kind, place)
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
@@ -49,7 +49,7 @@ def _found(value: Any, kind: Any, place: Place) -> Iterator[tuple[Place, str]]:
                 yield from _found(item, inner, (*place, key))
 
 
-def _found_in_noun(value: Any, noun: type[Noun], place: Place) -> Iterator[tuple[Place, str]]:
+def _found_in_noun(value: Any, noun: type[Model], place: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     for key in value if isinstance(value, dict) else ():
         name = noun.old_keys.get(key, key)
         if name in noun.model_fields:

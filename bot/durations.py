@@ -13,7 +13,7 @@ UNITS = {
     "d": timedelta(days=1),
 }
 EXPECTED = 'expects a duration such as "15 min", "2 hours" or "24 h"'
-WORDS = r"(\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)"
+PATTERN = r"(\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)"
 
 
 def parse(text: Any) -> Any:
@@ -24,13 +24,13 @@ def parse(text: Any) -> Any:
     """
     if not isinstance(text, str) or text.startswith("P"):
         return text
-    match = re.fullmatch(WORDS, text.strip().lower())
+    match = re.fullmatch(PATTERN, text.strip().lower())
     if match is None:
         raise ValueError(EXPECTED)
     return int(match[1]) * UNITS[match[2][0]]
 
 
-def words(span: timedelta) -> str:
+def format(span: timedelta) -> str:
     """Format a timedelta in its largest fitting unit: `15 min`, `2 h`, `3 d`; one day is `24 h`.
 
     A unit fits when it divides the time evenly, or when there are at least ten of it; the rest is

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot import flows, publisher
+from bot import flows
+from bot.flows import temporary_changes
+from bot.publishing import publisher
 from bot.world import World
 
 Sweep = Callable[[World], Awaitable[None]]
@@ -18,9 +20,9 @@ SWEEPS: dict[Sweep, float] = {
     flows.approvals.expire_due: 5,
     flows.runs.start_approved: 5,
     flows.runs.mark_interrupted: 10,
-    flows.holds.check_interrupted: 10,
-    flows.holds.keep: 5,
-    publisher.publish_what_is_behind: 1,
+    temporary_changes.check_interrupted: 10,
+    temporary_changes.process_due: 5,
+    publisher.publish_pending: 1,
 }
 
 
@@ -42,7 +44,7 @@ def start(world: World) -> AsyncIOScheduler:
     return scheduler
 
 
-async def tick(world: World) -> None:
+async def run_sweeps(world: World) -> None:
     """Run every sweep once."""
     for sweep in SWEEPS:
         await sweep(world)

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot import stripe
-from bot.model import Noun, UserError
+from bot.model import Model, UserError
+from bot.systems import stripe
 
 IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 PAGERDUTY_API_URL = "https://api.pagerduty.com"
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 
-class Settings(Noun):
+class Settings(Model):
     """The values of the environment variables."""
 
     slack_bot_token: str

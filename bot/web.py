@@ -43,15 +43,15 @@ class Web:
         return [problem for problem in problems if problem is not None]
 
     async def _check_database(self) -> str | None:
-        if not await db.answers(self._world.pool, CHECK_SECONDS):
+        if not await db.is_reachable(self._world.pool, CHECK_SECONDS):
             return "the database in DATABASE_URL does not answer"
         return None
 
     async def _check_slack(self) -> str | None:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                await slack.answer(self._world.slack.auth_test())
-        except (slack.Refused, TimeoutError):
+                await slack.client.call(self._world.slack.auth_test())
+        except (slack.client.SlackError, TimeoutError):
             return "Slack does not accept SLACK_BOT_TOKEN, or does not answer"
         return None
 

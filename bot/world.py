@@ -6,26 +6,16 @@ from datetime import datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.actions import Action, ChangingSystems
+from bot.actions.base import Action
+from bot.background import BackgroundTasks
 from bot.cache import Cache
 from bot.config import Config
-from bot.model import ChannelId, Playbook, UserId
-from bot.pagerduty import PagerDuty
-from bot.people import Directory
+from bot.model import Playbook
+from bot.slack.directory import Directory
+from bot.slack.workspace import Workspace
 from bot.store.db import Pool
-from bot.work import Work
-
-
-@dataclass(frozen=True)
-class Home:
-    """The bot's workspace: its team, its own user, its channels, and the user groups by id."""
-
-    team_id: str
-    bot_user: UserId
-    announcements: ChannelId
-    customers: ChannelId | None
-    responder_groups: tuple[str, ...]
-    approver_groups: tuple[str, ...]
+from bot.systems import ChangingSystems
+from bot.systems.pagerduty import PagerDuty
 
 
 @dataclass(frozen=True)
@@ -37,13 +27,13 @@ class World:
 
     pool: Pool
     slack: AsyncWebClient
-    home: Home
-    people: Directory
+    workspace: Workspace
+    directory: Directory
     cache: Cache
     systems: ChangingSystems
     playbooks: tuple[Playbook, ...]
     actions: Mapping[str, type[Action]]
     config: Config
     now: Callable[[], datetime]
-    work: Work
+    background: BackgroundTasks
     pagerduty: PagerDuty | None

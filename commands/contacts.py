@@ -3,7 +3,7 @@
 from bot import flows
 from bot.views import contacts
 from bot.world import World
-from commands.asks import Interaction
+from commands.interactions import Interaction
 
 
 async def show(world: World, interaction: Interaction) -> None:
@@ -12,5 +12,5 @@ async def show(world: World, interaction: Interaction) -> None:
     playbooks = (incident.playbook,) if incident else world.playbooks
     found = await flows.contacts.find(world, playbooks)
     runbooks = world.config.runbooks
-    page = contacts.page(playbooks, found.marks, found.on_call, found.troubles, runbooks)
+    page = contacts.page(playbooks, found.mentions, found.on_call, found.warnings, runbooks)
     await interaction.show("Contacts", page)

@@ -5,17 +5,17 @@ from typing import Annotated
 from pydantic import Field
 
 from bot import flows
-from bot.model import ExecutionId, Incident, IncidentId, Noun
+from bot.model import ExecutionId, Incident, IncidentId, Model
 from bot.views import modals
 from bot.world import World
-from commands.asks import Interaction
-from commands.mistakes import NonBlankText
+from commands.form_errors import NonBlankText
+from commands.interactions import Interaction
 
 
-class CustomerForm(Noun):
+class CustomerForm(Model):
     """The message to customers."""
 
-    text: Annotated[NonBlankText, Field(max_length=modals.LONG)]
+    text: Annotated[NonBlankText, Field(max_length=modals.LONG_TEXT)]
 
 
 async def write(world: World, interaction: Interaction) -> None:
@@ -41,7 +41,7 @@ async def edit(world: World, interaction: Interaction) -> None:
     """*Edit* was pressed: another text is another request."""
     run = await flows.executions.get(world, ExecutionId(int(interaction.value)))
     incident = await flows.incidents.get(world, run.incident_id)
-    text = flows.customers.words_of(run)
+    text = flows.customers.message_text(run)
     await _open_form(world, interaction, incident, text, replaces=run.id)
 
 
@@ -53,7 +53,7 @@ async def _open_form(
     replaces: ExecutionId | None = None,
 ) -> None:
     metadata = interaction.metadata(incident=incident.id, replaces=replaces)
-    channel = world.home.customers
+    channel = world.workspace.customer_channel
     await interaction.open(modals.customer_message(incident, text, channel, metadata=metadata))
 
 

@@ -8,16 +8,16 @@ from pydantic import ValidationInfo, field_validator
 
 from bot import flows, rules
 from bot.flows.incidents import Declaration
-from bot.model import Incident, Noun, Severity, UserError
+from bot.model import Incident, Model, Severity, UserError
 from bot.views import blocks, modals
 from bot.world import World
-from commands import asks
-from commands.asks import Interaction
+from commands import interactions
+from commands.interactions import Interaction
 
 LOOKS_LIKE_SEVERITY = re.compile(r"(sev[\s_-]?\d+|[1-4])(?:[\s:,]+|$)", re.IGNORECASE)
 
 
-class DeclareForm(Noun):
+class DeclareForm(Model):
     """The title, the ticked symptoms by scenario, and what people chose themselves.
 
     Without a severity, the scenario or the symptoms give it.
@@ -45,7 +45,7 @@ async def declare(world: World, interaction: Interaction) -> None:
     if match is None:
         await _open_form(world, interaction, interaction.text)
         return
-    severity = rules.severity(match[1])
+    severity = rules.incidents.parse_severity(match[1])
     if severity is None:
         raise UserError(
             f"“{match[1]}” isn't a severity: use sev1 (the worst) to sev4. Nothing was declared. "
@@ -59,10 +59,10 @@ async def declare(world: World, interaction: Interaction) -> None:
 def suggest_declare(text: str) -> None:
     """Raise UserError that suggests `declare`, for text that begins with a severity."""
     match = LOOKS_LIKE_SEVERITY.match(text)
-    severity = rules.severity(match[1]) if match else None
+    severity = rules.incidents.parse_severity(match[1]) if match else None
     if match is None or severity is None:
         return
-    title = blocks.truncate(" ".join(text[match.end() :].split()), rules.TITLE_LENGTH)
+    title = blocks.truncate(" ".join(text[match.end() :].split()), rules.incidents.TITLE_LENGTH)
     if title:
         raise UserError(
             f"Nothing was declared. Did you mean `/incident declare {severity} {title}`?"
@@ -86,7 +86,7 @@ async def _declare(world: World, interaction: Interaction, declaration: Declarat
             ". Slack does not allow its channel yet. The bot creates it as soon as Slack does; "
             "nothing is lost."
         )
-    await interaction.reply(f"{result}{channel}{_about_same_title(declared.twin)}")
+    await interaction.reply(f"{result}{channel}{_about_same_title(declared.same_title)}")
 
 
 def _about_same_title(other: Incident | None) -> str:
@@ -102,25 +102,25 @@ def _about_same_title(other: Incident | None) -> str:
 
 async def open_form(world: World, interaction: Interaction) -> None:
     """The form, from a button, a shortcut, or a message, whose text is then the title."""
-    title = await asks.message_text(world.people, interaction.message)
+    title = await interactions.message_text(world.directory, interaction.message)
     await _open_form(world, interaction, title)
 
 
 async def _open_form(world: World, interaction: Interaction, title: str) -> None:
     metadata = interaction.metadata(message_ts=interaction.message.get("ts"))
-    plays = rules.plays(world.playbooks)
+    plays = rules.incidents.all_scenarios(world.playbooks)
     await interaction.open(modals.declare(plays, metadata=metadata, title=title))
 
 
 async def tick_symptom(world: World, interaction: Interaction) -> None:
     """A symptom was ticked: the form shows which scenarios fit."""
-    values = _group_symptoms(asks.form_values(dict(interaction.view)))
+    values = _group_symptoms(interactions.form_values(dict(interaction.view)))
     form = modals.declare(
-        rules.plays(world.playbooks),
+        rules.incidents.all_scenarios(world.playbooks),
         metadata=interaction.view["private_metadata"],
         title=values.get("title", ""),
-        likely=rules.likely(world.playbooks, values["symptoms"]),
-        worst=rules.worst(world.playbooks, values["symptoms"]),
+        best_matches=rules.incidents.best_matches(world.playbooks, values["symptoms"]),
+        worst_severity=rules.incidents.worst_severity(world.playbooks, values["symptoms"]),
     )
     await interaction.redraw(form)
 
@@ -135,7 +135,7 @@ def _group_symptoms(values: Mapping[str, Any]) -> dict[str, Any]:
     grouped: dict[str, Any] = {"symptoms": {}}
     for block_id, value in values.items():
         prefix, _, rest = block_id.partition(":")
-        if prefix == modals.SYMPTOMS:
+        if prefix == modals.SYMPTOMS_PREFIX:
             scenario = rest.partition(":")[2]
             grouped["symptoms"][scenario] = (*grouped["symptoms"].get(scenario, ()), *value)
         else:
@@ -148,9 +148,11 @@ async def submit(world: World, interaction: Interaction, form: DeclareForm) -> N
 
     Raises UserError where neither gives a severity.
     """
-    chosen = flows.incidents.find_play(world, form.scenario) if form.scenario else None
-    play = chosen or rules.proposed(rules.likely(world.playbooks, form.symptoms))
-    by_symptoms = rules.worst(world.playbooks, form.symptoms)
+    chosen = flows.incidents.find_scenario(world, form.scenario) if form.scenario else None
+    play = chosen or rules.incidents.unambiguous(
+        rules.incidents.best_matches(world.playbooks, form.symptoms)
+    )
+    by_symptoms = rules.incidents.worst_severity(world.playbooks, form.symptoms)
     severity = form.severity or (chosen.scenario.severity if chosen else by_symptoms)
     if severity is None:
         raise UserError("The playbooks have changed. Nothing was declared; open the form again.")

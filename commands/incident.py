@@ -1,13 +1,14 @@
 """What people do with a declared incident: commands, forms, and the buttons of its card."""
 
 from bot import flows, rules
-from bot.model import Incident, IncidentId, Noun, Severity, Status, UserError
-from bot.views import home, levels, modals, tasks
+from bot.flows import temporary_changes
+from bot.model import Incident, IncidentId, Model, Severity, Status, UserError
+from bot.views import home, modals, severity_table, tasks
 from bot.views import timeline as pages
 from bot.world import World
-from commands import asks
-from commands.asks import Interaction
-from commands.mistakes import NonBlankText
+from commands import interactions
+from commands.form_errors import NonBlankText
+from commands.interactions import Interaction
 
 PIN_REACTION = "pushpin"
 COMMANDER_ROLES = ("ic", "commander")
@@ -15,7 +16,7 @@ COMMANDER_ROLES = ("ic", "commander")
 QUOTED_LENGTH = 40
 
 
-class UpdateForm(Noun):
+class UpdateForm(Model):
     """An update: the status, its two texts, and the minutes until the next one."""
 
     status: Status
@@ -24,13 +25,13 @@ class UpdateForm(Noun):
     minutes: int | None = None
 
 
-class PlaybookForm(Noun):
+class PlaybookForm(Model):
     """The scenario that was chosen, as `service/id`."""
 
     scenario: str
 
 
-class ResolveForm(Noun):
+class ResolveForm(Model):
     """What fixed it, and why it may end although a check failed."""
 
     resolution: NonBlankText
@@ -39,8 +40,8 @@ class ResolveForm(Noun):
 
 async def show_help(world: World, interaction: Interaction) -> None:
     """`/incident`: the commands, and the open incidents."""
-    incidents, troubles = await flows.incidents.open_ones(world)
-    page = home.help(world.playbooks, incidents, troubles)
+    incidents, troubles = await flows.incidents.list_open(world)
+    page = home.help_page(world.playbooks, incidents, troubles)
     await interaction.show("What can be said here", page)
 
 
@@ -51,7 +52,7 @@ async def assign_role(world: World, interaction: Interaction) -> None:
         raise UserError(await _role_error(world, role, " ".join(names)))
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     commander = interaction.mentions[0]
-    await flows.incidents.put_in_command(world, incident.id, commander, by=interaction.user_id)
+    await flows.incidents.assign_commander(world, incident.id, commander, by=interaction.user_id)
 
 
 def _is_commander(role: str) -> bool:
@@ -65,7 +66,7 @@ async def _role_error(world: World, role: str, name: str) -> str:
         problem = f"“{role[:QUOTED_LENGTH]}” isn't a role" if role else "The role is missing"
         return f"{problem}: the only role is ic. {example}"
     problem = f"“{name[:QUOTED_LENGTH]}” isn't one person here" if name else "The person is missing"
-    responders = await world.people.members_lately(world.config.responders)
+    responders = await world.directory.cached_members(world.config.responders)
     mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders))
     return f"{problem}. {example}" + (f" Responders: {mentions}." if mentions else "")
 
@@ -73,7 +74,7 @@ async def _role_error(world: World, role: str, name: str) -> str:
 async def take_command(world: World, interaction: Interaction) -> None:
     """*Take command* was pressed."""
     incident_id, user_id = _incident_id(interaction), interaction.user_id
-    await flows.incidents.put_in_command(world, incident_id, user_id, by=user_id)
+    await flows.incidents.assign_commander(world, incident_id, user_id, by=user_id)
 
 
 async def change_severity(world: World, interaction: Interaction) -> None:
@@ -81,7 +82,7 @@ async def change_severity(world: World, interaction: Interaction) -> None:
     if not interaction.text:
         await _show_severities(world, interaction)
         return
-    severity = rules.severity(interaction.text)
+    severity = rules.incidents.parse_severity(interaction.text)
     if severity is None:
         raise UserError(
             f"“{interaction.text[:QUOTED_LENGTH]}” isn't a severity: use sev1 to sev4. "
@@ -94,7 +95,7 @@ async def change_severity(world: World, interaction: Interaction) -> None:
 async def _show_severities(world: World, interaction: Interaction) -> None:
     incident = await flows.incidents.find(world, interaction.channel_id)
     playbooks = (incident.playbook,) if incident else world.playbooks
-    await interaction.show("How bad is it?", levels.page(incident, playbooks))
+    await interaction.show("How bad is it?", severity_table.page(incident, playbooks))
 
 
 async def change_status(world: World, interaction: Interaction) -> None:
@@ -129,15 +130,17 @@ async def choose_scenario(world: World, interaction: Interaction) -> None:
     """A scenario was chosen on the card, among those that fit, while none was attached."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     name, user_id = interaction.value, interaction.user_id
-    await flows.incidents.choose_scenario(world, incident.id, name, was=None, by=user_id)
+    await flows.incidents.choose_scenario(world, incident.id, name, previous=None, by=user_id)
 
 
 async def open_playbook_form(world: World, interaction: Interaction) -> None:
     """`/incident playbook`: all scenarios but the attached one; raises UserError without others."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
-    rules.check_open(incident)
-    attached = rules.attached(incident)
-    others = [play for play in rules.plays(world.playbooks) if play.name != attached]
+    rules.incidents.check_open(incident)
+    attached = rules.incidents.attached_name(incident)
+    others = [
+        play for play in rules.incidents.all_scenarios(world.playbooks) if play.name != attached
+    ]
     if not others:
         raise UserError(
             "There is no other playbook. Nothing was changed. The bot reads playbooks from files "
@@ -151,7 +154,9 @@ async def submit_playbook(world: World, interaction: Interaction, form: Playbook
     """Attach a scenario; of two people who choose at once, the first one's stays."""
     incident_id, was = _form_incident_id(interaction), interaction.private_metadata["was"]
     user_id = interaction.user_id
-    await flows.incidents.choose_scenario(world, incident_id, form.scenario, was=was, by=user_id)
+    await flows.incidents.choose_scenario(
+        world, incident_id, form.scenario, previous=was, by=user_id
+    )
 
 
 async def write_update(world: World, interaction: Interaction) -> None:
@@ -169,7 +174,7 @@ async def press_update(world: World, interaction: Interaction) -> None:
 async def _open_update_form(
     world: World, interaction: Interaction, incident: Incident, current: str = ""
 ) -> None:
-    rules.check_open(incident)
+    rules.incidents.check_open(incident)
     draft = await flows.updates.draft(world, incident, current)
     metadata = interaction.metadata(incident=incident.id)
     await interaction.open(modals.update(incident, draft, metadata=metadata))
@@ -199,14 +204,16 @@ async def press_resolve(world: World, interaction: Interaction) -> None:
 
 
 async def _open_resolve_form(world: World, interaction: Interaction, incident: Incident) -> None:
-    rules.check_open(incident)
+    rules.incidents.check_open(incident)
     runs = await flows.executions.of_incident(world, incident.id)
     form = modals.resolve(
         incident,
         metadata=interaction.metadata(incident=incident.id),
-        runs=runs,
-        holds=await flows.holds.in_force(world, incident.id),
-        left=tasks.unfinished(runs, await flows.tasks.of_incident(world, incident.id)),
+        executions=runs,
+        temporary_changes=await temporary_changes.in_force(world, incident.id),
+        open_checklists=tasks.open_checklists(
+            runs, await flows.tasks.of_incident(world, incident.id)
+        ),
         now=world.now(),
     )
     await interaction.open(form)
@@ -248,7 +255,7 @@ async def pin_message(world: World, interaction: Interaction) -> None:
     new = await flows.incidents.pin(
         world,
         incident.id,
-        await asks.message_text(world.people, message) or "(no text)",
+        await interactions.message_text(world.directory, message) or "(no text)",
         author=str(message.get("user") or message.get("bot_id") or ""),
         by=interaction.user_id,
         source=f"message:{interaction.channel_id}:{message['ts']}",
@@ -269,8 +276,8 @@ async def mention(world: World, interaction: Interaction) -> None:
 
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
-    incidents, troubles = await flows.incidents.open_ones(world)
-    await interaction.publish_home(home.home(incidents, troubles))
+    incidents, troubles = await flows.incidents.list_open(world)
+    await interaction.publish_home(home.home_view(incidents, troubles))
 
 
 def _incident_id(interaction: Interaction) -> IncidentId:

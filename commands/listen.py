@@ -11,8 +11,8 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.model import UserError
 from bot.world import World
-from commands import asks, mistakes
-from commands.asks import Body, Interaction
+from commands import form_errors, interactions
+from commands.interactions import Body, Interaction
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def listener(world: World, handler: Handler, *, open_to_all: bool = False) -> Li
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        interaction = asks.parse(world, body)
+        interaction = interactions.parse(world, body)
         _start(world, handler, interaction, open_to_all=open_to_all)
 
     return listen
@@ -50,7 +50,7 @@ def command(
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        interaction = asks.parse(world, body)
+        interaction = interactions.parse(world, body)
         word, rest = first_word(interaction.text)
         handler = subcommands.get(word.lower(), unknown)
         if handler is not unknown:
@@ -72,11 +72,13 @@ def form(
     """Bolt's listener for a form: errors are shown beside their fields, else the form closes."""
 
     async def listen(ack: AsyncAck, body: Body) -> None:
-        interaction = asks.parse(world, body)
+        interaction = interactions.parse(world, body)
         try:
-            parsed = parser(world, interaction, asks.form_values(body["view"]))
+            parsed = parser(world, interaction, interactions.form_values(body["view"]))
         except ValidationError as error:
-            await _show_errors(world, interaction, ack, body["view"], mistakes.field_errors(error))
+            await _show_errors(
+                world, interaction, ack, body["view"], form_errors.field_errors(error)
+            )
             return
         await ack()
 
@@ -102,7 +104,7 @@ async def _show_errors(
     reply = interaction.reply(
         f"This form is out of date ({details}). Nothing was done; open it again."
     )
-    world.work.start(reply, "form errors")
+    world.background.start(reply, "form errors")
 
 
 def model_parser(model: type[Form]) -> Parser[Form]:
@@ -123,19 +125,19 @@ def _start(
     world: World, handler: Handler, interaction: Interaction, *, open_to_all: bool, name: str = ""
 ) -> None:
     answer = _answer(world, handler, interaction, open_to_all=open_to_all)
-    world.work.start(answer, name or handler.__name__)
+    world.background.start(answer, name or handler.__name__)
 
 
 async def _answer(
     world: World, handler: Handler, interaction: Interaction, *, open_to_all: bool
 ) -> None:
     """Handle an interaction once; an error of any kind is a reply to the person."""
-    if not await world.cache.first_time(interaction.delivery_id):
+    if not await world.cache.is_first_delivery(interaction.delivery_id):
         log.info("a repeated delivery was dropped: %s", interaction.delivery_id)
         return
     try:
         if not open_to_all:
-            await world.people.check_may_act(interaction.user_id)
+            await world.directory.check_may_act(interaction.user_id)
         await handler(world, interaction)
     except UserError as error:
         await interaction.reply(str(error))

@@ -7,10 +7,10 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bot.model import UserError
-from bot.views import presses
+from bot.views import action_ids
 from bot.world import World
 from commands import contacts, customers, declare, incident, steps, tasks
-from commands.asks import Body, Interaction
+from commands.interactions import Body, Interaction
 from commands.listen import (
     FormHandler,
     Handler,
@@ -56,49 +56,49 @@ ALIASES = {
     "state": "status",
 }
 
-PRESSES = {
-    presses.TAKE_COMMAND: incident.take_command,
-    presses.POST_UPDATE: incident.press_update,
-    presses.CHANGE_STATUS: incident.choose_status,
-    presses.CHANGE_SEVERITY: incident.choose_severity,
-    presses.CHOOSE_SCENARIO: incident.choose_scenario,
-    presses.RESOLVE: incident.press_resolve,
-    presses.OPEN_DECLARE: declare.open_form,
-    presses.TICK_SYMPTOM: declare.tick_symptom,
-    presses.TELL_CUSTOMERS: customers.press,
-    presses.REWRITE: customers.edit,
-    presses.RUN_STEP: steps.press,
-    presses.UNDO: steps.undo,
-    presses.ASK_AGAIN: steps.ask_again,
-    presses.CHECK: steps.check,
-    presses.EXTEND: steps.extend,
-    presses.APPROVE: steps.approve,
-    presses.DENY: steps.deny,
-    presses.TASK_DONE: tasks.finish,
-    presses.TASK_TAKE: tasks.take,
-    presses.TASK_ESCALATE: tasks.escalate,
-    presses.TASK_REOPEN: tasks.reopen,
-    presses.TASK_MORE: tasks.choose_from_menu,
-    presses.WORK_THROUGH: tasks.work_through,
-    **dict.fromkeys(presses.SNOOZES, steps.snooze),
+BLOCK_ACTIONS = {
+    action_ids.TAKE_COMMAND: incident.take_command,
+    action_ids.POST_UPDATE: incident.press_update,
+    action_ids.CHANGE_STATUS: incident.choose_status,
+    action_ids.CHANGE_SEVERITY: incident.choose_severity,
+    action_ids.CHOOSE_SCENARIO: incident.choose_scenario,
+    action_ids.RESOLVE: incident.press_resolve,
+    action_ids.OPEN_DECLARE: declare.open_form,
+    action_ids.TICK_SYMPTOM: declare.tick_symptom,
+    action_ids.TELL_CUSTOMERS: customers.press,
+    action_ids.EDIT_MESSAGE: customers.edit,
+    action_ids.RUN_STEP: steps.press,
+    action_ids.UNDO: steps.undo,
+    action_ids.ASK_AGAIN: steps.ask_again,
+    action_ids.CHECK_INTERRUPTED: steps.check,
+    action_ids.EXTEND: steps.extend,
+    action_ids.APPROVE: steps.approve,
+    action_ids.DENY: steps.deny,
+    action_ids.TASK_DONE: tasks.finish,
+    action_ids.TASK_TAKE: tasks.take,
+    action_ids.TASK_ESCALATE: tasks.escalate,
+    action_ids.TASK_REOPEN: tasks.reopen,
+    action_ids.TASK_MORE: tasks.choose_from_menu,
+    action_ids.WORK_THROUGH: tasks.work_through,
+    **dict.fromkeys(action_ids.SNOOZES, steps.snooze),
 }
 
 SHORTCUTS = {
-    presses.DECLARE_SHORTCUT: declare.open_form,
-    presses.DECLARE_FROM_MESSAGE: declare.open_form,
+    action_ids.DECLARE_SHORTCUT: declare.open_form,
+    action_ids.DECLARE_FROM_MESSAGE: declare.open_form,
 }
 
 FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
-    presses.DECLARE_FORM: (declare.parse_form, declare.submit),
-    presses.UPDATE_FORM: (model_parser(incident.UpdateForm), incident.submit_update),
-    presses.RESOLVE_FORM: (model_parser(incident.ResolveForm), incident.submit_resolve),
-    presses.PLAYBOOK_FORM: (model_parser(incident.PlaybookForm), incident.submit_playbook),
-    presses.CUSTOMER_FORM: (model_parser(customers.CustomerForm), customers.submit),
-    presses.STEP_FORM: (steps.parse_form, steps.submit),
-    presses.DENY_FORM: (model_parser(steps.DenyForm), steps.submit_deny),
-    presses.DONE_FORM: (model_parser(tasks.DoneForm), tasks.submit_done),
-    presses.SKIP_FORM: (model_parser(tasks.SkipForm), tasks.submit_skip),
-    presses.WORK_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
+    action_ids.DECLARE_FORM: (declare.parse_form, declare.submit),
+    action_ids.UPDATE_FORM: (model_parser(incident.UpdateForm), incident.submit_update),
+    action_ids.RESOLVE_FORM: (model_parser(incident.ResolveForm), incident.submit_resolve),
+    action_ids.PLAYBOOK_FORM: (model_parser(incident.PlaybookForm), incident.submit_playbook),
+    action_ids.CUSTOMER_FORM: (model_parser(customers.CustomerForm), customers.submit),
+    action_ids.STEP_FORM: (steps.parse_form, steps.submit),
+    action_ids.DENY_FORM: (model_parser(steps.DenyForm), steps.submit_deny),
+    action_ids.DONE_FORM: (model_parser(tasks.DoneForm), tasks.submit_done),
+    action_ids.SKIP_FORM: (model_parser(tasks.SkipForm), tasks.submit_skip),
+    action_ids.CHECKLIST_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
 }
 
 EVENTS = {
@@ -146,7 +146,7 @@ def register(app: AsyncApp, world: World) -> None:
         return listener(world, handler, open_to_all=handler in OPEN_TO_ALL)
 
     app.command(COMMAND)(command(world, SUBCOMMANDS, unknown, open_to_all=OPEN_TO_ALL))
-    for action_id, handler in PRESSES.items():
+    for action_id, handler in BLOCK_ACTIONS.items():
         app.action(action_id)(listen(handler))
     for callback_id, handler in SHORTCUTS.items():
         app.shortcut(callback_id)(listen(handler))
@@ -155,7 +155,7 @@ def register(app: AsyncApp, world: World) -> None:
         app.event(event)(listen(handler))
     for callback_id, (parser, submit) in FORMS.items():
         app.view(callback_id)(form(world, parser, submit, open_to_all=submit in OPEN_TO_ALL))
-    app.action(presses.LINK)(ack_only)
+    app.action(action_ids.OPEN_LINK)(ack_only)
     for decorator in (app.action, app.view, app.shortcut):
         decorator(re.compile(".*"))(listen(incident.stale_component))
 

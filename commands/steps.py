@@ -5,23 +5,24 @@ from typing import Any
 from pydantic import Field
 
 from bot import flows
-from bot.actions import Action, Change, Manual, Read
-from bot.model import ExecutionId, Incident, IncidentId, Noun, ReminderId, Step, UserError
+from bot.actions.base import Action, Change, Manual, Read
+from bot.flows import temporary_changes
+from bot.model import ExecutionId, Incident, IncidentId, Model, ReminderId, Step, UserError
 from bot.views import modals
 from bot.world import World
 from commands import tasks
-from commands.asks import Interaction
-from commands.mistakes import NonBlankText
+from commands.form_errors import NonBlankText
+from commands.interactions import Interaction
 
 
-class StepForm(Noun):
+class StepForm(Model):
     """Why the change is needed, and the parameters that people filled in."""
 
     reason: NonBlankText
     params: dict[str, Any] = Field(default_factory=dict)
 
 
-class DenyForm(Noun):
+class DenyForm(Model):
     """Why the request is denied."""
 
     reason: NonBlankText
@@ -50,23 +51,25 @@ def _check_params(action: type[Action], params: dict[str, Any]) -> None:
 async def press(world: World, interaction: Interaction) -> None:
     """A step's button was pressed: read, tick off, or open the form of a change."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
-    step = await flows.executions.find_step(world, incident.id, interaction.value)
+    step = await flows.executions.find_open_step(world, incident.id, interaction.value)
     if issubclass(_action_class(world, step), Change):
         await _open_form(world, interaction, incident, step, step.params)
         return
-    action = flows.executions.build(world, step.action, step.params)
+    action = flows.executions.build_action(world, step.action, step.params)
     if isinstance(action, Manual):
         task = await flows.tasks.of_step(world, incident.id, step)
         has_choice = action.choose_from is not None
         await tasks.finish_step(world, interaction, task, has_choice=has_choice)
     elif isinstance(action, Read):
-        await flows.executions.look(world, incident.id, step, action, by=interaction.user_id)
+        await flows.executions.run_read(world, incident.id, step, action, by=interaction.user_id)
 
 
 def _action_class(world: World, step: Step) -> type[Action]:
     """The class of a step's action; raises UserError for one that this version lacks."""
     # `build` raises the error.
-    return world.actions.get(step.action) or type(flows.executions.build(world, step.action, {}))
+    return world.actions.get(step.action) or type(
+        flows.executions.build_action(world, step.action, {})
+    )
 
 
 async def _open_form(
@@ -75,7 +78,7 @@ async def _open_form(
     metadata = interaction.metadata(incident=incident.id, step=step.id, action=step.action)
     action = _action_class(world, step)
     choices = await flows.choices.of_step(world, step, params)
-    form = modals.step(incident, step, action, params, choices=choices, metadata=metadata)
+    form = modals.step(incident, step, action, params, options=choices, metadata=metadata)
     await interaction.open(form)
 
 
@@ -83,9 +86,9 @@ async def submit(world: World, interaction: Interaction, form: StepForm) -> None
     """Plan the change and request approval; raises UserError for a step that changes nothing."""
     incident_id = IncidentId(interaction.private_metadata["incident"])
     step_id = interaction.private_metadata["step"]
-    step = await flows.executions.find_step(world, incident_id, step_id)
+    step = await flows.executions.find_open_step(world, incident_id, step_id)
     params = {name: value for name, value in form.params.items() if name in step.ask}
-    action = flows.executions.build(world, step.action, {**step.params, **params})
+    action = flows.executions.build_action(world, step.action, {**step.params, **params})
     if not isinstance(action, Change):
         raise UserError("This step changes nothing, so no approval was requested.")
     await flows.executions.propose(
@@ -97,7 +100,7 @@ async def ask_again(world: World, interaction: Interaction) -> None:
     """*Ask again* was pressed: the same form, for a new plan."""
     run = await flows.executions.get(world, _execution_id(interaction))
     incident = await flows.incidents.get(world, run.incident_id)
-    step = await flows.executions.find_step(world, incident.id, run.step_id)
+    step = await flows.executions.find_open_step(world, incident.id, run.step_id)
     await _open_form(world, interaction, incident, step, run.params)
 
 
@@ -108,12 +111,12 @@ async def undo(world: World, interaction: Interaction) -> None:
 
 async def extend(world: World, interaction: Interaction) -> None:
     """*Extend 30 min* was pressed."""
-    await flows.holds.extend(world, _execution_id(interaction), by=interaction.user_id)
+    await temporary_changes.extend(world, _execution_id(interaction), by=interaction.user_id)
 
 
 async def check(world: World, interaction: Interaction) -> None:
     """*Check what happened* was pressed."""
-    await flows.runs.check(world, _execution_id(interaction), by=interaction.user_id)
+    await flows.runs.check_interrupted(world, _execution_id(interaction), by=interaction.user_id)
 
 
 async def approve(world: World, interaction: Interaction) -> None:

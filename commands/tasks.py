@@ -3,27 +3,27 @@
 from dataclasses import replace
 
 from bot import flows
-from bot.model import ExecutionId, Noun, Task, TaskId, UserError, UserId
+from bot.model import ExecutionId, Model, Task, TaskId, UserError, UserId
 from bot.views import tasks as views
 from bot.world import World
-from commands.asks import Interaction
-from commands.mistakes import NonBlankText
+from commands.form_errors import NonBlankText
+from commands.interactions import Interaction
 
 
-class DoneForm(Noun):
+class DoneForm(Model):
     """What was done, and the numbers of the findings that it was done for."""
 
     note: NonBlankText | None = None
     chosen: tuple[int, ...] = ()
 
 
-class SkipForm(Noun):
+class SkipForm(Model):
     """Why the task was not done."""
 
     note: NonBlankText
 
 
-class WorkForm(Noun):
+class WorkForm(Model):
     """The numbers of the findings that become tasks."""
 
     chosen: tuple[int, ...] = ()
@@ -48,7 +48,7 @@ async def take(world: World, interaction: Interaction) -> None:
     """*Take* or *Take over* was pressed; the value is `task`, or `task:former owner`."""
     task_id, _, owner = interaction.value.partition(":")
     was = UserId(owner) if owner else None
-    await flows.tasks.take(world, _task_id(task_id), was=was, by=interaction.user_id)
+    await flows.tasks.take(world, _task_id(task_id), previous_owner=was, by=interaction.user_id)
 
 
 async def escalate(world: World, interaction: Interaction) -> None:
@@ -78,7 +78,7 @@ async def open_note_form(world: World, interaction: Interaction) -> None:
 
 
 async def _open_done_form(world: World, interaction: Interaction, task: Task) -> None:
-    run, findings = await flows.tasks.choice(world, task)
+    run, findings = await flows.tasks.findings_to_choose(world, task)
     metadata = interaction.metadata(task=task.id, execution=run.id if run else None)
     await interaction.open(views.done_form(task, run, findings, metadata))
 
@@ -99,7 +99,7 @@ async def _titles(
         return []
     execution_id = ExecutionId(interaction.private_metadata["execution"])
     run = await flows.executions.get(world, execution_id)
-    findings = await flows.tasks.rows_for(world, task, run)
+    findings = await flows.tasks.findings_chosen_from(world, task, run)
     return [findings[number].title for number in numbers if number < len(findings)]
 
 
@@ -119,17 +119,17 @@ async def work_through(world: World, interaction: Interaction) -> None:
     """*Work through them…* was pressed: ask which findings become tasks."""
     run = await flows.executions.get(world, ExecutionId(int(interaction.value)))
     # Raises UserError once the incident is resolved or has another playbook.
-    await flows.executions.find_step(world, run.incident_id, run.step_id)
-    findings = await flows.tasks.left_of(world, run)
+    await flows.executions.find_open_step(world, run.incident_id, run.step_id)
+    findings = await flows.tasks.unlisted_findings(world, run)
     metadata = interaction.metadata(execution=run.id)
-    await interaction.open(views.work_form(run, findings, metadata))
+    await interaction.open(views.checklist_form(run, findings, metadata))
 
 
 async def submit_work(world: World, interaction: Interaction, form: WorkForm) -> None:
     """Make tasks of the chosen findings."""
     execution_id = ExecutionId(interaction.private_metadata["execution"])
     run = await flows.executions.get(world, execution_id)
-    added = await flows.tasks.hand_out(world, run, form.chosen, by=interaction.user_id)
+    added = await flows.tasks.add_findings(world, run, form.chosen, by=interaction.user_id)
     already_listed = len(form.chosen) - added
     if already_listed > 0:
         await interaction.reply(f"{already_listed} of them were on the list already.")

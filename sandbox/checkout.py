@@ -64,7 +64,7 @@ class Checkout:
         waiting = {row[0]: row[1:] for row in await (await conn.execute(self._waiting)).fetchall()}
         for id, (kind, age) in waiting.items():
             if id not in self.stripe.undelivered:
-                self.stripe.happen(kind, ago=age, delivered=False, id=id)
+                self.stripe.add_event(kind, ago=age, delivered=False, id=id)
         for id in self.stripe.undelivered - waiting.keys():
             self.stripe.deliver(id)
 

@@ -36,7 +36,7 @@ class PagerDuty:
     status: int | None = None
     hang: bool = False
     body: str | None = None
-    asked: list[Obj] = field(default_factory=list)
+    requests: list[Obj] = field(default_factory=list)
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class PagerDuty:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
-        self.asked.append({"path": request.path, "query": list(request.query.items())})
+        self.requests.append({"path": request.path, "query": list(request.query.items())})
         if self.hang:
             await asyncio.Event().wait()
         if self.status is not None:

@@ -16,7 +16,7 @@ class Health(StrEnum):
     DOWN = "down"
 
 
-class Payments:
+class PaymentService:
     """`GET /health` on loopback: well, ill (503), mute until it is well again, or not there."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Payments:
         self._changed.set()
         await self._runner.cleanup()
 
-    async def turn(self, health: Health) -> None:
+    async def set_health(self, health: Health) -> None:
         """Be well or ill from now on; down means that nobody listens at its port."""
         self.health = health
         self._changed.set()

@@ -130,7 +130,7 @@ async def build(server: Server, database: str = "orders") -> Shop:
     The roles that may look at it are made anew.
     """
     shop = Shop(server, database)
-    async with alone(server):
+    async with lock_roles(server):
         await server.create_role(SERVICE)
     with contextlib.suppress(DuplicateDatabase):
         await server.create_database(database, owner=SERVICE)
@@ -143,7 +143,7 @@ async def build(server: Server, database: str = "orders") -> Shop:
 
 
 @contextlib.asynccontextmanager
-async def alone(server: Server) -> AsyncIterator[None]:
+async def lock_roles(server: Server) -> AsyncIterator[None]:
     """Let nobody else change roles meanwhile: they belong to the server, and it may be shared."""
     async with await AsyncConnection.connect(server.dsn()) as conn:
         await conn.execute("SELECT pg_advisory_xact_lock(%s)", [ROLES_LOCK])
@@ -159,7 +159,7 @@ async def fill(conn: Conn) -> None:
 
 async def apply_roles(shop: Shop) -> None:
     """Run the file that people run in production, and give the roles their passwords."""
-    async with alone(shop.server):
+    async with lock_roles(shop.server):
         async with await AsyncConnection.connect(shop.dsn) as conn:
             await run_file(conn, ROLES)
         for role in (READER, OPERATOR):

@@ -14,7 +14,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from sandbox.checkout import Checkout
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.pagerduty import PagerDuty
-from sandbox.payments import Payments
+from sandbox.payments import PaymentService
 from sandbox.postgres import Postgres
 from sandbox.proxy import Proxy
 from sandbox.redis import Child, Redis, ServerError, free_port
@@ -55,11 +55,11 @@ async def open_stage(
         shop = await stack.enter_async_context(await build(postgres))
         await cluster.seed_order_service()
         stripe, pagerduty = Stripe(live=True), PagerDuty()
-        payments = await stack.enter_async_context(Payments())
+        payments = await stack.enter_async_context(PaymentService())
         proxy = Proxy({("payment-service", 3006): payments.url})
         for service in (stripe, pagerduty, proxy):
             await stack.enter_async_context(service)
-        checkout = await stack.enter_async_context(Checkout(shop, stripe, cluster.takes_orders))
+        checkout = await stack.enter_async_context(Checkout(shop, stripe, cluster.accepts_orders))
         systems = ShopSystems(cluster, shop, checkout, payments)
         environment = await _environment(folder, slack, cluster, redis, postgres, shop)
         environment |= _other_services(stripe, pagerduty, proxy)

@@ -111,7 +111,7 @@ class Stripe:
 
     # What happens in the account.
 
-    def happen(
+    def add_event(
         self, type: str, *, ago: float = 0.0, delivered: bool = True, id: str | None = None
     ) -> str:
         """Let something have happened `ago` seconds ago; the id of its event."""

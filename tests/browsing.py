@@ -14,12 +14,12 @@ import pytest
 import yaml
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from commands.actions import ACTIONS
+from bot.actions.registry import ACTIONS
 from tests.sandboxes import sandbox
 
 SHIPPED = Path(__file__).parent.parent / "templates" / "playbooks"
 WATCHED = {action.name for action in ACTIONS if "watch_seconds" in action.model_fields}
-PICTURES = Path(__file__).parent.parent / "artefacts"
+SCREENSHOTS = Path(__file__).parent.parent / "artefacts"
 # Without these Chromium looks for hosts outside at every start.
 FLAGS = [
     "--no-sandbox",
@@ -93,14 +93,14 @@ async def page(
     page.on("pageerror", lambda error: thrown.append(str(error)))
     await page.goto(address)
     yield page
-    await picture(page, f"{request.node.name}-end")
+    await screenshot(page, f"{request.node.name}-end")
     assert thrown == []
 
 
-async def picture(page: Page, name: str) -> None:
+async def screenshot(page: Page, name: str) -> None:
     """Keep what is to be seen."""
-    PICTURES.mkdir(exist_ok=True)
-    await page.screenshot(path=PICTURES / f"{name}.png")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
 async def say(page: Page, words: str) -> None:
@@ -110,12 +110,12 @@ async def say(page: Page, words: str) -> None:
     await composer.press("Enter")
 
 
-async def become(page: Page, person: str) -> None:
+async def switch_user(page: Page, person: str) -> None:
     """Be somebody else."""
     await page.locator(f'[data-person="{person}"]').first.click()
 
 
-async def go(page: Page, channel: str) -> None:
+async def open_channel(page: Page, channel: str) -> None:
     """Open a channel, once it is there."""
     await page.locator(f'[data-channel="{channel}"]').first.click()
     await expect(page.get_by_test_id("composer")).to_be_visible()
@@ -126,7 +126,7 @@ async def press(page: Page, text: str) -> None:
     await page.get_by_role("button", name=text, exact=True).last.click()
 
 
-async def sees(page: Page, text: str, seconds: float = 20) -> None:
+async def wait_for_text(page: Page, text: str, seconds: float = 20) -> None:
     """Wait until it is to be seen."""
     # A thread that was closed is still there, hidden.
     shown = page.get_by_text(text).locator("visible=true")
@@ -145,13 +145,13 @@ async def choose(place: Page | Locator, *options: str | int) -> None:
         await page.keyboard.press("Escape")
 
 
-async def look_until(page: Page, button: str, text: str, seconds: float = 40) -> None:
+async def press_until(page: Page, button: str, text: str, seconds: float = 40) -> None:
     """Press a reading step again and again until it tells this."""
     ends = time.monotonic() + seconds
     while True:
         await press(page, button)
         try:
-            return await sees(page, text, 1.5)
+            return await wait_for_text(page, text, 1.5)
         except AssertionError:
             if time.monotonic() > ends:
                 raise
@@ -173,7 +173,7 @@ async def submit(page: Page, **filled: str) -> None:
     await expect(page.get_by_test_id("modal")).to_have_count(0)
 
 
-async def make_break(page: Page, scenario: str) -> None:
+async def begin_scenario(page: Page, scenario: str) -> None:
     """Make a scenario true, and put what to type next into the composer."""
     await page.get_by_test_id("breaker-open").click()
     await page.locator(f'[data-scenario="{scenario}"]').click()
@@ -183,16 +183,16 @@ async def make_break(page: Page, scenario: str) -> None:
 
 async def approve(page: Page, channel: str, person: str = "second") -> None:
     """Approve what waits, as somebody else, who stays on the page."""
-    await become(page, person)
-    await go(page, channel)
+    await switch_user(page, person)
+    await open_channel(page, channel)
     await press(page, "Approve")
     await page.get_by_test_id("confirm-yes").click()
 
 
 async def return_to(page: Page, channel: str, person: str = "oncall") -> None:
     """Be the first person again, in the channel."""
-    await become(page, person)
-    await go(page, channel)
+    await switch_user(page, person)
+    await open_channel(page, channel)
 
 
 async def update(page: Page, impact: str, happening: str) -> None:
@@ -202,7 +202,7 @@ async def update(page: Page, impact: str, happening: str) -> None:
     await modal.get_by_label("Impact: what do users notice?").fill(impact)
     await modal.get_by_label("What is happening").fill(happening)
     await page.get_by_test_id("modal-submit").click()
-    await sees(page, impact)
+    await wait_for_text(page, impact)
 
 
 async def resolve(page: Page, fix: str) -> None:
@@ -211,8 +211,8 @@ async def resolve(page: Page, fix: str) -> None:
     modal = await form(page)
     await modal.get_by_label("What fixed it?").fill(fix)
     await page.get_by_test_id("modal-submit").click()
-    await sees(page, "INC-1 is resolved")
-    await sees(page, "inc-1-timeline.md")
+    await wait_for_text(page, "INC-1 is resolved")
+    await wait_for_text(page, "inc-1-timeline.md")
 
 
 async def declare_by_symptoms(page: Page, title: str, *symptoms: str) -> None:
@@ -231,7 +231,7 @@ async def press_in(page: Page, block: str, text: str) -> None:
     await row.get_by_role("button", name=text, exact=True).click()
 
 
-async def elsewhere(page: Page, *names: str) -> None:
+async def act_outside_slack(page: Page, *names: str) -> None:
     """Do what people do outside of Slack, in the sandbox's panel."""
     await page.get_by_test_id("breaker-open").click()
     for name in names:

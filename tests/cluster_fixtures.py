@@ -7,12 +7,13 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.__main__ import utc_now
-from bot.actions import Change, ChangingSystems, Run
-from bot.cluster import Cluster
-from bot.customers import Customers
-from bot.database import Database
+from bot.actions.base import Change, Progress
 from bot.model import ExecutionId, Plan, Verdict
-from bot.network import Network
+from bot.slack.customer_channel import CustomerChannel
+from bot.systems import ChangingSystems
+from bot.systems.database import Database
+from bot.systems.kubernetes import Cluster
+from bot.systems.tcp import TcpProber
 from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
 
@@ -29,28 +30,30 @@ async def systems(kube: SimulatedCluster, tmp_path: Path) -> AsyncIterator[Chang
         yield ChangingSystems(
             cluster=cluster,
             database=Database(None),
-            network=Network(),
-            customers=Customers(AsyncWebClient(), None),
+            tcp=TcpProber(),
+            customers=CustomerChannel(AsyncWebClient(), None),
             now=utc_now,
         )
 
 
-class Told:
+class RecordedProgress:
     """A run whose words are kept."""
 
     def __init__(self, number: int = 7) -> None:
-        self.words: list[str] = []
-        self.run = Run(execution_id=ExecutionId(number), say=self._say)
+        self.texts: list[str] = []
+        self.run = Progress(execution_id=ExecutionId(number), report=self._say)
 
     async def _say(self, text: str) -> None:
-        self.words.append(text)
+        self.texts.append(text)
 
-    def said(self, start: str) -> Sequence[str]:
+    def starting_with(self, start: str) -> Sequence[str]:
         """What was said that begins so."""
-        return [word for word in self.words if word.startswith(start)]
+        return [word for word in self.texts if word.startswith(start)]
 
 
-async def carry_out(action: Change, systems: ChangingSystems, notes: Told) -> tuple[Plan, Verdict]:
+async def carry_out(
+    action: Change, systems: ChangingSystems, notes: RecordedProgress
+) -> tuple[Plan, Verdict]:
     """Plan, execute and verify, as an approved execution does."""
     plan = await action.plan(systems.for_planning())
     await action.execute(systems, plan, notes.run)

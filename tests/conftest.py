@@ -16,7 +16,7 @@ from bot import __main__ as root
 from bot import scheduler
 from bot.settings import Settings
 from bot.store import db
-from bot.views import presses
+from bot.views import action_ids
 from bot.world import World
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.postgres import Server
@@ -28,9 +28,9 @@ from tests.databases import (
     postgres,
     redis,
     redis_url,
+    run_sync,
     shop,
     shop_template,
-    wait_for,
 )
 
 __all__ = ["database", "postgres", "redis", "redis_url", "shop", "shop_template"]
@@ -71,14 +71,14 @@ class Bot:
     world: World
     url: str
 
-    async def quiet(self) -> None:
+    async def drain(self) -> None:
         """Wait until nothing is under way."""
-        await self.world.work.drain(50)
+        await self.world.background.drain(50)
 
     async def tick(self) -> None:
         """Run every sweep once, and wait for what it started."""
-        await scheduler.tick(self.world)
-        await self.quiet()
+        await scheduler.run_sweeps(self.world)
+        await self.drain()
 
 
 Obj = dict[str, Any]
@@ -108,18 +108,18 @@ async def kube() -> AsyncIterator[Cluster]:
 def kept_state(postgres: Server) -> Iterator[str]:
     """A database with the bot's own schema."""
     name = new_name("state")
-    url = wait_for(postgres.create_database(name))
-    wait_for(db.migrate(url))
+    url = run_sync(postgres.create_database(name))
+    run_sync(db.migrate(url))
     yield url
-    wait_for(postgres.drop_database(name))
+    run_sync(postgres.drop_database(name))
 
 
 @pytest.fixture(scope="session")
 def shared_shop(shop_template: Shop) -> Iterator[Shop]:
     """A shop that tests only look at, so one serves all of them."""
-    shop = wait_for(shop_template.clone(new_name()))
+    shop = run_sync(shop_template.clone(new_name()))
     yield shop
-    wait_for(shop.server.drop_database(shop.database))
+    run_sync(shop.server.drop_database(shop.database))
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ class Walk:
     async def say(self, who: str, text: str, channel: str = "general") -> Delivery:
         """Say something, or a slash command."""
         delivery = await self.slack.say(who, text, channel=channel)
-        await self.bot.quiet()
+        await self.bot.drain()
         await self.slack.settled()
         return delivery
 
@@ -228,20 +228,20 @@ class Walk:
             delivery = await self.slack.press(
                 who, action_id=action_id, channel=channel, ts=ts, value=value
             )
-        await self.bot.quiet()
+        await self.bot.drain()
         await self.slack.settled()
         return delivery
 
     async def step(self, who: str, step: str, channel: str) -> Delivery:
         """Press a step's button."""
-        return await self.press(who, presses.RUN_STEP, channel, step)
+        return await self.press(who, action_ids.RUN_STEP, channel, step)
 
     async def submit(self, who: str, **values: object) -> Delivery:
         """Fill in the form on top, and send it."""
         view = self.slack.views(who)[-1]
         filled = {name: {name: value} for name, value in values.items()}
         delivery = await self.slack.submit(who, view["id"], filled)
-        await self.bot.quiet()
+        await self.bot.drain()
         await self.slack.settled()
         return delivery
 
@@ -259,7 +259,7 @@ class Walk:
     def text(self, channel: str, who: str = "oncall") -> str:
         """Everything that somebody reads in a channel."""
         shown = self.slack.messages(channel, who)
-        return "\n".join(seen(message) for message in shown if not _by_slack(message))
+        return "\n".join(message_text(message) for message in shown if not _by_slack(message))
 
     def buttons(self, channel: str) -> list[str]:
         """What is written on everything that can be pressed in a channel."""
@@ -281,22 +281,22 @@ def _by_slack(message: Obj) -> bool:
     return str(message.get("subtype", "")).startswith("channel_")
 
 
-def seen(message: Obj) -> str:
+def message_text(message: Obj) -> str:
     """What a person sees of a message and its thread: the blocks, or the text where none are."""
-    own = words(message["blocks"]) if message.get("blocks") else [message["text"]]
+    own = block_texts(message["blocks"]) if message.get("blocks") else [message["text"]]
     files = [file["name"] for file in message.get("files", [])]
-    return "\n".join([*own, *files, *map(seen, message.get("replies", []))])
+    return "\n".join([*own, *files, *map(message_text, message.get("replies", []))])
 
 
-def words(content: Any) -> list[str]:
+def block_texts(content: Any) -> list[str]:
     """Every text inside of blocks, in reading order."""
     if isinstance(content, str):
         return []
     if isinstance(content, list):
-        return [word for part in content for word in words(part)]
+        return [word for part in content for word in block_texts(part)]
     own = [content["text"]] if isinstance(content.get("text"), str) else []
     inside = [part for part in content.values() if isinstance(part, dict | list)]
-    return [*own, *(word for part in inside for word in words(part))]
+    return [*own, *(word for part in inside for word in block_texts(part))]
 
 
 def _number(channel: str) -> int:
@@ -312,7 +312,7 @@ async def start_bot(
         root.open_world(given, clock, slack_seconds) as world,
         root.listening(world, given) as server,
     ):
-        door = root.open_door(given)  # closed by the server
+        door = root.open_listening_socket(given)  # closed by the server
         serving = asyncio.create_task(server.serve([door]))
         try:
             await server.ready.wait()

@@ -34,9 +34,9 @@ __all__ = [
     "postgres",
     "redis",
     "redis_url",
+    "run_sync",
     "shop",
     "shop_template",
-    "wait_for",
 ]
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ MEMORY = Path("/dev/shm")
 ENOUGH = 2 * 1024**3
 
 
-def wait_for(work: Coroutine[Any, Any, T]) -> T:
+def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """Run it to its end from synchronous code, whether or not this thread has a loop running."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(asyncio.run, work).result()
@@ -68,9 +68,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         return
     with place_for_data(tmp_path_factory) as folder:
         server = Postgres(folder)
-        wait_for(server.start())
+        run_sync(server.start())
         yield server
-        wait_for(server.stop())
+        run_sync(server.stop())
 
 
 @contextmanager
@@ -103,9 +103,9 @@ async def database(postgres: Server) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 def shop_template(postgres: Server) -> Iterator[Shop]:
     """The ticket shop's database, to be cloned; connect to a clone, never to this one."""
-    shop = wait_for(build(postgres, new_name("shop")))
+    shop = run_sync(build(postgres, new_name("shop")))
     yield shop
-    wait_for(postgres.drop_database(shop.database))
+    run_sync(postgres.drop_database(shop.database))
 
 
 @pytest.fixture
@@ -120,9 +120,9 @@ async def shop(shop_template: Shop) -> AsyncIterator[Shop]:
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     """A Redis-compatible server."""
     server = Redis(tmp_path_factory.mktemp("redis"))
-    wait_for(server.start())
+    run_sync(server.start())
     yield server
-    wait_for(server.stop())
+    run_sync(server.stop())
 
 
 @pytest.fixture

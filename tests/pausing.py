@@ -1,6 +1,6 @@
 """What the tests about pausing orders share: how people ask for it, and what is counted."""
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
 
@@ -14,7 +14,7 @@ def patches(kube: Cluster) -> int:
     )
 
 
-async def ask(walk: Walk, minutes: int = 30) -> str:
+async def request_pause(walk: Walk, minutes: int = 30) -> str:
     """The on-call engineer asks to pause orders."""
     channel = await declare(walk)
     await walk.step("oncall", "pause-orders", channel)
@@ -26,12 +26,12 @@ async def declare(walk: Walk) -> str:
     """An incident about disputes, its playbook chosen."""
     channel = await walk.declare("Many disputes", "sev2")
     scenario = "order-service/high-dispute-rate"
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, scenario)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, scenario)
     return channel
 
 
-async def pause(walk: Walk, minutes: int = 30) -> str:
+async def approve_pause(walk: Walk, minutes: int = 30) -> str:
     """Orders are paused, as the on-call engineer asked and the second one approved."""
-    channel = await ask(walk, minutes)
-    await walk.press("second", presses.APPROVE, channel)
+    channel = await request_pause(walk, minutes)
+    await walk.press("second", action_ids.APPROVE, channel)
     return channel

@@ -73,7 +73,7 @@ class Sessions:
         await self.has_run(session.pid)
         return session
 
-    async def jam(self) -> tuple[Session, Session]:
+    async def block_one(self) -> tuple[Session, Session]:
         """One that holds a lock and is busy, and one that waits for it."""
         holds = await self.open("BEGIN", "LOCK TABLE orders IN EXCLUSIVE MODE", SLEEP)
         return holds, await self.open(WAIT)

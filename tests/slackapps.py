@@ -137,7 +137,7 @@ def actions(*elements: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "actions", "elements": list(elements), **more}
 
 
-def asking(name: str, element: dict[str, Any], **more: Any) -> dict[str, Any]:
+def input_block(name: str, element: dict[str, Any], **more: Any) -> dict[str, Any]:
     """One field of a form."""
     element = {"action_id": name, **element}
     return {
@@ -164,7 +164,7 @@ async def channel_of(slack: Slack, *members: str) -> str:
     return str(channel["channel"]["id"])
 
 
-def hear(app: AsyncApp, register: Any) -> list[Body]:
+def collect_payloads(app: AsyncApp, register: Any) -> list[Body]:
     """Acknowledge everything, and keep what came."""
     bodies: list[Body] = []
 
@@ -178,12 +178,12 @@ def hear(app: AsyncApp, register: Any) -> list[Body]:
 
 OPTIONS = [{"text": plain(name), "value": name} for name in ("red", "green")]
 FORM = modal(
-    asking("words", {"type": "plain_text_input", "max_length": 5}),
-    asking("colour", {"type": "static_select", "options": OPTIONS}, optional=True),
-    asking("boxes", {"type": "checkboxes", "options": OPTIONS}, optional=True),
-    asking("who", {"type": "multi_users_select"}, optional=True),
-    asking("where", {"type": "conversations_select"}, optional=True),
-    asking(
+    input_block("words", {"type": "plain_text_input", "max_length": 5}),
+    input_block("colour", {"type": "static_select", "options": OPTIONS}, optional=True),
+    input_block("boxes", {"type": "checkboxes", "options": OPTIONS}, optional=True),
+    input_block("who", {"type": "multi_users_select"}, optional=True),
+    input_block("where", {"type": "conversations_select"}, optional=True),
+    input_block(
         "many",
         {"type": "number_input", "is_decimal_allowed": False, "max_value": "9"},
         optional=True,

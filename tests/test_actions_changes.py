@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from bot import cluster as door
-from bot.actions import Change, ChangingSystems
+from bot.actions.base import Change
+from bot.actions.kubernetes.restarts import DeletePods, RollingRestart
+from bot.actions.kubernetes.scale import ScaleDeployment
 from bot.model import UserError
-from commands.actions.restarts import DeletePods, RollingRestart
-from commands.actions.scale import ScaleDeployment
+from bot.systems import ChangingSystems
+from bot.systems import kubernetes as door
 from sandbox.cluster import Cluster
-from tests.cluster_fixtures import SELECTOR, USER, Told, carry_out, systems
+from tests.cluster_fixtures import SELECTOR, USER, RecordedProgress, carry_out, systems
 
 __all__ = ["systems"]
 
@@ -53,7 +54,7 @@ async def test_a_healthy_service_stays_so(
     change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
     before = set(kube.pod_names())
-    _, verdict = await carry_out(change(), systems, Told())
+    _, verdict = await carry_out(change(), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
     assert "no restarts for 0.3 s" in verdict.text
@@ -66,7 +67,7 @@ async def test_a_crash_loop_is_not_healed(
 ) -> None:
     await kube.scenario("crash-loop")
     action = change().model_copy(update={"watch_seconds": 1.5, "deadline_seconds": 3.0})
-    _, verdict = await carry_out(action, systems, Told())
+    _, verdict = await carry_out(action, systems, RecordedProgress())
 
     assert not verdict.ok
     assert "exit 2" in verdict.text
@@ -77,11 +78,11 @@ async def test_an_unreachable_cluster(
     change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan = await change().plan(systems.for_planning())
-    await kube.unreachable()
+    await kube.stop_listening()
     with pytest.raises(door.Unreachable):
         await change().plan(systems.for_planning())
     with pytest.raises(door.Unreachable):
-        await change().execute(systems, plan, Told().run)
+        await change().execute(systems, plan, RecordedProgress().run)
 
 
 @CHANGES
@@ -126,7 +127,7 @@ async def test_drift_is_refused(
     plan = await change().plan(systems.for_planning())
     drift(kube)
     with pytest.raises(UserError, match="changed since the plan"):
-        await change().execute(systems, plan, Told().run)
+        await change().execute(systems, plan, RecordedProgress().run)
 
 
 @CHANGES
@@ -134,7 +135,7 @@ async def test_what_was_not_done_is_said(
     change: Callable[[], Change], systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan = await change().plan(systems.for_planning())
-    verdict = await change().verify(systems.for_reading(), plan, Told().run)
+    verdict = await change().verify(systems.for_reading(), plan, RecordedProgress().run)
 
     assert not verdict.ok
     assert kube.writes == []
@@ -143,11 +144,11 @@ async def test_what_was_not_done_is_said(
 async def test_only_the_planned_pods_are_deleted(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await delete().plan(systems.for_planning())
     planned = set(kube.pod_names())
-    kube.resize(4)
-    await kube.when_ready(4)
+    kube.scale(4)
+    await kube.wait_for_ready_pods(4)
     added = set(kube.pod_names()) - planned
-    await delete().execute(systems, plan, Told().run)
-    await kube.when(lambda: not planned & set(kube.pod_names()))
+    await delete().execute(systems, plan, RecordedProgress().run)
+    await kube.wait_until(lambda: not planned & set(kube.pod_names()))
 
     assert added <= set(kube.pod_names())
 
@@ -167,8 +168,8 @@ async def test_how_much_of_the_capacity_is_deleted_is_what_people_approve(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan = await delete().plan(systems.for_planning())
-    kube.resize(6)
-    await kube.rolled_out()
+    kube.scale(6)
+    await kube.wait_for_rollout()
 
     assert plan.fingerprint["of"] == 3
     assert (await delete().plan(systems.for_planning())).fingerprint["of"] == 6
@@ -178,9 +179,9 @@ async def test_two_deletions_at_once_take_each_pod_once(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan = await delete().plan(systems.for_planning())
-    runs = (delete().execute(systems, plan, Told().run) for _ in range(2))
+    runs = (delete().execute(systems, plan, RecordedProgress().run) for _ in range(2))
     await asyncio.gather(*runs)
-    await kube.when_ready(3)
+    await kube.wait_for_ready_pods(3)
 
     assert not set(plan.fingerprint["pods"]) & set(kube.pod_names())
 
@@ -195,7 +196,7 @@ async def test_two_deletions_at_once_take_each_pod_once(
 async def test_scaling_says_what_it_costs(
     replicas: int, words: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
-    plan, verdict = await carry_out(scale(replicas), systems, Told())
+    plan, verdict = await carry_out(scale(replicas), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
     assert words in plan.blast_radius

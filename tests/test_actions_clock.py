@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.actions import Systems
-from commands.actions.pods import ListPods
-from commands.actions.restarts import RollingRestart
-from commands.actions.usage import PodUsage
+from bot.actions.kubernetes.pods import ListPods
+from bot.actions.kubernetes.restarts import RollingRestart
+from bot.actions.kubernetes.usage import PodUsage
+from bot.systems import Systems
 from sandbox.cluster import Cluster
-from tests.cluster_fixtures import SELECTOR, Told, systems
+from tests.cluster_fixtures import SELECTOR, RecordedProgress, systems
 
 __all__ = ["systems"]
 
@@ -24,7 +24,7 @@ async def test_ages_are_counted_on_the_clock(systems: Systems) -> None:
 async def test_a_restart_is_stamped_by_the_clock(systems: Systems, kube: Cluster) -> None:
     then = systems.now().replace(year=2031)
     fixed, action = replace(systems, now=lambda: then), RollingRestart(deployment="order-service")
-    await action.execute(fixed, await action.plan(fixed), Told().run)
+    await action.execute(fixed, await action.plan(fixed), RecordedProgress().run)
 
     notes = kube.deployment()["spec"]["template"]["metadata"]["annotations"]
     assert notes["kubectl.kubernetes.io/restartedAt"].startswith("2031-")

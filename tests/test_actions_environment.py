@@ -6,16 +6,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot import cluster as door
-from bot import playbooks
-from bot.actions import Already, ChangingSystems
+from bot.actions.base import AlreadyApplied
+from bot.actions.kubernetes.environment import SetEnvironment
+from bot.actions.registry import ACTIONS
 from bot.model import UserError
-from commands.actions import ACTIONS
-from commands.actions.environment import SetEnvironment
+from bot.playbooks import loader
+from bot.systems import ChangingSystems
+from bot.systems import kubernetes as door
 from sandbox.cluster import Cluster
-from tests.cluster_fixtures import USER, Told, carry_out, systems
+from tests.cluster_fixtures import USER, RecordedProgress, carry_out, systems
 from tests.conftest import SHIPPED
-from tests.hands import env, patch_env, patch_pods, variable
+from tests.manual_changes import environment, patch_env, patch_pods, variable
 
 __all__ = ["systems"]
 
@@ -28,16 +29,18 @@ def setting(value: str | None = "true", **more: Any) -> SetEnvironment:
 
 
 async def undo(systems: ChangingSystems, params: dict[str, Any]) -> None:
-    _, verdict = await carry_out(SetEnvironment.model_validate(params), systems, Told(8))
+    _, verdict = await carry_out(
+        SetEnvironment.model_validate(params), systems, RecordedProgress(8)
+    )
     assert verdict.ok, verdict.text
 
 
 async def test_a_value_is_set_where_it_stands_and_put_back(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
-    before = env(kube)
+    before = environment(kube)
 
-    plan, verdict = await carry_out(setting(effect="No new orders."), systems, Told())
+    plan, verdict = await carry_out(setting(effect="No new orders."), systems, RecordedProgress())
 
     assert plan.summary == "Set ORDERS_PAUSED of order-service from “false” to “true”"
     assert plan.target == "deployment/order-service"
@@ -47,7 +50,7 @@ async def test_a_value_is_set_where_it_stands_and_put_back(
     assert plan.temporary is None
     assert verdict.ok, verdict.text
     assert verdict.text.startswith("ORDERS_PAUSED of order-service is “true”: 3 of 3 ready")
-    assert [one["name"] for one in env(kube)] == [one["name"] for one in before]
+    assert [one["name"] for one in environment(kube)] == [one["name"] for one in before]
     assert variable(kube) == "true"
     assert all(
         {"name": "ORDERS_PAUSED", "value": "true"} in pod["spec"]["containers"][0]["env"]
@@ -56,26 +59,26 @@ async def test_a_value_is_set_where_it_stands_and_put_back(
 
     assert plan.undo is not None
     await undo(systems, plan.undo.params)
-    assert env(kube) == before
+    assert environment(kube) == before
 
 
 async def test_what_was_not_set_comes_last_and_is_taken_away(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
-    before = env(kube)
+    before = environment(kube)
 
-    plan, verdict = await carry_out(setting(variable="FRAUD_MODE"), systems, Told())
+    plan, verdict = await carry_out(setting(variable="FRAUD_MODE"), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
-    assert env(kube) == [*before, {"name": "FRAUD_MODE", "value": "true"}]
+    assert environment(kube) == [*before, {"name": "FRAUD_MODE", "value": "true"}]
     assert plan.undo is not None
     assert plan.undo.summary == "Remove FRAUD_MODE of order-service"
     await undo(systems, plan.undo.params)
-    assert env(kube) == before
+    assert environment(kube) == before
 
 
 async def test_without_a_value_it_is_removed(systems: ChangingSystems, kube: Cluster) -> None:
-    plan, verdict = await carry_out(setting(None), systems, Told())
+    plan, verdict = await carry_out(setting(None), systems, RecordedProgress())
 
     assert plan.summary == "Remove ORDERS_PAUSED of order-service, which is “false”"
     assert verdict.ok, verdict.text
@@ -89,7 +92,7 @@ async def test_the_last_variable_leaves_no_empty_list(
     only = {"name": "ORDERS_PAUSED", "value": "false"}
     await patch_env(kube, {"$patch": "replace"}, only)
 
-    _, verdict = await carry_out(setting(None), systems, Told())
+    _, verdict = await carry_out(setting(None), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
     assert "env" not in kube.deployment()["spec"]["template"]["spec"]["containers"][0]
@@ -102,14 +105,14 @@ async def test_what_is_so_already_is_refused(
     if value is None:
         await patch_env(kube, {"name": "ORDERS_PAUSED", "$patch": "delete"})
 
-    with pytest.raises(Already, match="so there is nothing to do"):
+    with pytest.raises(AlreadyApplied, match="so there is nothing to do"):
         await setting(value).plan(systems.for_planning())
 
 
 async def test_an_empty_value_is_a_value(systems: ChangingSystems, kube: Cluster) -> None:
-    await carry_out(setting(""), systems, Told())
+    await carry_out(setting(""), systems, RecordedProgress())
 
-    with pytest.raises(Already, match="is “” already"):
+    with pytest.raises(AlreadyApplied, match="is “” already"):
         await setting("").plan(systems.for_planning())
     assert (await setting(None).plan(systems.for_planning())).undo is not None
 
@@ -164,8 +167,8 @@ def test_people_are_never_asked_what_to_set(tmp_path: Path, asked: str) -> None:
     words = SHIPPED.read_text(encoding="utf-8")
     file.write_text(words.replace("ask: [revert_after]", f"ask: [{asked}]"), encoding="utf-8")
 
-    with pytest.raises(playbooks.PlaybookError, match=f'"{asked}" can only be set'):
-        playbooks.load(file, ACTIONS)
+    with pytest.raises(loader.PlaybookError, match=f'"{asked}" can only be set'):
+        loader.load(file, ACTIONS)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ async def test_of_several_containers_one_is_named(systems: ChangingSystems, kube
         await setting().plan(systems.for_planning())
     with pytest.raises(UserError, match="no container cache"):
         await setting(container="cache").plan(systems.for_planning())
-    _, verdict = await carry_out(setting(container="order-service"), systems, Told())
+    _, verdict = await carry_out(setting(container="order-service"), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
     containers = kube.deployment()["spec"]["template"]["spec"]["containers"]
@@ -210,18 +213,18 @@ async def test_a_missing_right_shows_in_the_plan(systems: ChangingSystems, kube:
 
 async def test_an_unreachable_cluster(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await setting().plan(systems.for_planning())
-    await kube.unreachable()
+    await kube.stop_listening()
 
     with pytest.raises(door.Unreachable):
         await setting().plan(systems.for_planning())
     with pytest.raises(door.Unreachable):
-        await setting().execute(systems, plan, Told().run)
+        await setting().execute(systems, plan, RecordedProgress().run)
 
 
 async def test_a_slow_cluster_is_waited_for(systems: ChangingSystems, kube: Cluster) -> None:
     kube.slow("*", 0.2)
 
-    _, verdict = await carry_out(setting(), systems, Told())
+    _, verdict = await carry_out(setting(), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
 
@@ -238,14 +241,14 @@ async def test_drift_is_refused(systems: ChangingSystems, kube: Cluster) -> None
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
 
     with pytest.raises(UserError, match="changed since the plan"):
-        await setting().execute(systems, plan, Told().run)
+        await setting().execute(systems, plan, RecordedProgress().run)
     assert variable(kube) == "false"
 
 
 async def test_what_was_not_done_is_said(systems: ChangingSystems) -> None:
     plan = await setting().plan(systems.for_planning())
 
-    verdict = await setting().verify(systems.for_reading(), plan, Told().run)
+    verdict = await setting().verify(systems.for_reading(), plan, RecordedProgress().run)
 
     assert not verdict.ok
     assert not verdict.done
@@ -256,10 +259,10 @@ async def test_what_somebody_changed_afterwards_is_said(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan = await setting().plan(systems.for_planning())
-    await setting().execute(systems, plan, Told().run)
+    await setting().execute(systems, plan, RecordedProgress().run)
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": "maybe"})
 
-    verdict = await setting().verify(systems.for_reading(), plan, Told().run)
+    verdict = await setting().verify(systems.for_reading(), plan, RecordedProgress().run)
 
     assert verdict.done
     assert not verdict.ok
@@ -272,7 +275,7 @@ async def test_pods_that_do_not_get_ready_fail_the_check(
     await kube.scenario("crash-loop")
 
     action = setting(watch_seconds=1.5, deadline_seconds=3.0)
-    _, verdict = await carry_out(action, systems, Told())
+    _, verdict = await carry_out(action, systems, RecordedProgress())
 
     assert not verdict.ok
     assert verdict.done

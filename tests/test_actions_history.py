@@ -5,19 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot import cluster as door
-from bot.actions import ChangingSystems
-from bot.cluster import Revision
+from bot.actions.kubernetes.history import RolloutHistory
+from bot.actions.kubernetes.memory import MemoryLimit
+from bot.actions.kubernetes.revisions import rolled_back_from
+from bot.actions.kubernetes.rollback import RollBack
 from bot.model import UserError
-from commands.actions.history import RolloutHistory
-from commands.actions.memory import MemoryLimit
-from commands.actions.revisions import given_up
-from commands.actions.rollback import RollBack
+from bot.systems import ChangingSystems
+from bot.systems import kubernetes as door
+from bot.systems.kubernetes import Revision
 from sandbox.cluster import Cluster
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.resources import DEPLOYMENTS, REPLICASETS
-from sandbox.cluster.store import fresh
-from tests.cluster_fixtures import USER, Told, carry_out, systems
+from sandbox.cluster.store import editable_copy
+from tests.cluster_fixtures import USER, RecordedProgress, carry_out, systems
 
 __all__ = ["systems"]
 
@@ -54,7 +54,7 @@ async def test_the_revisions_of_a_broken_release(systems: ChangingSystems, kube:
 
 async def test_what_was_rolled_back_from_is_marked(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
-    await carry_out(BACK, systems, Told())
+    await carry_out(BACK, systems, RecordedProgress())
     found = await rows(systems)
 
     assert [row[0] for row in found] == ["8", "7", "5", "4", "3"]
@@ -77,7 +77,7 @@ async def test_a_deployment_without_a_past(systems: ChangingSystems, kube: Clust
     assert reading.text.endswith("There is no revision to roll back to")
     with pytest.raises(UserError, match=r"no other revision that would help.*: none"):
         await BACK.plan(systems.for_planning())
-    assert await BACK.choices(systems.for_planning(), "to_revision") is None
+    assert await BACK.parameter_options(systems.for_planning(), "to_revision") is None
 
 
 def forget(kube: Cluster, keep: tuple[str, ...]) -> None:
@@ -90,7 +90,7 @@ def forget(kube: Cluster, keep: tuple[str, ...]) -> None:
 async def test_a_deployment_that_no_controller_has_seen(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
-    made = fresh(kube.deployment())
+    made = editable_copy(kube.deployment())
     for key in ("uid", "resourceVersion", "creationTimestamp"):
         made["metadata"].pop(key)
     made["metadata"] |= {"name": "new", "annotations": {}}
@@ -106,14 +106,14 @@ async def test_when_all_others_were_given_up_one_has_to_be_named(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("crash-loop")
-    await carry_out(BACK, systems, Told())
+    await carry_out(BACK, systems, RecordedProgress())
     forget(kube, keep=("v2.3.1", "v2.4.0"))
 
     with pytest.raises(UserError, match=r"7 \(v2\.4\.0, which was rolled back from\)"):
         await BACK.plan(systems.for_planning())
     plan = await BACK.model_copy(update={"to_revision": 7}).plan(systems.for_planning())
     assert plan.warnings == ("Revision 7 (v2.4.0) was rolled back from.",)
-    choices = await BACK.choices(systems.for_planning(), "to_revision")
+    choices = await BACK.parameter_options(systems.for_planning(), "to_revision")
     assert choices is not None
     assert choices.default is None
 
@@ -125,8 +125,8 @@ async def test_what_failed_before_with_the_same_image_does_not_help_either(
     await kube.scenario("crash-loop")
     memory = {"deployment": "order-service", "limit": "1Gi", "watch_seconds": 0.3}
     more = MemoryLimit.model_validate(memory | {"deadline_seconds": 3.0})
-    await carry_out(more, systems, Told())
-    await kube.when(lambda: not [one for one in kube.pods() if _of(one, "512Mi")])
+    await carry_out(more, systems, RecordedProgress())
+    await kube.wait_until(lambda: not [one for one in kube.pods() if _of(one, "512Mi")])
     plan = await BACK.plan(systems.for_planning())
     named = await BACK.model_copy(update={"to_revision": 7}).plan(systems.for_planning())
 
@@ -154,20 +154,20 @@ async def test_a_good_release_whose_pods_failed_once_is_gone_back_to(
 
 
 async def test_only_the_revision_is_chosen_from_a_list(systems: ChangingSystems) -> None:
-    assert await BACK.choices(systems.for_planning(), "watch_seconds") is None
+    assert await BACK.parameter_options(systems.for_planning(), "watch_seconds") is None
 
 
 def ran(uid: str, *numbers: int, image: str = "") -> Revision:
     """A revision that ran under these numbers, the last one at last; the image is its own."""
     return Revision(
         number=numbers[-1],
-        past=numbers[:-1],
+        previous_numbers=numbers[:-1],
         uid=uid,
         name=uid,
         created=datetime(2026, 11, 24, tzinfo=UTC),
         replicas=0,
         ready=0,
-        cause="",
+        change_cause="",
         template={"spec": {"containers": [{"image": image or uid}]}},
     )
 
@@ -191,7 +191,7 @@ def ran(uid: str, *numbers: int, image: str = "") -> Revision:
     ],
 )
 def test_who_is_blamed(past: list[Revision], blamed: set[str]) -> None:
-    assert given_up(past) == blamed
+    assert rolled_back_from(past) == blamed
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_who_is_blamed(past: list[Revision], blamed: set[str]) -> None:
     ],
 )
 def test_who_is_blamed_by_an_undo(past: list[Revision], left: set[int], blamed: set[str]) -> None:
-    assert given_up(past, left) == blamed
+    assert rolled_back_from(past, left) == blamed
 
 
 async def test_not_knowing_which_failed_is_said(systems: ChangingSystems, kube: Cluster) -> None:
@@ -229,6 +229,6 @@ async def test_troubles_are_said(systems: ChangingSystems, kube: Cluster) -> Non
         await HISTORY.read(systems)
     with pytest.raises(door.NotFound):
         await RolloutHistory(deployment="nothing-here").read(systems)
-    await kube.unreachable()
+    await kube.stop_listening()
     with pytest.raises(door.Unreachable):
         await HISTORY.read(systems)

@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from bot import playbooks
-from bot.actions import Systems
-from bot.http import HttpError
-from bot.model import Reading
-from commands.actions import ACTIONS
-from commands.actions.http import HttpCheck
+from bot.actions.http import HttpCheck
+from bot.actions.registry import ACTIONS
+from bot.model import ReadResult
+from bot.playbooks import loader
+from bot.systems import Systems
+from bot.systems.http import HttpError
 from sandbox.redis import free_port
 from tests.cluster_fixtures import systems
 from tests.conftest import SHIPPED
@@ -128,7 +128,7 @@ async def server() -> AsyncIterator[tuple[int, list[str]]]:
 Server = tuple[int, list[str]]
 
 
-async def ask(systems: Systems, port: int, path: str, *, timeout: float = 5) -> Reading:
+async def ask(systems: Systems, port: int, path: str, *, timeout: float = 5) -> ReadResult:
     return await HttpCheck(url=f"http://127.0.0.1:{port}/{path}", timeout=timeout).read(systems)
 
 
@@ -259,5 +259,5 @@ def test_people_are_never_asked_for_an_address(tmp_path: Path) -> None:
     assert named in shipped
     file.write_text(shipped.replace(named, f"{named}        ask: [url]\n"), encoding="utf-8")
 
-    with pytest.raises(playbooks.PlaybookError, match='"url" can only be set'):
-        playbooks.load(file, ACTIONS)
+    with pytest.raises(loader.PlaybookError, match='"url" can only be set'):
+        loader.load(file, ACTIONS)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from bot import cluster as door
-from bot.actions import ChangingSystems
+from bot.actions.kubernetes.memory import MemoryLimit
 from bot.model import UserError
-from commands.actions.memory import MemoryLimit
+from bot.systems import ChangingSystems
+from bot.systems import kubernetes as door
 from sandbox.cluster import Cluster
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.resources import DEPLOYMENTS
-from sandbox.cluster.store import fresh
-from tests.cluster_fixtures import USER, Told, carry_out, systems
+from sandbox.cluster.store import editable_copy
+from tests.cluster_fixtures import USER, RecordedProgress, carry_out, systems
 
 __all__ = ["systems"]
 
@@ -32,7 +32,7 @@ def _container(deployment: Obj) -> Obj:
 
 def give(kube: Cluster, **wanted: dict[str, str]) -> None:
     """Let somebody else write the resources of the container."""
-    changed = fresh(kube.deployment())
+    changed = editable_copy(kube.deployment())
     _container(changed)["resources"] = wanted
     changed["metadata"]["generation"] += 1
     kube.state.store.update(DEPLOYMENTS, changed)
@@ -42,7 +42,7 @@ async def test_more_memory_heals_what_ran_out_of_it(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("oom")
-    plan, verdict = await carry_out(limit(), systems, Told())
+    plan, verdict = await carry_out(limit(), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
     assert verdict.text.startswith("order-service in order-service may use 1Gi of memory: 3 of 3")
@@ -58,10 +58,12 @@ async def test_more_memory_heals_what_ran_out_of_it(
 
 
 async def test_the_undo_goes_back(systems: ChangingSystems, kube: Cluster) -> None:
-    plan, _ = await carry_out(limit(), systems, Told())
+    plan, _ = await carry_out(limit(), systems, RecordedProgress())
     assert plan.undo is not None
     assert (plan.undo.params["limit"], plan.undo.params["container"]) == ("512Mi", "order-service")
-    _, verdict = await carry_out(MemoryLimit.model_validate(plan.undo.params), systems, Told(8))
+    _, verdict = await carry_out(
+        MemoryLimit.model_validate(plan.undo.params), systems, RecordedProgress(8)
+    )
 
     assert verdict.ok, verdict.text
     assert resources(kube)["limits"]["memory"] == "512Mi"
@@ -114,8 +116,8 @@ async def test_less_than_a_quarter_is_out_of_bounds(
 
 async def test_less_than_is_used_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("oom")
-    await carry_out(limit(), systems, Told())
-    await kube.when(lambda: len(_measured(kube)) == 3)
+    await carry_out(limit(), systems, RecordedProgress())
+    await kube.wait_until(lambda: len(_measured(kube)) == 3)
     with pytest.raises(UserError, match="would end it at once"):
         await limit("384Mi").plan(systems.for_planning())
 
@@ -152,7 +154,7 @@ async def test_guaranteed_pods_are_warned_of(systems: ChangingSystems, kube: Clu
 
 
 async def test_of_several_containers_one_is_named(systems: ChangingSystems, kube: Cluster) -> None:
-    changed = fresh(kube.deployment())
+    changed = editable_copy(kube.deployment())
     containers = changed["spec"]["template"]["spec"]["containers"]
     containers.append(containers[0] | {"name": "sidecar"})
     kube.state.store.update(DEPLOYMENTS, changed)
@@ -221,13 +223,13 @@ async def test_drift_is_refused(systems: ChangingSystems, kube: Cluster) -> None
     plan = await limit().plan(systems.for_planning())
     give(kube, limits={"memory": "600Mi"}, requests={"memory": "256Mi"})
     with pytest.raises(UserError, match="changed since the plan"):
-        await limit().execute(systems, plan, Told().run)
+        await limit().execute(systems, plan, RecordedProgress().run)
     assert resources(kube)["limits"] == {"memory": "600Mi"}
 
 
 async def test_what_was_not_done_is_said(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await limit().plan(systems.for_planning())
-    verdict = await limit().verify(systems.for_reading(), plan, Told().run)
+    verdict = await limit().verify(systems.for_reading(), plan, RecordedProgress().run)
 
     assert (verdict.ok, verdict.done) == (False, False)
     assert "is 512Mi" in verdict.text
@@ -236,7 +238,7 @@ async def test_what_was_not_done_is_said(systems: ChangingSystems, kube: Cluster
 async def test_too_little_still_fails_the_check(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("oom")
     action = limit("640Mi", watch_seconds=1.5, deadline_seconds=3.0)
-    _, verdict = await carry_out(action, systems, Told())
+    _, verdict = await carry_out(action, systems, RecordedProgress())
 
     assert not verdict.ok
     assert "137" in verdict.text
@@ -248,8 +250,8 @@ async def test_a_mute_and_an_unreachable_cluster(systems: ChangingSystems, kube:
     with pytest.raises(door.TimedOut):
         await limit().plan(systems.for_planning())
     kube.heal(fault)
-    await kube.unreachable()
+    await kube.stop_listening()
     with pytest.raises(door.Unreachable):
         await limit().plan(systems.for_planning())
     with pytest.raises(door.Unreachable):
-        await limit().execute(systems, plan, Told().run)
+        await limit().execute(systems, plan, RecordedProgress().run)

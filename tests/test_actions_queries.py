@@ -15,12 +15,12 @@ import pytest
 from psycopg import AsyncConnection, errors
 from pydantic import ValidationError
 
-from bot.actions import Systems
-from bot.database import Database, DatabaseError
-from bot.model import Reading
-from bot.views import presses
-from commands.actions.queries import RunQuery, inert
-from commands.actions.values import cells
+from bot.actions.cell_format import cells
+from bot.actions.database.queries import RunQuery, escape_formula
+from bot.model import ReadResult
+from bot.systems import Systems
+from bot.systems.database import Database, DatabaseError
+from bot.views import action_ids
 from sandbox.shop import Shop
 from tests.cluster_fixtures import systems
 from tests.conftest import Walk
@@ -49,13 +49,13 @@ def asking(systems: Systems, url: str | None, seconds: float = 5.0) -> Systems:
     return replace(systems, database=Database(url, seconds=seconds))
 
 
-def rows(reading: Reading) -> list[dict[str, str]]:
+def rows(reading: ReadResult) -> list[dict[str, str]]:
     assert reading.table is not None
     columns = reading.table.columns
     return [dict(zip(columns, map(str, row), strict=True)) for row in reading.table.rows]
 
 
-def in_file(reading: Reading) -> list[dict[str, str]]:
+def in_file(reading: ReadResult) -> list[dict[str, str]]:
     assert reading.attachment is not None
     return list(csv.DictReader(io.StringIO(reading.attachment.text)))
 
@@ -103,7 +103,7 @@ async def test_no_rows_are_said_in_words(systems: Systems, shop: Shop) -> None:
         await conn.execute("UPDATE orders SET status = 'CONFIRMED'")
     reading = await STUCK.read(asking(systems, shop.ro_dsn))
 
-    assert reading == Reading(ok=True, text="No orders are stuck")
+    assert reading == ReadResult(ok=True, text="No orders are stuck")
 
 
 async def test_unprocessed_webhooks_without_anybodys_address(
@@ -315,7 +315,7 @@ def test_cents_become_money(cents: object, currency: str | None, words: str) -> 
     [("–", ""), ("-5", "-5"), ("=1+1", "'=1+1"), ("+1 555", "'+1 555"), ("-1+A1", "'-1+A1")],
 )
 def test_spreadsheets_find_no_formulas(cell: str, kept: str) -> None:
-    assert inert(cell) == kept
+    assert escape_formula(cell) == kept
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ async def test_slow_responses_are_looked_into_in_slack(walk: Walk) -> None:
 async def test_failing_payments_are_looked_into_in_slack(walk: Walk) -> None:
     channel = await walk.declare(severity="sev2")
     await walk.press(
-        "oncall", presses.CHOOSE_SCENARIO, channel, "order-service/payment-refund-failures"
+        "oncall", action_ids.CHOOSE_SCENARIO, channel, "order-service/payment-refund-failures"
     )
     for step in ("webhook-logs", "idempotency", "stuck-orders"):
         await walk.step("oncall", step, channel)

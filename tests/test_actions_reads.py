@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 import pytest
 from pydantic import ValidationError
 
-from bot import cluster as door
-from bot.actions import ChangingSystems, Read
-from bot.model import Reading, UserError
-from commands.actions.dependencies import CheckDependencies
-from commands.actions.loglines import is_error
-from commands.actions.logs import TailLogs
-from commands.actions.matching import matcher
-from commands.actions.pods import ListPods, words
+from bot.actions.base import Read
+from bot.actions.kubernetes.dependencies import CheckDependencies
+from bot.actions.kubernetes.log_lines import is_error
+from bot.actions.kubernetes.logs import TailLogs
+from bot.actions.kubernetes.matching import start_matcher
+from bot.actions.kubernetes.pods import ListPods, kubectl_age
+from bot.model import ReadResult, UserError
+from bot.systems import ChangingSystems
+from bot.systems import kubernetes as door
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from tests.cluster_fixtures import CALL_SECONDS, SELECTOR, USER, systems
 
@@ -38,7 +39,7 @@ def check_dependencies() -> Read:
 READS = pytest.mark.parametrize("read", [list_pods, tail_logs, check_dependencies])
 
 
-def rows(reading: Reading) -> tuple[tuple[str, ...], ...]:
+def rows(reading: ReadResult) -> tuple[tuple[str, ...], ...]:
     assert reading.table is not None
     return tuple(tuple(map(str, row)) for row in reading.table.rows)
 
@@ -47,7 +48,7 @@ def rows(reading: Reading) -> tuple[tuple[str, ...], ...]:
 async def test_an_unreachable_cluster_is_said(
     read: Callable[[], Read], systems: ChangingSystems, kube: Cluster
 ) -> None:
-    await kube.unreachable()
+    await kube.stop_listening()
     with pytest.raises(door.Unreachable, match="Nothing was read"):
         await read().read(systems.for_reading())
 
@@ -99,7 +100,7 @@ async def test_ill_pods_say_why(
 ) -> None:
     await kube.scenario(scenario)  # type: ignore[arg-type]
     if scenario == "crash-loop":
-        await kube.when_status("CrashLoopBackOff", 3)
+        await kube.wait_for_status("CrashLoopBackOff", 3)
     reading = await list_pods().read(systems.for_reading())
 
     assert not reading.ok
@@ -114,7 +115,7 @@ async def test_no_pods_is_not_well(systems: ChangingSystems, kube: Cluster) -> N
 
 
 def test_ages_read_like_kubectl() -> None:
-    ages = [words(seconds) for seconds in (-3, 45, 119, 120, 7199, 7200, 172_799, 172_800)]
+    ages = [kubectl_age(seconds) for seconds in (-3, 45, 119, 120, 7199, 7200, 172_799, 172_800)]
     assert ages == ["0s", "45s", "119s", "2m", "119m", "2h", "47h", "2d"]
 
 
@@ -133,7 +134,7 @@ async def test_logs_of_all_pods_newest_last(systems: ChangingSystems, kube: Clus
 
 async def test_the_run_that_crashed_is_read(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
-    await kube.when_status("CrashLoopBackOff", 3)
+    await kube.wait_for_status("CrashLoopBackOff", 3)
     reading = await tail_logs().read(systems.for_reading())
 
     assert not reading.ok
@@ -240,8 +241,8 @@ async def test_what_is_masked_cannot_be_searched_for(
 
 
 async def test_an_expression_that_never_ends_is_stopped_and_holds_up_nobody() -> None:
-    async with matcher("(a+)+$", seconds=0.5) as asked:
-        looking = asyncio.create_task(asked.find(["a" * 60 + "!"]))
+    async with start_matcher("(a+)+$", seconds=0.5) as asked:
+        looking = asyncio.create_task(asked.search(["a" * 60 + "!"]))
         while not looking.done():
             async with asyncio.timeout(0.4):
                 await asyncio.wait([looking], timeout=0.05)
@@ -251,10 +252,10 @@ async def test_an_expression_that_never_ends_is_stopped_and_holds_up_nobody() ->
 
 async def test_a_search_that_breaks_off_is_said() -> None:
     # Checked when the bot starts; here it is what makes the process end badly.
-    async with matcher("(") as asked:
+    async with start_matcher("(") as asked:
         for _ in range(2):
             with pytest.raises(UserError, match="stopped with exit code 1"):
-                await asked.find(["a"])
+                await asked.search(["a"])
 
 
 def test_what_is_no_expression_is_found_when_the_bot_starts() -> None:
@@ -287,9 +288,9 @@ async def test_dependencies_from_a_ready_pod(systems: ChangingSystems, kube: Clu
 
 
 async def test_each_trouble_is_told_apart(systems: ChangingSystems, kube: Cluster) -> None:
-    kube.make_unreachable("tickettoken-postgres", 5432, "refused")
-    kube.make_unreachable("tickettoken-redis", 6379, "timeout")
-    kube.make_unreachable("tickettoken-rabbitmq", 5672, "unknown")
+    kube.set_port_answer("tickettoken-postgres", 5432, "refused")
+    kube.set_port_answer("tickettoken-redis", 6379, "timeout")
+    kube.set_port_answer("tickettoken-rabbitmq", 5672, "unknown")
     reading = await check_dependencies().read(systems.for_reading())
 
     assert not reading.ok
@@ -298,7 +299,7 @@ async def test_each_trouble_is_told_apart(systems: ChangingSystems, kube: Cluste
 
 
 async def test_an_image_without_nc_is_said(systems: ChangingSystems, kube: Cluster) -> None:
-    kube.image_without("nc")
+    kube.remove_program("nc")
     read = CheckDependencies(selector=SELECTOR, checks=(f"127.0.0.1:{kube.port}",), timeout=2)
     reading = await read.read(systems.for_reading())
 
@@ -340,7 +341,7 @@ async def test_names_that_only_pods_know_are_no_failures(
 
 
 async def test_one_name_that_only_pods_know(systems: ChangingSystems, kube: Cluster) -> None:
-    kube.image_without("nc")
+    kube.remove_program("nc")
     read = CheckDependencies(selector=SELECTOR, checks=("postgres.invalid:5432",), timeout=2)
     reading = await read.read(systems.for_reading())
 

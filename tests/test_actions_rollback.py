@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from bot import cluster as door
-from bot.actions import ChangingSystems
+from bot.actions.kubernetes.rollback import RollBack
 from bot.model import UserError
-from commands.actions.rollback import RollBack
+from bot.systems import ChangingSystems
+from bot.systems import kubernetes as door
 from sandbox.cluster import Cluster
 from sandbox.cluster.resources import DEPLOYMENTS
-from sandbox.cluster.store import fresh
-from tests.cluster_fixtures import USER, Told, carry_out, systems
+from sandbox.cluster.store import editable_copy
+from tests.cluster_fixtures import USER, RecordedProgress, carry_out, systems
 
 __all__ = ["systems"]
 
@@ -32,7 +32,7 @@ def patches(kube: Cluster) -> int:
 
 async def test_a_crash_loop_is_rolled_back(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
-    told = Told()
+    told = RecordedProgress()
     plan, verdict = await carry_out(roll_back(), systems, told)
 
     assert plan.summary == (
@@ -42,18 +42,18 @@ async def test_a_crash_loop_is_rolled_back(systems: ChangingSystems, kube: Clust
     assert verdict.text == ("order-service runs image v2.3.1: 3 of 3 ready, no restarts for 0.4 s")
     assert kube.image().endswith(":v2.3.1")
     assert kube.deployment()["metadata"]["annotations"][EXECUTION] == "7"
-    assert told.said("Rollout: ")[0] == "Rollout: 0 of 3 ready, no pod serves yet"
-    assert told.said("Watching: ")
+    assert told.starting_with("Rollout: ")[0] == "Rollout: 0 of 3 ready, no pod serves yet"
+    assert told.starting_with("Watching: ")
 
 
 async def test_what_serves_while_a_healthy_release_is_rolled_back_is_told(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
-    told = Told()
+    told = RecordedProgress()
     _, verdict = await carry_out(roll_back(), systems, told)
 
     assert verdict.ok
-    first = told.said("Rollout: ")[0]
+    first = told.starting_with("Rollout: ")[0]
     assert first == "Rollout: 0 of 3 new pods ready, 3 old ones still serve"
 
 
@@ -61,8 +61,8 @@ async def test_a_release_that_never_gets_ready_is_told_with_what_serves(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("image-pull")
-    await carry_out(roll_back(), systems, Told())
-    _, verdict = await carry_out(roll_back(7), systems, Told(8))
+    await carry_out(roll_back(), systems, RecordedProgress())
+    _, verdict = await carry_out(roll_back(7), systems, RecordedProgress(8))
 
     assert not verdict.ok
     assert verdict.text.startswith("It does not get ready: ")
@@ -96,11 +96,13 @@ async def test_a_plan_writes_nothing_and_stays_the_same(
 
 
 async def test_the_undo_goes_back(systems: ChangingSystems, kube: Cluster) -> None:
-    plan, verdict = await carry_out(roll_back(5), systems, Told())
+    plan, verdict = await carry_out(roll_back(5), systems, RecordedProgress())
     assert verdict.ok
     assert plan.undo is not None
 
-    _, verdict = await carry_out(RollBack.model_validate(plan.undo.params), systems, Told(8))
+    _, verdict = await carry_out(
+        RollBack.model_validate(plan.undo.params), systems, RecordedProgress(8)
+    )
     assert verdict.ok
     assert kube.image().endswith(":v2.3.1")
 
@@ -108,21 +110,21 @@ async def test_the_undo_goes_back(systems: ChangingSystems, kube: Cluster) -> No
 async def test_drift_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     plan = await roll_back().plan(systems.for_planning())
-    kube.touch()
-    await kube.when(lambda: kube.deployment()["status"].get("observedGeneration") == 9)
+    kube.change_template()
+    await kube.wait_until(lambda: kube.deployment()["status"].get("observedGeneration") == 9)
     before = patches(kube)
 
     with pytest.raises(UserError, match="changed since the plan was made"):
-        await roll_back().execute(systems, plan, Told().run)
+        await roll_back().execute(systems, plan, RecordedProgress().run)
     assert patches(kube) == before
 
 
 async def test_an_autoscaler_at_work_is_no_drift(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await roll_back(5).plan(systems.for_planning())
-    kube.resize(5)
+    kube.scale(5)
 
     assert (await roll_back(5).plan(systems.for_planning())).digest == plan.digest
-    await roll_back(5).execute(systems, plan, Told().run)
+    await roll_back(5).execute(systems, plan, RecordedProgress().run)
     assert kube.deployment()["spec"]["replicas"] == 5
     assert patches(kube) == 1
 
@@ -132,8 +134,8 @@ async def test_a_status_that_moves_is_no_drift(systems: ChangingSystems, kube: C
     plan = await roll_back().plan(systems.for_planning())
     fault = kube.slow(PATCHES, 0.3)
     seen = len(kube.requests)
-    writing = asyncio.create_task(roll_back().execute(systems, plan, Told().run))
-    await kube.when(lambda: any(one.verb == "patch" for one in kube.requests[seen:]))
+    writing = asyncio.create_task(roll_back().execute(systems, plan, RecordedProgress().run))
+    await kube.wait_until(lambda: any(one.verb == "patch" for one in kube.requests[seen:]))
     _move_status(kube)
     kube.heal(fault)
     await writing
@@ -144,7 +146,7 @@ async def test_a_status_that_moves_is_no_drift(systems: ChangingSystems, kube: C
 
 def _move_status(kube: Cluster) -> None:
     """Move the resource version and nothing that a plan looks at."""
-    moved = fresh(kube.deployment())
+    moved = editable_copy(kube.deployment())
     moved["status"]["collisionCount"] = 1
     kube.state.store.update(DEPLOYMENTS, moved)
 
@@ -159,7 +161,7 @@ async def test_a_version_that_crashes_later_fails_the_check(
         for one in kube.replicasets()
         if one["spec"]["template"]["spec"]["containers"][0]["image"].endswith("v2.4.0")
     )
-    told = Told()
+    told = RecordedProgress()
     _, verdict = await carry_out(roll_back(crashing, watch_seconds=1.5), systems, told)
 
     assert not verdict.ok
@@ -176,7 +178,9 @@ async def test_an_image_that_is_missing_fails_the_check(
         for one in kube.replicasets()
         if one["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":missing")
     )
-    _, verdict = await carry_out(roll_back(missing, deadline_seconds=2), systems, Told())
+    _, verdict = await carry_out(
+        roll_back(missing, deadline_seconds=2), systems, RecordedProgress()
+    )
 
     assert not verdict.ok
     assert "ImagePull" in verdict.text
@@ -187,22 +191,24 @@ async def test_after_an_interruption_looking_is_enough(
 ) -> None:
     await kube.scenario("crash-loop")
     plan = await roll_back().plan(systems.for_planning())
-    verdict = await roll_back().verify(systems.for_reading(), plan, Told().run)
+    verdict = await roll_back().verify(systems.for_reading(), plan, RecordedProgress().run)
     assert (verdict.ok, "was not done" in verdict.text) == (False, True)
 
-    await roll_back().execute(systems, plan, Told().run)
-    assert (await roll_back().verify(systems.for_reading(), plan, Told().run)).ok
+    await roll_back().execute(systems, plan, RecordedProgress().run)
+    assert (await roll_back().verify(systems.for_reading(), plan, RecordedProgress().run)).ok
 
 
 async def test_a_silent_moment_does_not_fail_the_check(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan = await roll_back(5).plan(systems.for_planning())
-    await roll_back(5).execute(systems, plan, Told().run)
-    checking = asyncio.create_task(roll_back(5).verify(systems.for_reading(), plan, Told().run))
-    await kube.rolled_out()
+    await roll_back(5).execute(systems, plan, RecordedProgress().run)
+    checking = asyncio.create_task(
+        roll_back(5).verify(systems.for_reading(), plan, RecordedProgress().run)
+    )
+    await kube.wait_for_rollout()
     silent, asked = kube.fail("get */deployments/*", 503), len(kube.requests)
-    await kube.when(lambda: len(kube.requests) >= asked + 3)
+    await kube.wait_until(lambda: len(kube.requests) >= asked + 3)
     kube.heal(silent)
 
     assert (await checking).ok
@@ -236,10 +242,10 @@ async def test_a_mute_and_an_unreachable_cluster(systems: ChangingSystems, kube:
     plan = await roll_back(5).plan(systems.for_planning())
     fault = kube.hang(PATCHES)
     with pytest.raises(door.TimedOut, match="is unknown"):
-        await roll_back(5).execute(systems, plan, Told().run)
+        await roll_back(5).execute(systems, plan, RecordedProgress().run)
     kube.heal(fault)
-    await kube.unreachable()
+    await kube.stop_listening()
     with pytest.raises(door.Unreachable):
-        await roll_back(5).execute(systems, plan, Told().run)
+        await roll_back(5).execute(systems, plan, RecordedProgress().run)
     with pytest.raises(door.Unreachable):
         await roll_back(5).plan(systems.for_planning())

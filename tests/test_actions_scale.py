@@ -4,12 +4,12 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from bot import cluster as door
-from bot.actions import ChangingSystems
+from bot.actions.kubernetes.scale import ScaleDeployment
 from bot.model import UserError
-from commands.actions.scale import ScaleDeployment
+from bot.systems import ChangingSystems
+from bot.systems import kubernetes as door
 from sandbox.cluster import Cluster
-from tests.cluster_fixtures import USER, Told, carry_out, systems
+from tests.cluster_fixtures import USER, RecordedProgress, carry_out, systems
 from tests.conftest import ROOT
 
 __all__ = ["systems"]
@@ -35,7 +35,7 @@ def test_the_bounds(replicas: int) -> None:
 async def test_from_nothing_there_is_no_undo(systems: ChangingSystems, kube: Cluster) -> None:
     """Back would be to none, which is out of bounds."""
     await kube.scenario("no-pods")
-    plan, verdict = await carry_out(scale(2), systems, Told())
+    plan, verdict = await carry_out(scale(2), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
     assert plan.undo is None
@@ -66,7 +66,7 @@ async def test_within_its_bounds_it_is_warned_of(
     wanted: int, bound: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.autoscale(2, 6)
-    plan, verdict = await carry_out(scale(wanted), systems, Told())
+    plan, verdict = await carry_out(scale(wanted), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
     assert "The autoscaler order-service (2 to 6) is in charge" in plan.warnings[0]
@@ -95,10 +95,10 @@ async def test_what_an_autoscaler_set_back_fails_the_check(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan = await scale(5).plan(systems.for_planning())
-    await scale(5).execute(systems, plan, Told().run)
+    await scale(5).execute(systems, plan, RecordedProgress().run)
     kube.autoscale(2, 4)
-    await kube.when(lambda: replicas(kube) == 4)
-    verdict = await scale(5).verify(systems.for_reading(), plan, Told().run)
+    await kube.wait_until(lambda: replicas(kube) == 4)
+    verdict = await scale(5).verify(systems.for_reading(), plan, RecordedProgress().run)
 
     assert (verdict.ok, verdict.done) == (False, True)
     assert "is scaled to 4, not to 5" in verdict.text
@@ -144,7 +144,7 @@ async def test_pods_that_no_node_takes_fail_the_check(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.limit_nodes(cpu="0.5")
-    _, verdict = await carry_out(scale(6, deadline_seconds=1.5), systems, Told())
+    _, verdict = await carry_out(scale(6, deadline_seconds=1.5), systems, RecordedProgress())
 
     assert not verdict.ok
     assert "Pending" in verdict.text

@@ -6,10 +6,10 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-from bot.backends import Backend
+from bot.actions.database.sessions import EndQueries
 from bot.settings import Settings
-from bot.views import presses
-from commands.actions.sessions import EndQueries
+from bot.systems.sessions import DatabaseSession
+from bot.views import action_ids
 from sandbox.shop import Shop
 from sandbox.slack import Refusal
 from tests.conftest import Bot, Clock, Walk
@@ -33,7 +33,7 @@ async def ask(walk: Walk, longer_than: str = "1 s") -> str:
 
 
 async def test_the_plan_names_each_session_and_ends_none(walk: Walk, sessions: Sessions) -> None:
-    holds, waits = await sessions.jam()
+    holds, waits = await sessions.block_one()
 
     channel = await ask(walk)
 
@@ -54,11 +54,11 @@ async def test_the_plan_names_each_session_and_ends_none(walk: Walk, sessions: S
 async def test_an_approval_ends_the_sessions_that_block_each_other_and_no_other(
     walk: Walk, sessions: Sessions
 ) -> None:
-    holds, waits = await sessions.jam()
+    holds, waits = await sessions.block_one()
     channel = await ask(walk)
     late = await sessions.open()
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert await holds.ended()
     assert await waits.ended()
@@ -82,7 +82,7 @@ async def test_what_ended_by_itself_is_told_and_what_came_after_is_left_alone(
     again = Session(goes_on.conn, SLEEP)
     await sessions.has_run(again.pid)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert await slow.ended()
     assert await again.alive()
@@ -104,8 +104,10 @@ async def test_a_pid_that_was_given_away_again_is_not_touched(
         found = await (await conn.execute("SELECT params FROM executions")).fetchone()
         assert found is not None
         params = dict(found[0])
-        [backend] = [Backend.model_validate(one) for one in params["backends"]]
-        earlier = backend.model_copy(update={"started": backend.started - timedelta(hours=1)})
+        [backend] = [DatabaseSession.model_validate(one) for one in params["backends"]]
+        earlier = backend.model_copy(
+            update={"backend_start": backend.backend_start - timedelta(hours=1)}
+        )
         params["backends"] = [earlier.model_dump(mode="json")]
         plan = await EndQueries.model_validate(params).plan(bot.world.systems)
         await conn.execute(
@@ -113,7 +115,7 @@ async def test_a_pid_that_was_given_away_again_is_not_touched(
             [Jsonb(params), Jsonb(plan.model_dump(mode="json")), plan.digest],
         )
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert await innocent.alive()
     assert f"0 of 1 session ended. {innocent.pid} is another session by now" in walk.text(channel)
@@ -131,7 +133,7 @@ async def test_after_an_interruption_looking_is_enough(
     assert "Interrupted." in walk.text(channel)
     await sessions.cancel(slow)
 
-    await walk.press("oncall", presses.CHECK, channel)
+    await walk.press("oncall", action_ids.CHECK_INTERRUPTED, channel)
 
     assert "None of them runs that query any more." in walk.text(channel)
     assert not slow.conn.closed
@@ -160,7 +162,7 @@ async def test_nothing_long_is_nothing_to_do(walk: Walk) -> None:
 
     assert "has run for more than 30 s" in walk.text(channel)
     assert "there is nothing to do" in walk.text(channel)
-    assert presses.APPROVE not in str(walk.slack.messages(channel, "oncall"))
+    assert action_ids.APPROVE not in str(walk.slack.messages(channel, "oncall"))
 
 
 async def test_the_form_is_filled_in_as_the_playbook_has_it(walk: Walk) -> None:
@@ -214,7 +216,7 @@ class TestWithAnUnreachableSecondDoor:
         channel = await ask(walk)
         assert "Needs 1 more approval" in walk.text(channel)
 
-        await walk.press("second", presses.APPROVE, channel)
+        await walk.press("second", action_ids.APPROVE, channel)
 
         seen = walk.text(channel)
         assert "*Not done.* The database cannot be reached to end sessions" in seen
@@ -261,4 +263,4 @@ class TestWithAnUnreachableFirstDoor:
         channel = await ask(walk)
 
         assert "The database cannot be reached" in walk.text(channel)
-        assert presses.APPROVE not in str(walk.slack.messages(channel, "oncall"))
+        assert action_ids.APPROVE not in str(walk.slack.messages(channel, "oncall"))

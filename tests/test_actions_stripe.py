@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from bot.actions import Systems
-from bot.model import Cell, Reading
+from bot.actions.stripe import StripeEvents
+from bot.model import Cell, ReadResult
 from bot.settings import Settings
-from bot.stripe import Stripe
-from bot.views import presses
-from commands.actions.stripe import StripeEvents
+from bot.systems import Systems
+from bot.systems.stripe import Stripe
+from bot.views import action_ids
 from sandbox.redis import free_port
 from sandbox.slack import Slack
 from sandbox.stripe import Stripe as SimulatedStripe
 from tests.cluster_fixtures import systems
-from tests.conftest import ROOT, Clock, Walk, seen, start_bot
+from tests.conftest import ROOT, Clock, Walk, message_text, start_bot
 
 __all__ = ["systems"]
 
@@ -35,12 +35,12 @@ async def stripe(clock: Clock) -> AsyncIterator[SimulatedStripe]:
 
 async def read(
     systems: Systems, stripe: SimulatedStripe, clock: Clock, key: str = "", hours: int = 24
-) -> Reading:
+) -> ReadResult:
     door = Stripe(key or stripe.key, stripe.url, seconds=1.0)
     return await StripeEvents(hours=hours).read(replace(systems, stripe=door, now=clock))
 
 
-def rows(reading: Reading) -> list[tuple[Cell | str, ...]]:
+def rows(reading: ReadResult) -> list[tuple[Cell | str, ...]]:
     assert reading.table is not None
     return list(reading.table.rows)
 
@@ -51,22 +51,22 @@ async def in_slack(slack: Slack, given: Settings, clock: Clock, **more: Any) -> 
         slack.request_url = f"{bot.url}/slack/events"
         walk = Walk(slack, bot)
         channel = await walk.declare(severity="sev2")
-        await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+        await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
         await walk.step("oncall", "undelivered-webhooks", channel)
-        opened = await walk.press("oncall", presses.LINK, channel)
+        opened = await walk.press("oncall", action_ids.OPEN_LINK, channel)
         assert opened.ok
         messages = slack.messages(channel, "oncall")
         replies = [one for message in messages for one in message.get("replies", [])]
-        return str(replies), "\n".join(map(seen, messages))
+        return str(replies), "\n".join(map(message_text, messages))
 
 
 async def test_undelivered_events_are_shown_and_linked(
     slack: Slack, given: Settings, clock: Clock, stripe: SimulatedStripe
 ) -> None:
-    stripe.happen("charge.succeeded", ago=HOUR)
-    lost = stripe.happen("charge.refunded", ago=3 * HOUR, delivered=False)
-    stripe.happen("charge.refunded", ago=HOUR, delivered=False)
-    stripe.happen("payment_intent.succeeded", ago=HOUR, delivered=False)
+    stripe.add_event("charge.succeeded", ago=HOUR)
+    lost = stripe.add_event("charge.refunded", ago=3 * HOUR, delivered=False)
+    stripe.add_event("charge.refunded", ago=HOUR, delivered=False)
+    stripe.add_event("payment_intent.succeeded", ago=HOUR, delivered=False)
 
     thread, read = await in_slack(
         slack, given, clock, stripe_api_key=stripe.key, stripe_api_url=stripe.url
@@ -93,8 +93,8 @@ async def test_without_a_key_there_is_a_link_and_neither_mark(
 async def test_everything_delivered(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
-    stripe.happen("charge.succeeded", ago=HOUR)
-    lost = stripe.happen("charge.failed", ago=HOUR, delivered=False)
+    stripe.add_event("charge.succeeded", ago=HOUR)
+    lost = stripe.add_event("charge.failed", ago=HOUR, delivered=False)
     stripe.deliver(lost)
     reading = await read(systems, stripe, clock)
 
@@ -109,8 +109,8 @@ async def test_everything_delivered(
 async def test_only_the_last_hours_are_asked_for(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
-    stripe.happen("charge.failed", ago=2 * HOUR + 60, delivered=False)
-    inside = stripe.happen("charge.failed", ago=2 * HOUR - 60, delivered=False)
+    stripe.add_event("charge.failed", ago=2 * HOUR + 60, delivered=False)
+    inside = stripe.add_event("charge.failed", ago=2 * HOUR - 60, delivered=False)
     reading = await read(systems, stripe, clock, hours=2)
 
     assert [str(row[0]) for row in rows(reading)] == [inside]
@@ -119,7 +119,7 @@ async def test_only_the_last_hours_are_asked_for(
 async def test_what_has_just_happened_is_no_alarm(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
-    stripe.happen("charge.failed", ago=5, delivered=False)
+    stripe.add_event("charge.failed", ago=5, delivered=False)
     reading = await read(systems, stripe, clock)
 
     assert reading.ok
@@ -131,13 +131,14 @@ async def test_pages_are_read_on_up_to_a_bound(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     ids = [
-        stripe.happen("charge.failed", ago=100 + number, delivered=False) for number in range(150)
+        stripe.add_event("charge.failed", ago=100 + number, delivered=False)
+        for number in range(150)
     ]
     reading = await read(systems, stripe, clock)
     assert [str(row[0]) for row in rows(reading)] == ids
 
     for number in range(200):
-        stripe.happen("charge.failed", ago=500 + number, delivered=False)
+        stripe.add_event("charge.failed", ago=500 + number, delivered=False)
     stripe.requests.clear()
     reading = await read(systems, stripe, clock)
 
@@ -225,7 +226,7 @@ async def test_stripe_is_told_nothing_of_how_fast_it_was(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     for number in range(101):
-        stripe.happen("charge.failed", ago=100 + number, delivered=False)
+        stripe.add_event("charge.failed", ago=100 + number, delivered=False)
     await read(systems, stripe, clock)
 
     assert len(stripe.requests) == 2

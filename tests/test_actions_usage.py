@@ -3,14 +3,14 @@
 import pytest
 import yaml
 
-from bot import cluster as door
-from bot.actions import Systems
-from bot.cluster.nouns import amounts
-from bot.model import Reading, UserError
-from commands.actions.usage import COLUMNS, PodUsage
+from bot.actions.kubernetes.usage import COLUMNS, PodUsage
+from bot.model import ReadResult, UserError
+from bot.systems import Systems
+from bot.systems import kubernetes as door
+from bot.systems.kubernetes.resources import parse_amounts
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.cluster.resources import PODS
-from sandbox.cluster.store import fresh
+from sandbox.cluster.store import editable_copy
 from tests.cluster_fixtures import CALL_SECONDS, SELECTOR, USER, systems
 from tests.conftest import ROOT
 
@@ -23,14 +23,14 @@ def usage() -> PodUsage:
     return PodUsage(selector=SELECTOR)
 
 
-def rows(reading: Reading) -> list[dict[str, str]]:
+def rows(reading: ReadResult) -> list[dict[str, str]]:
     assert reading.table is not None
     return [dict(zip(COLUMNS, map(str, row), strict=True)) for row in reading.table.rows]
 
 
 def limit(kube: Cluster, pod: str, limits: dict[str, str]) -> None:
     """Let a pod have had other limits from the start."""
-    changed = fresh(kube.state.store.get(PODS, DEFAULT_NAMESPACE, pod))
+    changed = editable_copy(kube.state.store.get(PODS, DEFAULT_NAMESPACE, pod))
     changed["spec"]["containers"][0]["resources"]["limits"] = limits
     kube.state.store.update(PODS, changed)
 
@@ -84,7 +84,7 @@ async def test_pods_without_figures_are_no_error_and_not_well_either(
     systems: Systems, kube: Cluster
 ) -> None:
     await kube.scenario("crash-loop")
-    await kube.when_status("CrashLoopBackOff", 3)
+    await kube.wait_for_status("CrashLoopBackOff", 3)
     reading = await usage().read(systems)
 
     assert reading.ok is None
@@ -133,7 +133,7 @@ async def test_the_shipped_role_is_enough(systems: Systems, kube: Cluster) -> No
 
 
 async def test_an_unreachable_cluster_is_said(systems: Systems, kube: Cluster) -> None:
-    await kube.unreachable()
+    await kube.stop_listening()
     with pytest.raises(door.Unreachable, match="Nothing was read"):
         await usage().read(systems)
 
@@ -145,8 +145,8 @@ async def test_a_mute_metrics_server_is_given_up_on(systems: Systems, kube: Clus
 
 
 def test_quantities() -> None:
-    read = amounts({"cpu": "123456789n", "memory": "512Mi"})
+    read = parse_amounts({"cpu": "123456789n", "memory": "512Mi"})
 
     assert read.cpu == pytest.approx(0.123456789)
     assert read.memory == 512 * 1024 * 1024
-    assert amounts({"memory": "1e3"}) == door.Amounts(memory=1000)
+    assert parse_amounts({"memory": "1e3"}) == door.ResourceAmounts(memory=1000)

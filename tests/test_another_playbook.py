@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
 
@@ -130,7 +130,7 @@ async def test_a_request_under_way_stays_usable(walk: Walk, kube: Cluster) -> No
     assert "Approve" in walk.buttons(channel)
     assert "details in the thread" not in seen  # the step is gone, its answer is in the thread
     assert "CrashLoopBackOff" in seen
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert "Done and checked" in walk.text(channel)
     assert kube.image().endswith(":v2.3.1")
 
@@ -171,15 +171,15 @@ async def test_a_checklist_keeps_its_name(walk: Walk) -> None:
     channel = await walk.declare("Refunds hang", "sev2")
     await choose(walk, channel, PAYMENTS)
     await walk.step("oncall", "stuck-orders", channel)
-    await walk.press("oncall", presses.WORK_THROUGH, channel)
+    await walk.press("oncall", action_ids.WORK_THROUGH, channel)
     await walk.submit("oncall", chosen=["0", "1"])
 
     await choose(walk, channel, GATES)
 
     assert "*Stuck orders*" in walk.text(channel)
-    [first, _] = walk.slack.find_buttons(presses.TASK_DONE, channel, "oncall")
+    [first, _] = walk.slack.find_buttons(action_ids.TASK_DONE, channel, "oncall")
     await walk.slack.press("oncall", first)
-    await walk.bot.quiet()
+    await walk.bot.drain()
     await walk.say("oncall", "/incident resolve", channel)
     assert "*Stuck orders*: 1 of 2" in str(walk.slack.views("oncall")[-1])
 

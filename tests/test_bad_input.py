@@ -3,7 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Walk
 
@@ -133,14 +133,14 @@ async def test_help_lists_what_is_open(walk: Walk) -> None:
 
 async def test_a_click_on_what_is_over_is_answered(walk: Walk, bot: Bot, redis_url: str) -> None:
     channel = await walk.declare()
-    click = await walk.press("second", presses.TAKE_COMMAND, channel)
+    click = await walk.press("second", action_ids.TAKE_COMMAND, channel)
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="over")
     async with Redis.from_url(redis_url) as client:
         await client.flushall()  # or the repeated click would be dropped
 
     await walk.slack.redeliver(click)
-    await bot.quiet()
+    await bot.drain()
 
     assert "is resolved. Nothing was done" in walk.text(channel, "second")
 
@@ -171,6 +171,6 @@ async def test_the_home_tab_lists_what_is_open(walk: Walk) -> None:
     await walk.declare()
 
     await walk.slack.open_home("oncall")
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     assert "Orders are failing" in str(walk.slack.home("oncall"))

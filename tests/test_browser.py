@@ -4,7 +4,17 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests import browsing
-from tests.browsing import address, become, browser, page, picture, press, press_in, say, sees
+from tests.browsing import (
+    address,
+    browser,
+    page,
+    press,
+    press_in,
+    say,
+    screenshot,
+    switch_user,
+    wait_for_text,
+)
 
 __all__ = ["address", "browser", "page"]
 
@@ -14,65 +24,65 @@ pytestmark = browsing.MARKS
 
 
 async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
-    await picture(page, "01-welcome")
+    await screenshot(page, "01-welcome")
     await say(page, "/incident declare sev1 Orders are failing")
     await page.locator(f'[data-channel="{CHANNEL}"]').first.click()
-    await sees(page, "Complete Service Outage")
-    await picture(page, "02-declared")
+    await wait_for_text(page, "Complete Service Outage")
+    await screenshot(page, "02-declared")
 
     await press(page, "Take command")
-    await sees(page, "is the incident commander")
+    await wait_for_text(page, "is the incident commander")
     await press_in(page, "step:alert-team", "Done")
     await press(page, "Check dependencies")
-    await sees(page, "tickettoken-postgres")
+    await wait_for_text(page, "tickettoken-postgres")
     await press(page, "Database connections")
-    await sees(page, "connections")
+    await wait_for_text(page, "connections")
     await crash_loops(page)
     await press(page, "Logs")
-    await sees(page, "Last error:")
+    await wait_for_text(page, "Last error:")
     await page.get_by_test_id("thread-bar").first.click()
     await expect(page.get_by_test_id("thread-panel").get_by_text("logs-")).to_be_visible()
-    await picture(page, "03-looked")
+    await screenshot(page, "03-looked")
     await page.get_by_test_id("thread-close").click()
 
     await press(page, "Roll back")
     await page.get_by_label("Reason").fill("The new version crash-loops since the release")
     await expect(page.get_by_test_id("modal")).to_have_css("opacity", "1")
-    await picture(page, "04-asking")
+    await screenshot(page, "04-asking")
     await page.get_by_test_id("modal-submit").click()
-    await sees(page, "more approval")
-    await picture(page, "05-waits-for-approval")
+    await wait_for_text(page, "more approval")
+    await screenshot(page, "05-waits-for-approval")
 
-    await become(page, "second")
+    await switch_user(page, "second")
     await page.locator(f'[data-channel="{CHANNEL}"]').first.click()
     await press(page, "Approve")
     await page.get_by_test_id("confirm-yes").click()
-    await sees(page, "Watching:", 60)
-    await picture(page, "06-watching")
-    await sees(page, "Done and checked", 90)
-    await picture(page, "07-done")
+    await wait_for_text(page, "Watching:", 60)
+    await screenshot(page, "06-watching")
+    await wait_for_text(page, "Done and checked", 90)
+    await screenshot(page, "07-done")
 
-    await become(page, "oncall")
+    await switch_user(page, "oncall")
     await page.locator(f'[data-channel="{CHANNEL}"]').first.click()
     await browsing.update(
         page, "Nobody could buy tickets", "Rolled back to v2.3.1, orders go through"
     )
-    await picture(page, "08-updated")
+    await screenshot(page, "08-updated")
     await press(page, "Tell customers…")
     await browsing.form(page)
-    await picture(page, "09-customers-form")
+    await screenshot(page, "09-customers-form")
     await page.get_by_test_id("modal-submit").click()
-    await sees(page, "Tell customers in #status")
+    await wait_for_text(page, "Tell customers in #status")
     await browsing.approve(page, CHANNEL)
     await expect(page.get_by_text("Done and checked")).to_have_count(2)
-    await picture(page, "10-customers-told")
+    await screenshot(page, "10-customers-told")
 
     await browsing.return_to(page, CHANNEL)
     await browsing.resolve(page, "Rolled back v2.4.0")
-    await picture(page, "11-resolved")
-    await browsing.go(page, "status")
-    await sees(page, "experiencing issues with order processing")
-    await picture(page, "12-status")
+    await screenshot(page, "11-resolved")
+    await browsing.open_channel(page, "status")
+    await wait_for_text(page, "experiencing issues with order processing")
+    await screenshot(page, "12-status")
     await on_a_phone(page)
 
 
@@ -84,9 +94,9 @@ async def on_a_phone(page: Page) -> None:
     await page.get_by_role("button", name="Home", exact=True).click()
     await expect(page.get_by_test_id("composer")).to_be_hidden()
     await channels.locator(f'[data-channel="{CHANNEL}"]').click()
-    await sees(page, "is resolved")
+    await wait_for_text(page, "is resolved")
     await expect(channels).to_be_hidden()
-    await picture(page, "13-on-a-phone")
+    await screenshot(page, "13-on-a-phone")
     assert await page.evaluate("document.documentElement.scrollWidth") == 400
 
 
@@ -94,7 +104,7 @@ async def crash_loops(page: Page) -> None:
     """Look at the pods until the new release has crashed; it needs a while to."""
     for _ in range(30):
         await press(page, "Pods")
-        await sees(page, "ready")
+        await wait_for_text(page, "ready")
         if await page.get_by_text("CrashLoopBackOff").count():
             return
         await page.wait_for_timeout(1000)

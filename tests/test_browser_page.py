@@ -6,7 +6,18 @@ from typing import Literal
 from playwright.async_api import Locator, Page, expect
 
 from tests import browsing
-from tests.browsing import address, browser, form, go, page, picture, press, say, sees, submit
+from tests.browsing import (
+    address,
+    browser,
+    form,
+    open_channel,
+    page,
+    press,
+    say,
+    screenshot,
+    submit,
+    wait_for_text,
+)
 
 __all__ = ["address", "browser", "page"]
 
@@ -70,16 +81,16 @@ async def test_a_form_stays_in_its_tab(page: Page, address: str) -> None:
 async def test_every_word_is_readable(page: Page) -> None:
     await readable(page, "start")
     await say(page, "/incident declare sev1 Orders are failing")
-    await go(page, CHANNEL)
-    await sees(page, "Recovery steps")
+    await open_channel(page, CHANNEL)
+    await wait_for_text(page, "Recovery steps")
     await readable(page, "playbook")
     await press(page, "Pods")
-    await sees(page, "details in the thread")
+    await wait_for_text(page, "details in the thread")
     await press(page, "Roll back")
     await form(page)
     await readable(page, "form")
     await submit(page, Reason="The new version crash-loops")
-    await sees(page, "more approval")
+    await wait_for_text(page, "more approval")
     await page.get_by_test_id("thread-bar").first.click()
     await readable(page, "request")
 
@@ -89,7 +100,7 @@ async def readable(page: Page, name: str) -> None:
     for scheme in SCHEMES:
         await page.emulate_media(color_scheme=scheme)
         assert await page.evaluate(CONTRAST) == []
-        await picture(page, f"colours-{name}-{scheme}")
+        await screenshot(page, f"colours-{name}-{scheme}")
 
 
 async def test_chosen_colours_are_kept(page: Page) -> None:

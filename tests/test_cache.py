@@ -10,25 +10,31 @@ from sandbox.redis import free_port
 
 async def test_a_delivery_is_first_once(redis_url: str) -> None:
     cache = Cache(redis_url)
-    assert [await cache.first_time("Ev1"), await cache.first_time("Ev1")] == [True, False]
+    assert [await cache.is_first_delivery("Ev1"), await cache.is_first_delivery("Ev1")] == [
+        True,
+        False,
+    ]
     await cache.close()
 
 
 async def test_values_until_deleted(redis_url: str) -> None:
     cache = Cache(redis_url)
-    await cache.remember("key", "value", 60)
-    assert await cache.recall("key") == "value"
-    await cache.forget("key")
-    assert await cache.recall("key") is None
+    await cache.set("key", "value", 60)
+    assert await cache.get("key") == "value"
+    await cache.delete("key")
+    assert await cache.get("key") is None
     await cache.close()
 
 
 async def test_redis_is_down(caplog: pytest.LogCaptureFixture) -> None:
     cache = Cache(f"redis://127.0.0.1:{free_port()}/0")
     with caplog.at_level(logging.WARNING):
-        await cache.greet()
-        await cache.remember("key", "value", 60)
-        assert await cache.recall("key") is None
-        assert [await cache.first_time("Ev1"), await cache.first_time("Ev1")] == [True, True]
+        await cache.warm_up()
+        await cache.set("key", "value", 60)
+        assert await cache.get("key") is None
+        assert [await cache.is_first_delivery("Ev1"), await cache.is_first_delivery("Ev1")] == [
+            True,
+            True,
+        ]
     await cache.close()
     assert len(caplog.records) == 1

@@ -9,7 +9,8 @@ from psycopg import AsyncConnection
 from bot import flows, store
 from bot.model import ExecutionId, UserError, UserId
 from bot.settings import Settings
-from bot.views import presses
+from bot.store import publications
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal, Slack, User
 from tests.conftest import ROOT, Bot, Clock, Walk, start_bot
@@ -38,7 +39,7 @@ async def test_a_rollback_from_request_to_outcome(walk: Walk, broken: Cluster) -
     assert "Needs 1 more approval" in asked
     assert patches(broken) == 0
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     done = walk.text(channel)
     assert "Done and checked" in done
@@ -72,7 +73,7 @@ async def test_who_may_not_approve_is_told_so(
     await walk.ask_for_rollback(channel)
     walk.slack.join(who, channel)
 
-    await walk.press(who, presses.APPROVE, channel)
+    await walk.press(who, action_ids.APPROVE, channel)
 
     assert sentence in walk.text(channel, who)
     assert patches(broken) == 0
@@ -97,7 +98,7 @@ async def test_guests_and_strangers_may_not_approve(
     walk.slack.add_user(other)
     walk.slack.add_to(channel, "other")
 
-    await walk.press("other", presses.APPROVE, channel)
+    await walk.press("other", action_ids.APPROVE, channel)
 
     assert sentence in walk.text(channel, "other")
     assert patches(broken) == 0
@@ -108,7 +109,7 @@ async def test_who_left_the_company_may_not_approve(walk: Walk, broken: Cluster)
     await walk.ask_for_rollback(channel)
     walk.slack.user("second").deactivated = True
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert patches(broken) == 0
     assert "Needs 1 more approval" in walk.text(channel)
@@ -119,7 +120,7 @@ async def test_who_left_the_group_may_not_approve(walk: Walk, broken: Cluster) -
     await walk.ask_for_rollback(channel)
     walk.slack.set_group("order-service-approvers", "lead")
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "You are not an approver" in walk.text(channel, "second")
     assert patches(broken) == 0
@@ -131,11 +132,11 @@ async def test_two_approvers_at_once_run_it_once(walk: Walk, slack: Slack, broke
 
     await asyncio.gather(
         *(
-            slack.press(who, action_id=presses.APPROVE, channel=channel)
+            slack.press(who, action_id=action_ids.APPROVE, channel=channel)
             for who in ("second", "lead") * 3
         )
     )
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     assert patches(broken) == 1
     assert "Done and checked" in walk.text(channel)
@@ -148,7 +149,7 @@ async def test_a_request_expires(walk: Walk, broken: Cluster, clock: Clock) -> N
     await walk.ask_for_rollback(channel)
     clock.forward(minutes=10.1)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert "has expired" in walk.text(channel, "second")
     await walk.bot.tick()
 
@@ -161,9 +162,9 @@ async def test_drift_between_approval_and_run_is_refused(
 ) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    broken.touch()
+    broken.change_template()
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     seen = walk.text(channel)
     assert "The system has changed since this was approved" in seen
@@ -175,12 +176,12 @@ async def test_drift_between_approval_and_run_is_refused(
 async def test_asking_again_after_drift(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    broken.touch()
-    await walk.press("second", presses.APPROVE, channel)
+    broken.change_template()
+    await walk.press("second", action_ids.APPROVE, channel)
 
-    await walk.press("oncall", presses.ASK_AGAIN, channel)
+    await walk.press("oncall", action_ids.ASK_AGAIN, channel)
     await walk.submit("oncall", reason="Still broken", to_revision="6")
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Done and checked" in walk.text(channel)
 
@@ -189,7 +190,7 @@ async def test_denied_with_a_reason(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
 
-    await walk.press("lead", presses.DENY, channel)
+    await walk.press("lead", action_ids.DENY, channel)
     await walk.submit("lead", reason="A fix is on its way")
 
     seen = walk.text(channel)
@@ -204,7 +205,7 @@ async def test_who_left_the_group_cannot_deny(walk: Walk, broken: Cluster) -> No
     walk.slack.join("outsider", channel)
 
     walk.slack.set_group("order-service-approvers", "outsider")
-    await walk.press("outsider", presses.DENY, channel)
+    await walk.press("outsider", action_ids.DENY, channel)
     walk.slack.set_group("order-service-approvers", "lead")
     await walk.submit("outsider", reason="I do not like it")
 
@@ -227,10 +228,10 @@ async def test_a_press_too_late_is_answered(walk: Walk, broken: Cluster) -> None
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
     approve = walk.slack.find_button("Approve", channel, "lead")
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     await walk.slack.press("lead", approve)
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     told = [message["text"] for message in walk.slack.ephemerals(channel, "lead")]
     second = walk.slack.user("second").id
@@ -280,12 +281,12 @@ async def test_a_run_that_died_is_looked_at_and_never_repeated(
             "UPDATE executions SET state = 'running', started_at = %s, heartbeat_at = %s",
             [clock.time, clock.time],
         )
-        await store.pictures.want(conn, (await store.incidents.open_ones(conn))[0].id)
+        await publications.mark_stale(conn, (await store.incidents.list_open(conn))[0].id)
     clock.forward(seconds=31)
     await bot.tick()
     assert "Interrupted." in walk.text(channel)
 
-    await walk.press("oncall", presses.CHECK, channel)
+    await walk.press("oncall", action_ids.CHECK_INTERRUPTED, channel)
 
     seen = walk.text(channel)
     assert patches(broken) == 0
@@ -308,7 +309,7 @@ async def test_one_change_at_a_time_per_target_across_incidents(
     second = await walk.declare("Checkout is down")
     await walk.ask_for_rollback(second)
 
-    await walk.press("lead", presses.APPROVE, second)
+    await walk.press("lead", action_ids.APPROVE, second)
 
     assert patches(broken) == 0
     assert "deployment/order-service is being changed by “Roll back” of INC-1" in walk.text(second)
@@ -325,9 +326,9 @@ async def test_one_change_at_a_time_per_target_across_incidents(
 async def test_undo_within_its_window_needs_no_new_approval(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
-    await walk.press("second", presses.UNDO, channel)
+    await walk.press("second", action_ids.UNDO, channel)
 
     assert patches(broken) == 2
     assert broken.image() == "ghcr.io/tickettoken/order-service:v2.4.0"
@@ -338,12 +339,12 @@ async def test_undo_of_what_somebody_else_has_changed_is_a_new_request(
 ) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     broken.deploy("v2.3.2")
-    await broken.rolled_out()
+    await broken.wait_for_rollout()
     before = patches(broken)
 
-    await walk.press("second", presses.UNDO, channel)
+    await walk.press("second", action_ids.UNDO, channel)
 
     assert patches(broken) == before
     assert "Needs 1 more approval" in walk.text(channel)
@@ -354,10 +355,10 @@ async def test_undo_after_its_window_is_a_new_request(
 ) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     clock.forward(minutes=16)
 
-    await walk.press("second", presses.UNDO, channel)
+    await walk.press("second", action_ids.UNDO, channel)
 
     assert patches(broken) == 1
     assert "Needs 1 more approval" in walk.text(channel)
@@ -378,7 +379,7 @@ async def test_without_the_approver_group_nothing_is_approved(walk: Walk, broken
     await walk.ask_for_rollback(channel)
     walk.slack.fail("usergroups.users.list", error="fatal_error", times=1)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Slack did not say who is in the group" in walk.text(channel, "second")
     assert patches(broken) == 0
@@ -405,7 +406,7 @@ async def test_rolling_restart_and_deleted_pods(walk: Walk, kube: Cluster) -> No
     for step in ("rolling-restart", "delete-pods"):
         await walk.step("oncall", step, channel)
         await walk.submit("oncall", reason="Memory keeps growing")
-        await walk.press("second", presses.APPROVE, channel)
+        await walk.press("second", action_ids.APPROVE, channel)
 
     seen = walk.text(channel)
     assert seen.count("Done and checked.") == 2
@@ -420,11 +421,11 @@ async def test_a_run_taken_for_dead_touches_nothing(
     await walk.ask_for_rollback(channel)
     slow = broken.slow("get */deployments/order-service", 1)
     asked = len(broken.requests)
-    await walk.slack.press("second", action_id=presses.APPROVE, channel=channel)
-    await broken.when(lambda: len(broken.requests) > asked)
+    await walk.slack.press("second", action_id=action_ids.APPROVE, channel=channel)
+    await broken.wait_until(lambda: len(broken.requests) > asked)
     clock.forward(seconds=31)
     await flows.runs.mark_interrupted(bot.world)
-    await bot.quiet()
+    await bot.drain()
     broken.heal(slow)
 
     assert patches(broken) == 0
@@ -436,7 +437,7 @@ async def test_a_write_without_an_answer_is_looked_for(walk: Walk, broken: Clust
     await walk.ask_for_rollback(channel)
     broken.fail("patch */deployments/order-service", 500)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     seen = walk.text(channel).replace("*", "")
     assert "Not done. The rollback was not done" in seen
@@ -470,9 +471,9 @@ async def test_a_check_that_fails_while_the_form_is_open_asks_why(
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
     await walk.say("oncall", "/incident resolve", channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     async with bot.world.pool.connection() as conn:
-        await conn.execute("UPDATE executions SET state = 'failed', checked = false")
+        await conn.execute("UPDATE executions SET state = 'failed', check_passed = false")
 
     await walk.submit("oncall", resolution="over")
 
@@ -485,15 +486,15 @@ async def test_a_database_that_restarts_in_the_middle_of_a_run_loses_nothing(
 ) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    await walk.slack.press("second", action_id=presses.APPROVE, channel=channel)
-    await broken.when(lambda: patches(broken) == 1)
+    await walk.slack.press("second", action_id=action_ids.APPROVE, channel=channel)
+    await broken.wait_until(lambda: patches(broken) == 1)
 
     async with await AsyncConnection.connect(state) as conn:
         await conn.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    await bot.quiet()
+    await bot.drain()
     await bot.tick()
 
     assert "Done and checked" in walk.text(channel)
@@ -507,7 +508,7 @@ async def test_stopping_waits_for_the_run_that_is_under_way(
         walk = Walk(slack, bot)
         channel = await walk.declare()
         await walk.ask_for_rollback(channel)
-        await slack.press("second", action_id=presses.APPROVE, channel=channel)
+        await slack.press("second", action_id=action_ids.APPROVE, channel=channel)
 
     assert patches(broken) == 1
     assert "Done and checked" in walk.text(channel)
@@ -535,17 +536,17 @@ async def test_the_shipped_roles_are_enough_and_looking_alone_changes_nothing(
     for step in ("roll-back", "rolling-restart", "memory-limit", "delete-pods"):
         await walk.step("oncall", step, channel)
         await walk.submit("oncall", reason="It is broken")
-        await walk.press("second", presses.APPROVE, channel)
+        await walk.press("second", action_ids.APPROVE, channel)
     assert walk.text(channel).count("Done and checked.") == 4
 
 
 async def test_an_outsiders_undo_is_a_new_request(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     walk.slack.join("outsider", channel)
 
-    await walk.press("outsider", presses.UNDO, channel)
+    await walk.press("outsider", action_ids.UNDO, channel)
 
     assert patches(broken) == 1
     assert "Needs 1 more approval" in walk.text(channel)

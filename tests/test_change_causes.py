@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from bot.actions import ChangingSystems
-from bot.cluster.nouns import CAUSE
-from commands.actions.history import RolloutHistory
-from commands.actions.rollback import RollBack
+from bot.actions.kubernetes.history import RolloutHistory
+from bot.actions.kubernetes.rollback import RollBack
+from bot.systems import ChangingSystems
+from bot.systems.kubernetes.resources import CHANGE_CAUSE_ANNOTATION
 from sandbox.cluster import Cluster
-from tests.cluster_fixtures import Told, carry_out, systems
-from tests.hands import patch_deployment
+from tests.cluster_fixtures import RecordedProgress, carry_out, systems
+from tests.manual_changes import patch_deployment
 
 __all__ = ["systems"]
 
@@ -21,7 +21,7 @@ BACK = RollBack.model_validate(
 
 async def release(kube: Cluster, cause: str) -> None:
     note: dict[str, Any] = {"metadata": {"annotations": {"released": cause[:9]}}}
-    meta = {"annotations": {CAUSE: cause}}
+    meta = {"annotations": {CHANGE_CAUSE_ANNOTATION: cause}}
     await patch_deployment(kube, {"metadata": meta, "spec": {"template": note}})
 
 
@@ -29,7 +29,7 @@ async def test_no_secret_of_a_command_is_shown(systems: ChangingSystems, kube: C
     await release(kube, COMMAND)
     await release(kube, "v2.5.0")
     reading = await RolloutHistory(deployment="order-service").read(systems)
-    choices = await BACK.choices(systems.for_planning(), "to_revision")
+    choices = await BACK.parameter_options(systems.for_planning(), "to_revision")
 
     assert choices is not None
     for shown in (str(reading), str(choices)):
@@ -42,6 +42,6 @@ async def test_a_rollback_leaves_the_cause_as_it_was_written(
 ) -> None:
     await release(kube, COMMAND)
     await release(kube, "v2.5.0")
-    await carry_out(BACK.model_copy(update={"to_revision": 7}), systems, Told())
+    await carry_out(BACK.model_copy(update={"to_revision": 7}), systems, RecordedProgress())
 
-    assert kube.deployment()["metadata"]["annotations"][CAUSE] == COMMAND
+    assert kube.deployment()["metadata"]["annotations"][CHANGE_CAUSE_ANNOTATION] == COMMAND

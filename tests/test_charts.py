@@ -10,9 +10,9 @@ from bot.model import Chart, Series
 from bot.views import blocks
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.cluster.resources import PODS
-from sandbox.cluster.store import fresh
+from sandbox.cluster.store import editable_copy
 from sandbox.slack import blocks as taken
-from tests.conftest import Walk, seen
+from tests.conftest import Walk, message_text
 
 Obj = dict[str, Any]
 
@@ -63,13 +63,13 @@ async def test_a_pod_without_figures_yet_is_left_out_of_the_chart_and_no_error(
     message = answer(walk, await look(walk))
 
     assert [len(drawn(chart)["used"]) for chart in charts(message)] == [3, 3]
-    assert re.search(r"No figures of order-service-\S+ yet: \w*ImagePull", seen(message))
-    assert ":white_check_mark: 3 pods use" in seen(message)
+    assert re.search(r"No figures of order-service-\S+ yet: \w*ImagePull", message_text(message))
+    assert ":white_check_mark: 3 pods use" in message_text(message)
 
 
 async def test_the_pod_nearest_to_its_limit_is_drawn_first(walk: Walk, kube: Cluster) -> None:
     tight = kube.pod_names()[-1]
-    pod = fresh(kube.state.store.get(PODS, DEFAULT_NAMESPACE, tight))
+    pod = editable_copy(kube.state.store.get(PODS, DEFAULT_NAMESPACE, tight))
     pod["spec"]["containers"][0]["resources"]["limits"] = {"cpu": "1", "memory": "100Mi"}
     kube.state.store.update(PODS, pod)
 
@@ -79,11 +79,11 @@ async def test_the_pod_nearest_to_its_limit_is_drawn_first(walk: Walk, kube: Clu
         first = chart["chart"]["axis_config"]["categories"][0]
         assert tight.endswith(f"-{first}")
     assert drawn(charts(message)[1])["limit"] == [100, 512, 512]
-    assert ":warning:" in seen(message)
+    assert ":warning:" in message_text(message)
 
 
 async def test_a_bound_that_not_every_pod_has_is_not_drawn(walk: Walk, kube: Cluster) -> None:
-    pod = fresh(kube.state.store.get(PODS, DEFAULT_NAMESPACE, kube.pod_names()[0]))
+    pod = editable_copy(kube.state.store.get(PODS, DEFAULT_NAMESPACE, kube.pod_names()[0]))
     pod["spec"]["containers"][0]["resources"]["limits"] = {"cpu": "1"}
     kube.state.store.update(PODS, pod)
 
@@ -97,13 +97,13 @@ async def test_pods_without_figures_get_no_chart_and_no_green_mark(
     walk: Walk, kube: Cluster
 ) -> None:
     await kube.scenario("crash-loop")
-    await kube.when_status("CrashLoopBackOff", 3)
+    await kube.wait_for_status("CrashLoopBackOff", 3)
 
     channel = await look(walk)
 
     assert charts(answer(walk, channel)) == []
     assert ":grey_question: No figures yet." in walk.text(channel)
-    assert ":white_check_mark:" not in seen(answer(walk, channel))
+    assert ":white_check_mark:" not in message_text(answer(walk, channel))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ async def test_a_slack_without_charts_gets_the_words_and_the_table(
     assert "data_visualization" in str(refused[0].arguments)
     message = answer(walk, channel)
     assert {one["type"] for one in message["blocks"]} == kinds
-    assert "3 pods use" in seen(message)
+    assert "3 pods use" in message_text(message)
 
 
 def test_a_chart_is_cut_to_what_slack_takes() -> None:

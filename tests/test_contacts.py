@@ -116,7 +116,7 @@ async def test_only_the_first_level_is_on_call(walk: Walk, pager: PagerDuty) -> 
     assert "Maya Okafor" in seen
     assert "Ida Stein" in seen
     assert "Jonas Weber" not in seen
-    assert dict(pager.asked[-1]["query"]) == {"limit": "100", "earliest": "true"}
+    assert dict(pager.requests[-1]["query"]) == {"limit": "100", "earliest": "true"}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ async def test_without_a_token_there_is_the_link(
 
     assert "*On-Call Engineer:* <https://app.pagerduty.com/|Check PagerDuty>" in seen
     assert ":warning:" not in seen
-    assert pager.asked == []
+    assert pager.requests == []
 
 
 async def test_the_token_is_in_no_log_and_no_answer(

@@ -17,7 +17,7 @@ from sandbox.cluster import Cluster
 from sandbox.redis import free_port
 from sandbox.shop import Shop
 from tests.conftest import ROOT
-from tests.hands import patch_pods
+from tests.manual_changes import patch_pods
 from tests.test_kubectl import Kubectl, kube, kubectl
 from tests.test_playbook_render import SOURCE
 
@@ -116,8 +116,8 @@ async def test_logs_of_one_container_are_read(kube: Cluster, kubectl: Kubectl) -
 @pytest.mark.kubectl
 @needs_kubectl
 async def test_logs_of_six_pods_are_not_followed(kube: Cluster, kubectl: Kubectl) -> None:
-    kube.resize(6)
-    await kube.when_ready(6)
+    kube.scale(6)
+    await kube.wait_for_ready_pods(6)
 
     ran = await kubectl(*command("--tail=500"), "-f")
 
@@ -131,7 +131,7 @@ async def test_deleting_the_pods_takes_all_at_once(kube: Cluster, kubectl: Kubec
     assert len(kube.ready_pods()) == 3
     deleting = asyncio.create_task(kubectl.ok(*command("delete pod")))
 
-    await kube.when(lambda: not kube.ready_pods())
+    await kube.wait_until(lambda: not kube.ready_pods())
 
     assert (await deleting).out.count(" deleted") == 3
 
@@ -153,12 +153,12 @@ async def test_a_second_rollback_puts_the_bad_version_back(kube: Cluster, kubect
 @pytest.mark.kubectl
 @needs_kubectl
 async def test_scaling_up_scales_down(kube: Cluster, kubectl: Kubectl) -> None:
-    kube.resize(6)
-    await kube.when_ready(6)
+    kube.scale(6)
+    await kube.wait_for_ready_pods(6)
 
     await kubectl.ok(*command("--replicas=4"))
 
-    await kube.when(lambda: len(kube.pods()) == 4)
+    await kube.wait_until(lambda: len(kube.pods()) == 4)
 
 
 @pytest.mark.kubectl
@@ -167,8 +167,8 @@ async def test_pausing_orders_replaces_every_pod(kube: Cluster, kubectl: Kubectl
     before = set(kube.pod_names())
 
     await kubectl.ok(*command("ORDERS_PAUSED"))
-    await kube.rolled_out()
-    await kube.when(lambda: len(kube.pods()) == 3)
+    await kube.wait_for_rollout()
+    await kube.wait_until(lambda: len(kube.pods()) == 3)
 
     assert not before & set(kube.pod_names())
     assert RUNBOOK.count("ORDERS_PAUSED") == 1

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.model import Status
-from bot.views import presses
+from bot.views import action_ids
 from tests.conftest import Bot, Clock, Walk
 
 
@@ -12,7 +12,7 @@ async def test_taking_command_is_shown_on_the_card(walk: Walk) -> None:
     channel = await walk.declare()
     assert "nobody yet" in walk.text(channel)
 
-    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
 
     assert "nobody yet" not in walk.text(channel)
     assert "is the incident commander" in walk.text(channel)
@@ -23,7 +23,7 @@ async def test_taking_command_from_somebody_is_asked_once_more(walk: Walk) -> No
     channel = await walk.declare()
     assert "confirm" not in take_command(walk, channel)
 
-    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
 
     asked = take_command(walk, channel)["confirm"]["text"]["text"]
     assert "If it is you, there is nothing to do." in asked
@@ -34,7 +34,7 @@ async def test_who_is_in_command_already_is_told_so(walk: Walk) -> None:
     channel = await walk.declare()
     second = walk.slack.user("second").id
     for who in ("second", "second", "oncall"):
-        await walk.press(who, presses.TAKE_COMMAND, channel)
+        await walk.press(who, action_ids.TAKE_COMMAND, channel)
 
     told = str(walk.slack.ephemerals(channel, "second"))
     assert "You are already in command. Nothing was changed." in told
@@ -49,7 +49,7 @@ def take_command(walk: Walk, channel: str) -> dict[str, Any]:
     """The button on the card."""
     card = walk.slack.messages(channel, "oncall")
     found = [one for block in every(card) for one in block.get("elements", [])]
-    return next(one for one in found if one.get("action_id") == presses.TAKE_COMMAND)
+    return next(one for one in found if one.get("action_id") == action_ids.TAKE_COMMAND)
 
 
 def every(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ async def test_a_changed_severity_shows_its_old_value_once(walk: Walk) -> None:
 
 async def test_the_clocks_follow_the_severity(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", presses.CHANGE_SEVERITY, channel, "sev3")
+    await walk.press("oncall", action_ids.CHANGE_SEVERITY, channel, "sev3")
 
     async with bot.world.pool.connection() as conn:
         cursor = await conn.execute(
@@ -156,7 +156,7 @@ async def test_monitoring_doubles_the_time_to_the_next_update(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", presses.CHANGE_STATUS, channel, "monitoring")
+    await walk.press("oncall", action_ids.CHANGE_STATUS, channel, "monitoring")
     clock.forward(minutes=20)
     await bot.tick()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.views import presses
+from bot.views import action_ids
 from tests.conftest import Bot, Walk
 from tests.test_customer_message import WORDS, ask, posted, team
 
@@ -12,13 +12,13 @@ __all__ = ["team"]
 async def test_an_edit_that_slack_refuses_leaves_the_request_as_it_was(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    await walk.press("oncall", presses.REWRITE, channel)
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
     walk.slack.fail("conversations.info", error="ratelimited", times=1)
 
     await walk.submit("oncall", text="Better words, long typed")
 
     assert "so nothing was done. Ask again in a minute." in walk.text(channel, "oncall")
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == [WORDS]
 
 
@@ -26,27 +26,27 @@ async def test_an_edit_by_somebody_who_may_not_leaves_the_request_as_it_was(walk
     channel = await walk.declare()
     await ask(walk, channel)
     walk.slack.join("outsider", channel)
-    await walk.press("outsider", presses.REWRITE, channel)
+    await walk.press("outsider", action_ids.EDIT_MESSAGE, channel)
 
     await walk.submit("outsider", text="My words")
 
     assert "Nothing was denied" in walk.text(channel, "outsider")
     assert "My words" not in walk.text(channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == [WORDS]
 
 
 async def test_an_edit_and_an_approval_at_once_leave_one_of_the_two(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    await walk.press("oncall", presses.REWRITE, channel)
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
     view = walk.slack.views("oncall")[-1]["id"]
 
     await asyncio.gather(
         walk.slack.submit("oncall", view, {"text": {"text": "Better words"}}),
-        walk.slack.press("second", action_id=presses.APPROVE, channel=channel),
+        walk.slack.press("second", action_id=action_ids.APPROVE, channel=channel),
     )
-    await walk.bot.quiet()
+    await walk.bot.drain()
     await walk.slack.settled()
 
     edited = "Replaced by other words" in walk.text(channel)
@@ -59,13 +59,13 @@ async def test_what_became_mild_after_the_request_is_not_told(walk: Walk) -> Non
     await ask(walk, channel)
     await walk.say("oncall", "/incident severity sev4", channel)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == []
     assert "INC-1 is SEV-4. Nothing was done" in walk.text(channel, "second")
 
     await walk.say("oncall", "/incident severity sev1", channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == [WORDS]
 
 
@@ -90,7 +90,7 @@ async def test_what_customers_were_told_stays_to_be_read_whole(walk: Walk) -> No
     channel = await walk.declare()
     words = f"We apologize for {'failing ' * 30}orders. This is the end."
     await ask(walk, channel, words)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == [words]
     assert f"\n{words}\n" in walk.text(channel)

@@ -10,9 +10,9 @@ import pytest
 from bot import store
 from bot.model import UserError
 from bot.settings import Settings
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.slack import Refusal, Slack
-from tests.conftest import Bot, Clock, Walk, start_bot, words
+from tests.conftest import Bot, Clock, Walk, block_texts, start_bot
 
 WORDS = "Orders fail at the moment. We are on it."
 SHIPPED = "We're currently experiencing issues with order processing."
@@ -52,12 +52,12 @@ async def state(bot: Bot) -> str:
 
 
 async def _one(conn: Any) -> Any:
-    return (await store.incidents.open_ones(conn))[0]
+    return (await store.incidents.list_open(conn))[0]
 
 
 async def test_from_the_playbooks_words_to_customers(walk: Walk) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", presses.TELL_CUSTOMERS, channel)
+    await walk.press("oncall", action_ids.TELL_CUSTOMERS, channel)
     assert field(walk, "text")["initial_value"].startswith(SHIPPED)
     await walk.submit("oncall", text=WORDS)
     assert posted(walk.slack) == []
@@ -65,7 +65,7 @@ async def test_from_the_playbooks_words_to_customers(walk: Walk) -> None:
     assert f"Tell customers in #status: “{WORDS}”" in request
     assert f"\n{WORDS}\n" in request  # the whole, as it will be posted
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == [WORDS]
     assert f"Done and checked.* {TOLD}" in walk.text(channel)
@@ -116,7 +116,7 @@ def _say_to_customers(file: Path, template: str) -> None:
 async def test_nothing_in_the_words_pings_anybody(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel, "<!channel> a & b <https://example.com|here>")
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == ["&lt;!channel&gt; a &amp; b &lt;https://example.com|here&gt;"]
     status = walk.slack.workspace.channel("status").id
@@ -129,8 +129,8 @@ async def test_nobody_approves_their_own_words_and_outsiders_none(walk: Walk) ->
     await ask(walk, channel)
     walk.slack.join("outsider", channel)
 
-    await walk.press("oncall", presses.APPROVE, channel)
-    await walk.press("outsider", presses.APPROVE, channel)
+    await walk.press("oncall", action_ids.APPROVE, channel)
+    await walk.press("outsider", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == []
     assert "You requested this yourself" in walk.text(channel, "oncall")
@@ -143,11 +143,11 @@ async def test_two_approvers_at_once_post_it_once(walk: Walk, slack: Slack, bot:
 
     await asyncio.gather(
         *(
-            slack.press(who, action_id=presses.APPROVE, channel=channel)
+            slack.press(who, action_id=action_ids.APPROVE, channel=channel)
             for who in ("second", "lead")
         )
     )
-    await bot.quiet()
+    await bot.drain()
 
     assert posted(slack) == [WORDS]
     told = walk.text(channel, "second") + walk.text(channel, "lead")
@@ -181,7 +181,7 @@ async def test_a_post_without_an_answer_is_looked_for_and_not_repeated(walk: Wal
     await ask(walk, channel)
     walk.slack.fail("chat.postMessage", status=500, after=True, times=1)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     await walk.bot.tick()
 
     assert posted(walk.slack) == [WORDS]
@@ -193,7 +193,7 @@ async def test_a_post_that_never_arrived_is_not_claimed(walk: Walk) -> None:
     await ask(walk, channel)
     walk.slack.fail("chat.postMessage", status=500, times=1)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == []
     assert "Not done.* The message is not in #status." in walk.text(channel)
@@ -215,7 +215,7 @@ async def test_a_slack_that_refuses_is_said_and_nothing_is_claimed(
     await ask(walk, channel)
     walk.slack.fail("chat.postMessage", error=code, times=1)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == []
     seen = walk.text(channel)
@@ -242,7 +242,7 @@ async def test_a_channel_that_was_archived_meanwhile_is_said(walk: Walk, slack: 
     await ask(walk, channel)
     slack.archive("status")
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "is_archived" in walk.text(channel)
     assert TOLD not in walk.text(channel)
@@ -254,7 +254,7 @@ async def test_a_request_expires(walk: Walk, clock: Clock) -> None:
     clock.forward(minutes=11)
     await walk.bot.tick()
 
-    await walk.press("oncall", presses.REWRITE, channel)
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
 
     assert "Expired." in walk.text(channel)
     assert field(walk, "text")["initial_value"] == WORDS
@@ -264,13 +264,13 @@ async def test_a_request_expires(walk: Walk, clock: Clock) -> None:
 async def test_a_denial_is_said_and_the_words_can_be_changed(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    await walk.press("second", presses.DENY, channel)
+    await walk.press("second", action_ids.DENY, channel)
     await walk.submit("second", reason="Too early")
     assert "Too early" in walk.text(channel)
 
-    await walk.press("oncall", presses.REWRITE, channel)
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
     await walk.submit("oncall", text="Later words")
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == ["Later words"]
 
@@ -279,15 +279,15 @@ async def test_editing_is_a_new_request_that_somebody_else_approves(walk: Walk) 
     channel = await walk.declare()
     await ask(walk, channel)
 
-    await walk.press("second", presses.REWRITE, channel)
+    await walk.press("second", action_ids.EDIT_MESSAGE, channel)
     assert field(walk, "text", "second")["initial_value"] == WORDS
     await walk.submit("second", text="Better words")
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == []
     assert "Replaced by other words" in walk.text(channel)
     assert "You requested this yourself" in walk.text(channel, "second")
 
-    await walk.press("oncall", presses.APPROVE, channel)
+    await walk.press("oncall", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == ["Better words"]
 
@@ -295,8 +295,8 @@ async def test_editing_is_a_new_request_that_somebody_else_approves(walk: Walk) 
 async def test_an_edit_that_comes_after_the_approval_changes_nothing(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    await walk.press("oncall", presses.REWRITE, channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     await walk.submit("oncall", text="Too late")
 
@@ -319,7 +319,7 @@ async def test_a_second_message_follows_the_first(walk: Walk) -> None:
     channel = await walk.declare()
     for text in (WORDS, "Orders work again."):
         await ask(walk, channel, text)
-        await walk.press("second", presses.APPROVE, channel)
+        await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == [WORDS, "Orders work again."]
 
@@ -328,9 +328,9 @@ async def test_undo_deletes_that_message_and_no_other(walk: Walk) -> None:
     channel = await walk.declare()
     for text in (WORDS, "Orders work again."):
         await ask(walk, channel, text)
-        await walk.press("second", presses.APPROVE, channel)
+        await walk.press("second", action_ids.APPROVE, channel)
 
-    await walk.press("lead", presses.UNDO, channel, "1")
+    await walk.press("lead", action_ids.UNDO, channel, "1")
 
     assert posted(walk.slack) == ["Orders work again."]
     assert "The message is gone from #status." in walk.text(channel)
@@ -339,11 +339,11 @@ async def test_undo_deletes_that_message_and_no_other(walk: Walk) -> None:
 async def test_undo_of_what_somebody_deleted_already_is_said(walk: Walk, slack: Slack) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     place = slack.workspace.channel("status")
     place.messages = [one for one in place.messages if one.text != WORDS]
 
-    await walk.press("lead", presses.UNDO, channel)
+    await walk.press("lead", action_ids.UNDO, channel)
 
     assert "The message is not among the newest of #status" in walk.text(channel, "lead")
 
@@ -351,10 +351,10 @@ async def test_undo_of_what_somebody_deleted_already_is_said(walk: Walk, slack: 
 async def test_an_undo_that_slack_refuses_is_not_claimed(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     walk.slack.fail("chat.delete", error="cant_delete_message", times=1)
 
-    await walk.press("lead", presses.UNDO, channel)
+    await walk.press("lead", action_ids.UNDO, channel)
 
     assert posted(walk.slack) == [WORDS]
     assert "Slack did not let the bot delete it (cant_delete_message)" in walk.text(channel)
@@ -418,9 +418,9 @@ async def test_without_a_channel_for_customers_it_is_copied_from_the_incidents(
         walk = Walk(slack, bot)
         channel = await walk.declare()
         await walk.say("oncall", "/incident customer", channel)
-        assert "no channel for customers is configured" in str(words(slack.views("oncall")))
+        assert "no channel for customers is configured" in str(block_texts(slack.views("oncall")))
         await walk.submit("oncall", text=WORDS)
-        await walk.press("second", presses.APPROVE, channel)
+        await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(slack) == []
     assert f"*Approved for customers. Copy it from here:*\n\n{WORDS}" in posted(slack, channel)

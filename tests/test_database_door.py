@@ -9,11 +9,11 @@ from typing import LiteralString
 import pytest
 from psycopg import AsyncConnection, sql
 
-from bot.actions import Systems
-from bot.database import Database
-from bot.network import Network, Reach
-from bot.postgres_door import DatabaseError
-from commands.actions.connections import DatabaseConnections
+from bot.actions.database.connections import DatabaseConnections
+from bot.systems import Systems
+from bot.systems.database import Database
+from bot.systems.postgres import DatabaseError
+from bot.systems.tcp import PortStatus, TcpProber
 from sandbox.shop import Shop
 from tests.cluster_fixtures import systems
 
@@ -44,14 +44,14 @@ async def test_rows_come_under_their_names(door: Database) -> None:
 
     assert found.columns == ("a", "b")
     assert found.rows == [(3, "x")]
-    assert not found.more
+    assert not found.truncated
 
 
 async def test_no_more_rows_than_the_cap(door: Database) -> None:
-    found = await door.select("SELECT generate_series(1, 1000000)", cap=10)
+    found = await door.select("SELECT generate_series(1, 1000000)", max_rows=10)
 
     assert len(found.rows) == 10
-    assert found.more
+    assert found.truncated
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ async def test_a_mute_server_is_given_up_on(mute: int) -> None:
 
 
 async def test_ports_are_told_apart(mute: int) -> None:
-    network = Network()
+    network = TcpProber()
 
-    assert await network.tcp("127.0.0.1", mute, 2) is Reach.OPEN
-    assert await network.tcp("127.0.0.1", 1, 2) is Reach.REFUSED
-    assert await network.tcp("no-such-host.invalid", 80, 5) is Reach.UNKNOWN_HOST
+    assert await network.probe("127.0.0.1", mute, 2) is PortStatus.OPEN
+    assert await network.probe("127.0.0.1", 1, 2) is PortStatus.REFUSED
+    assert await network.probe("no-such-host.invalid", 80, 5) is PortStatus.UNKNOWN_HOST
 
 
 async def test_connections_are_counted(systems: Systems, shop: Shop) -> None:

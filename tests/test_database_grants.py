@@ -7,7 +7,7 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.errors import RaiseException
 
-from sandbox.shop import OPERATOR, READER, ROLES, Shop, alone, run_file
+from sandbox.shop import OPERATOR, READER, ROLES, Shop, lock_roles, run_file
 from tests.test_database_roles import READABLE, refused, rows, session
 
 PRIVILEGES = "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"
@@ -168,14 +168,14 @@ async def test_a_function_that_runs_as_its_owner_is_told(shop: Shop) -> None:
 async def warnings_of(shop: Shop) -> list[str]:
     """What the file warns of when it is run again."""
     told: list[str] = []
-    async with alone(shop.server), await AsyncConnection.connect(shop.dsn) as conn:
+    async with lock_roles(shop.server), await AsyncConnection.connect(shop.dsn) as conn:
         conn.add_notice_handler(lambda one: told.append(f"{one.severity}: {one.message_primary}"))
         await run_file(conn, ROLES)
     return [one for one in told if one.startswith("WARNING")]
 
 
 async def test_a_role_that_replicates_is_refused(shop: Shop) -> None:
-    async with alone(shop.server), await AsyncConnection.connect(shop.dsn) as conn:
+    async with lock_roles(shop.server), await AsyncConnection.connect(shop.dsn) as conn:
         await conn.execute("ALTER ROLE runbolt_ro REPLICATION")
         with pytest.raises(RaiseException, match="more rights than it may have"):
             await run_file(conn, ROLES)

@@ -18,7 +18,7 @@ from psycopg.errors import (
 )
 from psycopg.rows import dict_row
 
-from sandbox.shop import OPERATOR, READER, ROLES, Shop, alone, run_file
+from sandbox.shop import OPERATOR, READER, ROLES, Shop, lock_roles, run_file
 
 READABLE = ("orders", "order_items", "webhook_events", "refunds", "disputes")
 UNDELIVERED = """
@@ -333,7 +333,7 @@ async def test_the_file_refuses_a_role_that_is_too_mighty(shop: Shop, attribute:
 
 async def run_after(shop: Shop, *statements: str) -> None:
     """Run the file after some mischief, in one transaction, since roles are everybody's."""
-    async with alone(shop.server), await AsyncConnection.connect(shop.dsn) as conn:
+    async with lock_roles(shop.server), await AsyncConnection.connect(shop.dsn) as conn:
         for statement in statements:
             await conn.execute(statement.encode())
         await run_file(conn, ROLES)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg import AsyncConnection, conninfo, sql
 
-from bot import dsn
-from bot.database import Database
+from bot import pg_options
+from bot.systems.database import Database
 from sandbox.shop import Shop
 from tests.conftest import Walk
-from tests.pausing import PAUSED, pause
+from tests.pausing import PAUSED, approve_pause
 from tests.sessions import Sessions, sessions
 
 __all__ = ["sessions"]
@@ -49,7 +49,7 @@ class TestWhereTheBotIsElsewhere:
         return database
 
     async def test_a_pause_ends_in_utc(self, walk: Walk) -> None:
-        channel = await pause(walk)
+        channel = await approve_pause(walk)
 
         [line] = [line for line in walk.text(channel).splitlines() if line.startswith(PAUSED)]
         assert "10:30 UTC" in line
@@ -66,7 +66,9 @@ async def test_options_that_the_url_has_are_kept(shop: Shop) -> None:
 
 
 def test_what_the_url_says_comes_before_a_default() -> None:
-    url = dsn.with_options("postgresql://a@b/c?connect_timeout=9", connect_timeout=5, keepalives=1)
+    url = pg_options.with_options(
+        "postgresql://a@b/c?connect_timeout=9", connect_timeout=5, keepalives=1
+    )
 
     said = conninfo.conninfo_to_dict(url)
     assert (said["host"], said["connect_timeout"], said["keepalives"]) == ("b", "9", "1")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot import store
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.slack import Refusal, Slack
 from tests.conftest import Bot, Clock, Walk
 
@@ -60,7 +60,7 @@ async def test_where_several_playbooks_match_people_choose(walk: Walk) -> None:
     assert "Which playbook fits?" in walk.text(channel)
 
     await walk.press(
-        "oncall", presses.CHOOSE_SCENARIO, channel, "order-service/payment-refund-failures"
+        "oncall", action_ids.CHOOSE_SCENARIO, channel, "order-service/payment-refund-failures"
     )
 
     seen = walk.text(channel)
@@ -107,7 +107,7 @@ async def test_the_same_delivery_twice_is_one_incident(walk: Walk) -> None:
     delivery = await walk.say("oncall", "/incident declare sev1 Orders are failing")
 
     await walk.slack.redeliver(delivery)
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     assert len(walk.calls("conversations.create")) == 1
     assert "INC-1 was declared with the same title just now" in walk.text("general", "oncall")
@@ -119,12 +119,12 @@ async def test_twenty_people_declaring_at_once_open_one_channel(slack: Slack, bo
     await asyncio.gather(
         *(slack.say(who, words, channel="general") for who in ["oncall", "second"] * 10)
     )
-    await bot.quiet()
+    await bot.drain()
 
     created = [call for call in slack.calls if call.method == "conversations.create"]
     assert len(created) == 1
     async with bot.world.pool.connection() as conn:
-        assert len(await store.incidents.open_ones(conn)) == 1
+        assert len(await store.incidents.list_open(conn)) == 1
 
 
 async def test_declaring_by_form(walk: Walk) -> None:
@@ -150,8 +150,8 @@ async def test_declaring_from_a_message_links_it(walk: Walk) -> None:
     ts = walk.slack.messages("incidents", "oncall")[-1]["ts"]
     assert said.ok
 
-    await walk.slack.shortcut("oncall", presses.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
-    await walk.bot.quiet()
+    await walk.slack.shortcut("oncall", action_ids.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
+    await walk.bot.drain()
     await walk.submit("oncall", severity="sev1", title="Checkout answers 500")
 
     channel = next(c for c in walk.slack.channels("oncall") if c["name"].startswith("inc-1-"))
@@ -160,9 +160,9 @@ async def test_declaring_from_a_message_links_it(walk: Walk) -> None:
 
 async def test_declaring_from_the_home_tab(walk: Walk) -> None:
     await walk.slack.open_home("oncall")
-    await walk.bot.quiet()
-    await walk.slack.shortcut("oncall", presses.DECLARE_SHORTCUT)
-    await walk.bot.quiet()
+    await walk.bot.drain()
+    await walk.slack.shortcut("oncall", action_ids.DECLARE_SHORTCUT)
+    await walk.bot.drain()
 
     await walk.submit("oncall", severity="sev1", title="It burns")
 
@@ -209,7 +209,7 @@ async def test_twenty_declarations_at_a_slow_slack_are_all_acknowledged_in_time(
     words = [f"/incident declare sev1 Shop {number} is down" for number in range(20)]
 
     sent = await asyncio.gather(*(slack.say("oncall", one, channel="general") for one in words))
-    await bot.quiet()
+    await bot.drain()
 
     assert all(delivery.ok and delivery.seconds < 3 for delivery in sent)
     names = [one["name"] for one in slack.channels("oncall")]

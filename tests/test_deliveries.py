@@ -3,12 +3,12 @@
 import pytest
 
 from bot import store
-from bot.model import ExecutionId, State
-from bot.views import presses
+from bot.model import ExecutionId, ExecutionState
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Delivery
 from tests.conftest import Bot, Clock, Walk
-from tests.wire import broken, entries
+from tests.raw_payloads import broken, timeline_kinds
 
 __all__ = ["broken"]
 
@@ -17,17 +17,17 @@ async def again(walk: Walk, delivery: Delivery) -> None:
     """The very same delivery, twice more."""
     for _ in range(2):
         assert (await walk.slack.redeliver(delivery)).ok
-        await walk.bot.quiet()
+        await walk.bot.drain()
 
 
 async def test_a_press_delivered_again_does_nothing(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     sent = await walk.step("oncall", "pods", channel)
-    before, seen = await entries(bot), walk.text(channel, "oncall")
+    before, seen = await timeline_kinds(bot), walk.text(channel, "oncall")
 
     await again(walk, sent)
 
-    assert await entries(bot) == before
+    assert await timeline_kinds(bot) == before
     assert walk.text(channel, "oncall") == seen
 
 
@@ -36,27 +36,27 @@ async def test_an_approval_delivered_again_does_nothing(
 ) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    sent = await walk.press("second", presses.APPROVE, channel)
-    before = await entries(bot)
+    sent = await walk.press("second", action_ids.APPROVE, channel)
+    before = await timeline_kinds(bot)
 
     await again(walk, sent)
 
-    assert await entries(bot) == before
+    assert await timeline_kinds(bot) == before
     assert len([one for one in broken.writes if one.verb == "patch"]) == 1
 
 
 async def test_a_snooze_delivered_again_does_nothing(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
-    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
     clock.forward(minutes=15.1)
     await bot.tick()
-    sent = await walk.press("second", presses.SNOOZES[0], channel)
-    before = await entries(bot)
+    sent = await walk.press("second", action_ids.SNOOZES[0], channel)
+    before = await timeline_kinds(bot)
     assert before.count("snoozed") == 1
 
     await again(walk, sent)
 
-    assert await entries(bot) == before
+    assert await timeline_kinds(bot) == before
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ async def test_a_form_delivered_again_does_nothing(
     channel = await walk.declare()
     await walk.say("oncall", f"/incident {word}", channel)
     sent = await walk.submit("oncall", **values)
-    before, seen = await entries(bot), walk.text(channel, "oncall")
+    before, seen = await timeline_kinds(bot), walk.text(channel, "oncall")
 
     await again(walk, sent)
 
-    assert await entries(bot) == before
+    assert await timeline_kinds(bot) == before
     assert walk.text(channel, "oncall") == seen
 
 
@@ -92,7 +92,7 @@ async def test_a_request_delivered_again_is_one_request(
         assert await store.executions.get(conn, ExecutionId(2)) is None
         run = await store.executions.get(conn, ExecutionId(1))
     assert run is not None
-    assert run.state is State.PROPOSED
+    assert run.state is ExecutionState.PROPOSED
 
 
 async def test_an_event_delivered_again_does_nothing(walk: Walk, bot: Bot) -> None:
@@ -100,13 +100,13 @@ async def test_an_event_delivered_again_does_nothing(walk: Walk, bot: Bot) -> No
     await walk.say("second", "the deploy was at 02:55", channel)
     ts = walk.slack.messages(channel, "second")[-1]["ts"]
     sent = await walk.slack.react("oncall", "pushpin", channel, ts)
-    await bot.quiet()
-    before, seen = await entries(bot), walk.text(channel, "oncall")
+    await bot.drain()
+    before, seen = await timeline_kinds(bot), walk.text(channel, "oncall")
 
     await again(walk, sent)
 
     assert before.count("pinned") == 1
-    assert await entries(bot) == before
+    assert await timeline_kinds(bot) == before
     assert walk.text(channel, "oncall") == seen
 
 
@@ -125,7 +125,7 @@ async def test_a_note_delivered_again_is_one_note(walk: Walk, bot: Bot) -> None:
 
     await again(walk, sent)
 
-    assert (await entries(bot)).count("noted") == 1
+    assert (await timeline_kinds(bot)).count("noted") == 1
 
 
 async def test_a_channel_that_slack_refuses_is_said(walk: Walk) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bot import playbooks as loading
+from bot.actions.registry import ACTIONS
 from bot.model import Playbook, Severity
-from bot.views import presses
-from commands.actions import ACTIONS
+from bot.playbooks import loader as loading
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import SHIPPED, Walk
 
@@ -29,7 +29,7 @@ def playbooks(playbooks: Path) -> Path:
 async def declare(walk: Walk) -> str:
     """Declare, and choose the playbook."""
     channel = await walk.declare("Errors since the release", "sev2")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PLAY)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PLAY)
     return channel
 
 
@@ -50,7 +50,7 @@ async def test_where_several_fit_people_choose(severity: str, walk: Walk) -> Non
     channel = await walk.declare("Something", severity)
     assert "Which playbook fits?" in walk.text(channel)
 
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PLAY)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PLAY)
 
     assert ":notebook: Deployment Rollback" in walk.text(channel)
 
@@ -72,7 +72,7 @@ async def test_from_the_history_to_the_release_before(walk: Walk, kube: Cluster)
 
     await walk.step("oncall", "roll-back", channel)
     await walk.submit("oncall", reason="It began with v2.4.0", to_revision="5")
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Done and checked" in walk.text(channel)
     assert kube.image().endswith(":v2.3.0")

@@ -6,13 +6,14 @@ from typing import ClassVar
 
 import pytest
 
-from bot import config, playbooks
-from bot.config import Clock, Config
-from bot.model import Noun, Playbook, Scenario, Severity
-from bot.playbooks import PlaybookError
+from bot import config
+from bot.config import Cadence, Config
+from bot.model import Model, Playbook, Scenario, Severity
+from bot.playbooks import loader
+from bot.playbooks.loader import PlaybookError
 
 
-class Logs(Noun):
+class Logs(Model):
     name: ClassVar[str] = "logs"
     old_keys: ClassVar = {"labels": "selector", "lines": "tail"}
     selector: str
@@ -49,12 +50,12 @@ def renamed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Playbook, "old_keys", {"name": "title"})
     monkeypatch.setattr(Scenario, "old_keys", {"signs": "symptoms"})
     monkeypatch.setattr(Config, "old_keys", {"cadence": "clocks"})
-    monkeypatch.setattr(Clock, "old_keys", {"every": "update"})
+    monkeypatch.setattr(Cadence, "old_keys", {"every": "update"})
 
 
 def load(file: Path, text: str) -> Sequence[Playbook]:
     file.write_text(text)
-    return playbooks.load(file, [Logs])
+    return loader.load(file, [Logs])
 
 
 def test_a_playbook_with_old_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,7 +106,7 @@ def test_a_mistake_at_an_old_key(tmp_path: Path, old: str, new: str, mistake: st
     with pytest.raises(PlaybookError) as caught:
         load(file, OLD.replace(old, new))
 
-    assert [str(told) for told in caught.value.mistakes] == [f"{file}:{mistake}"]
+    assert [str(told) for told in caught.value.diagnostics] == [f"{file}:{mistake}"]
 
 
 def test_a_config_with_old_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -114,7 +115,7 @@ def test_a_config_with_old_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture
 
     team = config.load(file)
 
-    assert team.clock(Severity.SEV1).update.total_seconds() == 20 * 60
+    assert team.cadence(Severity.SEV1).update.total_seconds() == 20 * 60
     assert caplog.messages == [
         f'{file}:4:5: key "every" is called "update" now; the old name will stop working',
         f'{file}:2:1: key "cadence" is called "clocks" now; the old name will stop working',

@@ -8,7 +8,8 @@ import pytest
 from bot import __main__ as root
 from bot import store
 from bot.model import Incident, IncidentId
-from bot.views import presses
+from bot.store import publications
+from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk
 
@@ -21,7 +22,7 @@ REWORD: LiteralString = "UPDATE executions SET outcome = 'Said otherwise'"
 async def look(walk: Walk) -> str:
     """An incident about payments, in which somebody has looked for stuck orders."""
     channel = await walk.declare("Refunds hang", "sev2")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
     await walk.step("oncall", "stuck-orders", channel)
     return channel
 
@@ -30,7 +31,7 @@ async def reword(bot: Bot) -> None:
     """Have a reading say it in other words, behind the bot's back, and draw the incident again."""
     async with bot.world.pool.connection() as conn:
         await conn.execute(REWORD)
-        await store.pictures.want(conn, ID)
+        await publications.mark_stale(conn, ID)
     await bot.tick()
 
 
@@ -45,7 +46,9 @@ async def _drawn(bot: Bot) -> None:
 
 async def _is_behind(bot: Bot) -> bool:
     async with bot.world.pool.connection() as conn:
-        cursor = await conn.execute("SELECT FROM pictures WHERE drawn < wanted")
+        cursor = await conn.execute(
+            "SELECT FROM publications WHERE published_version < wanted_version"
+        )
         return await cursor.fetchone() is not None
 
 
@@ -60,9 +63,9 @@ async def kept_back(bot: Bot) -> list[bool]:
     async with bot.world.pool.connection() as conn:
         incident = await store.incidents.get(conn, ID)
         assert isinstance(incident, Incident)
-        final = await store.messages.final(conn, ID, open=incident.open)
-        runs = await store.executions.to_draw(conn, ID, final)
-    return [run.reading is None for run in runs]
+        final = await store.messages.final_keys(conn, ID, open=incident.open)
+        runs = await store.executions.for_publishing(conn, ID, final)
+    return [run.read_result is None for run in runs]
 
 
 async def test_what_slack_shows_of_a_reading_is_not_read_again(walk: Walk, bot: Bot) -> None:
@@ -74,14 +77,14 @@ async def test_what_slack_shows_of_a_reading_is_not_read_again(walk: Walk, bot: 
 
     assert await kept_back(bot) == [True, True]
     assert OTHERWISE not in reading(walk, channel)
-    assert reading(walk, channel).count(presses.WORK_THROUGH) == 2
+    assert reading(walk, channel).count(action_ids.WORK_THROUGH) == 2
 
 
 async def test_a_new_version_says_it_in_its_own_words(walk: Walk, bot: Bot) -> None:
     channel = await look(walk)
     await reword(bot)
 
-    async with root.ticking(bot.world):
+    async with root.running_scheduler(bot.world):
         await _drawn(bot)
 
     assert OTHERWISE in reading(walk, channel)
@@ -92,7 +95,7 @@ async def test_a_new_version_sends_nothing_that_looks_the_same(walk: Walk, bot: 
     await look(walk)
     sent = len(walk.calls("chat.update"))
 
-    async with root.ticking(bot.world):
+    async with root.running_scheduler(bot.world):
         await _drawn(bot)
 
     assert len(walk.calls("chat.update")) == sent
@@ -104,7 +107,7 @@ async def test_the_end_of_the_incident_takes_its_button_away(walk: Walk, bot: Bo
     await walk.say("second", "/incident resolve", channel)
     await walk.submit("second", resolution="over")
 
-    assert presses.WORK_THROUGH not in reading(walk, channel)
+    assert action_ids.WORK_THROUGH not in reading(walk, channel)
     assert await kept_back(bot) == [True]
 
 
@@ -126,7 +129,7 @@ async def test_one_that_slack_refused_is_read_until_it_is_shown(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await walk.declare("Refunds hang", "sev2")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
     walk.slack.fail("chat.postMessage", error="restricted_action", times=1)
     await walk.step("oncall", "stuck-orders", channel)
     assert await kept_back(bot) == [False]
@@ -144,7 +147,7 @@ async def test_what_was_drawn_otherwise_meanwhile_is_not_final(walk: Walk, bot: 
     async with bot.world.pool.connection() as conn:
         before = (await store.messages.of_incident(conn, ID))["execution:1"]
         other = before.model_copy(update={"digest": "of another drawer"})
-        await store.messages.put(conn, ID, other)
-        await store.messages.keep(conn, ID, [before], open=True)
+        await store.messages.save(conn, ID, other)
+        await store.messages.mark_final(conn, ID, [before], open=True)
 
     assert await kept_back(bot) == [False]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
 from tests.conftest import Walk
-from tests.wire import broken, filled, raw
+from tests.raw_payloads import broken, send_changed, with_values
 
 __all__ = ["broken"]
 
@@ -27,7 +27,7 @@ async def test_blank_words_are_answered_in_the_form(
     sent = await walk.submit("oncall", **values)
 
     for words in ("   ", " \n\t", "\u00a0"):
-        answer = (await raw(walk, sent, view=filled(sent, **{blank: words}))).answer
+        answer = (await send_changed(walk, sent, view=with_values(sent, **{blank: words}))).answer
         sentence = "Write something here; spaces alone are not enough."
         assert answer == {"response_action": "errors", "errors": {blank: sentence}}
 
@@ -35,7 +35,7 @@ async def test_blank_words_are_answered_in_the_form(
 async def test_a_blank_reason_to_deny_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    await walk.press("lead", presses.DENY, channel)
+    await walk.press("lead", action_ids.DENY, channel)
 
     with pytest.raises(Refusal) as refused:
         await walk.submit("lead", reason="  ")
@@ -54,7 +54,7 @@ async def test_a_wrong_number_is_answered_for_people(
     await walk.step("oncall", "scale-up", channel)
     sent = await walk.submit("oncall", reason="The pods are busy")
 
-    answer = (await raw(walk, sent, view=filled(sent, replicas=replicas))).answer
+    answer = (await send_changed(walk, sent, view=with_values(sent, replicas=replicas))).answer
 
     assert answer["errors"] == {"replicas": sentence}
 
@@ -62,9 +62,9 @@ async def test_a_wrong_number_is_answered_for_people(
 async def test_a_choice_that_is_none_is_answered_for_people(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare")
     sent = await walk.submit("oncall", severity="sev3", title="Slow")
-    view = filled(sent)
+    view = with_values(sent)
     view["state"]["values"]["severity"]["severity"]["selected_option"]["value"] = "sev9"
 
-    answer = (await raw(walk, sent, view=view)).answer
+    answer = (await send_changed(walk, sent, view=view)).answer
 
     assert answer["errors"] == {"severity": "Enter 'sev1', 'sev2', 'sev3' or 'sev4'."}

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from redis.asyncio import Redis
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.slack import User
 from tests.conftest import Bot, Walk
-from tests.wire import entries
+from tests.raw_payloads import timeline_kinds
 
 GUEST = "Guests may not do this"
 
@@ -39,12 +39,12 @@ def redis_forgets(redis_url: str) -> Forget:
 async def test_a_guest_may_not_say_it(walk: Walk, bot: Bot, words: str) -> None:
     channel = await walk.declare()
     guest(walk, channel)
-    before = await entries(bot)
+    before = await timeline_kinds(bot)
 
     await walk.say("guest", f"/incident {words}", channel)
 
     assert GUEST in walk.text(channel, "guest")
-    assert await entries(bot) == before
+    assert await timeline_kinds(bot) == before
 
 
 @pytest.mark.parametrize("word", ["update", "resolve"])
@@ -61,13 +61,13 @@ async def test_a_guest_gets_no_form(walk: Walk, word: str) -> None:
 @pytest.mark.parametrize(
     ("press", "value"),
     [
-        (presses.TAKE_COMMAND, None),
-        (presses.POST_UPDATE, None),
-        (presses.RESOLVE, None),
-        (presses.CHANGE_SEVERITY, "sev3"),
-        (presses.CHANGE_STATUS, "monitoring"),
-        (presses.RUN_STEP, "pods"),
-        (presses.RUN_STEP, "roll-back"),
+        (action_ids.TAKE_COMMAND, None),
+        (action_ids.POST_UPDATE, None),
+        (action_ids.RESOLVE, None),
+        (action_ids.CHANGE_SEVERITY, "sev3"),
+        (action_ids.CHANGE_STATUS, "monitoring"),
+        (action_ids.RUN_STEP, "pods"),
+        (action_ids.RUN_STEP, "roll-back"),
     ],
 )
 async def test_a_guest_may_not_press_it(
@@ -75,12 +75,12 @@ async def test_a_guest_may_not_press_it(
 ) -> None:
     channel = await walk.declare()
     guest(walk, channel)
-    before = await entries(bot)
+    before = await timeline_kinds(bot)
 
     await walk.press("guest", press, channel, value)
 
     assert GUEST in walk.text(channel, "guest")
-    assert await entries(bot) == before
+    assert await timeline_kinds(bot) == before
     assert walk.slack.views("guest") == []
 
 
@@ -95,7 +95,7 @@ async def test_a_form_is_refused_to_who_became_a_guest(
     await walk.submit("second", resolution="I say so")
 
     assert GUEST in walk.text(channel, "second")
-    assert "resolved" not in await entries(bot)
+    assert "resolved" not in await timeline_kinds(bot)
 
 
 async def test_a_guest_may_not_pin_and_hears_nothing_of_other_reactions(
@@ -107,14 +107,14 @@ async def test_a_guest_may_not_pin_and_hears_nothing_of_other_reactions(
     ts = walk.slack.messages(channel, "second")[-1]["ts"]
 
     taken = await walk.slack.react("guest", "eyes", channel, ts)
-    await bot.quiet()
+    await bot.drain()
     assert taken.ok
     assert GUEST not in walk.text(channel, "guest")
     await walk.slack.react("guest", "pushpin", channel, ts)
-    await bot.quiet()
+    await bot.drain()
 
     assert GUEST in walk.text(channel, "guest")
-    assert "pinned" not in await entries(bot)
+    assert "pinned" not in await timeline_kinds(bot)
 
 
 async def test_a_guest_is_told_what_can_be_said_and_gets_the_form_to_declare(walk: Walk) -> None:
@@ -131,10 +131,10 @@ async def test_a_guest_is_told_what_can_be_said_and_gets_the_form_to_declare(wal
 async def test_nobody_comes_in_while_slack_does_not_say_who_they_are(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     walk.slack.join("lead", channel)
-    before = await entries(bot)
+    before = await timeline_kinds(bot)
     walk.slack.fail("users.info", error="fatal_error", times=None)
 
     await walk.say("lead", "/incident severity sev2", channel)
 
     assert "Slack did not say who you are" in walk.text(channel, "lead")
-    assert await entries(bot) == before
+    assert await timeline_kinds(bot) == before

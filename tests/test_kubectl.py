@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cluster import Cluster
-from tests.hands import env
+from tests.manual_changes import environment
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -145,7 +145,7 @@ async def test_logs_can_be_followed_to_the_end_of_a_container(
     kube: Cluster, kubectl: Kubectl
 ) -> None:
     kube.deploy("v2.4.0")
-    await kube.when(lambda: "v2.4.0" in str(kube.ready_pods()))
+    await kube.wait_until(lambda: "v2.4.0" in str(kube.ready_pods()))
     pod = next(one for one in kube.ready_pods() if "v2.4.0" in str(one["spec"]))
 
     ran = await kubectl.ok("logs", "--follow", pod["metadata"]["name"])
@@ -173,7 +173,7 @@ async def test_exec_counts_database_connections_as_the_playbook_says(kubectl: Ku
 
 
 async def test_exec_tells_the_exit_code_of_a_refusal(kube: Cluster, kubectl: Kubectl) -> None:
-    kube.make_unreachable("tickettoken-redis", 6379)
+    kube.set_port_answer("tickettoken-redis", 6379)
 
     ran = await kubectl("exec", kube.pod_names()[0], "--", "nc", "-zv", "tickettoken-redis", "6379")
 
@@ -183,7 +183,7 @@ async def test_exec_tells_the_exit_code_of_a_refusal(kube: Cluster, kubectl: Kub
 
 
 async def test_exec_says_that_a_program_is_missing(kube: Cluster, kubectl: Kubectl) -> None:
-    kube.image_without("nc")
+    kube.remove_program("nc")
 
     ran = await kubectl("exec", kube.pod_names()[0], "--", "nc", "-zv", "a", "1")
 
@@ -214,7 +214,7 @@ async def test_rollout_undo_goes_back_under_a_new_number(kube: Cluster, kubectl:
 async def test_rollout_undo_to_a_revision(kube: Cluster, kubectl: Kubectl) -> None:
     await kubectl.ok("rollout", "undo", SERVICE, "--to-revision=4")
 
-    await kube.rolled_out()
+    await kube.wait_for_rollout()
     assert kube.image().endswith(":v2.2.0")
 
 
@@ -248,7 +248,7 @@ async def test_scale(kube: Cluster, kubectl: Kubectl) -> None:
     ran = await kubectl.ok("scale", SERVICE, "--replicas=4")
 
     assert ran.out == "deployment.apps/order-service scaled\n"
-    await kube.when_ready(4)
+    await kube.wait_for_ready_pods(4)
 
 
 async def test_scale_only_from_the_expected_count(kubectl: Kubectl) -> None:
@@ -262,21 +262,21 @@ async def test_set_env_rolls_out_a_new_template(kube: Cluster, kubectl: Kubectl)
     ran = await kubectl.ok("set", "env", SERVICE, "ORDERS_PAUSED=true")
 
     assert ran.out == "deployment.apps/order-service env updated\n"
-    await kube.rolled_out()
+    await kube.wait_for_rollout()
     listed = await kubectl.ok("set", "env", SERVICE, "--list")
     assert "ORDERS_PAUSED=true" in listed.out.splitlines()
 
 
 async def test_set_env_adds_at_the_end_and_removes(kube: Cluster, kubectl: Kubectl) -> None:
-    before = env(kube)
+    before = environment(kube)
 
     await kubectl.ok("set", "env", SERVICE, "FRAUD_MODE=strict", "PORT=3006")
     port = {"name": "PORT", "value": "3006"}
     changed = [port if one["name"] == "PORT" else one for one in before]
-    assert env(kube) == [*changed, {"name": "FRAUD_MODE", "value": "strict"}]
+    assert environment(kube) == [*changed, {"name": "FRAUD_MODE", "value": "strict"}]
 
     await kubectl.ok("set", "env", SERVICE, "FRAUD_MODE-", "ORDERS_PAUSED-")
-    assert env(kube) == [one for one in changed if one["name"] != "ORDERS_PAUSED"]
+    assert environment(kube) == [one for one in changed if one["name"] != "ORDERS_PAUSED"]
 
 
 async def test_set_env_to_the_same_value_rolls_nothing_out(kube: Cluster, kubectl: Kubectl) -> None:
@@ -290,7 +290,7 @@ async def test_set_env_to_the_same_value_rolls_nothing_out(kube: Cluster, kubect
 async def test_set_env_takes_the_place_of_a_secret(kube: Cluster, kubectl: Kubectl) -> None:
     await kubectl.ok("set", "env", SERVICE, "STRIPE_SECRET_KEY=none")
 
-    assert {"name": "STRIPE_SECRET_KEY", "value": "none"} in env(kube)
+    assert {"name": "STRIPE_SECRET_KEY", "value": "none"} in environment(kube)
 
 
 async def test_set_image_and_resources(kube: Cluster, kubectl: Kubectl) -> None:
@@ -376,7 +376,7 @@ async def test_delete_pods_by_label_and_see_new_ones(kube: Cluster, kubectl: Kub
     ran = await kubectl.ok("delete", "pod", *ORDERS)
 
     assert ran.out.splitlines() == [f'pod "{name}" deleted' for name in before]
-    await kube.when_ready(3)
+    await kube.wait_for_ready_pods(3)
     assert not set(before) & set(kube.pod_names())
 
 
@@ -415,7 +415,7 @@ async def test_create_a_pod_from_a_file(kube: Cluster, kubectl: Kubectl, tmp_pat
     assert created.out == "pod/probe created\n"
     assert "(AlreadyExists): error when creating" in taken.err
     assert 'unknown field "spec.containers[0].imgae"' in misspelt.err
-    await kube.when_ready(1, app="probe")
+    await kube.wait_for_ready_pods(1, app="probe")
 
 
 async def test_a_value_of_the_wrong_type_is_refused(kubectl: Kubectl) -> None:
@@ -445,13 +445,13 @@ async def test_a_forbidden_verb_is_told_in_full(kube: Cluster, kubectl: Kubectl)
 
 
 async def test_an_unreachable_cluster(kube: Cluster, kubectl: Kubectl) -> None:
-    await kube.unreachable()
+    await kube.stop_listening()
 
     ran = await kubectl("get", "pods")
 
     assert ran.code == 1
     assert "connection refused" in ran.err
-    await kube.reachable()
+    await kube.start_listening()
     await kubectl.ok("get", "pods")
 
 

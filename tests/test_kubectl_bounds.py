@@ -36,7 +36,7 @@ async def test_an_autoscaler_is_made_shown_and_acts(
 ) -> None:
     assert await create(kubectl, tmp_path, 2, 6) == 0
     await kubectl.ok("scale", SERVICE, "--replicas=9")
-    await kube.when(lambda: replicas(kube) == 6)
+    await kube.wait_until(lambda: replicas(kube) == 6)
 
     shown = await kubectl.ok("get", "hpa", "orders")
     assert shown.out.splitlines()[0].split()[:3] == ["NAME", "REFERENCE", "TARGETS"]
@@ -50,7 +50,7 @@ async def test_its_bounds_are_patched(kube: Cluster, kubectl: Kubectl, tmp_path:
     await create(kubectl, tmp_path, 2, 6)
     await kubectl.ok("patch", "hpa", "orders", "--patch", '{"spec":{"minReplicas":5}}')
 
-    await kube.when(lambda: replicas(kube) == 5)
+    await kube.wait_until(lambda: replicas(kube) == 5)
 
 
 async def test_bounds_that_cannot_be(kubectl: Kubectl, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ async def test_it_leaves_what_is_scaled_to_nothing(
 ) -> None:
     await kubectl.ok("scale", SERVICE, "--replicas=0")
     await create(kubectl, tmp_path, 2, 6)
-    await kube.when(lambda: "ScalingDisabled" in str(kube.state.store.list(AUTOSCALERS)))
+    await kube.wait_until(lambda: "ScalingDisabled" in str(kube.state.store.list(AUTOSCALERS)))
 
     assert replicas(kube) == 0
 
@@ -78,9 +78,9 @@ async def test_a_quota_shows_what_is_used(kube: Cluster, kubectl: Kubectl) -> No
 async def test_a_pod_that_no_node_takes_waits(kube: Cluster, kubectl: Kubectl) -> None:
     kube.limit_nodes(cpu="0.5")
     await kubectl.ok("scale", SERVICE, "--replicas=6")
-    await kube.when_status("Pending", 2)
+    await kube.wait_for_status("Pending", 2)
     told = await kubectl.ok("get", "events")
     assert "FailedScheduling" in told.out
 
     kube.limit_nodes(cpu="8")
-    await kube.when_ready(6)
+    await kube.wait_for_ready_pods(6)

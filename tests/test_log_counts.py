@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from bot import cluster as door
-from bot.actions import Systems
-from bot.model import Reading, UserError
-from bot.views import presses
-from commands.actions.logcounts import Tally
-from commands.actions.loglines import Line, Source, Stamps
-from commands.actions.logs import TailLogs
-from commands.actions.matching import alternatives, matcher
+from bot.actions.kubernetes.log_counts import LogCounts
+from bot.actions.kubernetes.log_lines import Line, Source, TimestampSplitter
+from bot.actions.kubernetes.logs import TailLogs
+from bot.actions.kubernetes.matching import alternatives, start_matcher
+from bot.model import ReadResult, UserError
+from bot.systems import Systems
+from bot.systems import kubernetes as door
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.cluster_fixtures import CALL_SECONDS, SELECTOR, systems
 from tests.conftest import Walk
@@ -28,14 +28,14 @@ SOURCE = Source(pod="order-service-1", container="app", label="order-service-1")
 Obj = dict[str, Any]
 
 
-def tally(times: Sequence[str], parts: Sequence[int] = (0,)) -> Tally:
-    counted = Tally()
+def tally(times: Sequence[str], parts: Sequence[int] = (0,)) -> LogCounts:
+    counted = LogCounts()
     for time in times:
         counted.count(Line(time, SOURCE, "x"), parts)
     return counted
 
 
-async def read(systems: Systems, match: str | None = "stripe|webhook|payment") -> Reading:
+async def read(systems: Systems, match: str | None = "stripe|webhook|payment") -> ReadResult:
     return await TailLogs(selector=SELECTOR, tail=500, match=match).read(systems)
 
 
@@ -47,7 +47,7 @@ def charts(walk: Walk, channel: str) -> list[Obj]:
 
 async def test_webhook_lines_are_counted_and_drawn_in_slack(walk: Walk) -> None:
     channel = await walk.declare(severity="sev2")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
     await walk.step("oncall", "webhook-logs", channel)
 
     shown = walk.text(channel)
@@ -117,7 +117,7 @@ async def test_an_expression_that_is_too_slow_for_one_pod_counts_for_none(
 
 async def test_an_excerpt_keeps_pods_and_runs_apart(systems: Systems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
-    await kube.when_status("CrashLoopBackOff", 3)
+    await kube.wait_for_status("CrashLoopBackOff", 3)
     reading = await read(systems, None)
 
     heads = [line for line in reading.excerpt.splitlines() if line.endswith(":")]
@@ -149,10 +149,10 @@ def test_what_stands_between_the_outer_bars(pattern: str, parts: tuple[str, ...]
 
 
 async def test_a_line_counts_for_each_alternative_in_it() -> None:
-    async with matcher("stripe|webhook") as asked:
-        found = await asked.find(["Stripe WEBHOOK", "nothing", "a webhook"])
+    async with start_matcher("stripe|webhook") as asked:
+        found = await asked.search(["Stripe WEBHOOK", "nothing", "a webhook"])
 
-    assert [(one.at, one.parts) for one in found] == [(0, (0, 1)), (2, (1,))]
+    assert [(one.line_number, one.parts) for one in found] == [(0, (0, 1)), (2, (1,))]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_at_most_twenty_points(minutes: int, title: str, points: int) -> None:
 
 def test_lines_without_a_time_are_counted_and_not_drawn() -> None:
     assert tally(["", ""]).chart(["x"]) is None
-    assert tally(["", ""]).words(["x"]) == "x 2"
+    assert tally(["", ""]).counts_text(["x"]) == "x 2"
     some = tally(["", "2026-11-24T10:00:00"]).chart(["x"])
     assert some is not None
     assert some.series[0].values == (1,)
@@ -200,12 +200,12 @@ def test_many_alternatives_are_cut_to_the_most_frequent() -> None:
     assert chart is not None
     assert len(chart.series) == 6
     assert {"p3", "p9"} <= {one.name for one in chart.series}
-    assert counted.words(names).endswith("p9 1, 2 others")
+    assert counted.counts_text(names).endswith("p9 1, 2 others")
 
 
 def test_times_of_any_zone_become_utc() -> None:
     texts = ("2026-11-24T11:00:00.5+01:00 a", "2026-11-24T10:00:00.25Z b", "c")
-    lines = Stamps(SOURCE).lines(texts)
+    lines = TimestampSplitter(SOURCE).lines(texts)
 
     assert [(line.at, line.text) for line in lines] == [
         ("2026-11-24T10:00:00.500000", "a"),

@@ -63,7 +63,7 @@ async def test_the_details_are_in_the_thread_of_the_playbook(walk: Walk) -> None
 
 
 async def test_dependencies_are_checked_from_inside_a_pod(walk: Walk, kube: Cluster) -> None:
-    kube.make_unreachable("tickettoken-redis", 6379)
+    kube.set_port_answer("tickettoken-redis", 6379)
     channel = await walk.declare()
 
     await walk.step("oncall", "dependencies", channel)
@@ -88,7 +88,7 @@ async def test_database_connections_are_counted(walk: Walk, shared_shop: Shop) -
 @pytest.mark.parametrize("step", ["pods", "logs", "dependencies"])
 async def test_an_unreachable_cluster_is_said(walk: Walk, kube: Cluster, step: str) -> None:
     channel = await walk.declare()
-    await kube.unreachable()
+    await kube.stop_listening()
 
     await walk.step("oncall", step, channel)
 
@@ -114,7 +114,7 @@ async def test_two_presses_at_once_look_once(slack: Slack, walk: Walk, kube: Clu
     pods = next(button for button in found if button.value == "pods")
 
     await asyncio.gather(*(slack.press(who, pods) for who in ("oncall", "second")))
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     assert len([one for one in kube.requests[before:] if one.path.endswith("/pods")]) == 1
     told = walk.text(channel, "oncall") + walk.text(channel, "second")
@@ -134,7 +134,7 @@ async def test_every_step_at_once_by_everybody_is_answered(
 
     for _ in range(5):
         await asyncio.gather(*(press(who, step) for who in people for step in reads))
-        await bot.quiet()
+        await bot.drain()
 
     told = "".join(walk.text(channel, who) for who in people)
     assert "Something went wrong" not in told

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
 from tests.conftest import Walk
@@ -35,7 +35,7 @@ async def test_from_request_to_outcome(walk: Walk, hungry: Cluster) -> None:
     assert "3 pods are replaced" in asked
     assert limit(hungry) == "512Mi"
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert "Done and checked" in walk.text(channel)
     assert limit(hungry) == "1Gi"
 
@@ -63,10 +63,10 @@ async def test_a_cluster_that_does_not_tell_the_limit_holds_up_no_form(
 async def test_the_undo_goes_back(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert limit(kube) == "1Gi"
 
-    await walk.press("second", presses.UNDO, channel)
+    await walk.press("second", action_ids.UNDO, channel)
 
     assert "Undone by" in walk.text(channel)
     assert limit(kube) == "512Mi"
@@ -111,14 +111,14 @@ async def test_a_slow_cluster_only_takes_longer(walk: Walk, kube: Cluster) -> No
     kube.slow("*/tickettoken/*", 0.2)
     channel = await walk.declare()
     await ask(walk, channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Done and checked" in walk.text(channel)
 
 
 async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
-    await kube.unreachable()
+    await kube.stop_listening()
     await ask(walk, channel)
 
     assert "Kubernetes cannot be reached" in walk.text(channel, "oncall")
@@ -127,8 +127,8 @@ async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube
 async def test_a_change_between_plan_and_approval_stops_it(walk: Walk, hungry: Cluster) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    hungry.touch()
-    await walk.press("second", presses.APPROVE, channel)
+    hungry.change_template()
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Not done" in walk.text(channel)
     assert limit(hungry) == "512Mi"
@@ -140,7 +140,7 @@ async def test_a_quota_that_fills_up_before_the_approval_stops_it(
     channel = await walk.declare()
     await ask(walk, channel)
     hungry.limit_namespace(limits_memory="3Gi")
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "has no room for this" in walk.text(channel)
     assert limit(hungry) == "512Mi"

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Walk
-from tests.wire import broken, filled, raw
+from tests.raw_payloads import broken, send_changed, with_values
 
 __all__ = ["broken"]
 
@@ -18,7 +18,7 @@ async def test_an_old_form_is_answered(walk: Walk) -> None:
     sent = await walk.submit("oncall", resolution="over")
 
     view = {**sent.payload["view"], "callback_id": "form.of_yore", "hash": "another"}
-    old = await raw(walk, sent, view=view)
+    old = await send_changed(walk, sent, view=view)
 
     assert old.ok
     assert not old.answer
@@ -30,7 +30,7 @@ async def test_an_old_form_that_remembers_something_else_is_answered(walk: Walk)
     sent = await walk.submit("oncall", severity="sev3", title="Slow")
 
     view = {**sent.payload["view"], "callback_id": "form.of_yore", "hash": "another"}
-    old = await raw(walk, sent, view={**view, "private_metadata": "INC-7"})
+    old = await send_changed(walk, sent, view={**view, "private_metadata": "INC-7"})
 
     assert old.ok
     assert "is from an older version" in walk.text("runbolt", "oncall")
@@ -45,7 +45,7 @@ async def test_a_form_that_lacks_a_field_is_answered(walk: Walk) -> None:
     view["blocks"] = [one for one in view["blocks"] if one["block_id"] != "impact"]
     del view["state"]["values"]["impact"]
 
-    old = await raw(walk, sent, view=view)
+    old = await send_changed(walk, sent, view=view)
 
     assert old.ok
     assert not old.answer
@@ -55,10 +55,10 @@ async def test_a_form_that_lacks_a_field_is_answered(walk: Walk) -> None:
 
 
 async def test_an_old_shortcut_is_answered(walk: Walk) -> None:
-    sent = await walk.slack.shortcut("oncall", presses.DECLARE_SHORTCUT)
-    await walk.bot.quiet()
+    sent = await walk.slack.shortcut("oncall", action_ids.DECLARE_SHORTCUT)
+    await walk.bot.drain()
 
-    old = await raw(walk, sent, callback_id="shortcut.of_yore", trigger_id="1.2")
+    old = await send_changed(walk, sent, callback_id="shortcut.of_yore", trigger_id="1.2")
 
     assert old.ok
     assert "is from an older version" in walk.text("runbolt", "oncall")
@@ -66,10 +66,10 @@ async def test_an_old_shortcut_is_answered(walk: Walk) -> None:
 
 async def test_an_old_button_is_answered(walk: Walk) -> None:
     channel = await walk.declare()
-    sent = await walk.press("oncall", presses.TAKE_COMMAND, channel)
+    sent = await walk.press("oncall", action_ids.TAKE_COMMAND, channel)
 
     action = {**sent.payload["actions"][0], "action_id": "incident.of_yore"}
-    old = await raw(walk, sent, actions=[action], trigger_id="1.2")
+    old = await send_changed(walk, sent, actions=[action], trigger_id="1.2")
 
     assert old.ok
     assert "is from an older version" in walk.text(channel, "oncall")
@@ -93,10 +93,10 @@ async def test_a_form_whose_action_is_gone_is_answered(walk: Walk, bot: Bot) -> 
     sent = await walk.submit("oncall", reason="It crash-loops")
     await rewrite(bot, '"action": "rollback"', '"action": "of-yore"')
     kept = json.loads(sent.payload["view"]["private_metadata"])
-    view = {**filled(sent, to_revision="6"), "hash": "another"}
+    view = {**with_values(sent, to_revision="6"), "hash": "another"}
     view["private_metadata"] = json.dumps({**kept, "action": "of-yore"})
 
-    old = await raw(walk, sent, view=view)
+    old = await send_changed(walk, sent, view=view)
 
     assert old.ok
     assert not old.answer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import pages
+from bot.playbooks import yaml_source
 
 # A text, and the line that tells its mistake.
 MISTAKES = {
@@ -68,7 +68,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def told(file: Path) -> list[str]:
-    return [str(mistake) for mistake in pages.read(file).mistakes]
+    return [str(mistake) for mistake in yaml_source.read(file).diagnostics]
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
@@ -93,23 +93,23 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_words_stay_words(tmp_path: Path) -> None:
     words = ["No", "on", "1:30", "010", "0x10", "2026-01-31", "1e3", "1_000", "=", "<<", "9" * 5000]
 
-    page = pages.read(written(tmp_path, "\n".join(f"- {word}" for word in words)))
+    page = yaml_source.read(written(tmp_path, "\n".join(f"- {word}" for word in words)))
 
     assert page.value == words
 
 
 def test_numbers_and_the_like_are_plain_values(tmp_path: Path) -> None:
-    page = pages.read(written(tmp_path, "[-1, 0, 1.5, true, False, null, ~, '', !!int 7]"))
+    page = yaml_source.read(written(tmp_path, "[-1, 0, 1.5, true, False, null, ~, '', !!int 7]"))
 
     assert page.value == [-1, 0, 1.5, True, False, None, None, "", 7]
 
 
 def test_every_value_knows_its_place(tmp_path: Path) -> None:
-    page = pages.read(written(tmp_path, "\ufeffa: b\nc:\n  - d\n  - e: f\n"))
+    page = yaml_source.read(written(tmp_path, "\ufeffa: b\nc:\n  - d\n  - e: f\n"))
 
     assert page.value == {"a": "b", "c": ["d", {"e": "f"}]}
-    assert page.spot(("a",)) == (1, 4)
-    assert page.spot(("c", 1, "e")) == (4, 8)
-    assert page.key_spot(("c", 1, "e")) == (4, 5)
-    assert page.spot(("c", 0, "deeper", "still")) == (3, 5)
-    assert page.spot(("nowhere",)) == (1, 1)
+    assert page.position(("a",)) == (1, 4)
+    assert page.position(("c", 1, "e")) == (4, 8)
+    assert page.key_position(("c", 1, "e")) == (4, 5)
+    assert page.position(("c", 0, "deeper", "still")) == (3, 5)
+    assert page.position(("nowhere",)) == (1, 1)

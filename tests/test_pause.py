@@ -2,20 +2,20 @@
 
 import pytest
 
-from bot import flows
+from bot.flows import temporary_changes
 from bot.model import ExecutionId, UserError, UserId
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
 from tests.conftest import Bot, Clock, Walk
-from tests.hands import patch_env, variable
-from tests.pausing import PAUSED, ask, declare, patches, pause
+from tests.manual_changes import patch_env, variable
+from tests.pausing import PAUSED, approve_pause, declare, patches, request_pause
 
 
 async def test_orders_are_paused_for_a_while_and_resumed_in_time(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await ask(walk)
+    channel = await request_pause(walk)
 
     asked = walk.text(channel)
     assert "Set ORDERS_PAUSED of order-service from “false” to “true” for 30 min" in asked
@@ -25,7 +25,7 @@ async def test_orders_are_paused_for_a_while_and_resumed_in_time(
     assert PAUSED not in asked
     assert variable(kube) == "false"
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert variable(kube) == "true"
     until = "10:30 UTC"
     for place in (channel, "incidents"):
@@ -62,11 +62,11 @@ async def test_orders_are_paused_for_a_while_and_resumed_in_time(
 async def test_an_approver_extends_it_and_the_nudge_comes_again(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
 
-    await walk.press("lead", presses.EXTEND, channel)
+    await walk.press("lead", action_ids.EXTEND, channel)
 
     lead = walk.slack.user("lead").id
     assert f"<@{lead}> extended *orders paused* by 30 min" in walk.text(channel)
@@ -90,12 +90,12 @@ async def test_an_approver_extends_it_and_the_nudge_comes_again(
 async def test_who_may_not_approve_may_not_extend(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, who: str, sentence: str
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
     walk.slack.join(who, channel)
 
-    await walk.press(who, presses.EXTEND, channel)
+    await walk.press(who, action_ids.EXTEND, channel)
 
     assert sentence in walk.text(channel, who)
     await walk.say("second", "/incident timeline", channel)
@@ -108,11 +108,11 @@ async def test_who_may_not_approve_may_not_extend(
 async def test_it_is_extended_to_four_hours_and_no_longer(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk, minutes=240)
+    channel = await approve_pause(walk, minutes=240)
     clock.forward(minutes=236)
     await bot.tick()
 
-    await walk.press("lead", presses.EXTEND, channel)
+    await walk.press("lead", action_ids.EXTEND, channel)
 
     assert "would last longer than 4 h. Nothing was extended" in walk.text(channel, "lead")
     clock.forward(minutes=5)
@@ -123,28 +123,28 @@ async def test_it_is_extended_to_four_hours_and_no_longer(
 async def test_a_press_after_its_end_extends_nothing(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
     clock.forward(minutes=5)
 
-    await walk.press("lead", presses.EXTEND, channel)
+    await walk.press("lead", action_ids.EXTEND, channel)
     assert "is over. Nothing was extended" in walk.text(channel, "lead")
 
     await bot.tick()
     assert variable(kube) == "false"
     lead = UserId(walk.slack.user("lead").id)
     with pytest.raises(UserError, match=r"already ended\. Nothing was extended"):
-        await flows.holds.extend(bot.world, ExecutionId(1), by=lead)
+        await temporary_changes.extend(bot.world, ExecutionId(1), by=lead)
 
 
 async def test_resume_now_on_the_nudge(walk: Walk, bot: Bot, kube: Cluster, clock: Clock) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
     assert "Resume now" in walk.buttons(channel)
 
-    await walk.press("lead", presses.UNDO, channel)
+    await walk.press("lead", action_ids.UNDO, channel)
 
     assert variable(kube) == "false"
     assert PAUSED not in walk.text(channel)
@@ -154,16 +154,16 @@ async def test_resume_now_on_the_nudge(walk: Walk, bot: Bot, kube: Cluster, cloc
     assert patches(kube) == 2
 
 
-@pytest.mark.parametrize("decision", [None, presses.DENY])
+@pytest.mark.parametrize("decision", [None, action_ids.DENY])
 async def test_an_outsiders_resume_now_is_a_request(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, decision: str | None
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
     walk.slack.join("outsider", channel)
 
-    await walk.press("outsider", presses.UNDO, channel)
+    await walk.press("outsider", action_ids.UNDO, channel)
 
     assert variable(kube) == "true"
     assert "Needs 1 more approval" in walk.text(channel)
@@ -181,13 +181,13 @@ async def test_an_outsiders_resume_now_is_a_request(
 async def test_the_step_to_resume_settles_it(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await walk.step("oncall", "resume-orders", channel)
     await walk.submit("oncall", reason="The fraud has stopped")
-    assert not kube.takes_orders()
-    await walk.press("lead", presses.APPROVE, channel)
+    assert not kube.accepts_orders()
+    await walk.press("lead", action_ids.APPROVE, channel)
     assert variable(kube) is None
-    assert kube.takes_orders()
+    assert kube.accepts_orders()
 
     await bot.tick()
     assert PAUSED not in walk.text(channel) + walk.text("incidents")
@@ -225,16 +225,16 @@ async def test_what_is_not_paused_is_not_resumed(
 async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await walk.step("oncall", "resume-orders", channel)
     await walk.submit("oncall", reason="The fraud has stopped")
-    await walk.press("lead", presses.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, channel)
     await bot.tick()
     assert PAUSED not in walk.text(channel)
     again = "orders paused again until 10:30 UTC"
     assert f"“true” ({again})" in walk.text(channel)  # what *Undo* asks once more
 
-    await walk.press("lead", presses.UNDO, channel, "2")
+    await walk.press("lead", action_ids.UNDO, channel, "2")
     await bot.tick()
     assert f"Undo of “Resume orders”: {again}" in walk.text(channel)
     assert variable(kube) == "true"
@@ -243,21 +243,21 @@ async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
     clock.forward(minutes=31)
     await bot.tick()
     assert "*orders paused* should have ended by now and has not" in walk.text(channel)
-    await walk.press("oncall", presses.APPROVE, channel)
+    await walk.press("oncall", action_ids.APPROVE, channel)
     assert variable(kube) == "false"
 
 
 async def test_undoing_it_after_their_time_says_that_it_is_over(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await walk.step("oncall", "resume-orders", channel)
     await walk.submit("oncall", reason="The fraud has stopped")
-    await walk.press("lead", presses.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, channel)
     await bot.tick()
     clock.forward(minutes=31)
 
-    await walk.press("lead", presses.UNDO, channel, "2")
+    await walk.press("lead", action_ids.UNDO, channel, "2")
 
     seen = walk.text(channel)
     assert "“Resume orders”: orders paused again, although its time is over" in seen
@@ -266,11 +266,11 @@ async def test_undoing_it_after_their_time_says_that_it_is_over(
 async def test_what_somebody_ended_by_hand_is_over(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     other = await walk.declare("Memory")  # a step on the same target that does not end it
     await walk.step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
-    await walk.press("second", presses.APPROVE, other)
+    await walk.press("second", action_ids.APPROVE, other)
     assert "Done and checked" in walk.text(other)
     await bot.tick()
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": "false"})
@@ -286,12 +286,12 @@ async def test_what_somebody_ended_by_hand_is_over(
 
 
 async def test_who_ended_it_in_another_incident_is_told(walk: Walk, bot: Bot, clock: Clock) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=2)  # else it is the same declaration
     other = await declare(walk)
     await walk.step("second", "resume-orders", other)
     await walk.submit("second", reason="The fraud has stopped")
-    await walk.press("lead", presses.APPROVE, other)
+    await walk.press("lead", action_ids.APPROVE, other)
     await bot.tick()
 
     second = walk.slack.user("second").id
@@ -300,7 +300,7 @@ async def test_who_ended_it_in_another_incident_is_told(walk: Walk, bot: Bot, cl
 
 
 async def test_pausing_twice_is_refused(walk: Walk) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await walk.step("oncall", "pause-orders", channel)
     await walk.submit("oncall", reason="Still stolen", revert_after="30")
 
@@ -310,7 +310,7 @@ async def test_pausing_twice_is_refused(walk: Walk) -> None:
 async def test_resolving_says_so_and_orders_are_resumed_all_the_same(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await walk.say("oncall", "/incident resolve", channel)
     form = str(walk.slack.views("oncall")[-1])
     assert "*orders paused* is in force until" in form
@@ -336,7 +336,7 @@ async def test_resolving_says_so_and_orders_are_resumed_all_the_same(
 async def test_what_drifted_is_asked_for_after_resolving_too(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="The cards are blocked")
@@ -344,7 +344,7 @@ async def test_what_drifted_is_asked_for_after_resolving_too(
     await bot.tick()
     assert "Approve" in walk.buttons(channel)
 
-    await walk.press("lead", presses.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, channel)
 
     assert variable(kube) == "false"
     assert not {"Approve", "Deny…", "Undo"} & set(walk.buttons(channel))
@@ -353,7 +353,7 @@ async def test_what_drifted_is_asked_for_after_resolving_too(
 async def test_a_request_to_resume_outlives_the_incident(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     clock.forward(minutes=31)
     await bot.tick()
@@ -361,7 +361,7 @@ async def test_a_request_to_resume_outlives_the_incident(
     await walk.submit("oncall", resolution="The cards are blocked")
     assert "Void." not in walk.text(channel)
 
-    await walk.press("lead", presses.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, channel)
 
     assert variable(kube) == "false"
 
@@ -380,7 +380,7 @@ async def test_a_value_from_a_secret_is_refused(walk: Walk, kube: Cluster) -> No
     source = {"configMapKeyRef": {"name": "shop", "key": "paused", "optional": True}}
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": None, "valueFrom": source})
 
-    channel = await ask(walk)
+    channel = await request_pause(walk)
 
     assert "comes from ConfigMap shop (paused)" in walk.text(channel, "oncall")
     assert patches(kube) == 0

@@ -5,21 +5,22 @@ from datetime import timedelta
 
 import pytest
 
-from bot import flows, store
+from bot.flows import temporary_changes
 from bot.model import ExecutionId
 from bot.settings import Settings
-from bot.views import presses
+from bot.store import temporary_changes as temporary_changes_module
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
-from tests.hands import patch_env, variable
-from tests.pausing import PAUSED, ask, patches, pause
+from tests.manual_changes import patch_env, variable
+from tests.pausing import PAUSED, approve_pause, patches, request_pause
 
 
 async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     clock.forward(minutes=31)
     await bot.tick()
@@ -32,7 +33,7 @@ async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
     assert "Needs 1 more approval" in seen
     assert "should have resumed" in seen
 
-    await walk.press("oncall", presses.APPROVE, channel)
+    await walk.press("oncall", action_ids.APPROVE, channel)
     assert variable(kube) == "false"
     assert patches(kube) == 2
     assert "should have resumed" not in walk.text(channel)
@@ -42,8 +43,8 @@ async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
 async def test_an_autoscaler_does_not_keep_orders_paused(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, replicas: int
 ) -> None:
-    channel = await pause(walk)
-    kube.resize(replicas)  # as few orders come in, or none
+    channel = await approve_pause(walk)
+    kube.scale(replicas)  # as few orders come in, or none
     clock.forward(minutes=31)
     await bot.tick()
 
@@ -56,26 +57,26 @@ async def test_an_autoscaler_does_not_keep_orders_paused(
 async def test_a_request_that_drifted_is_not_approved_by_its_time(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     clock.forward(minutes=26)
     await bot.tick()
     walk.slack.join("outsider", channel)
-    await walk.press("outsider", presses.UNDO, channel)
+    await walk.press("outsider", action_ids.UNDO, channel)
 
     clock.forward(minutes=5)
     await bot.tick()
 
     assert variable(kube) == "true"
     assert walk.text(channel).count("should have ended by now and has not") == 1
-    await walk.press("lead", presses.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, channel)
     assert variable(kube) == "false"
 
 
 async def test_people_are_asked_again_until_somebody_decides(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     clock.forward(minutes=31)
     await bot.tick()
@@ -88,14 +89,14 @@ async def test_people_are_asked_again_until_somebody_decides(
 
     assert walk.text(channel).count("should have ended by now and has not") == 2
     assert "the attempt to undo it failed" not in walk.text(channel)
-    await walk.press("lead", presses.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, channel)
     assert variable(kube) == "false"
 
 
 async def test_a_target_that_is_busy_for_long_only_delays_it(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     other = await walk.declare("Memory")
     await walk.step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
@@ -126,12 +127,12 @@ async def test_a_target_that_is_busy_for_long_only_delays_it(
 async def test_an_undo_that_could_not_be_planned_at_first_is_made_all_the_same(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, touched: bool
 ) -> None:
-    channel = await ask(walk)
-    [button] = walk.slack.find_buttons(presses.APPROVE, channel, "second")
+    channel = await request_pause(walk)
+    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
     await walk.slack.press("second", button)
-    await kube.when(lambda: patches(kube) == 1)
+    await kube.wait_until(lambda: patches(kube) == 1)
     kube.fail("patch *", 500)
-    await bot.quiet()
+    await bot.drain()
     await bot.tick()
     kube.heal()
     if touched:
@@ -149,11 +150,11 @@ async def test_an_undo_that_could_not_be_planned_at_first_is_made_all_the_same(
 async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, trouble: str
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=31)
     match trouble:
         case "unreachable":
-            await kube.unreachable()
+            await kube.stop_listening()
         case "forbidden":
             kube.forbid("runbolt", "patch", "deployments")
         case "mute":
@@ -168,7 +169,7 @@ async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
     assert seen.count("should have ended by now and has not") == 1
     assert "should have resumed" in seen
 
-    await kube.reachable()
+    await kube.start_listening()
     kube.permit("runbolt", "patch", "deployments")
     kube.heal()
     bot.world.systems.cluster.timeout = 10
@@ -182,7 +183,7 @@ async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
 async def test_two_replicas_nudge_once_and_resume_once(
     walk: Walk, bot: Bot, given: Settings, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     twin = given
     async with start_bot(twin, clock) as other:
         for minutes in (26, 5, 2, 2):
@@ -198,11 +199,11 @@ async def test_two_replicas_nudge_once_and_resume_once(
 async def test_resume_now_and_the_clock_at_once_resume_once(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=31)
 
     await asyncio.gather(
-        bot.tick(), walk.slack.press("lead", action_id=presses.UNDO, channel=channel)
+        bot.tick(), walk.slack.press("lead", action_id=action_ids.UNDO, channel=channel)
     )
     await bot.tick()
 
@@ -217,7 +218,7 @@ async def test_a_bot_that_was_away_resumes_as_soon_as_it_is_back(
     async with start_bot(given, clock) as first:
         slack.request_url = f"{first.url}/slack/events"
         walk = Walk(slack, first)
-        channel = await pause(walk)
+        channel = await approve_pause(walk)
     clock.forward(hours=9)
 
     async with start_bot(given, clock) as second:
@@ -231,11 +232,11 @@ async def test_a_bot_that_was_away_resumes_as_soon_as_it_is_back(
 async def test_a_bot_that_died_while_it_paused_orders_still_resumes_them(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     # It dies after the cluster took the change, and before anything is written down.
     async with bot.world.pool.connection() as conn:
-        await conn.execute("DELETE FROM holds")
-        await conn.execute("UPDATE executions SET state = 'running', checked = NULL")
+        await conn.execute("DELETE FROM temporary_changes")
+        await conn.execute("UPDATE executions SET state = 'running', check_passed = NULL")
     clock.forward(minutes=1)
     await bot.tick()
     await bot.tick()
@@ -251,13 +252,13 @@ async def test_a_bot_that_died_while_it_paused_orders_still_resumes_them(
 async def test_a_bot_that_died_while_it_resumed_orders_does_it_once(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     clock.forward(minutes=31)
     await bot.tick()
     async with bot.world.pool.connection() as conn:
-        await conn.execute("UPDATE holds SET ended_at = NULL")
+        await conn.execute("UPDATE temporary_changes SET ended_at = NULL")
         await conn.execute(
-            "UPDATE executions SET state = 'running', checked = NULL WHERE undo_of IS NOT NULL"
+            "UPDATE executions SET state = 'running', check_passed = NULL WHERE undo_of IS NOT NULL"
         )
     for _ in range(4):
         clock.forward(minutes=1)
@@ -271,16 +272,18 @@ async def test_a_bot_that_died_while_it_resumed_orders_does_it_once(
 async def test_a_replica_that_died_with_the_claim_in_its_hand_is_replaced(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    await pause(walk)
+    await approve_pause(walk)
     clock.forward(minutes=31)
     async with bot.world.pool.connection() as conn:
         now = clock.time
-        claimed = await store.holds.claim_due(conn, now, now + flows.holds.RETRY_AFTER)
+        claimed = await temporary_changes_module.claim_due(
+            conn, now, now + temporary_changes.RETRY_AFTER
+        )
     assert [hold.execution_id for hold in claimed] == [ExecutionId(1)]
     await bot.tick()
     assert variable(kube) == "true"
 
-    clock.time += flows.holds.RETRY_AFTER + timedelta(seconds=1)
+    clock.time += temporary_changes.RETRY_AFTER + timedelta(seconds=1)
     await bot.tick()
 
     assert variable(kube) == "false"
@@ -290,7 +293,7 @@ async def test_a_pause_whose_check_failed_ends_too(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
     await kube.scenario("crash-loop")
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     assert "Done, but the check failed" in walk.text(channel)
     assert PAUSED in walk.text(channel)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from commands.markup import plain_text
 from tests.conftest import Walk
 
@@ -38,7 +38,7 @@ async def test_a_pinned_message_is_shown_as_it_was_written(walk: Walk) -> None:
     pings = len(walk.slack.notifications("lead"))
 
     await walk.slack.react("oncall", "pushpin", channel, ts)
-    await walk.bot.quiet()
+    await walk.bot.drain()
     await walk.say("oncall", "/incident timeline", channel)
 
     # Escaped once, so that Slack shows what was written.
@@ -75,8 +75,8 @@ async def test_the_form_from_a_message_is_filled_with_plain_words(walk: Walk) ->
     await walk.say("second", "a & b <since> 03:00, ask @lead", "incidents")
     ts = walk.slack.messages("incidents", "oncall")[-1]["ts"]
 
-    await walk.slack.shortcut("oncall", presses.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
-    await walk.bot.quiet()
+    await walk.slack.shortcut("oncall", action_ids.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
+    await walk.bot.drain()
 
     fields = {one["block_id"]: one for one in walk.slack.views("oncall")[-1]["blocks"]}
     assert fields["title"]["element"]["initial_value"] == ("a & b <since> 03:00, ask @Priya Raman")
@@ -88,8 +88,8 @@ async def test_the_form_from_a_message_does_not_wait_for_names(walk: Walk) -> No
     ts = walk.slack.messages("incidents", "oncall")[-1]["ts"]
     walk.slack.fail("users.info", hang=True, times=None)
 
-    await walk.slack.shortcut("oncall", presses.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
-    await walk.bot.quiet()
+    await walk.slack.shortcut("oncall", action_ids.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
+    await walk.bot.drain()
 
     assert walk.slack.views("oncall")
 

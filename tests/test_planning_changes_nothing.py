@@ -7,10 +7,10 @@ import pytest
 import yaml
 from psycopg import AsyncConnection, sql
 
-from bot.actions import Change
+from bot.actions.base import Change
+from bot.actions.registry import ACTIONS
 from bot.model import ChannelId
-from bot.views import presses
-from commands.actions import ACTIONS
+from bot.views import action_ids
 from sandbox.cluster import Cluster, Scenario
 from sandbox.cluster.resources import EVENTS, RESOURCES
 from sandbox.shop import Shop
@@ -146,7 +146,7 @@ async def test_every_plan_changes_nothing(
     assert [request for request in sent if request.changed or not request.dry_run] == []
     if scenario == "healthy":
         waiting = {
-            button.value for button in slack.find_buttons(presses.APPROVE, channel, "second")
+            button.value for button in slack.find_buttons(action_ids.APPROVE, channel, "second")
         }
         assert len(waiting) == len(CHANGES)
 

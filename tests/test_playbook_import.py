@@ -8,10 +8,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from bot import durations, playbooks
+from bot import durations
+from bot.actions.registry import ACTIONS
 from bot.authoring import cli, render
 from bot.model import Playbook, Risk, Step
-from commands.actions import ACTIONS
+from bot.playbooks import loader
 from tests.conftest import ROOT, SHIPPED
 from tests.test_playbook_render import SOURCE
 
@@ -51,7 +52,7 @@ def imported(runbook: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Playboo
     code = cli.run(["playbook", "import", str(runbook), "-o", str(file)])
     told = capsys.readouterr()
     assert code == 0, told.err
-    [book] = playbooks.load(file, ACTIONS)
+    [book] = loader.load(file, ACTIONS)
     return book, told.err
 
 
@@ -64,7 +65,7 @@ def runbook(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shipped() -> Playbook:
-    [book] = playbooks.load(SHIPPED, ACTIONS)
+    [book] = loader.load(SHIPPED, ACTIONS)
     return book
 
 

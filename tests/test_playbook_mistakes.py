@@ -7,18 +7,19 @@ from typing import ClassVar
 import pytest
 from pydantic import Field, field_validator
 
-from bot import durations, playbooks
-from bot.model import Noun, Phase, Step
-from bot.playbooks import PlaybookError
+from bot import durations
+from bot.model import Model, Phase, Step
+from bot.playbooks import loader
+from bot.playbooks.loader import PlaybookError
 
 
-class Logs(Noun):
+class Logs(Model):
     name: ClassVar[str] = "logs"
     selector: str
     tail: int = Field(default=100, ge=1, le=5000)
 
 
-class Scale(Noun):
+class Scale(Model):
     name: ClassVar[str] = "scale-deployment"
     fixed: ClassVar[frozenset[str]] = frozenset({"deployment"})
     deployment: str = Field(pattern=r"^[a-z-]+$")
@@ -32,12 +33,12 @@ class Scale(Noun):
         return replicas
 
 
-class Check(Noun):
+class Check(Model):
     host: str
     port: int
 
 
-class Dependencies(Noun):
+class Dependencies(Model):
     name: ClassVar[str] = "dependencies"
     checks: tuple[Check, ...]
 
@@ -328,7 +329,7 @@ def written(folder: Path, text: str, name: str = "shop.yml") -> Path:
 def told(where: Path | list[Path]) -> list[str]:
     """The lines of the error, but for its head."""
     with pytest.raises(PlaybookError) as raised:
-        playbooks.load(where, SOME)
+        loader.load(where, SOME)
     return str(raised.value).splitlines()[1:]
 
 
@@ -349,7 +350,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     third = written(tmp_path, "a: &a\n- *a", "c.yml")
 
     with pytest.raises(PlaybookError) as raised:
-        playbooks.load(tmp_path, SOME)
+        loader.load(tmp_path, SOME)
 
     head, *lines = str(raised.value).splitlines()
     assert head == "No playbook was loaded: 4 mistakes. Correct these and start again."
@@ -359,7 +360,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         f"{second}:1:2",
         f"{third}:2:3",
     ]
-    assert [mistake.line for mistake in raised.value.mistakes] == [2, 21, 1, 2]
+    assert [mistake.line for mistake in raised.value.diagnostics] == [2, 21, 1, 2]
 
 
 def test_two_files_may_not_have_the_same_scenario_for_one_service(tmp_path: Path) -> None:
@@ -387,7 +388,7 @@ def test_a_file_that_is_no_playbook(tmp_path: Path, text: str) -> None:
 
 
 def test_a_playbook_is_what_its_file_says(tmp_path: Path) -> None:
-    [playbook] = playbooks.load([written(tmp_path, GOOD)], SOME)
+    [playbook] = loader.load([written(tmp_path, GOOD)], SOME)
 
     assert [level.response for level in playbook.severities.values()] == [
         timedelta(minutes=15),

@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.actions import Systems
-from bot.http import Http, HttpError
-from commands.actions.http import HttpCheck
+from bot.actions.http import HttpCheck
+from bot.systems import Systems
+from bot.systems.http import HttpClient, HttpError
 from sandbox.proxy import Proxy
 from sandbox.redis import free_port
 from tests.cluster_fixtures import systems
@@ -41,7 +41,7 @@ async def proxy() -> AsyncIterator[Proxy]:
 
 
 async def test_a_service_is_asked_by_its_name(systems: Systems, proxy: Proxy) -> None:
-    reading = await HEALTH.read(replace(systems, http=Http(proxy.url)))
+    reading = await HEALTH.read(replace(systems, http=HttpClient(proxy.url)))
 
     assert not reading.ok
     assert reading.text.startswith("payment-service:3006 answered 503 Service Unavailable")
@@ -60,7 +60,7 @@ async def test_a_service_is_asked_by_its_name(systems: Systems, proxy: Proxy) ->
 async def test_what_is_not_there_is_a_bad_gateway(
     systems: Systems, proxy: Proxy, address: str, why: str
 ) -> None:
-    reading = await HttpCheck(url=address).read(replace(systems, http=Http(proxy.url)))
+    reading = await HttpCheck(url=address).read(replace(systems, http=HttpClient(proxy.url)))
 
     assert "answered 502 Bad Gateway" in reading.text
     assert why in reading.excerpt
@@ -69,13 +69,13 @@ async def test_what_is_not_there_is_a_bad_gateway(
 async def test_a_service_is_known_by_its_longer_names(systems: Systems, proxy: Proxy) -> None:
     for name in ("payment-service.tickettoken", "payment-service.tickettoken.svc.cluster.local"):
         reading = await HttpCheck(url=f"http://{name}:3006/health").read(
-            replace(systems, http=Http(proxy.url))
+            replace(systems, http=HttpClient(proxy.url))
         )
         assert "answered 503" in reading.text
 
 
 async def test_a_proxy_that_is_not_there_is_told_from_the_host(systems: Systems) -> None:
-    gone = replace(systems, http=Http(f"http://127.0.0.1:{free_port()}"))
+    gone = replace(systems, http=HttpClient(f"http://127.0.0.1:{free_port()}"))
 
     with pytest.raises(HttpError, match=r"The proxy .* cannot be reached.*PLAYBOOK_PROXY"):
         await HEALTH.read(gone)

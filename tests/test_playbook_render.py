@@ -7,9 +7,9 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode as Node
 
-from bot import playbooks
+from bot.actions.registry import ACTIONS
 from bot.authoring import cli, render
-from commands.actions import ACTIONS
+from bot.playbooks import loader
 from tests.conftest import SHIPPED
 
 SOURCE = Path(__file__).parent / "source" / "order-service-playbook.md"
@@ -90,7 +90,7 @@ def end_of_item(after: list[Atom]) -> int:
 
 
 def test_every_correction_is_told(rendered: str) -> None:
-    [book] = playbooks.load(SHIPPED, ACTIONS)
+    [book] = loader.load(SHIPPED, ACTIONS)
     told = [step.correction for one in book.scenarios for step in one.steps if step.correction]
 
     notes = [said for kind, said in atoms(rendered) if kind == "note"]
@@ -117,7 +117,7 @@ def test_the_messages_are_what_a_person_fills_in(rendered: str) -> None:
     ],
 )
 def test_words_are_no_markup(said: str, shown: str) -> None:
-    [book] = playbooks.load(SHIPPED, ACTIONS)
+    [book] = loader.load(SHIPPED, ACTIONS)
 
     assert f"## Overview\n{shown}\n" in render.render(book.model_copy(update={"overview": said}))
 

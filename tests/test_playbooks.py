@@ -8,9 +8,9 @@ from textwrap import dedent
 import pytest
 
 import templates
-from bot import parsing, playbooks
+from bot.actions.registry import ACTIONS
 from bot.model import Contact, Link, Playbook, Scenario, Severity, Step
-from commands.actions import ACTIONS
+from bot.playbooks import loader, validation
 
 DOCS = Path(__file__).parent.parent / "docs"
 SHIPPED = Path(templates.__file__).parent / "playbooks"
@@ -18,7 +18,7 @@ SHIPPED = Path(templates.__file__).parent / "playbooks"
 
 @pytest.fixture
 def shipped() -> Playbook:
-    [book] = playbooks.load(SHIPPED / "order-service.yml", ACTIONS)
+    [book] = loader.load(SHIPPED / "order-service.yml", ACTIONS)
     return book
 
 
@@ -283,7 +283,7 @@ def test_the_documented_example_loads(tmp_path: Path) -> None:
     file = tmp_path / "example.yml"
     file.write_text(example[1], encoding="utf-8")
 
-    [playbook] = playbooks.load(file, ACTIONS)
+    [playbook] = loader.load(file, ACTIONS)
 
     assert playbook.scenarios
 
@@ -296,7 +296,10 @@ def test_the_documented_actions_are_those_there_are() -> None:
     assert told == {
         action.name: (
             action.risk.value,
-            {(name, "*" * field.is_required()) for name, field in parsing.fields(action).items()},
+            {
+                (name, "*" * field.is_required())
+                for name, field in validation.settable_fields(action).items()
+            },
         )
         for action in ACTIONS
     }

@@ -7,10 +7,10 @@ from typing import Literal
 import pytest
 
 from bot.settings import Settings
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.slack import Slack
 from sandbox.slack.model import User
-from tests.conftest import Bot, Clock, Obj, Walk, seen, start_bot
+from tests.conftest import Bot, Clock, Obj, Walk, message_text, start_bot
 
 POST_MORTEM = "Schedule post-mortem within 48 hours"
 
@@ -26,7 +26,7 @@ async def resolved(walk: Walk) -> str:
 def checklist(walk: Walk, channel: str) -> Obj:
     """The message with the list."""
     shown = walk.slack.messages(channel, "oncall")
-    [found] = [one for one in shown if seen(one).startswith("*After the incident* ·")]
+    [found] = [one for one in shown if message_text(one).startswith("*After the incident* ·")]
     return found
 
 
@@ -47,17 +47,17 @@ async def press(walk: Walk, who: str, what: str, channel: str, title: str, verb:
     options = [one["value"] for one in button.element.get("options", [])]
     value = next((one for one in options if one.startswith(verb)), None)
     await walk.slack.press(who, button, value=value)
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
 
 def reminders(walk: Walk, channel: str) -> int:
     """How many times people were reminded of what is still to be done."""
-    return sum(":bell:" in seen(one) for one in walk.slack.messages(channel, "oncall"))
+    return sum(":bell:" in message_text(one) for one in walk.slack.messages(channel, "oncall"))
 
 
 async def test_the_list_is_opened_at_the_end_and_used_afterwards(walk: Walk) -> None:
     channel = await resolved(walk)
-    words = seen(checklist(walk, channel))
+    words = message_text(checklist(walk, channel))
     titles = re.findall(r"^\*(.+?)\*", words, re.MULTILINE)
     assert titles == [
         "After the incident",
@@ -69,14 +69,14 @@ async def test_the_list_is_opened_at_the_end_and_used_afterwards(walk: Walk) -> 
     ]
     assert "0 of 5 done" in words
 
-    await press(walk, "lead", presses.TASK_TAKE, channel, POST_MORTEM)
-    await press(walk, "oncall", presses.TASK_DONE, channel, "Create incident ticket")
-    await press(walk, "oncall", presses.TASK_MORE, channel, "Update this runbook", "skip")
+    await press(walk, "lead", action_ids.TASK_TAKE, channel, POST_MORTEM)
+    await press(walk, "oncall", action_ids.TASK_DONE, channel, "Create incident ticket")
+    await press(walk, "oncall", action_ids.TASK_MORE, channel, "Update this runbook", "skip")
     await walk.submit("oncall", note="It was right")
-    await press(walk, "lead", presses.TASK_MORE, channel, "Document root cause", "note")
+    await press(walk, "lead", action_ids.TASK_MORE, channel, "Document root cause", "note")
     await walk.submit("lead", note="A bad release: see the ticket")
 
-    words = seen(checklist(walk, channel))
+    words = message_text(checklist(walk, channel))
     assert "2 of 5 done, 1 skipped" in words
     assert f"Taken by <@{walk.slack.user('lead').id}>" in words
     assert "It was right" in words
@@ -92,7 +92,7 @@ async def test_it_reminds_of_the_post_mortem_until_it_is_overdue(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await resolved(walk)
-    await press(walk, "lead", presses.TASK_TAKE, channel, POST_MORTEM)
+    await press(walk, "lead", action_ids.TASK_TAKE, channel, POST_MORTEM)
     seen_at = []
     for hour in range(1, 24 * 6):
         clock.forward(hours=1)
@@ -109,16 +109,16 @@ async def test_nobody_is_reminded_of_what_is_done_or_skipped(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await resolved(walk)
-    await press(walk, "oncall", presses.TASK_DONE, channel, POST_MORTEM)
+    await press(walk, "oncall", action_ids.TASK_DONE, channel, POST_MORTEM)
     clock.forward(hours=48.1)
     await bot.tick()
     assert reminders(walk, channel) == 0
 
-    await press(walk, "oncall", presses.TASK_REOPEN, channel, POST_MORTEM)
+    await press(walk, "oncall", action_ids.TASK_REOPEN, channel, POST_MORTEM)
     clock.forward(hours=24)
     await bot.tick()
     assert reminders(walk, channel) == 1
-    await press(walk, "oncall", presses.TASK_MORE, channel, POST_MORTEM, "skip")
+    await press(walk, "oncall", action_ids.TASK_MORE, channel, POST_MORTEM, "skip")
     await walk.submit("oncall", note="It was an exercise")
     clock.forward(hours=48)
     await bot.tick()
@@ -132,12 +132,12 @@ async def test_it_can_be_done_from_the_reminder(walk: Walk, bot: Bot, clock: Clo
     clock.forward(hours=48)
     await bot.tick()
     shown = walk.slack.messages(channel, "oncall")
-    [bell] = [one for one in shown if ":bell:" in seen(one)]
-    assert f"<@{walk.slack.user('second').id}>" in seen(bell)
+    [bell] = [one for one in shown if ":bell:" in message_text(one)]
+    assert f"<@{walk.slack.user('second').id}>" in message_text(bell)
 
-    await walk.press("oncall", presses.TASK_DONE, channel, ts=bell["ts"])
+    await walk.press("oncall", action_ids.TASK_DONE, channel, ts=bell["ts"])
 
-    assert "1 of 5 done" in seen(checklist(walk, channel))
+    assert "1 of 5 done" in message_text(checklist(walk, channel))
     assert "Still to do after" not in walk.text(channel)
 
 
@@ -175,8 +175,10 @@ async def test_done_at_the_very_moment_of_the_reminder_leaves_nothing_waiting(
     channel = await resolved(walk)
     clock.forward(hours=48)
 
-    await asyncio.gather(bot.tick(), press(walk, "oncall", presses.TASK_DONE, channel, POST_MORTEM))
-    await bot.quiet()
+    await asyncio.gather(
+        bot.tick(), press(walk, "oncall", action_ids.TASK_DONE, channel, POST_MORTEM)
+    )
+    await bot.drain()
     once = reminders(walk, channel)
     clock.forward(hours=48)
     await bot.tick()
@@ -192,9 +194,9 @@ async def test_outsiders_may_not(walk: Walk, kind: Literal["guest", "stranger"])
     walk.slack.add_user(User("other", "Other", kind=kind))
     walk.slack.add_to(channel, "other")
 
-    await press(walk, "other", presses.TASK_DONE, channel, POST_MORTEM)
+    await press(walk, "other", action_ids.TASK_DONE, channel, POST_MORTEM)
 
-    assert "0 of 5 done" in seen(checklist(walk, channel))
+    assert "0 of 5 done" in message_text(checklist(walk, channel))
     assert "Nothing was done" in walk.text(channel, "other")
 
 
@@ -230,6 +232,6 @@ async def test_long_lines_and_many_of_them_are_all_there(
         walk = Walk(slack, bot)
         channel = await resolved(walk)
 
-        assert "0 of 45 done" in seen(checklist(walk, channel))
+        assert "0 of 45 done" in message_text(checklist(walk, channel))
         assert walk.text(channel).count("&lt;&amp;&gt; &lt;") >= 40
         assert "Update this runbook" in walk.text(channel)

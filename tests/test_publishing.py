@@ -8,11 +8,11 @@ from typing import LiteralString
 
 import pytest
 
-from bot import store
 from bot.model import IncidentId
-from bot.publisher import publish
+from bot.publishing.publisher import publish
 from bot.settings import Settings
-from bot.views import blocks, presses
+from bot.store import publications
+from bot.views import action_ids, blocks
 from sandbox.cluster import Cluster
 from sandbox.redis import free_port
 from sandbox.slack import Slack
@@ -25,7 +25,7 @@ async def sql(bot: Bot, query: LiteralString, *values: str, id: IncidentId = ID)
     """Change what is true, behind the bot's back, and have it drawn again."""
     async with bot.world.pool.connection() as conn:
         await conn.execute(query, values)
-        await store.pictures.want(conn, id)
+        await publications.mark_stale(conn, id)
 
 
 async def write_alert(bot: Bot, template: str) -> None:
@@ -74,7 +74,7 @@ async def test_a_long_drawing_is_not_drawn_by_a_second_one_meanwhile(
         clock.forward(seconds=60)
         await publish(bot.world, ID)
         fault.heal()
-    await bot.quiet()
+    await bot.drain()
 
     assert len(walk.calls("conversations.create")) == 1
     assert len(walk.calls("pins.add")) == 1
@@ -144,7 +144,7 @@ async def test_a_bot_that_was_removed_comes_back(walk: Walk) -> None:
     walk.slack.remove_from(channel, "runbolt")
     walk.slack.remove_from("incidents", "runbolt")
 
-    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
     await walk.say("oncall", "/incident severity sev2", channel)
 
     assert "is the incident commander" in walk.text(channel)
@@ -166,7 +166,7 @@ async def test_all_of_a_long_update_is_shown(walk: Walk) -> None:
 
 async def test_all_of_a_long_resolution_is_shown(walk: Walk) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", presses.RESOLVE, channel)
+    await walk.press("oncall", action_ids.RESOLVE, channel)
     await walk.submit("oncall", resolution="<" * 2_490 + "THE END")
 
     assert walk.text("incidents").count("THE END") == 1
@@ -197,13 +197,13 @@ async def test_an_update_needs_no_alert_in_the_playbook(walk: Walk, bot: Bot) ->
 
 
 def test_a_long_text_is_split_by_lines_else_by_words_and_never_in_a_mark() -> None:
-    assert blocks.split("short") == ["short"]
-    assert blocks.split("first line\nsecond line", 20) == ["first line", "second line"]
-    assert blocks.split("some words and more", 12) == ["some words", "and more"]
-    assert blocks.split("a&amp;&amp;b", 8) == ["a&amp;", "&amp;b"]
-    assert blocks.split("abcdef <@U12345> g", 12) == ["abcdef", "<@U12345> g"]
-    assert blocks.split("<" * 30, 10) == ["<" * 10] * 3
-    assert blocks.cut_marked("abc &amp; d", 8) == "abc…"
+    assert blocks.split_mrkdwn("short") == ["short"]
+    assert blocks.split_mrkdwn("first line\nsecond line", 20) == ["first line", "second line"]
+    assert blocks.split_mrkdwn("some words and more", 12) == ["some words", "and more"]
+    assert blocks.split_mrkdwn("a&amp;&amp;b", 8) == ["a&amp;", "&amp;b"]
+    assert blocks.split_mrkdwn("abcdef <@U12345> g", 12) == ["abcdef", "<@U12345> g"]
+    assert blocks.split_mrkdwn("<" * 30, 10) == ["<" * 10] * 3
+    assert blocks.truncate_mrkdwn("abc &amp; d", 8) == "abc…"
 
 
 async def test_a_topic_of_escapes_is_short_enough(walk: Walk) -> None:
@@ -222,7 +222,7 @@ async def test_without_redis_a_group_is_asked_for_once(
         slack.request_url = f"{bot.url}/slack/events"
         walk = Walk(slack, bot)
         channel = await walk.declare()
-        await walk.press("second", presses.TAKE_COMMAND, channel)
+        await walk.press("second", action_ids.TAKE_COMMAND, channel)
         await walk.say("oncall", "/incident severity sev2", channel)
 
     assert len(walk.calls("usergroups.users.list")) == 1
@@ -285,5 +285,5 @@ async def test_a_slow_group_delays_nothing(walk: Walk, bot: Bot) -> None:
     assert len(walk.calls("conversations.invite")) == 1
 
     group.heal()
-    await bot.quiet()
+    await bot.drain()
     assert len(walk.calls("conversations.invite")) == 2

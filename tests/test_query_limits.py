@@ -9,10 +9,10 @@ from typing import Any, LiteralString
 import pytest
 from psycopg import AsyncConnection, conninfo
 
-from bot.database import Database
-from bot.postgres_door import DatabaseError
 from bot.settings import Settings
-from bot.views import presses
+from bot.systems.database import Database
+from bot.systems.postgres import DatabaseError
+from bot.views import action_ids
 from sandbox.shop import Shop
 from tests.conftest import Walk
 from tests.test_silent_database import Line
@@ -58,7 +58,7 @@ async def under_way(admin: Conn, query: str = "") -> int:
 
 async def look(walk: Walk, step: str = "stuck-orders") -> str:
     channel = await walk.declare(severity="sev2")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
     await walk.step("oncall", step, channel)
     return walk.text(channel)
 
@@ -200,7 +200,7 @@ async def test_rows_that_fit_come_in_their_order_and_the_rest_is_told(shop: Shop
     )
 
     assert [n for n, _ in found.rows] == list(range(20, 12, -1))
-    assert found.more
+    assert found.truncated
 
 
 @pytest.mark.parametrize(
@@ -229,4 +229,4 @@ async def test_whatever_is_asked_comes_as_it_was_asked(
 ) -> None:
     found = await Database(shop.ro_dsn).select(query)
 
-    assert (found.rows, found.more) == (rows, False)
+    assert (found.rows, found.truncated) == (rows, False)

@@ -9,9 +9,9 @@ import pytest
 from psycopg import AsyncConnection
 
 from bot.settings import Settings
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
-from sandbox.payments import Health, Payments
+from sandbox.payments import Health, PaymentService
 from sandbox.proxy import Proxy
 from sandbox.redis import free_port
 from sandbox.shop import Shop
@@ -47,7 +47,7 @@ async def pressed(walk: Walk, place: Place, step: str) -> str:
     severity, scenario = place
     channel = await walk.declare(severity=severity)
     if scenario is not None:
-        await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, scenario)
+        await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, scenario)
     await walk.step("oncall", step, channel)
     return walk.text(channel)
 
@@ -75,7 +75,7 @@ async def test_a_cluster_that_forbids_it(
 
 @pytest.mark.parametrize(("place", "step"), OF_THE_CLUSTER)
 async def test_a_cluster_that_is_away(walk: Walk, kube: Cluster, place: Place, step: str) -> None:
-    await kube.unreachable()
+    await kube.stop_listening()
 
     shown = await pressed(walk, place, step)
 
@@ -128,11 +128,11 @@ async def test_a_database_that_says_nothing(slack: Slack, given: Settings, clock
     mute = f"postgresql://runbolt_ro@127.0.0.1:{port}/orders"
     async with server, told(slack, given, clock, orders_database_url=mute) as walk:
         channel = await walk.declare(severity="sev3")
-        found = slack.find_buttons(presses.RUN_STEP, channel, "oncall")
+        found = slack.find_buttons(action_ids.RUN_STEP, channel, "oncall")
         steps: Sequence[str] = ("long-queries", "missing-indexes")
         buttons = [one for one in found if one.value in steps]
         await asyncio.gather(*(slack.press("oncall", one) for one in buttons))
-        await walk.bot.quiet()
+        await walk.bot.drain()
         shown = walk.text(channel)
         for writer in taken:
             writer.close()
@@ -154,8 +154,11 @@ async def test_stripe(slack: Slack, given: Settings, clock: Clock, forbidden: bo
 
 
 async def test_the_payment_service(slack: Slack, given: Settings, clock: Clock) -> None:
-    async with Payments() as payments, Proxy({("payment-service", 3006): payments.url}) as proxy:
-        await payments.turn(Health.DOWN)
+    async with (
+        PaymentService() as payments,
+        Proxy({("payment-service", 3006): payments.url}) as proxy,
+    ):
+        await payments.set_health(Health.DOWN)
         async with told(slack, given, clock, playbook_proxy=proxy.url) as walk:
             shown = await pressed(walk, PAYMENTS, "payment-service-health")
 
@@ -173,10 +176,13 @@ async def test_a_slow_stripe(slack: Slack, given: Settings, clock: Clock) -> Non
 
 
 async def test_a_slow_payment_service(slack: Slack, given: Settings, clock: Clock) -> None:
-    async with Payments() as payments, Proxy({("payment-service", 3006): payments.url}) as proxy:
-        await payments.turn(Health.SLOW)
+    async with (
+        PaymentService() as payments,
+        Proxy({("payment-service", 3006): payments.url}) as proxy,
+    ):
+        await payments.set_health(Health.SLOW)
         async with told(slack, given, clock, playbook_proxy=proxy.url) as walk:
             shown = await pressed(walk, PAYMENTS, "payment-service-health")
-        await payments.turn(Health.HEALTHY)
+        await payments.set_health(Health.HEALTHY)
 
     assert "or a firewall is in between" in shown

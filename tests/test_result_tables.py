@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection
 
+from bot.actions import stripe_dashboard
 from bot.settings import Settings
-from bot.views import blocks, presses
-from commands.actions import stripe_pages
+from bot.views import action_ids, blocks
 from sandbox.shop import Shop
 from sandbox.slack import Slack
 from tests.conftest import Clock, Walk, start_bot
@@ -29,7 +29,7 @@ def given(given: Settings, shop: Shop) -> Settings:
 async def look(walk: Walk, scenario: str, step: str) -> Obj:
     """The message with what the step saw."""
     channel = await walk.declare(severity="sev2")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, scenario)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, scenario)
     await walk.step("oncall", step, channel)
     replies = [one for m in walk.slack.messages(channel, "oncall") for one in m.get("replies", [])]
     [message] = [one for one in replies if one.get("blocks")]
@@ -137,7 +137,7 @@ async def test_a_slack_without_such_tables_gets_older_ones(
         slack.request_url = f"{bot.url}/slack/events"
         walk = Walk(slack, bot)
         channel = await walk.declare(severity="sev2")
-        await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, DISPUTES)
+        await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, DISPUTES)
         slack.fail("chat.postMessage", error="invalid_blocks", times=refusals)
         await walk.step("oncall", "review-orders", channel)
 
@@ -164,12 +164,12 @@ async def test_a_slack_without_such_tables_gets_older_ones(
     ],
 )
 def test_each_kind_of_id_has_its_page(id: str, page: str) -> None:
-    assert stripe_pages.link(id) == f"https://dashboard.stripe.com/{page}/{id}"
+    assert stripe_dashboard.page_url(id) == f"https://dashboard.stripe.com/{page}/{id}"
 
 
 @pytest.mark.parametrize("text", ["", "pi_", "pi_../../login", "xx_3AbCdEfGh", "see pi_3AbCdEfGh"])
 def test_what_is_no_id_is_no_link(text: str) -> None:
-    assert stripe_pages.link(text) is None
+    assert stripe_dashboard.page_url(text) is None
 
 
 def test_the_widest_table_stays_within_what_slack_takes() -> None:

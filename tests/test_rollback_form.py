@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
 from tests.conftest import Bot, Walk
@@ -39,7 +39,7 @@ def chosen(field: Obj) -> str | None:
 
 async def roll_back(walk: Walk, channel: str, **values: str) -> None:
     await walk.submit("oncall", reason="It fails", **values)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
 
 async def test_the_earlier_revisions_are_offered_and_the_one_before_is_chosen(
@@ -97,11 +97,11 @@ async def test_going_there_all_the_same_is_warned_of_in_the_plan(
 
 async def test_undoing_a_rollback_blames_what_it_leaves(walk: Walk, kube: Cluster) -> None:
     kube.deploy("v2.5.0")
-    await kube.rolled_out()
+    await kube.wait_for_rollout()
     channel = await walk.declare()
     await open_form(walk, channel)
     await roll_back(walk, channel)
-    await walk.press("second", presses.UNDO, channel)
+    await walk.press("second", action_ids.UNDO, channel)
     assert kube.image().endswith(":v2.5.0")
     assert "was rolled back from" not in walk.text(channel), "people know what they undo"
 
@@ -119,7 +119,7 @@ async def test_undoing_the_cure_by_mistake_leaves_it_the_one_to_choose(
     channel = await walk.declare()
     await open_form(walk, channel)
     await roll_back(walk, channel)
-    await walk.press("second", presses.UNDO, channel)
+    await walk.press("second", action_ids.UNDO, channel)
     assert broken.image().endswith(":v2.4.0")
 
     field = await open_form(walk, channel)
@@ -149,7 +149,7 @@ async def test_a_cluster_that_does_not_tell_leaves_a_number_to_type(
     elif trouble == "forbidden":
         broken.forbid("runbolt", "list", "replicasets")
     else:
-        await broken.unreachable()
+        await broken.stop_listening()
 
     field = await open_form(walk, channel)
 
@@ -175,7 +175,7 @@ async def test_not_knowing_which_failed_is_said_and_stops_no_rollback(
     assert ":warning: Which revisions failed before is not known." in walk.text(channel)
 
     broken.heal()  # what is known by then is no reason to stop
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Done and checked" in walk.text(channel)
 
@@ -209,9 +209,9 @@ async def test_asking_again_offers_what_there_is_by_then(walk: Walk, broken: Clu
     channel = await walk.declare()
     await open_form(walk, channel)
     await walk.submit("oncall", reason="It fails", to_revision="5")
-    broken.touch()
-    await walk.press("second", presses.APPROVE, channel)
-    await walk.press("oncall", presses.ASK_AGAIN, channel)
+    broken.change_template()
+    await walk.press("second", action_ids.APPROVE, channel)
+    await walk.press("oncall", action_ids.ASK_AGAIN, channel)
 
     view = walk.slack.views("oncall")[-1]
     [field] = [one for one in view["blocks"] if one["block_id"] == "to_revision"]

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from bot.cluster import temporary
-from bot.cluster.temporary import Setting
-from bot.views import presses
+from bot.systems.kubernetes import temporary
+from bot.systems.kubernetes.temporary import Setting
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Clock, Walk
-from tests.hands import patch_pods, variable
-from tests.pausing import pause
+from tests.manual_changes import patch_pods, variable
+from tests.pausing import approve_pause
 
 Obj = dict[str, Any]
-PAUSED = Setting(value="true", state="orders paused")
+PAUSED = Setting(value="true", description="orders paused")
 
 
 async def release(kube: Cluster, tag: str, paused: str) -> None:
@@ -39,7 +39,7 @@ async def open_form(walk: Walk, channel: str) -> tuple[dict[str, str], str]:
 async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     await release(kube, "v2.3.0", "false")
     await release(kube, "v2.4.1", "false")
     clock.forward(minutes=26)
@@ -60,7 +60,7 @@ async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
 async def test_a_release_during_the_pause_that_keeps_it_is_marked_too(
     walk: Walk, kube: Cluster
 ) -> None:
-    await pause(walk)
+    await approve_pause(walk)
     await release(kube, "v2.3.0", "true")
     await release(kube, "v2.4.1", "false")
 
@@ -73,10 +73,10 @@ async def test_a_release_during_the_pause_that_keeps_it_is_marked_too(
 
 async def test_resuming_leaves_no_trace_in_the_template(walk: Walk, kube: Cluster) -> None:
     before = kube.deployment()["spec"]["template"]
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     noted = kube.deployment()["spec"]["template"]["metadata"]["annotations"]
-    assert temporary.NOTE in noted
-    await walk.press("oncall", presses.UNDO, channel)
+    assert temporary.ANNOTATION in noted
+    await walk.press("oncall", action_ids.UNDO, channel)
 
     assert variable(kube) == "false"
     assert kube.deployment()["spec"]["template"] == before
@@ -101,22 +101,22 @@ def template(*envs: dict[str, str], **notes: str) -> Obj:
 def test_a_note_counts_while_the_value_is_there(
     envs: list[dict[str, str]], value: str | None, so: bool
 ) -> None:
-    noted = temporary.noted(template(*envs), "P", Setting(value=value, state="paused"))
+    noted = temporary.annotate(template(*envs), "P", Setting(value=value, description="paused"))
 
-    assert temporary.states(noted) == (("paused",) if so else ())
+    assert temporary.descriptions(noted) == (("paused",) if so else ())
 
 
 def test_notes_of_several_variables_are_kept_apart() -> None:
     plain = template({"P": "true", "Q": "1"}, other="note")
-    both = temporary.noted(plain, "P", PAUSED)
-    both = temporary.noted(both, "Q", Setting(value="1", state="few"))
+    both = temporary.annotate(plain, "P", PAUSED)
+    both = temporary.annotate(both, "Q", Setting(value="1", description="few"))
 
-    assert temporary.states(both) == ("orders paused", "few")
-    one = temporary.noted(both, "P", None)
-    assert temporary.states(one) == ("few",)
-    assert temporary.noted(one, "Q", None) == plain
+    assert temporary.descriptions(both) == ("orders paused", "few")
+    one = temporary.annotate(both, "P", None)
+    assert temporary.descriptions(one) == ("few",)
+    assert temporary.annotate(one, "Q", None) == plain
 
 
 @pytest.mark.parametrize("text", ["", "true", '{"P": "true"}'])
 def test_a_note_that_somebody_else_wrote_means_nothing(text: str) -> None:
-    assert temporary.states(template({"P": "true"}, **{temporary.NOTE: text})) == ()
+    assert temporary.descriptions(template({"P": "true"}, **{temporary.ANNOTATION: text})) == ()

@@ -10,7 +10,7 @@ import jsonschema
 import yaml
 
 from bot import views
-from bot.views import presses
+from bot.views import action_ids
 from commands import routes
 
 ROOT = Path(__file__).parent.parent
@@ -91,13 +91,15 @@ def test_the_commands_shortcuts_and_events_are_those_the_code_answers() -> None:
 
 def test_everything_that_can_be_pressed_is_answered() -> None:
     ids = {
-        value for name, value in vars(presses).items() if name.isupper() and isinstance(value, str)
+        value
+        for name, value in vars(action_ids).items()
+        if name.isupper() and isinstance(value, str)
     }
     forms = {value for value in ids if value.startswith("form.")}
     shortcuts = {value for value in ids if value.startswith("shortcut.")}
-    pressed = ids - forms - shortcuts - {presses.SNOOZE, presses.LINK}
+    pressed = ids - forms - shortcuts - {action_ids.SNOOZE, action_ids.OPEN_LINK}
 
-    assert pressed | set(presses.SNOOZES) == set(routes.PRESSES)
+    assert pressed | set(action_ids.SNOOZES) == set(routes.BLOCK_ACTIONS)
     assert shortcuts == set(routes.SHORTCUTS)
     assert forms == set(routes.FORMS)
 

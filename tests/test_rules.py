@@ -5,30 +5,30 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import rules
-from bot.config import Config, People
+from bot.config import Config, MemberSelector
 from bot.model import (
     Approval,
     Execution,
     ExecutionId,
+    ExecutionState,
     Incident,
     IncidentId,
-    Level,
     Plan,
     Playbook,
     Risk,
     Scenario,
     Severity,
-    State,
+    SeverityLevel,
     Status,
     UserError,
     UserId,
 )
-from bot.rules import Person
+from bot.rules.permissions import Person
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ALICE, BOB, CAROL = UserId("UALICE"), UserId("UBOB"), UserId("UCAROL")
 APPROVERS = frozenset({ALICE, BOB, CAROL})
-CONFIG = Config(approvers=People(users=(ALICE, BOB, CAROL)))
+CONFIG = Config(approvers=MemberSelector(users=(ALICE, BOB, CAROL)))
 
 
 def scenario(id: str, severity: Severity) -> Scenario:
@@ -38,7 +38,7 @@ def scenario(id: str, severity: Severity) -> Scenario:
 BOOK = Playbook(
     service="order-service",
     title="Order Service",
-    severities={Severity.SEV1: Level(meaning="Critical", response=timedelta(minutes=15))},
+    severities={Severity.SEV1: SeverityLevel(meaning="Critical", response=timedelta(minutes=15))},
     scenarios=(
         scenario("outage", Severity.SEV1),
         scenario("refunds", Severity.SEV2),
@@ -81,7 +81,7 @@ def request(**changes: object) -> Execution:
         "action": "rollback",
         "params": {},
         "risk": Risk.DESTRUCTIVE,
-        "state": State.PROPOSED,
+        "state": ExecutionState.PROPOSED,
         "requested_by": ALICE,
         "requested_at": NOW,
         "reason": "it crash-loops",
@@ -112,7 +112,7 @@ def person(id: UserId = BOB, **changes: bool) -> Person:
     ],
 )
 def test_a_severity_is_spelled_in_many_ways(text: str, expected: Severity | None) -> None:
-    assert rules.severity(text) is expected
+    assert rules.incidents.parse_severity(text) is expected
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_a_severity_is_spelled_in_many_ways(text: str, expected: Severity | None
     ],
 )
 def test_a_channel_name_is_safe_whatever_the_title(title: str, name: str) -> None:
-    assert rules.channel_name(incident(title)) == name
+    assert rules.incidents.channel_name(incident(title)) == name
 
 
 def test_a_channel_name_keeps_its_suffix_within_80_characters() -> None:
     long = incident("word " * 100)
 
-    names = [rules.channel_name(long, attempt) for attempt in range(3)]
+    names = [rules.incidents.channel_name(long, attempt) for attempt in range(3)]
 
     assert all(len(name) <= 80 for name in names)
     assert names[1].endswith("-2")
@@ -142,15 +142,20 @@ def test_a_channel_name_keeps_its_suffix_within_80_characters() -> None:
 
 
 def test_a_title_is_the_first_line_and_fits_a_header() -> None:
-    assert rules.title("  it   broke\nand more", Severity.SEV1, None) == "it broke"
-    assert rules.title("", Severity.SEV2, BOOK.scenarios[1]) == "refunds"
-    assert rules.title("", Severity.SEV4, None) == "SEV-4 incident"
-    assert len(rules.title("x" * 5000, Severity.SEV1, None)) == rules.TITLE_LENGTH
+    assert (
+        rules.incidents.incident_title("  it   broke\nand more", Severity.SEV1, None) == "it broke"
+    )
+    assert rules.incidents.incident_title("", Severity.SEV2, BOOK.scenarios[1]) == "refunds"
+    assert rules.incidents.incident_title("", Severity.SEV4, None) == "SEV-4 incident"
+    assert (
+        len(rules.incidents.incident_title("x" * 5000, Severity.SEV1, None))
+        == rules.incidents.TITLE_LENGTH
+    )
 
 
 def test_the_scenarios_of_a_severity_match_and_all_of_them_where_none_does() -> None:
     def names(severity: Severity) -> list[str]:
-        return [play.scenario.id for play in rules.matching([BOOK], severity)]
+        return [play.scenario.id for play in rules.incidents.scenarios_for([BOOK], severity)]
 
     assert names(Severity.SEV1) == ["outage"]
     assert names(Severity.SEV2) == ["refunds", "disputes"]
@@ -174,11 +179,11 @@ def test_the_scenarios_of_a_severity_match_and_all_of_them_where_none_does() -> 
 )
 def test_the_cadence_of_updates(severity: Severity, status: Status, minutes: int | None) -> None:
     expected = None if minutes is None else timedelta(minutes=minutes)
-    assert rules.cadence(CONFIG, severity, status) == expected
+    assert rules.deadlines.cadence(CONFIG, severity, status) == expected
 
 
 def test_an_update_that_is_late_is_due_now() -> None:
-    late = rules.next_update_at(
+    late = rules.deadlines.next_update_at(
         CONFIG, Severity.SEV1, Status.INVESTIGATING, NOW - timedelta(hours=3), NOW
     )
     assert late == NOW
@@ -202,31 +207,41 @@ def test_a_change_puts_off_no_promise(
 ) -> None:
     was = incident(last_update_at=NOW, next_update_at=promise)
 
-    assert rules.due_after(CONFIG, was, severity, status, promise, NOW) == due
+    assert (
+        rules.deadlines.update_due_after_change(CONFIG, was, severity, status, promise, NOW) == due
+    )
 
 
 def test_what_is_late_after_a_change_too_is_late_since_then() -> None:
     was = incident(severity=Severity.SEV2, next_update_at=NOW + timedelta(minutes=30))
     after = NOW + timedelta(minutes=40)
 
-    due = rules.due_after(CONFIG, was, Severity.SEV1, was.status, None, after)
+    due = rules.deadlines.update_due_after_change(
+        CONFIG, was, Severity.SEV1, was.status, None, after
+    )
 
     assert due == was.next_update_at
 
 
 def test_a_promise_is_at_most_twice_the_cadence_away() -> None:
-    assert rules.promised(CONFIG, incident(), None, NOW) == NOW + timedelta(minutes=15)
-    assert rules.promised(CONFIG, incident(), 20, NOW) == NOW + timedelta(minutes=20)
-    assert rules.promised(CONFIG, incident(), 500, NOW) == NOW + timedelta(minutes=30)
+    assert rules.deadlines.promised_update_at(CONFIG, incident(), None, NOW) == NOW + timedelta(
+        minutes=15
+    )
+    assert rules.deadlines.promised_update_at(CONFIG, incident(), 20, NOW) == NOW + timedelta(
+        minutes=20
+    )
+    assert rules.deadlines.promised_update_at(CONFIG, incident(), 500, NOW) == NOW + timedelta(
+        minutes=30
+    )
 
 
 def test_the_first_response_is_due_by_the_playbooks_own_table() -> None:
-    assert rules.first_response_at(CONFIG, incident()) == NOW + timedelta(minutes=15)
-    assert rules.first_response_at(CONFIG, incident(severity=Severity.SEV4)) is None
+    assert rules.deadlines.first_response_at(CONFIG, incident()) == NOW + timedelta(minutes=15)
+    assert rules.deadlines.first_response_at(CONFIG, incident(severity=Severity.SEV4)) is None
 
 
 def test_a_second_person_of_the_approvers_may_approve() -> None:
-    rules.check_may_approve(request(), person(), APPROVERS, NOW)
+    rules.permissions.check_may_approve(request(), person(), APPROVERS, NOW)
 
 
 @pytest.mark.parametrize(
@@ -239,12 +254,16 @@ def test_a_second_person_of_the_approvers_may_approve() -> None:
         (request(), person(deactivated=True), "deactivated"),
         (request(), person(stranger=True), "another workspace"),
         (request(expires_at=NOW), person(), "has expired"),
-        (request(state=State.EXPIRED), person(), "has expired"),
-        (request(state=State.VOIDED), person(), "is void"),
-        (request(state=State.DENIED, decided_by=CAROL), person(), "Already denied by <@UCAROL>"),
-        (request(state=State.INTERRUPTED), person(), "already interrupted"),
+        (request(state=ExecutionState.EXPIRED), person(), "has expired"),
+        (request(state=ExecutionState.VOIDED), person(), "is void"),
         (
-            request(state=State.RUNNING, approvals=(Approval(by=CAROL, at=NOW),)),
+            request(state=ExecutionState.DENIED, decided_by=CAROL),
+            person(),
+            "Already denied by <@UCAROL>",
+        ),
+        (request(state=ExecutionState.INTERRUPTED), person(), "already interrupted"),
+        (
+            request(state=ExecutionState.RUNNING, approvals=(Approval(by=CAROL, at=NOW),)),
             person(),
             "Already approved by <@UCAROL> at 2026-11-24 03:00:00 UTC",
         ),
@@ -257,44 +276,49 @@ def test_a_second_person_of_the_approvers_may_approve() -> None:
 )
 def test_everybody_else_is_refused(run: Execution, who: Person, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        rules.check_may_approve(run, who, APPROVERS, NOW)
+        rules.permissions.check_may_approve(run, who, APPROVERS, NOW)
 
 
 def test_the_requester_takes_it_back_and_outsiders_cannot_deny() -> None:
-    rules.check_may_deny(request(), person(ALICE), frozenset())
+    rules.permissions.check_may_deny(request(), person(ALICE), frozenset())
     with pytest.raises(UserError, match="Nothing was denied"):
-        rules.check_may_deny(request(), person(), frozenset())
+        rules.permissions.check_may_deny(request(), person(), frozenset())
 
 
 def test_two_approvals_are_two_people() -> None:
     two = request(approvals_needed=2)
     one = (Approval(by=BOB, at=NOW),)
-    assert rules.state_after(two, one) is State.PROPOSED
-    assert rules.state_after(two, (*one, Approval(by=CAROL, at=NOW))) is State.APPROVED
+    assert rules.permissions.state_after(two, one) is ExecutionState.PROPOSED
+    assert (
+        rules.permissions.state_after(two, (*one, Approval(by=CAROL, at=NOW)))
+        is ExecutionState.APPROVED
+    )
 
 
 def test_what_changes_production_needs_somebody_else() -> None:
-    assert rules.approvals_needed(CONFIG, Risk.READ) == 0
-    assert rules.approvals_needed(CONFIG, Risk.CHANGE) == 1
-    assert rules.approvals_needed(CONFIG, Risk.DESTRUCTIVE) == 1
+    assert rules.permissions.approvals_needed(CONFIG, Risk.READ) == 0
+    assert rules.permissions.approvals_needed(CONFIG, Risk.CHANGE) == 1
+    assert rules.permissions.approvals_needed(CONFIG, Risk.DESTRUCTIVE) == 1
 
 
 @pytest.mark.parametrize("told", [(), (Severity.SEV1,), (Severity.SEV2, Severity.SEV4)])
 def test_the_playbook_says_of_what_customers_are_told(told: tuple[Severity, ...]) -> None:
     levels = {
-        one: Level(meaning="Bad", response=timedelta(minutes=15), customers=one in told)
+        one: SeverityLevel(meaning="Bad", response=timedelta(minutes=15), customers=one in told)
         for one in Severity
     }
     book = BOOK.model_copy(update={"severities": levels})
 
-    assert rules.told_at(book) == told
+    assert rules.permissions.customer_severities(book) == told
     assert [
-        one for one in Severity if rules.are_told(incident(severity=one, playbook=book))
+        one
+        for one in Severity
+        if rules.permissions.informs_customers(incident(severity=one, playbook=book))
     ] == list(told)
 
 
 def test_where_a_level_is_missing_customers_are_not_told() -> None:
-    assert not rules.are_told(incident(severity=Severity.SEV3))
+    assert not rules.permissions.informs_customers(incident(severity=Severity.SEV3))
 
 
 def test_what_moved_between_two_plans_is_named() -> None:
@@ -306,7 +330,7 @@ def test_what_moved_between_two_plans_is_named() -> None:
     other = deeper.model_copy(update={"fingerprint": {"to_revision": 6, "uid": "a"}})
 
     assert old.digest == louder.digest == wider.digest != deeper.digest
-    assert rules.moved(old, louder) == ()
-    assert rules.moved(old, wider) == ()
-    assert rules.moved(old, deeper) == ("diff",)
-    assert rules.moved(old, other) == ("to revision",)
+    assert rules.changes.drifted_fields(old, louder) == ()
+    assert rules.changes.drifted_fields(old, wider) == ()
+    assert rules.changes.drifted_fields(old, deeper) == ("diff",)
+    assert rules.changes.drifted_fields(old, other) == ("to revision",)

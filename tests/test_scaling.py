@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
 from tests.conftest import Walk
@@ -27,10 +27,10 @@ async def test_from_request_to_outcome_and_back(walk: Walk, kube: Cluster) -> No
     assert "Scale order-service from 3 to 5 replicas" in walk.text(channel)
     assert replicas(kube) == 3
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert "5 of 5 ready" in walk.text(channel)
 
-    await walk.press("second", presses.UNDO, channel)
+    await walk.press("second", action_ids.UNDO, channel)
     assert "Undone by" in walk.text(channel)
     assert replicas(kube) == 3
 
@@ -65,7 +65,7 @@ async def test_an_autoscaler_that_allows_it_is_a_warning_in_the_plan(
     await ask(walk, channel)
     assert ":warning: The autoscaler order-service (2 to 6)" in walk.text(channel)
 
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     assert "Done and checked" in walk.text(channel)
 
 
@@ -75,7 +75,7 @@ async def test_an_autoscaler_made_between_plan_and_approval_stops_it(
     channel = await declare(walk)
     await ask(walk, channel)
     kube.autoscale(2, 6)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Not done" in walk.text(channel)
     assert "Changed: autoscaler." in walk.text(channel)
@@ -87,8 +87,8 @@ async def test_what_was_scaled_by_somebody_else_is_not_scaled_again(
 ) -> None:
     channel = await declare(walk)
     await ask(walk, channel, 9)
-    kube.resize(6)
-    await walk.press("second", presses.APPROVE, channel)
+    kube.scale(6)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Changed: replicas." in walk.text(channel)
     assert replicas(kube) == 6
@@ -102,12 +102,12 @@ async def test_room_that_comes_and_goes_stops_nothing(cpu: str, walk: Walk, kube
     await ask(walk, channel, 9)
     assert "room for 4 of the 6 new pods" in walk.text(channel)
     kube.limit_nodes(cpu=cpu)
-    [button] = walk.slack.find_buttons(presses.APPROVE, channel, "second")
+    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
     await walk.slack.press("second", button)
-    await kube.when(lambda: replicas(kube) == 9)
+    await kube.wait_until(lambda: replicas(kube) == 9)
 
     kube.limit_nodes(cpu="1")
-    await walk.bot.quiet()
+    await walk.bot.drain()
     assert "9 of 9 ready" in walk.text(channel)
 
 
@@ -132,14 +132,14 @@ async def test_a_slow_cluster_only_takes_longer(walk: Walk, kube: Cluster) -> No
     kube.slow("*/tickettoken/*", 0.2)
     channel = await declare(walk)
     await ask(walk, channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "5 of 5 ready" in walk.text(channel)
 
 
 async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
-    await kube.unreachable()
+    await kube.stop_listening()
     await ask(walk, channel)
 
     assert "Kubernetes cannot be reached" in walk.text(channel, "oncall")

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.checkout import Checkout
 from sandbox.cluster import Cluster
-from sandbox.payments import Payments
+from sandbox.payments import PaymentService
 from sandbox.scenarios import Scenarios, ShopSystems
 from sandbox.shop import Shop
 from sandbox.slack import Slack
@@ -99,8 +99,8 @@ async def sandbox(kube: Cluster, shop: Shop) -> AsyncIterator[Sandbox]:
     async with (
         Slack(manifest=ROOT / "app-manifest.yml", routes=scenarios.routes()) as slack,
         Stripe() as stripe,
-        Payments() as payments,
-        Checkout(shop, stripe, kube.takes_orders, pace=0.02) as checkout,
+        PaymentService() as payments,
+        Checkout(shop, stripe, kube.accepts_orders, pace=0.02) as checkout,
     ):
         systems = ShopSystems(kube, shop, checkout, payments)
         async with scenarios.on(systems, lambda: slack.workspace.changed("scenarios")):
@@ -134,7 +134,7 @@ async def test_customers_buy_and_their_orders_are_confirmed(sandbox: Sandbox) ->
 
 async def test_in_an_outage_nobody_can_buy_and_a_rollback_heals_it(sandbox: Sandbox) -> None:
     await sandbox.begin("complete-service-outage")
-    await sandbox.cluster.when_status("CrashLoopBackOff", 3)
+    await sandbox.cluster.wait_for_status("CrashLoopBackOff", 3)
     assert await sandbox.holding() == ["complete-service-outage"]
     [(last, _)] = await sandbox.rows(NEWEST)
     pause = await sandbox.rows(
@@ -166,10 +166,10 @@ async def test_payments_fail_in_the_database_and_in_the_logs(sandbox: Sandbox) -
 
 async def test_stripe_could_not_deliver_what_was_not_processed(sandbox: Sandbox) -> None:
     await sandbox.begin("complete-service-outage")
-    await sandbox.cluster.when(lambda: not sandbox.cluster.takes_orders())
+    await sandbox.cluster.wait_until(lambda: not sandbox.cluster.accepts_orders())
     await sandbox.begin("payment-refund-failures")
     pause(sandbox.cluster)
-    await sandbox.cluster.when(lambda: not sandbox.cluster.takes_orders())
+    await sandbox.cluster.wait_until(lambda: not sandbox.cluster.accepts_orders())
 
     failed = {row[1] for row in await sandbox.rows("idempotency.sql")}
     await sandbox.when_undelivered(failed)
@@ -191,8 +191,8 @@ async def test_stripe_could_not_deliver_what_was_not_processed(sandbox: Sandbox)
 async def test_orders_are_taken_where_nothing_says_that_they_are_paused(sandbox: Sandbox) -> None:
     changed = sandbox.cluster.deployment()
     changed["spec"]["template"]["spec"]["containers"][0]["env"] = []
-    sandbox.cluster.touch()
-    await sandbox.cluster.rolled_out()
+    sandbox.cluster.change_template()
+    await sandbox.cluster.wait_for_rollout()
 
     [(before, _)] = await sandbox.rows(NEWEST)
     await sandbox.until(NEWEST, lambda rows: rows[0][0] != before)
@@ -225,13 +225,13 @@ async def test_three_users_are_on_top_and_buy_until_orders_are_paused(sandbox: S
     await sandbox.until(QUICK, lambda rows: rows[0][0] > bought)
 
     pause(sandbox.cluster)
-    await sandbox.cluster.rolled_out()
-    await sandbox.cluster.when(lambda: not sandbox.cluster.takes_orders())
+    await sandbox.cluster.wait_for_rollout()
+    await sandbox.cluster.wait_until(lambda: not sandbox.cluster.accepts_orders())
     [(paused, _)] = await sandbox.rows("SELECT count(*), pg_sleep(0.1) FROM orders")
     assert (await sandbox.rows("SELECT count(*), pg_sleep(0.2) FROM orders"))[0][0] == paused
 
     await sandbox.begin("all-well")
-    assert sandbox.cluster.takes_orders()
+    assert sandbox.cluster.accepts_orders()
     assert await sandbox.rows(QUICK) == [(0,)]
 
 
@@ -240,7 +240,7 @@ def pause(cluster: Cluster) -> None:
     changed = cluster.deployment()
     env = changed["spec"]["template"]["spec"]["containers"][0]["env"]
     next(one for one in env if one["name"] == "ORDERS_PAUSED")["value"] = "true"
-    cluster.touch()
+    cluster.change_template()
 
 
 async def test_sessions_wait_for_one_and_ending_it_frees_them(sandbox: Sandbox) -> None:
@@ -274,8 +274,8 @@ async def test_more_pods_share_the_work(sandbox: Sandbox) -> None:
     three = await cpu(sandbox.cluster)
     assert 900 <= three <= 1000
 
-    sandbox.cluster.resize(4)
-    await sandbox.cluster.when_ready(4)
+    sandbox.cluster.scale(4)
+    await sandbox.cluster.wait_for_ready_pods(4)
 
     assert await cpu(sandbox.cluster) < 800
 

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from bot import slack as door
-from bot.actions import ChangingSystems
-from bot.backends import Backends
-from bot.cluster import Access, Refused, WriteStopped, access, patches
-from bot.customers import Customers
-from bot.database import Database
+from bot.actions.database.sessions import EndQueries
 from bot.model import ChannelId, ExecutionId
-from bot.postgres_door import DatabaseError
-from commands.actions.sessions import EndQueries
+from bot.slack import client as door
+from bot.slack.customer_channel import CustomerChannel
+from bot.systems import ChangingSystems
+from bot.systems.database import Database
+from bot.systems.kubernetes import Access, Refused, WriteStopped, access, patches
+from bot.systems.postgres import DatabaseError
+from bot.systems.sessions import SessionTerminator
 from sandbox.cluster import Cluster
 from sandbox.shop import Shop
 from sandbox.slack import Slack
@@ -95,9 +95,9 @@ async def test_no_write_leaves_a_plan(systems: ChangingSystems, kube: Cluster) -
     before = len(kube.requests)
 
     for write in (
-        cluster.change(now, patches.scale(1), ExecutionId(1)),
+        cluster.patch(now, patches.scale(1), ExecutionId(1)),
         cluster.delete_pod(pod),
-        cluster.run(pod.name, "order-service", ["true"], timeout=1),
+        cluster.exec(pod.name, "order-service", ["true"], timeout=1),
     ):
         with pytest.raises(WriteStopped):
             await write
@@ -123,26 +123,27 @@ async def test_no_session_ends_by_a_plan(
 ) -> None:
     slow = await sessions.open()
     allowed = ChangingSystems(
-        **vars(systems) | {"database": Database(shop.ro_dsn), "backends": Backends(shop.ops_dsn)}
+        **vars(systems)
+        | {"database": Database(shop.ro_dsn), "backends": SessionTerminator(shop.ops_dsn)}
     )
     asked = EndQueries.model_validate({"database": shop.database, "longer_than": "1 s"})
-    change = await asked.settle(allowed.for_planning())
+    change = await asked.pin_targets(allowed.for_planning())
     opened = await sessions.begun()
 
     with pytest.raises(DatabaseError, match="No session was ended"):
-        await allowed.for_planning().backends.end(change.backends)
+        await allowed.for_planning().sessions.terminate(change.backends)
 
     assert await slow.alive()
     assert await sessions.begun() == opened
 
 
 async def test_nothing_is_posted_by_a_plan(systems: ChangingSystems, slack: Slack) -> None:
-    client = door.client(slack.bot_token, slack.api_url)
+    client = door.open_client(slack.bot_token, slack.api_url)
     channel = ChannelId(slack.channel("status").id)
     try:
         await client.conversations_join(channel=channel)
-        customers = Customers(client, channel).read_only()
-        assert await customers.name(channel) == "status"
+        customers = CustomerChannel(client, channel).read_only()
+        assert await customers.channel_name(channel) == "status"
         before = len(slack.calls)
         for call in (customers.post(channel, "Hello", "key"), customers.delete(channel, "1.0")):
             with pytest.raises(door.PostStopped, match="Nothing was posted or deleted"):

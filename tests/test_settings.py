@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot import config, durations, rules, settings
+from bot.actions.registry import ACTIONS
 from bot.model import Risk, Severity, UserError
-from commands.actions import ACTIONS
 from tests.conftest import ROOT
 
 
@@ -125,8 +125,8 @@ def test_a_config_names_what_differs_from_the_defaults(tmp_path: Path) -> None:
     team = config.load(file)
 
     assert team.approvers.groups == ("sre",)
-    assert team.clock(Severity("sev3")).update.total_seconds() == 45 * 60
-    assert team.clock(Severity("sev1")).update.total_seconds() == 15 * 60
+    assert team.cadence(Severity("sev3")).update.total_seconds() == 45 * 60
+    assert team.cadence(Severity("sev1")).update.total_seconds() == 15 * 60
 
 
 def test_hours_are_times_of_day(tmp_path: Path) -> None:
@@ -145,4 +145,6 @@ def test_the_readme_names_what_is_destructive_and_what_one_person_may_approve() 
 
     destructive = {one.name for one in ACTIONS if one.risk is Risk.DESTRUCTIVE}
     assert set(re.findall(r"`(.+?)`", named)) == destructive
-    assert {rules.approvals_needed(default, one) for one in (Risk.CHANGE, Risk.DESTRUCTIVE)} == {1}
+    assert {
+        rules.permissions.approvals_needed(default, one) for one in (Risk.CHANGE, Risk.DESTRUCTIVE)
+    } == {1}

@@ -8,20 +8,22 @@ from dataclasses import replace
 import pytest
 from psycopg import AsyncConnection
 
-from bot.actions import ChangingSystems
-from bot.backends import Backends, Ending
-from bot.database import Database, DatabaseError
+from bot.actions.database.sessions import EndQueries
 from bot.model import UserError
-from commands.actions.sessions import EndQueries
+from bot.systems import ChangingSystems
+from bot.systems.database import Database, DatabaseError
+from bot.systems.sessions import SessionTerminator, TerminationResult
 from sandbox.shop import Shop
-from tests.cluster_fixtures import Told, systems
+from tests.cluster_fixtures import RecordedProgress, systems
 from tests.sessions import SLEEP, Session, Sessions, sessions, stop
 
 __all__ = ["sessions", "systems"]
 
 
 def doors(systems: ChangingSystems, shop: Shop) -> ChangingSystems:
-    return replace(systems, database=Database(shop.ro_dsn), backends=Backends(shop.ops_dsn))
+    return replace(
+        systems, database=Database(shop.ro_dsn), sessions=SessionTerminator(shop.ops_dsn)
+    )
 
 
 def long_ones(shop: Shop) -> EndQueries:
@@ -37,14 +39,14 @@ async def test_sessions_that_are_hidden_are_not_taken_for_none(
     blind = replace(doors(systems, shop), database=Database(shop.service_dsn))
 
     with pytest.raises(DatabaseError, match=r"may not see .*pg_read_all_stats"):
-        await long_ones(shop).settle(blind.for_planning())
+        await long_ones(shop).pin_targets(blind.for_planning())
 
 
 async def test_the_plan_stays_the_same_while_its_sessions_go(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     slow = await sessions.open()
-    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
+    change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
     before = await change.plan(doors(systems, shop).for_planning())
     await sessions.cancel(slow)
     await sessions.open()
@@ -65,7 +67,7 @@ async def test_more_sessions_than_one_may_answer_for_are_refused(
         for one in asleep:
             await sessions.has_run(one.pid)
         with pytest.raises(UserError, match=r"51 queries .*no more than 50"):
-            await long_ones(shop).settle(doors(systems, shop).for_planning())
+            await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
     finally:
         for one in asleep:
             await stop(one.running)
@@ -92,11 +94,11 @@ async def test_a_mute_server_is_given_up_on(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open()
-    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
+    change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
     async with mute() as port:
-        backends = Backends(f"postgresql://u:p@127.0.0.1:{port}/orders")
+        backends = SessionTerminator(f"postgresql://u:p@127.0.0.1:{port}/orders")
         with pytest.raises(DatabaseError, match="cannot be reached to end") as caught:
-            await backends.end(change.backends)
+            await backends.terminate(change.backends)
 
     assert not caught.value.unsure
 
@@ -106,17 +108,19 @@ async def test_a_superusers_session_is_spared_though_it_was_approved(
 ) -> None:
     """A role may become mightier between the plan and its end."""
     service, mighty = await sessions.open(), await sessions.open(dsn=shop.dsn)
-    [seen] = (await long_ones(shop).settle(doors(systems, shop).for_planning())).backends
+    [seen] = (await long_ones(shop).pin_targets(doors(systems, shop).for_planning())).backends
     assert seen.pid == service.pid
     query = "SELECT backend_start, query_start FROM pg_stat_activity WHERE pid = %s"
     [(started, query_started)] = await (
         await sessions.admin.execute(query, [mighty.pid])
     ).fetchall()
     theirs = seen.model_copy(
-        update={"pid": mighty.pid, "started": started, "query_started": query_started}
+        update={"pid": mighty.pid, "backend_start": started, "query_start": query_started}
     )
 
-    assert await Backends(shop.ops_dsn).end([theirs]) == [Ending.SPARED]
+    assert await SessionTerminator(shop.ops_dsn).terminate([theirs]) == [
+        TerminationResult.PROTECTED
+    ]
     assert await mighty.alive()
 
 
@@ -129,7 +133,7 @@ async def test_a_backend_without_a_client_is_none_of_the_sessions(
     workers = await (await sessions.admin.execute(query, [slow.pid])).fetchall()
     assert workers == [("parallel worker",)]
 
-    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
+    change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
 
     assert [one.pid for one in change.backends] == [slow.pid]
 
@@ -141,14 +145,14 @@ async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
     await sessions.admin.execute("GRANT pg_read_all_stats TO weak")
     weak = shop.server.dsn(shop.database, "weak")
     slow = await sessions.open()
-    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
-    without = replace(doors(systems, shop), backends=Backends(weak))
+    change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
+    without = replace(doors(systems, shop), sessions=SessionTerminator(weak))
 
     done = await change.execute(
-        without, await change.plan(doors(systems, shop).for_planning()), Told().run
+        without, await change.plan(doors(systems, shop).for_planning()), RecordedProgress().run
     )
     verdict = await change.verify(
-        without, await change.plan(doors(systems, shop).for_planning()), Told().run
+        without, await change.plan(doors(systems, shop).for_planning()), RecordedProgress().run
     )
 
     assert done == f"0 of 1 session ended. {slow.pid} may not be ended by the bot's role."
@@ -160,9 +164,11 @@ async def test_a_door_that_falls_shut_midway_leaves_it_unsure(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     slow = await sessions.open()
-    [seen] = (await long_ones(shop).settle(doors(systems, shop).for_planning())).backends
+    [seen] = (await long_ones(shop).pin_targets(doors(systems, shop).for_planning())).backends
     gone = seen.model_copy(update={"pid": 2**31 - 1})
-    ending = asyncio.create_task(Backends(shop.ops_dsn).end([seen, *[gone] * 20_000]))
+    ending = asyncio.create_task(
+        SessionTerminator(shop.ops_dsn).terminate([seen, *[gone] * 20_000])
+    )
     assert await slow.ended()
 
     query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'runbolt_ops'"
@@ -177,11 +183,11 @@ async def test_sessions_that_do_not_go_are_told(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     stays, goes = [await sessions.open() for _ in range(2)]
-    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
+    change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
     plan = await change.plan(doors(systems, shop).for_planning())
     await sessions.cancel(goes)
 
-    verdict = await change.verify(doors(systems, shop).for_reading(), plan, Told().run)
+    verdict = await change.verify(doors(systems, shop).for_reading(), plan, RecordedProgress().run)
 
     assert (verdict.ok, verdict.done) == (False, True)
     assert verdict.text == f"Still running that query: {stays.pid}."
@@ -191,11 +197,13 @@ async def test_who_waits_for_their_end_looks_once_a_second(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open()
-    change = await long_ones(shop).settle(doors(systems, shop).for_planning())
+    change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
     change = change.model_copy(update={"deadline_seconds": 2.0})
     plan = await change.plan(doors(systems, shop).for_planning())
     before = await sessions.begun()
 
-    assert not (await change.verify(doors(systems, shop).for_reading(), plan, Told().run)).ok
+    assert not (
+        await change.verify(doors(systems, shop).for_reading(), plan, RecordedProgress().run)
+    ).ok
 
     assert 2 <= await sessions.begun() - before <= 3

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk
 
@@ -81,7 +81,7 @@ async def test_another_playbook_is_another_first_response(
     walk: Walk, bot: Bot, clock: Clock, slack: Slack
 ) -> None:
     channel = await walk.declare("Nobody gets in", "sev1")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, "tickets/gates")
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, "tickets/gates")
 
     clock.forward(minutes=4)
     await bot.tick()

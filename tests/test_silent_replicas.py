@@ -9,11 +9,11 @@ import pytest
 from bot import flows
 from bot.model import ExecutionId, UserId
 from bot.settings import Settings
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Clock, Walk, start_bot
-from tests.hands import variable
-from tests.pausing import PAUSED, ask, patches, pause
+from tests.manual_changes import variable
+from tests.pausing import PAUSED, approve_pause, patches, request_pause
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def other(given: Settings, clock: Clock, bot: Bot) -> AsyncIterator[Bot]:
 
 async def approve(walk: Walk, channel: str) -> None:
     """Approved, and not waited for."""
-    [button] = walk.slack.find_buttons(presses.APPROVE, channel, "second")
+    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
     await walk.slack.press("second", button)
 
 
@@ -39,7 +39,7 @@ async def fall_silent(bot: Bot, clock: Clock, seconds: float) -> None:
 async def sent(kube: Cluster, *, dry_run: bool) -> None:
     """Wait until the bot has sent a patch, which the cluster answers late."""
     before = len(kube.requests)
-    await kube.when(
+    await kube.wait_until(
         lambda: any(
             one.verb == "patch" and ("dryRun" in one.query) is dry_run
             for one in kube.requests[before:]
@@ -51,7 +51,7 @@ async def sent(kube: Cluster, *, dry_run: bool) -> None:
 async def test_a_pause_that_arrives_late_is_known_and_ends(
     walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock, seconds: float
 ) -> None:
-    channel = await ask(walk)
+    channel = await request_pause(walk)
     kube.slow("patch *", 2)
     await approve(walk, channel)
     await sent(kube, dry_run=False)
@@ -60,7 +60,7 @@ async def test_a_pause_that_arrives_late_is_known_and_ends(
     # Until what was sent can no longer arrive, the clock draws no conclusions.
     assert ("Not done." in walk.text(channel).replace("*", "")) is (seconds > 40)
     assert variable(kube) == "false"
-    await bot.quiet()
+    await bot.drain()
     kube.heal()
 
     assert variable(kube) == "true"
@@ -76,14 +76,14 @@ async def test_a_pause_that_arrives_late_is_known_and_ends(
 async def test_orders_resumed_late_are_known_to_be(
     walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await pause(walk)
+    channel = await approve_pause(walk)
     kube.slow("patch *", 2)
-    await walk.slack.press("second", action_id=presses.UNDO, channel=channel)
+    await walk.slack.press("second", action_id=action_ids.UNDO, channel=channel)
     await sent(kube, dry_run=False)
     await fall_silent(bot, clock, 41)
     await other.tick()
     assert PAUSED in walk.text(channel)
-    await bot.quiet()
+    await bot.drain()
     kube.heal()
 
     assert variable(kube) == "false"
@@ -94,7 +94,7 @@ async def test_orders_resumed_late_are_known_to_be(
 async def test_a_run_that_another_replica_looks_into_touches_nothing(
     walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await ask(walk)
+    channel = await request_pause(walk)
     kube.slow("patch *", 2)
     await approve(walk, channel)
     await sent(kube, dry_run=True)
@@ -102,8 +102,10 @@ async def test_a_run_that_another_replica_looks_into_touches_nothing(
     await flows.runs.mark_interrupted(other.world)
     # Its look takes longer than the plan of the one that was taken for dead.
     kube.slow("get */deployments/order-service", 3)
-    await flows.runs.check(other.world, ExecutionId(1), by=UserId(walk.slack.user("lead").id))
-    await bot.quiet()
+    await flows.runs.check_interrupted(
+        other.world, ExecutionId(1), by=UserId(walk.slack.user("lead").id)
+    )
+    await bot.drain()
     kube.heal()
 
     assert patches(kube) == 0

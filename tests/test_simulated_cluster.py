@@ -114,7 +114,7 @@ async def test_a_rollout_gets_the_next_revision(kube: Cluster, apps: Api) -> Non
 
     await apps.patch_namespaced_deployment("order-service", NS, patch, field_validation="Strict")
 
-    await kube.rolled_out()
+    await kube.wait_for_rollout()
     done = await apps.read_namespaced_deployment("order-service", NS)
     container = done.spec.template.spec.containers[0]
     assert done.metadata.annotations["deployment.kubernetes.io/revision"] == "7"
@@ -145,7 +145,7 @@ async def test_undo_by_a_guarded_json_patch(kube: Cluster, apps: Api) -> None:
     patch[0]["value"] = broken.metadata.resource_version
     await apps.patch_namespaced_deployment("order-service", NS, patch)
 
-    await kube.rolled_out()
+    await kube.wait_for_rollout()
     again = await apps.read_namespaced_replica_set(good.metadata.name, NS)
     assert (late["code"], late["reason"]) == (422, "Invalid")
     assert again.metadata.annotations[revision] == "8"
@@ -155,8 +155,8 @@ async def test_undo_by_a_guarded_json_patch(kube: Cluster, apps: Api) -> None:
 
 async def test_a_broken_release_succeeds_first_and_crashes_then(kube: Cluster) -> None:
     kube.deploy("v2.4.0")
-    await kube.rolled_out()
-    await kube.when_status("CrashLoopBackOff", 3)
+    await kube.wait_for_rollout()
+    await kube.wait_for_status("CrashLoopBackOff", 3)
 
     status = kube.pods()[0]["status"]["containerStatuses"][0]
     restarts = status["restartCount"]
@@ -165,7 +165,7 @@ async def test_a_broken_release_succeeds_first_and_crashes_then(kube: Cluster) -
     assert status["lastState"]["terminated"]["exitCode"] == 2
     assert conditions["Available"]["status"] == "False"
     assert conditions["Progressing"]["reason"] == "NewReplicaSetAvailable"
-    await kube.when(
+    await kube.wait_until(
         lambda: kube.pods()[0]["status"]["containerStatuses"][0]["restartCount"] > restarts
     )
 
@@ -189,14 +189,14 @@ async def test_a_rollout_that_never_gets_ready_misses_its_deadline(
     await apps.patch_namespaced_deployment("order-service", NS, patch)
     kube.deploy("v3-unready")
 
-    await kube.when(lambda: "ProgressDeadlineExceeded" in str(kube.deployment()["status"]))
+    await kube.wait_until(lambda: "ProgressDeadlineExceeded" in str(kube.deployment()["status"]))
 
 
 async def test_a_quota_holds_pods_back(kube: Cluster) -> None:
     kube.limit_namespace(pods="9")
-    kube.resize(6)
+    kube.scale(6)
 
-    await kube.when(lambda: bool([one for one in kube.events() if "quota" in one["message"]]))
+    await kube.wait_until(lambda: bool([one for one in kube.events() if "quota" in one["message"]]))
     assert len(kube.pods()) == 4
 
 
@@ -219,7 +219,7 @@ async def test_scale(kube: Cluster, apps: Api) -> None:
     scale.spec.replicas = 4
     await apps.replace_namespaced_deployment_scale("order-service", NS, scale)
 
-    await kube.when_ready(4)
+    await kube.wait_for_ready_pods(4)
     late = await refused(apps.replace_namespaced_deployment_scale("order-service", NS, scale))
     assert (late["code"], late["reason"]) == (409, "Conflict")
     assert [one.verb for one in kube.writes] == ["update"]
@@ -227,7 +227,7 @@ async def test_scale(kube: Cluster, apps: Api) -> None:
 
 async def test_somebody_else_was_first(kube: Cluster, apps: Api) -> None:
     seen = await apps.read_namespaced_deployment("order-service", NS)
-    kube.touch()
+    kube.change_template()
 
     status = await refused(apps.replace_namespaced_deployment("order-service", NS, seen))
 
@@ -242,7 +242,7 @@ async def test_delete_pods_by_label(kube: Cluster, core: Api) -> None:
 
     await core.delete_collection_namespaced_pod(NS, label_selector=ORDERS)
 
-    await kube.when(lambda: len(kube.ready_pods()) == 3 == len(kube.pods()))
+    await kube.wait_until(lambda: len(kube.ready_pods()) == 3 == len(kube.pods()))
     assert not before & set(kube.pod_names())
 
 
@@ -329,7 +329,7 @@ async def test_exec(kube: Cluster, api: Api, protocol: str) -> None:
 
 async def test_exec_tells_how_it_ended(kube: Cluster, api: Api) -> None:
     pod = kube.pod_names()[0]
-    kube.make_unreachable("tickettoken-rabbitmq", 5672, "timeout")
+    kube.set_port_answer("tickettoken-rabbitmq", 5672, "timeout")
     check = ("nc", "-zv", "-w", "2", "tickettoken-rabbitmq", "5672")
 
     said, late = await run_in_pod(api, pod, *check)
@@ -358,9 +358,9 @@ async def test_metrics_come_late(kube: Cluster, api: Api) -> None:
     metrics: Api = client.CustomObjectsApi(api)
     place = ("metrics.k8s.io", "v1beta1", NS, "pods")
     old = await metrics.list_namespaced_custom_object(*place, label_selector=ORDERS)
-    kube.touch()
-    await kube.rolled_out()
-    await kube.when(lambda: len(kube.pods()) == 3)
+    kube.change_template()
+    await kube.wait_for_rollout()
+    await kube.wait_until(lambda: len(kube.pods()) == 3)
     young = await metrics.list_namespaced_custom_object(*place, label_selector=ORDERS)
 
     assert len(old["items"]) == 3

@@ -164,8 +164,8 @@ async def test_troubles(kube: Cluster) -> None:
     began = time.monotonic()
     assert (await ask(kube, "GET", POD))[0] == 200
     assert time.monotonic() - began >= 0.2
-    await kube.unreachable()
+    await kube.stop_listening()
     with pytest.raises(aiohttp.ClientConnectorError):
         await ask(kube, "GET", POD)
-    await kube.reachable()
+    await kube.start_listening()
     assert (await ask(kube, "GET", DEPLOYMENT))[0] == 200

@@ -22,7 +22,7 @@ async def test_a_rolling_update_stays_within_its_limits(kube: Cluster) -> None:
 
     kube.state.store.add_listener(count)
     kube.deploy("v1.10.0", PAYMENT)
-    await kube.rolled_out(PAYMENT)
+    await kube.wait_for_rollout(PAYMENT)
 
     assert min(ready for ready, _ in seen) == 2
     assert max(alive for _, alive in seen) == 3
@@ -33,8 +33,8 @@ async def test_recreate_stops_everything_first(kube: Cluster, apps: Api) -> None
     await apps.patch_namespaced_deployment(ORDERS, NS, strategy)
     kube.deploy("v2.3.2")
 
-    await kube.when(lambda: not kube.ready_pods())
-    await kube.rolled_out()
+    await kube.wait_until(lambda: not kube.ready_pods())
+    await kube.wait_for_rollout()
 
     assert kube.image().endswith(":v2.3.2")
     assert len(kube.ready_pods()) == 3
@@ -44,20 +44,20 @@ async def test_pods_count_only_after_they_were_ready_for_a_while(kube: Cluster, 
     await apps.patch_namespaced_deployment(ORDERS, NS, {"spec": {"minReadySeconds": 5}})
     kube.deploy("v2.3.2")
 
-    await kube.when(lambda: kube.deployment()["status"].get("readyReplicas") == 6)
+    await kube.wait_until(lambda: kube.deployment()["status"].get("readyReplicas") == 6)
     assert kube.deployment()["status"]["availableReplicas"] == 3
-    await kube.rolled_out()
+    await kube.wait_for_rollout()
 
 
 async def test_a_paused_deployment_does_not_roll(kube: Cluster, apps: Api) -> None:
     await apps.patch_namespaced_deployment(ORDERS, NS, {"spec": {"paused": True}})
     kube.deploy("v2.3.2")
     before = len(kube.replicasets())
-    await kube.when(lambda: "DeploymentPaused" in str(kube.deployment()["status"]))
+    await kube.wait_until(lambda: "DeploymentPaused" in str(kube.deployment()["status"]))
     assert len(kube.replicasets()) == before
 
     await apps.patch_namespaced_deployment(ORDERS, NS, {"spec": {"paused": None}})
-    await kube.rolled_out()
+    await kube.wait_for_rollout()
     assert len(kube.replicasets()) == before + 1
 
 
@@ -65,7 +65,7 @@ async def test_old_revisions_are_forgotten(kube: Cluster, apps: Api) -> None:
     limit = {"spec": {"revisionHistoryLimit": 1}}
     await apps.patch_namespaced_deployment(ORDERS, NS, limit)
 
-    await kube.when(lambda: len(kube.replicasets()) == 2)
+    await kube.wait_until(lambda: len(kube.replicasets()) == 2)
     numbers = {
         one["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
         for one in kube.replicasets()
@@ -76,13 +76,15 @@ async def test_old_revisions_are_forgotten(kube: Cluster, apps: Api) -> None:
 async def test_what_a_deployment_owned_goes_with_it(kube: Cluster, apps: Api) -> None:
     await apps.delete_namespaced_deployment(PAYMENT, NS)
 
-    await kube.when(lambda: not kube.pods(PAYMENT) and not kube.replicasets(PAYMENT))
+    await kube.wait_until(lambda: not kube.pods(PAYMENT) and not kube.replicasets(PAYMENT))
 
 
 async def test_a_foreground_deletion_waits_for_the_pods(kube: Cluster, apps: Api) -> None:
     await apps.delete_namespaced_deployment(PAYMENT, NS, propagation_policy="Foreground")
 
-    await kube.when(lambda: [one["metadata"]["name"] for one in kube.deployments()] == [ORDERS])
+    await kube.wait_until(
+        lambda: [one["metadata"]["name"] for one in kube.deployments()] == [ORDERS]
+    )
     gone = [one.obj for one in kube.state.store.changes if one.type == "DELETED"]
     kinds = [one["kind"] for one in gone if one["metadata"]["name"].startswith(PAYMENT)]
     assert kinds.count("Pod") == 2
@@ -105,7 +107,7 @@ async def test_a_pod_with_two_containers_wants_a_name(kube: Cluster, core: Api) 
     ]
     pod = {"metadata": {"name": "pair", "labels": {"app": "pair"}}}
     await core.create_namespaced_pod(NS, pod | {"spec": {"containers": containers}})
-    await kube.when_status("CrashLoopBackOff", 1, app="pair")
+    await kube.wait_for_status("CrashLoopBackOff", 1, app="pair")
 
     with pytest.raises(client.ApiException, match=r"choose one of: \[web proxy\]"):
         await core.read_namespaced_pod_log("pair", NS)
@@ -119,9 +121,9 @@ async def test_a_pod_with_two_containers_wants_a_name(kube: Cluster, core: Api) 
 
 
 async def test_a_watch_from_a_forgotten_past_is_told_so(kube: Cluster, core: Api) -> None:
-    kube.forget_changes()
-    kube.touch()
-    await kube.rolled_out()
+    kube.compact()
+    kube.change_template()
+    await kube.wait_for_rollout()
 
     answer = await core.list_namespaced_pod_without_preload_content(
         NS, watch=True, resource_version="5", timeout_seconds=5

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.actions import Systems
-from bot.http import HttpError
-from bot.model import Reading
+from bot.actions.http import HttpCheck
+from bot.model import ReadResult
 from bot.settings import Settings
-from bot.views import presses
-from commands.actions.http import HttpCheck
-from sandbox.payments import Health, Payments
+from bot.systems import Systems
+from bot.systems.http import HttpError
+from bot.views import action_ids
+from sandbox.payments import Health, PaymentService
 from sandbox.proxy import Proxy
 from sandbox.slack import Slack
 from tests.cluster_fixtures import systems
@@ -23,49 +23,49 @@ PAYMENTS = "order-service/payment-refund-failures"
 
 
 @pytest.fixture
-async def payments() -> AsyncIterator[Payments]:
-    async with Payments() as started:
+async def payments() -> AsyncIterator[PaymentService]:
+    async with PaymentService() as started:
         yield started
 
 
-async def look(systems: Systems, payments: Payments, timeout: float = 5) -> Reading:
+async def look(systems: Systems, payments: PaymentService, timeout: float = 5) -> ReadResult:
     return await HttpCheck(url=f"{payments.url}/health", timeout=timeout).read(systems)
 
 
-async def test_well_ill_down_and_well_again(systems: Systems, payments: Payments) -> None:
+async def test_well_ill_down_and_well_again(systems: Systems, payments: PaymentService) -> None:
     well = await look(systems, payments)
     assert well.ok
     assert '"status": "ok"' in well.excerpt
 
-    await payments.turn(Health.DEGRADED)
+    await payments.set_health(Health.DEGRADED)
     ill = await look(systems, payments)
     assert not ill.ok
     assert "answered 503 Service Unavailable" in ill.text
     assert '"status": "degraded"' in ill.excerpt
 
     for _ in range(2):
-        await payments.turn(Health.DOWN)
+        await payments.set_health(Health.DOWN)
         with pytest.raises(HttpError, match="refused the connection"):
             await look(systems, payments)
 
-    await payments.turn(Health.HEALTHY)
+    await payments.set_health(Health.HEALTHY)
     assert (await look(systems, payments)).ok
 
 
 async def test_the_step_asks_the_service_that_the_playbook_names(
-    slack: Slack, given: Settings, clock: Clock, payments: Payments
+    slack: Slack, given: Settings, clock: Clock, payments: PaymentService
 ) -> None:
-    await payments.turn(Health.DEGRADED)
+    await payments.set_health(Health.DEGRADED)
     async with Proxy({("payment-service", 3006): payments.url}) as proxy:
         told = given.model_copy(update={"playbook_proxy": proxy.url})
         async with start_bot(told, clock) as bot:
             slack.request_url = f"{bot.url}/slack/events"
             walk = Walk(slack, bot)
             channel = await walk.declare(severity="sev2")
-            await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, PAYMENTS)
+            await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
             await walk.step("oncall", "payment-service-health", channel)
             ill = walk.text(channel)
-            await payments.turn(Health.HEALTHY)
+            await payments.set_health(Health.HEALTHY)
             await walk.step("oncall", "payment-service-health", channel)
 
     assert ":warning: payment-service:3006 answered 503 Service Unavailable in " in ill
@@ -73,11 +73,11 @@ async def test_the_step_asks_the_service_that_the_playbook_names(
     assert ":white_check_mark: payment-service:3006 answered 200 OK in " in walk.text(channel)
 
 
-async def test_slow_until_it_is_well_again(systems: Systems, payments: Payments) -> None:
-    await payments.turn(Health.SLOW)
+async def test_slow_until_it_is_well_again(systems: Systems, payments: PaymentService) -> None:
+    await payments.set_health(Health.SLOW)
     with pytest.raises(HttpError, match=r"no complete response within 0.2 s"):
         await look(systems, payments, timeout=0.2)
 
     waiting = asyncio.create_task(look(systems, payments))
-    await payments.turn(Health.HEALTHY)
+    await payments.set_health(Health.HEALTHY)
     assert (await waiting).ok

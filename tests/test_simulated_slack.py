@@ -18,7 +18,7 @@ from tests.slackapps import (
     button,
     channel_of,
     client,
-    hear,
+    collect_payloads,
     modal,
     open_form,
     plain,
@@ -50,7 +50,7 @@ async def test_a_command_arrives_signed_and_its_answer_is_seen_by_one_person(
 
 
 async def test_without_escaping_a_command_has_plain_names(slack: Slack, app: AsyncApp) -> None:
-    heard = hear(app, app.command("/plain"))
+    heard = collect_payloads(app, app.command("/plain"))
     await slack.say("oncall", f"/plain <@{slack.user('second').id}> & #random")
     assert heard[0]["text"] == "@second & #random"
 
@@ -74,7 +74,7 @@ async def test_what_cannot_be_said(
 
 
 async def test_a_trigger_opens_one_modal_within_its_time(slack: Slack, app: AsyncApp) -> None:
-    heard = hear(app, app.command("/help-me"))
+    heard = collect_payloads(app, app.command("/help-me"))
     await slack.say("oncall", "/help-me")
     await slack.say("oncall", "/help-me")
     first, second = (body["trigger_id"] for body in heard)
@@ -94,7 +94,7 @@ async def test_a_trigger_opens_one_modal_within_its_time(slack: Slack, app: Asyn
 
 
 async def test_a_form_arrives_as_its_elements_are(slack: Slack, app: AsyncApp) -> None:
-    heard = hear(app, app.view("form"))
+    heard = collect_payloads(app, app.view("form"))
     view_id = await open_form(slack)
     filled: dict[str, Body] = {
         "words": {"words": "short"},
@@ -212,7 +212,7 @@ async def test_a_stack_holds_three_and_a_hash_tells_who_is_late(slack: Slack) ->
 
 async def test_a_press_can_be_answered_five_times(slack: Slack, app: AsyncApp) -> None:
     channel = await channel_of(slack, "oncall")
-    heard = hear(app, app.action("go"))
+    heard = collect_payloads(app, app.action("go"))
     blocks = [actions(button("go", value="7"))]
     await client(slack).chat_postMessage(channel=channel, text="x", blocks=blocks)
 
@@ -239,7 +239,7 @@ async def test_a_press_must_name_what_is_there(slack: Slack, app: AsyncApp) -> N
     channel = await channel_of(slack, "oncall")
     blocks = [actions(button("go", value="1")), actions(button("go", value="2"))]
     posted = await client(slack).chat_postMessage(channel=channel, text="x", blocks=blocks)
-    heard = hear(app, app.action("go"))
+    heard = collect_payloads(app, app.action("go"))
     where = {"channel": channel, "ts": posted["ts"]}
     for wrong in ("gone", "go"):
         with pytest.raises(Refusal):
@@ -261,7 +261,7 @@ async def test_a_stale_press_arrives(
     slack: Slack, app: AsyncApp, element: Body, press: Body, kept: bool
 ) -> None:
     channel = await channel_of(slack, "oncall")
-    heard = hear(app, app.action("go"))
+    heard = collect_payloads(app, app.action("go"))
     web = client(slack)
     blocks = [actions(element, block_id="row")]
     posted = await web.chat_postMessage(channel=channel, text="before", blocks=blocks)
@@ -298,7 +298,7 @@ async def test_an_ephemeral_message_is_pressed_without_its_content(
     slack: Slack, app: AsyncApp
 ) -> None:
     channel = await channel_of(slack, "oncall", "second")
-    heard = hear(app, app.action("go"))
+    heard = collect_payloads(app, app.action("go"))
     oncall = slack.user("oncall").id
     await client(slack).chat_postEphemeral(
         channel=channel, user=oncall, text="x", blocks=[actions(button("go"))]
@@ -312,12 +312,15 @@ async def test_an_ephemeral_message_is_pressed_without_its_content(
 
 async def test_shortcuts_the_home_and_reactions_arrive(slack: Slack, app: AsyncApp) -> None:
     channel = await channel_of(slack, "oncall")
-    begun, kept = hear(app, app.shortcut("begin")), hear(app, app.shortcut("keep"))
-    homes, reactions = (
-        hear(app, app.event("app_home_opened")),
-        hear(app, app.event("reaction_added")),
+    begun, kept = (
+        collect_payloads(app, app.shortcut("begin")),
+        collect_payloads(app, app.shortcut("keep")),
     )
-    hear(app, app.event("message"))
+    homes, reactions = (
+        collect_payloads(app, app.event("app_home_opened")),
+        collect_payloads(app, app.event("reaction_added")),
+    )
+    collect_payloads(app, app.event("message"))
     await slack.say("oncall", "look", channel)
     ts = slack.messages(channel)[-1]["ts"]
 

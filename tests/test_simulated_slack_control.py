@@ -13,10 +13,10 @@ from slack_sdk.errors import SlackApiError
 from sandbox.slack import Slack
 from tests.slackapps import (
     actions,
-    asking,
     bolt,
     button,
     client,
+    input_block,
     modal,
     plain,
     section,
@@ -65,7 +65,7 @@ async def driver(slack: Slack) -> AsyncIterator[Driver]:
 
 async def test_a_whole_conversation_without_a_browser(slack: Slack, driver: Driver) -> None:
     app = bolt(slack)
-    form = modal(asking("why", {"type": "plain_text_input"}))
+    form = modal(input_block("why", {"type": "plain_text_input"}))
 
     @app.command("/help-me")
     async def help_me(ack: Any, command: Body) -> None:

@@ -15,7 +15,7 @@ from tests.slackapps import (
     bolt,
     channel_of,
     client,
-    hear,
+    collect_payloads,
     listening,
     open_form,
     slack,
@@ -48,7 +48,10 @@ async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
 
 async def test_messages_are_heard_where_the_app_is(slack: Slack, app: AsyncApp) -> None:
     channel = await channel_of(slack, "oncall")
-    heard, mentions = hear(app, app.event("message")), hear(app, app.event("app_mention"))
+    heard, mentions = (
+        collect_payloads(app, app.event("message")),
+        collect_payloads(app, app.event("app_mention")),
+    )
     await slack.say("oncall", "unheard", "random")
     await slack.say("oncall", f"<@{slack.bot_user}> 1 < 2 & @lead", channel)
     lead = slack.user("lead").id
@@ -88,7 +91,7 @@ async def test_an_event_is_told_again_until_it_is_taken(slack: Slack) -> None:
 
 
 async def test_the_same_delivery_again(slack: Slack, app: AsyncApp) -> None:
-    heard = hear(app, app.command("/help-me"))
+    heard = collect_payloads(app, app.command("/help-me"))
     first = await slack.say("oncall", "/help-me x")
     again: Delivery = await slack.redeliver(first)
     assert again.ok
@@ -117,8 +120,11 @@ async def test_no_more_than_ten_sockets_and_each_ticket_once(slack: Slack) -> No
 
 async def test_socket_mode_carries_everything(slack: Slack) -> None:
     app = bolt(slack)
-    commands, forms = hear(app, app.command("/help-me")), hear(app, app.view("form"))
-    homes = hear(app, app.event("app_home_opened"))
+    commands, forms = (
+        collect_payloads(app, app.command("/help-me")),
+        collect_payloads(app, app.view("form")),
+    )
+    homes = collect_payloads(app, app.event("app_home_opened"))
     handler = AsyncSocketModeHandler(app, slack.app_token, web_client=client(slack))
     try:
         await handler.connect_async()  # type: ignore[no-untyped-call]

@@ -9,7 +9,16 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.slack import Slack, User
-from tests.slackapps import actions, asking, button, client, modal, plain, section, write_manifest
+from tests.slackapps import (
+    actions,
+    button,
+    client,
+    input_block,
+    modal,
+    plain,
+    section,
+    write_manifest,
+)
 
 Blocks = list[dict[str, Any]]
 
@@ -141,13 +150,17 @@ OPTIONS = [{"text": plain(str(n)), "value": str(n)} for n in range(101)]
         modal(section("x"), private_metadata="x" * 3001),
         modal(*[section("x")] * 101),
         modal(section("x"), colour="red"),
-        modal(asking("a", {"type": "plain_text_input"}), submit=plain("x" * 25)),
-        {"type": "modal", "title": plain("x"), "blocks": [asking("a", {"type": "datepicker"})]},
-        modal(asking("a", {"type": "static_select", "options": OPTIONS})),
-        modal(asking("a", {"type": "static_select"})),
-        modal(asking("a", {"type": "static_select", "options": [OPTIONS[0], OPTIONS[0]]})),
+        modal(input_block("a", {"type": "plain_text_input"}), submit=plain("x" * 25)),
+        {
+            "type": "modal",
+            "title": plain("x"),
+            "blocks": [input_block("a", {"type": "datepicker"})],
+        },
+        modal(input_block("a", {"type": "static_select", "options": OPTIONS})),
+        modal(input_block("a", {"type": "static_select"})),
+        modal(input_block("a", {"type": "static_select", "options": [OPTIONS[0], OPTIONS[0]]})),
         modal(
-            asking(
+            input_block(
                 "a",
                 {
                     "type": "static_select",
@@ -156,8 +169,10 @@ OPTIONS = [{"text": plain(str(n)), "value": str(n)} for n in range(101)]
                 },
             )
         ),
-        modal(asking("a", {"type": "number_input"})),
-        modal(asking("a", {"type": "plain_text_input", "initial_value": "xx", "max_length": 1})),
+        modal(input_block("a", {"type": "number_input"})),
+        modal(
+            input_block("a", {"type": "plain_text_input", "initial_value": "xx", "max_length": 1})
+        ),
         modal(*[section(str(n) + "x" * 2999) for n in range(85)]),
         {"type": "home", "blocks": []},
     ],

@@ -46,7 +46,7 @@ async def ask(
 async def test_bad_parameters_are_refused(
     stripe: Stripe, query: str, status: int, words: str
 ) -> None:
-    stripe.happen("charge.failed")
+    stripe.add_event("charge.failed")
     answered, body = await ask(stripe, query)
 
     assert answered == status
@@ -69,7 +69,7 @@ async def test_only_events_are_there_and_only_to_be_read(stripe: Stripe) -> None
 
 async def test_events_are_filtered_and_paged(stripe: Stripe) -> None:
     ids = [
-        stripe.happen("charge.failed", ago=10 * number, delivered=number % 2 == 0)
+        stripe.add_event("charge.failed", ago=10 * number, delivered=number % 2 == 0)
         for number in range(7)
     ]
     lost = ids[1::2]
@@ -90,6 +90,6 @@ async def test_events_are_filtered_and_paged(stripe: Stripe) -> None:
 
 
 async def test_what_is_older_than_thirty_days_is_gone(stripe: Stripe) -> None:
-    stripe.happen("charge.failed", ago=31 * 86400.0)
+    stripe.add_event("charge.failed", ago=31 * 86400.0)
 
     assert (await ask(stripe))[1]["data"] == []

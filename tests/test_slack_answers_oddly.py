@@ -49,13 +49,13 @@ async def test_it_is_a_refusal_that_passes(
     answer.set_status(status)
     answer.content_type, answer.text = kind, body
     answer.headers.update(headers)
-    client = slack.client("xoxb-1", url)
+    client = slack.client.open_client("xoxb-1", url)
     try:
-        with pytest.raises(slack.Refused) as refused:
-            await slack.answer(client.api_test())
+        with pytest.raises(slack.client.SlackError) as refused:
+            await slack.client.call(client.api_test())
     finally:
         assert client.session is not None
         await client.session.close()
 
-    assert refused.value.passing
+    assert refused.value.is_transient
     assert refused.value.retry_after is None

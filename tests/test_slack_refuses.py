@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from redis.asyncio import Redis
 
 from bot.settings import Settings
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.postgres import Server
 from sandbox.redis import free_port
 from sandbox.slack import Slack, User
@@ -31,7 +31,7 @@ async def catch_up(bot: Bot, clock: Clock) -> None:
 def cards(walk: Walk, channel: str) -> int:
     """How many incident cards a channel shows."""
     return sum(
-        presses.RESOLVE in str(message) for message in walk.slack.messages(channel, "oncall")
+        action_ids.RESOLVE in str(message) for message in walk.slack.messages(channel, "oncall")
     )
 
 
@@ -131,7 +131,7 @@ async def test_a_file_without_an_answer_is_not_there_twice(
     channel = await walk.declare()
     walk.slack.fail("files.completeUploadExternal", hang=True, times=1, after=True)
 
-    await walk.press("second", presses.RESOLVE, channel)
+    await walk.press("second", action_ids.RESOLVE, channel)
     await walk.submit("second", resolution="rolled back")
     await walk.slack.settled()
     await catch_up(bot, clock)
@@ -149,7 +149,8 @@ async def test_what_a_dead_process_said_and_did_not_write_down_is_taken_over(
     async with bot.world.pool.connection() as conn:
         await conn.execute("DELETE FROM messages WHERE key IN ('card', 'announcement')")
         await conn.execute(
-            "UPDATE pictures SET wanted = wanted + 1, lease = gen_random_uuid(), leased_until = %s",
+            "UPDATE publications SET wanted_version = wanted_version + 1,"
+            " lease = gen_random_uuid(), leased_until = %s",
             [clock.time],
         )
     clock.forward(seconds=1)
@@ -187,7 +188,7 @@ async def test_a_database_that_is_away_while_it_is_drawn_has_nothing_said_twice(
 
     async with away(postgres, state):
         post.heal()
-        await bot.quiet()
+        await bot.drain()
     assert "What you asked for may be half done" in walk.text("general")
     bot.world.pool.timeout = 10
     await catch_up(bot, clock)
@@ -225,7 +226,7 @@ async def test_a_declarer_who_cannot_come_in_is_no_trouble(
     declarer.deactivated = why == "left the company"
     declarer.kind = "member" if declarer.deactivated else "single_channel_guest"
     create.heal()
-    await bot.quiet()
+    await bot.drain()
     clock.forward(minutes=1)
     await bot.tick()
 
@@ -263,7 +264,7 @@ async def test_a_taken_name_gets_a_suffix(walk: Walk) -> None:
 async def test_an_archived_channel_loses_nothing(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     walk.slack.archive(channel)
-    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
     await walk.say("second", "/incident", "general")
     assert "is_archived" in walk.text("general", "second")
 
@@ -277,14 +278,14 @@ async def test_a_deleted_channel_is_made_again_with_all_of_it(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await walk.declare()
-    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
     await walk.step("oncall", "pods", channel)
     gone = walk.slack.workspace.channels.pop(walk.slack.channel(channel).id)
     clock.forward(minutes=16)
     await bot.tick()
     clock.forward(minutes=1)
     await bot.tick()
-    await walk.press("second", presses.RESOLVE, channel)
+    await walk.press("second", action_ids.RESOLVE, channel)
     await walk.submit("second", resolution="rolled back")
 
     shown = walk.text(channel)
@@ -301,7 +302,7 @@ async def test_the_deleted_channel_of_what_is_over_is_not_made_again(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await walk.declare()
-    await walk.press("second", presses.RESOLVE, channel)
+    await walk.press("second", action_ids.RESOLVE, channel)
     await walk.submit("second", resolution="rolled back")
     del walk.slack.workspace.channels[walk.slack.channel(channel).id]
 
@@ -313,7 +314,7 @@ async def test_the_deleted_channel_of_what_is_over_is_not_made_again(
 
 async def test_a_deleted_card_is_posted_again(walk: Walk) -> None:
     channel = await walk.declare()
-    card = next(m for m in walk.slack.messages(channel, "oncall") if presses.RESOLVE in str(m))
+    card = next(m for m in walk.slack.messages(channel, "oncall") if action_ids.RESOLVE in str(m))
     shown = walk.slack.channel(channel).messages
     shown.remove(next(message for message in shown if message.ts == card["ts"]))
 
@@ -364,7 +365,7 @@ async def test_two_replicas_draw_at_once_and_say_nothing_twice(
     async with start_bot(twin, clock) as other:
         async with bot.world.pool.connection() as conn:
             await conn.execute("DELETE FROM messages WHERE key = 'entry:99'")
-            await conn.execute("UPDATE pictures SET wanted = wanted + 1")
+            await conn.execute("UPDATE publications SET wanted_version = wanted_version + 1")
         before = len(walk.slack.messages(channel, "oncall"))
         await asyncio.gather(*(replica.tick() for replica in (bot, other) * 4))
 
@@ -380,7 +381,7 @@ async def test_redis_away_is_slower_and_not_wrong(
         walk = Walk(slack, bot)
         delivery = await walk.say("oncall", "/incident declare sev1 Orders are failing")
         await slack.redeliver(delivery)
-        await bot.quiet()
+        await bot.drain()
 
     assert len(walk.calls("conversations.create")) == 1
     assert "Redis did not answer" in caplog.text

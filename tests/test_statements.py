@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bot import parsing
-from bot import playbooks as loading
+from bot.actions.database.queries import RunQuery
+from bot.actions.registry import ACTIONS
 from bot.model import Playbook
-from bot.playbooks import PlaybookError
-from bot.views import presses
-from commands.actions import ACTIONS
-from commands.actions.queries import RunQuery
+from bot.playbooks import loader as loading
+from bot.playbooks import validation
+from bot.playbooks.loader import PlaybookError
+from bot.views import action_ids
 from tests.conftest import Walk
 
 SCENARIO = "order-service/payment-refund-failures"
@@ -56,7 +56,7 @@ def load(file: Path) -> Playbook:
 def mistakes(file: Path) -> list[str]:
     with pytest.raises(PlaybookError) as caught:
         load(file)
-    return [str(one).removeprefix(f"{file}:") for one in caught.value.mistakes]
+    return [str(one).removeprefix(f"{file}:") for one in caught.value.diagnostics]
 
 
 def test_a_file_beside_the_playbook_is_kept_with_it(playbook: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_statement_cannot_be_given_or_asked_for(playbook: Path) -> None:
     given = "carts.sql\n          sql: SELECT 3\n        ask: [sql]"
     playbook.write_text(PLAYBOOK.replace("carts.sql", given))
 
-    known = "expects one of: " + ", ".join(parsing.fields(RunQuery))
+    known = "expects one of: " + ", ".join(validation.settable_fields(RunQuery))
     assert mistakes(playbook) == [
         f'20:11: action "query": unknown param "sql"; {known}',
         f'21:15: action "query": unknown param "sql"; {known}',
@@ -130,7 +130,7 @@ def playbooks(playbooks: Path) -> Path:
 
 async def test_an_incident_asks_what_it_started_with(walk: Walk, playbooks: Path) -> None:
     channel = await walk.declare(severity="sev2")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, SCENARIO)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, SCENARIO)
     (playbooks / "sql" / "stuck-orders.sql").write_text(
         "SELECT * FROM (VALUES ('the new way')) AS found (id)"
     )

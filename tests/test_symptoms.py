@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from bot.model import Severity
-from bot.rules import likely, plays, proposed
-from bot.views import modals, presses
+from bot.rules.incidents import all_scenarios, best_matches, unambiguous
+from bot.views import action_ids, modals
 from sandbox.slack import Refusal
-from tests.conftest import Walk, words
+from tests.conftest import Walk, block_texts
 from tests.test_rules import BOOK
 
 OUTAGE = "symptoms:0:order-service/complete-service-outage"
@@ -22,17 +22,17 @@ async def tick(walk: Walk, group: str, *symptoms: str, who: str = "oncall") -> N
     view = walk.slack.views(who)[-1]
     await walk.slack.press(
         who,
-        action_id=presses.TICK_SYMPTOM,
+        action_id=action_ids.TICK_SYMPTOM,
         view_id=view["id"],
         block_id=group,
         value=list(symptoms),
     )
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
 
 def form(walk: Walk, who: str = "oncall") -> str:
     """All that stands in the form on top."""
-    return "\n".join(words(walk.slack.views(who)[-1]["blocks"]))
+    return "\n".join(block_texts(walk.slack.views(who)[-1]["blocks"]))
 
 
 def channels(walk: Walk) -> list[str]:
@@ -112,13 +112,13 @@ async def test_what_was_typed_stays_while_symptoms_are_ticked(walk: Walk) -> Non
     view = walk.slack.views("oncall")[-1]
     await walk.slack.press(
         "oncall",
-        action_id=presses.TICK_SYMPTOM,
+        action_id=action_ids.TICK_SYMPTOM,
         view_id=view["id"],
         block_id=SLOW,
         value=["P95 latency > 1s"],
         values={"title": {"title": "It crawls"}},
     )
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     await walk.submit("oncall")
 
@@ -195,7 +195,7 @@ async def test_of_two_ticks_at_once_the_later_has_the_last_word(walk: Walk) -> N
     await walk.say("oncall", "/incident declare Orders are failing")
     slow = walk.slack.fail("views.update", hang=True, times=1)
     view = walk.slack.views("oncall")[-1]["id"]
-    place = {"action_id": presses.TICK_SYMPTOM, "view_id": view}
+    place = {"action_id": action_ids.TICK_SYMPTOM, "view_id": view}
     await walk.slack.press("oncall", **place, block_id=SLOW, value=["Under-pressure alerts"])
     await walk.slack.wait_for(lambda: slow.times == 0)
     await walk.slack.press("oncall", **place, block_id=SLOW, value=[])
@@ -203,7 +203,7 @@ async def test_of_two_ticks_at_once_the_later_has_the_last_word(walk: Walk) -> N
     await walk.slack.wait_for(lambda: "This looks like *Complete Service Outage*" in form(walk))
 
     slow.heal()
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     assert "This looks like *Complete Service Outage*" in form(walk)
 
@@ -223,8 +223,8 @@ async def test_a_form_that_is_never_drawn_anew_still_declares_what_is_ticked(wal
 async def test_the_form_from_a_message_asks_for_symptoms_too(walk: Walk) -> None:
     await walk.say("second", "checkout answers 500", "incidents")
     ts = walk.slack.messages("incidents", "oncall")[-1]["ts"]
-    await walk.slack.shortcut("oncall", presses.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
-    await walk.bot.quiet()
+    await walk.slack.shortcut("oncall", action_ids.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
+    await walk.bot.drain()
     await tick(walk, OUTAGE, "5xx errors on all endpoints")
     await walk.submit("oncall")
 
@@ -254,7 +254,7 @@ def test_more_symptoms_than_one_element_takes_are_asked_in_several() -> None:
     crowded = BOOK.scenarios[0].model_copy(update={"symptoms": many})
     book = BOOK.model_copy(update={"scenarios": (crowded,)})
 
-    view: dict[str, Any] = modals.declare(plays([book]), metadata="")
+    view: dict[str, Any] = modals.declare(all_scenarios([book]), metadata="")
 
     groups = [one for one in view["blocks"] if one.get("block_id", "").startswith("symptoms:")]
     assert [len(one["element"]["options"]) for one in groups] == [10, 10, 3]
@@ -265,7 +265,7 @@ def test_the_worst_is_asked_for_first() -> None:
     seen = [one.model_copy(update={"symptoms": (one.id,)}) for one in reversed(BOOK.scenarios)]
     book = BOOK.model_copy(update={"scenarios": tuple(seen)})
 
-    view: dict[str, Any] = modals.declare(plays([book]), metadata="")
+    view: dict[str, Any] = modals.declare(all_scenarios([book]), metadata="")
 
     groups = [one for one in view["blocks"] if one.get("block_id", "").startswith("symptoms:")]
     labels = [group["label"]["text"] for group in groups]
@@ -273,12 +273,12 @@ def test_the_worst_is_asked_for_first() -> None:
 
 
 def test_what_is_likely_is_counted_per_playbook() -> None:
-    first = plays([BOOK])[0]
+    first = all_scenarios([BOOK])[0]
 
-    found = likely([BOOK], {first.name: ("a",), "gone/long-ago": ("a", "b")})
+    found = best_matches([BOOK], {first.name: ("a",), "gone/long-ago": ("a", "b")})
 
     assert found == (first,)
-    assert proposed(found) == first
-    assert likely([BOOK], {}) == ()
-    assert proposed(()) is None
+    assert unambiguous(found) == first
+    assert best_matches([BOOK], {}) == ()
+    assert unambiguous(()) is None
     assert first.scenario.severity is Severity.SEV1

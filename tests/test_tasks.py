@@ -6,11 +6,11 @@ import re
 import pytest
 
 from bot.settings import Settings
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.slack import Slack
 from sandbox.slack.errors import Refusal
 from sandbox.slack.model import User
-from tests.conftest import Bot, Clock, Walk, seen, start_bot
+from tests.conftest import Bot, Clock, Walk, message_text, start_bot
 
 DISPUTES = "order-service/high-dispute-rate"
 ONE_MANUAL_STEP = re.compile(r"      - id: alert-team\n.*?Slack\n", re.DOTALL)
@@ -19,33 +19,33 @@ ONE_MANUAL_STEP = re.compile(r"      - id: alert-team\n.*?Slack\n", re.DOTALL)
 async def disputes(walk: Walk) -> str:
     """An incident with the scenario that has most to do by hand."""
     channel = await walk.declare("Chargebacks", "sev2")
-    await walk.press("oncall", presses.CHOOSE_SCENARIO, channel, DISPUTES)
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, DISPUTES)
     return channel
 
 
 def line(walk: Walk, channel: str, title: str) -> str:
     """A step of the playbook as people read it."""
     shown = walk.slack.messages(channel, "oncall")
-    [playbook] = [seen(one) for one in shown if f". {title}*" in seen(one)]
+    [playbook] = [message_text(one) for one in shown if f". {title}*" in message_text(one)]
     return f"{title}{playbook.partition(f'. {title}*')[2].partition('*')[0]}"
 
 
 async def choose(walk: Walk, who: str, channel: str, step: str, verb: str) -> None:
     """Choose something behind the three dots of a step."""
-    menus = walk.slack.find_buttons(presses.TASK_MORE, channel, who)
+    menus = walk.slack.find_buttons(action_ids.TASK_MORE, channel, who)
     [menu] = [one for one in menus if one.block_id == f"step:{step}"]
     values = [option["value"] for option in menu.element["options"]]
     [value] = [value for value in values if value.startswith(verb)]
     await walk.slack.press(who, menu, value=value)
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
 
 async def take(walk: Walk, who: str, channel: str, step: str) -> None:
     """Press *Take* or *Take over*."""
-    buttons = walk.slack.find_buttons(presses.TASK_TAKE, channel, who)
+    buttons = walk.slack.find_buttons(action_ids.TASK_TAKE, channel, who)
     [button] = [one for one in buttons if one.block_id == f"step:{step}"]
     await walk.slack.press(who, button)
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
 
 async def timeline(walk: Walk, channel: str) -> str:
@@ -109,12 +109,12 @@ async def test_of_two_who_take_it_at_once_one_has_it(walk: Walk) -> None:
     channel = await disputes(walk)
     [button] = [
         one
-        for one in walk.slack.find_buttons(presses.TASK_TAKE, channel, "oncall")
+        for one in walk.slack.find_buttons(action_ids.TASK_TAKE, channel, "oncall")
         if one.block_id == "step:fraud-thresholds"
     ]
 
     await asyncio.gather(*(walk.slack.press(who, button) for who in ("oncall", "second")))
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     words = line(walk, channel, "Review fraud thresholds")
     [owner] = [who for who in ("oncall", "second") if walk.slack.user(who).id in words]
@@ -127,11 +127,11 @@ async def test_of_two_who_take_it_at_once_one_has_it(walk: Walk) -> None:
 
 async def test_of_two_who_are_done_at_once_one_is_told_so(walk: Walk) -> None:
     channel = await walk.declare()
-    button = walk.slack.find_buttons(presses.RUN_STEP, channel, "oncall")[0]
+    button = walk.slack.find_buttons(action_ids.RUN_STEP, channel, "oncall")[0]
     assert button.value == "alert-team"
 
     await asyncio.gather(*(walk.slack.press(who, button) for who in ("oncall", "second")))
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     told = [walk.slack.ephemerals(channel, who) for who in ("oncall", "second")]
     assert sorted(map(len, told)) == [0, 1]
@@ -168,7 +168,7 @@ async def test_a_wrong_press_can_be_taken_back(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.step("oncall", "alert-team", channel)
 
-    await walk.press("oncall", presses.TASK_REOPEN, channel)
+    await walk.press("oncall", action_ids.TASK_REOPEN, channel)
     assert "Done by" not in line(walk, channel, "Alert team")
     await walk.step("second", "alert-team", channel)
 
@@ -203,7 +203,7 @@ async def test_guests_may_not_do_it(walk: Walk) -> None:
 
 async def test_steps_end_with_the_incident(walk: Walk) -> None:
     channel = await walk.declare()
-    menus = walk.slack.find_buttons(presses.TASK_MORE, channel, "oncall")
+    menus = walk.slack.find_buttons(action_ids.TASK_MORE, channel, "oncall")
     await choose(walk, "oncall", channel, "alert-team", "skip")
     await walk.say("second", "/incident resolve", channel)
     await walk.submit("second", resolution="It is over")
@@ -213,7 +213,7 @@ async def test_steps_end_with_the_incident(walk: Walk) -> None:
     assert menus
     assert "Skipped" not in line(walk, channel, "Alert team")
     assert "is resolved. Nothing was done" in walk.text(channel, "oncall")
-    assert walk.slack.find_buttons(presses.RUN_STEP, channel, "oncall") == []
+    assert walk.slack.find_buttons(action_ids.RUN_STEP, channel, "oncall") == []
 
 
 async def test_what_a_query_found_is_chosen_from(walk: Walk) -> None:
@@ -253,7 +253,7 @@ async def test_the_rows_are_those_that_the_form_showed(walk: Walk, bot: Bot) -> 
     await walk.submit("oncall", chosen=[first["value"]])
 
     assert first["text"]["text"][:36] in await timeline(walk, channel)
-    await walk.press("oncall", presses.TASK_REOPEN, channel)
+    await walk.press("oncall", action_ids.TASK_REOPEN, channel)
     await walk.step("oncall", "block-users", channel)
     assert "found nothing to choose from" in str(walk.slack.views("oncall")[-1])
 
@@ -306,7 +306,7 @@ async def test_a_playbook_too_long_for_rows_of_buttons_has_menus(
         await choose(walk, "oncall", channel, "by-hand-29", "take")
         await choose(walk, "oncall", channel, "by-hand-29", "done")
 
-        assert slack.find_buttons(presses.TASK_TAKE, channel, "oncall") == []
+        assert slack.find_buttons(action_ids.TASK_TAKE, channel, "oncall") == []
         told = await timeline(walk, channel)
     assert "took: Alert team" in told
     assert "did by hand: Alert team" in told

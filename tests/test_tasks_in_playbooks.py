@@ -10,12 +10,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from bot import durations, findings, playbooks, store
-from bot.findings import Each, Finding
-from bot.model import IncidentId, Table, TaskState
-from bot.playbooks import PlaybookError
+from bot import durations, store
+from bot.actions.registry import ACTIONS
+from bot.model import IncidentId, Table, TaskState, findings
+from bot.model.findings import Finding, RowTemplate
+from bot.playbooks import loader
+from bot.playbooks.loader import PlaybookError
 from bot.store import db
-from commands.actions import ACTIONS
 from tests.conftest import SHIPPED
 
 MIGRATIONS = files("bot.store") / "migrations"
@@ -68,23 +69,23 @@ def test_mistakes_are_told_at_the_start(tmp_path: Path, mistake: str) -> None:
     file.write_text(words.replace(right, wrong), encoding="utf-8")
 
     with pytest.raises(PlaybookError) as error:
-        playbooks.load(file, ACTIONS)
+        loader.load(file, ACTIONS)
 
     assert told in str(error.value)
-    assert len(error.value.mistakes) == 1
+    assert len(error.value.diagnostics) == 1
 
 
 def test_a_line_alone_and_one_that_is_due_are_both_right(tmp_path: Path) -> None:
-    [book] = playbooks.load(SHIPPED, ACTIONS)
+    [book] = loader.load(SHIPPED, ACTIONS)
 
     assert {one.due for one in book.post_incident} == {None, timedelta(hours=48)}
 
 
 def test_rows_that_are_called_the_same_are_one() -> None:
     table = Table(columns=("id", "of"), rows=(("1", "a b"), ("1", "a b"), ("2", "–")))
-    each = Each(title="No. {id}", link="https://x.example/{of}")
+    each = RowTemplate(title="No. {id}", link="https://x.example/{of}")
 
-    assert findings.of_table(each, table) == (
+    assert findings.from_table(each, table) == (
         Finding(title="No. 1", link="https://x.example/a%20b"),
         Finding(title="No. 2"),
     )
@@ -109,7 +110,7 @@ async def test_an_incident_from_before_keeps_what_was_ticked_off(database: str) 
 
 async def _before(database: str) -> dict[str, Any]:
     """An incident as it was kept before there were tasks: one step ticked off, twice."""
-    [shipped] = playbooks.load(SHIPPED, ACTIONS)
+    [shipped] = loader.load(SHIPPED, ACTIONS)
     book = shipped.model_dump(mode="json")
     book["post_incident"] = ["Write it down", "", "x" * 300]
     async with await AsyncConnection.connect(database, row_factory=dict_row) as conn:

@@ -1,6 +1,6 @@
 """The timeline is read and written; resolving ends everything and leaves a summary."""
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Clock, Walk
 
@@ -37,9 +37,9 @@ async def test_a_pushpin_writes_a_message_into_the_timeline_once(walk: Walk) -> 
 
     for who in ("oncall", "second"):
         await walk.slack.react(who, "pushpin", channel, ts)
-        await walk.bot.quiet()
+        await walk.bot.drain()
     await walk.slack.react("oncall", "eyes", channel, ts)
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
     await walk.say("oncall", "/incident timeline", channel)
     mine = walk.text(channel, "oncall")
@@ -98,13 +98,13 @@ async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked
     await kube.scenario("crash-loop")
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
-    await walk.press("second", presses.DENY, channel)
+    await walk.press("second", action_ids.DENY, channel)
     await walk.submit("second", reason="Not yet")
     await walk.ask_for_rollback(channel)
     clock.forward(hours=5)
     await walk.bot.tick()
     await walk.ask_for_rollback(channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
     await walk.step("oncall", "rolling-restart", channel)
     await walk.submit("oncall", reason="To be sure")
 
@@ -127,11 +127,11 @@ async def test_a_resolved_incident_has_no_buttons_but_those_of_what_is_left_to_d
     walk: Walk,
 ) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", presses.RESOLVE, channel)
+    await walk.press("oncall", action_ids.RESOLVE, channel)
     await walk.submit("oncall", resolution="It is over")
 
     assert set(walk.buttons(channel)) == {"Done", "Take"}
-    assert walk.slack.find_buttons(presses.RUN_STEP, channel, "oncall") == []
+    assert walk.slack.find_buttons(action_ids.RUN_STEP, channel, "oncall") == []
 
 
 async def test_a_second_resolve_is_told_so(walk: Walk) -> None:

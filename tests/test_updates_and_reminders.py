@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.settings import Settings
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
@@ -97,7 +97,7 @@ async def test_the_form_tells_changes_before_what_was_looked_at(
     await walk.say("oncall", "/incident note orders\ncome in again", channel)
     await walk.ask_for_rollback(channel)
     clock.forward(minutes=7)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     await walk.say("oncall", "/incident update", channel)
 
@@ -174,7 +174,7 @@ async def test_taking_command_settles_the_first_response(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", presses.TAKE_COMMAND, channel)
+    await walk.press("oncall", action_ids.TAKE_COMMAND, channel)
 
     clock.forward(minutes=16)
     await bot.tick()
@@ -207,11 +207,11 @@ async def test_snoozing_is_quiet_for_a_while_and_at_most_twice(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", presses.TAKE_COMMAND, channel)
+    await walk.press("oncall", action_ids.TAKE_COMMAND, channel)
     clock.forward(minutes=15.1)
     await bot.tick()
     for minutes in (5, 10):
-        await walk.press("oncall", f"{presses.SNOOZE}.{minutes}", channel)
+        await walk.press("oncall", f"{action_ids.SNOOZE}.{minutes}", channel)
         clock.forward(minutes=minutes - 1)
         await bot.tick()
         asked = nags(walk, channel)
@@ -219,7 +219,7 @@ async def test_snoozing_is_quiet_for_a_while_and_at_most_twice(
         await bot.tick()
         assert nags(walk, channel) == asked + 1
 
-    await walk.press("oncall", f"{presses.SNOOZE}.15", channel)
+    await walk.press("oncall", f"{action_ids.SNOOZE}.15", channel)
 
     assert "snoozed twice in a row" in walk.text(channel, "oncall")
     assert "snoozed the reminder for 5 min" in walk.text(channel)
@@ -265,11 +265,11 @@ async def test_what_is_snoozed_says_until_when_and_was_due_all_the_same(
 ) -> None:
     due = clock.time + timedelta(minutes=15)
     channel = await walk.declare()
-    await walk.press("oncall", presses.TAKE_COMMAND, channel)
+    await walk.press("oncall", action_ids.TAKE_COMMAND, channel)
     clock.forward(minutes=15.1)
     await bot.tick()
 
-    await walk.press("second", presses.SNOOZES[1], channel)
+    await walk.press("second", action_ids.SNOOZES[1], channel)
     snoozed = f"Snoozed by <@{walk.slack.user('second').id}> until "
     snoozed += said_of(clock.time + timedelta(minutes=10))
     assert walk.text(channel).count(snoozed) == 2  # by the reminder, and on the card
@@ -295,17 +295,17 @@ async def test_posting_from_the_nag_takes_its_buttons_away(
         if "The next update on INC-1" in str(message)
     )
 
-    await walk.press("oncall", presses.POST_UPDATE, channel, ts=nag["ts"])
+    await walk.press("oncall", action_ids.POST_UPDATE, channel, ts=nag["ts"])
     await walk.submit("oncall", status="investigating", impact="all", current="looking")
 
     after = next(m for m in walk.slack.messages(channel, "oncall") if m["ts"] == nag["ts"])
-    assert presses.SNOOZE not in str(after)
+    assert action_ids.SNOOZE not in str(after)
     assert "Answered" in str(after)
 
 
 async def test_what_is_over_was_due(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", presses.TAKE_COMMAND, channel)
+    await walk.press("oncall", action_ids.TAKE_COMMAND, channel)
     clock.forward(minutes=12.1)
     await bot.tick()
     assert "*Next update due*" in walk.text(channel)
@@ -369,7 +369,7 @@ async def test_an_update_posted_while_the_clock_fires_leaves_one_reminder(
         bot.tick(),
         walk.submit("oncall", status="investigating", impact="all", current="looking"),
     )
-    await bot.quiet()
+    await bot.drain()
 
     async with bot.world.pool.connection() as conn:
         cursor = await conn.execute(
@@ -384,7 +384,7 @@ async def test_the_commander_alone_is_told_shortly_before(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await walk.declare()
-    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
     clock.forward(minutes=12.1)
 
     await bot.tick()
@@ -398,7 +398,7 @@ async def test_after_downtime_nobody_is_told_that_what_is_late_is_due_soon(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await walk.declare()
-    await walk.press("second", presses.TAKE_COMMAND, channel)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
     clock.forward(minutes=30)
 
     await bot.tick()
@@ -412,12 +412,12 @@ async def test_an_end_while_slack_is_slow_keeps_the_heads_up_from_nobody_else(
 ) -> None:
     channels = [await walk.declare(title) for title in ("Orders fail", "Refunds hang", "No login")]
     for channel in channels:
-        await walk.press("second", presses.TAKE_COMMAND, channel)
+        await walk.press("second", action_ids.TAKE_COMMAND, channel)
     await walk.say("second", "/incident resolve", channels[1])
     clock.forward(minutes=12.1)
     async with bot.world.pool.connection() as conn:
         await conn.execute("UPDATE incidents SET title = 'Other words'")
-        await conn.execute("UPDATE pictures SET wanted = wanted + 1")
+        await conn.execute("UPDATE publications SET wanted_version = wanted_version + 1")
     slow = walk.slack.fail("conversations.setTopic", hang=True, times=None)
 
     ticking = asyncio.create_task(bot.tick())
@@ -480,10 +480,10 @@ async def test_a_snooze_that_races_with_the_end_leaves_nothing_waiting(
     done = {"resolution": {"resolution": "over"}}
 
     await asyncio.gather(
-        walk.slack.press("second", action_id=presses.SNOOZES[1], channel=channel),
+        walk.slack.press("second", action_id=action_ids.SNOOZES[1], channel=channel),
         walk.slack.submit("oncall", form, done),
     )
-    await bot.quiet()
+    await bot.drain()
     clock.forward(hours=2)
     await bot.tick()
 

@@ -59,7 +59,7 @@ async def test_forged_and_old_requests_are_refused(
     key = slack.signing_secret if secret == "right" else "another secret"
 
     status = await post(bot, body, signed(key, body, int(time.time()) - age))
-    await bot.quiet()
+    await bot.drain()
 
     assert status == 401
     assert walk.calls("conversations.create") == []
@@ -69,7 +69,7 @@ async def test_a_signed_and_fresh_request_is_taken(
     walk: Walk, bot: Bot, slack: Slack, body: str
 ) -> None:
     status = await post(bot, body, signed(slack.signing_secret, body, int(time.time())))
-    await bot.quiet()
+    await bot.drain()
 
     assert status == 200
     assert len(walk.calls("conversations.create")) == 1
@@ -82,7 +82,7 @@ async def test_a_slow_slack_delays_no_acknowledgement(walk: Walk, slack: Slack) 
 
     assert delivery.ok
     assert delivery.seconds < slack.latency
-    await walk.bot.quiet()
+    await walk.bot.drain()
 
 
 async def get(url: str) -> tuple[int, str]:

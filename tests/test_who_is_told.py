@@ -2,9 +2,9 @@
 
 import pytest
 
-from bot.views import presses
+from bot.views import action_ids
 from sandbox.cluster import Cluster
-from tests.conftest import Bot, Clock, Obj, Walk, seen, words
+from tests.conftest import Bot, Clock, Obj, Walk, block_texts, message_text
 
 PEOPLE = ("oncall", "second", "lead", "outsider")
 
@@ -21,7 +21,7 @@ async def asked(walk: Walk, kube: Cluster) -> str:
 def request(walk: Walk, channel: str) -> Obj:
     """The message of the request, with its thread."""
     shown = walk.slack.messages(channel, "oncall")
-    return next(one for one in shown if "requested by" in seen(one))
+    return next(one for one in shown if "requested by" in message_text(one))
 
 
 def replies(message: Obj) -> list[Obj]:
@@ -51,12 +51,12 @@ async def test_the_request_calls_the_approvers_and_they_come_once(
 
     await walk.ask_for_rollback(channel)
 
-    assert "by somebody else from the approvers <!subteam^" in seen(request(walk, channel))
+    assert "by somebody else from the approvers <!subteam^" in message_text(request(walk, channel))
     assert {"lead", "outsider"} <= set(told(walk, "Waits for approval"))
     assert is_in(walk, channel, "outsider")
 
     invitations = len(walk.calls("conversations.invite"))
-    await walk.press("lead", presses.DENY, channel)
+    await walk.press("lead", action_ids.DENY, channel)
     await walk.submit("lead", reason="Not now")
     await walk.ask_for_rollback(channel)
     assert len(walk.calls("conversations.invite")) == invitations
@@ -77,7 +77,7 @@ async def test_approvers_who_cannot_be_invited_hold_up_nothing(
 
     await walk.ask_for_rollback(channel)
     assert "Needs 1 more approval" in walk.text(channel)
-    await walk.press("second", presses.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
 
     assert "Done and checked" in walk.text(channel)
 
@@ -85,8 +85,8 @@ async def test_approvers_who_cannot_be_invited_hold_up_nothing(
 async def test_who_asked_and_who_approved_are_told_once_how_it_ended(
     walk: Walk, asked: str, bot: Bot
 ) -> None:
-    await walk.press("second", presses.APPROVE, asked)
-    await walk.press("oncall", presses.UNDO, asked)
+    await walk.press("second", action_ids.APPROVE, asked)
+    await walk.press("oncall", action_ids.UNDO, asked)
 
     [notice] = notices(walk, asked)
     assert "Done and checked: order-service runs" in notice
@@ -97,7 +97,7 @@ async def test_who_asked_and_who_approved_are_told_once_how_it_ended(
 
 
 async def test_who_asked_is_told_of_a_denial(walk: Walk, asked: str) -> None:
-    await walk.press("lead", presses.DENY, asked)
+    await walk.press("lead", action_ids.DENY, asked)
     await walk.submit("lead", reason="A fix is on its way")
 
     [notice] = notices(walk, asked)
@@ -115,35 +115,35 @@ async def test_who_asked_is_told_that_nobody_approved_in_time(
 
 
 async def test_who_asked_is_told_that_it_failed(walk: Walk, asked: str, kube: Cluster) -> None:
-    kube.touch()
+    kube.change_template()
 
-    await walk.press("second", presses.APPROVE, asked)
+    await walk.press("second", action_ids.APPROVE, asked)
 
     assert "Not done: The system has changed since" in notices(walk, asked)[0]
     assert told(walk, "Not done: The system has changed since") == ["oncall", "second"]
 
 
-@pytest.mark.parametrize("press", [presses.APPROVE, presses.DENY])
+@pytest.mark.parametrize("press", [action_ids.APPROVE, action_ids.DENY])
 async def test_the_plan_is_still_there_when_it_is_decided(
     walk: Walk, asked: str, press: str
 ) -> None:
-    waiting = seen(request(walk, asked))
+    waiting = message_text(request(walk, asked))
     assert waiting.count("+    image: ") == 1
     assert "in the thread" not in waiting
 
     await walk.press("second", press, asked)
-    if press == presses.DENY:
+    if press == action_ids.DENY:
         await walk.submit("second", reason="Not now")
 
     decided = request(walk, asked)
     [plan] = [one for one in replies(decided) if "as people decided on it" in one["text"]]
-    assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in seen(plan)
-    assert "+    image: ghcr.io/tickettoken/order-service:v2.3.1" in seen(plan)
-    assert "with its diff in the thread" in seen(decided)
-    assert seen(decided).count("+    image: ") == 1
+    assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in message_text(plan)
+    assert "+    image: ghcr.io/tickettoken/order-service:v2.3.1" in message_text(plan)
+    assert "with its diff in the thread" in message_text(decided)
+    assert message_text(decided).count("+    image: ") == 1
 
     await walk.say("oncall", "/incident note Still there", asked)
-    assert seen(request(walk, asked)) == seen(decided)
+    assert message_text(request(walk, asked)) == message_text(decided)
 
 
 async def test_an_interruption_is_told_and_so_is_what_came_of_it(
@@ -155,7 +155,7 @@ async def test_an_interruption_is_told_and_so_is_what_came_of_it(
     await bot.tick()
     assert told(walk, "the bot does not know how far it got") == ["oncall"]
 
-    await walk.press("oncall", presses.CHECK, asked)
+    await walk.press("oncall", action_ids.CHECK_INTERRUPTED, asked)
 
     assert told(walk, "Not done: ") == ["oncall"]
     assert len(notices(walk, asked)) == 2
@@ -164,15 +164,17 @@ async def test_an_interruption_is_told_and_so_is_what_came_of_it(
 async def test_a_step_shows_what_was_done_rather_than_what_came_to_nothing(
     walk: Walk, asked: str
 ) -> None:
-    await walk.press("second", presses.APPROVE, asked)
+    await walk.press("second", action_ids.APPROVE, asked)
     await walk.step("oncall", "rolling-restart", asked)
     await walk.submit("oncall", reason="Once more")
     await walk.ask_for_rollback(asked)
     await walk.say("second", "/incident resolve", asked)
     await walk.submit("second", resolution="Rolled back")
 
-    [playbook] = [one for one in walk.slack.messages(asked, "oncall") if "*2. " in seen(one)]
-    lines = seen(playbook)
+    [playbook] = [
+        one for one in walk.slack.messages(asked, "oncall") if "*2. " in message_text(one)
+    ]
+    lines = message_text(playbook)
     assert lines.count(":heavy_minus_sign: Not done: the incident was resolved first") == 1
     assert ":white_check_mark: order-service runs" in lines
 
@@ -181,13 +183,13 @@ async def test_the_form_to_resolve_says_what_can_no_longer_be_undone(
     walk: Walk, asked: str
 ) -> None:
     assert "Undo" not in await resolve_form(walk, asked)
-    await walk.press("second", presses.APPROVE, asked)
+    await walk.press("second", action_ids.APPROVE, asked)
 
     assert "you can no longer undo *Roll back* (without new approval until" in (
         await resolve_form(walk, asked)
     )
 
-    await walk.press("second", presses.UNDO, asked)
+    await walk.press("second", action_ids.UNDO, asked)
     assert "Undo" not in await resolve_form(walk, asked)
 
 
@@ -201,7 +203,7 @@ async def test_the_form_to_resolve_says_what_runs(walk: Walk, asked: str, bot: B
 async def resolve_form(walk: Walk, channel: str) -> str:
     """What the form to resolve says."""
     await walk.say("lead", "/incident resolve", channel)
-    return "\n".join(words(walk.slack.views("lead")[-1]["blocks"]))
+    return "\n".join(block_texts(walk.slack.views("lead")[-1]["blocks"]))
 
 
 async def test_the_question_before_approval_says_what_is_warned_of(walk: Walk, asked: str) -> None:
@@ -210,7 +212,7 @@ async def test_the_question_before_approval_says_what_is_warned_of(walk: Walk, a
 
     questions = [
         button.element["confirm"]["text"]["text"]
-        for button in walk.slack.find_buttons(presses.APPROVE, asked, "second")
+        for button in walk.slack.find_buttons(action_ids.APPROVE, asked, "second")
     ]
     assert questions[0].startswith("Roll order-service back")
     assert ":warning:" not in questions[0]
@@ -221,7 +223,7 @@ async def test_the_question_before_approval_says_what_is_warned_of(walk: Walk, a
 async def test_an_outsider_is_not_asked_why_not(walk: Walk, asked: str) -> None:
     walk.slack.join("outsider", asked)
 
-    await walk.press("outsider", presses.DENY, asked)
+    await walk.press("outsider", action_ids.DENY, asked)
 
     assert walk.slack.views("outsider") == []
     assert "Nothing was denied" in walk.text(asked, "outsider")
@@ -233,14 +235,14 @@ async def test_whoever_joined_the_approvers_just_now_may_deny(walk: Walk, asked:
     walk.slack.join("outsider", asked)
     walk.slack.set_group("order-service-approvers", "outsider")
 
-    await walk.press("outsider", presses.DENY, asked)
+    await walk.press("outsider", action_ids.DENY, asked)
     await walk.submit("outsider", reason="Not now")
 
     assert "*Denied* by" in walk.text(asked)
 
 
 async def test_whoever_asked_takes_it_back(walk: Walk, asked: str) -> None:
-    await walk.press("oncall", presses.DENY, asked)
+    await walk.press("oncall", action_ids.DENY, asked)
     await walk.submit("oncall", reason="It heals by itself")
 
     shown = walk.text(asked)

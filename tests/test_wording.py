@@ -5,8 +5,8 @@ from importlib.resources import files
 
 import pytest
 
-from bot.actions import Systems
-from bot.cluster import NotFound
+from bot.systems import Systems
+from bot.systems.kubernetes import NotFound
 from tests.cluster_fixtures import systems
 
 __all__ = ["systems"]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot import playbooks
+from bot.actions.registry import ACTIONS
 from bot.authoring import draft, files, lint, render, schema
 from bot.model import UserError
-from commands.actions import ACTIONS
+from bot.playbooks import loader
 
 DESCRIPTION = """\
 Without arguments, start the bot: connect to Slack and run incidents. Its settings are environment
@@ -95,7 +95,7 @@ def _lint(arguments: Namespace) -> int:
 
 
 def _render(arguments: Namespace) -> int:
-    for playbook in playbooks.load([arguments.file], ACTIONS):
+    for playbook in loader.load([arguments.file], ACTIONS):
         print(render.render(playbook), end="")
     return 0
 

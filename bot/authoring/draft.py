@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot import durations, model, playbooks
-from bot.actions import Action
-from bot.authoring import codes, runbook
-from bot.authoring.codes import Command
-from bot.authoring.runbook import CodeBlock, Item, Section
+from bot import durations, model
+from bot.actions.base import Action
+from bot.authoring import code_blocks, markdown
+from bot.authoring.code_blocks import Command
+from bot.authoring.markdown import CodeBlock, Item, Section
 from bot.model import Phase, Severity
 from bot.model.text import truncate
+from bot.playbooks import loader
 
 SCENARIO_HEADING = re.compile(r"SEV-?([1-4])\s*[:–—-]\s*(.+)", re.IGNORECASE)
 DOCUMENT_TYPE_SUFFIX = re.compile(
@@ -44,7 +45,7 @@ class Draft:
 
 def draft(text: str, actions: Sequence[type[Action]]) -> Draft:
     """Draft a playbook from the text of a runbook in Markdown."""
-    return _Drafter(runbook.read(text), actions).draft()
+    return _Drafter(markdown.read(text), actions).draft()
 
 
 class _Drafter:
@@ -83,7 +84,7 @@ class _Drafter:
 
     def _items(self, title: str) -> list[Item]:
         section = self.top.find(title)
-        return runbook.items(section.nodes) if section else []
+        return markdown.items(section.nodes) if section else []
 
     def _message(self, title: str) -> str:
         section = self._message_section(title)
@@ -98,7 +99,7 @@ class _Drafter:
         customers = self._message_section("customer")
         informed = re.findall(r"SEV-?(\d)", customers.title if customers else "", re.IGNORECASE)
         levels = {}
-        for row in runbook.rows(section.nodes) if section else ():
+        for row in markdown.rows(section.nodes) if section else ():
             number = re.fullmatch(r"SEV-?([1-4])", row[0], re.IGNORECASE)
             if number and len(row) >= 3:
                 levels[f"sev{number[1]}"] = _level(row, number[1] in informed)
@@ -109,12 +110,12 @@ class _Drafter:
 
     def _contacts(self) -> list[dict[str, str]]:
         section = self.top.find("contact")
-        rows = runbook.rows(section.nodes) if section else ()
+        rows = markdown.rows(section.nodes) if section else ()
         return [{"role": row[0], "contact": row[1]} for row in rows if len(row) > 1]
 
     def _links(self) -> list[dict[str, str]]:
         section = self.top.find("related|links")
-        links = runbook.links(section.nodes) if section else ()
+        links = markdown.links(section.nodes) if section else ()
         return [{"title": title, "url": url} for title, url in links]
 
     def _scenarios(self) -> list[dict[str, Any]]:
@@ -128,7 +129,7 @@ class _Drafter:
 
     def _scenario(self, section: Section, severity: str, title: str) -> dict[str, Any]:
         symptoms = section.find(SYMPTOMS_HEADING)
-        items = runbook.items(symptoms.nodes) if symptoms else []
+        items = markdown.items(symptoms.nodes) if symptoms else []
         return {
             "title": truncate(title, TITLE_LENGTH),
             "severity": f"sev{severity}",
@@ -140,7 +141,7 @@ class _Drafter:
         steps: list[Step] = []
         for part in scenario.sections:
             phase = _phase(part.title)
-            for item in runbook.items(part.nodes) if phase else ():
+            for item in markdown.items(part.nodes) if phase else ():
                 for step in self._item_steps(item):
                     step_id = _unused_id(step["title"], {other["id"] for other in steps})
                     steps.append({"id": step_id, **step, "phase": phase})
@@ -150,7 +151,8 @@ class _Drafter:
     def _item_steps(self, item: Item) -> Iterator[Step]:
         """One step for each command of an item; one manual step for an item without commands."""
         translated = [
-            (block, codes.read(block, self.service, self.actions)) for block in item.code_blocks
+            (block, code_blocks.read(block, self.service, self.actions))
+            for block in item.code_blocks
         ]
         count = sum(len(commands) for _, commands in translated)
         if not count:
@@ -212,7 +214,7 @@ class _Drafter:
             left_out += [part for part in scenario.sections if not _is_imported(part.title)]
             for node in scenario.nodes:
                 if node.type != "hr":
-                    self._report(runbook.line(node), "text before the first part is left out")
+                    self._report(markdown.line(node), "text before the first part is left out")
         for section in left_out:
             self._report(section.line, f"the section “{section.title}” is left out")
 
@@ -246,7 +248,7 @@ def _level(row: Sequence[str], customers: bool) -> dict[str, Any]:
 
 def _follow_up(line: str) -> str | dict[str, str]:
     """Convert a line of post-incident work; `within 48 hours` in it is when it is due."""
-    due = re.search(rf"\bwithin ({durations.WORDS})\b", line, re.IGNORECASE)
+    due = re.search(rf"\bwithin ({durations.PATTERN})\b", line, re.IGNORECASE)
     return {"title": line, "due": due[1]} if due else line
 
 
@@ -294,6 +296,6 @@ def _template(text: str) -> str:
 def _template_line(line: str) -> str:
     label, colon, _ = line.partition(":")
     name = slug(label).replace("-", "_")
-    if colon and name in playbooks.MESSAGE_NAMES:
+    if colon and name in loader.MESSAGE_VARIABLES:
         return f"{label}: {{{{ {name} }}}}"
     return re.sub(r"\bSEV-X\b", "{{ severity }}", line)

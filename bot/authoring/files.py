@@ -7,7 +7,7 @@ import yaml
 
 from bot.authoring.draft import Draft
 from bot.model import UserError
-from bot.statements import FOLDER
+from bot.playbooks.sql_files import FOLDER
 
 
 class _Dumper(yaml.SafeDumper):

@@ -62,7 +62,9 @@ def render(playbook: Playbook) -> str:
     return _ENVIRONMENT.get_template("runbook.md.j2").render(
         playbook=playbook,
         items=items,
-        informed_severities=[severity.label for severity in rules.told_at(playbook)],
+        informed_severities=[
+            severity.label for severity in rules.permissions.customer_severities(playbook)
+        ],
         internal_alert=_ENVIRONMENT.from_string(playbook.internal_alert).render(variables),
         customer_message=_ENVIRONMENT.from_string(playbook.customer_message).render(variables),
     )

@@ -6,14 +6,15 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from bot import durations, parsing, playbooks
-from bot.actions import Action
-from bot.model import Noun, Playbook, Severity
+from bot import durations
+from bot.actions.base import Action
+from bot.model import Model, Playbook, Severity
+from bot.playbooks import loader, validation
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DURATION = {
     "type": "string",
-    "pattern": rf"^\s*{durations.WORDS}\s*$",
+    "pattern": rf"^\s*{durations.PATTERN}\s*$",
     "examples": ["15 min", "2 hours", "24 h", "1 day"],
 }
 Schema = dict[str, Any]
@@ -21,14 +22,14 @@ Schema = dict[str, Any]
 
 def schema(actions: Sequence[type[Action]]) -> Schema:
     """The schema, of draft 2020-12; the action of a step decides which params it takes."""
-    models: list[type[Noun]] = [Playbook, *actions]
+    models: list[type[Model]] = [Playbook, *actions]
     _, generated = models_json_schema([(model, "validation") for model in models])
     defs: dict[str, Schema] = _simplify(generated["$defs"])
     playbook = defs.pop("Playbook")
     playbook["properties"]["severities"]["required"] = [severity.value for severity in Severity]
     follow_ups = playbook["properties"]["post_incident"]
     follow_ups["items"] = {"anyOf": [_title_only(defs["FollowUp"]), follow_ups["items"]]}
-    defs["Scenario"]["properties"]["steps"]["maxItems"] = playbooks.MAX_STEPS
+    defs["Scenario"]["properties"]["steps"]["maxItems"] = loader.MAX_STEPS
     defs["Step"]["properties"]["action"]["oneOf"] = [_action_name(action) for action in actions]
     defs["Step"]["allOf"] = [_step_with_action(action, defs[action.__name__]) for action in actions]
     return {"$schema": DIALECT, **playbook, "title": "Runbolt playbook", "$defs": defs}
@@ -73,7 +74,7 @@ def _step_with_action(action: type[Action], params: Schema) -> Schema:
     then: Schema = {
         "properties": {
             "params": {"$ref": f"#/$defs/{action.__name__}"},
-            "ask": {"items": {"enum": list(parsing.fields(action))}},
+            "ask": {"items": {"enum": list(validation.settable_fields(action))}},
         }
     }
     if required:

@@ -17,7 +17,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token
 
 from bot import durations
-from bot.pages import Spot, spot_at
+from bot.playbooks.yaml_source import Position, position_at
 
 # sqlglot logs what it cannot parse; here that is returned to the caller instead.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -67,7 +67,7 @@ def split_statements(text: str) -> list[Statement]:
     return statements
 
 
-def mistakes(text: str) -> list[tuple[Spot, str]]:
+def read_only_violations(text: str) -> list[tuple[Position, str]]:
     """Why a text is not one statement that only reads, with positions; empty if it is one."""
     plain, has_placeholders = _fill_placeholders(text)
     try:
@@ -90,7 +90,7 @@ def mistakes(text: str) -> list[tuple[Spot, str]]:
             (match.start(), "write %% for a percent sign in a file with parameters")
             for match in re.finditer("%", plain)
         ]
-    return [(spot_at(text, offset), message) for offset, message in sorted(violations)]
+    return [(position_at(text, offset), message) for offset, message in sorted(violations)]
 
 
 def _fill_placeholders(text: str) -> tuple[str, bool]:
@@ -105,7 +105,7 @@ def _fill_placeholders(text: str) -> tuple[str, bool]:
     return PLACEHOLDER.sub(same_length, text), True
 
 
-def _unreadable(error: ParseError) -> tuple[Spot, str]:
+def _unreadable(error: ParseError) -> tuple[Position, str]:
     """Where a text is no SQL, and why; sqlglot gives the column of the last character."""
     first = error.errors[0]
     token = first.get("highlight") or ""
@@ -264,7 +264,7 @@ def _duration(interval: exp.Interval) -> str | None:
         span = durations.parse(text)
     except ValueError:
         return None
-    return durations.words(span) if isinstance(span, timedelta) else None
+    return durations.format(span) if isinstance(span, timedelta) else None
 
 
 def _reads_only_activity(tree: exp.Select) -> bool:

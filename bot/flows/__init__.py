@@ -6,11 +6,11 @@ from bot.flows import (
     contacts,
     customers,
     executions,
-    holds,
     incidents,
     reminders,
     runs,
     tasks,
+    temporary_changes,
     updates,
 )
 
@@ -20,10 +20,10 @@ __all__ = [
     "contacts",
     "customers",
     "executions",
-    "holds",
     "incidents",
     "reminders",
     "runs",
     "tasks",
+    "temporary_changes",
     "updates",
 ]

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from bot import rules, store
 from bot.flows import runs
-from bot.flows.records import get
-from bot.flows.rows import changing_several, check_customer_message_allowed, log_execution
-from bot.model import Approval, Execution, ExecutionId, State, UserError, UserId, entries
+from bot.flows.lookups import get
+from bot.flows.transactions import changing_several, check_customer_message_allowed, log_execution
+from bot.model import Approval, Execution, ExecutionId, ExecutionState, UserError, UserId, entries
 from bot.store.db import Conn
 from bot.world import World
 
@@ -19,42 +19,42 @@ async def approve(world: World, id: ExecutionId, *, by: UserId) -> None:
     Raises UserError when it is refused, which the timeline records.
     """
     # Asked at the click, and before the row is locked: no lock waits for Slack.
-    person = await world.people.person(by)
-    approvers = await world.people.members(world.config.approvers)
-    async with refusals_written_down(world, id, by):
+    person = await world.directory.fetch_user(by)
+    approvers = await world.directory.fetch_members(world.config.approvers)
+    async with record_refusals(world, id, by):
         run = await _add(world, id, person, approvers)
     runs.start_if_approved(world, run)
 
 
 async def _add(
-    world: World, id: ExecutionId, person: rules.Person, approvers: frozenset[UserId]
+    world: World, id: ExecutionId, person: rules.permissions.Person, approvers: frozenset[UserId]
 ) -> Execution:
     async with changing_several(world) as (conn, changed):
         run = await store.executions.lock(conn, id)
         if run is None:
             raise UserError("This request no longer exists. Nothing was approved.")
         now = world.now()
-        rules.check_may_approve(run, person, approvers, now)
+        rules.permissions.check_may_approve(run, person, approvers, now)
         await check_customer_message_allowed(conn, run)
         approvals = (*run.approvals, Approval(by=person.id, at=now))
-        state = rules.state_after(run, approvals)
-        run = await store.executions.approve(conn, id, approvals, state)
+        state = rules.permissions.state_after(run, approvals)
+        run = await store.executions.set_approvals(conn, id, approvals, state)
         await log_execution(conn, run, entries.Approved(), at=now, by=person.id)
         changed.add(run.incident_id)
         return run
 
 
-class Denier(NamedTuple):
+class Decider(NamedTuple):
     """Who denies, and the approvers at that time; asked before a row is locked."""
 
-    person: rules.Person
+    person: rules.permissions.Person
     approvers: frozenset[UserId]
 
 
-async def denier(world: World, by: UserId) -> Denier:
+async def load_decider(world: World, by: UserId) -> Decider:
     """Ask Slack who this person is and who the approvers are; raises UserError."""
-    person = await world.people.person(by)
-    return Denier(person, await world.people.members(world.config.approvers))
+    person = await world.directory.fetch_user(by)
+    return Decider(person, await world.directory.fetch_members(world.config.approvers))
 
 
 async def check_may_deny(world: World, id: ExecutionId, *, by: UserId) -> None:
@@ -63,31 +63,35 @@ async def check_may_deny(world: World, id: ExecutionId, *, by: UserId) -> None:
     Approvers of the last minute and the requester do not wait for Slack: sending the form decides.
     """
     run = await get(world, id)
-    known = {run.requested_by, *await world.people.members_lately(world.config.approvers)}
-    if by in known and run.state in (State.PROPOSED, State.APPROVED):
+    known = {run.requested_by, *await world.directory.cached_members(world.config.approvers)}
+    if by in known and run.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return
-    async with refusals_written_down(world, id, by):
-        rules.check_may_deny(run, *await denier(world, by))
+    async with record_refusals(world, id, by):
+        rules.permissions.check_may_deny(run, *await load_decider(world, by))
 
 
 async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Deny a request with a reason; raises UserError when it is refused, which is recorded."""
-    who = await denier(world, by)
-    async with refusals_written_down(world, id, by), changing_several(world) as (conn, changed):
-        denied = await deny_in(world, conn, id, reason, who)
+    who = await load_decider(world, by)
+    async with record_refusals(world, id, by), changing_several(world) as (conn, changed):
+        denied = await deny_in_transaction(world, conn, id, reason, who)
         changed.add(denied.incident_id)
 
 
-async def deny_in(world: World, conn: Conn, id: ExecutionId, reason: str, who: Denier) -> Execution:
+async def deny_in_transaction(
+    world: World, conn: Conn, id: ExecutionId, reason: str, who: Decider
+) -> Execution:
     """Deny inside a larger transaction; raises UserError, which rolls all of it back."""
     run = await store.executions.lock(conn, id)
     if run is None:
         raise UserError("This request no longer exists. Nothing was denied.")
-    rules.check_may_deny(run, *who)
-    by, to = who.person.id, State.DENIED
-    denied = await store.executions.move(conn, id, was=run.state, to=to, outcome=reason, by=by)
+    rules.permissions.check_may_deny(run, *who)
+    by, to = who.person.id, ExecutionState.DENIED
+    denied = await store.executions.move(
+        conn, id, from_state=run.state, to_state=to, outcome=reason, by=by
+    )
     assert denied is not None
-    entry = entries.Denied(reason=reason, withdrawn=rules.is_taken_back(denied))
+    entry = entries.Denied(reason=reason, withdrawn=rules.permissions.is_withdrawn(denied))
     await log_execution(conn, denied, entry, at=world.now(), by=by)
     return denied
 
@@ -102,7 +106,7 @@ async def expire_due(world: World) -> None:
 
 
 @asynccontextmanager
-async def refusals_written_down(world: World, id: ExecutionId, by: UserId) -> AsyncIterator[None]:
+async def record_refusals(world: World, id: ExecutionId, by: UserId) -> AsyncIterator[None]:
     """Record every UserError raised inside as a timeline entry, and raise it again."""
     try:
         yield

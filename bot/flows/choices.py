@@ -4,10 +4,10 @@ import asyncio
 import logging
 from typing import Any
 
-from bot.actions import Change
-from bot.choices import Choices
-from bot.flows.records import build
+from bot.actions.base import Change
+from bot.flows.lookups import build_action
 from bot.model import Step, UserError
+from bot.model.choices import Options
 from bot.world import World
 
 log = logging.getLogger(__name__)
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 SECONDS = 1.0
 
 
-async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str, Choices]:
+async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str, Options]:
     """The options by parameter; a parameter without options is typed.
 
     Where the system does not answer in time, all are typed: the form must open, and planning will
@@ -30,9 +30,12 @@ async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str,
         return {}
 
 
-async def _read(world: World, step: Step, params: dict[str, Any]) -> dict[str, Choices]:
-    action = build(world, step.action, params)
+async def _read(world: World, step: Step, params: dict[str, Any]) -> dict[str, Options]:
+    action = build_action(world, step.action, params)
     if not isinstance(action, Change):
         return {}
-    found = {name: await action.choices(world.systems.for_planning(), name) for name in step.ask}
+    found = {
+        name: await action.parameter_options(world.systems.for_planning(), name)
+        for name in step.ask
+    }
     return {name: choices for name, choices in found.items() if choices is not None}

@@ -5,21 +5,21 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot import slack
-from bot.model import Noun, OnCall, Playbook, UserError
+from bot.model import Model, OnCall, Playbook, UserError
 from bot.world import World
 
 HANDLE = re.compile(r"@[\w.-]+")
 
 
-class Found(Noun):
+class ResolvedContacts(Model):
     """Slack's marks by handle; who is on call (None: not asked, or no answer); what went wrong."""
 
-    marks: Mapping[str, str]
+    mentions: Mapping[str, str]
     on_call: tuple[OnCall, ...] | None
-    troubles: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
-async def find(world: World, playbooks: Sequence[Playbook]) -> Found:
+async def find(world: World, playbooks: Sequence[Playbook]) -> ResolvedContacts:
     """Ask both side by side; whoever does not answer costs a line, and the rest is still shown."""
     contacts = [contact.contact for book in playbooks for contact in book.contacts]
     (marks, unknown), (on_call, unanswered) = await asyncio.gather(
@@ -27,15 +27,15 @@ async def find(world: World, playbooks: Sequence[Playbook]) -> Found:
         _on_call(world),
     )
     troubles = tuple(filter(None, (unknown, unanswered)))
-    return Found(marks=marks, on_call=on_call, troubles=troubles)
+    return ResolvedContacts(mentions=marks, on_call=on_call, warnings=troubles)
 
 
 async def _marks(world: World, handles: Sequence[str]) -> tuple[dict[str, str], str]:
     if not handles:
         return {}, ""
     try:
-        return await world.people.marks(handles), ""
-    except slack.Refused as refused:
+        return await world.directory.mentions(handles), ""
+    except slack.client.SlackError as refused:
         return {}, f"Slack did not say who {', '.join(handles)} are ({refused.code}). Try again."
 
 

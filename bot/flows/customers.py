@@ -1,17 +1,17 @@
 """Customer messages: drafted from the playbook, approved word for word, posted once."""
 
 from bot import rules, store
-from bot.actions import Change
+from bot.actions.base import Change
 from bot.flows import approvals, executions, incidents
-from bot.flows.rows import lock_open
+from bot.flows.transactions import lock_open
 from bot.model import (
     ChannelId,
     Execution,
     ExecutionId,
+    ExecutionState,
     Incident,
     IncidentId,
     Phase,
-    State,
     Step,
     UserError,
     UserId,
@@ -24,13 +24,13 @@ STEP = Step(
     id="tell-customers",
     title="Customer message",
     phase=Phase.IMMEDIATE,
-    action=rules.CUSTOMER_MESSAGE,
+    action=rules.permissions.CUSTOMER_MESSAGE,
 )
 
 
 async def draft(world: World, incident: Incident, said: str = "") -> str:
     """A person's words, or the playbook's; raises UserError where customers are not told."""
-    rules.check_are_told(incident)
+    rules.permissions.check_informs_customers(incident)
     if said:
         return said
     async with world.pool.connection() as conn:
@@ -38,9 +38,9 @@ async def draft(world: World, incident: Incident, said: str = "") -> str:
     return timeline.customer_message(incident, updates[-1] if updates else None)
 
 
-def where(world: World, incident: Incident) -> ChannelId | None:
+def target_channel(world: World, incident: Incident) -> ChannelId | None:
     """The channel for customers; else the incident's own, from where it is copied."""
-    return world.home.customers or incident.channel_id
+    return world.workspace.customer_channel or incident.channel_id
 
 
 async def propose(world: World, id: IncidentId, words: str, *, by: UserId) -> None:
@@ -54,36 +54,40 @@ async def replace(
 ) -> None:
     """Request approval of other words and withdraw the old request; raises UserError for both."""
     action = await _post(world, id, words)
-    denier = await approvals.denier(world, by)
+    denier = await approvals.load_decider(world, by)
 
     async def take_back(conn: Conn) -> None:
         await lock_open(conn, id)  # before the request, as whoever resolves the incident does
         await _take_back(world, conn, old, denier)
 
-    async with approvals.refusals_written_down(world, old, by):
+    async with approvals.record_refusals(world, old, by):
         await executions.propose(world, id, STEP, action, "", by=by, first=take_back)
 
 
 async def _post(world: World, id: IncidentId, words: str) -> Change:
     incident = await incidents.get(world, id)
-    rules.check_are_told(incident)
-    params = {"text": words, "channel": where(world, incident) or ""}
-    action = executions.build(world, STEP.action, params)
+    rules.permissions.check_informs_customers(incident)
+    params = {"text": words, "channel": target_channel(world, incident) or ""}
+    action = executions.build_action(world, STEP.action, params)
     assert isinstance(action, Change)
     return action
 
 
-async def _take_back(world: World, conn: Conn, id: ExecutionId, denier: approvals.Denier) -> None:
+async def _take_back(world: World, conn: Conn, id: ExecutionId, denier: approvals.Decider) -> None:
     old = await store.executions.lock(conn, id)
-    if old is None or old.state in (State.RUNNING, State.INTERRUPTED) or old.checked is not None:
+    if (
+        old is None
+        or old.state in (ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
+        or old.check_passed is not None
+    ):
         raise UserError(
             "The old message was approved meanwhile, so the new one was not requested. To write "
             "another, use `/incident customer`."
         )
-    if old.state in (State.PROPOSED, State.APPROVED):
-        await approvals.deny_in(world, conn, id, "Replaced by other words", denier)
+    if old.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
+        await approvals.deny_in_transaction(world, conn, id, "Replaced by other words", denier)
 
 
-def words_of(run: Execution) -> str:
+def message_text(run: Execution) -> str:
     """What a request says."""
     return str(run.params.get("text", ""))

@@ -4,26 +4,27 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from bot import rules, store
-from bot.actions import Action, Change, Read
+from bot.actions.base import Action, Change, Read
 from bot.flows import runs, tasks
-from bot.flows.records import build as build
-from bot.flows.records import find_step as find_step
-from bot.flows.records import get as get
-from bot.flows.rows import changing, changing_several, lock, lock_open, log_execution
+from bot.flows.lookups import build_action as build_action
+from bot.flows.lookups import find_open_step as find_open_step
+from bot.flows.lookups import get as get
+from bot.flows.transactions import changing, changing_several, lock, lock_open, log_execution
 from bot.model import (
     Execution,
     ExecutionId,
+    ExecutionState,
     IncidentId,
+    Model,
     NewExecution,
-    Noun,
     Plan,
-    Reading,
-    State,
+    ReadResult,
     Step,
     UserError,
     UserId,
     entries,
 )
+from bot.store import temporary_changes
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -32,7 +33,7 @@ READ_SECONDS = 60
 MARKS = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"}
 
 
-class Asked(Noun):
+class Request(Model):
     """A request: which step, why, and whether it is approved already.
 
     The undo of a temporary change (`held`) may be requested after the incident is resolved, too.
@@ -42,25 +43,25 @@ class Asked(Noun):
     title: str
     reason: str
     undo_of: ExecutionId | None = None
-    approved: bool = False
-    held: bool = False
+    preapproved: bool = False
+    temporary: bool = False
 
 
-async def look(world: World, id: IncidentId, step: Step, action: Read, *, by: UserId) -> None:
+async def run_read(world: World, id: IncidentId, step: Step, action: Read, *, by: UserId) -> None:
     """Run a read step at once; one at a time per step. Raises UserError when it runs already."""
     run = await _start_read(world, id, step, action, by)
-    async with runs.alive(world, run):
+    async with runs.heartbeat(world, run):
         await _finish_read(world, run, await _read(world, action))
 
 
-async def _read(world: World, action: Read) -> Reading:
+async def _read(world: World, action: Read) -> ReadResult:
     try:
         async with asyncio.timeout(READ_SECONDS):
             return await action.read(world.systems.for_reading())
     except UserError as error:
-        return Reading(ok=False, text=str(error))
+        return ReadResult(ok=False, text=str(error))
     except TimeoutError:
-        return Reading(ok=False, text=f"No answer within {READ_SECONDS} s. Nothing was changed.")
+        return ReadResult(ok=False, text=f"No answer within {READ_SECONDS} s. Nothing was changed.")
 
 
 async def _start_read(
@@ -71,16 +72,16 @@ async def _start_read(
             await lock_open(conn, id)
             new = _new(world, id, _asked(step), action, by)
             return await store.executions.insert(
-                conn, new.model_copy(update={"state": State.RUNNING})
+                conn, new.model_copy(update={"state": ExecutionState.RUNNING})
             )
-    except store.executions.Taken as error:
+    except store.executions.AlreadyActive as error:
         raise UserError(
             f"“{step.title}” is already running. Its result will appear in the playbook."
         ) from error
 
 
 def _new(
-    world: World, incident_id: IncidentId, asked: Asked, action: Action, by: UserId | None
+    world: World, incident_id: IncidentId, asked: Request, action: Action, by: UserId | None
 ) -> NewExecution:
     return NewExecution(
         incident_id=incident_id,
@@ -96,27 +97,27 @@ def _new(
     )
 
 
-def _asked(step: Step) -> Asked:
-    return Asked(step_id=step.id, title=step.title, reason="")
+def _asked(step: Step) -> Request:
+    return Request(step_id=step.id, title=step.title, reason="")
 
 
-async def _finish_read(world: World, run: Execution, reading: Reading) -> None:
-    to = State.FAILED if reading.ok is False else State.SUCCEEDED
+async def _finish_read(world: World, run: Execution, reading: ReadResult) -> None:
+    to = ExecutionState.FAILED if reading.ok is False else ExecutionState.SUCCEEDED
     async with changing_several(world) as (conn, changed):
         now = world.now()
         ended = await store.executions.finish(
             conn,
             run.id,
-            to=to,
+            to_state=to,
             at=now,
             outcome=f"{MARKS[reading.ok]} {reading.text}",
-            reading=reading,
+            read_result=reading,
         )
         if ended is None:
             return
         if reading.attachment is not None:
-            await store.executions.attach(conn, run.id, reading.attachment)
-        await tasks.compare(conn, ended, now)
+            await store.executions.add_attachment(conn, run.id, reading.attachment)
+        await tasks.mark_missing(conn, ended, now)
         entry, by = entries.ReadDone(step=run.title), run.requested_by
         await store.timeline.add(conn, run.incident_id, entry, at=now, by=by, text=reading.text)
         changed.add(run.incident_id)
@@ -137,25 +138,25 @@ async def propose(
     `first` runs in the transaction that inserts the request: both or none.
     """
     systems = world.systems.for_planning()
-    action = await action.settle(systems)
+    action = await action.pin_targets(systems)
     plan = await action.plan(systems)
-    asked = Asked(step_id=step.id, title=step.title, reason=reason)
+    asked = Request(step_id=step.id, title=step.title, reason=reason)
     try:
         async with changing(world, id) as conn:
             if first is not None:
                 await first(conn)
-            run = await ask(world, conn, id, asked, action, plan, by)
-    except store.executions.Taken as error:
+            run = await insert_request(world, conn, id, asked, action, plan, by)
+    except store.executions.AlreadyActive as error:
         raise await _already_requested(world, id, step) from error
     runs.start_if_approved(world, run)
     return run
 
 
-async def ask(
+async def insert_request(
     world: World,
     conn: Conn,
     id: IncidentId,
-    asked: Asked,
+    asked: Request,
     action: Change,
     plan: Plan,
     by: UserId | None,
@@ -164,15 +165,17 @@ async def ask(
 
     Raises Taken where the step or the undo was requested already.
     """
-    incident = await (lock if asked.held else lock_open)(conn, id)
+    incident = await (lock if asked.temporary else lock_open)(conn, id)
     now = world.now()
-    needed = 0 if asked.approved else rules.approvals_needed(world.config, action.risk)
+    needed = (
+        0 if asked.preapproved else rules.permissions.approvals_needed(world.config, action.risk)
+    )
     new = _new(world, id, asked, action, by).model_copy(
         update={
-            "state": State.PROPOSED if needed else State.APPROVED,
+            "state": ExecutionState.PROPOSED if needed else ExecutionState.APPROVED,
             "plan": plan,
             "approvals_needed": needed,
-            "expires_at": now + world.config.clock(incident.severity).approval,
+            "expires_at": now + world.config.cadence(incident.severity).approval,
         }
     )
     run = await store.executions.insert(conn, new)
@@ -182,7 +185,7 @@ async def ask(
 
 async def _already_requested(world: World, id: IncidentId, step: Step) -> UserError:
     async with world.pool.connection() as conn:
-        live = await store.executions.live_of_step(conn, id, step.id)
+        live = await store.executions.active_of_step(conn, id, step.id)
     who = f" by <@{live.requested_by}>" if live and live.requested_by else ""
     return UserError(
         f"“{step.title}” was already requested{who}. Nothing more was requested; approve or deny "
@@ -198,14 +201,16 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
     done = await get(world, id)
     inverse = inverse_of(world, done)
     plan = await inverse.plan(world.systems.for_planning())
-    approvers = await world.people.members(world.config.approvers)
+    approvers = await world.directory.fetch_members(world.config.approvers)
     held = await _is_held(world, id)
-    approved = by in approvers and rules.undo_is_approved(done, plan, world.now(), held=held)
-    asked = undoing(done, await _why(world, done), approved=approved, held=held)
+    approved = by in approvers and rules.changes.undo_is_approved(
+        done, plan, world.now(), held=held
+    )
+    asked = undo_request(done, await _why(world, done), approved=approved, held=held)
     try:
         async with changing(world, done.incident_id) as conn:
-            run = await ask(world, conn, done.incident_id, asked, inverse, plan, by)
-    except store.executions.Taken as error:
+            run = await insert_request(world, conn, done.incident_id, asked, inverse, plan, by)
+    except store.executions.AlreadyActive as error:
         raise UserError(
             "This was already undone, or its undo is pending. Nothing was done."
         ) from error
@@ -214,35 +219,35 @@ async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
 
 def inverse_of(world: World, done: Execution) -> Change:
     """The action that undoes an execution; raises UserError where there is nothing to undo."""
-    if done.plan is None or done.plan.undo is None or done.checked is None:
+    if done.plan is None or done.plan.undo is None or done.check_passed is None:
         raise UserError("There is nothing to undo here.")
-    inverse = build(world, done.plan.undo.action, done.plan.undo.params)
+    inverse = build_action(world, done.plan.undo.action, done.plan.undo.params)
     assert isinstance(inverse, Change)
     return inverse
 
 
-def undoing(done: Execution, reason: str, *, approved: bool, held: bool) -> Asked:
+def undo_request(done: Execution, reason: str, *, approved: bool, held: bool) -> Request:
     """The request for an undo."""
-    return Asked(
+    return Request(
         step_id=done.step_id,
         title=f"Undo: {done.title}"[:75],
         reason=reason,
         undo_of=done.id,
-        approved=approved,
-        held=held,
+        preapproved=approved,
+        temporary=held,
     )
 
 
 async def _why(world: World, done: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
-        back = await store.holds.ended_by(conn, done.id)
-    return text.plain("undo_reason", execution=done, changes=back, now=world.now())
+        back = await temporary_changes.ended_by(conn, done.id)
+    return text.render_unescaped("undo_reason", execution=done, changes=back, now=world.now())
 
 
 async def _is_held(world: World, id: ExecutionId) -> bool:
     async with world.pool.connection() as conn:
-        hold = await store.holds.get(conn, id)
+        hold = await temporary_changes.get(conn, id)
     return hold is not None and hold.in_force
 
 

@@ -6,25 +6,26 @@ from datetime import timedelta
 
 from bot import rules, store
 from bot.flows import reminders, tasks
-from bot.flows.rows import changing, lock_open, log_execution
-from bot.lease import Lease
+from bot.flows.transactions import changing, lock_open, log_execution
 from bot.model import (
     Entry,
     Execution,
+    ExecutionState,
     Incident,
     IncidentId,
-    Noun,
+    Model,
     Playbook,
     ReminderKind,
     Severity,
-    State,
     Status,
     UserError,
     UserId,
     entries,
 )
-from bot.publisher import publish, publish_new
-from bot.rules import Play
+from bot.publishing.lease import Lease
+from bot.publishing.publisher import publish, publish_new
+from bot.rules.incidents import ScenarioRef
+from bot.store import publications
 from bot.store.db import Conn
 from bot.world import World
 
@@ -32,7 +33,7 @@ SAME_DECLARATION = timedelta(minutes=1)
 CHANNEL_LOOKS, CHANNEL_LOOK_SECONDS = 60, 0.05
 
 
-class Declaration(Noun):
+class Declaration(Model):
     """What a person declares; `scenario` is `service/id` where it is known already."""
 
     text: str
@@ -42,29 +43,29 @@ class Declaration(Noun):
     symptoms: tuple[str, ...] = ()
 
 
-class Declared(Noun):
+class Declared(Model):
     """The incident, whether it is new, and another open incident with the same title."""
 
     incident: Incident
     new: bool
-    twin: Incident | None
+    same_title: Incident | None
 
 
 async def declare(world: World, said: Declaration, *, by: UserId) -> Declared:
     """Open an incident, or return the one declared in the same words within the last minute."""
     book, scenario_id = _choose(world, said)
-    title = rules.title(said.text, said.severity, book.scenario(scenario_id))
+    title = rules.incidents.incident_title(said.text, said.severity, book.scenario(scenario_id))
     async with world.pool.connection() as conn:
         await store.incidents.lock_declarations(conn, title, said.severity)
         since = world.now() - SAME_DECLARATION
-        same = await store.incidents.same_declared_since(conn, title, said.severity, since)
+        same = await store.incidents.recent_duplicate(conn, title, said.severity, since)
         incident = same or await _open(world, conn, said, title, book, scenario_id, by)
-        twin = None if same else await store.incidents.open_twin(conn, incident)
+        twin = None if same else await store.incidents.open_with_same_title(conn, incident)
         lease = Lease(world, incident.id)
-        claim = None if same else await lease.begin(conn, incident)
+        claim = None if same else await lease.acquire_new(conn, incident)
     await (publish(world, incident.id) if claim is None else publish_new(world, lease, claim))
     shown = await _with_its_channel(world, incident.id)
-    return Declared(incident=shown, new=claim is not None, twin=twin)
+    return Declared(incident=shown, new=claim is not None, same_title=twin)
 
 
 async def _with_its_channel(world: World, id: IncidentId) -> Incident:
@@ -87,7 +88,9 @@ async def _open(
     by: UserId,
 ) -> Incident:
     now = world.now()
-    due = rules.next_update_at(world.config, said.severity, Status.INVESTIGATING, now, now)
+    due = rules.deadlines.next_update_at(
+        world.config, said.severity, Status.INVESTIGATING, now, now
+    )
     incident = await store.incidents.insert(
         conn,
         title=title,
@@ -105,27 +108,27 @@ async def _open(
         # The title holds only the first line.
         words = said.text.strip()
         await store.timeline.add(conn, incident.id, entries.Noted(), at=now, by=by, text=words)
-    await reminders.wait_for_response(world, conn, incident)
-    await reminders.wait_for_update(conn, incident, now)
-    await tasks.begin_steps(conn, incident, now)
+    await reminders.schedule_first_response(world, conn, incident)
+    await reminders.schedule_update(conn, incident, now)
+    await tasks.create_step_tasks(conn, incident, now)
     return incident
 
 
 def _choose(world: World, said: Declaration) -> tuple[Playbook, str | None]:
     """The playbook and scenario that people named, or the only one that matches."""
     if said.scenario is not None:
-        play = find_play(world, said.scenario)
+        play = find_scenario(world, said.scenario)
         return play.playbook, play.scenario.id
-    plays = rules.matching(world.playbooks, said.severity)
+    plays = rules.incidents.scenarios_for(world.playbooks, said.severity)
     exact = [play for play in plays if play.scenario.severity is said.severity]
     if len(exact) == 1:
         return exact[0].playbook, exact[0].scenario.id
     return (plays[0].playbook if plays else world.playbooks[0]), None
 
 
-def find_play(world: World, name: str) -> Play:
+def find_scenario(world: World, name: str) -> ScenarioRef:
     """The scenario named `service/id`; raises UserError when there is none."""
-    for play in rules.plays(world.playbooks):
+    for play in rules.incidents.all_scenarios(world.playbooks):
         if name == play.name:
             return play
     raise UserError("That playbook no longer exists. Nothing was chosen; choose another one.")
@@ -150,8 +153,8 @@ async def in_channel(world: World, channel: str | None) -> Incident:
     """The incident of this channel; raises UserError that lists the open ones."""
     found = await find(world, channel)
     if found is None:
-        incidents, _ = await open_ones(world)
-        raise UserError(rules.elsewhere(incidents))
+        incidents, _ = await list_open(world)
+        raise UserError(rules.incidents.wrong_channel_message(incidents))
     return found
 
 
@@ -161,42 +164,42 @@ async def timeline(world: World, id: IncidentId) -> tuple[Entry, ...]:
         return await store.timeline.of_incident(conn, id)
 
 
-async def open_ones(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
+async def list_open(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
     """The open incidents, and what Slack refuses to show of each."""
     async with world.pool.connection() as conn:
-        return await store.incidents.open_ones(conn), await store.pictures.troubles(conn)
+        return await store.incidents.list_open(conn), await publications.publish_errors(conn)
 
 
 async def choose_scenario(
-    world: World, id: IncidentId, name: str, *, was: str | None, by: UserId
+    world: World, id: IncidentId, name: str, *, previous: str | None, by: UserId
 ) -> None:
     """Choose the scenario; `was` is the one that the person saw as chosen. Raises UserError.
 
     Executions and tasks of the former scenario stay as they are.
     """
-    play = find_play(world, name)
+    play = find_scenario(world, name)
     async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
-        if incident.scenario is not None and rules.attached(incident) != was:
+        if incident.scenario is not None and rules.incidents.attached_name(incident) != previous:
             raise UserError(
                 f"“{incident.scenario.title}” was already chosen. Nothing was changed. To choose "
                 "another one, use `/incident playbook`."
             )
         chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
         # Another playbook may have other response times.
-        await reminders.count_again(world, conn, chosen, was=incident)
+        await reminders.reschedule(world, conn, chosen, was=incident)
         now = world.now()
-        await tasks.begin_steps(conn, chosen, now)
+        await tasks.create_step_tasks(conn, chosen, now)
         entry = entries.ScenarioChosen(scenario=play.scenario.title)
         await store.timeline.add(conn, id, entry, at=now, by=by)
 
 
-async def put_in_command(
+async def assign_commander(
     world: World, id: IncidentId, commander: UserId, *, by: UserId
 ) -> Incident:
     """Make a person the incident commander; raises UserError."""
-    person = await world.people.person(commander)
-    rules.check_may_act(person)
+    person = await world.directory.fetch_user(commander)
+    rules.permissions.check_may_act(person)
     async with changing(world, id) as conn:
         incident = await lock_open(conn, id)
         if incident.commander == commander:
@@ -219,7 +222,7 @@ async def change_severity(
         if incident.severity is severity:
             raise UserError(f"{incident.name} is already {severity.label}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=severity, status=incident.status)
-        misfit = rules.misfit(world.playbooks, changed)
+        misfit = rules.incidents.mismatched_scenario(world.playbooks, changed)
         entry = entries.SeverityChanged(
             old=incident.severity.label,
             new=severity.label,
@@ -247,12 +250,14 @@ async def change_status(world: World, id: IncidentId, status: Status, *, by: Use
 async def _change(
     world: World, conn: Conn, incident: Incident, *, severity: Severity, status: Status
 ) -> Incident:
-    promise = await store.updates.promise(conn, incident.id)
-    due = rules.due_after(world.config, incident, severity, status, promise, world.now())
-    changed = await store.incidents.set_course(
+    promise = await store.updates.promised_next_at(conn, incident.id)
+    due = rules.deadlines.update_due_after_change(
+        world.config, incident, severity, status, promise, world.now()
+    )
+    changed = await store.incidents.set_status(
         conn, incident.id, severity=severity, status=status, next_update_at=due
     )
-    await reminders.count_again(world, conn, changed, was=incident)
+    await reminders.reschedule(world, conn, changed, was=incident)
     return changed
 
 
@@ -288,7 +293,7 @@ async def resolve(
         _check_may_resolve(await store.executions.of_incident(conn, id), despite)
         await store.incidents.resolve(conn, id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, id, now)
-        await tasks.begin_follow_ups(conn, incident, now)
+        await tasks.create_follow_ups(conn, incident, now)
         for run in voided:
             await log_execution(conn, run, entries.Voided(), at=now, by=by)
         entry = entries.Resolved(despite=despite)
@@ -296,13 +301,13 @@ async def resolve(
 
 
 def _check_may_resolve(runs: Sequence[Execution], despite: str) -> None:
-    running = [run.title for run in runs if run.state is State.RUNNING]
+    running = [run.title for run in runs if run.state is ExecutionState.RUNNING]
     if running:
         raise UserError(
             f"“{running[0]}” is still running. The incident was not resolved; wait until it has "
             "ended."
         )
-    unsure = rules.unchecked(runs)
+    unsure = rules.changes.unverified(runs)
     if unsure and not despite:
         raise UserError(
             f"The check of “{unsure[0].title}” failed or is missing. The incident was not "

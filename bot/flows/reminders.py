@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from bot import publisher, rules, store
-from bot.flows.rows import changing_several, lock_open
+from bot import rules, store
+from bot.flows.transactions import changing_several, lock_open
 from bot.model import (
     Incident,
     IncidentId,
@@ -14,45 +14,46 @@ from bot.model import (
     UserId,
     entries,
 )
+from bot.publishing import publisher
 from bot.store.db import Conn
 from bot.world import World
 
 
-async def wait_for_response(world: World, conn: Conn, incident: Incident) -> None:
+async def schedule_first_response(world: World, conn: Conn, incident: Incident) -> None:
     """Schedule the reminder to take command; one that is late already is due now."""
-    due = rules.first_response_at(world.config, incident)
+    due = rules.deadlines.first_response_at(world.config, incident)
     if due is not None and incident.commander is None:
         rings = max(due, world.now())
         kind = ReminderKind.FIRST_RESPONSE
         await store.reminders.insert(conn, incident.id, kind, rings, deadline=due)
 
 
-async def wait_for_update(conn: Conn, incident: Incident, now: datetime) -> None:
+async def schedule_update(conn: Conn, incident: Incident, now: datetime) -> None:
     """Schedule the reminder of the next update, and the heads-up for the commander before it."""
     due = incident.next_update_at
     if due is None:
         return
     kind, rings = ReminderKind.UPDATE, max(due, now)
     await store.reminders.insert(conn, incident.id, kind, rings, deadline=due)
-    if due - rules.HEADS_UP > now:
-        soon = due - rules.HEADS_UP
+    if due - rules.deadlines.HEADS_UP > now:
+        soon = due - rules.deadlines.HEADS_UP
         await store.reminders.insert(conn, incident.id, ReminderKind.HEADS_UP, soon)
 
 
-async def count_again(world: World, conn: Conn, incident: Incident, *, was: Incident) -> None:
+async def reschedule(world: World, conn: Conn, incident: Incident, *, was: Incident) -> None:
     """Reschedule after a change of severity or status; `was` is the incident before it.
 
     A reminder that people have been sent already is not sent again.
     """
     now = world.now()
-    due = rules.first_response_at(world.config, incident)
+    due = rules.deadlines.first_response_at(world.config, incident)
     if not await _still_asked(conn, incident, ReminderKind.FIRST_RESPONSE, due, now):
         await store.reminders.settle(conn, incident.id, now, ReminderKind.FIRST_RESPONSE)
-        await wait_for_response(world, conn, incident)
+        await schedule_first_response(world, conn, incident)
     due = incident.next_update_at
     if due != was.next_update_at:
-        await settle_update(conn, incident.id, now)
-        await wait_for_update(conn, incident, now)
+        await settle_updates(conn, incident.id, now)
+        await schedule_update(conn, incident, now)
 
 
 async def _still_asked(
@@ -60,32 +61,32 @@ async def _still_asked(
 ) -> bool:
     """Whether it is overdue after the change, too, and people were reminded of it."""
     overdue = due is not None and due <= now
-    return overdue and await store.reminders.nagging(conn, incident.id, kind)
+    return overdue and await store.reminders.is_nagging(conn, incident.id, kind)
 
 
-async def settle_update(conn: Conn, id: IncidentId, now: datetime) -> None:
+async def settle_updates(conn: Conn, id: IncidentId, now: datetime) -> None:
     """Settle the reminders of an update that was posted."""
     await store.reminders.settle(conn, id, now, ReminderKind.UPDATE)
     await store.reminders.settle(conn, id, now, ReminderKind.HEADS_UP)
 
 
-async def wait_for_tasks(conn: Conn, id: IncidentId, now: datetime) -> None:
+async def schedule_tasks(conn: Conn, id: IncidentId, now: datetime) -> None:
     """Schedule the next reminder of the follow-ups that are not done."""
     await store.reminders.settle(conn, id, now, ReminderKind.TASKS)
-    due = rules.next_task_reminder(await store.tasks.of_incident(conn, id), now)
+    due = rules.deadlines.next_task_reminder(await store.tasks.of_incident(conn, id), now)
     if due is not None:
         await store.reminders.insert(conn, id, ReminderKind.TASKS, due)
 
 
-async def form_opened(world: World, id: IncidentId) -> None:
+async def pause_nagging(world: World, id: IncidentId) -> None:
     """Send no reminder while somebody writes the update."""
-    seconds = int(rules.FORM_OPEN.total_seconds())
-    await world.cache.remember(_writing(id), "yes", seconds)
+    seconds = int(rules.deadlines.FORM_OPEN.total_seconds())
+    await world.cache.set(_writing(id), "yes", seconds)
 
 
-async def form_sent(world: World, id: IncidentId) -> None:
+async def resume_nagging(world: World, id: IncidentId) -> None:
     """Send reminders again: the update was written."""
-    await world.cache.forget(_writing(id))
+    await world.cache.delete(_writing(id))
 
 
 def _writing(id: IncidentId) -> str:
@@ -102,35 +103,35 @@ async def fire_due(world: World) -> None:
             changed.add(reminder.incident_id)
     for reminder in due:
         if reminder.kind is ReminderKind.HEADS_UP:
-            await publisher.whisper_heads_up(world, reminder.incident_id)
+            await publisher.send_heads_up(world, reminder.incident_id)
 
 
 async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> None:
     if reminder.kind is ReminderKind.HEADS_UP:
         return  # for the commander alone: no timeline entry
     if reminder.kind is ReminderKind.UPDATE and await _is_being_written(world, reminder):
-        await store.reminders.postpone(conn, reminder.id, now + rules.FORM_OPEN)
+        await store.reminders.postpone(conn, reminder.id, now + rules.deadlines.FORM_OPEN)
         return
     reminded = entries.Reminded(what=reminder.kind.value.replace("_", " "))
     await store.timeline.add(conn, reminder.incident_id, reminded, at=now)
     if reminder.kind is ReminderKind.TASKS:
-        await wait_for_tasks(conn, reminder.incident_id, now)
-    elif reminder.nags + 1 < rules.NAGS:
+        await schedule_tasks(conn, reminder.incident_id, now)
+    elif reminder.nags + 1 < rules.deadlines.NAGS:
         await _nag_again(conn, reminder, now)
 
 
 async def _is_being_written(world: World, reminder: Reminder) -> bool:
-    return await world.cache.recall(_writing(reminder.incident_id)) is not None
+    return await world.cache.get(_writing(reminder.incident_id)) is not None
 
 
 async def _nag_again(conn: Conn, reminder: Reminder, now: datetime) -> None:
-    again, nags = now + rules.NAG_AGAIN, reminder.nags + 1
+    again, nags = now + rules.deadlines.NAG_INTERVAL, reminder.nags + 1
     await store.reminders.insert(
         conn,
         reminder.incident_id,
         reminder.kind,
         again,
-        deadline=reminder.was_due,
+        deadline=reminder.due_originally_at,
         snoozes=reminder.snoozes,
         nags=nags,
     )
@@ -162,14 +163,14 @@ async def _put_off(
     of, kind = reminder.incident_id, reminder.kind
     await store.reminders.snooze(conn, of, kind, now, until=until, by=by)
     await store.reminders.settle(conn, of, now, kind)
-    due, snoozes = reminder.was_due, reminder.snoozes + 1
+    due, snoozes = reminder.due_originally_at, reminder.snoozes + 1
     await store.reminders.insert(conn, of, kind, until, deadline=due, snoozes=snoozes)
 
 
 def _check_may_snooze(reminder: Reminder | None) -> None:
     if reminder is None or reminder.settled_at is not None:
         raise UserError("This reminder is no longer active. Nothing was snoozed.")
-    if reminder.snoozes >= rules.SNOOZES_IN_A_ROW:
+    if reminder.snoozes >= rules.deadlines.MOST_SNOOZES:
         raise UserError(
             "This was already snoozed twice in a row. It was not snoozed again; post an update, "
             "even a short one."

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot import rules, store
-from bot.actions import Change, Run
-from bot.flows.records import build, get
-from bot.flows.rows import (
+from bot.actions.base import Change, Progress
+from bot.flows.lookups import build_action, get
+from bot.flows.transactions import (
     changing,
     changing_several,
     check_customer_message_allowed,
@@ -19,16 +19,16 @@ from bot.flows.rows import (
 from bot.model import (
     Execution,
     ExecutionId,
+    ExecutionState,
     Plan,
     Risk,
-    State,
     UserError,
     UserId,
     Verdict,
     entries,
 )
-from bot.publisher import publish
-from bot.store import db
+from bot.publishing.publisher import publish
+from bot.store import db, publications, temporary_changes
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -37,10 +37,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-BEAT_SECONDS = 5
-SILENT = timedelta(seconds=30)
+HEARTBEAT_SECONDS = 5
+HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 # What was changed in production must be recorded, so a write waits for a database that is away.
-PATIENCE_SECONDS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
+RETRY_DELAYS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
 
 
 async def run(world: World, id: ExecutionId) -> None:
@@ -48,9 +48,9 @@ async def run(world: World, id: ExecutionId) -> None:
     started = await _start(world, id)
     if started is None:
         return
-    action = build(world, started.action, started.params)
+    action = build_action(world, started.action, started.params)
     assert isinstance(action, Change)
-    async with alive(world, started):
+    async with heartbeat(world, started):
         await publish(world, started.incident_id)
         await _execute(world, started, action)
     await publish(world, started.incident_id)
@@ -58,8 +58,8 @@ async def run(world: World, id: ExecutionId) -> None:
 
 def start_if_approved(world: World, execution: Execution) -> None:
     """Run an execution in the background if it is approved."""
-    if execution.state is State.APPROVED:
-        world.work.start(run(world, execution.id), f"execution {execution.id}")
+    if execution.state is ExecutionState.APPROVED:
+        world.background.start(run(world, execution.id), f"execution {execution.id}")
 
 
 async def _start(world: World, id: ExecutionId) -> Execution | None:
@@ -71,9 +71,9 @@ async def _start(world: World, id: ExecutionId) -> Execution | None:
             if started is not None:
                 by = started.requested_by
                 await log_execution(conn, started, entries.Started(), at=now, by=by)
-                await store.pictures.want(conn, started.incident_id)
+                await publications.mark_stale(conn, started.incident_id)
             return started
-    except store.executions.Taken:
+    except store.executions.AlreadyActive:
         await _record_wait(world, id)
         return None
 
@@ -84,8 +84,8 @@ async def _record_wait(world: World, id: ExecutionId) -> None:
     target = waiting.plan.target if waiting.plan else waiting.title
     async with changing_several(world) as (conn, changed):
         other = await store.executions.running_on(conn, target)
-        words = text.plain("waits_for_target", target=target, other=other)
-        if await store.executions.wait(conn, id, words):
+        words = text.render_unescaped("waits_for_target", target=target, other=other)
+        if await store.executions.set_waiting_for(conn, id, words):
             changed.add(waiting.incident_id)
 
 
@@ -97,7 +97,7 @@ async def _execute(world: World, run: Execution, action: Change) -> None:
             await _check_no_drift(world, action, run.plan)
             if not await _is_still_running(world, run):
                 return
-            done = await action.execute(world.systems, run.plan, telling(world, run))
+            done = await action.execute(world.systems, run.plan, progress_reporter(world, run))
     except UserError as error:
         if not error.unsure:
             await _finish(world, run, Verdict(ok=False, done=False, text=str(error)))
@@ -113,28 +113,30 @@ async def _is_still_running(world: World, run: Execution) -> bool:
     """Whether no replica marked it as interrupted before it changed anything; raises UserError."""
     async with world.pool.connection() as conn:
         await check_customer_message_allowed(conn, run)
-        return await store.executions.beat(conn, run, world.now())
+        return await store.executions.heartbeat(conn, run, world.now())
 
 
 async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
     """Raise UserError where the plan differs now from the one that was approved."""
     now = await action.plan(world.systems.for_planning())
     if now.digest != approved.digest:
-        moved = rules.moved(approved, now)
-        raise UserError(text.plain("drifted", approved=approved, current=now, fields=moved))
+        moved = rules.changes.drifted_fields(approved, now)
+        raise UserError(
+            text.render_unescaped("drifted", approved=approved, current=now, fields=moved)
+        )
 
 
-def telling(world: World, execution: Execution) -> Run:
+def progress_reporter(world: World, execution: Execution) -> Progress:
     """How an action reports progress; a database that is away only costs the report."""
 
     async def report(text: str) -> None:
         try:
             async with changing(world, execution.incident_id) as conn:
-                await store.executions.progress(conn, execution.id, text, world.now())
+                await store.executions.set_progress(conn, execution.id, text, world.now())
         except db.ERRORS as error:
             log.warning("progress of execution %s was not recorded: %s", execution.id, error)
 
-    return Run(execution_id=execution.id, say=report)
+    return Progress(execution_id=execution.id, report=report)
 
 
 async def verify(world: World, run: Execution, action: Change, done: str | None = None) -> None:
@@ -146,11 +148,11 @@ async def verify(world: World, run: Execution, action: Change, done: str | None 
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
             systems = world.systems.for_reading()
-            verdict = await action.verify(systems, run.plan, telling(world, run))
+            verdict = await action.verify(systems, run.plan, progress_reporter(world, run))
     except UserError as error:
-        verdict = Verdict(ok=False, text=text.plain("not_checked", reason=str(error)))
+        verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
-        verdict = Verdict(ok=False, text=text.plain("not_checked", reason=""))
+        verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
     if done is not None:
         verdict = verdict.model_copy(update={"text": f"{done} {verdict.text}"})
     undo = await undo_digest(world, run) if verdict.done else None
@@ -164,7 +166,7 @@ async def undo_digest(world: World, run: Execution) -> str | None:
     """
     if run.plan is None or run.plan.undo is None:
         return None
-    inverse = build(world, run.plan.undo.action, run.plan.undo.params)
+    inverse = build_action(world, run.plan.undo.action, run.plan.undo.params)
     assert isinstance(inverse, Change)
     try:
         return (await inverse.plan(world.systems.for_planning())).digest
@@ -184,10 +186,10 @@ async def _finish(
         ended = await store.executions.finish(
             conn,
             run.id,
-            to=State.SUCCEEDED if verdict.ok else State.FAILED,
+            to_state=ExecutionState.SUCCEEDED if verdict.ok else ExecutionState.FAILED,
             at=now,
             outcome=verdict.text,
-            checked=verdict.ok if verdict.done else None,
+            check_passed=verdict.ok if verdict.done else None,
             undo_until=None if window is None else now + window,
             undo_digest=undo_digest,
         )
@@ -196,11 +198,11 @@ async def _finish(
             await log_execution(conn, ended, entry, at=now, by=run.requested_by)
             if verdict.done:
                 await _record_temporary(conn, ended, verdict, now)
-            await store.pictures.want(conn, run.incident_id)
+            await publications.mark_stale(conn, run.incident_id)
 
     try:
-        await surely(world, write)
-    except store.executions.Taken:
+        await write_with_retry(world, write)
+    except store.executions.AlreadyActive:
         log.warning("execution %s was taken for not done, and asked for again", run.id)
 
 
@@ -209,22 +211,27 @@ async def _record_temporary(conn: Conn, ended: Execution, verdict: Verdict, now:
     plan = ended.plan
     assert plan is not None
     if ended.undo_of is not None:
-        await store.holds.resume(conn, ended.undo_of, now)
+        await temporary_changes.resume(conn, ended.undo_of, now)
         if verdict.ok:
-            await store.holds.end(conn, ended.undo_of, now, by=ended.id)
-    await store.holds.look_again(conn, plan.target, ended.id, now)
+            await temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
+    await temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
     if plan.temporary is not None:
         since = ended.started_at or now
         until = since + plan.temporary.lasts
-        soon = now if ended.undo_digest is None else until - rules.NUDGE
-        await store.holds.begin(
-            conn, ended, state=plan.temporary.state, since=since, until=until, due_at=soon
+        soon = now if ended.undo_digest is None else until - rules.changes.END_NOTICE
+        await temporary_changes.begin(
+            conn,
+            ended,
+            state=plan.temporary.state,
+            started_at=since,
+            ends_at=until,
+            next_check_at=soon,
         )
 
 
-async def surely(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
+async def write_with_retry(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
     """Write in a transaction, and retry for a minute while the database is away."""
-    for delay in PATIENCE_SECONDS:
+    for delay in RETRY_DELAYS:
         try:
             async with world.pool.connection() as conn:
                 return await write(conn)
@@ -236,60 +243,60 @@ async def surely(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def alive(world: World, run: Execution) -> AsyncIterator[None]:
+async def heartbeat(world: World, run: Execution) -> AsyncIterator[None]:
     """Keep the heartbeat while it runs; leaving without a recorded outcome is an interruption."""
     heartbeat = asyncio.create_task(_beat(world, run))
     try:
         yield
     finally:
         heartbeat.cancel()
-        await surely(world, lambda conn: _interrupt(world, conn, run))
+        await write_with_retry(world, lambda conn: _interrupt(world, conn, run))
 
 
 async def _interrupt(world: World, conn: Conn, run: Execution) -> None:
-    if not await store.executions.beat(conn, run, world.now()):
+    if not await store.executions.heartbeat(conn, run, world.now()):
         return
-    was, to = State.RUNNING, State.INTERRUPTED
-    interrupted = await store.executions.move(conn, run.id, was=was, to=to)
+    was, to = ExecutionState.RUNNING, ExecutionState.INTERRUPTED
+    interrupted = await store.executions.move(conn, run.id, from_state=was, to_state=to)
     if interrupted is not None:
         await log_execution(conn, interrupted, entries.Interrupted(), at=world.now())
-        await store.pictures.want(conn, run.incident_id)
+        await publications.mark_stale(conn, run.incident_id)
 
 
 async def _beat(world: World, run: Execution) -> None:
     while True:
-        await asyncio.sleep(BEAT_SECONDS)
+        await asyncio.sleep(HEARTBEAT_SECONDS)
         try:
             async with world.pool.connection() as conn:
-                await store.executions.beat(conn, run, world.now())
+                await store.executions.heartbeat(conn, run, world.now())
         except db.ERRORS as error:
             log.warning("a heartbeat of execution %s was lost: %s", run.id, error)
 
 
-async def check(world: World, id: ExecutionId, *, by: UserId | None) -> None:
+async def check_interrupted(world: World, id: ExecutionId, *, by: UserId | None) -> None:
     """After an interruption, verify what happened without repeating it.
 
     `by` is None for the scheduler. Raises UserError when there is nothing to check.
     """
     try:
         async with world.pool.connection() as conn:
-            was, to = State.INTERRUPTED, State.RUNNING
-            taken = await store.executions.move(conn, id, was=was, to=to)
+            was, to = ExecutionState.INTERRUPTED, ExecutionState.RUNNING
+            taken = await store.executions.move(conn, id, from_state=was, to_state=to)
             if taken is None:
                 raise UserError(
                     "This was already checked, or its check is running. Nothing was done."
                 )
-            await store.executions.beat(conn, taken, world.now())
+            await store.executions.heartbeat(conn, taken, world.now())
             await log_execution(conn, taken, entries.Checked(), at=world.now(), by=by)
-            await store.pictures.want(conn, taken.incident_id)
-    except store.executions.Taken as error:
+            await publications.mark_stale(conn, taken.incident_id)
+    except store.executions.AlreadyActive as error:
         raise UserError(
             "Its target is being changed, or the step was requested again. Nothing was checked; "
             "check again when that has ended."
         ) from error
-    action = build(world, taken.action, taken.params)
+    action = build_action(world, taken.action, taken.params)
     assert isinstance(action, Change)
-    async with alive(world, taken):
+    async with heartbeat(world, taken):
         await publish(world, taken.incident_id)
         await verify(world, taken, action)
     await publish(world, taken.incident_id)
@@ -307,9 +314,11 @@ async def mark_interrupted(world: World) -> None:
     """Mark what a process left running when it died: its outcome is not known."""
     now = world.now()
     async with world.pool.connection() as conn:
-        for dead in await store.executions.interrupt(conn, now - SILENT, now):
+        for dead in await store.executions.interrupt(conn, now - HEARTBEAT_TIMEOUT, now):
             await log_execution(conn, dead, entries.Interrupted(), at=now)
-            await store.pictures.want(conn, dead.incident_id)
+            await publications.mark_stale(conn, dead.incident_id)
             if dead.risk is Risk.READ:
-                words = text.plain("read_interrupted")
-                await store.executions.finish(conn, dead.id, to=State.FAILED, at=now, outcome=words)
+                words = text.render_unescaped("read_interrupted")
+                await store.executions.finish(
+                    conn, dead.id, to_state=ExecutionState.FAILED, at=now, outcome=words
+                )

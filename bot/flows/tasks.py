@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bot import findings, rules, store
-from bot.actions import ChooseFrom
-from bot.findings import Each, Finding
+from bot import rules, store
+from bot.actions.base import RowChoice
 from bot.flows import reminders
-from bot.flows.rows import changing, changing_several, lock_open
+from bot.flows.transactions import changing, changing_several, lock_open
 from bot.model import (
     Execution,
     Incident,
     IncidentId,
-    Reading,
+    ReadResult,
     Step,
     Task,
     TaskId,
@@ -22,9 +21,11 @@ from bot.model import (
     UserError,
     UserId,
     entries,
+    findings,
 )
+from bot.model.findings import Finding, RowTemplate
 from bot.store.db import Conn
-from bot.store.tasks import New
+from bot.store.tasks import NewTask
 from bot.world import World
 
 BEFORE = {
@@ -35,22 +36,22 @@ BEFORE = {
 }
 
 
-async def begin_steps(conn: Conn, incident: Incident, now: datetime) -> None:
+async def create_step_tasks(conn: Conn, incident: Incident, now: datetime) -> None:
     """Create a task for each manual step of the chosen scenario."""
     for step in incident.scenario.steps if incident.scenario else ():
         if step.action == "manual":
-            kind, new = TaskKind.STEP, [New(title=step.title)]
+            kind, new = TaskKind.STEP, [NewTask(title=step.title)]
             await store.tasks.add(conn, incident.id, kind, new, at=now, step_id=step.id)
 
 
-async def begin_follow_ups(conn: Conn, incident: Incident, now: datetime) -> None:
+async def create_follow_ups(conn: Conn, incident: Incident, now: datetime) -> None:
     """Create the follow-up tasks of a resolved incident, and schedule their reminders."""
     new = [
-        New(title=follow_up.title, due_at=now + follow_up.due if follow_up.due else None)
+        NewTask(title=follow_up.title, due_at=now + follow_up.due if follow_up.due else None)
         for follow_up in incident.playbook.post_incident
     ]
     await store.tasks.add(conn, incident.id, TaskKind.FOLLOW_UP, new, at=now)
-    await reminders.wait_for_tasks(conn, incident.id, now)
+    await reminders.schedule_tasks(conn, incident.id, now)
 
 
 async def get(world: World, id: TaskId) -> Task:
@@ -81,34 +82,38 @@ async def of_step(world: World, id: IncidentId, step: Step) -> Task:
     return task
 
 
-def rows_of(run: Execution) -> tuple[Finding, ...]:
+def findings_of(run: Execution) -> tuple[Finding, ...]:
     """The findings of an execution, for people to work through."""
-    each, reading = run.params.get("tasks"), run.reading
-    return findings.of_table(Each.model_validate(each), reading.table) if each and reading else ()
+    each, reading = run.params.get("tasks"), run.read_result
+    return (
+        findings.from_table(RowTemplate.model_validate(each), reading.table)
+        if each and reading
+        else ()
+    )
 
 
-async def compare(conn: Conn, run: Execution, now: datetime) -> None:
+async def mark_missing(conn: Conn, run: Execution, now: datetime) -> None:
     """Mark the tasks whose rows a query no longer finds; a partial answer marks nothing."""
-    reading = run.reading
+    reading = run.read_result
     if reading is None or not run.params.get("tasks") or not _is_whole(reading):
         return
-    titles = [row.title for row in rows_of(run)]
-    await store.tasks.compare(conn, run.incident_id, run.step_id, titles, now)
+    titles = [row.title for row in findings_of(run)]
+    await store.tasks.mark_missing(conn, run.incident_id, run.step_id, titles, now)
 
 
-def _is_whole(reading: Reading) -> bool:
+def _is_whole(reading: ReadResult) -> bool:
     """Whether the result holds every row; a query that failed has no table."""
     if reading.table is None:
         return reading.ok is True
     return (reading.table.total or 0) <= len(reading.table.rows)
 
 
-async def left_of(world: World, run: Execution) -> dict[int, Finding]:
+async def unlisted_findings(world: World, run: Execution) -> dict[int, Finding]:
     """The findings that are on no list yet, by row number; raises UserError when all are."""
     async with world.pool.connection() as conn:
         tasks = await store.tasks.of_incident(conn, run.incident_id)
     listed = {(task.title, task.link) for task in tasks if task.step_id == run.step_id}
-    rows = enumerate(rows_of(run))
+    rows = enumerate(findings_of(run))
     left = {number: row for number, row in rows if (row.title, row.link) not in listed}
     if not left:
         raise _all_listed(run)
@@ -122,11 +127,11 @@ def _all_listed(run: Execution) -> UserError:
     )
 
 
-async def hand_out(world: World, run: Execution, chosen: Sequence[int], *, by: UserId) -> int:
+async def add_findings(world: World, run: Execution, chosen: Sequence[int], *, by: UserId) -> int:
     """Add the chosen findings to the list, or all; returns how many are new. Raises UserError."""
-    rows = rows_of(run)
+    rows = findings_of(run)
     picked = [rows[number] for number in chosen if number < len(rows)] or rows
-    new = [New(title=row.title, link=row.link) for row in picked]
+    new = [NewTask(title=row.title, link=row.link) for row in picked]
     async with changing(world, run.incident_id) as conn:
         await lock_open(conn, run.incident_id)
         now, kind = world.now(), TaskKind.FINDING
@@ -139,7 +144,9 @@ async def hand_out(world: World, run: Execution, chosen: Sequence[int], *, by: U
     return added
 
 
-async def choice(world: World, task: Task) -> tuple[Execution | None, tuple[Finding, ...]]:
+async def findings_to_choose(
+    world: World, task: Task
+) -> tuple[Execution | None, tuple[Finding, ...]]:
     """The findings that people choose from when a manual step is done, and their execution."""
     source = await _source(world, task)
     if source is None:
@@ -150,22 +157,26 @@ async def choice(world: World, task: Task) -> tuple[Execution | None, tuple[Find
     return run, _chosen_from(source, run) if run else ()
 
 
-async def rows_for(world: World, task: Task, run: Execution) -> tuple[Finding, ...]:
+async def findings_chosen_from(world: World, task: Task, run: Execution) -> tuple[Finding, ...]:
     """The findings of this execution that people chose from."""
     source = await _source(world, task)
     return _chosen_from(source, run) if source else ()
 
 
-async def _source(world: World, task: Task) -> ChooseFrom | None:
+async def _source(world: World, task: Task) -> RowChoice | None:
     async with world.pool.connection() as conn:
         incident = await store.incidents.get(conn, task.incident_id)
     step = incident.scenario.step(task.step_id) if incident and incident.scenario else None
     asked = step.params.get("choose_from") if step else None
-    return ChooseFrom.model_validate(asked) if asked else None
+    return RowChoice.model_validate(asked) if asked else None
 
 
-def _chosen_from(source: ChooseFrom, run: Execution) -> tuple[Finding, ...]:
-    return findings.of_table(Each(title=source.title), run.reading.table) if run.reading else ()
+def _chosen_from(source: RowChoice, run: Execution) -> tuple[Finding, ...]:
+    return (
+        findings.from_table(RowTemplate(title=source.title), run.read_result.table)
+        if run.read_result
+        else ()
+    )
 
 
 def _newest_answer(runs: Sequence[Execution], step_id: str) -> Execution | None:
@@ -173,12 +184,14 @@ def _newest_answer(runs: Sequence[Execution], step_id: str) -> Execution | None:
     answered = [
         run
         for run in runs
-        if run.step_id == step_id and run.reading and (run.reading.table or run.reading.ok)
+        if run.step_id == step_id
+        and run.read_result
+        and (run.read_result.table or run.read_result.ok)
     ]
     return answered[-1] if answered else None
 
 
-async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> None:
+async def take(world: World, id: TaskId, *, previous_owner: UserId | None, by: UserId) -> None:
     """Make a person the owner; `was` is the owner whom they saw. Raises UserError."""
     async with changing_several(world) as (conn, changed):
         task = await _lock(conn, id)
@@ -188,9 +201,9 @@ async def take(world: World, id: TaskId, *, was: UserId | None, by: UserId) -> N
             raise UserError(
                 f"“{task.title}” is already yours. Nothing was changed; press {word} once it is."
             )
-        if await store.tasks.take(conn, id, was=was, by=by, at=now) is None:
-            raise rules.too_late(task)
-        entry = entries.Taken(previous_owner=was)
+        if await store.tasks.take(conn, id, was=previous_owner, by=by, at=now) is None:
+            raise rules.changes.task_conflict(task)
+        entry = entries.Taken(previous_owner=previous_owner)
         await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
         changed.add(task.incident_id)
 
@@ -224,11 +237,11 @@ async def _move(world: World, id: TaskId, to: TaskState, *, by: UserId, note: st
         now = world.now()
         said: dict[str, Any] = {"by": by, "at": now, "note": note}
         if await store.tasks.move(conn, id, was=BEFORE[to], to=to, **said) is None:
-            raise rules.too_late(task)
+            raise rules.changes.task_conflict(task)
         entry = await _entry(world, conn, task, to, by=by, note=note)
         await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
         if task.due_at is not None:
-            await reminders.wait_for_tasks(conn, task.incident_id, now)
+            await reminders.schedule_tasks(conn, task.incident_id, now)
         changed.add(task.incident_id)
 
 
@@ -255,7 +268,7 @@ async def _escalation(world: World, conn: Conn, task: Task, by: UserId) -> entri
     assert incident is not None
     if incident.commander is not None and incident.commander != by:
         return entries.Escalated(link=task.link, people=(incident.commander,))
-    groups = world.home.responder_groups
+    groups = world.workspace.responder_groups
     if groups:
         return entries.Escalated(link=task.link, groups=groups)
     others = () if incident.declared_by == by else (incident.declared_by,)

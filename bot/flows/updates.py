@@ -5,15 +5,15 @@ import textwrap
 
 from bot import rules, store, views
 from bot.flows import reminders
-from bot.flows.rows import changing, lock_open
+from bot.flows.transactions import changing, lock_open
 from bot.model import (
-    Draft,
     Entry,
     EntryKind,
     Incident,
     IncidentId,
     Status,
     Update,
+    UpdateDraft,
     UserId,
     entries,
 )
@@ -23,30 +23,30 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 
-async def draft(world: World, incident: Incident, said: str) -> Draft:
+async def draft(world: World, incident: Incident, said: str) -> UpdateDraft:
     """The draft for the form: a person's words, or the facts since the last update."""
     async with world.pool.connection() as conn:
         timeline = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
     since = incident.last_update_at or incident.declared_at
-    new = [entry for entry in timeline if entry.at >= since and entry.kind in rules.FACTS]
-    facts = rules.newest(new)
+    new = [entry for entry in timeline if entry.at >= since and entry.kind in rules.incidents.FACTS]
+    facts = rules.incidents.latest_facts(new)
     changed = max((entry.id for entry in facts if entry.kind is EntryKind.SUCCEEDED), default=0)
-    await reminders.form_opened(world, incident.id)
-    every = rules.cadence(world.config, incident.severity, incident.status)
-    return Draft(
+    await reminders.pause_nagging(world, incident.id)
+    every = rules.deadlines.cadence(world.config, incident.severity, incident.status)
+    return UpdateDraft(
         impact=updates[-1].impact if updates else "",
-        happened=(said,) if said else tuple(_bullet(entry, changed) for entry in facts),
+        facts=(said,) if said else tuple(_bullet(entry, changed) for entry in facts),
         minutes=None if every is None else int(every.total_seconds() // 60),
     )
 
 
 def _bullet(fact: Entry, changed: int) -> str:
     """One line; for what was read before the last change it says when."""
-    words = text.plain(
+    words = text.render_unescaped(
         "draft_fact", entry=fact, detail=fact.detail, before_change=fact.id < changed
     )
-    return f"- {textwrap.shorten(words, rules.LONGEST_FACT, placeholder=' …')}"
+    return f"- {textwrap.shorten(words, rules.incidents.LONGEST_FACT, placeholder=' …')}"
 
 
 def _words(incident: Incident, update: Update) -> str | None:
@@ -56,7 +56,7 @@ def _words(incident: Incident, update: Update) -> str | None:
     """
     try:
         return views.timeline.alert(incident, update)
-    except text.UNFILLED as error:
+    except text.TEMPLATE_ERRORS as error:
         log.warning("the internal alert of %s was not filled in: %s", incident.name, error)
         return None
 
@@ -77,7 +77,7 @@ async def post(
         incident = await lock_open(conn, id)
         now = world.now()
         after = incident.model_copy(update={"status": status})
-        due = rules.promised(world.config, after, minutes, now)
+        due = rules.deadlines.promised_update_at(world.config, after, minutes, now)
         update = await store.updates.insert(
             conn,
             id,
@@ -91,7 +91,7 @@ async def post(
         )
         if update is None:
             return  # the same form, delivered again
-        changed = await store.incidents.set_course(
+        changed = await store.incidents.set_status(
             conn,
             id,
             severity=incident.severity,
@@ -99,11 +99,11 @@ async def post(
             next_update_at=due,
             updated_at=now,
         )
-        await store.updates.keep(conn, update.id, _words(changed, update))
+        await store.updates.set_posted_text(conn, update.id, _words(changed, update))
         if status is not incident.status:
             entry = entries.StatusChanged(old=incident.status.value, new=status.value)
             await store.timeline.add(conn, id, entry, at=now, by=by)
         await store.timeline.add(conn, id, entries.Updated(), at=now, by=by, text=current)
-        await reminders.settle_update(conn, id, now)
-        await reminders.wait_for_update(conn, changed, now)
-    await reminders.form_sent(world, id)
+        await reminders.settle_updates(conn, id, now)
+        await reminders.schedule_update(conn, changed, now)
+    await reminders.resume_nagging(world, id)

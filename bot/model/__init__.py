@@ -1,33 +1,12 @@
 """The nouns, frozen: the same classes read YAML, JSONB, rows and forms."""
 
 from bot.model import entries
-from bot.model.entries import (
-    Entry,
-    EntryKind,
-)
-from bot.model.execution import (
-    LIVE,
-    Approval,
-    Execution,
-    Hold,
-    NewExecution,
-    Plan,
-    State,
-    Temporary,
-    Undo,
-    Verdict,
-)
-from bot.model.incident import (
-    Draft,
-    Incident,
-    Update,
-)
-from bot.model.nouns import (
+from bot.model.base import (
     ChannelId,
     EntryId,
     ExecutionId,
     IncidentId,
-    Noun,
+    Model,
     ReminderId,
     Risk,
     Severity,
@@ -37,26 +16,40 @@ from bot.model.nouns import (
     UserError,
     UserId,
 )
+from bot.model.entries import (
+    Entry,
+    EntryKind,
+)
+from bot.model.execution import (
+    ACTIVE,
+    Approval,
+    Execution,
+    ExecutionState,
+    NewExecution,
+    Plan,
+    Temporary,
+    TemporaryChange,
+    Undo,
+    Verdict,
+)
+from bot.model.incident import (
+    Incident,
+    Update,
+    UpdateDraft,
+)
 from bot.model.playbook import (
-    ID,
+    ID_PATTERN,
     Contact,
     FollowUp,
-    Level,
     Link,
     OnCall,
     Phase,
     Playbook,
     Scenario,
+    SeverityLevel,
     Step,
 )
-from bot.model.reading import (
-    Attachment,
-    Cell,
-    Chart,
-    Reading,
-    Series,
-    Table,
-)
+from bot.model.read_result import Attachment, Cell, Chart, ReadResult, Series, Table
 from bot.model.reminder import (
     Reminder,
     ReminderKind,
@@ -69,33 +62,31 @@ from bot.model.task import (
 )
 
 __all__ = [
-    "ID",
-    "LIVE",
+    "ACTIVE",
+    "ID_PATTERN",
     "Approval",
     "Attachment",
     "Cell",
     "ChannelId",
     "Chart",
     "Contact",
-    "Draft",
     "Entry",
     "EntryId",
     "EntryKind",
     "Execution",
     "ExecutionId",
+    "ExecutionState",
     "FollowUp",
-    "Hold",
     "Incident",
     "IncidentId",
-    "Level",
     "Link",
+    "Model",
     "NewExecution",
-    "Noun",
     "OnCall",
     "Phase",
     "Plan",
     "Playbook",
-    "Reading",
+    "ReadResult",
     "Reminder",
     "ReminderId",
     "ReminderKind",
@@ -103,7 +94,7 @@ __all__ = [
     "Scenario",
     "Series",
     "Severity",
-    "State",
+    "SeverityLevel",
     "Status",
     "Step",
     "Table",
@@ -112,9 +103,11 @@ __all__ = [
     "TaskKind",
     "TaskState",
     "Temporary",
+    "TemporaryChange",
     "Undo",
     "Unfinished",
     "Update",
+    "UpdateDraft",
     "UpdateId",
     "UserError",
     "UserId",

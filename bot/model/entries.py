@@ -13,8 +13,8 @@ from pydantic import (
     field_validator,
 )
 
+from bot.model.base import EntryId, ExecutionId, IncidentId, Model, UserId
 from bot.model.execution import Execution
-from bot.model.nouns import EntryId, ExecutionId, IncidentId, Noun, UserId
 
 
 class EntryKind(StrEnum):
@@ -55,7 +55,7 @@ class EntryKind(StrEnum):
     RESOLVED = "resolved"
 
 
-class Detail(Noun):
+class Detail(Model):
     """What an entry of one kind tells besides its text; the kind belongs to the class.
 
     Entries are never rewritten: fields that an older version did not write have defaults, names
@@ -372,7 +372,7 @@ DETAILS: tuple[type[Detail], ...] = (
 BY_KIND = {detail.kind: detail for detail in DETAILS}
 
 
-class Entry(Noun):
+class Entry(Model):
     """One line of an incident's timeline, never changed once written."""
 
     id: EntryId

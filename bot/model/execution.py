@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import Field
 
-from bot.model.nouns import ExecutionId, IncidentId, Noun, Risk, UserId
-from bot.model.reading import Reading
+from bot.model.base import ExecutionId, IncidentId, Model, Risk, UserId
+from bot.model.read_result import ReadResult
 
 
-class State(StrEnum):
+class ExecutionState(StrEnum):
     """Where an execution stands."""
 
     PROPOSED = "proposed"
@@ -26,10 +26,10 @@ class State(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-LIVE = (State.PROPOSED, State.APPROVED, State.RUNNING)
+ACTIVE = (ExecutionState.PROPOSED, ExecutionState.APPROVED, ExecutionState.RUNNING)
 
 
-class Undo(Noun):
+class Undo(Model):
     """The inverse of a plan, known before anything runs: itself an action with parameters."""
 
     summary: str
@@ -37,14 +37,14 @@ class Undo(Noun):
     params: dict[str, Any]
 
 
-class Temporary(Noun):
+class Temporary(Model):
     """A change that is undone by itself after a while; `state` is what people call it meanwhile."""
 
     state: str
     lasts: timedelta
 
 
-class Plan(Noun):
+class Plan(Model):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
     `target` is unique (`deployment/order-service`): one plan at a time runs per target.
@@ -65,18 +65,18 @@ class Plan(Noun):
     fingerprint: dict[str, Any] = Field(default_factory=dict)
 
     @property
-    def bound(self) -> dict[str, Any]:
+    def approved_content(self) -> dict[str, Any]:
         """What people approve, as JSON: all but the words that may count what moves by itself."""
         return self.model_dump(mode="json", exclude={"blast_radius", "check", "warnings"})
 
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of what people approve."""
-        canonical = json.dumps(self.bound, sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(self.approved_content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-class Verdict(Noun):
+class Verdict(Model):
     """What the check after a change found; `done` says whether the change is there at all."""
 
     ok: bool
@@ -84,14 +84,14 @@ class Verdict(Noun):
     done: bool = True
 
 
-class Approval(Noun):
+class Approval(Model):
     """One person's yes to one plan."""
 
     by: UserId
     at: datetime
 
 
-class NewExecution(Noun):
+class NewExecution(Model):
     """What is known of an execution when it is asked for; `requested_by` is None for the clock."""
 
     incident_id: IncidentId
@@ -101,7 +101,7 @@ class NewExecution(Noun):
     params: dict[str, Any]
     risk: Risk
     plan: Plan | None = None
-    state: State = State.PROPOSED
+    state: ExecutionState = ExecutionState.PROPOSED
     requested_by: UserId | None
     requested_at: datetime
     reason: str = ""
@@ -122,26 +122,26 @@ class Execution(NewExecution):
     finished_at: datetime | None
     progress: str | None
     outcome: str | None
-    checked: bool | None
-    reading: Reading | None
+    check_passed: bool | None
+    read_result: ReadResult | None
     decided_by: UserId | None
     undo_until: datetime | None
     undo_digest: str | None
 
 
-class Hold(Noun):
+class TemporaryChange(Model):
     """A temporary change in force; `trouble` says why its undo is late, `due_at` is the clock's."""
 
     execution_id: ExecutionId
     incident_id: IncidentId
     state: str
-    since: datetime
-    until: datetime
-    due_at: datetime
-    nudged_at: datetime | None
+    started_at: datetime
+    ends_at: datetime
+    next_check_at: datetime
+    announced_at: datetime | None
     touched_by: ExecutionId | None
     ended_at: datetime | None
-    trouble: str | None
+    overdue_reason: str | None
 
     @property
     def in_force(self) -> bool:

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from bot.model.nouns import ChannelId, IncidentId, Noun, Severity, Status, UpdateId, UserId
+from bot.model.base import ChannelId, IncidentId, Model, Severity, Status, UpdateId, UserId
 from bot.model.playbook import Playbook, Scenario
 
 
-class Incident(Noun):
+class Incident(Model):
     """Something is wrong, and people are on it."""
 
     id: IncidentId
@@ -44,7 +44,7 @@ class Incident(Noun):
         return self.playbook.scenario(self.scenario_id)
 
 
-class Update(Noun):
+class Update(Model):
     """What the commander tells everybody; `words` as it was posted, in the internal alert's."""
 
     id: UpdateId
@@ -55,12 +55,12 @@ class Update(Noun):
     impact: str
     current: str
     next_update_at: datetime | None
-    words: str | None = None
+    posted_text: str | None = None
 
 
-class Draft(Noun):
+class UpdateDraft(Model):
     """What an update form is filled in with; `minutes` to the next update, if one is due."""
 
     impact: str
-    happened: tuple[str, ...]
+    facts: tuple[str, ...]
     minutes: int | None

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from bot.model.nouns import Noun, Severity
+from bot.model.base import Model, Severity
 
 
 class Phase(StrEnum):
@@ -17,10 +17,10 @@ class Phase(StrEnum):
 
 
 # What ids look like: they are in buttons, forms and file names.
-ID = r"^[a-z0-9][a-z0-9-]{0,39}$"
+ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
 
-class Level(Noun):
+class SeverityLevel(Model):
     """One row of a playbook's severity table."""
 
     meaning: str = Field(description="What is broken then.")
@@ -29,10 +29,10 @@ class Level(Noun):
     customers: bool = Field(default=False, description="Whether customers are told.")
 
 
-class Step(Noun):
+class Step(Model):
     """One line of a scenario: an action, its parameters, and which of them people fill in."""
 
-    id: str = Field(pattern=ID, description="Unique in its scenario.")
+    id: str = Field(pattern=ID_PATTERN, description="Unique in its scenario.")
     title: str = Field(min_length=1, max_length=75, description="The words beside the button.")
     phase: Phase
     action: str = Field(description="What the button does.")
@@ -51,28 +51,28 @@ class Step(Noun):
     )
 
 
-class Scenario(Noun):
+class Scenario(Model):
     """One kind of incident a playbook knows: its symptoms and its steps."""
 
-    id: str = Field(pattern=ID, description="Unique for its service.")
+    id: str = Field(pattern=ID_PATTERN, description="Unique for its service.")
     title: str = Field(min_length=1, max_length=75, description="What people choose it by.")
     severity: Severity = Field(description="How bad an incident is that it is offered for.")
     symptoms: tuple[str, ...] = Field(description="How people know it.")
     steps: tuple[Step, ...]
 
-    def step(self, id: str) -> Step | None:
+    def step(self, step_id: str) -> Step | None:
         """The step of that id, or None."""
-        return next((step for step in self.steps if step.id == id), None)
+        return next((step for step in self.steps if step.id == step_id), None)
 
 
-class Contact(Noun):
+class Contact(Model):
     """Whom to ask for what."""
 
     role: str
     contact: str
 
 
-class OnCall(Noun):
+class OnCall(Model):
     """Who is on call, as the paging service says: by which policy, and until when, if it ends."""
 
     name: str
@@ -81,27 +81,27 @@ class OnCall(Noun):
     until: datetime | None
 
 
-class Link(Noun):
+class Link(Model):
     """A page that belongs to the service."""
 
     title: str
     url: str
 
 
-class FollowUp(Noun):
+class FollowUp(Model):
     """Something to do after the incident; `due` is counted from when it was resolved."""
 
     title: str = Field(min_length=1, max_length=150)
     due: timedelta | None = None
 
 
-class Playbook(Noun):
+class Playbook(Model):
     """What one service's team does when it breaks."""
 
     service: str = Field(description="The service, as the cluster calls it.")
     title: str = Field(description="The service, as people call it.")
     overview: str = Field(default="", description="A sentence or two.")
-    severities: dict[Severity, Level]
+    severities: dict[Severity, SeverityLevel]
     scenarios: tuple[Scenario, ...]
     internal_alert: str = Field(
         default="", description="Template (Jinja2) of an update to colleagues."
@@ -113,6 +113,6 @@ class Playbook(Noun):
     links: tuple[Link, ...] = ()
     post_incident: tuple[FollowUp, ...] = ()
 
-    def scenario(self, id: str | None) -> Scenario | None:
+    def scenario(self, scenario_id: str | None) -> Scenario | None:
         """The scenario of that id, or None."""
-        return next((scenario for scenario in self.scenarios if scenario.id == id), None)
+        return next((scenario for scenario in self.scenarios if scenario.id == scenario_id), None)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from bot.model.nouns import IncidentId, Noun, ReminderId, UserId
+from bot.model.base import IncidentId, Model, ReminderId, UserId
 
 
 class ReminderKind(StrEnum):
@@ -15,7 +15,7 @@ class ReminderKind(StrEnum):
     TASKS = "tasks"
 
 
-class Reminder(Noun):
+class Reminder(Model):
     """It rings at a time, `due_at`, and again when nobody did what it asks for."""
 
     id: ReminderId
@@ -31,11 +31,11 @@ class Reminder(Noun):
     snoozed_until: datetime | None
 
     @property
-    def was_due(self) -> datetime:
+    def due_originally_at(self) -> datetime:
         """When what it asks for was due, however often it has rung since."""
         return self.deadline or self.due_at
 
     @property
-    def waits(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether it is still to ring."""
         return self.fired_at is None and self.settled_at is None

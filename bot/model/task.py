@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from bot.model.nouns import IncidentId, Noun, TaskId, UserId
+from bot.model.base import IncidentId, Model, TaskId, UserId
 
 
 class TaskKind(StrEnum):
@@ -23,7 +23,7 @@ class TaskState(StrEnum):
     SKIPPED = "skipped"
 
 
-class Task(Noun):
+class Task(Model):
     """Something that a person does by hand; `step_id` is the step it comes from, if any.
 
     `gone_at` is since when the query that found it no longer does.
@@ -44,7 +44,7 @@ class Task(Noun):
     added_at: datetime
     decided_by: UserId | None
     decided_at: datetime | None
-    gone_at: datetime | None
+    missing_since: datetime | None
 
     @property
     def open(self) -> bool:
@@ -52,7 +52,7 @@ class Task(Noun):
         return self.state in (TaskState.OPEN, TaskState.ESCALATED)
 
 
-class Unfinished(Noun):
+class Unfinished(Model):
     """A list of which something is still to be done: how many of how many."""
 
     title: str

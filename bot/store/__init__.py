@@ -6,24 +6,24 @@ share, must not wait for a flow that waits for what the checker holds.
 
 from bot.store import (
     executions,
-    holds,
     incidents,
     messages,
-    pictures,
+    publications,
     reminders,
     tasks,
+    temporary_changes,
     timeline,
     updates,
 )
 
 __all__ = [
     "executions",
-    "holds",
     "incidents",
     "messages",
-    "pictures",
+    "publications",
     "reminders",
     "tasks",
+    "temporary_changes",
     "timeline",
     "updates",
 ]

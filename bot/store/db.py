@@ -13,19 +13,19 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from bot import dsn
+from bot import pg_options
 from bot.model import UserError
 
 Conn = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Conn]
-Noun = TypeVar("Noun", bound=BaseModel)
+Row = TypeVar("Row", bound=BaseModel)
 
 # The database is away, or was restarted: the caller may try again.
 ERRORS = (OperationalError, PoolTimeout, PoolClosed)
 
 # libpq's parameters: a silent server is probed after 20 s and given up 30 s after its last sign of
 # life, before the pool runs out of connections. `tcp_user_timeout` is in ms.
-PATIENCE = {
+CONNECTION_LIMITS = {
     "connect_timeout": 5,
     "keepalives_idle": 20,
     "keepalives_interval": 5,
@@ -43,7 +43,9 @@ async def open_pool(url: str, *, size: int = 10) -> Pool:
     """Connect, bring the schema up to date, and return the pool; raises UserError with the fix."""
     await migrate(url)
     pool: Pool = AsyncConnectionPool(
-        dsn.with_options(url, dsn.UTC, STATEMENT_LIMIT, **PATIENCE),
+        pg_options.with_options(
+            url, pg_options.TIME_ZONE_UTC, STATEMENT_LIMIT, **CONNECTION_LIMITS
+        ),
         min_size=1,
         max_size=size,
         open=False,
@@ -76,7 +78,9 @@ async def migrate(url: str) -> None:
     There is no time limit for them. Raises UserError when the database does not answer.
     """
     try:
-        conn = await AsyncConnection.connect(dsn.with_options(url, dsn.UTC, **PATIENCE))
+        conn = await AsyncConnection.connect(
+            pg_options.with_options(url, pg_options.TIME_ZONE_UTC, **CONNECTION_LIMITS)
+        )
     except OperationalError as error:
         raise _did_not_answer(error) from error
     async with conn:
@@ -88,7 +92,7 @@ async def migrate(url: str) -> None:
         await _apply_missing(conn)
 
 
-async def answers(pool: Pool, seconds: float) -> bool:
+async def is_reachable(pool: Pool, seconds: float) -> bool:
     """Whether the database answers within so many seconds."""
     query = asyncio.create_task(_answered(pool, seconds))
     try:
@@ -126,31 +130,33 @@ async def _apply_missing(conn: Conn) -> None:
             await conn.execute("INSERT INTO migrations (name) VALUES (%s)", [file.name])
 
 
-async def first(conn: Conn, noun: type[Noun], query: LiteralString, **params: Any) -> Noun | None:
+async def fetch_optional(
+    conn: Conn, noun: type[Row], query: LiteralString, **params: Any
+) -> Row | None:
     """The first row as a model, or None."""
     async with conn.cursor(row_factory=class_row(noun)) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchone()
 
 
-async def one(conn: Conn, noun: type[Noun], query: LiteralString, **params: Any) -> Noun:
+async def fetch_one(conn: Conn, noun: type[Row], query: LiteralString, **params: Any) -> Row:
     """The only row, as after an INSERT; raises LookupError when there is none."""
-    row = await first(conn, noun, query, **params)
+    row = await fetch_optional(conn, noun, query, **params)
     if row is None:
         raise LookupError(f"no {noun.__name__} for {sorted(params)}")
     return row
 
 
-async def many(
-    conn: Conn, noun: type[Noun], query: LiteralString, **params: Any
-) -> tuple[Noun, ...]:
+async def fetch_all(
+    conn: Conn, noun: type[Row], query: LiteralString, **params: Any
+) -> tuple[Row, ...]:
     """All rows as models."""
     async with conn.cursor(row_factory=class_row(noun)) as cursor:
         await cursor.execute(query, params)
         return tuple(await cursor.fetchall())
 
 
-async def do(conn: Conn, query: LiteralString, **params: Any) -> int:
+async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:
     """Run a statement; returns the number of rows that it changed."""
     return (await conn.execute(query, params)).rowcount
 

@@ -6,23 +6,24 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
 
 from bot.model import (
     Approval,
     Attachment,
     Execution,
     ExecutionId,
+    ExecutionState,
     IncidentId,
     NewExecution,
-    Reading,
-    State,
+    ReadResult,
     UserId,
 )
 from bot.store import db
 from bot.store.db import Conn
 
 
-class Taken(Exception):
+class AlreadyActive(Exception):
     """The step has an active execution already, or its target is being changed."""
 
 
@@ -31,11 +32,11 @@ def _first_come() -> Iterator[None]:
     try:
         yield
     except UniqueViolation as error:
-        raise Taken from error
+        raise AlreadyActive from error
 
 
 async def insert(conn: Conn, new: NewExecution) -> Execution:
-    """Insert an execution; raises Taken where the step has an active one, or the run an undo."""
+    """Insert an execution; raises AlreadyActive where its step, or its undo, has an active one."""
     query = """
         INSERT INTO executions (incident_id, step_id, title, action, params, risk, plan,
             plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
@@ -49,27 +50,29 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
     digest = None if new.plan is None else new.plan.digest
     row = dict(new) | {"params": db.json(new.params), "plan": plan, "plan_digest": digest}
     with _first_come():
-        return await db.one(conn, Execution, query, **row)
+        return await db.fetch_one(conn, Execution, query, **row)
 
 
 async def get(conn: Conn, id: ExecutionId) -> Execution | None:
     """The execution of that number."""
-    return await db.first(conn, Execution, "SELECT * FROM executions WHERE id = %(id)s", id=id)
+    return await db.fetch_optional(
+        conn, Execution, "SELECT * FROM executions WHERE id = %(id)s", id=id
+    )
 
 
 async def lock(conn: Conn, id: ExecutionId) -> Execution | None:
     """The execution of that number, locked until the transaction ends."""
     query = "SELECT * FROM executions WHERE id = %(id)s FOR NO KEY UPDATE"
-    return await db.first(conn, Execution, query, id=id)
+    return await db.fetch_optional(conn, Execution, query, id=id)
 
 
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first."""
     query = "SELECT * FROM executions WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.many(conn, Execution, query, incident_id=incident_id)
+    return await db.fetch_all(conn, Execution, query, incident_id=incident_id)
 
 
-async def to_draw(
+async def for_publishing(
     conn: Conn, incident_id: IncidentId, final: Collection[str]
 ) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first, without large parts that are published already.
@@ -79,30 +82,30 @@ async def to_draw(
     query = """
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
-            started_at, heartbeat_at, finished_at, progress, outcome, checked, decided_by,
+            started_at, heartbeat_at, finished_at, progress, outcome, check_passed, decided_by,
             undo_of, undo_until, undo_digest, interrupted_at,
-            CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN reading END AS reading,
+            CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
         FROM executions WHERE incident_id = %(incident_id)s ORDER BY id
     """
-    return await db.many(conn, Execution, query, incident_id=incident_id, final=list(final))
+    return await db.fetch_all(conn, Execution, query, incident_id=incident_id, final=list(final))
 
 
-async def undos(conn: Conn, id: ExecutionId) -> tuple[Execution, ...]:
+async def undos_of(conn: Conn, id: ExecutionId) -> tuple[Execution, ...]:
     """Every attempt to undo an execution, oldest first."""
     query = "SELECT * FROM executions WHERE undo_of = %(id)s ORDER BY id"
-    return await db.many(conn, Execution, query, id=id)
+    return await db.fetch_all(conn, Execution, query, id=id)
 
 
-async def live_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
+async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
     """The execution of a step that is proposed, approved or running."""
     query = """
         SELECT * FROM executions
         WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s
           AND state IN ('proposed', 'approved', 'running') AND undo_of IS NULL
     """
-    return await db.first(conn, Execution, query, incident_id=incident_id, step_id=step_id)
+    return await db.fetch_optional(conn, Execution, query, incident_id=incident_id, step_id=step_id)
 
 
 async def running_on(conn: Conn, target: str) -> Execution | None:
@@ -112,18 +115,18 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
         WHERE plan ->> 'target' = %(target)s AND state = 'running'
           AND risk IN ('change', 'destructive')
     """
-    return await db.first(conn, Execution, query, target=target)
+    return await db.fetch_optional(conn, Execution, query, target=target)
 
 
-async def approve(
-    conn: Conn, id: ExecutionId, approvals: tuple[Approval, ...], state: State
+async def set_approvals(
+    conn: Conn, id: ExecutionId, approvals: tuple[Approval, ...], state: ExecutionState
 ) -> Execution:
     """Write the approvals and the state; the caller holds the row's lock."""
     query = """
         UPDATE executions SET approvals = %(approvals)s, state = %(state)s
         WHERE id = %(id)s RETURNING *
     """
-    return await db.one(
+    return await db.fetch_one(
         conn, Execution, query, id=id, approvals=db.json(list(approvals)), state=state
     )
 
@@ -132,14 +135,14 @@ async def move(
     conn: Conn,
     id: ExecutionId,
     *,
-    was: State,
-    to: State,
+    from_state: ExecutionState,
+    to_state: ExecutionState,
     outcome: str | None = None,
     by: UserId | None = None,
 ) -> Execution | None:
     """Change the state, or return None when it is another one by now.
 
-    Raises Taken where the step or the target has an active execution already.
+    Raises AlreadyActive where the step or the target has an active execution already.
     """
     query = """
         UPDATE executions SET state = %(to)s, outcome = coalesce(%(outcome)s, outcome),
@@ -147,13 +150,13 @@ async def move(
         WHERE id = %(id)s AND state = %(was)s
         RETURNING *
     """
-    values: dict[str, Any] = {"was": was, "to": to, "outcome": outcome, "by": by}
+    values: dict[str, Any] = {"was": from_state, "to": to_state, "outcome": outcome, "by": by}
     with _first_come():
-        return await db.first(conn, Execution, query, id=id, **values)
+        return await db.fetch_optional(conn, Execution, query, id=id, **values)
 
 
 async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
-    """Start an approved execution, once; raises Taken while its target is being changed."""
+    """Start an approved execution, once; raises AlreadyActive while its target is being changed."""
     query = """
         UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s,
             progress = NULL
@@ -161,96 +164,103 @@ async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
         RETURNING *
     """
     with _first_come():
-        return await db.first(conn, Execution, query, id=id, now=now)
+        return await db.fetch_optional(conn, Execution, query, id=id, now=now)
 
 
-async def wait(conn: Conn, id: ExecutionId, text: str) -> bool:
+async def set_waiting_for(conn: Conn, id: ExecutionId, text: str) -> bool:
     """Write what an approved execution waits for; False when that was written already."""
     query = """
         UPDATE executions SET progress = %(text)s
         WHERE id = %(id)s AND state = 'approved' AND progress IS DISTINCT FROM %(text)s
     """
-    return await db.do(conn, query, id=id, text=text) == 1
+    return await db.execute(conn, query, id=id, text=text) == 1
 
 
-async def beat(conn: Conn, run: Execution, now: datetime) -> bool:
+async def heartbeat(conn: Conn, run: Execution, now: datetime) -> bool:
     """Record that its process is alive; False when it ended or another process runs it."""
     query = """
         UPDATE executions SET heartbeat_at = %(now)s
         WHERE id = %(id)s AND state = 'running'
           AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
     """
-    return await db.do(conn, query, id=run.id, interrupted_at=run.interrupted_at, now=now) == 1
+    return await db.execute(conn, query, id=run.id, interrupted_at=run.interrupted_at, now=now) == 1
 
 
-async def progress(conn: Conn, id: ExecutionId, text: str, now: datetime) -> None:
+async def set_progress(conn: Conn, id: ExecutionId, text: str, now: datetime) -> None:
     """Write the progress of a running execution."""
     query = """
         UPDATE executions SET progress = %(text)s, heartbeat_at = %(now)s
         WHERE id = %(id)s AND state = 'running'
     """
-    await db.do(conn, query, id=id, text=text, now=now)
+    await db.execute(conn, query, id=id, text=text, now=now)
 
 
 async def finish(
     conn: Conn,
     id: ExecutionId,
     *,
-    to: State,
+    to_state: ExecutionState,
     at: datetime,
     outcome: str,
-    checked: bool | None = None,
-    reading: Reading | None = None,
+    check_passed: bool | None = None,
+    read_result: ReadResult | None = None,
     undo_until: datetime | None = None,
     undo_digest: str | None = None,
 ) -> Execution | None:
     """Write the outcome, or return None when one was written before.
 
     "Interrupted" is overwritten, and so is "not done" by a process that went on and knows better
-    (it has `checked`). Raises Taken where its undo was requested again meanwhile.
+    (it has `check_passed`). Raises AlreadyActive where its undo was requested again meanwhile.
     """
     query = """
         UPDATE executions
-        SET state = %(to)s, finished_at = %(at)s, outcome = %(outcome)s, checked = %(checked)s,
-            reading = %(reading)s, undo_until = %(undo_until)s, undo_digest = %(undo_digest)s,
-            progress = NULL
+        SET state = %(to)s, finished_at = %(at)s, outcome = %(outcome)s,
+            check_passed = %(check_passed)s, read_result = %(read_result)s,
+            undo_until = %(undo_until)s, undo_digest = %(undo_digest)s, progress = NULL
         WHERE id = %(id)s AND (
             state IN ('running', 'interrupted')
-            OR (state = 'failed' AND checked IS NULL AND %(checked)s::boolean IS NOT NULL)
+            OR (state = 'failed' AND check_passed IS NULL AND %(check_passed)s::boolean IS NOT NULL)
         )
         RETURNING *
     """
-    values: dict[str, Any] = {"to": to, "at": at, "outcome": outcome, "checked": checked}
+    values: dict[str, Any] = {"to": to_state, "at": at, "outcome": outcome}
+    values |= {"check_passed": check_passed, "read_result": _without_attachment(read_result)}
     values |= {"undo_until": undo_until, "undo_digest": undo_digest}
-    kept = None if reading is None else db.json(reading.model_copy(update={"attachment": None}))
     with _first_come():
-        return await db.first(conn, Execution, query, id=id, reading=kept, **values)
+        return await db.fetch_optional(conn, Execution, query, id=id, **values)
 
 
-async def learn_undo(conn: Conn, id: ExecutionId, digest: str) -> None:
+def _without_attachment(read_result: ReadResult | None) -> Jsonb | None:
+    """As it is stored: the attachment has a table of its own."""
+    if read_result is None:
+        return None
+    return db.json(read_result.model_copy(update={"attachment": None}))
+
+
+async def set_undo_digest(conn: Conn, id: ExecutionId, digest: str) -> None:
     """Write the digest of its undo, if it was not known when the execution ended."""
     query = """
         UPDATE executions SET undo_digest = %(digest)s WHERE id = %(id)s AND undo_digest IS NULL
     """
-    await db.do(conn, query, id=id, digest=digest)
+    await db.execute(conn, query, id=id, digest=digest)
 
 
-async def attach(conn: Conn, id: ExecutionId, attachment: Attachment) -> None:
+async def add_attachment(conn: Conn, id: ExecutionId, attachment: Attachment) -> None:
     """Store a text that is too long for a message."""
     query = """
         INSERT INTO attachments (execution_id, name, body) VALUES (%(id)s, %(name)s, %(body)s)
         ON CONFLICT (execution_id) DO NOTHING
     """
-    await db.do(conn, query, id=id, name=attachment.name, body=attachment.text)
+    await db.execute(conn, query, id=id, name=attachment.name, body=attachment.text)
 
 
 async def attachment(conn: Conn, id: ExecutionId) -> Attachment | None:
     """The text that is too long for a message."""
     query = "SELECT name, body AS text FROM attachments WHERE execution_id = %(id)s"
-    return await db.first(conn, Attachment, query, id=id)
+    return await db.fetch_optional(conn, Attachment, query, id=id)
 
 
-async def attached(conn: Conn, incident_id: IncidentId) -> dict[ExecutionId, str]:
+async def attachment_names(conn: Conn, incident_id: IncidentId) -> dict[ExecutionId, str]:
     """Which executions of an incident have an attachment, and what it is called."""
     query = """
         SELECT a.execution_id, a.name FROM attachments a JOIN executions e ON e.id = a.execution_id
@@ -267,7 +277,7 @@ async def expire(conn: Conn, now: datetime) -> tuple[Execution, ...]:
         WHERE state IN ('proposed', 'approved') AND expires_at <= %(now)s
         RETURNING *
     """
-    return await db.many(conn, Execution, query, now=now)
+    return await db.fetch_all(conn, Execution, query, now=now)
 
 
 async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Execution, ...]:
@@ -275,10 +285,12 @@ async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Exec
     query = """
         UPDATE executions SET state = 'voided', finished_at = %(now)s
         WHERE incident_id = %(incident_id)s AND state IN ('proposed', 'approved')
-          AND NOT EXISTS (SELECT FROM holds WHERE execution_id = undo_of AND ended_at IS NULL)
+          AND NOT EXISTS (
+              SELECT FROM temporary_changes WHERE execution_id = undo_of AND ended_at IS NULL
+          )
         RETURNING *
     """
-    return await db.many(conn, Execution, query, incident_id=incident_id, now=now)
+    return await db.fetch_all(conn, Execution, query, incident_id=incident_id, now=now)
 
 
 async def interrupt(conn: Conn, silent_since: datetime, now: datetime) -> tuple[Execution, ...]:
@@ -288,11 +300,11 @@ async def interrupt(conn: Conn, silent_since: datetime, now: datetime) -> tuple[
         WHERE state = 'running' AND heartbeat_at < %(silent_since)s
         RETURNING *
     """
-    return await db.many(conn, Execution, query, silent_since=silent_since, now=now)
+    return await db.fetch_all(conn, Execution, query, silent_since=silent_since, now=now)
 
 
 async def approved(conn: Conn) -> tuple[Execution, ...]:
     """The approved executions that are not started."""
-    return await db.many(
+    return await db.fetch_all(
         conn, Execution, "SELECT * FROM executions WHERE state = 'approved' ORDER BY id"
     )

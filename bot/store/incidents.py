@@ -28,7 +28,7 @@ async def insert(
                 %(declared_by)s, %(declared_at)s, %(source_link)s, %(next_update_at)s)
         RETURNING *
     """
-    return await db.one(
+    return await db.fetch_one(
         conn,
         Incident,
         query,
@@ -46,10 +46,10 @@ async def insert(
 async def lock_declarations(conn: Conn, title: str, severity: Severity) -> None:
     """Serialise declarations of the same words until the transaction ends."""
     query = "SELECT pg_advisory_xact_lock(hashtextextended(%(words)s, 0))"
-    await db.do(conn, query, words=f"declare {severity} {title}")
+    await db.execute(conn, query, words=f"declare {severity} {title}")
 
 
-async def same_declared_since(
+async def recent_duplicate(
     conn: Conn, title: str, severity: Severity, since: datetime
 ) -> Incident | None:
     """The open incident with the same title and severity declared after `since`, or None."""
@@ -59,40 +59,44 @@ async def same_declared_since(
           AND status <> 'resolved'
         ORDER BY id DESC LIMIT 1
     """
-    return await db.first(conn, Incident, query, title=title, severity=severity, since=since)
+    return await db.fetch_optional(
+        conn, Incident, query, title=title, severity=severity, since=since
+    )
 
 
-async def open_twin(conn: Conn, incident: Incident) -> Incident | None:
+async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | None:
     """The newest other open incident with the same title, whatever its case."""
     query = """
         SELECT * FROM incidents
         WHERE lower(title) = lower(%(title)s) AND id <> %(id)s AND status <> 'resolved'
         ORDER BY id DESC LIMIT 1
     """
-    return await db.first(conn, Incident, query, title=incident.title, id=incident.id)
+    return await db.fetch_optional(conn, Incident, query, title=incident.title, id=incident.id)
 
 
 async def get(conn: Conn, id: IncidentId) -> Incident | None:
     """The incident of that number."""
-    return await db.first(conn, Incident, "SELECT * FROM incidents WHERE id = %(id)s", id=id)
+    return await db.fetch_optional(
+        conn, Incident, "SELECT * FROM incidents WHERE id = %(id)s", id=id
+    )
 
 
 async def lock(conn: Conn, id: IncidentId) -> Incident | None:
     """The incident of that number, locked until the transaction ends."""
     query = "SELECT * FROM incidents WHERE id = %(id)s FOR NO KEY UPDATE"
-    return await db.first(conn, Incident, query, id=id)
+    return await db.fetch_optional(conn, Incident, query, id=id)
 
 
 async def in_channel(conn: Conn, channel: str) -> Incident | None:
     """The incident that a channel belongs to."""
     query = "SELECT * FROM incidents WHERE channel_id = %(channel)s"
-    return await db.first(conn, Incident, query, channel=channel)
+    return await db.fetch_optional(conn, Incident, query, channel=channel)
 
 
-async def open_ones(conn: Conn) -> tuple[Incident, ...]:
+async def list_open(conn: Conn) -> tuple[Incident, ...]:
     """Every open incident, worst first."""
     query = "SELECT * FROM incidents WHERE status <> 'resolved' ORDER BY severity, id"
-    return await db.many(conn, Incident, query)
+    return await db.fetch_all(conn, Incident, query)
 
 
 async def set_channel(conn: Conn, id: IncidentId, channel: str, name: str) -> None:
@@ -101,7 +105,7 @@ async def set_channel(conn: Conn, id: IncidentId, channel: str, name: str) -> No
         UPDATE incidents SET channel_id = %(channel)s, channel_name = %(name)s
         WHERE id = %(id)s
     """
-    await db.do(conn, query, id=id, channel=channel, name=name)
+    await db.execute(conn, query, id=id, channel=channel, name=name)
 
 
 async def forget_channel(conn: Conn, id: IncidentId, channel: str) -> None:
@@ -110,16 +114,16 @@ async def forget_channel(conn: Conn, id: IncidentId, channel: str) -> None:
         UPDATE incidents SET channel_id = NULL, channel_name = NULL
         WHERE id = %(id)s AND channel_id = %(channel)s
     """
-    await db.do(conn, query, id=id, channel=channel)
+    await db.execute(conn, query, id=id, channel=channel)
 
 
 async def awaits_channel(conn: Conn, id: IncidentId, now: datetime) -> bool:
     """Whether it has no channel yet and a replica is publishing it."""
     query = """
-        SELECT FROM incidents JOIN pictures ON incident_id = id
+        SELECT FROM incidents JOIN publications ON incident_id = id
         WHERE id = %(id)s AND channel_id IS NULL AND leased_until > %(now)s
     """
-    return await db.do(conn, query, id=id, now=now) == 1
+    return await db.execute(conn, query, id=id, now=now) == 1
 
 
 async def set_scenario(
@@ -130,7 +134,7 @@ async def set_scenario(
         UPDATE incidents SET playbook = %(playbook)s, scenario_id = %(scenario_id)s
         WHERE id = %(id)s RETURNING *
     """
-    return await db.one(
+    return await db.fetch_one(
         conn, Incident, query, id=id, playbook=db.json(playbook), scenario_id=scenario_id
     )
 
@@ -141,10 +145,10 @@ async def set_commander(conn: Conn, id: IncidentId, commander: UserId, at: datet
         UPDATE incidents SET commander = %(commander)s, commanded_at = %(at)s
         WHERE id = %(id)s RETURNING *
     """
-    return await db.one(conn, Incident, query, id=id, commander=commander, at=at)
+    return await db.fetch_one(conn, Incident, query, id=id, commander=commander, at=at)
 
 
-async def set_course(
+async def set_status(
     conn: Conn,
     id: IncidentId,
     *,
@@ -162,7 +166,7 @@ async def set_course(
     """
     values: dict[str, Any] = {"severity": severity, "status": status}
     values |= {"next_update_at": next_update_at, "updated_at": updated_at}
-    return await db.one(conn, Incident, query, id=id, **values)
+    return await db.fetch_one(conn, Incident, query, id=id, **values)
 
 
 async def resolve(
@@ -176,4 +180,6 @@ async def resolve(
         WHERE id = %(id)s AND status <> 'resolved'
         RETURNING *
     """
-    return await db.first(conn, Incident, query, id=id, by=by, at=at, resolution=resolution)
+    return await db.fetch_optional(
+        conn, Incident, query, id=id, by=by, at=at, resolution=resolution
+    )

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from bot.model import IncidentId, Noun
+from bot.model import IncidentId, Model
 from bot.store import db
 from bot.store.db import Conn
 
 
-class Shown(Noun):
+class SentMessage(Model):
     """An item that was sent to Slack: where it is, and the digest of its content."""
 
     key: str
@@ -16,58 +16,60 @@ class Shown(Noun):
     digest: str
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> dict[str, Shown]:
+async def of_incident(conn: Conn, incident_id: IncidentId) -> dict[str, SentMessage]:
     """What was sent for an incident, by key."""
     query = """
         SELECT key, channel, ts, digest FROM messages WHERE incident_id = %(incident_id)s
     """
-    shown = await db.many(conn, Shown, query, incident_id=incident_id)
+    shown = await db.fetch_all(conn, SentMessage, query, incident_id=incident_id)
     return {row.key: row for row in shown}
 
 
-async def put(conn: Conn, incident_id: IncidentId, shown: Shown) -> None:
+async def save(conn: Conn, incident_id: IncidentId, shown: SentMessage) -> None:
     """Record that an item was sent."""
     query = """
         INSERT INTO messages (incident_id, key, channel, ts, digest)
         VALUES (%(incident_id)s, %(key)s, %(channel)s, %(ts)s, %(digest)s)
         ON CONFLICT (incident_id, key) DO UPDATE
         SET channel = excluded.channel, ts = excluded.ts, digest = excluded.digest,
-            final_open = NULL
+            final_while_open = NULL
     """
-    await db.do(conn, query, incident_id=incident_id, **shown.model_dump())
+    await db.execute(conn, query, incident_id=incident_id, **shown.model_dump())
 
 
-async def forget(conn: Conn, incident_id: IncidentId, channel: str) -> None:
+async def delete_of_channel(conn: Conn, incident_id: IncidentId, channel: str) -> None:
     """Forget what was sent to a channel that is gone."""
     query = "DELETE FROM messages WHERE incident_id = %(incident_id)s AND channel = %(channel)s"
-    await db.do(conn, query, incident_id=incident_id, channel=channel)
+    await db.execute(conn, query, incident_id=incident_id, channel=channel)
 
 
-async def keep(conn: Conn, incident_id: IncidentId, shown: Sequence[Shown], *, open: bool) -> None:
+async def mark_final(
+    conn: Conn, incident_id: IncidentId, shown: Sequence[SentMessage], *, open: bool
+) -> None:
     """Record that these stay as they are while the incident is open, or is not."""
     query = """
-        UPDATE messages SET final_open = %(open)s
+        UPDATE messages SET final_while_open = %(open)s
         WHERE incident_id = %(incident_id)s
           AND (key, digest) IN (SELECT * FROM unnest(%(keys)s::text[], %(digests)s::text[]))
     """
     keys, digests = [message.key for message in shown], [message.digest for message in shown]
-    await db.do(conn, query, incident_id=incident_id, open=open, keys=keys, digests=digests)
+    await db.execute(conn, query, incident_id=incident_id, open=open, keys=keys, digests=digests)
 
 
-async def final(conn: Conn, incident_id: IncidentId, *, open: bool) -> frozenset[str]:
+async def final_keys(conn: Conn, incident_id: IncidentId, *, open: bool) -> frozenset[str]:
     """The keys of items that stay as they are while the incident is open, or is not."""
     query = """
-        SELECT key FROM messages WHERE incident_id = %(incident_id)s AND final_open = %(open)s
+        SELECT key FROM messages WHERE incident_id = %(incident_id)s AND final_while_open = %(open)s
     """
     cursor = await conn.execute(query, {"incident_id": incident_id, "open": open})
     return frozenset(str(row[0]) for row in await cursor.fetchall())
 
 
-async def forget_final(conn: Conn) -> None:
+async def clear_final(conn: Conn) -> None:
     """Render everything of open incidents again, as after an upgrade with other words."""
     query = """
-        UPDATE messages SET final_open = NULL
-        WHERE final_open IS NOT NULL
+        UPDATE messages SET final_while_open = NULL
+        WHERE final_while_open IS NOT NULL
           AND incident_id IN (SELECT id FROM incidents WHERE status <> 'resolved')
     """
-    await db.do(conn, query)
+    await db.execute(conn, query)

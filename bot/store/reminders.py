@@ -27,7 +27,7 @@ async def insert(
         WHERE reminders.fired_at IS NULL
         RETURNING *
     """
-    return await db.first(
+    return await db.fetch_optional(
         conn,
         Reminder,
         query,
@@ -54,13 +54,13 @@ async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
         )
         RETURNING *
     """
-    return await db.many(conn, Reminder, query, now=now)
+    return await db.fetch_all(conn, Reminder, query, now=now)
 
 
 async def postpone(conn: Conn, id: ReminderId, until: datetime) -> None:
     """Fire a claimed reminder later instead."""
     query = "UPDATE reminders SET fired_at = NULL, due_at = %(until)s WHERE id = %(id)s"
-    await db.do(conn, query, id=id, until=until)
+    await db.execute(conn, query, id=id, until=until)
 
 
 async def settle(
@@ -72,7 +72,7 @@ async def settle(
         WHERE incident_id = %(incident_id)s AND settled_at IS NULL
           AND (%(kind)s::text IS NULL OR kind = %(kind)s)
     """
-    await db.do(conn, query, incident_id=incident_id, kind=kind, now=now)
+    await db.execute(conn, query, incident_id=incident_id, kind=kind, now=now)
 
 
 async def snooze(
@@ -91,25 +91,27 @@ async def snooze(
         WHERE incident_id = %(incident_id)s AND kind = %(kind)s
           AND fired_at IS NOT NULL AND settled_at IS NULL
     """
-    await db.do(conn, query, incident_id=incident_id, kind=kind, now=now, until=until, by=by)
+    await db.execute(conn, query, incident_id=incident_id, kind=kind, now=now, until=until, by=by)
 
 
 async def get(conn: Conn, id: ReminderId) -> Reminder | None:
     """The reminder of that number."""
-    return await db.first(conn, Reminder, "SELECT * FROM reminders WHERE id = %(id)s", id=id)
+    return await db.fetch_optional(
+        conn, Reminder, "SELECT * FROM reminders WHERE id = %(id)s", id=id
+    )
 
 
-async def nagging(conn: Conn, incident_id: IncidentId, kind: ReminderKind) -> bool:
+async def is_nagging(conn: Conn, incident_id: IncidentId, kind: ReminderKind) -> bool:
     """Whether a reminder of this kind has fired and is not settled."""
     query = """
         SELECT FROM reminders
         WHERE incident_id = %(incident_id)s AND kind = %(kind)s
           AND settled_at IS NULL AND (fired_at IS NOT NULL OR snoozes > 0)
     """
-    return await db.do(conn, query, incident_id=incident_id, kind=kind) > 0
+    return await db.execute(conn, query, incident_id=incident_id, kind=kind) > 0
 
 
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Reminder, ...]:
     """All reminders of an incident, oldest first."""
     query = "SELECT * FROM reminders WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.many(conn, Reminder, query, incident_id=incident_id)
+    return await db.fetch_all(conn, Reminder, query, incident_id=incident_id)

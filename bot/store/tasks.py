@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.model import IncidentId, Noun, Task, TaskId, TaskKind, TaskState, UserId
+from bot.model import IncidentId, Model, Task, TaskId, TaskKind, TaskState, UserId
 from bot.store import db
 from bot.store.db import Conn
 
 
-class New(Noun):
+class NewTask(Model):
     """A new task: what to do, where, and by when."""
 
     title: str
@@ -21,7 +21,7 @@ async def add(
     conn: Conn,
     incident_id: IncidentId,
     kind: TaskKind,
-    new: Sequence[New],
+    new: Sequence[NewTask],
     *,
     at: datetime,
     by: UserId | None = None,
@@ -36,12 +36,12 @@ async def add(
     """
     where: dict[str, Any] = {"incident_id": incident_id, "kind": kind, "step_id": step_id}
     said: dict[str, Any] = {"by": by, "at": at}
-    return sum([await db.do(conn, query, **where, **said, **dict(task)) for task in new])
+    return sum([await db.execute(conn, query, **where, **said, **dict(task)) for task in new])
 
 
 async def get(conn: Conn, id: TaskId) -> Task | None:
     """The task of that number."""
-    return await db.first(conn, Task, "SELECT * FROM tasks WHERE id = %(id)s", id=id)
+    return await db.fetch_optional(conn, Task, "SELECT * FROM tasks WHERE id = %(id)s", id=id)
 
 
 async def of_step(conn: Conn, incident_id: IncidentId, step_id: str, title: str) -> Task | None:
@@ -52,26 +52,27 @@ async def of_step(conn: Conn, incident_id: IncidentId, step_id: str, title: str)
           AND kind = 'step'
     """
     where: dict[str, Any] = {"incident_id": incident_id, "step_id": step_id, "title": title}
-    return await db.first(conn, Task, query, **where)
+    return await db.fetch_optional(conn, Task, query, **where)
 
 
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Task, ...]:
     """All tasks of an incident, in the order in which they were added."""
     query = "SELECT * FROM tasks WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.many(conn, Task, query, incident_id=incident_id)
+    return await db.fetch_all(conn, Task, query, incident_id=incident_id)
 
 
-async def compare(
+async def mark_missing(
     conn: Conn, incident_id: IncidentId, step_id: str, titles: Sequence[str], at: datetime
 ) -> None:
     """Mark the tasks of a step whose titles its query no longer finds."""
     query = """
         UPDATE tasks
-        SET gone_at = CASE WHEN title <> ALL (%(titles)s) THEN coalesce(gone_at, %(at)s) END
+        SET missing_since =
+            CASE WHEN title <> ALL (%(titles)s) THEN coalesce(missing_since, %(at)s) END
         WHERE incident_id = %(incident_id)s AND kind = 'finding' AND step_id = %(step_id)s
     """
     where: dict[str, Any] = {"incident_id": incident_id, "step_id": step_id}
-    await db.do(conn, query, titles=list(titles), at=at, **where)
+    await db.execute(conn, query, titles=list(titles), at=at, **where)
 
 
 async def take(
@@ -84,7 +85,7 @@ async def take(
           AND state IN ('open', 'escalated')
         RETURNING *
     """
-    return await db.first(conn, Task, query, id=id, **{"was": was, "by": by, "at": at})
+    return await db.fetch_optional(conn, Task, query, id=id, **{"was": was, "by": by, "at": at})
 
 
 async def move(
@@ -104,4 +105,4 @@ async def move(
         RETURNING *
     """
     values: dict[str, Any] = {"was": list(was), "to": to, "by": by, "at": at, "note": note}
-    return await db.first(conn, Task, query, id=id, **values)
+    return await db.fetch_optional(conn, Task, query, id=id, **values)

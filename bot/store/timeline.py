@@ -25,7 +25,7 @@ async def add(
         ON CONFLICT (incident_id, source) DO NOTHING
         RETURNING *
     """
-    return await db.first(
+    return await db.fetch_optional(
         conn,
         Entry,
         query,
@@ -42,4 +42,4 @@ async def add(
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Entry, ...]:
     """All entries of an incident, oldest first."""
     query = "SELECT * FROM timeline WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.many(conn, Entry, query, incident_id=incident_id)
+    return await db.fetch_all(conn, Entry, query, incident_id=incident_id)

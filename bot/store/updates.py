@@ -26,20 +26,20 @@ async def insert(
         VALUES (%(incident_id)s, %(at)s, %(by)s, %(status)s, %(impact)s, %(current)s,
                 %(next_update_at)s, %(source)s)
         ON CONFLICT (source) DO NOTHING
-        RETURNING id, incident_id, at, by, status, impact, current, next_update_at, words
+        RETURNING id, incident_id, at, by, status, impact, current, next_update_at, posted_text
     """
     values: dict[str, Any] = {"at": at, "by": by, "status": status, "impact": impact}
     values |= {"current": current, "next_update_at": next_update_at, "source": source}
-    return await db.first(conn, Update, query, incident_id=incident_id, **values)
+    return await db.fetch_optional(conn, Update, query, incident_id=incident_id, **values)
 
 
-async def keep(conn: Conn, id: UpdateId, words: str | None) -> None:
+async def set_posted_text(conn: Conn, id: UpdateId, words: str | None) -> None:
     """Store the text as it was posted."""
-    query = "UPDATE updates SET words = %(words)s WHERE id = %(id)s"
-    await db.do(conn, query, id=id, words=words)
+    query = "UPDATE updates SET posted_text = %(words)s WHERE id = %(id)s"
+    await db.execute(conn, query, id=id, words=words)
 
 
-async def promise(conn: Conn, incident_id: IncidentId) -> datetime | None:
+async def promised_next_at(conn: Conn, incident_id: IncidentId) -> datetime | None:
     """The time of the next update that the last one promised, if any."""
     updates = await of_incident(conn, incident_id)
     return updates[-1].next_update_at if updates else None
@@ -48,7 +48,7 @@ async def promise(conn: Conn, incident_id: IncidentId) -> datetime | None:
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Update, ...]:
     """All updates of an incident, oldest first."""
     query = """
-        SELECT id, incident_id, at, by, status, impact, current, next_update_at, words
+        SELECT id, incident_id, at, by, status, impact, current, next_update_at, posted_text
         FROM updates WHERE incident_id = %(incident_id)s ORDER BY id
     """
-    return await db.many(conn, Update, query, incident_id=incident_id)
+    return await db.fetch_all(conn, Update, query, incident_id=incident_id)

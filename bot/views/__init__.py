@@ -1,32 +1,32 @@
 """How things look in Slack: plain values in, Block Kit out."""
 
 from bot.views import (
+    action_ids,
     blocks,
     card,
     channel,
     contacts,
-    drawing,
     execution,
     home,
-    levels,
     modals,
-    presses,
+    severity_table,
+    slack_items,
     tasks,
     text,
     timeline,
 )
 
 __all__ = [
+    "action_ids",
     "blocks",
     "card",
     "channel",
     "contacts",
-    "drawing",
     "execution",
     "home",
-    "levels",
     "modals",
-    "presses",
+    "severity_table",
+    "slack_items",
     "tasks",
     "text",
     "timeline",

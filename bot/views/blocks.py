@@ -13,36 +13,36 @@ Block = dict[str, Any]
 Element = dict[str, Any]
 
 # Slack's limits, in characters where nothing else is said.
-MOST = 50  # blocks of one message
-SECTION = 3000
-HEADER = 150
-CONFIRM = 300
-BUTTON = 75
-TABLE_ROWS = 99  # and the header row
-TABLE_CELLS = 20  # columns
-TABLE_TEXT = 9_000  # our own; Slack takes 10,000
-TABLE_CELL = 200  # our own
-TABLE_PAGE = 10  # rows
-NUMBER = 100
-PREFORMATTED = 2_900
-CHARTS = 2  # of one message
-CHART_TITLE = 50
-CHART_LABEL = 20
-CHART_POINTS = 20
-CHART_SERIES = 6  # some of Slack's pages say twelve
+MAX_BLOCKS = 50  # blocks of one message
+SECTION_LENGTH = 3000
+HEADER_LENGTH = 150
+CONFIRM_LENGTH = 300
+BUTTON_LENGTH = 75
+MAX_TABLE_ROWS = 99  # and the header row
+MAX_TABLE_COLUMNS = 20  # columns
+TABLE_LENGTH = 9_000  # our own; Slack takes 10,000
+TABLE_CELL_LENGTH = 200  # our own
+TABLE_PAGE_ROWS = 10  # rows
+NUMBER_LENGTH = 100
+PREFORMATTED_LENGTH = 2_900
+MAX_CHARTS = 2  # of one message
+CHART_TITLE_LENGTH = 50
+CHART_LABEL_LENGTH = 20
+MAX_CHART_CATEGORIES = 20
+MAX_CHART_SERIES = 6  # some of Slack's pages say twelve
 
 # What must stay in one piece: an escape, a mention, link or date, a character.
 ATOM = re.compile(r"&(?:amp|lt|gt);|<[^<>\n]*>|.", re.DOTALL)
 
 
-def cut_marked(text: str, limit: int) -> str:
+def truncate_mrkdwn(text: str, limit: int) -> str:
     """Shorten mrkdwn to at most `limit` characters; no escape, mention or link is broken."""
     if len(text) <= limit:
         return text
     return text[: _break_points(text, limit - 1)[-1]].rstrip() + "…"
 
 
-def split(text: str, limit: int = SECTION) -> list[str]:
+def split_mrkdwn(text: str, limit: int = SECTION_LENGTH) -> list[str]:
     """Split mrkdwn into parts of at most `limit` characters, between lines or else words."""
     parts = []
     while len(text) > limit:
@@ -62,30 +62,30 @@ def _break_points(text: str, limit: int) -> list[int]:
     return [atom.end() for atom in atoms] or [limit]
 
 
-def plain(text: str, limit: int = BUTTON) -> Element:
+def plain_text(text: str, limit: int = BUTTON_LENGTH) -> Element:
     """A plain_text object; emoji codes are shown as emoji."""
     return {"type": "plain_text", "text": truncate(text, limit), "emoji": True}
 
 
-def mrkdwn(text: str, limit: int = SECTION) -> Element:
+def mrkdwn(text: str, limit: int = SECTION_LENGTH) -> Element:
     """A mrkdwn text object."""
-    return {"type": "mrkdwn", "text": cut_marked(text, limit)}
+    return {"type": "mrkdwn", "text": truncate_mrkdwn(text, limit)}
 
 
 def header(text: str) -> Block:
     """One line in large letters."""
-    return {"type": "header", "text": plain(text, HEADER)}
+    return {"type": "header", "text": plain_text(text, HEADER_LENGTH)}
 
 
-def section(text: str, accessory: Element | None = None, *, name: str = "") -> Block:
+def section(text: str, accessory: Element | None = None, *, block_id: str = "") -> Block:
     """A paragraph, with an optional button beside it; then `name` is its block id."""
     block: Block = {"type": "section", "text": mrkdwn(text)}
-    return block if accessory is None else {**block, "accessory": accessory, "block_id": name}
+    return block if accessory is None else {**block, "accessory": accessory, "block_id": block_id}
 
 
 def sections(text: str) -> list[Block]:
     """A long text in as many paragraphs as it needs."""
-    return [section(part) for part in split(text)]
+    return [section(part) for part in split_mrkdwn(text)]
 
 
 def fields(*texts: str) -> Block:
@@ -103,13 +103,13 @@ def divider() -> Block:
     return {"type": "divider"}
 
 
-def actions(name: str, *elements: Element) -> Block:
+def actions(block_id: str, *elements: Element) -> Block:
     """A row of buttons; `name` is its block id.
 
     Without an id, Slack would make a new one at each edit, and a click during an edit would then
     belong to a block that no longer exists.
     """
-    return {"type": "actions", "block_id": name, "elements": list(elements)}
+    return {"type": "actions", "block_id": block_id, "elements": list(elements)}
 
 
 def preformatted(text: str) -> Block:
@@ -119,7 +119,7 @@ def preformatted(text: str) -> Block:
         "elements": [
             {
                 "type": "rich_text_preformatted",
-                "elements": [{"type": "text", "text": truncate(text, PREFORMATTED) or " "}],
+                "elements": [{"type": "text", "text": truncate(text, PREFORMATTED_LENGTH) or " "}],
             }
         ],
     }
@@ -127,11 +127,11 @@ def preformatted(text: str) -> Block:
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> Block:
     """A table to sort and filter; what passes Slack's limits is left out."""
-    header_row = [_raw(name) for name in columns[:TABLE_CELLS]]
+    header_row = [_raw(name) for name in columns[:MAX_TABLE_COLUMNS]]
     shown_rows = [header_row]
-    remaining = TABLE_TEXT - sum(map(_text_length, header_row))
-    for row in rows[:TABLE_ROWS]:
-        cells = [_cell(cell) for cell in row[:TABLE_CELLS]]
+    remaining = TABLE_LENGTH - sum(map(_text_length, header_row))
+    for row in rows[:MAX_TABLE_ROWS]:
+        cells = [_cell(cell) for cell in row[:MAX_TABLE_COLUMNS]]
         remaining -= sum(map(_text_length, cells))
         if remaining < 0:
             break
@@ -139,7 +139,7 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Cell | s
     return {
         "type": "data_table",
         "caption": truncate(caption, 255),
-        "page_size": TABLE_PAGE,
+        "page_size": TABLE_PAGE_ROWS,
         "rows": shown_rows,
     }
 
@@ -152,19 +152,19 @@ def plain_table(block: Block) -> Block:
 def _cell(cell: Cell | str) -> Element:
     if isinstance(cell, str):
         return _raw(cell)
-    text = truncate(cell.text, TABLE_CELL)
+    text = truncate(cell.text, TABLE_CELL_LENGTH)
     if cell.link is not None:
         return _rich({"type": "link", "url": cell.link, "text": text})
     if cell.at is not None:
         # In UTC, and in the reader's own time zone.
         return _rich({"type": "text", "text": f"{text} · "}, _date(cell.at, text))
-    if cell.number is not None and len(text) <= NUMBER:
+    if cell.number is not None and len(text) <= NUMBER_LENGTH:
         return {"type": "raw_number", "value": cell.number, "text": text}
     return _raw(text)
 
 
 def _raw(text: str) -> Element:
-    return {"type": "raw_text", "text": truncate(text, TABLE_CELL) or " "}
+    return {"type": "raw_text", "text": truncate(text, TABLE_CELL_LENGTH) or " "}
 
 
 def _rich(*elements: Element) -> Element:
@@ -195,15 +195,15 @@ def _plain_cell(cell: Element) -> Element:
 
 def chart(chart: Chart) -> Block:
     """Bars or lines; categories and series beyond Slack's limits are left out."""
-    categories = _labels(chart.categories[:CHART_POINTS])
-    names = _labels([series.name for series in chart.series[:CHART_SERIES]])
+    categories = _labels(chart.categories[:MAX_CHART_CATEGORIES])
+    names = _labels([series.name for series in chart.series[:MAX_CHART_SERIES]])
     named_series = [
         {"name": name, "data": _points(categories, series.values)}
         for name, series in zip(names, chart.series, strict=False)
     ]
     return {
         "type": "data_visualization",
-        "title": truncate(chart.title, CHART_TITLE),
+        "title": truncate(chart.title, CHART_TITLE_LENGTH),
         "chart": {
             "type": chart.kind,
             "series": named_series,
@@ -221,132 +221,140 @@ def _labels(texts: Sequence[str]) -> list[str]:
     """Unique labels within Slack's limit; a number tells those apart that became equal."""
     labels: list[str] = []
     for number, text in enumerate(texts, 1):
-        label = truncate(text, CHART_LABEL) or "–"
+        label = truncate(text, CHART_LABEL_LENGTH) or "–"
         if label in labels:
-            label = f"{truncate(text, CHART_LABEL - 3)} {number}"
+            label = f"{truncate(text, CHART_LABEL_LENGTH - 3)} {number}"
         labels.append(label)
     return labels
 
 
-def confirm(title: str, text: str, yes: str, *, style: str = "danger") -> Element:
+def confirm_dialog(title: str, text: str, confirm_label: str, *, style: str = "danger") -> Element:
     """A dialog that asks for confirmation of a click."""
     return {
-        "title": plain(title, 100),
-        "text": plain(text, CONFIRM),
-        "confirm": plain(yes, 30),
-        "deny": plain("Cancel", 30),
+        "title": plain_text(title, 100),
+        "text": plain_text(text, CONFIRM_LENGTH),
+        "confirm": plain_text(confirm_label, 30),
+        "deny": plain_text("Cancel", 30),
         "style": style,
     }
 
 
 def button(
     text: str,
-    press: str,
+    action_id: str,
     value: object = "",
     *,
     style: str | None = None,
-    ask: Element | None = None,
+    confirm: Element | None = None,
 ) -> Element:
     """A button; Slack sends `value` back with the click."""
-    element: Element = {"type": "button", "text": plain(text), "action_id": press}
+    element: Element = {"type": "button", "text": plain_text(text), "action_id": action_id}
     if str(value):
         element["value"] = str(value)
     if style is not None:
         element["style"] = style
-    if ask is not None:
-        element["confirm"] = ask
+    if confirm is not None:
+        element["confirm"] = confirm
     return element
 
 
-def link_button(text: str, press: str, url: str) -> Element:
+def link_button(text: str, action_id: str, url: str) -> Element:
     """A button that opens a page; Slack sends its click to the bot as well."""
-    return {"type": "button", "text": plain(text), "action_id": press, "url": url}
+    return {"type": "button", "text": plain_text(text), "action_id": action_id, "url": url}
 
 
 def option(text: str, value: str) -> Element:
     """One option of a select menu, checkbox group or overflow menu."""
-    return {"text": plain(text), "value": value}
+    return {"text": plain_text(text), "value": value}
 
 
 def select(
-    press: str, placeholder: str, options: Sequence[Element], initial: str | None = None
+    action_id: str, placeholder: str, options: Sequence[Element], initial: str | None = None
 ) -> Element:
     """A menu in which people choose one option."""
     element: Element = {
         "type": "static_select",
-        "action_id": press,
-        "placeholder": plain(placeholder),
+        "action_id": action_id,
+        "placeholder": plain_text(placeholder),
         "options": list(options),
     }
     initial_options = [option for option in options if option["value"] == initial]
     return {**element, "initial_option": initial_options[0]} if initial_options else element
 
 
-def several(placeholder: str, options: Sequence[Element]) -> Element:
+def multi_select(placeholder: str, options: Sequence[Element]) -> Element:
     """A menu in which people choose any number of options."""
     return {
         "type": "multi_static_select",
-        "placeholder": plain(placeholder),
+        "placeholder": plain_text(placeholder),
         "options": list(options),
     }
 
 
-def overflow(press: str, options: Sequence[Element]) -> Element:
+def overflow(action_id: str, options: Sequence[Element]) -> Element:
     """A menu behind three dots, for what is needed less often."""
-    return {"type": "overflow", "action_id": press, "options": list(options)}
+    return {"type": "overflow", "action_id": action_id, "options": list(options)}
 
 
-def field(
+def input_block(
     name: str, label: str, element: Element, *, hint: str = "", optional: bool = False
 ) -> Block:
     """An input of a form; its block id is the name of the form's field."""
     block: Block = {
         "type": "input",
         "block_id": name,
-        "label": plain(label, 2000),
+        "label": plain_text(label, 2000),
         "element": {"action_id": name, **element},
         "optional": optional,
     }
-    return {**block, "hint": plain(hint, 2000)} if hint else block
+    return {**block, "hint": plain_text(hint, 2000)} if hint else block
 
 
-def boxes(name: str, label: str, press: str, options: Sequence[Element]) -> Block:
+def checkboxes(name: str, label: str, action_id: str, options: Sequence[Element]) -> Block:
     """Checkboxes; Slack sends each tick at once, and all of them again with the form."""
-    element: Element = {"type": "checkboxes", "action_id": press, "options": list(options)}
-    return {**field(name, label, element, optional=True), "dispatch_action": True}
+    element: Element = {"type": "checkboxes", "action_id": action_id, "options": list(options)}
+    return {**input_block(name, label, element, optional=True), "dispatch_action": True}
 
 
-def line(
-    *, initial: str = "", longest: int = 150, lines: bool = False, example: str = ""
+def text_input(
+    *, initial: str = "", max_length: int = 150, multiline: bool = False, placeholder: str = ""
 ) -> Element:
     """A text input."""
-    element: Element = {"type": "plain_text_input", "multiline": lines, "max_length": longest}
+    element: Element = {
+        "type": "plain_text_input",
+        "multiline": multiline,
+        "max_length": max_length,
+    }
     if initial:
-        element["initial_value"] = initial[:longest]
-    if example:
-        element["placeholder"] = plain(example, 150)
+        element["initial_value"] = initial[:max_length]
+    if placeholder:
+        element["placeholder"] = plain_text(placeholder, 150)
     return element
 
 
-def number(*, lowest: int | None, highest: int | None, initial: int | None) -> Element:
+def number_input(*, min_value: int | None, max_value: int | None, initial: int | None) -> Element:
     """An input for a whole number."""
     element: Element = {"type": "number_input", "is_decimal_allowed": False}
-    for key, value in (("min_value", lowest), ("max_value", highest), ("initial_value", initial)):
+    for key, value in (
+        ("min_value", min_value),
+        ("max_value", max_value),
+        ("initial_value", initial),
+    ):
         if value is not None:
             element[key] = str(value)
     return element
 
 
 def modal(
-    callback: str, title: str, blocks: Sequence[Block], *, submit: str, metadata: str
+    callback_id: str, title: str, blocks: Sequence[Block], *, submit: str, metadata: str
 ) -> dict[str, Any]:
     """A form; `metadata` comes back with it."""
     return {
         "type": "modal",
-        "callback_id": callback,
-        "title": plain(title, 24),
-        "submit": plain(submit, 24),
-        "close": plain("Cancel", 24),
+        "callback_id": callback_id,
+        "title": plain_text(title, 24),
+        "submit": plain_text(submit, 24),
+        "close": plain_text("Cancel", 24),
         "private_metadata": metadata,
         "blocks": list(blocks),
     }

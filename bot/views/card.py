@@ -2,10 +2,10 @@
 
 from bot import rules
 from bot.model import Incident, ReminderKind, Severity, Status
-from bot.views import blocks, holds, presses, text
+from bot.views import action_ids, blocks, temporary_changes, text
 from bot.views.blocks import Element
-from bot.views.drawing import Message
-from bot.views.scene import Scene
+from bot.views.slack_items import Message
+from bot.views.snapshot import IncidentSnapshot
 
 COLOURS = {
     Severity.SEV1: ":red_circle:",
@@ -22,14 +22,14 @@ def heading(incident: Incident) -> str:
     return f"{colour} {incident.severity.label} · {incident.name} · {incident.title}"
 
 
-def message(snapshot: Scene) -> Message:
+def message(snapshot: IncidentSnapshot) -> Message:
     """The card, with buttons while the incident is open."""
     incident = snapshot.incident
     parts = [
         blocks.header(heading(incident)),
         blocks.fields(*_fields(snapshot).split("\n---\n")),
-        *holds.lines(snapshot),
-        blocks.context(*blocks.split(_small_print(snapshot))),
+        *temporary_changes.lines(snapshot),
+        blocks.context(*blocks.split_mrkdwn(_small_print(snapshot))),
     ]
     if incident.open:
         parts.append(blocks.actions("card", *_buttons(incident)))
@@ -37,13 +37,15 @@ def message(snapshot: Scene) -> Message:
     return Message("card", text.render("card", incident=incident), parts)
 
 
-def _fields(snapshot: Scene) -> str:
+def _fields(snapshot: IncidentSnapshot) -> str:
     """Status, commander, times, and the reminder of the update that is due."""
     due = snapshot.incident.next_update_at
     reminders = [
         reminder
         for reminder in snapshot.reminders
-        if reminder.kind is ReminderKind.UPDATE and reminder.fired_at and reminder.was_due == due
+        if reminder.kind is ReminderKind.UPDATE
+        and reminder.fired_at
+        and reminder.due_originally_at == due
     ]
     latest = reminders[-1] if reminders else None
     return text.render(
@@ -54,16 +56,16 @@ def _fields(snapshot: Scene) -> str:
     )
 
 
-def _small_print(snapshot: Scene) -> str:
-    return text.render("card_context", incident=snapshot.incident, error=snapshot.trouble)
+def _small_print(snapshot: IncidentSnapshot) -> str:
+    return text.render("card_context", incident=snapshot.incident, error=snapshot.publish_error)
 
 
 def _buttons(incident: Incident) -> list[Element]:
     return [
         _take_command(incident),
-        blocks.button("Post update", presses.POST_UPDATE, incident.id),
-        *([_tell_customers(incident)] if rules.are_told(incident) else []),
-        blocks.button("Resolve", presses.RESOLVE, incident.id),
+        blocks.button("Post update", action_ids.POST_UPDATE, incident.id),
+        *([_tell_customers(incident)] if rules.permissions.informs_customers(incident) else []),
+        blocks.button("Resolve", action_ids.RESOLVE, incident.id),
     ]
 
 
@@ -71,14 +73,14 @@ def _take_command(incident: Incident) -> Element:
     """One click while nobody is in command; after that the button asks for confirmation."""
     label = "Take command"
     if incident.commander is None:
-        return blocks.button(label, presses.TAKE_COMMAND, incident.id, style="primary")
+        return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, style="primary")
     words = text.render("take_command")
-    confirm = blocks.confirm("Take command?", words, label, style="primary")
-    return blocks.button(label, presses.TAKE_COMMAND, incident.id, ask=confirm)
+    confirm = blocks.confirm_dialog("Take command?", words, label, style="primary")
+    return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, confirm=confirm)
 
 
 def _tell_customers(incident: Incident) -> Element:
-    return blocks.button("Tell customers…", presses.TELL_CUSTOMERS, incident.id)
+    return blocks.button("Tell customers…", action_ids.TELL_CUSTOMERS, incident.id)
 
 
 def _status_and_severity(incident: Incident) -> tuple[str, Element, Element]:
@@ -89,8 +91,8 @@ def _status_and_severity(incident: Incident) -> tuple[str, Element, Element]:
     severities = [blocks.option(severity.label, severity.value) for severity in Severity]
     return (
         f"course:{incident.status}:{incident.severity}",
-        status_menu(presses.CHANGE_STATUS, incident.status),
-        blocks.select(presses.CHANGE_SEVERITY, "Severity", severities, incident.severity.value),
+        status_menu(action_ids.CHANGE_STATUS, incident.status),
+        blocks.select(action_ids.CHANGE_SEVERITY, "Severity", severities, incident.severity.value),
     )
 
 

@@ -8,33 +8,33 @@ from bot.model import (
     Entry,
     EntryKind,
     Execution,
+    ExecutionState,
     Incident,
     Reminder,
     ReminderKind,
     Risk,
     Scenario,
-    State,
     Step,
 )
-from bot.rules import Play
+from bot.rules.incidents import ScenarioRef
 from bot.views import (
+    action_ids,
     blocks,
     card,
     contacts,
-    drawing,
     execution,
-    holds,
-    presses,
+    slack_items,
     tasks,
+    temporary_changes,
     text,
     timeline,
 )
 from bot.views.blocks import Block, Element
-from bot.views.drawing import Bookmark, Drawing, File, Invitation, Message, Pin, Topic
-from bot.views.scene import Scene
+from bot.views.slack_items import Bookmark, File, Invitation, Message, Pin, SlackItem, Topic
+from bot.views.snapshot import IncidentSnapshot
 
-TOPIC = 250
-APPROVERS = "approvers"
+TOPIC_LENGTH = 250
+APPROVERS_KEY = "approvers"
 
 # These entries are messages of the channel; the others only change a message that is there.
 POSTED = (
@@ -51,7 +51,7 @@ POSTED = (
 )
 
 
-def draw(snapshot: Scene) -> list[Drawing]:
+def render_channel(snapshot: IncidentSnapshot) -> list[SlackItem]:
     """Everything but the invitations, in the order in which Slack gets it the first time."""
     messages = sorted(_dated_messages(snapshot), key=lambda dated: dated[0])
     return [
@@ -66,15 +66,17 @@ def draw(snapshot: Scene) -> list[Drawing]:
     ]
 
 
-def _dated_messages(snapshot: Scene) -> list[tuple[datetime, Message]]:
+def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]]:
     """The messages that come one after another, each with its time."""
     entries = snapshot.entries
     messages = [(entry.at, _entry(entry)) for entry in entries if entry.kind in POSTED]
     notices = [entry for entry in entries if entry.kind is EntryKind.NUDGED]
-    messages += [(entry.at, holds.nudge(snapshot, entry)) for entry in notices]
+    messages += [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
     for change in _changes(snapshot):
         messages.append((change.requested_at, execution.message(snapshot, change)))
-        messages += [(change.requested_at, message) for message in execution.ended(change)]
+        messages += [
+            (change.requested_at, message) for message in execution.outcome_notification(change)
+        ]
     for update in snapshot.updates:
         messages.append((update.at, timeline.update(snapshot.incident, update)))
     messages += tasks.checklists(snapshot)
@@ -86,23 +88,23 @@ def _dated_messages(snapshot: Scene) -> list[tuple[datetime, Message]]:
     return messages
 
 
-def declarer(incident: Incident) -> Invitation:
+def invite_declarer(incident: Incident) -> Invitation:
     """Invite the person who declared the incident; they come first."""
     return Invitation("declarer", (incident.declared_by,))
 
 
-def responders(incident: Incident, users: Iterable[str]) -> list[Drawing]:
+def invite_responders(incident: Incident, users: Iterable[str]) -> list[SlackItem]:
     """Invite the responders to the channel of an open incident."""
     others = tuple(sorted(set(users) - {incident.declared_by}))
     return [Invitation("responders", others)] if others and incident.open else []
 
 
-def approvers(users: Iterable[str]) -> list[Drawing]:
+def invite_approvers(users: Iterable[str]) -> list[SlackItem]:
     """Invite the approvers to the channel in which they are asked."""
-    return [Invitation(APPROVERS, tuple(sorted(users)))] if users else []
+    return [Invitation(APPROVERS_KEY, tuple(sorted(users)))] if users else []
 
 
-def _changes(snapshot: Scene) -> list[Execution]:
+def _changes(snapshot: IncidentSnapshot) -> list[Execution]:
     changing = (Risk.CHANGE, Risk.DESTRUCTIVE)
     return [change for change in snapshot.executions if change.risk in changing]
 
@@ -110,35 +112,35 @@ def _changes(snapshot: Scene) -> list[Execution]:
 def _topic(incident: Incident) -> str:
     # A topic shows no date in the reader's time zone, and a mention in it would notify people.
     status = incident.status.value.capitalize()
-    return blocks.cut_marked(text.escape(f"{card.heading(incident)} · {status}"), TOPIC)
+    return blocks.truncate_mrkdwn(text.escape(f"{card.heading(incident)} · {status}"), TOPIC_LENGTH)
 
 
-def _bookmarks(snapshot: Scene) -> list[Bookmark]:
+def _bookmarks(snapshot: IncidentSnapshot) -> list[Bookmark]:
     incident = snapshot.incident
-    runbooks = contacts.runbooks(incident.playbook, snapshot.runbooks)
+    runbooks = contacts.runbooks(incident.playbook, snapshot.runbooks_base_url)
     links = [(link.title, address or "") for link, address in runbooks]
     if incident.source_link:
         links.append(("Where it began", incident.source_link))
     return [
         Bookmark(f"bookmark:{number}", title, address)
         for number, (title, address) in enumerate(links)
-        if text.LINK_ADDRESS.fullmatch(address)
+        if text.HTTP_URL.fullmatch(address)
     ]
 
 
-def _playbook(snapshot: Scene) -> Message:
+def _playbook(snapshot: IncidentSnapshot) -> Message:
     scenario = snapshot.incident.scenario
     if scenario is None:
         return _scenario_choice(snapshot)
     parts = _steps(snapshot, scenario, roomy=True)
-    if len(parts) > blocks.MOST:
+    if len(parts) > blocks.MAX_BLOCKS:
         parts = _steps(snapshot, scenario, roomy=False)
     return Message("playbook", text.render("playbook", scenario=scenario), parts)
 
 
-def _steps(snapshot: Scene, scenario: Scenario, *, roomy: bool) -> list[Block]:
+def _steps(snapshot: IncidentSnapshot, scenario: Scenario, *, roomy: bool) -> list[Block]:
     """Symptoms and steps; where they are not `roomy`, the steps take fewer blocks."""
-    symptoms = text.render("symptoms", scenario=scenario, ticked=snapshot.seen)
+    symptoms = text.render("symptoms", scenario=scenario, ticked=snapshot.ticked_symptoms)
     parts = [blocks.header(f":notebook: {scenario.title}"), *blocks.sections(symptoms)]
     for phase in dict.fromkeys(step.phase for step in scenario.steps):
         parts.append(blocks.divider())
@@ -146,39 +148,41 @@ def _steps(snapshot: Scene, scenario: Scenario, *, roomy: bool) -> list[Block]:
         steps = [step for step in scenario.steps if step.phase is phase]
         for number, step in enumerate(steps, 1):
             parts += _step(snapshot, step, number, roomy=roomy)
-    runbooks = contacts.runbooks(snapshot.incident.playbook, snapshot.runbooks)
+    runbooks = contacts.runbooks(snapshot.incident.playbook, snapshot.runbooks_base_url)
     if runbooks:
         parts.append(blocks.context(text.render("runbooks", runbooks=runbooks)))
     return parts
 
 
-def _scenario_choice(snapshot: Scene) -> Message:
+def _scenario_choice(snapshot: IncidentSnapshot) -> Message:
     incident = snapshot.incident
-    options = [blocks.option(_play_title(snapshot, play), play.name) for play in snapshot.plays]
-    fits = any(play.scenario.severity is incident.severity for play in snapshot.plays)
+    options = [
+        blocks.option(_scenario_title(snapshot, play), play.name) for play in snapshot.scenarios
+    ]
+    fits = any(play.scenario.severity is incident.severity for play in snapshot.scenarios)
     words = text.render("choose_scenario", incident=incident, fits=fits)
     parts = [blocks.section(words)]
     if options and incident.open:
-        menu = blocks.select(presses.CHOOSE_SCENARIO, "Choose", options[:100])
+        menu = blocks.select(action_ids.CHOOSE_SCENARIO, "Choose", options[:100])
         parts.append(blocks.actions("scenarios", menu))
     return Message("playbook", words, parts)
 
 
-def _play_title(snapshot: Scene, play: Play) -> str:
-    services = {other.playbook.service for other in snapshot.plays}
+def _scenario_title(snapshot: IncidentSnapshot, play: ScenarioRef) -> str:
+    services = {other.playbook.service for other in snapshot.scenarios}
     title = play.scenario.title
     return title if len(services) == 1 else f"{play.playbook.service}: {title}"
 
 
-def _step(snapshot: Scene, step: Step, number: int, *, roomy: bool) -> list[Block]:
+def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -> list[Block]:
     if step.action == "manual":
-        return tasks.step(snapshot, step, number, roomy=roomy)
-    latest = snapshot.latest(step)
-    undo = snapshot.undo(latest) if latest else None
+        return tasks.manual_step(snapshot, step, number, roomy=roomy)
+    latest = snapshot.latest_execution(step)
+    undo = snapshot.latest_undo(latest) if latest else None
     words = text.render("step", step=step, number=number, execution=latest, undo=undo)
     if not snapshot.incident.open:
         return [blocks.section(words)]
-    return [blocks.section(words, execution.step_button(step), name=f"step:{step.id}")]
+    return [blocks.section(words, execution.step_button(step), block_id=f"step:{step.id}")]
 
 
 def _entry(entry: Entry) -> Message:
@@ -186,7 +190,7 @@ def _entry(entry: Entry) -> Message:
     return Message(f"entry:{entry.id}", words, blocks.sections(words))
 
 
-def _reminder(snapshot: Scene, reminder: Reminder) -> Message:
+def _reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:
     if reminder.kind is ReminderKind.TASKS:
         return tasks.reminder(snapshot, reminder)
     incident = snapshot.incident
@@ -205,12 +209,14 @@ def _reminder(snapshot: Scene, reminder: Reminder) -> Message:
 
 def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
     if reminder.kind is ReminderKind.FIRST_RESPONSE:
-        answer = blocks.button("Take command", presses.TAKE_COMMAND, incident.id, style="primary")
+        answer = blocks.button(
+            "Take command", action_ids.TAKE_COMMAND, incident.id, style="primary"
+        )
     else:
-        answer = blocks.button("Post update", presses.POST_UPDATE, incident.id, style="primary")
+        answer = blocks.button("Post update", action_ids.POST_UPDATE, incident.id, style="primary")
     snoozes = [
         blocks.button(f"Snooze {action_id.rsplit('.', 1)[1]} min", action_id, reminder.id)
-        for action_id in presses.SNOOZES
+        for action_id in action_ids.SNOOZES
     ]
     return [answer, *snoozes]
 
@@ -218,27 +224,27 @@ def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
 def heads_up(incident: Incident) -> Message:
     """For the commander alone; never edited, so its words stay true once the update is late."""
     words = text.render("heads_up", incident=incident)
-    button = blocks.button("Post update", presses.POST_UPDATE, incident.id, style="primary")
+    button = blocks.button("Post update", action_ids.POST_UPDATE, incident.id, style="primary")
     return Message("heads_up", words, [blocks.section(words), blocks.actions("heads_up", button)])
 
 
-def _announcement(snapshot: Scene) -> Message:
+def _announcement(snapshot: IncidentSnapshot) -> Message:
     incident = snapshot.incident
     words = text.render(
         "announcement",
         incident=incident,
         update=snapshot.updates[-1] if snapshot.updates else None,
-        peak_severity=rules.at_worst(incident, snapshot.entries),
+        peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
     )
     parts = [blocks.header(card.heading(incident)), *blocks.sections(words)]
-    parts += holds.lines(snapshot)
-    if snapshot.trouble:
-        parts.append(blocks.context(text.render("publish_error", error=snapshot.trouble)))
+    parts += temporary_changes.lines(snapshot)
+    if snapshot.publish_error:
+        parts.append(blocks.context(text.render("publish_error", error=snapshot.publish_error)))
     notification = text.render("announcement_text", incident=incident)
-    return Message("announcement", notification, parts, place=drawing.ANNOUNCEMENTS)
+    return Message("announcement", notification, parts, place=slack_items.ANNOUNCEMENTS_CHANNEL)
 
 
-def _farewell(snapshot: Scene) -> list[Drawing]:
+def _farewell(snapshot: IncidentSnapshot) -> list[SlackItem]:
     """The summary, the follow-ups and the timeline of a resolved incident."""
     incident = snapshot.incident
     return [
@@ -252,25 +258,28 @@ def _farewell(snapshot: Scene) -> list[Drawing]:
     ]
 
 
-def _summary(snapshot: Scene) -> Message:
+def _summary(snapshot: IncidentSnapshot) -> Message:
     incident, changes = snapshot.incident, _changes(snapshot)
     words = text.render(
         "summary",
         incident=incident,
-        peak_severity=rules.at_worst(incident, snapshot.entries),
+        peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
         made=[change for change in changes if _may_have_changed(change)],
         not_made=[change for change in changes if not _may_have_changed(change)],
         updates=snapshot.updates,
-        checklists=tasks.unfinished(snapshot.executions, snapshot.tasks),
+        checklists=tasks.open_checklists(snapshot.executions, snapshot.tasks),
     )
     parts = [
         blocks.header(f"{card.RESOLVED} {incident.name} is resolved"),
         *blocks.sections(words),
-        *holds.lines(snapshot),
+        *temporary_changes.lines(snapshot),
     ]
     return Message("summary", text.render("summary_text", incident=incident), parts)
 
 
 def _may_have_changed(change: Execution) -> bool:
     """Whether it changed something, or nobody knows."""
-    return change.checked is not None or change.state in (State.RUNNING, State.INTERRUPTED)
+    return change.check_passed is not None or change.state in (
+        ExecutionState.RUNNING,
+        ExecutionState.INTERRUPTED,
+    )

@@ -14,17 +14,17 @@ HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:/\S*)?")
 
 def page(
     playbooks: Sequence[Playbook],
-    marks: Mapping[str, str],
+    mentions: Mapping[str, str],
     on_call: tuple[OnCall, ...] | None,
-    troubles: Sequence[str],
-    base: str,
+    warnings: Sequence[str],
+    base_url: str,
 ) -> list[Block]:
     """The contacts and runbooks of each service, then the warnings about what was not found."""
     parts = []
     for playbook in _services(playbooks):
-        parts += _contacts(playbook, marks, on_call, base)
-    if troubles:
-        parts.append(blocks.context(text.render("contacts_warnings", warnings=troubles)))
+        parts += _contacts(playbook, mentions, on_call, base_url)
+    if warnings:
+        parts.append(blocks.context(text.render("contacts_warnings", warnings=warnings)))
     return parts
 
 
@@ -42,25 +42,28 @@ def _services(playbooks: Sequence[Playbook]) -> list[Playbook]:
 
 
 def _contacts(
-    playbook: Playbook, marks: Mapping[str, str], on_call: tuple[OnCall, ...] | None, base: str
+    playbook: Playbook,
+    mentions: Mapping[str, str],
+    on_call: tuple[OnCall, ...] | None,
+    base_url: str,
 ) -> list[Block]:
     words = text.render(
         "contacts",
         playbook=playbook,
         contacts=[
-            (contact.role, reached(contact.contact, marks, on_call))
+            (contact.role, contact_link(contact.contact, mentions, on_call))
             for contact in playbook.contacts
         ],
-        runbooks=runbooks(playbook, base),
+        runbooks=runbooks(playbook, base_url),
     )
     return blocks.sections(words)
 
 
-def reached(
-    contact: str, marks: Mapping[str, str], on_call: tuple[OnCall, ...] | None
+def contact_link(
+    contact: str, mentions: Mapping[str, str], on_call: tuple[OnCall, ...] | None
 ) -> text.Mrkdwn:
     """A contact to click: people and groups as mentions, addresses as links."""
-    mark = marks.get(contact.removeprefix("@").lower()) if contact.startswith("@") else None
+    mark = mentions.get(contact.removeprefix("@").lower()) if contact.startswith("@") else None
     if mark:
         return text.Mrkdwn(mark)
     if "pagerduty" in contact.lower():
@@ -70,10 +73,9 @@ def reached(
     return text.link(contact, contact)
 
 
-def runbooks(playbook: Playbook, base: str) -> list[tuple[Link, str | None]]:
+def runbooks(playbook: Playbook, base_url: str) -> list[tuple[Link, str | None]]:
     """Each related page with its full address, or None where `base` is missing for it."""
-    addresses = [(link, urljoin(base, link.url)) for link in playbook.links]
+    addresses = [(link, urljoin(base_url, link.url)) for link in playbook.links]
     return [
-        (link, address if text.LINK_ADDRESS.fullmatch(address) else None)
-        for link, address in addresses
+        (link, address if text.HTTP_URL.fullmatch(address) else None) for link, address in addresses
     ]

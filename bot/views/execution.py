@@ -3,28 +3,34 @@
 from pathlib import PurePath
 
 from bot import rules
-from bot.model import Execution, Plan, Reading, Risk, State, Step, Table
+from bot.model import Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
 from bot.model.text import truncate
-from bot.views import blocks, presses, tasks, text
+from bot.views import action_ids, blocks, tasks, text
 from bot.views.blocks import Block, Element
-from bot.views.drawing import File, Message
-from bot.views.scene import Scene
+from bot.views.slack_items import File, Message
+from bot.views.snapshot import IncidentSnapshot
 
-DIFF = 2_500  # characters
+DIFF_LENGTH = 2_500  # characters
 
 # These outcomes are told to the people who waited for them. A void request is not: the whole
 # channel is told that the incident was resolved.
-NOTIFIED = (State.SUCCEEDED, State.FAILED, State.INTERRUPTED, State.DENIED, State.EXPIRED)
+NOTIFIED = (
+    ExecutionState.SUCCEEDED,
+    ExecutionState.FAILED,
+    ExecutionState.INTERRUPTED,
+    ExecutionState.DENIED,
+    ExecutionState.EXPIRED,
+)
 
 
 def step_button(step: Step) -> Element:
     """The step's title as a button; none is in colour, so that no change stands out."""
-    return blocks.button(step.title, presses.RUN_STEP, step.id)
+    return blocks.button(step.title, action_ids.RUN_STEP, step.id)
 
 
-def message(snapshot: Scene, execution: Execution) -> Message:
+def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
-    undo, change = snapshot.undo(execution), snapshot.hold(execution.id)
+    undo, change = snapshot.latest_undo(execution), snapshot.change_in_force(execution.id)
     approvers = {"groups": snapshot.approver_groups, "people": snapshot.approvers}
     state = text.render(
         "execution_state",
@@ -39,14 +45,14 @@ def message(snapshot: Scene, execution: Execution) -> Message:
         parts += _plan(snapshot, execution, execution.plan)
     parts.append(blocks.section(state))
     buttons = _buttons(snapshot, execution, undo)
-    in_force = change or snapshot.hold(execution.undo_of)
+    in_force = change or snapshot.change_in_force(execution.undo_of)
     if buttons and (snapshot.incident.open or in_force):
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
 
 
-def ended(execution: Execution) -> list[Message]:
+def outcome_notification(execution: Execution) -> list[Message]:
     """The outcome as a message of its own in the thread, for those who asked and approved.
 
     Slack notifies nobody of an edit. Whoever made the decision is left out. An interrupted
@@ -59,17 +65,17 @@ def ended(execution: Execution) -> list[Message]:
     if not recipients:
         return []
     words = text.render("execution_ended", execution=execution, recipients=recipients)
-    kind = "interrupted" if execution.state is State.INTERRUPTED else "ended"
+    kind = "interrupted" if execution.state is ExecutionState.INTERRUPTED else "ended"
     key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
     return [Message(key, words, [blocks.section(words)], thread=thread)]
 
 
-def _plan(snapshot: Scene, execution: Execution, plan: Plan) -> list[Block]:
-    has_diff = bool(plan.diff) or _decided_plan_key(execution) in snapshot.final
+def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
+    has_diff = bool(plan.diff) or _decided_plan_key(execution) in snapshot.final_keys
     in_thread = has_diff and _diff_is_in_thread(execution)
     parts = [blocks.section(text.render("plan", plan=plan))]
     if plan.diff and not in_thread:
-        parts.append(blocks.preformatted(truncate(plan.diff, DIFF)))
+        parts.append(blocks.preformatted(truncate(plan.diff, DIFF_LENGTH)))
     details = text.render("plan_context", plan=plan, execution=execution, in_thread=in_thread)
     parts.append(blocks.context(details))
     return parts
@@ -80,8 +86,8 @@ def _diff_is_in_thread(execution: Execution) -> bool:
 
     A message to customers is the exception: people want to read what customers were told.
     """
-    undecided = execution.state in (State.PROPOSED, State.APPROVED)
-    return not undecided and execution.action != rules.CUSTOMER_MESSAGE
+    undecided = execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED)
+    return not undecided and execution.action != rules.permissions.CUSTOMER_MESSAGE
 
 
 def _decided_plan_key(execution: Execution) -> str:
@@ -94,47 +100,59 @@ def _decided_plan(execution: Execution) -> list[Message]:
     if plan is None or not plan.diff or not _diff_is_in_thread(execution):
         return []
     words = text.render("decided_plan", plan=plan, execution=execution)
-    parts = [blocks.section(words), blocks.preformatted(truncate(plan.diff, DIFF))]
+    parts = [blocks.section(words), blocks.preformatted(truncate(plan.diff, DIFF_LENGTH))]
     key, thread = _decided_plan_key(execution), f"execution:{execution.id}"
     return [Message(key, words, parts, thread=thread)]
 
 
-def _buttons(snapshot: Scene, execution: Execution, undo: Execution | None) -> list[Element]:
-    not_done = execution.checked is None
+def _buttons(
+    snapshot: IncidentSnapshot, execution: Execution, undo: Execution | None
+) -> list[Element]:
+    not_done = execution.check_passed is None
     match execution.state:
-        case State.PROPOSED:
+        case ExecutionState.PROPOSED:
             return [_approve(execution), _deny(execution), *_edit(execution)]
-        case State.APPROVED:
+        case ExecutionState.APPROVED:
             return [_deny(execution)]
-        case State.INTERRUPTED:
+        case ExecutionState.INTERRUPTED:
             label = "Check what happened"
-            return [blocks.button(label, presses.CHECK, execution.id, style="primary")]
-        case State.SUCCEEDED | State.FAILED if rules.can_undo(execution, undo):
+            return [
+                blocks.button(label, action_ids.CHECK_INTERRUPTED, execution.id, style="primary")
+            ]
+        case ExecutionState.SUCCEEDED | ExecutionState.FAILED if rules.changes.can_undo(
+            execution, undo
+        ):
             return [_undo(snapshot, execution)]
-        case State.DENIED | State.FAILED | State.EXPIRED if not_done and _edit(execution):
+        case ExecutionState.DENIED | ExecutionState.FAILED | ExecutionState.EXPIRED if (
+            not_done and _edit(execution)
+        ):
             return _edit(execution)
-        case State.FAILED | State.EXPIRED if not_done and execution.undo_of is None:
-            return [blocks.button("Ask again…", presses.ASK_AGAIN, execution.id)]
+        case ExecutionState.FAILED | ExecutionState.EXPIRED if (
+            not_done and execution.undo_of is None
+        ):
+            return [blocks.button("Ask again…", action_ids.ASK_AGAIN, execution.id)]
         case _:
             return []
 
 
 def _deny(execution: Execution) -> Element:
-    return blocks.button("Deny…", presses.DENY, execution.id)
+    return blocks.button("Deny…", action_ids.DENY, execution.id)
 
 
 def _edit(execution: Execution) -> list[Element]:
     """A message to customers can be edited, as a new request."""
-    if execution.action != rules.CUSTOMER_MESSAGE:
+    if execution.action != rules.permissions.CUSTOMER_MESSAGE:
         return []
-    return [blocks.button("Edit…", presses.REWRITE, execution.id)]
+    return [blocks.button("Edit…", action_ids.EDIT_MESSAGE, execution.id)]
 
 
 def _approve(execution: Execution) -> Element:
     assert execution.plan is not None
     words = _confirm_text(execution.plan)
-    confirm = blocks.confirm("Approve exactly this?", words, "Approve", style="danger")
-    return blocks.button("Approve", presses.APPROVE, execution.id, style="danger", ask=confirm)
+    confirm = blocks.confirm_dialog("Approve exactly this?", words, "Approve", style="danger")
+    return blocks.button(
+        "Approve", action_ids.APPROVE, execution.id, style="danger", confirm=confirm
+    )
 
 
 def _confirm_text(plan: Plan) -> str:
@@ -142,21 +160,21 @@ def _confirm_text(plan: Plan) -> str:
     if not plan.warnings:
         return plan.summary
     warnings = " ".join(f":warning: {warning}" for warning in plan.warnings)
-    length = max(blocks.CONFIRM // 2, blocks.CONFIRM - len(warnings) - 1)
+    length = max(blocks.CONFIRM_LENGTH // 2, blocks.CONFIRM_LENGTH - len(warnings) - 1)
     return f"{truncate(plan.summary, length - 1)}\n{warnings}"
 
 
-def _undo(snapshot: Scene, execution: Execution) -> Element:
+def _undo(snapshot: IncidentSnapshot, execution: Execution) -> Element:
     assert execution.plan is not None
     assert execution.plan.undo is not None
     words = execution.plan.undo.summary
-    if changes := snapshot.ended_by(execution):
-        words += f" ({text.plain('in_force_again', changes=changes, now=None)})"
-    confirm = blocks.confirm("Undo this?", words, "Undo")
-    return blocks.button("Undo", presses.UNDO, execution.id, ask=confirm)
+    if changes := snapshot.changes_ended_by(execution):
+        words += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
+    confirm = blocks.confirm_dialog("Undo this?", words, "Undo")
+    return blocks.button("Undo", action_ids.UNDO, execution.id, confirm=confirm)
 
 
-def readings(snapshot: Scene) -> list[Message | File]:
+def final_items(snapshot: IncidentSnapshot) -> list[Message | File]:
     """The results of read steps in the playbook's thread, and decided plans in their request's.
 
     Long diffs and results follow as files. None of these changes once Slack shows it, until the
@@ -165,45 +183,48 @@ def readings(snapshot: Scene) -> list[Message | File]:
     items: list[Message | File] = []
     for execution in snapshot.executions:
         items += [*_decided_plan(execution), *_diff_file(execution)]
-        if execution.risk is Risk.READ and execution.state in (State.SUCCEEDED, State.FAILED):
+        if execution.risk is Risk.READ and execution.state in (
+            ExecutionState.SUCCEEDED,
+            ExecutionState.FAILED,
+        ):
             items += [*_read_result(snapshot, execution), *_attachment(snapshot, execution)]
-    return [item for item in items if item.key not in snapshot.final]
+    return [item for item in items if item.key not in snapshot.final_keys]
 
 
 def _diff_file(execution: Execution) -> list[File]:
     plan = execution.plan
-    if plan is None or len(plan.diff) <= DIFF:
+    if plan is None or len(plan.diff) <= DIFF_LENGTH:
         return []
     name = f"{execution.step_id}-{execution.id}.diff"
     return [File(f"diff:{execution.id}", name, f"execution:{execution.id}", text=plan.diff)]
 
 
-def _attachment(snapshot: Scene, execution: Execution) -> list[File]:
-    if execution.id not in snapshot.attached:
+def _attachment(snapshot: IncidentSnapshot, execution: Execution) -> list[File]:
+    if execution.id not in snapshot.attachment_names:
         return []
-    suffix = PurePath(snapshot.attached[execution.id]).suffix or ".txt"
+    suffix = PurePath(snapshot.attachment_names[execution.id]).suffix or ".txt"
     name = f"{execution.step_id}-{execution.id}{suffix}"
     return [File(f"file:{execution.id}", name, "playbook", execution.id)]
 
 
-def _read_result(snapshot: Scene, execution: Execution) -> list[Message]:
+def _read_result(snapshot: IncidentSnapshot, execution: Execution) -> list[Message]:
     key = f"execution:{execution.id}"
-    if key in snapshot.final:
+    if key in snapshot.final_keys:
         return []  # its result was not read from the database
     words = text.render("read_result", execution=execution)
     parts = [blocks.section(words)]
-    if execution.reading is not None:
-        parts += _details(execution, execution.reading)
-    parts += tasks.work_through(snapshot, execution)
+    if execution.read_result is not None:
+        parts += _details(execution, execution.read_result)
+    parts += tasks.work_through_button(snapshot, execution)
     return [Message(key, words, parts, thread="playbook")]
 
 
-def _details(execution: Execution, result: Reading) -> list[Block]:
+def _details(execution: Execution, result: ReadResult) -> list[Block]:
     parts = []
     if result.link is not None:
-        button = blocks.link_button(result.link.title, presses.LINK, result.link.url)
+        button = blocks.link_button(result.link.title, action_ids.OPEN_LINK, result.link.url)
         parts.append(blocks.actions("reading", button))
-    parts += [blocks.chart(chart) for chart in result.charts[: blocks.CHARTS]]
+    parts += [blocks.chart(chart) for chart in result.charts[: blocks.MAX_CHARTS]]
     if result.table is not None and result.table.rows:
         parts += _table(execution.title, result.table)
     if result.excerpt:

@@ -4,35 +4,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.model import Incident, IncidentId, Playbook
-from bot.views import blocks, levels, presses, text
+from bot.views import action_ids, blocks, severity_table, text
 from bot.views.blocks import Block
 from bot.views.card import heading
 
-SHOWN = 20
+MAX_INCIDENTS = 20
 
 
-def help(
+def help_page(
     playbooks: Sequence[Playbook],
     incidents: Sequence[Incident],
-    troubles: Mapping[IncidentId, str],
+    publish_errors: Mapping[IncidentId, str],
 ) -> list[Block]:
     """The commands, the severity levels and the open incidents."""
     return [
         blocks.section(text.render("help")),
-        levels.table(playbooks),
+        severity_table.table(playbooks),
         blocks.divider(),
-        *_open_incidents(incidents, troubles),
+        *_open_incidents(incidents, publish_errors),
     ]
 
 
-def home(incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]) -> dict[str, Any]:
+def home_view(
+    incidents: Sequence[Incident], publish_errors: Mapping[IncidentId, str]
+) -> dict[str, Any]:
     """The App Home."""
-    declare = blocks.button("Declare an incident", presses.OPEN_DECLARE, style="primary")
+    declare = blocks.button("Declare an incident", action_ids.OPEN_DECLARE, style="primary")
     parts = [
         blocks.header("Runbolt"),
-        blocks.section(text.render("home"), declare, name="declare"),
+        blocks.section(text.render("home"), declare, block_id="declare"),
         blocks.divider(),
-        *_open_incidents(incidents, troubles),
+        *_open_incidents(incidents, publish_errors),
         blocks.divider(),
         blocks.section(text.render("help")),
     ]
@@ -40,16 +42,16 @@ def home(incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]) -> d
 
 
 def _open_incidents(
-    incidents: Sequence[Incident], troubles: Mapping[IncidentId, str]
+    incidents: Sequence[Incident], publish_errors: Mapping[IncidentId, str]
 ) -> list[Block]:
     lines = [
         text.render(
             "open_incident",
             incident=incident,
             heading=heading(incident),
-            error=troubles.get(incident.id),
+            error=publish_errors.get(incident.id),
         )
-        for incident in incidents[:SHOWN]
+        for incident in incidents[:MAX_INCIDENTS]
     ]
     words = text.render("open_incidents", total=len(incidents), shown=len(lines))
     return [blocks.section(words), *(blocks.section(line) for line in lines)]

@@ -5,81 +5,88 @@ from datetime import datetime
 from typing import Any
 
 from bot import rules
-from bot.choices import Choices
 from bot.model import (
-    Draft,
     Execution,
-    Hold,
+    ExecutionState,
     Incident,
-    Noun,
+    Model,
     Severity,
-    State,
     Step,
+    TemporaryChange,
     Unfinished,
+    UpdateDraft,
 )
+from bot.model.choices import Options
 from bot.model.text import truncate
-from bot.rules import Play
-from bot.views import blocks, presses, text
+from bot.rules.incidents import ScenarioRef
+from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
 from bot.views.card import status_menu
 
 View = dict[str, Any]
 
-LONG = 2_500  # characters of a long text
-VALUE = 150  # characters of an option's value
-CHECKBOXES = 10  # in one element
-GROUPS = 90  # of the 100 blocks of a form
-LIKELY = 5  # scenarios that the form names
-SYMPTOMS = "symptoms"  # a group's name is `symptoms:start:service/scenario`
+LONG_TEXT = 2_500  # characters of a long text
+OPTION_VALUE_LENGTH = 150  # characters of an option's value
+MAX_CHECKBOXES = 10  # in one element
+MAX_SYMPTOM_GROUPS = 90  # of the 100 blocks of a form
+MAX_MATCHES = 5  # scenarios that the form names
+SYMPTOMS_PREFIX = "symptoms"  # a group's name is `symptoms:start:service/scenario`
 SEVERITY_HINT = "If you choose none, it is the severity of the playbook that fits."
 
 
 def declare(
-    plays: Sequence[Play],
+    scenarios: Sequence[ScenarioRef],
     *,
     metadata: str,
     title: str = "",
-    likely: Sequence[Play] = (),
-    worst: Severity | None = None,
+    best_matches: Sequence[ScenarioRef] = (),
+    worst_severity: Severity | None = None,
 ) -> View:
     """The form to declare an incident: `likely` are the scenarios that fit what is ticked."""
-    title_line = blocks.line(initial=title, longest=LONG, example="Orders are failing")
-    radio: Element = {"type": "radio_buttons", "options": _severities(plays)}
-    words = text.render("declare_form", matches=likely[:LIKELY], total=len(likely), severity=worst)
+    title_line = blocks.text_input(
+        initial=title, max_length=LONG_TEXT, placeholder="Orders are failing"
+    )
+    radio: Element = {"type": "radio_buttons", "options": _severities(scenarios)}
+    words = text.render(
+        "declare_form",
+        matches=best_matches[:MAX_MATCHES],
+        total=len(best_matches),
+        severity=worst_severity,
+    )
     parts = [
-        blocks.field("title", "What is wrong?", title_line, optional=True),
+        blocks.input_block("title", "What is wrong?", title_line, optional=True),
         blocks.section(words),  # above the symptoms, whose list is longer than a screen
-        *_symptoms(sorted(plays, key=lambda play: play.scenario.severity))[:GROUPS],
-        blocks.field("severity", "How bad is it?", radio, hint=SEVERITY_HINT, optional=True),
+        *_symptoms(sorted(scenarios, key=lambda play: play.scenario.severity))[:MAX_SYMPTOM_GROUPS],
+        blocks.input_block("severity", "How bad is it?", radio, hint=SEVERITY_HINT, optional=True),
     ]
-    if plays:
-        parts.append(_playbooks(plays))
+    if scenarios:
+        parts.append(_playbooks(scenarios))
     return blocks.modal(
-        presses.DECLARE_FORM, "Declare an incident", parts, submit="Declare", metadata=metadata
+        action_ids.DECLARE_FORM, "Declare an incident", parts, submit="Declare", metadata=metadata
     )
 
 
-def _severities(plays: Sequence[Play]) -> list[Element]:
+def _severities(plays: Sequence[ScenarioRef]) -> list[Element]:
     return [
         blocks.option(truncate(_severity_label(severity, plays), 75), severity.value)
         for severity in Severity
     ]
 
 
-def playbook(incident: Incident, plays: Sequence[Play], *, metadata: str) -> View:
+def playbook(incident: Incident, scenarios: Sequence[ScenarioRef], *, metadata: str) -> View:
     """The form to choose a playbook; those for the incident's severity come first."""
-    ordered = sorted(plays, key=lambda play: play.scenario.severity is not incident.severity)
+    ordered = sorted(scenarios, key=lambda play: play.scenario.severity is not incident.severity)
     scenario = blocks.select("scenario", "Choose a playbook", _play_options(ordered))
     parts = [
         blocks.section(text.render("playbook_form", incident=incident)),
-        blocks.field("scenario", "Playbook", scenario),
+        blocks.input_block("scenario", "Playbook", scenario),
     ]
     return blocks.modal(
-        presses.PLAYBOOK_FORM, "Choose a playbook", parts, submit="Choose", metadata=metadata
+        action_ids.PLAYBOOK_FORM, "Choose a playbook", parts, submit="Choose", metadata=metadata
     )
 
 
-def _play_options(plays: Sequence[Play]) -> list[Element]:
+def _play_options(plays: Sequence[ScenarioRef]) -> list[Element]:
     several = len({play.playbook.service for play in plays}) > 1
     options = []
     for play in plays[:100]:
@@ -90,53 +97,57 @@ def _play_options(plays: Sequence[Play]) -> list[Element]:
     return options
 
 
-def _playbooks(plays: Sequence[Play]) -> Block:
+def _playbooks(plays: Sequence[ScenarioRef]) -> Block:
     scenario = blocks.select("scenario", "Choose a playbook", _play_options(plays))
     hint = "If you choose none, it is the one that fits; if several fit, choose in the channel."
-    return blocks.field("scenario", "Playbook", scenario, hint=hint, optional=True)
+    return blocks.input_block("scenario", "Playbook", scenario, hint=hint, optional=True)
 
 
-def _severity_label(severity: Severity, plays: Sequence[Play]) -> str:
+def _severity_label(severity: Severity, plays: Sequence[ScenarioRef]) -> str:
     levels = [play.playbook.severities.get(severity) for play in plays]
     meanings = [level.meaning for level in levels if level]
     return f"{severity.label} · {meanings[0]}" if meanings else severity.label
 
 
-def _symptoms(plays: Sequence[Play]) -> list[Block]:
+def _symptoms(plays: Sequence[ScenarioRef]) -> list[Block]:
     """Checkboxes by scenario; Slack sends each tick at once, and the form then names what fits."""
     several = len({play.playbook.service for play in plays}) > 1
     groups = []
     for play in plays:
-        words = dict.fromkeys(symptom[:VALUE] for symptom in play.scenario.symptoms)
+        words = dict.fromkeys(symptom[:OPTION_VALUE_LENGTH] for symptom in play.scenario.symptoms)
         options = [blocks.option(word, word) for word in words]
-        for start in range(0, len(options), CHECKBOXES):
+        for start in range(0, len(options), MAX_CHECKBOXES):
             label = f"{play.scenario.severity.label} · {play.scenario.title}"
             groups.append(
-                blocks.boxes(
-                    f"{SYMPTOMS}:{start}:{play.name}",
+                blocks.checkboxes(
+                    f"{SYMPTOMS_PREFIX}:{start}:{play.name}",
                     f"{play.playbook.title}: {label}" if several else label,
-                    presses.TICK_SYMPTOM,
-                    options[start : start + CHECKBOXES],
+                    action_ids.TICK_SYMPTOM,
+                    options[start : start + MAX_CHECKBOXES],
                 )
             )
     return groups
 
 
-def update(incident: Incident, draft: Draft, *, metadata: str) -> View:
+def update(incident: Incident, draft: UpdateDraft, *, metadata: str) -> View:
     """The form to post an update, filled in from what happened."""
-    impact = blocks.line(initial=draft.impact, longest=1000, lines=True)
-    current = blocks.line(initial="\n".join(draft.happened), longest=LONG, lines=True)
+    impact = blocks.text_input(initial=draft.impact, max_length=1000, multiline=True)
+    current = blocks.text_input(
+        initial="\n".join(draft.facts), max_length=LONG_TEXT, multiline=True
+    )
     parts: list[Block] = [
         blocks.context(text.render("update_form", incident=incident)),
-        blocks.field("status", "Status", status_menu("status", incident.status)),
-        blocks.field("impact", "Impact: what do users notice?", impact),
-        blocks.field("current", "What is happening", current),
+        blocks.input_block("status", "Status", status_menu("status", incident.status)),
+        blocks.input_block("impact", "Impact: what do users notice?", impact),
+        blocks.input_block("current", "What is happening", current),
     ]
     if draft.minutes is not None:
-        element = blocks.number(lowest=5, highest=2 * draft.minutes, initial=draft.minutes)
-        parts.append(blocks.field("minutes", "Next update in (minutes)", element))
+        element = blocks.number_input(
+            min_value=5, max_value=2 * draft.minutes, initial=draft.minutes
+        )
+        parts.append(blocks.input_block("minutes", "Next update in (minutes)", element))
     return blocks.modal(
-        presses.UPDATE_FORM, "Post an update", parts, submit="Post", metadata=metadata
+        action_ids.UPDATE_FORM, "Post an update", parts, submit="Post", metadata=metadata
     )
 
 
@@ -144,63 +155,67 @@ def resolve(
     incident: Incident,
     *,
     metadata: str,
-    runs: Sequence[Execution],
-    holds: Sequence[Hold],
-    left: Sequence[Unfinished],
+    executions: Sequence[Execution],
+    temporary_changes: Sequence[TemporaryChange],
+    open_checklists: Sequence[Unfinished],
     now: datetime,
 ) -> View:
     """The form to resolve an incident; it asks for a reason where a check has failed."""
-    unverified = rules.unchecked(runs)
+    unverified = rules.changes.unverified(executions)
     parts = [
         blocks.section(text.render("resolve_form", incident=incident)),
-        blocks.field("resolution", "What fixed it?", blocks.line(longest=LONG, lines=True)),
+        blocks.input_block(
+            "resolution", "What fixed it?", blocks.text_input(max_length=LONG_TEXT, multiline=True)
+        ),
     ]
-    if words := _running_and_undoable(runs, holds, now):
+    if words := _running_and_undoable(executions, temporary_changes, now):
         parts.append(blocks.section(words))
-    if holds:
-        parts.append(blocks.section(text.render("resolve_temporary", changes=holds)))
-    if left:
-        parts.append(blocks.section(text.render("resolve_checklists", checklists=left)))
+    if temporary_changes:
+        parts.append(blocks.section(text.render("resolve_temporary", changes=temporary_changes)))
+    if open_checklists:
+        parts.append(blocks.section(text.render("resolve_checklists", checklists=open_checklists)))
     if unverified:
         parts.append(blocks.section(text.render("resolve_unverified", executions=unverified)))
-        reason = blocks.line(longest=1000, lines=True)
-        parts.append(blocks.field("despite", "Why resolve it anyway?", reason))
-    return blocks.modal(presses.RESOLVE_FORM, "Resolve", parts, submit="Resolve", metadata=metadata)
+        reason = blocks.text_input(max_length=1000, multiline=True)
+        parts.append(blocks.input_block("despite", "Why resolve it anyway?", reason))
+    return blocks.modal(
+        action_ids.RESOLVE_FORM, "Resolve", parts, submit="Resolve", metadata=metadata
+    )
 
 
 def _running_and_undoable(
-    executions: Sequence[Execution], changes: Sequence[Hold], now: datetime
+    executions: Sequence[Execution], changes: Sequence[TemporaryChange], now: datetime
 ) -> str:
     """What is running now, and what can be undone only until the incident is resolved."""
-    running = [execution for execution in executions if execution.state is State.RUNNING]
-    undoable = rules.undoable(executions, changes)
+    running = [execution for execution in executions if execution.state is ExecutionState.RUNNING]
+    undoable = rules.changes.undoable(executions, changes)
     return text.render("resolve_executions", running=running, undoable=undoable, now=now)
 
 
 def step(
     incident: Incident,
     step: Step,
-    action: type[Noun],
+    action: type[Model],
     params: Mapping[str, Any],
     *,
-    choices: Mapping[str, Choices],
+    options: Mapping[str, Options],
     metadata: str,
 ) -> View:
     """The form of a step: the parameters, as menus where `choices` has options, and the reason."""
     parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
     # A stored playbook may ask for a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
-    parts += [_parameter(action, name, params, choices.get(name)) for name in names]
+    parts += [_parameter(action, name, params, options.get(name)) for name in names]
     example = "The new version has been crash-looping since 03:02"
-    reason = blocks.line(longest=500, lines=True, example=example)
-    parts.append(blocks.field("reason", "Reason", reason))
+    reason = blocks.text_input(max_length=500, multiline=True, placeholder=example)
+    parts.append(blocks.input_block("reason", "Reason", reason))
     return blocks.modal(
-        presses.STEP_FORM, truncate(step.title, 24), parts, submit="Ask", metadata=metadata
+        action_ids.STEP_FORM, truncate(step.title, 24), parts, submit="Ask", metadata=metadata
     )
 
 
 def _parameter(
-    action: type[Noun], name: str, params: Mapping[str, Any], choices: Choices | None
+    action: type[Model], name: str, params: Mapping[str, Any], choices: Options | None
 ) -> Block:
     label = name.replace("_", " ").capitalize()
     optional = not action.model_fields[name].is_required() and name not in params
@@ -210,10 +225,10 @@ def _parameter(
         hint = choices.hint or hint
     if choices is not None and choices.options:
         element = _menu(choices, name, params.get(name))
-    return blocks.field(name, label, element, hint=hint, optional=optional)
+    return blocks.input_block(name, label, element, hint=hint, optional=optional)
 
 
-def _menu(choices: Choices, name: str, value: Any) -> Element:
+def _menu(choices: Options, name: str, value: Any) -> Element:
     """A menu of what exists now, with the earlier value or else the default chosen."""
     options = [blocks.option(choice.text, choice.value) for choice in choices.options[:100]]
     values = {choice.value for choice in choices.options}
@@ -221,7 +236,7 @@ def _menu(choices: Choices, name: str, value: Any) -> Element:
     return blocks.select(name, "Choose", options, initial)
 
 
-def _element(action: type[Noun], name: str, value: Any) -> Element:
+def _element(action: type[Model], name: str, value: Any) -> Element:
     """The input for a parameter, by its JSON schema."""
     schema = action.model_json_schema()["properties"][name]
     if value is not None:
@@ -229,11 +244,11 @@ def _element(action: type[Noun], name: str, value: Any) -> Element:
     types = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
     if types[0].get("type") == "integer":
         limits = {"lowest": types[0].get("minimum"), "highest": types[0].get("maximum")}
-        return blocks.number(**limits, initial=value)
-    return blocks.line(initial="" if value is None else str(value))
+        return blocks.number_input(**limits, initial=value)
+    return blocks.text_input(initial="" if value is None else str(value))
 
 
-def _as_stored(action: type[Noun], name: str, value: Any) -> Any:
+def _as_stored(action: type[Model], name: str, value: Any) -> Any:
     """A parameter's value as the action stores it: 30 where the playbook says “30 min”."""
     model = action.model_construct()
     action.__pydantic_validator__.validate_assignment(model, name, value)
@@ -244,12 +259,14 @@ def customer_message(incident: Incident, words: str, channel: str | None, *, met
     """The form of a message to customers; without a `channel` people copy it themselves."""
     parts: list[Block] = [
         blocks.section(text.render("customer_form", incident=incident, channel=channel)),
-        blocks.field(
-            "text", "What customers read", blocks.line(initial=words, longest=LONG, lines=True)
+        blocks.input_block(
+            "text",
+            "What customers read",
+            blocks.text_input(initial=words, max_length=LONG_TEXT, multiline=True),
         ),
     ]
     return blocks.modal(
-        presses.CUSTOMER_FORM, "Tell customers", parts, submit="Ask", metadata=metadata
+        action_ids.CUSTOMER_FORM, "Tell customers", parts, submit="Ask", metadata=metadata
     )
 
 
@@ -258,6 +275,8 @@ def deny(execution: Execution, *, metadata: str) -> View:
     words = execution.plan.summary if execution.plan else execution.title
     parts = [
         blocks.section(text.escape(words)),
-        blocks.field("reason", "Why do you deny it?", blocks.line(longest=500, lines=True)),
+        blocks.input_block(
+            "reason", "Why do you deny it?", blocks.text_input(max_length=500, multiline=True)
+        ),
     ]
-    return blocks.modal(presses.DENY_FORM, "Deny", parts, submit="Deny", metadata=metadata)
+    return blocks.modal(action_ids.DENY_FORM, "Deny", parts, submit="Deny", metadata=metadata)

@@ -4,35 +4,35 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot import rules
-from bot.findings import Finding
 from bot.model import Execution, Reminder, Step, Task, TaskKind, TaskState, Unfinished
-from bot.views import blocks, presses, text
+from bot.model.findings import Finding
+from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
-from bot.views.drawing import Message
 from bot.views.modals import View
-from bot.views.scene import Scene
+from bot.views.slack_items import Message
+from bot.views.snapshot import IncidentSnapshot
 
-PAGE = 20  # tasks, each with two of the 50 blocks that a message may have
-NOTE = 1000  # characters
+TASKS_PER_MESSAGE = 20  # tasks, each with two of the 50 blocks that a message may have
+NOTE_LENGTH = 1000  # characters
 
 
-def step(snapshot: Scene, step: Step, number: int, *, roomy: bool) -> list[Block]:
+def manual_step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -> list[Block]:
     """A manual step: what to do, its state, and its buttons."""
-    task = snapshot.task(step)
+    task = snapshot.task_of(step)
     state = text.render("task_state", task=task) if task else ""
     words = text.render("manual_step", step=step, number=number, state=state)
     if task is None or not snapshot.incident.open:
         return [blocks.section(words)]
     if not task.open:
-        return [blocks.section(words, _reopen(task), name=f"step:{step.id}")]
+        return [blocks.section(words, _reopen(task), block_id=f"step:{step.id}")]
     if not roomy:
-        return [blocks.section(words, _menu(*_all_options(task)), name=f"step:{step.id}")]
+        return [blocks.section(words, _menu(*_all_options(task)), block_id=f"step:{step.id}")]
     ellipsis = "…" if step.params.get("choose_from") else ""
-    done = blocks.button(f"Done{ellipsis}", presses.RUN_STEP, step.id)
+    done = blocks.button(f"Done{ellipsis}", action_ids.RUN_STEP, step.id)
     return [blocks.section(words), blocks.actions(f"step:{step.id}", done, *_other_buttons(task))]
 
 
-def checklists(snapshot: Scene) -> list[tuple[datetime, Message]]:
+def checklists(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]]:
     """The checklists, one for each query, each message with the time of its first task."""
     messages = []
     for step_id, tasks in _by_step(snapshot.tasks).items():
@@ -55,7 +55,7 @@ def _title(executions: Sequence[Execution], step_id: str) -> str:
     return titles[-1] if titles else step_id
 
 
-def unfinished(executions: Sequence[Execution], tasks: Sequence[Task]) -> list[Unfinished]:
+def open_checklists(executions: Sequence[Execution], tasks: Sequence[Task]) -> list[Unfinished]:
     """The checklists with open tasks."""
     checklists = [
         Unfinished(
@@ -68,7 +68,7 @@ def unfinished(executions: Sequence[Execution], tasks: Sequence[Task]) -> list[U
     return [checklist for checklist in checklists if checklist.open]
 
 
-def follow_ups(snapshot: Scene) -> list[Message]:
+def follow_ups(snapshot: IncidentSnapshot) -> list[Message]:
     """The tasks after the incident, to be done once it is resolved."""
     tasks = [task for task in snapshot.tasks if task.kind is TaskKind.FOLLOW_UP]
     return [message for _, message in _pages("follow_ups", "", tasks)]
@@ -77,13 +77,15 @@ def follow_ups(snapshot: Scene) -> list[Message]:
 def _pages(key: str, title: str, tasks: Sequence[Task]) -> list[tuple[datetime, Message]]:
     """A list as one message for every PAGE tasks, each with the time of its first task."""
     pages = []
-    for start in range(0, len(tasks), PAGE):
-        page = tasks[start : start + PAGE]
+    for start in range(0, len(tasks), TASKS_PER_MESSAGE):
+        page = tasks[start : start + TASKS_PER_MESSAGE]
         words = text.render("tasks", title=title, tasks=tasks if start == 0 else ())
         parts = [blocks.section(words)]
         for task in page:
             parts += _line(task)
-        pages.append((page[0].added_at, Message(f"{key}:{start // PAGE + 1}", words, parts)))
+        pages.append(
+            (page[0].added_at, Message(f"{key}:{start // TASKS_PER_MESSAGE + 1}", words, parts))
+        )
     return pages
 
 
@@ -91,28 +93,28 @@ def _line(task: Task) -> list[Block]:
     words = text.render("task", task=task, state=text.render("task_state", task=task))
     name = f"task:{task.id}"
     if not task.open:
-        return [blocks.section(words, _reopen(task), name=name)]
+        return [blocks.section(words, _reopen(task), block_id=name)]
     label = "Handled" if task.kind is TaskKind.FINDING else "Done"
-    done = blocks.button(label, presses.TASK_DONE, task.id)
+    done = blocks.button(label, action_ids.TASK_DONE, task.id)
     return [blocks.section(words), blocks.actions(name, done, *_other_buttons(task))]
 
 
 def _other_buttons(task: Task) -> list[Element]:
     """The buttons beside *Done*."""
     if task.kind is TaskKind.FINDING:
-        escalate = blocks.button("Escalate", presses.TASK_ESCALATE, task.id)
+        escalate = blocks.button("Escalate", action_ids.TASK_ESCALATE, task.id)
         menu = _menu(_note_option(task, "Handled"), _take_option(task))
         return [escalate, menu] if task.state is TaskState.OPEN else [menu]
-    take = blocks.button(_take_label(task), presses.TASK_TAKE, _task_and_owner(task))
+    take = blocks.button(_take_label(task), action_ids.TASK_TAKE, _task_and_owner(task))
     return [take, _menu(_note_option(task), _skip_option(task))]
 
 
 def _reopen(task: Task) -> Element:
-    return blocks.button("Reopen", presses.TASK_REOPEN, task.id)
+    return blocks.button("Reopen", action_ids.TASK_REOPEN, task.id)
 
 
 def _menu(*options: Element) -> Element:
-    return blocks.overflow(presses.TASK_MORE, options)
+    return blocks.overflow(action_ids.TASK_MORE, options)
 
 
 def _all_options(task: Task) -> list[Element]:
@@ -141,28 +143,28 @@ def _task_and_owner(task: Task) -> str:
     return f"{task.id}:{task.owner or ''}"
 
 
-def work_through(snapshot: Scene, execution: Execution) -> list[Block]:
+def work_through_button(snapshot: IncidentSnapshot, execution: Execution) -> list[Block]:
     """The button under a result whose rows may become a checklist."""
-    table = execution.reading.table if execution.reading else None
+    table = execution.read_result.table if execution.read_result else None
     if not snapshot.incident.open or not execution.params.get("tasks"):
         return []
     if table is None or not table.rows:
         return []
     label = "Work through them…"
-    button = blocks.button(label, presses.WORK_THROUGH, execution.id, style="primary")
+    button = blocks.button(label, action_ids.WORK_THROUGH, execution.id, style="primary")
     return [blocks.actions("work_through", button)]
 
 
-def reminder(snapshot: Scene, reminder: Reminder) -> Message:
+def reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:
     """The tasks that are due, for their owners, or else for the commander."""
-    tasks = rules.reminded_of(snapshot.tasks, reminder.due_at)
+    tasks = rules.deadlines.tasks_due_at(snapshot.tasks, reminder.due_at)
     still_open = [task for task in tasks if task.open]
     incident = snapshot.incident
     commander = incident.commander or incident.resolved_by
     people = list(dict.fromkeys(task.owner or commander for task in still_open))
     words = text.render("tasks_due", incident=incident, open=still_open, people=people)
     parts = [blocks.section(words)]
-    for task in tasks[:PAGE]:
+    for task in tasks[:TASKS_PER_MESSAGE]:
         parts += _line(task)
     return Message(f"reminder:{reminder.id}", words, parts)
 
@@ -175,21 +177,23 @@ def done_form(
     parts = [blocks.section(words)]
     if execution is not None and rows:
         parts.append(_choice("Which of them?", dict(enumerate(rows))))
-    note = blocks.line(longest=NOTE, lines=True)
-    parts.append(blocks.field("note", "Note", note, optional=True))
-    return blocks.modal(presses.DONE_FORM, "Done", parts, submit="Done", metadata=metadata)
+    note = blocks.text_input(max_length=NOTE_LENGTH, multiline=True)
+    parts.append(blocks.input_block("note", "Note", note, optional=True))
+    return blocks.modal(action_ids.DONE_FORM, "Done", parts, submit="Done", metadata=metadata)
 
 
 def skip_form(task: Task, metadata: str) -> View:
     """The form to skip a task, with the reason."""
     parts = [
         blocks.section(text.render("skip_form", task=task)),
-        blocks.field("note", "Why do you skip it?", blocks.line(longest=NOTE, lines=True)),
+        blocks.input_block(
+            "note", "Why do you skip it?", blocks.text_input(max_length=NOTE_LENGTH, multiline=True)
+        ),
     ]
-    return blocks.modal(presses.SKIP_FORM, "Skip", parts, submit="Skip", metadata=metadata)
+    return blocks.modal(action_ids.SKIP_FORM, "Skip", parts, submit="Skip", metadata=metadata)
 
 
-def work_form(execution: Execution, rows: Mapping[int, Finding], metadata: str) -> View:
+def checklist_form(execution: Execution, rows: Mapping[int, Finding], metadata: str) -> View:
     """The form to choose the rows that go on the checklist."""
     hint = f"If you choose none, all {len(rows)} go on the list."
     parts = [
@@ -197,11 +201,15 @@ def work_form(execution: Execution, rows: Mapping[int, Finding], metadata: str) 
         _choice("Which of them?", rows, hint=hint),
     ]
     return blocks.modal(
-        presses.WORK_FORM, "Work through them", parts, submit="Add to the list", metadata=metadata
+        action_ids.CHECKLIST_FORM,
+        "Work through them",
+        parts,
+        submit="Add to the list",
+        metadata=metadata,
     )
 
 
 def _choice(label: str, rows: Mapping[int, Finding], hint: str = "") -> Block:
     options = [blocks.option(row.title, str(number)) for number, row in rows.items()]
-    element = blocks.several("Choose", options[:100])
-    return blocks.field("chosen", label, element, hint=hint, optional=True)
+    element = blocks.multi_select("Choose", options[:100])
+    return blocks.input_block("chosen", label, element, hint=hint, optional=True)

@@ -10,13 +10,13 @@ from jinja2 import FunctionLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot import durations
-from bot.marks import escape as escape
 from bot.model.text import truncate
+from bot.slack.escaping import escape as escape
 
 LINE_LENGTH = 150
-LINK_ADDRESS = re.compile(r"https?://[^\s<>|]+")
-PERSON = re.compile(r"<@([UW][A-Z0-9]+)>")
-MENTION = re.compile(r"&lt;((?:@U|@W|#C)[A-Z0-9]+)&gt;")
+HTTP_URL = re.compile(r"https?://[^\s<>|]+")
+USER_MENTION = re.compile(r"<@([UW][A-Z0-9]+)>")
+ESCAPED_MENTION = re.compile(r"&lt;((?:@U|@W|#C)[A-Z0-9]+)&gt;")
 
 
 class Mrkdwn(str):
@@ -29,9 +29,9 @@ def _finalize(value: object) -> object:
     return value if isinstance(value, Mrkdwn) else escape(value)
 
 
-def person(id: str | None) -> Mrkdwn:
+def mention(user_id: str | None) -> Mrkdwn:
     """A mention; without an id, the clock, which acts by itself at set times."""
-    return Mrkdwn(f"<@{id}>") if id else Mrkdwn("the clock")
+    return Mrkdwn(f"<@{user_id}>") if user_id else Mrkdwn("the clock")
 
 
 def local_time(at: datetime, form: str = "{date_short_pretty} {time}") -> Mrkdwn:
@@ -39,7 +39,7 @@ def local_time(at: datetime, form: str = "{date_short_pretty} {time}") -> Mrkdwn
     return Mrkdwn(f"<!date^{int(at.timestamp())}^{form}|{at:%Y-%m-%d %H:%M} UTC>")
 
 
-def utc(at: datetime) -> str:
+def utc_time(at: datetime) -> str:
     """A time in a file, in UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
@@ -56,7 +56,7 @@ def relative_time(at: datetime) -> Mrkdwn:
 
 def link(address: str, title: str) -> Mrkdwn:
     """A link; only its title where the address is not an HTTP address."""
-    if LINK_ADDRESS.fullmatch(address) is None:
+    if HTTP_URL.fullmatch(address) is None:
         return Mrkdwn(escape(title))
     return Mrkdwn(f"<{address}|{escape(title).replace('|', '/')}>")
 
@@ -88,12 +88,19 @@ def as_list(words: str) -> str:
 
 
 # What the expressions in a playbook's templates may raise.
-UNFILLED = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+TEMPLATE_ERRORS = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
-def reply(sentence: str) -> Mrkdwn:
+def to_person(sentence: str) -> Mrkdwn:
     """A sentence to one person, escaped but for its mentions, which notify nobody there."""
-    return Mrkdwn(MENTION.sub(r"<\1>", escape(sentence)))
+    return Mrkdwn(ESCAPED_MENTION.sub(r"<\1>", escape(sentence)))
 
 
 def list_item(words: str) -> Mrkdwn:
@@ -101,9 +108,9 @@ def list_item(words: str) -> Mrkdwn:
     return Mrkdwn("\n  ".join(words.strip().splitlines()))
 
 
-def channel(id: str) -> Mrkdwn:
+def channel_link(channel_id: str) -> Mrkdwn:
     """A link to a channel."""
-    return Mrkdwn(f"<#{id}>")
+    return Mrkdwn(f"<#{channel_id}>")
 
 
 def _source(name: str) -> str | None:
@@ -122,21 +129,21 @@ _environment = ImmutableSandboxedEnvironment(
 )
 _environment.tests["comment"] = lambda line: line.lstrip().startswith(("#", "--"))
 _environment.filters |= {
-    "person": person,
+    "person": mention,
     "local_time": local_time,
     "relative_time": relative_time,
-    "channel": channel,
+    "channel": channel_link,
     "first_sentence": first_sentence,
     "one_line": one_line,
     "first_two_lines": first_two_lines,
     "as_list": as_list,
     "utc_clock": utc_clock,
-    "to_person": reply,
+    "to_person": to_person,
     "list_item": list_item,
     "link": link,
     "quote": quote,
-    "utc": utc,
-    "duration": durations.words,
+    "utc": utc_time,
+    "duration": durations.format,
 }
 
 
@@ -155,7 +162,7 @@ def render(name: str, **values: Any) -> Mrkdwn:
 _unescaped = _environment.overlay(finalize=None)
 
 
-def plain(name: str, **values: Any) -> str:
+def render_unescaped(name: str, **values: Any) -> str:
     """The same as plain text, to store: it is escaped where it is shown."""
     return _unescaped.get_template(name).render(values).strip()
 
@@ -170,12 +177,12 @@ def fill_unescaped(template: str, **values: Any) -> str:
     return _unescaped.from_string(template).render(values).strip()
 
 
-def mentioned(words: str) -> tuple[str, ...]:
+def mentioned_users(words: str) -> tuple[str, ...]:
     """The user ids that a text mentions, without repeats."""
-    return tuple(dict.fromkeys(PERSON.findall(words)))
+    return tuple(dict.fromkeys(USER_MENTION.findall(words)))
 
 
-def for_file(words: str, names: Mapping[str, str]) -> str:
+def for_text_file(words: str, names: Mapping[str, str]) -> str:
     """Mrkdwn as a text file shows it: with names instead of mentions, and no escapes."""
-    named = PERSON.sub(lambda match: f"@{names.get(match[1], match[1])}", words)
+    named = USER_MENTION.sub(lambda match: f"@{names.get(match[1], match[1])}", words)
     return named.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -7,15 +7,15 @@ from bot import rules
 from bot.model import Entry, Incident, Update
 from bot.views import blocks, text
 from bot.views.blocks import Block
-from bot.views.drawing import Message
+from bot.views.slack_items import Message
 
-LINES = 30
+MAX_LINES = 30
 MESSAGE_LENGTH = 12_000  # characters
 
 
 def update(incident: Incident, update: Update) -> Message:
     """An update with the text that was posted, whatever has changed since."""
-    words = text.Mrkdwn(update.words) if update.words else alert(incident, update)
+    words = text.Mrkdwn(update.posted_text) if update.posted_text else alert(incident, update)
     return Message(f"update:{update.id}", words, blocks.sections(words))
 
 
@@ -67,7 +67,8 @@ def _utc(at: datetime) -> str:
 def page(incident: Incident, entries: Sequence[Entry]) -> list[Block]:
     """The newest entries, for one person."""
     lines = [
-        text.render("timeline_line", entry=entry, detail=entry.detail) for entry in entries[-LINES:]
+        text.render("timeline_line", entry=entry, detail=entry.detail)
+        for entry in entries[-MAX_LINES:]
     ]
     shown = _newest_that_fit(lines)
     title = text.render("timeline", incident=incident, total=len(entries), shown=len(shown))
@@ -86,7 +87,7 @@ def _newest_that_fit(lines: Sequence[str]) -> list[str]:
 
 def markdown(incident: Incident, entries: Sequence[Entry]) -> str:
     """The whole timeline as a Markdown file, in UTC, with people's Slack ids."""
-    peak_severity = rules.at_worst(incident, entries)
+    peak_severity = rules.incidents.peak_severity(incident, entries)
     return text.render(
         "timeline_file", incident=incident, entries=entries, peak_severity=peak_severity
     )

@@ -6,7 +6,7 @@ from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.events import EventLog
 from sandbox.cluster.resources import AUTOSCALERS, DEPLOYMENTS
-from sandbox.cluster.store import Store, fresh
+from sandbox.cluster.store import Store, editable_copy
 
 SOURCE = {"component": "horizontal-pod-autoscaler"}
 # How often the real one looks, by default.
@@ -59,7 +59,7 @@ class Autoscalers:
         bound = "below Spec.MinReplicas" if current < lowest else "above Spec.MaxReplicas"
         reason = f"New size: {desired}; reason: Current number of replicas {bound}"
         self.events.record(autoscaler, "SuccessfulRescale", reason, SOURCE)
-        changed = fresh(deployment)
+        changed = editable_copy(deployment)
         changed["spec"]["replicas"] = desired
         changed["metadata"]["generation"] = changed["metadata"].get("generation", 1) + 1
         self.store.update(DEPLOYMENTS, changed)

@@ -30,7 +30,7 @@ from sandbox.cluster.resources import (
 from sandbox.cluster.server import application
 from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, set_image
 from sandbox.cluster.state import Load, new_state
-from sandbox.cluster.store import fresh
+from sandbox.cluster.store import editable_copy
 from sandbox.cluster.tables import status_word
 
 DEFAULT_NAMESPACE = NAMESPACE
@@ -66,7 +66,7 @@ class Cluster:
             self.state.store.create(NAMESPACES, {"metadata": {"name": name}, "status": phase})
 
     async def __aenter__(self) -> Self:
-        await self.reachable()
+        await self.start_listening()
         self.state.controllers.start()
         return self
 
@@ -76,11 +76,11 @@ class Cluster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.unreachable()
+        await self.stop_listening()
         await self.state.controllers.close()
         await self.state.kubelet.close()
 
-    async def reachable(self) -> None:
+    async def start_listening(self) -> None:
         """Listen, on the same port as before if there was one."""
         if self._runner:
             return
@@ -93,7 +93,7 @@ class Cluster:
         self.port = int(runner.addresses[0][1])
         self._runner = runner
 
-    async def unreachable(self) -> None:
+    async def stop_listening(self) -> None:
         """Close the listening socket and every connection; the cluster itself goes on."""
         runner, self._runner = self._runner, None
         if runner:
@@ -147,19 +147,19 @@ class Cluster:
         add_nodes(self.state)
         add_shop(self.state, replicas)
         self.state.controllers.sync()
-        await self.rolled_out(ORDER_SERVICE)
+        await self.wait_for_rollout(ORDER_SERVICE)
 
     def deploy(self, image: str, deployment: str = ORDER_SERVICE) -> None:
         """Roll out another image, as a pipeline would; a bare tag stands for order-service's."""
         full_name = image if "/" in image else f"{REGISTRY}/{deployment}:{image}"
-        changed = fresh(self.deployment(deployment))
+        changed = editable_copy(self.deployment(deployment))
         set_image(changed, full_name)
         cause = {"kubernetes.io/change-cause": f"release {full_name.rpartition(':')[2]}"}
         self._update_deployment(changed, cause)
 
-    def touch(self, deployment: str = ORDER_SERVICE) -> None:
+    def change_template(self, deployment: str = ORDER_SERVICE) -> None:
         """Let somebody else change the template: the resource version moves, pods roll."""
-        changed = fresh(self.deployment(deployment))
+        changed = editable_copy(self.deployment(deployment))
         annotation = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
         changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotation)
         self._update_deployment(changed, {})
@@ -170,9 +170,9 @@ class Cluster:
         meta["generation"] = meta.get("generation", 1) + 1
         self.state.store.update(DEPLOYMENTS, deployment)
 
-    def resize(self, replicas: int, deployment: str = ORDER_SERVICE) -> None:
+    def scale(self, replicas: int, deployment: str = ORDER_SERVICE) -> None:
         """Let somebody else scale a deployment."""
-        changed = fresh(self.deployment(deployment))
+        changed = editable_copy(self.deployment(deployment))
         changed["spec"]["replicas"] = replicas
         self._update_deployment(changed, {})
 
@@ -187,16 +187,16 @@ class Cluster:
         held = self.state.clock.speed > 1 if steady is None else steady
         self.state.kubelet.back_off = LONGEST_BACK_OFF if held and name != "healthy" else BACK_OFF
         if name == "no-pods":
-            self.resize(0)
-            await self.when(lambda: not self.pods(), timeout=timeout)
+            self.scale(0)
+            await self.wait_until(lambda: not self.pods(), timeout=timeout)
             return
         if not self.deployment()["spec"]["replicas"]:
-            self.resize(3)
+            self.scale(3)
         self.deploy(IMAGES[name])
         if name == "healthy":
-            await self.rolled_out(timeout=timeout)
+            await self.wait_for_rollout(timeout=timeout)
             return
-        await self.when(lambda: self._new_pods_show(STATUS_WORDS[name]), timeout=timeout)
+        await self.wait_until(lambda: self._new_pods_show(STATUS_WORDS[name]), timeout=timeout)
 
     def _new_pods_show(self, word: str) -> bool:
         image = self.image()
@@ -247,23 +247,23 @@ class Cluster:
         events = self.state.store.list(EVENTS, NAMESPACE)
         return [event for event in events if event["involvedObject"]["name"].startswith(about)]
 
-    async def when(self, holds: Callable[[], bool], *, timeout: float = WAIT_SECONDS) -> None:
+    async def wait_until(self, holds: Callable[[], bool], *, timeout: float = WAIT_SECONDS) -> None:
         """Wait until a condition holds; it is looked at after every change."""
         await self.state.store.wait_until(holds, timeout)
 
-    async def rolled_out(
+    async def wait_for_rollout(
         self, deployment: str = ORDER_SERVICE, *, timeout: float = WAIT_SECONDS
     ) -> None:
         """Wait until a rollout is complete: only new pods, all of them available."""
-        await self.when(lambda: _is_rolled_out(self.deployment(deployment)), timeout=timeout)
+        await self.wait_until(lambda: _is_rolled_out(self.deployment(deployment)), timeout=timeout)
 
-    async def when_ready(
+    async def wait_for_ready_pods(
         self, count: int, app: str = ORDER_SERVICE, *, timeout: float = WAIT_SECONDS
     ) -> None:
         """Wait until exactly so many pods are ready."""
-        await self.when(lambda: len(self.ready_pods(app)) == count, timeout=timeout)
+        await self.wait_until(lambda: len(self.ready_pods(app)) == count, timeout=timeout)
 
-    async def when_status(
+    async def wait_for_status(
         self, word: str, count: int, app: str = ORDER_SERVICE, *, timeout: float = WAIT_SECONDS
     ) -> None:
         """Wait until at least so many pods show this word in `kubectl get pods`."""
@@ -271,7 +271,7 @@ class Cluster:
         def shown() -> bool:
             return sum(status_word(pod) == word for pod in self.pods(app)) >= count
 
-        await self.when(shown, timeout=timeout)
+        await self.wait_until(shown, timeout=timeout)
 
     def forbid(self, user: str, verb: str, resource: str) -> None:
         """Take a permission away: verb and resource as RBAC names them (`pods/log`), or `*`.
@@ -310,7 +310,7 @@ class Cluster:
             active for active in self.state.faults.active if fault not in (None, active)
         ]
 
-    def forget_changes(self) -> None:
+    def compact(self) -> None:
         """Compact the past, as etcd does: a watch from an older version is told that it expired."""
         self.state.store.compact()
 
@@ -321,7 +321,7 @@ class Cluster:
         pod_object, name = self._container(pod, container)
         self.state.logs.set_lines(pod_object, name, lines, previous=previous)
 
-    def trouble(
+    def set_trouble(
         self, trouble: Trouble | None, *, minutes: float = 0, service: str = ORDER_SERVICE
     ) -> None:
         """Let a service have written of this trouble (or, None, of none) for some minutes now."""
@@ -336,7 +336,7 @@ class Cluster:
 
     def resume_orders(self) -> None:
         """Let somebody else take the pause of orders back, if there is one."""
-        changed = fresh(self.deployment())
+        changed = editable_copy(self.deployment())
         env = changed["spec"]["template"]["spec"]["containers"][0]["env"]
         paused = [variable for variable in env if _pauses_orders(variable)]
         for variable in paused:
@@ -344,7 +344,7 @@ class Cluster:
         if paused:
             self._update_deployment(changed, {"kubernetes.io/change-cause": "orders taken again"})
 
-    def takes_orders(self) -> bool:
+    def accepts_orders(self) -> bool:
         """Whether a customer's order finds a pod, and orders are not paused there."""
         pods = [pod["spec"]["containers"][0].get("env") or [] for pod in self.ready_pods()]
         return any(not any(map(_pauses_orders, env)) for env in pods)
@@ -362,11 +362,11 @@ class Cluster:
         pod_object = self.state.store.get(PODS, NAMESPACE, pod)
         return pod_object, container or str(pod_object["spec"]["containers"][0]["name"])
 
-    def image_without(self, program: str) -> None:
+    def remove_program(self, program: str) -> None:
         """Take a program (`nc`, `sh`) out of every image."""
         self.state.network.programs.discard(program)
 
-    def make_unreachable(self, host: str, port: int, answer: Answer = "refused") -> None:
+    def set_port_answer(self, host: str, port: int, answer: Answer = "refused") -> None:
         """Decide how `nc` sees a port: refused, timeout, unknown (no such host) or open."""
         self.state.network.set(host, port, answer)
 

@@ -11,7 +11,7 @@ from sandbox.cluster.events import EventLog
 from sandbox.cluster.quotas import count_quotas
 from sandbox.cluster.replicasets import ReplicaSets, delete_pod
 from sandbox.cluster.resources import AUTOSCALERS, DEPLOYMENTS, PODS, REPLICASETS, Resource
-from sandbox.cluster.store import Store, fresh
+from sandbox.cluster.store import Store, editable_copy
 
 FOREGROUND = "foregroundDeletion"
 FINALIZERS = {"Foreground": FOREGROUND, "Orphan": "orphan"}
@@ -135,6 +135,6 @@ def orphan_dependents(store: Store, obj: Obj) -> None:
             references = dependent["metadata"].get("ownerReferences") or []
             remaining = [reference for reference in references if reference["uid"] != uid]
             if remaining != references:
-                freed = fresh(dependent)
+                freed = editable_copy(dependent)
                 freed["metadata"]["ownerReferences"] = remaining
                 store.update(resource, freed)

@@ -11,7 +11,7 @@ from sandbox.cluster.errors import Obj
 from sandbox.cluster.events import EventLog
 from sandbox.cluster.replicasets import controller_reference, controller_uid
 from sandbox.cluster.resources import DEPLOYMENTS, REPLICASETS
-from sandbox.cluster.store import ALPHABET, Store, fresh
+from sandbox.cluster.store import ALPHABET, Store, editable_copy
 
 SOURCE = {"component": "deployment-controller"}
 REVISION = "deployment.kubernetes.io/revision"
@@ -143,7 +143,7 @@ class Deployments:
         before = current["spec"]["replicas"]
         if before == count:
             return
-        updated = fresh(current)
+        updated = editable_copy(current)
         updated["spec"]["replicas"] = count
         updated["metadata"]["generation"] = updated["metadata"].get("generation", 1) + 1
         self.store.update(REPLICASETS, updated)
@@ -232,11 +232,11 @@ def template_hash(template: Obj) -> str:
 def replicaset_of(deployment: Obj, number: int) -> Obj:
     """A ReplicaSet for the Deployment's template, with no pods yet."""
     spec, meta = deployment["spec"], deployment["metadata"]
-    template = fresh(spec["template"])
+    template = editable_copy(spec["template"])
     hash_value = template_hash(template)
     labels = template.setdefault("metadata", {}).setdefault("labels", {})
     labels[HASH_LABEL] = hash_value
-    selector = fresh(spec["selector"])
+    selector = editable_copy(spec["selector"])
     selector.setdefault("matchLabels", {})[HASH_LABEL] = hash_value
     annotations = (
         _copied_annotations(deployment) | _size_annotations(deployment) | {REVISION: str(number)}

@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.resources import EVENTS
-from sandbox.cluster.store import Store, fresh
+from sandbox.cluster.store import Store, editable_copy
 
 
 class EventLog:
@@ -32,7 +32,7 @@ class EventLog:
         now = stamp(self.clock.now())
         known = self.store.find(EVENTS, obj["metadata"].get("namespace", "default"), name)
         if known:
-            repeated = fresh(known) | {"count": known["count"] + 1, "lastTimestamp": now}
+            repeated = editable_copy(known) | {"count": known["count"] + 1, "lastTimestamp": now}
             self.store.update(EVENTS, repeated)
             return
         words = {"reason": reason, "message": message, "type": "Warning" if warning else "Normal"}

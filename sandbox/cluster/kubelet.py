@@ -20,7 +20,7 @@ from sandbox.cluster.podstatus import (
 )
 from sandbox.cluster.quotas import nodes_with_room
 from sandbox.cluster.resources import NODES, PODS
-from sandbox.cluster.store import Change, Store, fresh
+from sandbox.cluster.store import Change, Store, editable_copy
 
 BACK_OFF: tuple[float, ...] = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 LONGEST_BACK_OFF = BACK_OFF[-1:]
@@ -87,7 +87,7 @@ class Kubelet:
             )
             return None
         node = pod["spec"].get("nodeName") or names[len(self.tasks) % len(names)]
-        placed = fresh(pod)
+        placed = editable_copy(pod)
         placed["spec"]["nodeName"] = node
         name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
         message = f"Successfully assigned {name} to {node}"
@@ -152,7 +152,7 @@ class PodWorker:
         current = self.kubelet.store.find(PODS, meta["namespace"], meta["name"])
         if current is None or not _is_same_pod(current, self.pod):
             return
-        updated = fresh(current)
+        updated = editable_copy(current)
         updated["spec"]["nodeName"] = self.pod["spec"]["nodeName"]
         updated["status"] = pod_status(updated, self.containers, stamp(self.clock.now()))
         self.kubelet.store.update(PODS, updated)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from sandbox.cluster.errors import Obj, bad_request, rejected_patch, unsupported_media_type
-from sandbox.cluster.store import fresh
+from sandbox.cluster.store import editable_copy
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -38,7 +38,9 @@ def apply_patch(content_type: str, current: Obj, patch: Any) -> Obj:
         return json_patch(current, patch)
     if not isinstance(patch, dict):
         raise bad_request(f"error decoding patch: json: cannot unmarshal {_go_type(patch)}")
-    patched: Obj = (merge if content_type == MERGE_PATCH else strategic)(fresh(current), patch)
+    patched: Obj = (merge if content_type == MERGE_PATCH else strategic)(
+        editable_copy(current), patch
+    )
     return patched
 
 
@@ -190,7 +192,7 @@ def json_patch(current: Obj, patch: Any) -> Obj:
             "error decoding patch: json: cannot unmarshal object into Go value of type "
             "jsonpatch.Patch"
         )
-    document: Any = fresh(current)
+    document: Any = editable_copy(current)
     for operation in patch:
         document = _apply_operation(document, operation)
     if not isinstance(document, dict):
@@ -234,7 +236,7 @@ def _move_or_copy(document: Any, operation: Obj) -> Any:
     source = operation.get("from")
     if not isinstance(source, str):
         raise rejected_patch()
-    value = fresh({"value": _value_at(document, source)})["value"]
+    value = editable_copy({"value": _value_at(document, source)})["value"]
     if operation["op"] == "move":
         document = _remove(document, source)
     return _insert(document, operation["path"], value)

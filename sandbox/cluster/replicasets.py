@@ -7,7 +7,7 @@ from sandbox.cluster.events import EventLog
 from sandbox.cluster.podstatus import is_ready, ready_since
 from sandbox.cluster.quotas import check_quota
 from sandbox.cluster.resources import PODS, REPLICASETS
-from sandbox.cluster.store import Store, fresh, random_suffix
+from sandbox.cluster.store import Store, editable_copy, random_suffix
 
 SOURCE = {"component": "replicaset-controller"}
 
@@ -122,7 +122,7 @@ def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
 
 def new_pod(replicaset: Obj) -> Obj:
     """A new pod from a ReplicaSet's template."""
-    meta, template = replicaset["metadata"], fresh(replicaset["spec"]["template"])
+    meta, template = replicaset["metadata"], editable_copy(replicaset["spec"]["template"])
     template_meta = template.get("metadata") or {}
     pod_meta: Obj = {
         "name": f"{meta['name']}-{random_suffix(5)}",
@@ -161,7 +161,7 @@ def delete_pod(store: Store, clock: Clock, pod: Obj, grace: int | None = None) -
 
 def terminating(pod: Obj, clock: Clock, grace: int | None = None) -> Obj:
     """The pod as it is once it is asked to go, with the seconds that it has to stop."""
-    terminated = fresh(pod)
+    terminated = editable_copy(pod)
     meta, spec = terminated["metadata"], terminated["spec"]
     if grace is None:
         grace = spec.get("terminationGracePeriodSeconds", 30)

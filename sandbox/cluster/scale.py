@@ -2,7 +2,7 @@
 
 from sandbox.cluster.errors import FieldError, Obj, invalid
 from sandbox.cluster.selectors import selector_text
-from sandbox.cluster.store import fresh
+from sandbox.cluster.store import editable_copy
 
 
 def scale_of(obj: Obj) -> Obj:
@@ -28,7 +28,7 @@ def with_scale(before: Obj, scale: Obj) -> Obj:
         message = "must be greater than or equal to 0"
         problem = FieldError.invalid("spec.replicas", count, message)
         raise invalid("autoscaling", "Scale", before["metadata"]["name"], [problem])
-    rescaled = fresh(before)
+    rescaled = editable_copy(before)
     rescaled["spec"]["replicas"] = count
     rescaled["metadata"]["resourceVersion"] = (scale.get("metadata") or {}).get("resourceVersion")
     return rescaled

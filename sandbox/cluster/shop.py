@@ -14,7 +14,7 @@ from sandbox.cluster.podstatus import host_ip, settled_status
 from sandbox.cluster.replicasets import new_pod
 from sandbox.cluster.resources import DEPLOYMENTS, NODES, PODS, REPLICASETS, SERVICES
 from sandbox.cluster.state import State
-from sandbox.cluster.store import fresh
+from sandbox.cluster.store import editable_copy
 
 NAMESPACE = "tickettoken"
 REGISTRY = "ghcr.io/tickettoken"
@@ -139,7 +139,7 @@ def _add_deployment(
     deployment["status"] = {"conditions": _past_conditions(now, newest[2])}
     created = state.store.create(DEPLOYMENTS, deployment)
     for revision, tag, days in history:
-        previous = fresh(created)
+        previous = editable_copy(created)
         set_image(previous, f"{REGISTRY}/{name}:{tag}")
         replicaset = replicaset_of(previous, revision)
         replicaset["metadata"]["creationTimestamp"] = ago(now, days=days)

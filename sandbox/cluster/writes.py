@@ -37,7 +37,7 @@ from sandbox.cluster.resources import NAMESPACES, PODS, Resource
 from sandbox.cluster.scale import scale_of, with_scale
 from sandbox.cluster.schema import prune, prune_kind
 from sandbox.cluster.state import State
-from sandbox.cluster.store import fresh, with_server_fields
+from sandbox.cluster.store import editable_copy, with_server_fields
 from sandbox.cluster.validation import check, check_required_parts
 
 PRECONDITIONS = (
@@ -176,7 +176,7 @@ def _same_namespace(meta: Obj, target: Target) -> None:
 
 def _complete(resource: Resource, obj: Obj) -> Obj:
     check_required_parts(resource, obj)
-    completed = fresh(obj)
+    completed = editable_copy(obj)
     defaults.apply_defaults(resource.kind, completed)
     return completed
 
@@ -245,7 +245,7 @@ def _replace(write: Write, before: Obj, sent: Obj) -> Obj:
     meta = sent["metadata"]
     _same_object(meta, write.target)
     if write.target.subresource == "status":
-        replaced = fresh(before) | {"status": sent.get("status") or {}}
+        replaced = editable_copy(before) | {"status": sent.get("status") or {}}
         replaced["metadata"]["resourceVersion"] = meta.get("resourceVersion")
         return _commit(write, replaced, before)
     replaced = _complete(write.resource, sent)

@@ -24,12 +24,12 @@ class Disputes(Scenario):
     async def block(self) -> None:
         """Let nobody of the three buy any more; what they bought stays."""
         self.systems.checkout.fraud = False
-        self.systems.cluster.trouble(None)
+        self.systems.cluster.set_trouble(None)
 
     async def begin(self) -> None:
         await self.systems.run("disputes.sql")
         self.systems.checkout.fraud = True
-        self.systems.cluster.trouble("disputes", minutes=40)
+        self.systems.cluster.set_trouble("disputes", minutes=40)
 
     async def end(self) -> None:
         cluster = self.systems.cluster

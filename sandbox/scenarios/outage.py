@@ -26,5 +26,5 @@ class Outage(Scenario):
         if self.is_active:
             cluster.deploy(IMAGES["healthy"])
         if not cluster.deployment()["spec"]["replicas"]:
-            cluster.resize(3)
+            cluster.scale(3)
         await self.settle()

@@ -36,15 +36,15 @@ class PaymentFailures(Scenario):
     async def begin(self) -> None:
         self._waiting = True
         self.systems.checkout.paid = False
-        await self.systems.payment_service.turn(Health.DEGRADED)
-        self.systems.cluster.trouble("payments", minutes=BEGAN_MINUTES_AGO)
+        await self.systems.payment_service.set_health(Health.DEGRADED)
+        self.systems.cluster.set_trouble("payments", minutes=BEGAN_MINUTES_AGO)
         await self.systems.run("payments.sql")
 
     async def mend(self) -> None:
         """Let its team mend payment-service; what has failed before stays as it is."""
         self.systems.checkout.paid = True
-        await self.systems.payment_service.turn(Health.HEALTHY)
-        self.systems.cluster.trouble(None)
+        await self.systems.payment_service.set_health(Health.HEALTHY)
+        self.systems.cluster.set_trouble(None)
 
     async def replay(self) -> None:
         """Send all failed webhooks again; they fail again while payment-service is ill."""

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 
 from sandbox.checkout import Checkout
 from sandbox.cluster import Cluster
-from sandbox.payments import Payments
+from sandbox.payments import PaymentService
 from sandbox.shop import Shop, run_file
 
 HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ class ShopSystems:
     cluster: Cluster
     shop: Shop
     checkout: Checkout
-    payment_service: Payments
+    payment_service: PaymentService
 
     async def run(self, name: str) -> None:
         """Run an SQL file beside this one as order-service, in one transaction."""
@@ -75,7 +75,7 @@ class Scenario(ABC):
     async def settle(self) -> None:
         """Wait for the rollout under way, whoever began it, unless it never ends."""
         with suppress(TimeoutError):
-            await self.systems.cluster.rolled_out(timeout=SETTLE_WITHIN)
+            await self.systems.cluster.wait_for_rollout(timeout=SETTLE_WITHIN)
 
     async def close(self) -> None:
         """End what runs in the background."""

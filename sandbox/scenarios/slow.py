@@ -39,7 +39,7 @@ class Slow(Scenario):
         self.tasks = [asyncio.create_task(self._settle(started))]
         await started.wait()
         self.tasks += [asyncio.create_task(self._check_out(number)) for number in range(CHECKOUTS)]
-        self.systems.cluster.trouble("slow", minutes=15)
+        self.systems.cluster.set_trouble("slow", minutes=15)
         self.systems.cluster.set_load(LOAD)
 
     async def _settle(self, started: asyncio.Event) -> None:
@@ -66,7 +66,7 @@ class Slow(Scenario):
                     await conn.execute(CHECKOUT, order)
 
     def _recover(self) -> None:
-        self.systems.cluster.trouble(None)
+        self.systems.cluster.set_trouble(None)
         self.systems.cluster.set_load(None)
 
     async def end(self) -> None:

@@ -1,0 +1,112 @@
+"""The base classes of actions: what one step of a playbook can do, and what it may reach.
+
+The fields of an action are its parameters in the YAML file.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field
+
+from bot.model import ExecutionId, Model, Plan, ReadResult, Risk, UserError, Verdict
+from bot.model.choices import Options
+from bot.model.findings import Template
+from bot.systems import ChangingSystems, PlanningSystems, ReadingSystems
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The execution under way, and `say`, which shows people how far it is."""
+
+    execution_id: ExecutionId
+    report: Callable[[str], Awaitable[None]]
+
+
+class AlreadyApplied(UserError):
+    """There is nothing to do: the wanted state is there already."""
+
+
+class Action(Model):
+    """What a playbook step does; the fields are the params in the YAML file.
+
+    `name` is its name there. The params in `fixed` come from the file alone: no form asks for them.
+    """
+
+    name: ClassVar[str]
+    risk: ClassVar[Risk]
+    playbook_only: ClassVar[frozenset[str]] = frozenset()
+
+
+class Read(Action, ABC):
+    """An action that changes nothing, and so runs at once, without approval."""
+
+    risk: ClassVar = Risk.READ
+
+    @abstractmethod
+    async def read(self, systems: ReadingSystems) -> ReadResult:
+        """Read the live state. Raises UserError when it cannot be read."""
+
+
+class Change(Action, ABC):
+    """An action that changes production; it runs only as the plan that people approved."""
+
+    async def pin_targets(self, systems: PlanningSystems) -> Self:
+        """A copy whose targets are fixed as they are now, for targets that come and go.
+
+        People then approve a change of exactly these, even if others appear before it runs. The
+        fields filled in here are marked SkipJsonSchema: a playbook cannot set them. Raises
+        UserError when there is no target, or it cannot be read.
+        """
+        return self
+
+    async def parameter_options(self, systems: PlanningSystems, field: str) -> Options | None:
+        """What a form offers for one parameter, from the live state; None for a plain input.
+
+        Raises UserError when the live state cannot be read.
+        """
+        return None
+
+    @abstractmethod
+    async def plan(self, systems: PlanningSystems) -> Plan:
+        """Describe the change from the live state, without making it.
+
+        Raises UserError when it is not possible, and Already when the wanted state is there: a
+        temporary change counts as lasting as long as its plan raises Already.
+        """
+
+    @abstractmethod
+    async def execute(self, systems: ChangingSystems, plan: Plan, progress: Progress) -> str | None:
+        """Make the change once, if the state that the plan was made from still holds.
+
+        The outcome begins with the text that is returned, if any. Raises UserError, with `unsure`
+        set when it is not known whether something was changed.
+        """
+
+    @abstractmethod
+    async def verify(self, systems: ReadingSystems, plan: Plan, progress: Progress) -> Verdict:
+        """Wait until the change has worked or a deadline has passed, and say which.
+
+        Raises UserError when the live state cannot be read.
+        """
+
+
+class RowChoice(Model):
+    """The query step whose latest rows people choose from when they are done.
+
+    `title` is the text of each row, with its columns in braces.
+    """
+
+    step: str
+    title: Annotated[Template, Field(min_length=1)]
+
+
+class Manual(Action):
+    """A step that a person does by hand, and then marks as done or as skipped with a reason."""
+
+    name: ClassVar = "manual"
+    risk: ClassVar = Risk.MANUAL
+    instructions: str = ""
+    link: str = ""
+    choose_from: RowChoice | None = None

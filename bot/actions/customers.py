@@ -1,0 +1,125 @@
+"""Messages to customers: the exact text that a second person approved, posted once."""
+
+from typing import Annotated, ClassVar, Self
+from uuid import uuid4
+
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from bot.actions.base import Change, Progress
+from bot.actions.wording import truncate
+from bot.model import Plan, Risk, Undo, UserError, Verdict
+from bot.systems import Systems
+
+PREVIEW_LENGTH = 120
+# The request for approval has to show the whole text, and has room for this many characters.
+MAX_LENGTH = 2_500
+COPY_HEADING = "*Approved for customers. Copy it from here:*"
+
+
+class PostCustomerMessage(Change):
+    """Tell customers: in the channel for them, or where there is none, in the incident's own."""
+
+    name: ClassVar = "customer-message"
+    risk: ClassVar = Risk.CHANGE
+    text: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
+    channel: SkipJsonSchema[str] = ""
+    key: SkipJsonSchema[str] = ""
+
+    async def pin_targets(self, systems: Systems) -> Self:
+        """Fix the channel, and make a key that identifies the message later.
+
+        Raises UserError when there is no channel.
+        """
+        channel = self.channel or systems.customers.channel_id
+        if not channel:
+            raise UserError(
+                "There is no channel for customers, so nothing was asked for. Name one under "
+                "channels.customers in RUNBOLT_CONFIG, or say /incident customer."
+            )
+        return self.model_copy(update={"channel": channel, "key": uuid4().hex})
+
+    async def plan(self, systems: Systems) -> Plan:
+        """The text as it will be posted, and who reads it."""
+        channel_name = await _channel_name(systems, self.channel)
+        preview = truncate(" ".join(self.text.split()), PREVIEW_LENGTH)
+        if self._is_for_copying(systems):
+            summary = f"Release for customers, to be copied from {channel_name}: “{preview}”"
+            readers = "Customers read it after somebody copies it to their channel."
+        else:
+            summary = f"Tell customers in {channel_name}: “{preview}”"
+            readers = f"Everybody in {channel_name} reads it."
+        withdrawal = WithdrawCustomerMessage(channel=self.channel, key=self.key)
+        return Plan(
+            target=f"slack/{self.channel}",
+            summary=summary,
+            blast_radius=readers,
+            check=f"The message is in {channel_name}.",
+            diff=self.text,
+            undo=Undo(
+                summary=f"Delete the message from {channel_name}; people may have read it already",
+                action=withdrawal.name,
+                params=withdrawal.model_dump(mode="json"),
+            ),
+            fingerprint={"channel": self.channel, "text": self.text},
+        )
+
+    def _is_for_copying(self, systems: Systems) -> bool:
+        return self.channel != systems.customers.channel_id
+
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
+        """Post the approved text."""
+        heading = COPY_HEADING if self._is_for_copying(systems) else ""
+        await systems.customers.post(self.channel, self.text, self.key, heading)
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether the message is in the channel."""
+        channel_name = await _channel_name(systems, self.channel)
+        if await systems.customers.find(self.channel, self.key) is None:
+            return Verdict(ok=False, done=False, text=f"The message is not in {channel_name}.")
+        if self._is_for_copying(systems):
+            return Verdict(ok=True, text=f"Approved, and ready to be copied from {channel_name}.")
+        return Verdict(ok=True, text=f"Customers were told in {channel_name}.")
+
+
+class WithdrawCustomerMessage(Change):
+    """Delete a message to customers; people may have read it already."""
+
+    name: ClassVar = "withdraw-customer-message"
+    risk: ClassVar = Risk.CHANGE
+    channel: str
+    key: str
+
+    async def plan(self, systems: Systems) -> Plan:
+        """The message as it is in the channel now. Raises UserError when it is not found."""
+        channel_name = await _channel_name(systems, self.channel)
+        posted = await systems.customers.find(self.channel, self.key)
+        if posted is None:
+            raise UserError(
+                f"The message is not among the newest of {channel_name}, so there is nothing to "
+                "delete."
+            )
+        return Plan(
+            target=f"slack/{self.channel}",
+            summary=f"Delete the message to customers from {channel_name}",
+            blast_radius=f"It disappears from {channel_name}; people may have read it already.",
+            check=f"The message is gone from {channel_name}.",
+            diff=posted.text,
+            fingerprint={"ts": posted.ts, "text": posted.text},
+        )
+
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
+        """Delete the message that the plan names."""
+        await systems.customers.delete(self.channel, plan.fingerprint["ts"])
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether the message is gone from the channel."""
+        channel_name = await _channel_name(systems, self.channel)
+        if await systems.customers.find(self.channel, self.key) is not None:
+            return Verdict(ok=False, done=False, text=f"The message is still in {channel_name}.")
+        return Verdict(ok=True, text=f"The message is gone from {channel_name}.")
+
+
+async def _channel_name(systems: Systems, channel: str) -> str:
+    """Like `#status`. Raises CustomersError when the bot cannot post there."""
+    return f"#{await systems.customers.channel_name(channel)}"

@@ -1,0 +1,153 @@
+"""Run the SQL files of a playbook: a table of the first rows, and all of them as a CSV file."""
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from bot.actions.base import Read
+from bot.actions.cell_format import cells
+from bot.actions.wording import truncate
+from bot.model import Attachment, Cell, ReadResult, Table
+from bot.model.findings import NULL, RowTemplate
+from bot.playbooks import sql_files
+from bot.systems import Systems
+from bot.systems.database import DatabaseError, Rows
+
+MAX_TABLE_ROWS = 99
+MAX_CELL_CHARACTERS = 120
+MAX_FILE_CHARACTERS = 1024 * 1024
+PARAMETER = re.compile(r"%\((\w+)\)s")
+# What PostgreSQL shows instead of a query that the role may not see.
+NO_PRIVILEGE = "<insufficient privilege>"
+# Text that a spreadsheet takes for a formula; not a number such as -1.
+FORMULA = re.compile(r"[=+\-@\t](?![\d.,]*$)")
+
+
+def _check_braces(template: str) -> str:
+    """Raises ValueError when it has other braces than `{count}` and `{s}`."""
+    if re.search(r"[{}]", template.replace("{count}", "").replace("{s}", "")):
+        raise ValueError("expects no other braces than {count} and {s}")
+    return template
+
+
+File = Annotated[str, Field(max_length=80, pattern=sql_files.NAME_PATTERN)]
+VerdictTemplate = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_braces)]
+
+
+class RunQuery(Read):
+    """Run the SELECT in `sql/FILE` next to the playbook, with `params` as its `%(name)s`.
+
+    `says` is the verdict when there are rows, with `{count}` and the plural's `{s}`; `none` the one
+    when there are none. With `alarm`, rows mean that something is wrong. With `tasks`, people can
+    work through the rows one by one; it is the title and link of each.
+    """
+
+    name: ClassVar = "query"
+    file: File
+    params: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    says: VerdictTemplate = "{count} row{s}"
+    none: str = Field(default="No rows", min_length=1, max_length=200)
+    alarm: bool = False
+    tasks: RowTemplate | None = None
+    # The text of the file, filled in when the playbook is loaded; else that of the shipped file.
+    sql: SkipJsonSchema[str] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _load_sql(cls, data: Any) -> Any:
+        if (
+            isinstance(data, dict)
+            and "sql" not in data
+            and sql_files.is_valid_name(data.get("file"))
+        ):
+            return {**data, "sql": sql_files.read(data["file"])}
+        return data
+
+    @model_validator(mode="after")
+    def _check_params(self) -> Self:
+        """The params are those that the file uses. Raises ValueError."""
+        used = set(PARAMETER.findall(self.sql))
+        if self.sql and used != set(self.params):
+            names = ", ".join(sorted(used)) or "none"
+            raise ValueError(f"expects these names for {self.file}: {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        """The columns in `tasks` appear in the file, or it selects `*`. Raises ValueError."""
+        for column in self.tasks.columns if self.tasks else ():
+            if not re.search(rf"\b{column}\b|\*", self.sql):
+                raise ValueError(f"expects columns of {self.file} in braces, which has no {column}")
+        return self
+
+    async def read(self, systems: Systems) -> ReadResult:
+        """A verdict, the first rows, and a file with all of them. Raises DatabaseError."""
+        # The SQL is the text of the playbook's file; it is never composed.
+        result = await systems.database.select(self.sql, self.params or None)
+        _check_visible(result)
+        if not result.rows:
+            return ReadResult(ok=True, text=self.none)
+        # Masking a thousand rows is slow, and the bot has to answer others meanwhile.
+        return await asyncio.to_thread(self._result, result)
+
+    def _result(self, result: Rows) -> ReadResult:
+        count = f"More than {len(result.rows)}" if result.truncated else str(len(result.rows))
+        rows = [cells(result.columns, row) for row in result.rows]
+        csv_text, row_count = _csv(result.columns, rows)
+        table_rows = tuple(tuple(map(_table_cell, row)) for row in rows[:MAX_TABLE_ROWS])
+        return ReadResult(
+            ok=not self.alarm,
+            text=self.says.format(count=count, s="" if count == "1" else "s"),
+            table=Table(columns=result.columns, rows=table_rows, total=len(rows)),
+            notes=_notes(result, row_count),
+            attachment=Attachment(name=self.file.replace(".sql", ".csv"), text=csv_text),
+        )
+
+
+def _check_visible(result: Rows) -> None:
+    """Raises DatabaseError when rows are hidden: they must not look like no rows."""
+    hidden = sum(NO_PRIVILEGE in row for row in result.rows)
+    if hidden:
+        raise DatabaseError(
+            f"The bot's role may not see {hidden} of the sessions. Nothing was changed. "
+            "Grant it pg_read_all_stats as in deploy/sql."
+        )
+
+
+def _notes(result: Rows, in_file: int) -> tuple[str, ...]:
+    if result.truncated:
+        return (f"The file has the first {in_file} rows; there are more, which were not read.",)
+    if in_file == len(result.rows):
+        return ("The file has all of it.",)
+    return (f"The file has the first {in_file} rows.",)
+
+
+def _table_cell(cell: Cell) -> Cell:
+    """In one line, and not too long for a table."""
+    text = truncate(" ".join(cell.text.split()), MAX_CELL_CHARACTERS)
+    return cell.model_copy(update={"text": text})
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> tuple[str, int]:
+    """The CSV with as many rows as a file may hold, and their number."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    count = 0
+    while count < len(rows) and out.tell() < MAX_FILE_CHARACTERS:
+        writer.writerow(escape_formula(cell.text) for cell in rows[count])
+        count += 1
+    return out.getvalue(), count
+
+
+def escape_formula(cell: str) -> str:
+    """A cell of the CSV: empty for NULL, with an apostrophe before what looks like a formula."""
+    if cell == NULL:
+        return ""
+    return f"'{cell}" if FORMULA.match(cell) else cell

@@ -1,0 +1,264 @@
+"""End the database sessions of long queries: those seen when it was requested, and no others."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, LiteralString, Self
+
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from bot.actions import cell_format
+from bot.actions.base import Change, Progress
+from bot.actions.params import Duration
+from bot.actions.wording import plural, truncate
+from bot.model import Plan, Risk, UserError, Verdict
+from bot.systems import Systems
+from bot.systems.database import APPLICATION_NAME, Database, DatabaseError
+from bot.systems.sessions import DatabaseSession, TerminationResult
+
+MAX_SESSIONS = 50
+MAX_QUERY_CHARACTERS = 300
+# Each poll makes a connection.
+POLL_SECONDS = 1.0
+NEVER_ENDED = "Those of superusers, of replication and of the bot itself are never ended."
+# Sessions that the reading role may not see come too, with nulls: `_check` refuses them.
+LONG_QUERIES: LiteralString = """
+    WITH waiting AS MATERIALIZED (
+        SELECT pid, pg_blocking_pids(pid) AS blockers
+        FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+    )
+    SELECT
+        session.pid, backend_start, query_start,
+        extract(epoch FROM now() - query_start)::integer,
+        session.usename, application_name,
+        coalesce(wait_event_type || ': ' || wait_event, ''),
+        ARRAY(SELECT pid FROM waiting WHERE session.pid = ANY (blockers) ORDER BY pid),
+        left(query, 1000)
+    FROM pg_stat_activity AS session
+    LEFT JOIN pg_roles AS owner ON owner.oid = session.usesysid
+    WHERE datname = %(database)s
+    AND (
+        query = '<insufficient privilege>'
+        OR (
+            state = 'active'
+            AND backend_type = 'client backend'
+            AND now() - query_start > %(longer_than)s
+            AND NOT coalesce(owner.rolsuper, true)
+            AND usename NOT IN (current_user, %(operator)s)
+            AND application_name <> %(ours)s
+        )
+    )
+    ORDER BY query_start NULLS LAST
+"""
+CAN_END_SESSIONS: LiteralString = """
+    SELECT coalesce(bool_or(pg_has_role(oid, 'pg_signal_backend', 'USAGE')), false)
+    FROM pg_roles WHERE rolname = %(operator)s
+"""
+STILL_RUNNING: LiteralString = """
+    SELECT session.pid FROM pg_stat_activity AS session
+    JOIN unnest(%(pids)s::int[], %(started)s::timestamptz[], %(queries)s::timestamptz[])
+        AS planned (pid, started, query_started)
+    ON session.pid = planned.pid AND backend_start = started AND query_start = query_started
+    WHERE state = 'active'
+"""
+RESULT_TEXTS = {
+    TerminationResult.TERMINATED: "was ended",
+    TerminationResult.GONE: "had ended by itself",
+    TerminationResult.QUERY_FINISHED: "had finished that query, and its session was left alone",
+    TerminationResult.PID_REUSED: "is another session by now, and was left alone",
+    TerminationResult.PROTECTED: "is one that is never ended, and was left alone",
+    TerminationResult.NOT_PERMITTED: "may not be ended by the bot's role",
+}
+
+
+class EndQueries(Change):
+    """End the sessions that run a query for too long; the request fixes which ones."""
+
+    name: ClassVar = "end-queries"
+    risk: ClassVar = Risk.DESTRUCTIVE
+    database: str = Field(default="orders", min_length=1, max_length=63)
+    longer_than: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=24))] = (
+        Field(default=timedelta(seconds=30), description="For example 30 s or 2 min.")
+    )
+    deadline_seconds: Annotated[float, Field(gt=0, le=600)] = 10
+    backends: SkipJsonSchema[tuple[DatabaseSession, ...]] = ()
+
+    async def pin_targets(self, systems: Systems) -> Self:
+        """Fix the sessions whose query is too long now; one that comes later is another request.
+
+        Raises UserError when there are none or too many, and DatabaseError when some are hidden.
+        """
+        params = {
+            "database": self.database,
+            "longer_than": self.longer_than,
+            "operator": systems.sessions.role,
+            "ours": APPLICATION_NAME,
+        }
+        rows = (await systems.database.select(LONG_QUERIES, params)).rows
+        self._check(rows)
+        return self.model_copy(update={"backends": tuple(_session(*row) for row in rows)})
+
+    def _check(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        hidden = sum(start is None for _, start, *_ in rows)
+        limit = cell_format.span(self.longer_than)
+        if hidden:
+            raise DatabaseError(
+                f"The bot's role may not see {hidden} of the sessions, so nothing was planned. "
+                "Grant it pg_read_all_stats as in deploy/sql."
+            )
+        if not rows:
+            raise UserError(
+                f"No query that may be ended has run for more than {limit} in {self.database}, so "
+                f"there is nothing to do. {NEVER_ENDED}"
+            )
+        if len(rows) > MAX_SESSIONS:
+            raise UserError(
+                f"{len(rows)} queries have run for more than {limit}, and no more than "
+                f"{MAX_SESSIONS} are ended at once, so nothing was planned. Ask for those that ran "
+                "longer."
+            )
+
+    async def plan(self, systems: Systems) -> Plan:
+        """The sessions as they were seen; the change itself checks that they are the same.
+
+        Raises UserError when the bot's role may not end sessions.
+        """
+        role = systems.sessions.role
+        await _check_permission(systems.database, role)
+        pids = _join(session.pid for session in self.backends)
+        count = plural(len(self.backends), "session")
+        return Plan(
+            target=f"database/{self.database}",
+            summary=f"End {count} in {self.database} that ran for more than "
+            f"{cell_format.span(self.longer_than)}: {pids}",
+            blast_radius=self._blast_radius(),
+            check=f"None of them runs that query any more within {self.deadline_seconds:g} s.",
+            diff="\n".join(map(_described, self.backends)),
+            dry_run=f"The role {role} may end them. Exactly these are ended, and only those that "
+            "still run that query then.",
+            warnings=tuple(self._warnings()),
+            fingerprint={
+                str(session.pid): [
+                    session.backend_start.isoformat(),
+                    session.query_start.isoformat(),
+                ]
+                for session in self.backends
+            },
+        )
+
+    def _warnings(self) -> Iterator[str]:
+        yield (
+            "There is no undo: what they have not committed is rolled back and has to be done "
+            "again."
+        )
+        blocked = self._blocked_pids()
+        waiting = [session.pid for session in self.backends if session.pid in blocked]
+        if waiting:
+            yield (
+                f"Only waiting for others of these: {_join(waiting)}. Those that come free before "
+                "their turn are left alone."
+            )
+
+    def _blocked_pids(self) -> set[int]:
+        return {pid for session in self.backends for pid in session.blocked_pids}
+
+    def _blast_radius(self) -> str:
+        count = plural(len(self.backends), "session")
+        freed = self._blocked_pids() - {session.pid for session in self.backends}
+        lost = f"{count} lost, each with its open transaction"
+        if not freed:
+            return f"{lost}. No other waits for them."
+        return f"{lost}. {_join(sorted(freed))} waited for them, and can go on."
+
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> str:
+        """End each session that still runs its query; the text says what became of each.
+
+        Raises DatabaseError.
+        """
+        results = await systems.sessions.terminate(self.backends)
+        count = plural(len(self.backends), "session")
+        parts = [f"{results.count(TerminationResult.TERMINATED)} of {count} ended."]
+        for kind, text in RESULT_TEXTS.items():
+            for session, result in zip(self.backends, results, strict=True):
+                if result is kind:
+                    parts.append(f"{session.pid} {text}.")
+        return " ".join(parts)
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Poll until none of the sessions runs its query, or the deadline has passed."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.deadline_seconds
+        while running := await self._still_running(systems):
+            if loop.time() >= deadline:
+                done = len(running) < len(self.backends)
+                text = f"Still running that query: {_join(running)}."
+                return Verdict(ok=False, done=done, text=text)
+            await asyncio.sleep(POLL_SECONDS)
+        return Verdict(ok=True, text="None of them runs that query any more.")
+
+    async def _still_running(self, systems: Systems) -> list[int]:
+        """The pids of the sessions that still run the query they ran at the request."""
+        params = {
+            "pids": [session.pid for session in self.backends],
+            "started": [session.backend_start for session in self.backends],
+            "queries": [session.query_start for session in self.backends],
+        }
+        rows = (await systems.database.select(STILL_RUNNING, params)).rows
+        return sorted(pid for (pid,) in rows)
+
+
+async def _check_permission(database: Database, role: str) -> None:
+    """Raises UserError when the role may not end sessions."""
+    [(allowed,)] = (await database.select(CAN_END_SESSIONS, {"operator": role})).rows
+    if not allowed:
+        raise UserError(
+            f"The role {role} may not end sessions, so nothing was done. Grant it "
+            "pg_signal_backend as in deploy/sql, and ask again."
+        )
+
+
+def _session(
+    pid: int,
+    started: datetime,
+    query_started: datetime,
+    seconds: int,
+    user: str,
+    application: str,
+    waits_for: str,
+    blocks: list[int],
+    query: str,
+) -> DatabaseSession:
+    """A session from one row of LONG_QUERIES."""
+    return DatabaseSession(
+        pid=pid,
+        backend_start=started,
+        query_start=query_started,
+        running_seconds=seconds,
+        user=user,
+        application_name=cell_format.masked(application),
+        wait_event=waits_for,
+        blocked_pids=tuple(blocks),
+        query=truncate(" ".join(cell_format.masked(query).split()), MAX_QUERY_CHARACTERS),
+    )
+
+
+def _described(session: DatabaseSession) -> str:
+    """A session in four lines, for the people who decide whether to end it."""
+    states = [f"active, waits for {session.wait_event}" if session.wait_event else "active"]
+    if session.blocked_pids:
+        states.append(f"blocks {_join(session.blocked_pids)}")
+    ran = cell_format.span(timedelta(seconds=session.running_seconds))
+    return "\n".join(
+        (
+            f"- {session.pid}: {session.user}, {session.application_name or 'no application name'}",
+            f"    ran {ran} when this was requested, since {session.query_start:%H:%M:%S} UTC; "
+            f"connected {session.backend_start:%Y-%m-%d %H:%M:%S} UTC",
+            f"    {'; '.join(states)}",
+            f"    {session.query}",
+        )
+    )
+
+
+def _join(pids: Iterable[int]) -> str:
+    return ", ".join(map(str, pids))

@@ -1,0 +1,237 @@
+"""Set or remove an environment variable of a Deployment, for good or for a while."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from bot import durations, redaction
+from bot.actions.base import AlreadyApplied, Progress
+from bot.actions.kubernetes import deployments, diffs
+from bot.actions.kubernetes.deployments import DeploymentChange
+from bot.actions.params import Name
+from bot.model import Plan, Risk, Temporary, Undo, UserError, Verdict
+from bot.systems import Systems
+from bot.systems.kubernetes import Deployment, patches, temporary
+
+Obj = dict[str, Any]
+MAX_VALUE_LENGTH = 500
+
+
+def _not_secret(name: str) -> str:
+    """Playbooks, plans and channels must not hold secrets. Raises ValueError."""
+    if diffs.SECRET_NAME.search(name):
+        raise ValueError("expects a variable that holds no secret")
+    return name
+
+
+def _parse_minutes(value: Any) -> Any:
+    """`30 min` as 30; anything but whole minutes is returned unchanged, for pydantic to judge."""
+    try:
+        duration = durations.parse(value)
+    except ValueError:
+        return value
+    if not isinstance(duration, timedelta):
+        return value
+    minutes, rest = divmod(duration, timedelta(minutes=1))
+    return value if rest else minutes
+
+
+Variable = Annotated[
+    str,
+    Field(max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+    AfterValidator(_not_secret),
+]
+Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
+Minutes = Annotated[
+    int, Field(ge=10, le=240), BeforeValidator(_parse_minutes, json_schema_input_type=int | str)
+]
+
+
+class SetEnvironment(DeploymentChange):
+    """Set a variable of a Deployment's pods, as `kubectl set env` does; without a value, remove it.
+
+    With `revert_after` (minutes) the change is temporary: the bot reverts it after that time.
+    `state` is what people call it meanwhile, `effect` what it means for users. If the variable has
+    the wanted value already, or the value `unless`, nothing is planned, and `none` says what that
+    means. `container` may be left out if there is only one.
+    """
+
+    name: ClassVar = "set-env"
+    risk: ClassVar = Risk.DESTRUCTIVE
+    playbook_only: ClassVar = frozenset(
+        {"deployment", "container", "variable", "value", "unless", "none"}
+    )
+    container: Name | None = None
+    variable: Variable
+    value: Value | None = None
+    state: Annotated[str, Field(max_length=75)] = ""
+    effect: Annotated[str, Field(max_length=500)] = ""
+    unless: Value | None = None
+    none: Annotated[str, Field(max_length=200)] = ""
+    revert_after: Minutes | None = Field(
+        default=None,
+        description="Minutes until it is undone by itself, unless an approver extends it.",
+    )
+
+    async def plan(self, systems: Systems) -> Plan:
+        """From which value to which.
+
+        Raises Already when it has the wanted value or `unless`, UserError when it cannot be set.
+        """
+        deployment = await systems.cluster.deployment(self.deployment)
+        current = self._current_value(self._container(deployment))
+        self._check(deployment, current)
+        await deployments.dry_run(systems.cluster, self.deployment, self._change)
+        template = self._new_template(deployment)
+        return Plan(
+            target=deployment.target,
+            summary=self._summary(current),
+            blast_radius=f"{deployments.blast_radius(deployment)} {self.effect}".strip(),
+            check=self.success_criteria(deployment.replicas),
+            diff=diffs.templates(deployment.template, template, "now", "then"),
+            dry_run=deployments.DRY_RUN_ACCEPTED,
+            undo=self._undo(current),
+            temporary=self._temporary(),
+            fingerprint=deployments.fingerprint(deployment),
+        )
+
+    @property
+    def _label(self) -> str:
+        """The variable as people read it: `FLAG of order-service`."""
+        return f"{self.variable} of {self.deployment}"
+
+    def _container(self, deployment: Deployment) -> Obj:
+        return deployments.container(deployment, self.container)
+
+    def _current_value(self, container: Obj) -> str | None:
+        """The value it has, None when it is not set.
+
+        Raises UserError when it comes from a Secret, a ConfigMap or the pod.
+        """
+        entries = [entry for entry in container.get("env") or [] if entry["name"] == self.variable]
+        if not entries:
+            return None
+        last: Obj = entries[-1]  # Kubernetes uses the last one if there are several
+        if source := last.get("valueFrom"):
+            raise UserError(
+                f"{self._label} comes from {_source_name(source)}, so nothing was planned. Change "
+                "it there, or by hand."
+            )
+        return str(last.get("value", ""))
+
+    def _check(self, deployment: Deployment, current: str | None) -> None:
+        """Raises Already when there is nothing to do, and UserError when it cannot be changed."""
+        if current == self.value or (current is not None and current == self.unless):
+            raise self._nothing_to_do(current)
+        if current is not None and not _can_be_kept(current):
+            raise UserError(
+                f"{self._label} holds something secret or too long to keep for the undo, so "
+                "nothing was planned. Change it by hand."
+            )
+        deployments.check_not_paused(deployment, "no pod would get the new value")
+
+    def _nothing_to_do(self, current: str | None) -> AlreadyApplied:
+        already = " already" if current is not None and current == self.value else ""
+        fact = f"{self._label} {_is_value(current)}{already}"
+        if not self.none:
+            return AlreadyApplied(f"{fact}, so there is nothing to do.")
+        return AlreadyApplied(
+            f"{self.none} {fact}, and nothing was planned. If something is still wrong, look at "
+            "the pods and the logs."
+        )
+
+    def _summary(self, current: str | None) -> str:
+        if self.value is None:
+            return f"Remove {self._label}, which is “{current}”"
+        before = "" if current is None else f"from “{current}” "
+        temporary_change = self._temporary()
+        span = f" for {durations.format(temporary_change.lasts)}" if temporary_change else ""
+        return f"Set {self._label} {before}to “{self.value}”{span}"
+
+    def _temporary(self) -> Temporary | None:
+        if self.revert_after is None:
+            return None
+        state = self.state or f"{self._label} changed"
+        return Temporary(state=state, lasts=timedelta(minutes=self.revert_after))
+
+    def _undo(self, current: str | None) -> Undo:
+        inverse = self.model_copy(
+            update={"value": current, "state": "", "effect": "", "revert_after": None}
+        )
+        remove, restore = f"Remove {self._label}", f"Set {self._label} back to “{current}”"
+        return Undo(
+            summary=remove if current is None else restore,
+            action=self.name,
+            # An undo restores the value, whatever it is: `unless` must not stop it.
+            params=inverse.model_dump(mode="json", exclude={"unless", "none"}),
+        )
+
+    def _change(self, deployment: Deployment) -> patches.DeploymentPatch:
+        return patches.DeploymentPatch(template=self._new_template(deployment))
+
+    def _new_template(self, deployment: Deployment) -> Obj:
+        """The pod template with the variable changed, and with a note if it is temporary."""
+        changed = self._container(deployment)
+        spec = deployment.template["spec"]
+        containers = [
+            _with_env(container, self._new_env(container.get("env") or []))
+            if container is changed
+            else container
+            for container in spec["containers"]
+        ]
+        template = deployment.template | {"spec": spec | {"containers": containers}}
+        return temporary.annotate(template, self.variable, self._note())
+
+    def _note(self) -> temporary.Setting | None:
+        temporary_change = self._temporary()
+        if temporary_change is None:
+            return None
+        return temporary.Setting(value=self.value, description=temporary_change.state)
+
+    def _new_env(self, env: Sequence[Obj]) -> list[Obj]:
+        """The entries with the variable changed in its place; a new one comes last."""
+        if self.value is None:
+            return [entry for entry in env if entry["name"] != self.variable]
+        changed: Obj = {"name": self.variable, "value": self.value}
+        if not any(entry["name"] == self.variable for entry in env):
+            return [*env, changed]
+        return [changed if entry["name"] == self.variable else entry for entry in env]
+
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
+        """Patch the pod template. Raises UserError."""
+        await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether the variable has its value, and the pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        current = self._current_value(self._container(deployment))
+        text = f"{self._label} {_is_value(current)}"
+        if current == self.value:
+            return await self.watch(systems, progress, text)
+        return deployments.not_as_planned(deployment, progress, text)
+
+
+def _can_be_kept(value: str) -> bool:
+    """Whether a value may be stored for the undo: it is short, and has no secret in it."""
+    return len(value) <= MAX_VALUE_LENGTH and redaction.redact(value) == value
+
+
+def _is_value(value: str | None) -> str:
+    return "is not set" if value is None else f"is “{value}”"
+
+
+def _with_env(container: Obj, env: list[Obj]) -> Obj:
+    """The container with these variables; without the key when there are none."""
+    rest = {key: value for key, value in container.items() if key != "env"}
+    return rest | {"env": env} if env else rest
+
+
+def _source_name(source: Obj) -> str:
+    """Where a value comes from: `Secret stripe (secret-key)`."""
+    kinds = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
+    for key, kind in kinds.items():
+        if key in source:
+            return f"{kind} {source[key].get('name', '')} ({source[key]['key']})"
+    return "the pod itself"

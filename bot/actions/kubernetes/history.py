@@ -1,0 +1,65 @@
+"""The revisions of a Deployment, as `kubectl rollout history` shows them, and how each went."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from bot.actions.base import Read
+from bot.actions.kubernetes import revisions
+from bot.actions.kubernetes.revisions import RevisionHistory
+from bot.actions.params import Name
+from bot.model import ReadResult, Table
+from bot.systems import Systems
+from bot.systems.kubernetes import Deployment, Revision
+
+COLUMNS = ("revision", "image", "first run", "ready", "state", "change cause")
+NONE = "–"
+
+
+class RolloutHistory(Read):
+    """List what a Deployment has run, newest first, and say where a rollback would go."""
+
+    name: ClassVar = "rollout-history"
+    deployment: Name
+
+    async def read(self, systems: Systems) -> ReadResult:
+        """A verdict about the current revision, and a row for each, newest first."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        history, now = await revisions.read_history(systems.cluster, deployment), systems.now()
+        if not history.all:
+            text = f"{deployment.target} has no revisions yet: its controller has made none."
+            return ReadResult(ok=False, text=text)
+        rows = tuple(_row(history, revision, now) for revision in history.all)
+        return ReadResult(
+            ok=deployment.rolled_out,
+            text=_verdict(deployment, history, now),
+            table=Table(columns=COLUMNS, rows=rows),
+        )
+
+
+def _verdict(deployment: Deployment, history: RevisionHistory, now: datetime) -> str:
+    running = f"Revision {deployment.revision} ({deployment.image_tags}) runs"
+    if history.current is not None:
+        running += f", first rolled out {revisions.age(history.current, now)} ago"
+    running += f": {deployment.available_replicas} of {deployment.replicas} available"
+    rollback = "There is no revision to roll back to"
+    if history.default is not None:
+        target = f"revision {history.default.number} ({history.default.image_tags})"
+        rollback = f"A rollback would go to {target}"
+    return f"{running}. {rollback}" + (f". {history.unknown}" if history.unknown else "")
+
+
+def _row(history: RevisionHistory, revision: Revision, now: datetime) -> tuple[str, ...]:
+    return (
+        str(revision.number),
+        revision.image_tags,
+        revisions.age(revision, now),
+        f"{revision.ready}/{revision.replicas}" if revision.replicas else NONE,
+        _state(history, revision),
+        revision.redacted_cause or NONE,
+    )
+
+
+def _state(history: RevisionHistory, revision: Revision) -> str:
+    if history.current is not None and revision.uid == history.current.uid:
+        return "runs now"
+    return history.objection(revision) or NONE

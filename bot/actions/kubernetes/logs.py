@@ -1,0 +1,274 @@
+"""The last log lines of pods: merged, masked, searched and counted."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import ClassVar
+
+from pydantic import Field
+
+from bot import redaction
+from bot.actions.base import Read
+from bot.actions.kubernetes import log_lines, matching
+from bot.actions.kubernetes.log_counts import LogCounts
+from bot.actions.kubernetes.log_lines import Line, Source, TailBuffer, TimestampSplitter
+from bot.actions.kubernetes.matching import Expression, Matcher
+from bot.actions.params import Selector
+from bot.actions.wording import plural, truncate
+from bot.model import Attachment, Chart, ReadResult, UserError
+from bot.systems import Systems
+from bot.systems.kubernetes import Cluster, ClusterError, Refused
+
+MAX_FILE_BYTES = 1024 * 1024
+MIN_CHARACTERS_PER_SOURCE = 64 * 1024
+EXCERPT_LINES_PER_SOURCE = 12
+EXCERPT_SOURCES = 4
+EXCERPT_CHARACTERS = 2_500
+EXCERPT_LINE_CHARACTERS = 300
+MAX_SOURCES = 50
+MAX_PARALLEL_READS = 8
+
+
+class LogCollector:
+    """Counts and searches the lines of one source as they arrive, and keeps the newest of them."""
+
+    def __init__(
+        self, source: Source, tally: LogCounts, matcher: Matcher | None, max_characters: int
+    ) -> None:
+        self.source = source
+        self._counts = tally
+        self._matcher = matcher
+        self._buffer = TailBuffer(max_characters)
+        self._timestamps = TimestampSplitter(source)
+
+    async def on_lines(self, texts: list[str]) -> None:
+        """Take the next lines. Raises UserError when they cannot be searched."""
+        lines = self._timestamps.lines(texts)
+        self._counts.total += len(lines)
+        if self._matcher is not None:
+            await self._search(self._matcher, lines)
+            return
+        for line in lines:
+            self._counts.count(line)
+        self._buffer.add(lines)
+
+    async def _search(self, matcher: Matcher, lines: Sequence[Line]) -> None:
+        """Count and keep the lines that match, masked.
+
+        Masking is slow, so only lines that match are masked. Where that changes one, they are
+        searched again: otherwise people could search for the secrets themselves.
+        """
+        matches = await _matching_lines(matcher, lines)
+        masked = await _mask([line for line, _ in matches])
+        if masked != [line for line, _ in matches]:
+            matches = await _matching_lines(matcher, masked)
+        for line, alternatives in matches:
+            self._counts.count(line, alternatives)
+        self._buffer.add([line for line, _ in matches])
+
+    async def lines(self) -> list[Line]:
+        """The newest lines, masked."""
+        lines = self._buffer.lines()
+        return lines if self._matcher else await _mask(lines)
+
+
+async def _matching_lines(
+    matcher: Matcher, lines: Sequence[Line]
+) -> list[tuple[Line, tuple[int, ...]]]:
+    """The lines that match, each with the indexes of its alternatives."""
+    matches = await matcher.search([line.text for line in lines])
+    return [(lines[match.line_number], match.parts) for match in matches]
+
+
+async def _mask(lines: Sequence[Line]) -> list[Line]:
+    # In a thread, because the bot has to answer others meanwhile.
+    return await asyncio.to_thread(log_lines.masked, lines) if lines else []
+
+
+class TailLogs(Read):
+    """Read the last `tail` lines of each container in the pods that a label selector names.
+
+    With `match`, only the lines that match this regular expression, in upper or lower case. They
+    are counted by the alternatives between its outer bars, and by time.
+    """
+
+    name: ClassVar = "logs"
+    selector: Selector
+    tail: int = Field(default=100, ge=1, le=500_000)
+    match: Expression | None = None
+
+    async def read(self, systems: Systems) -> ReadResult:
+        """Counts, an excerpt, and the lines as a file.
+
+        Raises UserError when the pods cannot be listed, the search fails, or no log can be read.
+        """
+        pods = await systems.cluster.pods(self.selector)
+        if not pods:
+            return ReadResult(ok=False, text=f"No pods match {self.selector}.")
+        sources = [source for pod in pods for source in log_lines.log_sources(pod)]
+        notes = [
+            f"{pod.name} has written nothing: {pod.status}."
+            for pod in pods
+            if not log_lines.log_sources(pod)
+        ]
+        if len(sources) > MAX_SOURCES:
+            notes.append(f"Only {MAX_SOURCES} of {len(sources)} containers were read.")
+        tally = LogCounts()
+        lines, errors = await self._collect(systems.cluster, sources[:MAX_SOURCES], tally)
+        return self._result(lines, tally, len(pods), [*notes, *map(str, errors)])
+
+    async def _collect(
+        self, cluster: Cluster, sources: Sequence[Source], tally: LogCounts
+    ) -> tuple[list[Line], list[UserError]]:
+        """The lines of all sources by time, and the errors of the sources that were not read."""
+        parallel = asyncio.Semaphore(MAX_PARALLEL_READS)
+        share = max(MAX_FILE_BYTES // max(len(sources), 1), MIN_CHARACTERS_PER_SOURCE)
+        async with _matcher(self.match) as matcher:
+            collectors = [LogCollector(source, tally, matcher, share) for source in sources]
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._collect_one(cluster, collector, parallel))
+                    for collector in collectors
+                ]
+        errors = [error for task in tasks if (error := task.result()) is not None]
+        _check_errors(errors, len(sources))
+        lines = [line for collector in collectors for line in await collector.lines()]
+        return sorted(lines, key=_time), errors
+
+    async def _collect_one(
+        self, cluster: Cluster, collector: LogCollector, parallel: asyncio.Semaphore
+    ) -> UserError | None:
+        """Read one log to its end; an error is returned, so that the others are not cancelled."""
+        source = collector.source
+        try:
+            async with parallel:
+                await cluster.log(
+                    source.pod,
+                    source.container,
+                    collector.on_lines,
+                    tail=self.tail,
+                    previous=source.previous,
+                )
+        except Refused as error:
+            # Since the pod was read, the previous log may be gone, or a run has not begun yet.
+            return None if source.previous else error
+        except UserError as error:
+            return error
+        return None
+
+    def _result(
+        self, lines: Sequence[Line], tally: LogCounts, pods: int, notes: Sequence[str]
+    ) -> ReadResult:
+        attachment = _attachment(self.selector, lines)
+        chart, peak = self._by_time(tally)
+        return ReadResult(
+            ok=bool(tally.total) and not tally.errors,
+            text=self._verdict(tally, pods),
+            charts=(chart,) if chart else (),
+            excerpt=_excerpt(lines),
+            notes=(*peak, *_not_in_file(attachment, tally.counted), *notes),
+            attachment=attachment,
+        )
+
+    def _by_time(self, tally: LogCounts) -> tuple[Chart | None, Sequence[str]]:
+        """A chart of the matching lines, and a note about their peak."""
+        if self.match is None:
+            return None, ()
+        peak = tally.peak()
+        return tally.chart(matching.alternatives(self.match)), (peak,) if peak else ()
+
+    def _verdict(self, tally: LogCounts, pods: int) -> str:
+        text = f"{plural(tally.total, 'line')} from {plural(pods, 'pod')}"
+        if self.match is not None:
+            text = f"{tally.counted or 'None'} of {text} match {self._matched(tally)}"
+        if tally.counted or self.match is None:
+            text += f", {plural(tally.errors, 'error')}"
+        if tally.last_error is not None:
+            last_error = redaction.redact(tally.last_error.text)
+            text += f"\nLast error: {log_lines.summary(last_error)}"
+        return text
+
+    def _matched(self, tally: LogCounts) -> str:
+        """The search, or the count of each of its alternatives."""
+        assert self.match is not None
+        alternatives = matching.alternatives(self.match)
+        if tally.counted and len(alternatives) > 1:
+            return f"({tally.counts_text(alternatives)})"
+        return self.match
+
+
+def _check_errors(errors: Sequence[UserError], sources: int) -> None:
+    """Raises the first error of the search, or the first of all when every source failed."""
+    search_errors = [error for error in errors if not isinstance(error, ClusterError)]
+    if search_errors:
+        raise search_errors[0]
+    if errors and len(errors) == sources:
+        raise errors[0]
+
+
+@asynccontextmanager
+async def _matcher(pattern: str | None) -> AsyncIterator[Matcher | None]:
+    if pattern is None:
+        yield None
+        return
+    async with matching.start_matcher(pattern) as matcher:
+        yield matcher
+
+
+def _time(line: Line) -> str:
+    return line.at
+
+
+def _excerpt(lines: Sequence[Line]) -> str:
+    """The last lines of the sources that wrote last, under their labels; the newest at the end."""
+    newest: dict[Source, list[Line]] = {}
+    for line in reversed(lines):
+        newest.setdefault(line.source, []).append(line)
+    parts: list[str] = []
+    remaining = EXCERPT_CHARACTERS
+    for source, source_lines in list(newest.items())[:EXCERPT_SOURCES]:
+        # Half of the rest for each, so that the newest source has space for a whole stack trace.
+        parts.append(
+            _source_excerpt(source, source_lines[:EXCERPT_LINES_PER_SOURCE], remaining // 2)
+        )
+        remaining -= len(parts[-1]) + 2
+    return "\n\n".join(reversed(parts))
+
+
+def _source_excerpt(source: Source, newest_first: Sequence[Line], remaining: int) -> str:
+    """As many lines as fit into `remaining` characters, and at least one."""
+    excerpt: list[str] = []
+    remaining -= len(source.label) + 1
+    for line in newest_first:
+        text = truncate(f"{line.at[11:19]} {line.text}", EXCERPT_LINE_CHARACTERS)
+        remaining -= len(text) + 1
+        if remaining < 0 and excerpt:
+            break
+        excerpt.append(text)
+    return "\n".join([f"{source.label}:", *reversed(excerpt)])
+
+
+def _attachment(selector: str, lines: Sequence[Line]) -> Attachment | None:
+    """A file with the lines, or with the newest that fit; None when there are none."""
+    texts: list[str] = []
+    remaining = MAX_FILE_BYTES
+    for line in reversed(lines):
+        suffix = " (previous container)" if line.source.previous else ""
+        text = f"{line.at} {line.source.pod}/{line.source.container}{suffix} {line.text}"
+        remaining -= len(text.encode()) + 1
+        if remaining < 0:
+            break
+        texts.append(text)
+    if not texts:
+        return None
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", selector).strip("-")
+    return Attachment(name=f"logs-{slug}.txt", text="\n".join(reversed(texts)) + "\n")
+
+
+def _not_in_file(attachment: Attachment | None, counted: int) -> tuple[str, ...]:
+    """A note when the file has fewer lines than were counted."""
+    lines = attachment.text.count("\n") if attachment else 0
+    if lines == counted:
+        return ()
+    return (f"All {counted} lines were counted; the file has the last {lines}.",)

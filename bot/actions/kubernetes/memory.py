@@ -1,0 +1,214 @@
+"""Raise or lower the memory limit of one container."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from bot.actions.base import Progress
+from bot.actions.kubernetes import capacity, deployments, diffs
+from bot.actions.kubernetes.deployments import DeploymentChange
+from bot.actions.params import MEMORY, Memory, Name
+from bot.model import Model, Plan, Risk, Undo, UserError, Verdict
+from bot.model.choices import Options
+from bot.systems import Systems
+from bot.systems.kubernetes import Deployment, Forbidden, NotFound, parse_quantity, patches
+
+# More than this in one step is a decision about capacity, not one for an incident.
+MAX_FACTOR = 4
+USAGE_UNKNOWN = (
+    "The bot cannot read how much memory it uses now, so the lower limit may end it at once."
+)
+
+
+class LimitedContainer(Model):
+    """A container with a memory limit; the quantities as the pod template has them."""
+
+    name: str
+    limit: str
+    request: str | None
+
+    @property
+    def limit_bytes(self) -> float:
+        """The limit in bytes."""
+        return parse_quantity(self.limit)
+
+    @property
+    def allowed_bytes(self) -> tuple[float, float]:
+        """The lowest and the highest limit that one step may set."""
+        return self.limit_bytes / MAX_FACTOR, self.limit_bytes * MAX_FACTOR
+
+    @property
+    def as_parameter(self) -> str:
+        """The limit as MemoryLimit accepts it: in bytes where it is written in a rare form."""
+        return self.limit if MEMORY.fullmatch(self.limit) else f"{self.limit_bytes:.0f}"
+
+
+class MemoryLimit(DeploymentChange):
+    """Set the memory limit of one container of a Deployment; its request stays as it is.
+
+    From a quarter of the current limit to four times it, so that the undo is possible too.
+    """
+
+    name: ClassVar = "memory-limit"
+    risk: ClassVar = Risk.DESTRUCTIVE
+    limit: Memory = Field(
+        description="Such as 1Gi or 768Mi: at most 4 times what it is now, at least a quarter."
+    )
+    container: Name | None = None
+
+    async def parameter_options(self, systems: Systems, field: str) -> Options | None:
+        """A hint for the form: what the limit is now, and the range of a new one."""
+        if field != "limit":
+            return None
+        container = self._container(await systems.cluster.deployment(self.deployment))
+        lowest, highest = container.allowed_bytes
+        lowest = max(lowest, parse_quantity(container.request or "0"))
+        low, high, example = (
+            capacity.format_amount("memory", size)
+            for size in (lowest, highest, 2 * container.limit_bytes)
+        )
+        hint = f"Now {container.limit}. It may be set from {low} to {high}, such as {example}."
+        return Options(hint=hint)
+
+    async def plan(self, systems: Systems) -> Plan:
+        """From which limit to which. Raises UserError when it is not allowed or does not fit."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        container = self._container(deployment)
+        self._check(deployment, container)
+        warnings = await self._warnings(systems, deployment, container)
+        template = patches.memory_limit(deployment, container.name, self.limit).template
+        assert template is not None
+        demand = _demand(deployment, template)
+        warnings += await capacity.check_quotas(systems.cluster, deployment, demand)
+        await deployments.dry_run(systems.cluster, self.deployment, self._change)
+        label = _label(deployment, container)
+        return Plan(
+            target=deployment.target,
+            summary=f"Set the memory limit of {label} from {container.limit} to {self.limit}",
+            blast_radius=deployments.blast_radius(deployment),
+            check=self.success_criteria(deployment.replicas),
+            diff=diffs.templates(deployment.template, template, "now", "then"),
+            dry_run=deployments.DRY_RUN_ACCEPTED,
+            warnings=warnings,
+            undo=self._undo(deployment, container),
+            fingerprint=deployments.fingerprint(deployment),
+        )
+
+    def _change(self, deployment: Deployment) -> patches.DeploymentPatch:
+        return patches.memory_limit(deployment, self._container(deployment).name, self.limit)
+
+    def _container(self, deployment: Deployment) -> LimitedContainer:
+        return _limited(deployment, deployments.container(deployment, self.container))
+
+    def _check(self, deployment: Deployment, container: LimitedContainer) -> None:
+        """Raises UserError when the new limit is not allowed, or would change nothing."""
+        deployments.check_not_paused(deployment, "a new limit would not reach its pods")
+        size = parse_quantity(self.limit)
+        label = f"{container.name} in {deployment.target}"
+        if size == container.limit_bytes:
+            raise UserError(
+                f"The memory limit of {label} is {container.limit} already, so there is nothing "
+                "to do."
+            )
+        if container.request is not None and size < parse_quantity(container.request):
+            raise UserError(
+                f"{label} requests {container.request} of memory, and a limit may not be below "
+                f"that, so nothing was planned. Ask for {container.request} or more."
+            )
+        lowest, highest = container.allowed_bytes
+        if not lowest <= size <= highest:
+            low, high = (capacity.format_amount("memory", size) for size in (lowest, highest))
+            raise UserError(
+                f"The memory limit of {label} is {container.limit}, and one step goes from {low} "
+                f"to {high}, so nothing was planned. Ask for a limit in between."
+            )
+
+    async def _warnings(
+        self, systems: Systems, deployment: Deployment, container: LimitedContainer
+    ) -> tuple[str, ...]:
+        """Raises UserError when the new limit would end a pod at once."""
+        if parse_quantity(self.limit) < container.limit_bytes:
+            return await self._check_usage(systems, deployment, container)
+        request = container.request
+        if request is not None and parse_quantity(request) == container.limit_bytes:
+            # With a limit above its request a pod leaves the QoS class Guaranteed.
+            return (
+                f"It still requests {request}: its pods become Burstable instead of Guaranteed, "
+                "and are evicted earlier when a node runs out of memory.",
+            )
+        return ()
+
+    async def _check_usage(
+        self, systems: Systems, deployment: Deployment, container: LimitedContainer
+    ) -> tuple[str, ...]:
+        """Raises UserError when a pod uses more than the new limit now."""
+        try:
+            pods = await systems.cluster.usage(deployment.selector)
+        except (NotFound, Forbidden):
+            return (USAGE_UNKNOWN,)
+        name = container.name
+        used = max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
+        if used >= parse_quantity(self.limit):
+            raise UserError(
+                f"{name} in {deployment.target} uses {capacity.format_amount('memory', used)} of "
+                f"memory now, so a limit of {self.limit} would end it at once, and nothing was "
+                "planned. Ask for more than it uses."
+            )
+        return ()
+
+    def _undo(self, deployment: Deployment, container: LimitedContainer) -> Undo:
+        inverse = self.model_copy(
+            update={"limit": container.as_parameter, "container": container.name}
+        )
+        label = _label(deployment, container)
+        return Undo(
+            summary=f"Set the memory limit of {label} back to {container.limit}",
+            action=self.name,
+            params=inverse.model_dump(mode="json"),
+        )
+
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
+        """Patch the limit in the pod template. Raises UserError."""
+        await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether the limit is set, and the pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        container = self._container(deployment)
+        if container.limit_bytes == parse_quantity(self.limit):
+            success = f"{container.name} in {deployment.name} may use {container.limit} of memory"
+            return await self.watch(systems, progress, success)
+        fact = f"The memory limit of {container.name} in {deployment.target} is {container.limit}"
+        return deployments.not_as_planned(deployment, progress, fact)
+
+
+def _limited(deployment: Deployment, container: dict[str, Any]) -> LimitedContainer:
+    """Raises UserError when the container has no memory limit."""
+    resources = container.get("resources") or {}
+    limit = (resources.get("limits") or {}).get("memory")
+    if limit is None:
+        raise UserError(
+            f"{container['name']} in {deployment.target} has no memory limit, so there is none to "
+            "change and nothing was planned. If it was ended for lack of memory, its node ran out "
+            "of it."
+        )
+    request = (resources.get("requests") or {}).get("memory")
+    return LimitedContainer(name=container["name"], limit=limit, request=request)
+
+
+def _demand(deployment: Deployment, template: dict[str, Any]) -> capacity.Demand:
+    """What the change needs of a quota: more for all pods at its end, or one more pod meanwhile."""
+    before = capacity.demand(deployment.template, deployment.replicas)
+    after = capacity.demand(template, deployment.replicas)
+    rise = {name: after[name] - before[name] for name in after}
+    if deployment.max_unavailable or not deployment.replicas:
+        return rise
+    first_pod = capacity.demand(template, 1)
+    return {name: max(rise[name], first_pod[name]) for name in rise}
+
+
+def _label(deployment: Deployment, container: LimitedContainer) -> str:
+    """The container, and its Deployment unless both have the same name."""
+    if container.name == deployment.name:
+        return deployment.name
+    return f"{container.name} in {deployment.name}"

@@ -1,0 +1,70 @@
+"""The pods of a label selector, as `kubectl get pods` shows them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from bot.actions.base import Read
+from bot.actions.params import Selector
+from bot.model import ReadResult, Table
+from bot.systems import Systems
+from bot.systems.kubernetes import Pod
+
+COLUMNS = ("name", "ready", "status", "restarts", "age", "image", "node")
+MAX_REASONS = 2
+
+
+class ListPods(Read):
+    """List the pods that a label selector names."""
+
+    name: ClassVar = "pods"
+    selector: Selector
+
+    async def read(self, systems: Systems) -> ReadResult:
+        """A verdict, and a row for each pod. Raises ClusterError."""
+        pods = await systems.cluster.pods(self.selector)
+        if not pods:
+            return ReadResult(ok=False, text=f"No pods match {self.selector}.")
+        now = systems.now()
+        rows = tuple(_row(pod, now) for pod in pods)
+        return ReadResult(
+            ok=all(pod.ready and not pod.terminating for pod in pods),
+            text=verdict(pods),
+            table=Table(columns=COLUMNS, rows=rows),
+        )
+
+
+def verdict(pods: Sequence[Pod]) -> str:
+    """How many are ready, and the two most common reasons why others are not."""
+    staying = [pod for pod in pods if not pod.terminating]
+    ready = [pod for pod in staying if pod.ready]
+    text = f"{len(ready)} of {len(staying)} ready"
+    reasons = Counter(pod.unready_reason for pod in staying if not pod.ready)
+    if reasons:
+        text += f": {'; '.join(reason for reason, _ in reasons.most_common(MAX_REASONS))}"
+    leaving = len(pods) - len(staying)
+    return f"{text} ({leaving} terminating)" if leaving else text
+
+
+def _row(pod: Pod, now: datetime) -> tuple[str, ...]:
+    age = kubectl_age((now - pod.created).total_seconds())
+    return (
+        pod.name,
+        pod.ready_containers,
+        pod.status,
+        str(pod.restarts),
+        age,
+        pod.image_tags,
+        pod.node,
+    )
+
+
+def kubectl_age(seconds: float) -> str:
+    """An age in seconds as kubectl writes it: 45s, 12m, 3h, 9d."""
+    seconds = max(int(seconds), 0)
+    if seconds < 120:
+        return f"{seconds}s"
+    if seconds < 2 * 3600:
+        return f"{seconds // 60}m"
+    return f"{seconds // 3600}h" if seconds < 2 * 86_400 else f"{seconds // 86_400}d"

@@ -1,0 +1,181 @@
+"""Replace pods: one after another, or all at once."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from bot.actions.base import Change, Progress
+from bot.actions.kubernetes import deployments, rollout
+from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
+from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
+from bot.actions.params import Selector
+from bot.actions.wording import percent, plural
+from bot.model import Plan, Risk, UserError, Verdict
+from bot.systems import Systems
+from bot.systems.kubernetes import Cluster, ClusterError, Deployment, NotFound, Pod, patches
+
+MAX_PODS = 50
+
+
+def _restart(now: datetime) -> ChangeFactory:
+    return lambda deployment: patches.restart(deployment, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+class RollingRestart(DeploymentChange):
+    """Replace all pods of a Deployment one after another, as `kubectl rollout restart` does."""
+
+    name: ClassVar = "rolling-restart"
+    risk: ClassVar = Risk.CHANGE
+
+    async def plan(self, systems: Systems) -> Plan:
+        """Which pods are replaced; without an undo, because nothing else changes.
+
+        Raises UserError when the Deployment is paused.
+        """
+        deployment = await systems.cluster.deployment(self.deployment)
+        deployments.check_not_paused(deployment, "a restart would not begin")
+        await deployments.dry_run(systems.cluster, self.deployment, _restart(systems.now()))
+        return Plan(
+            target=deployment.target,
+            summary=f"Restart {deployment.name} pod by pod, with the same image "
+            f"{deployment.image_tags}",
+            blast_radius=deployments.blast_radius(deployment),
+            check=self.success_criteria(deployment.replicas),
+            diff=f"+{patches.RESTARTED_AT_ANNOTATION}: the time of the restart",
+            dry_run=deployments.DRY_RUN_ACCEPTED,
+            fingerprint=deployments.fingerprint(deployment),
+        )
+
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
+        """Write the time of the restart into the pod template. Raises UserError."""
+        restart = _restart(systems.now())
+        await deployments.apply(systems.cluster, self.deployment, plan, progress, restart)
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether the restart has begun, and the new pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        is_same = deployment.spec_digest == plan.fingerprint["spec"]
+        if is_same or not deployments.is_changed_by(deployment, progress):
+            text = f"The restart was not done: {deployment.target} is as it was"
+            return Verdict(ok=False, done=False, text=text)
+        return await self.watch(systems, progress, f"{deployment.name} was restarted")
+
+
+class DeletePods(Change):
+    """Delete the pods that a label selector names, all at once; their controller makes new ones."""
+
+    name: ClassVar = "delete-pods"
+    risk: ClassVar = Risk.DESTRUCTIVE
+    selector: Selector
+    watch_seconds: Annotated[float, Field(gt=0, le=600)] = 30
+    deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
+
+    async def plan(self, systems: Systems) -> Plan:
+        """Which pods, and how much of the capacity they are. Raises UserError."""
+        cluster = systems.cluster
+        pods = [pod for pod in await cluster.pods(self.selector) if not pod.terminating]
+        self._check(pods)
+        owner = await _owner(cluster, pods)
+        await asyncio.gather(*(cluster.delete_pod(pod, dry_run=True) for pod in pods))
+        wanted = len(pods) if owner is None else max(owner.replicas, len(pods))
+        return Plan(
+            target=f"pods/{self.selector}" if owner is None else owner.target,
+            summary=f"Delete {plural(len(pods), 'pod')} of {self.selector} at once: "
+            f"{', '.join(pod.name for pod in pods)}",
+            blast_radius=f"{len(pods)} of {wanted} pods: {percent(len(pods), wanted)} of the "
+            "capacity is lost until the new pods are ready.",
+            check=deployments.success_criteria(len(pods), self._timeouts),
+            dry_run=deployments.DRY_RUN_ACCEPTED,
+            warnings=("A rolling restart does the same without losing capacity.",),
+            fingerprint={"pods": {pod.name: pod.uid for pod in pods}, "of": wanted},
+        )
+
+    def _check(self, pods: Sequence[Pod]) -> None:
+        """Raises UserError when there are no pods, too many, or some that would not come back."""
+        if not pods:
+            raise UserError(f"No pods match {self.selector}, so there is nothing to delete.")
+        if len(pods) > MAX_PODS:
+            raise UserError(
+                f"{self.selector} names {len(pods)} pods, and no more than {MAX_PODS} are deleted "
+                "at once, so nothing was planned. Name fewer, or use a rolling restart."
+            )
+        unowned = [pod.name for pod in pods if not pod.owner_uid]
+        if unowned:
+            raise UserError(
+                f"No controller owns {', '.join(unowned)}, so nothing would make it again, and "
+                "nothing was planned. Delete it by hand if that is what you want."
+            )
+
+    @property
+    def _timeouts(self) -> RolloutTimeouts:
+        return RolloutTimeouts(steady=self.watch_seconds, deadline=self.deadline_seconds)
+
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
+        """Delete the planned pods that are still there.
+
+        Raises UserError when some were not deleted; `unsure` if others were.
+        """
+        cluster = systems.cluster
+        planned = set(plan.fingerprint["pods"].values())
+        pods = [pod for pod in await cluster.pods(self.selector) if pod.uid in planned]
+        results = await asyncio.gather(*(_delete(cluster, pod) for pod in pods))
+        failed = [result for result in results if result is not None]
+        if failed:
+            done = len(pods) - len(failed)
+            unsure = done > 0 or any(error.unsure for error in failed)
+            text = f"{done} of {len(pods)} pods were deleted. {failed[0]}"
+            raise UserError(text, unsure=unsure)
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether they are deleted, and as many new pods become ready and stay ready."""
+        planned = set(plan.fingerprint["pods"].values())
+        pods = await systems.cluster.pods(self.selector)
+        remaining = [pod.name for pod in pods if pod.uid in planned and not pod.terminating]
+        if remaining:
+            text = f"Not all were deleted: {', '.join(remaining)} still run"
+            return Verdict(ok=False, text=text)
+
+        async def probe() -> RolloutStatus:
+            return _status(await systems.cluster.pods(self.selector), planned)
+
+        success = f"{len(planned)} pods were replaced"
+        return await rollout.watch(probe, progress, self._timeouts, success)
+
+
+async def _delete(cluster: Cluster, pod: Pod) -> ClusterError | None:
+    """Delete one pod; returns the error. A pod that is gone already is no error."""
+    try:
+        await cluster.delete_pod(pod)
+    except NotFound:
+        return None
+    except ClusterError as error:
+        return error
+    return None
+
+
+def _status(pods: Sequence[Pod], deleted: set[str]) -> RolloutStatus:
+    """The pods that replace those with the uids in `deleted`."""
+    new = tuple(pod for pod in pods if pod.uid not in deleted and not pod.terminating)
+    return RolloutStatus(
+        pods=new,
+        # A pod may be added meanwhile for other reasons; it has to become ready too.
+        wanted=max(len(deleted), len(new)),
+        replaced=all(pod.uid not in deleted for pod in pods),
+        failure=rollout.stuck_reason(new),
+    )
+
+
+async def _owner(cluster: Cluster, pods: Sequence[Pod]) -> Deployment | None:
+    """The Deployment that owns all these pods, or None."""
+    names = {pod.owner.rpartition("-")[0] for pod in pods}
+    if len(names) != 1 or not (name := names.pop()):
+        return None
+    try:
+        deployment = await cluster.deployment(name)
+    except NotFound:
+        return None
+    revision_uids = {revision.uid for revision in await cluster.revisions(deployment)}
+    return deployment if all(pod.owner_uid in revision_uids for pod in pods) else None

@@ -1,0 +1,140 @@
+"""Change the number of replicas of a Deployment."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from bot.actions.base import Progress
+from bot.actions.kubernetes import capacity, deployments
+from bot.actions.kubernetes.deployments import DeploymentChange
+from bot.actions.wording import percent
+from bot.model import Plan, Risk, Undo, UserError, Verdict
+from bot.systems import Systems
+from bot.systems.kubernetes import Autoscaler, Cluster, ClusterError, Deployment, NotFound, patches
+
+# More than this is a decision about capacity, not one for an incident.
+MAX_REPLICAS = 50
+AUTOSCALER_UNKNOWN = "not known"
+
+
+class ScaleDeployment(DeploymentChange):
+    """Set how many replicas one Deployment runs."""
+
+    name: ClassVar = "scale-deployment"
+    risk: ClassVar = Risk.DESTRUCTIVE
+    replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
+
+    async def plan(self, systems: Systems) -> Plan:
+        """From how many to how many. Raises UserError when there is nothing to do or no room."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        if deployment.replicas == self.replicas:
+            raise UserError(
+                f"{deployment.target} has {deployment.replicas} replicas already, so there is "
+                "nothing to do."
+            )
+        autoscaler, warnings = await self._check_autoscaler(systems.cluster, deployment)
+        warnings += await self._check_capacity(systems.cluster, deployment)
+        change = patches.scale(self.replicas)
+        await deployments.dry_run(systems.cluster, self.deployment, lambda _: change)
+        old, new = deployment.replicas, self.replicas
+        return Plan(
+            target=deployment.target,
+            summary=f"Scale {deployment.name} from {old} to {new} replicas",
+            blast_radius=self._blast_radius(deployment),
+            check=self.success_criteria(new),
+            diff=f"-replicas: {old}\n+replicas: {new}",
+            dry_run=deployments.DRY_RUN_ACCEPTED,
+            warnings=warnings,
+            undo=self._undo(deployment),
+            fingerprint=deployments.fingerprint(deployment)
+            | {"replicas": old, "autoscaler": autoscaler},
+        )
+
+    async def _check_capacity(self, cluster: Cluster, deployment: Deployment) -> tuple[str, ...]:
+        """Warnings about room for new pods. Raises UserError when a quota has none."""
+        added = self.replicas - deployment.replicas
+        if added <= 0:
+            return ()
+        demand = capacity.demand(deployment.template, added)
+        warnings = await capacity.check_quotas(cluster, deployment, demand)
+        return warnings + await capacity.node_warnings(cluster, deployment.template, added)
+
+    async def _check_autoscaler(
+        self, cluster: Cluster, deployment: Deployment
+    ) -> tuple[str, tuple[str, ...]]:
+        """The autoscaler, which is a part of what people approve, and the warnings about it.
+
+        Raises UserError when it would set the number back at once.
+        """
+        try:
+            autoscalers = await cluster.autoscalers()
+        except NotFound:
+            return "", ()
+        except ClusterError as error:
+            warning = f"Whether an autoscaler would set this back is not known. {error}"
+            return AUTOSCALER_UNKNOWN, (warning,)
+        for autoscaler in autoscalers:
+            if autoscaler.deployment == deployment.name:
+                return autoscaler.label, (self._autoscaler_warning(deployment, autoscaler),)
+        return "", ()
+
+    def _autoscaler_warning(self, deployment: Deployment, autoscaler: Autoscaler) -> str:
+        """Raises UserError outside of the autoscaler's limits: it would set that back in seconds.
+
+        Within its limits a change may help until the load changes.
+        """
+        if autoscaler.min_replicas <= self.replicas <= autoscaler.max_replicas:
+            limit = "minReplicas" if self.replicas > deployment.replicas else "maxReplicas"
+            return (
+                f"The autoscaler {autoscaler.label} is in charge, and may set this back when it "
+                "looks again. To make it last, change the autoscaler's own limit: "
+                f"{_patch_command(autoscaler, limit, self.replicas)}"
+            )
+        is_above = self.replicas > autoscaler.max_replicas
+        limit = "maxReplicas" if is_above else "minReplicas"
+        bound = autoscaler.max_replicas if is_above else autoscaler.min_replicas
+        raise UserError(
+            f"The autoscaler {autoscaler.label} is in charge of {deployment.target} and would set "
+            f"it back to {bound} within seconds, so nothing was planned. Change its limits: "
+            f"{_patch_command(autoscaler, limit, self.replicas)}"
+        )
+
+    def _blast_radius(self, deployment: Deployment) -> str:
+        removed = deployment.replicas - self.replicas
+        if removed < 0:
+            added = "1 pod is" if removed == -1 else f"{-removed} pods are"
+            return f"{added} added; those that run are left alone."
+        share = percent(removed, deployment.replicas)
+        return f"{removed} of {deployment.replicas} pods are removed: {share} of the capacity."
+
+    def _undo(self, deployment: Deployment) -> Undo | None:
+        """None when the number before is not one that this action may set."""
+        if not 1 <= deployment.replicas <= MAX_REPLICAS:
+            return None
+        inverse = self.model_copy(update={"replicas": deployment.replicas})
+        return Undo(
+            summary=f"Scale {deployment.name} back to {deployment.replicas} replicas",
+            action=self.name,
+            params=inverse.model_dump(mode="json"),
+        )
+
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
+        """Patch the number of replicas. Raises UserError."""
+        change = patches.scale(self.replicas)
+        await deployments.apply(systems.cluster, self.deployment, plan, progress, lambda _: change)
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether the number is set, and so many pods become ready and stay ready."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        if deployment.replicas != self.replicas:
+            text = f"{deployment.target} is scaled to {deployment.replicas}, not to {self.replicas}"
+            was_set = deployments.is_changed_by(deployment, progress)
+            return Verdict(ok=False, done=was_set, text=text)
+        success = f"{deployment.name} is scaled to {self.replicas}"
+        return await self.watch(systems, progress, success)
+
+
+def _patch_command(autoscaler: Autoscaler, limit: str, value: int) -> str:
+    """The kubectl command that changes a limit of an autoscaler."""
+    patch = f'{{"spec":{{"{limit}":{value}}}}}'
+    return f"`kubectl patch hpa {autoscaler.name} --patch '{patch}'`"

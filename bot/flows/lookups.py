@@ -1,0 +1,51 @@
+"""What every flow about executions looks up: the step, its action, and the execution itself."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot import rules, store
+from bot.actions.base import Action
+from bot.flows import incidents
+from bot.model import Execution, ExecutionId, IncidentId, Step, UserError
+from bot.playbooks import validation
+from bot.world import World
+
+
+async def find_open_step(world: World, incident_id: IncidentId, step_id: str) -> Step:
+    """The step of an open incident's scenario.
+
+    Raises UserError when the incident is resolved, or its scenario has no such step.
+    """
+    incident = await incidents.get(world, incident_id)
+    rules.incidents.check_open(incident)
+    step = incident.scenario.step(step_id) if incident.scenario else None
+    if step is None:
+        raise UserError(
+            "This step is not in the incident's playbook. Nothing was done. If another playbook "
+            "has it, choose that one with `/incident playbook`."
+        )
+    return step
+
+
+def build_action(world: World, name: str, params: dict[str, Any]) -> Action:
+    """The action with its parameters; raises UserError for an unknown one or a wrong parameter."""
+    action_class = world.actions.get(name)
+    if action_class is None:
+        raise UserError(f"This version of the bot has no action “{name}”. Nothing was done.")
+    try:
+        return action_class.model_validate(params)
+    except ValidationError as error:
+        problem = validation.describe(error.errors()[0], name)
+        raise UserError(
+            f"The parameters of “{name}” are not valid ({problem}). Nothing was done."
+        ) from error
+
+
+async def get(world: World, execution_id: ExecutionId) -> Execution:
+    """The execution with this id; raises UserError when there is none."""
+    async with world.pool.connection() as conn:
+        execution = await store.executions.get(conn, execution_id)
+    if execution is None:
+        raise UserError("This request no longer exists. Nothing was done.")
+    return execution

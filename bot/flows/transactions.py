@@ -1,0 +1,73 @@
+"""What flows write in: a transaction that is shown afterwards, locked rows, and entries."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from bot import rules, store
+from bot.model import Execution, Incident, IncidentId, UserError, UserId
+from bot.model.entries import ExecutionDetail
+from bot.publishing.publisher import publish
+from bot.store import publications
+from bot.store.db import Conn
+from bot.world import World
+
+
+@asynccontextmanager
+async def changing(world: World, incident_id: IncidentId) -> AsyncIterator[Conn]:
+    """One transaction that changes an incident, which Slack is made to show once it is committed.
+
+    What is raised inside undoes all of it, and nothing is published.
+    """
+    async with changing_several(world) as (conn, changed):
+        yield conn
+        changed.add(incident_id)
+
+
+@asynccontextmanager
+async def changing_several(world: World) -> AsyncIterator[tuple[Conn, set[IncidentId]]]:
+    """The same for incidents that are known only inside: add each that was changed to the set."""
+    changed: set[IncidentId] = set()
+    async with world.pool.connection() as conn:
+        yield conn, changed
+        for incident_id in sorted(changed):
+            await publications.mark_stale(conn, incident_id)
+    for incident_id in sorted(changed):
+        await publish(world, incident_id)
+
+
+async def log_execution(
+    conn: Conn,
+    execution: Execution,
+    detail: ExecutionDetail,
+    *,
+    at: datetime,
+    by: UserId | None = None,
+) -> None:
+    """Write what became of an execution into the timeline, with what it was bound to."""
+    words = execution.plan.summary if execution.plan else execution.title
+    detail = detail.of(execution)
+    await store.timeline.add(conn, execution.incident_id, detail, at=at, by=by, text=words)
+
+
+async def lock(conn: Conn, incident_id: IncidentId) -> Incident:
+    """The incident, open or not, locked until the transaction ends; raises UserError for none."""
+    incident = await store.incidents.lock(conn, incident_id)
+    if incident is None:
+        raise UserError(f"INC-{incident_id} does not exist. Nothing was done.")
+    return incident
+
+
+async def lock_open(conn: Conn, incident_id: IncidentId) -> Incident:
+    """The incident, locked until the transaction ends; raises UserError when it is resolved."""
+    incident = await lock(conn, incident_id)
+    rules.incidents.check_open(incident)
+    return incident
+
+
+async def check_customer_message_allowed(conn: Conn, execution: Execution) -> None:
+    """Raise UserError where customers are not told of an incident of this severity any more."""
+    if execution.action == rules.permissions.CUSTOMER_MESSAGE:
+        incident = await store.incidents.get(conn, execution.incident_id)
+        assert incident is not None
+        rules.permissions.check_informs_customers(incident)

@@ -1,0 +1,71 @@
+"""What every noun is made of: ids, how bad it is, how risky, and the error for people."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import ClassVar, NewType
+
+from pydantic import BaseModel, ConfigDict
+
+IncidentId = NewType("IncidentId", int)
+ExecutionId = NewType("ExecutionId", int)
+EntryId = NewType("EntryId", int)
+UpdateId = NewType("UpdateId", int)
+ReminderId = NewType("ReminderId", int)
+TaskId = NewType("TaskId", int)
+UserId = NewType("UserId", str)
+ChannelId = NewType("ChannelId", str)
+
+
+class UserError(Exception):
+    """A sentence for people: what happened, what was not done, what to do next.
+
+    `unsure` says that what was asked may have been done all the same: it has to be looked at.
+    """
+
+    def __init__(self, sentence: str, *, unsure: bool = False) -> None:
+        super().__init__(sentence)
+        self.unsure = unsure
+
+
+class Model(BaseModel):
+    """Frozen, and strict about what it is made from.
+
+    `old_keys` are what files may still call a field, each with the field's name.
+    """
+
+    old_keys: ClassVar[Mapping[str, str]] = {}
+
+    # Defaults are validated too, or a default of 300 and a stored 300.0 would be two digests.
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Severity(StrEnum):
+    """How bad it is; sev1 is the worst."""
+
+    SEV1 = "sev1"
+    SEV2 = "sev2"
+    SEV3 = "sev3"
+    SEV4 = "sev4"
+
+    @property
+    def label(self) -> str:
+        """As people write it: SEV-1."""
+        return f"SEV-{self.value[-1]}"
+
+
+class Status(StrEnum):
+    """Where an incident stands."""
+
+    INVESTIGATING = "investigating"
+    IDENTIFIED = "identified"
+    MONITORING = "monitoring"
+    RESOLVED = "resolved"
+
+
+class Risk(StrEnum):
+    """What an action may do to production."""
+
+    MANUAL = "manual"
+    READ = "read"
+    CHANGE = "change"
+    DESTRUCTIVE = "destructive"

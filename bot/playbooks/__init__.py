@@ -1,0 +1,1 @@
+"""Playbooks: read, validated, and found on disk."""

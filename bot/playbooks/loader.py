@@ -1,0 +1,299 @@
+"""Load playbooks from YAML, check them against the actions, and locate every mistake."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, cast
+
+from jinja2 import TemplateSyntaxError, meta
+from jinja2.sandbox import SandboxedEnvironment
+
+from bot import deprecations, durations
+from bot.model import Model, Playbook, Severity, UserError
+from bot.playbooks import sql_files, validation, yaml_source
+from bot.playbooks.yaml_source import Diagnostic, KeyPath, SourceFile
+
+# The variables of the templates for the internal alert and the customer message.
+MESSAGE_VARIABLES = (
+    *("severity", "service", "title", "status"),
+    *("impact", "start_time", "current_status", "next_update"),
+)
+
+# A scenario is one Slack message of at most 50 blocks; the other 10 are for all but its steps.
+MAX_STEPS = 40
+
+
+class ActionClass(Protocol):
+    """The class of an action: a model with a name, whose fields are the params of a step."""
+
+    name: ClassVar[str]
+
+
+class PlaybookError(UserError):
+    """Invalid playbook files, with all their mistakes in the order of the files and lines."""
+
+    def __init__(self, mistakes: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(sorted(set(mistakes)))
+        count = "1 mistake" if len(self.diagnostics) == 1 else f"{len(self.diagnostics)} mistakes"
+        head = f"No playbook was loaded: {count}. Correct these and start again."
+        super().__init__("\n".join([head, *map(str, self.diagnostics)]))
+
+
+def load(
+    paths: Path | Sequence[Path], actions: Sequence[type[ActionClass]]
+) -> tuple[Playbook, ...]:
+    """Load the playbooks of a folder, in the order of their names, or of the files given.
+
+    Their steps are checked against `actions`. Raises PlaybookError with the mistakes of all files.
+    """
+    results = read(paths, actions)
+    mistakes = [mistake for page, _ in results for mistake in page.diagnostics]
+    if not results:
+        mistakes.append(
+            Diagnostic(str(paths), *yaml_source.WHOLE_FILE, "expects .yml files, found none")
+        )
+    if mistakes:
+        raise PlaybookError(mistakes)
+    return tuple(playbook for _, playbook in results if playbook)
+
+
+def read(
+    paths: Path | Sequence[Path], actions: Sequence[type[ActionClass]]
+) -> list[tuple[SourceFile, Playbook | None]]:
+    """Read the same files; each without mistakes has a playbook, any other may have None."""
+    known = {action.name: cast(type[Model], action) for action in actions}
+    opened = [
+        yaml_source.read(file)
+        for file in (playbook_files(paths) if isinstance(paths, Path) else paths)
+    ]
+    playbooks = [_convert(page, known) for page in opened]
+    _check_clashes(opened, playbooks)
+    return list(zip(opened, playbooks, strict=True))
+
+
+def playbook_files(path: Path) -> list[Path]:
+    """The playbook files of a folder, sorted by name; or the file itself."""
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.suffix in (".yml", ".yaml"))
+    return [path]
+
+
+def _convert(source: SourceFile, actions: dict[str, type[Model]]) -> Playbook | None:
+    """Convert a file to a playbook, or to None; every mistake is reported on the file."""
+    if source.diagnostics and source.value is None:
+        return None
+    _replace_old_keys(source, actions)
+    _check_levels(source)
+    _check_follow_ups(source)
+    _check_messages(source)
+    _check_ids(source)
+    for place, step in iter_steps(source.value):
+        _check_step(source, place, step, actions)
+        _check_row_source(source, place, step)
+    return validation.validate(source, Playbook, source.value)
+
+
+def _replace_old_keys(page: SourceFile, known: dict[str, type[Model]]) -> None:
+    """In all that the file holds, and for each step in its action's params, given or asked."""
+    deprecations.replace(page, Playbook)
+    for place, step in iter_steps(page.value):
+        action = known.get(str(step.get("action")))
+        if action is not None and "params" in step:
+            deprecations.replace(page, action, (*place, "params"))
+        if action is not None and isinstance(step.get("ask"), list):
+            deprecations.replace_words(page, action, (*place, "ask"))
+
+
+def _check_levels(source: SourceFile) -> None:
+    """Check that every severity has its level, and convert the response times."""
+    levels = source.value.get("severities") if isinstance(source.value, dict) else None
+    if not isinstance(levels, dict):
+        return
+    for severity in Severity:
+        if severity not in {validation.closest_match(key, Severity) or key for key in levels}:
+            source.report(source.key_position(("severities",)), f'"severities" has no {severity}')
+    for key, level in levels.items():
+        if isinstance(level, dict) and "response" in level:
+            place = ("severities", key, "response")
+            level["response"] = _duration(source, place, level["response"])
+
+
+def _check_follow_ups(source: SourceFile) -> None:
+    """Convert a line alone to an item with that title, and convert the due times."""
+    value = source.value.get("post_incident") if isinstance(source.value, dict) else None
+    lines: list[Any] = value if isinstance(value, list) else []
+    for index, line in enumerate(lines):
+        if isinstance(line, str):
+            lines[index] = {"title": line}
+        elif isinstance(line, dict) and "due" in line:
+            line["due"] = _duration(source, ("post_incident", index, "due"), line["due"])
+
+
+def _duration(source: SourceFile, key_path: KeyPath, value: Any) -> str:
+    """Convert a duration such as `15 min` to ISO 8601, which is what strict JSON takes.
+
+    A mistake is reported, and gives a second, so that validation does not report it again.
+    """
+    try:
+        span = durations.parse(value)
+    except (ValueError, OverflowError):
+        span = None
+    if isinstance(span, timedelta) and span:
+        return f"PT{int(span.total_seconds())}S"
+    text = f'"{key_path[-1]}" {durations.EXPECTED}, found {validation.quoted(value)}'
+    source.report(source.position(key_path), text)
+    return "PT1S"
+
+
+def _check_messages(source: SourceFile) -> None:
+    """Check the templates of messages now, so that none fails during an incident."""
+    for key in ("internal_alert", "customer_message"):
+        template = source.value.get(key) if isinstance(source.value, dict) else None
+        if isinstance(template, str):
+            for mistake in _template_mistakes(template):
+                source.report(source.position((key,)), f'"{key}" {mistake}')
+
+
+def _template_mistakes(template: str) -> Iterator[str]:
+    """What Jinja2 cannot parse, or else the unknown variables."""
+    try:
+        names = _variables(template)
+    except TemplateSyntaxError as error:
+        reason = str(error.message).rstrip(".")
+        yield f"is not a Jinja2 template: {reason}, in its line {error.lineno}"
+        return
+    for name in sorted(names - set(MESSAGE_VARIABLES)):
+        yield f'has the unknown variable "{name}"{validation.suggested(name, MESSAGE_VARIABLES)}'
+
+
+def _variables(template: str) -> set[str]:
+    """The variables of a template; raises TemplateSyntaxError, for an unknown filter too."""
+    environment = SandboxedEnvironment()
+    environment.from_string(template)
+    return meta.find_undeclared_variables(environment.parse(template))
+
+
+def _check_ids(source: SourceFile) -> None:
+    """Check that ids are unique within their list, and that no scenario has too many steps."""
+    _check_unique(source, ("scenarios",), source.value)
+    for index, scenario in _mappings(source.value, "scenarios"):
+        place: KeyPath = ("scenarios", index, "steps")
+        _check_unique(source, place, scenario)
+        if len(list(_mappings(scenario, "steps"))) > MAX_STEPS:
+            source.report(
+                source.key_position(place), f'"steps" expects at most {MAX_STEPS} in the list'
+            )
+
+
+def _check_unique(source: SourceFile, key_path: KeyPath, value: Any) -> None:
+    """Check that no two mappings in the list at `place`, which `value` holds, have the same id."""
+    first_lines: dict[str, int] = {}
+    for index, item in _mappings(value, str(key_path[-1])):
+        line, column = source.position((*key_path, index, "id"))
+        item_id = str(item.get("id"))
+        if item_id in first_lines:
+            text = f'duplicate id "{item_id}", first on line {first_lines[item_id]}'
+            source.report((line, column), text)
+        elif "id" in item:
+            first_lines[item_id] = line
+
+
+def _check_clashes(sources: Sequence[SourceFile], playbooks: Sequence[Playbook | None]) -> None:
+    """Check that files about one service have no scenario with the same id."""
+    first_files: dict[tuple[str, str], str] = {}
+    for page, playbook in zip(sources, playbooks, strict=True):
+        for index, scenario in enumerate(playbook.scenarios if playbook else ()):
+            service = playbook.service if playbook else ""
+            first_file = first_files.setdefault((service, scenario.id), page.path)
+            if first_file != page.path:
+                text = f'duplicate id "{scenario.id}" of {service}, first in {first_file}'
+                page.report(page.position(("scenarios", index, "id")), text)
+
+
+def _mappings(value: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The mappings in the list at a key, with their indexes; none where the file has no list."""
+    items = value.get(key) if isinstance(value, dict) else None
+    for index, item in enumerate(items if isinstance(items, list) else []):
+        if isinstance(item, dict):
+            yield index, item
+
+
+def iter_steps(value: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """The steps of all scenarios, each with its place in the file, as far as they are mappings."""
+    for scenario_index, scenario in _mappings(value, "scenarios"):
+        for step_index, step in _mappings(scenario, "steps"):
+            yield ("scenarios", scenario_index, "steps", step_index), step
+
+
+def _check_step(
+    source: SourceFile, key_path: KeyPath, step: dict[str, Any], actions: dict[str, type[Model]]
+) -> None:
+    """Check that the action exists, and the params that the step sets or asks people for."""
+    name, params, ask = step.get("action"), step.get("params", {}), step.get("ask", [])
+    if not isinstance(name, str) or not isinstance(params, dict) or not isinstance(ask, list):
+        return
+    if name not in actions:
+        source.report(
+            source.position((*key_path, "action")),
+            f'unknown action "{name}"{validation.suggested(name, actions)}',
+        )
+        return
+    action, prefix = actions[name], f'action "{name}": '
+    settable, fixed = validation.settable_fields(action), getattr(action, "playbook_only", ())
+    for index, param in enumerate(ask):
+        if mistake := _ask_mistake(param, settable, fixed):
+            source.report(source.position((*key_path, "ask", index)), prefix + mistake)
+    for internal in (params.keys() & action.model_fields.keys()) - settable.keys():
+        text = f'{prefix}unknown param "{internal}"; expects one of: {", ".join(settable)}'
+        source.report(source.key_position((*key_path, "params", internal)), text)
+    if "sql" in action.model_fields:
+        _insert_statement(source, (*key_path, "params"), params, prefix)
+    validation.validate(source, action, params, (*key_path, "params"), prefix, ask)
+
+
+def _ask_mistake(param: Any, settable: Collection[str], fixed: Collection[str]) -> str | None:
+    """Why a step may not ask people for a param of its action, or None.
+
+    `fixed` are the params that only a playbook may set.
+    """
+    if not isinstance(param, str):
+        return None  # reported when the step is validated
+    if param not in settable:
+        return f'unknown param "{param}"{validation.suggested(param, settable)}'
+    if param in fixed:
+        return f'"{param}" can only be set in the playbook, not asked for'
+    return None
+
+
+def _insert_statement(
+    source: SourceFile, key_path: KeyPath, params: dict[str, Any], prefix: str
+) -> None:
+    """Add the text of the file that a query names, so that an open incident keeps its statement."""
+    name = params.get("file", "")
+    if not sql_files.is_valid_name(name):
+        return
+    params["sql"] = ""
+    try:
+        params["sql"] = sql_files.read(name, Path(source.path))
+    except ValueError as error:
+        source.report(
+            source.position((*key_path, "file")),
+            f'{prefix}"file" {error}, found {validation.quoted(name)}',
+        )
+
+
+def _check_row_source(source: SourceFile, key_path: KeyPath, step: dict[str, Any]) -> None:
+    """Check that a step, whose form offers the rows of another step, names a query step."""
+    params = step.get("params")
+    choice = params.get("choose_from") if isinstance(params, dict) else None
+    source_id = choice.get("step") if isinstance(choice, dict) else None
+    scenario = source.value["scenarios"][key_path[1]]
+    query_ids = [
+        str(other.get("id"))
+        for _, other in _mappings(scenario, "steps")
+        if other.get("action") == "query"
+    ]
+    if isinstance(source_id, str) and source_id not in query_ids:
+        text = f'"step" expects a query step of this scenario, found "{source_id}"'
+        spot = source.position((*key_path, "params", "choose_from", "step"))
+        source.report(spot, text + validation.suggested(source_id, query_ids))

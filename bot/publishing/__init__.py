@@ -1,0 +1,1 @@
+"""Make Slack show what Postgres holds."""

@@ -1,0 +1,276 @@
+"""Publish incidents: render the channel from Postgres, and send to Slack only what differs.
+
+Publishing may run at any time and any number of times. It never raises because of Slack: a refusal
+is recorded, and the scheduler tries again. No database connection is held while Slack is asked.
+"""
+
+import asyncio
+import logging
+
+from bot import config, rules, slack, store
+from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
+from bot.publishing import recovery
+from bot.publishing.lease import Claim, Lease
+from bot.publishing.sender import Sender
+from bot.store import publications, temporary_changes
+from bot.store.publications import Publication
+from bot.views import channel, execution, slack_items
+from bot.views.slack_items import File, Message, Pin, SlackItem
+from bot.views.snapshot import IncidentSnapshot
+from bot.world import World
+
+log = logging.getLogger(__name__)
+
+CHANNEL_NAMES = 20
+
+People = asyncio.Task[frozenset[UserId]]
+
+
+async def publish(world: World, incident_id: IncidentId) -> None:
+    """Publish an incident until nothing is stale or something fails."""
+    async with Lease(world, incident_id) as lease:
+        await _publish_all(world, lease, await lease.acquire())
+
+
+async def publish_new(world: World, lease: Lease, claim: Claim) -> None:
+    """Publish a new incident, whose lease was taken in the transaction that inserted it."""
+    async with lease:
+        await _publish_all(world, lease, claim)
+
+
+async def _publish_all(world: World, lease: Lease, claim: Claim | None) -> None:
+    while claim is not None:
+        failures = await _try_to_publish(world, lease, claim)
+        if failures:
+            await lease.fail(claim.publication, failures)
+            return
+        if await lease.complete(claim.publication):
+            return
+        claim = await lease.acquire()
+
+
+async def publish_pending(world: World) -> None:
+    """Publish every stale incident: after a refusal, a crash or a restart."""
+    async with world.pool.connection() as conn:
+        waiting = await publications.pending(conn, world.now())
+    work = (publish(world, incident_id) for incident_id in waiting)
+    for ended in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(ended, Exception):
+            log.error("an incident was not published", exc_info=ended)
+
+
+async def send_heads_up(world: World, incident_id: IncidentId) -> None:
+    """Tell the commander alone that the next update is due soon; it may be lost, never late."""
+    async with world.pool.connection() as conn:
+        incident = await store.incidents.get(conn, incident_id)
+    # Slack may have been slow since this was due, or no replica ran for hours.
+    if incident is None or not rules.deadlines.is_due_soon(incident, world.now()):
+        return
+    if incident.commander is None or incident.channel_id is None:
+        return
+    said = channel.heads_up(incident)
+    call = world.slack.chat_postEphemeral(
+        channel=incident.channel_id,
+        user=incident.commander,
+        text=said.text,
+        blocks=said.blocks,
+    )
+    try:
+        await slack.client.call(call)
+    except slack.client.SlackError as refused:
+        log.info("a heads-up of %s did not reach the commander: %s", incident.name, refused.code)
+
+
+async def _try_to_publish(world: World, lease: Lease, claim: Claim) -> list[Exception]:
+    """Publish once, whatever goes wrong; our own mistakes are logged and wait like refusals."""
+    name = claim.incident.name
+    try:
+        return await _publish_once(world, lease, claim)
+    except slack.client.SlackError as refused:
+        log.warning("the channel of %s: Slack refused: %s", name, refused.code)
+        return [refused]
+    except Exception as error:  # the clock must not repeat it without a pause
+        log.exception("%s was not published", name)
+        return [error]
+
+
+async def _publish_once(world: World, lease: Lease, claim: Claim) -> list[Exception]:
+    """The channel first; then people are invited while everything is read and sent."""
+    incident = claim.incident
+    responders = asyncio.create_task(_responders(world, incident))
+    try:
+        opened = incident if incident.channel_id else await _create_channel(world, incident)
+        brush = Sender(world, lease, opened, claim)
+        scene = _send_snapshot(world, brush, claim.publication, opened, new=opened is not incident)
+        await _send_all(brush, opened, asyncio.create_task(scene), responders)
+    except BaseException:
+        responders.cancel()
+        raise
+    if not responders.done():
+        world.background.start(
+            _publish_again(world, incident.id, responders), "inviting the responders"
+        )
+    return brush.failures
+
+
+async def _send_all(
+    brush: Sender, incident: Incident, scene: asyncio.Task[None], responders: People
+) -> None:
+    ended = await asyncio.gather(
+        _send_changed(brush, [channel.invite_declarer(incident)]),
+        _invite_responders(brush, incident, scene, responders),
+        scene,
+        return_exceptions=True,
+    )
+    for error in ended:
+        if isinstance(error, Exception):
+            log.error("a part of %s was not published", incident.name, exc_info=error)
+            brush.failures.append(error)
+
+
+async def _publish_again(world: World, incident_id: IncidentId, people: People) -> None:
+    """Publish again once these people are known; nothing waited for them."""
+    if await people:
+        async with world.pool.connection() as conn:
+            await publications.mark_stale(conn, incident_id)
+        await publish(world, incident_id)
+
+
+async def _send_snapshot(
+    world: World, brush: Sender, picture: Publication, incident: Incident, *, new: bool
+) -> None:
+    if new:
+        await _record_channel(world, incident)
+    scene = await _read_snapshot(world, picture)
+    final = execution.final_items(scene)
+    said = asyncio.create_task(_send_changed(brush, [*channel.render_channel(scene), *final]))
+    await asyncio.gather(said, _invite_approvers(world, brush, scene, said))
+    await brush.mark_final(final, open=scene.incident.open)
+
+
+async def _send_changed(brush: Sender, items: list[SlackItem]) -> None:
+    """Send new messages one after another, so that a channel reads in order; the rest at once."""
+    changed = [item for item in items if brush.needs_send(item)]
+    posts = [item for item in changed if _is_first_post(brush, item)]
+    last = [item for item in changed if _needs_message(item)]
+    others = [item for item in changed if item not in posts and item not in last]
+    await asyncio.gather(brush.send_in_order(posts), *map(brush.send, others))
+    await asyncio.gather(*map(brush.send, last))
+
+
+def _is_first_post(brush: Sender, item: SlackItem) -> bool:
+    return (
+        isinstance(item, Message)
+        and item.place == slack_items.INCIDENT_CHANNEL
+        and not brush.was_sent(item.key)
+    )
+
+
+def _needs_message(item: SlackItem) -> bool:
+    return isinstance(item, Pin | File)
+
+
+async def _read_snapshot(world: World, picture: Publication) -> IncidentSnapshot:
+    """Everything that is known about an incident, in one snapshot."""
+    async with world.pool.connection() as conn:
+        await publications.begin_snapshot(conn)
+        incident = await store.incidents.get(conn, picture.incident_id)
+        assert incident is not None
+        final = await store.messages.final_keys(conn, incident.id, open=incident.open)
+        return IncidentSnapshot(
+            incident=incident,
+            executions=await store.executions.for_publishing(conn, incident.id, final),
+            entries=await store.timeline.of_incident(conn, incident.id),
+            updates=await store.updates.of_incident(conn, incident.id),
+            reminders=await store.reminders.of_incident(conn, incident.id),
+            temporary_changes=await temporary_changes.of_incident(conn, incident.id),
+            tasks=await store.tasks.of_incident(conn, incident.id),
+            attachment_names=await store.executions.attachment_names(conn, incident.id),
+            scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
+            responder_groups=world.workspace.responder_groups,
+            approver_groups=world.workspace.approver_groups,
+            approvers=world.config.approvers.users,
+            publish_error=picture.error,
+            runbooks_base_url=world.config.runbooks,
+            final_keys=final,
+        )
+
+
+async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
+    return await _members(world, world.config.responders) if incident.open else frozenset()
+
+
+async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
+    try:
+        return await world.directory.cached_members(people)
+    except UserError as error:
+        # People can join a public channel themselves; the rest must not wait for the group.
+        log.warning("whom to invite could not be read: %s", error)
+        return frozenset()
+
+
+async def _invite_responders(
+    brush: Sender, incident: Incident, scene: asyncio.Task[None], responders: People
+) -> None:
+    """Invite the responders if they are known before everything else is sent."""
+    await asyncio.wait((scene, responders), return_when=asyncio.FIRST_COMPLETED)
+    if responders.done():
+        await _send_changed(brush, channel.invite_responders(incident, responders.result()))
+
+
+async def _invite_approvers(
+    world: World, brush: Sender, scene: IncidentSnapshot, said: asyncio.Task[None]
+) -> None:
+    """Invite the approvers once something needs approval; nothing waits for who they are."""
+    if not scene.awaits_approval or brush.was_sent(channel.APPROVERS_KEY):
+        return
+    approvers = asyncio.create_task(_members(world, world.config.approvers))
+    await asyncio.wait((said, approvers), return_when=asyncio.FIRST_COMPLETED)
+    if approvers.done():
+        await _send_changed(brush, channel.invite_approvers(approvers.result()))
+    else:
+        again = _publish_again(world, scene.incident.id, approvers)
+        world.background.start(again, "inviting the approvers")
+
+
+async def _create_channel(world: World, incident: Incident) -> Incident:
+    """The incident with its channel, created once; one from before a crash is taken over."""
+    made: dict[str, ChannelId] | None = None
+    for attempt in range(CHANNEL_NAMES):
+        name = rules.incidents.channel_name(incident, attempt)
+        try:
+            answer = await slack.client.call(world.slack.conversations_create(name=name))
+            return _with_channel(incident, answer["channel"]["id"], answer["channel"]["name"])
+        except slack.client.SlackError as refused:
+            if refused.code != "name_taken":
+                raise
+        made = await _channels_created_since(world, incident) if made is None else made
+        if name in made:
+            return _with_channel(incident, made[name], name)
+    raise slack.client.SlackError("name_taken")
+
+
+def _with_channel(incident: Incident, id: str, name: str) -> Incident:
+    return incident.model_copy(update={"channel_id": ChannelId(id), "channel_name": name})
+
+
+async def _channels_created_since(world: World, incident: Incident) -> dict[str, ChannelId]:
+    """The channels that the bot created since the declaration, by name.
+
+    One of them is the incident's, if a process died before it recorded the channel.
+    """
+    since = recovery.oldest_timestamp(incident)
+    ours = {}
+    async for made in slack.client.iter_public_channels(world.slack):
+        if made.get("creator") == world.workspace.bot_user_id and made.get("created", 0) >= since:
+            ours[made["name"]] = ChannelId(made["id"])
+    return ours
+
+
+async def _record_channel(world: World, incident: Incident) -> None:
+    assert incident.channel_id is not None
+    assert incident.channel_name is not None
+    async with world.pool.connection() as conn:
+        await store.incidents.set_channel(
+            conn, incident.id, incident.channel_id, incident.channel_name
+        )

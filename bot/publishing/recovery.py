@@ -1,0 +1,69 @@
+"""Strays: what Slack shows of ours and nobody wrote down.
+
+An answer that was lost, a database that was away or a process that died leaves it. A message
+carries its key with it, a file has a name of its own: so it is found instead of said again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot import slack
+from bot.model import Incident
+from bot.store.messages import SentMessage
+from bot.world import World
+
+EVENT = "runbolt_drawing"
+SKEW_SECONDS = 300  # how far Slack's clock and ours may be apart
+LOOKED_AT = 200
+
+
+def message_metadata(incident: Incident, key: str) -> dict[str, Any]:
+    """What a message carries with it, unseen: which part of which incident it is."""
+    return {"event_type": EVENT, "event_payload": {"incident": incident.id, "key": key}}
+
+
+def oldest_timestamp(incident: Incident) -> int:
+    """Since when Slack may show something of it, by Slack's own clock."""
+    return int(incident.declared_at.timestamp()) - SKEW_SECONDS
+
+
+@dataclass(frozen=True)
+class OrphanedMessages:
+    """What Slack shows of an incident in one place: messages by key, and files by name."""
+
+    messages: Mapping[str, SentMessage] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+
+
+async def find_orphans(
+    world: World, incident: Incident, channel: str, thread: str | None
+) -> OrphanedMessages:
+    """The newest of what is ours in a channel or a thread; raises slack.Refused."""
+    oldest = str(oldest_timestamp(incident))
+    if thread is None:
+        call = world.slack.conversations_history(
+            channel=channel, oldest=oldest, limit=LOOKED_AT, include_all_metadata=True
+        )
+    else:
+        call = world.slack.conversations_replies(
+            channel=channel, ts=thread, oldest=oldest, limit=LOOKED_AT, include_all_metadata=True
+        )
+    found = (await slack.client.call(call))["messages"]
+    ours = [message for message in found if message.get("user") == world.workspace.bot_user_id]
+    keys = {_key(incident, message): message["ts"] for message in ours}
+    return OrphanedMessages(
+        messages={
+            key: SentMessage(key=key, channel=channel, ts=ts, digest="")
+            for key, ts in keys.items()
+            if key is not None
+        },
+        files=frozenset(
+            file.get("name", "") for message in ours for file in message.get("files", [])
+        ),
+    )
+
+
+def _key(incident: Incident, message: Mapping[str, Any]) -> str | None:
+    said = (message.get("metadata") or {}).get("event_payload") or {}
+    return said.get("key") if said.get("incident") == incident.id else None

@@ -1,0 +1,317 @@
+"""Send what is to be seen to Slack, and record each item as soon as Slack shows it."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from bot import slack, store
+from bot.model import Incident
+from bot.publishing import recovery
+from bot.publishing.lease import Claim, Lease
+from bot.publishing.recovery import OrphanedMessages
+from bot.store.messages import SentMessage
+from bot.views import blocks, slack_items, text
+from bot.views.slack_items import Bookmark, File, Invitation, Message, Pin, SlackItem, Topic
+from bot.world import World
+
+log = logging.getLogger(__name__)
+
+CLASSIC_BLOCKS = {"section", "header", "context", "actions", "divider"}
+
+# Slack has it already: the item counts as sent.
+ALREADY_DONE = {"already_pinned", "message_not_modified"}
+
+# They are in the channel, have left the company, or Slack never lets them in: nobody is invited.
+CANNOT_INVITE = {
+    "already_in_channel",
+    "user_not_found",
+    "cant_invite",
+    "cant_invite_self",
+    "user_team_not_in_channel",
+    "user_is_restricted",
+    "user_is_ultra_restricted",
+    "ura_max_channels",
+}
+
+# Somebody removed the bot from the channel.
+NOT_A_MEMBER = {"not_in_channel", "channel_not_found"}
+
+# Somebody deleted the channel, or made it private without the bot.
+CHANNEL_GONE = "channel_not_found"
+
+
+class Sender:
+    """Sends the items of one incident while its lease lasts; `failures` collects what failed."""
+
+    def __init__(self, world: World, lease: Lease, incident: Incident, claim: Claim) -> None:
+        self.failures: list[Exception] = []
+        self._world = world
+        self._lease = lease
+        self._incident = incident
+        self._channel = str(incident.channel_id)
+        self._sent = claim.sent
+        # An earlier attempt failed: Slack may have done more than was recorded.
+        self._retried = claim.publication.failures > 0
+        self._orphans: dict[tuple[str, str | None], OrphanedMessages] = {}
+        self._join_lock = asyncio.Lock()
+        self._joined: set[str] = set()
+
+    def was_sent(self, key: str) -> bool:
+        """Whether an item of this key was sent, in whatever form."""
+        return key in self._sent
+
+    def needs_send(self, item: SlackItem) -> bool:
+        """Whether the item differs from what was sent."""
+        before = self._sent.get(item.key)
+        if before is not None and isinstance(item, File | Bookmark):
+            return False  # sent once: Slack would keep both
+        return before is None or before.digest != slack_items.digest(item)
+
+    async def send_in_order(self, items: Sequence[SlackItem]) -> None:
+        """Send one item after another, and stop at a failure that passes by itself."""
+        for item in items:
+            failure = await self.send(item)
+            # The next attempt goes on here, so that the channel reads in order.
+            if isinstance(failure, slack.client.SlackError) and failure.is_transient:
+                return
+
+    async def send(self, item: SlackItem) -> Exception | None:
+        """Send an item and record it; returns what went wrong, or None."""
+        try:
+            if await self._lease.renew() and (place := await self._deliver(item)) is not None:
+                await self._record(item, place)
+            return None
+        except slack.client.SlackError as refused:
+            log.warning("%s of %s: Slack refused: %s", item.key, self._incident.name, refused.code)
+            failure: Exception = refused
+        except Exception as error:  # the other items are sent all the same
+            log.exception("%s of %s went wrong", item.key, self._incident.name)
+            failure = error
+        self.failures.append(failure)
+        return failure
+
+    async def mark_final(self, items: Sequence[SlackItem], *, open: bool) -> None:
+        """Record which of these stay as they are while the incident is open, or is not."""
+        shown = [self._sent[item.key] for item in items if not self.needs_send(item)]
+        if shown:
+            async with self._world.pool.connection() as conn:
+                await store.messages.mark_final(conn, self._incident.id, shown, open=open)
+
+    async def _record(self, item: SlackItem, place: SentMessage) -> None:
+        shown = place.model_copy(update={"key": item.key, "digest": slack_items.digest(item)})
+        self._sent[item.key] = shown
+        async with self._world.pool.connection() as conn:
+            await store.messages.save(conn, self._incident.id, shown)
+
+    async def _deliver(self, item: SlackItem) -> SentMessage | None:
+        try:
+            return await self._deliver_rejoining(item)
+        except slack.client.SlackError as refused:
+            if refused.code not in ALREADY_DONE:
+                raise
+            return self._sent.get(item.key) or self._reference(item.key)
+
+    async def _deliver_rejoining(self, item: SlackItem) -> SentMessage | None:
+        try:
+            return await self._call_slack(item)
+        except slack.client.SlackError as refused:
+            if refused.code not in NOT_A_MEMBER:
+                raise
+            await self._join(self._channel_of(item))
+            return await self._call_slack(item)
+
+    def _channel_of(self, item: SlackItem) -> str:
+        elsewhere = isinstance(item, Message) and item.place == slack_items.ANNOUNCEMENTS_CHANNEL
+        return self._world.workspace.announcements_channel if elsewhere else self._channel
+
+    async def _join(self, channel: str) -> None:
+        """Join the channel again, once for all that is sent at the same time."""
+        async with self._join_lock:
+            if channel in self._joined:
+                return
+            try:
+                await slack.client.call(self._world.slack.conversations_join(channel=channel))
+            except slack.client.SlackError as refused:
+                if (
+                    refused.code == CHANNEL_GONE
+                    and channel == self._channel
+                    and self._incident.open
+                ):
+                    await self._forget_channel()
+                raise
+            self._joined.add(channel)
+
+    async def _forget_channel(self) -> None:
+        """The channel was deleted: the next attempt creates another one and sends everything."""
+        log.warning("the channel of %s is gone", self._incident.name)
+        async with self._world.pool.connection() as conn:
+            await store.incidents.forget_channel(conn, self._incident.id, self._channel)
+            await store.messages.delete_of_channel(conn, self._incident.id, self._channel)
+
+    async def _call_slack(self, item: SlackItem) -> SentMessage | None:
+        match item:
+            case Message():
+                return await self._send_message(item)
+            case Topic():
+                return await self._set_topic(item)
+            case Bookmark():
+                return await self._add_bookmark(item)
+            case Invitation():
+                return await self._invite(item)
+            case Pin():
+                return await self._add_pin(item)
+            case File():
+                return await self._upload(item)
+
+    def _reference(self, key: str) -> SentMessage:
+        return SentMessage(key=key, channel=self._channel, ts="", digest="")
+
+    async def _send_message(self, item: Message) -> SentMessage | None:
+        """Send a message; where Slack refuses its blocks, with older kinds of blocks."""
+        *newer, oldest = _fallbacks(item)
+        for version in newer:
+            try:
+                return await self._post_or_update(version)
+            except slack.client.SlackError as refused:
+                if refused.code != "invalid_blocks":
+                    raise
+        return await self._post_or_update(oldest)
+
+    async def _post_or_update(self, item: Message) -> SentMessage | None:
+        before = self._sent.get(item.key)
+        if before is not None:
+            try:
+                return await self._update(item, before)
+            except slack.client.SlackError as refused:
+                if refused.code != "message_not_found":
+                    raise
+                # Somebody deleted it: post it again below.
+        return await self._post(item)
+
+    async def _update(self, item: Message, before: SentMessage) -> SentMessage:
+        call = self._world.slack.chat_update(
+            channel=before.channel, ts=before.ts, text=_text(item), blocks=item.blocks
+        )
+        await slack.client.call(call)
+        return before
+
+    async def _post(self, item: Message) -> SentMessage | None:
+        thread = self._sent.get(item.thread) if item.thread else None
+        if item.thread and thread is None:
+            return None  # its thread was not posted, and that failure is recorded
+        orphans = await self._known_orphans(self._channel_of(item), thread)
+        if item.key in orphans.messages and item.key not in self._sent:
+            return await self._update(item, orphans.messages[item.key])
+        call = self._world.slack.chat_postMessage(
+            channel=self._channel_of(item),
+            text=_text(item),
+            blocks=item.blocks,
+            thread_ts=thread.ts if thread else None,
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=recovery.message_metadata(self._incident, item.key),
+        )
+        answer = await slack.client.call(call)
+        return SentMessage(key=item.key, channel=answer["channel"], ts=answer["ts"], digest="")
+
+    async def _known_orphans(self, channel: str, thread: SentMessage | None) -> OrphanedMessages:
+        """What an earlier attempt sent here and did not record."""
+        place = (channel, thread.ts if thread else None)
+        if self._retried and place not in self._orphans:
+            self._orphans[place] = await self._find_orphans(*place)
+        return self._orphans.get(place, OrphanedMessages())
+
+    async def _find_orphans(self, channel: str, thread: str | None) -> OrphanedMessages:
+        try:
+            return await recovery.find_orphans(self._world, self._incident, channel, thread)
+        except slack.client.SlackError as refused:
+            if refused.is_transient or refused.code in NOT_A_MEMBER:
+                raise
+            # Not every channel may be read; sent twice is better than not at all.
+            log.info("%s of %s is not read: %s", channel, self._incident.name, refused.code)
+            return OrphanedMessages()
+
+    async def _set_topic(self, item: Topic) -> SentMessage:
+        call = self._world.slack.conversations_setTopic(channel=self._channel, topic=item.text)
+        await slack.client.call(call)
+        return self._reference(item.key)
+
+    async def _add_bookmark(self, item: Bookmark) -> SentMessage:
+        call = self._world.slack.bookmarks_add(
+            channel_id=self._channel, title=item.title, type="link", link=item.link
+        )
+        await slack.client.call(call)
+        return self._reference(item.key)
+
+    async def _invite(self, item: Invitation) -> SentMessage:
+        users = [user for user in item.users if user != self._world.workspace.bot_user_id]
+        for start in range(0, len(users), 100):  # Slack takes a hundred ids a call
+            await self._invite_some(users[start : start + 100])
+        return self._reference(item.key)
+
+    async def _invite_some(self, users: Sequence[str]) -> None:
+        call = self._world.slack.conversations_invite(
+            channel=self._channel, users=users, force=True
+        )
+        try:
+            await slack.client.call(call)
+        except slack.client.SlackError as refused:
+            if refused.code not in CANNOT_INVITE:
+                raise
+            log.info("nobody was invited to %s: %s", self._incident.name, refused.code)
+
+    async def _add_pin(self, item: Pin) -> SentMessage | None:
+        message = self._sent.get(item.of)
+        if message is None:
+            return None
+        call = self._world.slack.pins_add(channel=self._channel, timestamp=message.ts)
+        await slack.client.call(call)
+        return self._reference(item.key)
+
+    async def _upload(self, item: File) -> SentMessage | None:
+        thread = self._sent.get(item.thread) if item.thread else None
+        if item.thread and thread is None:
+            return None  # as with a message: never outside its thread
+        if item.name in (await self._known_orphans(self._channel, thread)).files:
+            return self._reference(item.key)
+        words = await self._content(item)
+        call = self._world.slack.files_upload_v2(
+            channel=self._channel,
+            filename=item.name,
+            title=item.name,
+            content=words or "(empty)",
+            thread_ts=thread.ts if thread else None,
+        )
+        await slack.client.call(call)
+        return self._reference(item.key)
+
+    async def _content(self, item: File) -> str:
+        if item.execution is None:
+            names = await self._world.directory.display_names(text.mentioned_users(item.text))
+            return text.for_text_file(item.text, names)
+        async with self._world.pool.connection() as conn:
+            attachment = await store.executions.attachment(conn, item.execution)
+        return attachment.text if attachment else ""
+
+
+def _text(item: Message) -> str:
+    """The text for notifications and screen readers, as short as Slack wants it."""
+    return blocks.truncate_mrkdwn(item.text, blocks.SECTION_LENGTH)
+
+
+def _fallbacks(item: Message) -> list[Message]:
+    """The message itself, then with ever fewer of the newer kinds of blocks."""
+    text_only = [block for block in item.blocks if block["type"] != "data_visualization"]
+    tables = [
+        blocks.plain_table(block) if block["type"] == "data_table" else block for block in text_only
+    ]
+    versions = [item, replace(item, blocks=text_only), replace(item, blocks=tables), _classic(item)]
+    return [item, *(now for was, now in pairwise(versions) if now.blocks != was.blocks)]
+
+
+def _classic(item: Message) -> Message:
+    """The message with classic blocks only."""
+    classic = [block for block in item.blocks if block["type"] in CLASSIC_BLOCKS]
+    return replace(item, blocks=classic or blocks.sections(item.text))

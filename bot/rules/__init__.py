@@ -1,0 +1,6 @@
+"""The decisions: plain values in, plain values out; no IO, no clock."""
+
+from bot.rules import changes as changes
+from bot.rules import deadlines as deadlines
+from bot.rules import incidents as incidents
+from bot.rules import permissions as permissions

@@ -1,0 +1,89 @@
+"""Decisions about changes: what is unverified, what can be undone, what drifted."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.model import (
+    ACTIVE,
+    Execution,
+    ExecutionState,
+    Plan,
+    Task,
+    TaskKind,
+    TaskState,
+    TemporaryChange,
+    UserError,
+)
+
+END_NOTICE = timedelta(minutes=5)
+EXTENSION = timedelta(minutes=30)
+LONGEST_TEMPORARY_CHANGE = timedelta(hours=4)
+IN_PROGRESS = (ExecutionState.APPROVED, ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
+
+
+def unverified(runs: Sequence[Execution]) -> tuple[Execution, ...]:
+    """The changes whose check failed or whose outcome is unknown, without those undone since."""
+    undone = {run.undo_of for run in runs if run.state is ExecutionState.SUCCEEDED}
+    unknown = [run for run in runs if run.state is ExecutionState.INTERRUPTED]
+    failed = [run for run in runs if run.check_passed is False and run.id not in undone]
+    return (*failed, *unknown)
+
+
+def can_undo(run: Execution, undo: Execution | None) -> bool:
+    """Whether it changed something, its undo is known, and no undo is pending or done."""
+    changed = run.check_passed is not None
+    undoable = run.plan is not None and run.plan.undo is not None and run.undo_of is None
+    taken = undo is not None and (undo.check_passed is not None or undo.state in ACTIVE)
+    return changed and undoable and not taken
+
+
+def undoable(runs: Sequence[Execution], holds: Sequence[TemporaryChange]) -> tuple[Execution, ...]:
+    """The changes that can be undone only while the incident is open."""
+    undos = {run.undo_of: run for run in runs}
+    held = {hold.execution_id for hold in holds}
+    return tuple(run for run in runs if run.id not in held and can_undo(run, undos.get(run.id)))
+
+
+def undo_is_approved(done: Execution, inverse: Plan, now: datetime, *, held: bool) -> bool:
+    """Whether the undo was approved with its change: nobody has changed the target since.
+
+    It holds until `undo_until`; for a temporary change (`held`), as long as it is in force.
+    """
+    within = done.undo_until is not None and now < done.undo_until
+    return (held or within) and done.undo_digest == inverse.digest
+
+
+def drifted_fields(approved: Plan, now: Plan) -> tuple[str, ...]:
+    """The fields that differ between two plans: of the fingerprints, else of the plans."""
+    was, new = approved.fingerprint, now.fingerprint
+    keys = [key for key in sorted({*was, *new}) if was.get(key) != new.get(key)]
+    if not keys:
+        keys = [
+            name
+            for name in sorted(now.approved_content)
+            if approved.approved_content[name] != now.approved_content[name]
+        ]
+    return tuple(key.replace("_", " ") for key in keys)
+
+
+def next_check_at(hold: TemporaryChange, now: datetime) -> datetime:
+    """When to process a temporary change next: to announce its end, or to undo it."""
+    soon = hold.ends_at - END_NOTICE
+    return soon if hold.announced_at is None and now < soon else hold.ends_at
+
+
+def task_conflict(task: Task) -> UserError:
+    """The error for a person who was too late with a task: who was faster, and when."""
+    if task.state is not TaskState.OPEN and task.decided_at:
+        done = task.state is TaskState.DONE
+        word = "handled" if done and task.kind is TaskKind.FINDING else task.state.value
+        return UserError(
+            f"<@{task.decided_by}> already marked “{task.title}” as {word} at "
+            f"{task.decided_at:%H:%M:%S} UTC. Nothing was changed."
+        )
+    if task.owner is not None and task.owned_at:
+        return UserError(
+            f"<@{task.owner}> took “{task.title}” at {task.owned_at:%H:%M:%S} UTC. Nothing was "
+            "changed; press again to take it over."
+        )
+    return UserError(f"“{task.title}” is already open. Nothing was changed.")

@@ -1,0 +1,169 @@
+"""Decisions about incidents: title, channel name, scenario, facts for an update."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from bot.model import Entry, EntryKind, Incident, Playbook, Scenario, Severity, UserError
+from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
+
+TITLE_LENGTH = 120
+MOST_LINKED = 5  # open incidents that a message lists
+# The entries that an update is drafted from, in this order.
+FACTS = (
+    EntryKind.SUCCEEDED,
+    EntryKind.FAILED,
+    EntryKind.READ,
+    EntryKind.NOTED,
+    EntryKind.PINNED,
+)
+LONGEST_FACT, MOST_FACTS = 200, 10  # together shorter than the form's field
+CHANNEL_NAME_LENGTH = 80
+
+
+class ScenarioRef(NamedTuple):
+    """One scenario of one playbook."""
+
+    playbook: Playbook
+    scenario: Scenario
+
+    @property
+    def name(self) -> str:
+        """`service/scenario`, as forms and menus say it."""
+        return f"{self.playbook.service}/{self.scenario.id}"
+
+
+def parse_severity(text: str) -> Severity | None:
+    """`sev1`, `SEV-1`, `sev 1` or `1`; None when it is none of these."""
+    match = re.fullmatch(r"(?:sev[\s_-]?)?([1-4])", text.strip().lower())
+    return Severity(f"sev{match[1]}") if match else None
+
+
+def incident_title(text: str, severity: Severity, scenario: Scenario | None) -> str:
+    """The first line of what people wrote, short enough for a header; never empty."""
+    words = " ".join((text.strip().splitlines() or [""])[0].split())
+    if not words:
+        return scenario.title if scenario else f"{severity.label} incident"
+    return words if len(words) <= TITLE_LENGTH else words[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def channel_name(incident: Incident, attempt: int = 0) -> str:
+    """`inc-7-orders-are-failing`: lower case ASCII, at most 80 characters, suffixed when taken."""
+    plain = unicodedata.normalize("NFKD", incident.title).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or incident.severity.value
+    suffix = f"-{attempt + 1}" if attempt else ""
+    name = f"inc-{incident.id}-{words}"
+    return _at_a_dash(name, CHANNEL_NAME_LENGTH - len(suffix)) + suffix
+
+
+def _at_a_dash(name: str, room: int) -> str:
+    """The name cut to `room` characters, after a whole word if that keeps half of it."""
+    if len(name) <= room:
+        return name
+    whole = name[: room + 1].rpartition("-")[0]
+    return whole if len(whole) > room // 2 else name[:room].rstrip("-")
+
+
+def scenarios_for(playbooks: Sequence[Playbook], severity: Severity) -> tuple[ScenarioRef, ...]:
+    """The scenarios of a severity; all of them where it has none, so that people can choose."""
+    every = all_scenarios(playbooks)
+    return tuple(play for play in every if play.scenario.severity is severity) or every
+
+
+def all_scenarios(playbooks: Sequence[Playbook]) -> tuple[ScenarioRef, ...]:
+    """Every scenario, by severity, the worst first, then in the order of the files."""
+    every = (ScenarioRef(book, scenario) for book in playbooks for scenario in book.scenarios)
+    return tuple(sorted(every, key=lambda play: play.scenario.severity))
+
+
+def peak_severity(incident: Incident, entries: Iterable[Entry]) -> Severity:
+    """The worst severity that the incident had, by its timeline."""
+    details = [entry.detail for entry in entries]
+    labels = [detail.severity for detail in details if isinstance(detail, Declared)]
+    for detail in details:
+        if isinstance(detail, SeverityChanged):
+            labels += [detail.old, detail.new]
+    known = [level for level in map(parse_severity, labels) if level is not None]
+    return min([incident.severity, *known])
+
+
+def wrong_channel_message(incidents: Sequence[Incident]) -> str:
+    """What to tell a person who is in no incident's channel, with the open incidents."""
+    channels = [
+        f"{incident.name} in <#{incident.channel_id}>"
+        for incident in incidents
+        if incident.channel_id
+    ]
+    more = f" and {len(channels) - MOST_LINKED} more" if len(channels) > MOST_LINKED else ""
+    are = f" (open: {', '.join(channels[:MOST_LINKED])}{more})" if channels else ""
+    return (
+        "This is not an incident's channel. Nothing was done. Use the incident's own channel"
+        f"{are}, or declare one with `/incident declare`."
+    )
+
+
+def check_open(incident: Incident) -> None:
+    """Raise UserError for a resolved incident."""
+    if not incident.open:
+        raise UserError(
+            f"{incident.name} is resolved. Nothing was done. If the problem is back, declare a new "
+            "incident with `/incident declare`."
+        )
+
+
+def attached_name(incident: Incident) -> str | None:
+    """The name of the chosen scenario, `service/id`, or None while none is chosen."""
+    if incident.scenario is None:
+        return None
+    return ScenarioRef(incident.playbook, incident.scenario).name
+
+
+def mismatched_scenario(playbooks: Sequence[Playbook], incident: Incident) -> Scenario | None:
+    """The chosen scenario if it is meant for another severity and others fit this one."""
+    chosen, severity = incident.scenario, incident.severity
+    if chosen is None or chosen.severity is severity:
+        return None
+    fits = any(play.scenario.severity is severity for play in all_scenarios(playbooks))
+    return chosen if fits else None
+
+
+def best_matches(
+    playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]
+) -> tuple[ScenarioRef, ...]:
+    """The scenarios with most ticked symptoms (by the scenario's name), the worst first."""
+    every = all_scenarios(playbooks)
+    most = max((len(ticked.get(play.name, ())) for play in every), default=0)
+    found = [play for play in every if most and len(ticked.get(play.name, ())) == most]
+    return tuple(sorted(found, key=lambda play: play.scenario.severity))
+
+
+def worst_severity(
+    playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]
+) -> Severity | None:
+    """The worst severity of the scenarios with a ticked symptom: one symptom is enough."""
+    return next((p.scenario.severity for p in all_scenarios(playbooks) if ticked.get(p.name)), None)
+
+
+def unambiguous(likely: Sequence[ScenarioRef]) -> ScenarioRef | None:
+    """The best match, or None where another one is as severe: then people choose."""
+    worst = [play for play in likely if play.scenario.severity is likely[0].scenario.severity]
+    return worst[0] if len(worst) == 1 else None
+
+
+def latest_facts(facts: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The latest entry about each step or plan, changes first, at most ten."""
+    latest = {_subject(entry): entry for entry in facts}
+    newest = sorted(latest.values(), key=attrgetter("id"))[-MOST_FACTS:]
+    return tuple(sorted(newest, key=lambda entry: FACTS.index(entry.kind)))
+
+
+def _subject(entry: Entry) -> str:
+    """What an entry is about: a step, a plan, or only itself."""
+    match entry.detail:
+        case ReadDone(step=step):
+            return step
+        case ExecutionDetail(plan_digest=str(digest)):
+            return digest
+    return str(entry.id)

@@ -1,0 +1,159 @@
+"""Slack's Web API: its client, and one error for every call that failed."""
+
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.model import UserError
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 20
+RETRY_AFTER = re.compile(r"\d{1,6}")
+
+# The client retries nothing. After a wait the answer to a person would be late, and the scheduler
+# publishes again anyway. At once it might act twice: a call without an answer may have had effect.
+RETRY_HANDLERS: list[Any] = []
+READ_METHODS = ("conversations.history", "conversations.info")
+
+
+NO_ANSWER = "no_answer"
+TRANSIENT_CODES = (NO_ANSWER, "ratelimited", "internal_error", "fatal_error")
+
+
+class SlackError(UserError):
+    """A call to Slack failed; `code` is Slack's error, or `no_answer` where there was none.
+
+    `retry_after` is in seconds, where Slack limits the rate.
+    """
+
+    def __init__(self, code: str, retry_after: float | None = None) -> None:
+        self.code = code
+        self.retry_after = retry_after
+        super().__init__(
+            f"Slack refused this ({code}). What was decided is saved: try again in a minute."
+        )
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether it goes away by itself: a rate limit, a failure of Slack's, no answer."""
+        is_known = self.code in TRANSIENT_CODES or self.code.startswith("http_")
+        return is_known or self.retry_after is not None
+
+
+def open_client(token: str, api_url: str, seconds: float = TIMEOUT_SECONDS) -> AsyncWebClient:
+    """A Web API client with a session of its own; call it inside the event loop."""
+    session = ClientSession(
+        connector=TCPConnector(limit=200, keepalive_timeout=30),
+        timeout=ClientTimeout(total=seconds),
+    )
+    return AsyncWebClient(
+        token=token, base_url=api_url, session=session, retry_handlers=RETRY_HANDLERS
+    )
+
+
+class PostStopped(UserError):
+    """A call was stopped before it was sent, because this client may only read."""
+
+
+class ReadOnlyClient(AsyncWebClient):
+    """A Web API client for methods that only read."""
+
+    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
+        """Call a method, as all of the SDK do; raises PostStopped for one that does not read."""
+        if api_method not in READ_METHODS:
+            log.error("stopped, not sent: %s", api_method)
+            raise PostStopped(
+                f"This step may only read, but tried to call {api_method} of Slack, so it was "
+                "stopped. Nothing was posted or deleted. This is a defect in the step's action: "
+                "report it to the people who run Runbolt."
+            )
+        return await super().api_call(api_method, **arguments)
+
+
+def read_only(client: AsyncWebClient) -> AsyncWebClient:
+    """A client with the same session that only reads."""
+    return ReadOnlyClient(
+        token=client.token,
+        base_url=client.base_url,
+        session=client.session,
+        retry_handlers=RETRY_HANDLERS,
+    )
+
+
+async def call(api_call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
+    """Await an API call and return Slack's answer; raises Refused."""
+    try:
+        response = await api_call
+    except SlackApiError as error:
+        raise _from_api_error(error) from error
+    except (TimeoutError, ClientError, OSError) as error:
+        raise SlackError(NO_ANSWER) from error
+    except (AttributeError, ValueError) as error:  # from the SDK, for a body that is no JSON object
+        raise SlackError(NO_ANSWER) from error
+    if not isinstance(response.data, dict):
+        raise SlackError(NO_ANSWER)
+    return response.data
+
+
+def _from_api_error(error: SlackApiError) -> SlackError:
+    response = error.response
+    if not isinstance(response, AsyncSlackResponse):
+        return SlackError(NO_ANSWER)
+    # A proxy that answers for Slack may send a date, where Slack sends seconds.
+    header = response.headers.get("Retry-After") or response.headers.get("retry-after") or ""
+    retry_after = float(header) if RETRY_AFTER.fullmatch(header) else None
+    code = response.get("error") if isinstance(response.data, dict) else None
+    return SlackError(str(code or f"http_{response.status_code}"), retry_after)
+
+
+def iter_public_channels(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
+    """Every public channel that is not archived; raises Refused."""
+
+    def fetch_page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
+        return client.conversations_list(
+            types="public_channel", exclude_archived=True, limit=1000, cursor=cursor
+        )
+
+    return _paginate(fetch_page, "channels")
+
+
+def iter_users(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
+    """Every user of the workspace; raises Refused."""
+
+    def fetch_page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
+        return client.users_list(limit=200, cursor=cursor)
+
+    return _paginate(fetch_page, "members")
+
+
+async def _paginate(
+    fetch_page: Callable[[str | None], Awaitable[AsyncSlackResponse]], key: str
+) -> AsyncIterator[dict[str, Any]]:
+    cursor: str | None = None
+    while True:
+        page = await call(fetch_page(cursor))
+        for item in page[key]:
+            yield item
+        cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
+        if cursor is None:
+            return
+
+
+async def respond(client: AsyncWebClient, response_url: str, message: dict[str, Any]) -> None:
+    """Send a message to one person, by the response URL of an interaction; raises Refused."""
+    body = {"response_type": "ephemeral", "replace_original": False, **message}
+    session = client.session
+    assert session is not None
+    try:
+        async with session.post(response_url, json=body) as response:
+            if response.status != 200:
+                raise SlackError(f"http_{response.status}")
+    except (ClientError, TimeoutError, OSError) as error:
+        raise SlackError(NO_ANSWER) from error

@@ -1,0 +1,103 @@
+"""The channel where customers are informed: messages, each found again by its key."""
+
+from collections.abc import Awaitable
+from typing import Any, NamedTuple
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot import slack
+from bot.model import ChannelId, UserError
+from bot.slack import escaping
+
+EVENT_TYPE = "customer_message"
+HISTORY_LIMIT = 999  # Slack's maximum for one page
+FIXES = {
+    "not_in_channel": "Invite the bot there, and ask again.",
+    "channel_not_found": "Invite the bot there, or correct channels.customers in RUNBOLT_CONFIG.",
+    "is_archived": "Unarchive the channel, or correct channels.customers in RUNBOLT_CONFIG.",
+    "restricted_action": "Let the bot post there, in the channel's settings, and ask again.",
+    "msg_too_long": "Shorten the message, and ask again.",
+}
+
+
+class CustomerChannelError(UserError):
+    """Slack did not do what was asked in the customers' channel."""
+
+
+class PostedMessage(NamedTuple):
+    """A message as it stands in its channel, where `ts` identifies it."""
+
+    ts: str
+    text: str
+
+
+class CustomerChannel:
+    """The customers' channel; None where messages are posted in the incident's own.
+
+    Every message has a key in its metadata, which nobody sees in Slack.
+    """
+
+    def __init__(self, client: AsyncWebClient, channel: ChannelId | None) -> None:
+        self._slack = client
+        self.channel_id = channel
+
+    def read_only(self) -> "CustomerChannel":
+        """The same channel, with a client that posts and deletes nothing."""
+        return CustomerChannel(slack.client.read_only(self._slack), self.channel_id)
+
+    async def channel_name(self, channel: str) -> str:
+        """The channel's name; raises CustomersError when the bot cannot post there."""
+        call = self._slack.conversations_info(channel=channel)
+        answer = (await _call(call, "look at the channel"))["channel"]
+        if answer.get("is_archived"):
+            raise _error("post there", "is_archived")
+        if not answer.get("is_member"):
+            raise _error(f"post to #{answer['name']}", "not_in_channel")
+        return str(answer["name"])
+
+    async def post(self, channel: str, text: str, key: str, heading: str = "") -> None:
+        """Post a message; its words cannot mention anybody, the heading can.
+
+        Raises CustomersError.
+        """
+        body = "\n\n".join(filter(None, (heading, escaping.escape(text))))
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
+        call = self._slack.chat_postMessage(channel=channel, text=body, metadata=metadata)
+        await _call(call, "post it")
+
+    async def find(self, channel: str, key: str) -> PostedMessage | None:
+        """The message with that key among the newest 999; raises CustomersError."""
+        call = self._slack.conversations_history(
+            channel=channel, limit=HISTORY_LIMIT, include_all_metadata=True
+        )
+        for message in (await _call(call, "look at the channel"))["messages"]:
+            payload = (message.get("metadata") or {}).get("event_payload") or {}
+            if payload.get("key") == key:
+                return PostedMessage(ts=message["ts"], text=message["text"])
+        return None
+
+    async def delete(self, channel: str, ts: str) -> None:
+        """Delete a message; raises CustomersError."""
+        await _call(self._slack.chat_delete(channel=channel, ts=ts), "delete it")
+
+
+async def _call(call: Awaitable[AsyncSlackResponse], task: str) -> dict[str, Any]:
+    """Slack's answer to an API call; raises CustomersError, which names the task."""
+    try:
+        return await slack.client.call(call)
+    except slack.client.SlackError as error:
+        raise _error(task, error.code) from error
+
+
+def _error(task: str, code: str) -> CustomerChannelError:
+    if code == slack.client.NO_ANSWER or code.startswith("http_5"):
+        return CustomerChannelError(
+            f"Slack did not answer when the bot tried to {task} ({code}). Whether it was done is "
+            "unknown: look at the channel.",
+            unsure=True,
+        )
+    fix = FIXES.get(code, "Ask again in a minute.")
+    return CustomerChannelError(
+        f"Slack did not let the bot {task} ({code}), so nothing was done. {fix}"
+    )

@@ -1,0 +1,184 @@
+"""People and user groups of the workspace, as Slack knows them."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Set
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import config, rules, slack
+from bot.cache import Cache
+from bot.model import UserError, UserId
+from bot.rules.permissions import Person
+
+CACHE_SECONDS = 60
+
+
+class Directory:
+    """Looks up people and user groups.
+
+    What decides who may do something is read from Slack each time, apart from a person's kind,
+    which may be a minute old.
+    """
+
+    def __init__(self, client: AsyncWebClient, cache: Cache, team_id: str) -> None:
+        self._slack = client
+        self._cache = cache
+        self._team_id = team_id
+        self._group_ids: dict[str, str] = {}
+        self._memory: dict[str, tuple[float, str]] = {}
+        self._members_lock = asyncio.Lock()
+
+    async def fetch_user(self, user_id: UserId) -> Person:
+        """A person as Slack knows them now; raises UserError when Slack does not say."""
+        try:
+            answer = await slack.client.call(self._slack.users_info(user=user_id))
+        except slack.client.SlackError as error:
+            if error.code in ("user_not_found", "user_not_visible"):
+                raise UserError(
+                    f"Slack does not know <@{user_id}>, so nothing was done. Choose somebody else."
+                ) from error
+            raise _no_answer("who you are", error) from error
+        return _parse_person(answer["user"], self._team_id)
+
+    async def check_may_act(self, user_id: UserId) -> None:
+        """Raise UserError for guests, bots, deactivated people and other workspaces' people."""
+        rules.permissions.check_may_act(await self._cached_person(user_id))
+
+    async def display_names(self, user_ids: Iterable[str]) -> dict[str, str]:
+        """Names by user id, without those of people that Slack does not know."""
+        names = {}
+        for user_id in user_ids:
+            try:
+                names[user_id] = (await self._cached_person(UserId(user_id))).name
+            except UserError:
+                continue
+        return names
+
+    async def _cached_person(self, user_id: UserId) -> Person:
+        """A person as of the last minute; raises UserError."""
+        key = f"person:{user_id}"
+        cached = await self._cache.get(key)
+        if cached is not None:
+            return Person.model_validate_json(cached)
+        person = await self.fetch_user(user_id)
+        await self._cache.set(key, person.model_dump_json(), CACHE_SECONDS)
+        return person
+
+    async def fetch_members(self, selector: config.MemberSelector) -> frozenset[UserId]:
+        """The selected people, from Slack now; raises UserError when a group cannot be read."""
+        try:
+            members = await asyncio.gather(*map(self._group_members, selector.groups))
+        except slack.client.SlackError as error:
+            raise _no_answer("who is in the group", error) from error
+        return frozenset(map(UserId, selector.users)).union(*members)
+
+    async def cached_members(self, selector: config.MemberSelector) -> frozenset[UserId]:
+        """The selected people as of the last minute, for what decides nothing.
+
+        Raises UserError when a group cannot be read.
+        """
+        key = f"members:{selector.model_dump_json()}"
+        async with self._members_lock:  # whoever waits gets what the first one has read
+            cached = await self._recall(key)
+            if cached is not None:
+                return frozenset(map(UserId, json.loads(cached)))
+            members = await self.fetch_members(selector)
+            await self._remember(key, json.dumps(sorted(members)))
+            return members
+
+    async def _recall(self, key: str) -> str | None:
+        expires_at, cached = self._memory.get(key, (0.0, ""))
+        return cached if time.monotonic() < expires_at else await self._cache.get(key)
+
+    async def _remember(self, key: str, value: str) -> None:
+        """Cache a value in memory, for when Redis is down, and in Redis, for other replicas."""
+        now = time.monotonic()
+        self._memory = {old: entry for old, entry in self._memory.items() if entry[0] > now}
+        self._memory[key] = (now + CACHE_SECONDS, value)
+        await self._cache.set(key, value, CACHE_SECONDS)
+
+    async def group_id(self, group: str) -> str:
+        """The id of a user group that is given by id or handle; raises UserError.
+
+        Slack is asked once for each group, since ids do not change.
+        """
+        handle = group.removeprefix("@")
+        if handle not in self._group_ids:
+            for listed in await self._groups():
+                self._group_ids |= {listed["id"]: listed["id"], listed["handle"]: listed["id"]}
+        if handle in self._group_ids:
+            return self._group_ids[handle]
+        raise UserError(
+            f"RUNBOLT_CONFIG names the user group {group}, which this workspace does not have. "
+            "Correct the file, or list people under users."
+        )
+
+    async def mentions(self, handles: Iterable[str]) -> dict[str, str]:
+        """Mentions by handle of a group or a person, as of the last minute; raises slack.Refused.
+
+        Handles that Slack does not know are left out.
+        """
+        wanted = {handle.removeprefix("@").lower() for handle in handles}
+        key = f"marks:{','.join(sorted(wanted))}"
+        cached = await self._recall(key)
+        if cached is not None:
+            return dict(json.loads(cached))
+        mentions = await self._group_mentions(wanted)
+        if wanted - mentions.keys():
+            mentions = await self._user_mentions(wanted) | mentions
+        await self._remember(key, json.dumps(mentions))
+        return mentions
+
+    async def _group_mentions(self, handles: Set[str]) -> dict[str, str]:
+        try:
+            groups = await self._groups()
+        except slack.client.SlackError as error:
+            if error.code != "plan_upgrade_required":
+                raise
+            return {}  # a workspace without user groups
+        mentions = {group["handle"].lower(): f"<!subteam^{group['id']}>" for group in groups}
+        return {handle: mention for handle, mention in mentions.items() if handle in handles}
+
+    async def _user_mentions(self, handles: Set[str]) -> dict[str, str]:
+        mentions = {}
+        async for user in slack.client.iter_users(self._slack):
+            if user.get("deleted") or user.get("is_bot"):
+                continue
+            names = {user.get("name"), user.get("profile", {}).get("display_name")}
+            for handle in {str(name).lower() for name in names} & handles:
+                mentions[handle] = f"<@{user['id']}>"
+        return mentions
+
+    async def _groups(self) -> list[dict[str, Any]]:
+        """Every user group of the workspace; raises slack.Refused."""
+        groups: list[dict[str, Any]] = (await slack.client.call(self._slack.usergroups_list()))[
+            "usergroups"
+        ]
+        return groups
+
+    async def _group_members(self, group: str) -> frozenset[UserId]:
+        """Who is in a group; raises UserError for one that does not exist, and slack.Refused."""
+        group_id = await self.group_id(group)
+        answer = await slack.client.call(self._slack.usergroups_users_list(usergroup=group_id))
+        return frozenset(map(UserId, answer["users"]))
+
+
+def _parse_person(user: dict[str, Any], team_id: str) -> Person:
+    profile = user.get("profile", {})
+    return Person(
+        id=user["id"],
+        name=profile.get("real_name") or user.get("real_name") or user.get("name", user["id"]),
+        bot=bool(user.get("is_bot")),
+        guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+        deactivated=bool(user.get("deleted")),
+        external=bool(user.get("is_stranger")) or user.get("team_id", team_id) != team_id,
+    )
+
+
+def _no_answer(question: str, error: slack.client.SlackError) -> UserError:
+    return UserError(
+        f"Slack did not say {question} ({error.code}), so nothing was done. Try again in a minute."
+    )

@@ -1,0 +1,190 @@
+"""Queries of the service's database: one SELECT in a READ ONLY transaction, with limits."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+from psycopg import AsyncConnection, errors, sql
+
+from bot import pg_options
+from bot.systems.postgres import APPLICATION_NAME as APPLICATION_NAME
+from bot.systems.postgres import (
+    CONNECT_SECONDS,
+    NOTHING_CHANGED,
+    ConnectionSettings,
+    error_text,
+    milliseconds,
+)
+from bot.systems.postgres import DatabaseError as DatabaseError
+
+VARIABLE = "ORDERS_DATABASE_URL"
+ROLE = "runbolt_ro"
+STATEMENT_SECONDS = 8.0
+LOCK_SECONDS = 2.0
+IDLE_SECONDS = 10.0
+READ_ONLY = "-c default_transaction_read_only=on"
+MAX_ROWS = 1000
+MAX_BYTES = 8 * 1024 * 1024
+# The last one, from PostgreSQL 14 on, ends a query soon after its client has gone.
+LIMITS = """
+    SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
+        set_config('idle_in_transaction_session_timeout', %s, true),
+        CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
+            THEN set_config('client_connection_check_interval', '500', true) END
+"""
+# The client would read a row of any size as a whole, so the server adds up the sizes of the rows
+# and sends only those that fit. The number of all rows comes with each, and alone where none fits.
+# A row that may be compressed is counted as text, unless it is too large even compressed.
+LIMITED_QUERY = """
+    WITH runbolt_result AS (
+        SELECT runbolt_source.*, row_number() OVER () AS runbolt_row,
+            sum(CASE
+                WHEN pg_column_size(runbolt_source.*) > {max_bytes} THEN {max_bytes} + 1
+                ELSE octet_length(runbolt_source::text)
+            END) OVER (ROWS UNBOUNDED PRECEDING) AS runbolt_bytes
+        FROM (SELECT * FROM (
+{query}
+        ) AS runbolt_query LIMIT %(runbolt_rows)s) AS runbolt_source
+    )
+    SELECT runbolt_count, runbolt_result.*
+    FROM (SELECT count(*) AS runbolt_count FROM runbolt_result) AS counted
+    LEFT JOIN runbolt_result ON runbolt_bytes <= {max_bytes}
+    ORDER BY runbolt_row
+"""
+# Where a semicolon ends no statement: in literals, quoted names and comments.
+LITERAL_OR_COMMENT = re.compile(
+    r"""(?<!\w)[eE]'(?:[^'\\]|\\.)*'|'[^']*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""",
+    re.DOTALL,
+)
+
+
+class Rows(NamedTuple):
+    """The result of a SELECT; `more` is whether rows were left out."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    truncated: bool
+
+
+class Database:
+    """The service's database. Opens a connection for each query, as queries are rare."""
+
+    def __init__(self, url: str | None, *, seconds: float = STATEMENT_SECONDS) -> None:
+        self._settings = ConnectionSettings(url, VARIABLE, ROLE)
+        self._seconds = seconds
+
+    async def select(
+        self,
+        query: LiteralString,
+        params: Mapping[str, object] | None = None,
+        max_rows: int = MAX_ROWS,
+    ) -> Rows:
+        """Run one SELECT; at most `cap` rows of 8 MB together. Raises DatabaseError.
+
+        The server binds the parameters.
+        """
+        url = self._settings.checked_url()
+        try:
+            # The server's own limits are shorter: this one is for a server that does not answer.
+            async with asyncio.timeout(CONNECT_SECONDS + self._seconds + 2):
+                async with await self._connect(url) as conn:
+                    return await self._fetch(conn, query, params, max_rows)
+        except TimeoutError as error:
+            raise DatabaseError(
+                f"The database did not answer in time. {NOTHING_CHANGED} "
+                f"Check that {VARIABLE} names the right host, then try again."
+            ) from error
+        except psycopg.Error as error:
+            raise _translate(error, self._seconds) from error
+
+    async def _connect(self, url: str) -> AsyncConnection:
+        return await AsyncConnection.connect(
+            pg_options.with_options(url, pg_options.TIME_ZONE_UTC, READ_ONLY),
+            connect_timeout=CONNECT_SECONDS,
+            application_name=APPLICATION_NAME,
+        )
+
+    async def _fetch(
+        self,
+        conn: AsyncConnection,
+        query: LiteralString,
+        params: Mapping[str, object] | None,
+        max_rows: int,
+    ) -> Rows:
+        limits = [milliseconds(limit) for limit in (self._seconds, LOCK_SECONDS, IDLE_SECONDS)]
+        await conn.set_read_only(True)
+        await conn.execute(LIMITS, limits)
+        # Always with a parameter: without one the server would take several statements, one of
+        # which could end the transaction that only reads. And in one message: a query that is
+        # parsed first starts in spite of a cancellation that arrives between the two.
+        bound = {"runbolt_rows": max_rows + 1} | dict(params or {})
+        escaped = query if params else query.replace("%", "%%")
+        cursor = await conn.execute(_limited(escaped), bound, prepare=False)
+        names = [column.name for column in cursor.description or ()]
+        return _rows(names, await cursor.fetchall(), max_rows)
+
+
+def _limited(query: LiteralString) -> sql.Composed:
+    without_end = sql.SQL(_without_end(query))
+    return sql.SQL(LIMITED_QUERY).format(query=without_end, max_bytes=MAX_BYTES)
+
+
+def _without_end(query: LiteralString) -> LiteralString:
+    """The query without its last semicolon, and without the comments after it."""
+
+    def placeholder(match: re.Match[str]) -> str:
+        is_comment = match[0].startswith(("--", "/*"))
+        return (" " if is_comment else "x") * len(match[0])
+
+    return query[: len(LITERAL_OR_COMMENT.sub(placeholder, query).rstrip("; \t\r\n"))]
+
+
+def _rows(names: list[str], fetched: list[tuple[Any, ...]], max_rows: int) -> Rows:
+    """The rows without the columns of LIMITED_QUERY; raises DatabaseError when not even one fits.
+
+    Those columns are the number of rows, which comes first, and the row's number and size, last.
+    """
+    count = int(fetched[0][0])
+    rows = [row[1:-2] for row in fetched if row[-1] is not None][:max_rows]
+    if count and not rows:
+        raise _too_large()
+    return Rows(tuple(names[1:-2]), rows, count > len(rows))
+
+
+def _translate(error: psycopg.Error, seconds: float) -> DatabaseError:
+    message = error_text(error)
+    match error:
+        case errors.QueryCanceled():
+            text = (
+                f"The query was stopped after {seconds:g} s. {NOTHING_CHANGED} "
+                "The database is busy, or the query reads too much: try again, or look with psql."
+            )
+        case errors.LockNotAvailable():
+            text = (
+                f"The query waited {LOCK_SECONDS:g} s for a lock that another session holds. "
+                f"{NOTHING_CHANGED} Look with psql which one holds it."
+            )
+        case errors.InsufficientPrivilege():
+            text = (
+                f"The bot's role may not read this: {message}. {NOTHING_CHANGED} "
+                "Grant it as in deploy/sql."
+            )
+        case psycopg.OperationalError():
+            text = (
+                f"The database cannot be reached: {message}. {NOTHING_CHANGED} "
+                f"Check the database and {VARIABLE}, then try again."
+            )
+        case _:
+            text = (
+                f"The database refused the query: {message}. {NOTHING_CHANGED} Correct the query."
+            )
+    return DatabaseError(text)
+
+
+def _too_large() -> DatabaseError:
+    return DatabaseError(
+        f"The result is larger than {MAX_BYTES // 1024**2} MB, so it was not read. Nothing was "
+        "changed. Select fewer columns, or shorten them with left()."
+    )

@@ -1,0 +1,53 @@
+"""A small client of the Kubernetes API, its resources, and its errors as texts for people."""
+
+from bot.systems.kubernetes.access import Access
+from bot.systems.kubernetes.client import Cluster
+from bot.systems.kubernetes.errors import (
+    ClusterError,
+    CommandNotFound,
+    Conflict,
+    Forbidden,
+    NotFound,
+    Refused,
+    TimedOut,
+    Unreachable,
+    WriteStopped,
+)
+from bot.systems.kubernetes.exec import ExecResult
+from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
+from bot.systems.kubernetes.patches import DeploymentPatch
+from bot.systems.kubernetes.resources import (
+    Container,
+    Deployment,
+    Pod,
+    ResourceAmounts,
+    Revision,
+    digest,
+    parse_quantity,
+)
+
+__all__ = [
+    "Access",
+    "Autoscaler",
+    "Cluster",
+    "ClusterError",
+    "CommandNotFound",
+    "Conflict",
+    "Container",
+    "Deployment",
+    "DeploymentPatch",
+    "ExecResult",
+    "Forbidden",
+    "Node",
+    "NotFound",
+    "Pod",
+    "Quota",
+    "Refused",
+    "ResourceAmounts",
+    "Revision",
+    "TimedOut",
+    "Unreachable",
+    "WriteStopped",
+    "digest",
+    "parse_quantity",
+]

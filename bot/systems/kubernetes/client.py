@@ -1,0 +1,360 @@
+"""The client of the Kubernetes API: every call has a time limit, and no write is ever repeated."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.stream import WsApiClient
+from yarl import URL
+
+from bot.model import UserError
+from bot.systems.kubernetes import access, errors, exec, limits, resources
+from bot.systems.kubernetes.access import Access
+from bot.systems.kubernetes.errors import ApiCall
+from bot.systems.kubernetes.exec import ExecResult
+from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
+from bot.systems.kubernetes.logs import LineSplitter
+from bot.systems.kubernetes.patches import DeploymentPatch
+from bot.systems.kubernetes.resources import Deployment, Pod, ResourceAmounts, Revision
+
+TIMEOUT_SECONDS = 10.0
+USER_AGENT = "runbolt"
+JSON_PATCH = "application/json-patch+json"
+CHUNK_BYTES = 256 * 1024
+# Names of objects and subresources. Kubernetes allows more in the names of some kinds, of which
+# none is used here.
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+Query = list[tuple[str, str]]
+OnLines = Callable[[list[str]], Awaitable[None]]
+
+
+class Clients:
+    """The library's clients for HTTP and for websockets, shared by all that `open` yields."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self.host = str(configuration.host)
+        # The library's classes are typed in part only.
+        self.http: Any = ApiClient(configuration)
+        self.http.user_agent = USER_AGENT
+
+    @cached_property
+    def websocket(self) -> Any:
+        """The client for exec; made when it is used first, as it reads all certificates again."""
+        client: Any = WsApiClient(self._configuration)  # type: ignore[no-untyped-call]
+        client.user_agent = USER_AGENT
+        return client
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.http.close()
+        if "websocket" in vars(self):
+            await self.websocket.close()
+
+
+class Cluster:
+    """One namespace of a cluster. Every method raises ClusterError, written for people."""
+
+    def __init__(
+        self, clients: Clients, namespace: str, timeout: float, access: Access = Access.CHANGE
+    ) -> None:
+        self.namespace = namespace
+        self.host = clients.host
+        self.timeout = timeout
+        self._clients = clients
+        self._access = access
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, kubeconfig: Path | None, namespace: str, *, timeout: float = TIMEOUT_SECONDS
+    ) -> AsyncIterator["Cluster"]:
+        """Read the configuration, without a kubeconfig the pod's own; connect to nothing yet.
+
+        `timeout` is in seconds, for each call. Raises UserError when it cannot be read.
+        """
+        clients = Clients(await _configuration(kubeconfig))
+        try:
+            yield cls(clients, namespace, timeout)
+        finally:
+            await clients.close()
+
+    def restricted(self, access: Access) -> "Cluster":
+        """The same cluster, with a client that sends nothing that `access` leaves out."""
+        return Cluster(self._clients, self.namespace, self.timeout, access)
+
+    async def pods(self, selector: str) -> tuple[Pod, ...]:
+        """The pods that match a label selector, by name."""
+        call = self._api_call("list", "pods")
+        raw = await self._json(call, "GET", self._core("pods"), [("labelSelector", selector)])
+        return tuple(sorted(map(resources.parse_pod, raw["items"]), key=lambda pod: pod.name))
+
+    async def usage(self, selector: str) -> dict[str, dict[str, ResourceAmounts]]:
+        """What each container of each pod uses; pods without measurements yet are left out.
+
+        Raises NotFound when the cluster has no metrics API.
+        """
+        call = self._api_call("list", "pods.metrics.k8s.io")
+        path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.namespace}/pods"
+        raw = await self._json(call, "GET", path, [("labelSelector", selector)])
+        return {
+            metrics["metadata"]["name"]: resources.parse_usage(metrics) for metrics in raw["items"]
+        }
+
+    async def deployment(self, name: str) -> Deployment:
+        """A Deployment as it is now."""
+        call = self._api_call("get", "deployments", name)
+        raw = await self._json(call, "GET", self._apps("deployments", name))
+        return resources.parse_deployment(raw, self._server)
+
+    async def revisions(self, deployment: Deployment) -> tuple[Revision, ...]:
+        """The revisions of a Deployment, newest first; only of ReplicaSets that it owns."""
+        call = self._api_call("list", "replicasets")
+        query = [("labelSelector", deployment.selector)]
+        raw = await self._json(call, "GET", self._apps("replicasets"), query)
+        owned = [
+            replicaset
+            for replicaset in raw["items"]
+            if resources.is_controlled_by(replicaset, deployment.uid)
+        ]
+        revisions = map(resources.parse_revision, owned)
+        return tuple(sorted(revisions, key=lambda revision: revision.number, reverse=True))
+
+    async def quotas(self) -> tuple[Quota, ...]:
+        """The quotas of the namespace."""
+        call = self._api_call("list", "resourcequotas")
+        raw = await self._json(call, "GET", self._core("resourcequotas"))
+        return tuple(map(limits.parse_quota, raw["items"]))
+
+    async def autoscalers(self) -> tuple[Autoscaler, ...]:
+        """The autoscalers of the namespace. Raises NotFound when the cluster has no such API."""
+        call = self._api_call("list", "horizontalpodautoscalers.autoscaling")
+        path = f"/apis/autoscaling/v2/namespaces/{self.namespace}/horizontalpodautoscalers"
+        raw = await self._json(call, "GET", path)
+        return tuple(map(limits.parse_autoscaler, raw["items"]))
+
+    async def nodes(self) -> tuple[Node, ...]:
+        """The nodes of the whole cluster."""
+        raw = await self._json(self._api_call("list", "nodes"), "GET", "/api/v1/nodes")
+        return tuple(map(limits.parse_node, raw["items"]))
+
+    async def backoff_pods(self) -> frozenset[str]:
+        """The names of pods with a BackOff event, also of deleted ones; events last an hour."""
+        call = self._api_call("list", "events")
+        query = [("fieldSelector", "reason=BackOff,involvedObject.kind=Pod")]
+        raw = await self._json(call, "GET", self._core("events"), query)
+        return frozenset(event["involvedObject"]["name"] for event in raw["items"])
+
+    async def dry_run(self, deployment: Deployment, patch: DeploymentPatch) -> Deployment:
+        """What a change would make of a Deployment, by a dry run on the server."""
+        return await self._patch(deployment, patch.json_patch(deployment), [("dryRun", "All")])
+
+    async def patch(
+        self, deployment: Deployment, patch: DeploymentPatch, execution_id: int
+    ) -> Deployment:
+        """Change a Deployment, once, and annotate it with the execution's id.
+
+        Raises Conflict, with nothing changed, when it has another version than the one given.
+        """
+        return await self._patch(deployment, patch.json_patch(deployment, str(execution_id)), [])
+
+    async def _patch(
+        self, deployment: Deployment, operations: list[Any], query: Query
+    ) -> Deployment:
+        call = self._api_call("patch", "deployments", deployment.name, mutating=True)
+        query = [*query, ("fieldValidation", "Strict"), ("fieldManager", "runbolt")]
+        path = self._apps("deployments", deployment.name)
+        raw = await self._json(call, "PATCH", path, query, operations)
+        return resources.parse_deployment(raw, self._server)
+
+    async def delete_pod(self, pod: Pod, *, dry_run: bool = False) -> None:
+        """Delete exactly this pod; raises Conflict when another one has its name by now.
+
+        With `rehearse` it is a dry run on the server.
+        """
+        call = self._api_call("delete", "pods", pod.name, mutating=True)
+        # A DELETE that has a body is read from the body alone: the server ignores its query.
+        body: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
+        if dry_run:
+            body["dryRun"] = ["All"]
+        await self._json(call, "DELETE", self._core("pods", pod.name), body=body)
+
+    async def log(
+        self, pod: str, container: str, on_lines: OnLines, *, tail: int, previous: bool = False
+    ) -> None:
+        """Pass on the last `tail` lines of a container's log as they come, with timestamps.
+
+        Each call of `hear` gets about 256 KiB of them, and no more are read before it returns, so
+        that is all that is ever in memory. `previous` is the container's run before this one.
+        """
+        call = self._api_call("get", "pods/log", pod)
+        query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
+        if previous:
+            query.append(("previous", "true"))
+        splitter = LineSplitter()
+        async with self._stream(call, self._core("pods", pod, "log"), query) as response:
+            while chunk := await self._read_chunk(call, response):
+                await on_lines(splitter.feed(chunk))
+        await on_lines(splitter.end())
+
+    @asynccontextmanager
+    async def _stream(
+        self, call: ApiCall, path: str, query: Query
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response of any length: its head has the time limit, and each chunk for itself."""
+        async with self._bounded(call, self.timeout):
+            opened = await self._send("GET", path, query, seconds=None)
+        async with opened.response as response:
+            async with self._bounded(call, self.timeout):
+                await _check_status(call, response)
+            yield response
+
+    async def _read_chunk(self, call: ApiCall, response: aiohttp.ClientResponse) -> bytes:
+        """The next 256 KiB or a little more; less only at the end, and then nothing."""
+        chunk = bytearray()
+        async with self._bounded(call, self.timeout):
+            while len(chunk) < CHUNK_BYTES and (part := await response.content.read(CHUNK_BYTES)):
+                chunk += part
+        return bytes(chunk)
+
+    async def exec(
+        self, pod: str, container: str, command: list[str], *, timeout: float
+    ) -> ExecResult:
+        """Run a command in a container, without a shell; `timeout` in seconds for all of it.
+
+        Raises NoProgram when the container's image has no such command.
+        """
+        call = self._api_call("create", "pods/exec", pod)
+        query = [("command", argument) for argument in command]
+        query += [("container", container), ("stdout", "true"), ("stderr", "true")]
+        async with self._bounded(call, timeout), self._websocket(pod, query) as socket:
+            return await exec.read_result(socket, call, command[0])
+
+    @asynccontextmanager
+    async def _websocket(
+        self, pod: str, query: Query
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        client = self._clients.websocket
+        path = self._core("pods", pod, "exec")
+        method, url, headers, *_ = await self._serialize(client, "GET", path, query)
+        headers["sec-websocket-protocol"] = exec.PROTOCOLS
+        opened = await client.call_api(method, url, headers, _preload_content=False)
+        async with opened.response as socket:
+            yield socket
+
+    async def _json(
+        self, call: ApiCall, method: str, path: str, query: Query | None = None, body: Any = None
+    ) -> Any:
+        """Send one request, once, and read its JSON; raises ClusterError."""
+        async with self._bounded(call, self.timeout):
+            opened = await self._send(method, path, query or [], body, seconds=self.timeout)
+            async with opened.response as response:
+                await _check_status(call, response)
+                return json.loads(await response.read())
+
+    async def _send(
+        self, method: str, path: str, query: Query, body: Any = None, *, seconds: float | None
+    ) -> Any:
+        client = self._clients.http
+        return await client.call_api(
+            *await self._serialize(client, method, path, query, body),
+            _request_timeout=aiohttp.ClientTimeout(total=seconds),
+        )
+
+    async def _serialize(
+        self, client: Any, method: str, path: str, query: Query, body: Any = None
+    ) -> Any:
+        """The arguments of `call_api`, for every request; raises WriteStopped."""
+        headers = {"Accept": "application/json"}
+        if method == "PATCH":
+            headers["Content-Type"] = JSON_PATCH
+        request = await client.param_serialize(
+            method, path, None, query, headers, body, auth_settings=["BearerToken"]
+        )
+        method, url, _, serialized_body, *_ = request
+        access.check(self._access, method, url, serialized_body)
+        return request
+
+    @asynccontextmanager
+    async def _bounded(self, call: ApiCall, seconds: float) -> AsyncIterator[None]:
+        """Limit the time, and raise the ClusterError for whatever goes wrong meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except aiohttp.WSServerHandshakeError as error:
+            raise errors.from_response(call, error.status, error.message.encode()) from error
+        except aiohttp.ClientConnectorError as error:
+            reason = error.strerror or type(error.os_error).__name__
+            raise errors.not_connected(call, self.host, reason) from error
+        except TimeoutError as error:
+            raise errors.timed_out(call, seconds) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            raise errors.disconnected(call, self.host, reason) from error
+        except ConfigException as error:
+            reason = f"its credentials cannot be renewed: {error}"
+            raise errors.not_connected(call, self.host, reason) from error
+
+    def _api_call(
+        self, verb: str, resource: str, name: str = "", *, mutating: bool = False
+    ) -> ApiCall:
+        return ApiCall(verb, resource, self.namespace, name, mutating)
+
+    @property
+    def _server(self) -> str:
+        """The API server as `host:port`, with the path where several clusters share them."""
+        url = URL(self.host)
+        return f"{url.host}:{url.port}{url.path.rstrip('/')}"
+
+    def _core(self, *parts: str) -> str:
+        return _path("/api/v1/namespaces", self.namespace, *parts)
+
+    def _apps(self, *parts: str) -> str:
+        return _path("/apis/apps/v1/namespaces", self.namespace, *parts)
+
+
+async def _configuration(kubeconfig: Path | None) -> Configuration:
+    configuration = Configuration()
+    configuration.retries = None
+    try:
+        if kubeconfig is None:
+            load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+        else:
+            await load_kube_config(  # type: ignore[no-untyped-call]
+                str(kubeconfig), client_configuration=configuration
+            )
+    except (ConfigException, OSError, ValueError) as error:
+        source = "the pod's service account" if kubeconfig is None else str(kubeconfig)
+        raise UserError(
+            f"The configuration of the cluster cannot be read from {source}: {error}. "
+            "Nothing was started. Set KUBECONFIG to a kubeconfig file, or run in the cluster."
+        ) from error
+    return configuration
+
+
+async def _check_status(call: ApiCall, response: aiohttp.ClientResponse) -> None:
+    """Raise the ClusterError for a response that is not a success."""
+    if response.status >= 300:
+        raise errors.from_response(call, response.status, await response.read())
+
+
+def _path(start: str, *parts: str) -> str:
+    """The path of an object; raises Refused for a name that would make it another path.
+
+    An API server takes DELETE `pods/` as the whole collection, and an encoded slash as a slash.
+    """
+    for part in parts:
+        if not NAME.fullmatch(part):
+            raise errors.Refused(
+                f"“{part}” cannot be the name of an object in Kubernetes. Nothing was sent and "
+                "nothing was changed. Correct the name."
+            )
+    return "/".join((start, *parts))

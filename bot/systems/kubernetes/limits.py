@@ -1,0 +1,87 @@
+"""What limits a Deployment from outside: quotas, autoscalers and nodes."""
+
+from typing import Any
+
+from bot.model import Model
+from bot.systems.kubernetes.conditions import has_condition
+from bot.systems.kubernetes.resources import parse_quantity
+
+Obj = dict[str, Any]
+
+# A quota may give one resource either of two names.
+ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
+
+
+class Quota(Model):
+    """A ResourceQuota: bytes, cores or counts by resource, like `limits.memory`.
+
+    `hard` has only what the quota's controller has counted already, and nothing when the quota has
+    a scope: it may not apply to the pods that the caller asks about.
+    """
+
+    name: str
+    hard: dict[str, float]
+    used: dict[str, float]
+
+
+class Autoscaler(Model):
+    """A HorizontalPodAutoscaler; `deployment` is empty when it scales something else."""
+
+    name: str
+    deployment: str
+    min_replicas: int
+    max_replicas: int
+
+    @property
+    def label(self) -> str:
+        """Like `order-service (2 to 6)`."""
+        return f"{self.name} ({self.min_replicas} to {self.max_replicas})"
+
+
+class Node(Model):
+    """A node, and what its pods may use together, in cores, bytes and pods."""
+
+    name: str
+    schedulable: bool
+    allocatable: dict[str, float]
+
+
+def parse_quota(raw: Obj) -> Quota:
+    """A ResourceQuota from the API's JSON."""
+    spec, status = raw["spec"], raw.get("status") or {}
+    used = _quantities(status.get("used") or {})
+    is_scoped = spec.get("scopes") or spec.get("scopeSelector")
+    hard = {} if is_scoped else _quantities(spec.get("hard") or {})
+    counted = {resource: limit for resource, limit in hard.items() if resource in used}
+    return Quota(name=raw["metadata"]["name"], hard=counted, used=used)
+
+
+def _quantities(raw: Obj) -> dict[str, float]:
+    return {ALIASES.get(name, name): parse_quantity(str(text)) for name, text in raw.items()}
+
+
+def parse_autoscaler(raw: Obj) -> Autoscaler:
+    """A HorizontalPodAutoscaler from the API's JSON."""
+    spec = raw["spec"]
+    target = spec["scaleTargetRef"]
+    return Autoscaler(
+        name=raw["metadata"]["name"],
+        deployment=target["name"] if target["kind"] == "Deployment" else "",
+        min_replicas=spec.get("minReplicas", 1),
+        max_replicas=spec["maxReplicas"],
+    )
+
+
+def parse_node(raw: Obj) -> Node:
+    """A Node from the API's JSON."""
+    status = raw.get("status") or {}
+    allocatable = status.get("allocatable") or {}
+    return Node(
+        name=raw["metadata"]["name"],
+        schedulable=has_condition(status, "Ready") and not raw["spec"].get("unschedulable"),
+        allocatable={
+            resource: parse_quantity(str(allocatable[resource]))
+            for resource in ("cpu", "memory", "pods")
+            if resource in allocatable
+        },
+    )

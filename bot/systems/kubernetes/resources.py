@@ -1,0 +1,378 @@
+"""Pods, Deployments and their revisions, as far as the bot uses them."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from kubernetes.utils.quantity import parse_quantity as to_decimal
+
+from bot import redaction
+from bot.model import Model
+from bot.systems.kubernetes.conditions import has_condition
+from bot.systems.kubernetes.pod_status import kubectl_status
+
+Obj = dict[str, Any]
+
+EXECUTION_ANNOTATION = "runbolt.dev/execution"
+ROLLED_BACK_FROM_ANNOTATION = "runbolt.dev/rolled-back-from"
+REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
+REVISION_HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history"
+CHANGE_CAUSE_ANNOTATION = "kubernetes.io/change-cause"
+TEMPLATE_HASH_LABEL = "pod-template-hash"
+
+
+class ResourceAmounts(Model):
+    """CPU in cores and memory in bytes; None where it is not set."""
+
+    cpu: float | None = None
+    memory: float | None = None
+
+
+class Container(Model):
+    """A container; `reason` is why it is not running, `exit_code` is of its last end."""
+
+    name: str
+    image: str
+    ready: bool
+    running: bool
+    restarts: int
+    reason: str
+    exit_code: int | None
+    requests: ResourceAmounts = ResourceAmounts()
+    limits: ResourceAmounts = ResourceAmounts()
+
+
+class Pod(Model):
+    """A pod; `status` is kubectl's word, `ready` whether it takes traffic."""
+
+    name: str
+    uid: str
+    status: str
+    ready: bool
+    terminating: bool
+    created: datetime
+    node: str
+    owner: str
+    owner_uid: str
+    containers: tuple[Container, ...]
+
+    @property
+    def restarts(self) -> int:
+        """How often its containers have restarted, together."""
+        return sum(container.restarts for container in self.containers)
+
+    @property
+    def ready_containers(self) -> str:
+        """Ready containers, as kubectl writes it: `1/2`."""
+        return f"{sum(container.ready for container in self.containers)}/{len(self.containers)}"
+
+    @property
+    def image_tags(self) -> str:
+        """The tags of its containers' images, or the short names where there are several."""
+        return _short([container.image for container in self.containers])
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the first container that failed last, or None."""
+        exit_codes = (container.exit_code for container in self.containers)
+        return next(filter(None, exit_codes), None)
+
+    @property
+    def unready_reason(self) -> str:
+        """Why it is not ready: `CrashLoopBackOff, exit 2`; empty when it is."""
+        if self.ready and not self.terminating:
+            return ""
+        status = "Running, not ready" if self.status == "Running" else self.status
+        reasons = {container.reason for container in self.containers} - {"", "Error", self.status}
+        code = [] if self.exit_code is None else [f"exit {self.exit_code}"]
+        return ", ".join([status, *sorted(reasons), *code])
+
+
+class Deployment(Model):
+    """A Deployment; `cluster` is its API server, as `host:port`.
+
+    `replicas` is the number in its spec; `total`, `updated` and `available` are of its status.
+    `unavailable` is how many pods a rollout may take away at once. `settled` is whether the
+    controller has observed the newest spec; `stuck` is why it cannot go on, or empty.
+    `spec_digest` covers the spec without the replicas.
+    """
+
+    cluster: str
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    spec_observed: bool
+    paused: bool
+    revision: int
+    replicas: int
+    current_replicas: int
+    updated_replicas: int
+    available_replicas: int
+    max_unavailable: int
+    selector: str
+    stuck_reason: str
+    annotations: dict[str, str]
+    template: Obj
+    spec_digest: str
+
+    @property
+    def target(self) -> str:
+        """Like `deployment/order-service`, as plans name it."""
+        return f"deployment/{self.name}"
+
+    @property
+    def image_tags(self) -> str:
+        """The tags of its template's images, or their short names where there are several."""
+        return template_image_tags(self.template)
+
+    @property
+    def last_execution(self) -> str:
+        """The id of the execution that changed it last, or empty."""
+        return self.annotations.get(EXECUTION_ANNOTATION, "")
+
+    @property
+    def rolled_out(self) -> bool:
+        """Whether only pods of the newest template are left, all of them available."""
+        counts = (self.current_replicas, self.updated_replicas, self.available_replicas)
+        return self.spec_observed and all(count == self.replicas for count in counts)
+
+
+class Revision(Model):
+    """A pod template that a Deployment has run, as its ReplicaSet keeps it.
+
+    `past` is the numbers that it had when it ran before; `created` is when it ran first. `cause`
+    is the change cause as it was written, which may hold secrets: people read `said` instead.
+    `left` is the number that the last rollback to this revision came from.
+    """
+
+    number: int
+    previous_numbers: tuple[int, ...]
+    uid: str
+    name: str
+    created: datetime
+    replicas: int
+    ready: int
+    change_cause: str
+    template: Obj
+    rolled_back_from: int | None = None
+
+    @property
+    def image_tags(self) -> str:
+        """The tags of its images, or their short names where there are several."""
+        return template_image_tags(self.template)
+
+    @property
+    def redacted_cause(self) -> str:
+        """Its change cause without secrets: kubectl writes whole commands there."""
+        return redaction.redact(self.change_cause)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images of its containers, in full."""
+        return tuple(_images(self.template))
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of a JSON value, whatever the order of its keys."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _tag(image: str) -> str:
+    """An image's tag, or its name without the registry where it has no tag."""
+    name = image.rpartition("/")[2]
+    return name.partition("@")[0].partition(":")[2] or name
+
+
+def template_image_tags(template: Obj) -> str:
+    """The tag of the image of a pod template, or the short names where there are several."""
+    return _short(_images(template))
+
+
+def _images(template: Obj) -> list[str]:
+    return [container.get("image", "") for container in template["spec"]["containers"]]
+
+
+def _short(images: list[str]) -> str:
+    if len(images) == 1:
+        return _tag(images[0])
+    return ", ".join(image.rpartition("/")[2] for image in images)
+
+
+def parse_pod(raw: Obj) -> Pod:
+    """A Pod from the API's JSON."""
+    metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
+    owner = _controller(metadata)
+    statuses = {entry["name"]: entry for entry in status.get("containerStatuses") or []}
+    return Pod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        status=kubectl_status(raw),
+        ready=has_condition(status, "Ready"),
+        terminating=bool(metadata.get("deletionTimestamp")),
+        created=datetime.fromisoformat(metadata["creationTimestamp"]),
+        node=spec.get("nodeName", ""),
+        owner=owner.get("name", ""),
+        owner_uid=owner.get("uid", ""),
+        containers=tuple(
+            _parse_container(container, statuses.get(container["name"], {}))
+            for container in spec["containers"]
+        ),
+    )
+
+
+def _controller(metadata: Obj) -> Obj:
+    """The owner reference of the controller; empty where there is none."""
+    owners = metadata.get("ownerReferences") or []
+    return next((owner for owner in owners if owner.get("controller")), {})
+
+
+def is_controlled_by(raw: Obj, uid: str) -> bool:
+    """Whether the object's controller is the one with that uid."""
+    return bool(_controller(raw["metadata"]).get("uid") == uid)
+
+
+def _parse_container(spec: Obj, status: Obj) -> Container:
+    state, last_state = status.get("state") or {}, status.get("lastState") or {}
+    terminated = state.get("terminated") or last_state.get("terminated") or {}
+    waiting = state.get("waiting") or {}
+    resources = spec.get("resources") or {}
+    return Container(
+        name=spec["name"],
+        image=spec.get("image", ""),
+        ready=bool(status.get("ready")),
+        running="running" in state,
+        restarts=status.get("restartCount", 0),
+        reason=terminated.get("reason") or waiting.get("reason", ""),
+        exit_code=terminated.get("exitCode"),
+        requests=parse_amounts(resources.get("requests") or {}),
+        limits=parse_amounts(resources.get("limits") or {}),
+    )
+
+
+def parse_amounts(raw: Obj) -> ResourceAmounts:
+    """CPU and memory from quantities such as `250m` and `512Mi`."""
+    values = {name: parse_quantity(raw[name]) for name in ("cpu", "memory") if name in raw}
+    return ResourceAmounts(**values)
+
+
+def parse_quantity(text: str) -> float:
+    """The number of a quantity such as `250m` or `512Mi`; raises ValueError for another text."""
+    return float(to_decimal(text))  # type: ignore[no-untyped-call]
+
+
+def parse_usage(raw: Obj) -> dict[str, ResourceAmounts]:
+    """What each container of a pod uses, from the JSON of a PodMetrics."""
+    containers = raw.get("containers") or []
+    return {
+        container["name"]: parse_amounts(container.get("usage") or {}) for container in containers
+    }
+
+
+def parse_deployment(raw: Obj, cluster: str) -> Deployment:
+    """A Deployment from the API's JSON; `cluster` is the API server that it came from."""
+    metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    return Deployment(
+        cluster=cluster,
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        spec_observed=status.get("observedGeneration", 0) >= metadata.get("generation", 0),
+        paused=bool(spec.get("paused")),
+        revision=int(annotations.get(REVISION_ANNOTATION, 0)),
+        replicas=spec.get("replicas", 1),
+        current_replicas=status.get("replicas", 0),
+        updated_replicas=status.get("updatedReplicas", 0),
+        available_replicas=status.get("availableReplicas", 0),
+        max_unavailable=_max_unavailable(spec),
+        selector=_selector(spec["selector"]),
+        stuck_reason=_stuck_reason(status),
+        annotations=annotations,
+        template=spec["template"],
+        spec_digest=digest({key: value for key, value in spec.items() if key != "replicas"}),
+    )
+
+
+def _stuck_reason(status: Obj) -> str:
+    for condition in status.get("conditions") or []:
+        kind, reason = condition["type"], condition.get("reason")
+        is_late = kind == "Progressing" and reason == "ProgressDeadlineExceeded"
+        is_refused = kind == "ReplicaFailure" and condition["status"] == "True"
+        if is_late or is_refused:
+            return str(condition.get("message") or condition["reason"])
+    return ""
+
+
+def _max_unavailable(spec: Obj) -> int:
+    """How many pods a rollout may take away at once, rounded as Kubernetes rounds."""
+    replicas, strategy = int(spec.get("replicas", 1)), spec.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return replicas
+    rolling = strategy.get("rollingUpdate") or {}
+    max_unavailable = _resolve_share(rolling.get("maxUnavailable", "25%"), replicas, math.floor)
+    max_surge = _resolve_share(rolling.get("maxSurge", "25%"), replicas, math.ceil)
+    at_least = 0 if max_surge else 1  # with both at 0 a rollout could not begin
+    return min(max(max_unavailable, at_least), replicas)
+
+
+def _resolve_share(value: Any, replicas: int, rounding: Callable[[float], int]) -> int:
+    """A count, or a percentage of the replicas."""
+    if isinstance(value, str) and value.endswith("%"):
+        return rounding(int(value[:-1]) * replicas / 100)
+    return int(value)
+
+
+def _selector(selector: Obj) -> str:
+    """A LabelSelector as kubectl writes it."""
+    labels = sorted((selector.get("matchLabels") or {}).items())
+    expressions = selector.get("matchExpressions") or []
+    return ",".join([*(f"{key}={value}" for key, value in labels), *map(_expression, expressions)])
+
+
+def _expression(requirement: Obj) -> str:
+    """One requirement of a LabelSelector."""
+    key, values = requirement["key"], ",".join(requirement.get("values") or [])
+    match requirement["operator"]:
+        case "Exists":
+            return str(key)
+        case "DoesNotExist":
+            return f"!{key}"
+        case "In":
+            return f"{key} in ({values})"
+    return f"{key} notin ({values})"
+
+
+def parse_revision(raw: Obj) -> Revision:
+    """A Revision from the JSON of its ReplicaSet."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    previous_numbers = annotations.get(REVISION_HISTORY_ANNOTATION, "").split(",")
+    rolled_back_from = annotations.get(ROLLED_BACK_FROM_ANNOTATION, "")
+    return Revision(
+        number=int(annotations.get(REVISION_ANNOTATION, 0)),
+        previous_numbers=tuple(int(number) for number in previous_numbers if number.isdigit()),
+        uid=metadata["uid"],
+        name=metadata["name"],
+        created=datetime.fromisoformat(metadata["creationTimestamp"]),
+        replicas=status.get("replicas", 0),
+        ready=status.get("readyReplicas", 0),
+        change_cause=annotations.get(CHANGE_CAUSE_ANNOTATION, ""),
+        template=_template(raw),
+        rolled_back_from=int(rolled_back_from) if rolled_back_from.isdecimal() else None,
+    )
+
+
+def _template(raw: Obj) -> Obj:
+    """The pod template of a ReplicaSet, without the hash that the ReplicaSet added."""
+    template: Obj = raw["spec"]["template"]
+    metadata = template.get("metadata") or {}
+    labels = {
+        name: value for name, value in metadata["labels"].items() if name != TEMPLATE_HASH_LABEL
+    }
+    return template | {"metadata": metadata | {"labels": labels}}

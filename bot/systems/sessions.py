@@ -1,0 +1,160 @@
+"""Termination of sessions of the service's database; this connection can do nothing else."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import LiteralString
+
+import psycopg
+from psycopg import AsyncConnection, conninfo, errors
+
+from bot import pg_options
+from bot.model import Model
+from bot.systems.postgres import (
+    APPLICATION_NAME,
+    CONNECT_SECONDS,
+    ConnectionSettings,
+    DatabaseError,
+    error_text,
+    milliseconds,
+)
+
+VARIABLE = "ORDERS_DATABASE_ADMIN_URL"
+ROLE = "runbolt_ops"
+STATEMENT_SECONDS = 5.0
+# The statement that terminates a session checks that it is the same one and still runs that query.
+# A CASE is evaluated in its order, so no session is terminated whose check comes first.
+TERMINATE: LiteralString = """
+    SELECT CASE
+        WHEN session.pid IS NULL THEN 'gone'
+        WHEN session.backend_start IS NULL THEN 'refused'
+        WHEN session.backend_start <> %(backend_start)s THEN 'reused'
+        WHEN session.state <> 'active' THEN 'finished'
+        WHEN session.query_start IS DISTINCT FROM %(query_start)s THEN 'finished'
+        WHEN session.backend_type <> 'client backend' THEN 'spared'
+        WHEN session.application_name = %(application_name)s THEN 'spared'
+        WHEN session.usename = current_user THEN 'spared'
+        WHEN coalesce(owner.rolsuper, true) THEN 'spared'
+        WHEN pg_terminate_backend(session.pid) THEN 'ended'
+        ELSE 'gone'
+    END
+    FROM (VALUES (1)) AS one (row)
+    LEFT JOIN pg_stat_activity AS session ON session.pid = %(pid)s
+    LEFT JOIN pg_roles AS owner ON owner.oid = session.usesysid
+"""
+
+
+class DatabaseSession(Model):
+    """A session and the query that it ran when it was looked at; `ran` in whole seconds.
+
+    PostgreSQL reuses pids, so a session is identified by its start too, and its query likewise.
+    """
+
+    pid: int
+    backend_start: datetime
+    query_start: datetime
+    running_seconds: int
+    user: str
+    application_name: str
+    wait_event: str
+    blocked_pids: tuple[int, ...]
+    query: str
+
+
+class TerminationResult(StrEnum):
+    """What became of one session; only in the first case the bot terminated it."""
+
+    TERMINATED = "ended"
+    GONE = "gone"
+    QUERY_FINISHED = "finished"
+    PID_REUSED = "reused"
+    PROTECTED = "spared"
+    NOT_PERMITTED = "refused"
+
+
+class SessionTerminator:
+    """Terminates sessions, over a connection for each approved execution."""
+
+    def __init__(self, url: str | None, *, read_only: bool = False) -> None:
+        self._settings = ConnectionSettings(url, VARIABLE, ROLE)
+        self._read_only = read_only
+
+    def read_only(self) -> "SessionTerminator":
+        """The same, for steps that may terminate nothing."""
+        return SessionTerminator(self._settings.url, read_only=True)
+
+    @property
+    def role(self) -> str:
+        """The role that terminates sessions; raises DatabaseError where it is not configured."""
+        role = conninfo.conninfo_to_dict(self._settings.checked_url()).get("user")
+        if not role:
+            raise DatabaseError(
+                f"{VARIABLE} names no role. Nothing was changed. Write it as "
+                "postgresql://role:password@host:5432/database, then restart the bot."
+            )
+        return str(role)
+
+    async def terminate(self, sessions: Sequence[DatabaseSession]) -> list[TerminationResult]:
+        """Terminate each session that still runs its query; the results, in the same order.
+
+        Raises DatabaseError, unsure when the connection failed halfway.
+        """
+        if self._read_only:
+            raise DatabaseError(
+                "This step may only read, but tried to end sessions of the database, so it was "
+                "stopped. No session was ended. This is a defect in the step's action: report it "
+                "to the people who run Runbolt."
+            )
+        conn = await self._connect()
+        try:
+            async with asyncio.timeout(STATEMENT_SECONDS * (1 + len(sessions))), conn:
+                limit = milliseconds(STATEMENT_SECONDS)
+                await conn.execute("SELECT set_config('statement_timeout', %s, false)", [limit])
+                return [await _terminate(conn, session) for session in sessions]
+        except (TimeoutError, psycopg.Error) as error:
+            raise DatabaseError(
+                "The database stopped answering while sessions were being ended: "
+                f"{_reason(error)}. Some of them may have been ended. Look at the long queries, "
+                "then ask again.",
+                unsure=True,
+            ) from error
+
+    async def _connect(self) -> AsyncConnection:
+        """Connect; raises DatabaseError.
+
+        With autocommit, since each statement of a transaction would see the same old sessions.
+        """
+        url = self._settings.checked_url()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS + 1):
+                return await AsyncConnection.connect(
+                    pg_options.with_options(url, pg_options.TIME_ZONE_UTC),
+                    connect_timeout=CONNECT_SECONDS,
+                    application_name=APPLICATION_NAME,
+                    autocommit=True,
+                )
+        except (TimeoutError, psycopg.Error) as error:
+            raise DatabaseError(
+                f"The database cannot be reached to end sessions: {_reason(error)}. No session was "
+                f"ended. Check the database and {VARIABLE}, then ask again."
+            ) from error
+
+
+def _reason(error: TimeoutError | psycopg.Error) -> str:
+    return error_text(error) if isinstance(error, psycopg.Error) else "no answer in time"
+
+
+async def _terminate(conn: AsyncConnection, session: DatabaseSession) -> TerminationResult:
+    params = {
+        "pid": session.pid,
+        "backend_start": session.backend_start,
+        "query_start": session.query_start,
+        "application_name": APPLICATION_NAME,
+    }
+    try:
+        row = await (await conn.execute(TERMINATE, params)).fetchone()
+    except errors.InsufficientPrivilege:
+        return TerminationResult.NOT_PERMITTED
+    assert row is not None
+    return TerminationResult(row[0])

@@ -1,0 +1,48 @@
+"""The action ids and callback ids of all buttons, menus, forms and shortcuts; see routes.py."""
+
+TAKE_COMMAND = "incident.take_command"
+POST_UPDATE = "incident.post_update"
+CHANGE_STATUS = "incident.change_status"
+CHANGE_SEVERITY = "incident.change_severity"
+CHOOSE_SCENARIO = "incident.choose_scenario"
+RESOLVE = "incident.resolve"
+OPEN_DECLARE = "incident.open_declare"
+TELL_CUSTOMERS = "incident.tell_customers"
+TICK_SYMPTOM = "incident.tick_symptom"
+
+RUN_STEP = "step.run"
+UNDO = "execution.undo"
+ASK_AGAIN = "execution.ask_again"
+CHECK_INTERRUPTED = "execution.check"
+EXTEND = "execution.extend"
+
+APPROVE = "execution.approve"
+DENY = "execution.deny"
+EDIT_MESSAGE = "execution.rewrite"
+
+SNOOZE = "reminder.snooze"
+# Each button of a row needs an action id of its own.
+SNOOZES = tuple(f"{SNOOZE}.{minutes}" for minutes in (5, 10, 15))
+
+TASK_DONE = "task.done"
+TASK_TAKE = "task.take"
+TASK_ESCALATE = "task.escalate"
+TASK_REOPEN = "task.reopen"
+TASK_MORE = "task.more"
+WORK_THROUGH = "task.work_through"
+
+OPEN_LINK = "link.open"
+
+DECLARE_FORM = "form.declare"
+UPDATE_FORM = "form.update"
+RESOLVE_FORM = "form.resolve"
+CUSTOMER_FORM = "form.customer"
+STEP_FORM = "form.step"
+DENY_FORM = "form.deny"
+DONE_FORM = "form.done"
+SKIP_FORM = "form.skip"
+PLAYBOOK_FORM = "form.playbook"
+CHECKLIST_FORM = "form.work"
+
+DECLARE_SHORTCUT = "shortcut.declare"
+DECLARE_FROM_MESSAGE = "shortcut.declare_from_message"

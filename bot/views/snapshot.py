@@ -1,0 +1,112 @@
+"""All that is known about one incident, read in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.model import (
+    Entry,
+    Execution,
+    ExecutionId,
+    ExecutionState,
+    Incident,
+    Reminder,
+    Step,
+    Task,
+    TaskKind,
+    TemporaryChange,
+    Update,
+)
+from bot.model.entries import Declared
+from bot.rules.incidents import ScenarioRef
+
+# The final states of a request that was never carried out.
+NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState.VOIDED)
+
+
+@dataclass(frozen=True)
+class IncidentSnapshot:
+    """What the channel, the announcement and the files are made from.
+
+    `approvers` are those that the configuration names one by one, `plays` the scenarios that fit
+    the incident's severity, and `runbooks` the address that relative links belong to. `final` has
+    the keys of the messages that never change again: these are not read and not sent again.
+    """
+
+    incident: Incident
+    executions: tuple[Execution, ...]
+    entries: tuple[Entry, ...]
+    updates: tuple[Update, ...]
+    reminders: tuple[Reminder, ...]
+    tasks: tuple[Task, ...]
+    attachment_names: Mapping[ExecutionId, str]
+    scenarios: tuple[ScenarioRef, ...]
+    responder_groups: tuple[str, ...]
+    approver_groups: tuple[str, ...]
+    approvers: tuple[str, ...]
+    publish_error: str | None
+    runbooks_base_url: str = ""
+    temporary_changes: tuple[TemporaryChange, ...] = ()
+    final_keys: frozenset[str] = frozenset()
+
+    @property
+    def ticked_symptoms(self) -> tuple[str, ...]:
+        """The symptoms that were ticked in the declare form."""
+        details = [entry.detail for entry in self.entries]
+        declared = [detail for detail in details if isinstance(detail, Declared)]
+        return tuple(symptom for detail in declared for symptom in detail.symptoms)
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether a request waits for approval."""
+        return any(execution.state is ExecutionState.PROPOSED for execution in self.executions)
+
+    @property
+    def changes_in_force(self) -> tuple[TemporaryChange, ...]:
+        """The temporary changes that have not ended."""
+        return tuple(change for change in self.temporary_changes if change.in_force)
+
+    def task_of(self, step: Step) -> Task | None:
+        """The task of a manual step; the title tells it from another playbook's step."""
+        tasks = [task for task in self.tasks if task.kind is TaskKind.STEP]
+        same_id = [task for task in tasks if task.step_id == step.id]
+        return next((task for task in same_id if task.title == step.title), None)
+
+    def latest_execution(self, step: Step) -> Execution | None:
+        """The latest execution of a step, without undos and other playbooks' steps of that id.
+
+        A request that was not carried out counts only where there is nothing else.
+        """
+        executions = [
+            execution
+            for execution in self.executions
+            if execution.step_id == step.id
+            and execution.action == step.action
+            and execution.undo_of is None
+        ]
+        carried_out = [each for each in executions if each.state not in NOT_CARRIED_OUT]
+        candidates = carried_out or executions
+        return candidates[-1] if candidates else None
+
+    def change_in_force(self, execution_id: ExecutionId | None) -> TemporaryChange | None:
+        """The temporary change that an execution made, while it is in force."""
+        return next(
+            (change for change in self.changes_in_force if change.execution_id == execution_id),
+            None,
+        )
+
+    def changes_ended_by(self, execution: Execution) -> tuple[TemporaryChange, ...]:
+        """The temporary changes that an execution ended: its undo puts them in force again."""
+        touched = [change for change in self.temporary_changes if change.touched_by == execution.id]
+        return tuple(change for change in touched if not change.in_force)
+
+    def latest_undo(self, execution: Execution) -> Execution | None:
+        """The latest undo of an execution."""
+        undos = [other for other in self.executions if other.undo_of == execution.id]
+        return undos[-1] if undos else None
+
+    def rings_again(self, reminder: Reminder) -> bool:
+        """Whether a snoozed reminder is still to be sent again; an update makes it needless."""
+        pending = [
+            other for other in self.reminders if other.is_pending and other.kind is reminder.kind
+        ]
+        return any(other.due_at == reminder.snoozed_until for other in pending)

@@ -1,0 +1,46 @@
+"""What people do to the cluster by hand, beside the bot, as kubectl sends it."""
+
+from collections.abc import Mapping
+
+import aiohttp
+
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+
+DEPLOYMENT = f"/apis/apps/v1/namespaces/{DEFAULT_NAMESPACE}/deployments/order-service"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+
+Obj = dict[str, object]
+
+
+async def patch_pods(kube: Cluster, spec: Mapping[str, object]) -> None:
+    """Change the pod template's spec; raises ClientResponseError where that is refused."""
+    await patch_deployment(kube, {"spec": {"template": {"spec": spec}}})
+
+
+async def patch_deployment(kube: Cluster, body: Mapping[str, object]) -> None:
+    """Change the order service's Deployment; raises ClientResponseError where that is refused."""
+    headers = {"Authorization": f"Bearer {kube.token('admin')}", "Content-Type": STRATEGIC_PATCH}
+    async with (
+        aiohttp.ClientSession(raise_for_status=True) as session,
+        session.patch(kube.url + DEPLOYMENT, json=body, headers=headers),
+    ):
+        await kube.wait_for_rollout()
+
+
+async def patch_env(kube: Cluster, *variables: Mapping[str, object], **more: object) -> None:
+    """Change variables of the order service, each by its name; `more` is about the list itself."""
+    container = {"name": "order-service", "env": [*variables], **more}
+    await patch_pods(kube, {"containers": [container]})
+
+
+def environment(kube: Cluster) -> list[Obj]:
+    """The variables that the order service's pods are given."""
+    variables: list[Obj] = kube.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
+    return variables
+
+
+def variable(kube: Cluster, name: str = "ORDERS_PAUSED") -> object:
+    """The value of one of them; None where it is not set."""
+    return next(
+        (entry.get("value", "") for entry in environment(kube) if entry["name"] == name), None
+    )
