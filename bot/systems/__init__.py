@@ -58,5 +58,5 @@ class ChangingSystems(Systems):
         return vars(self) | {
             "cluster": self.cluster.restricted(access),
             "customers": self.customers.read_only(),
-            "backends": self.sessions.read_only(),
+            "sessions": self.sessions.read_only(),
         }

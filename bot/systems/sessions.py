@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import AsyncConnection, conninfo, errors
+from pydantic import model_validator
 
 from bot import pg_options
 from bot.model import Model
@@ -45,8 +46,18 @@ TERMINATE: LiteralString = """
 """
 
 
+FORMER_NAMES = {
+    "started": "backend_start",
+    "query_started": "query_start",
+    "ran": "running_seconds",
+    "application": "application_name",
+    "waits_for": "wait_event",
+    "blocks": "blocked_pids",
+}
+
+
 class DatabaseSession(Model):
-    """A session and the query that it ran when it was looked at; `ran` in whole seconds.
+    """A session and the query that it ran when it was read.
 
     PostgreSQL reuses pids, so a session is identified by its start too, and its query likewise.
     """
@@ -60,6 +71,14 @@ class DatabaseSession(Model):
     wait_event: str
     blocked_pids: tuple[int, ...]
     query: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_current_names(cls, fields: Any) -> Any:
+        """Requests of an older version are stored with its names."""
+        if not isinstance(fields, dict):
+            return fields
+        return {FORMER_NAMES.get(name, name): value for name, value in fields.items()}
 
 
 class TerminationResult(StrEnum):
