@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from bot import deprecations, durations
+from bot import durations
 from bot.durations import Duration
 from bot.model import Model, Risk, Severity, UserError
-from bot.playbooks import validation, yaml_source
+from bot.playbooks import deprecations, validation, yaml_source
 from bot.playbooks.yaml_source import SourceFile
 
 MINUTE = timedelta(minutes=1)

@@ -30,7 +30,7 @@ def parse(text: Any) -> Any:
     return int(match[1]) * UNITS[match[2][0]]
 
 
-def format(span: timedelta) -> str:
+def describe(span: timedelta) -> str:
     """Format a timedelta in its largest fitting unit: `15 min`, `2 h`, `3 d`; one day is `24 h`.
 
     A unit fits when it divides the time evenly, or when there are at least ten of it; the rest is

@@ -112,18 +112,23 @@ class Stripe:
     # What happens in the account.
 
     def add_event(
-        self, type: str, *, ago: float = 0.0, delivered: bool = True, id: str | None = None
+        self,
+        event_type: str,
+        *,
+        ago: float = 0.0,
+        delivered: bool = True,
+        event_id: str | None = None,
     ) -> str:
         """Let something have happened `ago` seconds ago; the id of its event."""
         created = int(self._now().timestamp() - ago)
-        id = id or f"evt_1Q{secrets.token_hex(11)}"
-        event = Event(id, type, created, delivered, self._live)
+        event_id = event_id or f"evt_1Q{secrets.token_hex(11)}"
+        event = Event(event_id, event_type, created, delivered, self._live)
         self._events[event.id] = event
         return event.id
 
-    def deliver(self, id: str | None = None) -> None:
+    def deliver(self, only_id: str | None = None) -> None:
         """Let the webhook endpoints take an event, or all of them."""
-        for event_id in [id] if id else list(self._events):
+        for event_id in [only_id] if only_id else list(self._events):
             self._events[event_id] = replace(self._events[event_id], delivered=True)
 
     @property

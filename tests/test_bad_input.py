@@ -66,12 +66,12 @@ async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None
     for number in range(6):
         await walk.declare(f"Shop {number} is down", "sev2")
     channel = await walk.declare("All shops are down", "sev1")
-    id = next(one["id"] for one in walk.slack.channels("oncall") if one["name"] == channel)
+    channel_id = next(one["id"] for one in walk.slack.channels("oncall") if one["name"] == channel)
 
     await walk.say("oncall", "/incident update", "random")
 
     seen = walk.text("random", "oncall")
-    assert f"own channel (open: INC-7 in <#{id}>, INC-1 in <#C" in seen
+    assert f"own channel (open: INC-7 in <#{channel_id}>, INC-1 in <#C" in seen
     assert "INC-4 in <#C" in seen
     assert "INC-5" not in seen
     assert " and 2 more), or declare one with `/incident declare`." in seen

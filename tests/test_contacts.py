@@ -35,7 +35,9 @@ def slack(slack: Slack) -> Slack:
     """A workspace in which nobody is called as the playbook says, until a test says otherwise."""
     kept = ("order-service-approvers", "order-service-responders")
     groups = slack.workspace.groups
-    slack.workspace.groups = {id: one for id, one in groups.items() if one.handle in kept}
+    slack.workspace.groups = {
+        group_id: group for group_id, group in groups.items() if group.handle in kept
+    }
     return slack
 
 

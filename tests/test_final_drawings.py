@@ -63,7 +63,7 @@ async def kept_back(bot: Bot) -> list[bool]:
     async with bot.world.pool.connection() as conn:
         incident = await store.incidents.get(conn, ID)
         assert isinstance(incident, Incident)
-        final = await store.messages.final_keys(conn, ID, open=incident.open)
+        final = await store.messages.final_keys(conn, ID, is_open=incident.open)
         runs = await store.executions.for_publishing(conn, ID, final)
     return [run.read_result is None for run in runs]
 
@@ -148,6 +148,6 @@ async def test_what_was_drawn_otherwise_meanwhile_is_not_final(walk: Walk, bot: 
         before = (await store.messages.of_incident(conn, ID))["execution:1"]
         other = before.model_copy(update={"digest": "of another drawer"})
         await store.messages.save(conn, ID, other)
-        await store.messages.mark_final(conn, ID, [before], open=True)
+        await store.messages.mark_final(conn, ID, [before], is_open=True)
 
     assert await kept_back(bot) == [False]

@@ -133,10 +133,12 @@ def test_a_rendered_playbook_is_imported_as_it_was(
 
     book, said = imported(runbook, capsys)
 
-    by_hand = {id: keys - KEPT for id, keys in {**BY_HAND, **BY_HAND_OF_ADDED}.items()}
+    by_hand = {step_id: keys - KEPT for step_id, keys in {**BY_HAND, **BY_HAND_OF_ADDED}.items()}
     assert said == ""
     assert rest(book) == rest(shipped)
-    assert differences(shipped, book, set()) == {id: keys for id, keys in by_hand.items() if keys}
+    assert differences(shipped, book, set()) == {
+        step_id: keys for step_id, keys in by_hand.items() if keys
+    }
 
 
 def test_the_statements_of_the_source_are_files_beside_it(

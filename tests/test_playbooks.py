@@ -22,8 +22,8 @@ def shipped() -> Playbook:
     return book
 
 
-def scenario(playbook: Playbook, id: str) -> Scenario:
-    found = playbook.scenario(id)
+def scenario(playbook: Playbook, scenario_id: str) -> Scenario:
+    found = playbook.scenario(scenario_id)
     assert found is not None
     return found
 
@@ -68,7 +68,7 @@ def test_the_shipped_severity_table(shipped: Playbook) -> None:
 
 
 @pytest.mark.parametrize(
-    ("id", "title", "symptoms"),
+    ("scenario_id", "title", "symptoms"),
     [
         (
             "complete-service-outage",
@@ -93,10 +93,10 @@ def test_the_shipped_severity_table(shipped: Playbook) -> None:
     ],
 )
 def test_the_shipped_symptoms(
-    shipped: Playbook, id: str, title: str, symptoms: tuple[str, ...]
+    shipped: Playbook, scenario_id: str, title: str, symptoms: tuple[str, ...]
 ) -> None:
-    assert scenario(shipped, id).title == title
-    assert scenario(shipped, id).symptoms == symptoms
+    assert scenario(shipped, scenario_id).title == title
+    assert scenario(shipped, scenario_id).symptoms == symptoms
 
 
 def test_the_shipped_steps_for_a_complete_outage(shipped: Playbook) -> None:
@@ -187,11 +187,11 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("id", COMMANDS)
-def test_the_shipped_commands(shipped: Playbook, id: str) -> None:
-    commands = [step.command for step in scenario(shipped, id).steps if step.command]
+@pytest.mark.parametrize("scenario_id", COMMANDS)
+def test_the_shipped_commands(shipped: Playbook, scenario_id: str) -> None:
+    commands = [step.command for step in scenario(shipped, scenario_id).steps if step.command]
 
-    assert [" ".join(command.split()) for command in commands] == COMMANDS[id]
+    assert [" ".join(command.split()) for command in commands] == COMMANDS[scenario_id]
 
 
 LINES = {
@@ -228,12 +228,12 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize("id", LINES)
-def test_the_shipped_instructions(shipped: Playbook, id: str) -> None:
-    steps = scenario(shipped, id).steps
+@pytest.mark.parametrize("scenario_id", LINES)
+def test_the_shipped_instructions(shipped: Playbook, scenario_id: str) -> None:
+    steps = scenario(shipped, scenario_id).steps
     words = [step.hint or step.params.get("instructions") or step.title for step in steps]
 
-    assert [line for line in LINES[id] if line not in words] == []
+    assert [line for line in LINES[scenario_id] if line not in words] == []
 
 
 def test_the_shipped_messages(shipped: Playbook) -> None:

@@ -21,11 +21,11 @@ from tests.conftest import Bot, Clock, Walk, start_bot
 ID = IncidentId(1)
 
 
-async def sql(bot: Bot, query: LiteralString, *values: str, id: IncidentId = ID) -> None:
+async def sql(bot: Bot, query: LiteralString, *values: str, incident_id: IncidentId = ID) -> None:
     """Change what is true, behind the bot's back, and have it drawn again."""
     async with bot.world.pool.connection() as conn:
         await conn.execute(query, values)
-        await publications.mark_stale(conn, id)
+        await publications.mark_stale(conn, incident_id)
 
 
 async def write_alert(bot: Bot, template: str) -> None:
@@ -88,7 +88,7 @@ async def test_an_incident_that_cannot_be_drawn_stops_no_other_and_waits(
     await write_alert(bot, "{{ impact }} {{ 1 // 0 }}")
     await post_update(walk, channel, current="looking")
     other_words = "UPDATE incidents SET title = 'Other words' WHERE id = 2"
-    await sql(bot, other_words, id=IncidentId(2))
+    await sql(bot, other_words, incident_id=IncidentId(2))
     for _ in range(3):
         await bot.tick()
 
@@ -260,8 +260,8 @@ async def test_taken_names_are_looked_up_once(walk: Walk) -> None:
 @pytest.fixture
 def by_id(slack: Slack, team: Path) -> None:
     """The announcements channel, named in the team's file by its id."""
-    id = slack.channel("incidents").id
-    team.write_text(f"{team.read_text()}channels: {{incidents: {id}}}\n")
+    channel_id = slack.channel("incidents").id
+    team.write_text(f"{team.read_text()}channels: {{incidents: {channel_id}}}\n")
 
 
 @pytest.mark.usefixtures("by_id")

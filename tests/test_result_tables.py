@@ -153,7 +153,7 @@ async def test_a_slack_without_such_tables_gets_older_ones(
 
 
 @pytest.mark.parametrize(
-    ("id", "page"),
+    ("stripe_id", "page"),
     [
         ("pi_3AbCdEfGh", "payments"),
         ("ch_3AbCdEfGh", "payments"),
@@ -163,8 +163,10 @@ async def test_a_slack_without_such_tables_gets_older_ones(
         ("evt_1AbCdEfGh", "events"),
     ],
 )
-def test_each_kind_of_id_has_its_page(id: str, page: str) -> None:
-    assert stripe_dashboard.page_url(id) == f"https://dashboard.stripe.com/{page}/{id}"
+def test_each_kind_of_id_has_its_page(stripe_id: str, page: str) -> None:
+    assert (
+        stripe_dashboard.page_url(stripe_id) == f"https://dashboard.stripe.com/{page}/{stripe_id}"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "pi_", "pi_../../login", "xx_3AbCdEfGh", "see pi_3AbCdEfGh"])

@@ -31,8 +31,8 @@ APPROVERS = frozenset({ALICE, BOB, CAROL})
 CONFIG = Config(approvers=MemberSelector(users=(ALICE, BOB, CAROL)))
 
 
-def scenario(id: str, severity: Severity) -> Scenario:
-    return Scenario(id=id, title=id, severity=severity, symptoms=(), steps=())
+def scenario(scenario_id: str, severity: Severity) -> Scenario:
+    return Scenario(id=scenario_id, title=scenario_id, severity=severity, symptoms=(), steps=())
 
 
 BOOK = Playbook(
@@ -92,8 +92,8 @@ def request(**changes: object) -> Execution:
     return Execution.model_validate(values | changes)
 
 
-def person(id: UserId = BOB, **changes: bool) -> Person:
-    return Person(id=id, name=id.title(), **changes)
+def person(user_id: UserId = BOB, **changes: bool) -> Person:
+    return Person(id=user_id, name=user_id.title(), **changes)
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ async def test_data_is_kept_when_asked_and_fresh_otherwise(tmp_path: Path) -> No
     async with sandbox(tmp_path, "--keep") as url:
         await declare(url)
     async with sandbox(tmp_path, "--keep") as url:
-        help = {"user": "second", "channel": "general", "text": "/incident"}
-        await ask(url, "say", help)
+        command = {"user": "second", "channel": "general", "text": "/incident"}
+        await ask(url, "say", command)
         while "Open incidents" not in (seen := await messages(url, "general", "second")):
             pass
         assert "Orders are failing" in seen

@@ -215,7 +215,7 @@ async def test_three_users_are_on_top_and_buy_until_orders_are_paused(sandbox: S
 
     top = [row[0] for row in await sandbox.rows("review-orders.sql")][:3]
     suspicious = await sandbox.rows("SELECT id FROM users WHERE starts_with(email, 'quick.')")
-    assert set(top) == {id for (id,) in suspicious}
+    assert set(top) == {order_id for (order_id,) in suspicious}
     [(disputes,)] = await sandbox.rows(
         "SELECT count(*) FROM disputes WHERE status = 'NEEDS_RESPONSE'"
         " AND created_at > now() - interval '1 hour'"

@@ -124,7 +124,7 @@ async def test_no_session_ends_by_a_plan(
     slow = await sessions.open()
     allowed = ChangingSystems(
         **vars(systems)
-        | {"database": Database(shop.ro_dsn), "backends": SessionTerminator(shop.ops_dsn)}
+        | {"database": Database(shop.ro_dsn), "sessions": SessionTerminator(shop.ops_dsn)}
     )
     asked = EndQueries.model_validate({"database": shop.database, "longer_than": "1 s"})
     change = await asked.pin_targets(allowed.for_planning())

@@ -270,8 +270,8 @@ async def test_invitations_are_refused_one_by_one(
         gone: "user_not_found",
         stranger: "user_team_not_in_channel",
     }
-    for id, code in expected.items():
-        assert await refusal(web.conversations_invite(channel=channel, users=[id])) == code
+    for user_id, code in expected.items():
+        assert await refusal(web.conversations_invite(channel=channel, users=[user_id])) == code
     many = [f"U0{n}" for n in range(101)]
     assert await refusal(web.conversations_invite(channel=channel, users=many)) == "too_many_users"
     await web.conversations_invite(channel=channel, users=[gone, oncall], force=True)

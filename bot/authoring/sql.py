@@ -264,7 +264,7 @@ def _duration(interval: exp.Interval) -> str | None:
         span = durations.parse(text)
     except ValueError:
         return None
-    return durations.format(span) if isinstance(span, timedelta) else None
+    return durations.describe(span) if isinstance(span, timedelta) else None
 
 
 def _reads_only_activity(tree: exp.Select) -> bool:

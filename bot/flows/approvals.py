@@ -13,7 +13,7 @@ from bot.store.db import Conn
 from bot.world import World
 
 
-async def approve(world: World, id: ExecutionId, *, by: UserId) -> None:
+async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Approve a request, and run it once enough people did.
 
     Raises UserError when it is refused, which the timeline records.
@@ -21,16 +21,19 @@ async def approve(world: World, id: ExecutionId, *, by: UserId) -> None:
     # Asked at the click, and before the row is locked: no lock waits for Slack.
     person = await world.directory.fetch_user(by)
     approvers = await world.directory.fetch_members(world.config.approvers)
-    async with record_refusals(world, id, by):
-        run = await _add(world, id, person, approvers)
+    async with record_refusals(world, execution_id, by):
+        run = await _add(world, execution_id, person, approvers)
     runs.start_if_approved(world, run)
 
 
 async def _add(
-    world: World, id: ExecutionId, person: rules.permissions.Person, approvers: frozenset[UserId]
+    world: World,
+    execution_id: ExecutionId,
+    person: rules.permissions.Person,
+    approvers: frozenset[UserId],
 ) -> Execution:
     async with changing_several(world) as (conn, changed):
-        run = await store.executions.lock(conn, id)
+        run = await store.executions.lock(conn, execution_id)
         if run is None:
             raise UserError("This request no longer exists. Nothing was approved.")
         now = world.now()
@@ -38,7 +41,7 @@ async def _add(
         await check_customer_message_allowed(conn, run)
         approvals = (*run.approvals, Approval(by=person.id, at=now))
         state = rules.permissions.state_after(run, approvals)
-        run = await store.executions.set_approvals(conn, id, approvals, state)
+        run = await store.executions.set_approvals(conn, execution_id, approvals, state)
         await log_execution(conn, run, entries.Approved(), at=now, by=person.id)
         changed.add(run.incident_id)
         return run
@@ -57,38 +60,38 @@ async def load_decider(world: World, by: UserId) -> Decider:
     return Decider(person, await world.directory.fetch_members(world.config.approvers))
 
 
-async def check_may_deny(world: World, id: ExecutionId, *, by: UserId) -> None:
+async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Raise UserError before the form asks for a reason; the timeline records it.
 
     Approvers of the last minute and the requester do not wait for Slack: sending the form decides.
     """
-    run = await get(world, id)
+    run = await get(world, execution_id)
     known = {run.requested_by, *await world.directory.cached_members(world.config.approvers)}
     if by in known and run.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return
-    async with record_refusals(world, id, by):
+    async with record_refusals(world, execution_id, by):
         rules.permissions.check_may_deny(run, *await load_decider(world, by))
 
 
-async def deny(world: World, id: ExecutionId, reason: str, *, by: UserId) -> None:
+async def deny(world: World, execution_id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Deny a request with a reason; raises UserError when it is refused, which is recorded."""
     who = await load_decider(world, by)
-    async with record_refusals(world, id, by), changing_several(world) as (conn, changed):
-        denied = await deny_in_transaction(world, conn, id, reason, who)
+    async with record_refusals(world, execution_id, by), changing_several(world) as (conn, changed):
+        denied = await deny_in_transaction(world, conn, execution_id, reason, who)
         changed.add(denied.incident_id)
 
 
 async def deny_in_transaction(
-    world: World, conn: Conn, id: ExecutionId, reason: str, who: Decider
+    world: World, conn: Conn, execution_id: ExecutionId, reason: str, who: Decider
 ) -> Execution:
     """Deny inside a larger transaction; raises UserError, which rolls all of it back."""
-    run = await store.executions.lock(conn, id)
+    run = await store.executions.lock(conn, execution_id)
     if run is None:
         raise UserError("This request no longer exists. Nothing was denied.")
     rules.permissions.check_may_deny(run, *who)
     by, to = who.person.id, ExecutionState.DENIED
     denied = await store.executions.move(
-        conn, id, from_state=run.state, to_state=to, outcome=reason, by=by
+        conn, execution_id, from_state=run.state, to_state=to, outcome=reason, by=by
     )
     assert denied is not None
     entry = entries.Denied(reason=reason, withdrawn=rules.permissions.is_withdrawn(denied))
@@ -106,13 +109,15 @@ async def expire_due(world: World) -> None:
 
 
 @asynccontextmanager
-async def record_refusals(world: World, id: ExecutionId, by: UserId) -> AsyncIterator[None]:
+async def record_refusals(
+    world: World, execution_id: ExecutionId, by: UserId
+) -> AsyncIterator[None]:
     """Record every UserError raised inside as a timeline entry, and raise it again."""
     try:
         yield
     except UserError as refusal:
         async with world.pool.connection() as conn:
-            run = await store.executions.get(conn, id)
+            run = await store.executions.get(conn, execution_id)
             if run is not None:
                 entry = entries.Refused(refusal=str(refusal))
                 await log_execution(conn, run, entry, at=world.now(), by=by)

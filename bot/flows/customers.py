@@ -43,29 +43,30 @@ def target_channel(world: World, incident: Incident) -> ChannelId | None:
     return world.workspace.customer_channel or incident.channel_id
 
 
-async def propose(world: World, id: IncidentId, words: str, *, by: UserId) -> None:
+async def propose(world: World, incident_id: IncidentId, words: str, *, by: UserId) -> None:
     """Request approval of exactly these words; raises UserError."""
-    action = await _post(world, id, words)
-    await executions.propose(world, id, STEP, action, "", by=by)
+    action = await _post(world, incident_id, words)
+    await executions.propose(world, incident_id, STEP, action, "", by=by)
 
 
 async def replace(
-    world: World, id: IncidentId, old: ExecutionId, words: str, *, by: UserId
+    world: World, incident_id: IncidentId, old: ExecutionId, words: str, *, by: UserId
 ) -> None:
     """Request approval of other words and withdraw the old request; raises UserError for both."""
-    action = await _post(world, id, words)
+    action = await _post(world, incident_id, words)
     denier = await approvals.load_decider(world, by)
 
     async def take_back(conn: Conn) -> None:
-        await lock_open(conn, id)  # before the request, as whoever resolves the incident does
+        # Before the request is locked, as resolving the incident does.
+        await lock_open(conn, incident_id)
         await _take_back(world, conn, old, denier)
 
     async with approvals.record_refusals(world, old, by):
-        await executions.propose(world, id, STEP, action, "", by=by, first=take_back)
+        await executions.propose(world, incident_id, STEP, action, "", by=by, first=take_back)
 
 
-async def _post(world: World, id: IncidentId, words: str) -> Change:
-    incident = await incidents.get(world, id)
+async def _post(world: World, incident_id: IncidentId, words: str) -> Change:
+    incident = await incidents.get(world, incident_id)
     rules.permissions.check_informs_customers(incident)
     params = {"text": words, "channel": target_channel(world, incident) or ""}
     action = executions.build_action(world, STEP.action, params)
@@ -73,8 +74,10 @@ async def _post(world: World, id: IncidentId, words: str) -> Change:
     return action
 
 
-async def _take_back(world: World, conn: Conn, id: ExecutionId, denier: approvals.Decider) -> None:
-    old = await store.executions.lock(conn, id)
+async def _take_back(
+    world: World, conn: Conn, execution_id: ExecutionId, denier: approvals.Decider
+) -> None:
+    old = await store.executions.lock(conn, execution_id)
     if (
         old is None
         or old.state in (ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
@@ -85,7 +88,9 @@ async def _take_back(world: World, conn: Conn, id: ExecutionId, denier: approval
             "another, use `/incident customer`."
         )
     if old.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
-        await approvals.deny_in_transaction(world, conn, id, "Replaced by other words", denier)
+        await approvals.deny_in_transaction(
+            world, conn, execution_id, "Replaced by other words", denier
+        )
 
 
 def message_text(run: Execution) -> str:

@@ -47,9 +47,11 @@ class Request(Model):
     temporary: bool = False
 
 
-async def run_read(world: World, id: IncidentId, step: Step, action: Read, *, by: UserId) -> None:
+async def run_read(
+    world: World, incident_id: IncidentId, step: Step, action: Read, *, by: UserId
+) -> None:
     """Run a read step at once; one at a time per step. Raises UserError when it runs already."""
-    run = await _start_read(world, id, step, action, by)
+    run = await _start_read(world, incident_id, step, action, by)
     async with runs.heartbeat(world, run):
         await _finish_read(world, run, await _read(world, action))
 
@@ -65,12 +67,12 @@ async def _read(world: World, action: Read) -> ReadResult:
 
 
 async def _start_read(
-    world: World, id: IncidentId, step: Step, action: Action, by: UserId
+    world: World, incident_id: IncidentId, step: Step, action: Action, by: UserId
 ) -> Execution:
     try:
-        async with changing(world, id) as conn:
-            await lock_open(conn, id)
-            new = _new(world, id, _asked(step), action, by)
+        async with changing(world, incident_id) as conn:
+            await lock_open(conn, incident_id)
+            new = _new(world, incident_id, _asked(step), action, by)
             return await store.executions.insert(
                 conn, new.model_copy(update={"state": ExecutionState.RUNNING})
             )
@@ -125,7 +127,7 @@ async def _finish_read(world: World, run: Execution, reading: ReadResult) -> Non
 
 async def propose(
     world: World,
-    id: IncidentId,
+    incident_id: IncidentId,
     step: Step,
     action: Change,
     reason: str,
@@ -142,12 +144,12 @@ async def propose(
     plan = await action.plan(systems)
     asked = Request(step_id=step.id, title=step.title, reason=reason)
     try:
-        async with changing(world, id) as conn:
+        async with changing(world, incident_id) as conn:
             if first is not None:
                 await first(conn)
-            run = await insert_request(world, conn, id, asked, action, plan, by)
+            run = await insert_request(world, conn, incident_id, asked, action, plan, by)
     except store.executions.AlreadyActive as error:
-        raise await _already_requested(world, id, step) from error
+        raise await _already_requested(world, incident_id, step) from error
     runs.start_if_approved(world, run)
     return run
 
@@ -155,7 +157,7 @@ async def propose(
 async def insert_request(
     world: World,
     conn: Conn,
-    id: IncidentId,
+    incident_id: IncidentId,
     asked: Request,
     action: Change,
     plan: Plan,
@@ -165,12 +167,12 @@ async def insert_request(
 
     Raises Taken where the step or the undo was requested already.
     """
-    incident = await (lock if asked.temporary else lock_open)(conn, id)
+    incident = await (lock if asked.temporary else lock_open)(conn, incident_id)
     now = world.now()
     needed = (
         0 if asked.preapproved else rules.permissions.approvals_needed(world.config, action.risk)
     )
-    new = _new(world, id, asked, action, by).model_copy(
+    new = _new(world, incident_id, asked, action, by).model_copy(
         update={
             "state": ExecutionState.PROPOSED if needed else ExecutionState.APPROVED,
             "plan": plan,
@@ -183,9 +185,9 @@ async def insert_request(
     return run
 
 
-async def _already_requested(world: World, id: IncidentId, step: Step) -> UserError:
+async def _already_requested(world: World, incident_id: IncidentId, step: Step) -> UserError:
     async with world.pool.connection() as conn:
-        live = await store.executions.active_of_step(conn, id, step.id)
+        live = await store.executions.active_of_step(conn, incident_id, step.id)
     who = f" by <@{live.requested_by}>" if live and live.requested_by else ""
     return UserError(
         f"“{step.title}” was already requested{who}. Nothing more was requested; approve or deny "
@@ -193,16 +195,16 @@ async def _already_requested(world: World, id: IncidentId, step: Step) -> UserEr
     )
 
 
-async def undo(world: World, id: ExecutionId, *, by: UserId) -> None:
+async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Request the undo of an execution; raises UserError.
 
     An approver's is approved already, for a while and as long as nobody changed the target.
     """
-    done = await get(world, id)
+    done = await get(world, execution_id)
     inverse = inverse_of(world, done)
     plan = await inverse.plan(world.systems.for_planning())
     approvers = await world.directory.fetch_members(world.config.approvers)
-    held = await _is_held(world, id)
+    held = await _is_held(world, execution_id)
     approved = by in approvers and rules.changes.undo_is_approved(
         done, plan, world.now(), held=held
     )
@@ -245,13 +247,13 @@ async def _why(world: World, done: Execution) -> str:
     return text.render_unescaped("undo_reason", execution=done, changes=back, now=world.now())
 
 
-async def _is_held(world: World, id: ExecutionId) -> bool:
+async def _is_held(world: World, execution_id: ExecutionId) -> bool:
     async with world.pool.connection() as conn:
-        hold = await temporary_changes.get(conn, id)
+        hold = await temporary_changes.get(conn, execution_id)
     return hold is not None and hold.in_force
 
 
-async def of_incident(world: World, id: IncidentId) -> tuple[Execution, ...]:
+async def of_incident(world: World, incident_id: IncidentId) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first."""
     async with world.pool.connection() as conn:
-        return await store.executions.of_incident(conn, id)
+        return await store.executions.of_incident(conn, incident_id)

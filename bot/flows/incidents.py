@@ -68,14 +68,14 @@ async def declare(world: World, said: Declaration, *, by: UserId) -> Declared:
     return Declared(incident=shown, new=claim is not None, same_title=twin)
 
 
-async def _with_its_channel(world: World, id: IncidentId) -> Incident:
+async def _with_its_channel(world: World, incident_id: IncidentId) -> Incident:
     """The incident, once its channel exists; another replica may create it."""
     for _ in range(CHANNEL_LOOKS):
         async with world.pool.connection() as conn:
-            if not await store.incidents.awaits_channel(conn, id, world.now()):
+            if not await store.incidents.awaits_channel(conn, incident_id, world.now()):
                 break
         await asyncio.sleep(CHANNEL_LOOK_SECONDS)
-    return await get(world, id)
+    return await get(world, incident_id)
 
 
 async def _open(
@@ -134,12 +134,12 @@ def find_scenario(world: World, name: str) -> ScenarioRef:
     raise UserError("That playbook no longer exists. Nothing was chosen; choose another one.")
 
 
-async def get(world: World, id: IncidentId) -> Incident:
+async def get(world: World, incident_id: IncidentId) -> Incident:
     """The incident of that number; raises UserError when there is none."""
     async with world.pool.connection() as conn:
-        incident = await store.incidents.get(conn, id)
+        incident = await store.incidents.get(conn, incident_id)
     if incident is None:
-        raise UserError(f"INC-{id} does not exist. Nothing was done.")
+        raise UserError(f"INC-{incident_id} does not exist. Nothing was done.")
     return incident
 
 
@@ -158,10 +158,10 @@ async def in_channel(world: World, channel: str | None) -> Incident:
     return found
 
 
-async def timeline(world: World, id: IncidentId) -> tuple[Entry, ...]:
+async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
     """The timeline of an incident, oldest first."""
     async with world.pool.connection() as conn:
-        return await store.timeline.of_incident(conn, id)
+        return await store.timeline.of_incident(conn, incident_id)
 
 
 async def list_open(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
@@ -171,54 +171,56 @@ async def list_open(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId
 
 
 async def choose_scenario(
-    world: World, id: IncidentId, name: str, *, previous: str | None, by: UserId
+    world: World, incident_id: IncidentId, name: str, *, previous: str | None, by: UserId
 ) -> None:
     """Choose the scenario; `was` is the one that the person saw as chosen. Raises UserError.
 
     Executions and tasks of the former scenario stay as they are.
     """
     play = find_scenario(world, name)
-    async with changing(world, id) as conn:
-        incident = await lock_open(conn, id)
+    async with changing(world, incident_id) as conn:
+        incident = await lock_open(conn, incident_id)
         if incident.scenario is not None and rules.incidents.attached_name(incident) != previous:
             raise UserError(
                 f"“{incident.scenario.title}” was already chosen. Nothing was changed. To choose "
                 "another one, use `/incident playbook`."
             )
-        chosen = await store.incidents.set_scenario(conn, id, play.playbook, play.scenario.id)
+        chosen = await store.incidents.set_scenario(
+            conn, incident_id, play.playbook, play.scenario.id
+        )
         # Another playbook may have other response times.
         await reminders.reschedule(world, conn, chosen, was=incident)
         now = world.now()
         await tasks.create_step_tasks(conn, chosen, now)
         entry = entries.ScenarioChosen(scenario=play.scenario.title)
-        await store.timeline.add(conn, id, entry, at=now, by=by)
+        await store.timeline.add(conn, incident_id, entry, at=now, by=by)
 
 
 async def assign_commander(
-    world: World, id: IncidentId, commander: UserId, *, by: UserId
+    world: World, incident_id: IncidentId, commander: UserId, *, by: UserId
 ) -> Incident:
     """Make a person the incident commander; raises UserError."""
     person = await world.directory.fetch_user(commander)
     rules.permissions.check_may_act(person)
-    async with changing(world, id) as conn:
-        incident = await lock_open(conn, id)
+    async with changing(world, incident_id) as conn:
+        incident = await lock_open(conn, incident_id)
         if incident.commander == commander:
             who = "You are" if commander == by else f"<@{commander}> is"
             raise UserError(f"{who} already in command. Nothing was changed.")
         now = world.now()
-        incident = await store.incidents.set_commander(conn, id, commander, now)
+        incident = await store.incidents.set_commander(conn, incident_id, commander, now)
         entry = entries.CommandTaken(commander=commander)
-        await store.timeline.add(conn, id, entry, at=now, by=by)
-        await store.reminders.settle(conn, id, now, ReminderKind.FIRST_RESPONSE)
+        await store.timeline.add(conn, incident_id, entry, at=now, by=by)
+        await store.reminders.settle(conn, incident_id, now, ReminderKind.FIRST_RESPONSE)
     return incident
 
 
 async def change_severity(
-    world: World, id: IncidentId, severity: Severity, *, by: UserId
+    world: World, incident_id: IncidentId, severity: Severity, *, by: UserId
 ) -> Incident:
     """Change the severity and reschedule what is due; raises UserError."""
-    async with changing(world, id) as conn:
-        incident = await lock_open(conn, id)
+    async with changing(world, incident_id) as conn:
+        incident = await lock_open(conn, incident_id)
         if incident.severity is severity:
             raise UserError(f"{incident.name} is already {severity.label}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=severity, status=incident.status)
@@ -229,21 +231,23 @@ async def change_severity(
             mismatched=misfit.title if misfit else "",
             meant_for=misfit.severity.label if misfit else "",
         )
-        await store.timeline.add(conn, id, entry, at=world.now(), by=by)
+        await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
     return changed
 
 
-async def change_status(world: World, id: IncidentId, status: Status, *, by: UserId) -> Incident:
+async def change_status(
+    world: World, incident_id: IncidentId, status: Status, *, by: UserId
+) -> Incident:
     """Change the status and reschedule what is due; raises UserError."""
     if status is Status.RESOLVED:
         raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
-    async with changing(world, id) as conn:
-        incident = await lock_open(conn, id)
+    async with changing(world, incident_id) as conn:
+        incident = await lock_open(conn, incident_id)
         if incident.status is status:
             raise UserError(f"{incident.name} is already {status.value}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=incident.severity, status=status)
         entry = entries.StatusChanged(old=incident.status.value, new=status.value)
-        await store.timeline.add(conn, id, entry, at=world.now(), by=by)
+        await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
     return changed
 
 
@@ -261,43 +265,47 @@ async def _change(
     return changed
 
 
-async def note(world: World, id: IncidentId, words: str, *, by: UserId, source: str) -> None:
+async def note(
+    world: World, incident_id: IncidentId, words: str, *, by: UserId, source: str
+) -> None:
     """Add a person's note to the timeline."""
-    async with changing(world, id) as conn:
+    async with changing(world, incident_id) as conn:
         entry, now = entries.Noted(), world.now()
-        await store.timeline.add(conn, id, entry, at=now, by=by, text=words, source=source)
+        await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=words, source=source)
 
 
 async def pin(
-    world: World, id: IncidentId, words: str, *, author: str, by: UserId, source: str
+    world: World, incident_id: IncidentId, words: str, *, author: str, by: UserId, source: str
 ) -> bool:
     """Add a message to the timeline; False when it is there already."""
     async with world.pool.connection() as conn:
         pinned, now = entries.Pinned(author=author), world.now()
-        entry = await store.timeline.add(conn, id, pinned, at=now, by=by, text=words, source=source)
+        entry = await store.timeline.add(
+            conn, incident_id, pinned, at=now, by=by, text=words, source=source
+        )
     return entry is not None
 
 
 async def resolve(
-    world: World, id: IncidentId, resolution: str, *, by: UserId, despite: str = ""
+    world: World, incident_id: IncidentId, resolution: str, *, by: UserId, despite: str = ""
 ) -> None:
     """Resolve an incident: stop its reminders, void its pending requests; raises UserError.
 
     `despite` is the reason to resolve it although a check failed.
     """
-    async with changing(world, id) as conn:
-        incident = await lock_open(conn, id)
+    async with changing(world, incident_id) as conn:
+        incident = await lock_open(conn, incident_id)
         now = world.now()
         # Void first: an execution that starts now is then seen as running, and rolls this back.
-        voided = await store.executions.void(conn, id, now)
-        _check_may_resolve(await store.executions.of_incident(conn, id), despite)
-        await store.incidents.resolve(conn, id, by=by, at=now, resolution=resolution)
-        await store.reminders.settle(conn, id, now)
+        voided = await store.executions.void(conn, incident_id, now)
+        _check_may_resolve(await store.executions.of_incident(conn, incident_id), despite)
+        await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
+        await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
         for run in voided:
             await log_execution(conn, run, entries.Voided(), at=now, by=by)
         entry = entries.Resolved(despite=despite)
-        await store.timeline.add(conn, id, entry, at=now, by=by, text=resolution)
+        await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=resolution)
 
 
 def _check_may_resolve(runs: Sequence[Execution], despite: str) -> None:

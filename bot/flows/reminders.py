@@ -64,33 +64,33 @@ async def _still_asked(
     return overdue and await store.reminders.is_nagging(conn, incident.id, kind)
 
 
-async def settle_updates(conn: Conn, id: IncidentId, now: datetime) -> None:
+async def settle_updates(conn: Conn, incident_id: IncidentId, now: datetime) -> None:
     """Settle the reminders of an update that was posted."""
-    await store.reminders.settle(conn, id, now, ReminderKind.UPDATE)
-    await store.reminders.settle(conn, id, now, ReminderKind.HEADS_UP)
+    await store.reminders.settle(conn, incident_id, now, ReminderKind.UPDATE)
+    await store.reminders.settle(conn, incident_id, now, ReminderKind.HEADS_UP)
 
 
-async def schedule_tasks(conn: Conn, id: IncidentId, now: datetime) -> None:
+async def schedule_tasks(conn: Conn, incident_id: IncidentId, now: datetime) -> None:
     """Schedule the next reminder of the follow-ups that are not done."""
-    await store.reminders.settle(conn, id, now, ReminderKind.TASKS)
-    due = rules.deadlines.next_task_reminder(await store.tasks.of_incident(conn, id), now)
+    await store.reminders.settle(conn, incident_id, now, ReminderKind.TASKS)
+    due = rules.deadlines.next_task_reminder(await store.tasks.of_incident(conn, incident_id), now)
     if due is not None:
-        await store.reminders.insert(conn, id, ReminderKind.TASKS, due)
+        await store.reminders.insert(conn, incident_id, ReminderKind.TASKS, due)
 
 
-async def pause_nagging(world: World, id: IncidentId) -> None:
+async def pause_nagging(world: World, incident_id: IncidentId) -> None:
     """Send no reminder while somebody writes the update."""
     seconds = int(rules.deadlines.FORM_OPEN.total_seconds())
-    await world.cache.set(_writing(id), "yes", seconds)
+    await world.cache.set(_writing(incident_id), "yes", seconds)
 
 
-async def resume_nagging(world: World, id: IncidentId) -> None:
+async def resume_nagging(world: World, incident_id: IncidentId) -> None:
     """Send reminders again: the update was written."""
-    await world.cache.delete(_writing(id))
+    await world.cache.delete(_writing(incident_id))
 
 
-def _writing(id: IncidentId) -> str:
-    return f"writing:{id}"
+def _writing(incident_id: IncidentId) -> str:
+    return f"writing:{incident_id}"
 
 
 async def fire_due(world: World) -> None:
@@ -137,14 +137,14 @@ async def _nag_again(conn: Conn, reminder: Reminder, now: datetime) -> None:
     )
 
 
-async def snooze(world: World, id: ReminderId, minutes: int, *, by: UserId) -> datetime:
+async def snooze(world: World, reminder_id: ReminderId, minutes: int, *, by: UserId) -> datetime:
     """Snooze a reminder for some minutes, at most twice in a row; raises UserError."""
     async with changing_several(world) as (conn, changed):
-        found = await store.reminders.get(conn, id)
+        found = await store.reminders.get(conn, reminder_id)
         if found is None:
             raise UserError("This reminder no longer exists. Nothing was snoozed.")
         incident = await lock_open(conn, found.incident_id)
-        reminder = await store.reminders.get(conn, id)
+        reminder = await store.reminders.get(conn, reminder_id)
         _check_may_snooze(reminder)
         assert reminder is not None
         now = world.now()

@@ -43,9 +43,9 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 RETRY_DELAYS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
 
 
-async def run(world: World, id: ExecutionId) -> None:
+async def run(world: World, execution_id: ExecutionId) -> None:
     """Run an approved execution once: start it, plan again, stop on drift, execute and verify."""
-    started = await _start(world, id)
+    started = await _start(world, execution_id)
     if started is None:
         return
     action = build_action(world, started.action, started.params)
@@ -62,30 +62,30 @@ def start_if_approved(world: World, execution: Execution) -> None:
         world.background.start(run(world, execution.id), f"execution {execution.id}")
 
 
-async def _start(world: World, id: ExecutionId) -> Execution | None:
+async def _start(world: World, execution_id: ExecutionId) -> Execution | None:
     """Start it by compare-and-set; None where it is not approved, or its target is busy."""
     try:
         async with world.pool.connection() as conn:
             now = world.now()
-            started = await store.executions.start(conn, id, now)
+            started = await store.executions.start(conn, execution_id, now)
             if started is not None:
                 by = started.requested_by
                 await log_execution(conn, started, entries.Started(), at=now, by=by)
                 await publications.mark_stale(conn, started.incident_id)
             return started
     except store.executions.AlreadyActive:
-        await _record_wait(world, id)
+        await _record_wait(world, execution_id)
         return None
 
 
-async def _record_wait(world: World, id: ExecutionId) -> None:
+async def _record_wait(world: World, execution_id: ExecutionId) -> None:
     """Say in the request what it waits for; the scheduler starts it once the target is free."""
-    waiting = await get(world, id)
+    waiting = await get(world, execution_id)
     target = waiting.plan.target if waiting.plan else waiting.title
     async with changing_several(world) as (conn, changed):
         other = await store.executions.running_on(conn, target)
         words = text.render_unescaped("waits_for_target", target=target, other=other)
-        if await store.executions.set_waiting_for(conn, id, words):
+        if await store.executions.set_waiting_for(conn, execution_id, words):
             changed.add(waiting.incident_id)
 
 
@@ -273,7 +273,7 @@ async def _beat(world: World, run: Execution) -> None:
             log.warning("a heartbeat of execution %s was lost: %s", run.id, error)
 
 
-async def check_interrupted(world: World, id: ExecutionId, *, by: UserId | None) -> None:
+async def check_interrupted(world: World, execution_id: ExecutionId, *, by: UserId | None) -> None:
     """After an interruption, verify what happened without repeating it.
 
     `by` is None for the scheduler. Raises UserError when there is nothing to check.
@@ -281,7 +281,7 @@ async def check_interrupted(world: World, id: ExecutionId, *, by: UserId | None)
     try:
         async with world.pool.connection() as conn:
             was, to = ExecutionState.INTERRUPTED, ExecutionState.RUNNING
-            taken = await store.executions.move(conn, id, from_state=was, to_state=to)
+            taken = await store.executions.move(conn, execution_id, from_state=was, to_state=to)
             if taken is None:
                 raise UserError(
                     "This was already checked, or its check is running. Nothing was done."

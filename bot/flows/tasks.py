@@ -54,29 +54,29 @@ async def create_follow_ups(conn: Conn, incident: Incident, now: datetime) -> No
     await reminders.schedule_tasks(conn, incident.id, now)
 
 
-async def get(world: World, id: TaskId) -> Task:
+async def get(world: World, task_id: TaskId) -> Task:
     """The task of that number; raises UserError when there is none."""
     async with world.pool.connection() as conn:
-        return await _get(conn, id)
+        return await _get(conn, task_id)
 
 
-async def _get(conn: Conn, id: TaskId) -> Task:
-    task = await store.tasks.get(conn, id)
+async def _get(conn: Conn, task_id: TaskId) -> Task:
+    task = await store.tasks.get(conn, task_id)
     if task is None:
         raise UserError("This task no longer exists. Nothing was done.")
     return task
 
 
-async def of_incident(world: World, id: IncidentId) -> tuple[Task, ...]:
+async def of_incident(world: World, incident_id: IncidentId) -> tuple[Task, ...]:
     """All tasks of an incident."""
     async with world.pool.connection() as conn:
-        return await store.tasks.of_incident(conn, id)
+        return await store.tasks.of_incident(conn, incident_id)
 
 
-async def of_step(world: World, id: IncidentId, step: Step) -> Task:
+async def of_step(world: World, incident_id: IncidentId, step: Step) -> Task:
     """The task of a manual step; raises UserError when there is none."""
     async with world.pool.connection() as conn:
-        task = await store.tasks.of_step(conn, id, step.id, step.title)
+        task = await store.tasks.of_step(conn, incident_id, step.id, step.title)
     if task is None:
         raise UserError("This step is not in the incident's playbook. Nothing was done.")
     return task
@@ -191,17 +191,17 @@ def _newest_answer(runs: Sequence[Execution], step_id: str) -> Execution | None:
     return answered[-1] if answered else None
 
 
-async def take(world: World, id: TaskId, *, previous_owner: UserId | None, by: UserId) -> None:
+async def take(world: World, task_id: TaskId, *, previous_owner: UserId | None, by: UserId) -> None:
     """Make a person the owner; `was` is the owner whom they saw. Raises UserError."""
     async with changing_several(world) as (conn, changed):
-        task = await _lock(conn, id)
+        task = await _lock(conn, task_id)
         now = world.now()
         if task.open and task.owner == by:
             word = "Handled" if task.kind is TaskKind.FINDING else "Done"
             raise UserError(
                 f"“{task.title}” is already yours. Nothing was changed; press {word} once it is."
             )
-        if await store.tasks.take(conn, id, was=previous_owner, by=by, at=now) is None:
+        if await store.tasks.take(conn, task_id, was=previous_owner, by=by, at=now) is None:
             raise rules.changes.task_conflict(task)
         entry = entries.Taken(previous_owner=previous_owner)
         await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
@@ -209,34 +209,36 @@ async def take(world: World, id: TaskId, *, previous_owner: UserId | None, by: U
 
 
 async def finish(
-    world: World, id: TaskId, *, by: UserId, note: str = "", chosen: Sequence[str] = ()
+    world: World, task_id: TaskId, *, by: UserId, note: str = "", chosen: Sequence[str] = ()
 ) -> None:
     """Mark a task as done, with a note and the chosen findings. Raises UserError."""
     words = " · ".join(filter(None, [note, ", ".join(chosen)]))
-    await _move(world, id, TaskState.DONE, by=by, note=words)
+    await _move(world, task_id, TaskState.DONE, by=by, note=words)
 
 
-async def skip(world: World, id: TaskId, note: str, *, by: UserId) -> None:
+async def skip(world: World, task_id: TaskId, note: str, *, by: UserId) -> None:
     """Skip a task; the note says why. Raises UserError."""
-    await _move(world, id, TaskState.SKIPPED, by=by, note=note)
+    await _move(world, task_id, TaskState.SKIPPED, by=by, note=note)
 
 
-async def reopen(world: World, id: TaskId, *, by: UserId) -> None:
+async def reopen(world: World, task_id: TaskId, *, by: UserId) -> None:
     """Reopen a task. Raises UserError."""
-    await _move(world, id, TaskState.OPEN, by=by)
+    await _move(world, task_id, TaskState.OPEN, by=by)
 
 
-async def escalate(world: World, id: TaskId, *, by: UserId) -> None:
+async def escalate(world: World, task_id: TaskId, *, by: UserId) -> None:
     """Ask the commander or the responders to decide, once. Raises UserError."""
-    await _move(world, id, TaskState.ESCALATED, by=by)
+    await _move(world, task_id, TaskState.ESCALATED, by=by)
 
 
-async def _move(world: World, id: TaskId, to: TaskState, *, by: UserId, note: str = "") -> None:
+async def _move(
+    world: World, task_id: TaskId, to: TaskState, *, by: UserId, note: str = ""
+) -> None:
     async with changing_several(world) as (conn, changed):
-        task = await _lock(conn, id)
+        task = await _lock(conn, task_id)
         now = world.now()
         said: dict[str, Any] = {"by": by, "at": now, "note": note}
-        if await store.tasks.move(conn, id, was=BEFORE[to], to=to, **said) is None:
+        if await store.tasks.move(conn, task_id, was=BEFORE[to], to=to, **said) is None:
             raise rules.changes.task_conflict(task)
         entry = await _entry(world, conn, task, to, by=by, note=note)
         await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
@@ -275,11 +277,11 @@ async def _escalation(world: World, conn: Conn, task: Task, by: UserId) -> entri
     return entries.Escalated(link=task.link, people=others)
 
 
-async def _lock(conn: Conn, id: TaskId) -> Task:
+async def _lock(conn: Conn, task_id: TaskId) -> Task:
     """The task, locked with its incident; raises UserError for a step of a resolved incident."""
-    task = await _get(conn, id)
+    task = await _get(conn, task_id)
     if task.kind is TaskKind.STEP:
         await lock_open(conn, task.incident_id)
     else:
         await store.incidents.lock(conn, task.incident_id)
-    return await _get(conn, id)
+    return await _get(conn, task_id)

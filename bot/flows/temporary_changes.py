@@ -297,29 +297,32 @@ async def _log(
     await publications.mark_stale(conn, hold.incident_id)
 
 
-async def extend(world: World, id: ExecutionId, *, by: UserId) -> None:
+async def extend(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Extend it; raises UserError when it is refused, which the timeline records."""
     person = await world.directory.fetch_user(by)
     approvers = await world.directory.fetch_members(world.config.approvers)
-    async with record_refusals(world, id, by):
-        hold = await _extend(world, id, person, approvers)
+    async with record_refusals(world, execution_id, by):
+        hold = await _extend(world, execution_id, person, approvers)
     await publish(world, hold.incident_id)
 
 
 async def _extend(
-    world: World, id: ExecutionId, person: rules.permissions.Person, approvers: frozenset[UserId]
+    world: World,
+    execution_id: ExecutionId,
+    person: rules.permissions.Person,
+    approvers: frozenset[UserId],
 ) -> TemporaryChange:
-    run, now = await get(world, id), world.now()
+    run, now = await get(world, execution_id), world.now()
     async with world.pool.connection() as conn:
-        hold = await temporary_changes.lock(conn, id)
+        hold = await temporary_changes.lock(conn, execution_id)
         rules.permissions.check_may_extend(hold, run, person, approvers, now)
         assert hold is not None
         until = hold.ends_at + rules.changes.EXTENSION
         await temporary_changes.extend(
-            conn, id, ends_at=until, next_check_at=until - rules.changes.END_NOTICE
+            conn, execution_id, ends_at=until, next_check_at=until - rules.changes.END_NOTICE
         )
-        span = durations.format(rules.changes.EXTENSION)
-        extended = entries.Extended(execution=id, span=span)
+        span = durations.describe(rules.changes.EXTENSION)
+        extended = entries.Extended(execution=execution_id, span=span)
         await _log(conn, hold, extended, at=now, by=person.id)
         return hold
 
@@ -344,8 +347,8 @@ async def _check(world: World, run: Execution) -> None:
         log.info("execution %s was not checked: %s", run.id, error)
 
 
-async def in_force(world: World, id: IncidentId) -> tuple[TemporaryChange, ...]:
+async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
     """The temporary changes of an incident that are in force."""
     async with world.pool.connection() as conn:
-        holds = await temporary_changes.of_incident(conn, id)
+        holds = await temporary_changes.of_incident(conn, incident_id)
     return tuple(hold for hold in holds if hold.in_force)

@@ -63,7 +63,7 @@ def _words(incident: Incident, update: Update) -> str | None:
 
 async def post(
     world: World,
-    id: IncidentId,
+    incident_id: IncidentId,
     *,
     status: Status,
     impact: str,
@@ -73,14 +73,14 @@ async def post(
     source: str,
 ) -> None:
     """Post an update, and schedule the next one for the time that its author promises."""
-    async with changing(world, id) as conn:
-        incident = await lock_open(conn, id)
+    async with changing(world, incident_id) as conn:
+        incident = await lock_open(conn, incident_id)
         now = world.now()
         after = incident.model_copy(update={"status": status})
         due = rules.deadlines.promised_update_at(world.config, after, minutes, now)
         update = await store.updates.insert(
             conn,
-            id,
+            incident_id,
             at=now,
             by=by,
             status=status,
@@ -93,7 +93,7 @@ async def post(
             return  # the same form, delivered again
         changed = await store.incidents.set_status(
             conn,
-            id,
+            incident_id,
             severity=incident.severity,
             status=status,
             next_update_at=due,
@@ -102,8 +102,8 @@ async def post(
         await store.updates.set_posted_text(conn, update.id, _words(changed, update))
         if status is not incident.status:
             entry = entries.StatusChanged(old=incident.status.value, new=status.value)
-            await store.timeline.add(conn, id, entry, at=now, by=by)
-        await store.timeline.add(conn, id, entries.Updated(), at=now, by=by, text=current)
-        await reminders.settle_updates(conn, id, now)
+            await store.timeline.add(conn, incident_id, entry, at=now, by=by)
+        await store.timeline.add(conn, incident_id, entries.Updated(), at=now, by=by, text=current)
+        await reminders.settle_updates(conn, incident_id, now)
         await reminders.schedule_update(conn, changed, now)
-    await reminders.resume_nagging(world, id)
+    await reminders.resume_nagging(world, incident_id)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol, cast
 from jinja2 import TemplateSyntaxError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
-from bot import deprecations, durations
+from bot import durations
 from bot.model import Model, Playbook, Severity, UserError
-from bot.playbooks import sql_files, validation, yaml_source
+from bot.playbooks import deprecations, sql_files, validation, yaml_source
 from bot.playbooks.yaml_source import Diagnostic, KeyPath, SourceFile
 
 # The variables of the templates for the internal alert and the customer message.

@@ -232,7 +232,7 @@ def quoted(value: Any) -> str:
         case list():
             return "a list"
         case timedelta():
-            value = durations.format(value)
+            value = durations.describe(value)
     return truncate(json.dumps(value, ensure_ascii=False, default=str), QUOTED_LENGTH)
 
 

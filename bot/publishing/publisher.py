@@ -145,7 +145,7 @@ async def _send_snapshot(
     final = execution.final_items(scene)
     said = asyncio.create_task(_send_changed(brush, [*channel.render_channel(scene), *final]))
     await asyncio.gather(said, _invite_approvers(world, brush, scene, said))
-    await brush.mark_final(final, open=scene.incident.open)
+    await brush.mark_final(final, is_open=scene.incident.open)
 
 
 async def _send_changed(brush: Sender, items: list[SlackItem]) -> None:
@@ -176,7 +176,7 @@ async def _read_snapshot(world: World, picture: Publication) -> IncidentSnapshot
         await publications.begin_snapshot(conn)
         incident = await store.incidents.get(conn, picture.incident_id)
         assert incident is not None
-        final = await store.messages.final_keys(conn, incident.id, open=incident.open)
+        final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)
         return IncidentSnapshot(
             incident=incident,
             executions=await store.executions.for_publishing(conn, incident.id, final),
@@ -250,8 +250,8 @@ async def _create_channel(world: World, incident: Incident) -> Incident:
     raise slack.client.SlackError("name_taken")
 
 
-def _with_channel(incident: Incident, id: str, name: str) -> Incident:
-    return incident.model_copy(update={"channel_id": ChannelId(id), "channel_name": name})
+def _with_channel(incident: Incident, channel_id: str, name: str) -> Incident:
+    return incident.model_copy(update={"channel_id": ChannelId(channel_id), "channel_name": name})
 
 
 async def _channels_created_since(world: World, incident: Incident) -> dict[str, ChannelId]:

@@ -92,12 +92,12 @@ class Sender:
         self.failures.append(failure)
         return failure
 
-    async def mark_final(self, items: Sequence[SlackItem], *, open: bool) -> None:
+    async def mark_final(self, items: Sequence[SlackItem], *, is_open: bool) -> None:
         """Record which of these stay as they are while the incident is open, or is not."""
         shown = [self._sent[item.key] for item in items if not self.needs_send(item)]
         if shown:
             async with self._world.pool.connection() as conn:
-                await store.messages.mark_final(conn, self._incident.id, shown, open=open)
+                await store.messages.mark_final(conn, self._incident.id, shown, is_open=is_open)
 
     async def _record(self, item: SlackItem, place: SentMessage) -> None:
         shown = place.model_copy(update={"key": item.key, "digest": slack_items.digest(item)})

@@ -137,7 +137,7 @@ def check_may_extend(
     if person.id not in approvers:
         raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
     if hold.ends_at + EXTENSION > hold.started_at + LONGEST_TEMPORARY_CHANGE:
-        longest = durations.format(LONGEST_TEMPORARY_CHANGE)
+        longest = durations.describe(LONGEST_TEMPORARY_CHANGE)
         raise UserError(
             f"“{hold.state}” would last longer than {longest}. Nothing was extended; request it "
             "again once it has ended."

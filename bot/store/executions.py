@@ -53,17 +53,17 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
         return await db.fetch_one(conn, Execution, query, **row)
 
 
-async def get(conn: Conn, id: ExecutionId) -> Execution | None:
+async def get(conn: Conn, execution_id: ExecutionId) -> Execution | None:
     """The execution of that number."""
     return await db.fetch_optional(
-        conn, Execution, "SELECT * FROM executions WHERE id = %(id)s", id=id
+        conn, Execution, "SELECT * FROM executions WHERE id = %(id)s", id=execution_id
     )
 
 
-async def lock(conn: Conn, id: ExecutionId) -> Execution | None:
+async def lock(conn: Conn, execution_id: ExecutionId) -> Execution | None:
     """The execution of that number, locked until the transaction ends."""
     query = "SELECT * FROM executions WHERE id = %(id)s FOR NO KEY UPDATE"
-    return await db.fetch_optional(conn, Execution, query, id=id)
+    return await db.fetch_optional(conn, Execution, query, id=execution_id)
 
 
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Execution, ...]:
@@ -92,10 +92,10 @@ async def for_publishing(
     return await db.fetch_all(conn, Execution, query, incident_id=incident_id, final=list(final))
 
 
-async def undos_of(conn: Conn, id: ExecutionId) -> tuple[Execution, ...]:
+async def undos_of(conn: Conn, execution_id: ExecutionId) -> tuple[Execution, ...]:
     """Every attempt to undo an execution, oldest first."""
     query = "SELECT * FROM executions WHERE undo_of = %(id)s ORDER BY id"
-    return await db.fetch_all(conn, Execution, query, id=id)
+    return await db.fetch_all(conn, Execution, query, id=execution_id)
 
 
 async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
@@ -119,7 +119,7 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
 
 
 async def set_approvals(
-    conn: Conn, id: ExecutionId, approvals: tuple[Approval, ...], state: ExecutionState
+    conn: Conn, execution_id: ExecutionId, approvals: tuple[Approval, ...], state: ExecutionState
 ) -> Execution:
     """Write the approvals and the state; the caller holds the row's lock."""
     query = """
@@ -127,13 +127,13 @@ async def set_approvals(
         WHERE id = %(id)s RETURNING *
     """
     return await db.fetch_one(
-        conn, Execution, query, id=id, approvals=db.json(list(approvals)), state=state
+        conn, Execution, query, id=execution_id, approvals=db.json(list(approvals)), state=state
     )
 
 
 async def move(
     conn: Conn,
-    id: ExecutionId,
+    execution_id: ExecutionId,
     *,
     from_state: ExecutionState,
     to_state: ExecutionState,
@@ -152,10 +152,10 @@ async def move(
     """
     values: dict[str, Any] = {"was": from_state, "to": to_state, "outcome": outcome, "by": by}
     with _first_come():
-        return await db.fetch_optional(conn, Execution, query, id=id, **values)
+        return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 
 
-async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
+async def start(conn: Conn, execution_id: ExecutionId, now: datetime) -> Execution | None:
     """Start an approved execution, once; raises AlreadyActive while its target is being changed."""
     query = """
         UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s,
@@ -164,16 +164,16 @@ async def start(conn: Conn, id: ExecutionId, now: datetime) -> Execution | None:
         RETURNING *
     """
     with _first_come():
-        return await db.fetch_optional(conn, Execution, query, id=id, now=now)
+        return await db.fetch_optional(conn, Execution, query, id=execution_id, now=now)
 
 
-async def set_waiting_for(conn: Conn, id: ExecutionId, text: str) -> bool:
+async def set_waiting_for(conn: Conn, execution_id: ExecutionId, text: str) -> bool:
     """Write what an approved execution waits for; False when that was written already."""
     query = """
         UPDATE executions SET progress = %(text)s
         WHERE id = %(id)s AND state = 'approved' AND progress IS DISTINCT FROM %(text)s
     """
-    return await db.execute(conn, query, id=id, text=text) == 1
+    return await db.execute(conn, query, id=execution_id, text=text) == 1
 
 
 async def heartbeat(conn: Conn, run: Execution, now: datetime) -> bool:
@@ -186,18 +186,18 @@ async def heartbeat(conn: Conn, run: Execution, now: datetime) -> bool:
     return await db.execute(conn, query, id=run.id, interrupted_at=run.interrupted_at, now=now) == 1
 
 
-async def set_progress(conn: Conn, id: ExecutionId, text: str, now: datetime) -> None:
+async def set_progress(conn: Conn, execution_id: ExecutionId, text: str, now: datetime) -> None:
     """Write the progress of a running execution."""
     query = """
         UPDATE executions SET progress = %(text)s, heartbeat_at = %(now)s
         WHERE id = %(id)s AND state = 'running'
     """
-    await db.execute(conn, query, id=id, text=text, now=now)
+    await db.execute(conn, query, id=execution_id, text=text, now=now)
 
 
 async def finish(
     conn: Conn,
-    id: ExecutionId,
+    execution_id: ExecutionId,
     *,
     to_state: ExecutionState,
     at: datetime,
@@ -227,7 +227,7 @@ async def finish(
     values |= {"check_passed": check_passed, "read_result": _without_attachment(read_result)}
     values |= {"undo_until": undo_until, "undo_digest": undo_digest}
     with _first_come():
-        return await db.fetch_optional(conn, Execution, query, id=id, **values)
+        return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 
 
 def _without_attachment(read_result: ReadResult | None) -> Jsonb | None:
@@ -237,27 +237,27 @@ def _without_attachment(read_result: ReadResult | None) -> Jsonb | None:
     return db.json(read_result.model_copy(update={"attachment": None}))
 
 
-async def set_undo_digest(conn: Conn, id: ExecutionId, digest: str) -> None:
+async def set_undo_digest(conn: Conn, execution_id: ExecutionId, digest: str) -> None:
     """Write the digest of its undo, if it was not known when the execution ended."""
     query = """
         UPDATE executions SET undo_digest = %(digest)s WHERE id = %(id)s AND undo_digest IS NULL
     """
-    await db.execute(conn, query, id=id, digest=digest)
+    await db.execute(conn, query, id=execution_id, digest=digest)
 
 
-async def add_attachment(conn: Conn, id: ExecutionId, attachment: Attachment) -> None:
+async def add_attachment(conn: Conn, execution_id: ExecutionId, attachment: Attachment) -> None:
     """Store a text that is too long for a message."""
     query = """
         INSERT INTO attachments (execution_id, name, body) VALUES (%(id)s, %(name)s, %(body)s)
         ON CONFLICT (execution_id) DO NOTHING
     """
-    await db.execute(conn, query, id=id, name=attachment.name, body=attachment.text)
+    await db.execute(conn, query, id=execution_id, name=attachment.name, body=attachment.text)
 
 
-async def attachment(conn: Conn, id: ExecutionId) -> Attachment | None:
+async def attachment(conn: Conn, execution_id: ExecutionId) -> Attachment | None:
     """The text that is too long for a message."""
     query = "SELECT name, body AS text FROM attachments WHERE execution_id = %(id)s"
-    return await db.fetch_optional(conn, Attachment, query, id=id)
+    return await db.fetch_optional(conn, Attachment, query, id=execution_id)
 
 
 async def attachment_names(conn: Conn, incident_id: IncidentId) -> dict[ExecutionId, str]:
@@ -267,7 +267,7 @@ async def attachment_names(conn: Conn, incident_id: IncidentId) -> dict[Executio
         WHERE e.incident_id = %(incident_id)s
     """
     cursor = await conn.execute(query, {"incident_id": incident_id})
-    return {ExecutionId(id): str(name) for id, name in await cursor.fetchall()}
+    return {ExecutionId(execution_id): str(name) for execution_id, name in await cursor.fetchall()}
 
 
 async def expire(conn: Conn, now: datetime) -> tuple[Execution, ...]:

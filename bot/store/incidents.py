@@ -74,17 +74,17 @@ async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | Non
     return await db.fetch_optional(conn, Incident, query, title=incident.title, id=incident.id)
 
 
-async def get(conn: Conn, id: IncidentId) -> Incident | None:
+async def get(conn: Conn, incident_id: IncidentId) -> Incident | None:
     """The incident of that number."""
     return await db.fetch_optional(
-        conn, Incident, "SELECT * FROM incidents WHERE id = %(id)s", id=id
+        conn, Incident, "SELECT * FROM incidents WHERE id = %(id)s", id=incident_id
     )
 
 
-async def lock(conn: Conn, id: IncidentId) -> Incident | None:
+async def lock(conn: Conn, incident_id: IncidentId) -> Incident | None:
     """The incident of that number, locked until the transaction ends."""
     query = "SELECT * FROM incidents WHERE id = %(id)s FOR NO KEY UPDATE"
-    return await db.fetch_optional(conn, Incident, query, id=id)
+    return await db.fetch_optional(conn, Incident, query, id=incident_id)
 
 
 async def in_channel(conn: Conn, channel: str) -> Incident | None:
@@ -99,35 +99,35 @@ async def list_open(conn: Conn) -> tuple[Incident, ...]:
     return await db.fetch_all(conn, Incident, query)
 
 
-async def set_channel(conn: Conn, id: IncidentId, channel: str, name: str) -> None:
+async def set_channel(conn: Conn, incident_id: IncidentId, channel: str, name: str) -> None:
     """Record the channel of an incident."""
     query = """
         UPDATE incidents SET channel_id = %(channel)s, channel_name = %(name)s
         WHERE id = %(id)s
     """
-    await db.execute(conn, query, id=id, channel=channel, name=name)
+    await db.execute(conn, query, id=incident_id, channel=channel, name=name)
 
 
-async def forget_channel(conn: Conn, id: IncidentId, channel: str) -> None:
+async def forget_channel(conn: Conn, incident_id: IncidentId, channel: str) -> None:
     """Forget a channel that is gone, unless the incident has another one by now."""
     query = """
         UPDATE incidents SET channel_id = NULL, channel_name = NULL
         WHERE id = %(id)s AND channel_id = %(channel)s
     """
-    await db.execute(conn, query, id=id, channel=channel)
+    await db.execute(conn, query, id=incident_id, channel=channel)
 
 
-async def awaits_channel(conn: Conn, id: IncidentId, now: datetime) -> bool:
+async def awaits_channel(conn: Conn, incident_id: IncidentId, now: datetime) -> bool:
     """Whether it has no channel yet and a replica is publishing it."""
     query = """
         SELECT FROM incidents JOIN publications ON incident_id = id
         WHERE id = %(id)s AND channel_id IS NULL AND leased_until > %(now)s
     """
-    return await db.execute(conn, query, id=id, now=now) == 1
+    return await db.execute(conn, query, id=incident_id, now=now) == 1
 
 
 async def set_scenario(
-    conn: Conn, id: IncidentId, playbook: Playbook, scenario_id: str
+    conn: Conn, incident_id: IncidentId, playbook: Playbook, scenario_id: str
 ) -> Incident:
     """Set the playbook and its scenario."""
     query = """
@@ -135,22 +135,24 @@ async def set_scenario(
         WHERE id = %(id)s RETURNING *
     """
     return await db.fetch_one(
-        conn, Incident, query, id=id, playbook=db.json(playbook), scenario_id=scenario_id
+        conn, Incident, query, id=incident_id, playbook=db.json(playbook), scenario_id=scenario_id
     )
 
 
-async def set_commander(conn: Conn, id: IncidentId, commander: UserId, at: datetime) -> Incident:
+async def set_commander(
+    conn: Conn, incident_id: IncidentId, commander: UserId, at: datetime
+) -> Incident:
     """Set the incident commander."""
     query = """
         UPDATE incidents SET commander = %(commander)s, commanded_at = %(at)s
         WHERE id = %(id)s RETURNING *
     """
-    return await db.fetch_one(conn, Incident, query, id=id, commander=commander, at=at)
+    return await db.fetch_one(conn, Incident, query, id=incident_id, commander=commander, at=at)
 
 
 async def set_status(
     conn: Conn,
-    id: IncidentId,
+    incident_id: IncidentId,
     *,
     severity: Severity,
     status: Status,
@@ -166,11 +168,11 @@ async def set_status(
     """
     values: dict[str, Any] = {"severity": severity, "status": status}
     values |= {"next_update_at": next_update_at, "updated_at": updated_at}
-    return await db.fetch_one(conn, Incident, query, id=id, **values)
+    return await db.fetch_one(conn, Incident, query, id=incident_id, **values)
 
 
 async def resolve(
-    conn: Conn, id: IncidentId, *, by: UserId, at: datetime, resolution: str
+    conn: Conn, incident_id: IncidentId, *, by: UserId, at: datetime, resolution: str
 ) -> Incident | None:
     """Resolve it, or return None when it is resolved already."""
     query = """
@@ -181,5 +183,5 @@ async def resolve(
         RETURNING *
     """
     return await db.fetch_optional(
-        conn, Incident, query, id=id, by=by, at=at, resolution=resolution
+        conn, Incident, query, id=incident_id, by=by, at=at, resolution=resolution
     )

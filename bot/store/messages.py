@@ -44,7 +44,7 @@ async def delete_of_channel(conn: Conn, incident_id: IncidentId, channel: str) -
 
 
 async def mark_final(
-    conn: Conn, incident_id: IncidentId, shown: Sequence[SentMessage], *, open: bool
+    conn: Conn, incident_id: IncidentId, shown: Sequence[SentMessage], *, is_open: bool
 ) -> None:
     """Record that these stay as they are while the incident is open, or is not."""
     query = """
@@ -53,15 +53,15 @@ async def mark_final(
           AND (key, digest) IN (SELECT * FROM unnest(%(keys)s::text[], %(digests)s::text[]))
     """
     keys, digests = [message.key for message in shown], [message.digest for message in shown]
-    await db.execute(conn, query, incident_id=incident_id, open=open, keys=keys, digests=digests)
+    await db.execute(conn, query, incident_id=incident_id, open=is_open, keys=keys, digests=digests)
 
 
-async def final_keys(conn: Conn, incident_id: IncidentId, *, open: bool) -> frozenset[str]:
+async def final_keys(conn: Conn, incident_id: IncidentId, *, is_open: bool) -> frozenset[str]:
     """The keys of items that stay as they are while the incident is open, or is not."""
     query = """
         SELECT key FROM messages WHERE incident_id = %(incident_id)s AND final_while_open = %(open)s
     """
-    cursor = await conn.execute(query, {"incident_id": incident_id, "open": open})
+    cursor = await conn.execute(query, {"incident_id": incident_id, "open": is_open})
     return frozenset(str(row[0]) for row in await cursor.fetchall())
 
 

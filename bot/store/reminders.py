@@ -57,10 +57,10 @@ async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
     return await db.fetch_all(conn, Reminder, query, now=now)
 
 
-async def postpone(conn: Conn, id: ReminderId, until: datetime) -> None:
+async def postpone(conn: Conn, reminder_id: ReminderId, until: datetime) -> None:
     """Fire a claimed reminder later instead."""
     query = "UPDATE reminders SET fired_at = NULL, due_at = %(until)s WHERE id = %(id)s"
-    await db.execute(conn, query, id=id, until=until)
+    await db.execute(conn, query, id=reminder_id, until=until)
 
 
 async def settle(
@@ -94,10 +94,10 @@ async def snooze(
     await db.execute(conn, query, incident_id=incident_id, kind=kind, now=now, until=until, by=by)
 
 
-async def get(conn: Conn, id: ReminderId) -> Reminder | None:
+async def get(conn: Conn, reminder_id: ReminderId) -> Reminder | None:
     """The reminder of that number."""
     return await db.fetch_optional(
-        conn, Reminder, "SELECT * FROM reminders WHERE id = %(id)s", id=id
+        conn, Reminder, "SELECT * FROM reminders WHERE id = %(id)s", id=reminder_id
     )
 
 

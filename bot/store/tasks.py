@@ -39,9 +39,9 @@ async def add(
     return sum([await db.execute(conn, query, **where, **said, **dict(task)) for task in new])
 
 
-async def get(conn: Conn, id: TaskId) -> Task | None:
+async def get(conn: Conn, task_id: TaskId) -> Task | None:
     """The task of that number."""
-    return await db.fetch_optional(conn, Task, "SELECT * FROM tasks WHERE id = %(id)s", id=id)
+    return await db.fetch_optional(conn, Task, "SELECT * FROM tasks WHERE id = %(id)s", id=task_id)
 
 
 async def of_step(conn: Conn, incident_id: IncidentId, step_id: str, title: str) -> Task | None:
@@ -76,7 +76,7 @@ async def mark_missing(
 
 
 async def take(
-    conn: Conn, id: TaskId, *, was: UserId | None, by: UserId, at: datetime
+    conn: Conn, task_id: TaskId, *, was: UserId | None, by: UserId, at: datetime
 ) -> Task | None:
     """Set the owner, or return None when the owner is not `was`, or the task is closed."""
     query = """
@@ -85,12 +85,14 @@ async def take(
           AND state IN ('open', 'escalated')
         RETURNING *
     """
-    return await db.fetch_optional(conn, Task, query, id=id, **{"was": was, "by": by, "at": at})
+    return await db.fetch_optional(
+        conn, Task, query, id=task_id, **{"was": was, "by": by, "at": at}
+    )
 
 
 async def move(
     conn: Conn,
-    id: TaskId,
+    task_id: TaskId,
     *,
     was: Sequence[TaskState],
     to: TaskState,
@@ -105,4 +107,4 @@ async def move(
         RETURNING *
     """
     values: dict[str, Any] = {"was": list(was), "to": to, "by": by, "at": at, "note": note}
-    return await db.fetch_optional(conn, Task, query, id=id, **values)
+    return await db.fetch_optional(conn, Task, query, id=task_id, **values)

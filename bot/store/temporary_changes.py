@@ -50,13 +50,13 @@ async def schedule_recheck(conn: Conn, target: str, by: ExecutionId, now: dateti
     await db.execute(conn, query, target=target, by=by, now=now)
 
 
-async def clear_touched_by(conn: Conn, id: ExecutionId, by: ExecutionId) -> None:
+async def clear_touched_by(conn: Conn, execution_id: ExecutionId, by: ExecutionId) -> None:
     """Clear the execution that changed the target: it has not ended the temporary change."""
     query = """
         UPDATE temporary_changes SET touched_by = NULL
         WHERE execution_id = %(id)s AND touched_by = %(by)s AND ended_at IS NULL
     """
-    await db.execute(conn, query, id=id, by=by)
+    await db.execute(conn, query, id=execution_id, by=by)
 
 
 async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
@@ -68,25 +68,25 @@ async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
     await db.execute(conn, query, ended_by=ended_by, now=now)
 
 
-async def ended_by(conn: Conn, id: ExecutionId) -> tuple[TemporaryChange, ...]:
+async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChange, ...]:
     """What an execution has ended, and its undo will put in force again."""
     query = """
         SELECT * FROM temporary_changes WHERE touched_by = %(id)s AND ended_at IS NOT NULL
         ORDER BY execution_id
     """
-    return await db.fetch_all(conn, TemporaryChange, query, id=id)
+    return await db.fetch_all(conn, TemporaryChange, query, id=execution_id)
 
 
-async def get(conn: Conn, id: ExecutionId) -> TemporaryChange | None:
+async def get(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
     """The temporary change of an execution, if it was temporary."""
     query = "SELECT * FROM temporary_changes WHERE execution_id = %(id)s"
-    return await db.fetch_optional(conn, TemporaryChange, query, id=id)
+    return await db.fetch_optional(conn, TemporaryChange, query, id=execution_id)
 
 
-async def lock(conn: Conn, id: ExecutionId) -> TemporaryChange | None:
+async def lock(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
     """The temporary change of an execution, locked until the transaction ends."""
     query = "SELECT * FROM temporary_changes WHERE execution_id = %(id)s FOR NO KEY UPDATE"
-    return await db.fetch_optional(conn, TemporaryChange, query, id=id)
+    return await db.fetch_optional(conn, TemporaryChange, query, id=execution_id)
 
 
 async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
@@ -98,7 +98,11 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[TemporaryCha
 
 
 async def check_later(
-    conn: Conn, id: ExecutionId, next_check_at: datetime, *, announced_at: datetime | None = None
+    conn: Conn,
+    execution_id: ExecutionId,
+    next_check_at: datetime,
+    *,
+    announced_at: datetime | None = None,
 ) -> None:
     """Schedule the next check, and record that its end was announced."""
     query = """
@@ -106,11 +110,13 @@ async def check_later(
             announced_at = coalesce(%(announced_at)s, announced_at)
         WHERE execution_id = %(id)s
     """
-    await db.execute(conn, query, id=id, next_check_at=next_check_at, announced_at=announced_at)
+    await db.execute(
+        conn, query, id=execution_id, next_check_at=next_check_at, announced_at=announced_at
+    )
 
 
 async def extend(
-    conn: Conn, id: ExecutionId, *, ends_at: datetime, next_check_at: datetime
+    conn: Conn, execution_id: ExecutionId, *, ends_at: datetime, next_check_at: datetime
 ) -> None:
     """Extend it; its end will be announced again."""
     query = """
@@ -118,11 +124,11 @@ async def extend(
         SET ends_at = %(ends_at)s, next_check_at = %(next_check_at)s, announced_at = NULL
         WHERE execution_id = %(id)s
     """
-    await db.execute(conn, query, id=id, ends_at=ends_at, next_check_at=next_check_at)
+    await db.execute(conn, query, id=execution_id, ends_at=ends_at, next_check_at=next_check_at)
 
 
 async def mark_overdue(
-    conn: Conn, id: ExecutionId, overdue_reason: str, next_check_at: datetime
+    conn: Conn, execution_id: ExecutionId, overdue_reason: str, next_check_at: datetime
 ) -> None:
     """Record why it could not be undone in time, and schedule the next check."""
     query = """
@@ -130,16 +136,20 @@ async def mark_overdue(
         SET overdue_reason = %(overdue_reason)s, next_check_at = %(next_check_at)s
         WHERE execution_id = %(id)s
     """
-    await db.execute(conn, query, id=id, overdue_reason=overdue_reason, next_check_at=next_check_at)
+    await db.execute(
+        conn, query, id=execution_id, overdue_reason=overdue_reason, next_check_at=next_check_at
+    )
 
 
-async def end(conn: Conn, id: ExecutionId, now: datetime, *, by: ExecutionId | None = None) -> bool:
+async def end(
+    conn: Conn, execution_id: ExecutionId, now: datetime, *, by: ExecutionId | None = None
+) -> bool:
     """Record that it is no longer in force; False when that is recorded already."""
     query = """
         UPDATE temporary_changes SET ended_at = %(now)s, touched_by = coalesce(%(by)s, touched_by)
         WHERE execution_id = %(id)s AND ended_at IS NULL
     """
-    return await db.execute(conn, query, id=id, now=now, by=by) == 1
+    return await db.execute(conn, query, id=execution_id, now=now, by=by) == 1
 
 
 async def interrupted(conn: Conn, silent_since: datetime) -> tuple[Execution, ...]:

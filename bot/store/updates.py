@@ -33,10 +33,10 @@ async def insert(
     return await db.fetch_optional(conn, Update, query, incident_id=incident_id, **values)
 
 
-async def set_posted_text(conn: Conn, id: UpdateId, words: str | None) -> None:
+async def set_posted_text(conn: Conn, update_id: UpdateId, words: str | None) -> None:
     """Store the text as it was posted."""
     query = "UPDATE updates SET posted_text = %(words)s WHERE id = %(id)s"
-    await db.execute(conn, query, id=id, words=words)
+    await db.execute(conn, query, id=update_id, words=words)
 
 
 async def promised_next_at(conn: Conn, incident_id: IncidentId) -> datetime | None:

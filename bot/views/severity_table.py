@@ -22,7 +22,7 @@ def table(playbooks: Sequence[Playbook]) -> Block:
             *((title,) if several else ()),
             severity.label,
             level.meaning,
-            f"within {durations.format(level.response)}",
+            f"within {durations.describe(level.response)}",
             level.examples,
         )
         for title, levels in services

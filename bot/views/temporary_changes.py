@@ -27,7 +27,7 @@ def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
         "end_notice",
         state=entry.text,
         detail=detail,
-        longest=durations.format(rules.changes.LONGEST_TEMPORARY_CHANGE),
+        longest=durations.describe(rules.changes.LONGEST_TEMPORARY_CHANGE),
     )
     parts = [blocks.section(words)]
     change = snapshot.change_in_force(detail.execution)
@@ -37,7 +37,7 @@ def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
 
 
 def _buttons(change: TemporaryChange) -> list[Element]:
-    span = durations.format(rules.changes.EXTENSION)
+    span = durations.describe(rules.changes.EXTENSION)
     return [
         blocks.button(f"Extend {span}", action_ids.EXTEND, change.execution_id),
         blocks.button("Resume now", action_ids.UNDO, change.execution_id, style="primary"),

@@ -143,7 +143,7 @@ _environment.filters |= {
     "link": link,
     "quote": quote,
     "utc": utc_time,
-    "duration": durations.format,
+    "duration": durations.describe,
 }
 
 

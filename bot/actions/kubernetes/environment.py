@@ -147,7 +147,7 @@ class SetEnvironment(DeploymentChange):
             return f"Remove {self._label}, which is “{current}”"
         before = "" if current is None else f"from “{current}” "
         temporary_change = self._temporary()
-        span = f" for {durations.format(temporary_change.lasts)}" if temporary_change else ""
+        span = f" for {durations.describe(temporary_change.lasts)}" if temporary_change else ""
         return f"Set {self._label} {before}to “{self.value}”{span}"
 
     def _temporary(self) -> Temporary | None:

@@ -13,9 +13,9 @@ from bot.systems.kubernetes.errors import (
     Unreachable,
     WriteStopped,
 )
-from bot.systems.kubernetes.exec import ExecResult
 from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
 from bot.systems.kubernetes.patches import DeploymentPatch
+from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import (
     Container,
     Deployment,

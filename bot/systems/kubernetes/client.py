@@ -16,13 +16,13 @@ from kubernetes.aio.stream import WsApiClient
 from yarl import URL
 
 from bot.model import UserError
-from bot.systems.kubernetes import access, errors, exec, limits, resources
+from bot.systems.kubernetes import access, errors, limits, pod_exec, resources
 from bot.systems.kubernetes.access import Access
 from bot.systems.kubernetes.errors import ApiCall
-from bot.systems.kubernetes.exec import ExecResult
 from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
 from bot.systems.kubernetes.logs import LineSplitter
 from bot.systems.kubernetes.patches import DeploymentPatch
+from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import Deployment, Pod, ResourceAmounts, Revision
 
 TIMEOUT_SECONDS = 10.0
@@ -236,7 +236,7 @@ class Cluster:
         query = [("command", argument) for argument in command]
         query += [("container", container), ("stdout", "true"), ("stderr", "true")]
         async with self._bounded(call, timeout), self._websocket(pod, query) as socket:
-            return await exec.read_result(socket, call, command[0])
+            return await pod_exec.read_result(socket, call, command[0])
 
     @asynccontextmanager
     async def _websocket(
@@ -245,7 +245,7 @@ class Cluster:
         client = self._clients.websocket
         path = self._core("pods", pod, "exec")
         method, url, headers, *_ = await self._serialize(client, "GET", path, query)
-        headers["sec-websocket-protocol"] = exec.PROTOCOLS
+        headers["sec-websocket-protocol"] = pod_exec.PROTOCOLS
         opened = await client.call_api(method, url, headers, _preload_content=False)
         async with opened.response as socket:
             yield socket
