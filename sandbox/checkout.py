@@ -1,4 +1,4 @@
-"""Customers: they order, Stripe tells that they paid, and order-service confirms, or cannot."""
+"""Customers who order: Stripe reports the payment, order-service confirms the order or fails."""
 
 import asyncio
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class Checkout:
         await asyncio.sleep(self.pace)
 
     async def _tell_stripe(self, conn: Conn) -> None:
-        """An event that order-service has not processed is one that Stripe could not deliver."""
+        """Mark in Stripe as undelivered what order-service has not processed."""
         waiting = {row[0]: row[1:] for row in await (await conn.execute(self._waiting)).fetchall()}
         for id, (kind, age) in waiting.items():
             if id not in self.stripe.undelivered:
@@ -70,7 +70,7 @@ class Checkout:
 
 
 def statements(file: Path) -> list[bytes]:
-    """The statements of a file of ours, in order; none holds a semicolon inside."""
+    """The SQL statements of a file in order; none may contain a semicolon itself."""
     return [
         statement.encode()
         for statement in file.read_text(encoding="utf-8").split(";")

@@ -38,7 +38,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, and whether every webhook endpoint has taken it."""
+    """An event, and whether every webhook endpoint has accepted it."""
 
     id: str
     type: str
@@ -47,7 +47,7 @@ class Event:
     live: bool
 
     def as_json(self) -> Obj:
-        """As the API shows it; what it is about is left out but for its id."""
+        """The event as the API shows it; of its object only the id."""
         about = {"id": f"pi_{self.id.removeprefix('evt_')}", "object": "payment_intent"}
         return {
             "id": self.id,
@@ -64,7 +64,7 @@ class Event:
 
 @dataclass
 class Fault:
-    """What goes wrong with the next requests; neither a status nor an end of waiting is silence."""
+    """A fault for the next `times` requests; without a status they hang until `over` is set."""
 
     status: int | None
     times: int
@@ -114,7 +114,7 @@ class Stripe:
     def happen(
         self, type: str, *, ago: float = 0.0, delivered: bool = True, id: str | None = None
     ) -> str:
-        """Let something have happened `ago` seconds ago; the id of its event."""
+        """Add an event that happened `ago` seconds ago; returns its id."""
         created = int(self._now().timestamp() - ago)
         id = id or f"evt_1Q{secrets.token_hex(11)}"
         event = Event(id, type, created, delivered, self._live)
@@ -122,21 +122,21 @@ class Stripe:
         return event.id
 
     def deliver(self, id: str | None = None) -> None:
-        """Let the webhook endpoints take an event, or all of them."""
+        """Mark an event as delivered, or all of them."""
         for event_id in [id] if id else list(self._events):
             self._events[event_id] = replace(self._events[event_id], delivered=True)
 
     @property
     def undelivered(self) -> set[str]:
-        """The ids of the events that some endpoint has not taken."""
+        """The ids of the events that some endpoint has not accepted."""
         return {event.id for event in self._events.values() if not event.delivered}
 
     def fail(self, status: int, times: int = 1) -> None:
-        """Refuse the next requests: 429, or 500 and above."""
+        """Make the next requests fail with a status: 429, or 500 and above."""
         self._faults.append(Fault(status, times))
 
     def hang(self, times: int = 1) -> None:
-        """Say nothing to the next requests until `heal`."""
+        """Make the next requests hang until `heal`."""
         self._faults.append(Fault(None, times))
 
     def heal(self) -> None:
@@ -221,7 +221,7 @@ class Stripe:
 
 
 def _position(events: list[Event], cursor: Event) -> int:
-    """Where the event is, or would be, in a list with the newest first."""
+    """The index of an event in a list with the newest first."""
     return sum(_sort_key(event) < _sort_key(cursor) for event in events)
 
 
