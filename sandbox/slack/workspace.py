@@ -229,11 +229,6 @@ class Workspace:
         self.changed("messages", channel.id)
         return message
 
-    def system(self, channel: Channel, user: str, subtype: str, text: str) -> Message:
-        """Post a system message: somebody joined, the topic changed."""
-        message = Message(self.ids.ts(), channel.id, user, text, subtype=subtype)
-        return self.post(message)
-
     def post_as_slackbot(
         self, channel: Channel, user: str, text: str, thread_ts: str = ""
     ) -> Message:
