@@ -62,11 +62,11 @@ class Checkout:
     async def _tell_stripe(self, conn: Conn) -> None:
         """Mark in Stripe as undelivered what order-service has not processed."""
         waiting = {row[0]: row[1:] for row in await (await conn.execute(self._waiting)).fetchall()}
-        for id, (kind, age) in waiting.items():
-            if id not in self.stripe.undelivered:
-                self.stripe.happen(kind, ago=age, delivered=False, id=id)
-        for id in self.stripe.undelivered - waiting.keys():
-            self.stripe.deliver(id)
+        for event_id, (kind, age) in waiting.items():
+            if event_id not in self.stripe.undelivered:
+                self.stripe.happen(kind, ago=age, delivered=False, event_id=event_id)
+        for event_id in self.stripe.undelivered - waiting.keys():
+            self.stripe.deliver(event_id)
 
 
 def statements(file: Path) -> list[bytes]:

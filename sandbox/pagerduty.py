@@ -88,7 +88,9 @@ class PagerDuty:
             mistakes.append("Limit must be from 1 to 100")
         known = {shift.schedule for shift in self.shifts} | {shift.policy for shift in self.shifts}
         wanted = query.getall("schedule_ids[]", []) + query.getall("escalation_policy_ids[]", [])
-        return mistakes + [f"{id} was not found" for id in wanted if id not in known]
+        return mistakes + [
+            f"{object_id} was not found" for object_id in wanted if object_id not in known
+        ]
 
     def _page(self, request: web.BaseRequest) -> Obj:
         schedules = request.query.getall("schedule_ids[]", [])
@@ -122,12 +124,12 @@ def _as_oncall(shift: Shift) -> Obj:
     }
 
 
-def _reference(kind: str, id: str, summary: str) -> Obj:
+def _reference(kind: str, object_id: str, summary: str) -> Obj:
     places = {"escalation_policy": "escalation_policies", "schedule": "schedules", "user": "users"}
     return {
-        "id": id,
+        "id": object_id,
         "type": f"{kind}_reference",
         "summary": summary,
-        "self": f"https://api.pagerduty.com/{places[kind]}/{id}",
-        "html_url": f"https://tickettoken.pagerduty.com/{places[kind]}/{id}",
+        "self": f"https://api.pagerduty.com/{places[kind]}/{object_id}",
+        "html_url": f"https://tickettoken.pagerduty.com/{places[kind]}/{object_id}",
     }

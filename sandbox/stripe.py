@@ -112,19 +112,19 @@ class Stripe:
     # What happens in the account.
 
     def happen(
-        self, type: str, *, ago: float = 0.0, delivered: bool = True, id: str | None = None
+        self, kind: str, *, ago: float = 0.0, delivered: bool = True, event_id: str | None = None
     ) -> str:
         """Add an event that happened `ago` seconds ago; returns its id."""
         created = int(self._now().timestamp() - ago)
-        id = id or f"evt_1Q{secrets.token_hex(11)}"
-        event = Event(id, type, created, delivered, self._live)
+        event_id = event_id or f"evt_1Q{secrets.token_hex(11)}"
+        event = Event(event_id, kind, created, delivered, self._live)
         self._events[event.id] = event
         return event.id
 
-    def deliver(self, id: str | None = None) -> None:
+    def deliver(self, event_id: str | None = None) -> None:
         """Mark an event as delivered, or all of them."""
-        for event_id in [id] if id else list(self._events):
-            self._events[event_id] = replace(self._events[event_id], delivered=True)
+        for delivered_id in [event_id] if event_id else list(self._events):
+            self._events[delivered_id] = replace(self._events[delivered_id], delivered=True)
 
     @property
     def undelivered(self) -> set[str]:

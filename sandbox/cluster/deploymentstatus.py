@@ -48,23 +48,25 @@ class Conditions:
         self.items = [dict(condition) for condition in known]
         self.now = now
 
-    def get(self, type: str) -> Obj | None:
+    def get(self, condition_type: str) -> Obj | None:
         """The condition of a type, if there is one."""
-        return next((condition for condition in self.items if condition["type"] == type), None)
+        return next(
+            (condition for condition in self.items if condition["type"] == condition_type), None
+        )
 
     def set(
-        self, type: str, status: str, reason: str, message: str, *, renew: bool = False
+        self, condition_type: str, status: str, reason: str, message: str, *, renew: bool = False
     ) -> None:
         """Set a condition; `renew` updates lastUpdateTime even when nothing else changes."""
-        known = self.get(type)
+        known = self.get(condition_type)
         if known and (known["status"], known["reason"]) == (status, reason) and not renew:
             return
         since = known["lastTransitionTime"] if known and known["status"] == status else self.now
-        updated = {"type": type, "status": status, "lastUpdateTime": self.now}
+        updated = {"type": condition_type, "status": status, "lastUpdateTime": self.now}
         updated |= {"lastTransitionTime": since, "reason": reason, "message": message}
-        self.items = [condition for condition in self.items if condition["type"] != type] + [
-            updated
-        ]
+        self.items = [
+            condition for condition in self.items if condition["type"] != condition_type
+        ] + [updated]
 
 
 def _available(conditions: Conditions, enough: bool) -> None:

@@ -120,10 +120,10 @@ class Store:
         """A context manager with an event that is set after every change."""
         return ChangeSignal(self._signals)
 
-    def _write(self, type: str, resource: Resource, obj: Obj, before: Obj | None) -> Obj:
+    def _write(self, change_type: str, resource: Resource, obj: Obj, before: Obj | None) -> Obj:
         self._stamp(obj)
         self._objects[_key_of(resource, obj)] = obj
-        self._notify(Change(self.version, type, resource, obj, before))
+        self._notify(Change(self.version, change_type, resource, obj, before))
         return obj
 
     def _stamp(self, obj: Obj) -> None:

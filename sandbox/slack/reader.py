@@ -90,9 +90,9 @@ class Reader:
         user_id = self.workspace.user(user).id
         return [note for note in self.workspace.notifications if note["user"] == user_id]
 
-    def file(self, id: str) -> bytes:
+    def file(self, file_id: str) -> bytes:
         """The content of a file."""
-        return self.workspace.files[id].content or b""
+        return self.workspace.files[file_id].content or b""
 
     def find_buttons(
         self, wanted: str, channel: str | None = None, user: str | None = None
