@@ -1,4 +1,4 @@
-"""`make bench`: how fast a declaration is, under load too, and what it costs to run and to read."""
+"""`make bench`: how fast incidents are declared, what the bot costs, and how it reads logs."""
 
 import asyncio
 import compileall
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import logs, processes
+from sandbox.launcher import ROOT, RunningSandbox, run_bot, start_sandbox
 from sandbox.slack import Call, Slack
-from sandbox.stage import ROOT, Stage, open_stage, run_bot
 
 WAIT_SECONDS = 120.0
 DECLARES_AT_ONCE = 200
@@ -25,24 +25,24 @@ def new_slack(latency: float = 0.0, *, rate_limits: bool = False, pace: float = 
 
 
 async def wait_until(condition: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
-    """Wait for a condition; raises TimeoutError."""
+    """Wait until a condition is true; raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.002)
 
 
 def answered(slack: Slack, method: str, since: float) -> list[Call]:
-    """The calls of a method that Slack has answered."""
+    """The calls of a Web API method that began after `since`, in seconds since the epoch."""
     return [call for call in slack.calls if call.method == method and call.time >= since]
 
 
 def answered_after_ms(call: Call, start: float) -> float:
-    """Milliseconds from the start until Slack had answered the call."""
+    """Milliseconds from `start` until Slack had answered the call."""
     return (call.time + call.seconds - start) * 1000
 
 
-async def declare_once(stage: Stage, title: str) -> dict[str, float]:
-    """One declaration, by the clock of the simulated Slack; times in milliseconds."""
+async def declare_once(stage: RunningSandbox, title: str) -> dict[str, float]:
+    """Declare one incident and return how long each part took: milliseconds, and two counts."""
     slack = stage.slack
     before = len(slack.calls)
     start = time.time()
@@ -70,8 +70,8 @@ def is_quiet(slack: Slack) -> bool:
 
 
 async def declares(folder: Path, latency: float) -> None:
-    """Print what one declaration takes at a latency of the Web API."""
-    async with open_stage(folder, new_slack(latency)) as stage:
+    """Print how long one declaration takes at a Web API latency given in seconds."""
+    async with start_sandbox(folder, new_slack(latency)) as stage:
         cold = await declare_once(stage, "right after the start")
         rows = [await declare_once(stage, f"run {number}") for number in range(5)]
     print(f"\none declaration, {latency * 1000:.0f} ms per call (median of 5; the first)")
@@ -82,10 +82,10 @@ async def declares(folder: Path, latency: float) -> None:
 
 
 async def many_declares(folder: Path, *, rate_limits: bool) -> None:
-    """Print what two hundred declarations at once do."""
+    """Print how 200 declarations at once are handled."""
     # With limits, Slack's minutes pass in fractions of a second, or this would take a quarter hour.
     slack = new_slack(0.3, rate_limits=rate_limits, pace=60.0)
-    async with open_stage(folder, slack) as stage:
+    async with start_sandbox(folder, slack) as stage:
         start = time.time()
         deliveries = await asyncio.gather(
             *(
@@ -107,20 +107,20 @@ async def many_declares(folder: Path, *, rate_limits: bool) -> None:
 
 
 def incident_channels(slack: Slack) -> list[dict[str, object]]:
-    """The channels of incidents."""
+    """The incident channels of the workspace."""
     return [
         channel for channel in slack.channels("oncall") if str(channel["name"]).startswith("inc-")
     ]
 
 
 def complete_channels(slack: Slack) -> set[str]:
-    """The channels whose card is pinned: that is sent last."""
+    """The ids of the channels whose card is pinned, which is the last call for an incident."""
     done = (c for c in slack.calls if c.method == "pins.add" and c.answer.get("ok"))
     return {str(call.arguments["channel"]) for call in done}
 
 
 def duplicate_cards(slack: Slack) -> int:
-    """How many incidents have a second card."""
+    """How many cards were posted twice."""
     posted = (c for c in slack.calls if c.method == "chat.postMessage" and c.answer.get("ok"))
     cards = [str(c.arguments["channel"]) for c in posted if "incident.resolve" in str(c.arguments)]
     return len(cards) - len(set(cards))
@@ -130,7 +130,7 @@ async def running_cost(folder: Path) -> None:
     """Print how long the bot takes to be ready, and how much memory it needs when idle."""
     for package in ("bot", "commands", "templates"):
         compileall.compile_dir(ROOT / package, quiet=2)
-    async with open_stage(folder, new_slack()) as stage:
+    async with start_sandbox(folder, new_slack()) as stage:
         await stage.bot.stop()
         times = []
         for _ in range(3):
@@ -144,7 +144,7 @@ async def running_cost(folder: Path) -> None:
 
 
 def install_size(folder: Path) -> None:
-    """Print what a runtime install brings along."""
+    """Print how many packages a runtime install has, and their size."""
     venv = folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     pip = [str(venv / "bin" / "pip"), "--quiet", "--disable-pip-version-check"]
@@ -168,7 +168,7 @@ def constraints(folder: Path) -> Path:
 
 
 async def main() -> None:
-    """Everything, one after another."""
+    """Run every benchmark, one after another."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number, latency in enumerate((0.0, 0.1)):
@@ -181,7 +181,7 @@ async def main() -> None:
 
 
 def make_folder(folder: Path) -> Path:
-    """The folder, made."""
+    """Create the folder and return it."""
     folder.mkdir()
     return folder
 

@@ -1,4 +1,4 @@
-"""Reading 200 MB of logs with `match`: what that costs the bot, beside kubectl and grep."""
+"""What it costs the bot to read 200 MB of logs with `match`, compared with kubectl and grep."""
 
 import asyncio
 import os
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench import processes
 from bot.views import action_ids
+from sandbox.launcher import HERE, ROOT, RunningSandbox, run_bot, start_sandbox
 from sandbox.slack import Slack
-from sandbox.stage import HERE, ROOT, Stage, open_stage, run_bot
 
 TOTAL = 200_000_000
 LINE = 200  # what a line of the simulated cluster's endless log has
@@ -23,7 +23,7 @@ GREP = r"kubectl logs -l app=order-service --tail={tail} | grep -ic 'stripe\|web
 
 async def logs(folder: Path, slack: Slack) -> None:
     """Print by how much the bot's process grew, and how long people waited."""
-    async with open_stage(folder, slack) as stage:
+    async with start_sandbox(folder, slack) as stage:
         pods = stage.systems.cluster.pod_names()
         tail = TOTAL // len(pods) // LINE
         await stage.bot.stop()
@@ -52,7 +52,7 @@ async def logs(folder: Path, slack: Slack) -> None:
 
 
 def _team(folder: Path, tail: int) -> Path:
-    """What the sandbox's team decided, with a playbook that reads more."""
+    """Write the sandbox's configuration with a playbook that reads `tail` lines per pod."""
     shipped = (ROOT / "templates" / "playbooks" / "order-service.yml").read_text()
     books = folder / "playbooks"
     books.mkdir()
@@ -62,8 +62,8 @@ def _team(folder: Path, tail: int) -> Path:
     return file
 
 
-async def _declare(stage: Stage) -> str:
-    """The channel of an incident whose playbook shows its steps."""
+async def _declare(stage: RunningSandbox) -> str:
+    """Declare an incident, choose its scenario, and return the channel's name."""
     slack = stage.slack
     await slack.say("oncall", "/incident declare sev2 Webhooks fail", channel="general")
     channel = str(
@@ -93,7 +93,7 @@ def _step(slack: Slack, channel: str) -> bool:
 
 
 async def _run_step(slack: Slack, channel: str) -> str:
-    """Press the step; what it says once it has read everything."""
+    """Press the step and return the sentence that reports the result."""
     await slack.press(
         "oncall", action_id=action_ids.RUN_STEP, channel=channel, value="webhook-logs"
     )
@@ -104,7 +104,7 @@ async def _run_step(slack: Slack, channel: str) -> str:
 
 
 async def _by_hand(kubeconfig: Path, tail: int) -> tuple[float, int] | None:
-    """How many seconds kubectl and grep take, and what they count; None without a kubectl."""
+    """The seconds that kubectl and grep take and the lines they count; None without kubectl."""
     if shutil.which("kubectl") is None:
         return None
     start = time.perf_counter()

@@ -1,26 +1,26 @@
-"""What a process costs: memory that it holds, and held at most, and time of a processor."""
+"""Memory and CPU time of a process, read from /proc."""
 
 import os
 from pathlib import Path
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that a process holds."""
+    """The resident memory of a process, in bytes."""
     return _field(pid, "VmRSS")
 
 
 def reset_peak(pid: int) -> None:
-    """Let `most` begin anew from what the process holds now."""
+    """Reset what `peak` returns to the memory that the process holds now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def peak(pid: int) -> int:
-    """Bytes of memory that it held at most, since the start or since that was forgotten."""
+    """The highest resident memory in bytes since the start or the last `reset_peak`."""
     return _field(pid, "VmHWM")
 
 
 def busy_seconds(pid: int) -> float:
-    """How long it has had a processor."""
+    """The CPU time of a process, in seconds."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 

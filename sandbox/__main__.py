@@ -1,4 +1,4 @@
-"""`make sandbox`: everything Runbolt talks to on loopback, Runbolt too, and one page to open."""
+"""`make sandbox`: Runbolt and every system it talks to, on loopback, with one page to open."""
 
 import argparse
 import asyncio
@@ -9,17 +9,17 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from sandbox.launcher import HERE, ROOT, RunningSandbox, start_sandbox
 from sandbox.redis import ServerError
 from sandbox.scenarios import Scenarios
 from sandbox.slack import Slack
-from sandbox.stage import HERE, ROOT, Stage, open_stage
 
 DEFAULT_PORT = 8765
-FIRST = "complete-service-outage"
+FIRST_SCENARIO = "complete-service-outage"
 
 
 async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -> None:
-    """Start everything, say where it is, and stop everything in order."""
+    """Start everything, print the address, and stop everything in order at the end."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -30,11 +30,13 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
         slack.workspace.restore(saved)
     with reserve(port) as door:
         async with (
-            open_stage(folder, slack, keep=keep, playbooks=playbooks) as stage,
+            start_sandbox(folder, slack, keep=keep, playbooks=playbooks) as stage,
             scenarios.on(stage.systems, lambda: slack.workspace.changed("scenarios")),
         ):
-            await scenarios.begin(FIRST)
-            slack.info.update(kubeconfig=stage.environment["KUBECONFIG"], lines=beside(stage))
+            await scenarios.begin(FIRST_SCENARIO)
+            slack.info.update(
+                kubeconfig=stage.environment["KUBECONFIG"], lines=terminal_commands(stage)
+            )
             await slack.open(door)
             print(welcome(stage), flush=True)
             await until_stopped(stop, stage)
@@ -43,7 +45,7 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
 
 
 def reserve(port: int) -> socket.socket:
-    """The port for people: taken before anything starts, open once all of it is ready.
+    """Bind the page's port before anything starts, so that a taken port is found at once.
 
     Raises ServerError when it is taken.
     """
@@ -61,8 +63,8 @@ def reserve(port: int) -> socket.socket:
     return listener
 
 
-async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:
-    """Wait for Ctrl-C; raises ServerError when the bot ends before."""
+async def until_stopped(stop: asyncio.Event, stage: RunningSandbox) -> None:
+    """Wait for Ctrl-C; raises ServerError when the bot ends first."""
     while not stop.is_set():
         if not stage.bot.running:
             raise ServerError(f"The bot ended by itself: {stage.bot.log_tail()}")
@@ -71,17 +73,17 @@ async def until_stopped(stop: asyncio.Event, stage: Stage) -> None:
     print("\nStopping what was started …", flush=True)
 
 
-def beside(stage: Stage) -> list[str]:
-    """What a person can type in a terminal beside the page."""
+def terminal_commands(stage: RunningSandbox) -> list[str]:
+    """The commands that a person can type in a terminal."""
     return [
         f"psql '{stage.systems.shop.dsn}'   # the shop's orders",
         f"psql '{stage.environment['DATABASE_URL']}'   # what Runbolt keeps",
     ]
 
 
-def welcome(stage: Stage) -> str:
-    """What is printed once everything is ready."""
-    lines = "\n      ".join(beside(stage))
+def welcome(stage: RunningSandbox) -> str:
+    """The text that is printed once everything is ready."""
+    lines = "\n      ".join(terminal_commands(stage))
     return f"""
   Runbolt's sandbox is ready. Open
 
@@ -98,7 +100,7 @@ def welcome(stage: Stage) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    """What can be said on the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(prog="make sandbox", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="keep the data of the last start")
     parser.add_argument("--folder", type=Path, default=ROOT / ".sandbox", help="where data goes")

@@ -1,4 +1,4 @@
-"""Customers: they order, Stripe tells that they paid, and order-service confirms, or cannot."""
+"""Customers who order: Stripe reports the payment, order-service confirms the order or fails."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,14 +23,14 @@ class Checkout:
         self,
         shop: Shop,
         stripe: Stripe,
-        takes_orders: Callable[[], bool],
+        accepts_orders: Callable[[], bool],
         *,
         pace: float = PACE,
     ) -> None:
         self.shop = shop
         self.stripe = stripe
         self.pace = pace
-        self.takes_orders = takes_orders
+        self.accepts_orders = accepts_orders
         self.paid = True
         self.fraud = False
         self._task: asyncio.Task[None] | None = None
@@ -49,7 +49,7 @@ class Checkout:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _check_out_once(self, conn: Conn) -> None:
-        if self.takes_orders():
+        if self.accepts_orders():
             await conn.execute(self._order)
             if self.fraud:
                 await conn.execute(self._fraud)
@@ -60,7 +60,7 @@ class Checkout:
         await asyncio.sleep(self.pace)
 
     async def _tell_stripe(self, conn: Conn) -> None:
-        """An event that order-service has not processed is one that Stripe could not deliver."""
+        """Mark in Stripe as undelivered what order-service has not processed."""
         waiting = {row[0]: row[1:] for row in await (await conn.execute(self._waiting)).fetchall()}
         for event_id, (kind, age) in waiting.items():
             if event_id not in self.stripe.undelivered:
@@ -70,7 +70,7 @@ class Checkout:
 
 
 def statements(file: Path) -> list[bytes]:
-    """The statements of a file of ours, in order; none holds a semicolon inside."""
+    """The SQL statements of a file in order; none may contain a semicolon itself."""
     return [
         statement.encode()
         for statement in file.read_text(encoding="utf-8").split(";")

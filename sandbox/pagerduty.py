@@ -1,4 +1,4 @@
-"""A simulated PagerDuty: who is on call, to whoever asks as its REST API (v2) wants to be asked."""
+"""A simulated PagerDuty REST API (v2): who is on call."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ Obj = dict[str, Any]
 
 @dataclass
 class Shift:
-    """Somebody's turn; without an end it lasts until it is changed."""
+    """One on-call shift; without an end it lasts until it is changed."""
 
     name: str
     level: int = 1
@@ -29,7 +29,7 @@ class Shift:
 
 @dataclass
 class PagerDuty:
-    """Listens on loopback; `status` and `hang` make it fail as it does on a bad day."""
+    """The API on loopback; `status` and `hang` make it fail, `body` replaces its answer."""
 
     token: str = "u+sandbox-read-only"
     shifts: list[Shift] = field(default_factory=lambda: [Shift("Maya Okafor")])
@@ -45,7 +45,7 @@ class PagerDuty:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
@@ -89,7 +89,7 @@ class PagerDuty:
         known = {shift.schedule for shift in self.shifts} | {shift.policy for shift in self.shifts}
         wanted = query.getall("schedule_ids[]", []) + query.getall("escalation_policy_ids[]", [])
         return mistakes + [
-            f"{missing_id} was not found" for missing_id in wanted if missing_id not in known
+            f"{object_id} was not found" for object_id in wanted if object_id not in known
         ]
 
     def _page(self, request: web.BaseRequest) -> Obj:

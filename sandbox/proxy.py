@@ -1,4 +1,4 @@
-"""An HTTP proxy inside the cluster: it asks Services by their names, and nothing else."""
+"""An HTTP proxy inside the cluster that reaches Services by name."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -12,7 +12,7 @@ SUFFIXES = ("", ".svc", ".svc.cluster.local")
 
 
 class Proxy:
-    """Forwards what is asked of `services`: name and port of a Service, and who answers for it."""
+    """Forwards requests to `services`: the URL for each Service's name and port."""
 
     def __init__(self, services: Mapping[tuple[str, int], str]) -> None:
         self.services = services
@@ -49,7 +49,7 @@ class Proxy:
 
 
 def _service(host: str) -> str:
-    """A Service's own name, from any of those that the cluster's DNS knows it by."""
+    """A Service's short name, from any of its names in the cluster's DNS."""
     name, _, rest = host.partition(".")
     known = {"", *(f"{DEFAULT_NAMESPACE}{suffix}" for suffix in SUFFIXES)}
     return name if rest in known else host

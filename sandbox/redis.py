@@ -1,4 +1,4 @@
-"""A Redis-compatible server on loopback, and what any server of the sandbox needs as a process."""
+"""A Redis-compatible server on loopback, and the child process of any server."""
 
 import asyncio
 import os
@@ -35,11 +35,11 @@ Account = dict[str, Any]
 
 
 class ServerError(RuntimeError):
-    """What happened, what was not done and what to do next, in words for people."""
+    """A server could not run: what happened, what was not done, and what to do next."""
 
 
 class Child:
-    """A server process that outlives neither its owner's stop nor its owner's death."""
+    """A server process that ends when its owner stops it or dies."""
 
     def __init__(
         self,
@@ -79,16 +79,16 @@ class Child:
 
     @property
     def pids(self) -> tuple[int, int]:
-        """The server and its watchdog."""
+        """The process ids of the server and its watchdog."""
         return self.process.pid, self._watchdog.pid
 
     @property
     def running(self) -> bool:
-        """Whether the server is still there."""
+        """Whether the server still runs."""
         return self.process.poll() is None
 
     async def ended(self, timeout: float) -> bool:
-        """Wait until it ends by itself; False when it did not in this time."""
+        """Wait until it ends by itself; False when it did not within `timeout` seconds."""
         try:
             await asyncio.to_thread(self.process.wait, timeout)
         except subprocess.TimeoutExpired:
@@ -96,7 +96,7 @@ class Child:
         return True
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """End it in order, or by force when it does not listen in time; then its watchdog."""
+        """Stop it, by force when it does not react within `timeout` seconds; then its watchdog."""
         for stop_signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             if self.running:
                 self.process.send_signal(stop_signal)
@@ -105,13 +105,13 @@ class Child:
         self._watchdog.communicate()
 
     def log_tail(self) -> str:
-        """The end of what it wrote."""
+        """The last four lines of its output."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return " / ".join(line.strip() for line in lines[-4:]) or "it wrote nothing"
 
 
 def free_port(preferred: int = 0) -> int:
-    """A port on loopback that nobody uses now; raises ServerError when the wanted one is taken."""
+    """A free port on loopback; raises ServerError when the preferred one is taken."""
     port = preferred or next(
         port for port in random.sample(QUIET_PORTS, 100) if not _port_error(port)
     )
@@ -124,7 +124,7 @@ def free_port(preferred: int = 0) -> int:
 
 
 def _port_error(port: int) -> str | None:
-    """Why nobody can listen there."""
+    """Why the port cannot be used; None when it can."""
     with socket.socket() as probe:
         # As servers do: what a server of before left in TIME_WAIT is no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -136,7 +136,7 @@ def _port_error(port: int) -> str | None:
 
 
 class Redis:
-    """A Redis-compatible server that keeps nothing: its files in `folder`."""
+    """A Redis-compatible server without persistence, with its files in `folder`."""
 
     def __init__(self, folder: Path, port: int = 0, *, binary: Path | None = None) -> None:
         self.folder = folder.absolute()
@@ -172,7 +172,7 @@ class Redis:
             raise
 
     async def stop(self) -> None:
-        """Stop it; may be said twice."""
+        """Stop it; may be called twice."""
         if self.child is not None:
             await self.child.stop()
             self.child = None
@@ -194,7 +194,7 @@ class Redis:
 
 
 async def is_answering(client: Client) -> bool:
-    """Whether it is our server that answers."""
+    """Whether our server answers."""
     try:
         return bool(await client.ping())
     except (RedisError, OSError):
@@ -202,7 +202,7 @@ async def is_answering(client: Client) -> bool:
 
 
 def write_config(folder: Path, port: int, password: str) -> Path:
-    """The password goes into a file that only we can read, not into the process list."""
+    """Write the configuration: the password belongs in a private file, not in the process list."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "redis.conf"
     config.touch(mode=0o600)

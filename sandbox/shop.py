@@ -1,4 +1,4 @@
-"""The ticket shop whose orders Runbolt looks after: its database, and the service that uses it."""
+"""The ticket shop: its orders database, and the sessions of order-service."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ Workload = Callable[[Conn], Awaitable[None]]
 
 
 class Shop:
-    """The shop's database; inside `async with`, order-service keeps its connections open too."""
+    """The shop's database; inside `async with`, order-service holds its connections open."""
 
     def __init__(self, server: Server, database: str) -> None:
         self.server = server
@@ -33,33 +33,33 @@ class Shop:
 
     @property
     def dsn(self) -> str:
-        """The superuser's way in."""
+        """The superuser's DSN."""
         return self.server.dsn(self.database)
 
     @property
     def service_dsn(self) -> str:
-        """The way in of order-service, which owns the tables."""
+        """The DSN of order-service, which owns the tables."""
         return self.server.dsn(self.database, SERVICE, application_name="order-service")
 
     @property
     def ro_dsn(self) -> str:
-        """The way in for reading."""
+        """The DSN of the read-only role."""
         return self.server.dsn(self.database, READER)
 
     @property
     def ops_dsn(self) -> str:
-        """The way in for ending backends."""
+        """The DSN of the role that may terminate sessions."""
         return self.server.dsn(self.database, OPERATOR)
 
     async def clone(self, name: str) -> "Shop":
-        """A copy of the shop in a database of its own."""
+        """Copy the shop into a new database."""
         await self.server.create_database(name, template=self.database, owner=SERVICE)
         copy = Shop(self.server, name)
         await apply_roles(copy)
         return copy
 
     async def __aenter__(self) -> Self:
-        """Open the service's connections and wait for them all; raises ServerError if they fail."""
+        """Open the service's connections and wait for all of them; raises ServerError."""
         habits = [*[browse] * 8, *[check_out] * 2, *[slow_down] * 2]
         opened = [asyncio.Event() for _ in habits]
         pairs = zip(habits, opened, strict=True)
@@ -85,7 +85,7 @@ class Shop:
 
 
 async def run_forever(dsn: str, habit: Workload, ready: asyncio.Event) -> None:
-    """Do the same again and again; like any pool, come back when an operator ends the backend."""
+    """Repeat a workload; reconnect when an operator terminates the session, as pools do."""
     while True:
         try:
             async with await AsyncConnection.connect(dsn, autocommit=True) as conn:
@@ -101,7 +101,7 @@ async def run_forever(dsn: str, habit: Workload, ready: asyncio.Event) -> None:
 
 
 async def browse(conn: Conn) -> None:
-    """Show an order now and then: idle for most of the time."""
+    """Read an order every two seconds: mostly idle."""
     await conn.execute(
         "SELECT ticket_type, seat FROM order_items WHERE order_id ="
         " (SELECT id FROM orders ORDER BY created_at DESC LIMIT 1)"
@@ -110,7 +110,7 @@ async def browse(conn: Conn) -> None:
 
 
 async def check_out(conn: Conn) -> None:
-    """One slow query after the other: nearly always active."""
+    """Run one slow query after another: nearly always active."""
     await conn.execute(
         "SELECT count(*), pg_sleep(0.5) FROM order_items JOIN orders ON orders.id = order_id"
         " WHERE orders.status = 'PENDING'"
@@ -118,14 +118,14 @@ async def check_out(conn: Conn) -> None:
 
 
 async def slow_down(conn: Conn) -> None:
-    """Wait for Stripe with a transaction open: idle in transaction."""
+    """Hold a transaction open while waiting for Stripe: idle in transaction."""
     async with conn.transaction():
         await conn.execute("SELECT id, status FROM orders WHERE status = 'PENDING' LIMIT 1")
         await asyncio.sleep(3)
 
 
 async def build(server: Server, database: str = "orders") -> Shop:
-    """Make the shop's database with all that is in it, or take the one that was kept.
+    """Create the shop's database with its content, or use the one that was kept.
 
     The roles that may look at it are made anew.
     """
@@ -144,21 +144,21 @@ async def build(server: Server, database: str = "orders") -> Shop:
 
 @contextlib.asynccontextmanager
 async def lock_roles(server: Server) -> AsyncIterator[None]:
-    """Let nobody else change roles meanwhile: they belong to the server, and it may be shared."""
+    """Lock the server's roles: the server may be shared, and roles belong to it."""
     async with await AsyncConnection.connect(server.dsn()) as conn:
         await conn.execute("SELECT pg_advisory_xact_lock(%s)", [ROLES_LOCK])
         yield
 
 
 async def fill(conn: Conn) -> None:
-    """Fill the shop, all in one transaction, unless that was done before."""
+    """Fill the shop's tables in one transaction, unless they exist."""
     table = await (await conn.execute("SELECT to_regclass('public.orders')")).fetchone()
     if table == (None,):
         await run_file(conn, HERE / "shop.sql")
 
 
 async def apply_roles(shop: Shop) -> None:
-    """Run the file that people run in production, and give the roles their passwords."""
+    """Run the roles file that people run in production, and set the roles' passwords."""
     async with lock_roles(shop.server):
         async with await AsyncConnection.connect(shop.dsn) as conn:
             await run_file(conn, ROLES)
@@ -167,14 +167,14 @@ async def apply_roles(shop: Shop) -> None:
 
 
 async def add_statistics(conn: Conn) -> None:
-    """Statistics by statement, where the server has them loaded."""
+    """Enable pg_stat_statements where the server has loaded it."""
     row = await (await conn.execute("SHOW shared_preload_libraries")).fetchone()
     if row and "pg_stat_statements" in row[0]:
         await conn.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 
 
 async def run_file(conn: Conn, file: Path) -> None:
-    """Run the statements of a file of ours, which hold no parameters."""
+    """Run an SQL file without parameters."""
     script = await asyncio.to_thread(file.read_bytes)
     await conn.execute(script)
 

@@ -38,7 +38,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, and whether every webhook endpoint has taken it."""
+    """An event, and whether every webhook endpoint has accepted it."""
 
     id: str
     type: str
@@ -47,7 +47,7 @@ class Event:
     live: bool
 
     def as_json(self) -> Obj:
-        """As the API shows it; what it is about is left out but for its id."""
+        """The event as the API shows it; of its object only the id."""
         about = {"id": f"pi_{self.id.removeprefix('evt_')}", "object": "payment_intent"}
         return {
             "id": self.id,
@@ -64,7 +64,7 @@ class Event:
 
 @dataclass
 class Fault:
-    """What goes wrong with the next requests; neither a status nor an end of waiting is silence."""
+    """A fault for the next `times` requests; without a status they hang until `over` is set."""
 
     status: int | None
     times: int
@@ -112,36 +112,31 @@ class Stripe:
     # What happens in the account.
 
     def add_event(
-        self,
-        event_type: str,
-        *,
-        ago: float = 0.0,
-        delivered: bool = True,
-        event_id: str | None = None,
+        self, kind: str, *, ago: float = 0.0, delivered: bool = True, event_id: str | None = None
     ) -> str:
-        """Let something have happened `ago` seconds ago; the id of its event."""
+        """Add an event that happened `ago` seconds ago; returns its id."""
         created = int(self._now().timestamp() - ago)
         event_id = event_id or f"evt_1Q{secrets.token_hex(11)}"
-        event = Event(event_id, event_type, created, delivered, self._live)
+        event = Event(event_id, kind, created, delivered, self._live)
         self._events[event.id] = event
         return event.id
 
-    def deliver(self, only_id: str | None = None) -> None:
-        """Let the webhook endpoints take an event, or all of them."""
-        for event_id in [only_id] if only_id else list(self._events):
-            self._events[event_id] = replace(self._events[event_id], delivered=True)
+    def deliver(self, event_id: str | None = None) -> None:
+        """Mark an event as delivered, or all of them."""
+        for delivered_id in [event_id] if event_id else list(self._events):
+            self._events[delivered_id] = replace(self._events[delivered_id], delivered=True)
 
     @property
     def undelivered(self) -> set[str]:
-        """The ids of the events that some endpoint has not taken."""
+        """The ids of the events that some endpoint has not accepted."""
         return {event.id for event in self._events.values() if not event.delivered}
 
     def fail(self, status: int, times: int = 1) -> None:
-        """Refuse the next requests: 429, or 500 and above."""
+        """Make the next requests fail with a status: 429, or 500 and above."""
         self._faults.append(Fault(status, times))
 
     def hang(self, times: int = 1) -> None:
-        """Say nothing to the next requests until `heal`."""
+        """Make the next requests hang until `heal`."""
         self._faults.append(Fault(None, times))
 
     def heal(self) -> None:
@@ -226,7 +221,7 @@ class Stripe:
 
 
 def _position(events: list[Event], cursor: Event) -> int:
-    """Where the event is, or would be, in a list with the newest first."""
+    """The index of an event in a list with the newest first."""
     return sum(_sort_key(event) < _sort_key(cursor) for event in events)
 
 

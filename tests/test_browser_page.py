@@ -78,6 +78,23 @@ async def test_a_form_stays_in_its_tab(page: Page, address: str) -> None:
     await expect(page.locator('[data-channel="inc-1-nobody-can-pay"]')).to_be_visible()
 
 
+async def test_a_press_outlives_a_redraw(page: Page, address: str) -> None:
+    await say(page, "/incident declare sev1 Orders are failing")
+    await open_channel(page, CHANNEL)
+    button = page.get_by_role("button", name="Post update", exact=True)
+    message = page.get_by_test_id("message").filter(has=button)
+    await button.hover()
+    ts = await message.get_attribute("data-ts")
+    reaction = {"user": "second", "channel": CHANNEL, "ts": ts, "name": "eyes"}
+
+    await page.mouse.down()
+    await page.request.post(f"{address}/sandbox/react", data=reaction)
+    await expect(message.locator(".reactions")).to_be_visible()
+    await page.mouse.up()
+
+    await form(page)
+
+
 async def test_every_word_is_readable(page: Page) -> None:
     await readable(page, "start")
     await say(page, "/incident declare sev1 Orders are failing")

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may: tokens, permissions, and the reviews that tell them."""
+"""Authentication and authorization: bearer tokens, permissions and SelfSubject reviews."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sandbox.cluster.schema import prune_kind
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """One thing to do: a verb on a resource, named as RBAC names it."""
+    """A verb on a resource (`pods`, `pods/log`), in the terms of RBAC."""
 
     verb: str
     group: str
@@ -21,7 +21,7 @@ class AccessRequest:
 
 
 class Access:
-    """Everybody known may do everything, until rules are made or something is forbidden."""
+    """The permissions: a known user may do everything until `restrict` or `forbid` is called."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}
@@ -29,7 +29,7 @@ class Access:
         self._rules: dict[str, list[tuple[str, Obj]]] = {}
 
     def token(self, user: str) -> str:
-        """The bearer token of a user, who is known from now on."""
+        """Create the bearer token of a user; from now on the user is known."""
         token = f"sandbox-token-{user}"
         self._tokens[token] = user
         return token
@@ -39,7 +39,7 @@ class Access:
         return user in self._tokens.values()
 
     def authenticate(self, authorization: str) -> str:
-        """The user that an Authorization header names, or 401."""
+        """The user of an Authorization header; raises ApiError (401) when the token is unknown."""
         scheme, _, token = authorization.partition(" ")
         user = self._tokens.get(token)
         if scheme.lower() != "bearer" or user is None:
@@ -47,7 +47,7 @@ class Access:
         return user
 
     def restrict(self, user: str, rules: Sequence[Obj], namespace: str) -> None:
-        """Let a user do only what rules of a Role say; "" as namespace stands for a ClusterRole."""
+        """Allow a user only what the rules of a Role allow; namespace "" means a ClusterRole."""
         self._rules.setdefault(user, []).extend((namespace, rule) for rule in rules)
 
     def forbid(self, user: str, verb: str, resource: str) -> None:
@@ -55,11 +55,11 @@ class Access:
         self._forbidden.add((user, verb, resource))
 
     def permit(self, user: str, verb: str, resource: str) -> None:
-        """Give it back."""
+        """Give a permission back."""
         self._forbidden.discard((user, verb, resource))
 
     def allows(self, user: str, request: AccessRequest) -> bool:
-        """Whether a user may do this."""
+        """Whether a user may do what is requested."""
         if self._is_forbidden(user, request):
             return False
         if user not in self._rules:
@@ -81,7 +81,7 @@ class Access:
         return bool(rules_named & self._forbidden)
 
     def check(self, user: str, target: Target) -> None:
-        """Let a request pass, or refuse it as a real server words it."""
+        """Raise ApiError (403, in a real server's words) when the user may not make the request."""
         if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
             return
         # An exec over a websocket begins as a GET, and still needs the right to create one.
@@ -125,7 +125,7 @@ def _refusal(user: str, request: AccessRequest, target: Target) -> ApiError:
 
 
 def review_access(access: Access, user: str, body: Obj) -> Obj:
-    """Answer a SelfSubjectAccessReview."""
+    """Answer a SelfSubjectAccessReview; raises ApiError (422) when it names no attributes."""
     review, _ = prune_kind("SelfSubjectAccessReview", "v1", body)
     attributes = (review.get("spec") or {}).get("resourceAttributes")
     path_attributes = (review.get("spec") or {}).get("nonResourceAttributes")

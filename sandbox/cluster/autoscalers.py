@@ -1,4 +1,4 @@
-"""The autoscaler controller: it keeps what it scales within its bounds, and knows no load."""
+"""The autoscaler controller: it keeps replicas between minimum and maximum and ignores load."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ PERIOD = 15.0
 
 
 class Autoscalers:
-    """Looks at every autoscaler's Deployment now and then."""
+    """Reconciles each HorizontalPodAutoscaler every PERIOD seconds."""
 
     def __init__(self, store: Store, clock: Clock, events: EventLog) -> None:
         self.store = store
@@ -23,7 +23,7 @@ class Autoscalers:
         self._last_sync: dict[str, datetime] = {}
 
     def sync(self, autoscaler: Obj) -> None:
-        """Look, when it is time again."""
+        """Reconcile an autoscaler if PERIOD seconds have passed since the last time."""
         uid = autoscaler["metadata"]["uid"]
         last = self._last_sync.get(uid)
         if last is None or self.clock.age(last) >= PERIOD:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Stamps are real, because clients compute ages from them; only waiting is sped up."""
+    """A clock that speeds up waiting only: timestamps stay real, for clients compute ages."""
 
     def __init__(self, speed: float) -> None:
         if speed <= 0:
@@ -17,33 +17,33 @@ class Clock:
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait as long as the cluster thinks `seconds` are."""
+        """Wait for so many of the cluster's seconds."""
         await asyncio.sleep(seconds / self.speed)
 
     def age(self, since: datetime) -> float:
-        """How many of the cluster's seconds have passed since a moment."""
+        """How many of the cluster's seconds have passed since `since`."""
         return (self.now() - since).total_seconds() * self.speed
 
     def age_of(self, text: str) -> float:
-        """The same for a stamp: it hides part of a second, and nothing may come too early."""
+        """The age of a timestamp, rounded down: it hides a fraction of a second."""
         return self.age(parse_stamp(text) + timedelta(seconds=1))
 
 
 def stamp(moment: datetime) -> str:
-    """The form Kubernetes writes times in: RFC 3339, whole seconds, UTC."""
+    """A time as Kubernetes writes it: RFC 3339 in UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def micro_stamp(moment: datetime) -> str:
-    """The finer form, which log lines and event times carry."""
+    """A time with microseconds, as in log lines and event times."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def parse_stamp(text: str) -> datetime:
-    """Read either form back."""
+    """Parse a timestamp with or without fractions of a second."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def ago(moment: datetime, **span: float) -> str:
+def stamp_before(moment: datetime, **span: float) -> str:
     """The stamp of a time before `moment`."""
     return stamp(moment - timedelta(**span))

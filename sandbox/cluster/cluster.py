@@ -1,4 +1,4 @@
-"""The simulated cluster as the sandbox and the tests hold it: start it, break it, look at it."""
+"""The simulated cluster's interface for the sandbox and the tests: start, break, inspect."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -81,7 +81,7 @@ class Cluster:
         await self.state.kubelet.close()
 
     async def start_listening(self) -> None:
-        """Listen, on the same port as before if there was one."""
+        """Start listening, on the same port as before if there was one."""
         if self._runner:
             return
         app = application(self.state)
@@ -94,7 +94,7 @@ class Cluster:
         self._runner = runner
 
     async def stop_listening(self) -> None:
-        """Close the listening socket and every connection; the cluster itself goes on."""
+        """Close the listening socket and every connection; the cluster itself keeps running."""
         runner, self._runner = self._runner, None
         if runner:
             await runner.cleanup()
@@ -209,11 +209,11 @@ class Cluster:
         return [pod for pod in pods if (pod["metadata"].get("labels") or {}).get("app") == app]
 
     def pod_names(self, app: str = ORDER_SERVICE) -> list[str]:
-        """Their names."""
+        """The names of these pods."""
         return [str(pod["metadata"]["name"]) for pod in self.pods(app)]
 
     def ready_pods(self, app: str = ORDER_SERVICE) -> list[Obj]:
-        """Those that take traffic and are not leaving."""
+        """The ready pods that are not terminating."""
         return [
             pod
             for pod in self.pods(app)
@@ -243,12 +243,12 @@ class Cluster:
         return str(spec["containers"][0]["image"])
 
     def events(self, about: str = "") -> list[Obj]:
-        """The events about objects whose names start so."""
+        """The events about objects whose names start with `about`."""
         events = self.state.store.list(EVENTS, NAMESPACE)
         return [event for event in events if event["involvedObject"]["name"].startswith(about)]
 
     async def wait_until(self, holds: Callable[[], bool], *, timeout: float = WAIT_SECONDS) -> None:
-        """Wait until a condition holds; it is looked at after every change."""
+        """Wait until a condition is true, checked after every change; raises TimeoutError."""
         await self.state.store.wait_until(holds, timeout)
 
     async def wait_for_rollout(
@@ -305,13 +305,13 @@ class Cluster:
         return fault
 
     def heal(self, fault: Fault | None = None) -> None:
-        """End one trouble, or all of them."""
+        """Remove one fault, or all of them."""
         self.state.faults.active = [
             active for active in self.state.faults.active if fault not in (None, active)
         ]
 
     def compact(self) -> None:
-        """Compact the past, as etcd does: a watch from an older version is told that it expired."""
+        """Compact the history, as etcd does: a watch from an older version gets 410 Expired."""
         self.state.store.compact()
 
     def set_logs(
@@ -324,18 +324,18 @@ class Cluster:
     def set_trouble(
         self, trouble: Trouble | None, *, minutes: float = 0, service: str = ORDER_SERVICE
     ) -> None:
-        """Let a service have written of this trouble (or, None, of none) for some minutes now."""
+        """Make a service's logs show a trouble (None: no trouble) since so many minutes ago."""
         since = self.state.clock.now() - timedelta(minutes=minutes)
         self.state.logs.set_trouble(service, trouble, since)
 
     def set_load(self, load: Load | None, app: str = ORDER_SERVICE) -> None:
-        """Give all pods of an app so much to do together, or what they usually have."""
+        """Put a load on all pods of an app together; None restores the usual load."""
         self.state.loads.pop(app, None)
         if load is not None:
             self.state.loads[app] = load
 
     def resume_orders(self) -> None:
-        """Let somebody else take the pause of orders back, if there is one."""
+        """Turn a pause of orders off from outside the bot, if there is one."""
         changed = editable_copy(self.deployment())
         env = changed["spec"]["template"]["spec"]["containers"][0]["env"]
         paused = [variable for variable in env if _pauses_orders(variable)]
@@ -345,17 +345,17 @@ class Cluster:
             self._update_deployment(changed, {"kubernetes.io/change-cause": "orders taken again"})
 
     def accepts_orders(self) -> bool:
-        """Whether a customer's order finds a pod, and orders are not paused there."""
+        """Whether a ready pod accepts orders: there is one, and orders are not paused."""
         pods = [pod["spec"]["containers"][0].get("env") or [] for pod in self.ready_pods()]
         return any(not any(map(_pauses_orders, env)) for env in pods)
 
     def endless_log(self, pod: str, total_bytes: int, *, container: str = "") -> None:
-        """Give a pod a log of any size, made only as it is read."""
+        """Give a pod a log of `total_bytes`, generated while it is read."""
         pod_object, name = self._container(pod, container)
         self.state.logs.flood(pod_object, name, total_bytes)
 
     def stall_log(self, pod: str, *, container: str = "") -> None:
-        """Let reading a pod's log get stuck after its first line."""
+        """Make reading a pod's log hang after its first line."""
         self.state.logs.stall(*self._container(pod, container))
 
     def _container(self, pod: str, container: str) -> tuple[Obj, str]:

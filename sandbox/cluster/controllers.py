@@ -1,4 +1,4 @@
-"""The loop that keeps the cluster's controllers going."""
+"""The loop that runs the cluster's controllers."""
 
 import asyncio
 from contextlib import suppress
@@ -19,7 +19,7 @@ SYNC_SECONDS = 0.2
 
 
 class Controllers:
-    """Looks at everything after every change: a shop's cluster is small."""
+    """Runs every controller after each change; the cluster is small enough for that."""
 
     def __init__(self, store: Store, clock: Clock, events: EventLog) -> None:
         self.store = store
@@ -30,11 +30,11 @@ class Controllers:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the loop."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop; an error in a controller comes out here."""
+        """Stop the loop; raises the error of a controller that failed."""
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -52,7 +52,7 @@ class Controllers:
                 await self.clock.sleep(0.05)
 
     def sync(self) -> None:
-        """One step of every controller; Deployments count on what ReplicaSets have just counted."""
+        """Run every controller once. ReplicaSets go first: Deployments need their counts."""
         for autoscaler in self.store.list(AUTOSCALERS):
             self.autoscalers.sync(autoscaler)
         self._sync_replicasets()
@@ -116,19 +116,19 @@ def _is_orphaned(obj: Obj, alive: set[str]) -> bool:
 
 
 def delete_in_foreground(store: Store, clock: Clock, resource: Resource, obj: Obj) -> Obj:
-    """Begin to delete an object that goes only after what it owns."""
+    """Begin a foreground deletion: the object goes after its dependents."""
     return store.update(resource, with_finalizer(obj, clock, FOREGROUND))
 
 
 def with_finalizer(obj: Obj, clock: Clock, finalizer: str) -> Obj:
-    """The object as it is while the garbage collector sees to what it owns."""
+    """The object with its deletion time and a finalizer, as it is during garbage collection."""
     meta = {"deletionTimestamp": stamp(clock.now())} | obj["metadata"]
     meta |= {"deletionGracePeriodSeconds": 0, "finalizers": [finalizer]}
     return obj | {"metadata": meta}
 
 
 def orphan_dependents(store: Store, obj: Obj) -> None:
-    """Cut the ties to an owner that is deleted without what it owns."""
+    """Remove the ownerReferences to an object that is deleted with policy Orphan."""
     uid = obj["metadata"]["uid"]
     for resource in (REPLICASETS, PODS):
         for dependent in store.list(resource, obj["metadata"]["namespace"]):

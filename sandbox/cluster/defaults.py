@@ -1,4 +1,4 @@
-"""What the API server adds to an object that does not say everything."""
+"""The default values that the API server sets on objects."""
 
 from sandbox.cluster.errors import Obj
 
@@ -25,7 +25,7 @@ def _set_missing(obj: Obj, defaults: Obj) -> None:
 
 
 def apply_pod_defaults(spec: Obj) -> None:
-    """Complete a pod spec, in place."""
+    """Set the defaults of a pod spec, in place."""
     _set_missing(spec, POD_SPEC)
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
         _set_missing(container, CONTAINER)
@@ -39,7 +39,7 @@ def apply_pod_defaults(spec: Obj) -> None:
 
 
 def apply_deployment_defaults(obj: Obj) -> None:
-    """Complete a Deployment, in place."""
+    """Set the defaults of a Deployment, in place."""
     spec = obj["spec"]
     _set_missing(spec, {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600})
     _set_missing(spec, {"strategy": {"type": "RollingUpdate"}})
@@ -56,7 +56,7 @@ CPU_TARGET = {"type": "Utilization", "averageUtilization": 80}
 
 
 def apply_autoscaler_defaults(obj: Obj) -> None:
-    """Complete a HorizontalPodAutoscaler, in place."""
+    """Set the defaults of a HorizontalPodAutoscaler, in place."""
     measured = {"type": "Resource", "resource": {"name": "cpu", "target": dict(CPU_TARGET)}}
     _set_missing(obj["spec"], {"minReplicas": 1})
     if not obj["spec"].get("metrics"):
@@ -64,7 +64,7 @@ def apply_autoscaler_defaults(obj: Obj) -> None:
 
 
 def apply_defaults(kind: str, obj: Obj) -> None:
-    """Complete an object of a kind that has defaults, in place."""
+    """Set the defaults of an object in place, if its kind has any."""
     if kind == "Deployment":
         apply_deployment_defaults(obj)
     elif kind == "HorizontalPodAutoscaler":

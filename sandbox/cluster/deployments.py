@@ -29,7 +29,7 @@ NOT_COPIED = (
 
 
 class Deployments:
-    """Brings every Deployment a step closer to its template and its count."""
+    """Moves each Deployment one step towards its template and replica count."""
 
     def __init__(self, store: Store, clock: Clock, events: EventLog) -> None:
         self.store = store
@@ -37,7 +37,7 @@ class Deployments:
         self.events = events
 
     def sync(self, deployment: Obj) -> None:
-        """One look, one step."""
+        """Reconcile a Deployment by one step and write its status."""
         if deployment["metadata"].get("deletionTimestamp"):
             return
         owned = owned_replicasets(self.store, deployment)
@@ -191,7 +191,7 @@ def _age_and_revision(replicaset: Obj) -> tuple[str, int]:
 
 
 def find_new_replicaset(deployment: Obj, owned: list[Obj]) -> Obj | None:
-    """The ReplicaSet that has the Deployment's present template."""
+    """The ReplicaSet with the Deployment's current template, if there is one."""
     wanted = comparable_template(deployment["spec"]["template"])
     matching = (
         replicaset
@@ -207,19 +207,19 @@ def revision(replicaset: Obj) -> int:
 
 
 def available_replicas(replicaset: Obj) -> int:
-    """How many of its pods serve."""
+    """How many of a ReplicaSet's pods are available."""
     return int((replicaset.get("status") or {}).get("availableReplicas", 0))
 
 
 def comparable_template(template: Obj) -> tuple[Obj, Obj, Obj]:
-    """A template in a form to compare: without the hash that the controller adds."""
+    """The parts of a pod template to compare, without the hash label that the controller adds."""
     meta = template.get("metadata") or {}
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH_LABEL}
     return labels, meta.get("annotations") or {}, template["spec"]
 
 
 def template_hash(template: Obj) -> str:
-    """The ten letters that name a ReplicaSet."""
+    """The ten-letter hash of a template that a ReplicaSet's name ends with."""
     text = json.dumps(comparable_template(template), sort_keys=True)
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     letters = ""
@@ -259,13 +259,13 @@ def replicaset_of(deployment: Obj, number: int) -> Obj:
 
 
 def max_surge(deployment: Obj) -> int:
-    """How many pods beyond the wanted number may exist."""
+    """How many pods more than `replicas` may exist during a rollout."""
     rolling = deployment["spec"]["strategy"].get("rollingUpdate") or {}
     return _resolve_percent(rolling.get("maxSurge", 0), deployment["spec"]["replicas"], math.ceil)
 
 
 def max_unavailable(deployment: Obj) -> int:
-    """How many of the wanted pods may be missing."""
+    """How many of `replicas` may be unavailable during a rollout."""
     strategy = deployment["spec"]["strategy"]
     if strategy["type"] == "Recreate":
         return 0

@@ -1,4 +1,4 @@
-"""What a Deployment says of itself: counts, and the two conditions that people wait for."""
+"""The status of a Deployment: counts, and the conditions Available and Progressing."""
 
 from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.errors import Obj
@@ -16,7 +16,7 @@ def deployment_status(
     *,
     created: bool,
 ) -> Obj:
-    """The status that follows from the ReplicaSets."""
+    """Compute the status from the ReplicaSets."""
     old = deployment.get("status") or {}
     counts = {name: _sum(sets, name) for name in COUNT_FIELDS}
     counts["updatedReplicas"] = _sum([new] if new else [], "replicas")
@@ -42,7 +42,7 @@ def _sum(sets: list[Obj], name: str) -> int:
 
 
 class Conditions:
-    """The conditions of an object; one that stays what it was keeps its times."""
+    """The conditions of an object; an unchanged condition keeps its timestamps."""
 
     def __init__(self, known: list[Obj], now: str) -> None:
         self.items = [dict(condition) for condition in known]
@@ -57,7 +57,7 @@ class Conditions:
     def set(
         self, condition_type: str, status: str, reason: str, message: str, *, renew: bool = False
     ) -> None:
-        """Set a condition; `moved` renews its time though its words are the same."""
+        """Set a condition; `renew` updates lastUpdateTime even when nothing else changes."""
         known = self.get(condition_type)
         if known and (known["status"], known["reason"]) == (status, reason) and not renew:
             return

@@ -1,4 +1,4 @@
-"""What the server tells about itself: versions, groups, resources."""
+"""The discovery API: version, groups and resources."""
 
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.resources import GROUPS, RESOURCES, Resource

@@ -1,4 +1,4 @@
-"""The refusals of an API server, each as the Status object a real one sends."""
+"""The errors of an API server, each as the Status object that a real server sends."""
 
 import json
 from collections.abc import Sequence
@@ -38,19 +38,19 @@ def status_details(group: str, kind: str, name: str = "", **more: Any) -> Obj:
 
 
 def not_found(group: str, plural: str, name: str) -> ApiError:
-    """No object of that name."""
+    """There is no object of this name."""
     message = f'{qualified_name(group, plural)} "{name}" not found'
     return ApiError(404, "NotFound", message, status_details(group, plural, name))
 
 
 def already_exists(group: str, plural: str, name: str) -> ApiError:
-    """An object of that name is there."""
+    """An object of this name exists already."""
     message = f'{qualified_name(group, plural)} "{name}" already exists'
     return ApiError(409, "AlreadyExists", message, status_details(group, plural, name))
 
 
 def conflict(group: str, plural: str, name: str, why: str = "") -> ApiError:
-    """Somebody else changed the object first, or a precondition does not hold."""
+    """The object was changed meanwhile, or a precondition failed."""
     why = why or (
         "the object has been modified; "
         "please apply your changes to the latest version and try again"
@@ -60,7 +60,7 @@ def conflict(group: str, plural: str, name: str, why: str = "") -> ApiError:
 
 
 def forbidden(group: str, plural: str, name: str, reason: str) -> ApiError:
-    """The user may not, or admission says no."""
+    """The user may not do this, or admission refuses it."""
     resource = (
         f'{qualified_name(group, plural)} "{name}"' if name else qualified_name(group, plural)
     )
@@ -69,23 +69,23 @@ def forbidden(group: str, plural: str, name: str, reason: str) -> ApiError:
 
 
 def bad_request(message: str) -> ApiError:
-    """The request makes no sense."""
+    """The request cannot be understood."""
     return ApiError(400, "BadRequest", message)
 
 
 def unauthorized() -> ApiError:
-    """Nobody knows who is asking."""
+    """The request has no valid token."""
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
 def method_not_allowed() -> ApiError:
-    """The path is right, the method is not."""
+    """The path exists, but not for this method."""
     message = "the server does not allow this method on the requested resource"
     return ApiError(405, "MethodNotAllowed", message, {})
 
 
 def not_acceptable() -> ApiError:
-    """The client takes nothing that this server speaks."""
+    """The client accepts no media type of this server."""
     message = (
         "only the following media types are accepted: application/json, "
         "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -94,7 +94,7 @@ def not_acceptable() -> ApiError:
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
-    """The body is of a type that this path does not read."""
+    """The body has a media type that this path does not read."""
     message = (
         "the body of the request was in an unknown format - "
         f"accepted media types include: {', '.join(accepted)}"
@@ -103,18 +103,18 @@ def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
 
 
 def rejected_patch() -> ApiError:
-    """A JSON patch did not apply: one of its tests failed, or a path is not there."""
+    """A JSON patch did not apply: a test failed, or a path does not exist."""
     message = "the server rejected our request due to an error in our request"
     return ApiError(422, "Invalid", message, {})
 
 
 def expired(version: int, oldest: int) -> ApiError:
-    """The watch or the list asks for a past that is forgotten."""
+    """The requested resource version is older than the kept history."""
     return ApiError(410, "Expired", f"too old resource version: {version} ({oldest})")
 
 
 class FieldError:
-    """One field that is wrong, as the API server words it."""
+    """One invalid field, in the API server's words."""
 
     def __init__(self, field: str, reason: str, message: str) -> None:
         self.field = field
@@ -123,25 +123,25 @@ class FieldError:
 
     @classmethod
     def invalid(cls, field: str, value: Any, why: str) -> "FieldError":
-        """A value that cannot be."""
+        """A value that is not allowed."""
         return cls(field, "FieldValueInvalid", f"Invalid value: {_as_json(value)}: {why}")
 
     @classmethod
     def required(cls, field: str, why: str = "") -> "FieldError":
-        """A value that must be there."""
+        """A missing value."""
         tail = f": {why}" if why else ""
         return cls(field, "FieldValueRequired", f"Required value{tail}")
 
     @classmethod
     def not_supported(cls, field: str, value: Any, allowed: Sequence[str]) -> "FieldError":
-        """A value outside its list."""
+        """A value that is not in the list of allowed values."""
         listed = ", ".join(f'"{choice}"' for choice in allowed)
         message = f"Unsupported value: {_as_json(value)}: supported values: {listed}"
         return cls(field, "FieldValueNotSupported", message)
 
     @classmethod
     def too_long(cls, field: str, most: int) -> "FieldError":
-        """A text of too many bytes, which the message does not repeat."""
+        """A text of too many bytes; the message does not repeat it."""
         return cls(field, "FieldValueTooLong", f"Too long: may not be more than {most} bytes")
 
     @classmethod
@@ -155,7 +155,7 @@ def _as_json(value: Any) -> str:
 
 
 def invalid(group: str, kind: str, name: str, problems: Sequence[FieldError]) -> ApiError:
-    """The object is well formed and still cannot be."""
+    """The object is well formed but has invalid fields."""
     messages = [f"{problem.field}: {problem.message}" for problem in problems]
     text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
     causes = [

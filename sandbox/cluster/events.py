@@ -1,4 +1,4 @@
-"""The events that controllers and nodes record, counted up when they repeat."""
+"""Event objects of controllers and nodes; a repeated event raises its count."""
 
 import hashlib
 from typing import Any
@@ -26,7 +26,7 @@ class EventLog:
         warning: bool = False,
         **more: str,
     ) -> None:
-        """Say what happened to an object; the same again raises the count."""
+        """Record what happened to an object; the same event again raises its count."""
         about = _object_reference(obj) | {key: value for key, value in more.items() if value}
         name = f"{obj['metadata']['name']}.{_digest(about, reason, message)}"
         now = stamp(self.clock.now())

@@ -1,4 +1,4 @@
-"""Exec over websockets: channels of the v4 and v5 protocols around a few small programs."""
+"""Exec over websockets: the v4 and v5 channel protocols."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ FRAME_BYTES = 32 * 1024
 
 
 async def execute(state: State, request: web.Request, target: Target) -> web.StreamResponse:
-    """Run a command in a container and tell its output and its end."""
+    """Run a command in a container and send its output and exit status; raises ApiError."""
     if "dryRun" in target.query:
         raise bad_request("dryRun is not supported")
     pod = state.store.get(target.resource, target.namespace, target.name)
@@ -72,7 +72,7 @@ def _is_running(pod: Obj, container: str) -> bool:
 
 
 class Session:
-    """One open exec."""
+    """One exec over a websocket."""
 
     def __init__(self, socket: web.WebSocketResponse, target: Target) -> None:
         self.socket = socket
@@ -84,12 +84,12 @@ class Session:
         }
 
     async def send_connected(self) -> None:
-        """Tell the client that it is connected: an empty frame on the lowest channel."""
+        """Send the empty frame on the lowest channel that says the client is connected."""
         lowest = min(channel for channel, wanted in self.wanted.items() if wanted)
         await self.socket.send_bytes(bytes([lowest]))
 
     async def run(self, shell: Shell, command: list[str]) -> None:
-        """Run the command; a client that leaves takes it along."""
+        """Run the command and send its outcome; cancel it when the client disconnects."""
         program = asyncio.create_task(shell.run(command))
         reader = asyncio.create_task(self._drain())
         try:
@@ -129,7 +129,7 @@ class Session:
             await self.socket.send_bytes(bytes([channel]) + data[start : start + FRAME_BYTES])
 
     async def fail(self, why: str) -> None:
-        """Say that the command could not even be started."""
+        """Send the status of a command that could not be started."""
         status: Obj = {"metadata": {}, "status": "Failure"}
         status["message"] = f"Internal error occurred: {why}"
         causes = [{"message": why}]

@@ -1,4 +1,4 @@
-"""Troubles that a test or a scenario switches on: slow, silent and failing answers."""
+"""Faults that a test or a scenario switches on: slow, silent and failing answers."""
 
 import asyncio
 from dataclasses import dataclass
@@ -27,25 +27,25 @@ MESSAGES = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One trouble, for requests whose `verb path` or path alone fits the pattern."""
+    """One fault for requests whose `verb path` or path matches a shell pattern."""
 
     pattern: str
     seconds: float | None = None
     status: int = 0
 
     def matches(self, verb: str, path: str) -> bool:
-        """Whether a request is hit by it."""
+        """Whether a request is affected."""
         return fnmatchcase(path, self.pattern) or fnmatchcase(f"{verb} {path}", self.pattern)
 
 
 class Faults:
-    """The troubles that are on."""
+    """The faults that are switched on."""
 
     def __init__(self) -> None:
         self.active: list[Fault] = []
 
     async def apply(self, verb: str, path: str) -> None:
-        """Let a request suffer what is on for it."""
+        """Delay, hang or fail (ApiError) a request as the active faults say."""
         for fault in [active for active in self.active if active.matches(verb, path)]:
             if fault.status:
                 words = MESSAGES.get(fault.status, "the request was refused")

@@ -13,7 +13,7 @@ NODE_TRACE = (
 
 @dataclass(frozen=True)
 class Crash:
-    """When a container dies, and of what."""
+    """When a container crashes, with which exit code and last log lines."""
 
     exit_code: int
     reason: str
@@ -24,7 +24,7 @@ class Crash:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """The life of a container, in seconds of the cluster's time."""
+    """How a container starts, becomes ready and crashes; times in the cluster's seconds."""
 
     pull: float = 1.2
     ready_after: float | None = 2.0
@@ -69,7 +69,7 @@ ENOUGH_MEMORY = 768 * 1024**2
 
 
 def behaviour(image: str, memory: Decimal | None = None) -> Behaviour:
-    """What a container of this image does with so much memory; an ordinary tag simply runs."""
+    """The behaviour of an image's container with a memory limit; an ordinary tag just runs."""
     tag = image.rpartition(":")[2]
     if tag == "missing" or tag.endswith("-missing"):
         return Behaviour(pull_error=_not_found(image))

@@ -1,4 +1,4 @@
-"""The nodes: they pull images, start containers, watch them die and start them again."""
+"""The nodes: they schedule pods, pull images, and start and restart containers."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -29,7 +29,7 @@ SCHEDULE_SECONDS = 1.0
 
 
 class Kubelet:
-    """Runs every pod of the cluster, each in a task of its own."""
+    """Runs every pod of the cluster, each in its own task."""
 
     def __init__(self, store: Store, clock: Clock, events: EventLog, logs: LogBook) -> None:
         self.store = store
@@ -78,7 +78,7 @@ class Kubelet:
             self.logs.begin(pod, status["name"], status["image"], since)
 
     def _schedule(self, pod: Obj) -> Obj | None:
-        """The pod on a node with room for it; None, and the pod says so, while there is none."""
+        """Place a pod on a node with room; None, noted in the pod's status, when there is none."""
         nodes = self.store.list(NODES)
         names = nodes_with_room(nodes, self.store.list(PODS), pod) if nodes else ["node-1"]
         if not names:
@@ -128,7 +128,7 @@ class Kubelet:
         self.events.record(pod, reason, message, source, warning=warning, fieldPath=path)
 
     async def close(self) -> None:
-        """Stop every pod; an error in one of them comes out here."""
+        """Stop every pod; raises the error of a pod's task that failed."""
         tasks = list(self.tasks.values())
         for task in tasks:
             task.cancel()
@@ -138,7 +138,7 @@ class Kubelet:
 
 
 class PodWorker:
-    """One pod's life on its node."""
+    """Runs one pod on its node."""
 
     def __init__(self, kubelet: Kubelet, pod: Obj) -> None:
         self.kubelet = kubelet
@@ -147,7 +147,7 @@ class PodWorker:
         self.containers = containers_of(pod)
 
     def write_status(self) -> None:
-        """Put the pod's state into the API."""
+        """Write the pod's status to the API."""
         meta = self.pod["metadata"]
         current = self.kubelet.store.find(PODS, meta["namespace"], meta["name"])
         if current is None or not _is_same_pod(current, self.pod):
@@ -163,7 +163,7 @@ class PodWorker:
         self.kubelet.record(self.pod, reason, message, container.name, warning=warning)
 
     async def run(self, container: Container) -> None:
-        """Pull, then start again and again for as long as it keeps dying."""
+        """Pull the image, then start the container, again after each crash."""
         behaves = behaviour(container.image, container.memory)
         await self._pull(container, behaves)
         while True:

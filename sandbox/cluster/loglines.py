@@ -1,4 +1,4 @@
-"""The words of a shop's services: JSON lines, mostly dull, with the odd warning."""
+"""Log lines of the shop's services: JSON, mostly info, with a few warnings and errors."""
 
 import json
 import random
@@ -13,14 +13,14 @@ Trouble = Literal["payments", "disputes", "slow"]
 
 
 class Line(NamedTuple):
-    """One line and when it was written."""
+    """One log line and when it was written."""
 
     at: datetime
     text: str
 
 
 def opening_lines(image: str, now: datetime) -> list[Line]:
-    """What a service says when it starts."""
+    """The lines that a service logs when it starts."""
     service, version = _service(image)
     messages = (
         f"starting {service} {version}",
@@ -67,7 +67,7 @@ def _json_line(at: datetime, level: str, service: str, message: str, **more: obj
 
 
 def service_of(image: str) -> str:
-    """The service that an image is of."""
+    """The name of the service that an image belongs to."""
     return _service(image)[0]
 
 

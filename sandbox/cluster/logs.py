@@ -1,4 +1,4 @@
-"""What containers write: a run per start, growing for as long as it lives."""
+"""Container logs: one run per start, growing while the container runs."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ENDLESS_LINE = 200
 
 @dataclass
 class Run:
-    """The output of a container from one start to its end."""
+    """The log of a container from one start to its end."""
 
     image: str
     seed: str
@@ -32,11 +32,11 @@ class Run:
 
     @property
     def written(self) -> int:
-        """How many lines there have been, kept or not."""
+        """How many lines were written, including those no longer kept."""
         return self.dropped + len(self.lines)
 
     def grow(self, now: datetime) -> None:
-        """Write what has been said since the last look."""
+        """Add the lines written since the last call."""
         if self.fixed or self.until:
             return
         start = self.written_to or self.since
@@ -47,7 +47,7 @@ class Run:
         self.dropped += surplus
 
     def set_trouble(self, trouble: Trouble | None, since: datetime, now: datetime) -> None:
-        """Have been in trouble, or well again, since then; what was said before stays."""
+        """Show a trouble (None: no trouble) since then; earlier lines stay."""
         self.grow(now)
         if self.fixed or self.until:
             return
@@ -59,7 +59,7 @@ class Run:
 
 
 class LogBook:
-    """Every run of every container."""
+    """All logs of all containers."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -67,7 +67,7 @@ class LogBook:
         self._troubles: dict[str, Trouble | None] = {}
 
     def begin(self, pod: Obj, container: str, image: str, now: datetime) -> None:
-        """A container starts."""
+        """Begin the log of a container that starts."""
         uid = pod["metadata"]["uid"]
         run = Run(image, f"{uid}/{container}", now)
         run.trouble = self._troubles.get(service_of(image))
@@ -75,7 +75,7 @@ class LogBook:
         self._runs.setdefault((uid, container), []).append(run)
 
     def end(self, pod: Obj, container: str, now: datetime, final_lines: tuple[str, ...]) -> None:
-        """A container dies, with these words."""
+        """End the log of a container that crashes, with its final lines."""
         run = self._runs[pod["metadata"]["uid"], container][-1]
         run.grow(now)
         run.until = now
@@ -84,24 +84,24 @@ class LogBook:
             run.lines += [Line(*pair) for pair in zip(moments, final_lines, strict=False)]
 
     def set_trouble(self, service: str, trouble: Trouble | None, since: datetime) -> None:
-        """Let a service's containers be in trouble, or well again, since a moment gone by."""
+        """Make a service's containers log a trouble (None: no trouble) since a past moment."""
         self._troubles[service] = trouble
         for runs in self._runs.values():
             if runs and service_of(runs[-1].image) == service:
                 runs[-1].set_trouble(trouble, since, self.clock.now())
 
     def started(self, pod: Obj, container: str) -> datetime | None:
-        """When a container last started, to the microsecond, which the API does not tell."""
+        """When a container last started, more exactly than the API says."""
         runs = self._runs.get((pod["metadata"]["uid"], container))
         return runs[-1].since if runs else None
 
     def forget(self, uid: str) -> None:
-        """A pod is gone, and so is what it wrote."""
+        """Drop the logs of a removed pod."""
         for key in [key for key in self._runs if key[0] == uid]:
             del self._runs[key]
 
     def set_lines(self, pod: Obj, container: str, lines: list[str], *, previous: bool) -> None:
-        """Put other words into a container's mouth, and let it say no more."""
+        """Replace a container's log by fixed lines."""
         run = Run("", "", self.clock.now(), fixed=True)
         run.lines = [Line(run.since, line) for line in lines]
         self._replace_run(pod, container, run, previous=previous)
@@ -116,16 +116,16 @@ class LogBook:
             runs[index] = run
 
     def flood(self, pod: Obj, container: str, total_bytes: int) -> None:
-        """Let a container have written this much."""
+        """Give a container a log of so many bytes."""
         run = Run("", "", self.clock.now(), fixed=True, total_bytes=total_bytes)
         self._replace_run(pod, container, run, previous=False)
 
     def stall(self, pod: Obj, container: str) -> None:
-        """Let reading a container's log get stuck after its first line."""
+        """Make reading a container's log hang after its first line."""
         self.run(pod, container, previous=False).stalled = True
 
     def run(self, pod: Obj, container: str, *, previous: bool) -> Run:
-        """The run that a request asks for, or the refusal of a real node."""
+        """The run that a request asks for; raises ApiError in a real node's words."""
         name = pod["metadata"]["name"]
         runs = self._runs.get((pod["metadata"]["uid"], container), [])
         if previous:
@@ -170,7 +170,7 @@ def _waiting_message(reason: str | None) -> str:
 
 
 def flood_lines(total_bytes: int, until: datetime) -> Iterator[Line]:
-    """Lines of that size together, a thousand a second until then, made only as they are read."""
+    """Generate lines of `total_bytes` together, one per millisecond, ending at `until`."""
     rng = random.Random(total_bytes)
     texts = [_flood_text(rng.randrange(10**6)) for _ in range(999)]
     count = total_bytes // ENDLESS_LINE

@@ -1,4 +1,4 @@
-"""CPU and memory as the metrics server tells them: a little late, and never quite still."""
+"""CPU and memory as the metrics server reports them: a little late, and varying."""
 
 import hashlib
 import random
@@ -57,7 +57,7 @@ def _container_usage(state: State, pod: Obj, container: Obj) -> dict[str, str]:
 
 
 def _under_load(state: State, seed: str, app: str) -> dict[str, str]:
-    """The work is shared by the pods that take it, and none gets more than its limit."""
+    """The load is shared by the ready pods, and none uses more than its CPU limit."""
     load, rng = state.loads[app], _rng(state, seed)
     sharing = [
         pod

@@ -1,4 +1,4 @@
-"""What a pod can reach, and which programs its image holds."""
+"""What a pod can reach, and which programs its image has."""
 
 import hashlib
 from typing import Literal
@@ -24,7 +24,7 @@ class Network:
         self.connections = 37
 
     def set(self, host: str, port: int, answer: Answer) -> None:
-        """Decide how a port answers from now on."""
+        """Set how a port answers from now on."""
         self._answers[host, port] = answer
 
     def answer(self, host: str, port: int) -> Answer:

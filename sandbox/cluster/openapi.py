@@ -1,4 +1,4 @@
-"""As much of OpenAPI v3 as kubectl looks up: that this server validates fields itself."""
+"""The part of OpenAPI v3 that kubectl needs to see that the server validates fields."""
 
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.resources import RESOURCES, Resource

@@ -47,7 +47,7 @@ JSON_NAMES = {str: "string", bool: "bool", list: "array", dict: "object"}
 
 
 def options_in_query(verb: str, query: Values) -> Obj:
-    """The options that a query tells; only of `dryRun` more than the first value counts."""
+    """The options in a query; only `dryRun` may have several values."""
     options: Obj = {
         name: read(query[name]) for name, read in _readers(verb).items() if name in query
     }
@@ -58,7 +58,7 @@ def options_in_query(verb: str, query: Values) -> Obj:
 
 
 def options_in_body(body: Any) -> Obj:
-    """The options that the body of a delete tells."""
+    """The options in the body of a delete; raises ApiError (400) when they do not fit."""
     if not isinstance(body, dict | None):
         message = f"json: cannot unmarshal {_json_name(body)} into Go value of type {TYPE_META}"
         raise bad_request(f"couldn't get version/kind; json parse error: {message}")
@@ -78,7 +78,7 @@ def options_in_body(body: Any) -> Obj:
 
 
 def check_options(verb: str, options: Obj) -> None:
-    """Refuse values that an option may not have."""
+    """Raise ApiError (422) for values that an option may not have."""
     problems = (
         _delete_problems(options)
         if KINDS[verb] == "DeleteOptions"
@@ -124,7 +124,7 @@ def _write_problems(verb: str, options: Obj) -> list[FieldError]:
 
 
 def _readers(verb: str) -> Readers:
-    """The names that the query of a verb may tell, each with what reads its values."""
+    """The options in a verb's query, each with the function that reads its values."""
     if KINDS[verb] == "DeleteOptions":
         return {
             "dryRun": list,
@@ -154,7 +154,7 @@ def _number(values: list[str]) -> int:
 
 
 def _known_fields(sent: Obj, fields: dict[str, tuple[type, str]], owner: str, path: str) -> Obj:
-    """The fields that are known; a null is the same as nothing said."""
+    """The known fields that are not null; raises ApiError (400) for a wrong type."""
     known = {name: sent[name] for name in fields if sent.get(name) is not None}
     for name, value in known.items():
         expected, go_name = fields[name]

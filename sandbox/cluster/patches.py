@@ -31,7 +31,7 @@ MERGED_PRIMITIVES = ("finalizers",)
 
 
 def apply_patch(content_type: str, current: Obj, patch: Any) -> Obj:
-    """The object after the patch; the object given is left as it was."""
+    """Return the patched object and leave the given one unchanged; raises ApiError."""
     if content_type not in TYPES:
         raise unsupported_media_type(TYPES)
     if content_type == JSON_PATCH:
@@ -121,7 +121,7 @@ def _merge_list(
 
 
 def _check_order(patch: list[Any], order: list[Any], merge_key: str) -> None:
-    """What the patch changes, it names in the order that it wants."""
+    """Raise ApiError unless the patch names its elements in the order of its order list."""
     remaining = iter([element.get(merge_key) for element in order])
     if not all(element[merge_key] in remaining for element in patch if "$patch" not in element):
         mismatch = (
@@ -201,7 +201,7 @@ def json_patch(current: Obj, patch: Any) -> Obj:
 
 
 def unknown_in_operations(patch: list[Obj]) -> list[str]:
-    """The complaints about keys of operations that RFC 6902 does not have."""
+    """Warnings about keys of operations that RFC 6902 does not define."""
     return [
         f'json patch unknown field "[{index}].{key}"'
         for index, operation in enumerate(patch)

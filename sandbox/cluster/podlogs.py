@@ -1,4 +1,4 @@
-"""Logs over HTTP: streamed in pieces, so that any amount of them needs little memory."""
+"""Logs over HTTP, streamed in chunks, so that any amount needs little memory."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -42,7 +42,7 @@ class LogStream:
         return self.state.logs.run(self.pod, container, previous=previous)
 
     async def send(self) -> web.StreamResponse:
-        """Answer, and go on while there is more to come."""
+        """Send the log; with `follow`, until the container ends."""
         lines = self._lines()
         await self.response.prepare(self.request)
         if self.run.stalled:

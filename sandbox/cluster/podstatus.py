@@ -1,4 +1,4 @@
-"""The status of a pod, written from what its containers are doing."""
+"""The status of a pod, computed from its containers."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Container:
         return f"containerd://{_hex(self.name, self.image, self.restarts)}"
 
     def ended(self) -> Obj:
-        """How it ended last, whether or not it is waiting to start again."""
+        """The state in which it last ended; empty when it never did."""
         return self.state if "terminated" in self.state else self.last
 
     def status(self) -> Obj:
@@ -86,7 +86,7 @@ def terminated(since: str, until: str, exit_code: int, reason: str, container_id
 
 
 def pod_status(pod: Obj, containers: list[Container], now: str) -> Obj:
-    """The whole status; a condition keeps its time for as long as it stays what it is."""
+    """The whole status; an unchanged condition keeps its timestamp."""
     old = pod.get("status") or {}
     up = any(
         container.last or set(container.state) & {"running", "terminated"}
@@ -126,7 +126,7 @@ def _conditions(old: Obj, containers: list[Container], now: str) -> list[Obj]:
 
 
 def pod_ip(uid: str) -> str:
-    """An address that stays with the pod."""
+    """A stable address, derived from the pod's uid."""
     digest = hashlib.sha256(uid.encode()).digest()
     return f"10.244.{digest[0] % 8}.{digest[1] % 250 + 2}"
 
@@ -138,7 +138,7 @@ def host_ip(node: str) -> str:
 
 
 def is_ready(pod: Obj) -> bool:
-    """Whether a pod takes traffic."""
+    """Whether a pod is ready."""
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(
         condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
@@ -146,7 +146,7 @@ def is_ready(pod: Obj) -> bool:
 
 
 def ready_since(pod: Obj) -> str | None:
-    """Since when, if it does."""
+    """Since when a pod is ready; None when it is not."""
     for condition in (pod.get("status") or {}).get("conditions") or []:
         if condition["type"] == "Ready" and condition["status"] == "True":
             return str(condition["lastTransitionTime"])
@@ -154,7 +154,7 @@ def ready_since(pod: Obj) -> str | None:
 
 
 def settled_status(pod: Obj, since: str) -> Obj:
-    """The status of a pod that has been running well for a while."""
+    """The status of a healthy pod that started at `since`."""
     containers = containers_of(pod)
     for container in containers:
         container.state = running(since)

@@ -1,4 +1,4 @@
-"""The handful of programs in a container's image, as BusyBox has them."""
+"""The few programs in a container's image, as in BusyBox."""
 
 import shlex
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ class Outcome:
 
 
 class Shell:
-    """One container, seen from inside."""
+    """Runs commands inside one container."""
 
     def __init__(self, state: State, pod: Obj, container: str) -> None:
         self.state = state

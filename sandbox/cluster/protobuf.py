@@ -1,4 +1,4 @@
-"""The little protobuf that `kubectl auth can-i` sends, turned into the JSON it stands for."""
+"""The protobuf that `kubectl auth can-i` sends, decoded into JSON."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ PATH = ("path", "verb")
 
 
 def decode_review(raw: bytes) -> Obj:
-    """A SelfSubjectAccessReview or SelfSubjectRulesReview."""
+    """Decode a SelfSubjectAccessReview or SelfSubjectRulesReview; raises ApiError (400)."""
     if not raw.startswith(MAGIC):
         raise bad_request("provided data does not appear to be a protobuf message")
     try:
@@ -36,7 +36,7 @@ def _spec(kind: str, raw: bytes) -> Obj:
 
 
 def _texts(raw: bytes, names: tuple[str, ...]) -> Obj:
-    """A message of strings, its fields numbered from one; an empty string says nothing."""
+    """A message of strings whose fields are numbered from one; empty strings are left out."""
     strings = ((number, data) for number, data in _fields(raw) if number <= len(names) and data)
     return {names[number - 1]: data.decode() for number, data in strings}
 

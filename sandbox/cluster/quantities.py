@@ -13,7 +13,7 @@ FACTORS = BINARY | DECIMAL | SMALL
 
 
 def quantity(name: str, value: Decimal) -> str:
-    """The way Kubernetes writes so much of something: 1536Mi, 750m, 4."""
+    """Write an amount as Kubernetes does: 1536Mi, 750m, 4."""
     if name.endswith("memory"):
         fits = [unit for unit, size in BINARY.items() if value and value % size == 0]
         return f"{value / BINARY[fits[-1]]:f}{fits[-1]}" if fits else f"{value:f}"
@@ -21,7 +21,7 @@ def quantity(name: str, value: Decimal) -> str:
 
 
 def amount(text: str) -> Decimal:
-    """The number a quantity stands for; ValueError in the API server's words if it is none."""
+    """Parse a quantity; raises ValueError in the API server's words."""
     match = QUANTITY.fullmatch(text)
     if not match or match[1].count(".") > 1 or not re.search("[0-9]", match[1]):
         raise ValueError(

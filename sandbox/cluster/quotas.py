@@ -1,4 +1,4 @@
-"""Room for pods: what a ResourceQuota lets a namespace have, and what the nodes hold."""
+"""Capacity for pods: ResourceQuotas of namespaces and allocatable resources of nodes."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -10,7 +10,7 @@ from sandbox.cluster.store import Store
 
 
 def check_quota(store: Store, pod: Obj) -> None:
-    """Refuse a pod that its namespace has no room for."""
+    """Raise ApiError (403) when a pod would exceed a quota of its namespace."""
     meta = pod["metadata"]
     pods = store.list(PODS, meta["namespace"])
     for quota in store.list(QUOTAS, meta["namespace"]):
@@ -29,7 +29,7 @@ def check_quota(store: Store, pod: Obj) -> None:
 
 
 def count_quotas(store: Store) -> None:
-    """The quota controller: write down what every namespace has of what it may have."""
+    """The quota controller: write the usage of every ResourceQuota."""
     for quota in store.list(QUOTAS):
         pods, hard = store.list(PODS, quota["metadata"]["namespace"]), quota["spec"]["hard"]
         used = {

@@ -1,4 +1,4 @@
-"""Get and list: selectors, pages, and the form the client asked for."""
+"""Get and list: selectors, pages, and the format that the client accepts."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from sandbox.cluster.tables import table
 
 
 def wants_table(request: web.Request) -> bool:
-    """Whether the client takes a table before it takes plain objects; 406 if it takes neither."""
+    """Whether the client prefers a Table; raises ApiError (406) when it accepts neither form."""
     for clause in request.headers.get("Accept", "*/*").split(","):
         kind, *parameters = (part.strip() for part in clause.split(";"))
         options = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
@@ -30,7 +30,7 @@ def wants_table(request: web.Request) -> bool:
 
 
 def as_requested(state: State, request: web.Request, target: Target, body: Obj) -> Obj:
-    """An object or a list as the client wants to see it."""
+    """An object or a list in the format that the client accepts."""
     if not wants_table(request) or target.resource in (POD_METRICS, NODE_METRICS):
         return body
     listed = "items" in body
@@ -49,7 +49,7 @@ def as_requested(state: State, request: web.Request, target: Target, body: Obj) 
 
 
 def get(state: State, target: Target) -> Obj:
-    """One object."""
+    """One object; raises ApiError (404)."""
     if target.resource in (POD_METRICS, NODE_METRICS):
         matching = [
             obj
@@ -63,7 +63,7 @@ def get(state: State, target: Target) -> Obj:
 
 
 def request_test(target: Target) -> Test:
-    """The test that the selectors of a request stand for."""
+    """The test for the objects that a request's namespace and selectors match."""
     labels = label_test(target.query.get("labelSelector", ""))
     fields = field_test(target.resource.plural, target.query.get("fieldSelector", ""))
 
@@ -75,7 +75,7 @@ def request_test(target: Target) -> Test:
 
 
 def select_objects(state: State, target: Target) -> list[Obj]:
-    """The objects that a request selects."""
+    """The objects that match a request's selectors."""
     test = request_test(target)
     if target.resource in (POD_METRICS, NODE_METRICS):
         return [obj for obj in metrics_of(state, target.resource, target.namespace) if test(obj)]
@@ -126,7 +126,7 @@ def _read_token(token: str) -> list[str]:
 
 
 def container_of(pod: Obj, wanted: str | None) -> str:
-    """The container meant, or the refusal to guess one of several."""
+    """The container's name; raises ApiError (400) when it is unknown or one of several."""
     names = [str(container["name"]) for container in pod["spec"]["containers"]]
     name = pod["metadata"]["name"]
     if wanted:

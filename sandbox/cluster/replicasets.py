@@ -1,4 +1,4 @@
-"""The ReplicaSet controller: as many pods as asked for, and a true status."""
+"""The ReplicaSet controller: it creates and deletes pods and writes the status."""
 
 from sandbox.cluster.clock import Clock, parse_stamp, stamp
 from sandbox.cluster.defaults import apply_pod_defaults
@@ -13,7 +13,7 @@ SOURCE = {"component": "replicaset-controller"}
 
 
 class ReplicaSets:
-    """Keeps every ReplicaSet's pods in number."""
+    """Keeps each ReplicaSet's number of pods."""
 
     def __init__(self, store: Store, clock: Clock, events: EventLog) -> None:
         self.store = store
@@ -82,7 +82,7 @@ def _failure_conditions(replicaset: Obj, message: str, now: str) -> list[Obj]:
 
 
 def _deletion_order(pod: Obj) -> tuple[bool, bool, int, float]:
-    """What is deleted first sorts first: unscheduled, unready, often restarted, young."""
+    """Sort key for deletion: unscheduled, unready, often restarted and young pods go first."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
     restarts = sum(status["restartCount"] for status in statuses)
     created = parse_stamp(pod["metadata"]["creationTimestamp"]).timestamp()
@@ -90,7 +90,7 @@ def _deletion_order(pod: Obj) -> tuple[bool, bool, int, float]:
 
 
 def is_available(pod: Obj, least: int, clock: Clock) -> bool:
-    """Ready, and for long enough."""
+    """Whether a pod has been ready for `least` seconds."""
     since = ready_since(pod)
     if since is None:
         return False
@@ -98,7 +98,7 @@ def is_available(pod: Obj, least: int, clock: Clock) -> bool:
 
 
 def controller_uid(obj: Obj) -> str:
-    """The uid of the controller that an object belongs to."""
+    """The uid of the controller that owns an object; empty when there is none."""
     references = obj["metadata"].get("ownerReferences") or []
     return next(
         (
@@ -111,7 +111,7 @@ def controller_uid(obj: Obj) -> str:
 
 
 def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
-    """The pods of a ReplicaSet that are not on their way out."""
+    """The pods of a ReplicaSet that are not terminating."""
     meta = replicaset["metadata"]
     return [
         pod
@@ -151,7 +151,7 @@ def controller_reference(owner: Obj) -> Obj:
 
 
 def delete_pod(store: Store, clock: Clock, pod: Obj, grace: int | None = None) -> Obj:
-    """Ask a pod to go; its node lets it stop first, unless it has no time for that."""
+    """Delete a pod: its node stops it within the grace period, or it is removed at once."""
     terminated = terminating(pod, clock, grace)
     if terminated["metadata"]["deletionGracePeriodSeconds"]:
         return store.update(PODS, terminated)
@@ -160,7 +160,7 @@ def delete_pod(store: Store, clock: Clock, pod: Obj, grace: int | None = None) -
 
 
 def terminating(pod: Obj, clock: Clock, grace: int | None = None) -> Obj:
-    """The pod as it is once it is asked to go, with the seconds that it has to stop."""
+    """The pod with its deletion time and grace period in seconds."""
     terminated = editable_copy(pod)
     meta, spec = terminated["metadata"], terminated["spec"]
     if grace is None:

@@ -1,4 +1,4 @@
-"""A request as the API server sees it: who, what verb, on which resource."""
+"""A request as the API server reads it: user, verb and resource."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,7 +70,7 @@ class Request:
 
 @dataclass
 class Target:
-    """What a request is about."""
+    """The resource that a request addresses."""
 
     verb: str
     resource: Resource
@@ -81,18 +81,18 @@ class Target:
 
     @property
     def resource_path(self) -> str:
-        """The resource as permissions name it: `pods`, `pods/log`."""
+        """The resource as RBAC names it: `pods`, `pods/log`."""
         return "/".join(filter(None, (self.resource.plural, self.subresource)))
 
     def flag(self, name: str) -> bool:
-        """An option that is true or false."""
+        """A boolean option; raises ApiError (400)."""
         text = self.query.get(name, "false")
         if text.lower() not in ("true", "false", "1", "0", ""):
             raise bad_request(f'strconv.ParseBool: parsing "{text}": invalid syntax')
         return text.lower() in ("true", "1", "")
 
     def number(self, name: str, least: int | None = 0) -> int | None:
-        """An option that is a whole number."""
+        """A whole-number option; raises ApiError (400)."""
         text = self.query.get(name)
         if text is None:
             return None
@@ -106,18 +106,18 @@ class Target:
 
 
 class NoSuchPath(Exception):
-    """The path leads nowhere, which a real server says in plain text."""
+    """The path does not exist; a real server says so in plain text."""
 
 
 def query_values(request: web.Request) -> dict[str, list[str]]:
-    """The query as a real server reads it, which drops every pair that has a semicolon in it."""
+    """The query as a real server reads it: pairs with a semicolon are dropped."""
     pairs = request.raw_path.partition("?")[2].split("&")
     accepted = [pair for pair in pairs if ";" not in pair]
     return parse_qs("&".join(accepted), keep_blank_values=True)
 
 
 def parse_target(request: web.Request, path: str) -> Target:
-    """Read method, path and query; refuse what a real server does not have."""
+    """Parse method, path and query; raises NoSuchPath or ApiError."""
     resource, namespace, rest = _locate(path)
     name = rest[0] if rest else ""
     target = Target("", resource, namespace, name, rest[1] if len(rest) > 1 else "")

@@ -1,4 +1,4 @@
-"""What this API server serves: every resource with its verbs, as discovery tells it."""
+"""The resources of this API server with their verbs."""
 
 from dataclasses import dataclass
 
@@ -22,16 +22,16 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """What objects of this resource say in `apiVersion`."""
+        """The `apiVersion` of this resource's objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def singular(self) -> str:
-        """The name people type for one of them."""
+        """The singular name that people type."""
         return self.kind.lower()
 
     def subresource_verbs(self, name: str) -> tuple[str, ...]:
-        """The verbs of a subresource; none when there is no such."""
+        """The verbs of a subresource; empty when it does not exist."""
         return next((verbs for sub, _, verbs in self.subresources if sub == name), ())
 
 
@@ -129,7 +129,7 @@ GROUPS = tuple(
 
 
 def find_resource(group: str, version: str, plural: str) -> Resource | None:
-    """The resource of that name, if it is served."""
+    """The resource of this name, or None."""
     wanted = (group, version, plural)
     matching = (
         resource

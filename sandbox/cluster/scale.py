@@ -1,4 +1,4 @@
-"""The scale subresource: one number of a bigger object."""
+"""The scale subresource: the replica count of an object."""
 
 from sandbox.cluster.errors import FieldError, Obj, invalid
 from sandbox.cluster.selectors import selector_text
@@ -22,7 +22,7 @@ def scale_of(obj: Obj) -> Obj:
 
 
 def with_scale(before: Obj, scale: Obj) -> Obj:
-    """The object with the count that a Scale asks for."""
+    """The object with the replica count of a Scale; raises ApiError (422) when it is negative."""
     count = (scale.get("spec") or {}).get("replicas") or 0
     if count < 0:
         message = "must be greater than or equal to 0"

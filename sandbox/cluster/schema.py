@@ -1,4 +1,4 @@
-"""Which fields an object may have, and of what type: read from the client library's own models."""
+"""Which fields an object may have and of what type, read from the client library's models."""
 
 import re
 from functools import cache
@@ -34,7 +34,7 @@ GO_NAMES = {"str": "string", "datetime": "Time", "bool": "bool", "int": "int32",
 
 @cache
 def _fields(model: str) -> dict[str, str] | None:
-    """The fields of a model by their JSON names; None for what may hold anything."""
+    """The fields of a model by JSON name; None when any content is allowed."""
     model_class = getattr(client, model, None)
     if model_class is None:
         return None
@@ -44,18 +44,18 @@ def _fields(model: str) -> dict[str, str] | None:
 
 
 def prune(resource: Resource, obj: Obj) -> tuple[Obj, list[str]]:
-    """The object without the fields that nobody knows, and their paths."""
+    """The object without unknown fields, and their paths; raises ApiError (400) for wrong types."""
     return prune_kind(resource.kind, resource.version, obj)
 
 
 def prune_kind(kind: str, version: str, obj: Obj) -> tuple[Obj, list[str]]:
-    """The same for a kind that is no resource of its own."""
+    """As `prune`, for a kind that is not a resource."""
     walk = _Pruner(kind, version)
     return walk.value(obj, MODELS[kind], ""), walk.unknown
 
 
 class _Pruner:
-    """One pass over an object, collecting what is not in the schema."""
+    """One pass over an object that drops and collects unknown fields."""
 
     def __init__(self, kind: str, version: str) -> None:
         self.kind = kind

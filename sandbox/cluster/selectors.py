@@ -1,4 +1,4 @@
-"""Label and field selectors, read as strictly as the API server reads them."""
+"""Label and field selectors, parsed as strictly as by the API server."""
 
 import re
 from collections.abc import Callable
@@ -20,14 +20,14 @@ Test = Callable[[Obj], bool]
 
 @dataclass(frozen=True)
 class Requirement:
-    """One demand on one label."""
+    """One requirement of a label selector."""
 
     key: str
     operator: str
     values: tuple[str, ...] = ()
 
     def accepts(self, labels: dict[str, str]) -> bool:
-        """Whether the labels meet it; an absent label meets every negative demand."""
+        """Whether labels meet it; a missing label meets every negative requirement."""
         present = self.key in labels
         if self.operator == "exists":
             return present
@@ -38,7 +38,7 @@ class Requirement:
 
 
 def label_test(text: str) -> Test:
-    """The test a `labelSelector` stands for."""
+    """The test for a `labelSelector`; raises ApiError (400)."""
     requirements = (
         [_requirement(part.strip(), text) for part in _split(text)] if text.strip() else []
     )
@@ -120,7 +120,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 
 def field_test(plural: str, text: str) -> Test:
-    """The test a `fieldSelector` stands for; only fields that a resource indexes may be used."""
+    """The test for a `fieldSelector`; raises ApiError (400) for fields that are not indexed."""
     requirements = [_field(plural, part) for part in text.split(",")] if text else []
 
     def test(obj: Obj) -> bool:
@@ -151,7 +151,7 @@ def _value(obj: Obj, path: str) -> str:
 
 
 def selector_matches(selector: Obj | None, labels: dict[str, str]) -> bool:
-    """Whether a `matchLabels` / `matchExpressions` selector takes these labels."""
+    """Whether a `matchLabels` / `matchExpressions` selector matches the labels."""
     selector = selector or {}
     operators = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
     exact = all(
@@ -168,7 +168,7 @@ def selector_matches(selector: Obj | None, labels: dict[str, str]) -> bool:
 
 
 def selector_text(selector: Obj | None) -> str:
-    """A selector as people write it, for tables and Scale objects."""
+    """A selector as text, for tables and Scale objects."""
     selector = selector or {}
     parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
     for expression in selector.get("matchExpressions") or []:

@@ -1,4 +1,4 @@
-"""The door: one handler that reads a request, checks it, and sends it to where it is answered."""
+"""The HTTP handler: it authenticates, checks and dispatches each request."""
 
 import json
 import uuid
@@ -53,13 +53,13 @@ async def _note_status(request: web.Request, response: web.StreamResponse) -> No
 
 
 class Handler:
-    """Answers every request."""
+    """Answers every HTTP request."""
 
     def __init__(self, state: State) -> None:
         self.state = state
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request; a refusal is a Status object."""
+        """Answer one request; an error is sent as a Status object."""
         path, claimed = _split_user(request.path)
         query = {name: values[0] for name, values in query_values(request).items()}
         record = Request(self.state.clock.now(), "", request.method.lower(), path, query)
@@ -192,7 +192,7 @@ def _code(write: Write, answer: Obj) -> int:
 
 
 def _split_user(path: str) -> tuple[str, str]:
-    """Take the user off a path, where kubectl puts it: it sends no token over plain HTTP."""
+    """Split the user off a path: kubectl sends no token over plain HTTP."""
     if not path.startswith(USERS):
         return path, ""
     user, _, rest = path.removeprefix(USERS).partition("/")
@@ -213,7 +213,7 @@ def _content_type(request: web.Request, target: Target) -> str:
 
 
 async def _read_options(request: web.Request, target: Target) -> tuple[Obj, Any]:
-    """The options of a write, and its body; None if it has none."""
+    """The options and the body of a write; the body is None when there is none."""
     raw, verb = await request.read(), target.verb
     if raw and verb in DELETES:
         body = _decoded(request, raw)

@@ -1,10 +1,10 @@
-"""The shop's cluster as the sandbox shows it: an order service with a past, and its neighbours."""
+"""The shop's cluster: order-service with a rollout history, and the services beside it."""
 
 import uuid
 from datetime import datetime
 from typing import Any
 
-from sandbox.cluster.clock import ago
+from sandbox.cluster.clock import stamp_before
 from sandbox.cluster.defaults import apply_defaults
 from sandbox.cluster.deployments import replicaset_of
 from sandbox.cluster.deploymentstatus import COMPLETE
@@ -25,16 +25,19 @@ PAYMENT_HISTORY = ((11, "v1.8.2", 33), (12, "v1.9.0", 12))
 
 
 def add_nodes(state: State) -> None:
-    """The three machines."""
+    """Add the three nodes."""
     for name in NODE_NAMES:
         state.store.create(NODES, _node(name, host_ip(name), state.clock.now()))
 
 
 def _node(name: str, address: str, now: datetime) -> Obj:
     size = {"cpu": "8", "memory": "32863628Ki", "pods": "110"}
-    heartbeat = {"lastHeartbeatTime": ago(now, seconds=20), "lastTransitionTime": ago(now, days=91)}
+    heartbeat = {
+        "lastHeartbeatTime": stamp_before(now, seconds=20),
+        "lastTransitionTime": stamp_before(now, days=91),
+    }
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
-    meta = {"name": name, "creationTimestamp": ago(now, days=91)}
+    meta = {"name": name, "creationTimestamp": stamp_before(now, days=91)}
     return {
         "metadata": meta | {"labels": {"kubernetes.io/hostname": name}},
         "spec": {"podCIDR": "10.244.0.0/24"},
@@ -56,7 +59,7 @@ def _node(name: str, address: str, now: datetime) -> Obj:
 
 
 def add_shop(state: State, replicas: int) -> None:
-    """Everything in the shop's namespace, running well and for a while already."""
+    """Add everything in the shop's namespace, healthy and running for days."""
     order = _deployment("order-service", 3005, replicas, _order_env(), surge="100%")
     payment = _deployment("payment-service", 3006, 2, _payment_env(), surge="25%")
     _add_deployment(state, order, ORDER_HISTORY)
@@ -134,7 +137,7 @@ def _add_deployment(
     now, name = state.clock.now(), deployment["metadata"]["name"]
     newest = history[-1]
     meta = deployment["metadata"]
-    meta |= {"creationTimestamp": ago(now, days=88), "generation": newest[0] + 1}
+    meta |= {"creationTimestamp": stamp_before(now, days=88), "generation": newest[0] + 1}
     set_image(deployment, f"{REGISTRY}/{name}:{newest[1]}")
     deployment["status"] = {"conditions": _past_conditions(now, newest[2])}
     created = state.store.create(DEPLOYMENTS, deployment)
@@ -142,7 +145,7 @@ def _add_deployment(
         previous = editable_copy(created)
         set_image(previous, f"{REGISTRY}/{name}:{tag}")
         replicaset = replicaset_of(previous, revision)
-        replicaset["metadata"]["creationTimestamp"] = ago(now, days=days)
+        replicaset["metadata"]["creationTimestamp"] = stamp_before(now, days=days)
         if revision == newest[0]:
             replicaset["spec"]["replicas"] = deployment["spec"]["replicas"]
         stored = state.store.create(REPLICASETS, replicaset)
@@ -151,7 +154,10 @@ def _add_deployment(
 
 
 def _past_conditions(now: datetime, days: int) -> list[Obj]:
-    since = {"lastUpdateTime": ago(now, days=days), "lastTransitionTime": ago(now, days=days)}
+    since = {
+        "lastUpdateTime": stamp_before(now, days=days),
+        "lastTransitionTime": stamp_before(now, days=days),
+    }
     available = {
         "type": "Available",
         "status": "True",
@@ -169,7 +175,7 @@ def set_image(deployment: Obj, image: str) -> None:
 
 
 def _add_running(state: State, pod: Obj, index: int, hours: int) -> None:
-    created = ago(state.clock.now(), hours=hours, minutes=3 * index)
+    created = stamp_before(state.clock.now(), hours=hours, minutes=3 * index)
     pod["metadata"]["creationTimestamp"] = created
     pod["spec"]["nodeName"] = NODE_NAMES[index % len(NODE_NAMES)]
     pod["metadata"]["uid"] = str(uuid.uuid4())
@@ -204,7 +210,7 @@ def _add_service(state: State, name: str, port: int) -> None:
     now = state.clock.now()
     ports = [{"port": port, "targetPort": port, "protocol": "TCP"}]
     address = service_ip(name)
-    meta = {"name": name, "namespace": NAMESPACE, "creationTimestamp": ago(now, days=88)}
+    meta = {"name": name, "namespace": NAMESPACE, "creationTimestamp": stamp_before(now, days=88)}
     spec: Obj = {"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address]}
     spec |= {"ports": ports, "selector": {"app": name}, "sessionAffinity": "None"}
     state.store.create(SERVICES, {"metadata": meta, "spec": spec, "status": {"loadBalancer": {}}})

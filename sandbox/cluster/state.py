@@ -1,4 +1,4 @@
-"""Everything the server's parts share."""
+"""The state that all parts of the API server share."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from sandbox.cluster.store import Store
 
 
 class Load(NamedTuple):
-    """What a service has to do: CPU in thousandths of a core for all pods, memory in MiB each."""
+    """The load of a service: CPU in millicores for all pods together, memory in MiB for each."""
 
     cpu: int
     memory: int
@@ -24,7 +24,7 @@ class Load(NamedTuple):
 
 @dataclass
 class State:
-    """One cluster, without its door."""
+    """One cluster, without its HTTP server."""
 
     clock: Clock
     store: Store
@@ -40,7 +40,7 @@ class State:
 
 
 def new_state(speed: float) -> State:
-    """A cluster with nothing in it."""
+    """Create an empty cluster."""
     clock = Clock(speed)
     store = Store(clock)
     events = EventLog(store, clock)

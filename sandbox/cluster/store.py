@@ -1,4 +1,4 @@
-"""The objects of the cluster, their resource versions, and the changes that watches replay."""
+"""The cluster's objects with resource versions, and the history that watches replay."""
 
 import asyncio
 import pickle
@@ -18,7 +18,7 @@ HISTORY = 5000
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that happened to one object."""
+    """One change of one object."""
 
     version: int
     type: str
@@ -28,7 +28,7 @@ class Change:
 
 
 def editable_copy(obj: Obj) -> Obj:
-    """A copy to work on: what the store holds is never changed in place."""
+    """A deep copy to edit: stored objects are never changed in place."""
     copy: Obj = pickle.loads(pickle.dumps(obj))  # a fifth of the time of a deep copy
     return copy
 
@@ -50,18 +50,18 @@ class Store:
         self._listeners.append(listener)
 
     def find(self, resource: Resource, namespace: str, name: str) -> Obj | None:
-        """The object, or None. Read it, do not change it."""
+        """The object, or None; do not change it."""
         return self._objects.get(_key(resource, namespace, name))
 
     def get(self, resource: Resource, namespace: str, name: str) -> Obj:
-        """The object, or the 404 that a client gets."""
+        """The object; raises ApiError (404)."""
         obj = self.find(resource, namespace, name)
         if obj is None:
             raise not_found(resource.group, resource.plural, name)
         return obj
 
     def list(self, resource: Resource, namespace: str = "") -> list[Obj]:
-        """All objects of a resource, of one namespace or of all, in the order of their names."""
+        """All objects of a resource in one namespace, or in all (""), sorted by name."""
         prefix = (resource.group, resource.plural)
         pairs = [
             (key, obj)
@@ -71,7 +71,7 @@ class Store:
         return [obj for _, obj in sorted(pairs, key=lambda pair: pair[0])]
 
     def create(self, resource: Resource, obj: Obj) -> Obj:
-        """Add an object; the store gives it its uid, its version and its date of birth."""
+        """Add an object with uid, version and creation time; raises ApiError (409) if it exists."""
         created = with_server_fields(resource, obj, stamp(self.clock.now()))
         key = _key_of(resource, created)
         if key in self._objects:
@@ -79,7 +79,7 @@ class Store:
         return self._write("ADDED", resource, created, None)
 
     def update(self, resource: Resource, obj: Obj) -> Obj:
-        """Replace an object, unless it carries an old version; the same again changes nothing."""
+        """Replace an object; raises ApiError (409) when its version is old."""
         meta = obj["metadata"]
         name = meta["name"]
         before = self.get(resource, meta.get("namespace", ""), name)
@@ -93,7 +93,7 @@ class Store:
         return self._write("MODIFIED", resource, editable_copy(updated), before)
 
     def remove(self, resource: Resource, obj: Obj) -> Obj:
-        """Take an object away for good."""
+        """Remove an object."""
         key = _key_of(resource, obj)
         removed = editable_copy(self._objects.pop(key))
         self._stamp(removed)
@@ -101,7 +101,7 @@ class Store:
         return removed
 
     async def wait_until(self, holds: Callable[[], bool], timeout: float) -> None:
-        """Wait for a condition, looking again after every change."""
+        """Wait until a condition is true, checked after every change; raises TimeoutError."""
         with self.change_signal() as bell:
             async with asyncio.timeout(timeout):
                 while not holds():
@@ -112,12 +112,12 @@ class Store:
                     bell.clear()
 
     def compact(self) -> None:
-        """Forget the changes so far."""
+        """Drop the history so far."""
         self.compacted = self.version
         self.changes.clear()
 
     def change_signal(self) -> "ChangeSignal":
-        """An event that rings after every change, for as long as it is held."""
+        """A context manager with an event that is set after every change."""
         return ChangeSignal(self._signals)
 
     def _write(self, change_type: str, resource: Resource, obj: Obj, before: Obj | None) -> Obj:
@@ -141,7 +141,7 @@ class Store:
 
 
 class ChangeSignal:
-    """Holds one event among those the store rings."""
+    """Registers one event with the store while the context is open."""
 
     def __init__(self, signals: set[asyncio.Event]) -> None:
         self._signals = signals
@@ -156,7 +156,7 @@ class ChangeSignal:
 
 
 def with_server_fields(resource: Resource, obj: Obj, now: str) -> Obj:
-    """A new object with what the server adds to it; what is set already stays (the seed's past)."""
+    """A new object with the server's fields; fields that are set already stay."""
     created: Obj = {"apiVersion": resource.api_version, "kind": resource.kind} | editable_copy(obj)
     meta = created["metadata"]
     if not meta.get("name") and meta.get("generateName"):
@@ -170,7 +170,7 @@ ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def random_suffix(length: int) -> str:
-    """A random ending for a name, of the letters Kubernetes uses for it."""
+    """A random suffix of a name, in the letters that Kubernetes uses."""
     number = uuid.uuid4().int
     letters = []
     for _ in range(length):

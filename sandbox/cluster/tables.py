@@ -44,7 +44,7 @@ def _partial(obj: Obj) -> Obj:
 
 
 def age(stamp: str | None, now: datetime) -> str:
-    """A time span in the two units that kubectl uses."""
+    """The age as kubectl writes it, in one or two units."""
     if not stamp:
         return "<unknown>"
     seconds = max(0, int((now - parse_stamp(stamp)).total_seconds()))
@@ -112,7 +112,7 @@ def _pod(obj: Obj, now: datetime) -> Row:
 
 
 def status_word(obj: Obj) -> str:
-    """The one word for a pod's state: a container's reason rather than the phase."""
+    """The STATUS column of `kubectl get pods`: a container's reason, or else the phase."""
     if obj["metadata"].get("deletionTimestamp"):
         return "Terminating"
     status = obj["status"]
@@ -297,7 +297,7 @@ def _autoscaler(obj: Obj, now: datetime) -> Row:
 
 
 def _metric_target(metric: Obj) -> str:
-    """What an autoscaler aims at; nobody here measures how far it is from that."""
+    """The target of a metric; its current value is unknown here."""
     resource = metric.get("resource") or {}
     share = (resource.get("target") or {}).get("averageUtilization")
     return f"{resource.get('name', '')}: <unknown>/{share}%" if share else "<unknown>"

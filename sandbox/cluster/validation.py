@@ -1,4 +1,4 @@
-"""Objects that are well formed and still cannot be: 422 Invalid, with every reason."""
+"""Validation of well-formed objects: 422 Invalid with every invalid field."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 
 def check_required_parts(resource: Resource, obj: Obj) -> None:
-    """Refuse an object whose main parts are missing, before anything looks into them."""
+    """Raise ApiError (422) when main parts of an object are missing, before others read them."""
     paths = {
         "Deployment": ("spec.selector", "spec.template", "spec.template.spec"),
         "ReplicaSet": ("spec.selector", "spec.template", "spec.template.spec"),
@@ -50,7 +50,7 @@ def _part(obj: Obj, path: str) -> Any:
 
 
 def check(resource: Resource, obj: Obj, before: Obj | None) -> None:
-    """Refuse what cannot be stored."""
+    """Raise ApiError (422) with every invalid field of an object."""
     problems = _meta(obj["metadata"], before)
     if resource.kind == "Deployment":
         problems += _deployment(obj["spec"], before)
@@ -176,7 +176,7 @@ def _pod(spec: Obj, before: Obj | None) -> list[FieldError]:
 
 
 def _immutable_part(spec: Obj) -> Obj:
-    """The part of a pod's spec that never changes."""
+    """The part of a pod's spec that may not be changed."""
     changeable = ("activeDeadlineSeconds", "containers", "initContainers", "tolerations")
     rest = {key: value for key, value in spec.items() if key not in changeable}
     for field in ("containers", "initContainers"):

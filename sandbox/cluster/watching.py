@@ -1,4 +1,4 @@
-"""Watch: what has changed since a version, then every change as it happens."""
+"""Watch: the changes since a resource version, then each change as it happens."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ class Watch:
         self.response = web.StreamResponse(headers={"Content-Type": "application/json"})
 
     async def run(self) -> web.StreamResponse:
-        """Stream until the client has had enough or the time is up."""
+        """Stream changes until the client disconnects or the timeout passes."""
         _check(self.target)
         wants_table(self.request)
         seconds = self.target.number("timeoutSeconds") or DEFAULT_SECONDS
@@ -83,7 +83,7 @@ class Watch:
 
 
 def event_type(change: Change, test: Test) -> str | None:
-    """What a change means to somebody who sees only what the test lets through."""
+    """The event type of a change for a watch with this test; None when it sees nothing."""
     matched = change.before is not None and test(change.before)
     if change.type == "DELETED" or not test(change.obj):
         return "DELETED" if matched else None

@@ -1,4 +1,4 @@
-"""Create, update, patch and delete, with everything that may refuse them."""
+"""Create, update, patch and delete, with every check of a real server."""
 
 import json
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ SERVER_FIELDS = (
 
 @dataclass
 class Write:
-    """One write: where it goes, and how much of it is meant."""
+    """One write: its target and its options."""
 
     state: State
     target: Target
@@ -64,7 +64,7 @@ class Write:
 
     @property
     def dry_run(self) -> bool:
-        """Whether nothing is kept."""
+        """Whether it is a dry run."""
         return bool(self.options.get("dryRun"))
 
     @property
@@ -73,17 +73,17 @@ class Write:
         return self.target.resource
 
     def current(self) -> Obj:
-        """The object as it is."""
+        """The object as it is now; raises ApiError (404)."""
         return self.state.store.get(self.resource, self.target.namespace, self.target.name)
 
     def field_validation(self) -> str:
-        """What happens to fields that nobody knows."""
+        """How unknown fields are handled: Ignore, Warn or Strict."""
         return self.options.get("fieldValidation") or "Warn"
 
     def known_fields(
         self, sent: Obj, kind: str = "", earlier: Sequence[str] = ()
     ) -> tuple[Obj, str]:
-        """What was sent without unknown fields, and the complaint that Strict makes of them.
+        """The sent object without unknown fields, and the error text that Strict makes of them.
 
         `odd` are complaints of what is wrong already.
         """
@@ -209,7 +209,7 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
 
 
 def _known_patch(write: Write, content_type: str, body: Any, patched: Obj) -> Obj:
-    """What was patched without unknown fields, of the object and of the operations of the patch."""
+    """The patched object without unknown fields; raises ApiError (422) if validation is strict."""
     complaints = unknown_in_operations(body) if content_type == JSON_PATCH else []
     kind = "Scale" if write.target.subresource == "scale" else ""
     sent, complaint = write.known_fields(patched, kind, complaints)
@@ -283,12 +283,12 @@ def _commit(write: Write, changed: Obj, before: Obj) -> Obj:
 
 
 def delete(write: Write) -> Obj:
-    """Take one object away, or begin to."""
+    """Delete one object, or begin to."""
     return _delete(write, write.current())
 
 
 def delete_collection(write: Write) -> Obj:
-    """Take everything away that the selectors name; the answer tells it as it was."""
+    """Delete everything that the selectors match; returns the list as it was before."""
     objects = list_objects(write.state, write.target)
     for obj in objects["items"]:
         _delete(write, obj)

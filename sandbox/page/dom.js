@@ -53,9 +53,10 @@ export function forget(node) {
 }
 
 // Keeps the nodes of what did not change, so that focus, open menus and expanded files survive.
-export function reconcile(parent, items, { key, signature, draw }) {
+// `update` may change the node of what did change, and returns it; without it the node is drawn anew.
+export function reconcile(parent, items, { key, signature, draw, update = () => null }) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
-  const wanted = items.map((item) => reuse(old.get(key(item)), item, { key, signature, draw }));
+  const wanted = items.map((item) => reuse(old.get(key(item)), item, { key, signature, draw, update }));
   const keep = new Set(wanted);
   for (const node of [...parent.children]) if (!keep.has(node)) node.remove();
   wanted.forEach((node, index) => {
@@ -63,12 +64,25 @@ export function reconcile(parent, items, { key, signature, draw }) {
   });
 }
 
+// Makes `node` like `fresh` and puts the siblings of `fresh`'s child around its own child, which never leaves the page:
+// a click needs the same button at mouse-down and mouse-up.
+export function adopt(node, fresh, own, replaced) {
+  const kept = new Set(["data-key", ...fresh.getAttributeNames()]);
+  for (const name of node.getAttributeNames()) if (!kept.has(name)) node.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) node.setAttribute(name, value);
+  for (const child of [...node.childNodes]) if (child !== own) child.remove();
+  const children = [...fresh.childNodes];
+  const place = children.indexOf(replaced);
+  own.before(...children.slice(0, place));
+  own.after(...children.slice(place + 1));
+}
+
 const signatures = new WeakMap();
 
-function reuse(node, item, { key, signature, draw }) {
+function reuse(node, item, { key, signature, draw, update }) {
   const mark = signature(item);
   if (node && signatures.get(node) === mark) return node;
-  const fresh = draw(item);
+  const fresh = (node && update(node, item)) ?? draw(item);
   fresh.dataset.key = key(item);
   signatures.set(fresh, mark);
   return fresh;

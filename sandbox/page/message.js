@@ -1,6 +1,6 @@
-import { blocks } from "./blocks.js";
+import { blocks, drawBlocks } from "./blocks.js";
 import { dateNode, dayLabel, fullTime, time } from "./dates.js";
-import { h } from "./dom.js";
+import { adopt, h } from "./dom.js";
 import { fileNode } from "./files.js";
 import { icon } from "./icons.js";
 import { mrkdwn, plain } from "./mrkdwn.js";
@@ -56,6 +56,27 @@ export function messageNode(message, { grouped = false, inThread = false, openTh
   );
 }
 
+// Changes a message in place, so that a block that stayed as it was keeps its node; null where there are no blocks.
+export function updateMessage(node, message, options) {
+  const fresh = messageNode(message, options);
+  const [main, freshMain] = [node, fresh].map((one) => one.querySelector(":scope > .message-main"));
+  const [own, replaced] = [main, freshMain].map((one) => one?.querySelector(":scope > .blocks"));
+  if (!own || !replaced) return null;
+  fillBlocks(own, message);
+  adopt(main, freshMain, own, replaced);
+  adopt(node, fresh, main, freshMain);
+  return node;
+}
+
+function fillBlocks(node, message) {
+  drawBlocks(node, message.blocks, messageSurface(conversation(), message.ts));
+  if (message.edited) node.append(editedMark());
+}
+
+function editedMark() {
+  return h("span", { class: "edited" }, "(edited)");
+}
+
 function systemNode(message) {
   return h(
     "article",
@@ -94,14 +115,12 @@ function marker(message) {
 }
 
 function body(message) {
-  const edited = message.edited ? h("span", { class: "edited" }, "(edited)") : null;
-  if (message.blocks?.length)
-    return h(
-      "div",
-      { class: "blocks" },
-      blocks(message.blocks, messageSurface(conversation(), message.ts)),
-      edited,
-    );
+  if (message.blocks?.length) {
+    const node = h("div", { class: "blocks" });
+    fillBlocks(node, message);
+    return node;
+  }
+  const edited = message.edited ? editedMark() : null;
   if (!message.text) return edited;
   return h(
     "div",

@@ -1,13 +1,16 @@
 import { dayKey, dayLabel } from "./dates.js";
 import { h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
-import { messageNode } from "./message.js";
+import { messageNode, updateMessage } from "./message.js";
 import { channelNames } from "./people.js";
 import { state } from "./state.js";
 
 const TOGETHER = 5 * 60;
 const NEAR = 60;
 const JUST_PRESSED = 400;
+
+// Whom a message was drawn for, and with which names: for others its blocks are drawn anew.
+const contexts = new WeakMap();
 
 // One scrolling list of messages; the channel and the thread each have one.
 export class MessageList {
@@ -70,6 +73,7 @@ export class MessageList {
       key: (row) => row.key,
       signature: (row) => row.signature,
       draw: (row) => this.#row(row),
+      update: (node, row) => this.#update(node, row),
     });
     if (stick) this.toEnd();
     else if (count > this.#known) this.#jump.hidden = false;
@@ -78,7 +82,15 @@ export class MessageList {
   }
 
   #row(row) {
-    return row.node ? row.node() : messageNode(row.message, { ...row, openThread: this.openThread });
+    if (row.node) return row.node();
+    const node = messageNode(row.message, { ...row, openThread: this.openThread });
+    contexts.set(node, row.context);
+    return node;
+  }
+
+  #update(node, row) {
+    if (row.node || contexts.get(node) !== row.context) return null;
+    return updateMessage(node, row.message, { ...row, openThread: this.openThread });
   }
 }
 
@@ -116,15 +128,11 @@ function together(before, message) {
 
 function messageRow(message, grouped, inThread) {
   const words = JSON.stringify(message);
+  const context = [state.person, /<#|channel_id/.test(words) ? channelNames() : ""].join();
   return {
     key: `${message.ephemeral ? "e" : "m"}${message.ts}`,
-    signature: [
-      state.person,
-      grouped,
-      inThread,
-      words,
-      /<#|channel_id/.test(words) ? channelNames() : "",
-    ].join(),
+    signature: [context, grouped, inThread, words].join(),
+    context,
     message,
     grouped,
     inThread,

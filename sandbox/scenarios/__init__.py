@@ -1,4 +1,4 @@
-"""What can break in the sandbox: each scenario of the playbook made true, and all well again."""
+"""The playbook's scenarios in the sandbox: each can be started and ended."""
 
 from sandbox.scenarios.scenario import ShopSystems
 from sandbox.scenarios.scenarios import Scenarios

@@ -1,4 +1,4 @@
-"""High Dispute Rate: three users buy with stolen cards, and the cards' owners object."""
+"""High Dispute Rate: three users buy with stolen cards, and the owners dispute the charges."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from sandbox.scenarios.scenario import OutsideAction, Scenario
 
 
 class Disputes(Scenario):
-    """Chargebacks come in, and the three go on buying for as long as orders are taken."""
+    """Disputes come in, and the three keep buying while orders are accepted."""
 
     name: ClassVar = "high-dispute-rate"
     title: ClassVar = "Dispute spike"
@@ -22,7 +22,7 @@ class Disputes(Scenario):
         return (OutsideAction("block-users", "Block the three users", self.block),)
 
     async def block(self) -> None:
-        """Let nobody of the three buy any more; what they bought stays."""
+        """Stop the three users from buying; their orders stay."""
         self.systems.checkout.fraud = False
         self.systems.cluster.set_trouble(None)
 

@@ -1,4 +1,4 @@
-"""Payment/Refund Failures: payment-service is ill, so what Stripe tells is never processed."""
+"""Payment/Refund Failures: payment-service fails, so Stripe's webhooks are not processed."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ BEGAN_MINUTES_AGO = 45
 
 
 class PaymentFailures(Scenario):
-    """Customers pay, and their orders stay PENDING until payment-service is well and told again."""
+    """Paid orders stay PENDING until payment-service works and the webhooks are sent again."""
 
     name: ClassVar = "payment-refund-failures"
     title: ClassVar = "Payments failing"
@@ -41,13 +41,13 @@ class PaymentFailures(Scenario):
         await self.systems.run("payments.sql")
 
     async def mend(self) -> None:
-        """Let its team mend payment-service; what has failed before stays as it is."""
+        """Repair payment-service; webhooks that failed before stay failed."""
         self.systems.checkout.paid = True
         await self.systems.payment_service.set_health(Health.HEALTHY)
         self.systems.cluster.set_trouble(None)
 
     async def replay(self) -> None:
-        """Send all failed webhooks again; they fail again while payment-service is ill."""
+        """Send all failed webhooks again; they fail again while payment-service is degraded."""
         if self.systems.checkout.paid:
             await self.systems.run("payments-well.sql")
             self._waiting = False

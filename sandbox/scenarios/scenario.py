@@ -1,4 +1,4 @@
-"""What scenarios change, and what a scenario is."""
+"""The base class of scenarios, and the systems that they change."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -16,12 +16,12 @@ from sandbox.payments import PaymentService
 from sandbox.shop import Shop, run_file
 
 HERE = Path(__file__).parent
-SETTLE_WITHIN = 20.0
+SETTLE_TIMEOUT = 20.0
 
 
 @dataclass(frozen=True)
 class ShopSystems:
-    """The shop, from its pods to its customers."""
+    """The shop's systems: cluster, database, customers and payment service."""
 
     cluster: Cluster
     shop: Shop
@@ -35,7 +35,7 @@ class ShopSystems:
 
 
 class OutsideAction(NamedTuple):
-    """What somebody does outside of Slack: a name, a few words, and the doing."""
+    """What somebody does outside of Slack: a name, a title, and the function that does it."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class OutsideAction(NamedTuple):
 
 
 class Scenario(ABC):
-    """One kind of incident; `name` is its id in the playbook, `then` what to type next."""
+    """One kind of incident; `name` is its id in the playbook, `next_command` what to type."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -57,28 +57,28 @@ class Scenario(ABC):
     @property
     @abstractmethod
     def is_active(self) -> bool:
-        """Whether it is true at this moment."""
+        """Whether the scenario is active now."""
 
     @property
     def outside_actions(self) -> tuple[OutsideAction, ...]:
-        """What the playbook leaves to people outside of Slack."""
+        """What people do about it outside of Slack."""
         return ()
 
     @abstractmethod
     async def begin(self) -> None:
-        """Make it true, in a shop where all is well."""
+        """Break the shop."""
 
     @abstractmethod
     async def end(self) -> None:
-        """Make all well again; where all is well, change nothing."""
+        """Repair the shop; does nothing when all is well."""
 
     async def settle(self) -> None:
-        """Wait for the rollout under way, whoever began it, unless it never ends."""
+        """Wait for a running rollout, for at most SETTLE_WITHIN seconds."""
         with suppress(TimeoutError):
-            await self.systems.cluster.wait_for_rollout(timeout=SETTLE_WITHIN)
+            await self.systems.cluster.wait_for_rollout(timeout=SETTLE_TIMEOUT)
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Cancel the background tasks."""
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)

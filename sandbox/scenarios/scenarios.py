@@ -1,4 +1,4 @@
-"""One scenario at a time, over HTTP: which there are, begin one, make all well again."""
+"""Lists, starts and ends scenarios over HTTP; one is active at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +19,7 @@ Obj = dict[str, Any]
 
 
 class Scenarios:
-    """Every scenario of the playbook; there are none before the scene is set."""
+    """Every scenario of the playbook; empty until `on` is entered."""
 
     def __init__(self) -> None:
         self.all: dict[str, Scenario] = {}
@@ -28,7 +28,7 @@ class Scenarios:
 
     @asynccontextmanager
     async def on(self, systems: ShopSystems, changed: Callable[[], None]) -> AsyncIterator[None]:
-        """Take up the scene; `changed` is called when a scenario begins or ends."""
+        """Create the scenarios; `changed` is called when one begins or ends."""
         self.all = {kind.name: kind(systems) for kind in KINDS}
         self._changed = changed
         try:
@@ -38,7 +38,7 @@ class Scenarios:
                 await scenario.close()
 
     async def begin(self, name: str) -> bool:
-        """End what else holds and begin this one; False when it holds already."""
+        """End the others and begin this one; False when it is active already."""
         async with self._change():
             if self.all[name].is_active:
                 return False
@@ -47,7 +47,7 @@ class Scenarios:
             return True
 
     async def all_well(self) -> None:
-        """End everything, and heal what it left behind."""
+        """End every scenario and repair what it left behind."""
         async with self._change():
             await self._end_all()
 
@@ -65,7 +65,7 @@ class Scenarios:
                 self._changed()
 
     def routes(self) -> list[web.RouteDef]:
-        """How the page and programs reach it."""
+        """The HTTP routes."""
         return [
             web.get("/sandbox/scenarios", self._list),
             web.post("/sandbox/scenario", self._begin),
@@ -105,7 +105,7 @@ class Scenarios:
 
 
 async def _name(request: web.Request) -> object:
-    """The `name` that was sent; nonsense is nobody's name."""
+    """The `name` in the body; None when there is none."""
     try:
         body = await request.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Slow Response Times: a job that locks rows for long, and checkouts that wait behind it."""
+"""Slow Response Times: a job locks rows for long, and checkouts wait for them."""
 
 import asyncio
 from contextlib import suppress
@@ -20,7 +20,7 @@ CHECKOUTS = 4
 
 
 class Slow(Scenario):
-    """Sessions of order-service block each other, for as long as nobody ends the first."""
+    """Sessions of order-service wait for the first one, until somebody terminates it."""
 
     name: ClassVar = "slow-response-times"
     title: ClassVar = "Slow responses"
@@ -43,7 +43,7 @@ class Slow(Scenario):
         self.systems.cluster.set_load(LOAD)
 
     async def _settle(self, started: asyncio.Event) -> None:
-        """The job; when an operator ends it, the service is soon well again."""
+        """Run the job; the service recovers when an operator terminates it."""
         try:
             with suppress(OperationalError):
                 dsn = self.systems.shop.service_dsn
@@ -57,7 +57,7 @@ class Slow(Scenario):
             self._recover()
 
     async def _check_out(self, number: int) -> None:
-        """Change an order that the job holds; ended alone, come back and wait again."""
+        """Update an order that the job locks; try again when only this session was terminated."""
         while self.is_active:
             with suppress(OperationalError):
                 dsn = self.systems.shop.service_dsn

@@ -1,4 +1,4 @@
-"""A simulated Slack: Web API, signed deliveries, Socket Mode, and the client of every person."""
+"""A simulated Slack: Web API, signed deliveries, Socket Mode, and every user's client."""
 
 from sandbox.slack.deliveries import Delivery
 from sandbox.slack.errors import Refusal

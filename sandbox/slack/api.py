@@ -1,4 +1,4 @@
-"""The door of the Web API: who asks, may they, is it too often, and what is the answer."""
+"""The Web API: authentication, scopes, rate limits, and the answer of each method."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ NOT_ARGUMENTS = ("token", "team_id")
 
 
 class Api:
-    """Answers `POST /api/METHOD`, and writes down what was asked."""
+    """Answers `POST /api/METHOD` and records every call."""
 
     def __init__(self, core: Core, latency: float) -> None:
         self.core = core
@@ -98,7 +98,7 @@ class Api:
 
 
 async def _read(request: web.Request) -> tuple[Obj | None, str]:
-    """The arguments of a call, merged from everywhere (None when unreadable); and its token."""
+    """The arguments of a call from query and body (None if not valid JSON), and its token."""
     arguments: dict[str, Any] = dict(request.query)
     if request.content_type == "application/json":
         body = await _json(request)

@@ -1,4 +1,4 @@
-"""The arguments of a Web API call, wherever they stood: body, query, form or JSON."""
+"""The arguments of a Web API call, from its query, form or JSON."""
 
 import json
 from typing import Any
@@ -9,13 +9,13 @@ YES, NO = ("1", "true", "True"), ("0", "false", "False", "")
 
 
 class Args:
-    """Reads arguments as the types they have to have; raises SlackError."""
+    """Reads arguments as the types that a method needs; raises SlackError."""
 
     def __init__(self, arguments: Obj) -> None:
         self.arguments = arguments
 
     def has(self, name: str) -> bool:
-        """Whether it was given at all."""
+        """Whether the argument was given."""
         return self.arguments.get(name) is not None
 
     def text(self, name: str, default: str = "") -> str:
@@ -28,7 +28,7 @@ class Args:
         return str(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean, in any of the ways in which clients write one."""
+        """A boolean, in any of the forms that clients send."""
         value = self.arguments.get(name)
         if value is None or isinstance(value, bool):
             return default if value is None else value
@@ -46,7 +46,7 @@ class Args:
         return int(value)
 
     def ids(self, name: str) -> list[str]:
-        """A list of ids, or ids with commas between them."""
+        """A list of ids, sent as a list or separated by commas."""
         value = self.arguments.get(name)
         if isinstance(value, str) and not value.startswith("["):
             return [part.strip() for part in value.split(",") if part.strip()]
@@ -56,7 +56,7 @@ class Args:
         return [str(element) for element in ids]
 
     def data(self, name: str) -> Any:
-        """Structured data, as itself or as JSON in a string."""
+        """Structured data, sent as itself or as JSON in a string."""
         value = self.arguments.get(name)
         if not isinstance(value, str):
             return value
@@ -67,7 +67,7 @@ class Args:
 
 
 def check_names(arguments: Obj, required: set[str], known: set[str]) -> None:
-    """Refuse what a method does not know, and what it misses."""
+    """Raise SlackError for missing and unknown arguments."""
     missing = [name for name in sorted(required) if arguments.get(name) in (None, "", [])]
     problems = [f"missing required field: {name}" for name in missing]
     problems += [f"unknown argument: {name}" for name in sorted(arguments.keys() - known)]

@@ -1,4 +1,4 @@
-"""Block Kit, checked field by field: what a message, a modal and a Home may hold."""
+"""Block Kit validation, field by field, for messages, modals and Homes."""
 
 import json
 from collections import Counter
@@ -166,7 +166,7 @@ BLOCKS: dict[str, dict[str, Check]] = {
 
 
 def problems(blocks: Any, surface: str) -> list[str]:
-    """Everything that is wrong with a list of blocks; empty when Slack would take it."""
+    """Every error in a list of blocks; empty when Slack would accept it."""
     messages: list[str] = []
     where = Location(messages, surface, "/blocks")
     items(typed(BLOCKS[surface], "block"), MAX_BLOCKS[surface], least=0)(blocks, where)
@@ -176,7 +176,7 @@ def problems(blocks: Any, surface: str) -> list[str]:
 
 
 def prepare(blocks: Any, surface: str, name: Callable[[], str], code: str) -> list[Obj]:
-    """A checked copy in which every block and element has its id; raises SlackError."""
+    """A validated copy in which every block and element has an id; raises SlackError."""
     if messages := problems(blocks, surface):
         raise refuse_arguments(code, messages)
     copied: list[Obj] = json.loads(json.dumps(blocks))
@@ -197,7 +197,7 @@ def iter_blocks(blocks: list[Obj]) -> Iterator[Obj]:
 
 
 def interactive_elements(block: Obj) -> Iterator[Obj]:
-    """The elements of one block that a person can use."""
+    """The interactive elements of a block."""
     candidates = [block.get("accessory"), block.get("element"), *block.get("actions", [])]
     if block["type"] in ("actions", "context_actions"):
         candidates += block["elements"]

@@ -1,4 +1,4 @@
-"""What goes wrong in Slack, and what its people change, on purpose."""
+"""Faults and changes in the workspace that a test or a person makes on purpose."""
 
 from sandbox.slack.core import Core
 from sandbox.slack.faults import Fault
@@ -8,7 +8,7 @@ from sandbox.slack.workspace import Workspace
 
 
 class Conditions:
-    """Changes what the app has to live with."""
+    """Changes the conditions under which the app runs."""
 
     core: Core
     workspace: Workspace
@@ -24,51 +24,51 @@ class Conditions:
         after: bool = False,
         times: int | None = 1,
     ) -> Fault:
-        """Break the next calls of a method (`*` for all); with `after` it is done all the same."""
+        """Make the next calls of a method (`*`: all) fail; with `after`, once they took effect."""
         fault = Fault(method, error, status, ratelimited, hang, after, times)
         return self.core.faults.add(fault)
 
     def heal(self) -> None:
-        """Let everything work again, and answer what hangs."""
+        """Remove every fault, and answer the calls that hang."""
         self.core.faults.heal()
 
     def expire_triggers(self) -> None:
-        """Make every trigger id too old."""
+        """Expire every trigger id."""
         for trigger in self.workspace.triggers.values():
             trigger.expired = True
 
     def expire_response_urls(self) -> None:
-        """Make every response_url too old."""
+        """Expire every response_url."""
         for url in self.workspace.response_urls.values():
             url.made = float("-inf")
 
     def grant(self, *scopes: str) -> None:
-        """Give the app scopes."""
+        """Grant scopes to the app."""
         self.core.manifest.scopes.update(scopes)
 
     def revoke(self, *scopes: str) -> None:
-        """Take scopes from the app."""
+        """Revoke scopes of the app."""
         self.core.manifest.scopes.difference_update(scopes)
 
     def use_free_plan(self, free: bool = True) -> None:
-        """Take away what only paid plans have."""
+        """Switch to the free plan, or back with `free=False`."""
         self.core.free_plan = free
 
     def add_user(self, user: User) -> User:
-        """Somebody new: a colleague, a guest, a bot, or somebody from another workspace."""
+        """Add a user: a colleague, a guest, a bot, or somebody from another workspace."""
         return self.workspace.add_user(user)
 
     def add_channel(self, name: str, *members: str, private: bool = False) -> Channel:
-        """A channel that somebody in the workspace made; the lead when nobody is named."""
+        """Add a channel with these members (the lead when nobody is named)."""
         ids = [self.workspace.user(member).id for member in members or ("lead",)]
         return self.workspace.add_channel(name, ids, private=private)
 
     def add_to(self, channel: str, user: str) -> None:
-        """Put somebody into a channel, whoever they are."""
+        """Add a user to a channel."""
         self.core.join(self.workspace.channel(channel), self.workspace.user(user).id)
 
     def remove_from(self, channel: str, user: str) -> None:
-        """Take somebody out of a channel."""
+        """Remove a user from a channel."""
         self.core.leave(self.workspace.channel(channel), self.workspace.user(user).id)
 
     def archive(self, channel: str) -> None:
@@ -77,14 +77,14 @@ class Conditions:
         close_channel(self.core, self.workspace.channel(channel), lead.id)
 
     def add_group(self, handle: str, *members: str) -> Group:
-        """A user group that somebody made."""
+        """Add a user group."""
         ids = [self.workspace.user(member).id for member in members]
         group = Group(self.workspace.ids.new("S"), handle, handle.capitalize(), ids)
         self.workspace.groups[group.id] = group
         return group
 
     def set_group(self, handle: str, *members: str) -> None:
-        """Change who is in a user group."""
+        """Replace the members of a user group."""
         group = next(
             candidate for candidate in self.workspace.groups.values() if candidate.handle == handle
         )

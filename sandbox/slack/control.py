@@ -1,4 +1,4 @@
-"""The control interface: Slack's client for programs and for the web page, as JSON over HTTP."""
+"""The control interface: what users do and see, as JSON over HTTP."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -19,7 +19,7 @@ Getter = Callable[[Obj], Obj]
 
 
 class Control:
-    """`/sandbox/...`: what people can do and see."""
+    """The routes `/sandbox/...`."""
 
     def __init__(self, core: Core, clients: Users) -> None:
         self.core = core
@@ -28,7 +28,7 @@ class Control:
         self.info: Obj = {}
 
     def routes(self) -> list[web.RouteDef]:
-        """Where everything is reached."""
+        """The HTTP routes."""
         actions: dict[str, Action] = {
             "say": self.say,
             "press": self.press,
@@ -116,14 +116,14 @@ class Control:
         return {}
 
     async def reload(self, body: Obj) -> Obj:
-        """Forget what a reload of the client forgets."""
+        """Reload the client."""
         self.clients.reload(_required_text(body, "user"), _client(body))
         return {}
 
     # To look at something.
 
     def messages(self, body: Obj) -> Obj:
-        """A channel as one person sees it; having been shown, it is read."""
+        """A channel as one user sees it; this marks it as read."""
         channel, name = _required_text(body, "channel"), body.get("user")
         shown = self.clients.messages(channel, name)
         if name and shown:
@@ -132,7 +132,7 @@ class Control:
         return {"messages": shown}
 
     def views(self, body: Obj) -> Obj:
-        """Somebody's open forms, those of one client or of all, the topmost last; their Home."""
+        """A user's open modals in one client or in all, the topmost last, and their Home."""
         user = self.workspace.user(_required_text(body, "user"))
         home, client = self.workspace.homes.get(user.id), _client(body)
         all_views = self.workspace.stacks.get(user.id, [])
@@ -141,7 +141,7 @@ class Control:
         return {"views": shown, "home": as_view(home, identity()) if home else None}
 
     def channels(self, body: Obj) -> Obj:
-        """Every channel somebody can see."""
+        """Every channel that a user can see."""
         user = self.workspace.user(body["user"]).id if body.get("user") else None
         visible = [
             channel
@@ -160,7 +160,7 @@ class Control:
         return {"calls": [{**asdict(call), "ok": call.ok} for call in self.workspace.calls]}
 
     def users(self, body: Obj) -> Obj:
-        """Everybody, and the user groups."""
+        """All users and user groups."""
         users = [
             {**as_user(user), "handle": user.handle, "title": user.title, "color": user.color}
             for user in self.workspace.users.values()
@@ -169,15 +169,15 @@ class Control:
         return {"users": users, "usergroups": groups}
 
     def shortcuts(self, body: Obj) -> Obj:
-        """What the app offers on messages and everywhere."""
+        """The app's shortcuts."""
         return {"shortcuts": self.core.manifest.shortcuts}
 
     def commands(self, body: Obj) -> Obj:
-        """What can be typed after a slash."""
+        """The app's slash commands."""
         return {"commands": list(self.core.manifest.commands.values())}
 
     def about(self, body: Obj) -> Obj:
-        """How to reach what else there is, as the sandbox says."""
+        """What the sandbox says about its other systems."""
         return self.info
 
     async def file(self, request: web.Request) -> web.Response:
@@ -202,7 +202,7 @@ def _required_text(body: Obj, name: str) -> str:
 
 
 def _client(body: Obj) -> str:
-    """The client that asks; programs may leave it out."""
+    """The name of the client that asks; programs may leave it out."""
     return str(body.get("client") or "")
 
 

@@ -1,4 +1,4 @@
-"""What every part of the simulated Slack works on."""
+"""The state that every part of the simulated Slack shares."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ KINDS_OF_CHANNEL = {"message.channels": "channel", "message.groups": "group", "m
 
 
 class Core:
-    """The workspace, what the app may do in it, and the ways to reach the app."""
+    """The workspace, the app's permissions, and the ways to reach the app."""
 
     def __init__(self, manifest: Manifest, *, rate_limits: bool, pace: float) -> None:
         self.manifest = manifest
@@ -38,13 +38,13 @@ class Core:
 
     @property
     def url(self) -> str:
-        """Where this Slack is reached."""
+        """The address of this Slack."""
         return self.workspace.url
 
     # What comes with every interaction.
 
     def trigger(self, user: User, view_id: str | None = None, client: str = "") -> str:
-        """A fresh trigger id."""
+        """Create a trigger id."""
         trigger_id = f"{self.workspace.ids.secret(13)}.{self.workspace.ids.secret(32).lower()}"
         self.workspace.triggers[trigger_id] = Trigger(
             trigger_id, user.id, time.monotonic(), view_id, client
@@ -52,7 +52,7 @@ class Core:
         return trigger_id
 
     def spend_trigger(self, trigger_id: str) -> Trigger:
-        """Use a trigger id, which works once and for three seconds; raises SlackError."""
+        """Use up a trigger id, which is valid once and for three seconds; raises SlackError."""
         trigger = self.workspace.triggers.get(trigger_id)
         if trigger is None:
             raise SlackError("invalid_trigger_id")
@@ -64,7 +64,7 @@ class Core:
         return trigger
 
     def response_url(self, user: User, channel: Channel, message: Message | None = None) -> str:
-        """A fresh address to answer one interaction at."""
+        """Create a response_url for one interaction."""
         path = (
             f"/actions/{TEAM_ID}/{len(self.workspace.response_urls)}/{self.workspace.ids.secret()}"
         )
@@ -99,23 +99,23 @@ class Core:
         }
 
     async def event(self, name: str, event: Obj, channel: Channel | None = None) -> Delivery | None:
-        """Tell the app what happened, where it listens and is a member."""
+        """Deliver an event and wait, if the app is subscribed and a member; None otherwise."""
         if not self.is_subscribed(name, channel):
             return None
         return await self.deliveries.event(self.event_payload(event))
 
     def announce(self, name: str, event: Obj, channel: Channel | None = None) -> None:
-        """The same, without anybody waiting for it."""
+        """Deliver an event in the background."""
         if self.is_subscribed(name, channel):
             self.deliveries.background(self.deliveries.event(self.event_payload(event)))
 
     def is_subscribed(self, name: str, channel: Channel | None) -> bool:
-        """Whether the app subscribed to this event and is where it happens."""
+        """Whether the app is subscribed to the event and a member of the channel."""
         here = channel is None or self.workspace.has_bot(channel)
         return here and self.manifest.subscribes_to(name)
 
     def post(self, message: Message) -> Message:
-        """Put a message into its channel, and tell the app where it listens to messages."""
+        """Post a message and announce it to the app."""
         self.workspace.post(message)
         if not message.ephemeral_to:
             self.announce(
@@ -126,18 +126,18 @@ class Core:
         return message
 
     def post_system_message(self, channel: Channel, user: str, subtype: str, text: str) -> Message:
-        """What Slack writes into a channel, and the event it makes of it."""
+        """Post a system message of Slack and announce it."""
         message = Message(self.workspace.ids.ts(), channel.id, user, text, subtype=subtype)
         return self.post(message)
 
     def message_event(self, message: Message) -> Obj:
-        """A message as an event."""
+        """The event of a message."""
         shown = render.as_message(self.workspace, message)
         kind = KINDS_OF_CHANNEL[self.message_event_name(message)]
         return {**shown, "channel": message.channel, "channel_type": kind}
 
     def message_event_name(self, message: Message) -> str:
-        """Which subscription hears a message."""
+        """The event type that a message is announced as."""
         channel = self._channel_of(message)
         if channel.im_with:
             return "message.im"
@@ -147,7 +147,7 @@ class Core:
         return self.workspace.channels[message.channel]
 
     def join(self, channel: Channel, user: str) -> None:
-        """Make somebody a member."""
+        """Add a user to a channel, with the message and the event of Slack."""
         channel.members.append(user)
         self.post_system_message(channel, user, "channel_join", f"<@{user}> has joined the channel")
         event: dict[str, Any] = {
@@ -161,7 +161,7 @@ class Core:
         self.workspace.changed("channels", channel.id)
 
     def leave(self, channel: Channel, user: str) -> None:
-        """Make somebody no longer a member."""
+        """Remove a user from a channel, with the message of Slack."""
         channel.members.remove(user)
         self.post_system_message(channel, user, "channel_leave", f"<@{user}> has left the channel")
         self.workspace.changed("channels", channel.id)

@@ -1,4 +1,4 @@
-"""How Slack reaches the app: signed HTTP requests, or envelopes on a socket, and attempts again."""
+"""Deliveries to the app: signed HTTP requests or socket envelopes, with retries."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ MAX_REMEMBERED = 5_000
 RETRY_AFTER = (0.0, 60.0, 300.0)
 
 # What the person reads, and what a retried event says about the attempt before it.
-TIMEOUT, NO_CONNECTION, SERVICE, CLIENT = (
+TIMEOUT, NO_CONNECTION, SERVER_ERROR, CLIENT_ERROR = (
     "operation_timeout",
     "dispatch_failed",
     "http_service_error",
@@ -33,7 +33,7 @@ REASONS = {TIMEOUT: "http_timeout", NO_CONNECTION: "connection_failed"}
 
 @dataclass
 class Delivery:
-    """One thing Slack told the app, and how the app took it."""
+    """One delivery to the app and the app's answer."""
 
     kind: Kind
     payload: Obj
@@ -64,7 +64,7 @@ class Delivery:
 
 
 class Deliveries:
-    """Sends to the app, over HTTP where it has an address and over its sockets otherwise."""
+    """Delivers to the app over HTTP when it has an address, else over its sockets."""
 
     def __init__(self, signing_secret: str, pace: float) -> None:
         self.signing_secret = signing_secret
@@ -78,14 +78,14 @@ class Deliveries:
         self._retries: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
-        """Get ready to send."""
+        """Open the HTTP session."""
         # How long an answer may take is up to the attempt.
         self._session = ClientSession(
             timeout=ClientTimeout(total=None), connector=TCPConnector(limit=0)
         )
 
     async def close(self) -> None:
-        """Stop sending; what waits for another attempt is given up."""
+        """Stop sending and drop pending retries."""
         waiting = [*self._tasks, *self._retries]
         for task in waiting:
             task.cancel()
@@ -95,17 +95,17 @@ class Deliveries:
             await self._session.close()
 
     def background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Do something nobody waits for."""
+        """Run a coroutine in the background."""
         return _start_task(work, self._tasks)
 
     async def settled(self, *, retries: bool = False) -> None:
-        """Wait until nothing is on its way any more; with `retries`, no attempt again either."""
+        """Wait until no delivery is under way; with `retries`, no retry either."""
         while pending := [*self._tasks, *(self._retries if retries else ())]:
             # Gathering what is done already would give nobody else a turn, from Python 3.12 on.
             await asyncio.wait(pending)
 
     async def deliver(self, kind: Kind, payload: Obj) -> Delivery:
-        """Tell the app once, and wait for its acknowledgement."""
+        """Deliver once and wait for the acknowledgement."""
         delivery = Delivery(kind, payload, body=_body(kind, payload))
         delivery.headers = self._sign(kind, delivery.body)
         self._remember(delivery)
@@ -117,14 +117,14 @@ class Deliveries:
         del self.sent[:-MAX_REMEMBERED]
 
     async def event(self, payload: Obj) -> Delivery:
-        """Tell the app of an event; if it does not take it, three times more in the background."""
+        """Deliver an event; retry up to three times in the background."""
         delivery = await self.deliver("events_api", payload)
         if not delivery.ok and not delivery.no_retry:
             _start_task(self._try_again(delivery), self._retries)
         return delivery
 
     async def redeliver(self, delivery: Delivery) -> Delivery:
-        """The very same thing once more, as Slack does when it did not hear the acknowledgement."""
+        """Deliver the same payload again, as Slack does when it misses the acknowledgement."""
         again = Delivery(delivery.kind, delivery.payload, delivery.body, dict(delivery.headers))
         again.attempts = delivery.attempts
         self._remember(again)
@@ -170,7 +170,7 @@ class Deliveries:
             delivery.answer = _parse(await response.text())
             delivery.no_retry = response.headers.get("X-Slack-No-Retry") == "1"
         if delivery.status != 200:
-            delivery.error = SERVICE if delivery.status >= 500 else CLIENT
+            delivery.error = SERVER_ERROR if delivery.status >= 500 else CLIENT_ERROR
 
     async def _by_socket(self, delivery: Delivery, retry: dict[str, str]) -> None:
         envelope: Obj = {"type": delivery.kind, "payload": delivery.payload}
@@ -196,7 +196,7 @@ class Deliveries:
 
 
 def _start_task(work: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -> asyncio.Task[Any]:
-    """Start work and hold on to it until it is done."""
+    """Start a task and keep a reference to it until it is done."""
     task = asyncio.get_running_loop().create_task(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
@@ -204,7 +204,7 @@ def _start_task(work: Coroutine[Any, Any, Any], tasks: set[asyncio.Task[Any]]) -
 
 
 def signature(secret: str, at: str, body: str) -> str:
-    """The proof that a request comes from Slack, in its version 0."""
+    """Slack's request signature, version 0."""
     signed = hmac.new(secret.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256)
     return f"v0={signed.hexdigest()}"
 

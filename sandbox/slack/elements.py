@@ -1,4 +1,4 @@
-"""The elements that stand in blocks, and the objects they are made of."""
+"""Block elements and composition objects of Block Kit."""
 
 import re
 from collections.abc import Mapping
@@ -31,12 +31,12 @@ def _text(kind: str, most: int) -> Check:
 
 
 def plain(most: int) -> Check:
-    """Words without marks."""
+    """A plain_text object."""
     return typed({"plain_text": _text("plain_text", most)}, "text")
 
 
 def text(most: int) -> Check:
-    """Words, with marks or without."""
+    """A text object, plain or mrkdwn."""
     return typed({kind: _text(kind, most) for kind in ("plain_text", "mrkdwn")}, "text")
 
 

@@ -1,4 +1,4 @@
-"""How the simulated Slack says no: to the app with a code, to a person with a sentence."""
+"""The errors of the simulated Slack: codes for the app, sentences for users."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ Obj = dict[str, Any]
 
 
 class SlackError(Exception):
-    """A refusal the app gets as `{"ok": false, "error": code, ...}`."""
+    """An error that the app gets as `{"ok": false, "error": code, ...}`."""
 
     def __init__(self, code: str, **more: Any) -> None:
         super().__init__(code)
@@ -20,7 +20,7 @@ class SlackError(Exception):
 
 
 class Refusal(Exception):
-    """What Slack's own client would not let a person do, as a sentence."""
+    """What Slack's own client does not let a user do, as a sentence."""
 
     def __init__(self, sentence: str, errors: dict[str, str] | None = None) -> None:
         super().__init__(sentence)
@@ -29,6 +29,6 @@ class Refusal(Exception):
 
 
 def refuse_arguments(code: str, problems: list[str]) -> SlackError:
-    """A refusal that lists what is wrong, as Slack lists it."""
+    """An error that lists invalid arguments as Slack does."""
     messages = [f"[ERROR] {problem}" for problem in problems]
     return SlackError(code, response_metadata={"messages": messages}, errors=problems)

@@ -1,4 +1,4 @@
-"""Slack on a bad day: refusals, broken answers, silence, on purpose."""
+"""Faults of the Web API that a test switches on: errors, broken answers, silence."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 @dataclass
 class Fault:
-    """What goes wrong with the next calls of a method; `times` is None for every call."""
+    """A fault for the next `times` calls of a method; None means every call."""
 
     method: str
     error: str | None = None
@@ -19,24 +19,24 @@ class Fault:
     healed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def heal(self) -> None:
-        """Let the calls go that hang, and break no more."""
+        """End the fault and answer the calls that hang."""
         self.times = 0
         self.healed.set()
 
 
 class Faults:
-    """What is to go wrong."""
+    """The faults that are switched on."""
 
     def __init__(self) -> None:
         self._all: list[Fault] = []
 
     def add(self, fault: Fault) -> Fault:
-        """Break something."""
+        """Add a fault."""
         self._all.append(fault)
         return fault
 
     def take(self, method: str) -> Fault | None:
-        """What goes wrong with this call, if anything."""
+        """The fault that affects this call, counted as used; None when there is none."""
         for fault in self._all:
             if fault.times != 0 and fnmatchcase(method, fault.method):
                 if fault.times is not None:
@@ -45,7 +45,7 @@ class Faults:
         return None
 
     def heal(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove every fault."""
         for fault in self._all:
             fault.heal()
         self._all.clear()

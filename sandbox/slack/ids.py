@@ -9,7 +9,7 @@ SECRET = string.ascii_letters + string.digits
 
 
 class Ids:
-    """Makes ids that are never given twice, and timestamps that only grow."""
+    """Creates unique ids and increasing timestamps."""
 
     def __init__(self) -> None:
         # Not seeded: a bot that keeps its database must not meet old ids after a restart.
@@ -26,11 +26,11 @@ class Ids:
                 return new_id
 
     def secret(self, length: int = 24) -> str:
-        """Letters nobody can guess."""
+        """A random secret."""
         return "".join(self._random.choices(SECRET, k=length))
 
     def short(self) -> str:
-        """What Slack calls a block or an action that has no name."""
+        """A random id for a block or an action without one."""
         return "".join(self._random.choices(SECRET, k=5))
 
     def ts(self) -> str:

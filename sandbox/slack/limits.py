@@ -1,4 +1,4 @@
-"""How often each method may be called, as Slack says it: a bucket per method, or per channel."""
+"""Slack's rate limits: a bucket per method, or per channel."""
 
 import math
 import time
@@ -10,7 +10,7 @@ from sandbox.slack.errors import SlackError
 
 @dataclass(frozen=True)
 class Tier:
-    """So many calls a minute, and so many at once."""
+    """Calls per minute, and calls at once."""
 
     per_minute: float
     burst: int
@@ -25,7 +25,7 @@ SPECIAL = Tier(600, 100)
 
 
 class RateLimited(SlackError):
-    """Too many calls; says when to come back."""
+    """Too many calls; `seconds` says when to try again."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__("ratelimited")
@@ -33,7 +33,7 @@ class RateLimited(SlackError):
 
 
 class Limits:
-    """Buckets that fill up again with time; `pace` makes that time run faster."""
+    """Leaky buckets of calls; `pace` makes their time run faster."""
 
     def __init__(self, enabled: bool, pace: float) -> None:
         self.enabled = enabled

@@ -1,4 +1,4 @@
-"""What changed, told at once to every page that looks on: server-sent events."""
+"""Changes as server-sent events for every open page."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ HEARTBEAT_SECONDS = 15.0
 
 
 class Live:
-    """The streams that are open."""
+    """The open event streams."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -24,7 +24,7 @@ class Live:
         self._closing.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Serve one page until it goes away."""
+        """Serve one page until it disconnects."""
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )

@@ -1,4 +1,4 @@
-"""What the app declares about itself: scopes, commands, shortcuts and events."""
+"""The app manifest: scopes, commands, shortcuts and events."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

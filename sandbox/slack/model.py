@@ -1,4 +1,4 @@
-"""What a workspace consists of."""
+"""The objects of a workspace."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ Kind = Literal["member", "guest", "single_channel_guest", "bot", "stranger"]
 
 @dataclass
 class User:
-    """Somebody in the workspace, or from another one; `handle` is how they are called here."""
+    """A user of this workspace or of another one."""
 
     handle: str
     real_name: str
@@ -36,7 +36,7 @@ class Group:
 
 @dataclass
 class File:
-    """A file, from the moment its upload was announced."""
+    """A file, also while its upload is pending."""
 
     id: str
     name: str
@@ -51,7 +51,7 @@ class File:
 
 @dataclass
 class Message:
-    """One message; an ephemeral one names its only reader."""
+    """One message; an ephemeral one names its only reader in `ephemeral_to`."""
 
     ts: str
     channel: str
@@ -71,7 +71,7 @@ class Message:
     before: "tuple[Message, ...]" = ()  # as it was drawn earlier, the oldest first
 
     def redraw(self, content: Obj) -> None:
-        """Give it other words or blocks; somebody may still look at those of before."""
+        """Replace text or blocks; the earlier versions stay pressable."""
         self.before = (*self.before, replace(self, before=()))
         for part, value in content.items():
             setattr(self, part, value)
@@ -120,7 +120,7 @@ class View:
 
 @dataclass
 class Trigger:
-    """What lets an app open a modal in the client it came from, once and for three seconds."""
+    """The right to open one modal in the client it came from, valid for three seconds."""
 
     id: str
     user: str
@@ -146,7 +146,7 @@ class ResponseUrl:
 
 @dataclass
 class Call:
-    """One call of the Web API, as it was asked and answered."""
+    """One call of the Web API, with its answer."""
 
     time: float
     method: str
@@ -158,5 +158,5 @@ class Call:
 
     @property
     def ok(self) -> bool:
-        """Whether Slack did it."""
+        """Whether the call succeeded."""
         return bool(self.answer.get("ok"))

@@ -1,4 +1,4 @@
-"""What Slack sends for each thing a person does, field by field."""
+"""The payloads that Slack sends for what users do."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def command(
 
 
 def _channel_reference(channel: Channel) -> Obj:
-    """How Slack names a place to an app: only public channels have a name."""
+    """A channel as payloads name it: only public channels show their name."""
     if channel.im_with:
         return {"id": channel.id, "name": "directmessage"}
     return {"id": channel.id, "name": "privategroup" if channel.private else channel.name}
@@ -62,7 +62,7 @@ def message_press(
     state: Obj,
     client: str = "",
 ) -> Obj:
-    """A press on something in a message; of an ephemeral message Slack sends no content."""
+    """A block action in a message; ephemeral messages are sent without content."""
     ephemeral = bool(message.ephemeral_to)
     container: Obj = {
         "type": "message",
@@ -88,7 +88,7 @@ def message_press(
 
 
 def view_press(core: Core, user: User, view: View, action: Obj, client: str = "") -> Obj:
-    """A press on something in a modal, which has its client, or in a Home."""
+    """A block action in a modal or in a Home."""
     modal = view.spec["type"] == "modal"
     place = (view.id, view.client) if modal else (None, client)
     return {
@@ -102,7 +102,7 @@ def view_press(core: Core, user: User, view: View, action: Obj, client: str = ""
 
 
 def submission(core: Core, user: User, view: View, urls: list[Obj]) -> Obj:
-    """A modal that was sent."""
+    """The submission of a modal."""
     return {
         "type": "view_submission",
         **_common(core, user),
@@ -113,7 +113,7 @@ def submission(core: Core, user: User, view: View, urls: list[Obj]) -> Obj:
 
 
 def closed(core: Core, user: User, view: View, *, cleared: bool) -> Obj:
-    """A modal that was closed."""
+    """The closing of a modal."""
     described = views.as_view(view, identity())
     return {
         "type": "view_closed",

@@ -1,4 +1,4 @@
-"""What people see in Slack, for tests to look at."""
+"""What users see in Slack, for tests."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from sandbox.slack.workspace import Workspace, identity
 
 @dataclass(frozen=True)
 class Button:
-    """Something to press, and where it is."""
+    """An interactive element, and where it is."""
 
     action_id: str
     block_id: str
@@ -25,28 +25,28 @@ class Button:
 
     @property
     def value(self) -> str | None:
-        """What comes back with the press."""
+        """The value that is sent with a press."""
         return self.element.get("value")
 
     @property
     def text(self) -> str:
-        """What is written on it."""
+        """Its label."""
         return str(self.element.get("text", {}).get("text", ""))
 
 
 class Reader:
-    """Looks through the eyes of anybody."""
+    """Reads the workspace as a user sees it."""
 
     workspace: Workspace
     _users: Users
     _control: Control
 
     def messages(self, channel: str, user: str | None = None) -> list[Obj]:
-        """A channel as somebody sees it (threads nested); without somebody, everything."""
+        """A channel's messages as a user sees them, threads nested; without a user, all of them."""
         return self._users.messages(channel, user)
 
     def text(self, channel: str, user: str | None = None) -> str:
-        """All words in a channel, threads and blocks included, without what Slack itself wrote."""
+        """All text in a channel with threads and blocks, without Slack's own messages."""
         messages = [shown for top in self.messages(channel, user) for shown in _with_replies(top)]
         written = [
             message
@@ -56,24 +56,24 @@ class Reader:
         return "\n".join(line for message in written for line in _lines(message))
 
     def ephemerals(self, channel: str, user: str) -> list[Obj]:
-        """What only this person sees in a channel."""
+        """The ephemeral messages that a user sees in a channel."""
         messages = [
             message for top in self.messages(channel, user) for message in _with_replies(top)
         ]
         return [message for message in messages if message["ephemeral"]]
 
     def views(self, user: str) -> list[Obj]:
-        """Somebody's open forms, the topmost last."""
+        """A user's open modals, the topmost last."""
         stack = self.workspace.stacks.get(self.workspace.user(user).id, [])
         return [as_view(view, identity()) for view in stack]
 
     def home(self, user: str) -> Obj | None:
-        """Somebody's Home of the app."""
+        """A user's Home of the app, if it was published."""
         view = self.workspace.homes.get(self.workspace.user(user).id)
         return as_view(view, identity()) if view else None
 
     def channels(self, user: str | None = None) -> list[Obj]:
-        """Every channel that somebody can see."""
+        """Every channel that a user can see."""
         channels: list[Obj] = self._control.channels({"user": user})["channels"]
         return channels
 
@@ -86,7 +86,7 @@ class Reader:
         return self.workspace.user(name)
 
     def notifications(self, user: str) -> list[Obj]:
-        """Where somebody was mentioned."""
+        """The mentions of a user."""
         user_id = self.workspace.user(user).id
         return [note for note in self.workspace.notifications if note["user"] == user_id]
 
@@ -97,7 +97,7 @@ class Reader:
     def find_buttons(
         self, wanted: str, channel: str | None = None, user: str | None = None
     ) -> list[Button]:
-        """Everything to press with this action_id or text: in a channel, or in somebody's views."""
+        """The elements with this action_id or text, in a channel or in a user's views."""
         return [
             button
             for button in self._buttons(channel, user)
@@ -107,7 +107,7 @@ class Reader:
     def find_button(
         self, wanted: str, channel: str | None = None, user: str | None = None
     ) -> Button:
-        """The newest of them; raises Refusal when there is none."""
+        """The newest of `find_buttons`; raises Refusal when there is none."""
         buttons = self.find_buttons(wanted, channel, user)
         if not buttons:
             raise Refusal(

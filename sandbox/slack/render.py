@@ -1,4 +1,4 @@
-"""Messages, files and channels as Slack shows them to apps and to people."""
+"""Messages, files and channels as Slack shows them to apps and users."""
 
 from sandbox.slack.errors import Obj
 from sandbox.slack.model import Channel, File, Message
@@ -8,7 +8,7 @@ KINDS = {"md": "text/markdown", "json": "application/json", "csv": "text/csv", "
 
 
 def replies(channel: Channel, ts: str) -> list[Message]:
-    """What was answered in a thread, ephemeral answers excepted."""
+    """The replies of a thread, without ephemeral ones."""
     return [
         message
         for message in channel.messages
@@ -61,7 +61,7 @@ def _thread(channel: Channel, message: Message) -> Obj:
 
 
 def as_reactions(message: Message) -> list[Obj]:
-    """Who reacted with what."""
+    """The reactions of a message."""
     return [
         {"name": name, "users": list(users), "count": len(users)}
         for name, users in message.reactions.items()
@@ -126,7 +126,7 @@ def as_channel(workspace: Workspace, channel: Channel) -> Obj:
 
 
 def visible_messages(workspace: Workspace, channel: Channel, user: str | None) -> list[Obj]:
-    """What one person sees in a channel; threads are nested. Without a person: everything."""
+    """The messages that a user sees in a channel, threads nested; without a user, all of them."""
     visible = [
         message
         for message in channel.messages
@@ -157,7 +157,7 @@ def _as_seen(workspace: Workspace, message: Message) -> Obj:
 def as_listed_channel(
     workspace: Workspace, channel: Channel, user: str | None, *, writable: bool
 ) -> Obj:
-    """A channel in somebody's list; `writable` if the app may be written to."""
+    """A channel in a user's list; `writable` says whether users may write to the app."""
     return {
         "id": channel.id,
         "name": _channel_name(workspace, channel),

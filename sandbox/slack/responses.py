@@ -1,4 +1,4 @@
-"""What an app answers outside of the Web API: to a command at once, or later at a response_url."""
+"""Answers outside of the Web API: in the acknowledgement, or later at a response_url."""
 
 import time
 from typing import Any
@@ -28,7 +28,7 @@ KNOWN = {
 
 
 def content(core: Core, body: Any) -> Obj:
-    """The checked words and blocks of an answer; raises SlackError."""
+    """The validated text and blocks of an answer; raises SlackError."""
     if not isinstance(body, dict):
         raise SlackError("invalid_payload")
     if unknown := sorted(body.keys() - KNOWN):
@@ -49,7 +49,7 @@ def content(core: Core, body: Any) -> Obj:
 
 
 def post_answer(core: Core, channel: Channel, user: str, body: Obj, thread_ts: str = "") -> Message:
-    """Show an answer: to the one person, or in the channel."""
+    """Post an answer, ephemeral or in the channel; raises SlackError."""
     checked = content(core, body)
     ephemeral = body.get("response_type", "ephemeral") == "ephemeral"
     message = Message(

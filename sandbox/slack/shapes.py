@@ -1,4 +1,4 @@
-"""Small checks that are put together into the shape of a block; each reports what it refuses."""
+"""Checks that are combined into the schema of a block; each reports its errors."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Location:
-    """A place inside the checked value, and the list of problems found in all of it."""
+    """A path inside the checked value, and the list of all problems."""
 
     def __init__(self, problems: list[str], surface: str, path: str = "") -> None:
         self.problems = problems
@@ -14,11 +14,11 @@ class Location:
         self.path = path
 
     def at(self, part: str | int) -> "Location":
-        """A place further inside."""
+        """The location of a part."""
         return Location(self.problems, self.surface, f"{self.path}/{part}")
 
     def fail(self, message: str) -> None:
-        """Report a problem here."""
+        """Report a problem at this location."""
         self.problems.append(f"{message} [json-pointer:{self.path}]")
 
 
@@ -128,7 +128,7 @@ def typed(kinds: Mapping[str, Check], what: str) -> Check:
 
 
 def all_of(*checks: Check) -> Check:
-    """Several checks of one value; a rule may rely on the shape checked before it."""
+    """Run checks in order and stop at the first that fails."""
 
     def check(value: Any, where: Location) -> None:
         for part in checks:
@@ -141,7 +141,7 @@ def all_of(*checks: Check) -> Check:
 
 
 def rule(holds: Callable[[Any], bool], message: str) -> Check:
-    """Anything else that must hold."""
+    """Any other condition."""
 
     def check(value: Any, where: Location) -> None:
         if not holds(value):

@@ -1,4 +1,4 @@
-"""Slack, simulated at the wire: what tests and the sandbox hold in their hands."""
+"""The simulated Slack's interface for tests and the sandbox."""
 
 import asyncio
 import socket
@@ -64,7 +64,7 @@ class Slack(Reader, Conditions):
         await self._server.stop()
 
     async def open(self, listener: socket.socket) -> None:
-        """Be reached by people too, on a port of their own: from now on it is the address."""
+        """Listen on one more port for people; from now on that is the address."""
         assert self._server is not None
         self.workspace.url = await self._server.open(listener)
 
@@ -102,7 +102,7 @@ class Slack(Reader, Conditions):
 
     @property
     def request_url(self) -> str | None:
-        """Where the app is told; without it, over its sockets."""
+        """The app's address for deliveries; without it, its sockets are used."""
         return self.core.deliveries.request_url
 
     @request_url.setter
@@ -204,16 +204,16 @@ class Slack(Reader, Conditions):
         return self.workspace.calls
 
     def called(self, method: str) -> list[Call]:
-        """Every call of one method."""
+        """The calls of one method."""
         return [call for call in self.calls if call.method == method]
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """Everything the app was told."""
+        """Everything that was delivered to the app."""
         return self.core.deliveries.sent
 
     async def redeliver(self, delivery: Delivery) -> Delivery:
-        """Deliver the very same thing once more."""
+        """Deliver the same payload again."""
         return await self.core.deliveries.redeliver(delivery)
 
     async def verify_url(self) -> Delivery:
@@ -232,7 +232,7 @@ class Slack(Reader, Conditions):
         return delivery
 
     async def refresh_sockets(self) -> None:
-        """Ask the app to connect anew, as Slack does every so often."""
+        """Ask the app to reconnect, as Slack does from time to time."""
         await self.core.deliveries.sockets.refresh()
 
     @property
@@ -241,11 +241,11 @@ class Slack(Reader, Conditions):
         return self.core.deliveries.sockets.count
 
     async def settled(self, *, retries: bool = False) -> None:
-        """Wait until no event and no file is on its way; with `retries`, no attempt again too."""
+        """Wait until no event and no file is under way; with `retries`, no retry either."""
         await self.core.deliveries.settled(retries=retries)
 
     async def wait_for(self, condition: Callable[[], Any], seconds: float = 5.0) -> Any:
-        """Wait until something holds, looking whenever something changed; raises TimeoutError."""
+        """Wait until a condition returns something true, and return that; raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while not (result := condition()):
                 changed = self.workspace.changed_event

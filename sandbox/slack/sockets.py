@@ -1,4 +1,4 @@
-"""Socket Mode: the connections an app holds open, and what goes over them."""
+"""Socket Mode: the app's connections and the envelopes on them."""
 
 import asyncio
 import uuid
@@ -13,7 +13,7 @@ MAX_CONNECTIONS = 10
 
 
 class Connection:
-    """One socket, and the envelopes on it that wait for their acknowledgement."""
+    """One socket and its unacknowledged envelopes."""
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self.socket = socket
@@ -31,14 +31,14 @@ class Connection:
             self._waiting.pop(envelope_id, None)
 
     def take(self, message: Obj) -> None:
-        """An acknowledgement came."""
+        """Take an acknowledgement."""
         answer = self._waiting.get(str(message.get("envelope_id")))
         if answer is not None and not answer.done():
             answer.set_result(message.get("payload"))
 
 
 class Sockets:
-    """Every connection of the app; each envelope goes over one of them."""
+    """All connections of the app; each envelope goes over one of them."""
 
     def __init__(self) -> None:
         self._connections: list[Connection] = []
@@ -47,15 +47,15 @@ class Sockets:
 
     @property
     def count(self) -> int:
-        """How many are open."""
+        """How many connections are open."""
         return len(self._connections)
 
     def admit(self, ticket: str) -> None:
-        """Let in whoever shows this ticket, once."""
+        """Allow one connection with this ticket."""
         self._tickets.add(ticket)
 
     async def send(self, envelope: Obj) -> Any:
-        """The acknowledgement's payload (or ""), or None when the app is not connected."""
+        """Send an envelope; returns the acknowledgement's payload or "", None if unconnected."""
         if not self._connections:
             return None
         self._turn += 1
@@ -64,7 +64,7 @@ class Sockets:
         return "" if answer is None else answer
 
     async def refresh(self, reason: str = "refresh_requested") -> None:
-        """Ask the app to connect anew and close the old connections, as Slack does now and then."""
+        """Ask the app to reconnect and close the old connections, as Slack does at times."""
         old, self._connections = self._connections, []
         for connection in old:
             await connection.socket.send_json({"type": "disconnect", "reason": reason})

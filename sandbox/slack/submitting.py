@@ -1,4 +1,4 @@
-"""A form that is sent: what goes to the app, and what its answer does to the stack of views."""
+"""The submission of a modal, and the effect of the app's answer on the stack of views."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ TROUBLE = "We had some trouble connecting. Try again?"
 
 
 async def submit(core: Core, user: User, view: View) -> Delivery:
-    """Send a form and do what the app answers; raises Refusal when it refuses fields."""
+    """Submit a modal and apply the app's answer; raises Refusal when it refuses fields."""
     payload = payloads.submission(core, user, view, _response_urls(core, user, view))
     delivery = await core.deliveries.deliver("interactive", payload)
     if not delivery.ok:
@@ -68,7 +68,7 @@ def _apply(core: Core, view: View, answer: Any) -> None:
 
 
 def _errors(view: View, errors: Any) -> dict[str, str]:
-    """Errors may only name input blocks of the view; anything else is trouble for the client."""
+    """The errors by block; raises SlackError when they name anything but input blocks."""
     input_ids = {
         block["block_id"] for block in iter_blocks(view.spec["blocks"]) if block["type"] == "input"
     }

@@ -1,4 +1,4 @@
-"""Tables: the plain one, and the one that sorts and filters."""
+"""The table and data_table blocks."""
 
 import json
 from typing import Any

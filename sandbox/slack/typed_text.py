@@ -1,4 +1,4 @@
-"""What a person typed, as Slack's client and server write it down."""
+"""Typed text as Slack's client and server encode it."""
 
 import re
 from collections.abc import Callable
@@ -16,17 +16,17 @@ BROADCASTS = ("@channel", "@here", "@everyone")
 
 
 class TypedText:
-    """Turns names into references, and back."""
+    """Converts names into references, and back."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
 
     def message(self, text: str) -> str:
-        """A message: characters escaped, people and channels as references, links marked."""
+        """The text of a message: escaped, with references and marked links."""
         return self._convert(text, self._escaped, lambda reference: reference)
 
     def command(self, text: str, *, escape: bool) -> str:
-        """The text of a slash command: with references where the manifest asks for them."""
+        """The text of a slash command: with references when the manifest says should_escape."""
         if not escape:
             return self._convert(text, lambda plain: plain, self._name)
         return self._convert(text, self._linked, self._labelled)

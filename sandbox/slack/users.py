@@ -1,4 +1,4 @@
-"""What people do in Slack's client, and what the client does not let them do."""
+"""What users do in Slack's client, and what the client refuses."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from sandbox.slack.workspace import BOT_USER_ID, identity
 
 @dataclass(frozen=True)
 class Press:
-    """What somebody presses: an element of a message or of a view, and what they choose in it."""
+    """A press of an element in a message or a view, with the chosen value."""
 
     action_id: str
     channel: str | None = None
@@ -33,7 +33,7 @@ class Press:
 
 
 class Users:
-    """The client of every person in the workspace."""
+    """The clients of all users in the workspace."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -41,14 +41,14 @@ class Users:
         self.typed_text = TypedText(core.workspace)
 
     def human(self, name: str) -> User:
-        """Somebody who can use the client; raises Refusal."""
+        """A user who is not a bot; raises Refusal."""
         user = self.workspace.user(name)
         if user.kind == "bot":
             raise Refusal(f"{user.handle} is an app; only people use the client.")
         return user
 
     def readable_channel(self, user: User, name: str) -> Channel:
-        """A channel somebody may look into; the app's handle is their own talk with the app."""
+        """A channel that a user may read; the app's handle means the direct messages with it."""
         if name == self.workspace.users[BOT_USER_ID].handle:
             return self.workspace.im(user)
         channel = self.workspace.channel(name)
@@ -57,7 +57,7 @@ class Users:
         return channel
 
     def _writable_channel(self, user: User, name: str) -> Channel:
-        """A channel to speak in: one that somebody is in."""
+        """A channel that a user may write to; raises Refusal."""
         channel = self.readable_channel(user, name)
         if channel.archived:
             raise Refusal(f"#{channel.name} is archived: nobody can write there any more.")
@@ -81,7 +81,7 @@ class Users:
     async def say(
         self, name: str, text: str, channel_name: str, thread_ts: str = "", client: str = ""
     ) -> Delivery:
-        """Type something and press Enter: a message, or a slash command."""
+        """Send a message or a slash command; raises Refusal."""
         user = self.human(name)
         channel = self._writable_channel(user, channel_name)
         if not text.strip():
@@ -143,7 +143,7 @@ class Users:
     # Presses.
 
     async def press(self, name: str, press: Press) -> Delivery:
-        """Press or choose something, in a message or in a view."""
+        """Press or choose something in a message or in a view; raises Refusal."""
         user = self.human(name)
         if not self.core.manifest.interactive:
             raise Refusal("This app is not configured to handle interactive responses.")
@@ -220,7 +220,7 @@ class Users:
         return values.chosen_state(element, press.value, self._resolve)
 
     def _resolve(self, kind: str, name: str) -> str:
-        """People and channels may be given by their names."""
+        """The id of a user or channel that may be given by name."""
         if "user" in kind:
             return self.workspace.user(name).id
         if "conversation" in kind and name in self.workspace.users:
@@ -256,7 +256,7 @@ class Users:
         return await submit(self.core, user, view)
 
     async def close(self, name: str, view_id: str) -> Delivery | None:
-        """Close the view on top; what lies below comes back."""
+        """Close the modal on top; the one below comes back."""
         user = self.human(name)
         view = self._view(user, view_id)
         stack = self.workspace.stack(user.id, view.client)
@@ -365,7 +365,7 @@ class Users:
         self.workspace.changed("messages")
 
     def messages(self, channel_name: str, name: str | None) -> list[Obj]:
-        """What somebody sees in a channel."""
+        """The messages that a user sees in a channel."""
         if name is None:
             return render.visible_messages(
                 self.workspace, self.workspace.channel(channel_name), None
@@ -377,7 +377,7 @@ class Users:
 
 
 def _matching_elements(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]:
-    """Every element with the wanted action_id; a button's value tells it from others."""
+    """The elements with the action_id; buttons are told apart by their value."""
     matches = [
         (element, block["block_id"])
         for block in iter_blocks(blocks)
@@ -395,7 +395,7 @@ def _matching_elements(blocks: list[Obj], press: Press) -> list[tuple[Obj, str]]
 
 
 def _offers_choice(blocks: list[Obj], press: Press) -> bool:
-    """Whether what is chosen is among the options, where there are any."""
+    """Whether the chosen values are among the element's options, if it has any."""
     wanted = press.value if isinstance(press.value, list) else [press.value]
     element, _ = _matching_elements(blocks, press)[0]
     offered = [option["value"] for option in all_options(element)]
@@ -422,7 +422,7 @@ def _feedback_value(element: Obj, value: Any) -> str:
 
 
 def _dispatches(blocks: list[Obj], block_id: str) -> bool:
-    """Elements of forms are silent until the form is sent, unless their block says otherwise."""
+    """Whether a change is sent at once: inputs wait for the submission by default."""
     block = next(
         candidate for candidate in iter_blocks(blocks) if candidate["block_id"] == block_id
     )

@@ -1,4 +1,4 @@
-"""What a person chose, in the shape in which Slack tells it to the app."""
+"""Chosen values, in the form that Slack sends to the app."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ Resolve = Callable[[str, str], str]
 
 
 def is_filled(element: Obj) -> bool:
-    """Whether the element keeps a value in the state of its view or message."""
+    """Whether the element has a value in the state of its view or message."""
     return element["type"] in KEYS and element["type"] != "overflow"
 
 
@@ -51,7 +51,7 @@ def _initial(element: Obj) -> Any:
 
 
 def initial_state(blocks: list[Obj]) -> dict[str, Obj]:
-    """What stands in the elements before anybody touched them."""
+    """The state with the initial values."""
     state: dict[str, Obj] = {}
     for block in iter_blocks(blocks):
         for element in filter(is_filled, interactive_elements(block)):
@@ -63,7 +63,7 @@ def initial_state(blocks: list[Obj]) -> dict[str, Obj]:
 def fill_in(
     blocks: list[Obj], before: dict[str, Obj], values: Values, resolve: Resolve
 ) -> dict[str, Obj]:
-    """The state after a person filled in values; raises Refusal for what is not there."""
+    """The state after a user entered values; raises Refusal for unknown elements."""
     state = {block_id: dict(actions) for block_id, actions in before.items()}
     for block_id, actions in values.items():
         for action_id, value in actions.items():
@@ -74,7 +74,7 @@ def fill_in(
 
 
 def carry_over(blocks: list[Obj], before: dict[str, Obj]) -> dict[str, Obj]:
-    """The state of a view that was drawn anew: what has the same ids and kind stays."""
+    """The state of an updated view: elements with the same ids and type keep their values."""
     state = initial_state(blocks)
     for block_id, actions in state.items():
         for action_id, filled in actions.items():
@@ -85,7 +85,7 @@ def carry_over(blocks: list[Obj], before: dict[str, Obj]) -> dict[str, Obj]:
 
 
 def find_element(blocks: list[Obj], action_id: str, block_id: str | None = None) -> Obj:
-    """The element with this id; raises Refusal when it is not there."""
+    """The element with this action_id; raises Refusal when there is none."""
     elements = [
         element
         for block in iter_blocks(blocks)
@@ -100,7 +100,7 @@ def find_element(blocks: list[Obj], action_id: str, block_id: str | None = None)
 
 
 def chosen_state(element: Obj, value: Any, resolve: Resolve) -> Obj:
-    """One element's part of the state; raises Refusal for what it does not offer."""
+    """One element's state with a value; raises Refusal when the element does not offer it."""
     kind = element["type"]
     key = KEYS[kind]
     if value is None or value == "":
@@ -138,7 +138,7 @@ def _options(element: Obj, value: Any) -> Any:
 
 
 def problems(blocks: list[Obj], state: dict[str, Obj]) -> dict[str, str]:
-    """What Slack's client refuses before it asks the app: block_id to sentence."""
+    """The errors that Slack's client shows before it submits: block_id to sentence."""
     sentences = {}
     for block in iter_blocks(blocks):
         if block["type"] == "input":

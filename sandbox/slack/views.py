@@ -1,4 +1,4 @@
-"""Modals and Homes: what their outside may look like, and how Slack describes them."""
+"""Validation of modals and Homes, and their form in payloads."""
 
 import json
 import time
@@ -21,7 +21,7 @@ _common: dict[str, Check] = {
 
 
 def _blocks(value: object, where: Location) -> None:
-    """Accept anything: blocks are checked on their own, with the ids that they get."""
+    """Accept anything: blocks are validated separately, with their ids."""
 
 
 _SHAPES: dict[str, Check] = {
@@ -41,7 +41,7 @@ _SHAPES: dict[str, Check] = {
 
 
 def prepare(view: Any, surface: str, ids: Ids) -> Obj:
-    """A checked copy of a view with all ids in place; raises SlackError."""
+    """A validated copy of a view with all ids; raises SlackError."""
     problems = _problems(view, surface)
     if problems:
         raise refuse_arguments("invalid_arguments", problems)
@@ -67,7 +67,7 @@ def _problems(view: Any, surface: str) -> list[str]:
 
 
 def new_hash(ids: Ids) -> str:
-    """The hash that every change of a view gives it."""
+    """A new hash for a changed view."""
     return f"{int(time.time())}.{ids.secret(8)}"
 
 

@@ -1,4 +1,4 @@
-"""The workspace: who and what is in it, and who wants to know when it changes."""
+"""The workspace: users, channels, files and views, and the watchers of its changes."""
 
 import asyncio
 import pickle
@@ -51,7 +51,7 @@ Watcher = Callable[[Obj], None]
 
 
 class Workspace:
-    """Everything that is true in Slack."""
+    """The content of a Slack workspace."""
 
     def __init__(self, bot_name: str) -> None:
         self.ids = Ids()
@@ -90,16 +90,16 @@ class Workspace:
             self.channels[object_id] = channel
 
     def save(self, file: Path) -> None:
-        """Write down what outlives a restart: people, channels with all that was said, files."""
+        """Save users, groups, channels with messages, files and Homes."""
         file.write_bytes(pickle.dumps({name: getattr(self, name) for name in SAVED}))
 
     def restore(self, file: Path) -> None:
-        """Take up what `save` wrote; the file is our own, or this would run anything."""
+        """Load what `save` wrote; unpickling is safe only because the file is our own."""
         for name, value in pickle.loads(file.read_bytes()).items():
             setattr(self, name, value)
 
     def changed(self, kind: str, channel: str | None = None) -> None:
-        """Tell everybody who watches."""
+        """Notify every watcher."""
         note: Obj = {"kind": kind} if channel is None else {"kind": kind, "channel": channel}
         for watcher in list(self.watchers):
             watcher(note)
@@ -107,7 +107,7 @@ class Workspace:
         self.changed_event = asyncio.Event()
 
     def add_user(self, user: User) -> User:
-        """Somebody new, in no channel yet."""
+        """Add a user, who is in no channel yet."""
         user.id = user.id or self.ids.new("U")
         stranger = user.kind == "stranger"
         user.team_id = user.team_id or (STRANGERS_TEAM_ID if stranger else TEAM_ID)
@@ -117,7 +117,7 @@ class Workspace:
         return user
 
     def add_channel(self, name: str, members: list[str], *, private: bool = False) -> Channel:
-        """A channel that a person made."""
+        """Add a channel of a user."""
         channel_id, now = self.ids.new("C"), int(time.time())
         channel = Channel(channel_id, name, members[0], now, list(members), private=private)
         self.channels[channel_id] = channel
@@ -189,7 +189,7 @@ class Workspace:
         return BOT_USER_ID in channel.members
 
     def im(self, user: User) -> Channel:
-        """The direct conversation between the bot and somebody."""
+        """The direct messages of the bot and a user, created when needed."""
         for channel in self.channels.values():
             if channel.im_with == user.id:
                 return channel
@@ -201,17 +201,17 @@ class Workspace:
         return made
 
     def iter_views(self) -> Iterator[View]:
-        """Every view there is: open modals and Homes."""
+        """All open modals and Homes."""
         for stack in self.stacks.values():
             yield from stack
         yield from self.homes.values()
 
     def stack(self, user: str, client: str) -> list[View]:
-        """The modals that are open in one client of somebody, the topmost last."""
+        """The modals that are open in one client of a user, the topmost last."""
         return [view for view in self.stacks.get(user, []) if view.client == client]
 
     def close(self, views: list[View]) -> None:
-        """Take modals away."""
+        """Close modals."""
         for view in views:
             self.stacks[view.user].remove(view)
         self.changed("views")
@@ -229,15 +229,10 @@ class Workspace:
         self.changed("messages", channel.id)
         return message
 
-    def system(self, channel: Channel, user: str, subtype: str, text: str) -> Message:
-        """What Slack itself writes into a channel: somebody joined, the topic changed."""
-        message = Message(self.ids.ts(), channel.id, user, text, subtype=subtype)
-        return self.post(message)
-
     def post_as_slackbot(
         self, channel: Channel, user: str, text: str, thread_ts: str = ""
     ) -> Message:
-        """What Slackbot tells one person, and nobody else."""
+        """Post a message of Slackbot that only one user sees."""
         return self.post(
             Message(
                 self.ids.ts(),
@@ -267,7 +262,7 @@ class Workspace:
 
 
 def identity() -> Obj:
-    """How the app is named in what it owns."""
+    """The app's ids, as in its views."""
     return {
         "team_id": TEAM_ID,
         "app_id": APP_ID,

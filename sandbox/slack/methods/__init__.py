@@ -1,4 +1,4 @@
-"""Every Web API method there is: what it needs, how often it may be called, and who answers it."""
+"""The Web API methods: scopes, rate limits, arguments and handlers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Handler = Callable[[Core, Args], Obj]
 
 @dataclass(frozen=True)
 class Method:
-    """One method; of several scopes any one is enough, and `!` marks an argument it cannot miss."""
+    """One method; any one of its scopes is enough, and `!` marks a required argument."""
 
     scopes: tuple[str, ...]
     tier: Tier
@@ -24,12 +24,12 @@ class Method:
 
     @property
     def known(self) -> set[str]:
-        """The arguments it takes."""
+        """The arguments that it accepts."""
         return {name.rstrip("!") for name in self.arguments.split()}
 
     @property
     def required(self) -> set[str]:
-        """The arguments it cannot do without."""
+        """The arguments that it requires."""
         return {name.rstrip("!") for name in self.arguments.split() if name.endswith("!")}
 
 

@@ -1,4 +1,4 @@
-"""conversations.*: channels, who is in them and what was said there."""
+"""conversations.*: channels, members and messages."""
 
 import re
 import time
@@ -151,7 +151,7 @@ def archive(core: Core, args: Args) -> Obj:
 
 
 def close_channel(core: Core, channel: Channel, user: str) -> None:
-    """Archive a channel, whoever does it."""
+    """Archive a channel as a user."""
     core.post_system_message(channel, user, "channel_archive", f"<@{user}> archived the channel")
     channel.archived = True
     event = {"type": "channel_archive", "channel": channel.id, "user": user}
@@ -216,7 +216,7 @@ def set_purpose(core: Core, args: Args) -> Obj:
 
 
 def page(items: list[T], args: Args, default: int = 100) -> tuple[list[T], Obj]:
-    """One page of a list, and how to ask for the next."""
+    """One page of a list, and the cursor of the next."""
     limit = args.number("limit", default, 1000)
     cursor = args.text("cursor")
     if cursor and not re.fullmatch(r"at:\d+", cursor):
@@ -274,7 +274,7 @@ def _between(messages: list[Message], args: Args) -> list[Message]:
 
 
 def _number(ts: str) -> int:
-    """Exact, where a float would round the last digits."""
+    """A timestamp in microseconds; a float would round the last digits."""
     seconds, _, rest = ts.partition(".")
     return int(seconds) * 1_000_000 + int((rest or "0").ljust(6, "0")[:6])
 

@@ -1,4 +1,4 @@
-"""files.*: an upload in three steps, and what became of it."""
+"""files.*: uploads in three steps, and files."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""bookmarks.*, pins.* and reactions.*: what is put on a channel or a message."""
+"""bookmarks.*, pins.* and reactions.*."""
 
 import re
 import time
@@ -167,7 +167,7 @@ def remove_reaction(core: Core, args: Args) -> Obj:
 
 
 def take_back(message: Message, name: str, user: str) -> None:
-    """Remove somebody's reaction; the last one takes the emoji with it."""
+    """Remove a user's reaction, and the emoji when it was the last one."""
     message.reactions[name].remove(user)
     if not message.reactions[name]:
         del message.reactions[name]

@@ -1,4 +1,4 @@
-"""auth.*, users.*, usergroups.*, team.* and emoji.*: who there is."""
+"""auth.*, users.*, usergroups.*, team.*, emoji.* and apps.*."""
 
 from sandbox.slack.args import Args
 from sandbox.slack.core import Core

@@ -11,7 +11,7 @@ MAX_STACKED = 3
 
 
 def prepare(core: Core, view: object, surface: str, own: View | None = None) -> Obj:
-    """A checked copy of a view whose external_id is nobody else's; raises SlackError."""
+    """A validated copy of a view with a unique external_id; raises SlackError."""
     spec = views.prepare(view, surface, core.workspace.ids)
     external = spec.get("external_id")
     if external and any(
@@ -91,7 +91,7 @@ def update(core: Core, args: Args) -> Obj:
 
 
 def redraw(core: Core, view: View, spec: Obj) -> None:
-    """Give a view a new content; what was filled in stays where it still fits."""
+    """Replace a view's content; values of unchanged elements stay."""
     view.spec = spec
     view.hash = views.new_hash(core.workspace.ids)
     view.filled = values.carry_over(spec["blocks"], view.filled)

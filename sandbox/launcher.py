@@ -1,4 +1,4 @@
-"""Everything Runbolt talks to, and Runbolt among it, started and stopped together."""
+"""Starts and stops Runbolt together with everything it talks to."""
 
 import asyncio
 import json
@@ -29,8 +29,8 @@ START_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What is there, and what the bot was told of it."""
+class RunningSandbox:
+    """The running systems, and the environment that the bot was given."""
 
     slack: Slack
     systems: ShopSystems
@@ -39,10 +39,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(
+async def start_sandbox(
     folder: Path, slack: Slack, *, keep: bool = False, playbooks: Path | None = None
-) -> AsyncIterator[Stage]:
-    """Start everything on loopback, the bot last; raises ServerError with what went wrong."""
+) -> AsyncIterator[RunningSandbox]:
+    """Start everything on loopback, the bot last; raises ServerError with the reason."""
     async with AsyncExitStack() as stack:
         cluster, redis = Cluster(), Redis(folder / "redis")
         postgres = Postgres(folder / "postgres", keep=keep)
@@ -65,13 +65,13 @@ async def open_stage(
         environment |= _other_services(stripe, pagerduty, proxy)
         environment["RUNBOLT_CONFIG"] = str(_team(folder, playbooks))
         bot = await stack.enter_async_context(run_bot(folder, slack, environment))
-        yield Stage(slack, systems, environment, bot)
+        yield RunningSandbox(slack, systems, environment, bot)
 
 
 async def _environment(
     folder: Path, slack: Slack, cluster: Cluster, redis: Redis, postgres: Postgres, shop: Shop
 ) -> dict[str, str]:
-    """What the bot is told; it knows nothing of being in a sandbox."""
+    """The bot's environment; it does not know that it runs in a sandbox."""
     return {
         "SLACK_BOT_TOKEN": slack.bot_token,
         "SLACK_SIGNING_SECRET": slack.signing_secret,
@@ -88,7 +88,7 @@ async def _environment(
 
 
 def _team(folder: Path, playbooks: Path | None) -> Path:
-    """What the demo shop's team decided, with other playbooks where some are given."""
+    """The demo team's configuration file, with other playbooks when some are given."""
     shipped = HERE / "runbolt.yml"
     if playbooks is None:
         return shipped
@@ -111,7 +111,7 @@ def _other_services(stripe: Stripe, pagerduty: PagerDuty, proxy: Proxy) -> dict[
 async def run_bot(
     folder: Path, slack: Slack, environment: Mapping[str, str]
 ) -> AsyncIterator[Child]:
-    """The bot, as anybody would start it, once it is ready."""
+    """Run the bot as a process of its own; yields once it is ready."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     command = [sys.executable, "-m", "bot"]
     child = Child(command, folder / "bot.log", {"cwd": ROOT}, env={**inherited, **environment})
