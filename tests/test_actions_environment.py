@@ -50,7 +50,9 @@ async def test_a_value_is_set_where_it_stands_and_put_back(
     assert plan.temporary is None
     assert verdict.ok, verdict.text
     assert verdict.text.startswith("ORDERS_PAUSED of order-service is “true”: 3 of 3 ready")
-    assert [one["name"] for one in environment(kube)] == [one["name"] for one in before]
+    assert [variable["name"] for variable in environment(kube)] == [
+        variable["name"] for variable in before
+    ]
     assert variable(kube) == "true"
     assert all(
         {"name": "ORDERS_PAUSED", "value": "true"} in pod["spec"]["containers"][0]["env"]

@@ -82,9 +82,9 @@ async def test_a_deployment_without_a_past(systems: ChangingSystems, kube: Clust
 
 def forget(kube: Cluster, keep: tuple[str, ...]) -> None:
     """Let somebody delete the ReplicaSets of all other images."""
-    for one in kube.replicasets():
-        if not any(tag in str(one["spec"]) for tag in keep):
-            kube.state.store.remove(REPLICASETS, one)
+    for replicaset in kube.replicasets():
+        if not any(tag in str(replicaset["spec"]) for tag in keep):
+            kube.state.store.remove(REPLICASETS, replicaset)
 
 
 async def test_a_deployment_that_no_controller_has_seen(
@@ -126,7 +126,7 @@ async def test_what_failed_before_with_the_same_image_does_not_help_either(
     memory = {"deployment": "order-service", "limit": "1Gi", "watch_seconds": 0.3}
     more = MemoryLimit.model_validate(memory | {"deadline_seconds": 3.0})
     await carry_out(more, systems, RecordedProgress())
-    await kube.wait_until(lambda: not [one for one in kube.pods() if _of(one, "512Mi")])
+    await kube.wait_until(lambda: not [pod for pod in kube.pods() if _of(pod, "512Mi")])
     plan = await BACK.plan(systems.for_planning())
     named = await BACK.model_copy(update={"to_revision": 7}).plan(systems.for_planning())
 

@@ -109,7 +109,7 @@ async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[int,
     app = web.Application(middlewares=[note])
     app[DONE] = asyncio.Event()
     handlers = (health, sick, forbidden, empty, big, moved, away, mute, drip)
-    app.add_routes([web.get(f"/{one.__name__}", one) for one in handlers])
+    app.add_routes([web.get(f"/{handler.__name__}", handler) for handler in handlers])
     app.router.add_get("/round", round_and_round)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

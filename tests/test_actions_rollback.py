@@ -27,7 +27,7 @@ def roll_back(to_revision: int | None = None, **more: float) -> RollBack:
 
 
 def patches(kube: Cluster) -> int:
-    return len([one for one in kube.writes if one.verb == "patch"])
+    return len([write for write in kube.writes if write.verb == "patch"])
 
 
 async def test_a_crash_loop_is_rolled_back(systems: ChangingSystems, kube: Cluster) -> None:
@@ -135,12 +135,15 @@ async def test_a_status_that_moves_is_no_drift(systems: ChangingSystems, kube: C
     fault = kube.slow(PATCHES, 0.3)
     seen = len(kube.requests)
     writing = asyncio.create_task(roll_back().execute(systems, plan, RecordedProgress().run))
-    await kube.wait_until(lambda: any(one.verb == "patch" for one in kube.requests[seen:]))
+    await kube.wait_until(lambda: any(request.verb == "patch" for request in kube.requests[seen:]))
     _move_status(kube)
     kube.heal(fault)
     await writing
 
-    assert [one.status for one in kube.requests[seen:] if one.verb == "patch"] == [422, 200]
+    assert [request.status for request in kube.requests[seen:] if request.verb == "patch"] == [
+        422,
+        200,
+    ]
     assert kube.image().endswith(":v2.3.1")
 
 
@@ -157,9 +160,9 @@ async def test_a_version_that_crashes_later_fails_the_check(
     await kube.scenario("crash-loop")
     await kube.scenario("healthy")
     crashing = next(
-        int(one["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
-        for one in kube.replicasets()
-        if one["spec"]["template"]["spec"]["containers"][0]["image"].endswith("v2.4.0")
+        int(replicaset["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
+        for replicaset in kube.replicasets()
+        if replicaset["spec"]["template"]["spec"]["containers"][0]["image"].endswith("v2.4.0")
     )
     told = RecordedProgress()
     _, verdict = await carry_out(roll_back(crashing, watch_seconds=1.5), systems, told)
@@ -174,9 +177,9 @@ async def test_an_image_that_is_missing_fails_the_check(
     await kube.scenario("image-pull")
     await kube.scenario("healthy")
     missing = max(
-        int(one["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
-        for one in kube.replicasets()
-        if one["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":missing")
+        int(replicaset["metadata"]["annotations"]["deployment.kubernetes.io/revision"])
+        for replicaset in kube.replicasets()
+        if replicaset["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":missing")
     )
     _, verdict = await carry_out(
         roll_back(missing, deadline_seconds=2), systems, RecordedProgress()

@@ -191,9 +191,9 @@ async def test_what_only_warns_never_stands_in_the_way(
         kube.fail(path, 500)
     plan = await scale(5).plan(systems.for_planning())
 
-    assert [one.startswith(f"{unknown} is not known. Kubernetes ") for one in plan.warnings] == [
-        True
-    ]
+    assert [
+        warning.startswith(f"{unknown} is not known. Kubernetes ") for warning in plan.warnings
+    ] == [True]
 
 
 async def test_a_mute_cluster(systems: ChangingSystems, kube: Cluster) -> None:

@@ -104,7 +104,7 @@ async def test_a_pid_that_was_given_away_again_is_not_touched(
         found = await (await conn.execute("SELECT params FROM executions")).fetchone()
         assert found is not None
         params = dict(found[0])
-        [backend] = [DatabaseSession.model_validate(one) for one in params["backends"]]
+        [backend] = [DatabaseSession.model_validate(session) for session in params["backends"]]
         earlier = backend.model_copy(
             update={"backend_start": backend.backend_start - timedelta(hours=1)}
         )
@@ -154,7 +154,7 @@ async def test_superusers_and_the_bot_itself_are_never_ended(
     told = walk.text(channel)
     assert "No query that may be ended has run for more than 1 s" in told
     assert "superusers, of replication and of the bot itself are never ended" in told
-    assert all([await one.alive() for one in spared])
+    assert all([await session.alive() for session in spared])
 
 
 async def test_nothing_long_is_nothing_to_do(walk: Walk) -> None:
@@ -169,7 +169,7 @@ async def test_the_form_is_filled_in_as_the_playbook_has_it(walk: Walk) -> None:
     channel = await walk.declare(severity="sev3")
     await walk.step("oncall", "end-queries", channel)
     [view] = walk.slack.views("oncall")
-    [field] = [one for one in view["blocks"] if one["block_id"] == "longer_than"]
+    [field] = [block for block in view["blocks"] if block["block_id"] == "longer_than"]
     assert field["element"]["initial_value"] == "30 s"
 
     await walk.submit("oncall", longer_than=field["element"]["initial_value"], reason="Slow")

@@ -56,7 +56,7 @@ async def in_slack(slack: Slack, given: Settings, clock: Clock, **more: Any) -> 
         opened = await walk.press("oncall", action_ids.OPEN_LINK, channel)
         assert opened.ok
         messages = slack.messages(channel, "oncall")
-        replies = [one for message in messages for one in message.get("replies", [])]
+        replies = [reply for message in messages for reply in message.get("replies", [])]
         return str(replies), "\n".join(map(message_text, messages))
 
 

@@ -51,7 +51,9 @@ async def choose(walk: Walk, channel: str, name: str, who: str = "oncall") -> No
 async def offered(walk: Walk, channel: str) -> list[str]:
     """What `/incident playbook` offers."""
     await walk.say("oncall", "/incident playbook", channel)
-    [field] = [one for one in walk.slack.views("oncall")[-1]["blocks"] if one["type"] == "input"]
+    [field] = [
+        block for block in walk.slack.views("oncall")[-1]["blocks"] if block["type"] == "input"
+    ]
     return [option["text"]["text"] for option in field["element"]["options"]]
 
 

@@ -66,7 +66,11 @@ async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None
     for number in range(6):
         await walk.declare(f"Shop {number} is down", "sev2")
     channel = await walk.declare("All shops are down", "sev1")
-    channel_id = next(one["id"] for one in walk.slack.channels("oncall") if one["name"] == channel)
+    channel_id = next(
+        candidate["id"]
+        for candidate in walk.slack.channels("oncall")
+        if candidate["name"] == channel
+    )
 
     await walk.say("oncall", "/incident update", "random")
 

@@ -25,7 +25,7 @@ async def broken(kube: Cluster) -> Cluster:
 
 def patches(kube: Cluster) -> int:
     """How many times the Deployment was really patched."""
-    return len([one for one in kube.writes if one.verb == "patch"])
+    return len([write for write in kube.writes if write.verb == "patch"])
 
 
 async def test_a_rollback_from_request_to_outcome(walk: Walk, broken: Cluster) -> None:
@@ -58,7 +58,7 @@ async def test_the_plan_shows_the_diff_and_a_dry_run_writes_nothing(
     assert "-" in seen
     assert "+" in seen
     assert "Dry run" in seen
-    assert any(one.dry_run for one in broken.requests)
+    assert any(request.dry_run for request in broken.requests)
     assert broken.writes == [] or patches(broken) == 0
 
 

@@ -26,19 +26,22 @@ async def look(walk: Walk) -> str:
 
 def answer(walk: Walk, channel: str) -> Obj:
     """The message with what the step saw."""
-    replies = [one for m in walk.slack.messages(channel, "oncall") for one in m.get("replies", [])]
-    [message] = [one for one in replies if one.get("blocks")]
+    replies = [
+        reply for m in walk.slack.messages(channel, "oncall") for reply in m.get("replies", [])
+    ]
+    [message] = [reply for reply in replies if reply.get("blocks")]
     return dict(message)
 
 
 def charts(message: Obj) -> list[Obj]:
-    return [one for one in message["blocks"] if one["type"] == "data_visualization"]
+    return [block for block in message["blocks"] if block["type"] == "data_visualization"]
 
 
 def drawn(chart: Obj) -> dict[str, list[float]]:
     """The values of each series."""
     return {
-        one["name"]: [point["value"] for point in one["data"]] for one in chart["chart"]["series"]
+        series["name"]: [point["value"] for point in series["data"]]
+        for series in chart["chart"]["series"]
     }
 
 
@@ -124,7 +127,7 @@ async def test_a_slack_without_charts_gets_the_words_and_the_table(
     *refused, _ = walk.calls("chat.postMessage")[-refusals - 1 :]
     assert "data_visualization" in str(refused[0].arguments)
     message = answer(walk, channel)
-    assert {one["type"] for one in message["blocks"]} == kinds
+    assert {block["type"] for block in message["blocks"]} == kinds
     assert "3 pods use" in message_text(message)
 
 

@@ -51,7 +51,7 @@ def given(given: Settings, pager: PagerDuty) -> Settings:
 def decide(team: Path, line: str) -> None:
     """Let the team decide this, whatever it had decided about it before."""
     key = line.partition(":")[0]
-    others = [one for one in team.read_text().splitlines() if not one.startswith(f"{key}:")]
+    others = [old for old in team.read_text().splitlines() if not old.startswith(f"{key}:")]
     team.write_text("\n".join([*others, line]))
 
 

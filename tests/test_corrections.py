@@ -184,10 +184,10 @@ async def test_the_count_of_one_database_hides_who_uses_up_the_server(
     all_used = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
 
     async with connected(database) as conn, AsyncExitStack() as others:
-        before = [await rows(conn, one) for one in (counted, all_used)]
+        before = [await rows(conn, query) for query in (counted, all_used)]
         for _ in range(5):
             await others.enter_async_context(connected(database))
-        after = [await rows(conn, one) for one in (counted, all_used)]
+        after = [await rows(conn, query) for query in (counted, all_used)]
 
     assert after[0] == before[0]
     assert after[1][0]["count"] >= before[1][0]["count"] + 5

@@ -48,8 +48,8 @@ async def test_who_is_in_command_already_is_told_so(walk: Walk) -> None:
 def take_command(walk: Walk, channel: str) -> dict[str, Any]:
     """The button on the card."""
     card = walk.slack.messages(channel, "oncall")
-    found = [one for block in every(card) for one in block.get("elements", [])]
-    return next(one for one in found if one.get("action_id") == action_ids.TAKE_COMMAND)
+    found = [element for block in every(card) for element in block.get("elements", [])]
+    return next(option for option in found if option.get("action_id") == action_ids.TAKE_COMMAND)
 
 
 def every(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -178,7 +178,7 @@ async def test_a_promise_is_not_put_off(walk: Walk, bot: Bot, clock: Clock) -> N
     await walk.say("oncall", "/incident severity sev2", channel)
     await walk.say("oncall", "/incident status monitoring", channel)
 
-    due = next(one for one in walk.text(channel).split("\n*") if "Next update due" in one)
+    due = next(part for part in walk.text(channel).split("\n*") if "Next update due" in part)
     assert f"<!date^{int(promised.timestamp())}^" in due
     clock.forward(minutes=20.1)
     await bot.tick()

@@ -30,13 +30,17 @@ def team(team: Path) -> Path:
 def posted(slack: Slack, channel: str = "status") -> list[str]:
     """What the bot said in the channel for customers."""
     shown = slack.messages(channel, "lead")
-    return [one["text"] for one in shown if one["user"] == slack.bot_user and "subtype" not in one]
+    return [
+        message["text"]
+        for message in shown
+        if message["user"] == slack.bot_user and "subtype" not in message
+    ]
 
 
 def field(walk: Walk, name: str, who: str = "oncall") -> dict[str, Any]:
     """One field of the form on top."""
     blocks = walk.slack.views(who)[-1]["blocks"]
-    return next(dict(one["element"]) for one in blocks if one["block_id"] == name)
+    return next(dict(block["element"]) for block in blocks if block["block_id"] == name)
 
 
 async def ask(walk: Walk, channel: str, text: str = WORDS, who: str = "oncall") -> None:
@@ -341,7 +345,7 @@ async def test_undo_of_what_somebody_deleted_already_is_said(walk: Walk, slack: 
     await ask(walk, channel)
     await walk.press("second", action_ids.APPROVE, channel)
     place = slack.workspace.channel("status")
-    place.messages = [one for one in place.messages if one.text != WORDS]
+    place.messages = [message for message in place.messages if message.text != WORDS]
 
     await walk.press("lead", action_ids.UNDO, channel)
 

@@ -171,7 +171,7 @@ async def warnings_of(shop: Shop) -> list[str]:
     async with lock_roles(shop.server), await AsyncConnection.connect(shop.dsn) as conn:
         conn.add_notice_handler(lambda one: told.append(f"{one.severity}: {one.message_primary}"))
         await run_file(conn, ROLES)
-    return [one for one in told if one.startswith("WARNING")]
+    return [line for line in told if line.startswith("WARNING")]
 
 
 async def test_a_role_that_replicates_is_refused(shop: Shop) -> None:

@@ -14,7 +14,7 @@ async def test_a_declared_incident_has_a_channel_with_everything_in_it(walk: Wal
     channel = await walk.declare()
 
     assert channel == "inc-1-orders-are-failing"
-    found = next(one for one in walk.slack.channels("oncall") if one["name"] == channel)
+    found = next(made for made in walk.slack.channels("oncall") if made["name"] == channel)
     assert "SEV-1 · INC-1 · Orders are failing" in found["topic"]
     seen = walk.text(channel)
     assert "Complete Service Outage" in seen
@@ -38,7 +38,7 @@ async def test_the_declarer_and_the_responders_are_in_the_channel(walk: Walk) ->
 
     invited = [call.arguments["users"] for call in walk.calls("conversations.invite")]
     assert len(invited) == 2
-    assert channel in {one["name"] for one in walk.slack.channels("second")}
+    assert channel in {joined["name"] for joined in walk.slack.channels("second")}
 
 
 async def test_the_declarer_is_told_where_to_go(walk: Walk) -> None:
@@ -208,9 +208,9 @@ async def test_twenty_declarations_at_a_slow_slack_are_all_acknowledged_in_time(
     slack.latency = 0.3
     words = [f"/incident declare sev1 Shop {number} is down" for number in range(20)]
 
-    sent = await asyncio.gather(*(slack.say("oncall", one, channel="general") for one in words))
+    sent = await asyncio.gather(*(slack.say("oncall", text, channel="general") for text in words))
     await bot.drain()
 
     assert all(delivery.ok and delivery.seconds < 3 for delivery in sent)
-    names = [one["name"] for one in slack.channels("oncall")]
+    names = [channel["name"] for channel in slack.channels("oncall")]
     assert len([name for name in names if name.startswith("inc-")]) == 20

@@ -42,7 +42,7 @@ async def test_an_approval_delivered_again_does_nothing(
     await again(walk, sent)
 
     assert await timeline_kinds(bot) == before
-    assert len([one for one in broken.writes if one.verb == "patch"]) == 1
+    assert len([write for write in broken.writes if write.verb == "patch"]) == 1
 
 
 async def test_a_snooze_delivered_again_does_nothing(walk: Walk, bot: Bot, clock: Clock) -> None:

@@ -55,7 +55,7 @@ async def _is_behind(bot: Bot) -> bool:
 def reading(walk: Walk, channel: str) -> str:
     """What stands in the playbook's thread."""
     shown = walk.slack.messages(channel, "oncall")
-    return str([reply for one in shown for reply in one.get("replies", [])])
+    return str([reply for message in shown for reply in message.get("replies", [])])
 
 
 async def kept_back(bot: Bot) -> list[bool]:
@@ -116,7 +116,9 @@ async def test_one_that_somebody_deleted_comes_back_when_it_changes(
 ) -> None:
     channel = await look(walk)
     place = slack.workspace.channel(channel)
-    place.messages = [one for one in place.messages if "Stuck orders* ·" not in str(one.text)]
+    place.messages = [
+        message for message in place.messages if "Stuck orders* ·" not in str(message.text)
+    ]
     assert "Stuck orders* ·" not in reading(walk, channel)
 
     await walk.say("second", "/incident resolve", channel)

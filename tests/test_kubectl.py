@@ -146,7 +146,7 @@ async def test_logs_can_be_followed_to_the_end_of_a_container(
 ) -> None:
     kube.deploy("v2.4.0")
     await kube.wait_until(lambda: "v2.4.0" in str(kube.ready_pods()))
-    pod = next(one for one in kube.ready_pods() if "v2.4.0" in str(one["spec"]))
+    pod = next(pod for pod in kube.ready_pods() if "v2.4.0" in str(pod["spec"]))
 
     ran = await kubectl.ok("logs", "--follow", pod["metadata"]["name"])
 
@@ -241,7 +241,7 @@ async def test_rollout_restart_replaces_every_pod(kube: Cluster, kubectl: Kubect
     await kubectl.ok("rollout", "restart", SERVICE)
     await kubectl.ok("rollout", "status", SERVICE)
 
-    assert not before & {one["metadata"]["name"] for one in kube.ready_pods()}
+    assert not before & {pod["metadata"]["name"] for pod in kube.ready_pods()}
 
 
 async def test_scale(kube: Cluster, kubectl: Kubectl) -> None:
@@ -272,11 +272,11 @@ async def test_set_env_adds_at_the_end_and_removes(kube: Cluster, kubectl: Kubec
 
     await kubectl.ok("set", "env", SERVICE, "FRAUD_MODE=strict", "PORT=3006")
     port = {"name": "PORT", "value": "3006"}
-    changed = [port if one["name"] == "PORT" else one for one in before]
+    changed = [port if pod["name"] == "PORT" else pod for pod in before]
     assert environment(kube) == [*changed, {"name": "FRAUD_MODE", "value": "strict"}]
 
     await kubectl.ok("set", "env", SERVICE, "FRAUD_MODE-", "ORDERS_PAUSED-")
-    assert environment(kube) == [one for one in changed if one["name"] != "ORDERS_PAUSED"]
+    assert environment(kube) == [pod for pod in changed if pod["name"] != "ORDERS_PAUSED"]
 
 
 async def test_set_env_to_the_same_value_rolls_nothing_out(kube: Cluster, kubectl: Kubectl) -> None:
@@ -329,9 +329,9 @@ async def test_a_server_side_rehearsal_changes_nothing(
 ) -> None:
     ran = await kubectl.ok(*words.split(), "--dry-run=server")
 
-    asked = [one for one in kube.requests if one.verb not in ("get", "list", "watch")]
+    asked = [request for request in kube.requests if request.verb not in ("get", "list", "watch")]
     assert ran.out.endswith("(server dry run)\n")
-    assert [one.dry_run for one in asked] == [True] * len(ran.out.splitlines())
+    assert [request.dry_run for request in asked] == [True] * len(ran.out.splitlines())
     assert kube.writes == []
 
 
@@ -350,9 +350,9 @@ async def test_a_server_side_rehearsal_changes_nothing(
 async def test_the_same_without_a_rehearsal(kube: Cluster, kubectl: Kubectl, words: str) -> None:
     ran = await kubectl.ok(*words.split())
 
-    asked = [one for one in kube.requests if one.verb not in ("get", "list", "watch")]
+    asked = [request for request in kube.requests if request.verb not in ("get", "list", "watch")]
     assert "dry run" not in ran.out
-    assert [one.dry_run for one in asked] == [False] * len(ran.out.splitlines())
+    assert [request.dry_run for request in asked] == [False] * len(ran.out.splitlines())
     assert kube.writes == asked
 
 

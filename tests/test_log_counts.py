@@ -40,8 +40,10 @@ async def read(systems: Systems, match: str | None = "stripe|webhook|payment") -
 
 
 def charts(walk: Walk, channel: str) -> list[Obj]:
-    replies = [one for m in walk.slack.messages(channel, "oncall") for one in m.get("replies", [])]
-    found = [block for one in replies for block in one.get("blocks", [])]
+    replies = [
+        reply for m in walk.slack.messages(channel, "oncall") for reply in m.get("replies", [])
+    ]
+    found = [block for reply in replies for block in reply.get("blocks", [])]
     return [dict(block) for block in found if block["type"] == "data_visualization"]
 
 
@@ -55,8 +57,8 @@ async def test_webhook_lines_are_counted_and_drawn_in_slack(walk: Walk) -> None:
     assert said is not None
     [chart] = charts(walk, channel)
     series = {
-        one["name"]: sum(point["value"] for point in one["data"])
-        for one in chart["chart"]["series"]
+        series["name"]: sum(point["value"] for point in series["data"])
+        for series in chart["chart"]["series"]
     }
     assert series.keys() == {"stripe", "webhook", "payment"}
     assert (series["stripe"], series["webhook"]) == (int(said[2]), int(said[3]))
@@ -152,7 +154,7 @@ async def test_a_line_counts_for_each_alternative_in_it() -> None:
     async with start_matcher("stripe|webhook") as asked:
         found = await asked.search(["Stripe WEBHOOK", "nothing", "a webhook"])
 
-    assert [(one.line_number, one.parts) for one in found] == [(0, (0, 1)), (2, (1,))]
+    assert [(match.line_number, match.parts) for match in found] == [(0, (0, 1)), (2, (1,))]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_many_alternatives_are_cut_to_the_most_frequent() -> None:
 
     assert chart is not None
     assert len(chart.series) == 6
-    assert {"p3", "p9"} <= {one.name for one in chart.series}
+    assert {"p3", "p9"} <= {series.name for series in chart.series}
     assert counted.counts_text(names).endswith("p9 1, 2 others")
 
 

@@ -116,7 +116,9 @@ async def test_two_presses_at_once_look_once(slack: Slack, walk: Walk, kube: Clu
     await asyncio.gather(*(slack.press(who, pods) for who in ("oncall", "second")))
     await walk.bot.drain()
 
-    assert len([one for one in kube.requests[before:] if one.path.endswith("/pods")]) == 1
+    assert (
+        len([request for request in kube.requests[before:] if request.path.endswith("/pods")]) == 1
+    )
     told = walk.text(channel, "oncall") + walk.text(channel, "second")
     assert "is already running. Its result will appear in the playbook." in told
 
@@ -130,7 +132,7 @@ async def test_every_step_at_once_by_everybody_is_answered(
 
     async def press(who: str, step: str) -> None:
         found = slack.find_buttons("step.run", channel, who)
-        await slack.press(who, next(one for one in found if one.value == step))
+        await slack.press(who, next(message for message in found if message.value == step))
 
     for _ in range(5):
         await asyncio.gather(*(press(who, step) for who in people for step in reads))

@@ -44,7 +44,7 @@ async def test_the_form_says_what_the_limit_is_now(walk: Walk, kube: Cluster) ->
     await walk.step("oncall", "memory-limit", await walk.declare())
 
     view = walk.slack.views("oncall")[-1]
-    [field] = [one for one in view["blocks"] if one["block_id"] == "limit"]
+    [field] = [block for block in view["blocks"] if block["block_id"] == "limit"]
     assert field["element"]["type"] == "plain_text_input"
     assert field["hint"]["text"] == "Now 512Mi. It may be set from 256Mi to 2Gi, such as 1Gi."
 
@@ -56,7 +56,7 @@ async def test_a_cluster_that_does_not_tell_the_limit_holds_up_no_form(
     await walk.step("oncall", "memory-limit", await walk.declare())
 
     view = walk.slack.views("oncall")[-1]
-    [field] = [one for one in view["blocks"] if one["block_id"] == "limit"]
+    [field] = [block for block in view["blocks"] if block["block_id"] == "limit"]
     assert field["hint"]["text"].startswith("Such as 1Gi or 768Mi: at most 4 times")
 
 

@@ -42,7 +42,7 @@ async def test_a_form_that_lacks_a_field_is_answered(walk: Walk) -> None:
     fields = {"status": "identified", "impact": "None", "current": "Looking"}
     sent = await walk.submit("oncall", **fields)
     view = json.loads(json.dumps(sent.payload["view"]))
-    view["blocks"] = [one for one in view["blocks"] if one["block_id"] != "impact"]
+    view["blocks"] = [block for block in view["blocks"] if block["block_id"] != "impact"]
     del view["state"]["values"]["impact"]
 
     old = await send_changed(walk, sent, view=view)

@@ -188,7 +188,7 @@ async def test_two_replicas_nudge_once_and_resume_once(
     async with start_bot(twin, clock) as other:
         for minutes in (26, 5, 2, 2):
             clock.forward(minutes=minutes)
-            await asyncio.gather(*(one.tick() for one in (bot, other) * 3))
+            await asyncio.gather(*(replica.tick() for replica in (bot, other) * 3))
 
     assert walk.text(channel).count("*orders paused* ends") == 1
     assert walk.text(channel).count("requested by the clock") == 1

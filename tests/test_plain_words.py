@@ -78,7 +78,7 @@ async def test_the_form_from_a_message_is_filled_with_plain_words(walk: Walk) ->
     await walk.slack.shortcut("oncall", action_ids.DECLARE_FROM_MESSAGE, channel="incidents", ts=ts)
     await walk.bot.drain()
 
-    fields = {one["block_id"]: one for one in walk.slack.views("oncall")[-1]["blocks"]}
+    fields = {block["block_id"]: block for block in walk.slack.views("oncall")[-1]["blocks"]}
     assert fields["title"]["element"]["initial_value"] == ("a & b <since> 03:00, ask @Priya Raman")
 
 

@@ -101,7 +101,7 @@ def differences(book: Playbook, other: Playbook, without: set[str]) -> dict[str,
 
 def rest(book: Playbook) -> dict[str, Any]:
     """All but the steps."""
-    scenarios = tuple(one.model_copy(update={"steps": ()}) for one in book.scenarios)
+    scenarios = tuple(scenario.model_copy(update={"steps": ()}) for scenario in book.scenarios)
     return book.model_copy(update={"scenarios": scenarios}).model_dump()
 
 
@@ -120,7 +120,7 @@ def test_no_command_of_the_source_is_left_to_hands(
 ) -> None:
     book, _ = imported(runbook, capsys)
 
-    steps = [step for one in book.scenarios for step in one.steps]
+    steps = [step for scenario in book.scenarios for step in scenario.steps]
     assert len([step for step in steps if step.command]) == 16
     assert [step.title for step in steps if step.action == "manual" and step.command] == []
 
@@ -146,7 +146,7 @@ def test_the_statements_of_the_source_are_files_beside_it(
 ) -> None:
     book, _ = imported(runbook, capsys)
 
-    step = next(one for one in book.scenarios[1].steps if one.action == "query")
+    step = next(step for step in book.scenarios[1].steps if step.action == "query")
     assert step.params["file"] == "check-for-idempotency-issues.sql"
     file = runbook.parent / "made" / "sql" / "check-for-idempotency-issues.sql"
     assert file.read_text() == step.params["sql"]

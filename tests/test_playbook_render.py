@@ -41,9 +41,12 @@ def atoms(text: str) -> list[Atom]:
 
 
 def words(node: Node) -> str:
-    shown = [one for one in node.walk() if one.type in ("text", "code_inline", "softbreak", "link")]
+    shown = [
+        child for child in node.walk() if child.type in ("text", "code_inline", "softbreak", "link")
+    ]
     parts = [
-        f"<{one.attrs['href']}>" if one.type == "link" else one.content or " " for one in shown
+        f"<{node_shown.attrs['href']}>" if node_shown.type == "link" else node_shown.content or " "
+        for node_shown in shown
     ]
     return " ".join("".join(parts).split())
 
@@ -91,12 +94,14 @@ def end_of_item(after: list[Atom]) -> int:
 
 def test_every_correction_is_told(rendered: str) -> None:
     [book] = loader.load(SHIPPED, ACTIONS)
-    told = [step.correction for one in book.scenarios for step in one.steps if step.correction]
+    told = [
+        step.correction for scenario in book.scenarios for step in scenario.steps if step.correction
+    ]
 
     notes = [said for kind, said in atoms(rendered) if kind == "note"]
     assert len(told) > 3
-    assert [one for one in notes if one.startswith("Correction:")] == [
-        "Correction: " + " ".join(one.replace("`", "").split()) for one in told
+    assert [line for line in notes if line.startswith("Correction:")] == [
+        "Correction: " + " ".join(line.replace("`", "").split()) for line in told
     ]
 
 

@@ -95,8 +95,8 @@ def test_every_key_and_action_is_described(validator: Draft202012Validator) -> N
     assert isinstance(validator.schema, dict)
     step = validator.schema["$defs"]["Step"]["properties"]
 
-    assert all(one["description"] for one in step["action"]["oneOf"])
-    assert [name for name, one in step.items() if not one.keys() & {"description", "$ref"}] == []
+    assert all(variant["description"] for variant in step["action"]["oneOf"])
+    assert [name for name, item in step.items() if not item.keys() & {"description", "$ref"}] == []
 
 
 @pytest.mark.parametrize("file", [*SHIPPED.parent.glob("*.yml")], ids=lambda file: file.stem)
@@ -194,7 +194,7 @@ def test_a_query_without_a_file_is_one_mistake_among_others(
     code, told = lint(capsys, playbook)
 
     assert code == 1
-    assert all(one.startswith(f"{playbook}:18:") for one in told)
+    assert all(line.startswith(f"{playbook}:18:") for line in told)
 
 
 def test_a_folder_without_playbooks_is_a_mistake(
@@ -300,7 +300,7 @@ def test_statements_that_no_query_step_may_hold(
     if "%(a)s" in text:
         playbook.write_text(PLAYBOOK.replace("carts.sql", "carts.sql\n          params: {a: true}"))
 
-    assert lint(capsys, playbook) == (1, [f"{statement}:{one}" for one in told])
+    assert lint(capsys, playbook) == (1, [f"{statement}:{line}" for line in told])
 
 
 @pytest.mark.parametrize(

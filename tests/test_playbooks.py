@@ -117,7 +117,7 @@ def test_the_shipped_steps_for_a_complete_outage(shipped: Playbook) -> None:
 
 
 def test_what_is_left_to_hands_in_the_other_scenarios(shipped: Playbook) -> None:
-    steps = [step for one in shipped.scenarios[1:] for step in one.steps]
+    steps = [step for other in shipped.scenarios[1:] for step in other.steps]
 
     assert [step.id for step in steps if step.action == "manual"] == [
         *("stripe-dashboard", "replay-webhooks"),
@@ -141,7 +141,7 @@ def test_what_is_left_to_hands_in_the_other_scenarios(shipped: Playbook) -> None
 
 
 def test_every_shipped_query_is_asked(shipped: Playbook) -> None:
-    named = {step.params.get("file") for one in shipped.scenarios for step in one.steps}
+    named = {step.params.get("file") for candidate in shipped.scenarios for step in candidate.steps}
 
     assert {file.name for file in (SHIPPED / "sql").iterdir()} == named - {None}
 
@@ -254,7 +254,7 @@ def test_the_shipped_lists(shipped: Playbook) -> None:
     assert shipped.overview == (
         "This document outlines procedures for responding to incidents in the order-service."
     )
-    assert [(one.title, one.due) for one in shipped.post_incident] == [
+    assert [(follow_up.title, follow_up.due) for follow_up in shipped.post_incident] == [
         ("Create incident ticket with timeline", None),
         ("Schedule post-mortem within 48 hours", timedelta(hours=48)),
         ("Document root cause and fixes", None),

@@ -26,7 +26,9 @@ async def resolved(walk: Walk) -> str:
 def checklist(walk: Walk, channel: str) -> Obj:
     """The message with the list."""
     shown = walk.slack.messages(channel, "oncall")
-    [found] = [one for one in shown if message_text(one).startswith("*After the incident* ·")]
+    [found] = [
+        message for message in shown if message_text(message).startswith("*After the incident* ·")
+    ]
     return found
 
 
@@ -43,16 +45,18 @@ async def press(walk: Walk, who: str, what: str, channel: str, title: str, verb:
     message = checklist(walk, channel)
     buttons = walk.slack.find_buttons(what, channel, who)
     here = (message["ts"], about(message, title))
-    [button] = [one for one in buttons if (one.ts, one.block_id) == here]
-    options = [one["value"] for one in button.element.get("options", [])]
-    value = next((one for one in options if one.startswith(verb)), None)
+    [button] = [button for button in buttons if (button.ts, button.block_id) == here]
+    options = [option["value"] for option in button.element.get("options", [])]
+    value = next((option for option in options if option.startswith(verb)), None)
     await walk.slack.press(who, button, value=value)
     await walk.bot.drain()
 
 
 def reminders(walk: Walk, channel: str) -> int:
     """How many times people were reminded of what is still to be done."""
-    return sum(":bell:" in message_text(one) for one in walk.slack.messages(channel, "oncall"))
+    return sum(
+        ":bell:" in message_text(message) for message in walk.slack.messages(channel, "oncall")
+    )
 
 
 async def test_the_list_is_opened_at_the_end_and_used_afterwards(walk: Walk) -> None:
@@ -132,7 +136,7 @@ async def test_it_can_be_done_from_the_reminder(walk: Walk, bot: Bot, clock: Clo
     clock.forward(hours=48)
     await bot.tick()
     shown = walk.slack.messages(channel, "oncall")
-    [bell] = [one for one in shown if ":bell:" in message_text(one)]
+    [bell] = [message for message in shown if ":bell:" in message_text(message)]
     assert f"<@{walk.slack.user('second').id}>" in message_text(bell)
 
     await walk.press("oncall", action_ids.TASK_DONE, channel, ts=bell["ts"])

@@ -209,7 +209,7 @@ def test_a_long_text_is_split_by_lines_else_by_words_and_never_in_a_mark() -> No
 async def test_a_topic_of_escapes_is_short_enough(walk: Walk) -> None:
     channel = await walk.declare("&" * 100)
 
-    topic = next(one for one in walk.slack.channels("oncall") if one["name"] == channel)["topic"]
+    topic = next(made for made in walk.slack.channels("oncall") if made["name"] == channel)["topic"]
     assert len(topic) <= 250
     assert topic.endswith("&amp;…")
 
@@ -242,8 +242,10 @@ async def test_a_file_waits_for_its_thread(
     await bot.tick()
     await walk.slack.settled()
     shown = walk.slack.messages(channel, "oncall")
-    threads = [reply for one in shown for reply in one.get("replies", [])]
-    assert [file["name"] for one in threads for file in one.get("files", [])] == ["logs-1.txt"]
+    threads = [reply for message in shown for reply in message.get("replies", [])]
+    assert [file["name"] for thread in threads for file in thread.get("files", [])] == [
+        "logs-1.txt"
+    ]
 
 
 async def test_taken_names_are_looked_up_once(walk: Walk) -> None:

@@ -160,9 +160,9 @@ async def test_more_questions_at_once_than_the_role_may_ask(shop: Shop, admin: C
 
     answers = await asyncio.gather(*asked, return_exceptions=True)
 
-    refused = [str(one) for one in answers if isinstance(one, DatabaseError)]
+    refused = [str(answer) for answer in answers if isinstance(answer, DatabaseError)]
     assert len(refused) == 2
-    assert all("too many connections for role" in one for one in refused)
+    assert all("too many connections for role" in answer for answer in refused)
     await none_left(admin)
 
 

@@ -130,8 +130,8 @@ async def test_a_database_that_says_nothing(slack: Slack, given: Settings, clock
         channel = await walk.declare(severity="sev3")
         found = slack.find_buttons(action_ids.RUN_STEP, channel, "oncall")
         steps: Sequence[str] = ("long-queries", "missing-indexes")
-        buttons = [one for one in found if one.value in steps]
-        await asyncio.gather(*(slack.press("oncall", one) for one in buttons))
+        buttons = [button for button in found if button.value in steps]
+        await asyncio.gather(*(slack.press("oncall", button) for button in buttons))
         await walk.bot.drain()
         shown = walk.text(channel)
         for writer in taken:

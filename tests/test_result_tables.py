@@ -31,13 +31,15 @@ async def look(walk: Walk, scenario: str, step: str) -> Obj:
     channel = await walk.declare(severity="sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, scenario)
     await walk.step("oncall", step, channel)
-    replies = [one for m in walk.slack.messages(channel, "oncall") for one in m.get("replies", [])]
-    [message] = [one for one in replies if one.get("blocks")]
+    replies = [
+        reply for m in walk.slack.messages(channel, "oncall") for reply in m.get("replies", [])
+    ]
+    [message] = [reply for reply in replies if reply.get("blocks")]
     return dict(message)
 
 
 def block(message: Obj, kind: str) -> Obj:
-    [found] = [one for one in message["blocks"] if one["type"] == kind]
+    [found] = [block for block in message["blocks"] if block["type"] == kind]
     return dict(found)
 
 
@@ -101,7 +103,7 @@ async def test_counts_and_money_are_sorted_as_numbers(walk: Walk, shop: Shop) ->
 
     for cell in column(table, "order_count"):
         assert (cell["type"], str(int(cell["value"]))) == ("raw_number", cell["text"])
-    sums = [one for one in column(table, "total_cents") if " + " not in one["text"]]
+    sums = [cell for cell in column(table, "total_cents") if " + " not in cell["text"]]
     assert sums
     for cell in sums:
         assert cell["text"][:-4] == f"{cell['value']:,.2f}"
@@ -113,7 +115,7 @@ async def test_no_rows_are_words_and_no_table(walk: Walk, shop: Shop) -> None:
     message = await look(walk, PAYMENTS, "stuck-orders")
 
     assert "No orders are stuck in PENDING" in message["text"]
-    assert [one["type"] for one in message["blocks"]] == ["section"]
+    assert [block["type"] for block in message["blocks"]] == ["section"]
 
 
 async def test_more_rows_than_slack_takes_are_in_the_file(walk: Walk, shop: Shop) -> None:
@@ -146,7 +148,7 @@ async def test_a_slack_without_such_tables_gets_older_ones(
     assert "raw_number" in str(refused[0].arguments)
     tables = {"table", "data_table"}
     sent = taken.arguments["blocks"]
-    found = {one["type"] for one in (json.loads(sent) if isinstance(sent, str) else sent)}
+    found = {value["type"] for value in (json.loads(sent) if isinstance(sent, str) else sent)}
     assert found & tables == kinds
     assert "users with the most orders" in str(sent)
     assert "raw_number" not in str(sent)

@@ -24,12 +24,12 @@ async def open_form(walk: Walk, channel: str) -> Obj:
     """Press *Roll back*, and find the field of the revision."""
     await walk.step("oncall", "roll-back", channel)
     view = walk.slack.views("oncall")[-1]
-    [field] = [one for one in view["blocks"] if one["block_id"] == "to_revision"]
+    [field] = [block for block in view["blocks"] if block["block_id"] == "to_revision"]
     return dict(field)
 
 
 def offered(field: Obj) -> list[str]:
-    return [one["text"]["text"] for one in field["element"]["options"]]
+    return [option["text"]["text"] for option in field["element"]["options"]]
 
 
 def chosen(field: Obj) -> str | None:
@@ -47,7 +47,7 @@ async def test_the_earlier_revisions_are_offered_and_the_one_before_is_chosen(
 ) -> None:
     field = await open_form(walk, await walk.declare())
 
-    assert [one.split(" · ")[:2] for one in offered(field)] == [
+    assert [offer.split(" · ")[:2] for offer in offered(field)] == [
         ["6", "v2.3.1"],
         ["5", "v2.3.0"],
         ["4", "v2.2.0"],
@@ -214,5 +214,5 @@ async def test_asking_again_offers_what_there_is_by_then(walk: Walk, broken: Clu
     await walk.press("oncall", action_ids.ASK_AGAIN, channel)
 
     view = walk.slack.views("oncall")[-1]
-    [field] = [one for one in view["blocks"] if one["block_id"] == "to_revision"]
+    [field] = [block for block in view["blocks"] if block["block_id"] == "to_revision"]
     assert chosen(field) == "5"

@@ -83,8 +83,8 @@ def test_the_scopes_are_those_the_code_needs_none_missing_none_extra() -> None:
 
 def test_the_commands_shortcuts_and_events_are_those_the_code_answers() -> None:
     features, settings = MANIFEST["features"], MANIFEST["settings"]
-    assert [one["command"] for one in features["slash_commands"]] == [routes.COMMAND]
-    assert {one["callback_id"] for one in features["shortcuts"]} == set(routes.SHORTCUTS)
+    assert [command["command"] for command in features["slash_commands"]] == [routes.COMMAND]
+    assert {shortcut["callback_id"] for shortcut in features["shortcuts"]} == set(routes.SHORTCUTS)
     assert set(settings["event_subscriptions"]["bot_events"]) == set(routes.EVENTS)
     assert settings["interactivity"]["is_enabled"] is True
 

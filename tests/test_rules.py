@@ -304,16 +304,16 @@ def test_what_changes_production_needs_somebody_else() -> None:
 @pytest.mark.parametrize("told", [(), (Severity.SEV1,), (Severity.SEV2, Severity.SEV4)])
 def test_the_playbook_says_of_what_customers_are_told(told: tuple[Severity, ...]) -> None:
     levels = {
-        one: SeverityLevel(meaning="Bad", response=timedelta(minutes=15), customers=one in told)
-        for one in Severity
+        level: SeverityLevel(meaning="Bad", response=timedelta(minutes=15), customers=level in told)
+        for level in Severity
     }
     book = BOOK.model_copy(update={"severities": levels})
 
     assert rules.permissions.customer_severities(book) == told
     assert [
-        one
-        for one in Severity
-        if rules.permissions.informs_customers(incident(severity=one, playbook=book))
+        level
+        for level in Severity
+        if rules.permissions.informs_customers(incident(severity=level, playbook=book))
     ] == list(told)
 
 

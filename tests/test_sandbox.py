@@ -54,7 +54,9 @@ async def test_the_sandbox_is_driven_without_a_browser_and_leaves_no_process(
         seen = await ask(url, f"messages?channel={CHANNEL}&user=oncall")
         assert "Complete Service Outage" in str(seen)
         assert "kubeconfig" in await ask(url, "info")
-        names = [one["name"] for one in (await ask(url, "channels?user=oncall"))["channels"]]
+        names = [
+            channel["name"] for channel in (await ask(url, "channels?user=oncall"))["channels"]
+        ]
         assert CHANNEL in names
         refused = await ask(url, "say", {"user": "nobody", "channel": "general", "text": "x"})
         assert refused["ok"] is False
@@ -73,7 +75,9 @@ async def test_data_is_kept_when_asked_and_fresh_otherwise(tmp_path: Path) -> No
         assert "Orders are failing" in seen
         assert "Complete Service Outage" in await messages(url, CHANNEL, "second")
     async with sandbox(tmp_path) as url:
-        names = [one["name"] for one in (await ask(url, "channels?user=oncall"))["channels"]]
+        names = [
+            channel["name"] for channel in (await ask(url, "channels?user=oncall"))["channels"]
+        ]
         assert CHANNEL not in names
 
 

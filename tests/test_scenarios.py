@@ -71,7 +71,7 @@ class Sandbox:
             session.get(f"{self.slack.url}/sandbox/scenarios") as response,
         ):
             found = (await response.json())["scenarios"]
-            return [one["name"] for one in found if one["holds"]]
+            return [entry["name"] for entry in found if entry["holds"]]
 
     async def rows(self, query: str) -> Rows:
         """What the superuser finds; a name ending in .sql is a file of the playbook."""
@@ -239,7 +239,7 @@ def pause(cluster: Cluster) -> None:
     """Let somebody set the variable, as the playbook says."""
     changed = cluster.deployment()
     env = changed["spec"]["template"]["spec"]["containers"][0]["env"]
-    next(one for one in env if one["name"] == "ORDERS_PAUSED")["value"] = "true"
+    next(variable for variable in env if variable["name"] == "ORDERS_PAUSED")["value"] = "true"
     cluster.change_template()
 
 
@@ -290,7 +290,7 @@ async def cpu(cluster: Cluster) -> int:
         session.get(url, params=query) as response,
     ):
         pods = (await response.json())["items"]
-    return max(int(one["containers"][0]["usage"]["cpu"].removesuffix("m")) for one in pods)
+    return max(int(pod["containers"][0]["usage"]["cpu"].removesuffix("m")) for pod in pods)
 
 
 async def test_a_button_pressed_again_says_so_and_another_ends_the_first(sandbox: Sandbox) -> None:
@@ -309,7 +309,7 @@ async def test_a_button_pressed_again_says_so_and_another_ends_the_first(sandbox
 async def test_two_presses_at_once_begin_it_once(sandbox: Sandbox) -> None:
     both = await asyncio.gather(*(sandbox.begin("high-dispute-rate") for _ in range(2)))
 
-    assert sorted(one["begun"] for one in both) == [False, True]
+    assert sorted(answer["begun"] for answer in both) == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -355,5 +355,5 @@ async def test_every_scenario_of_the_playbook_has_a_button(sandbox: Sandbox) -> 
         session.get(f"{sandbox.slack.url}/sandbox/scenarios") as response,
     ):
         told = (await response.json())["scenarios"]
-    assert [one["name"] for one in told] == ids
-    assert all(one["then"].startswith("/incident declare sev") for one in told)
+    assert [line["name"] for line in told] == ids
+    assert all(line["then"].startswith("/incident declare sev") for line in told)

@@ -143,8 +143,9 @@ def test_the_readme_names_what_is_destructive_and_what_one_person_may_approve() 
     [named] = re.findall(r"Destructive are (.*?) \(such as", readme, re.DOTALL)
     default = config.Config.model_validate({"approvers": {"users": ["U1"]}})
 
-    destructive = {one.name for one in ACTIONS if one.risk is Risk.DESTRUCTIVE}
+    destructive = {action.name for action in ACTIONS if action.risk is Risk.DESTRUCTIVE}
     assert set(re.findall(r"`(.+?)`", named)) == destructive
     assert {
-        rules.permissions.approvals_needed(default, one) for one in (Risk.CHANGE, Risk.DESTRUCTIVE)
+        rules.permissions.approvals_needed(default, risk)
+        for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
     } == {1}

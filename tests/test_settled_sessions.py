@@ -64,14 +64,14 @@ async def test_more_sessions_than_one_may_answer_for_are_refused(
     opened = [await AsyncConnection.connect(shop.service_dsn, autocommit=True) for _ in range(51)]
     asleep = [Session(conn, SLEEP) for conn in opened]
     try:
-        for one in asleep:
-            await sessions.has_run(one.pid)
+        for session in asleep:
+            await sessions.has_run(session.pid)
         with pytest.raises(UserError, match=r"51 queries .*no more than 50"):
             await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
     finally:
-        for one in asleep:
-            await stop(one.running)
-            await one.conn.close()
+        for session in asleep:
+            await stop(session.running)
+            await session.conn.close()
 
 
 @asynccontextmanager
@@ -135,7 +135,7 @@ async def test_a_backend_without_a_client_is_none_of_the_sessions(
 
     change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
 
-    assert [one.pid for one in change.backends] == [slow.pid]
+    assert [session.pid for session in change.backends] == [slow.pid]
 
 
 async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(

@@ -41,8 +41,8 @@ async def sent(kube: Cluster, *, dry_run: bool) -> None:
     before = len(kube.requests)
     await kube.wait_until(
         lambda: any(
-            one.verb == "patch" and ("dryRun" in one.query) is dry_run
-            for one in kube.requests[before:]
+            request.verb == "patch" and ("dryRun" in request.query) is dry_run
+            for request in kube.requests[before:]
         )
     )
 

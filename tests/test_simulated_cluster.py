@@ -33,8 +33,8 @@ async def refused(call: Any) -> Json:
 async def test_pods_by_label(kube: Cluster, core: Api) -> None:
     found = await core.list_namespaced_pod(NS, label_selector=ORDERS)
 
-    assert [one.metadata.name for one in found.items] == kube.pod_names()
-    assert {one.status.phase for one in found.items} == {"Running"}
+    assert [pod.metadata.name for pod in found.items] == kube.pod_names()
+    assert {pod.status.phase for pod in found.items} == {"Running"}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ async def test_events_of_one_pod(kube: Cluster, core: Api) -> None:
 
     found = await core.list_namespaced_event(NS, field_selector=f"involvedObject.name={name}")
 
-    reasons = {one.reason for one in found.items}
+    reasons = {pod.reason for pod in found.items}
     assert {"Scheduled", "Pulled", "Created", "Started", "BackOff"} <= reasons
 
 
@@ -118,11 +118,11 @@ async def test_a_rollout_gets_the_next_revision(kube: Cluster, apps: Api) -> Non
     done = await apps.read_namespaced_deployment("order-service", NS)
     container = done.spec.template.spec.containers[0]
     assert done.metadata.annotations["deployment.kubernetes.io/revision"] == "7"
-    assert {one.name: one.value for one in container.env}["ORDERS_PAUSED"] == "true"
+    assert {variable.name: variable.value for variable in container.env}["ORDERS_PAUSED"] == "true"
     assert len(container.env) == 7
     assert container.image == "ghcr.io/tickettoken/order-service:v2.3.1"
     assert done.status.observed_generation == done.metadata.generation
-    assert {one.type: one.reason for one in done.status.conditions} == {
+    assert {condition.type: condition.reason for condition in done.status.conditions} == {
         "Available": "MinimumReplicasAvailable",
         "Progressing": "NewReplicaSetAvailable",
     }
@@ -133,7 +133,9 @@ async def test_undo_by_a_guarded_json_patch(kube: Cluster, apps: Api) -> None:
     broken = await apps.read_namespaced_deployment("order-service", NS)
     sets = (await apps.list_namespaced_replica_set(NS, label_selector=ORDERS)).items
     revision = "deployment.kubernetes.io/revision"
-    good = next(one for one in sets if one.metadata.annotations[revision] == "6")
+    good = next(
+        replicaset for replicaset in sets if replicaset.metadata.annotations[revision] == "6"
+    )
     template = good.to_dict(serialize=True)["spec"]["template"]
     del template["metadata"]["labels"]["pod-template-hash"]
     patch = [
@@ -160,7 +162,9 @@ async def test_a_broken_release_succeeds_first_and_crashes_then(kube: Cluster) -
 
     status = kube.pods()[0]["status"]["containerStatuses"][0]
     restarts = status["restartCount"]
-    conditions = {one["type"]: one for one in kube.deployment()["status"]["conditions"]}
+    conditions = {
+        condition["type"]: condition for condition in kube.deployment()["status"]["conditions"]
+    }
 
     assert status["lastState"]["terminated"]["exitCode"] == 2
     assert conditions["Available"]["status"] == "False"
@@ -196,7 +200,9 @@ async def test_a_quota_holds_pods_back(kube: Cluster) -> None:
     kube.limit_namespace(pods="9")
     kube.scale(6)
 
-    await kube.wait_until(lambda: bool([one for one in kube.events() if "quota" in one["message"]]))
+    await kube.wait_until(
+        lambda: bool([event for event in kube.events() if "quota" in event["message"]])
+    )
     assert len(kube.pods()) == 4
 
 
@@ -210,7 +216,7 @@ async def test_dry_runs_change_nothing(kube: Cluster, core: Api, apps: Api) -> N
 
     assert would.spec.replicas == 8
     assert kube.writes == []
-    assert [one.dry_run for one in kube.requests] == [True] * 3
+    assert [request.dry_run for request in kube.requests] == [True] * 3
     assert kube.deployment()["spec"]["replicas"] == 3
 
 
@@ -222,7 +228,7 @@ async def test_scale(kube: Cluster, apps: Api) -> None:
     await kube.wait_for_ready_pods(4)
     late = await refused(apps.replace_namespaced_deployment_scale("order-service", NS, scale))
     assert (late["code"], late["reason"]) == (409, "Conflict")
-    assert [one.verb for one in kube.writes] == ["update"]
+    assert [write.verb for write in kube.writes] == ["update"]
 
 
 async def test_somebody_else_was_first(kube: Cluster, apps: Api) -> None:
@@ -289,7 +295,7 @@ async def test_logs_that_are_not_there(kube: Cluster, core: Api) -> None:
         f'previous terminated container "order-service" in pod "{name}" not found'
     )
     await kube.scenario("image-pull")
-    waits = next(one for one in kube.pods() if one["status"]["phase"] == "Pending")
+    waits = next(pod for pod in kube.pods() if pod["status"]["phase"] == "Pending")
     status = await refused(core.read_namespaced_pod_log(waits["metadata"]["name"], NS))
     assert status["message"].endswith("waiting to start: trying and failing to pull image")
 

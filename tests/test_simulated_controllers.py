@@ -17,7 +17,7 @@ async def test_a_rolling_update_stays_within_its_limits(kube: Cluster) -> None:
     seen: list[tuple[int, int]] = []
 
     def count(_: object) -> None:
-        alive = [one for one in kube.pods(PAYMENT) if not one["metadata"].get("deletionTimestamp")]
+        alive = [pod for pod in kube.pods(PAYMENT) if not pod["metadata"].get("deletionTimestamp")]
         seen.append((len(kube.ready_pods(PAYMENT)), len(alive)))
 
     kube.state.store.add_listener(count)
@@ -67,8 +67,8 @@ async def test_old_revisions_are_forgotten(kube: Cluster, apps: Api) -> None:
 
     await kube.wait_until(lambda: len(kube.replicasets()) == 2)
     numbers = {
-        one["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
-        for one in kube.replicasets()
+        replicaset["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+        for replicaset in kube.replicasets()
     }
     assert numbers == {"5", "6"}
 
@@ -83,10 +83,10 @@ async def test_a_foreground_deletion_waits_for_the_pods(kube: Cluster, apps: Api
     await apps.delete_namespaced_deployment(PAYMENT, NS, propagation_policy="Foreground")
 
     await kube.wait_until(
-        lambda: [one["metadata"]["name"] for one in kube.deployments()] == [ORDERS]
+        lambda: [deployment["metadata"]["name"] for deployment in kube.deployments()] == [ORDERS]
     )
-    gone = [one.obj for one in kube.state.store.changes if one.type == "DELETED"]
-    kinds = [one["kind"] for one in gone if one["metadata"]["name"].startswith(PAYMENT)]
+    gone = [change.obj for change in kube.state.store.changes if change.type == "DELETED"]
+    kinds = [change["kind"] for change in gone if change["metadata"]["name"].startswith(PAYMENT)]
     assert kinds.count("Pod") == 2
     assert kinds[-2:] == ["ReplicaSet", "Deployment"]
 
@@ -117,7 +117,7 @@ async def test_a_pod_with_two_containers_wants_a_name(kube: Cluster, core: Api) 
     assert "ConfigError" in ended
     assert "listening" in runs
     statuses = (await core.read_namespaced_pod("pair", NS)).status.container_statuses
-    assert [one.ready for one in statuses] == [True, False]
+    assert [status.ready for status in statuses] == [True, False]
 
 
 async def test_a_watch_from_a_forgotten_past_is_told_so(kube: Cluster, core: Api) -> None:

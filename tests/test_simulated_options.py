@@ -351,10 +351,10 @@ async def ask(kube: Cluster) -> AsyncIterator[Ask]:
 
 async def everything(ask: Ask) -> Json:
     """What the writes of the table may change, without what controllers do later."""
-    found = [one for path in (PODS, DEPLOYMENTS) for one in (await ask("GET", path)).body["items"]]
+    found = [pod for path in (PODS, DEPLOYMENTS) for pod in (await ask("GET", path)).body["items"]]
     return {
-        one["metadata"]["name"]: (one["spec"], one["metadata"].get("deletionTimestamp"))
-        for one in found
+        pod["metadata"]["name"]: (pod["spec"], pod["metadata"].get("deletionTimestamp"))
+        for pod in found
     }
 
 
@@ -465,7 +465,7 @@ async def test_options_of_a_collection(
 ) -> None:
     answer = await ask("DELETE", PODS + query, body)
     record = kube.requests[-1]
-    leaving = [one for one in (await everything(ask)).values() if one[1]]
+    leaving = [obj for obj in (await everything(ask)).values() if obj[1]]
 
     assert (answer.status, len(answer.body["items"]), len(leaving)) == (200, picked, gone)
     assert (record.dry_run, record.changed) == (dry, gone > 0)

@@ -17,7 +17,7 @@ def named(*names: str) -> Env:
 def merged(patch: dict[str, Any], *live: str) -> list[str]:
     """The names of the variables after a patch."""
     made = apply_patch(STRATEGIC_PATCH, {"env": named(*live)}, patch)
-    return [one["name"] for one in made["env"]]
+    return [variable["name"] for variable in made["env"]]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ async def test_a_command_arrives_signed_and_its_answer_is_seen_by_one_person(
     assert delivery.seconds < 3
     second, random = slack.user("second").id, slack.channel("random").id
     said = f"You said: ask <@{second}|second> in <#{random}|random>, see <https://a.example>"
-    assert [one["text"] for one in slack.ephemerals("general", "oncall")] == [said]
+    assert [message["text"] for message in slack.ephemerals("general", "oncall")] == [said]
     assert not slack.ephemerals("general", "second")
     verifier = SignatureVerifier(slack.signing_secret)
     assert verifier.is_valid_request(delivery.body, delivery.headers)
@@ -70,7 +70,7 @@ async def test_what_cannot_be_said(
     ts = slack.messages("random")[-1]["ts"] if thread else ""
     with pytest.raises(Refusal, match=sentence):
         await slack.say("oncall", text, "random", thread_ts=ts)
-    assert not [one for one in slack.deliveries if one.kind == "slash_commands"]
+    assert not [delivery for delivery in slack.deliveries if delivery.kind == "slash_commands"]
 
 
 async def test_a_trigger_opens_one_modal_within_its_time(slack: Slack, app: AsyncApp) -> None:
@@ -109,7 +109,7 @@ async def test_a_form_arrives_as_its_elements_are(slack: Slack, app: AsyncApp) -
     text = {"type": "plain_text", "text": "green"}
     assert state["words"]["words"] == {"type": "plain_text_input", "value": "short"}
     assert state["colour"]["colour"]["selected_option"] == {"text": text, "value": "green"}
-    assert [one["value"] for one in state["boxes"]["boxes"]["selected_options"]] == ["red"]
+    assert [option["value"] for option in state["boxes"]["boxes"]["selected_options"]] == ["red"]
     people = [slack.user("second").id, slack.user("lead").id]
     assert state["who"]["who"]["selected_users"] == people
     assert state["where"]["where"]["selected_conversation"] == slack.channel("random").id

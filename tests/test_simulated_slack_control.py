@@ -98,7 +98,7 @@ async def test_a_whole_conversation_without_a_browser(slack: Slack, driver: Driv
             assert status == expected
             assert told.get("errors", {}).keys() == ({"why"} if expected == 400 else set())
     assert (await driver.get("views", user="oncall")) == {"ok": True, "views": [], "home": None}
-    assert [one["method"] for one in (await driver.get("calls"))["calls"]][-1] == "views.open"
+    assert [call["method"] for call in (await driver.get("calls"))["calls"]][-1] == "views.open"
 
 
 async def test_a_form_belongs_to_its_client(slack: Slack, driver: Driver) -> None:
@@ -176,7 +176,7 @@ async def test_a_mistake_is_answered_with_a_sentence(
 async def test_people_channels_commands_and_the_page(slack: Slack, driver: Driver) -> None:
     slack.info = {"lines": ["psql"]}
     people = await driver.get("users")
-    assert [one["handle"] for one in people["users"]][:4] == [
+    assert [user["handle"] for user in people["users"]][:4] == [
         "oncall",
         "second",
         "lead",
@@ -200,7 +200,9 @@ async def test_what_is_unread_is_counted_until_it_is_looked_at(
 
     async def unread(user: str) -> int:
         found = await driver.get("channels", user=user)
-        return next(int(one["unread"]) for one in found["channels"] if one["name"] == "random")
+        return next(
+            int(channel["unread"]) for channel in found["channels"] if channel["name"] == "random"
+        )
 
     assert (await unread("oncall"), await unread("second")) == (0, 1)
     await driver.get("messages", channel="random", user="second")
@@ -218,7 +220,9 @@ async def test_who_is_not_there_may_browse_and_has_to_join_to_speak(
     assert (await driver.get("messages", channel="inc-1", user="outsider"))["messages"]
     assert not (await driver.get("messages", channel="secret", user="outsider"))["ok"]
     shown = await driver.get("channels", user="outsider")
-    assert {one["name"]: one["is_member"] for one in shown["channels"]}["inc-1"] is False
+    assert {channel["name"]: channel["is_member"] for channel in shown["channels"]}[
+        "inc-1"
+    ] is False
     for text in ("hello", "/incident"):
         _, said = await driver.post("say", user="outsider", channel="inc-1", text=text)
         assert said["error"] == "outsider is not in #inc-1: join it first."
@@ -339,7 +343,7 @@ async def test_a_direct_message_is_found_under_the_name_of_the_app(
     shown = (await driver.get("channels", user="lead"))["channels"][-1]
     assert (shown["name"], shown["is_im"], shown["unread"]) == ("helper", True, 1)
     seen = await driver.get("messages", channel="helper", user="lead")
-    assert [one["text"] for one in seen["messages"]] == ["only for you"]
+    assert [message["text"] for message in seen["messages"]] == ["only for you"]
     assert not (await driver.get("messages", channel="helper", user="second"))["messages"]
     slack.core.manifest.messages_tab = False
     with pytest.raises(SlackApiError, match="messages_tab_disabled"):

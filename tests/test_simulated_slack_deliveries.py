@@ -43,7 +43,7 @@ async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
 
     codes = ("operation_timeout", "http_service_error", "http_client_error", "dispatch_failed")
     expected = [f'/help-me failed with the error "{code}"' for code in codes]
-    assert [one["text"] for one in slack.ephemerals("general", "oncall")] == expected
+    assert [message["text"] for message in slack.ephemerals("general", "oncall")] == expected
 
 
 async def test_messages_are_heard_where_the_app_is(slack: Slack, app: AsyncApp) -> None:
@@ -55,7 +55,7 @@ async def test_messages_are_heard_where_the_app_is(slack: Slack, app: AsyncApp) 
     await slack.say("oncall", "unheard", "random")
     await slack.say("oncall", f"<@{slack.bot_user}> 1 < 2 & @lead", channel)
     lead = slack.user("lead").id
-    said = [one["event"]["text"] for one in heard if "subtype" not in one["event"]]
+    said = [delivery["event"]["text"] for delivery in heard if "subtype" not in delivery["event"]]
     assert said == [f"<@{slack.bot_user}> 1 &lt; 2 &amp; <@{lead}>"]
     assert len(mentions) == 1
     assert len(slack.notifications("lead")) == 1
@@ -114,7 +114,7 @@ async def test_no_more_than_ten_sockets_and_each_ticket_once(slack: Slack) -> No
 
         slack.rate_limits = False
         hellos = [await connect() for _ in range(10)]
-        assert [one["num_connections"] for one in hellos] == list(range(1, 11))
+        assert [hello["num_connections"] for hello in hellos] == list(range(1, 11))
         assert (await connect())["reason"] == "too_many_websockets"
 
 

@@ -252,7 +252,7 @@ async def test_ephemeral_messages_need_the_person_there_and_vanish(
     said = await web.chat_postEphemeral(channel=channel, user=second, text="for you")
     change = web.chat_update(channel=channel, ts=said["message_ts"], text="x")
     assert await refusal(change) == "message_not_found"
-    assert [one["text"] for one in workspace.ephemerals(channel, "second")] == ["for you"]
+    assert [message["text"] for message in workspace.ephemerals(channel, "second")] == ["for you"]
     assert not workspace.ephemerals(channel, "oncall")
     workspace.reload("second")
     assert not workspace.ephemerals(channel, "second")
@@ -369,15 +369,15 @@ async def test_bookmarks_are_links(workspace: Slack, web: AsyncWebClient, channe
     wrong = web.bookmarks_add(channel_id=channel, title="x", type="link", link="nowhere")
     assert await refusal(wrong) == "invalid_link"
     await web.bookmarks_add(channel_id=channel, title="x", type="link", link="https://a.example")
-    shown = next(one for one in workspace.channels("lead") if one["id"] == channel)
-    assert [one["title"] for one in shown["bookmarks"]] == ["x"]
+    shown = next(made for made in workspace.channels("lead") if made["id"] == channel)
+    assert [bookmark["title"] for bookmark in shown["bookmarks"]] == ["x"]
 
 
 async def test_lists_come_in_pages(web: AsyncWebClient, channel: str) -> None:
     first = await web.conversations_list(limit=3)
     cursor = first["response_metadata"]["next_cursor"]
     rest = await web.conversations_list(limit=3, cursor=cursor)
-    names = [one["name"] for page in (first, rest) for one in page["channels"]]
+    names = [channel["name"] for page in (first, rest) for channel in page["channels"]]
     assert names == ["general", "incidents", "random", "status", "inc-1"]
     assert await refusal(web.conversations_list(cursor="nonsense")) == "invalid_cursor"
 
@@ -387,6 +387,6 @@ async def test_history_is_exact_to_the_microsecond(web: AsyncWebClient, channel:
     found = await web.conversations_history(
         channel=channel, latest=posted[1], oldest=posted[1], inclusive=True
     )
-    assert [one["text"] for one in found["messages"]] == ["1"]
+    assert [message["text"] for message in found["messages"]] == ["1"]
     older = await web.conversations_history(channel=channel, latest=posted[1], limit=1)
-    assert [one["text"] for one in older["messages"]] == ["0"]
+    assert [message["text"] for message in older["messages"]] == ["0"]

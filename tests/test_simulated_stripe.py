@@ -78,15 +78,15 @@ async def test_events_are_filtered_and_paged(stripe: Stripe) -> None:
     after = f"&starting_after={first['data'][-1]['id']}"
     _, second = await ask(stripe, f"?delivery_success=false&limit=2{after}")
 
-    assert [one["id"] for one in first["data"] + second["data"]] == lost
+    assert [event["id"] for event in first["data"] + second["data"]] == lost
     assert (first["has_more"], second["has_more"]) == (True, False)
-    assert {one["pending_webhooks"] for one in first["data"]} == {1}
+    assert {event["pending_webhooks"] for event in first["data"]} == {1}
 
     created = first["data"][0]["created"]
     _, newer = await ask(stripe, f"?created[gt]={created}&type=charge.*")
-    assert [one["id"] for one in newer["data"]] == ids[:1]
+    assert [event["id"] for event in newer["data"]] == ids[:1]
     _, before = await ask(stripe, f"?ending_before={ids[3]}&limit=2")
-    assert [one["id"] for one in before["data"]] == ids[1:3]
+    assert [event["id"] for event in before["data"]] == ids[1:3]
 
 
 async def test_what_is_older_than_thirty_days_is_gone(stripe: Stripe) -> None:

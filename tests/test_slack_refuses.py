@@ -119,7 +119,9 @@ async def test_an_answer_in_a_thread_is_not_said_again_either(
     await catch_up(bot, clock)
 
     [thread] = [
-        one["replies"] for one in walk.slack.messages(channel, "oncall") if "replies" in one
+        message["replies"]
+        for message in walk.slack.messages(channel, "oncall")
+        if "replies" in message
     ]
     assert len(thread) == 1
 
@@ -138,7 +140,7 @@ async def test_a_file_without_an_answer_is_not_there_twice(
     await walk.slack.settled()
 
     shown = walk.slack.messages(channel, "oncall")
-    files = [file["name"] for one in shown for file in one.get("files", [])]
+    files = [file["name"] for message in shown for file in message.get("files", [])]
     assert files == ["inc-1-timeline.md"]
 
 
@@ -292,7 +294,7 @@ async def test_a_deleted_channel_is_made_again_with_all_of_it(
     assert walk.slack.channel(channel).id != gone.id
     assert set(gone.members) <= set(walk.slack.channel(channel).members)
     assert shown.count("is the incident commander") == 1
-    assert [one for one in walk.slack.messages(channel, "oncall") if one.get("replies")]
+    assert [message for message in walk.slack.messages(channel, "oncall") if message.get("replies")]
     assert "INC-1 is resolved" in shown
     assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
     assert "Slack refused" not in shown
@@ -309,7 +311,7 @@ async def test_the_deleted_channel_of_what_is_over_is_not_made_again(
     clock.forward(days=4)
     await catch_up(bot, clock)
 
-    assert channel not in [one["name"] for one in walk.slack.channels("oncall")]
+    assert channel not in [made["name"] for made in walk.slack.channels("oncall")]
 
 
 async def test_a_deleted_card_is_posted_again(walk: Walk) -> None:

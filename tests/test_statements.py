@@ -56,7 +56,7 @@ def load(file: Path) -> Playbook:
 def mistakes(file: Path) -> list[str]:
     with pytest.raises(PlaybookError) as caught:
         load(file)
-    return [str(one).removeprefix(f"{file}:") for one in caught.value.diagnostics]
+    return [str(diagnostic).removeprefix(f"{file}:") for diagnostic in caught.value.diagnostics]
 
 
 def test_a_file_beside_the_playbook_is_kept_with_it(playbook: Path) -> None:

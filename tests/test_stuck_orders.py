@@ -37,7 +37,7 @@ async def work_through(walk: Walk, channel: str, *numbers: int, who: str = "onca
 def lists(walk: Walk, channel: str) -> list[Obj]:
     """The checklists of the channel."""
     shown = walk.slack.messages(channel, "oncall")
-    return [one for one in shown if message_text(one).startswith("*Stuck orders*")]
+    return [message for message in shown if message_text(message).startswith("*Stuck orders*")]
 
 
 def all_orders(walk: Walk, channel: str) -> list[str]:
@@ -140,7 +140,9 @@ async def test_who_is_in_command_is_called_once(walk: Walk) -> None:
     value = await mark(walk, "oncall", action_ids.TASK_ESCALATE, channel)
     assert len(walk.slack.notifications("lead")) == before + 1
     [said] = [
-        one for one in walk.slack.messages(channel, "lead") if "escalated <" in message_text(one)
+        message
+        for message in walk.slack.messages(channel, "lead")
+        if "escalated <" in message_text(message)
     ]
     assert walk.slack.user("lead").id in message_text(said)
     assert f"|Order {all_orders(walk, channel)[0]}>" in message_text(said)
@@ -149,7 +151,8 @@ async def test_who_is_in_command_is_called_once(walk: Walk) -> None:
     await mark(walk, "oncall", action_ids.TASK_DONE, channel, 1)
     assert len(walk.slack.notifications("lead")) == before + 1
     assert value not in [
-        one.value for one in walk.slack.find_buttons(action_ids.TASK_ESCALATE, channel, "oncall")
+        button.value
+        for button in walk.slack.find_buttons(action_ids.TASK_ESCALATE, channel, "oncall")
     ]
 
 
@@ -172,7 +175,9 @@ async def test_a_commander_who_escalates_calls_the_responders(walk: Walk) -> Non
     await mark(walk, "oncall", action_ids.TASK_ESCALATE, channel)
 
     [said] = [
-        one for one in walk.slack.messages(channel, "lead") if "escalated <" in message_text(one)
+        message
+        for message in walk.slack.messages(channel, "lead")
+        if "escalated <" in message_text(message)
     ]
     assert message_text(said).count(walk.slack.user("oncall").id) == 1
     assert "<!subteam^S0ARESP0ND5>" in message_text(said)
@@ -206,7 +211,7 @@ async def test_what_is_on_the_list_is_not_added_twice(walk: Walk) -> None:
     await walk.step("oncall", "stuck-orders", channel)
     await walk.press("second", action_ids.WORK_THROUGH, channel)
     form = walk.slack.views("second")[-1]
-    [chosen] = [one["element"] for one in form["blocks"] if one["block_id"] == "chosen"]
+    [chosen] = [block["element"] for block in form["blocks"] if block["block_id"] == "chosen"]
     assert len(chosen["options"]) == 20
     assert not set(all_orders(walk, channel)) & {
         option["text"]["text"].split()[1] for option in chosen["options"]
@@ -230,7 +235,7 @@ async def test_two_who_put_the_same_orders_on_the_list_at_once(walk: Walk) -> No
 
     assert len(all_orders(walk, channel)) == 3
     told = [str(walk.slack.ephemerals(channel, who)) for who in ("oncall", "second")]
-    assert sorted("is already on the list. Nothing" in one for one in told) == [False, True]
+    assert sorted("is already on the list. Nothing" in message for message in told) == [False, True]
     assert (await timeline(walk, channel)).count("on a list to work through") == 1
 
 
@@ -249,10 +254,12 @@ async def test_of_two_who_press_at_once_the_second_is_told_so(walk: Walk) -> Non
     await walk.bot.drain()
 
     told = [
-        one for who in ("oncall", "second", "lead") for one in walk.slack.ephemerals(channel, who)
+        message
+        for who in ("oncall", "second", "lead")
+        for message in walk.slack.ephemerals(channel, who)
     ]
     assert len(told) in (2, 3)  # it may be escalated first, and then handled
-    assert all("already marked" in str(one) for one in told)
+    assert all("already marked" in str(message) for message in told)
     assert (await timeline(walk, channel)).count("did by hand: Order") == 1
 
 
@@ -262,7 +269,9 @@ async def test_an_order_is_taken_and_handled_with_a_note(walk: Walk) -> None:
 
     for verb, words in (("take", "Taken by"), ("note", "Captured by hand")):
         menu = walk.slack.find_buttons(action_ids.TASK_MORE, channel, "second")[-1]
-        values = {one["value"].split("/")[0]: one["value"] for one in menu.element["options"]}
+        values = {
+            option["value"].split("/")[0]: option["value"] for option in menu.element["options"]
+        }
         await walk.slack.press("second", menu, value=values[verb])
         await walk.bot.drain()
         if verb == "note":
@@ -343,7 +352,7 @@ async def test_what_is_no_longer_found_is_marked_and_left_open(
 
         words = message_text(lists(walk, channel)[0])
         assert words.startswith("*Stuck orders* · 1 of 3 handled, 1 no longer found\n")
-        [line] = [one for one in words.splitlines() if "no longer finds" in one]
+        [line] = [line for line in words.splitlines() if "no longer finds" in line]
         assert "10:32 UTC" in line
         assert words.index(paid) < words.index(line) < words.index(other)
         assert len(slack.find_buttons(action_ids.TASK_DONE, channel, "oncall")) == 2
@@ -389,7 +398,7 @@ async def test_ninety_orders_are_five_messages(
 
         assert len(set(all_orders(walk, channel))) == 90
         assert len(lists(walk, channel)) == 5
-        assert all(len(one["blocks"]) <= 50 for one in lists(walk, channel))
+        assert all(len(listed["blocks"]) <= 50 for listed in lists(walk, channel))
         edits = len(walk.calls("chat.update"))
         await mark(walk, "oncall", action_ids.TASK_DONE, channel, 89)
         assert "1 of 90 handled" in message_text(lists(walk, channel)[0])

@@ -36,7 +36,11 @@ def form(walk: Walk, who: str = "oncall") -> str:
 
 
 def channels(walk: Walk) -> list[str]:
-    return [one["name"] for one in walk.slack.channels("oncall") if one["name"].startswith("inc-")]
+    return [
+        channel["name"]
+        for channel in walk.slack.channels("oncall")
+        if channel["name"].startswith("inc-")
+    ]
 
 
 async def test_words_without_a_severity_open_the_form_with_them_filled_in(walk: Walk) -> None:
@@ -230,7 +234,7 @@ async def test_the_form_from_a_message_asks_for_symptoms_too(walk: Walk) -> None
 
     name = channels(walk)[0]
     assert name == "inc-1-checkout-answers-500"
-    found = next(one for one in walk.slack.channels("oncall") if one["name"] == name)
+    found = next(channel for channel in walk.slack.channels("oncall") if channel["name"] == name)
     assert any("Where it began" in str(mark) for mark in found["bookmarks"])
 
 
@@ -256,18 +260,25 @@ def test_more_symptoms_than_one_element_takes_are_asked_in_several() -> None:
 
     view: dict[str, Any] = modals.declare(all_scenarios([book]), metadata="")
 
-    groups = [one for one in view["blocks"] if one.get("block_id", "").startswith("symptoms:")]
-    assert [len(one["element"]["options"]) for one in groups] == [10, 10, 3]
-    assert len({one["block_id"] for one in groups}) == 3
+    groups = [
+        block for block in view["blocks"] if block.get("block_id", "").startswith("symptoms:")
+    ]
+    assert [len(group["element"]["options"]) for group in groups] == [10, 10, 3]
+    assert len({group["block_id"] for group in groups}) == 3
 
 
 def test_the_worst_is_asked_for_first() -> None:
-    seen = [one.model_copy(update={"symptoms": (one.id,)}) for one in reversed(BOOK.scenarios)]
+    seen = [
+        scenario.model_copy(update={"symptoms": (scenario.id,)})
+        for scenario in reversed(BOOK.scenarios)
+    ]
     book = BOOK.model_copy(update={"scenarios": tuple(seen)})
 
     view: dict[str, Any] = modals.declare(all_scenarios([book]), metadata="")
 
-    groups = [one for one in view["blocks"] if one.get("block_id", "").startswith("symptoms:")]
+    groups = [
+        block for block in view["blocks"] if block.get("block_id", "").startswith("symptoms:")
+    ]
     labels = [group["label"]["text"] for group in groups]
     assert labels == ["SEV-1 · outage", "SEV-2 · disputes", "SEV-2 · refunds"]
 

@@ -26,14 +26,16 @@ async def disputes(walk: Walk) -> str:
 def line(walk: Walk, channel: str, title: str) -> str:
     """A step of the playbook as people read it."""
     shown = walk.slack.messages(channel, "oncall")
-    [playbook] = [message_text(one) for one in shown if f". {title}*" in message_text(one)]
+    [playbook] = [
+        message_text(message) for message in shown if f". {title}*" in message_text(message)
+    ]
     return f"{title}{playbook.partition(f'. {title}*')[2].partition('*')[0]}"
 
 
 async def choose(walk: Walk, who: str, channel: str, step: str, verb: str) -> None:
     """Choose something behind the three dots of a step."""
     menus = walk.slack.find_buttons(action_ids.TASK_MORE, channel, who)
-    [menu] = [one for one in menus if one.block_id == f"step:{step}"]
+    [menu] = [menu for menu in menus if menu.block_id == f"step:{step}"]
     values = [option["value"] for option in menu.element["options"]]
     [value] = [value for value in values if value.startswith(verb)]
     await walk.slack.press(who, menu, value=value)
@@ -43,7 +45,7 @@ async def choose(walk: Walk, who: str, channel: str, step: str, verb: str) -> No
 async def take(walk: Walk, who: str, channel: str, step: str) -> None:
     """Press *Take* or *Take over*."""
     buttons = walk.slack.find_buttons(action_ids.TASK_TAKE, channel, who)
-    [button] = [one for one in buttons if one.block_id == f"step:{step}"]
+    [button] = [button for button in buttons if button.block_id == f"step:{step}"]
     await walk.slack.press(who, button)
     await walk.bot.drain()
 
@@ -108,9 +110,9 @@ async def test_whose_it_is_already_is_told_so(walk: Walk) -> None:
 async def test_of_two_who_take_it_at_once_one_has_it(walk: Walk) -> None:
     channel = await disputes(walk)
     [button] = [
-        one
-        for one in walk.slack.find_buttons(action_ids.TASK_TAKE, channel, "oncall")
-        if one.block_id == "step:fraud-thresholds"
+        button
+        for button in walk.slack.find_buttons(action_ids.TASK_TAKE, channel, "oncall")
+        if button.block_id == "step:fraud-thresholds"
     ]
 
     await asyncio.gather(*(walk.slack.press(who, button) for who in ("oncall", "second")))
@@ -240,7 +242,9 @@ async def test_the_rows_are_those_that_the_form_showed(walk: Walk, bot: Bot) -> 
     channel = await disputes(walk)
     await walk.step("second", "review-orders", channel)
     await walk.step("oncall", "block-users", channel)
-    [chosen] = [one for one in walk.slack.views("oncall")[-1]["blocks"] if "element" in one][:1]
+    [chosen] = [block for block in walk.slack.views("oncall")[-1]["blocks"] if "element" in block][
+        :1
+    ]
     first = chosen["element"]["options"][0]
     async with bot.world.pool.connection() as conn:
         await conn.execute(
@@ -263,7 +267,7 @@ async def test_without_an_answer_there_is_only_a_note_to_write(walk: Walk) -> No
 
     await walk.step("oncall", "block-users", channel)
     blocks = walk.slack.views("oncall")[-1]["blocks"]
-    assert [one["block_id"] for one in blocks if one["type"] == "input"] == ["note"]
+    assert [block["block_id"] for block in blocks if block["type"] == "input"] == ["note"]
     await walk.submit("oncall")
 
     assert "Done by" in line(walk, channel, "Block suspicious users")

@@ -78,7 +78,7 @@ def test_mistakes_are_told_at_the_start(tmp_path: Path, mistake: str) -> None:
 def test_a_line_alone_and_one_that_is_due_are_both_right(tmp_path: Path) -> None:
     [book] = loader.load(SHIPPED, ACTIONS)
 
-    assert {one.due for one in book.post_incident} == {None, timedelta(hours=48)}
+    assert {follow_up.due for follow_up in book.post_incident} == {None, timedelta(hours=48)}
 
 
 def test_rows_that_are_called_the_same_are_one() -> None:
@@ -100,9 +100,9 @@ async def test_an_incident_from_before_keeps_what_was_ticked_off(database: str) 
         incident = await store.incidents.get(conn, IncidentId(1))
         tasks = await store.tasks.of_incident(conn, IncidentId(1))
     assert incident is not None
-    first, *_, long = [one.title for one in incident.playbook.post_incident]
+    first, *_, long = [follow_up.title for follow_up in incident.playbook.post_incident]
     assert (first, long) == (book["post_incident"][0], "x" * 150)
-    assert [(one.step_id, one.state, one.decided_by) for one in tasks] == [
+    assert [(task.step_id, task.state, task.decided_by) for task in tasks] == [
         ("stripe-dashboard", TaskState.DONE, "U2"),
         ("replay-webhooks", TaskState.OPEN, None),
     ]

@@ -23,7 +23,7 @@ def nags(walk: Walk, channel: str) -> int:
 def happening(walk: Walk) -> list[str]:
     """What the update form on top says of itself, line by line."""
     form = walk.slack.views("oncall")[-1]
-    fields = {one["block_id"]: one for one in form["blocks"] if "element" in one}
+    fields = {block["block_id"]: block for block in form["blocks"] if "element" in block}
     return str(fields["current"]["element"]["initial_value"]).splitlines()
 
 

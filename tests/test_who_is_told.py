@@ -21,7 +21,7 @@ async def asked(walk: Walk, kube: Cluster) -> str:
 def request(walk: Walk, channel: str) -> Obj:
     """The message of the request, with its thread."""
     shown = walk.slack.messages(channel, "oncall")
-    return next(one for one in shown if "requested by" in message_text(one))
+    return next(message for message in shown if "requested by" in message_text(message))
 
 
 def replies(message: Obj) -> list[Obj]:
@@ -31,7 +31,7 @@ def replies(message: Obj) -> list[Obj]:
 
 def notices(walk: Walk, channel: str) -> list[str]:
     """What is said in the request's thread to those who waited."""
-    said = [one["text"] for one in replies(request(walk, channel))]
+    said = [reply["text"] for reply in replies(request(walk, channel))]
     return [words for words in said if words.startswith(":")]
 
 
@@ -136,7 +136,7 @@ async def test_the_plan_is_still_there_when_it_is_decided(
         await walk.submit("second", reason="Not now")
 
     decided = request(walk, asked)
-    [plan] = [one for one in replies(decided) if "as people decided on it" in one["text"]]
+    [plan] = [reply for reply in replies(decided) if "as people decided on it" in reply["text"]]
     assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in message_text(plan)
     assert "+    image: ghcr.io/tickettoken/order-service:v2.3.1" in message_text(plan)
     assert "with its diff in the thread" in message_text(decided)
@@ -172,7 +172,9 @@ async def test_a_step_shows_what_was_done_rather_than_what_came_to_nothing(
     await walk.submit("second", resolution="Rolled back")
 
     [playbook] = [
-        one for one in walk.slack.messages(asked, "oncall") if "*2. " in message_text(one)
+        message
+        for message in walk.slack.messages(asked, "oncall")
+        if "*2. " in message_text(message)
     ]
     lines = message_text(playbook)
     assert lines.count(":heavy_minus_sign: Not done: the incident was resolved first") == 1
