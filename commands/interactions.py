@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 
-# How long names may take to look up: a form must be opened within three seconds of the press.
+# How long the look-up of names may take: a form must be opened within three seconds of the press.
 NAMES_SECONDS = 1.0
 # How long the cache keeps which press last redrew a form.
 FORM_SECONDS = 3600

@@ -125,7 +125,7 @@ async def approve(world: World, interaction: Interaction) -> None:
 
 
 async def deny(world: World, interaction: Interaction) -> None:
-    """*Deny* was pressed: ask an approver or the requester for the reason."""
+    """*Deny* was pressed: open the form for the reason, for an approver or the requester."""
     run = await flows.executions.get(world, _execution_id(interaction))
     await flows.approvals.check_may_deny(world, run.id, by=interaction.user_id)
     await interaction.open(modals.deny(run, metadata=interaction.metadata(execution=run.id)))

@@ -32,7 +32,7 @@ class WorkForm(Model):
 async def finish_step(
     world: World, interaction: Interaction, task: Task, *, has_choice: bool
 ) -> None:
-    """*Done* of a manual step was pressed: finish it, or ask first what was chosen."""
+    """*Done* of a manual step was pressed: finish it, or first open the form to choose."""
     if has_choice:
         await _open_done_form(world, interaction, task)
     else:
@@ -116,7 +116,7 @@ async def submit_skip(world: World, interaction: Interaction, form: SkipForm) ->
 
 
 async def work_through(world: World, interaction: Interaction) -> None:
-    """*Work through them…* was pressed: ask which findings become tasks."""
+    """*Work through them…* was pressed: open the form for which findings become tasks."""
     run = await flows.executions.get(world, ExecutionId(int(interaction.value)))
     # Raises UserError once the incident is resolved or has another playbook.
     await flows.executions.find_open_step(world, run.incident_id, run.step_id)

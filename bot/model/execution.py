@@ -92,7 +92,7 @@ class Approval(Model):
 
 
 class NewExecution(Model):
-    """What is known of an execution when it is asked for; `requested_by` is None for the clock."""
+    """What is known of an execution at its request; `requested_by` is None for the scheduler."""
 
     incident_id: IncidentId
     step_id: str

@@ -1,4 +1,4 @@
-"""Something is wrong, and what is told of it."""
+"""An incident, and the updates about it."""
 
 from datetime import datetime
 

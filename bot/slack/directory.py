@@ -103,7 +103,7 @@ class Directory:
     async def group_id(self, group: str) -> str:
         """The id of a user group that is given by id or handle; raises UserError.
 
-        Slack is asked once for each group, since ids do not change.
+        One call for each group, since ids do not change.
         """
         handle = group.removeprefix("@")
         if handle not in self._group_ids:
@@ -121,14 +121,14 @@ class Directory:
 
         Handles that Slack does not know are left out.
         """
-        wanted = {handle.removeprefix("@").lower() for handle in handles}
-        key = f"marks:{','.join(sorted(wanted))}"
+        handle_names = {handle.removeprefix("@").lower() for handle in handles}
+        key = f"marks:{','.join(sorted(handle_names))}"
         cached = await self._recall(key)
         if cached is not None:
             return dict(json.loads(cached))
-        mentions = await self._group_mentions(wanted)
-        if wanted - mentions.keys():
-            mentions = await self._user_mentions(wanted) | mentions
+        mentions = await self._group_mentions(handle_names)
+        if handle_names - mentions.keys():
+            mentions = await self._user_mentions(handle_names) | mentions
         await self._remember(key, json.dumps(mentions))
         return mentions
 

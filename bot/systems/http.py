@@ -161,5 +161,5 @@ def _tls_reason(error: aiohttp.ClientError) -> str:
 
 
 def _host_and_port(url: URL) -> str:
-    """Like `payment-service:3006`: the rest of a URL may hold secrets."""
+    """Like `payment-service:3006`: the rest of a URL may have secrets."""
     return f"{url.host}:{url.port}"

@@ -229,7 +229,7 @@ def _labels(texts: Sequence[str]) -> list[str]:
 
 
 def confirm_dialog(title: str, text: str, confirm_label: str, *, style: str = "danger") -> Element:
-    """A dialog that asks for confirmation of a click."""
+    """A dialog to confirm a click."""
     return {
         "title": plain_text(title, 100),
         "text": plain_text(text, CONFIRM_LENGTH),

@@ -145,7 +145,7 @@ class Revision(Model):
     """A pod template that a Deployment has run, as its ReplicaSet keeps it.
 
     `past` is the numbers that it had when it ran before; `created` is when it ran first. `cause`
-    is the change cause as it was written, which may hold secrets: people read `said` instead.
+    is the change cause as it was written, which may have secrets.
     `left` is the number that the last rollback to this revision came from.
     """
 
