@@ -229,7 +229,7 @@ async def finish(
         )
         RETURNING *
     """
-    values: dict[str, Any] = {"to": to_state, "at": at, "outcome": outcome}
+    values: dict[str, Any] = {"to_state": to_state, "at": at, "outcome": outcome}
     values |= {"check_passed": check_passed, "read_result": _without_attachment(read_result)}
     values |= {"undo_until": undo_until, "undo_digest": undo_digest}
     with _refuse_second():
