@@ -66,7 +66,7 @@ async def press(world: World, interaction: Interaction) -> None:
 
 def _action_class(world: World, step: Step) -> type[Action]:
     """The class of a step's action; raises UserError for one that this version lacks."""
-    # `build` raises the error.
+    # `build_action` raises the error.
     return world.actions.get(step.action) or type(
         flows.executions.build_action(world, step.action, {})
     )

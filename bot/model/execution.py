@@ -130,7 +130,10 @@ class Execution(NewExecution):
 
 
 class TemporaryChange(Model):
-    """A temporary change in force; `trouble` says why its undo is late, `due_at` is the clock's."""
+    """A temporary change: when it ends, and when the scheduler checks it next.
+
+    `overdue_reason` says why its undo is late; `touched_by` is the last other change of its target.
+    """
 
     execution_id: ExecutionId
     incident_id: IncidentId

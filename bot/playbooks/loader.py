@@ -186,7 +186,7 @@ def _check_ids(source: SourceFile) -> None:
 
 
 def _check_unique(source: SourceFile, key_path: KeyPath, value: Any) -> None:
-    """Check that no two mappings in the list at `place`, which is in `value`, have the same id."""
+    """Check that no two mappings of `value`, the list at `key_path`, have the same id."""
     first_lines: dict[str, int] = {}
     for index, item in _mappings(value, str(key_path[-1])):
         line, column = source.position((*key_path, index, "id"))

@@ -117,7 +117,7 @@ class Directory:
         )
 
     async def mentions(self, handles: Iterable[str]) -> dict[str, str]:
-        """Mentions by handle of a group or a person, as of the last minute; raises slack.Refused.
+        """Mentions by handle of a group or a person, as of the last minute; raises SlackError.
 
         Handles that Slack does not know are left out.
         """
@@ -153,14 +153,14 @@ class Directory:
         return mentions
 
     async def _groups(self) -> list[dict[str, Any]]:
-        """Every user group of the workspace; raises slack.Refused."""
+        """Every user group of the workspace; raises SlackError."""
         groups: list[dict[str, Any]] = (await slack.client.call(self._slack.usergroups_list()))[
             "usergroups"
         ]
         return groups
 
     async def _group_members(self, group: str) -> frozenset[UserId]:
-        """Who is in a group; raises UserError for one that does not exist, and slack.Refused."""
+        """Who is in a group; raises UserError for one that does not exist, and SlackError."""
         group_id = await self.group_id(group)
         answer = await slack.client.call(self._slack.usergroups_users_list(usergroup=group_id))
         return frozenset(map(UserId, answer["users"]))

@@ -24,7 +24,7 @@ class HttpError(UserError):
 class Response(NamedTuple):
     """A response: `seconds` until it began, `body` its first 64 KiB.
 
-    `elsewhere` is the `host:port` of a redirect that was not followed, or empty.
+    `redirect_host` is the `host:port` of a redirect that was not followed, or empty.
     """
 
     status: int

@@ -33,7 +33,7 @@ class StripeError(UserError):
 
 
 class Event(Model):
-    """A webhook event; `waiting` is how many endpoints have not received it."""
+    """A webhook event; `pending_webhooks` is how many endpoints have not received it."""
 
     id: str
     type: str

@@ -42,7 +42,7 @@ def declare(
     best_matches: Sequence[ScenarioRef] = (),
     worst_severity: Severity | None = None,
 ) -> View:
-    """The form to declare an incident: `likely` are the scenarios that fit what is ticked."""
+    """The form to declare an incident: `best_matches` are the scenarios that fit what is ticked."""
     title_line = blocks.text_input(
         initial=title, max_length=LONG_TEXT, placeholder="Orders are failing"
     )
@@ -201,7 +201,7 @@ def step(
     options: Mapping[str, Options],
     metadata: str,
 ) -> View:
-    """The form of a step: the parameters, as menus where `choices` has options, and the reason."""
+    """The form of a step: the parameters, as menus where it has `options`, and the reason."""
     parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]

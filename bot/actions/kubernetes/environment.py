@@ -122,7 +122,7 @@ class SetEnvironment(DeploymentChange):
         return str(last.get("value", ""))
 
     def _check(self, deployment: Deployment, current: str | None) -> None:
-        """Raises Already when there is nothing to do, and UserError when it cannot be changed."""
+        """Raises AlreadyApplied when nothing is to do, UserError when it cannot be changed."""
         if current == self.value or (current is not None and current == self.unless):
             raise self._nothing_to_do(current)
         if current is not None and not _can_be_kept(current):
