@@ -115,7 +115,7 @@ async def test_a_missing_right_shows_in_the_plan(
     [
         (restart, lambda kube: kube.deploy("v2.3.2")),
         (scale, lambda kube: kube.deploy("v2.3.2")),
-        (scale, lambda kube: kube.resize(2)),
+        (scale, lambda kube: kube.scale(2)),
     ],
 )
 async def test_drift_is_refused(
