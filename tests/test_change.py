@@ -477,7 +477,7 @@ async def test_a_check_that_fails_while_the_form_is_open_asks_why(
 
     await walk.submit("oncall", resolution="over")
 
-    assert "the form asks why it may end all the same" in walk.text(channel, "oncall")
+    assert "the form asks why it may end anyway" in walk.text(channel, "oncall")
     assert "is resolved" not in walk.text("incidents")
 
 
