@@ -9,7 +9,6 @@ from psycopg import AsyncConnection
 from bot import flows, store
 from bot.model import ExecutionId, UserError, UserId
 from bot.settings import Settings
-from bot.store import publications
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal, Slack, User
@@ -281,7 +280,7 @@ async def test_a_run_that_died_is_looked_at_and_never_repeated(
             "UPDATE executions SET state = 'running', started_at = %s, heartbeat_at = %s",
             [clock.time, clock.time],
         )
-        await publications.mark_stale(conn, (await store.incidents.list_open(conn))[0].id)
+        await store.publications.mark_stale(conn, (await store.incidents.list_open(conn))[0].id)
     clock.forward(seconds=31)
     await bot.tick()
     assert "Interrupted." in walk.text(channel)

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot import store
 from bot.flows import temporary_changes
 from bot.model import ExecutionId
 from bot.settings import Settings
-from bot.store import temporary_changes as temporary_changes_module
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
@@ -276,7 +276,7 @@ async def test_a_replica_that_died_with_the_claim_in_its_hand_is_replaced(
     clock.forward(minutes=31)
     async with bot.world.pool.connection() as conn:
         now = clock.time
-        claimed = await temporary_changes_module.claim_due(
+        claimed = await store.temporary_changes.claim_due(
             conn, now, now + temporary_changes.RETRY_AFTER
         )
     assert [hold.execution_id for hold in claimed] == [ExecutionId(1)]

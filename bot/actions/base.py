@@ -31,7 +31,8 @@ class AlreadyApplied(UserError):
 class Action(Model):
     """What a playbook step does; the fields are the params in the YAML file.
 
-    `name` is its name there. The params in `playbook_only` come from the file alone: no form asks for them.
+    `name` is its name there. The params in `playbook_only` come from the file alone: no form asks
+    for them.
     """
 
     name: ClassVar[str]

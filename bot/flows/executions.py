@@ -24,7 +24,6 @@ from bot.model import (
     UserId,
     entries,
 )
-from bot.store import temporary_changes
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -243,13 +242,13 @@ def undo_request(done: Execution, reason: str, *, approved: bool, held: bool) ->
 async def _why(world: World, done: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
-        back = await temporary_changes.ended_by(conn, done.id)
+        back = await store.temporary_changes.ended_by(conn, done.id)
     return text.render_unescaped("undo_reason", execution=done, changes=back, now=world.now())
 
 
 async def _is_held(world: World, execution_id: ExecutionId) -> bool:
     async with world.pool.connection() as conn:
-        hold = await temporary_changes.get(conn, execution_id)
+        hold = await store.temporary_changes.get(conn, execution_id)
     return hold is not None and hold.in_force
 
 

@@ -28,7 +28,7 @@ from bot.model import (
     entries,
 )
 from bot.publishing.publisher import publish
-from bot.store import db, publications, temporary_changes
+from bot.store import db
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -71,7 +71,7 @@ async def _start(world: World, execution_id: ExecutionId) -> Execution | None:
             if started is not None:
                 by = started.requested_by
                 await log_execution(conn, started, entries.Started(), at=now, by=by)
-                await publications.mark_stale(conn, started.incident_id)
+                await store.publications.mark_stale(conn, started.incident_id)
             return started
     except store.executions.AlreadyActive:
         await _record_wait(world, execution_id)
@@ -198,7 +198,7 @@ async def _finish(
             await log_execution(conn, ended, entry, at=now, by=run.requested_by)
             if verdict.done:
                 await _record_temporary(conn, ended, verdict, now)
-            await publications.mark_stale(conn, run.incident_id)
+            await store.publications.mark_stale(conn, run.incident_id)
 
     try:
         await write_with_retry(world, write)
@@ -211,15 +211,15 @@ async def _record_temporary(conn: Conn, ended: Execution, verdict: Verdict, now:
     plan = ended.plan
     assert plan is not None
     if ended.undo_of is not None:
-        await temporary_changes.resume(conn, ended.undo_of, now)
+        await store.temporary_changes.resume(conn, ended.undo_of, now)
         if verdict.ok:
-            await temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
-    await temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
+            await store.temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
+    await store.temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
     if plan.temporary is not None:
         since = ended.started_at or now
         until = since + plan.temporary.lasts
         soon = now if ended.undo_digest is None else until - rules.changes.END_NOTICE
-        await temporary_changes.begin(
+        await store.temporary_changes.begin(
             conn,
             ended,
             state=plan.temporary.state,
@@ -260,7 +260,7 @@ async def _interrupt(world: World, conn: Conn, run: Execution) -> None:
     interrupted = await store.executions.move(conn, run.id, from_state=was, to_state=to)
     if interrupted is not None:
         await log_execution(conn, interrupted, entries.Interrupted(), at=world.now())
-        await publications.mark_stale(conn, run.incident_id)
+        await store.publications.mark_stale(conn, run.incident_id)
 
 
 async def _beat(world: World, run: Execution) -> None:
@@ -288,7 +288,7 @@ async def check_interrupted(world: World, execution_id: ExecutionId, *, by: User
                 )
             await store.executions.heartbeat(conn, taken, world.now())
             await log_execution(conn, taken, entries.Checked(), at=world.now(), by=by)
-            await publications.mark_stale(conn, taken.incident_id)
+            await store.publications.mark_stale(conn, taken.incident_id)
     except store.executions.AlreadyActive as error:
         raise UserError(
             "Its target is being changed, or the step was requested again. Nothing was checked; "
@@ -316,7 +316,7 @@ async def mark_interrupted(world: World) -> None:
     async with world.pool.connection() as conn:
         for dead in await store.executions.interrupt(conn, now - HEARTBEAT_TIMEOUT, now):
             await log_execution(conn, dead, entries.Interrupted(), at=now)
-            await publications.mark_stale(conn, dead.incident_id)
+            await store.publications.mark_stale(conn, dead.incident_id)
             if dead.risk is Risk.READ:
                 words = text.render_unescaped("read_interrupted")
                 await store.executions.finish(

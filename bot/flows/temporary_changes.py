@@ -21,7 +21,6 @@ from bot.model import (
     entries,
 )
 from bot.publishing.publisher import publish
-from bot.store import publications, temporary_changes
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -38,7 +37,7 @@ async def process_due(world: World) -> None:
     """Process every temporary change that is due: check it, announce its end, or undo it."""
     now = world.now()
     async with world.pool.connection() as conn:
-        due = await temporary_changes.claim_due(conn, now, now + RETRY_AFTER)
+        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER)
     for hold in due:
         world.background.start(_process(world, hold), f"hold of execution {hold.execution_id}")
 
@@ -75,7 +74,7 @@ async def _check_later(world: World, hold: TemporaryChange, run: Execution) -> N
     if run.undo_digest is None:
         next_check_at = min(next_check_at, now + RETRY_AFTER)
     async with world.pool.connection() as conn:
-        await temporary_changes.check_later(conn, run.id, next_check_at)
+        await store.temporary_changes.check_later(conn, run.id, next_check_at)
 
 
 async def _learn_undo_digest(world: World, run: Execution) -> Execution:
@@ -112,7 +111,7 @@ async def _was_ended(world: World, hold: TemporaryChange, run: Execution) -> boo
     in_force = await _is_still_applied(world, run)
     if in_force and hold.touched_by is not None:
         async with world.pool.connection() as conn:
-            await temporary_changes.clear_touched_by(conn, run.id, hold.touched_by)
+            await store.temporary_changes.clear_touched_by(conn, run.id, hold.touched_by)
     return in_force is False
 
 
@@ -140,7 +139,7 @@ async def _record_end(world: World, hold: TemporaryChange, run: Execution) -> No
             else await store.executions.get(conn, hold.touched_by)
         )
         execution_id = ended_by.id if ended_by else None
-        if await temporary_changes.end(conn, hold.execution_id, now, by=execution_id):
+        if await store.temporary_changes.end(conn, hold.execution_id, now, by=execution_id):
             await _log(conn, hold, _ended_entry(hold, ended_by), at=now)
 
 
@@ -160,12 +159,12 @@ def _ended_entry(hold: TemporaryChange, ended_by: Execution | None) -> entries.E
 async def _announce_end(world: World, hold: TemporaryChange, run: Execution) -> None:
     now = world.now()
     async with world.pool.connection() as conn:
-        current = await temporary_changes.lock(conn, run.id)
+        current = await store.temporary_changes.lock(conn, run.id)
         if current is None or not current.in_force:
             return
         if current.ends_at != hold.ends_at or current.announced_at is not None:
             return  # extended or announced meanwhile
-        await temporary_changes.check_later(conn, run.id, hold.ends_at, announced_at=now)
+        await store.temporary_changes.check_later(conn, run.id, hold.ends_at, announced_at=now)
         who = await _people_concerned(conn, run)
         nudged = entries.Nudged(execution=run.id, until=hold.ends_at, who=who)
         await _log(conn, hold, nudged, at=now)
@@ -225,13 +224,13 @@ async def _approve_request(
         if approved is None:
             return
         await log_execution(conn, approved, entries.Approved(), at=world.now())
-        await publications.mark_stale(conn, hold.incident_id)
+        await store.publications.mark_stale(conn, hold.incident_id)
     runs.start_if_approved(world, approved)
 
 
 async def _lock_overdue(conn: Conn, run: Execution, now: datetime) -> TemporaryChange | None:
     """The change if it is in force and its time is over, locked until the transaction ends."""
-    hold = await temporary_changes.lock(conn, run.id)
+    hold = await store.temporary_changes.lock(conn, run.id)
     return hold if hold is not None and hold.in_force and hold.ends_at <= now else None
 
 
@@ -249,11 +248,13 @@ async def _request_revert(
         revert = await executions.insert_request(
             world, conn, run.incident_id, request, inverse, plan, None
         )
-        await publications.mark_stale(conn, run.incident_id)
+        await store.publications.mark_stale(conn, run.incident_id)
         if not approved:
             trouble = text.render_unescaped("revert_needs_approval", first=first)
             await _log_not_reverted(conn, hold, run, trouble, now)
-            await temporary_changes.mark_overdue(conn, run.id, trouble, now + REQUEST_AGAIN_AFTER)
+            await store.temporary_changes.mark_overdue(
+                conn, run.id, trouble, now + REQUEST_AGAIN_AFTER
+            )
         return revert
 
 
@@ -266,7 +267,7 @@ async def _mark_overdue(world: World, hold: TemporaryChange, run: Execution, tro
             return
         if current.overdue_reason is None:
             await _log_not_reverted(conn, hold, run, trouble, now)
-        await temporary_changes.mark_overdue(conn, run.id, trouble, now + RETRY_AFTER)
+        await store.temporary_changes.mark_overdue(conn, run.id, trouble, now + RETRY_AFTER)
 
 
 async def _log_not_reverted(
@@ -294,7 +295,7 @@ async def _log(
     by: UserId | None = None,
 ) -> None:
     await store.timeline.add(conn, hold.incident_id, detail, at=at, by=by, text=hold.state)
-    await publications.mark_stale(conn, hold.incident_id)
+    await store.publications.mark_stale(conn, hold.incident_id)
 
 
 async def extend(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
@@ -314,11 +315,11 @@ async def _extend(
 ) -> TemporaryChange:
     run, now = await get(world, execution_id), world.now()
     async with world.pool.connection() as conn:
-        hold = await temporary_changes.lock(conn, execution_id)
+        hold = await store.temporary_changes.lock(conn, execution_id)
         rules.permissions.check_may_extend(hold, run, person, approvers, now)
         assert hold is not None
         until = hold.ends_at + rules.changes.EXTENSION
-        await temporary_changes.extend(
+        await store.temporary_changes.extend(
             conn, execution_id, ends_at=until, next_check_at=until - rules.changes.END_NOTICE
         )
         span = durations.describe(rules.changes.EXTENSION)
@@ -335,7 +336,7 @@ async def check_interrupted(world: World) -> None:
     """
     timeout = runs.HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
     async with world.pool.connection() as conn:
-        unknown = await temporary_changes.interrupted(conn, world.now() - timeout)
+        unknown = await store.temporary_changes.interrupted(conn, world.now() - timeout)
     for run in unknown:
         world.background.start(_check(world, run), f"check of execution {run.id}")
 
@@ -350,5 +351,5 @@ async def _check(world: World, run: Execution) -> None:
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
     """The temporary changes of an incident that are in force."""
     async with world.pool.connection() as conn:
-        holds = await temporary_changes.of_incident(conn, incident_id)
+        holds = await store.temporary_changes.of_incident(conn, incident_id)
     return tuple(hold for hold in holds if hold.in_force)

@@ -239,7 +239,10 @@ def _check_step(
         )
         return
     action, prefix = actions[name], f'action "{name}": '
-    settable, playbook_only = validation.settable_fields(action), getattr(action, "playbook_only", ())
+    settable, playbook_only = (
+        validation.settable_fields(action),
+        getattr(action, "playbook_only", ()),
+    )
     for index, param in enumerate(ask):
         if mistake := _ask_mistake(param, settable, playbook_only):
             source.report(source.position((*key_path, "ask", index)), prefix + mistake)

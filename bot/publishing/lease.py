@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from bot import slack, store
 from bot.model import Incident, IncidentId
-from bot.store import publications
+from bot.store import db
 from bot.store.db import Conn
 from bot.store.messages import SentMessage
 from bot.store.publications import Publication
@@ -53,7 +53,7 @@ class Lease:
     async def acquire_new(self, conn: Conn, incident: Incident) -> Claim:
         """Take it in the transaction that makes the incident: nobody else can have it."""
         self._held, self._until = True, self._world.now() + LEASE
-        picture = await publications.insert(conn, incident.id, self._id, self._until)
+        picture = await store.publications.insert(conn, incident.id, self._id, self._until)
         return Claim(picture, incident, {})
 
     async def acquire(self) -> Claim | None:
@@ -62,7 +62,9 @@ class Lease:
         now = self._world.now()
         self._until = now + LEASE
         async with self._world.pool.connection() as conn:
-            picture = await publications.claim(conn, self._incident_id, self._id, now, self._until)
+            picture = await store.publications.claim(
+                conn, self._incident_id, self._id, now, self._until
+            )
             self._held = picture is not None
             return None if picture is None else await _start(conn, picture)
 
@@ -72,7 +74,7 @@ class Lease:
         if self._held and self._until - now < LEASE * 2 / 3:
             self._until = now + LEASE
             async with self._world.pool.connection() as conn:
-                self._held = await publications.renew(
+                self._held = await store.publications.renew(
                     conn, self._incident_id, self._id, self._until
                 )
         return self._held
@@ -80,17 +82,17 @@ class Lease:
     async def complete(self, picture: Publication) -> bool:
         """All of it is shown: let go, unless more was wanted meanwhile; then False."""
         async with self._world.pool.connection() as conn:
-            await publications.mark_published(
+            await store.publications.mark_published(
                 conn, self._incident_id, self._id, picture.wanted_version
             )
-            self._held = not await publications.release(conn, self._incident_id, self._id)
+            self._held = not await store.publications.release(conn, self._incident_id, self._id)
         return not self._held
 
     async def fail(self, picture: Publication, failures: Sequence[Exception]) -> None:
         """A part of it is not shown: let go until the clock tries again."""
         now = self._world.now()
         async with self._world.pool.connection() as conn:
-            await publications.mark_failed(
+            await store.publications.mark_failed(
                 conn,
                 self._incident_id,
                 self._id,
@@ -107,8 +109,8 @@ class Lease:
             return
         try:
             async with self._world.pool.connection() as conn:
-                await publications.abandon(conn, self._incident_id, self._id)
-        except Exception:  # it ends by itself, and what is raised already says more
+                await store.publications.abandon(conn, self._incident_id, self._id)
+        except db.ERRORS:  # the lease ends by itself, and what is raised already says more
             log.exception("the lease of INC-%s was not given back", self._incident_id)
 
 
