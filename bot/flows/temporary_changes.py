@@ -98,8 +98,8 @@ async def _learn_undo_digest(world: World, run: Execution) -> Execution:
 async def _is_as_left(world: World, run: Execution) -> bool:
     """Whether a Deployment bears the execution's id and had no other rollout since its plan."""
     assert run.plan is not None
-    kind, _, name = run.plan.target.partition("/")
-    if kind != "deployment" or "revision" not in run.plan.fingerprint:
+    name = run.params.get("deployment")
+    if name is None or "revision" not in run.plan.fingerprint:
         return False
     now = await world.systems.cluster.deployment(name)
     first = run.plan.fingerprint["revision"] + 1
