@@ -242,7 +242,7 @@ async def test_a_press_too_late_is_answered(walk: Walk, broken: Cluster) -> None
 
 async def test_a_blank_reason_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "roll-back", channel)
+    await walk.press_step("oncall", "roll-back", channel)
 
     with pytest.raises(Refusal) as refused:
         await walk.submit("oncall", reason="  ")
@@ -404,7 +404,7 @@ async def test_rolling_restart_and_deleted_pods(walk: Walk, kube: Cluster) -> No
     before = set(kube.pod_names())
 
     for step in ("rolling-restart", "delete-pods"):
-        await walk.step("oncall", step, channel)
+        await walk.press_step("oncall", step, channel)
         await walk.submit("oncall", reason="Memory keeps growing")
         await walk.press("second", action_ids.APPROVE, channel)
 
@@ -526,7 +526,7 @@ async def test_the_shipped_roles_are_enough_and_looking_alone_changes_nothing(
 
     broken.restrict("runbolt", roles["runbolt-look"])
     for step in ("pods", "logs", "dependencies"):
-        await walk.step("oncall", step, channel)
+        await walk.press_step("oncall", step, channel)
     await walk.ask_for_rollback(channel)
     looked = walk.text(channel)
     assert looked.count("may not") == 1
@@ -534,7 +534,7 @@ async def test_the_shipped_roles_are_enough_and_looking_alone_changes_nothing(
 
     broken.restrict("runbolt", roles["runbolt-look"] + roles["runbolt-change"])
     for step in ("roll-back", "rolling-restart", "memory-limit", "delete-pods"):
-        await walk.step("oncall", step, channel)
+        await walk.press_step("oncall", step, channel)
         await walk.submit("oncall", reason="It is broken")
         await walk.press("second", action_ids.APPROVE, channel)
     assert walk.text(channel).count("Done and checked.") == 4

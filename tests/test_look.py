@@ -13,7 +13,7 @@ from tests.conftest import Bot, Walk
 async def test_pods_of_a_healthy_service(walk: Walk) -> None:
     channel = await walk.declare()
 
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
     seen = walk.text(channel)
     assert "3 of 3 ready" in seen
@@ -24,7 +24,7 @@ async def test_pods_that_crash_loop(walk: Walk, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     channel = await walk.declare()
 
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
     seen = walk.text(channel)
     assert "0 of 3 ready: CrashLoopBackOff, exit 2" in seen
@@ -37,7 +37,7 @@ async def test_logs_of_the_crashed_containers_and_a_file_with_all_of_them(
     await kube.scenario("crash-loop")
     channel = await walk.declare()
 
-    await walk.step("oncall", "logs", channel)
+    await walk.press_step("oncall", "logs", channel)
 
     files = [
         file
@@ -51,7 +51,7 @@ async def test_logs_of_the_crashed_containers_and_a_file_with_all_of_them(
 
 async def test_the_details_are_in_the_thread_of_the_playbook(walk: Walk) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
     playbook = next(
         message
@@ -66,7 +66,7 @@ async def test_dependencies_are_checked_from_inside_a_pod(walk: Walk, kube: Clus
     kube.set_port_answer("tickettoken-redis", 6379)
     channel = await walk.declare()
 
-    await walk.step("oncall", "dependencies", channel)
+    await walk.press_step("oncall", "dependencies", channel)
 
     seen = walk.text(channel)
     assert "tickettoken-postgres" in seen
@@ -78,7 +78,7 @@ async def test_database_connections_are_counted(walk: Walk, shared_shop: Shop) -
     channel = await walk.declare()
 
     async with shared_shop:
-        await walk.step("oncall", "database-connections", channel)
+        await walk.press_step("oncall", "database-connections", channel)
 
     seen = walk.text(channel)
     assert "All databases of this server together" in seen
@@ -90,7 +90,7 @@ async def test_an_unreachable_cluster_is_said(walk: Walk, kube: Cluster, step: s
     channel = await walk.declare()
     await kube.stop_listening()
 
-    await walk.step("oncall", step, channel)
+    await walk.press_step("oncall", step, channel)
 
     assert ":warning:" in walk.text(channel)
     assert "did not answer" in walk.text(channel) or "reach" in walk.text(channel)
@@ -100,7 +100,7 @@ async def test_a_forbidden_look_names_the_permission(walk: Walk, kube: Cluster) 
     kube.forbid("runbolt", "list", "pods")
     channel = await walk.declare()
 
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
     assert "list" in walk.text(channel)
     assert "deploy/rbac.yaml" in walk.text(channel)
@@ -145,17 +145,17 @@ async def test_every_step_at_once_by_everybody_is_answered(
 async def test_a_step_done_by_hand_is_ticked_off(walk: Walk) -> None:
     channel = await walk.declare()
 
-    await walk.step("second", "alert-team", channel)
+    await walk.press_step("second", "alert-team", channel)
 
     assert "Done by <@" in walk.text(channel)
 
 
 async def test_reading_again_gives_a_new_answer(walk: Walk, kube: Cluster, bot: Bot) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
     await kube.scenario("crash-loop")
 
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
     assert "3 of 3 ready" in walk.text(channel)
     assert "0 of 3 ready" in walk.text(channel)

@@ -98,7 +98,7 @@ async def test_a_target_that_is_busy_for_long_only_delays_it(
 ) -> None:
     channel = await approve_pause(walk)
     other = await walk.declare("Memory")
-    await walk.step("oncall", "rolling-restart", other)
+    await walk.press_step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
     async with bot.world.pool.connection() as conn:
         hours = clock.time + timedelta(hours=9)
