@@ -19,6 +19,12 @@ from tests.sessions import SLEEP, Session, Sessions, sessions, stop
 
 __all__ = ["sessions", "systems"]
 
+# Have a worker help with every query; PostgreSQL 16 gave the setting its name of today.
+PARALLEL = """
+    SELECT set_config(name, 'on', false) FROM pg_settings
+    WHERE name IN ('debug_parallel_query', 'force_parallel_mode')
+"""
+
 
 def doors(systems: ChangingSystems, shop: Shop) -> ChangingSystems:
     return replace(
@@ -128,7 +134,7 @@ async def test_a_backend_without_a_client_is_none_of_the_sessions(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     """A worker that helps a query is seen as active under the same user, and goes with it."""
-    slow = await sessions.open("SET debug_parallel_query = on", SLEEP)
+    slow = await sessions.open(PARALLEL, SLEEP)
     query = "SELECT backend_type FROM pg_stat_activity WHERE leader_pid = %s AND state = 'active'"
     workers = await (await sessions.admin.execute(query, [slow.pid])).fetchall()
     assert workers == [("parallel worker",)]

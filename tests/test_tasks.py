@@ -249,8 +249,8 @@ async def test_the_rows_are_those_that_the_form_showed(walk: Walk, bot: Bot) -> 
     async with bot.world.pool.connection() as conn:
         await conn.execute(
             "INSERT INTO executions (incident_id, step_id, title, action, params, risk, state,"
-            " requested_by, requested_at, reading) SELECT incident_id, step_id, title, action,"
-            " params, risk, state, requested_by, requested_at, jsonb_set(reading,"
+            " requested_by, requested_at, read_result) SELECT incident_id, step_id, title, action,"
+            " params, risk, state, requested_by, requested_at, jsonb_set(read_result,"
             " '{table,rows}', '[]') FROM executions WHERE step_id = 'review-orders'"
         )
 

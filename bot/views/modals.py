@@ -243,8 +243,8 @@ def _element(action: type[Model], name: str, value: Any) -> Element:
         value = _as_stored(action, name, value)
     types = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
     if types[0].get("type") == "integer":
-        limits = {"lowest": types[0].get("minimum"), "highest": types[0].get("maximum")}
-        return blocks.number_input(**limits, initial=value)
+        least, most = types[0].get("minimum"), types[0].get("maximum")
+        return blocks.number_input(min_value=least, max_value=most, initial=value)
     return blocks.text_input(initial="" if value is None else str(value))
 
 
