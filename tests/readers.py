@@ -8,6 +8,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 Obj = dict[str, Any]
@@ -195,7 +196,7 @@ def tasks(messages: list[Obj], read: Read) -> list[Item]:
 
 def _items(blocks: list[Obj], prefix: str, read: Read) -> Iterator[tuple[str, Item]]:
     """What one line of a list says, with the row of buttons that follows it."""
-    for block, following in zip(blocks, [*blocks[1:], {}], strict=True):
+    for block, following in pairwise([*blocks, {}]):
         if block["type"] != "section" or "text" not in block:
             continue
         row = following if following.get("type") == "actions" else {}
