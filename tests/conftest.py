@@ -285,8 +285,9 @@ class Walk:
         return readers.reader(self.names())(mrkdwn)
 
     def posts(self, channel: str, who: str = "oncall") -> list[Post]:
-        """The messages of a channel, each with its thread."""
-        return readers.posts(self.slack.messages(channel, who), self.names())
+        """The messages of a channel that everybody sees, each with its thread."""
+        shown = [part for part in self.slack.messages(channel, who) if not part["ephemeral"]]
+        return readers.posts(shown, self.names())
 
     def card(self, channel: str) -> dict[str, str]:
         """The card's fields by their labels, and “Colour”, “Severity”, “Name”, “Title”."""
