@@ -27,7 +27,7 @@ def shared_shop(shop: Shop) -> Shop:
 async def ask(walk: Walk, longer_than: str = "1 s") -> str:
     """Ask for the end of the long queries; the channel."""
     channel = await walk.declare(severity="sev3")
-    await walk.step("oncall", "end-queries", channel)
+    await walk.press_step("oncall", "end-queries", channel)
     await walk.submit("oncall", longer_than=longer_than, reason="Orders wait for a lock")
     return channel
 
@@ -167,7 +167,7 @@ async def test_nothing_long_is_nothing_to_do(walk: Walk) -> None:
 
 async def test_the_form_is_filled_in_as_the_playbook_has_it(walk: Walk) -> None:
     channel = await walk.declare(severity="sev3")
-    await walk.step("oncall", "end-queries", channel)
+    await walk.press_step("oncall", "end-queries", channel)
     [view] = walk.slack.views("oncall")
     [field] = [block for block in view["blocks"] if block["block_id"] == "longer_than"]
     assert field["element"]["initial_value"] == "30 s"

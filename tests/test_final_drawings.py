@@ -22,7 +22,7 @@ async def look(walk: Walk) -> str:
     """An incident about payments, in which somebody has looked for stuck orders."""
     channel = await walk.declare("Refunds hang", "sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     return channel
 
 
@@ -71,7 +71,7 @@ async def test_what_slack_shows_of_a_reading_is_not_read_again(walk: Walk, bot: 
     channel = await look(walk)
     assert await kept_back(bot) == [True]
 
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     await reword(bot)
 
     assert await kept_back(bot) == [True, True]
@@ -132,7 +132,7 @@ async def test_one_that_slack_refused_is_read_until_it_is_shown(
     channel = await walk.declare("Refunds hang", "sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
     walk.slack.fail("chat.postMessage", error="restricted_action", times=1)
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     assert await kept_back(bot) == [False]
     assert "Stuck orders* ·" not in reading(walk, channel)
 

@@ -235,7 +235,7 @@ async def test_a_file_waits_for_its_thread(
     channel = await walk.declare()
     await sql(bot, "DELETE FROM messages WHERE key = 'playbook'")
     walk.slack.fail("chat.postMessage", ratelimited=1, times=1)
-    await walk.step("oncall", "logs", channel)
+    await walk.press_step("oncall", "logs", channel)
     assert not walk.calls("files.getUploadURLExternal")
 
     clock.forward(seconds=2)
