@@ -21,7 +21,8 @@ from bot.world import World
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.postgres import Server
 from sandbox.shop import Shop
-from sandbox.slack import Call, Delivery, Slack
+from sandbox.slack import Call, Delivery, Refusal, Slack
+from tests import readers
 from tests.databases import (
     database,
     new_name,
@@ -32,6 +33,7 @@ from tests.databases import (
     shop,
     shop_template,
 )
+from tests.readers import Execution, Form, Item, Post
 
 __all__ = ["database", "postgres", "redis", "redis_url", "shop", "shop_template"]
 
@@ -232,7 +234,7 @@ class Walk:
         await self.slack.settled()
         return delivery
 
-    async def step(self, who: str, step: str, channel: str) -> Delivery:
+    async def press_step(self, who: str, step: str, channel: str) -> Delivery:
         """Press a step's button."""
         return await self.press(who, action_ids.RUN_STEP, channel, step)
 
@@ -247,7 +249,7 @@ class Walk:
 
     async def ask_for_rollback(self, channel: str, who: str = "oncall") -> Delivery:
         """Ask for the rollback of the order service."""
-        await self.step(who, "roll-back", channel)
+        await self.press_step(who, "roll-back", channel)
         return await self.submit(who, reason="The new version crash-loops")
 
     async def declare(self, title: str = "Orders are failing", severity: str = "sev1") -> str:
@@ -270,6 +272,73 @@ class Walk:
             for element in (*block.get("elements", []), block.get("accessory", {}))
         ]
         return [element["text"]["text"] for element in elements if element.get("type") == "button"]
+
+    def names(self) -> dict[str, str]:
+        """The names of people, groups and channels by their ids."""
+        workspace = self.slack.workspace
+        users = {user.id: user.handle for user in workspace.users.values()}
+        groups = {group.id: group.handle for group in workspace.groups.values()}
+        return users | groups | {key: shown.name for key, shown in workspace.channels.items()}
+
+    def read(self, mrkdwn: str) -> str:
+        """A text as a person reads it."""
+        return readers.reader(self.names())(mrkdwn)
+
+    def posts(self, channel: str, who: str = "oncall") -> list[Post]:
+        """The messages of a channel that everybody sees, each with its thread."""
+        shown = [part for part in self.slack.messages(channel, who) if not part["ephemeral"]]
+        return readers.posts(shown, self.names())
+
+    def card(self, channel: str) -> dict[str, str]:
+        """The card's fields by their labels, and “Colour”, “Severity”, “Name”, “Title”."""
+        return readers.card(self.slack.messages(channel, "oncall"), self.read)
+
+    def step(self, channel: str, step: str) -> Item:
+        """A step of the playbook, by its id; by its title once the incident is resolved."""
+        return readers.steps(self.slack.messages(channel, "oncall"), self.read)[step]
+
+    def tasks(self, channel: str) -> list[Item]:
+        """The tasks of all lists in the channel."""
+        return readers.tasks(self.slack.messages(channel, "oncall"), self.read)
+
+    def executions(self, channel: str) -> list[Execution]:
+        """The changes that were asked for, the oldest first."""
+        return readers.executions(self.slack.messages(channel, "oncall"), self.names())
+
+    def execution(self, channel: str, title: str | None = None) -> Execution:
+        """The newest change that was asked for, or the newest of this title."""
+        found = self.executions(channel)
+        return [execution for execution in found if title in (None, execution.title)][-1]
+
+    def answers(self, who: str, channel: str) -> list[str]:
+        """What somebody alone was told in a channel."""
+        return [self.read(message["text"]) for message in self.slack.ephemerals(channel, who)]
+
+    def answer(self, who: str) -> str:
+        """The last thing that somebody alone was told, wherever; empty if nothing."""
+        told = [
+            message
+            for channel in self.slack.channels(who)
+            for message in self.slack.ephemerals(channel["name"], who)
+        ]
+        newest = max(told, key=lambda message: str(message["ts"]), default={"text": ""})
+        return self.read(newest["text"])
+
+    async def timeline(self, channel: str, who: str = "lead") -> list[str]:
+        """The timeline's entries without their times, as somebody asks for them."""
+        self.slack.join(who, channel)
+        await self.say(who, "/incident timeline", channel)
+        return readers.timeline(self.slack.ephemerals(channel, who)[-1], self.read)
+
+    def form(self, who: str = "oncall") -> Form:
+        """The form on top."""
+        return readers.form(self.slack.views(who)[-1], self.read)
+
+    async def submit_refused(self, who: str, **values: object) -> dict[str, str]:
+        """Send the form on top, which is refused: what it says, by the names of its fields."""
+        with pytest.raises(Refusal) as refused:
+            await self.submit(who, **values)
+        return refused.value.errors
 
     def calls(self, method: str) -> list[Call]:
         """The Web API calls of one method."""

@@ -17,7 +17,7 @@ def patches(kube: Cluster) -> int:
 async def request_pause(walk: Walk, minutes: int = 30) -> str:
     """The on-call engineer asks to pause orders."""
     channel = await declare(walk)
-    await walk.step("oncall", "pause-orders", channel)
+    await walk.press_step("oncall", "pause-orders", channel)
     await walk.submit("oncall", reason="Stolen cards", revert_after=str(minutes))
     return channel
 

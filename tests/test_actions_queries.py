@@ -336,7 +336,7 @@ def test_mistakes_are_found_when_the_bot_starts(params: dict[str, Any], words: s
 async def test_slow_responses_are_looked_into_in_slack(walk: Walk) -> None:
     channel = await walk.declare(severity="sev3")
     for step in ("pod-resources", "long-queries", "missing-indexes"):
-        await walk.step("oncall", step, channel)
+        await walk.press_step("oncall", step, channel)
 
     shown = walk.text(channel)
     assert "3 pods use " in shown
@@ -350,7 +350,7 @@ async def test_failing_payments_are_looked_into_in_slack(walk: Walk) -> None:
         "oncall", action_ids.CHOOSE_SCENARIO, channel, "order-service/payment-refund-failures"
     )
     for step in ("webhook-logs", "idempotency", "stuck-orders"):
-        await walk.step("oncall", step, channel)
+        await walk.press_step("oncall", step, channel)
 
     shown = walk.text(channel)
     counts = r"\(stripe \d+, webhook \d+, payment \d+\)"

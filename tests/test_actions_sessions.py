@@ -27,7 +27,7 @@ def shared_shop(shop: Shop) -> Shop:
 async def ask(walk: Walk, longer_than: str = "1 s") -> str:
     """Ask for the end of the long queries; the channel."""
     channel = await walk.declare(severity="sev3")
-    await walk.step("oncall", "end-queries", channel)
+    await walk.press_step("oncall", "end-queries", channel)
     await walk.submit("oncall", longer_than=longer_than, reason="Orders wait for a lock")
     return channel
 
@@ -90,7 +90,7 @@ async def test_what_ended_by_itself_is_told_and_what_came_after_is_left_alone(
     assert "Done and checked." in seen
     assert f"1 of 3 sessions ended. {slow.pid} was ended." in seen
     assert f"{leaves.pid} had ended by itself." in seen
-    assert f"{again.pid} had finished that query by itself, and its session was left" in seen
+    assert f"{again.pid} had finished that query, and its session was left" in seen
     await sessions.cancel(again)
 
 
@@ -167,7 +167,7 @@ async def test_nothing_long_is_nothing_to_do(walk: Walk) -> None:
 
 async def test_the_form_is_filled_in_as_the_playbook_has_it(walk: Walk) -> None:
     channel = await walk.declare(severity="sev3")
-    await walk.step("oncall", "end-queries", channel)
+    await walk.press_step("oncall", "end-queries", channel)
     [view] = walk.slack.views("oncall")
     [field] = [block for block in view["blocks"] if block["block_id"] == "longer_than"]
     assert field["element"]["initial_value"] == "30 s"

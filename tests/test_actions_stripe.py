@@ -52,7 +52,7 @@ async def in_slack(slack: Slack, given: Settings, clock: Clock, **more: Any) -> 
         walk = Walk(slack, bot)
         channel = await walk.declare(severity="sev2")
         await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
-        await walk.step("oncall", "undelivered-webhooks", channel)
+        await walk.press_step("oncall", "undelivered-webhooks", channel)
         opened = await walk.press("oncall", action_ids.OPEN_LINK, channel)
         assert opened.ok
         messages = slack.messages(channel, "oncall")

@@ -123,7 +123,7 @@ async def test_of_two_who_choose_at_once_the_first_one_has_it(walk: Walk) -> Non
 async def test_a_request_under_way_stays_usable(walk: Walk, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     channel = await walk.declare()
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
     await walk.ask_for_rollback(channel)
 
     await choose(walk, channel, SLOW)
@@ -142,7 +142,7 @@ async def test_a_request_under_way_stays_usable(walk: Walk, kube: Cluster) -> No
 
 async def test_a_step_of_before_is_refused_with_the_way_back(walk: Walk) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "roll-back", channel)
+    await walk.press_step("oncall", "roll-back", channel)
     await choose(walk, channel, SLOW, who="second")
 
     await walk.submit("oncall", reason="It began with v2.4.0")
@@ -153,8 +153,8 @@ async def test_a_step_of_before_is_refused_with_the_way_back(walk: Walk) -> None
 
 async def test_steps_of_the_same_name_are_not_taken_for_each_other(walk: Walk) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "pods", channel)
-    await walk.step("oncall", "alert-team", channel)
+    await walk.press_step("oncall", "pods", channel)
+    await walk.press_step("oncall", "alert-team", channel)
     assert "Done by" in walk.text(channel)
     assert "details in the thread" in walk.text(channel)
 
@@ -163,7 +163,7 @@ async def test_steps_of_the_same_name_are_not_taken_for_each_other(walk: Walk) -
     assert "Call the gates" in walk.text(channel)
     assert "Done by" not in walk.text(channel)
     assert "details in the thread" not in walk.text(channel)
-    await walk.step("second", "alert-team", channel)
+    await walk.press_step("second", "alert-team", channel)
     assert walk.text(channel).count("Done by") == 1
     await choose(walk, channel, OUTAGE)
     assert walk.text(channel).count("Done by") == 1
@@ -172,7 +172,7 @@ async def test_steps_of_the_same_name_are_not_taken_for_each_other(walk: Walk) -
 async def test_a_checklist_keeps_its_name(walk: Walk) -> None:
     channel = await walk.declare("Refunds hang", "sev2")
     await choose(walk, channel, PAYMENTS)
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     await walk.press("oncall", action_ids.WORK_THROUGH, channel)
     await walk.submit("oncall", chosen=["0", "1"])
 

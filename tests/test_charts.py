@@ -20,7 +20,7 @@ Obj = dict[str, Any]
 async def look(walk: Walk) -> str:
     """Ask what the pods use; the channel."""
     channel = await walk.declare(severity="sev3")
-    await walk.step("oncall", "pod-resources", channel)
+    await walk.press_step("oncall", "pod-resources", channel)
     return channel
 
 
@@ -122,7 +122,7 @@ async def test_a_slack_without_charts_gets_the_words_and_the_table(
 ) -> None:
     channel = await walk.declare(severity="sev3")
     walk.slack.fail("chat.postMessage", error="invalid_blocks", times=refusals)
-    await walk.step("oncall", "pod-resources", channel)
+    await walk.press_step("oncall", "pod-resources", channel)
 
     *refused, _ = walk.calls("chat.postMessage")[-refusals - 1 :]
     assert "data_visualization" in str(refused[0].arguments)

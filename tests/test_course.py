@@ -1,193 +1,233 @@
 """Who is in command, how bad it is, where it stands: each is said once and shown everywhere."""
 
 from datetime import timedelta
-from typing import Any
 
-from bot.model import Status
+import pytest
+
 from bot.views import action_ids
+from sandbox.slack import User
 from tests.conftest import Bot, Clock, Walk
 
+COMMANDER = "Incident commander"
+CHANGED = ":vertical_traffic_light: @oncall changed the"
+REMINDED = ":bell: @oncall The next update on INC-1 was due"
 
-async def test_taking_command_is_shown_on_the_card(walk: Walk) -> None:
+
+def said(walk: Walk, channel: str) -> list[str]:
+    """The first lines of the messages below the card and the playbook."""
+    return [post.lines[0] for post in walk.posts(channel)[2:]]
+
+
+def is_nagged(walk: Walk, channel: str) -> bool:
+    """Whether the next update was asked for."""
+    return any(line.startswith(REMINDED) for line in said(walk, channel))
+
+
+def announced_commander(walk: Walk) -> str:
+    """Who is in command, as the announcement tells it."""
+    [announcement] = walk.posts("incidents")
+    return announcement.lines[1].split(" · ")[1]
+
+
+def block_ids(walk: Walk, channel: str) -> list[str]:
+    """The names of the card's rows of menus."""
+    blocks = [
+        block
+        for message in walk.slack.messages(channel, "oncall")
+        for block in message.get("blocks", [])
+    ]
+    names = [str(block["block_id"]) for block in blocks]
+    return [name for name in names if name.startswith("course:")]
+
+
+async def test_command_is_shown_everywhere(walk: Walk) -> None:
     channel = await walk.declare()
-    assert "nobody yet" in walk.text(channel)
+    assert walk.card(channel)[COMMANDER] == "nobody yet"
+    assert announced_commander(walk) == "commander nobody yet"
 
     await walk.press("second", action_ids.TAKE_COMMAND, channel)
 
-    assert "nobody yet" not in walk.text(channel)
-    assert "is the incident commander" in walk.text(channel)
-    assert "nobody yet" not in walk.text("incidents")
+    assert walk.card(channel)[COMMANDER] == "@second"
+    assert announced_commander(walk) == "commander @second"
+    assert said(walk, channel) == [":firefighter: @second is the incident commander"]
+    assert (await walk.timeline(channel))[-1] == "@second took command"
 
 
-async def test_taking_command_from_somebody_is_asked_once_more(walk: Walk) -> None:
+async def test_taking_over_is_confirmed(walk: Walk) -> None:
     channel = await walk.declare()
-    assert "confirm" not in take_command(walk, channel)
+    assert "confirm" not in walk.slack.find_button("Take command", channel).element
 
     await walk.press("second", action_ids.TAKE_COMMAND, channel)
 
-    asked = take_command(walk, channel)["confirm"]["text"]["text"]
-    assert "If it is you, there is nothing to do." in asked
-    assert "they are no longer in command" in asked
+    confirm = walk.slack.find_button("Take command", channel).element["confirm"]
+    assert confirm["text"]["text"] == (
+        "Somebody is already in command: the card says who. If it is you, there is nothing to do. "
+        "If you take over from somebody else, tell them that they are no longer in command."
+    )
 
 
-async def test_who_is_in_command_already_is_told_so(walk: Walk) -> None:
+async def test_commanders_stay_in_command(walk: Walk) -> None:
     channel = await walk.declare()
-    second = walk.slack.user("second").id
     for who in ("second", "second", "oncall"):
         await walk.press(who, action_ids.TAKE_COMMAND, channel)
 
-    told = str(walk.slack.ephemerals(channel, "second"))
-    assert "You are already in command. Nothing was changed." in told
-    oncall = walk.slack.user("oncall").id
+    already = "already in command. Nothing was changed."
+    assert walk.answers("second", channel) == [f"You are {already}"]
     walk.slack.join("lead", channel)
+    oncall = walk.slack.user("oncall").id
     await walk.say("lead", f"/incident role ic <@{oncall}>", channel)
-    assert f"<@{oncall}> is already in command" in str(walk.slack.ephemerals(channel, "lead"))
-    assert walk.text(channel).count(f"<@{second}> is the incident commander") == 1
+    assert walk.answers("lead", channel) == [f"@oncall is {already}"]
+    assert said(walk, channel) == [
+        ":firefighter: @second is the incident commander",
+        ":firefighter: @oncall is the incident commander",
+    ]
 
 
-def take_command(walk: Walk, channel: str) -> dict[str, Any]:
-    """The button on the card."""
-    card = walk.slack.messages(channel, "oncall")
-    found = [element for block in every(card) for element in block.get("elements", [])]
-    return next(option for option in found if option.get("action_id") == action_ids.TAKE_COMMAND)
-
-
-def every(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every block of these messages."""
-    return [block for message in messages for block in message.get("blocks", [])]
-
-
-async def test_the_card_chooses_anew_once_something_else_is_true(walk: Walk) -> None:
+async def test_menus_choose_anew(walk: Walk) -> None:
     """Slack keeps what a person chose in a block of the same name."""
     channel = await walk.declare()
-    names = {str(block.get("block_id")) for block in every(walk.slack.messages(channel, "oncall"))}
-    assert "course:investigating:sev1" in names
+    assert block_ids(walk, channel) == ["course:investigating:sev1"]
 
     await walk.say("second", "/incident severity sev2", channel)
 
-    names = {str(block.get("block_id")) for block in every(walk.slack.messages(channel, "oncall"))}
-    assert "course:investigating:sev2" in names
-    assert "course:investigating:sev1" not in names
+    assert block_ids(walk, channel) == ["course:investigating:sev2"]
 
 
-async def test_putting_somebody_in_command(walk: Walk) -> None:
+async def test_somebody_is_put_in_command(walk: Walk) -> None:
     channel = await walk.declare()
     lead = walk.slack.user("lead").id
 
     await walk.say("oncall", f"/incident role ic <@{lead}>", channel)
 
-    assert f"<@{lead}> is the incident commander" in walk.text(channel)
+    put = ":firefighter: @lead is the incident commander (put in command by @oncall)"
+    assert said(walk, channel) == [put]
+    assert walk.card(channel)[COMMANDER] == "@lead"
+    assert (await walk.timeline(channel))[-1] == "@oncall put @lead in command"
 
 
-async def test_what_the_channel_reads_is_not_told_to_its_author_once_more(walk: Walk) -> None:
+@pytest.mark.parametrize(
+    ("user_id", "refusal"),
+    [
+        (
+            "UNOBODY00001",
+            "Slack does not know @UNOBODY00001, so nothing was done. Choose somebody else.",
+        ),
+        ("UGUEST", "Guests may not do this. Nothing was done; ask a full member."),
+        ("UGONE", "This account is deactivated. Nothing was done."),
+    ],
+)
+async def test_not_everybody_can_command(walk: Walk, user_id: str, refusal: str) -> None:
+    walk.slack.add_user(User("guest", "Guest", kind="guest", id="UGUEST"))
+    walk.slack.add_user(User("gone", "Gone", deactivated=True, id="UGONE"))
+    channel = await walk.declare()
+
+    await walk.say("oncall", f"/incident role ic <@{user_id}>", channel)
+
+    assert walk.answer("oncall") == refusal
+    assert walk.card(channel)[COMMANDER] == "nobody yet"
+
+
+async def test_changes_are_said_once(walk: Walk) -> None:
     channel = await walk.declare()
     lead = walk.slack.user("lead").id
-    before = walk.slack.ephemerals(channel, "oncall")
+    before = walk.answers("oncall", channel)
 
     for words in ("severity sev2", "status monitoring", f"role ic <@{lead}>"):
         await walk.say("oncall", f"/incident {words}", channel)
 
-    assert walk.slack.ephemerals(channel, "oncall") == before
-    seen = walk.text(channel)
-    assert seen.count("from *SEV-1* to *SEV-2*") == 1
-    assert seen.count("from *investigating* to *monitoring*") == 1
-    assert seen.count(f"<@{lead}> is the incident commander") == 1
+    assert walk.answers("oncall", channel) == before
+    assert said(walk, channel) == [
+        f"{CHANGED} severity from SEV-1 to SEV-2",
+        f"{CHANGED} status from investigating to monitoring",
+        ":firefighter: @lead is the incident commander (put in command by @oncall)",
+    ]
 
 
-async def test_a_deleted_person_cannot_command(walk: Walk) -> None:
-    channel = await walk.declare()
-    await walk.say("oncall", "/incident role ic <@UNOBODY00001>", channel)
-
-    assert "does not know" in walk.text(channel, "oncall")
-    assert "nobody yet" in walk.text(channel)
-
-
-async def test_a_changed_severity_shows_its_old_value_once(walk: Walk) -> None:
+async def test_a_severity_is_shown_everywhere(walk: Walk) -> None:
     channel = await walk.declare()
 
     await walk.say("oncall", "/incident severity SEV-2", channel)
 
-    seen = walk.text(channel)
-    assert seen.count("from *SEV-1* to *SEV-2*") == 1
-    assert "SEV-2 · INC-1 · Orders are failing" in seen
-    assert "SEV-1 · INC-1" not in seen
-    topic = next(c["topic"] for c in walk.slack.channels("oncall") if c["name"] == channel)
-    assert "SEV-2" in topic
-    assert "SEV-2" in walk.text("incidents")
+    card = walk.card(channel)
+    assert (card["Colour"], card["Severity"]) == (":large_orange_circle:", "SEV-2")
+    heading = ":large_orange_circle: SEV-2 · INC-1 · Orders are failing"
+    assert walk.slack.channel(channel).topic == f"{heading} · Investigating"
+    [announcement] = walk.posts("incidents")
+    assert announcement.lines[0] == heading
+    assert said(walk, channel) == [f"{CHANGED} severity from SEV-1 to SEV-2"]
+    assert (await walk.timeline(channel))[-1] == "@oncall changed the severity from SEV-1 to SEV-2"
 
 
-async def test_the_clocks_follow_the_severity(walk: Walk, bot: Bot) -> None:
+async def test_a_status_is_shown_everywhere(walk: Walk) -> None:
     channel = await walk.declare()
-    await walk.press("oncall", action_ids.CHANGE_SEVERITY, channel, "sev3")
 
+    await walk.say("oncall", "/incident status monitoring", channel)
+
+    assert walk.card(channel)["Status"] == "Monitoring"
+    assert said(walk, channel) == [f"{CHANGED} status from investigating to monitoring"]
+    [announcement] = walk.posts("incidents")
+    assert announcement.lines[1].split(" · ")[0] == f"Monitoring in #{channel}"
+    topic = ":red_circle: SEV-1 · INC-1 · Orders are failing · Monitoring"
+    assert walk.slack.channel(channel).topic == topic
+
+
+async def waiting_reminders(bot: Bot) -> list[tuple[str, int]]:
+    """The reminders that wait, each with its minutes after the declaration."""
     async with bot.world.pool.connection() as conn:
         cursor = await conn.execute(
             "SELECT kind, extract(epoch FROM due_at - declared_at) / 60 FROM reminders"
             " JOIN incidents ON incidents.id = incident_id WHERE settled_at IS NULL ORDER BY due_at"
         )
-        assert [(kind, round(due)) for kind, due in await cursor.fetchall()] == [
-            ("heads_up", 57),
-            ("update", 60),
-            ("first_response", 120),
-        ]
+        return [(kind, round(due)) for kind, due in await cursor.fetchall()]
 
 
-async def test_going_back_to_a_severity_brings_its_clock_back(walk: Walk, bot: Bot) -> None:
-    channel = await walk.declare()
-    await walk.say("oncall", "/incident severity sev2", channel)
-    await walk.say("oncall", "/incident severity sev1", channel)
-
-    async with bot.world.pool.connection() as conn:
-        cursor = await conn.execute("SELECT count(*) FROM reminders WHERE settled_at IS NULL")
-        assert await cursor.fetchone() == (3,)
-
-
-async def test_a_changed_status_is_shown_everywhere(walk: Walk) -> None:
-    channel = await walk.declare()
-
-    await walk.say("oncall", "/incident status monitoring", channel)
-
-    assert "from *investigating* to *monitoring*" in walk.text(channel)
-    assert "Monitoring" in walk.text("incidents")
-    assert Status.MONITORING.value in walk.text(channel, "oncall").lower()
-
-
-async def test_monitoring_doubles_the_time_to_the_next_update(
-    walk: Walk, bot: Bot, clock: Clock
+@pytest.mark.parametrize(
+    ("severities", "reminders"),
+    [
+        (["sev3"], [("heads_up", 57), ("update", 60), ("first_response", 120)]),
+        (["sev2", "sev1"], [("heads_up", 12), ("first_response", 15), ("update", 15)]),
+    ],
+)
+async def test_reminders_follow_the_severity(
+    walk: Walk, bot: Bot, severities: list[str], reminders: list[tuple[str, int]]
 ) -> None:
+    channel = await walk.declare()
+    for severity in severities:
+        await walk.press("oncall", action_ids.CHANGE_SEVERITY, channel, severity)
+
+    assert sorted(await waiting_reminders(bot)) == sorted(reminders)
+
+
+async def test_monitoring_doubles_the_time(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.press("oncall", action_ids.CHANGE_STATUS, channel, "monitoring")
     clock.forward(minutes=20)
     await bot.tick()
-
-    assert "The next update" not in walk.text(channel)
+    assert not is_nagged(walk, channel)
 
     clock.forward(minutes=11)
     await bot.tick()
 
-    assert "The next update" in walk.text(channel)
+    assert is_nagged(walk, channel)
 
 
-async def test_a_promise_is_not_put_off(walk: Walk, bot: Bot, clock: Clock) -> None:
+async def test_a_promise_is_kept(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident update", channel)
     words = {"impact": "all", "current": "looking", "minutes": "20"}
     await walk.submit("oncall", status="identified", **words)
-    promised = clock.time + timedelta(minutes=20)
+    promised = f"{clock.time + timedelta(minutes=20):%Y-%m-%d %H:%M} UTC"
 
     await walk.say("oncall", "/incident severity sev2", channel)
     await walk.say("oncall", "/incident status monitoring", channel)
 
-    due = next(part for part in walk.text(channel).split("\n*") if "Next update due" in part)
-    assert f"<!date^{int(promised.timestamp())}^" in due
+    assert walk.card(channel)["Next update due"] == f"{promised} ({promised})"
     clock.forward(minutes=20.1)
     await bot.tick()
-    assert "The next update on INC-1 was due" in walk.text(channel)
+    assert said(walk, channel)[-1] == f"{REMINDED} {promised}."
 
 
-async def test_a_worse_severity_brings_a_promise_forward(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_worse_brings_a_promise_forward(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare(severity="sev3")
     await walk.say("oncall", "/incident update", channel)
     await walk.submit("oncall", status="identified", impact="all", current="looking")
@@ -196,13 +236,35 @@ async def test_a_worse_severity_brings_a_promise_forward(
     clock.forward(minutes=15.1)
     await bot.tick()
 
-    assert "The next update on INC-1 was due" in walk.text(channel)
+    assert is_nagged(walk, channel)
 
 
-async def test_what_is_no_change_is_said(walk: Walk) -> None:
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        ("severity sev1", "INC-1 is already SEV-1. Nothing was changed."),
+        ("status investigating", "INC-1 is already investigating. Nothing was changed."),
+        (
+            "status resolved",
+            "Nothing was changed. To resolve the incident, use `/incident resolve`.",
+        ),
+        ("severity sev9", "“sev9” isn't a severity: use sev1 to sev4. Nothing was changed."),
+        (
+            "status better",
+            "“better” isn't a status: use investigating, identified or monitoring. Nothing was "
+            "changed. To end the incident, use `/incident resolve`.",
+        ),
+        (
+            "role scribe <@U1>",
+            "“scribe” isn't a role: the only role is ic. Nobody was assigned. Example: "
+            "`/incident role ic @person`.",
+        ),
+    ],
+)
+async def test_no_change_is_said(walk: Walk, words: str, refusal: str) -> None:
     channel = await walk.declare()
-    await walk.say("oncall", "/incident severity sev1", channel)
-    await walk.say("oncall", "/incident status investigating", channel)
 
-    assert "INC-1 is already SEV-1. Nothing was changed." in walk.text(channel, "oncall")
-    assert "INC-1 is already investigating. Nothing was changed." in walk.text(channel, "oncall")
+    await walk.say("oncall", f"/incident {words}", channel)
+
+    assert walk.answer("oncall") == refusal
+    assert said(walk, channel) == []

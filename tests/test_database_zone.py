@@ -32,7 +32,7 @@ class TestWhereTheServiceIsElsewhere:
     async def test_a_query_began_in_utc(self, walk: Walk, sessions: Sessions) -> None:
         await sessions.open()
         channel = await walk.declare(severity="sev3")
-        await walk.step("oncall", "end-queries", channel)
+        await walk.press_step("oncall", "end-queries", channel)
         await walk.submit("oncall", longer_than="1 s", reason="Orders wait for a lock")
 
         began = re.search(r"connected (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", walk.text(channel))

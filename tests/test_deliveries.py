@@ -22,7 +22,7 @@ async def again(walk: Walk, delivery: Delivery) -> None:
 
 async def test_a_press_delivered_again_does_nothing(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
-    sent = await walk.step("oncall", "pods", channel)
+    sent = await walk.press_step("oncall", "pods", channel)
     before, seen = await timeline_kinds(bot), walk.text(channel, "oncall")
 
     await again(walk, sent)

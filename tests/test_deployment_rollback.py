@@ -64,13 +64,13 @@ async def test_one_service_has_one_severity_table(walk: Walk) -> None:
 async def test_from_the_history_to_the_release_before(walk: Walk, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     channel = await declare(walk)
-    await walk.step("oncall", "rollout-history", channel)
+    await walk.press_step("oncall", "rollout-history", channel)
     seen = walk.text(channel)
     assert "Revision 7 (v2.4.0) runs, first rolled out" in seen
     assert "A rollback would go to revision 6 (v2.3.1)" in seen
     assert "runs now" in seen
 
-    await walk.step("oncall", "roll-back", channel)
+    await walk.press_step("oncall", "roll-back", channel)
     await walk.submit("oncall", reason="It began with v2.4.0", to_revision="5")
     await walk.press("second", action_ids.APPROVE, channel)
 
@@ -81,7 +81,7 @@ async def test_from_the_history_to_the_release_before(walk: Walk, kube: Cluster)
 async def test_a_history_that_cannot_be_read_is_said(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     kube.forbid("runbolt", "list", "replicasets")
-    await walk.step("oncall", "rollout-history", channel)
+    await walk.press_step("oncall", "rollout-history", channel)
 
     assert "The bot may not list replicasets" in walk.text(channel)
 

@@ -8,7 +8,6 @@ import pytest
 from bot import __main__ as root
 from bot import store
 from bot.model import Incident, IncidentId
-from bot.store import publications
 from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk
@@ -23,7 +22,7 @@ async def look(walk: Walk) -> str:
     """An incident about payments, in which somebody has looked for stuck orders."""
     channel = await walk.declare("Refunds hang", "sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     return channel
 
 
@@ -31,7 +30,7 @@ async def reword(bot: Bot) -> None:
     """Have a reading say it in other words, behind the bot's back, and draw the incident again."""
     async with bot.world.pool.connection() as conn:
         await conn.execute(REWORD)
-        await publications.mark_stale(conn, ID)
+        await store.publications.mark_stale(conn, ID)
     await bot.tick()
 
 
@@ -72,7 +71,7 @@ async def test_what_slack_shows_of_a_reading_is_not_read_again(walk: Walk, bot: 
     channel = await look(walk)
     assert await kept_back(bot) == [True]
 
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     await reword(bot)
 
     assert await kept_back(bot) == [True, True]
@@ -133,7 +132,7 @@ async def test_one_that_slack_refused_is_read_until_it_is_shown(
     channel = await walk.declare("Refunds hang", "sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
     walk.slack.fail("chat.postMessage", error="restricted_action", times=1)
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     assert await kept_back(bot) == [False]
     assert "Stuck orders* ·" not in reading(walk, channel)
 

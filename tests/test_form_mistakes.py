@@ -51,7 +51,7 @@ async def test_a_wrong_number_is_answered_for_people(
     walk: Walk, replicas: str, sentence: str
 ) -> None:
     channel = await walk.declare(severity="sev3")
-    await walk.step("oncall", "scale-up", channel)
+    await walk.press_step("oncall", "scale-up", channel)
     sent = await walk.submit("oncall", reason="The pods are busy")
 
     answer = (await send_changed(walk, sent, view=with_values(sent, replicas=replicas))).answer

@@ -50,7 +50,7 @@ def charts(walk: Walk, channel: str) -> list[Obj]:
 async def test_webhook_lines_are_counted_and_drawn_in_slack(walk: Walk) -> None:
     channel = await walk.declare(severity="sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
-    await walk.step("oncall", "webhook-logs", channel)
+    await walk.press_step("oncall", "webhook-logs", channel)
 
     shown = walk.text(channel)
     said = re.search(r"(\d+) of \d+ lines .* match \(stripe (\d+), webhook (\d+), payment", shown)

@@ -1,88 +1,105 @@
 """Looking: a read step runs at once; its verdict is in its line, the details are in the thread."""
 
 import asyncio
+import re
 
 import pytest
 
+from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.shop import Shop
-from sandbox.slack import Slack
+from sandbox.slack import Button, Slack
 from tests.conftest import Bot, Walk
+from tests.readers import Post
+
+READS = ("pods", "logs", "dependencies", "database-connections")
+SCENARIO = "Complete Service Outage"
+WELL = ":white_check_mark: 3 of 3 ready"
+BY_ONCALL = "@oncall, 2026-11-24 10:00 UTC · details in the thread"
 
 
-async def test_pods_of_a_healthy_service(walk: Walk) -> None:
-    channel = await walk.declare()
-
-    await walk.step("oncall", "pods", channel)
-
-    seen = walk.text(channel)
-    assert "3 of 3 ready" in seen
-    assert "v2.3.1" in seen
-
-
-async def test_pods_that_crash_loop(walk: Walk, kube: Cluster) -> None:
-    await kube.scenario("crash-loop")
-    channel = await walk.declare()
-
-    await walk.step("oncall", "pods", channel)
-
-    seen = walk.text(channel)
-    assert "0 of 3 ready: CrashLoopBackOff, exit 2" in seen
-    assert ":warning:" in seen
-
-
-async def test_logs_of_the_crashed_containers_and_a_file_with_all_of_them(
-    walk: Walk, kube: Cluster
-) -> None:
-    await kube.scenario("crash-loop")
-    channel = await walk.declare()
-
-    await walk.step("oncall", "logs", channel)
-
-    files = [
-        file
-        for message in walk.slack.messages(channel, "oncall")
-        for reply in [message, *message.get("replies", [])]
-        for file in reply.get("files", [])
+def results(walk: Walk, channel: str) -> list[Post]:
+    """The results in the thread of the playbook."""
+    [playbook] = [
+        post for post in walk.posts(channel) if post.lines[:1] == (":notebook: " + SCENARIO,)
     ]
-    assert [file["name"] for file in files] == ["logs-1.txt"]
-    assert "error" in walk.text(channel).lower()
+    return list(playbook.thread)
 
 
-async def test_the_details_are_in_the_thread_of_the_playbook(walk: Walk) -> None:
+def button(slack: Slack, channel: str, step: str) -> Button:
+    """The button of a step, as it is drawn now."""
+    buttons = slack.find_buttons(action_ids.RUN_STEP, channel, "oncall")
+    return next(button for button in buttons if button.value == step)
+
+
+async def test_pods_are_well(walk: Walk) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "pods", channel)
 
-    playbook = next(
-        message
-        for message in walk.slack.messages(channel, "oncall")
-        if "Its steps are the buttons" in message["text"]
+    await walk.press_step("oncall", "pods", channel)
+
+    assert walk.step(channel, "pods").lines == (WELL, BY_ONCALL)
+
+
+async def test_pods_crash_loop(walk: Walk, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    channel = await walk.declare()
+
+    await walk.press_step("oncall", "pods", channel)
+
+    verdict = ":warning: 0 of 3 ready: CrashLoopBackOff, exit 2"
+    assert walk.step(channel, "pods").lines == (verdict, BY_ONCALL)
+
+
+async def test_logs_come_as_a_file(walk: Walk, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    channel = await walk.declare()
+
+    await walk.press_step("oncall", "logs", channel)
+
+    last_error = (
+        "Last error: ConfigError: STRIPE_WEBHOOK_TOLERANCE must be a whole number of seconds, "
+        "got undefined"
     )
-    assert "order-service" in str(playbook["replies"])
-    assert "details in the thread" in str(playbook["blocks"])
+    assert walk.step(channel, "logs").lines[1:] == (last_error, BY_ONCALL)
+    result, file = results(walk, channel)
+    assert result.lines[2] == last_error
+    assert (file.lines, file.files) == ((), ("logs-1.txt",))
 
 
-async def test_dependencies_are_checked_from_inside_a_pod(walk: Walk, kube: Cluster) -> None:
+async def test_details_are_in_the_thread(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await walk.press_step("oncall", "pods", channel)
+
+    [result] = results(walk, channel)
+    assert result.lines[:2] == ("Pods · @oncall, 2026-11-24 10:00 UTC", WELL)
+
+
+async def test_dependencies_are_asked_from_a_pod(walk: Walk, kube: Cluster) -> None:
     kube.set_port_answer("tickettoken-redis", 6379)
     channel = await walk.declare()
 
-    await walk.step("oncall", "dependencies", channel)
+    await walk.press_step("oncall", "dependencies", channel)
 
-    seen = walk.text(channel)
-    assert "tickettoken-postgres" in seen
-    assert "tickettoken-redis" in seen
-    assert "refused" in seen
+    verdict, *answers, by = walk.step(channel, "dependencies").lines
+    assert verdict.startswith(":warning: 2 of 3 answer, tried from order-service-")
+    assert answers == ["tickettoken-redis:6379 connection refused"]
+    assert by == BY_ONCALL
 
 
 async def test_database_connections_are_counted(walk: Walk, shared_shop: Shop) -> None:
     channel = await walk.declare()
 
     async with shared_shop:
-        await walk.step("oncall", "database-connections", channel)
+        await walk.press_step("oncall", "database-connections", channel)
 
-    seen = walk.text(channel)
-    assert "All databases of this server together" in seen
-    assert "idle in transaction" in seen
+    [result] = results(walk, channel)
+    databases, uses, *_ = result.lines[1:]
+    verdict = rf":white_check_mark: {shared_shop.database} uses \d+ of 100 connections \(\d+ %\)"
+    assert re.fullmatch(verdict, databases)
+    assert re.fullmatch(r"\d+ idle, \d+ active(, \d+ idle in transaction)?", uses)
+    together = r"All databases of this server together: \d+ of 100 \(\d+ %\)\."
+    assert re.fullmatch(together, result.lines[-1])
 
 
 @pytest.mark.parametrize("step", ["pods", "logs", "dependencies"])
@@ -90,72 +107,73 @@ async def test_an_unreachable_cluster_is_said(walk: Walk, kube: Cluster, step: s
     channel = await walk.declare()
     await kube.stop_listening()
 
-    await walk.step("oncall", step, channel)
+    await walk.press_step("oncall", step, channel)
 
-    assert ":warning:" in walk.text(channel)
-    assert "did not answer" in walk.text(channel) or "reach" in walk.text(channel)
+    read = walk.step(channel, step)
+    assert read.verdict.startswith(":warning: Kubernetes cannot be reached at http://127.0.0.1")
+    assert read.state == BY_ONCALL
 
 
-async def test_a_forbidden_look_names_the_permission(walk: Walk, kube: Cluster) -> None:
+async def test_a_forbidden_look_names_its_permission(walk: Walk, kube: Cluster) -> None:
     kube.forbid("runbolt", "list", "pods")
     channel = await walk.declare()
 
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
-    assert "list" in walk.text(channel)
-    assert "deploy/rbac.yaml" in walk.text(channel)
+    verdict = (
+        ":warning: The bot may not list pods in tickettoken. Nothing was read. Grant it: "
+        "deploy/rbac.yaml has every rule that the bot needs."
+    )
+    assert walk.step(channel, "pods").lines == (verdict, BY_ONCALL)
 
 
-async def test_two_presses_at_once_look_once(slack: Slack, walk: Walk, kube: Cluster) -> None:
+async def test_two_presses_look_once(slack: Slack, walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
     kube.slow("/pods", 0.2)
     before = len(kube.requests)
-    found = slack.find_buttons("step.run", channel, "oncall")
-    pods = next(button for button in found if button.value == "pods")
+    pods = button(slack, channel, "pods")
 
     await asyncio.gather(*(slack.press(who, pods) for who in ("oncall", "second")))
     await walk.bot.drain()
 
-    assert (
-        len([request for request in kube.requests[before:] if request.path.endswith("/pods")]) == 1
-    )
-    told = walk.text(channel, "oncall") + walk.text(channel, "second")
-    assert "is already running. Its result will appear in the playbook." in told
+    paths = [request.path.rpartition("/")[2] for request in kube.requests[before:]]
+    assert paths.count("pods") == 1
+    told = walk.answers("oncall", channel) + walk.answers("second", channel)
+    assert told == ["“Pods” is already running. Its result will appear in the playbook."]
 
 
-async def test_every_step_at_once_by_everybody_is_answered(
-    slack: Slack, walk: Walk, bot: Bot
-) -> None:
+async def test_everybody_looks_at_once(slack: Slack, walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
-    reads = ("pods", "logs", "dependencies", "database-connections")
     people = ("oncall", "second", "lead")
 
-    async def press(who: str, step: str) -> None:
-        found = slack.find_buttons("step.run", channel, who)
-        await slack.press(who, next(message for message in found if message.value == step))
-
     for _ in range(5):
-        await asyncio.gather(*(press(who, step) for who in people for step in reads))
+        presses = [(who, button(slack, channel, step)) for who in people for step in READS]
+        await asyncio.gather(*(slack.press(who, pressed) for who, pressed in presses))
         await bot.drain()
 
-    told = "".join(walk.text(channel, who) for who in people)
-    assert "Something went wrong" not in told
+    told = {answer for who in people for answer in walk.answers(who, channel)}
+    running = "is already running. Its result will appear in the playbook."
+    titles = [walk.step(channel, step).title for step in READS]
+    assert told <= {f"“{title}” {running}" for title in titles}
 
 
-async def test_a_step_done_by_hand_is_ticked_off(walk: Walk) -> None:
+async def test_a_manual_step_is_ticked(walk: Walk) -> None:
     channel = await walk.declare()
 
-    await walk.step("second", "alert-team", channel)
+    await walk.press_step("second", "alert-team", channel)
 
-    assert "Done by <@" in walk.text(channel)
+    step = walk.step(channel, "alert-team")
+    assert step.state == ":white_check_mark: Done by @second, 2026-11-24 10:00 UTC"
+    assert step.buttons == ("Reopen",)
 
 
-async def test_reading_again_gives_a_new_answer(walk: Walk, kube: Cluster, bot: Bot) -> None:
+async def test_looking_again_keeps_both(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
     await kube.scenario("crash-loop")
 
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
-    assert "3 of 3 ready" in walk.text(channel)
-    assert "0 of 3 ready" in walk.text(channel)
+    verdicts = [result.lines[1] for result in results(walk, channel)]
+    assert verdicts == [WELL, ":warning: 0 of 3 ready: CrashLoopBackOff, exit 2"]
+    assert walk.step(channel, "pods").verdict == verdicts[-1]

@@ -18,7 +18,7 @@ async def hungry(kube: Cluster) -> Cluster:
 
 
 async def ask(walk: Walk, channel: str, limit: str = "1Gi") -> None:
-    await walk.step("oncall", "memory-limit", channel)
+    await walk.press_step("oncall", "memory-limit", channel)
     await walk.submit("oncall", limit=limit, reason=MEMORY)
 
 
@@ -41,7 +41,7 @@ async def test_from_request_to_outcome(walk: Walk, hungry: Cluster) -> None:
 
 
 async def test_the_form_says_what_the_limit_is_now(walk: Walk, kube: Cluster) -> None:
-    await walk.step("oncall", "memory-limit", await walk.declare())
+    await walk.press_step("oncall", "memory-limit", await walk.declare())
 
     view = walk.slack.views("oncall")[-1]
     [field] = [block for block in view["blocks"] if block["block_id"] == "limit"]
@@ -53,7 +53,7 @@ async def test_a_cluster_that_does_not_tell_the_limit_holds_up_no_form(
     walk: Walk, kube: Cluster
 ) -> None:
     kube.hang("get */deployments/order-service")
-    await walk.step("oncall", "memory-limit", await walk.declare())
+    await walk.press_step("oncall", "memory-limit", await walk.declare())
 
     view = walk.slack.views("oncall")[-1]
     [field] = [block for block in view["blocks"] if block["block_id"] == "limit"]
@@ -78,7 +78,7 @@ async def test_what_is_no_quantity_is_answered_in_the_form(walk: Walk, kube: Clu
         await ask(walk, channel, "512m")
 
     assert refused.value.errors == {
-        "limit": "Expects memory as Kubernetes writes it, such as 1Gi or 768Mi"
+        "limit": "Enter memory as Kubernetes writes it, such as 1Gi or 768Mi."
     }
 
 

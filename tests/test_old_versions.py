@@ -82,14 +82,14 @@ async def test_a_step_whose_action_is_gone_is_answered(
     channel = await walk.declare()
     await rewrite(bot, f'"action": "{action}"', '"action": "of-yore"')
 
-    await walk.step("oncall", step, channel)
+    await walk.press_step("oncall", step, channel)
 
     assert "has no action “of-yore”. Nothing was done" in walk.text(channel, "oncall")
 
 
 async def test_a_form_whose_action_is_gone_is_answered(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "roll-back", channel)
+    await walk.press_step("oncall", "roll-back", channel)
     sent = await walk.submit("oncall", reason="It crash-loops")
     await rewrite(bot, '"action": "rollback"', '"action": "of-yore"')
     kept = json.loads(sent.payload["view"]["private_metadata"])
@@ -107,7 +107,7 @@ async def test_a_step_whose_parameters_no_longer_fit_is_answered(walk: Walk, bot
     channel = await walk.declare()
     await rewrite(bot, '"selector"', '"selector_of_yore"')
 
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
     seen = walk.text(channel, "oncall")
     assert "The parameters of “pods” are not valid (selector: " in seen

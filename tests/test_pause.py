@@ -182,7 +182,7 @@ async def test_the_step_to_resume_settles_it(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
     channel = await approve_pause(walk)
-    await walk.step("oncall", "resume-orders", channel)
+    await walk.press_step("oncall", "resume-orders", channel)
     await walk.submit("oncall", reason="The fraud has stopped")
     assert not kube.accepts_orders()
     await walk.press("lead", action_ids.APPROVE, channel)
@@ -212,7 +212,7 @@ async def test_what_is_not_paused_is_not_resumed(
         await patch_env(kube, {"name": "ORDERS_PAUSED", "$patch": "delete"})
     channel = await declare(walk)
 
-    await walk.step("oncall", "resume-orders", channel)
+    await walk.press_step("oncall", "resume-orders", channel)
     await walk.submit("oncall", reason="The fraud has stopped")
 
     told = walk.text(channel, "oncall")
@@ -226,7 +226,7 @@ async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
     channel = await approve_pause(walk)
-    await walk.step("oncall", "resume-orders", channel)
+    await walk.press_step("oncall", "resume-orders", channel)
     await walk.submit("oncall", reason="The fraud has stopped")
     await walk.press("lead", action_ids.APPROVE, channel)
     await bot.tick()
@@ -251,7 +251,7 @@ async def test_undoing_it_after_their_time_says_that_it_is_over(
     walk: Walk, bot: Bot, clock: Clock
 ) -> None:
     channel = await approve_pause(walk)
-    await walk.step("oncall", "resume-orders", channel)
+    await walk.press_step("oncall", "resume-orders", channel)
     await walk.submit("oncall", reason="The fraud has stopped")
     await walk.press("lead", action_ids.APPROVE, channel)
     await bot.tick()
@@ -268,7 +268,7 @@ async def test_what_somebody_ended_by_hand_is_over(
 ) -> None:
     channel = await approve_pause(walk)
     other = await walk.declare("Memory")  # a step on the same target that does not end it
-    await walk.step("oncall", "rolling-restart", other)
+    await walk.press_step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
     await walk.press("second", action_ids.APPROVE, other)
     assert "Done and checked" in walk.text(other)
@@ -289,7 +289,7 @@ async def test_who_ended_it_in_another_incident_is_told(walk: Walk, bot: Bot, cl
     channel = await approve_pause(walk)
     clock.forward(minutes=2)  # else it is the same declaration
     other = await declare(walk)
-    await walk.step("second", "resume-orders", other)
+    await walk.press_step("second", "resume-orders", other)
     await walk.submit("second", reason="The fraud has stopped")
     await walk.press("lead", action_ids.APPROVE, other)
     await bot.tick()
@@ -301,7 +301,7 @@ async def test_who_ended_it_in_another_incident_is_told(walk: Walk, bot: Bot, cl
 
 async def test_pausing_twice_is_refused(walk: Walk) -> None:
     channel = await approve_pause(walk)
-    await walk.step("oncall", "pause-orders", channel)
+    await walk.press_step("oncall", "pause-orders", channel)
     await walk.submit("oncall", reason="Still stolen", revert_after="30")
 
     assert "ORDERS_PAUSED of order-service is “true” already" in walk.text(channel, "oncall")
@@ -368,7 +368,7 @@ async def test_a_request_to_resume_outlives_the_incident(
 
 async def test_an_end_that_nobody_types_is_answered_in_the_form(walk: Walk) -> None:
     channel = await declare(walk)
-    await walk.step("oncall", "pause-orders", channel)
+    await walk.press_step("oncall", "pause-orders", channel)
 
     for minutes in ("5", "300"):
         with pytest.raises(Refusal) as refused:

@@ -134,7 +134,7 @@ async def test_every_plan_changes_nothing(
     before = (on_the_cluster(kube), await in_the_database(shop), in_slack(slack, channel))
 
     for action in CHANGES:
-        await walk.step("oncall", action.name, channel)
+        await walk.press_step("oncall", action.name, channel)
         await walk.submit("oncall", reason="To see the plan")
 
     assert on_the_cluster(kube) == before[0]

@@ -59,7 +59,7 @@ async def under_way(admin: Conn, query: str = "") -> int:
 async def look(walk: Walk, step: str = "stuck-orders") -> str:
     channel = await walk.declare(severity="sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
-    await walk.step("oncall", step, channel)
+    await walk.press_step("oncall", step, channel)
     return walk.text(channel)
 
 

@@ -48,7 +48,7 @@ async def pressed(walk: Walk, place: Place, step: str) -> str:
     channel = await walk.declare(severity=severity)
     if scenario is not None:
         await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, scenario)
-    await walk.step("oncall", step, channel)
+    await walk.press_step("oncall", step, channel)
     return walk.text(channel)
 
 

@@ -30,7 +30,7 @@ async def look(walk: Walk, scenario: str, step: str) -> Obj:
     """The message with what the step saw."""
     channel = await walk.declare(severity="sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, scenario)
-    await walk.step("oncall", step, channel)
+    await walk.press_step("oncall", step, channel)
     replies = [
         reply for m in walk.slack.messages(channel, "oncall") for reply in m.get("replies", [])
     ]
@@ -141,7 +141,7 @@ async def test_a_slack_without_such_tables_gets_older_ones(
         channel = await walk.declare(severity="sev2")
         await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, DISPUTES)
         slack.fail("chat.postMessage", error="invalid_blocks", times=refusals)
-        await walk.step("oncall", "review-orders", channel)
+        await walk.press_step("oncall", "review-orders", channel)
 
     *refused, taken = walk.calls("chat.postMessage")[-refusals - 1 :]
     assert "data_table" in str(refused[0].arguments)

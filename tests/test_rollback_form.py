@@ -22,7 +22,7 @@ async def broken(kube: Cluster) -> Cluster:
 
 async def open_form(walk: Walk, channel: str) -> Obj:
     """Press *Roll back*, and find the field of the revision."""
-    await walk.step("oncall", "roll-back", channel)
+    await walk.press_step("oncall", "roll-back", channel)
     view = walk.slack.views("oncall")[-1]
     [field] = [block for block in view["blocks"] if block["block_id"] == "to_revision"]
     return dict(field)
@@ -130,7 +130,7 @@ async def test_undoing_the_cure_by_mistake_leaves_it_the_one_to_choose(
 
 async def test_a_restart_is_no_release_to_go_back_to(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "rolling-restart", channel)
+    await walk.press_step("oncall", "rolling-restart", channel)
     await roll_back(walk, channel)
 
     field = await open_form(walk, channel)

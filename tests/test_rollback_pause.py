@@ -25,7 +25,7 @@ async def release(kube: Cluster, tag: str, paused: str) -> None:
 
 async def open_form(walk: Walk, channel: str) -> tuple[dict[str, str], str]:
     """What the form of a rollback offers, by number, and what is chosen in it."""
-    await walk.step("oncall", "roll-back", channel)
+    await walk.press_step("oncall", "roll-back", channel)
     [field] = [
         block
         for block in walk.slack.views("oncall")[-1]["blocks"]

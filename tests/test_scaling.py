@@ -13,7 +13,7 @@ async def declare(walk: Walk) -> str:
 
 
 async def ask(walk: Walk, channel: str, replicas: int = 5) -> None:
-    await walk.step("oncall", "scale-up", channel)
+    await walk.press_step("oncall", "scale-up", channel)
     await walk.submit("oncall", replicas=str(replicas), reason="CPU is at its limit")
 
 

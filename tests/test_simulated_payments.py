@@ -63,10 +63,10 @@ async def test_the_step_asks_the_service_that_the_playbook_names(
             walk = Walk(slack, bot)
             channel = await walk.declare(severity="sev2")
             await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
-            await walk.step("oncall", "payment-service-health", channel)
+            await walk.press_step("oncall", "payment-service-health", channel)
             ill = walk.text(channel)
             await payments.set_health(Health.HEALTHY)
-            await walk.step("oncall", "payment-service-health", channel)
+            await walk.press_step("oncall", "payment-service-health", channel)
 
     assert ":warning: payment-service:3006 answered 503 Service Unavailable in " in ill
     assert '"status": "degraded"' in ill

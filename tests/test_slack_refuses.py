@@ -115,7 +115,7 @@ async def test_an_answer_in_a_thread_is_not_said_again_either(
     channel = await walk.declare()
     walk.slack.fail("chat.postMessage", hang=True, times=1, after=True)
 
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
     await catch_up(bot, clock)
 
     [thread] = [
@@ -281,7 +281,7 @@ async def test_a_deleted_channel_is_made_again_with_all_of_it(
 ) -> None:
     channel = await walk.declare()
     await walk.press("second", action_ids.TAKE_COMMAND, channel)
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
     gone = walk.slack.workspace.channels.pop(walk.slack.channel(channel).id)
     clock.forward(minutes=16)
     await bot.tick()

@@ -135,7 +135,7 @@ async def test_an_incident_asks_what_it_started_with(walk: Walk, playbooks: Path
         "SELECT * FROM (VALUES ('the new way')) AS found (id)"
     )
 
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
 
     assert "1 order stuck in PENDING" in walk.text(channel)
     assert "the old way" in json.dumps(walk.slack.messages(channel, "oncall"))

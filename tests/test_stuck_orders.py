@@ -24,7 +24,7 @@ async def stuck(walk: Walk) -> str:
     """An incident about payments, in which somebody has looked for stuck orders."""
     channel = await walk.declare("Refunds hang", "sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     return channel
 
 
@@ -208,7 +208,7 @@ async def test_what_is_on_the_list_is_not_added_twice(walk: Walk) -> None:
     assert len(all_orders(walk, channel)) == 3
     assert "1 of them were on the list already" in walk.text(channel, "second")
 
-    await walk.step("oncall", "stuck-orders", channel)
+    await walk.press_step("oncall", "stuck-orders", channel)
     await walk.press("second", action_ids.WORK_THROUGH, channel)
     form = walk.slack.views("second")[-1]
     [chosen] = [block["element"] for block in form["blocks"] if block["block_id"] == "chosen"]
@@ -348,7 +348,7 @@ async def test_what_is_no_longer_found_is_marked_and_left_open(
         clock.forward(minutes=32)
         await _set_orders(shop, "CONFIRMED", paid, other)
 
-        await walk.step("oncall", "stuck-orders", channel)
+        await walk.press_step("oncall", "stuck-orders", channel)
 
         words = message_text(lists(walk, channel)[0])
         assert words.startswith("*Stuck orders* · 1 of 3 handled, 1 no longer found\n")
@@ -358,7 +358,7 @@ async def test_what_is_no_longer_found_is_marked_and_left_open(
         assert len(slack.find_buttons(action_ids.TASK_DONE, channel, "oncall")) == 2
 
         await _set_orders(shop, "PENDING", paid)
-        await walk.step("oncall", "stuck-orders", channel)
+        await walk.press_step("oncall", "stuck-orders", channel)
         assert "no longer" not in message_text(lists(walk, channel)[0])
 
 
@@ -378,7 +378,7 @@ async def test_an_answer_that_failed_marks_nothing(
         async with await AsyncConnection.connect(shop.dsn) as conn:
             await conn.execute("ALTER TABLE orders RENAME TO hidden")
 
-        await walk.step("oncall", "stuck-orders", channel)
+        await walk.press_step("oncall", "stuck-orders", channel)
 
         assert "no longer" not in message_text(lists(walk, channel)[0])
 
@@ -424,7 +424,7 @@ async def test_of_more_rows_than_are_kept_the_form_says_how_many_there_are(
         assert len(set(orders)) == 99
 
         await _set_orders(shop, "CONFIRMED", *orders[:2])  # it may be among those not kept
-        await walk.step("oncall", "stuck-orders", channel)
+        await walk.press_step("oncall", "stuck-orders", channel)
         assert "no longer" not in "".join(map(message_text, lists(walk, channel)))
 
 

@@ -61,7 +61,7 @@ async def test_one_press_is_enough(walk: Walk) -> None:
     channel = await walk.declare()
     second = walk.slack.user("second").id
 
-    await walk.step("second", "alert-team", channel)
+    await walk.press_step("second", "alert-team", channel)
 
     assert f"Done by <@{second}>" in line(walk, channel, "Alert team")
     assert walk.slack.views("second") == []
@@ -168,11 +168,11 @@ async def test_what_is_skipped_says_why(walk: Walk) -> None:
 
 async def test_a_wrong_press_can_be_taken_back(walk: Walk) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "alert-team", channel)
+    await walk.press_step("oncall", "alert-team", channel)
 
     await walk.press("oncall", action_ids.TASK_REOPEN, channel)
     assert "Done by" not in line(walk, channel, "Alert team")
-    await walk.step("second", "alert-team", channel)
+    await walk.press_step("second", "alert-team", channel)
 
     assert "Done by" in line(walk, channel, "Alert team")
     assert "reopened: Alert team" in await timeline(walk, channel)
@@ -195,7 +195,7 @@ async def test_guests_may_not_do_it(walk: Walk) -> None:
     walk.slack.add_user(User("guest", "Guest", kind="guest"))
     walk.slack.add_to(channel, "guest")
 
-    await walk.step("guest", "alert-team", channel)
+    await walk.press_step("guest", "alert-team", channel)
     await take(walk, "guest", channel, "alert-team")
 
     assert "Done by" not in line(walk, channel, "Alert team")
@@ -220,9 +220,9 @@ async def test_steps_end_with_the_incident(walk: Walk) -> None:
 
 async def test_what_a_query_found_is_chosen_from(walk: Walk) -> None:
     channel = await disputes(walk)
-    await walk.step("second", "review-orders", channel)
+    await walk.press_step("second", "review-orders", channel)
 
-    await walk.step("oncall", "block-users", channel)
+    await walk.press_step("oncall", "block-users", channel)
     form = walk.slack.views("oncall")[-1]
     [chosen] = [block for block in form["blocks"] if block.get("block_id") == "chosen"]
     options = chosen["element"]["options"]
@@ -240,8 +240,8 @@ async def test_what_a_query_found_is_chosen_from(walk: Walk) -> None:
 
 async def test_the_rows_are_those_that_the_form_showed(walk: Walk, bot: Bot) -> None:
     channel = await disputes(walk)
-    await walk.step("second", "review-orders", channel)
-    await walk.step("oncall", "block-users", channel)
+    await walk.press_step("second", "review-orders", channel)
+    await walk.press_step("oncall", "block-users", channel)
     [chosen] = [block for block in walk.slack.views("oncall")[-1]["blocks"] if "element" in block][
         :1
     ]
@@ -258,14 +258,14 @@ async def test_the_rows_are_those_that_the_form_showed(walk: Walk, bot: Bot) -> 
 
     assert first["text"]["text"][:36] in await timeline(walk, channel)
     await walk.press("oncall", action_ids.TASK_REOPEN, channel)
-    await walk.step("oncall", "block-users", channel)
+    await walk.press_step("oncall", "block-users", channel)
     assert "found nothing to choose from" in str(walk.slack.views("oncall")[-1])
 
 
 async def test_without_an_answer_there_is_only_a_note_to_write(walk: Walk) -> None:
     channel = await disputes(walk)
 
-    await walk.step("oncall", "block-users", channel)
+    await walk.press_step("oncall", "block-users", channel)
     blocks = walk.slack.views("oncall")[-1]["blocks"]
     assert [block["block_id"] for block in blocks if block["type"] == "input"] == ["note"]
     await walk.submit("oncall")
@@ -280,7 +280,7 @@ async def test_a_restart_changes_nothing(slack: Slack, given: Settings, clock: C
     async with start_bot(given, clock) as second:
         slack.request_url = f"{second.url}/slack/events"
         walk = Walk(slack, second)
-        await walk.step("second", "dispute-evidence", channel)
+        await walk.press_step("second", "dispute-evidence", channel)
 
     words = line(walk, channel, "Submit dispute evidence")
     assert f"Done by <@{slack.user('second').id}>" in words

@@ -105,7 +105,7 @@ async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked
     await walk.bot.tick()
     await walk.ask_for_rollback(channel)
     await walk.press("second", action_ids.APPROVE, channel)
-    await walk.step("oncall", "rolling-restart", channel)
+    await walk.press_step("oncall", "rolling-restart", channel)
     await walk.submit("oncall", reason="To be sure")
 
     await walk.say("oncall", "/incident resolve", channel)

@@ -66,9 +66,9 @@ async def test_the_form_tells_the_last_of_what_was_looked_at_twice(
     walk: Walk, kube: Cluster
 ) -> None:
     channel = await walk.declare()
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
     await kube.scenario("crash-loop")
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
 
     await walk.say("oncall", "/incident update", channel)
 
@@ -79,7 +79,7 @@ async def test_the_form_tells_the_last_of_what_was_looked_at_twice(
 async def test_the_form_keeps_the_lines_of_a_result_apart(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
     await kube.scenario("crash-loop")
-    await walk.step("oncall", "logs", channel)
+    await walk.press_step("oncall", "logs", channel)
 
     await walk.say("oncall", "/incident update", channel)
 
@@ -93,7 +93,7 @@ async def test_the_form_tells_changes_before_what_was_looked_at(
 ) -> None:
     channel = await walk.declare()
     await kube.scenario("crash-loop")
-    await walk.step("oncall", "pods", channel)
+    await walk.press_step("oncall", "pods", channel)
     await walk.say("oncall", "/incident note orders\ncome in again", channel)
     await walk.ask_for_rollback(channel)
     clock.forward(minutes=7)

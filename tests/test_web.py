@@ -116,7 +116,7 @@ async def test_socket_mode_does_the_same(slack: Slack, given: Settings, clock: C
     async with start_bot(by_socket, clock) as bot:
         walk = Walk(slack, bot)
         channel = await walk.declare()
-        await walk.step("oncall", "pods", channel)
+        await walk.press_step("oncall", "pods", channel)
 
         assert "3 of 3 ready" in walk.text(channel)
         assert await get(f"{bot.url}/readyz") == (200, "ready")

@@ -165,7 +165,7 @@ async def test_a_step_shows_what_was_done_rather_than_what_came_to_nothing(
     walk: Walk, asked: str
 ) -> None:
     await walk.press("second", action_ids.APPROVE, asked)
-    await walk.step("oncall", "rolling-restart", asked)
+    await walk.press_step("oncall", "rolling-restart", asked)
     await walk.submit("oncall", reason="Once more")
     await walk.ask_for_rollback(asked)
     await walk.say("second", "/incident resolve", asked)
@@ -209,7 +209,7 @@ async def resolve_form(walk: Walk, channel: str) -> str:
 
 
 async def test_the_question_before_approval_says_what_is_warned_of(walk: Walk, asked: str) -> None:
-    await walk.step("oncall", "delete-pods", asked)
+    await walk.press_step("oncall", "delete-pods", asked)
     await walk.submit("oncall", reason="They hang")
 
     questions = [

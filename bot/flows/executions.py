@@ -24,7 +24,6 @@ from bot.model import (
     UserId,
     entries,
 )
-from bot.store import temporary_changes
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -248,7 +247,7 @@ def undo_request(done: Execution, reason: str, *, approved: bool, in_force: bool
 async def _why(world: World, done: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
-        back = await temporary_changes.ended_by(conn, done.id)
+        back = await store.temporary_changes.ended_by(conn, done.id)
     return text.render_unescaped("undo_reason", execution=done, changes=back, now=world.now())
 
 

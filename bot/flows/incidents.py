@@ -25,7 +25,6 @@ from bot.model import (
 from bot.publishing.lease import Lease
 from bot.publishing.publisher import publish, publish_new
 from bot.rules.incidents import ScenarioRef
-from bot.store import publications
 from bot.store.db import Conn
 from bot.world import World
 
@@ -169,7 +168,7 @@ async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
 async def list_open(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
     """The open incidents, and what Slack refuses to show of each."""
     async with world.pool.connection() as conn:
-        return await store.incidents.list_open(conn), await publications.publish_errors(conn)
+        return await store.incidents.list_open(conn), await store.publications.publish_errors(conn)
 
 
 async def choose_scenario(

@@ -28,7 +28,7 @@ from bot.model import (
     entries,
 )
 from bot.publishing.publisher import publish
-from bot.store import db, publications, temporary_changes
+from bot.store import db
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -71,7 +71,7 @@ async def _start(world: World, execution_id: ExecutionId) -> Execution | None:
             if started is not None:
                 by = started.requested_by
                 await log_execution(conn, started, entries.Started(), at=now, by=by)
-                await publications.mark_stale(conn, started.incident_id)
+                await store.publications.mark_stale(conn, started.incident_id)
             return started
     except store.executions.AlreadyActive:
         await _record_wait(world, execution_id)
@@ -217,15 +217,15 @@ async def _record_temporary(conn: Conn, ended: Execution, verdict: Verdict, now:
     plan = ended.plan
     assert plan is not None
     if ended.undo_of is not None:
-        await temporary_changes.resume(conn, ended.undo_of, now)
+        await store.temporary_changes.resume(conn, ended.undo_of, now)
         if verdict.ok:
-            await temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
-    await temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
+            await store.temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
+    await store.temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
     if plan.temporary is not None:
         since = ended.started_at or now
         until = since + plan.temporary.lasts
         soon = now if ended.undo_digest is None else until - rules.changes.END_NOTICE
-        await temporary_changes.begin(
+        await store.temporary_changes.begin(
             conn,
             ended,
             state=plan.temporary.state,

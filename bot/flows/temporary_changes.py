@@ -21,7 +21,6 @@ from bot.model import (
     entries,
 )
 from bot.publishing.publisher import publish
-from bot.store import publications, temporary_changes
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World

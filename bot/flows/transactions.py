@@ -8,7 +8,6 @@ from bot import rules, store
 from bot.model import Execution, Incident, IncidentId, UserError, UserId
 from bot.model.entries import ExecutionDetail
 from bot.publishing.publisher import publish
-from bot.store import publications
 from bot.store.db import Conn
 from bot.world import World
 
@@ -31,7 +30,7 @@ async def changing_several(world: World) -> AsyncIterator[tuple[Conn, set[Incide
     async with world.pool.connection() as conn:
         yield conn, changed
         for incident_id in sorted(changed):
-            await publications.mark_stale(conn, incident_id)
+            await store.publications.mark_stale(conn, incident_id)
     for incident_id in sorted(changed):
         await publish(world, incident_id)
 

@@ -47,7 +47,8 @@ class Temporary(Model):
 class Plan(Model):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
-    `target` is unique (`deployment/order-service`): one plan at a time runs per target.
+    `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
+    plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
     `blast_radius`, `check` and `warnings` may count what moves by itself, such as pods under an
     autoscaler; of that, what must stop it is in the fingerprint too.

@@ -239,9 +239,12 @@ def _check_step(
         )
         return
     action, prefix = actions[name], f'action "{name}": '
-    settable, fixed = validation.settable_fields(action), getattr(action, "playbook_only", ())
+    settable, playbook_only = (
+        validation.settable_fields(action),
+        getattr(action, "playbook_only", ()),
+    )
     for index, param in enumerate(ask):
-        if mistake := _ask_mistake(param, settable, fixed):
+        if mistake := _ask_mistake(param, settable, playbook_only):
             source.report(source.position((*key_path, "ask", index)), prefix + mistake)
     for internal in (params.keys() & action.model_fields.keys()) - settable.keys():
         text = f'{prefix}unknown param "{internal}"; expects one of: {", ".join(settable)}'

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from bot import slack, store
 from bot.model import Incident, IncidentId
-from bot.store import publications
+from bot.store import db
 from bot.store.db import Conn
 from bot.store.messages import SentMessage
 from bot.store.publications import Publication
@@ -74,7 +74,7 @@ class Lease:
         if self._held and self._until - now < LEASE * 2 / 3:
             self._until = now + LEASE
             async with self._world.pool.connection() as conn:
-                self._held = await publications.renew(
+                self._held = await store.publications.renew(
                     conn, self._incident_id, self._id, self._until
                 )
         return self._held
@@ -85,14 +85,14 @@ class Lease:
             await publications.mark_published(
                 conn, self._incident_id, self._id, publication.wanted_version
             )
-            self._held = not await publications.release(conn, self._incident_id, self._id)
+            self._held = not await store.publications.release(conn, self._incident_id, self._id)
         return not self._held
 
     async def fail(self, publication: Publication, failures: Sequence[Exception]) -> None:
         """Something was not sent: give it back until the scheduler tries again."""
         now = self._world.now()
         async with self._world.pool.connection() as conn:
-            await publications.mark_failed(
+            await store.publications.mark_failed(
                 conn,
                 self._incident_id,
                 self._id,

@@ -6,13 +6,14 @@ is recorded, and the scheduler tries again. No database connection is kept durin
 
 import asyncio
 import logging
+from contextlib import ExitStack
 
 from bot import config, rules, slack, store
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.publishing import recovery
+from bot.publishing.attempts import attempt
 from bot.publishing.lease import Claim, Lease
 from bot.publishing.sender import Sender
-from bot.store import publications, temporary_changes
 from bot.store.publications import Publication
 from bot.views import channel, execution, slack_items
 from bot.views.slack_items import File, Message, Pin, SlackItem
@@ -52,7 +53,7 @@ async def _publish_all(world: World, lease: Lease, claim: Claim | None) -> None:
 async def publish_pending(world: World) -> None:
     """Publish every stale incident: after a refusal, a crash or a restart."""
     async with world.pool.connection() as conn:
-        waiting = await publications.pending(conn, world.now())
+        waiting = await store.publications.pending(conn, world.now())
     work = (publish(world, incident_id) for incident_id in waiting)
     for ended in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(ended, Exception):
@@ -94,11 +95,14 @@ async def _try_to_publish(world: World, lease: Lease, claim: Claim) -> list[Exce
         return [error]
 
 
-async def _publish_once(world: World, lease: Lease, claim: Claim) -> list[Exception]:
+async def _publish_once(
+    world: World, lease: Lease, claim: Claim, failures: list[Exception]
+) -> None:
     """The channel first; then people are invited while everything is read and sent."""
     incident = claim.incident
     responders = asyncio.create_task(_responders(world, incident))
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(responders.cancel)
         opened = incident if incident.channel_id else await _create_channel(world, incident)
         sender = Sender(world, lease, opened, claim)
         sending = _send_snapshot(
@@ -134,7 +138,7 @@ async def _publish_again(world: World, incident_id: IncidentId, people: People) 
     """Publish again once these people are known; nothing waited for them."""
     if await people:
         async with world.pool.connection() as conn:
-            await publications.mark_stale(conn, incident_id)
+            await store.publications.mark_stale(conn, incident_id)
         await publish(world, incident_id)
 
 
@@ -187,7 +191,7 @@ async def _read_snapshot(world: World, publication: Publication) -> IncidentSnap
             entries=await store.timeline.of_incident(conn, incident.id),
             updates=await store.updates.of_incident(conn, incident.id),
             reminders=await store.reminders.of_incident(conn, incident.id),
-            temporary_changes=await temporary_changes.of_incident(conn, incident.id),
+            temporary_changes=await store.temporary_changes.of_incident(conn, incident.id),
             tasks=await store.tasks.of_incident(conn, incident.id),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
@@ -240,8 +244,8 @@ async def _invite_approvers(
 async def _create_channel(world: World, incident: Incident) -> Incident:
     """The incident with its channel, created once; one from before a crash is taken over."""
     made: dict[str, ChannelId] | None = None
-    for attempt in range(CHANNEL_NAMES):
-        name = rules.incidents.channel_name(incident, attempt)
+    for number in range(CHANNEL_NAMES):
+        name = rules.incidents.channel_name(incident, number)
         try:
             answer = await slack.client.call(world.slack.conversations_create(name=name))
             return _with_channel(incident, answer["channel"]["id"], answer["channel"]["name"])

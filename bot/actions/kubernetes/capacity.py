@@ -47,7 +47,7 @@ async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) 
     if problem:
         raise UserError(
             f"The quota of {cluster.namespace} has no room for this, so nothing was planned: "
-            f"{problem}. Ask for less, or raise the quota first. {deployment.target} is as it was."
+            f"{problem}. Ask for less, or raise the quota first. {deployment.label} is as it was."
         )
     return ()
 

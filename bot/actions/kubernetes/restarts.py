@@ -59,7 +59,7 @@ class RollingRestart(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         is_same = deployment.spec_digest == plan.fingerprint["spec"]
         if is_same or not deployments.is_changed_by(deployment, progress):
-            text = f"The restart was not done: {deployment.target} is as it was"
+            text = f"The restart was not done: {deployment.label} is as it was"
             return Verdict(ok=False, done=False, text=text)
         return await self.watch(systems, progress, f"{deployment.name} was restarted")
 
@@ -82,7 +82,7 @@ class DeletePods(Change):
         await asyncio.gather(*(cluster.delete_pod(pod, dry_run=True) for pod in pods))
         expected = len(pods) if owner is None else max(owner.replicas, len(pods))
         return Plan(
-            target=f"pods/{self.selector}" if owner is None else owner.target,
+            target=cluster.target(f"pods/{self.selector}") if owner is None else owner.target,
             summary=f"Delete {plural(len(pods), 'pod')} of {self.selector} at once: "
             f"{', '.join(pod.name for pod in pods)}",
             blast_radius=f"{len(pods)} of {expected} pods: {percent(len(pods), expected)} of the "

@@ -87,6 +87,10 @@ class Cluster:
         finally:
             await clients.close()
 
+    def target(self, label: str) -> str:
+        """What a plan names objects of this namespace by, such as those of a label selector."""
+        return resources.target(label, self.namespace, self._server)
+
     def restricted(self, access: Access) -> "Cluster":
         """The same cluster, with a client that sends nothing that `access` leaves out."""
         return Cluster(self._clients, self.namespace, self.timeout, access)

@@ -120,9 +120,14 @@ class Deployment(Model):
     spec_digest: str
 
     @property
-    def target(self) -> str:
-        """Like `deployment/order-service`, as plans name it."""
+    def label(self) -> str:
+        """Like `deployment/order-service`, as kubectl and sentences name it."""
         return f"deployment/{self.name}"
+
+    @property
+    def target(self) -> str:
+        """What plans name it by: unique over all namespaces and clusters."""
+        return target(self.label, self.namespace, self.cluster)
 
     @property
     def image_tags(self) -> str:
@@ -271,6 +276,11 @@ def parse_usage(raw: Obj) -> dict[str, ResourceAmounts]:
     return {
         container["name"]: parse_amounts(container.get("usage") or {}) for container in containers
     }
+
+
+def target(label: str, namespace: str, cluster: str) -> str:
+    """What a plan changes: an object, or a selector of some, with its namespace and API server."""
+    return f"{label} in {namespace} of {cluster}"
 
 
 def parse_deployment(raw: Obj, cluster: str) -> Deployment:

@@ -1,0 +1,141 @@
+"""A change is asked for: with a reason, a plan from the live system, and for a while only."""
+
+import pytest
+
+from bot.views import action_ids
+from sandbox.cluster import Cluster
+from tests.conftest import Clock, Walk
+from tests.rollbacks import (
+    BACK_TO_V240,
+    DONE,
+    REASON,
+    TO_V231,
+    WAITS,
+    asked,
+    broken,
+    patches,
+)
+
+__all__ = ["asked", "broken"]
+
+
+async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str) -> None:
+    request = walk.execution(asked)
+
+    assert (request.title, request.requested_by) == ("Roll back", "@oncall")
+    assert request.reason == REASON
+    assert request.plan == {
+        "Plan": TO_V231,
+        "Effect": "3 pods are replaced; none stops before its successor is ready.",
+        "Check": (
+            "Within 300 s 3 of 3 pods are ready, and then stay so for 0.4 s without a restart."
+        ),
+        "Undo": BACK_TO_V240,
+        "Dry run": "The API server accepts it (dry run, nothing was written).",
+    }
+    assert request.state == WAITS
+    assert request.buttons == ("Approve", "Deny…")
+    assert walk.step(asked, "roll-back").lines == (
+        ":hourglass_flowing_sand: Requested by @oncall, waits for approval",
+    )
+
+
+async def test_its_diff_is_what_changes(walk: Walk, broken: Cluster, asked: str) -> None:
+    changed = [line for line in walk.execution(asked).diff.splitlines() if line[0] in "+-"]
+
+    image = "    image: ghcr.io/tickettoken/order-service"
+    assert changed == ["--- revision 7", "+++ revision 6", f"-{image}:v2.4.0", f"+{image}:v2.3.1"]
+
+
+async def test_planning_writes_nothing(broken: Cluster, asked: str) -> None:
+    dry_runs = [request.verb for request in broken.requests if request.dry_run]
+
+    assert dry_runs == ["patch"]
+    assert patches(broken) == 0
+
+
+async def test_a_decided_plan_is_kept(walk: Walk, asked: str) -> None:
+    diff = walk.execution(asked).diff
+
+    await walk.press("second", action_ids.APPROVE, asked)
+
+    done = walk.execution(asked)
+    assert done.diff == ""
+    decided, outcome = done.thread
+    assert decided.lines[0].endswith(f", as people decided on it: {TO_V231}")
+    assert "\n".join(decided.lines[1:]) == diff
+    assert outcome.text == f":white_check_mark: @oncall @second {DONE}: {done.outcome}"
+
+
+async def test_a_request_expires(walk: Walk, broken: Cluster, asked: str, clock: Clock) -> None:
+    clock.forward(minutes=10.1)
+
+    await walk.press("second", action_ids.APPROVE, asked)
+    assert walk.answer("second") == (
+        "This request has expired. Nothing was approved; request it again."
+    )
+    await walk.bot.tick()
+
+    request = walk.execution(asked)
+    assert (request.state, request.outcome) == ("Expired", "Nothing was done.")
+    assert request.buttons == ("Ask again…",)
+    assert patches(broken) == 0
+
+
+async def test_asked_twice_is_asked_once(walk: Walk, asked: str) -> None:
+    await walk.ask_for_rollback(asked, who="second")
+
+    assert walk.answer("second") == (
+        "“Roll back” was already requested by @oncall. Nothing more was requested; approve or deny "
+        "that request first."
+    )
+    assert len(walk.executions(asked)) == 1
+
+
+async def test_a_blank_reason_is_refused(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.press_step("oncall", "roll-back", channel)
+
+    errors = await walk.submit_refused("oncall", reason="  ")
+
+    assert list(errors) == ["reason"]
+
+
+async def test_a_forbidden_change_names_its_permission(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    broken.forbid("runbolt", "patch", "deployments")
+
+    await walk.ask_for_rollback(channel)
+
+    assert walk.answer("oncall").startswith("The bot may not patch deployments")
+    assert walk.executions(channel) == []
+
+
+async def test_a_form_outlives_no_incident(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.press_step("oncall", "roll-back", channel)
+    await walk.say("second", "/incident resolve", channel)
+    await walk.submit("second", resolution="It went away")
+
+    await walk.submit("oncall", reason=REASON)
+
+    assert walk.answer("oncall") == (
+        "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with "
+        "`/incident declare`."
+    )
+    assert walk.executions(channel) == []
+
+
+@pytest.mark.parametrize("step", ["rolling-restart", "delete-pods"])
+async def test_pods_are_replaced(walk: Walk, kube: Cluster, step: str) -> None:
+    channel = await walk.declare()
+    before = set(kube.pod_names())
+    await walk.press_step("oncall", step, channel)
+    await walk.submit("oncall", reason="Memory keeps growing")
+
+    await walk.press("second", action_ids.APPROVE, channel)
+
+    request = walk.execution(channel)
+    assert (request.state, request.plan["Undo"]) == (DONE, "not possible")
+    assert request.buttons == ()
+    assert not before & set(kube.pod_names())
