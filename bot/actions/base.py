@@ -31,8 +31,8 @@ class AlreadyApplied(UserError):
 class Action(Model):
     """What a playbook step does; the fields are the params in the YAML file.
 
-    `name` is its name there. The params in `playbook_only` come
-    from the file alone: no form offers them.
+    `name` is its name there. The params in `playbook_only` come from the file alone: no form offers
+    them.
     """
 
     name: ClassVar[str]

@@ -253,7 +253,7 @@ async def _why(world: World, done: Execution) -> str:
 
 async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:
     async with world.pool.connection() as conn:
-        change = await temporary_changes.get(conn, execution_id)
+        change = await store.temporary_changes.get(conn, execution_id)
     return change is not None and change.in_force
 
 

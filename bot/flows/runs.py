@@ -204,7 +204,7 @@ async def _finish(
             await log_execution(conn, ended, entry, at=now, by=execution.requested_by)
             if verdict.done:
                 await _record_temporary(conn, ended, verdict, now)
-            await publications.mark_stale(conn, execution.incident_id)
+            await store.publications.mark_stale(conn, execution.incident_id)
 
     try:
         await write_with_retry(world, write)
@@ -266,7 +266,7 @@ async def _interrupt(world: World, conn: Conn, execution: Execution) -> None:
     interrupted = await store.executions.move(conn, execution.id, from_state=before, to_state=after)
     if interrupted is not None:
         await log_execution(conn, interrupted, entries.Interrupted(), at=world.now())
-        await publications.mark_stale(conn, execution.incident_id)
+        await store.publications.mark_stale(conn, execution.incident_id)
 
 
 async def _send_heartbeats(world: World, execution: Execution) -> None:
@@ -296,7 +296,7 @@ async def check_interrupted(world: World, execution_id: ExecutionId, *, by: User
                 )
             await store.executions.heartbeat(conn, claimed, world.now())
             await log_execution(conn, claimed, entries.Checked(), at=world.now(), by=by)
-            await publications.mark_stale(conn, claimed.incident_id)
+            await store.publications.mark_stale(conn, claimed.incident_id)
     except store.executions.AlreadyActive as error:
         raise UserError(
             "Its target is being changed, or the step was requested again. Nothing was checked; "
@@ -324,7 +324,7 @@ async def mark_interrupted(world: World) -> None:
     async with world.pool.connection() as conn:
         for interrupted in await store.executions.interrupt(conn, now - HEARTBEAT_TIMEOUT, now):
             await log_execution(conn, interrupted, entries.Interrupted(), at=now)
-            await publications.mark_stale(conn, interrupted.incident_id)
+            await store.publications.mark_stale(conn, interrupted.incident_id)
             if interrupted.risk is Risk.READ:
                 words = text.render_unescaped("read_interrupted")
                 await store.executions.finish(

@@ -37,7 +37,7 @@ async def process_due(world: World) -> None:
     """Process every temporary change that is due: check it, announce its end, or undo it."""
     now = world.now()
     async with world.pool.connection() as conn:
-        due = await temporary_changes.claim_due(conn, now, now + RETRY_AFTER)
+        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER)
     for change in due:
         world.background.start(
             _process(world, change), f"temporary change of execution {change.execution_id}"
@@ -76,7 +76,7 @@ async def _check_later(world: World, change: TemporaryChange, execution: Executi
     if execution.undo_digest is None:
         next_check_at = min(next_check_at, now + RETRY_AFTER)
     async with world.pool.connection() as conn:
-        await temporary_changes.check_later(conn, execution.id, next_check_at)
+        await store.temporary_changes.check_later(conn, execution.id, next_check_at)
 
 
 async def _learn_undo_digest(world: World, execution: Execution) -> Execution:
@@ -100,8 +100,8 @@ async def _learn_undo_digest(world: World, execution: Execution) -> Execution:
 async def _is_as_left(world: World, execution: Execution) -> bool:
     """Whether a Deployment bears the execution's id and had no other rollout since its plan."""
     assert execution.plan is not None
-    kind, _, name = execution.plan.target.partition("/")
-    if kind != "deployment" or "revision" not in execution.plan.fingerprint:
+    name = execution.params.get("deployment")
+    if name is None or "revision" not in execution.plan.fingerprint:
         return False
     deployment = await world.systems.cluster.deployment(name)
     next_revision = execution.plan.fingerprint["revision"] + 1
@@ -113,7 +113,7 @@ async def _was_ended(world: World, change: TemporaryChange, execution: Execution
     in_force = await _is_still_applied(world, execution)
     if in_force and change.touched_by is not None:
         async with world.pool.connection() as conn:
-            await temporary_changes.clear_touched_by(conn, execution.id, change.touched_by)
+            await store.temporary_changes.clear_touched_by(conn, execution.id, change.touched_by)
     return in_force is False
 
 
@@ -141,7 +141,7 @@ async def _record_end(world: World, change: TemporaryChange, execution: Executio
             else await store.executions.get(conn, change.touched_by)
         )
         execution_id = ended_by.id if ended_by else None
-        if await temporary_changes.end(conn, change.execution_id, now, by=execution_id):
+        if await store.temporary_changes.end(conn, change.execution_id, now, by=execution_id):
             await _log(conn, change, _ended_entry(change, ended_by), at=now)
 
 
@@ -161,12 +161,14 @@ def _ended_entry(change: TemporaryChange, ended_by: Execution | None) -> entries
 async def _announce_end(world: World, change: TemporaryChange, execution: Execution) -> None:
     now = world.now()
     async with world.pool.connection() as conn:
-        current = await temporary_changes.lock(conn, execution.id)
+        current = await store.temporary_changes.lock(conn, execution.id)
         if current is None or not current.in_force:
             return
         if current.ends_at != change.ends_at or current.announced_at is not None:
             return  # extended or announced meanwhile
-        await temporary_changes.check_later(conn, execution.id, change.ends_at, announced_at=now)
+        await store.temporary_changes.check_later(
+            conn, execution.id, change.ends_at, announced_at=now
+        )
         people = await _people_concerned(conn, execution)
         notice = entries.EndAnnounced(execution=execution.id, until=change.ends_at, who=people)
         await _log(conn, change, notice, at=now)
@@ -228,13 +230,13 @@ async def _approve_request(
         if approved is None:
             return
         await log_execution(conn, approved, entries.Approved(), at=world.now())
-        await publications.mark_stale(conn, change.incident_id)
+        await store.publications.mark_stale(conn, change.incident_id)
     runs.start_if_approved(world, approved)
 
 
 async def _lock_overdue(conn: Conn, execution: Execution, now: datetime) -> TemporaryChange | None:
     """The change if it is in force and its time is over, locked until the transaction ends."""
-    change = await temporary_changes.lock(conn, execution.id)
+    change = await store.temporary_changes.lock(conn, execution.id)
     return change if change is not None and change.in_force and change.ends_at <= now else None
 
 
@@ -260,12 +262,12 @@ async def _request_revert(
         revert = await executions.insert_request(
             world, conn, execution.incident_id, request, inverse, plan, None
         )
-        await publications.mark_stale(conn, execution.incident_id)
+        await store.publications.mark_stale(conn, execution.incident_id)
         if not approved:
             obstacle = text.render_unescaped("revert_needs_approval", first=first_attempt)
             await _log_not_reverted(conn, change, execution, obstacle, now)
             again_at = now + REQUEST_AGAIN_AFTER
-            await temporary_changes.mark_overdue(conn, execution.id, obstacle, again_at)
+            await store.temporary_changes.mark_overdue(conn, execution.id, obstacle, again_at)
         return revert
 
 
@@ -280,7 +282,7 @@ async def _mark_overdue(
             return
         if current.overdue_reason is None:
             await _log_not_reverted(conn, change, execution, reason, now)
-        await temporary_changes.mark_overdue(conn, execution.id, reason, now + RETRY_AFTER)
+        await store.temporary_changes.mark_overdue(conn, execution.id, reason, now + RETRY_AFTER)
 
 
 async def _log_not_reverted(
@@ -308,7 +310,7 @@ async def _log(
     by: UserId | None = None,
 ) -> None:
     await store.timeline.add(conn, change.incident_id, detail, at=at, by=by, text=change.state)
-    await publications.mark_stale(conn, change.incident_id)
+    await store.publications.mark_stale(conn, change.incident_id)
 
 
 async def extend(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
@@ -328,11 +330,11 @@ async def _extend(
 ) -> TemporaryChange:
     execution, now = await get(world, execution_id), world.now()
     async with world.pool.connection() as conn:
-        change = await temporary_changes.lock(conn, execution_id)
+        change = await store.temporary_changes.lock(conn, execution_id)
         rules.permissions.check_may_extend(change, execution, person, approvers, now)
         assert change is not None
         until = change.ends_at + rules.changes.EXTENSION
-        await temporary_changes.extend(
+        await store.temporary_changes.extend(
             conn, execution_id, ends_at=until, next_check_at=until - rules.changes.END_NOTICE
         )
         span = durations.describe(rules.changes.EXTENSION)
@@ -349,7 +351,7 @@ async def check_interrupted(world: World) -> None:
     """
     timeout = runs.HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
     async with world.pool.connection() as conn:
-        unknown = await temporary_changes.interrupted(conn, world.now() - timeout)
+        unknown = await store.temporary_changes.interrupted(conn, world.now() - timeout)
     for execution in unknown:
         world.background.start(_check(world, execution), f"check of execution {execution.id}")
 
@@ -364,5 +366,5 @@ async def _check(world: World, execution: Execution) -> None:
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
     """The temporary changes of an incident that are in force."""
     async with world.pool.connection() as conn:
-        changes = await temporary_changes.of_incident(conn, incident_id)
+        changes = await store.temporary_changes.of_incident(conn, incident_id)
     return tuple(change for change in changes if change.in_force)

@@ -53,7 +53,7 @@ class Lease:
     async def acquire_new(self, conn: Conn, incident: Incident) -> Claim:
         """Acquire it in the transaction that inserts the incident: nobody else can have it."""
         self._held, self._until = True, self._world.now() + LEASE
-        publication = await publications.insert(conn, incident.id, self._id, self._until)
+        publication = await store.publications.insert(conn, incident.id, self._id, self._until)
         return Claim(publication, incident, {})
 
     async def acquire(self) -> Claim | None:
@@ -62,7 +62,7 @@ class Lease:
         now = self._world.now()
         self._until = now + LEASE
         async with self._world.pool.connection() as conn:
-            publication = await publications.claim(
+            publication = await store.publications.claim(
                 conn, self._incident_id, self._id, now, self._until
             )
             self._held = publication is not None
@@ -82,7 +82,7 @@ class Lease:
     async def complete(self, publication: Publication) -> bool:
         """Everything was sent: give it back; False when more became stale meanwhile."""
         async with self._world.pool.connection() as conn:
-            await publications.mark_published(
+            await store.publications.mark_published(
                 conn, self._incident_id, self._id, publication.wanted_version
             )
             self._held = not await store.publications.release(conn, self._incident_id, self._id)
@@ -111,8 +111,8 @@ class Lease:
             return
         try:
             async with self._world.pool.connection() as conn:
-                await publications.abandon(conn, self._incident_id, self._id)
-        except Exception:  # the lease ends by itself, and what is raised already says more
+                await store.publications.abandon(conn, self._incident_id, self._id)
+        except db.ERRORS:  # the lease ends by itself, and what is raised already says more
             log.exception("the lease of INC-%s was not given back", self._incident_id)
 
 

@@ -83,16 +83,11 @@ async def send_heads_up(world: World, incident_id: IncidentId) -> None:
 
 
 async def _try_to_publish(world: World, lease: Lease, claim: Claim) -> list[Exception]:
-    """Publish once, whatever goes wrong; our own mistakes are logged and wait like refusals."""
-    name = claim.incident.name
-    try:
-        return await _publish_once(world, lease, claim)
-    except slack.client.SlackError as refused:
-        log.warning("the channel of %s: Slack refused: %s", name, refused.code)
-        return [refused]
-    except Exception as error:  # the scheduler must not repeat it without a pause
-        log.exception("%s was not published", name)
-        return [error]
+    """Publish once, whatever goes wrong; returns what did."""
+    failures: list[Exception] = []
+    work = _publish_once(world, lease, claim, failures)
+    failure = await attempt(f"the channel of {claim.incident.name}", work)
+    return failures if failure is None else [failure]
 
 
 async def _publish_once(
@@ -108,30 +103,24 @@ async def _publish_once(
         sending = _send_snapshot(
             world, sender, claim.publication, opened, new=opened is not incident
         )
-        await _send_all(sender, opened, asyncio.create_task(sending), responders)
-    except BaseException:
-        responders.cancel()
-        raise
+        failures += await _send_all(sender, opened, asyncio.create_task(sending), responders)
+        on_error.pop_all()
     if not responders.done():
         world.background.start(
             _publish_again(world, incident.id, responders), "inviting the responders"
         )
-    return sender.failures
 
 
 async def _send_all(
     sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: People
-) -> None:
-    ended = await asyncio.gather(
-        _send_changed(sender, [channel.invite_declarer(incident)]),
-        _invite_responders(sender, incident, sending, responders),
-        sending,
-        return_exceptions=True,
+) -> list[Exception]:
+    part = f"a part of {incident.name}"
+    failures = await asyncio.gather(
+        attempt(part, _send_changed(sender, [channel.invite_declarer(incident)])),
+        attempt(part, _invite_responders(sender, incident, sending, responders)),
+        attempt(part, sending),
     )
-    for error in ended:
-        if isinstance(error, Exception):
-            log.error("a part of %s was not published", incident.name, exc_info=error)
-            sender.failures.append(error)
+    return [*sender.failures, *(failure for failure in failures if failure is not None)]
 
 
 async def _publish_again(world: World, incident_id: IncidentId, people: People) -> None:
@@ -181,7 +170,7 @@ def _needs_message(item: SlackItem) -> bool:
 async def _read_snapshot(world: World, publication: Publication) -> IncidentSnapshot:
     """Everything that is known about an incident, in one snapshot."""
     async with world.pool.connection() as conn:
-        await publications.begin_snapshot(conn)
+        await store.publications.begin_snapshot(conn)
         incident = await store.incidents.get(conn, publication.incident_id)
         assert incident is not None
         final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)

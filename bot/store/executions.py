@@ -184,12 +184,8 @@ async def heartbeat(conn: Conn, execution: Execution, now: datetime) -> bool:
         WHERE id = %(id)s AND state = 'running'
           AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
     """
-    return (
-        await db.execute(
-            conn, query, id=execution.id, interrupted_at=execution.interrupted_at, now=now
-        )
-        == 1
-    )
+    values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
+    return await db.execute(conn, query, id=execution.id, **values) == 1
 
 
 async def set_progress(conn: Conn, execution_id: ExecutionId, text: str, now: datetime) -> None:
