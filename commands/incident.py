@@ -138,9 +138,7 @@ async def open_playbook_form(world: World, interaction: Interaction) -> None:
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     rules.incidents.check_open(incident)
     attached = rules.incidents.attached_name(incident)
-    others = [
-        play for play in rules.incidents.all_scenarios(world.playbooks) if play.name != attached
-    ]
+    others = [ref for ref in rules.incidents.all_scenarios(world.playbooks) if ref.name != attached]
     if not others:
         raise UserError(
             "There is no other playbook. Nothing was changed. The bot reads playbooks from files "

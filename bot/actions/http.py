@@ -40,7 +40,7 @@ class HttpCheck(Read):
     """GET an address that the playbook names; `timeout` is in seconds."""
 
     name: ClassVar = "http"
-    # The bot is inside of the network: people must not choose the addresses that it asks.
+    # The bot is inside the network: people must not choose the addresses that it calls.
     playbook_only: ClassVar = frozenset({"url"})
     url: Url
     timeout: Annotated[float, Field(ge=0.1, le=30)] = 5.0

@@ -65,7 +65,7 @@ async def lock_open(conn: Conn, incident_id: IncidentId) -> Incident:
 
 
 async def check_customer_message_allowed(conn: Conn, execution: Execution) -> None:
-    """Raise UserError where customers are not told of an incident of this severity any more."""
+    """Raise UserError where customers are no longer informed at the incident's severity."""
     if execution.action == rules.permissions.CUSTOMER_MESSAGE:
         incident = await store.incidents.get(conn, execution.incident_id)
         assert incident is not None

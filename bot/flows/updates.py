@@ -23,8 +23,8 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 
-async def draft(world: World, incident: Incident, said: str) -> UpdateDraft:
-    """The draft for the form: a person's words, or the facts since the last update."""
+async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
+    """The draft for the form: what a person typed, or the facts since the last update."""
     async with world.pool.connection() as conn:
         timeline = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
@@ -36,7 +36,7 @@ async def draft(world: World, incident: Incident, said: str) -> UpdateDraft:
     every = rules.deadlines.cadence(world.config, incident.severity, incident.status)
     return UpdateDraft(
         impact=updates[-1].impact if updates else "",
-        facts=(said,) if said else tuple(_bullet(entry, changed) for entry in facts),
+        facts=(typed,) if typed else tuple(_bullet(entry, changed) for entry in facts),
         minutes=None if every is None else int(every.total_seconds() // 60),
     )
 

@@ -1,4 +1,4 @@
-"""The nouns, frozen: the same classes read YAML, JSONB, rows and forms."""
+"""The models, frozen: the same classes read YAML files, JSONB, rows and forms."""
 
 from bot.model import entries
 from bot.model.base import (

@@ -93,7 +93,7 @@ class Approval(Model):
 
 
 class NewExecution(Model):
-    """What is known of an execution when it is asked for; `requested_by` is None for the clock."""
+    """What is known of an execution at its request; `requested_by` is None for the scheduler."""
 
     incident_id: IncidentId
     step_id: str
@@ -131,7 +131,10 @@ class Execution(NewExecution):
 
 
 class TemporaryChange(Model):
-    """A temporary change in force; `trouble` says why its undo is late, `due_at` is the clock's."""
+    """A temporary change: when it ends, and when the scheduler checks it next.
+
+    `overdue_reason` says why its undo is late; `touched_by` is the last other change of its target.
+    """
 
     execution_id: ExecutionId
     incident_id: IncidentId

@@ -1,4 +1,4 @@
-"""Something is wrong, and what is told of it."""
+"""An incident, and the updates about it."""
 
 from datetime import datetime
 
@@ -45,7 +45,7 @@ class Incident(Model):
 
 
 class Update(Model):
-    """What the commander tells everybody; `words` as it was posted, in the internal alert's."""
+    """An update by the commander; `posted_text` is the internal alert as it was posted."""
 
     id: UpdateId
     incident_id: IncidentId

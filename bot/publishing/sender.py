@@ -295,7 +295,7 @@ class Sender:
 
 
 def _text(item: Message) -> str:
-    """The text for notifications and screen readers, as short as Slack wants it."""
+    """The text for notifications and screen readers, as short as Slack demands."""
     return blocks.truncate_mrkdwn(item.text, blocks.SECTION_LENGTH)
 
 
@@ -306,7 +306,7 @@ def _fallbacks(item: Message) -> list[Message]:
         blocks.plain_table(block) if block["type"] == "data_table" else block for block in text_only
     ]
     versions = [item, replace(item, blocks=text_only), replace(item, blocks=tables), _classic(item)]
-    return [item, *(now for was, now in pairwise(versions) if now.blocks != was.blocks)]
+    return [item, *(after for before, after in pairwise(versions) if after.blocks != before.blocks)]
 
 
 def _classic(item: Message) -> Message:

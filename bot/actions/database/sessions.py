@@ -22,7 +22,7 @@ MAX_QUERY_CHARACTERS = 300
 # Each poll makes a connection.
 POLL_SECONDS = 1.0
 NEVER_ENDED = "Those of superusers, of replication and of the bot itself are never ended."
-# Sessions that the reading role may not see come too, with nulls: `_check` refuses them.
+# Sessions that the read-only role may not see come too, with nulls: `_check` refuses them.
 LONG_QUERIES: LiteralString = """
     WITH waiting AS MATERIALIZED (
         SELECT pid, pg_blocking_pids(pid) AS blockers

@@ -184,7 +184,7 @@ async def _was_applied(cluster: Cluster, before: Deployment, progress: Progress)
 def not_as_planned(
     deployment: Deployment, progress: Progress, fact: str, noun: str = "change"
 ) -> Verdict:
-    """The verdict when the live state, told by `fact`, is not what the execution should make."""
+    """The verdict when the live state, described by `fact`, is not the one to be made."""
     if is_changed_by(deployment, progress):
         return Verdict(ok=False, text=f"Somebody changed it afterwards: {fact}")
     return Verdict(ok=False, done=False, text=f"The {noun} was not done: {fact}")

@@ -94,9 +94,9 @@ class Pod(Model):
 class Deployment(Model):
     """A Deployment; `cluster` is its API server, as `host:port`.
 
-    `replicas` is the number in its spec; `total`, `updated` and `available` are of its status.
-    `unavailable` is how many pods a rollout may take away at once. `settled` is whether the
-    controller has observed the newest spec; `stuck` is why it cannot go on, or empty.
+    `replicas` is the number in its spec; the other numbers of replicas are of its status.
+    `max_unavailable` is how many pods a rollout may take away at once. `spec_observed` is whether
+    the controller has observed the newest spec; `stuck_reason` is why it cannot go on, or empty.
     `spec_digest` covers the spec without the replicas.
     """
 
@@ -149,9 +149,9 @@ class Deployment(Model):
 class Revision(Model):
     """A pod template that a Deployment has run, as its ReplicaSet keeps it.
 
-    `past` is the numbers that it had when it ran before; `created` is when it ran first. `cause`
-    is the change cause as it was written, which may hold secrets: people read `said` instead.
-    `left` is the number that the last rollback to this revision came from.
+    `previous_numbers` are those that it had when it ran before; `created` is when it ran first.
+    `change_cause` is as it was written, which may have secrets. `rolled_back_from` is the number
+    that the last rollback to this revision came from.
     """
 
     number: int
