@@ -71,7 +71,7 @@ async def test_a_busy_target_is_waited_for(walk: Walk, bot: Bot, broken: Cluster
 
     request = walk.execution(channel)
     assert re.match(
-        r":hourglass_flowing_sand: deployment/order-service in tickettoken of \S+ is being changed by "
+        r":hourglass_flowing_sand: deployment/order-service in \S+ of \S+ is being changed by "
         "“Roll back” of INC-1",
         request.state,
     )
