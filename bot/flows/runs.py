@@ -107,7 +107,7 @@ async def _execute(world: World, execution: Execution, action: Change) -> None:
         log.warning("execution %s: %s", execution.id, error)
     except TimeoutError:
         log.warning("execution %s took too long", execution.id)
-    # It was executed, or nobody knows: in both cases the system itself tells.
+    # It was executed, or nobody knows: in both cases the check reads the live system.
     await verify(world, execution, action, done)
 
 

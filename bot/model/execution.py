@@ -1,4 +1,4 @@
-"""One run of one step: its plan, who said yes, what came of it, and how long it lasts."""
+"""An execution of an action: its plan, its approvals, its outcome, and how long it lasts."""
 
 import hashlib
 import json

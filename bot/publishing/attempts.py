@@ -1,4 +1,4 @@
-"""The one door for errors of publishing: whatever fails is logged, returned, and tried again."""
+"""Errors of publishing: whatever fails is logged, returned, and tried again."""
 
 import logging
 from collections.abc import Awaitable

@@ -90,7 +90,7 @@ def peak_severity(incident: Incident, entries: Iterable[Entry]) -> Severity:
 
 
 def wrong_channel_message(incidents: Sequence[Incident]) -> str:
-    """What to tell a person who is in no incident's channel, with the open incidents."""
+    """The text for a person who is in no incident's channel, with the open incidents."""
     channels = [
         f"{incident.name} in <#{incident.channel_id}>"
         for incident in incidents

@@ -12,7 +12,7 @@ from bot.model.text import truncate as truncate
 Block = dict[str, Any]
 Element = dict[str, Any]
 
-# Slack's limits, in characters where nothing else is said.
+# Slack's limits, in characters unless stated otherwise.
 MAX_BLOCKS = 50  # blocks of one message
 SECTION_LENGTH = 3000
 HEADER_LENGTH = 150

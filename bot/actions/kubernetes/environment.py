@@ -20,7 +20,7 @@ MAX_VALUE_LENGTH = 500
 
 
 def _not_secret(name: str) -> str:
-    """Playbooks, plans and channels must not hold secrets. Raises ValueError."""
+    """Playbooks, plans and channels must not have secrets. Raises ValueError."""
     if diffs.SECRET_NAME.search(name):
         raise ValueError("expects a variable that holds no secret")
     return name
