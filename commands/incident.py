@@ -2,6 +2,7 @@
 
 from bot import flows, rules
 from bot.flows import temporary_changes
+from bot.flows.updates import UpdateText
 from bot.model import Incident, IncidentId, Model, Severity, Status, UserError
 from bot.views import home, modals, severity_table, tasks
 from bot.views import timeline as pages
@@ -180,13 +181,9 @@ async def _open_update_form(
 
 async def submit_update(world: World, interaction: Interaction, form: UpdateForm) -> None:
     """Post the update."""
-    await flows.updates.post(
-        world,
-        _form_incident_id(interaction),
-        **dict(form),
-        by=interaction.user_id,
-        source=interaction.delivery_id,
-    )
+    text = UpdateText(**dict(form))
+    incident_id, source = _form_incident_id(interaction), interaction.delivery_id
+    await flows.updates.post(world, incident_id, text, by=interaction.user_id, source=source)
 
 
 async def resolve(world: World, interaction: Interaction) -> None:

@@ -8,8 +8,8 @@ from yarl import URL
 
 from bot import redaction
 from bot.actions.base import Read
-from bot.actions.wording import truncate
 from bot.model import ReadResult
+from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.http import Response
 

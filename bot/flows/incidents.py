@@ -14,6 +14,7 @@ from bot.model import (
     Incident,
     IncidentId,
     Model,
+    NewIncident,
     Playbook,
     ReminderKind,
     Severity,
@@ -92,8 +93,7 @@ async def _open(
     due = rules.deadlines.next_update_at(
         world.config, declaration.severity, Status.INVESTIGATING, now, now
     )
-    incident = await store.incidents.insert(
-        conn,
+    new = NewIncident(
         title=title,
         severity=declaration.severity,
         playbook=book,
@@ -103,6 +103,7 @@ async def _open(
         source_link=declaration.source_link,
         next_update_at=due,
     )
+    incident = await store.incidents.insert(conn, new)
     declared = entries.Declared(severity=declaration.severity.label, symptoms=declaration.symptoms)
     await store.timeline.add(conn, incident.id, declared, at=now, by=by, text=title)
     if declaration.text.strip() not in ("", title):

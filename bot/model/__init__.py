@@ -34,6 +34,8 @@ from bot.model.execution import (
 )
 from bot.model.incident import (
     Incident,
+    NewIncident,
+    NewUpdate,
     Update,
     UpdateDraft,
 )
@@ -82,6 +84,8 @@ __all__ = [
     "Link",
     "Model",
     "NewExecution",
+    "NewIncident",
+    "NewUpdate",
     "OnCall",
     "Phase",
     "Plan",

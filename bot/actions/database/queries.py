@@ -12,9 +12,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Read
 from bot.actions.cell_format import cells
-from bot.actions.wording import truncate
 from bot.model import Attachment, Cell, ReadResult, Table
 from bot.model.findings import NULL, RowTemplate
+from bot.model.text import truncate
 from bot.playbooks import sql_files
 from bot.systems import Systems
 from bot.systems.database import DatabaseError, Rows

@@ -11,8 +11,9 @@ from pydantic.json_schema import SkipJsonSchema
 from bot.actions import cell_format
 from bot.actions.base import Change, Progress
 from bot.actions.params import Duration
-from bot.actions.wording import plural, truncate
+from bot.actions.wording import plural
 from bot.model import Plan, Risk, UserError, Verdict
+from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.database import APPLICATION_NAME, Database, DatabaseError
 from bot.systems.sessions import DatabaseSession, TerminationResult
