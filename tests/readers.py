@@ -36,6 +36,11 @@ class Post:
     thread: tuple["Post", ...]
 
     @property
+    def heading(self) -> str:
+        """The first line; empty where the message is only a file."""
+        return self.lines[0] if self.lines else ""
+
+    @property
     def text(self) -> str:
         """The lines as one text."""
         return "\n".join(self.lines)

@@ -9,7 +9,8 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.shop import Shop
 from sandbox.slack import Button, Slack
-from tests.conftest import Bot, Post, Walk
+from tests.conftest import Bot, Walk
+from tests.readers import Post
 
 READS = ("pods", "logs", "dependencies", "database-connections")
 SCENARIO = "Complete Service Outage"
@@ -19,9 +20,7 @@ BY_ONCALL = "@oncall, 2026-11-24 10:00 UTC · details in the thread"
 
 def results(walk: Walk, channel: str) -> list[Post]:
     """The results in the thread of the playbook."""
-    [playbook] = [
-        post for post in walk.posts(channel) if post.lines[:1] == (":notebook: " + SCENARIO,)
-    ]
+    [playbook] = [post for post in walk.posts(channel) if post.heading == f":notebook: {SCENARIO}"]
     return list(playbook.thread)
 
 
