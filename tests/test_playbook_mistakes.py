@@ -22,7 +22,7 @@ class Logs(Model):
 
 class Scale(Model):
     name: ClassVar[str] = "scale-deployment"
-    fixed: ClassVar[frozenset[str]] = frozenset({"deployment"})
+    playbook_only: ClassVar[frozenset[str]] = frozenset({"deployment"})
     deployment: str = Field(pattern=r"^[a-z-]+$")
     replicas: int
 
