@@ -36,6 +36,11 @@ class Post:
     thread: tuple["Post", ...]
 
     @property
+    def heading(self) -> str:
+        """The first line; empty where the message is only a file."""
+        return self.lines[0] if self.lines else ""
+
+    @property
     def text(self) -> str:
         """The lines as one text."""
         return "\n".join(self.lines)
@@ -163,9 +168,11 @@ def card(messages: list[Obj], read: Read) -> dict[str, str]:
 
 
 def _is_card(message: Obj) -> bool:
-    blocks = message.get("blocks") or [{}]
-    has_fields = any("fields" in block for block in blocks)
-    return has_fields and blocks[0].get("type") == "header"
+    return _has_header(message) and any("fields" in block for block in message["blocks"])
+
+
+def _has_header(message: Obj) -> bool:
+    return bool(message.get("blocks")) and message["blocks"][0]["type"] == "header"
 
 
 def _heading(block: Obj) -> tuple[str, ...]:
@@ -179,7 +186,7 @@ def steps(messages: list[Obj], read: Read) -> dict[str, Item]:
     [playbook] = [
         message
         for message in messages
-        if message.get("blocks") and _first_text(message).startswith(":notebook: ")
+        if _has_header(message) and _first_text(message).startswith(":notebook: ")
     ]
     return dict(_items(playbook["blocks"], "step:", read))
 

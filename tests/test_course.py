@@ -15,7 +15,7 @@ REMINDED = ":bell: @oncall The next update on INC-1 was due"
 
 def said(walk: Walk, channel: str) -> list[str]:
     """The first lines of the messages below the card and the playbook."""
-    return [post.lines[0] for post in walk.posts(channel)[2:]]
+    return [post.heading for post in walk.posts(channel)[2:]]
 
 
 def is_nagged(walk: Walk, channel: str) -> bool:

@@ -11,6 +11,7 @@ from bot.config import Cadence, Config
 from bot.model import Model, Playbook, Scenario, Severity
 from bot.playbooks import loader
 from bot.playbooks.loader import PlaybookError
+from tests.shop_playbooks import HEAD
 
 
 class Logs(Model):
@@ -20,16 +21,8 @@ class Logs(Model):
     tail: int = 100
 
 
-OLD = """\
-service: shop
-name: Shop
-severities:
-  sev1: {meaning: Down, response: 15 min}
-  sev2: {meaning: Broken, response: 30 min}
-  sev3: {meaning: Slow, response: 2 hours}
-  sev4: {meaning: Ugly, response: 1 d}
-scenarios:
-  - id: outage
+OLD = f"""\
+{HEAD.replace("title", "name")}  - id: outage
     title: Outage
     severity: sev1
     signs: [No orders]

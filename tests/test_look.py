@@ -20,9 +20,7 @@ BY_ONCALL = "@oncall, 2026-11-24 10:00 UTC · details in the thread"
 
 def results(walk: Walk, channel: str) -> list[Post]:
     """The results in the thread of the playbook."""
-    [playbook] = [
-        post for post in walk.posts(channel) if post.lines[:1] == (":notebook: " + SCENARIO,)
-    ]
+    [playbook] = [post for post in walk.posts(channel) if post.heading == f":notebook: {SCENARIO}"]
     return list(playbook.thread)
 
 

@@ -11,6 +11,7 @@ from bot import durations
 from bot.model import Model, Phase, Step
 from bot.playbooks import loader
 from bot.playbooks.loader import PlaybookError
+from tests.shop_playbooks import HEAD, SCALE_STEP
 
 
 class Logs(Model):
@@ -46,16 +47,8 @@ class Dependencies(Model):
 SOME = (Logs, Scale, Dependencies)
 
 # A playbook without a mistake; each bad one below differs from it in a line or two.
-GOOD = """\
-service: shop
-title: Shop
-severities:
-  sev1: {meaning: Down, response: 15 min}
-  sev2: {meaning: Broken, response: 30 min}
-  sev3: {meaning: Slow, response: 2 hours}
-  sev4: {meaning: Ugly, response: 1 d}
-scenarios:
-  - id: outage
+GOOD = f"""\
+{HEAD}  - id: outage
     title: Outage
     severity: sev1
     symptoms:
@@ -68,13 +61,7 @@ scenarios:
         params:
           selector: app=shop
           tail: 50
-      - id: scale
-        title: Scale
-        phase: recovery
-        action: scale-deployment
-        params: {deployment: shop}
-        ask: [replicas]
-contacts:
+{SCALE_STEP}contacts:
   - role: Lead
     contact: "@lead"
 """

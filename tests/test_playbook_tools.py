@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from bot.authoring import cli, sql
 from sandbox.postgres import Server
 from tests.conftest import ROOT, SHIPPED
+from tests.shop_playbooks import CARTS, SCALE_STEP
 
 LOOK = """
 import sys
@@ -20,35 +21,10 @@ import bot.__main__
 heavy = {"sqlglot", "markdown_it", "bot.authoring"} & set(sys.modules)
 sys.exit(f"the bot loads {heavy}" if heavy else 0)
 """
-PLAYBOOK = """\
-service: shop
-title: Shop
-severities:
-  sev1: {meaning: Down, response: 15 min}
-  sev2: {meaning: Broken, response: 30 min}
-  sev3: {meaning: Slow, response: 2 hours}
-  sev4: {meaning: Ugly, response: 1 d}
-scenarios:
-  - id: carts
-    title: Carts
-    severity: sev1
-    symptoms: [Carts are empty]
-    steps:
-      - id: carts
-        title: Carts
-        phase: immediate
-        action: query
-        params:
-          file: carts.sql
-      - id: scale
-        title: Scale
-        phase: recovery
-        action: scale-deployment
-        params: {deployment: shop}
-        ask: [replicas]
-post_incident:
+PLAYBOOK = f"""\
+{CARTS}{SCALE_STEP}post_incident:
   - Write it down
-  - {title: Tell all, due: 2 days}
+  - {{title: Tell all, due: 2 days}}
 """
 
 

@@ -13,30 +13,9 @@ from bot.playbooks import validation
 from bot.playbooks.loader import PlaybookError
 from bot.views import action_ids
 from tests.conftest import Walk
+from tests.shop_playbooks import CARTS
 
 SCENARIO = "order-service/payment-refund-failures"
-
-PLAYBOOK = """\
-service: shop
-title: Shop
-severities:
-  sev1: {meaning: Down, response: 15 min}
-  sev2: {meaning: Broken, response: 30 min}
-  sev3: {meaning: Slow, response: 2 hours}
-  sev4: {meaning: Ugly, response: 1 d}
-scenarios:
-  - id: carts
-    title: Carts
-    severity: sev1
-    symptoms: [Carts are empty]
-    steps:
-      - id: carts
-        title: Carts
-        phase: immediate
-        action: query
-        params:
-          file: carts.sql
-"""
 
 
 @pytest.fixture
@@ -44,7 +23,7 @@ def playbook(tmp_path: Path) -> Path:
     (tmp_path / "sql").mkdir()
     (tmp_path / "sql" / "carts.sql").write_text("SELECT 1 AS cart\n")
     file = tmp_path / "shop.yml"
-    file.write_text(PLAYBOOK)
+    file.write_text(CARTS)
     return file
 
 
@@ -66,7 +45,7 @@ def test_a_file_beside_the_playbook_is_kept_with_it(playbook: Path) -> None:
 
 
 def test_a_file_beside_the_playbook_comes_before_the_shipped_one(playbook: Path) -> None:
-    playbook.write_text(PLAYBOOK.replace("carts.sql", "stuck-orders.sql"))
+    playbook.write_text(CARTS.replace("carts.sql", "stuck-orders.sql"))
     assert "FROM orders" in load(playbook).scenarios[0].steps[0].params["sql"]
 
     (playbook.parent / "sql" / "stuck-orders.sql").write_text("SELECT 2")
@@ -74,7 +53,7 @@ def test_a_file_beside_the_playbook_comes_before_the_shipped_one(playbook: Path)
 
 
 def test_a_missing_file_is_told_with_those_there_are(playbook: Path) -> None:
-    playbook.write_text(PLAYBOOK.replace("carts.sql", "cards.sql\n          alarm: maybe"))
+    playbook.write_text(CARTS.replace("carts.sql", "cards.sql\n          alarm: maybe"))
 
     assert mistakes(playbook) == [
         '19:17: action "query": "file" expects one of: carts.sql, idempotency.sql, '
@@ -86,7 +65,7 @@ def test_a_missing_file_is_told_with_those_there_are(playbook: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../carts.sql", "/etc/passwd", "Carts.sql", "carts"])
 def test_a_name_leads_nowhere_else(playbook: Path, name: str) -> None:
-    playbook.write_text(PLAYBOOK.replace("carts.sql", name))
+    playbook.write_text(CARTS.replace("carts.sql", name))
 
     [mistake] = mistakes(playbook)
     assert '"file" expects text of the form' in mistake
@@ -109,7 +88,7 @@ def test_a_file_that_cannot_be_kept(playbook: Path, found: bytes, said: str) -> 
 
 def test_the_statement_cannot_be_given_or_asked_for(playbook: Path) -> None:
     given = "carts.sql\n          sql: SELECT 3\n        ask: [sql]"
-    playbook.write_text(PLAYBOOK.replace("carts.sql", given))
+    playbook.write_text(CARTS.replace("carts.sql", given))
 
     known = "expects one of: " + ", ".join(validation.settable_fields(RunQuery))
     assert mistakes(playbook) == [

@@ -1,20 +1,60 @@
 """The timeline is read and written; resolving ends everything and leaves a summary."""
 
+import pytest
+
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Clock, Walk
+from tests.readers import Post
+from tests.rollbacks import TO_V231
+
+DECLARED = "@oncall declared SEV-1: Orders are failing"
+DECLARED_AT = "2026-11-24 10:00 UTC"
+IS_RESOLVED = (
+    "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with "
+    "`/incident declare`."
+)
 
 
-async def test_notes_are_in_the_channel_and_in_the_timeline(walk: Walk) -> None:
+async def resolve(walk: Walk, channel: str, resolution: str, who: str = "oncall") -> None:
+    """Resolve the incident with the form."""
+    await walk.say(who, "/incident resolve", channel)
+    await walk.submit(who, resolution=resolution)
+
+
+def summary(walk: Walk, channel: str) -> list[str]:
+    """The lines of the summary below its heading."""
+    heading = ":white_check_mark: INC-1 is resolved"
+    [lines] = [post.lines[1:] for post in walk.posts(channel) if post.heading == heading]
+    return list(lines)
+
+
+def announcement(walk: Walk) -> Post:
+    """The only announcement."""
+    [post] = walk.posts("incidents")
+    return post
+
+
+def timeline_file(walk: Walk, channel: str) -> list[str]:
+    """The lines of the only file in the channel."""
+    [file] = [
+        file
+        for message in walk.slack.messages(channel, "oncall")
+        for part in [message, *message.get("replies", [])]
+        for file in part.get("files", [])
+    ]
+    assert file["name"] == "inc-1-timeline.md"
+    return walk.slack.file(file["id"]).decode().splitlines()
+
+
+async def test_notes_are_read_everywhere(walk: Walk) -> None:
     channel = await walk.declare()
 
     await walk.say("second", "/incident note The queue <grows> & grows", channel)
-    await walk.say("oncall", "/incident timeline", channel)
 
-    assert "The queue &lt;grows&gt; &amp; grows" in walk.text(channel)
-    mine = walk.text(channel, "oncall")
-    assert "noted: The queue" in mine
-    assert "declared SEV-1" in mine
+    assert walk.posts(channel)[-1].lines == (":memo: @second: The queue <grows> & grows",)
+    noted = "@second noted: The queue <grows> & grows"
+    assert await walk.timeline(channel) == [DECLARED, noted]
 
 
 async def test_a_note_cannot_ping(walk: Walk) -> None:
@@ -26,75 +66,95 @@ async def test_a_note_cannot_ping(walk: Walk) -> None:
     assert len(walk.slack.notifications("lead")) == before
 
 
-async def test_a_pushpin_writes_a_message_into_the_timeline_once(walk: Walk) -> None:
+async def test_an_empty_note_is_refused(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await walk.say("second", "/incident note  ", channel)
+
+    assert walk.answer("second") == (
+        "The note is empty. Nothing was added. Example: `/incident note The queue is growing`."
+    )
+    assert await walk.timeline(channel) == [DECLARED]
+
+
+async def test_a_pushpin_is_recorded_once(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.say("second", "the deploy was at 02:55", channel)
-    ts = next(
-        message["ts"]
-        for message in walk.slack.messages(channel, "second")
-        if message["text"] == "the deploy was at 02:55"
-    )
+    said = walk.posts(channel)[-1]
+    assert said.text == "the deploy was at 02:55"
 
-    for who in ("oncall", "second"):
-        await walk.slack.react(who, "pushpin", channel, ts)
+    for who, emoji in (("oncall", "pushpin"), ("second", "pushpin"), ("oncall", "eyes")):
+        await walk.slack.react(who, emoji, channel, said.ts)
         await walk.bot.drain()
-    await walk.slack.react("oncall", "eyes", channel, ts)
-    await walk.bot.drain()
 
-    await walk.say("oncall", "/incident timeline", channel)
-    mine = walk.text(channel, "oncall")
-    assert mine.count("pinned a message") == 1
-    assert "the deploy was at 02:55" in mine
-    assert "is in the timeline of INC-1 already" in walk.text(channel, "second")
+    pinned = "@oncall pinned a message by @second: the deploy was at 02:55"
+    assert await walk.timeline(channel) == [DECLARED, pinned]
+    assert walk.answer("second") == "That message is in the timeline of INC-1 already."
 
 
-async def test_resolving_posts_the_summary_and_the_timeline_as_a_file(walk: Walk) -> None:
+async def test_resolving_leaves_a_summary(walk: Walk, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident note it is DNS", channel)
-    await walk.say("oncall", "/incident resolve", channel)
+    clock.forward(minutes=12)
 
-    await walk.submit("oncall", resolution="Restarted the resolver")
+    await resolve(walk, channel, "Restarted the resolver")
 
-    seen = walk.text(channel)
-    assert "INC-1 is resolved" in seen
-    assert "Restarted the resolver" in seen
-    assert "Schedule post-mortem within 48 hours" in seen
-    assert "*Severity:* SEV-1 · *Commander:*" in seen
-    written = timeline_file(walk, channel)
-    assert "# INC-1: Orders are failing" in written
-    assert "noted: it is DNS" in written
-    assert "Severity SEV-1, service" in written
-    assert "Resolved" in walk.text("incidents")
-    assert "peak" not in seen + written + walk.text("incidents")
-
-
-def timeline_file(walk: Walk, channel: str) -> str:
-    """The only file in the channel."""
-    files = [
-        file
-        for message in walk.slack.messages(channel, "oncall")
-        for part in [message, *message.get("replies", [])]
-        for file in part.get("files", [])
+    assert summary(walk, channel) == [
+        "What fixed it: Restarted the resolver",
+        f"Duration: 12 min · declared {DECLARED_AT}, resolved 2026-11-24 10:12 UTC by @oncall",
+        "Severity: SEV-1 · Commander: nobody took command · Updates: 0",
+        "No changes were made to production.",
     ]
-    assert [file["name"] for file in files] == ["inc-1-timeline.md"]
-    return walk.slack.file(files[0]["id"]).decode()
+    card = walk.card(channel)
+    assert (card["Colour"], card["Status"]) == (":white_check_mark:", "Resolved")
+    assert card["Resolved"] == "2026-11-24 10:12 UTC by @oncall"
+    assert card["Small print"].splitlines()[-1] == "What fixed it: Restarted the resolver"
+    assert announcement(walk).lines[1:] == (
+        f"Resolved in #{channel} · commander nobody yet · declared {DECLARED_AT} by @oncall",
+        "Resolved 2026-11-24 10:12 UTC as SEV-1: Restarted the resolver",
+    )
+    assert [task.title for task in walk.tasks(channel)] == [
+        "Create incident ticket with timeline",
+        "Schedule post-mortem within 48 hours",
+        "Document root cause and fixes",
+        "Create action items to prevent recurrence",
+        "Update this runbook if needed",
+    ]
 
 
-async def test_what_was_lowered_before_the_end_is_told_at_its_worst_too(walk: Walk) -> None:
+async def test_resolving_leaves_a_file(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident note it is DNS", channel)
+
+    await resolve(walk, channel, "Restarted the resolver")
+
+    at = "2026-11-24 10:00:00"
+    assert [line for line in timeline_file(walk, channel) if line] == [
+        "# INC-1: Orders are failing",
+        f"Severity SEV-1, service order-service, declared {at}, resolved {at}.",
+        "What fixed it: Restarted the resolver",
+        "## Timeline (UTC)",
+        f"- {at} @Maya Okafor declared SEV-1: Orders are failing",
+        f"- {at} @Maya Okafor noted: it is DNS",
+        f"- {at} @Maya Okafor resolved the incident: Restarted the resolver",
+    ]
+
+
+async def test_the_peak_is_told_too(walk: Walk) -> None:
     channel = await walk.declare("It is slow", "sev3")
     for severity in ("sev1", "sev2"):
         await walk.say("oncall", f"/incident severity {severity}", channel)
-    await walk.say("oncall", "/incident resolve", channel)
-    await walk.submit("oncall", resolution="Restarted the resolver")
 
-    assert "*Severity:* SEV-2 (peak SEV-1) · *Commander:*" in walk.text(channel)
-    assert "Severity SEV-2 (peak SEV-1), service" in timeline_file(walk, channel)
-    assert "as SEV-2 (peak SEV-1): Restarted the resolver" in walk.text("incidents")
+    await resolve(walk, channel, "Restarted the resolver")
+
+    severity = "Severity: SEV-2 (peak SEV-1) · Commander: nobody took command · Updates: 0"
+    assert summary(walk, channel)[2] == severity
+    resolved = f"Resolved {DECLARED_AT} as SEV-2 (peak SEV-1): Restarted the resolver"
+    assert announcement(walk).lines[-1] == resolved
+    assert timeline_file(walk, channel)[2].split(", ")[0] == "Severity SEV-2 (peak SEV-1)"
 
 
-async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked_for(
-    walk: Walk, kube: Cluster, clock: Clock
-) -> None:
+async def test_the_summary_tells_real_changes(walk: Walk, kube: Cluster, clock: Clock) -> None:
     await kube.scenario("crash-loop")
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
@@ -108,24 +168,17 @@ async def test_the_summary_tells_what_was_changed_apart_from_what_was_only_asked
     await walk.press_step("oncall", "rolling-restart", channel)
     await walk.submit("oncall", reason="To be sure")
 
-    await walk.say("oncall", "/incident resolve", channel)
-    await walk.submit("oncall", resolution="Rolled back")
+    await resolve(walk, channel, "Rolled back")
 
-    summary = walk.text(channel).partition("Changes to production:*\n")[2]
-    changed, _, asked = summary.partition("*Requested, but not carried out:* ")
-    assert changed.count("•") == 1
-    assert "Roll order-service back from revision" in changed
-    assert ": done and checked" in changed
-    second = walk.slack.user("second").id
-    denied, expired, void = asked.splitlines()[0].split(", ")
-    assert denied == f"Roll back (denied by <@{second}>)"
-    assert expired == "Roll back (expired)"
-    assert void == "Rolling restart (void)"
+    assert summary(walk, channel)[3:] == [
+        "Changes to production:",
+        f"•  {TO_V231}: done and checked",
+        "Requested, but not carried out: Roll back (denied by @second), Roll back (expired), "
+        "Rolling restart (void)",
+    ]
 
 
-async def test_a_resolved_incident_has_no_buttons_but_those_of_what_is_left_to_do(
-    walk: Walk,
-) -> None:
+async def test_only_tasks_keep_buttons(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.press("oncall", action_ids.RESOLVE, channel)
     await walk.submit("oncall", resolution="It is over")
@@ -134,23 +187,37 @@ async def test_a_resolved_incident_has_no_buttons_but_those_of_what_is_left_to_d
     assert walk.slack.find_buttons(action_ids.RUN_STEP, channel, "oncall") == []
 
 
-async def test_a_second_resolve_is_told_so(walk: Walk) -> None:
+async def test_a_second_resolve_is_refused(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident resolve", channel)
     await walk.say("second", "/incident resolve", channel)
     await walk.submit("oncall", resolution="First")
     await walk.submit("second", resolution="Second")
 
-    assert "is resolved. Nothing was done" in walk.text(channel, "second")
-    assert "Second" not in walk.text("incidents")
+    assert walk.answer("second") == IS_RESOLVED
+    assert summary(walk, channel)[0] == "What fixed it: First"
+    assert (await walk.timeline(channel))[-1] == "@oncall resolved the incident: First"
 
 
-async def test_nothing_is_lost_that_is_said_after_the_end(walk: Walk) -> None:
+@pytest.mark.parametrize(
+    "words", ["update", "resolve", "customer", "severity sev2", "status monitoring"]
+)
+async def test_after_the_end_nothing_changes(walk: Walk, words: str) -> None:
+    channel = await walk.declare()
+    await resolve(walk, channel, "Done")
+
+    await walk.say("oncall", f"/incident {words}", channel)
+
+    assert walk.answer("oncall") == IS_RESOLVED
+    assert walk.slack.views("oncall") == []
+    assert walk.card(channel)["Status"] == "Resolved"
+
+
+async def test_a_blank_resolution_is_refused(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident resolve", channel)
-    await walk.submit("oncall", resolution="Done")
 
-    for words in ("update", "severity sev2", "status monitoring"):
-        await walk.say("oncall", f"/incident {words}", channel)
+    errors = await walk.submit_refused("oncall", resolution=" ")
 
-    assert walk.text(channel, "oncall").count("is resolved") >= 4
+    assert list(errors) == ["resolution"]
+    assert walk.card(channel)["Status"] == "Investigating"

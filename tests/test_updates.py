@@ -1,0 +1,186 @@
+"""Updates: drafted from facts in a form, posted once, and then left as they are."""
+
+import pytest
+
+from bot.views import action_ids
+from sandbox.cluster import Cluster
+from tests.conftest import Clock, Walk
+from tests.readers import Post
+from tests.rollbacks import TO_V231, broken
+
+__all__ = ["broken"]
+
+CRASHING = "0 of 3 ready: CrashLoopBackOff, exit 2"
+
+
+async def update(walk: Walk, channel: str, **values: str) -> None:
+    """Post an update with the form."""
+    words = {"status": "identified", "impact": "all", "current": "looking"} | values
+    await walk.say("oncall", "/incident update", channel)
+    await walk.submit("oncall", **words)
+
+
+def posted(walk: Walk, channel: str) -> list[Post]:
+    """The updates in a channel."""
+    return [post for post in walk.posts(channel) if post.heading.startswith("🚨 ")]
+
+
+def announced(walk: Walk) -> tuple[str, ...]:
+    """What the announcement says below its heading and its first line."""
+    [announcement] = walk.posts("incidents")
+    return announcement.lines[2:]
+
+
+def happening(walk: Walk) -> list[str]:
+    """What the update form on top says of itself, line by line."""
+    return walk.form().fields["current"].value.splitlines()
+
+
+async def test_an_update_is_shown_everywhere(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await update(walk, channel, impact="Nobody can buy", current="It crash-loops", minutes="10")
+
+    [post] = posted(walk, channel)
+    assert post.lines == (
+        "🚨 [SEV-1] Order Service Issue",
+        "Status: Identified",
+        "Impact: Nobody can buy",
+        "Start Time: 2026-11-24 10:00 UTC (2026-11-24 10:00 UTC)",
+        "Current Status: It crash-loops",
+        "Next Update: 2026-11-24 10:10 UTC",
+        "Update by @oncall, 2026-11-24 10:00 UTC",
+    )
+    latest = "Latest update 2026-11-24 10:00 UTC: It crash-loops"
+    assert announced(walk) == (latest, "Impact: Nobody can buy")
+    card = walk.card(channel)
+    assert card["Status"] == "Identified"
+    assert card["Next update due"] == "2026-11-24 10:10 UTC (2026-11-24 10:10 UTC)"
+    assert (await walk.timeline(channel))[-2:] == [
+        "@oncall changed the status from investigating to identified",
+        "@oncall posted an update: It crash-loops",
+    ]
+
+
+async def test_an_update_stays_as_posted(walk: Walk) -> None:
+    channel = await walk.declare()
+    await update(walk, channel)
+    before = posted(walk, channel)
+
+    await walk.say("oncall", "/incident severity sev2", channel)
+
+    assert posted(walk, channel) == before
+    assert before[0].lines[0] == "🚨 [SEV-1] Order Service Issue"
+
+
+async def test_the_form_begins_with_facts(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident note the queue is growing", channel)
+
+    await walk.say("oncall", "/incident update", channel)
+
+    fields = walk.form().fields
+    assert {name: field.label for name, field in fields.items()} == {
+        "status": "Status",
+        "impact": "Impact: what do users notice?",
+        "current": "What is happening",
+        "minutes": "Next update in (minutes)",
+    }
+    assert {name: field.value for name, field in fields.items()} == {
+        "status": "Investigating",
+        "impact": "",
+        "current": "- the queue is growing",
+        "minutes": "15",
+    }
+
+
+async def test_the_form_keeps_the_impact(walk: Walk) -> None:
+    channel = await walk.declare()
+    await update(walk, channel, impact="Nobody can buy")
+
+    await walk.say("second", "/incident update", channel)
+
+    fields = walk.form("second").fields
+    assert (fields["impact"].value, fields["current"].value) == ("Nobody can buy", "")
+    assert fields["status"].value == "Identified"
+
+
+async def test_the_form_tells_the_last_look(walk: Walk, kube: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.press_step("oncall", "pods", channel)
+    await kube.scenario("crash-loop")
+    await walk.press_step("oncall", "pods", channel)
+
+    await walk.say("oncall", "/incident update", channel)
+
+    assert happening(walk) == [f"- Pods: {CRASHING}"]
+
+
+async def test_a_result_is_one_line(walk: Walk, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.press_step("oncall", "logs", channel)
+    counts, error, _ = walk.step(channel, "logs").lines
+
+    await walk.say("oncall", "/incident update", channel)
+
+    assert happening(walk) == [f"- Logs: {counts.removeprefix(':warning: ')} · {error}"]
+
+
+async def test_changes_come_before_looks(walk: Walk, broken: Cluster, clock: Clock) -> None:
+    channel = await walk.declare()
+    await walk.press_step("oncall", "pods", channel)
+    await walk.say("oncall", "/incident note orders\ncome in again", channel)
+    await walk.ask_for_rollback(channel)
+    clock.forward(minutes=7)
+    await walk.press("second", action_ids.APPROVE, channel)
+
+    await walk.say("oncall", "/incident update", channel)
+
+    assert happening(walk) == [
+        f"- {TO_V231}: done and checked at 10:07 UTC",
+        f"- Pods at 10:00 UTC: {CRASHING}",  # not so since the change
+        "- orders · come in again",
+    ]
+
+
+async def test_a_list_begins_its_own_line(walk: Walk) -> None:
+    channel = await walk.declare()
+
+    await update(walk, channel, current="- one\n- two")
+
+    [post] = posted(walk, channel)
+    assert post.lines[4:7] == ("Current Status: ", "- one", "- two")
+    assert announced(walk)[:3] == ("Latest update 2026-11-24 10:00 UTC: ", "- one", "- two")
+
+
+async def test_words_replace_the_facts(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident note the queue is growing", channel)
+
+    await walk.say("oncall", "/incident update users cannot buy", channel)
+
+    assert happening(walk) == ["users cannot buy"]
+
+
+@pytest.mark.parametrize("field", ["impact", "current"])
+async def test_blank_fields_are_refused(walk: Walk, field: str) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident update", channel)
+    words = {"status": "identified", "impact": "all", "current": "looking"} | {field: " "}
+
+    errors = await walk.submit_refused("oncall", **words)
+
+    assert list(errors) == [field]
+    assert posted(walk, channel) == []
+
+
+async def test_an_update_after_the_end_is_refused(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident update", channel)
+    await walk.say("second", "/incident resolve", channel)
+    await walk.submit("second", resolution="It is over")
+
+    await walk.submit("oncall", status="identified", impact="all", current="looking")
+
+    assert walk.answer("oncall").startswith("INC-1 is resolved. Nothing was done.")
+    assert posted(walk, channel) == []
