@@ -1,0 +1,79 @@
+"""An incident that was opened by an older version goes on after the upgrade."""
+
+from pathlib import Path
+
+import pytest
+from psycopg import AsyncConnection
+
+from bot.settings import Settings
+from bot.store import db
+from bot.views import action_ids
+from sandbox.cluster import Cluster
+from sandbox.slack import Slack
+from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.manual_changes import variable
+from tests.pausing import approve_pause
+
+RENAMES = (Path(db.__file__).parent / "migrations" / "0009_names.sql").read_text(encoding="utf-8")
+# What that version wrote into entries of the timeline, by the kind of the entry.
+FORMER_DETAILS = """
+    ALTER TABLE timeline DISABLE TRIGGER timeline_append_only;
+    UPDATE timeline SET detail = jsonb_build_object('was', detail -> 'old', 'is', detail -> 'new')
+        WHERE kind IN ('severity_changed', 'status_changed');
+    UPDATE timeline SET detail = detail - 'plan_digest' || '{"plan": "0f0f"}'
+        WHERE detail ? 'plan_digest';
+    ALTER TABLE timeline ENABLE TRIGGER timeline_append_only;
+"""
+# Its plans named a Deployment alone, so their digests are other ones.
+FORMER_PLANS = """
+    UPDATE executions SET plan_digest = '0f0f', undo_digest = '0e0e',
+        plan = jsonb_set(plan, '{target}', '"deployment/order-service"')
+        WHERE plan IS NOT NULL;
+    DELETE FROM migrations WHERE name = '0009_names.sql';
+"""
+
+
+def reversed_renames() -> str:
+    """The statements that take back what the migration renames, the last one first."""
+    backwards = []
+    for statement in RENAMES.split(";"):
+        words = statement.split("\n")[-1].split()
+        match words:
+            case ["ALTER", "TABLE", table, "RENAME", "TO", new]:
+                backwards.append(f"ALTER TABLE {new} RENAME TO {table}")
+            case ["ALTER", "TABLE", table, "RENAME", "COLUMN", old, "TO", new]:
+                backwards.append(f"ALTER TABLE {table} RENAME COLUMN {new} TO {old}")
+            case ["ALTER", "INDEX", old, "RENAME", "TO", new]:
+                backwards.append(f"ALTER INDEX {new} RENAME TO {old}")
+    return ";\n".join(reversed(backwards))
+
+
+@pytest.fixture
+async def state(database: str) -> str:
+    """A database of this test's own, since its tables get other names meanwhile."""
+    await db.migrate(database)
+    return database
+
+
+async def test_an_open_incident_goes_on(
+    walk: Walk, bot: Bot, slack: Slack, kube: Cluster, given: Settings, clock: Clock, state: str
+) -> None:
+    channel = await approve_pause(walk)
+    await walk.say("oncall", "/incident severity sev1", channel)
+    await walk.press_step("oncall", "review-orders", channel)
+    before = await walk.timeline(channel)
+    async with await AsyncConnection.connect(state) as conn:
+        for script in (FORMER_DETAILS, FORMER_PLANS, reversed_renames()):
+            await conn.execute(script.encode())
+
+    async with start_bot(given, clock) as upgraded:
+        slack.request_url = f"{upgraded.url}/slack/events"
+        after = Walk(slack, upgraded)
+        assert await after.timeline(channel) == before
+
+        await after.press("oncall", action_ids.UNDO, channel)
+        assert after.execution(channel).state == "Needs 1 more approval"
+        await after.press("second", action_ids.APPROVE, channel)
+
+    assert variable(kube) == "false"
+    assert after.execution(channel).state == "Done and checked"
