@@ -145,6 +145,6 @@ async def _answer(
         reference = uuid4().hex[:8]
         log.exception("reference %s", reference)
         await interaction.reply(
-            "Something went wrong in the bot. What you asked for may be half done: look at the "
+            "Something went wrong in the bot. Your request may be half done: look at the "
             f"incident's card, then try again. Reference for the log: {reference}."
         )

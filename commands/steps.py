@@ -97,7 +97,7 @@ async def submit(world: World, interaction: Interaction, form: StepForm) -> None
 
 
 async def ask_again(world: World, interaction: Interaction) -> None:
-    """*Ask again* was pressed: the same form, for a new plan."""
+    """*Request again* was pressed: the same form, for a new plan."""
     run = await flows.executions.get(world, _execution_id(interaction))
     incident = await flows.incidents.get(world, run.incident_id)
     step = await flows.executions.find_open_step(world, incident.id, run.step_id)

@@ -42,7 +42,7 @@ async def test_a_check_repeats_nothing(
     request = walk.execution(asked)
     assert request.state == "Not done"
     assert request.outcome.startswith("The rollback was not done")
-    assert request.buttons == ("Ask again…",)
+    assert request.buttons == ("Request again…",)
     assert patches(broken) == 0
     assert f"@oncall checked what happened to: {TO_V231}" in await walk.timeline(asked)
 

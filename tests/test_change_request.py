@@ -78,7 +78,7 @@ async def test_a_request_expires(walk: Walk, broken: Cluster, asked: str, clock:
 
     request = walk.execution(asked)
     assert (request.state, request.outcome) == ("Expired", "Nothing was done.")
-    assert request.buttons == ("Ask again…",)
+    assert request.buttons == ("Request again…",)
     assert patches(broken) == 0
 
 

@@ -25,7 +25,7 @@ async def test_drift_stops_the_run(walk: Walk, broken: Cluster, asked: str) -> N
     request = walk.execution(asked)
     assert request.state == "Not done"
     assert request.outcome.startswith("The system has changed since this was approved")
-    assert request.buttons == ("Ask again…",)
+    assert request.buttons == ("Request again…",)
     assert patches(broken) == 0
 
 

@@ -17,7 +17,7 @@ async def test_an_edit_that_slack_refuses_leaves_the_request_as_it_was(walk: Wal
 
     await walk.submit("oncall", text="Better words, long typed")
 
-    assert "so nothing was done. Ask again in a minute." in walk.text(channel, "oncall")
+    assert "so nothing was done. Try again in a minute." in walk.text(channel, "oncall")
     await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == [WORDS]
 

@@ -209,7 +209,7 @@ async def test_a_post_that_never_arrived_is_not_claimed(walk: Walk) -> None:
         ("restricted_action", "Let the bot post there, in the channel's settings"),
         ("not_in_channel", "Invite the bot there"),
         ("is_archived", "Unarchive the channel"),
-        ("ratelimited", "Ask again in a minute."),
+        ("ratelimited", "Try again in a minute."),
     ],
 )
 async def test_a_slack_that_refuses_is_said_and_nothing_is_claimed(

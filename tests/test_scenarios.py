@@ -80,7 +80,7 @@ class Sandbox:
             return await (await conn.execute(text.encode())).fetchall()
 
     async def until(self, query: str, holds: Callable[[Rows], bool]) -> Rows:
-        """Ask again and again until the rows are so."""
+        """Query again and again until the rows are so."""
         async with asyncio.timeout(10):
             while not holds(rows := await self.rows(query)):
                 pass

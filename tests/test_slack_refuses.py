@@ -191,7 +191,7 @@ async def test_a_database_that_is_away_while_it_is_drawn_has_nothing_said_twice(
     async with away(postgres, state):
         post.heal()
         await bot.drain()
-    assert "What you asked for may be half done" in walk.text("general")
+    assert "Your request may be half done" in walk.text("general")
     bot.world.pool.timeout = 10
     await catch_up(bot, clock)
 

@@ -34,7 +34,7 @@ class PostCustomerMessage(Change):
         channel = self.channel or systems.customers.channel_id
         if not channel:
             raise UserError(
-                "There is no channel for customers, so nothing was asked for. Name one under "
+                "There is no channel for customers, so nothing was requested. Name one under "
                 "channels.customers in RUNBOLT_CONFIG, or say /incident customer."
             )
         return self.model_copy(update={"channel": channel, "key": uuid4().hex})

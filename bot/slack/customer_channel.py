@@ -13,11 +13,11 @@ from bot.slack import escaping
 EVENT_TYPE = "customer_message"
 HISTORY_LIMIT = 999  # Slack's maximum for one page
 FIXES = {
-    "not_in_channel": "Invite the bot there, and ask again.",
+    "not_in_channel": "Invite the bot there, and request it again.",
     "channel_not_found": "Invite the bot there, or correct channels.customers in RUNBOLT_CONFIG.",
     "is_archived": "Unarchive the channel, or correct channels.customers in RUNBOLT_CONFIG.",
-    "restricted_action": "Let the bot post there, in the channel's settings, and ask again.",
-    "msg_too_long": "Shorten the message, and ask again.",
+    "restricted_action": "Let the bot post there, in the channel's settings, and request it again.",
+    "msg_too_long": "Shorten the message, and request it again.",
 }
 
 
@@ -97,7 +97,7 @@ def _error(task: str, code: str) -> CustomerChannelError:
             "unknown: look at the channel.",
             unsure=True,
         )
-    fix = FIXES.get(code, "Ask again in a minute.")
+    fix = FIXES.get(code, "Try again in a minute.")
     return CustomerChannelError(
         f"Slack did not let the bot {task} ({code}), so nothing was done. {fix}"
     )

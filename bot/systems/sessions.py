@@ -135,7 +135,7 @@ class SessionTerminator:
             raise DatabaseError(
                 "The database stopped answering while sessions were being ended: "
                 f"{_reason(error)}. Some of them may have been ended. Look at the long queries, "
-                "then ask again.",
+                "then request it again.",
                 unsure=True,
             ) from error
 
@@ -156,7 +156,7 @@ class SessionTerminator:
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
                 f"The database cannot be reached to end sessions: {_reason(error)}. No session was "
-                f"ended. Check the database and {VARIABLE}, then ask again."
+                f"ended. Check the database and {VARIABLE}, then request it again."
             ) from error
 
 

@@ -130,7 +130,7 @@ def _buttons(
         case ExecutionState.FAILED | ExecutionState.EXPIRED if (
             not_done and execution.undo_of is None
         ):
-            return [blocks.button("Ask again…", action_ids.ASK_AGAIN, execution.id)]
+            return [blocks.button("Request again…", action_ids.ASK_AGAIN, execution.id)]
         case _:
             return []
 

@@ -210,7 +210,7 @@ def step(
     reason = blocks.text_input(max_length=500, multiline=True, placeholder=example)
     parts.append(blocks.input_block("reason", "Reason", reason))
     return blocks.modal(
-        action_ids.STEP_FORM, truncate(step.title, 24), parts, submit="Ask", metadata=metadata
+        action_ids.STEP_FORM, truncate(step.title, 24), parts, submit="Request", metadata=metadata
     )
 
 
@@ -266,7 +266,7 @@ def customer_message(incident: Incident, words: str, channel: str | None, *, met
         ),
     ]
     return blocks.modal(
-        action_ids.CUSTOMER_FORM, "Tell customers", parts, submit="Ask", metadata=metadata
+        action_ids.CUSTOMER_FORM, "Tell customers", parts, submit="Request", metadata=metadata
     )
 
 

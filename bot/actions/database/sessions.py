@@ -215,7 +215,7 @@ async def _check_permission(database: Database, role: str) -> None:
     if not allowed:
         raise UserError(
             f"The role {role} may not end sessions, so nothing was done. Grant it "
-            "pg_signal_backend as in deploy/sql, and ask again."
+            "pg_signal_backend as in deploy/sql, and request it again."
         )
 
 

@@ -86,7 +86,7 @@ def check_not_paused(deployment: Deployment, consequence: str) -> None:
     if deployment.paused:
         raise UserError(
             f"{deployment.label} is paused, so {consequence}. Resume it with `kubectl rollout "
-            f"resume {deployment.label}`, and ask again."
+            f"resume {deployment.label}`, and request it again."
         )
 
 
@@ -154,7 +154,7 @@ async def apply(
         return
     raise Conflict(
         f"deployment/{name} was changed by somebody else {ATTEMPTS} times in a row, so nothing was "
-        "changed. Find out who else works on it, and ask again."
+        "changed. Find out who else works on it, and request it again."
     )
 
 
@@ -165,7 +165,7 @@ def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
         raise UserError(
             f"{deployment.label} changed since the plan was made ({', '.join(changed)}), so "
             f"nothing was done. It now runs revision {deployment.revision} (image "
-            f"{deployment.image_tags}) with {deployment.replicas} replicas. Look, and ask again."
+            f"{deployment.image_tags}) with {deployment.replicas} replicas. Request it again."
         )
 
 

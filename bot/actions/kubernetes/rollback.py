@@ -134,7 +134,7 @@ class RollBack(DeploymentChange):
         else:
             raise UserError(
                 f"{deployment.label} no longer has revision {plan.fingerprint['to_revision']}, so "
-                "nothing was done. Ask again, for another one."
+                "nothing was done. Request another one."
             )
         change = patches.restore_revision(revision, deployment)
         await deployments.apply(cluster, self.deployment, plan, progress, lambda _: change)

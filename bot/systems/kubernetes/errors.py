@@ -151,7 +151,7 @@ def _unauthorized(call: ApiCall) -> Forbidden:
 def _conflict(call: ApiCall, message: str) -> Conflict:
     return Conflict(
         f"Somebody else changed {call.subject} in the meantime. {call.nothing_done} "
-        f"Look at it, then ask again. {_quoted(message)}"
+        f"Look at it, then try again. {_quoted(message)}"
     )
 
 
