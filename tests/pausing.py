@@ -1,4 +1,9 @@
-"""What the tests about pausing orders share: how people ask for it, and what is counted."""
+"""What the tests about pausing orders share: how people ask for it, and what is counted.
+
+Import the fixture `paused` by name.
+"""
+
+import pytest
 
 from bot.views import action_ids
 from sandbox.cluster import Cluster
@@ -35,3 +40,9 @@ async def approve_pause(walk: Walk, minutes: int = 30) -> str:
     channel = await request_pause(walk, minutes)
     await walk.press("second", action_ids.APPROVE, channel)
     return channel
+
+
+@pytest.fixture
+async def paused(walk: Walk) -> str:
+    """The channel of an incident in which orders are paused for 30 minutes."""
+    return await approve_pause(walk)

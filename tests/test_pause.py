@@ -6,130 +6,178 @@ from bot.flows import temporary_changes
 from bot.model import ExecutionId, UserError, UserId
 from bot.views import action_ids
 from sandbox.cluster import Cluster
-from sandbox.slack import Refusal
 from tests.conftest import Bot, Clock, Walk
 from tests.manual_changes import patch_env, variable
-from tests.pausing import PAUSED, approve_pause, declare, patches, request_pause
+from tests.pausing import approve_pause, declare, patches, paused, request_pause
+from tests.rollbacks import DONE, WAITS
+
+__all__ = ["paused"]
+
+IN_FORCE = (
+    ":double_vertical_bar: orders paused since 2026-11-24 10:00 UTC by @oncall, resumes "
+    "2026-11-24 10:30 UTC (2026-11-24 10:30 UTC)"
+)
+HAS_ENDED = ":arrow_forward: orders paused has ended:"
+RESUME, PAUSE = "Undo: Pause new orders", "Pause new orders"
 
 
-async def test_orders_are_paused_for_a_while_and_resumed_in_time(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
-) -> None:
+def in_force(walk: Walk, channel: str) -> list[str]:
+    """What the card and the newest announcement say of what is in force."""
+    announced = [line for line in walk.posts("incidents")[0].lines if "orders paused" in line]
+    return [*filter(None, [walk.card(channel).get("In force")]), *announced]
+
+
+def notices(walk: Walk, channel: str) -> list[tuple[str, ...]]:
+    """The buttons of each notice that the pause ends soon."""
+    posts = [post for post in walk.posts(channel) if post.heading.startswith(":hourglass: ")]
+    return [post.buttons for post in posts]
+
+
+def said(walk: Walk, channel: str) -> list[str]:
+    """The headings of all messages of a channel."""
+    return [post.heading for post in walk.posts(channel)]
+
+
+async def resume(walk: Walk, channel: str, who: str = "oncall") -> None:
+    """Ask for the step that resumes orders."""
+    await walk.press_step(who, "resume-orders", channel)
+    await walk.submit(who, reason="The fraud has stopped")
+
+
+async def test_a_pause_shows_its_plan(walk: Walk, kube: Cluster) -> None:
     channel = await request_pause(walk)
 
-    asked = walk.text(channel)
-    assert "Set ORDERS_PAUSED of order-service from “false” to “true” for 30 min" in asked
-    assert "*orders paused* for 30 min from the start. Then it is undone by itself" in asked
-    assert "3 pods are replaced" in asked
-    assert "Nobody can place a new order meanwhile." in asked
-    assert PAUSED not in asked
+    request = walk.execution(channel)
+    assert request.plan["Plan"] == (
+        "Set ORDERS_PAUSED of order-service from “false” to “true” for 30 min"
+    )
+    assert request.plan["Effect"] == (
+        "3 pods are replaced; none stops before its successor is ready. Nobody can place a new "
+        "order meanwhile."
+    )
+    assert request.warnings == (
+        ":double_vertical_bar: orders paused for 30 min from the start. Then it is undone by "
+        "itself, unless an approver extends it: whoever approves this approves that too.",
+    )
+    assert in_force(walk, channel) == []
     assert variable(kube) == "false"
 
-    await walk.press("second", action_ids.APPROVE, channel)
+
+async def test_orders_are_resumed_in_time(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+) -> None:
     assert variable(kube) == "true"
-    until = "10:30 UTC"
-    for place in (channel, "incidents"):
-        [line] = [line for line in walk.text(place).splitlines() if line.startswith(PAUSED)]
-        assert f"by <@{walk.slack.user('oncall').id}>, resumes" in line
-        assert until in line
+    assert in_force(walk, paused) == [IN_FORCE] * 2
 
     clock.forward(minutes=24.9)
     await bot.tick()
-    assert "*orders paused* ends" not in walk.text(channel)
+    assert notices(walk, paused) == []
     clock.forward(minutes=0.2)
     await bot.tick()
     await bot.tick()
-    assert walk.text(channel).count("*orders paused* ends") == 1
-    assert "Extend 30 min" in walk.buttons(channel)
+    assert notices(walk, paused) == [("Extend 30 min", "Resume now")]
     assert variable(kube) == "true"
 
     clock.forward(minutes=5)
     await bot.tick()
     assert variable(kube) == "false"
-    assert patches(kube) == 2
-    seen = walk.text(channel)
-    assert "Undone by the clock" in seen
-    assert "its undo was approved together with “Pause new orders”" in seen
-    assert seen.count("Done and checked.") == 2
-    assert PAUSED not in seen + walk.text("incidents")
-    assert not {"Extend 30 min", "Resume now"} & set(walk.buttons(channel))
+    assert in_force(walk, paused) == []
+    assert notices(walk, paused) == [()]
+    change, undo = walk.executions(paused)
+    assert (change.state, change.notes) == (
+        DONE,
+        (":leftwards_arrow_with_hook: Undone by the clock",),
+    )
+    assert (undo.title, undo.requested_by, undo.state) == (RESUME, "the clock", DONE)
+    assert undo.reason == (
+        "The time of “orders paused” is over; its undo was approved together with “Pause new "
+        "orders”"
+    )
 
     clock.forward(hours=5)
     await bot.tick()
     assert patches(kube) == 2
 
 
-async def test_an_approver_extends_it_and_the_nudge_comes_again(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+async def test_an_approver_extends_it(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
 
-    await walk.press("lead", action_ids.EXTEND, channel)
+    await walk.press("lead", action_ids.EXTEND, paused)
 
-    lead = walk.slack.user("lead").id
-    assert f"<@{lead}> extended *orders paused* by 30 min" in walk.text(channel)
-    assert "Extend 30 min" not in walk.buttons(channel)
+    extended = ":double_vertical_bar: @lead extended orders paused by 30 min"
+    assert said(walk, paused).count(extended) == 1
+    assert notices(walk, paused) == [()]
+    until = "2026-11-24 11:00 UTC"
+    assert in_force(walk, paused) == [IN_FORCE.replace("2026-11-24 10:30 UTC", until)] * 2
     clock.forward(minutes=10)
     await bot.tick()
     assert variable(kube) == "true"
     clock.forward(minutes=20)
     await bot.tick()
-    assert walk.text(channel).count("*orders paused* ends") == 2
-    assert walk.buttons(channel).count("Extend 30 min") == 1
+    assert notices(walk, paused) == [(), ("Extend 30 min", "Resume now")]
     clock.forward(minutes=5)
     await bot.tick()
     assert variable(kube) == "false"
 
 
 @pytest.mark.parametrize(
-    ("who", "sentence"),
-    [("oncall", "you cannot extend it"), ("outsider", "You are not an approver")],
+    ("who", "refusal"),
+    [
+        (
+            "oncall",
+            "You requested this yourself, so you cannot extend it. Another approver has to.",
+        ),
+        ("outsider", "You are not an approver. Nothing was extended; ask one of the approvers."),
+    ],
 )
-async def test_who_may_not_approve_may_not_extend(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, who: str, sentence: str
+async def test_not_everybody_may_extend(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, who: str, refusal: str, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
-    walk.slack.join(who, channel)
+    walk.slack.join(who, paused)
 
-    await walk.press(who, action_ids.EXTEND, channel)
+    await walk.press(who, action_ids.EXTEND, paused)
 
-    assert sentence in walk.text(channel, who)
-    await walk.say("second", "/incident timeline", channel)
-    assert "was refused" in walk.text(channel, "second")
+    assert walk.answer(who) == refusal
+    entry = (await walk.timeline(paused))[-1]
+    assert entry.startswith(f"@{who} was refused: ")
+    assert entry.endswith(f"(answer: “{refusal}”)")
     clock.forward(minutes=5)
     await bot.tick()
     assert variable(kube) == "false"
 
 
-async def test_it_is_extended_to_four_hours_and_no_longer(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
-) -> None:
+async def test_four_hours_are_the_most(walk: Walk, bot: Bot, kube: Cluster, clock: Clock) -> None:
     channel = await approve_pause(walk, minutes=240)
     clock.forward(minutes=236)
     await bot.tick()
 
     await walk.press("lead", action_ids.EXTEND, channel)
 
-    assert "would last longer than 4 h. Nothing was extended" in walk.text(channel, "lead")
+    assert walk.answer("lead") == (
+        "“orders paused” would last longer than 4 h. Nothing was extended; request it again once "
+        "it has ended."
+    )
     clock.forward(minutes=5)
     await bot.tick()
     assert variable(kube) == "false"
 
 
-async def test_a_press_after_its_end_extends_nothing(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+async def test_a_late_press_extends_nothing(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
     clock.forward(minutes=5)
 
-    await walk.press("lead", action_ids.EXTEND, channel)
-    assert "is over. Nothing was extended" in walk.text(channel, "lead")
+    await walk.press("lead", action_ids.EXTEND, paused)
+    assert walk.answer("lead") == (
+        "The time of “orders paused” is over. Nothing was extended; request it again."
+    )
 
     await bot.tick()
     assert variable(kube) == "false"
@@ -138,249 +186,249 @@ async def test_a_press_after_its_end_extends_nothing(
         await temporary_changes.extend(bot.world, ExecutionId(1), by=lead)
 
 
-async def test_resume_now_on_the_nudge(walk: Walk, bot: Bot, kube: Cluster, clock: Clock) -> None:
-    channel = await approve_pause(walk)
+async def test_an_approver_resumes_now(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+) -> None:
     clock.forward(minutes=26)
     await bot.tick()
-    assert "Resume now" in walk.buttons(channel)
 
-    await walk.press("lead", action_ids.UNDO, channel)
+    await walk.press("lead", action_ids.UNDO, paused)
 
     assert variable(kube) == "false"
-    assert PAUSED not in walk.text(channel)
-    assert not {"Extend 30 min", "Resume now"} & set(walk.buttons(channel))
+    assert in_force(walk, paused) == []
+    assert notices(walk, paused) == [()]
     clock.forward(minutes=10)
     await bot.tick()
     assert patches(kube) == 2
 
 
 @pytest.mark.parametrize("decision", [None, action_ids.DENY])
-async def test_an_outsiders_resume_now_is_a_request(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, decision: str | None
+async def test_an_outsider_asks_to_resume(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, decision: str | None, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     clock.forward(minutes=26)
     await bot.tick()
-    walk.slack.join("outsider", channel)
+    walk.slack.join("outsider", paused)
 
-    await walk.press("outsider", action_ids.UNDO, channel)
+    await walk.press("outsider", action_ids.UNDO, paused)
 
     assert variable(kube) == "true"
-    assert "Needs 1 more approval" in walk.text(channel)
+    assert walk.execution(paused, RESUME).state == WAITS
     if decision is not None:
-        await walk.press("lead", decision, channel)
+        await walk.press("lead", decision, paused)
         await walk.submit("lead", reason="Not yet")
 
     clock.forward(minutes=5)  # and neither keeps them paused any longer
     await bot.tick()
     assert variable(kube) == "false"
     assert patches(kube) == 2
-    assert PAUSED not in walk.text(channel)
+    assert in_force(walk, paused) == []
 
 
-async def test_the_step_to_resume_settles_it(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+async def test_a_step_resumes_them(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
-    await walk.press_step("oncall", "resume-orders", channel)
-    await walk.submit("oncall", reason="The fraud has stopped")
+    await resume(walk, paused)
     assert not kube.accepts_orders()
-    await walk.press("lead", action_ids.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, paused)
     assert variable(kube) is None
     assert kube.accepts_orders()
 
     await bot.tick()
-    assert PAUSED not in walk.text(channel) + walk.text("incidents")
-    ended_by = f"“Resume orders”, requested by <@{walk.slack.user('oncall').id}>, ended it"
-    assert f"*orders paused* has ended: {ended_by}" in walk.text(channel)
-    await walk.say("second", "/incident timeline", channel)
-    assert f"saw that this has ended: orders paused ({ended_by})" in walk.text(channel, "second")
+    assert in_force(walk, paused) == []
+    ended_by = "“Resume orders”, requested by @oncall, ended it"
+    assert said(walk, paused)[-1] == f"{HAS_ENDED} {ended_by}"
+    ended = f"the clock saw that this has ended: orders paused ({ended_by})"
+    assert (await walk.timeline(paused))[-1] == ended
 
     for _ in range(8):
         clock.forward(minutes=5)
         await bot.tick()
-    assert "*orders paused* ends" not in walk.text(channel)
+    assert notices(walk, paused) == []
     assert patches(kube) == 2
     assert variable(kube) is None
 
 
 @pytest.mark.parametrize("value", ["false", None])
-async def test_what_is_not_paused_is_not_resumed(
-    walk: Walk, kube: Cluster, value: str | None
-) -> None:
+async def test_only_a_pause_is_resumed(walk: Walk, kube: Cluster, value: str | None) -> None:
     if value is None:
         await patch_env(kube, {"name": "ORDERS_PAUSED", "$patch": "delete"})
     channel = await declare(walk)
 
-    await walk.press_step("oncall", "resume-orders", channel)
-    await walk.submit("oncall", reason="The fraud has stopped")
+    await resume(walk, channel)
 
-    told = walk.text(channel, "oncall")
-    assert "Orders are not paused, so there is nothing to resume." in told
-    is_so = "not set" if value is None else "“false”"
-    assert f"ORDERS_PAUSED of order-service is {is_so}, and nothing was planned." in told
-    assert "Approve" not in walk.buttons(channel)
+    state = "not set" if value is None else "“false”"
+    assert walk.answer("oncall") == (
+        "Orders are not paused, so there is nothing to resume. ORDERS_PAUSED of order-service is "
+        f"{state}, and nothing was planned. If something is still wrong, look at the pods and the "
+        "logs."
+    )
+    assert walk.executions(channel) == []
 
 
-async def test_undoing_the_step_to_resume_has_them_paused_until_the_same_time(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+async def test_undoing_the_resume_pauses_again(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
-    await walk.press_step("oncall", "resume-orders", channel)
-    await walk.submit("oncall", reason="The fraud has stopped")
-    await walk.press("lead", action_ids.APPROVE, channel)
+    await resume(walk, paused)
+    await walk.press("lead", action_ids.APPROVE, paused)
     await bot.tick()
-    assert PAUSED not in walk.text(channel)
     again = "orders paused again until 10:30 UTC"
-    assert f"“true” ({again})" in walk.text(channel)  # what *Undo* asks once more
+    [*_, undo] = walk.slack.find_buttons("Undo", paused, "lead")
+    assert undo.element["confirm"]["text"]["text"].endswith(f"“true” ({again})")
 
-    await walk.press("lead", action_ids.UNDO, channel, "2")
+    await walk.press("lead", action_ids.UNDO, paused, "2")
     await bot.tick()
-    assert f"Undo of “Resume orders”: {again}" in walk.text(channel)
+    assert walk.execution(paused).reason == f"Undo of “Resume orders”: {again}"
     assert variable(kube) == "true"
-    assert PAUSED in walk.text(channel)
+    assert in_force(walk, paused) == [IN_FORCE] * 2
 
     clock.forward(minutes=31)
     await bot.tick()
-    assert "*orders paused* should have ended by now and has not" in walk.text(channel)
-    await walk.press("oncall", action_ids.APPROVE, channel)
+    late = (
+        ":rotating_light: @oncall @second orders paused should have ended by now and has not: its "
+        "target has changed since, so it is not undone without a new approval. Look at the new "
+        "request, and approve or deny it."
+    )
+    assert said(walk, paused).count(late) == 1
+    await walk.press("oncall", action_ids.APPROVE, paused)
     assert variable(kube) == "false"
 
 
-async def test_undoing_it_after_their_time_says_that_it_is_over(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
-    channel = await approve_pause(walk)
-    await walk.press_step("oncall", "resume-orders", channel)
-    await walk.submit("oncall", reason="The fraud has stopped")
-    await walk.press("lead", action_ids.APPROVE, channel)
+async def test_undoing_it_late_says_so(walk: Walk, bot: Bot, clock: Clock, paused: str) -> None:
+    await resume(walk, paused)
+    await walk.press("lead", action_ids.APPROVE, paused)
     await bot.tick()
     clock.forward(minutes=31)
 
-    await walk.press("lead", action_ids.UNDO, channel, "2")
+    await walk.press("lead", action_ids.UNDO, paused, "2")
 
-    seen = walk.text(channel)
-    assert "“Resume orders”: orders paused again, although its time is over" in seen
+    assert walk.execution(paused).reason == (
+        "Undo of “Resume orders”: orders paused again, although its time is over: people will be "
+        "asked to end it"
+    )
 
 
-async def test_what_somebody_ended_by_hand_is_over(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+async def test_people_end_it_by_hand(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     other = await walk.declare("Memory")  # a step on the same target that does not end it
     await walk.press_step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
     await walk.press("second", action_ids.APPROVE, other)
-    assert "Done and checked" in walk.text(other)
+    assert walk.execution(other).state == DONE
     await bot.tick()
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": "false"})
 
     clock.forward(minutes=31)
     await bot.tick()
 
-    assert "*orders paused* has ended: somebody ended it by hand or with a release" in walk.text(
-        channel
-    )
-    assert PAUSED not in walk.text(channel)
+    by_hand = "somebody ended it by hand or with a release, not with a step"
+    assert said(walk, paused)[-1] == f"{HAS_ENDED} {by_hand}"
+    assert "In force" not in walk.card(paused)
     assert patches(kube) == 2
 
 
-async def test_who_ended_it_in_another_incident_is_told(walk: Walk, bot: Bot, clock: Clock) -> None:
-    channel = await approve_pause(walk)
+async def test_another_incident_ends_it(walk: Walk, bot: Bot, clock: Clock, paused: str) -> None:
     clock.forward(minutes=2)  # else it is the same declaration
     other = await declare(walk)
-    await walk.press_step("second", "resume-orders", other)
-    await walk.submit("second", reason="The fraud has stopped")
+    await resume(walk, other, "second")
     await walk.press("lead", action_ids.APPROVE, other)
     await bot.tick()
 
-    second = walk.slack.user("second").id
-    ended_by = f"“Resume orders” of INC-2, requested by <@{second}>, ended it"
-    assert f"*orders paused* has ended: {ended_by}" in walk.text(channel)
+    ended_by = "“Resume orders” of INC-2, requested by @second, ended it"
+    assert said(walk, paused)[-1] == f"{HAS_ENDED} {ended_by}"
 
 
-async def test_pausing_twice_is_refused(walk: Walk) -> None:
-    channel = await approve_pause(walk)
-    await walk.press_step("oncall", "pause-orders", channel)
+async def test_pausing_twice_is_refused(walk: Walk, paused: str) -> None:
+    await walk.press_step("oncall", "pause-orders", paused)
     await walk.submit("oncall", reason="Still stolen", revert_after="30")
 
-    assert "ORDERS_PAUSED of order-service is “true” already" in walk.text(channel, "oncall")
+    assert walk.answer("oncall") == (
+        "ORDERS_PAUSED of order-service is “true” already, so there is nothing to do."
+    )
+    assert len(walk.executions(paused)) == 1
 
 
-async def test_resolving_says_so_and_orders_are_resumed_all_the_same(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+async def test_a_pause_outlives_its_incident(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
-    await walk.say("oncall", "/incident resolve", channel)
-    form = str(walk.slack.views("oncall")[-1])
-    assert "*orders paused* is in force until" in form
-    assert "Resolving does not end it" in form
+    await walk.say("oncall", "/incident resolve", paused)
+    assert walk.form().text.splitlines()[1:] == [
+        ":double_vertical_bar: orders paused is in force until 2026-11-24 10:30 UTC. Resolving "
+        "does not end it: the bot still undoes it, and says so in this channel. To end it first, "
+        "cancel this form and undo it."
+    ]
     await walk.submit("oncall", resolution="The cards are blocked")
     assert variable(kube) == "true"
-    assert walk.text(channel).count(PAUSED) == 2  # on the card and in the summary
+    assert in_force(walk, paused) == [IN_FORCE] * 2
+    [summary] = [post for post in walk.posts(paused) if post.heading.endswith("is resolved")]
+    assert summary.lines[-1] == IN_FORCE
 
     clock.forward(minutes=26)
     await bot.tick()
-    assert "Resume now" in walk.buttons(channel)
+    assert notices(walk, paused) == [("Extend 30 min", "Resume now")]
     clock.forward(minutes=5)
     await bot.tick()
 
     assert variable(kube) == "false"
-    assert "Undone by the clock" in walk.text(channel)
-    assert PAUSED not in walk.text(channel) + walk.text("incidents")
-    await walk.say("second", "/incident timeline", channel)
-    told = walk.text(channel, "second")
-    assert "the clock requested this, and it was done and checked: Set ORDERS_PAUSED" in told
+    undone = (":leftwards_arrow_with_hook: Undone by the clock",)
+    assert walk.execution(paused, PAUSE).notes == undone
+    assert in_force(walk, paused) == []
+    entry = (await walk.timeline(paused))[-1]
+    requested = "the clock requested this, and it was done and checked: Set ORDERS_PAUSED"
+    assert entry.startswith(requested)
 
 
-async def test_what_drifted_is_asked_for_after_resolving_too(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+async def test_drift_is_asked_about_after_resolving(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
-    await walk.say("oncall", "/incident resolve", channel)
+    await walk.say("oncall", "/incident resolve", paused)
     await walk.submit("oncall", resolution="The cards are blocked")
     clock.forward(minutes=31)
     await bot.tick()
-    assert "Approve" in walk.buttons(channel)
+    assert walk.execution(paused).buttons == ("Approve", "Deny…")
 
-    await walk.press("lead", action_ids.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, paused)
 
     assert variable(kube) == "false"
-    assert not {"Approve", "Deny…", "Undo"} & set(walk.buttons(channel))
+    assert [request.buttons for request in walk.executions(paused)] == [(), ()]
 
 
-async def test_a_request_to_resume_outlives_the_incident(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+async def test_a_request_outlives_the_incident(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     clock.forward(minutes=31)
     await bot.tick()
-    await walk.say("oncall", "/incident resolve", channel)
+    await walk.say("oncall", "/incident resolve", paused)
     await walk.submit("oncall", resolution="The cards are blocked")
-    assert "Void." not in walk.text(channel)
+    assert walk.execution(paused).state == WAITS
 
-    await walk.press("lead", action_ids.APPROVE, channel)
+    await walk.press("lead", action_ids.APPROVE, paused)
 
     assert variable(kube) == "false"
 
 
-async def test_an_end_that_nobody_types_is_answered_in_the_form(walk: Walk) -> None:
+@pytest.mark.parametrize("minutes", ["5", "300"])
+async def test_too_short_or_long_is_refused(walk: Walk, minutes: str) -> None:
     channel = await declare(walk)
     await walk.press_step("oncall", "pause-orders", channel)
 
-    for minutes in ("5", "300"):
-        with pytest.raises(Refusal) as refused:
-            await walk.submit("oncall", reason="Stolen cards", revert_after=minutes)
-        assert list(refused.value.errors) == ["revert_after"]
+    errors = await walk.submit_refused("oncall", reason="Stolen cards", revert_after=minutes)
+
+    assert list(errors) == ["revert_after"]
 
 
-async def test_a_value_from_a_secret_is_refused(walk: Walk, kube: Cluster) -> None:
+async def test_a_value_from_elsewhere_is_refused(walk: Walk, kube: Cluster) -> None:
     source = {"configMapKeyRef": {"name": "shop", "key": "paused", "optional": True}}
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": None, "valueFrom": source})
 
     channel = await request_pause(walk)
 
-    assert "comes from ConfigMap shop (paused)" in walk.text(channel, "oncall")
+    assert walk.answer("oncall") == (
+        "ORDERS_PAUSED of order-service comes from ConfigMap shop (paused), so nothing was "
+        "planned. Change it there, or by hand."
+    )
+    assert walk.executions(channel) == []
     assert patches(kube) == 0

@@ -15,89 +15,86 @@ from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import patch_env, variable
-from tests.pausing import PAUSED, approve_pause, patches, request_pause
+from tests.pausing import PAUSED, approve_pause, patches, paused, request_pause
+
+__all__ = ["paused"]
 
 
 async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     clock.forward(minutes=31)
     await bot.tick()
 
     assert variable(kube) == "true"
-    seen = walk.text(channel)
+    seen = walk.text(paused)
     people = "".join(f"<@{walk.slack.user(who).id}> " for who in ("oncall", "second"))
     assert f"{people}*orders paused* should have ended by now and has not" in seen
     assert "its target has changed since" in seen
     assert "Needs 1 more approval" in seen
     assert "should have resumed" in seen
 
-    await walk.press("oncall", action_ids.APPROVE, channel)
+    await walk.press("oncall", action_ids.APPROVE, paused)
     assert variable(kube) == "false"
     assert patches(kube) == 2
-    assert "should have resumed" not in walk.text(channel)
+    assert "should have resumed" not in walk.text(paused)
 
 
 @pytest.mark.parametrize("replicas", [0, 2, 5])
 async def test_an_autoscaler_does_not_keep_orders_paused(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, replicas: int
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, replicas: int, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     kube.scale(replicas)  # as few orders come in, or none
     clock.forward(minutes=31)
     await bot.tick()
 
     assert variable(kube) == "false"
     assert patches(kube) == 2
-    assert "Needs 1 more approval" not in walk.text(channel)
+    assert "Needs 1 more approval" not in walk.text(paused)
     assert kube.deployment()["spec"]["replicas"] == replicas
 
 
 async def test_a_request_that_drifted_is_not_approved_by_its_time(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     clock.forward(minutes=26)
     await bot.tick()
-    walk.slack.join("outsider", channel)
-    await walk.press("outsider", action_ids.UNDO, channel)
+    walk.slack.join("outsider", paused)
+    await walk.press("outsider", action_ids.UNDO, paused)
 
     clock.forward(minutes=5)
     await bot.tick()
 
     assert variable(kube) == "true"
-    assert walk.text(channel).count("should have ended by now and has not") == 1
-    await walk.press("lead", action_ids.APPROVE, channel)
+    assert walk.text(paused).count("should have ended by now and has not") == 1
+    await walk.press("lead", action_ids.APPROVE, paused)
     assert variable(kube) == "false"
 
 
 async def test_people_are_asked_again_until_somebody_decides(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
     clock.forward(minutes=31)
     await bot.tick()
     clock.forward(minutes=15.1)  # the request expires
     await bot.tick()
-    assert walk.text(channel).count("should have ended by now and has not") == 1
+    assert walk.text(paused).count("should have ended by now and has not") == 1
 
     clock.forward(minutes=15)
     await bot.tick()
 
-    assert walk.text(channel).count("should have ended by now and has not") == 2
-    assert "the attempt to undo it failed" not in walk.text(channel)
-    await walk.press("lead", action_ids.APPROVE, channel)
+    assert walk.text(paused).count("should have ended by now and has not") == 2
+    assert "the attempt to undo it failed" not in walk.text(paused)
+    await walk.press("lead", action_ids.APPROVE, paused)
     assert variable(kube) == "false"
 
 
 async def test_a_target_that_is_busy_for_long_only_delays_it(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     other = await walk.declare("Memory")
     await walk.press_step("oncall", "rolling-restart", other)
     await walk.submit("oncall", reason="It grows")
@@ -109,7 +106,7 @@ async def test_a_target_that_is_busy_for_long_only_delays_it(
     clock.forward(minutes=31)
     await bot.tick()
     busy = r"deployment/order-service in \S+ of \S+ is being changed by “Rolling restart”"
-    assert re.search(busy, walk.text(channel))
+    assert re.search(busy, walk.text(paused))
 
     clock.forward(minutes=15.1)  # it waited for its target too long
     await bot.tick()
@@ -150,9 +147,8 @@ async def test_an_undo_that_could_not_be_planned_at_first_is_made_all_the_same(
 
 @pytest.mark.parametrize("trouble", ["unreachable", "forbidden", "mute", "broken"])
 async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, trouble: str
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, trouble: str, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     clock.forward(minutes=31)
     match trouble:
         case "unreachable":
@@ -167,7 +163,7 @@ async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
     for _ in range(3):
         await bot.tick()
         clock.forward(minutes=1.1)
-    seen = walk.text(channel)
+    seen = walk.text(paused)
     assert seen.count("should have ended by now and has not") == 1
     assert "should have resumed" in seen
 
@@ -179,39 +175,37 @@ async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
 
     assert variable(kube) == "false"
     assert patches(kube) == 2
-    assert "should have resumed" not in walk.text(channel)
+    assert "should have resumed" not in walk.text(paused)
 
 
 async def test_two_replicas_nudge_once_and_resume_once(
-    walk: Walk, bot: Bot, given: Settings, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, given: Settings, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     twin = given
     async with start_bot(twin, clock) as other:
         for minutes in (26, 5, 2, 2):
             clock.forward(minutes=minutes)
             await asyncio.gather(*(replica.tick() for replica in (bot, other) * 3))
 
-    assert walk.text(channel).count("*orders paused* ends") == 1
-    assert walk.text(channel).count("requested by the clock") == 1
+    assert walk.text(paused).count("*orders paused* ends") == 1
+    assert walk.text(paused).count("requested by the clock") == 1
     assert patches(kube) == 2
     assert variable(kube) == "false"
 
 
 async def test_resume_now_and_the_clock_at_once_resume_once(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     clock.forward(minutes=31)
 
     await asyncio.gather(
-        bot.tick(), walk.slack.press("lead", action_id=action_ids.UNDO, channel=channel)
+        bot.tick(), walk.slack.press("lead", action_id=action_ids.UNDO, channel=paused)
     )
     await bot.tick()
 
     assert patches(kube) == 2
     assert variable(kube) == "false"
-    assert PAUSED not in walk.text(channel)
+    assert PAUSED not in walk.text(paused)
 
 
 async def test_a_bot_that_was_away_resumes_as_soon_as_it_is_back(
@@ -232,9 +226,8 @@ async def test_a_bot_that_was_away_resumes_as_soon_as_it_is_back(
 
 
 async def test_a_bot_that_died_while_it_paused_orders_still_resumes_them(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     # It dies after the cluster took the change, and before anything is written down.
     async with bot.world.pool.connection() as conn:
         await conn.execute("DELETE FROM temporary_changes")
@@ -243,7 +236,7 @@ async def test_a_bot_that_died_while_it_paused_orders_still_resumes_them(
     await bot.tick()
     await bot.tick()
 
-    assert PAUSED in walk.text(channel)
+    assert PAUSED in walk.text(paused)
     assert patches(kube) == 1
     clock.forward(minutes=29.1)  # from when it was begun, not from when it was found
     await bot.tick()
@@ -252,9 +245,8 @@ async def test_a_bot_that_died_while_it_paused_orders_still_resumes_them(
 
 
 async def test_a_bot_that_died_while_it_resumed_orders_does_it_once(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     clock.forward(minutes=31)
     await bot.tick()
     async with bot.world.pool.connection() as conn:
@@ -267,14 +259,13 @@ async def test_a_bot_that_died_while_it_resumed_orders_does_it_once(
         await bot.tick()
 
     assert patches(kube) == 2
-    assert PAUSED not in walk.text(channel)
-    assert walk.text(channel).count("Done and checked.") == 2
+    assert PAUSED not in walk.text(paused)
+    assert walk.text(paused).count("Done and checked.") == 2
 
 
 async def test_a_replica_that_died_with_the_claim_in_its_hand_is_replaced(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    await approve_pause(walk)
     clock.forward(minutes=31)
     async with bot.world.pool.connection() as conn:
         now = clock.time

@@ -10,7 +10,9 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Clock, Walk
 from tests.manual_changes import patch_pods, variable
-from tests.pausing import approve_pause
+from tests.pausing import approve_pause, paused
+
+__all__ = ["paused"]
 
 Obj = dict[str, Any]
 PAUSED = Setting(value="true", description="orders paused")
@@ -37,14 +39,13 @@ async def open_form(walk: Walk, channel: str) -> tuple[dict[str, str], str]:
 
 
 async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     await release(kube, "v2.3.0", "false")
     await release(kube, "v2.4.1", "false")
     clock.forward(minutes=26)
     await bot.tick()
-    assert "*orders paused* has ended" in walk.text(channel)
+    assert "*orders paused* has ended" in walk.text(paused)
 
     other = await walk.declare("Bad release", "sev1")
     offered, chosen = await open_form(walk, other)
@@ -58,9 +59,8 @@ async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
 
 
 async def test_a_release_during_the_pause_that_keeps_it_is_marked_too(
-    walk: Walk, kube: Cluster
+    walk: Walk, kube: Cluster, paused: str
 ) -> None:
-    await approve_pause(walk)
     await release(kube, "v2.3.0", "true")
     await release(kube, "v2.4.1", "false")
 

@@ -13,7 +13,9 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import variable
-from tests.pausing import PAUSED, approve_pause, patches, request_pause
+from tests.pausing import PAUSED, patches, paused, request_pause
+
+__all__ = ["paused"]
 
 
 @pytest.fixture
@@ -74,21 +76,20 @@ async def test_a_pause_that_arrives_late_is_known_and_ends(
 
 
 async def test_orders_resumed_late_are_known_to_be(
-    walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    channel = await approve_pause(walk)
     kube.slow("patch *", 2)
-    await walk.slack.press("second", action_id=action_ids.UNDO, channel=channel)
+    await walk.slack.press("second", action_id=action_ids.UNDO, channel=paused)
     await sent(kube, dry_run=False)
     await fall_silent(bot, clock, 41)
     await other.tick()
-    assert PAUSED in walk.text(channel)
+    assert PAUSED in walk.text(paused)
     await bot.drain()
     kube.heal()
 
     assert variable(kube) == "false"
-    assert PAUSED not in walk.text(channel)
-    assert walk.text(channel).count("Done and checked.") == 2
+    assert PAUSED not in walk.text(paused)
+    assert walk.text(paused).count("Done and checked.") == 2
 
 
 async def test_a_run_that_another_replica_looks_into_touches_nothing(
