@@ -30,7 +30,7 @@ from bot.settings import read as read_settings
 from bot.slack import workspace
 from bot.slack.customer_channel import CustomerChannel
 from bot.slack.directory import Directory
-from bot.store import db, publications
+from bot.store import db
 from bot.systems import ChangingSystems
 from bot.systems.database import Database
 from bot.systems.http import HttpClient
@@ -253,7 +253,7 @@ async def running_scheduler(world: World) -> AsyncIterator[None]:
     """Run the scheduler; first publish all open incidents, as this version may show them anew."""
     async with world.pool.connection() as conn:
         await store.messages.clear_final(conn)
-        await publications.mark_all_open_stale(conn)
+        await store.publications.mark_all_open_stale(conn)
     running = scheduler.start(world)
     try:
         yield

@@ -111,7 +111,7 @@ class _Reader:
         return value
 
     def _check_url(self, name: str, value: str, schemes: tuple[str, ...]) -> None:
-        # The message never repeats the value, because it may hold a password.
+        # The message never repeats the value, because it may be a password.
         try:
             parts = urlsplit(value)
             is_valid = parts.scheme in schemes and bool(parts.netloc or parts.path)

@@ -1,1 +1,1 @@
-"""What people say and press, and what a playbook step can do."""
+"""What people type and press in Slack: from an interaction to a flow, and back."""

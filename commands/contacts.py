@@ -1,4 +1,4 @@
-"""Whom to ask for what."""
+"""`/incident contacts`: whom to contact for what."""
 
 from bot import flows
 from bot.views import contacts

@@ -1,4 +1,4 @@
-"""Declaring an incident: in one line, or with a form that asks for symptoms."""
+"""Declaring an incident: in one line, or with a form for symptoms."""
 
 import re
 from collections.abc import Mapping
@@ -108,8 +108,8 @@ async def open_form(world: World, interaction: Interaction) -> None:
 
 async def _open_form(world: World, interaction: Interaction, title: str) -> None:
     metadata = interaction.metadata(message_ts=interaction.message.get("ts"))
-    plays = rules.incidents.all_scenarios(world.playbooks)
-    await interaction.open(modals.declare(plays, metadata=metadata, title=title))
+    refs = rules.incidents.all_scenarios(world.playbooks)
+    await interaction.open(modals.declare(refs, metadata=metadata, title=title))
 
 
 async def tick_symptom(world: World, interaction: Interaction) -> None:
@@ -149,7 +149,7 @@ async def submit(world: World, interaction: Interaction, form: DeclareForm) -> N
     Raises UserError where neither gives a severity.
     """
     chosen = flows.incidents.find_scenario(world, form.scenario) if form.scenario else None
-    play = chosen or rules.incidents.unambiguous(
+    ref = chosen or rules.incidents.unambiguous(
         rules.incidents.best_matches(world.playbooks, form.symptoms)
     )
     by_symptoms = rules.incidents.worst_severity(world.playbooks, form.symptoms)
@@ -159,7 +159,7 @@ async def submit(world: World, interaction: Interaction, form: DeclareForm) -> N
     declaration = Declaration(
         text=form.title,
         severity=severity,
-        scenario=play.name if play else None,
+        scenario=ref.name if ref else None,
         source_link=await interaction.permalink(),
         symptoms=tuple(symptom for group in form.symptoms.values() for symptom in group),
     )

@@ -9,7 +9,7 @@ from bot.playbooks import validation
 
 NonBlankText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
-# By pydantic's type of error; fields in braces are from its context. `parsing` explains the others.
+# By pydantic's type of error; fields in braces are from its context. `validation` has the others.
 SENTENCES = {
     "missing": "Fill this in.",
     "string_too_short": "Write something here; spaces alone are not enough.",

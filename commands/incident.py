@@ -2,6 +2,7 @@
 
 from bot import flows, rules
 from bot.flows import temporary_changes
+from bot.flows.updates import UpdateText
 from bot.model import Incident, IncidentId, Model, Severity, Status, UserError
 from bot.views import home, modals, severity_table, tasks
 from bot.views import timeline as pages
@@ -138,9 +139,7 @@ async def open_playbook_form(world: World, interaction: Interaction) -> None:
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     rules.incidents.check_open(incident)
     attached = rules.incidents.attached_name(incident)
-    others = [
-        play for play in rules.incidents.all_scenarios(world.playbooks) if play.name != attached
-    ]
+    others = [ref for ref in rules.incidents.all_scenarios(world.playbooks) if ref.name != attached]
     if not others:
         raise UserError(
             "There is no other playbook. Nothing was changed. The bot reads playbooks from files "
@@ -182,13 +181,9 @@ async def _open_update_form(
 
 async def submit_update(world: World, interaction: Interaction, form: UpdateForm) -> None:
     """Post the update."""
-    await flows.updates.post(
-        world,
-        _form_incident_id(interaction),
-        **dict(form),
-        by=interaction.user_id,
-        source=interaction.delivery_id,
-    )
+    text = UpdateText(**dict(form))
+    incident_id, source = _form_incident_id(interaction), interaction.delivery_id
+    await flows.updates.post(world, incident_id, text, by=interaction.user_id, source=source)
 
 
 async def resolve(world: World, interaction: Interaction) -> None:

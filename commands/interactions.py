@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 
-# How long names may take to look up: a form must be opened within three seconds of the press.
+# How long the look-up of names may take: a form must be opened within three seconds of the press.
 NAMES_SECONDS = 1.0
 # How long the cache keeps which press last redrew a form.
 FORM_SECONDS = 3600
@@ -112,7 +112,7 @@ class Interaction:
         return True
 
     async def publish_home(self, view: View) -> None:
-        """Show the App Home; raises slack.Refused."""
+        """Show the App Home; raises SlackError."""
         await slack.client.call(self.slack.views_publish(user_id=self.user_id, view=view))
 
     async def permalink(self) -> str | None:
@@ -129,7 +129,7 @@ class Interaction:
     async def fetch_message(self) -> Mapping[str, Any]:
         """The message that was reacted to, from its channel or thread.
 
-        Raises UserError when Slack does not return it, and slack.Refused.
+        Raises UserError when Slack does not return it, and SlackError.
         """
         ts = self.message["ts"]
         methods = (

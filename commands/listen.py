@@ -1,4 +1,4 @@
-"""The one door from Slack: acknowledge first, then answer; nobody is left without an answer."""
+"""Everything from Slack comes in here: acknowledge first, then answer; nobody waits in vain."""
 
 import logging
 from collections.abc import Awaitable, Callable, Container, Mapping
@@ -141,7 +141,7 @@ async def _answer(
         await handler(world, interaction)
     except UserError as error:
         await interaction.reply(str(error))
-    except Exception:  # the one door: whatever it is, the person gets an answer
+    except Exception:  # the outermost place: whatever it is, the person gets an answer
         reference = uuid4().hex[:8]
         log.exception("reference %s", reference)
         await interaction.reply(

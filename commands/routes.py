@@ -122,7 +122,7 @@ async def unknown(world: World, interaction: Interaction) -> None:
 
 
 # Everything else is for full members of this workspace. Anybody may declare an incident, without a
-# question to Slack first. `approve` asks Slack by itself, and never the cache.
+# question to Slack first. `approve` calls Slack by itself, and never uses the cache.
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,

@@ -66,7 +66,7 @@ async def press(world: World, interaction: Interaction) -> None:
 
 def _action_class(world: World, step: Step) -> type[Action]:
     """The class of a step's action; raises UserError for one that this version lacks."""
-    # `build` raises the error.
+    # `build_action` raises the error.
     return world.actions.get(step.action) or type(
         flows.executions.build_action(world, step.action, {})
     )
@@ -125,7 +125,7 @@ async def approve(world: World, interaction: Interaction) -> None:
 
 
 async def deny(world: World, interaction: Interaction) -> None:
-    """*Deny* was pressed: ask an approver or the requester for the reason."""
+    """*Deny* was pressed: open the form for the reason, for an approver or the requester."""
     run = await flows.executions.get(world, _execution_id(interaction))
     await flows.approvals.check_may_deny(world, run.id, by=interaction.user_id)
     await interaction.open(modals.deny(run, metadata=interaction.metadata(execution=run.id)))

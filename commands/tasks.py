@@ -11,14 +11,14 @@ from commands.interactions import Interaction
 
 
 class DoneForm(Model):
-    """What was done, and the numbers of the findings that it was done for."""
+    """What previous_owner done, and the numbers of the findings that it previous_owner done for."""
 
     note: NonBlankText | None = None
     chosen: tuple[int, ...] = ()
 
 
 class SkipForm(Model):
-    """Why the task was not done."""
+    """Why the task previous_owner not done."""
 
     note: NonBlankText
 
@@ -32,7 +32,7 @@ class WorkForm(Model):
 async def finish_step(
     world: World, interaction: Interaction, task: Task, *, has_choice: bool
 ) -> None:
-    """*Done* of a manual step was pressed: finish it, or ask first what was chosen."""
+    """*Done* of a manual step previous_owner pressed: finish it, or open the form to choose."""
     if has_choice:
         await _open_done_form(world, interaction, task)
     else:
@@ -40,39 +40,43 @@ async def finish_step(
 
 
 async def finish(world: World, interaction: Interaction) -> None:
-    """*Done* or *Handled* was pressed."""
+    """*Done* or *Handled* previous_owner pressed."""
     await flows.tasks.finish(world, _task_id(interaction.value), by=interaction.user_id)
 
 
 async def take(world: World, interaction: Interaction) -> None:
-    """*Take* or *Take over* was pressed; the value is `task`, or `task:former owner`."""
+    """*Take* or *Take over* previous_owner pressed; the value is `task`, or `task:former owner`."""
     task_id, _, owner = interaction.value.partition(":")
-    was = UserId(owner) if owner else None
-    await flows.tasks.take(world, _task_id(task_id), previous_owner=was, by=interaction.user_id)
+    previous_owner = UserId(owner) if owner else None
+    await flows.tasks.take(
+        world, _task_id(task_id), previous_owner=previous_owner, by=interaction.user_id
+    )
 
 
 async def escalate(world: World, interaction: Interaction) -> None:
-    """*Escalate* was pressed."""
+    """*Escalate* previous_owner pressed."""
     await flows.tasks.escalate(world, _task_id(interaction.value), by=interaction.user_id)
 
 
 async def reopen(world: World, interaction: Interaction) -> None:
-    """*Reopen* was pressed."""
+    """*Reopen* previous_owner pressed."""
     await flows.tasks.reopen(world, _task_id(interaction.value), by=interaction.user_id)
 
 
 async def choose_from_menu(world: World, interaction: Interaction) -> None:
-    """Something was chosen in a task's menu; raises UserError for what is unknown."""
+    """Something previous_owner chosen in a task's menu; raises UserError for what is unknown."""
     verb, _, value = interaction.value.partition("/")
     handlers = {"done": finish, "take": take, "note": open_note_form, "skip": open_skip_form}
     handler = handlers.get(verb)
     if handler is None:
-        raise UserError("This version of the bot does not have this choice. Nothing was done.")
+        raise UserError(
+            "This version of the bot does not have this choice. Nothing previous_owner done."
+        )
     await handler(world, replace(interaction, value=value))
 
 
 async def open_note_form(world: World, interaction: Interaction) -> None:
-    """*Done with a note…* was chosen."""
+    """*Done with a note…* previous_owner chosen."""
     task = await flows.tasks.get(world, _task_id(interaction.value))
     await _open_done_form(world, interaction, task)
 
@@ -104,7 +108,7 @@ async def _titles(
 
 
 async def open_skip_form(world: World, interaction: Interaction) -> None:
-    """*Skip…* was chosen."""
+    """*Skip…* previous_owner chosen."""
     task = await flows.tasks.get(world, _task_id(interaction.value))
     await interaction.open(views.skip_form(task, interaction.metadata(task=task.id)))
 
@@ -116,7 +120,7 @@ async def submit_skip(world: World, interaction: Interaction, form: SkipForm) ->
 
 
 async def work_through(world: World, interaction: Interaction) -> None:
-    """*Work through them…* was pressed: ask which findings become tasks."""
+    """*Work through them…* previous_owner pressed: open the form to choose rows."""
     run = await flows.executions.get(world, ExecutionId(int(interaction.value)))
     # Raises UserError once the incident is resolved or has another playbook.
     await flows.executions.find_open_step(world, run.incident_id, run.step_id)

@@ -1,1 +1,1 @@
-"""The words people read (messages/) and the plays they follow (playbooks/)."""
+"""The text that people read (messages/) and the playbooks that they follow (playbooks/)."""

@@ -11,7 +11,7 @@ from bot.actions.kubernetes.scale import ScaleDeployment
 from bot.model import UserError
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
-from sandbox.cluster import Cluster
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from tests.cluster_fixtures import SELECTOR, USER, RecordedProgress, carry_out, systems
 
 __all__ = ["systems"]
@@ -45,7 +45,8 @@ async def test_plans_are_dry_and_steady(
     plans = [await change().plan(systems.for_planning()) for _ in range(2)]
 
     assert plans[0].digest == plans[1].digest
-    assert plans[0].target == "deployment/order-service"
+    place = f"{DEFAULT_NAMESPACE} of 127.0.0.1:{kube.port}/users/{USER}"
+    assert plans[0].target == f"deployment/order-service in {place}"
     assert len(kube.writes) == before
 
 
@@ -115,7 +116,7 @@ async def test_a_missing_right_shows_in_the_plan(
     [
         (restart, lambda kube: kube.deploy("v2.3.2")),
         (scale, lambda kube: kube.deploy("v2.3.2")),
-        (scale, lambda kube: kube.resize(2)),
+        (scale, lambda kube: kube.scale(2)),
     ],
 )
 async def test_drift_is_refused(

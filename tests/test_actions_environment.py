@@ -13,7 +13,7 @@ from bot.model import UserError
 from bot.playbooks import loader
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
-from sandbox.cluster import Cluster
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from tests.cluster_fixtures import USER, RecordedProgress, carry_out, systems
 from tests.conftest import SHIPPED
 from tests.manual_changes import environment, patch_env, patch_pods, variable
@@ -43,7 +43,8 @@ async def test_a_value_is_set_where_it_stands_and_put_back(
     plan, verdict = await carry_out(setting(effect="No new orders."), systems, RecordedProgress())
 
     assert plan.summary == "Set ORDERS_PAUSED of order-service from “false” to “true”"
-    assert plan.target == "deployment/order-service"
+    place = f"{DEFAULT_NAMESPACE} of 127.0.0.1:{kube.port}/users/{USER}"
+    assert plan.target == f"deployment/order-service in {place}"
     assert plan.blast_radius.endswith("No new orders.")
     assert "-      value: 'false'" in plan.diff
     assert "+      value: 'true'" in plan.diff

@@ -360,5 +360,5 @@ async def test_reads_write_nothing(systems: ChangingSystems, kube: Cluster) -> N
 
 async def test_deployments_name_their_cluster(systems: ChangingSystems, kube: Cluster) -> None:
     deployment = await systems.cluster.deployment("order-service")
-    assert deployment.cluster == f"127.0.0.1:{kube.port}"
+    assert deployment.cluster == f"127.0.0.1:{kube.port}/users/{USER}"
     assert deployment.namespace == DEFAULT_NAMESPACE

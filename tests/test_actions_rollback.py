@@ -8,7 +8,7 @@ from bot.actions.kubernetes.rollback import RollBack
 from bot.model import UserError
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
-from sandbox.cluster import Cluster
+from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.cluster.resources import DEPLOYMENTS
 from sandbox.cluster.store import editable_copy
 from tests.cluster_fixtures import USER, RecordedProgress, carry_out, systems
@@ -73,7 +73,8 @@ async def test_the_plan_says_everything(systems: ChangingSystems, kube: Cluster)
     await kube.scenario("crash-loop")
     plan = await roll_back().plan(systems.for_planning())
 
-    assert plan.target == "deployment/order-service"
+    place = f"{DEFAULT_NAMESPACE} of 127.0.0.1:{kube.port}/users/{USER}"
+    assert plan.target == f"deployment/order-service in {place}"
     assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in plan.diff
     assert "+    image: ghcr.io/tickettoken/order-service:v2.3.1" in plan.diff
     assert "dry run" in plan.dry_run

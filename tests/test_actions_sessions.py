@@ -90,7 +90,7 @@ async def test_what_ended_by_itself_is_told_and_what_came_after_is_left_alone(
     assert "Done and checked." in seen
     assert f"1 of 3 sessions ended. {slow.pid} was ended." in seen
     assert f"{leaves.pid} had ended by itself." in seen
-    assert f"{again.pid} had finished that query by itself, and its session was left" in seen
+    assert f"{again.pid} had finished that query, and its session was left" in seen
     await sessions.cancel(again)
 
 

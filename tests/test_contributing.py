@@ -33,7 +33,7 @@ def copy(tmp_path: Path) -> Path:
     for block in shown("python"):
         name, _, text = block.removeprefix("# ").partition("\n")
         (tmp_path / name).write_text(text, encoding="utf-8")
-    register(tmp_path / "commands" / "actions" / "__init__.py")
+    register(tmp_path / "bot" / "actions" / "registry.py")
     return tmp_path
 
 
@@ -61,7 +61,7 @@ def test_the_action_that_is_shown_passes_the_test_that_is_shown(copy: Path) -> N
 
 
 def test_the_code_that_is_shown_is_written_as_all_of_it_is(copy: Path) -> None:
-    made = ("commands/actions/restarted.py", "tests/test_actions_restarted.py")
+    made = ("bot/actions/kubernetes/restarted.py", "tests/test_actions_restarted.py")
 
     run(copy, "ruff", "check", "--no-cache", *made)
     run(copy, "ruff", "format", "--no-cache", "--check", *made)

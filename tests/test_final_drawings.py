@@ -8,7 +8,6 @@ import pytest
 from bot import __main__ as root
 from bot import store
 from bot.model import Incident, IncidentId
-from bot.store import publications
 from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk
@@ -31,7 +30,7 @@ async def reword(bot: Bot) -> None:
     """Have a reading say it in other words, behind the bot's back, and draw the incident again."""
     async with bot.world.pool.connection() as conn:
         await conn.execute(REWORD)
-        await publications.mark_stale(conn, ID)
+        await store.publications.mark_stale(conn, ID)
     await bot.tick()
 
 

@@ -78,7 +78,7 @@ async def test_what_is_no_quantity_is_answered_in_the_form(walk: Walk, kube: Clu
         await ask(walk, channel, "512m")
 
     assert refused.value.errors == {
-        "limit": "Expects memory as Kubernetes writes it, such as 1Gi or 768Mi"
+        "limit": "Enter memory as Kubernetes writes it, such as 1Gi or 768Mi."
     }
 
 

@@ -8,10 +8,10 @@ from typing import LiteralString
 
 import pytest
 
+from bot import store
 from bot.model import IncidentId
 from bot.publishing.publisher import publish
 from bot.settings import Settings
-from bot.store import publications
 from bot.views import action_ids, blocks
 from sandbox.cluster import Cluster
 from sandbox.redis import free_port
@@ -25,7 +25,7 @@ async def sql(bot: Bot, query: LiteralString, *values: str, incident_id: Inciden
     """Change what is true, behind the bot's back, and have it drawn again."""
     async with bot.world.pool.connection() as conn:
         await conn.execute(query, values)
-        await publications.mark_stale(conn, incident_id)
+        await store.publications.mark_stale(conn, incident_id)
 
 
 async def write_alert(bot: Bot, template: str) -> None:

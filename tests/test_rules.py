@@ -252,7 +252,7 @@ def test_a_second_person_of_the_approvers_may_approve() -> None:
         (request(), person(guest=True), "Guests may not"),
         (request(), person(bot=True), "Bots may not"),
         (request(), person(deactivated=True), "deactivated"),
-        (request(), person(stranger=True), "another workspace"),
+        (request(), person(external=True), "another workspace"),
         (request(expires_at=NOW), person(), "has expired"),
         (request(state=ExecutionState.EXPIRED), person(), "has expired"),
         (request(state=ExecutionState.VOIDED), person(), "is void"),

@@ -9,7 +9,7 @@ from psycopg.errors import RaiseException
 
 from bot import store
 from bot.model import IncidentId
-from bot.store import db, publications
+from bot.store import db
 from tests.conftest import Bot, Walk
 
 ID = IncidentId(1)
@@ -33,12 +33,12 @@ async def test_drawing_ends_while_a_flow_waits_for_the_picture(
         await AsyncConnection.connect(state) as drawer,
     ):
         await store.incidents.lock(flow, ID)
-        await publications.mark_published(drawer, ID, lease, 1)
+        await store.publications.mark_published(drawer, ID, lease, 1)
         await drawer.execute("UPDATE publications SET lease = %s", [lease])
-        wanting = asyncio.create_task(publications.mark_stale(flow, ID))
+        wanting = asyncio.create_task(store.publications.mark_stale(flow, ID))
         await waits_for_a_lock(bot, flow.info.backend_pid)
 
-        await publications.release(drawer, ID, lease)
+        await store.publications.release(drawer, ID, lease)
         await drawer.commit()
         await wanting
 

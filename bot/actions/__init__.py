@@ -1,1 +1,1 @@
-"""What a step can do."""
+"""Actions: what the steps of a playbook can do."""

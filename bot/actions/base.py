@@ -18,20 +18,21 @@ from bot.systems import ChangingSystems, PlanningSystems, ReadingSystems
 
 @dataclass(frozen=True)
 class Progress:
-    """The execution under way, and `say`, which shows people how far it is."""
+    """The execution under way, and `report`, which shows people how far it is."""
 
     execution_id: ExecutionId
     report: Callable[[str], Awaitable[None]]
 
 
 class AlreadyApplied(UserError):
-    """There is nothing to do: the wanted state is there already."""
+    """There is nothing to do: the target is in the requested state already."""
 
 
 class Action(Model):
     """What a playbook step does; the fields are the params in the YAML file.
 
-    `name` is its name there. The params in `fixed` come from the file alone: no form asks for them.
+    `name` is its name there. The params in `playbook_only` come from the file alone: no form offers
+    them.
     """
 
     name: ClassVar[str]
@@ -72,13 +73,13 @@ class Change(Action, ABC):
     async def plan(self, systems: PlanningSystems) -> Plan:
         """Describe the change from the live state, without making it.
 
-        Raises UserError when it is not possible, and Already when the wanted state is there: a
-        temporary change counts as lasting as long as its plan raises Already.
+        Raises UserError when it is not possible, and AlreadyApplied when there is nothing to do: a
+        temporary change counts as in force as long as its plan raises AlreadyApplied.
         """
 
     @abstractmethod
     async def execute(self, systems: ChangingSystems, plan: Plan, progress: Progress) -> str | None:
-        """Make the change once, if the state that the plan was made from still holds.
+        """Make the change once, if the live state is still the one of the plan.
 
         The outcome begins with the text that is returned, if any. Raises UserError, with `unsure`
         set when it is not known whether something was changed.

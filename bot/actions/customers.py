@@ -7,8 +7,8 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Change, Progress
-from bot.actions.wording import truncate
 from bot.model import Plan, Risk, Undo, UserError, Verdict
+from bot.model.text import truncate
 from bot.systems import Systems
 
 PREVIEW_LENGTH = 120

@@ -8,8 +8,8 @@ from yarl import URL
 
 from bot import redaction
 from bot.actions.base import Read
-from bot.actions.wording import truncate
 from bot.model import ReadResult
+from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.http import Response
 
@@ -40,7 +40,7 @@ class HttpCheck(Read):
     """GET an address that the playbook names; `timeout` is in seconds."""
 
     name: ClassVar = "http"
-    # The bot is inside of the network: people must not choose the addresses that it asks.
+    # The bot is inside the network: people must not choose the addresses that it calls.
     playbook_only: ClassVar = frozenset({"url"})
     url: Url
     timeout: Annotated[float, Field(ge=0.1, le=30)] = 5.0

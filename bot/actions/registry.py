@@ -1,4 +1,4 @@
-"""What a step can do: every action by name, and nothing clever."""
+"""Every action that a playbook can name."""
 
 from bot.actions.base import Action, Manual
 from bot.actions.customers import PostCustomerMessage, WithdrawCustomerMessage

@@ -1,1 +1,1 @@
-"""What people who write playbooks use at the command line; the bot itself imports none of it."""
+"""The commands for people who write playbooks; the bot itself imports none of it."""

@@ -23,7 +23,7 @@ def _no_playbooks(folder: Path) -> Diagnostic:
 
 
 def _statement_mistakes(source: SourceFile) -> Iterator[Diagnostic]:
-    """The mistakes in the SQL files of query steps; reading the playbook put the text in `sql`."""
+    """The mistakes in the SQL files of query steps; the loader put the text in `sql`."""
     for _, step in loader.iter_steps(source.value):
         params = step.get("params")
         if step.get("action") != "query" or not isinstance(params, dict):

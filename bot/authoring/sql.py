@@ -258,7 +258,7 @@ def _is_query_duration(span: exp.Expr) -> bool:
 
 
 def _duration(interval: exp.Interval) -> str | None:
-    """An interval as a duration such as `30 s`; None for one that durations cannot hold."""
+    """An interval as a duration such as `30 s`; None for one that is no such duration."""
     text = f"{interval.this.name} {interval.text('unit')}".lower()
     try:
         span = durations.parse(text)

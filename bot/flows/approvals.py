@@ -18,12 +18,12 @@ async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> Non
 
     Raises UserError when it is refused, which the timeline records.
     """
-    # Asked at the click, and before the row is locked: no lock waits for Slack.
+    # Looked up at the click, and before the row is locked: no lock waits for Slack.
     person = await world.directory.fetch_user(by)
     approvers = await world.directory.fetch_members(world.config.approvers)
     async with record_refusals(world, execution_id, by):
-        run = await _add(world, execution_id, person, approvers)
-    runs.start_if_approved(world, run)
+        execution = await _add(world, execution_id, person, approvers)
+    runs.start_if_approved(world, execution)
 
 
 async def _add(
@@ -33,29 +33,29 @@ async def _add(
     approvers: frozenset[UserId],
 ) -> Execution:
     async with changing_several(world) as (conn, changed):
-        run = await store.executions.lock(conn, execution_id)
-        if run is None:
+        execution = await store.executions.lock(conn, execution_id)
+        if execution is None:
             raise UserError("This request no longer exists. Nothing was approved.")
         now = world.now()
-        rules.permissions.check_may_approve(run, person, approvers, now)
-        await check_customer_message_allowed(conn, run)
-        approvals = (*run.approvals, Approval(by=person.id, at=now))
-        state = rules.permissions.state_after(run, approvals)
-        run = await store.executions.set_approvals(conn, execution_id, approvals, state)
-        await log_execution(conn, run, entries.Approved(), at=now, by=person.id)
-        changed.add(run.incident_id)
-        return run
+        rules.permissions.check_may_approve(execution, person, approvers, now)
+        await check_customer_message_allowed(conn, execution)
+        approvals = (*execution.approvals, Approval(by=person.id, at=now))
+        state = rules.permissions.state_after(execution, approvals)
+        execution = await store.executions.set_approvals(conn, execution_id, approvals, state)
+        await log_execution(conn, execution, entries.Approved(), at=now, by=person.id)
+        changed.add(execution.incident_id)
+        return execution
 
 
 class Decider(NamedTuple):
-    """Who denies, and the approvers at that time; asked before a row is locked."""
+    """Who denies, and the approvers at that time; looked up before a row is locked."""
 
     person: rules.permissions.Person
     approvers: frozenset[UserId]
 
 
 async def load_decider(world: World, by: UserId) -> Decider:
-    """Ask Slack who this person is and who the approvers are; raises UserError."""
+    """Look up in Slack who this person is and who the approvers are; raises UserError."""
     person = await world.directory.fetch_user(by)
     return Decider(person, await world.directory.fetch_members(world.config.approvers))
 
@@ -65,33 +65,38 @@ async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId)
 
     Approvers of the last minute and the requester do not wait for Slack: sending the form decides.
     """
-    run = await get(world, execution_id)
-    known = {run.requested_by, *await world.directory.cached_members(world.config.approvers)}
-    if by in known and run.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
+    execution = await get(world, execution_id)
+    known = {execution.requested_by, *await world.directory.cached_members(world.config.approvers)}
+    if by in known and execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return
     async with record_refusals(world, execution_id, by):
-        rules.permissions.check_may_deny(run, *await load_decider(world, by))
+        rules.permissions.check_may_deny(execution, *await load_decider(world, by))
 
 
 async def deny(world: World, execution_id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Deny a request with a reason; raises UserError when it is refused, which is recorded."""
-    who = await load_decider(world, by)
+    decider = await load_decider(world, by)
     async with record_refusals(world, execution_id, by), changing_several(world) as (conn, changed):
-        denied = await deny_in_transaction(world, conn, execution_id, reason, who)
+        denied = await deny_in_transaction(world, conn, execution_id, reason, decider)
         changed.add(denied.incident_id)
 
 
 async def deny_in_transaction(
-    world: World, conn: Conn, execution_id: ExecutionId, reason: str, who: Decider
+    world: World, conn: Conn, execution_id: ExecutionId, reason: str, decider: Decider
 ) -> Execution:
     """Deny inside a larger transaction; raises UserError, which rolls all of it back."""
-    run = await store.executions.lock(conn, execution_id)
-    if run is None:
+    execution = await store.executions.lock(conn, execution_id)
+    if execution is None:
         raise UserError("This request no longer exists. Nothing was denied.")
-    rules.permissions.check_may_deny(run, *who)
-    by, to = who.person.id, ExecutionState.DENIED
+    rules.permissions.check_may_deny(execution, *decider)
+    by = decider.person.id
     denied = await store.executions.move(
-        conn, execution_id, from_state=run.state, to_state=to, outcome=reason, by=by
+        conn,
+        execution_id,
+        from_state=execution.state,
+        to_state=ExecutionState.DENIED,
+        outcome=reason,
+        by=by,
     )
     assert denied is not None
     entry = entries.Denied(reason=reason, withdrawn=rules.permissions.is_withdrawn(denied))
@@ -103,9 +108,9 @@ async def expire_due(world: World) -> None:
     """Expire the requests whose time is over."""
     now = world.now()
     async with changing_several(world) as (conn, changed):
-        for run in await store.executions.expire(conn, now):
-            await log_execution(conn, run, entries.Expired(), at=now)
-            changed.add(run.incident_id)
+        for execution in await store.executions.expire(conn, now):
+            await log_execution(conn, execution, entries.Expired(), at=now)
+            changed.add(execution.incident_id)
 
 
 @asynccontextmanager
@@ -117,8 +122,8 @@ async def record_refusals(
         yield
     except UserError as refusal:
         async with world.pool.connection() as conn:
-            run = await store.executions.get(conn, execution_id)
-            if run is not None:
+            execution = await store.executions.get(conn, execution_id)
+            if execution is not None:
                 entry = entries.Refused(refusal=str(refusal))
-                await log_execution(conn, run, entry, at=world.now(), by=by)
+                await log_execution(conn, execution, entry, at=world.now(), by=by)
         raise

@@ -12,7 +12,7 @@ from bot.world import World
 
 log = logging.getLogger(__name__)
 
-# Slack opens a form within three seconds of the press, and has to be asked for it as well.
+# Slack opens a form within three seconds of the press, and the call to open it takes time as well.
 SECONDS = 1.0
 
 

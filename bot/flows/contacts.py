@@ -12,7 +12,7 @@ HANDLE = re.compile(r"@[\w.-]+")
 
 
 class ResolvedContacts(Model):
-    """Slack's marks by handle; who is on call (None: not asked, or no answer); what went wrong."""
+    """Mentions by handle; who is on call (None: not configured, or no answer); what went wrong."""
 
     mentions: Mapping[str, str]
     on_call: tuple[OnCall, ...] | None
@@ -20,17 +20,17 @@ class ResolvedContacts(Model):
 
 
 async def find(world: World, playbooks: Sequence[Playbook]) -> ResolvedContacts:
-    """Ask both side by side; whoever does not answer costs a line, and the rest is still shown."""
+    """Look up both side by side; where one does not answer, a warning says so."""
     contacts = [contact.contact for book in playbooks for contact in book.contacts]
-    (marks, unknown), (on_call, unanswered) = await asyncio.gather(
-        _marks(world, [contact for contact in contacts if HANDLE.fullmatch(contact)]),
+    (mentions, unknown), (on_call, unanswered) = await asyncio.gather(
+        _mentions(world, [contact for contact in contacts if HANDLE.fullmatch(contact)]),
         _on_call(world),
     )
-    troubles = tuple(filter(None, (unknown, unanswered)))
-    return ResolvedContacts(mentions=marks, on_call=on_call, warnings=troubles)
+    warnings = tuple(filter(None, (unknown, unanswered)))
+    return ResolvedContacts(mentions=mentions, on_call=on_call, warnings=warnings)
 
 
-async def _marks(world: World, handles: Sequence[str]) -> tuple[dict[str, str], str]:
+async def _mentions(world: World, handles: Sequence[str]) -> tuple[dict[str, str], str]:
     if not handles:
         return {}, ""
     try:

@@ -28,11 +28,11 @@ STEP = Step(
 )
 
 
-async def draft(world: World, incident: Incident, said: str = "") -> str:
-    """A person's words, or the playbook's; raises UserError where customers are not told."""
+async def draft(world: World, incident: Incident, typed: str = "") -> str:
+    """What a person typed, or the playbook's text; raises UserError when none may be sent."""
     rules.permissions.check_informs_customers(incident)
-    if said:
-        return said
+    if typed:
+        return typed
     async with world.pool.connection() as conn:
         updates = await store.updates.of_incident(conn, incident.id)
     return timeline.customer_message(incident, updates[-1] if updates else None)
@@ -54,15 +54,17 @@ async def replace(
 ) -> None:
     """Request approval of other words and withdraw the old request; raises UserError for both."""
     action = await _post(world, incident_id, words)
-    denier = await approvals.load_decider(world, by)
+    decider = await approvals.load_decider(world, by)
 
-    async def take_back(conn: Conn) -> None:
+    async def withdraw(conn: Conn) -> None:
         # Before the request is locked, as resolving the incident does.
         await lock_open(conn, incident_id)
-        await _take_back(world, conn, old, denier)
+        await _withdraw(world, conn, old, decider)
 
     async with approvals.record_refusals(world, old, by):
-        await executions.propose(world, incident_id, STEP, action, "", by=by, first=take_back)
+        await executions.propose(
+            world, incident_id, STEP, action, "", by=by, before_insert=withdraw
+        )
 
 
 async def _post(world: World, incident_id: IncidentId, words: str) -> Change:
@@ -74,8 +76,8 @@ async def _post(world: World, incident_id: IncidentId, words: str) -> Change:
     return action
 
 
-async def _take_back(
-    world: World, conn: Conn, execution_id: ExecutionId, denier: approvals.Decider
+async def _withdraw(
+    world: World, conn: Conn, execution_id: ExecutionId, decider: approvals.Decider
 ) -> None:
     old = await store.executions.lock(conn, execution_id)
     if (
@@ -89,10 +91,10 @@ async def _take_back(
         )
     if old.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         await approvals.deny_in_transaction(
-            world, conn, execution_id, "Replaced by other words", denier
+            world, conn, execution_id, "Replaced by other words", decider
         )
 
 
-def message_text(run: Execution) -> str:
+def message_text(execution: Execution) -> str:
     """What a request says."""
-    return str(run.params.get("text", ""))
+    return str(execution.params.get("text", ""))

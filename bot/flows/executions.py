@@ -24,7 +24,6 @@ from bot.model import (
     UserId,
     entries,
 )
-from bot.store import temporary_changes
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -34,9 +33,10 @@ MARKS = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"
 
 
 class Request(Model):
-    """A request: which step, why, and whether it is approved already.
+    """What is requested: which step, why, and whether it is approved already.
 
-    The undo of a temporary change (`held`) may be requested after the incident is resolved, too.
+    A `temporary` one, the undo of a temporary change, may be requested after the incident is
+    resolved, too.
     """
 
     step_id: str
@@ -51,9 +51,9 @@ async def run_read(
     world: World, incident_id: IncidentId, step: Step, action: Read, *, by: UserId
 ) -> None:
     """Run a read step at once; one at a time per step. Raises UserError when it runs already."""
-    run = await _start_read(world, incident_id, step, action, by)
-    async with runs.heartbeat(world, run):
-        await _finish_read(world, run, await _read(world, action))
+    execution = await _start_read(world, incident_id, step, action, by)
+    async with runs.heartbeat(world, execution):
+        await _finish_read(world, execution, await _read(world, action))
 
 
 async def _read(world: World, action: Read) -> ReadResult:
@@ -72,7 +72,7 @@ async def _start_read(
     try:
         async with changing(world, incident_id) as conn:
             await lock_open(conn, incident_id)
-            new = _new(world, incident_id, _asked(step), action, by)
+            new = _new(world, incident_id, _request_for_read(step), action, by)
             return await store.executions.insert(
                 conn, new.model_copy(update={"state": ExecutionState.RUNNING})
             )
@@ -83,14 +83,14 @@ async def _start_read(
 
 
 def _new(
-    world: World, incident_id: IncidentId, asked: Request, action: Action, by: UserId | None
+    world: World, incident_id: IncidentId, request: Request, action: Action, by: UserId | None
 ) -> NewExecution:
     return NewExecution(
         incident_id=incident_id,
-        step_id=asked.step_id,
-        title=asked.title,
-        reason=asked.reason,
-        undo_of=asked.undo_of,
+        step_id=request.step_id,
+        title=request.title,
+        reason=request.reason,
+        undo_of=request.undo_of,
         action=action.name,
         params=action.model_dump(mode="json"),
         risk=action.risk,
@@ -99,30 +99,32 @@ def _new(
     )
 
 
-def _asked(step: Step) -> Request:
+def _request_for_read(step: Step) -> Request:
     return Request(step_id=step.id, title=step.title, reason="")
 
 
-async def _finish_read(world: World, run: Execution, reading: ReadResult) -> None:
-    to = ExecutionState.FAILED if reading.ok is False else ExecutionState.SUCCEEDED
+async def _finish_read(world: World, execution: Execution, read_result: ReadResult) -> None:
+    ending = ExecutionState.FAILED if read_result.ok is False else ExecutionState.SUCCEEDED
     async with changing_several(world) as (conn, changed):
         now = world.now()
         ended = await store.executions.finish(
             conn,
-            run.id,
-            to_state=to,
+            execution.id,
+            to_state=ending,
             at=now,
-            outcome=f"{MARKS[reading.ok]} {reading.text}",
-            read_result=reading,
+            outcome=f"{MARKS[read_result.ok]} {read_result.text}",
+            read_result=read_result,
         )
         if ended is None:
             return
-        if reading.attachment is not None:
-            await store.executions.add_attachment(conn, run.id, reading.attachment)
+        if read_result.attachment is not None:
+            await store.executions.add_attachment(conn, execution.id, read_result.attachment)
         await tasks.mark_missing(conn, ended, now)
-        entry, by = entries.ReadDone(step=run.title), run.requested_by
-        await store.timeline.add(conn, run.incident_id, entry, at=now, by=by, text=reading.text)
-        changed.add(run.incident_id)
+        entry, by = entries.ReadDone(step=execution.title), execution.requested_by
+        await store.timeline.add(
+            conn, execution.incident_id, entry, at=now, by=by, text=read_result.text
+        )
+        changed.add(execution.incident_id)
 
 
 async def propose(
@@ -133,46 +135,46 @@ async def propose(
     reason: str,
     *,
     by: UserId,
-    first: Callable[[Conn], Awaitable[None]] | None = None,
+    before_insert: Callable[[Conn], Awaitable[None]] | None = None,
 ) -> Execution:
     """Plan a change from the live system and request approval; raises UserError.
 
-    `first` runs in the transaction that inserts the request: both or none.
+    `before_insert` runs in the transaction that inserts the request: both or none.
     """
     systems = world.systems.for_planning()
     action = await action.pin_targets(systems)
     plan = await action.plan(systems)
-    asked = Request(step_id=step.id, title=step.title, reason=reason)
+    request = Request(step_id=step.id, title=step.title, reason=reason)
     try:
         async with changing(world, incident_id) as conn:
-            if first is not None:
-                await first(conn)
-            run = await insert_request(world, conn, incident_id, asked, action, plan, by)
+            if before_insert is not None:
+                await before_insert(conn)
+            execution = await insert_request(world, conn, incident_id, request, action, plan, by)
     except store.executions.AlreadyActive as error:
         raise await _already_requested(world, incident_id, step) from error
-    runs.start_if_approved(world, run)
-    return run
+    runs.start_if_approved(world, execution)
+    return execution
 
 
 async def insert_request(
     world: World,
     conn: Conn,
     incident_id: IncidentId,
-    asked: Request,
+    request: Request,
     action: Change,
     plan: Plan,
     by: UserId | None,
 ) -> Execution:
     """Insert a request of a person, or (`by` is None) of the scheduler.
 
-    Raises Taken where the step or the undo was requested already.
+    Raises AlreadyActive where the step or the undo was requested already.
     """
-    incident = await (lock if asked.temporary else lock_open)(conn, incident_id)
+    incident = await (lock if request.temporary else lock_open)(conn, incident_id)
     now = world.now()
     needed = (
-        0 if asked.preapproved else rules.permissions.approvals_needed(world.config, action.risk)
+        0 if request.preapproved else rules.permissions.approvals_needed(world.config, action.risk)
     )
-    new = _new(world, incident_id, asked, action, by).model_copy(
+    new = _new(world, incident_id, request, action, by).model_copy(
         update={
             "state": ExecutionState.PROPOSED if needed else ExecutionState.APPROVED,
             "plan": plan,
@@ -180,15 +182,15 @@ async def insert_request(
             "expires_at": now + world.config.cadence(incident.severity).approval,
         }
     )
-    run = await store.executions.insert(conn, new)
-    await log_execution(conn, run, entries.Proposed(reason=asked.reason), at=now, by=by)
-    return run
+    execution = await store.executions.insert(conn, new)
+    await log_execution(conn, execution, entries.Proposed(reason=request.reason), at=now, by=by)
+    return execution
 
 
 async def _already_requested(world: World, incident_id: IncidentId, step: Step) -> UserError:
     async with world.pool.connection() as conn:
-        live = await store.executions.active_of_step(conn, incident_id, step.id)
-    who = f" by <@{live.requested_by}>" if live and live.requested_by else ""
+        active = await store.executions.active_of_step(conn, incident_id, step.id)
+    who = f" by <@{active.requested_by}>" if active and active.requested_by else ""
     return UserError(
         f"“{step.title}” was already requested{who}. Nothing more was requested; approve or deny "
         "that request first."
@@ -204,19 +206,21 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     inverse = inverse_of(world, done)
     plan = await inverse.plan(world.systems.for_planning())
     approvers = await world.directory.fetch_members(world.config.approvers)
-    held = await _is_held(world, execution_id)
+    in_force = await _is_in_force(world, execution_id)
     approved = by in approvers and rules.changes.undo_is_approved(
-        done, plan, world.now(), held=held
+        done, plan, world.now(), in_force=in_force
     )
-    asked = undo_request(done, await _why(world, done), approved=approved, held=held)
+    request = undo_request(done, await _why(world, done), approved=approved, in_force=in_force)
     try:
         async with changing(world, done.incident_id) as conn:
-            run = await insert_request(world, conn, done.incident_id, asked, inverse, plan, by)
+            execution = await insert_request(
+                world, conn, done.incident_id, request, inverse, plan, by
+            )
     except store.executions.AlreadyActive as error:
         raise UserError(
             "This was already undone, or its undo is pending. Nothing was done."
         ) from error
-    runs.start_if_approved(world, run)
+    runs.start_if_approved(world, execution)
 
 
 def inverse_of(world: World, done: Execution) -> Change:
@@ -228,7 +232,7 @@ def inverse_of(world: World, done: Execution) -> Change:
     return inverse
 
 
-def undo_request(done: Execution, reason: str, *, approved: bool, held: bool) -> Request:
+def undo_request(done: Execution, reason: str, *, approved: bool, in_force: bool) -> Request:
     """The request for an undo."""
     return Request(
         step_id=done.step_id,
@@ -236,21 +240,21 @@ def undo_request(done: Execution, reason: str, *, approved: bool, held: bool) ->
         reason=reason,
         undo_of=done.id,
         preapproved=approved,
-        temporary=held,
+        temporary=in_force,
     )
 
 
 async def _why(world: World, done: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
-        back = await temporary_changes.ended_by(conn, done.id)
+        back = await store.temporary_changes.ended_by(conn, done.id)
     return text.render_unescaped("undo_reason", execution=done, changes=back, now=world.now())
 
 
-async def _is_held(world: World, execution_id: ExecutionId) -> bool:
+async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:
     async with world.pool.connection() as conn:
-        hold = await temporary_changes.get(conn, execution_id)
-    return hold is not None and hold.in_force
+        change = await store.temporary_changes.get(conn, execution_id)
+    return change is not None and change.in_force
 
 
 async def of_incident(world: World, incident_id: IncidentId) -> tuple[Execution, ...]:

@@ -14,6 +14,7 @@ from bot.model import (
     Incident,
     IncidentId,
     Model,
+    NewIncident,
     Playbook,
     ReminderKind,
     Severity,
@@ -25,12 +26,11 @@ from bot.model import (
 from bot.publishing.lease import Lease
 from bot.publishing.publisher import publish, publish_new
 from bot.rules.incidents import ScenarioRef
-from bot.store import publications
 from bot.store.db import Conn
 from bot.world import World
 
 SAME_DECLARATION = timedelta(minutes=1)
-CHANNEL_LOOKS, CHANNEL_LOOK_SECONDS = 60, 0.05
+CHANNEL_CHECKS, CHANNEL_CHECK_SECONDS = 60, 0.05
 
 
 class Declaration(Model):
@@ -51,37 +51,39 @@ class Declared(Model):
     same_title: Incident | None
 
 
-async def declare(world: World, said: Declaration, *, by: UserId) -> Declared:
+async def declare(world: World, declaration: Declaration, *, by: UserId) -> Declared:
     """Open an incident, or return the one declared in the same words within the last minute."""
-    book, scenario_id = _choose(world, said)
-    title = rules.incidents.incident_title(said.text, said.severity, book.scenario(scenario_id))
+    book, scenario_id = _choose(world, declaration)
+    title = rules.incidents.incident_title(
+        declaration.text, declaration.severity, book.scenario(scenario_id)
+    )
     async with world.pool.connection() as conn:
-        await store.incidents.lock_declarations(conn, title, said.severity)
+        await store.incidents.lock_declarations(conn, title, declaration.severity)
         since = world.now() - SAME_DECLARATION
-        same = await store.incidents.recent_duplicate(conn, title, said.severity, since)
-        incident = same or await _open(world, conn, said, title, book, scenario_id, by)
-        twin = None if same else await store.incidents.open_with_same_title(conn, incident)
+        same = await store.incidents.recent_duplicate(conn, title, declaration.severity, since)
+        incident = same or await _open(world, conn, declaration, title, book, scenario_id, by)
+        same_title = None if same else await store.incidents.open_with_same_title(conn, incident)
         lease = Lease(world, incident.id)
         claim = None if same else await lease.acquire_new(conn, incident)
     await (publish(world, incident.id) if claim is None else publish_new(world, lease, claim))
     shown = await _with_its_channel(world, incident.id)
-    return Declared(incident=shown, new=claim is not None, same_title=twin)
+    return Declared(incident=shown, new=claim is not None, same_title=same_title)
 
 
 async def _with_its_channel(world: World, incident_id: IncidentId) -> Incident:
     """The incident, once its channel exists; another replica may create it."""
-    for _ in range(CHANNEL_LOOKS):
+    for _ in range(CHANNEL_CHECKS):
         async with world.pool.connection() as conn:
             if not await store.incidents.awaits_channel(conn, incident_id, world.now()):
                 break
-        await asyncio.sleep(CHANNEL_LOOK_SECONDS)
+        await asyncio.sleep(CHANNEL_CHECK_SECONDS)
     return await get(world, incident_id)
 
 
 async def _open(
     world: World,
     conn: Conn,
-    said: Declaration,
+    declaration: Declaration,
     title: str,
     book: Playbook,
     scenario_id: str | None,
@@ -89,24 +91,24 @@ async def _open(
 ) -> Incident:
     now = world.now()
     due = rules.deadlines.next_update_at(
-        world.config, said.severity, Status.INVESTIGATING, now, now
+        world.config, declaration.severity, Status.INVESTIGATING, now, now
     )
-    incident = await store.incidents.insert(
-        conn,
+    new = NewIncident(
         title=title,
-        severity=said.severity,
+        severity=declaration.severity,
         playbook=book,
         scenario_id=scenario_id,
         declared_by=by,
         declared_at=now,
-        source_link=said.source_link,
+        source_link=declaration.source_link,
         next_update_at=due,
     )
-    declared = entries.Declared(severity=said.severity.label, symptoms=said.symptoms)
+    incident = await store.incidents.insert(conn, new)
+    declared = entries.Declared(severity=declaration.severity.label, symptoms=declaration.symptoms)
     await store.timeline.add(conn, incident.id, declared, at=now, by=by, text=title)
-    if said.text.strip() not in ("", title):
-        # The title holds only the first line.
-        words = said.text.strip()
+    if declaration.text.strip() not in ("", title):
+        # The title has only the first line.
+        words = declaration.text.strip()
         await store.timeline.add(conn, incident.id, entries.Noted(), at=now, by=by, text=words)
     await reminders.schedule_first_response(world, conn, incident)
     await reminders.schedule_update(conn, incident, now)
@@ -114,23 +116,23 @@ async def _open(
     return incident
 
 
-def _choose(world: World, said: Declaration) -> tuple[Playbook, str | None]:
+def _choose(world: World, declaration: Declaration) -> tuple[Playbook, str | None]:
     """The playbook and scenario that people named, or the only one that matches."""
-    if said.scenario is not None:
-        play = find_scenario(world, said.scenario)
-        return play.playbook, play.scenario.id
-    plays = rules.incidents.scenarios_for(world.playbooks, said.severity)
-    exact = [play for play in plays if play.scenario.severity is said.severity]
+    if declaration.scenario is not None:
+        ref = find_scenario(world, declaration.scenario)
+        return ref.playbook, ref.scenario.id
+    refs = rules.incidents.scenarios_for(world.playbooks, declaration.severity)
+    exact = [ref for ref in refs if ref.scenario.severity is declaration.severity]
     if len(exact) == 1:
         return exact[0].playbook, exact[0].scenario.id
-    return (plays[0].playbook if plays else world.playbooks[0]), None
+    return (refs[0].playbook if refs else world.playbooks[0]), None
 
 
 def find_scenario(world: World, name: str) -> ScenarioRef:
     """The scenario named `service/id`; raises UserError when there is none."""
-    for play in rules.incidents.all_scenarios(world.playbooks):
-        if name == play.name:
-            return play
+    for ref in rules.incidents.all_scenarios(world.playbooks):
+        if name == ref.name:
+            return ref
     raise UserError("That playbook no longer exists. Nothing was chosen; choose another one.")
 
 
@@ -167,17 +169,17 @@ async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
 async def list_open(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
     """The open incidents, and what Slack refuses to show of each."""
     async with world.pool.connection() as conn:
-        return await store.incidents.list_open(conn), await publications.publish_errors(conn)
+        return await store.incidents.list_open(conn), await store.publications.publish_errors(conn)
 
 
 async def choose_scenario(
     world: World, incident_id: IncidentId, name: str, *, previous: str | None, by: UserId
 ) -> None:
-    """Choose the scenario; `was` is the one that the person saw as chosen. Raises UserError.
+    """Choose the scenario; `previous` is the one that the person saw as chosen. Raises UserError.
 
     Executions and tasks of the former scenario stay as they are.
     """
-    play = find_scenario(world, name)
+    ref = find_scenario(world, name)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         if incident.scenario is not None and rules.incidents.attached_name(incident) != previous:
@@ -186,13 +188,13 @@ async def choose_scenario(
                 "another one, use `/incident playbook`."
             )
         chosen = await store.incidents.set_scenario(
-            conn, incident_id, play.playbook, play.scenario.id
+            conn, incident_id, ref.playbook, ref.scenario.id
         )
         # Another playbook may have other response times.
-        await reminders.reschedule(world, conn, chosen, was=incident)
+        await reminders.reschedule(world, conn, chosen, previous=incident)
         now = world.now()
         await tasks.create_step_tasks(conn, chosen, now)
-        entry = entries.ScenarioChosen(scenario=play.scenario.title)
+        entry = entries.ScenarioChosen(scenario=ref.scenario.title)
         await store.timeline.add(conn, incident_id, entry, at=now, by=by)
 
 
@@ -261,7 +263,7 @@ async def _change(
     changed = await store.incidents.set_status(
         conn, incident.id, severity=severity, status=status, next_update_at=due
     )
-    await reminders.reschedule(world, conn, changed, was=incident)
+    await reminders.reschedule(world, conn, changed, previous=incident)
     return changed
 
 
@@ -302,20 +304,22 @@ async def resolve(
         await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
-        for run in voided:
-            await log_execution(conn, run, entries.Voided(), at=now, by=by)
+        for execution in voided:
+            await log_execution(conn, execution, entries.Voided(), at=now, by=by)
         entry = entries.Resolved(despite=despite)
         await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=resolution)
 
 
-def _check_may_resolve(runs: Sequence[Execution], despite: str) -> None:
-    running = [run.title for run in runs if run.state is ExecutionState.RUNNING]
+def _check_may_resolve(executions: Sequence[Execution], despite: str) -> None:
+    running = [
+        execution.title for execution in executions if execution.state is ExecutionState.RUNNING
+    ]
     if running:
         raise UserError(
             f"“{running[0]}” is still running. The incident was not resolved; wait until it has "
             "ended."
         )
-    unsure = rules.changes.unverified(runs)
+    unsure = rules.changes.unverified(executions)
     if unsure and not despite:
         raise UserError(
             f"The check of “{unsure[0].title}” failed or is missing. The incident was not "

@@ -1,4 +1,4 @@
-"""Reminders: each is claimed by one replica, and settled once somebody did what it asks for."""
+"""Reminders: each is claimed by one replica, and settled once somebody did what it reminds of."""
 
 from datetime import datetime, timedelta
 
@@ -40,23 +40,23 @@ async def schedule_update(conn: Conn, incident: Incident, now: datetime) -> None
         await store.reminders.insert(conn, incident.id, ReminderKind.HEADS_UP, soon)
 
 
-async def reschedule(world: World, conn: Conn, incident: Incident, *, was: Incident) -> None:
-    """Reschedule after a change of severity or status; `was` is the incident before it.
+async def reschedule(world: World, conn: Conn, incident: Incident, *, previous: Incident) -> None:
+    """Reschedule after a change of severity or status; `previous` is the incident before it.
 
     A reminder that people have been sent already is not sent again.
     """
     now = world.now()
     due = rules.deadlines.first_response_at(world.config, incident)
-    if not await _still_asked(conn, incident, ReminderKind.FIRST_RESPONSE, due, now):
+    if not await _still_reminds(conn, incident, ReminderKind.FIRST_RESPONSE, due, now):
         await store.reminders.settle(conn, incident.id, now, ReminderKind.FIRST_RESPONSE)
         await schedule_first_response(world, conn, incident)
     due = incident.next_update_at
-    if due != was.next_update_at:
+    if due != previous.next_update_at:
         await settle_updates(conn, incident.id, now)
         await schedule_update(conn, incident, now)
 
 
-async def _still_asked(
+async def _still_reminds(
     conn: Conn, incident: Incident, kind: ReminderKind, due: datetime | None, now: datetime
 ) -> bool:
     """Whether it is overdue after the change, too, and people were reminded of it."""

@@ -28,7 +28,7 @@ from bot.model import (
     entries,
 )
 from bot.publishing.publisher import publish
-from bot.store import db, publications, temporary_changes
+from bot.store import db
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -71,7 +71,7 @@ async def _start(world: World, execution_id: ExecutionId) -> Execution | None:
             if started is not None:
                 by = started.requested_by
                 await log_execution(conn, started, entries.Started(), at=now, by=by)
-                await publications.mark_stale(conn, started.incident_id)
+                await store.publications.mark_stale(conn, started.incident_id)
             return started
     except store.executions.AlreadyActive:
         await _record_wait(world, execution_id)
@@ -89,94 +89,100 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
             changed.add(waiting.incident_id)
 
 
-async def _execute(world: World, run: Execution, action: Change) -> None:
-    assert run.plan is not None
+async def _execute(world: World, execution: Execution, action: Change) -> None:
+    assert execution.plan is not None
     done = None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            await _check_no_drift(world, action, run.plan)
-            if not await _is_still_running(world, run):
+            await _check_no_drift(world, action, execution.plan)
+            if not await _is_still_running(world, execution):
                 return
-            done = await action.execute(world.systems, run.plan, progress_reporter(world, run))
+            done = await action.execute(
+                world.systems, execution.plan, progress_reporter(world, execution)
+            )
     except UserError as error:
         if not error.unsure:
-            await _finish(world, run, Verdict(ok=False, done=False, text=str(error)))
+            await _finish(world, execution, Verdict(ok=False, done=False, text=str(error)))
             return
-        log.warning("execution %s: %s", run.id, error)
+        log.warning("execution %s: %s", execution.id, error)
     except TimeoutError:
-        log.warning("execution %s took too long", run.id)
-    # It was executed, or nobody knows: in both cases the system itself tells.
-    await verify(world, run, action, done)
+        log.warning("execution %s took too long", execution.id)
+    # It was executed, or nobody knows: in both cases the check reads the live system.
+    await verify(world, execution, action, done)
 
 
-async def _is_still_running(world: World, run: Execution) -> bool:
+async def _is_still_running(world: World, execution: Execution) -> bool:
     """Whether no replica marked it as interrupted before it changed anything; raises UserError."""
     async with world.pool.connection() as conn:
-        await check_customer_message_allowed(conn, run)
-        return await store.executions.heartbeat(conn, run, world.now())
+        await check_customer_message_allowed(conn, execution)
+        return await store.executions.heartbeat(conn, execution, world.now())
 
 
 async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
     """Raise UserError where the plan differs now from the one that was approved."""
     now = await action.plan(world.systems.for_planning())
     if now.digest != approved.digest:
-        moved = rules.changes.drifted_fields(approved, now)
+        fields = rules.changes.drifted_fields(approved, now)
         raise UserError(
-            text.render_unescaped("drifted", approved=approved, current=now, fields=moved)
+            text.render_unescaped("drifted", approved=approved, current=now, fields=fields)
         )
 
 
 def progress_reporter(world: World, execution: Execution) -> Progress:
     """How an action reports progress; a database that is away only costs the report."""
 
-    async def report(text: str) -> None:
+    async def report(progress: str) -> None:
         try:
             async with changing(world, execution.incident_id) as conn:
-                await store.executions.set_progress(conn, execution.id, text, world.now())
+                await store.executions.set_progress(conn, execution.id, progress, world.now())
         except db.ERRORS as error:
             log.warning("progress of execution %s was not recorded: %s", execution.id, error)
 
     return Progress(execution_id=execution.id, report=report)
 
 
-async def verify(world: World, run: Execution, action: Change, done: str | None = None) -> None:
+async def verify(
+    world: World, execution: Execution, action: Change, done: str | None = None
+) -> None:
     """Verify the change, and record the outcome with the digest of its undo.
 
     `done` is what the action reported about each part, if it did.
     """
-    assert run.plan is not None
+    assert execution.plan is not None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
             systems = world.systems.for_reading()
-            verdict = await action.verify(systems, run.plan, progress_reporter(world, run))
+            verdict = await action.verify(
+                systems, execution.plan, progress_reporter(world, execution)
+            )
     except UserError as error:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
     if done is not None:
         verdict = verdict.model_copy(update={"text": f"{done} {verdict.text}"})
-    undo = await undo_digest(world, run) if verdict.done else None
-    await _finish(world, run, verdict, undo_digest=undo)
+    undo = await undo_digest(world, execution) if verdict.done else None
+    await _finish(world, execution, verdict, undo_digest=undo)
 
 
-async def undo_digest(world: World, run: Execution) -> str | None:
+async def undo_digest(world: World, execution: Execution) -> str | None:
     """The digest of the undo's plan as it is now: an undo whose plan differs is a new request.
 
     None where there is no undo, or it cannot be planned now.
     """
-    if run.plan is None or run.plan.undo is None:
+    if execution.plan is None or execution.plan.undo is None:
         return None
-    inverse = build_action(world, run.plan.undo.action, run.plan.undo.params)
+    inverse = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
     assert isinstance(inverse, Change)
     try:
         return (await inverse.plan(world.systems.for_planning())).digest
     except UserError as error:
-        log.info("the undo of execution %s cannot be planned now: %s", run.id, error)
+        log.info("the undo of execution %s cannot be planned now: %s", execution.id, error)
         return None
 
 
 async def _finish(
-    world: World, run: Execution, verdict: Verdict, *, undo_digest: str | None = None
+    world: World, execution: Execution, verdict: Verdict, *, undo_digest: str | None = None
 ) -> None:
     now = world.now()
     window = world.config.policy.undo_window if verdict.done else None
@@ -185,7 +191,7 @@ async def _finish(
     async def write(conn: Conn) -> None:
         ended = await store.executions.finish(
             conn,
-            run.id,
+            execution.id,
             to_state=ExecutionState.SUCCEEDED if verdict.ok else ExecutionState.FAILED,
             at=now,
             outcome=verdict.text,
@@ -195,15 +201,15 @@ async def _finish(
         )
         if ended is not None:
             entry = ending(outcome=verdict.text)
-            await log_execution(conn, ended, entry, at=now, by=run.requested_by)
+            await log_execution(conn, ended, entry, at=now, by=execution.requested_by)
             if verdict.done:
                 await _record_temporary(conn, ended, verdict, now)
-            await publications.mark_stale(conn, run.incident_id)
+            await store.publications.mark_stale(conn, execution.incident_id)
 
     try:
         await write_with_retry(world, write)
     except store.executions.AlreadyActive:
-        log.warning("execution %s was taken for not done, and asked for again", run.id)
+        log.warning("execution %s counted as not done, and was requested again", execution.id)
 
 
 async def _record_temporary(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -> None:
@@ -211,15 +217,15 @@ async def _record_temporary(conn: Conn, ended: Execution, verdict: Verdict, now:
     plan = ended.plan
     assert plan is not None
     if ended.undo_of is not None:
-        await temporary_changes.resume(conn, ended.undo_of, now)
+        await store.temporary_changes.resume(conn, ended.undo_of, now)
         if verdict.ok:
-            await temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
-    await temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
+            await store.temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
+    await store.temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
     if plan.temporary is not None:
         since = ended.started_at or now
         until = since + plan.temporary.lasts
         soon = now if ended.undo_digest is None else until - rules.changes.END_NOTICE
-        await temporary_changes.begin(
+        await store.temporary_changes.begin(
             conn,
             ended,
             state=plan.temporary.state,
@@ -243,34 +249,34 @@ async def write_with_retry(world: World, write: Callable[[Conn], Awaitable[T]]) 
 
 
 @asynccontextmanager
-async def heartbeat(world: World, run: Execution) -> AsyncIterator[None]:
+async def heartbeat(world: World, execution: Execution) -> AsyncIterator[None]:
     """Keep the heartbeat while it runs; leaving without a recorded outcome is an interruption."""
-    heartbeat = asyncio.create_task(_beat(world, run))
+    heartbeats = asyncio.create_task(_send_heartbeats(world, execution))
     try:
         yield
     finally:
-        heartbeat.cancel()
-        await write_with_retry(world, lambda conn: _interrupt(world, conn, run))
+        heartbeats.cancel()
+        await write_with_retry(world, lambda conn: _interrupt(world, conn, execution))
 
 
-async def _interrupt(world: World, conn: Conn, run: Execution) -> None:
-    if not await store.executions.heartbeat(conn, run, world.now()):
+async def _interrupt(world: World, conn: Conn, execution: Execution) -> None:
+    if not await store.executions.heartbeat(conn, execution, world.now()):
         return
-    was, to = ExecutionState.RUNNING, ExecutionState.INTERRUPTED
-    interrupted = await store.executions.move(conn, run.id, from_state=was, to_state=to)
+    before, after = ExecutionState.RUNNING, ExecutionState.INTERRUPTED
+    interrupted = await store.executions.move(conn, execution.id, from_state=before, to_state=after)
     if interrupted is not None:
         await log_execution(conn, interrupted, entries.Interrupted(), at=world.now())
-        await publications.mark_stale(conn, run.incident_id)
+        await store.publications.mark_stale(conn, execution.incident_id)
 
 
-async def _beat(world: World, run: Execution) -> None:
+async def _send_heartbeats(world: World, execution: Execution) -> None:
     while True:
         await asyncio.sleep(HEARTBEAT_SECONDS)
         try:
             async with world.pool.connection() as conn:
-                await store.executions.heartbeat(conn, run, world.now())
+                await store.executions.heartbeat(conn, execution, world.now())
         except db.ERRORS as error:
-            log.warning("a heartbeat of execution %s was lost: %s", run.id, error)
+            log.warning("a heartbeat of execution %s was lost: %s", execution.id, error)
 
 
 async def check_interrupted(world: World, execution_id: ExecutionId, *, by: UserId | None) -> None:
@@ -280,26 +286,28 @@ async def check_interrupted(world: World, execution_id: ExecutionId, *, by: User
     """
     try:
         async with world.pool.connection() as conn:
-            was, to = ExecutionState.INTERRUPTED, ExecutionState.RUNNING
-            taken = await store.executions.move(conn, execution_id, from_state=was, to_state=to)
-            if taken is None:
+            before, after = ExecutionState.INTERRUPTED, ExecutionState.RUNNING
+            claimed = await store.executions.move(
+                conn, execution_id, from_state=before, to_state=after
+            )
+            if claimed is None:
                 raise UserError(
                     "This was already checked, or its check is running. Nothing was done."
                 )
-            await store.executions.heartbeat(conn, taken, world.now())
-            await log_execution(conn, taken, entries.Checked(), at=world.now(), by=by)
-            await publications.mark_stale(conn, taken.incident_id)
+            await store.executions.heartbeat(conn, claimed, world.now())
+            await log_execution(conn, claimed, entries.Checked(), at=world.now(), by=by)
+            await store.publications.mark_stale(conn, claimed.incident_id)
     except store.executions.AlreadyActive as error:
         raise UserError(
             "Its target is being changed, or the step was requested again. Nothing was checked; "
             "check again when that has ended."
         ) from error
-    action = build_action(world, taken.action, taken.params)
+    action = build_action(world, claimed.action, claimed.params)
     assert isinstance(action, Change)
-    async with heartbeat(world, taken):
-        await publish(world, taken.incident_id)
-        await verify(world, taken, action)
-    await publish(world, taken.incident_id)
+    async with heartbeat(world, claimed):
+        await publish(world, claimed.incident_id)
+        await verify(world, claimed, action)
+    await publish(world, claimed.incident_id)
 
 
 async def start_approved(world: World) -> None:
@@ -314,11 +322,11 @@ async def mark_interrupted(world: World) -> None:
     """Mark what a process left running when it died: its outcome is not known."""
     now = world.now()
     async with world.pool.connection() as conn:
-        for dead in await store.executions.interrupt(conn, now - HEARTBEAT_TIMEOUT, now):
-            await log_execution(conn, dead, entries.Interrupted(), at=now)
-            await publications.mark_stale(conn, dead.incident_id)
-            if dead.risk is Risk.READ:
+        for interrupted in await store.executions.interrupt(conn, now - HEARTBEAT_TIMEOUT, now):
+            await log_execution(conn, interrupted, entries.Interrupted(), at=now)
+            await store.publications.mark_stale(conn, interrupted.incident_id)
+            if interrupted.risk is Risk.READ:
                 words = text.render_unescaped("read_interrupted")
                 await store.executions.finish(
-                    conn, dead.id, to_state=ExecutionState.FAILED, at=now, outcome=words
+                    conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=words
                 )

@@ -28,7 +28,7 @@ from bot.store.db import Conn
 from bot.store.tasks import NewTask
 from bot.world import World
 
-BEFORE = {
+FROM_STATES = {
     TaskState.DONE: (TaskState.OPEN, TaskState.ESCALATED),
     TaskState.SKIPPED: (TaskState.OPEN, TaskState.ESCALATED),
     TaskState.ESCALATED: (TaskState.OPEN,),
@@ -82,65 +82,69 @@ async def of_step(world: World, incident_id: IncidentId, step: Step) -> Task:
     return task
 
 
-def findings_of(run: Execution) -> tuple[Finding, ...]:
+def findings_of(execution: Execution) -> tuple[Finding, ...]:
     """The findings of an execution, for people to work through."""
-    each, reading = run.params.get("tasks"), run.read_result
+    each, read_result = execution.params.get("tasks"), execution.read_result
     return (
-        findings.from_table(RowTemplate.model_validate(each), reading.table)
-        if each and reading
+        findings.from_table(RowTemplate.model_validate(each), read_result.table)
+        if each and read_result
         else ()
     )
 
 
-async def mark_missing(conn: Conn, run: Execution, now: datetime) -> None:
+async def mark_missing(conn: Conn, execution: Execution, now: datetime) -> None:
     """Mark the tasks whose rows a query no longer finds; a partial answer marks nothing."""
-    reading = run.read_result
-    if reading is None or not run.params.get("tasks") or not _is_whole(reading):
+    read_result = execution.read_result
+    if read_result is None or not execution.params.get("tasks") or not _is_whole(read_result):
         return
-    titles = [row.title for row in findings_of(run)]
-    await store.tasks.mark_missing(conn, run.incident_id, run.step_id, titles, now)
+    titles = [row.title for row in findings_of(execution)]
+    await store.tasks.mark_missing(conn, execution.incident_id, execution.step_id, titles, now)
 
 
-def _is_whole(reading: ReadResult) -> bool:
-    """Whether the result holds every row; a query that failed has no table."""
-    if reading.table is None:
-        return reading.ok is True
-    return (reading.table.total or 0) <= len(reading.table.rows)
+def _is_whole(read_result: ReadResult) -> bool:
+    """Whether the result has every row; a query that failed has no table."""
+    if read_result.table is None:
+        return read_result.ok is True
+    return (read_result.table.total or 0) <= len(read_result.table.rows)
 
 
-async def unlisted_findings(world: World, run: Execution) -> dict[int, Finding]:
+async def unlisted_findings(world: World, execution: Execution) -> dict[int, Finding]:
     """The findings that are on no list yet, by row number; raises UserError when all are."""
     async with world.pool.connection() as conn:
-        tasks = await store.tasks.of_incident(conn, run.incident_id)
-    listed = {(task.title, task.link) for task in tasks if task.step_id == run.step_id}
-    rows = enumerate(findings_of(run))
+        tasks = await store.tasks.of_incident(conn, execution.incident_id)
+    listed = {(task.title, task.link) for task in tasks if task.step_id == execution.step_id}
+    rows = enumerate(findings_of(execution))
     left = {number: row for number, row in rows if (row.title, row.link) not in listed}
     if not left:
-        raise _all_listed(run)
+        raise _all_listed(execution)
     return left
 
 
-def _all_listed(run: Execution) -> UserError:
+def _all_listed(execution: Execution) -> UserError:
     return UserError(
-        f"Everything that “{run.title}” found is already on the list. Nothing was added. See the "
-        "list in the channel, or run the step again."
+        f"Everything that “{execution.title}” found is already on the list. Nothing was added. See "
+        "the list in the channel, or run the step again."
     )
 
 
-async def add_findings(world: World, run: Execution, chosen: Sequence[int], *, by: UserId) -> int:
-    """Add the chosen findings to the list, or all; returns how many are new. Raises UserError."""
-    rows = findings_of(run)
+async def add_findings(
+    world: World, execution: Execution, chosen: Sequence[int], *, by: UserId
+) -> int:
+    """Add the chosen findings, or all; returns how many are new. Raises UserError."""
+    rows = findings_of(execution)
     picked = [rows[number] for number in chosen if number < len(rows)] or rows
     new = [NewTask(title=row.title, link=row.link) for row in picked]
-    async with changing(world, run.incident_id) as conn:
-        await lock_open(conn, run.incident_id)
+    async with changing(world, execution.incident_id) as conn:
+        await lock_open(conn, execution.incident_id)
         now, kind = world.now(), TaskKind.FINDING
-        where: dict[str, Any] = {"by": by, "at": now, "step_id": run.step_id}
-        added = await store.tasks.add(conn, run.incident_id, kind, new, **where)
+        where: dict[str, Any] = {"by": by, "at": now, "step_id": execution.step_id}
+        added = await store.tasks.add(conn, execution.incident_id, kind, new, **where)
         if not added:
-            raise _all_listed(run)
-        entry = entries.HandedOut(count=added, execution=run.id)
-        await store.timeline.add(conn, run.incident_id, entry, at=now, by=by, text=run.title)
+            raise _all_listed(execution)
+        entry = entries.HandedOut(count=added, execution=execution.id)
+        await store.timeline.add(
+            conn, execution.incident_id, entry, at=now, by=by, text=execution.title
+        )
     return added
 
 
@@ -152,47 +156,49 @@ async def findings_to_choose(
     if source is None:
         return None, ()
     async with world.pool.connection() as conn:
-        runs = await store.executions.of_incident(conn, task.incident_id)
-    run = _newest_answer(runs, source.step)
-    return run, _chosen_from(source, run) if run else ()
+        executions = await store.executions.of_incident(conn, task.incident_id)
+    execution = _newest_answer(executions, source.step)
+    return execution, _chosen_from(source, execution) if execution else ()
 
 
-async def findings_chosen_from(world: World, task: Task, run: Execution) -> tuple[Finding, ...]:
+async def findings_chosen_from(
+    world: World, task: Task, execution: Execution
+) -> tuple[Finding, ...]:
     """The findings of this execution that people chose from."""
     source = await _source(world, task)
-    return _chosen_from(source, run) if source else ()
+    return _chosen_from(source, execution) if source else ()
 
 
 async def _source(world: World, task: Task) -> RowChoice | None:
     async with world.pool.connection() as conn:
         incident = await store.incidents.get(conn, task.incident_id)
     step = incident.scenario.step(task.step_id) if incident and incident.scenario else None
-    asked = step.params.get("choose_from") if step else None
-    return RowChoice.model_validate(asked) if asked else None
+    row_choice = step.params.get("choose_from") if step else None
+    return RowChoice.model_validate(row_choice) if row_choice else None
 
 
-def _chosen_from(source: RowChoice, run: Execution) -> tuple[Finding, ...]:
+def _chosen_from(source: RowChoice, execution: Execution) -> tuple[Finding, ...]:
     return (
-        findings.from_table(RowTemplate(title=source.title), run.read_result.table)
-        if run.read_result
+        findings.from_table(RowTemplate(title=source.title), execution.read_result.table)
+        if execution.read_result
         else ()
     )
 
 
-def _newest_answer(runs: Sequence[Execution], step_id: str) -> Execution | None:
+def _newest_answer(executions: Sequence[Execution], step_id: str) -> Execution | None:
     """The last execution of a step that the database answered."""
     answered = [
-        run
-        for run in runs
-        if run.step_id == step_id
-        and run.read_result
-        and (run.read_result.table or run.read_result.ok)
+        execution
+        for execution in executions
+        if execution.step_id == step_id
+        and execution.read_result
+        and (execution.read_result.table or execution.read_result.ok)
     ]
     return answered[-1] if answered else None
 
 
 async def take(world: World, task_id: TaskId, *, previous_owner: UserId | None, by: UserId) -> None:
-    """Make a person the owner; `was` is the owner whom they saw. Raises UserError."""
+    """Make a person the owner; `previous_owner` is the one whom they saw. Raises UserError."""
     async with changing_several(world) as (conn, changed):
         task = await _lock(conn, task_id)
         now = world.now()
@@ -201,7 +207,8 @@ async def take(world: World, task_id: TaskId, *, previous_owner: UserId | None, 
             raise UserError(
                 f"“{task.title}” is already yours. Nothing was changed; press {word} once it is."
             )
-        if await store.tasks.take(conn, task_id, was=previous_owner, by=by, at=now) is None:
+        change: dict[str, Any] = {"previous_owner": previous_owner, "by": by, "at": now}
+        if await store.tasks.take(conn, task_id, **change) is None:
             raise rules.changes.task_conflict(task)
         entry = entries.Taken(previous_owner=previous_owner)
         await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
@@ -232,15 +239,16 @@ async def escalate(world: World, task_id: TaskId, *, by: UserId) -> None:
 
 
 async def _move(
-    world: World, task_id: TaskId, to: TaskState, *, by: UserId, note: str = ""
+    world: World, task_id: TaskId, new_state: TaskState, *, by: UserId, note: str = ""
 ) -> None:
     async with changing_several(world) as (conn, changed):
         task = await _lock(conn, task_id)
         now = world.now()
-        said: dict[str, Any] = {"by": by, "at": now, "note": note}
-        if await store.tasks.move(conn, task_id, was=BEFORE[to], to=to, **said) is None:
+        states: dict[str, Any] = {"from_states": FROM_STATES[new_state], "to_state": new_state}
+        moved = await store.tasks.move(conn, task_id, **states, by=by, at=now, note=note)
+        if moved is None:
             raise rules.changes.task_conflict(task)
-        entry = await _entry(world, conn, task, to, by=by, note=note)
+        entry = await _entry(world, conn, task, new_state, by=by, note=note)
         await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
         if task.due_at is not None:
             await reminders.schedule_tasks(conn, task.incident_id, now)
@@ -248,9 +256,9 @@ async def _move(
 
 
 async def _entry(
-    world: World, conn: Conn, task: Task, to: TaskState, *, by: UserId, note: str
+    world: World, conn: Conn, task: Task, new_state: TaskState, *, by: UserId, note: str
 ) -> entries.Detail:
-    match to:
+    match new_state:
         case TaskState.DONE:
             return entries.DoneByHand(note=note)
         case TaskState.SKIPPED:

@@ -8,7 +8,6 @@ from bot import rules, store
 from bot.model import Execution, Incident, IncidentId, UserError, UserId
 from bot.model.entries import ExecutionDetail
 from bot.publishing.publisher import publish
-from bot.store import publications
 from bot.store.db import Conn
 from bot.world import World
 
@@ -31,7 +30,7 @@ async def changing_several(world: World) -> AsyncIterator[tuple[Conn, set[Incide
     async with world.pool.connection() as conn:
         yield conn, changed
         for incident_id in sorted(changed):
-            await publications.mark_stale(conn, incident_id)
+            await store.publications.mark_stale(conn, incident_id)
     for incident_id in sorted(changed):
         await publish(world, incident_id)
 
@@ -66,7 +65,7 @@ async def lock_open(conn: Conn, incident_id: IncidentId) -> Incident:
 
 
 async def check_customer_message_allowed(conn: Conn, execution: Execution) -> None:
-    """Raise UserError where customers are not told of an incident of this severity any more."""
+    """Raise UserError where customers are no longer informed at the incident's severity."""
     if execution.action == rules.permissions.CUSTOMER_MESSAGE:
         incident = await store.incidents.get(conn, execution.incident_id)
         assert incident is not None

@@ -11,20 +11,32 @@ from bot.model import (
     EntryKind,
     Incident,
     IncidentId,
+    Model,
+    NewUpdate,
     Status,
     Update,
     UpdateDraft,
     UserId,
     entries,
 )
+from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
 
 log = logging.getLogger(__name__)
 
 
-async def draft(world: World, incident: Incident, said: str) -> UpdateDraft:
-    """The draft for the form: a person's words, or the facts since the last update."""
+class UpdateText(Model):
+    """What the commander writes; `minutes` to the next update, the cadence where it is None."""
+
+    status: Status
+    impact: str
+    current: str
+    minutes: int | None
+
+
+async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
+    """The draft for the form: what a person typed, or the facts since the last update."""
     async with world.pool.connection() as conn:
         timeline = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
@@ -36,7 +48,7 @@ async def draft(world: World, incident: Incident, said: str) -> UpdateDraft:
     every = rules.deadlines.cadence(world.config, incident.severity, incident.status)
     return UpdateDraft(
         impact=updates[-1].impact if updates else "",
-        facts=(said,) if said else tuple(_bullet(entry, changed) for entry in facts),
+        facts=(typed,) if typed else tuple(_bullet(entry, changed) for entry in facts),
         minutes=None if every is None else int(every.total_seconds() // 60),
     )
 
@@ -62,48 +74,61 @@ def _words(incident: Incident, update: Update) -> str | None:
 
 
 async def post(
-    world: World,
-    incident_id: IncidentId,
-    *,
-    status: Status,
-    impact: str,
-    current: str,
-    minutes: int | None,
-    by: UserId,
-    source: str,
+    world: World, incident_id: IncidentId, written: UpdateText, *, by: UserId, source: str
 ) -> None:
-    """Post an update, and schedule the next one for the time that its author promises."""
+    """Post an update, and schedule the next one for the time that its author promises.
+
+    The same `source`, such as a form that Slack delivered twice, posts one update.
+    """
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
-        now = world.now()
-        after = incident.model_copy(update={"status": status})
-        due = rules.deadlines.promised_update_at(world.config, after, minutes, now)
-        update = await store.updates.insert(
-            conn,
-            incident_id,
-            at=now,
-            by=by,
-            status=status,
-            impact=impact,
-            current=current,
-            next_update_at=due,
-            source=source,
-        )
+        new = _new_update(world, incident, written, by, source)
+        update = await store.updates.insert(conn, new)
         if update is None:
-            return  # the same form, delivered again
-        changed = await store.incidents.set_status(
-            conn,
-            incident_id,
-            severity=incident.severity,
-            status=status,
-            next_update_at=due,
-            updated_at=now,
-        )
-        await store.updates.set_posted_text(conn, update.id, _words(changed, update))
-        if status is not incident.status:
-            entry = entries.StatusChanged(old=incident.status.value, new=status.value)
-            await store.timeline.add(conn, incident_id, entry, at=now, by=by)
-        await store.timeline.add(conn, incident_id, entries.Updated(), at=now, by=by, text=current)
-        await reminders.settle_updates(conn, incident_id, now)
-        await reminders.schedule_update(conn, changed, now)
+            return
+        await _apply(conn, incident, update)
     await reminders.resume_nagging(world, incident_id)
+
+
+def _new_update(
+    world: World, incident: Incident, written: UpdateText, by: UserId, source: str
+) -> NewUpdate:
+    now = world.now()
+    changed = incident.model_copy(update={"status": written.status})
+    return NewUpdate(
+        incident_id=incident.id,
+        at=now,
+        by=by,
+        status=written.status,
+        impact=written.impact,
+        current=written.current,
+        next_update_at=rules.deadlines.promised_update_at(
+            world.config, changed, written.minutes, now
+        ),
+        source=source,
+    )
+
+
+async def _apply(conn: Conn, incident: Incident, update: Update) -> None:
+    """Set the incident to what the update says, and log both."""
+    changed = await store.incidents.set_status(
+        conn,
+        incident.id,
+        severity=incident.severity,
+        status=update.status,
+        next_update_at=update.next_update_at,
+        updated_at=update.at,
+    )
+    await store.updates.set_posted_text(conn, update.id, _words(changed, update))
+    await _log(conn, incident, update)
+    await reminders.settle_updates(conn, incident.id, update.at)
+    await reminders.schedule_update(conn, changed, update.at)
+
+
+async def _log(conn: Conn, incident: Incident, update: Update) -> None:
+    at, by = update.at, update.by
+    if update.status is not incident.status:
+        entry = entries.StatusChanged(old=incident.status.value, new=update.status.value)
+        await store.timeline.add(conn, incident.id, entry, at=at, by=by)
+    posted = entries.Updated()
+    await store.timeline.add(conn, incident.id, posted, at=at, by=by, text=update.current)

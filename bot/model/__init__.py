@@ -1,4 +1,4 @@
-"""The nouns, frozen: the same classes read YAML, JSONB, rows and forms."""
+"""The models, frozen: the same classes read YAML files, JSONB, rows and forms."""
 
 from bot.model import entries
 from bot.model.base import (
@@ -34,6 +34,8 @@ from bot.model.execution import (
 )
 from bot.model.incident import (
     Incident,
+    NewIncident,
+    NewUpdate,
     Update,
     UpdateDraft,
 )
@@ -82,6 +84,8 @@ __all__ = [
     "Link",
     "Model",
     "NewExecution",
+    "NewIncident",
+    "NewUpdate",
     "OnCall",
     "Phase",
     "Plan",

@@ -1,4 +1,4 @@
-"""What every noun is made of: ids, how bad it is, how risky, and the error for people."""
+"""What the models share: ids, severity, status, risk, and the error that people read."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -19,7 +19,7 @@ ChannelId = NewType("ChannelId", str)
 class UserError(Exception):
     """A sentence for people: what happened, what was not done, what to do next.
 
-    `unsure` says that what was asked may have been done all the same: it has to be looked at.
+    `unsure` says that the change may have been made all the same: it has to be checked.
     """
 
     def __init__(self, sentence: str, *, unsure: bool = False) -> None:

@@ -18,7 +18,7 @@ from bot.model.execution import Execution
 
 
 class EntryKind(StrEnum):
-    """What a timeline entry tells, in the past tense."""
+    """What a timeline entry says, in the past tense."""
 
     DECLARED = "declared"
     SCENARIO_CHOSEN = "scenario_chosen"
@@ -48,7 +48,7 @@ class EntryKind(StrEnum):
     CHECKED = "checked"
     REMINDED = "reminded"
     SNOOZED = "snoozed"
-    NUDGED = "nudged"
+    END_ANNOUNCED = "nudged"  # stored under its old name
     EXTENDED = "extended"
     NOT_REVERTED = "not_reverted"
     ENDED = "ended"
@@ -56,7 +56,7 @@ class EntryKind(StrEnum):
 
 
 class Detail(Model):
-    """What an entry of one kind tells besides its text; the kind belongs to the class.
+    """What an entry of one kind says besides its text; the kind belongs to the class.
 
     Entries are never rewritten: fields that an older version did not write have defaults, names
     that it used are aliases, and what this version does not know is passed over.
@@ -165,7 +165,7 @@ class Skipped(Detail):
 
 
 class Escalated(Detail):
-    """Somebody asks others to decide about a task: `people` and user `groups` by their ids."""
+    """Somebody calls others to decide about a task: `people` and user `groups` by their ids."""
 
     kind: ClassVar = EntryKind.ESCALATED
     note: str = ""
@@ -203,7 +203,7 @@ class ExecutionDetail(Detail):
 
 
 class Proposed(ExecutionDetail):
-    """Somebody, or the clock, asked for a change."""
+    """Somebody, or the scheduler, requested a change."""
 
     kind: ClassVar = EntryKind.PROPOSED
     reason: str = ""
@@ -216,7 +216,7 @@ class Approved(ExecutionDetail):
 
 
 class Refused(ExecutionDetail):
-    """Somebody was refused; `refusal` is the sentence that they were told."""
+    """Somebody was refused; `refusal` is the sentence that they read."""
 
     kind: ClassVar = EntryKind.REFUSED
     refusal: str = ""
@@ -269,7 +269,7 @@ class Interrupted(ExecutionDetail):
 
 
 class Checked(ExecutionDetail):
-    """Somebody, or the clock, looked what became of it after an interruption."""
+    """Somebody, or the scheduler, checked what became of it after an interruption."""
 
     kind: ClassVar = EntryKind.CHECKED
 
@@ -294,10 +294,10 @@ class TemporaryDetail(Detail):
     execution: ExecutionId
 
 
-class Nudged(TemporaryDetail):
-    """People were told that it ends soon."""
+class EndAnnounced(TemporaryDetail):
+    """People were reminded that it ends soon."""
 
-    kind: ClassVar = EntryKind.NUDGED
+    kind: ClassVar = EntryKind.END_ANNOUNCED
     until: datetime
     who: tuple[UserId, ...] = ()
 
@@ -363,7 +363,7 @@ DETAILS: tuple[type[Detail], ...] = (
     Checked,
     Reminded,
     Snoozed,
-    Nudged,
+    EndAnnounced,
     Extended,
     NotReverted,
     Ended,

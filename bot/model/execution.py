@@ -1,4 +1,4 @@
-"""One run of one step: its plan, who said yes, what came of it, and how long it lasts."""
+"""An execution of an action: its plan, its approvals, its outcome, and how long it lasts."""
 
 import hashlib
 import json
@@ -47,7 +47,8 @@ class Temporary(Model):
 class Plan(Model):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
-    `target` is unique (`deployment/order-service`): one plan at a time runs per target.
+    `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
+    plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
     `blast_radius`, `check` and `warnings` may count what moves by itself, such as pods under an
     autoscaler; of that, what must stop it is in the fingerprint too.
@@ -92,7 +93,7 @@ class Approval(Model):
 
 
 class NewExecution(Model):
-    """What is known of an execution when it is asked for; `requested_by` is None for the clock."""
+    """What is known of an execution at its request; `requested_by` is None for the scheduler."""
 
     incident_id: IncidentId
     step_id: str
@@ -130,7 +131,10 @@ class Execution(NewExecution):
 
 
 class TemporaryChange(Model):
-    """A temporary change in force; `trouble` says why its undo is late, `due_at` is the clock's."""
+    """A temporary change: when it ends, and when the scheduler checks it next.
+
+    `overdue_reason` says why its undo is late; `touched_by` is the last other change of its target.
+    """
 
     execution_id: ExecutionId
     incident_id: IncidentId

@@ -1,4 +1,4 @@
-"""Something is wrong, and what is told of it."""
+"""An incident, and the updates about it."""
 
 from datetime import datetime
 
@@ -6,24 +6,29 @@ from bot.model.base import ChannelId, IncidentId, Model, Severity, Status, Updat
 from bot.model.playbook import Playbook, Scenario
 
 
-class Incident(Model):
-    """Something is wrong, and people are on it."""
+class NewIncident(Model):
+    """What is known of an incident when it is declared."""
 
-    id: IncidentId
     title: str
     severity: Severity
-    status: Status
+    status: Status = Status.INVESTIGATING
     playbook: Playbook
     scenario_id: str | None
-    channel_id: ChannelId | None
-    channel_name: str | None
     declared_by: UserId
     declared_at: datetime
     source_link: str | None
+    next_update_at: datetime | None
+
+
+class Incident(NewIncident):
+    """Something is wrong, and people are on it."""
+
+    id: IncidentId
+    channel_id: ChannelId | None
+    channel_name: str | None
     commander: UserId | None
     commanded_at: datetime | None
     last_update_at: datetime | None
-    next_update_at: datetime | None
     resolved_by: UserId | None
     resolved_at: datetime | None
     resolution: str | None
@@ -44,8 +49,21 @@ class Incident(Model):
         return self.playbook.scenario(self.scenario_id)
 
 
+class NewUpdate(Model):
+    """What is known of an update before it is stored; one `source` stores one update."""
+
+    incident_id: IncidentId
+    at: datetime
+    by: UserId
+    status: Status
+    impact: str
+    current: str
+    next_update_at: datetime | None
+    source: str
+
+
 class Update(Model):
-    """What the commander tells everybody; `words` as it was posted, in the internal alert's."""
+    """An update by the commander; `posted_text` is the internal alert as it was posted."""
 
     id: UpdateId
     incident_id: IncidentId

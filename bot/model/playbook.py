@@ -16,7 +16,7 @@ class Phase(StrEnum):
     RECOVERY = "recovery"
 
 
-# What ids look like: they are in buttons, forms and file names.
+# The form of ids: they are in buttons, forms and file names.
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
 
@@ -66,7 +66,7 @@ class Scenario(Model):
 
 
 class Contact(Model):
-    """Whom to ask for what."""
+    """Whom to contact for what."""
 
     role: str
     contact: str

@@ -42,7 +42,7 @@ class Series(Model):
 
 
 class Chart(Model):
-    """Numbers to look at, in a few series over the same categories; views cut what is too much."""
+    """Numbers for a chart, in a few series over the same categories; views cut what is too much."""
 
     title: str
     kind: Literal["bar", "line"]
@@ -53,7 +53,7 @@ class Chart(Model):
 class ReadResult(Model):
     """What a read step saw: a verdict of at most two lines, and the details behind it.
 
-    `ok` is None when nothing was there to judge by; `link` is where people can look themselves.
+    `ok` is None when nothing was there to judge by; `link` is where people can see more.
     """
 
     ok: bool | None

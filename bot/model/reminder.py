@@ -7,7 +7,7 @@ from bot.model.base import IncidentId, Model, ReminderId, UserId
 
 
 class ReminderKind(StrEnum):
-    """What a reminder asks for."""
+    """What a reminder is about."""
 
     FIRST_RESPONSE = "first_response"
     HEADS_UP = "heads_up"
@@ -16,7 +16,7 @@ class ReminderKind(StrEnum):
 
 
 class Reminder(Model):
-    """It rings at a time, `due_at`, and again when nobody did what it asks for."""
+    """It is sent at `due_at`, and again while nobody did what it reminds of."""
 
     id: ReminderId
     incident_id: IncidentId
@@ -32,7 +32,7 @@ class Reminder(Model):
 
     @property
     def due_originally_at(self) -> datetime:
-        """When what it asks for was due, however often it has rung since."""
+        """When the thing itself was due, however often people were reminded since."""
         return self.deadline or self.due_at
 
     @property

@@ -26,7 +26,7 @@ class TaskState(StrEnum):
 class Task(Model):
     """Something that a person does by hand; `step_id` is the step it comes from, if any.
 
-    `gone_at` is since when the query that found it no longer does.
+    `missing_since` is since when the query that found it no longer does.
     """
 
     id: TaskId

@@ -1,1 +1,1 @@
-"""Playbooks: read, validated, and found on disk."""
+"""Playbooks: found on disk, read and validated."""

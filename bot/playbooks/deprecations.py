@@ -1,4 +1,4 @@
-"""Keys that got another name: files may have the old one for a while, and are told the new one."""
+"""Keys that got another name: the old one works for a while, and a warning names the new one."""
 
 import logging
 import types
@@ -11,23 +11,23 @@ from bot.playbooks.yaml_source import Diagnostic, KeyPath, Position, SourceFile
 log = logging.getLogger(__name__)
 
 
-def replace(page: SourceFile, noun: type[Model], place: KeyPath = ()) -> None:
-    """Give the old keys of a noun, and of those inside of it, their new names; warns of each.
+def replace(page: SourceFile, model: type[Model], place: KeyPath = ()) -> None:
+    """Give the old keys of a model, and of those inside of it, their new names; warns of each.
 
     Where a file has both, the old one stays, to be refused as unknown.
     """
-    for old, name in list(_found(page.value_at(place), noun, place)):
+    for old, name in list(_found(page.value_at(place), model, place)):
         spot = page.key_position(old)
         if page.rename(old, name):
             _warn(page, spot, old[-1], name)
 
 
-def replace_words(page: SourceFile, noun: type[Model], place: KeyPath) -> None:
-    """The same in a list that names keys of a noun."""
+def replace_words(page: SourceFile, model: type[Model], place: KeyPath) -> None:
+    """The same in a list that names keys of a model."""
     words: list[Any] = page.value_at(place)
     for at, word in enumerate(words):
-        if isinstance(word, str) and word in noun.old_keys:
-            words[at] = noun.old_keys[word]
+        if isinstance(word, str) and word in model.old_keys:
+            words[at] = model.old_keys[word]
             _warn(page, page.position((*place, at)), word, words[at])
 
 
@@ -42,17 +42,19 @@ def _found(value: Any, kind: Any, place: KeyPath) -> Iterator[tuple[KeyPath, str
         for inner in get_args(kind):
             yield from _found(value, inner, place)
     elif isinstance(kind, type) and issubclass(kind, Model):
-        yield from _found_in_noun(value, kind, place)
+        yield from _found_in_model(value, kind, place)
     elif isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             for inner in get_args(kind):
                 yield from _found(item, inner, (*place, key))
 
 
-def _found_in_noun(value: Any, noun: type[Model], place: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+def _found_in_model(
+    value: Any, model: type[Model], place: KeyPath
+) -> Iterator[tuple[KeyPath, str]]:
     for key in value if isinstance(value, dict) else ():
-        name = noun.old_keys.get(key, key)
-        if name in noun.model_fields:
-            yield from _found(value[key], noun.model_fields[name].annotation, (*place, key))
+        name = model.old_keys.get(key, key)
+        if name in model.model_fields:
+            yield from _found(value[key], model.model_fields[name].annotation, (*place, key))
         if name != key:
             yield (*place, key), name

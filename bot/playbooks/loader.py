@@ -94,7 +94,7 @@ def _convert(source: SourceFile, actions: dict[str, type[Model]]) -> Playbook | 
 
 
 def _replace_old_keys(page: SourceFile, known: dict[str, type[Model]]) -> None:
-    """In all that the file holds, and for each step in its action's params, given or asked."""
+    """In the whole file, and for each step in its action's `params` and `ask`."""
     deprecations.replace(page, Playbook)
     for place, step in iter_steps(page.value):
         action = known.get(str(step.get("action")))
@@ -186,7 +186,7 @@ def _check_ids(source: SourceFile) -> None:
 
 
 def _check_unique(source: SourceFile, key_path: KeyPath, value: Any) -> None:
-    """Check that no two mappings in the list at `place`, which `value` holds, have the same id."""
+    """Check that no two mappings of `value`, the list at `key_path`, have the same id."""
     first_lines: dict[str, int] = {}
     for index, item in _mappings(value, str(key_path[-1])):
         line, column = source.position((*key_path, index, "id"))
@@ -228,7 +228,7 @@ def iter_steps(value: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
 def _check_step(
     source: SourceFile, key_path: KeyPath, step: dict[str, Any], actions: dict[str, type[Model]]
 ) -> None:
-    """Check that the action exists, and the params that the step sets or asks people for."""
+    """Check that the action exists, and the params that the step sets or people fill in."""
     name, params, ask = step.get("action"), step.get("params", {}), step.get("ask", [])
     if not isinstance(name, str) or not isinstance(params, dict) or not isinstance(ask, list):
         return
@@ -239,9 +239,12 @@ def _check_step(
         )
         return
     action, prefix = actions[name], f'action "{name}": '
-    settable, fixed = validation.settable_fields(action), getattr(action, "playbook_only", ())
+    settable, playbook_only = (
+        validation.settable_fields(action),
+        getattr(action, "playbook_only", ()),
+    )
     for index, param in enumerate(ask):
-        if mistake := _ask_mistake(param, settable, fixed):
+        if mistake := _ask_mistake(param, settable, playbook_only):
             source.report(source.position((*key_path, "ask", index)), prefix + mistake)
     for internal in (params.keys() & action.model_fields.keys()) - settable.keys():
         text = f'{prefix}unknown param "{internal}"; expects one of: {", ".join(settable)}'
@@ -252,7 +255,7 @@ def _check_step(
 
 
 def _ask_mistake(param: Any, settable: Collection[str], fixed: Collection[str]) -> str | None:
-    """Why a step may not ask people for a param of its action, or None.
+    """Why people may not fill in a param of its action, or None.
 
     `fixed` are the params that only a playbook may set.
     """

@@ -1,1 +1,1 @@
-"""Make Slack show what Postgres holds."""
+"""Publishing: make Slack show what is true in Postgres."""

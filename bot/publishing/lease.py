@@ -1,4 +1,4 @@
-"""The right to draw one incident: held by one drawer at a time, renewed while it draws."""
+"""The lease on one incident: who has it publishes the incident, and renews it meanwhile."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from bot import slack, store
 from bot.model import Incident, IncidentId
-from bot.store import publications
+from bot.store import db
 from bot.store.db import Conn
 from bot.store.messages import SentMessage
 from bot.store.publications import Publication
@@ -26,7 +26,7 @@ LAST_RETRY = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Claim:
-    """What a drawer starts from: the picture's version, the incident, and what Slack shows."""
+    """What publishing starts from: the version, the incident, and what was sent."""
 
     publication: Publication
     incident: Incident
@@ -34,7 +34,7 @@ class Claim:
 
 
 class Lease:
-    """One drawer's hold on one incident's picture."""
+    """One process's lease on one incident."""
 
     def __init__(self, world: World, incident_id: IncidentId) -> None:
         self._world = world
@@ -47,24 +47,26 @@ class Lease:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Whoever is stopped meanwhile, by a time-out or because the bot stops, lets go first.
-        await asyncio.shield(self._let_go())
+        # Who is cancelled, by a time-out or because the bot stops, gives the lease back first.
+        await asyncio.shield(self._give_back())
 
     async def acquire_new(self, conn: Conn, incident: Incident) -> Claim:
-        """Take it in the transaction that makes the incident: nobody else can have it."""
+        """Acquire it in the transaction that inserts the incident: nobody else can have it."""
         self._held, self._until = True, self._world.now() + LEASE
-        picture = await publications.insert(conn, incident.id, self._id, self._until)
-        return Claim(picture, incident, {})
+        publication = await store.publications.insert(conn, incident.id, self._id, self._until)
+        return Claim(publication, incident, {})
 
     async def acquire(self) -> Claim | None:
-        """Take it or keep it; None when another drawer has it or nothing is to be drawn now."""
-        self._held = True  # before it is: a drawer that is stopped here has to let go as well
+        """Acquire or keep it; None when another has it or nothing is to be published now."""
+        self._held = True  # set before it is true: who is cancelled here gives it back as well
         now = self._world.now()
         self._until = now + LEASE
         async with self._world.pool.connection() as conn:
-            picture = await publications.claim(conn, self._incident_id, self._id, now, self._until)
-            self._held = picture is not None
-            return None if picture is None else await _start(conn, picture)
+            publication = await store.publications.claim(
+                conn, self._incident_id, self._id, now, self._until
+            )
+            self._held = publication is not None
+            return None if publication is None else await _start(conn, publication)
 
     async def renew(self) -> bool:
         """Whether it is still held, renewed when a third of it has passed."""
@@ -72,69 +74,71 @@ class Lease:
         if self._held and self._until - now < LEASE * 2 / 3:
             self._until = now + LEASE
             async with self._world.pool.connection() as conn:
-                self._held = await publications.renew(
+                self._held = await store.publications.renew(
                     conn, self._incident_id, self._id, self._until
                 )
         return self._held
 
-    async def complete(self, picture: Publication) -> bool:
-        """All of it is shown: let go, unless more was wanted meanwhile; then False."""
+    async def complete(self, publication: Publication) -> bool:
+        """Everything was sent: give it back; False when more became stale meanwhile."""
         async with self._world.pool.connection() as conn:
-            await publications.mark_published(
-                conn, self._incident_id, self._id, picture.wanted_version
+            await store.publications.mark_published(
+                conn, self._incident_id, self._id, publication.wanted_version
             )
-            self._held = not await publications.release(conn, self._incident_id, self._id)
+            self._held = not await store.publications.release(conn, self._incident_id, self._id)
         return not self._held
 
-    async def fail(self, picture: Publication, failures: Sequence[Exception]) -> None:
-        """A part of it is not shown: let go until the clock tries again."""
+    async def fail(self, publication: Publication, failures: Sequence[Exception]) -> None:
+        """Something was not sent: give it back until the scheduler tries again."""
         now = self._world.now()
         async with self._world.pool.connection() as conn:
-            await publications.mark_failed(
+            await store.publications.mark_failed(
                 conn,
                 self._incident_id,
                 self._id,
                 now=now,
-                retry_at=now + _pause(picture, failures),
-                error=_trouble(failures),
-                refused_version=None if any(map(_passes, failures)) else picture.wanted_version,
+                retry_at=now + _pause(publication, failures),
+                error=_lasting_error(failures),
+                refused_version=None
+                if any(map(_is_transient, failures))
+                else publication.wanted_version,
             )
         self._held = False
 
-    async def _let_go(self) -> None:
-        """Leave it to whoever comes next, however drawing ended."""
+    async def _give_back(self) -> None:
+        """Leave it to whoever comes next, however publishing ended."""
         if not self._held:
             return
         try:
             async with self._world.pool.connection() as conn:
-                await publications.abandon(conn, self._incident_id, self._id)
-        except Exception:  # it ends by itself, and what is raised already says more
+                await store.publications.abandon(conn, self._incident_id, self._id)
+        except db.ERRORS:  # the lease ends by itself, and what is raised already says more
             log.exception("the lease of INC-%s was not given back", self._incident_id)
 
 
-async def _start(conn: Conn, picture: Publication) -> Claim:
-    incident = await store.incidents.get(conn, picture.incident_id)
+async def _start(conn: Conn, publication: Publication) -> Claim:
+    incident = await store.incidents.get(conn, publication.incident_id)
     assert incident is not None
-    return Claim(picture, incident, await store.messages.of_incident(conn, incident.id))
+    return Claim(publication, incident, await store.messages.of_incident(conn, incident.id))
 
 
-def _passes(failure: Exception) -> bool:
+def _is_transient(failure: Exception) -> bool:
     return isinstance(failure, slack.client.SlackError) and failure.is_transient
 
 
-def _pause(picture: Publication, failures: Sequence[Exception]) -> timedelta:
-    """As long as Slack asks for, and twice as long each time for what it does not say."""
+def _pause(publication: Publication, failures: Sequence[Exception]) -> timedelta:
+    """As long as Slack demands, else twice as long each time."""
     waits = [getattr(failure, "retry_after", None) for failure in failures]
-    asked = [timedelta(seconds=seconds) for seconds in waits if seconds is not None]
-    if asked and len(asked) == len(waits):
-        return max(asked)
-    doublings = min(picture.failures, 10)
-    return max([min(FIRST_RETRY * int(2**doublings), LAST_RETRY), *asked])
+    demanded = [timedelta(seconds=seconds) for seconds in waits if seconds is not None]
+    if demanded and len(demanded) == len(waits):
+        return max(demanded)
+    doublings = min(publication.failures, 10)
+    return max([min(FIRST_RETRY * int(2**doublings), LAST_RETRY), *demanded])
 
 
-def _trouble(failures: Sequence[Exception]) -> str | None:
-    """What people can do something about; a rate limit or a hiccup passes by itself."""
-    lasting = [failure for failure in failures if not _passes(failure)]
+def _lasting_error(failures: Sequence[Exception]) -> str | None:
+    """What people can act on; a rate limit or a hiccup passes by itself."""
+    lasting = [failure for failure in failures if not _is_transient(failure)]
     if not lasting:
         return None
     refused = sorted(

@@ -1,18 +1,19 @@
 """Publish incidents: render the channel from Postgres, and send to Slack only what differs.
 
 Publishing may run at any time and any number of times. It never raises because of Slack: a refusal
-is recorded, and the scheduler tries again. No database connection is held while Slack is asked.
+is recorded, and the scheduler tries again. No database connection is kept during calls to Slack.
 """
 
 import asyncio
 import logging
+from contextlib import ExitStack
 
 from bot import config, rules, slack, store
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.publishing import recovery
+from bot.publishing.attempts import attempt
 from bot.publishing.lease import Claim, Lease
 from bot.publishing.sender import Sender
-from bot.store import publications, temporary_changes
 from bot.store.publications import Publication
 from bot.views import channel, execution, slack_items
 from bot.views.slack_items import File, Message, Pin, SlackItem
@@ -52,7 +53,7 @@ async def _publish_all(world: World, lease: Lease, claim: Claim | None) -> None:
 async def publish_pending(world: World) -> None:
     """Publish every stale incident: after a refusal, a crash or a restart."""
     async with world.pool.connection() as conn:
-        waiting = await publications.pending(conn, world.now())
+        waiting = await store.publications.pending(conn, world.now())
     work = (publish(world, incident_id) for incident_id in waiting)
     for ended in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(ended, Exception):
@@ -68,12 +69,12 @@ async def send_heads_up(world: World, incident_id: IncidentId) -> None:
         return
     if incident.commander is None or incident.channel_id is None:
         return
-    said = channel.heads_up(incident)
+    notice = channel.heads_up(incident)
     call = world.slack.chat_postEphemeral(
         channel=incident.channel_id,
         user=incident.commander,
-        text=said.text,
-        blocks=said.blocks,
+        text=notice.text,
+        blocks=notice.blocks,
     )
     try:
         await slack.client.call(call)
@@ -82,87 +83,83 @@ async def send_heads_up(world: World, incident_id: IncidentId) -> None:
 
 
 async def _try_to_publish(world: World, lease: Lease, claim: Claim) -> list[Exception]:
-    """Publish once, whatever goes wrong; our own mistakes are logged and wait like refusals."""
-    name = claim.incident.name
-    try:
-        return await _publish_once(world, lease, claim)
-    except slack.client.SlackError as refused:
-        log.warning("the channel of %s: Slack refused: %s", name, refused.code)
-        return [refused]
-    except Exception as error:  # the clock must not repeat it without a pause
-        log.exception("%s was not published", name)
-        return [error]
+    """Publish once, whatever goes wrong; returns what did."""
+    failures: list[Exception] = []
+    work = _publish_once(world, lease, claim, failures)
+    failure = await attempt(f"the channel of {claim.incident.name}", work)
+    return failures if failure is None else [failure]
 
 
-async def _publish_once(world: World, lease: Lease, claim: Claim) -> list[Exception]:
+async def _publish_once(
+    world: World, lease: Lease, claim: Claim, failures: list[Exception]
+) -> None:
     """The channel first; then people are invited while everything is read and sent."""
     incident = claim.incident
     responders = asyncio.create_task(_responders(world, incident))
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(responders.cancel)
         opened = incident if incident.channel_id else await _create_channel(world, incident)
-        brush = Sender(world, lease, opened, claim)
-        scene = _send_snapshot(world, brush, claim.publication, opened, new=opened is not incident)
-        await _send_all(brush, opened, asyncio.create_task(scene), responders)
-    except BaseException:
-        responders.cancel()
-        raise
+        sender = Sender(world, lease, opened, claim)
+        sending = _send_snapshot(
+            world, sender, claim.publication, opened, new=opened is not incident
+        )
+        failures += await _send_all(sender, opened, asyncio.create_task(sending), responders)
+        on_error.pop_all()
     if not responders.done():
         world.background.start(
             _publish_again(world, incident.id, responders), "inviting the responders"
         )
-    return brush.failures
 
 
 async def _send_all(
-    brush: Sender, incident: Incident, scene: asyncio.Task[None], responders: People
-) -> None:
-    ended = await asyncio.gather(
-        _send_changed(brush, [channel.invite_declarer(incident)]),
-        _invite_responders(brush, incident, scene, responders),
-        scene,
-        return_exceptions=True,
+    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: People
+) -> list[Exception]:
+    part = f"a part of {incident.name}"
+    failures = await asyncio.gather(
+        attempt(part, _send_changed(sender, [channel.invite_declarer(incident)])),
+        attempt(part, _invite_responders(sender, incident, sending, responders)),
+        attempt(part, sending),
     )
-    for error in ended:
-        if isinstance(error, Exception):
-            log.error("a part of %s was not published", incident.name, exc_info=error)
-            brush.failures.append(error)
+    return [*sender.failures, *(failure for failure in failures if failure is not None)]
 
 
 async def _publish_again(world: World, incident_id: IncidentId, people: People) -> None:
     """Publish again once these people are known; nothing waited for them."""
     if await people:
         async with world.pool.connection() as conn:
-            await publications.mark_stale(conn, incident_id)
+            await store.publications.mark_stale(conn, incident_id)
         await publish(world, incident_id)
 
 
 async def _send_snapshot(
-    world: World, brush: Sender, picture: Publication, incident: Incident, *, new: bool
+    world: World, sender: Sender, publication: Publication, incident: Incident, *, new: bool
 ) -> None:
     if new:
         await _record_channel(world, incident)
-    scene = await _read_snapshot(world, picture)
-    final = execution.final_items(scene)
-    said = asyncio.create_task(_send_changed(brush, [*channel.render_channel(scene), *final]))
-    await asyncio.gather(said, _invite_approvers(world, brush, scene, said))
-    await brush.mark_final(final, is_open=scene.incident.open)
+    snapshot = await _read_snapshot(world, publication)
+    final = execution.final_items(snapshot)
+    sending = asyncio.create_task(
+        _send_changed(sender, [*channel.render_channel(snapshot), *final])
+    )
+    await asyncio.gather(sending, _invite_approvers(world, sender, snapshot, sending))
+    await sender.mark_final(final, is_open=snapshot.incident.open)
 
 
-async def _send_changed(brush: Sender, items: list[SlackItem]) -> None:
+async def _send_changed(sender: Sender, items: list[SlackItem]) -> None:
     """Send new messages one after another, so that a channel reads in order; the rest at once."""
-    changed = [item for item in items if brush.needs_send(item)]
-    posts = [item for item in changed if _is_first_post(brush, item)]
+    changed = [item for item in items if sender.needs_send(item)]
+    posts = [item for item in changed if _is_first_post(sender, item)]
     last = [item for item in changed if _needs_message(item)]
     others = [item for item in changed if item not in posts and item not in last]
-    await asyncio.gather(brush.send_in_order(posts), *map(brush.send, others))
-    await asyncio.gather(*map(brush.send, last))
+    await asyncio.gather(sender.send_in_order(posts), *map(sender.send, others))
+    await asyncio.gather(*map(sender.send, last))
 
 
-def _is_first_post(brush: Sender, item: SlackItem) -> bool:
+def _is_first_post(sender: Sender, item: SlackItem) -> bool:
     return (
         isinstance(item, Message)
         and item.place == slack_items.INCIDENT_CHANNEL
-        and not brush.was_sent(item.key)
+        and not sender.was_sent(item.key)
     )
 
 
@@ -170,11 +167,11 @@ def _needs_message(item: SlackItem) -> bool:
     return isinstance(item, Pin | File)
 
 
-async def _read_snapshot(world: World, picture: Publication) -> IncidentSnapshot:
+async def _read_snapshot(world: World, publication: Publication) -> IncidentSnapshot:
     """Everything that is known about an incident, in one snapshot."""
     async with world.pool.connection() as conn:
-        await publications.begin_snapshot(conn)
-        incident = await store.incidents.get(conn, picture.incident_id)
+        await store.publications.begin_snapshot(conn)
+        incident = await store.incidents.get(conn, publication.incident_id)
         assert incident is not None
         final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)
         return IncidentSnapshot(
@@ -183,14 +180,14 @@ async def _read_snapshot(world: World, picture: Publication) -> IncidentSnapshot
             entries=await store.timeline.of_incident(conn, incident.id),
             updates=await store.updates.of_incident(conn, incident.id),
             reminders=await store.reminders.of_incident(conn, incident.id),
-            temporary_changes=await temporary_changes.of_incident(conn, incident.id),
+            temporary_changes=await store.temporary_changes.of_incident(conn, incident.id),
             tasks=await store.tasks.of_incident(conn, incident.id),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
             responder_groups=world.workspace.responder_groups,
             approver_groups=world.workspace.approver_groups,
             approvers=world.config.approvers.users,
-            publish_error=picture.error,
+            publish_error=publication.error,
             runbooks_base_url=world.config.runbooks,
             final_keys=final,
         )
@@ -210,34 +207,34 @@ async def _members(world: World, people: config.MemberSelector) -> frozenset[Use
 
 
 async def _invite_responders(
-    brush: Sender, incident: Incident, scene: asyncio.Task[None], responders: People
+    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: People
 ) -> None:
     """Invite the responders if they are known before everything else is sent."""
-    await asyncio.wait((scene, responders), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((sending, responders), return_when=asyncio.FIRST_COMPLETED)
     if responders.done():
-        await _send_changed(brush, channel.invite_responders(incident, responders.result()))
+        await _send_changed(sender, channel.invite_responders(incident, responders.result()))
 
 
 async def _invite_approvers(
-    world: World, brush: Sender, scene: IncidentSnapshot, said: asyncio.Task[None]
+    world: World, sender: Sender, snapshot: IncidentSnapshot, sending: asyncio.Task[None]
 ) -> None:
     """Invite the approvers once something needs approval; nothing waits for who they are."""
-    if not scene.awaits_approval or brush.was_sent(channel.APPROVERS_KEY):
+    if not snapshot.awaits_approval or sender.was_sent(channel.APPROVERS_KEY):
         return
     approvers = asyncio.create_task(_members(world, world.config.approvers))
-    await asyncio.wait((said, approvers), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((sending, approvers), return_when=asyncio.FIRST_COMPLETED)
     if approvers.done():
-        await _send_changed(brush, channel.invite_approvers(approvers.result()))
+        await _send_changed(sender, channel.invite_approvers(approvers.result()))
     else:
-        again = _publish_again(world, scene.incident.id, approvers)
+        again = _publish_again(world, snapshot.incident.id, approvers)
         world.background.start(again, "inviting the approvers")
 
 
 async def _create_channel(world: World, incident: Incident) -> Incident:
     """The incident with its channel, created once; one from before a crash is taken over."""
     made: dict[str, ChannelId] | None = None
-    for attempt in range(CHANNEL_NAMES):
-        name = rules.incidents.channel_name(incident, attempt)
+    for number in range(CHANNEL_NAMES):
+        name = rules.incidents.channel_name(incident, number)
         try:
             answer = await slack.client.call(world.slack.conversations_create(name=name))
             return _with_channel(incident, answer["channel"]["id"], answer["channel"]["name"])

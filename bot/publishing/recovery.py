@@ -1,7 +1,7 @@
-"""Strays: what Slack shows of ours and nobody wrote down.
+"""Orphaned messages: what the bot sent to Slack and did not record.
 
-An answer that was lost, a database that was away or a process that died leaves it. A message
-carries its key with it, a file has a name of its own: so it is found instead of said again.
+A lost answer, a database that was away or a process that died leaves them. A message carries its
+key as metadata, and a file has a name of its own: so they are found instead of sent again.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from bot.model import Incident
 from bot.store.messages import SentMessage
 from bot.world import World
 
-EVENT = "runbolt_drawing"
+EVENT = "runbolt_drawing"  # stored with every message: never change it
 SKEW_SECONDS = 300  # how far Slack's clock and ours may be apart
-LOOKED_AT = 200
+MOST_SEARCHED = 200
 
 
 def message_metadata(incident: Incident, key: str) -> dict[str, Any]:
-    """What a message carries with it, unseen: which part of which incident it is."""
+    """What a message carries unseen: which item of which incident it is."""
     return {"event_type": EVENT, "event_payload": {"incident": incident.id, "key": key}}
 
 
 def oldest_timestamp(incident: Incident) -> int:
-    """Since when Slack may show something of it, by Slack's own clock."""
+    """The oldest time, in Slack's seconds, from which a message may be the incident's."""
     return int(incident.declared_at.timestamp()) - SKEW_SECONDS
 
 
@@ -39,15 +39,19 @@ class OrphanedMessages:
 async def find_orphans(
     world: World, incident: Incident, channel: str, thread: str | None
 ) -> OrphanedMessages:
-    """The newest of what is ours in a channel or a thread; raises slack.Refused."""
+    """The newest of what is ours in a channel or a thread; raises SlackError."""
     oldest = str(oldest_timestamp(incident))
     if thread is None:
         call = world.slack.conversations_history(
-            channel=channel, oldest=oldest, limit=LOOKED_AT, include_all_metadata=True
+            channel=channel, oldest=oldest, limit=MOST_SEARCHED, include_all_metadata=True
         )
     else:
         call = world.slack.conversations_replies(
-            channel=channel, ts=thread, oldest=oldest, limit=LOOKED_AT, include_all_metadata=True
+            channel=channel,
+            ts=thread,
+            oldest=oldest,
+            limit=MOST_SEARCHED,
+            include_all_metadata=True,
         )
     found = (await slack.client.call(call))["messages"]
     ours = [message for message in found if message.get("user") == world.workspace.bot_user_id]
@@ -65,5 +69,5 @@ async def find_orphans(
 
 
 def _key(incident: Incident, message: Mapping[str, Any]) -> str | None:
-    said = (message.get("metadata") or {}).get("event_payload") or {}
-    return said.get("key") if said.get("incident") == incident.id else None
+    payload = (message.get("metadata") or {}).get("event_payload") or {}
+    return payload.get("key") if payload.get("incident") == incident.id else None

@@ -9,6 +9,7 @@ from itertools import pairwise
 from bot import slack, store
 from bot.model import Incident
 from bot.publishing import recovery
+from bot.publishing.attempts import attempt
 from bot.publishing.lease import Claim, Lease
 from bot.publishing.recovery import OrphanedMessages
 from bot.store.messages import SentMessage
@@ -79,18 +80,15 @@ class Sender:
 
     async def send(self, item: SlackItem) -> Exception | None:
         """Send an item and record it; returns what went wrong, or None."""
-        try:
-            if await self._lease.renew() and (place := await self._deliver(item)) is not None:
-                await self._record(item, place)
-            return None
-        except slack.client.SlackError as refused:
-            log.warning("%s of %s: Slack refused: %s", item.key, self._incident.name, refused.code)
-            failure: Exception = refused
-        except Exception as error:  # the other items are sent all the same
-            log.exception("%s of %s went wrong", item.key, self._incident.name)
-            failure = error
-        self.failures.append(failure)
+        subject = f"{item.key} of {self._incident.name}"
+        failure = await attempt(subject, self._deliver_and_record(item))
+        if failure is not None:
+            self.failures.append(failure)
         return failure
+
+    async def _deliver_and_record(self, item: SlackItem) -> None:
+        if await self._lease.renew() and (place := await self._deliver(item)) is not None:
+            await self._record(item, place)
 
     async def mark_final(self, items: Sequence[SlackItem], *, is_open: bool) -> None:
         """Record which of these stay as they are while the incident is open, or is not."""
@@ -297,7 +295,7 @@ class Sender:
 
 
 def _text(item: Message) -> str:
-    """The text for notifications and screen readers, as short as Slack wants it."""
+    """The text for notifications and screen readers, as short as Slack demands."""
     return blocks.truncate_mrkdwn(item.text, blocks.SECTION_LENGTH)
 
 
@@ -308,7 +306,7 @@ def _fallbacks(item: Message) -> list[Message]:
         blocks.plain_table(block) if block["type"] == "data_table" else block for block in text_only
     ]
     versions = [item, replace(item, blocks=text_only), replace(item, blocks=tables), _classic(item)]
-    return [item, *(now for was, now in pairwise(versions) if now.blocks != was.blocks)]
+    return [item, *(after for before, after in pairwise(versions) if after.blocks != before.blocks)]
 
 
 def _classic(item: Message) -> Message:

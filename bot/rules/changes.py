@@ -21,42 +21,58 @@ LONGEST_TEMPORARY_CHANGE = timedelta(hours=4)
 IN_PROGRESS = (ExecutionState.APPROVED, ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
 
 
-def unverified(runs: Sequence[Execution]) -> tuple[Execution, ...]:
+def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
     """The changes whose check failed or whose outcome is unknown, without those undone since."""
-    undone = {run.undo_of for run in runs if run.state is ExecutionState.SUCCEEDED}
-    unknown = [run for run in runs if run.state is ExecutionState.INTERRUPTED]
-    failed = [run for run in runs if run.check_passed is False and run.id not in undone]
+    undone = {
+        execution.undo_of for execution in executions if execution.state is ExecutionState.SUCCEEDED
+    }
+    unknown = [
+        execution for execution in executions if execution.state is ExecutionState.INTERRUPTED
+    ]
+    failed = [
+        execution
+        for execution in executions
+        if execution.check_passed is False and execution.id not in undone
+    ]
     return (*failed, *unknown)
 
 
-def can_undo(run: Execution, undo: Execution | None) -> bool:
+def can_undo(execution: Execution, undo: Execution | None) -> bool:
     """Whether it changed something, its undo is known, and no undo is pending or done."""
-    changed = run.check_passed is not None
-    undoable = run.plan is not None and run.plan.undo is not None and run.undo_of is None
-    taken = undo is not None and (undo.check_passed is not None or undo.state in ACTIVE)
-    return changed and undoable and not taken
+    changed = execution.check_passed is not None
+    undoable = (
+        execution.plan is not None and execution.plan.undo is not None and execution.undo_of is None
+    )
+    undone = undo is not None and (undo.check_passed is not None or undo.state in ACTIVE)
+    return changed and undoable and not undone
 
 
-def undoable(runs: Sequence[Execution], holds: Sequence[TemporaryChange]) -> tuple[Execution, ...]:
+def undoable(
+    executions: Sequence[Execution], changes: Sequence[TemporaryChange]
+) -> tuple[Execution, ...]:
     """The changes that can be undone only while the incident is open."""
-    undos = {run.undo_of: run for run in runs}
-    held = {hold.execution_id for hold in holds}
-    return tuple(run for run in runs if run.id not in held and can_undo(run, undos.get(run.id)))
+    undos = {execution.undo_of: execution for execution in executions}
+    temporary = {change.execution_id for change in changes}
+    return tuple(
+        execution
+        for execution in executions
+        if execution.id not in temporary and can_undo(execution, undos.get(execution.id))
+    )
 
 
-def undo_is_approved(done: Execution, inverse: Plan, now: datetime, *, held: bool) -> bool:
+def undo_is_approved(done: Execution, inverse: Plan, now: datetime, *, in_force: bool) -> bool:
     """Whether the undo was approved with its change: nobody has changed the target since.
 
-    It holds until `undo_until`; for a temporary change (`held`), as long as it is in force.
+    It counts until `undo_until`; for a temporary change, as long as it is `in_force`.
     """
     within = done.undo_until is not None and now < done.undo_until
-    return (held or within) and done.undo_digest == inverse.digest
+    return (in_force or within) and done.undo_digest == inverse.digest
 
 
 def drifted_fields(approved: Plan, now: Plan) -> tuple[str, ...]:
     """The fields that differ between two plans: of the fingerprints, else of the plans."""
-    was, new = approved.fingerprint, now.fingerprint
-    keys = [key for key in sorted({*was, *new}) if was.get(key) != new.get(key)]
+    before, after = approved.fingerprint, now.fingerprint
+    keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
     if not keys:
         keys = [
             name
@@ -66,10 +82,10 @@ def drifted_fields(approved: Plan, now: Plan) -> tuple[str, ...]:
     return tuple(key.replace("_", " ") for key in keys)
 
 
-def next_check_at(hold: TemporaryChange, now: datetime) -> datetime:
+def next_check_at(change: TemporaryChange, now: datetime) -> datetime:
     """When to process a temporary change next: to announce its end, or to undo it."""
-    soon = hold.ends_at - END_NOTICE
-    return soon if hold.announced_at is None and now < soon else hold.ends_at
+    soon = change.ends_at - END_NOTICE
+    return soon if change.announced_at is None and now < soon else change.ends_at
 
 
 def task_conflict(task: Task) -> UserError:

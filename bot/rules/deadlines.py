@@ -34,7 +34,7 @@ def next_update_at(
 
 def update_due_after_change(
     config: Config,
-    was: Incident,
+    incident: Incident,
     severity: Severity,
     status: Status,
     promise: datetime | None,
@@ -45,17 +45,17 @@ def update_due_after_change(
     `promise` is the time that the last update announced. Readers wait for it: a new status leaves
     it as it is, a new severity may only bring it forward.
     """
-    if promise is not None and severity is was.severity:
-        return was.next_update_at
-    since = was.last_update_at or was.declared_at
+    if promise is not None and severity is incident.severity:
+        return incident.next_update_at
+    since = incident.last_update_at or incident.declared_at
     due = next_update_at(config, severity, status, since, now)
     if promise is not None:
         return promise if due is None else min(promise, due)
-    if due is None or was.next_update_at is None:
+    if due is None or incident.next_update_at is None:
         return due
     # An update that is overdue before and after the change was due at its former time.
-    late = was.next_update_at <= now and due <= now
-    return was.next_update_at if late else due
+    late = incident.next_update_at <= now and due <= now
+    return incident.next_update_at if late else due
 
 
 def next_working_time(config: Config, severity: Severity, due: datetime) -> datetime:
@@ -81,8 +81,8 @@ def promised_update_at(
     every = cadence(config, incident.severity, incident.status)
     if every is None:
         return None
-    asked = every if minutes is None else timedelta(minutes=minutes)
-    return next_working_time(config, incident.severity, now + min(asked, 2 * every))
+    interval = every if minutes is None else timedelta(minutes=minutes)
+    return next_working_time(config, incident.severity, now + min(interval, 2 * every))
 
 
 def is_due_soon(incident: Incident, now: datetime) -> bool:

@@ -69,13 +69,13 @@ def _at_a_dash(name: str, room: int) -> str:
 def scenarios_for(playbooks: Sequence[Playbook], severity: Severity) -> tuple[ScenarioRef, ...]:
     """The scenarios of a severity; all of them where it has none, so that people can choose."""
     every = all_scenarios(playbooks)
-    return tuple(play for play in every if play.scenario.severity is severity) or every
+    return tuple(ref for ref in every if ref.scenario.severity is severity) or every
 
 
 def all_scenarios(playbooks: Sequence[Playbook]) -> tuple[ScenarioRef, ...]:
     """Every scenario, by severity, the worst first, then in the order of the files."""
     every = (ScenarioRef(book, scenario) for book in playbooks for scenario in book.scenarios)
-    return tuple(sorted(every, key=lambda play: play.scenario.severity))
+    return tuple(sorted(every, key=lambda ref: ref.scenario.severity))
 
 
 def peak_severity(incident: Incident, entries: Iterable[Entry]) -> Severity:
@@ -90,7 +90,7 @@ def peak_severity(incident: Incident, entries: Iterable[Entry]) -> Severity:
 
 
 def wrong_channel_message(incidents: Sequence[Incident]) -> str:
-    """What to tell a person who is in no incident's channel, with the open incidents."""
+    """The text for a person who is in no incident's channel, with the open incidents."""
     channels = [
         f"{incident.name} in <#{incident.channel_id}>"
         for incident in incidents
@@ -125,7 +125,7 @@ def mismatched_scenario(playbooks: Sequence[Playbook], incident: Incident) -> Sc
     chosen, severity = incident.scenario, incident.severity
     if chosen is None or chosen.severity is severity:
         return None
-    fits = any(play.scenario.severity is severity for play in all_scenarios(playbooks))
+    fits = any(ref.scenario.severity is severity for ref in all_scenarios(playbooks))
     return chosen if fits else None
 
 
@@ -134,9 +134,9 @@ def best_matches(
 ) -> tuple[ScenarioRef, ...]:
     """The scenarios with most ticked symptoms (by the scenario's name), the worst first."""
     every = all_scenarios(playbooks)
-    most = max((len(ticked.get(play.name, ())) for play in every), default=0)
-    found = [play for play in every if most and len(ticked.get(play.name, ())) == most]
-    return tuple(sorted(found, key=lambda play: play.scenario.severity))
+    most = max((len(ticked.get(ref.name, ())) for ref in every), default=0)
+    found = [ref for ref in every if most and len(ticked.get(ref.name, ())) == most]
+    return tuple(sorted(found, key=lambda ref: ref.scenario.severity))
 
 
 def worst_severity(
@@ -146,9 +146,9 @@ def worst_severity(
     return next((p.scenario.severity for p in all_scenarios(playbooks) if ticked.get(p.name)), None)
 
 
-def unambiguous(likely: Sequence[ScenarioRef]) -> ScenarioRef | None:
+def unambiguous(matches: Sequence[ScenarioRef]) -> ScenarioRef | None:
     """The best match, or None where another one is as severe: then people choose."""
-    worst = [play for play in likely if play.scenario.severity is likely[0].scenario.severity]
+    worst = [ref for ref in matches if ref.scenario.severity is matches[0].scenario.severity]
     return worst[0] if len(worst) == 1 else None
 
 

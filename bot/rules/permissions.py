@@ -53,9 +53,9 @@ def check_informs_customers(incident: Incident) -> None:
     """Raise UserError for an incident that is resolved or not severe enough for customers."""
     check_open(incident)
     if not informs_customers(incident):
-        told = [severity.label for severity in customer_severities(incident.playbook)]
+        informed = [severity.label for severity in customer_severities(incident.playbook)]
         raise UserError(
-            f"This playbook informs customers of {' and '.join(told) or 'nothing'}, and "
+            f"This playbook informs customers of {' and '.join(informed) or 'nothing'}, and "
             f"{incident.name} is {incident.severity.label}. Nothing was done. If it is worse, "
             "raise it first with `/incident severity`."
         )
@@ -83,95 +83,95 @@ def check_may_act(person: Person) -> None:
 
 
 def check_may_approve(
-    run: Execution, person: Person, approvers: Set[UserId], now: datetime
+    execution: Execution, person: Person, approvers: Set[UserId], now: datetime
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
-    if run.state is not ExecutionState.PROPOSED:
-        raise UserError(f"{_past(run)} Nothing more was approved.")
-    if run.expires_at is not None and run.expires_at <= now:
+    if execution.state is not ExecutionState.PROPOSED:
+        raise UserError(f"{_past(execution)} Nothing more was approved.")
+    if execution.expires_at is not None and execution.expires_at <= now:
         raise UserError("This request has expired. Nothing was approved; request it again.")
-    if person.id == run.requested_by:
+    if person.id == execution.requested_by:
         raise UserError(
             "You requested this yourself, so you cannot approve it. Another approver has to."
         )
     check_may_act(person)
     if person.id not in approvers:
         raise UserError("You are not an approver. Nothing was approved; ask one of the approvers.")
-    if any(approval.by == person.id for approval in run.approvals):
+    if any(approval.by == person.id for approval in execution.approvals):
         raise UserError("You have already approved this. It needs another person's approval.")
 
 
-def check_may_deny(run: Execution, person: Person, approvers: Set[UserId]) -> None:
+def check_may_deny(execution: Execution, person: Person, approvers: Set[UserId]) -> None:
     """Raise UserError unless this person is an approver, or withdraws their own request."""
-    if run.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
-        raise UserError(f"{_past(run)} Nothing was denied.")
+    if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
+        raise UserError(f"{_past(execution)} Nothing was denied.")
     check_may_act(person)
-    if person.id != run.requested_by and person.id not in approvers:
+    if person.id != execution.requested_by and person.id not in approvers:
         raise UserError("You are not an approver. Nothing was denied; ask one of the approvers.")
 
 
-def is_withdrawn(run: Execution) -> bool:
+def is_withdrawn(execution: Execution) -> bool:
     """Whether the requester denied it."""
-    return run.decided_by is not None and run.decided_by == run.requested_by
+    return execution.decided_by is not None and execution.decided_by == execution.requested_by
 
 
 def check_may_extend(
-    hold: TemporaryChange | None,
-    run: Execution,
+    change: TemporaryChange | None,
+    execution: Execution,
     person: Person,
     approvers: Set[UserId],
     now: datetime,
 ) -> None:
     """Raise UserError unless this person may extend a temporary change: an approver may."""
-    if hold is None or not hold.in_force:
+    if change is None or not change.in_force:
         raise UserError("This has already ended. Nothing was extended.")
-    if hold.ends_at <= now:
+    if change.ends_at <= now:
         raise UserError(
-            f"The time of “{hold.state}” is over. Nothing was extended; request it again."
+            f"The time of “{change.state}” is over. Nothing was extended; request it again."
         )
-    if person.id == run.requested_by:
+    if person.id == execution.requested_by:
         raise UserError(
             "You requested this yourself, so you cannot extend it. Another approver has to."
         )
     check_may_act(person)
     if person.id not in approvers:
         raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
-    if hold.ends_at + EXTENSION > hold.started_at + LONGEST_TEMPORARY_CHANGE:
+    if change.ends_at + EXTENSION > change.started_at + LONGEST_TEMPORARY_CHANGE:
         longest = durations.describe(LONGEST_TEMPORARY_CHANGE)
         raise UserError(
-            f"“{hold.state}” would last longer than {longest}. Nothing was extended; request it "
+            f"“{change.state}” would last longer than {longest}. Nothing was extended; request it "
             "again once it has ended."
         )
 
 
-def state_after(run: Execution, approvals: tuple[Approval, ...]) -> ExecutionState:
+def state_after(execution: Execution, approvals: tuple[Approval, ...]) -> ExecutionState:
     """Approved once enough people approved, else still proposed."""
     return (
         ExecutionState.APPROVED
-        if len(approvals) >= run.approvals_needed
+        if len(approvals) >= execution.approvals_needed
         else ExecutionState.PROPOSED
     )
 
 
-def _past(run: Execution) -> str:
+def _past(execution: Execution) -> str:
     """What became of a request that waits no longer."""
     if (
-        run.state
+        execution.state
         in (
             ExecutionState.APPROVED,
             ExecutionState.RUNNING,
             ExecutionState.SUCCEEDED,
             ExecutionState.FAILED,
         )
-        and run.approvals
+        and execution.approvals
     ):
-        last = run.approvals[-1]
+        last = execution.approvals[-1]
         return f"Already approved by <@{last.by}> at {last.at:%Y-%m-%d %H:%M:%S} UTC."
-    if run.state is ExecutionState.DENIED:
-        how = "withdrawn" if is_withdrawn(run) else "denied"
-        return f"Already {how} by <@{run.decided_by}>."
-    if run.state is ExecutionState.EXPIRED:
+    if execution.state is ExecutionState.DENIED:
+        how = "withdrawn" if is_withdrawn(execution) else "denied"
+        return f"Already {how} by <@{execution.decided_by}>."
+    if execution.state is ExecutionState.EXPIRED:
         return "This request has expired."
-    if run.state is ExecutionState.VOIDED:
+    if execution.state is ExecutionState.VOIDED:
         return "This request is void, because the incident was resolved."
-    return f"This request is already {run.state.value}."
+    return f"This request is already {execution.state.value}."

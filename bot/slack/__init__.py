@@ -1,3 +1,3 @@
-"""Slack's Web API, and what the bot knows of its workspace."""
+"""Slack's Web API: the client, the people, the workspace, the channel for customers."""
 
 from bot.slack import client as client

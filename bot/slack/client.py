@@ -88,7 +88,7 @@ def read_only(client: AsyncWebClient) -> AsyncWebClient:
 
 
 async def call(api_call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
-    """Await an API call and return Slack's answer; raises Refused."""
+    """Await an API call and return Slack's answer; raises SlackError."""
     try:
         response = await api_call
     except SlackApiError as error:
@@ -114,7 +114,7 @@ def _from_api_error(error: SlackApiError) -> SlackError:
 
 
 def iter_public_channels(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
-    """Every public channel that is not archived; raises Refused."""
+    """Every public channel that is not archived; raises SlackError."""
 
     def fetch_page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
         return client.conversations_list(
@@ -125,7 +125,7 @@ def iter_public_channels(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]
 
 
 def iter_users(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
-    """Every user of the workspace; raises Refused."""
+    """Every user of the workspace; raises SlackError."""
 
     def fetch_page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
         return client.users_list(limit=200, cursor=cursor)
@@ -147,7 +147,7 @@ async def _paginate(
 
 
 async def respond(client: AsyncWebClient, response_url: str, message: dict[str, Any]) -> None:
-    """Send a message to one person, by the response URL of an interaction; raises Refused."""
+    """Send a message to one person, by the response URL of an interaction; raises SlackError."""
     body = {"response_type": "ephemeral", "replace_original": False, **message}
     session = client.session
     assert session is not None

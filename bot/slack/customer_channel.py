@@ -22,7 +22,7 @@ FIXES = {
 
 
 class CustomerChannelError(UserError):
-    """Slack did not do what was asked in the customers' channel."""
+    """Slack refused or did not answer a call about the customers' channel."""
 
 
 class PostedMessage(NamedTuple):

@@ -103,7 +103,7 @@ class Directory:
     async def group_id(self, group: str) -> str:
         """The id of a user group that is given by id or handle; raises UserError.
 
-        Slack is asked once for each group, since ids do not change.
+        One call for each group, since ids do not change.
         """
         handle = group.removeprefix("@")
         if handle not in self._group_ids:
@@ -117,18 +117,18 @@ class Directory:
         )
 
     async def mentions(self, handles: Iterable[str]) -> dict[str, str]:
-        """Mentions by handle of a group or a person, as of the last minute; raises slack.Refused.
+        """Mentions by handle of a group or a person, as of the last minute; raises SlackError.
 
         Handles that Slack does not know are left out.
         """
-        wanted = {handle.removeprefix("@").lower() for handle in handles}
-        key = f"marks:{','.join(sorted(wanted))}"
+        handle_names = {handle.removeprefix("@").lower() for handle in handles}
+        key = f"marks:{','.join(sorted(handle_names))}"
         cached = await self._recall(key)
         if cached is not None:
             return dict(json.loads(cached))
-        mentions = await self._group_mentions(wanted)
-        if wanted - mentions.keys():
-            mentions = await self._user_mentions(wanted) | mentions
+        mentions = await self._group_mentions(handle_names)
+        if handle_names - mentions.keys():
+            mentions = await self._user_mentions(handle_names) | mentions
         await self._remember(key, json.dumps(mentions))
         return mentions
 
@@ -153,14 +153,14 @@ class Directory:
         return mentions
 
     async def _groups(self) -> list[dict[str, Any]]:
-        """Every user group of the workspace; raises slack.Refused."""
+        """Every user group of the workspace; raises SlackError."""
         groups: list[dict[str, Any]] = (await slack.client.call(self._slack.usergroups_list()))[
             "usergroups"
         ]
         return groups
 
     async def _group_members(self, group: str) -> frozenset[UserId]:
-        """Who is in a group; raises UserError for one that does not exist, and slack.Refused."""
+        """Who is in a group; raises UserError for one that does not exist, and SlackError."""
         group_id = await self.group_id(group)
         answer = await slack.client.call(self._slack.usergroups_users_list(usergroup=group_id))
         return frozenset(map(UserId, answer["users"]))

@@ -125,33 +125,33 @@ async def _apply_missing(conn: Conn) -> None:
     folder = files("bot.store") / "migrations"
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql") and file.name not in seen:
-            # The files are ours and hold no parameters.
+            # The files are ours and have no parameters.
             await conn.execute(file.read_text(encoding="utf-8").encode())
             await conn.execute("INSERT INTO migrations (name) VALUES (%s)", [file.name])
 
 
 async def fetch_optional(
-    conn: Conn, noun: type[Row], query: LiteralString, **params: Any
+    conn: Conn, model: type[Row], query: LiteralString, **params: Any
 ) -> Row | None:
     """The first row as a model, or None."""
-    async with conn.cursor(row_factory=class_row(noun)) as cursor:
+    async with conn.cursor(row_factory=class_row(model)) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchone()
 
 
-async def fetch_one(conn: Conn, noun: type[Row], query: LiteralString, **params: Any) -> Row:
+async def fetch_one(conn: Conn, model: type[Row], query: LiteralString, **params: Any) -> Row:
     """The only row, as after an INSERT; raises LookupError when there is none."""
-    row = await fetch_optional(conn, noun, query, **params)
+    row = await fetch_optional(conn, model, query, **params)
     if row is None:
-        raise LookupError(f"no {noun.__name__} for {sorted(params)}")
+        raise LookupError(f"no {model.__name__} for {sorted(params)}")
     return row
 
 
 async def fetch_all(
-    conn: Conn, noun: type[Row], query: LiteralString, **params: Any
+    conn: Conn, model: type[Row], query: LiteralString, **params: Any
 ) -> tuple[Row, ...]:
     """All rows as models."""
-    async with conn.cursor(row_factory=class_row(noun)) as cursor:
+    async with conn.cursor(row_factory=class_row(model)) as cursor:
         await cursor.execute(query, params)
         return tuple(await cursor.fetchall())
 

@@ -28,7 +28,7 @@ class AlreadyActive(Exception):
 
 
 @contextmanager
-def _first_come() -> Iterator[None]:
+def _refuse_second() -> Iterator[None]:
     try:
         yield
     except UniqueViolation as error:
@@ -49,7 +49,7 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
     plan = None if new.plan is None else db.json(new.plan)
     digest = None if new.plan is None else new.plan.digest
     row = dict(new) | {"params": db.json(new.params), "plan": plan, "plan_digest": digest}
-    with _first_come():
+    with _refuse_second():
         return await db.fetch_one(conn, Execution, query, **row)
 
 
@@ -121,7 +121,7 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
 async def set_approvals(
     conn: Conn, execution_id: ExecutionId, approvals: tuple[Approval, ...], state: ExecutionState
 ) -> Execution:
-    """Write the approvals and the state; the caller holds the row's lock."""
+    """Write the approvals and the state; the caller has locked the row."""
     query = """
         UPDATE executions SET approvals = %(approvals)s, state = %(state)s
         WHERE id = %(id)s RETURNING *
@@ -145,13 +145,14 @@ async def move(
     Raises AlreadyActive where the step or the target has an active execution already.
     """
     query = """
-        UPDATE executions SET state = %(to)s, outcome = coalesce(%(outcome)s, outcome),
+        UPDATE executions SET state = %(to_state)s, outcome = coalesce(%(outcome)s, outcome),
             decided_by = coalesce(%(by)s, decided_by)
-        WHERE id = %(id)s AND state = %(was)s
+        WHERE id = %(id)s AND state = %(from_state)s
         RETURNING *
     """
-    values: dict[str, Any] = {"was": from_state, "to": to_state, "outcome": outcome, "by": by}
-    with _first_come():
+    values: dict[str, Any] = {"from_state": from_state, "to_state": to_state}
+    values |= {"outcome": outcome, "by": by}
+    with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 
 
@@ -163,7 +164,7 @@ async def start(conn: Conn, execution_id: ExecutionId, now: datetime) -> Executi
         WHERE id = %(id)s AND state = 'approved' AND (expires_at IS NULL OR expires_at > %(now)s)
         RETURNING *
     """
-    with _first_come():
+    with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, now=now)
 
 
@@ -176,14 +177,15 @@ async def set_waiting_for(conn: Conn, execution_id: ExecutionId, text: str) -> b
     return await db.execute(conn, query, id=execution_id, text=text) == 1
 
 
-async def heartbeat(conn: Conn, run: Execution, now: datetime) -> bool:
+async def heartbeat(conn: Conn, execution: Execution, now: datetime) -> bool:
     """Record that its process is alive; False when it ended or another process runs it."""
     query = """
         UPDATE executions SET heartbeat_at = %(now)s
         WHERE id = %(id)s AND state = 'running'
           AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
     """
-    return await db.execute(conn, query, id=run.id, interrupted_at=run.interrupted_at, now=now) == 1
+    values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
+    return await db.execute(conn, query, id=execution.id, **values) == 1
 
 
 async def set_progress(conn: Conn, execution_id: ExecutionId, text: str, now: datetime) -> None:
@@ -214,7 +216,7 @@ async def finish(
     """
     query = """
         UPDATE executions
-        SET state = %(to)s, finished_at = %(at)s, outcome = %(outcome)s,
+        SET state = %(to_state)s, finished_at = %(at)s, outcome = %(outcome)s,
             check_passed = %(check_passed)s, read_result = %(read_result)s,
             undo_until = %(undo_until)s, undo_digest = %(undo_digest)s, progress = NULL
         WHERE id = %(id)s AND (
@@ -223,10 +225,10 @@ async def finish(
         )
         RETURNING *
     """
-    values: dict[str, Any] = {"to": to_state, "at": at, "outcome": outcome}
+    values: dict[str, Any] = {"to_state": to_state, "at": at, "outcome": outcome}
     values |= {"check_passed": check_passed, "read_result": _without_attachment(read_result)}
     values |= {"undo_until": undo_until, "undo_digest": undo_digest}
-    with _first_come():
+    with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 
 

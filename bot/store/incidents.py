@@ -3,44 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-from bot.model import Incident, IncidentId, Playbook, Severity, Status, UserId
+from bot.model import Incident, IncidentId, NewIncident, Playbook, Severity, Status, UserId
 from bot.store import db
 from bot.store.db import Conn
 
 
-async def insert(
-    conn: Conn,
-    *,
-    title: str,
-    severity: Severity,
-    playbook: Playbook,
-    scenario_id: str | None,
-    declared_by: UserId,
-    declared_at: datetime,
-    source_link: str | None,
-    next_update_at: datetime | None,
-) -> Incident:
-    """A new incident, with a copy of its playbook."""
+async def insert(conn: Conn, new: NewIncident) -> Incident:
+    """Insert an incident, with a copy of its playbook."""
     query = """
         INSERT INTO incidents (title, severity, status, playbook, scenario_id, declared_by,
                                declared_at, source_link, next_update_at)
-        VALUES (%(title)s, %(severity)s, 'investigating', %(playbook)s, %(scenario_id)s,
+        VALUES (%(title)s, %(severity)s, %(status)s, %(playbook)s, %(scenario_id)s,
                 %(declared_by)s, %(declared_at)s, %(source_link)s, %(next_update_at)s)
         RETURNING *
     """
-    return await db.fetch_one(
-        conn,
-        Incident,
-        query,
-        title=title,
-        severity=severity,
-        playbook=db.json(playbook),
-        scenario_id=scenario_id,
-        declared_by=declared_by,
-        declared_at=declared_at,
-        source_link=source_link,
-        next_update_at=next_update_at,
-    )
+    row = dict(new) | {"playbook": db.json(new.playbook)}
+    return await db.fetch_one(conn, Incident, query, **row)
 
 
 async def lock_declarations(conn: Conn, title: str, severity: Severity) -> None:

@@ -21,11 +21,11 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> dict[str, SentMess
     query = """
         SELECT key, channel, ts, digest FROM messages WHERE incident_id = %(incident_id)s
     """
-    shown = await db.fetch_all(conn, SentMessage, query, incident_id=incident_id)
-    return {row.key: row for row in shown}
+    sent = await db.fetch_all(conn, SentMessage, query, incident_id=incident_id)
+    return {row.key: row for row in sent}
 
 
-async def save(conn: Conn, incident_id: IncidentId, shown: SentMessage) -> None:
+async def save(conn: Conn, incident_id: IncidentId, sent: SentMessage) -> None:
     """Record that an item was sent."""
     query = """
         INSERT INTO messages (incident_id, key, channel, ts, digest)
@@ -34,7 +34,7 @@ async def save(conn: Conn, incident_id: IncidentId, shown: SentMessage) -> None:
         SET channel = excluded.channel, ts = excluded.ts, digest = excluded.digest,
             final_while_open = NULL
     """
-    await db.execute(conn, query, incident_id=incident_id, **shown.model_dump())
+    await db.execute(conn, query, incident_id=incident_id, **sent.model_dump())
 
 
 async def delete_of_channel(conn: Conn, incident_id: IncidentId, channel: str) -> None:
@@ -44,7 +44,7 @@ async def delete_of_channel(conn: Conn, incident_id: IncidentId, channel: str) -
 
 
 async def mark_final(
-    conn: Conn, incident_id: IncidentId, shown: Sequence[SentMessage], *, is_open: bool
+    conn: Conn, incident_id: IncidentId, sent: Sequence[SentMessage], *, is_open: bool
 ) -> None:
     """Record that these stay as they are while the incident is open, or is not."""
     query = """
@@ -52,7 +52,7 @@ async def mark_final(
         WHERE incident_id = %(incident_id)s
           AND (key, digest) IN (SELECT * FROM unnest(%(keys)s::text[], %(digests)s::text[]))
     """
-    keys, digests = [message.key for message in shown], [message.digest for message in shown]
+    keys, digests = [message.key for message in sent], [message.digest for message in sent]
     await db.execute(conn, query, incident_id=incident_id, open=is_open, keys=keys, digests=digests)
 
 

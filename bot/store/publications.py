@@ -1,8 +1,8 @@
 """How far Slack shows what is true.
 
 A flow that changes an incident marks it as stale in its transaction. Whoever publishes it takes a
-lease instead of holding a connection while Slack is slow; what becomes stale meanwhile, the holder
-of the lease publishes, too.
+lease instead of keeping a connection open while Slack is slow. What becomes stale meanwhile, the
+holder of the lease publishes, too.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from bot.store.db import Conn
 
 
 class Publication(Model):
-    """How far Slack shows an incident: published < wanted means that it is stale."""
+    """How far Slack shows an incident: it is stale while published_version < wanted_version."""
 
     incident_id: IncidentId
     wanted_version: int
@@ -129,7 +129,7 @@ async def release(conn: Conn, incident_id: IncidentId, lease: UUID) -> bool:
 
 
 async def abandon(conn: Conn, incident_id: IncidentId, lease: UUID) -> None:
-    """Give the lease back after an interruption: the next holder looks what was sent."""
+    """Give the lease back after an interruption: the next holder looks for what was sent."""
     query = """
         UPDATE publications SET lease = NULL, leased_until = NULL, failures = failures + 1
         WHERE incident_id = %(incident_id)s AND lease = %(lease)s

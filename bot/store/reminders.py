@@ -45,7 +45,7 @@ async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
     query = """
         UPDATE reminders SET fired_at = %(now)s
         WHERE id IN (
-            -- The incident is held too: an update posted at this moment comes before or after,
+            -- The incident is locked too: an update posted at this moment comes before or after,
             -- and settles whatever is inserted here.
             SELECT reminders.id FROM reminders JOIN incidents ON incidents.id = incident_id
             WHERE fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s

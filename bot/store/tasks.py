@@ -35,8 +35,8 @@ async def add(
         ON CONFLICT (incident_id, kind, step_id, md5(title || ' ' || link)) DO NOTHING
     """
     where: dict[str, Any] = {"incident_id": incident_id, "kind": kind, "step_id": step_id}
-    said: dict[str, Any] = {"by": by, "at": at}
-    return sum([await db.execute(conn, query, **where, **said, **dict(task)) for task in new])
+    added: dict[str, Any] = {"by": by, "at": at}
+    return sum([await db.execute(conn, query, **where, **added, **dict(task)) for task in new])
 
 
 async def get(conn: Conn, task_id: TaskId) -> Task | None:
@@ -76,35 +76,36 @@ async def mark_missing(
 
 
 async def take(
-    conn: Conn, task_id: TaskId, *, was: UserId | None, by: UserId, at: datetime
+    conn: Conn, task_id: TaskId, *, previous_owner: UserId | None, by: UserId, at: datetime
 ) -> Task | None:
-    """Set the owner, or return None when the owner is not `was`, or the task is closed."""
+    """Set the owner; None when the owner is not `previous_owner` now, or the task is closed."""
     query = """
         UPDATE tasks SET owner = %(by)s, owned_at = %(at)s
-        WHERE id = %(id)s AND owner IS NOT DISTINCT FROM %(was)s
+        WHERE id = %(id)s AND owner IS NOT DISTINCT FROM %(previous_owner)s
           AND state IN ('open', 'escalated')
         RETURNING *
     """
-    return await db.fetch_optional(
-        conn, Task, query, id=task_id, **{"was": was, "by": by, "at": at}
-    )
+    values: dict[str, Any] = {"previous_owner": previous_owner, "by": by, "at": at}
+    return await db.fetch_optional(conn, Task, query, id=task_id, **values)
 
 
 async def move(
     conn: Conn,
     task_id: TaskId,
     *,
-    was: Sequence[TaskState],
-    to: TaskState,
+    from_states: Sequence[TaskState],
+    to_state: TaskState,
     by: UserId,
     at: datetime,
     note: str = "",
 ) -> Task | None:
-    """Change the state, or return None when it is not one of `was` by now."""
+    """Change the state, or return None when it is not one of `from_states` by now."""
     query = """
-        UPDATE tasks SET state = %(to)s, decided_by = %(by)s, decided_at = %(at)s, note = %(note)s
-        WHERE id = %(id)s AND state = ANY(%(was)s)
+        UPDATE tasks
+        SET state = %(to_state)s, decided_by = %(by)s, decided_at = %(at)s, note = %(note)s
+        WHERE id = %(id)s AND state = ANY(%(from_states)s)
         RETURNING *
     """
-    values: dict[str, Any] = {"was": list(was), "to": to, "by": by, "at": at, "note": note}
+    values: dict[str, Any] = {"from_states": list(from_states), "to_state": to_state}
+    values |= {"by": by, "at": at, "note": note}
     return await db.fetch_optional(conn, Task, query, id=task_id, **values)

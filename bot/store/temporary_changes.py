@@ -9,7 +9,7 @@ from bot.store.db import Conn
 
 async def begin(
     conn: Conn,
-    run: Execution,
+    execution: Execution,
     *,
     state: str,
     started_at: datetime,
@@ -24,7 +24,9 @@ async def begin(
         ON CONFLICT (execution_id) DO NOTHING
     """
     times = {"started_at": started_at, "ends_at": ends_at, "next_check_at": next_check_at}
-    await db.execute(conn, query, id=run.id, incident_id=run.incident_id, state=state, **times)
+    await db.execute(
+        conn, query, id=execution.id, incident_id=execution.incident_id, state=state, **times
+    )
 
 
 async def claim_due(conn: Conn, now: datetime, again: datetime) -> tuple[TemporaryChange, ...]:

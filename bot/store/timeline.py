@@ -1,4 +1,4 @@
-"""Timeline entries: append-only, written in the transaction of the change that they tell."""
+"""Timeline entries: append-only, written in the transaction of the change that they record."""
 
 from datetime import datetime
 

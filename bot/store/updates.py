@@ -1,25 +1,13 @@
 """Updates that were posted."""
 
 from datetime import datetime
-from typing import Any
 
-from bot.model import IncidentId, Status, Update, UpdateId, UserId
+from bot.model import IncidentId, NewUpdate, Update, UpdateId
 from bot.store import db
 from bot.store.db import Conn
 
 
-async def insert(
-    conn: Conn,
-    incident_id: IncidentId,
-    *,
-    at: datetime,
-    by: UserId,
-    status: Status,
-    impact: str,
-    current: str,
-    next_update_at: datetime | None,
-    source: str,
-) -> Update | None:
+async def insert(conn: Conn, new: NewUpdate) -> Update | None:
     """Insert an update; None when the same source already inserted one."""
     query = """
         INSERT INTO updates (incident_id, at, by, status, impact, current, next_update_at, source)
@@ -28,9 +16,7 @@ async def insert(
         ON CONFLICT (source) DO NOTHING
         RETURNING id, incident_id, at, by, status, impact, current, next_update_at, posted_text
     """
-    values: dict[str, Any] = {"at": at, "by": by, "status": status, "impact": impact}
-    values |= {"current": current, "next_update_at": next_update_at, "source": source}
-    return await db.fetch_optional(conn, Update, query, incident_id=incident_id, **values)
+    return await db.fetch_optional(conn, Update, query, **dict(new))
 
 
 async def set_posted_text(conn: Conn, update_id: UpdateId, words: str | None) -> None:

@@ -61,7 +61,7 @@ LITERAL_OR_COMMENT = re.compile(
 
 
 class Rows(NamedTuple):
-    """The result of a SELECT; `more` is whether rows were left out."""
+    """The result of a SELECT; `truncated` is whether rows were left out."""
 
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
@@ -81,7 +81,7 @@ class Database:
         params: Mapping[str, object] | None = None,
         max_rows: int = MAX_ROWS,
     ) -> Rows:
-        """Run one SELECT; at most `cap` rows of 8 MB together. Raises DatabaseError.
+        """Run one SELECT; at most `max_rows` rows, of 8 MB together. Raises DatabaseError.
 
         The server binds the parameters.
         """

@@ -24,7 +24,7 @@ class HttpError(UserError):
 class Response(NamedTuple):
     """A response: `seconds` until it began, `body` its first 64 KiB.
 
-    `elsewhere` is the `host:port` of a redirect that was not followed, or empty.
+    `redirect_host` is the `host:port` of a redirect that was not followed, or empty.
     """
 
     status: int
@@ -161,5 +161,5 @@ def _tls_reason(error: aiohttp.ClientError) -> str:
 
 
 def _host_and_port(url: URL) -> str:
-    """Like `payment-service:3006`: the rest of a URL may hold secrets."""
+    """Like `payment-service:3006`: the rest of a URL may have secrets."""
     return f"{url.host}:{url.port}"

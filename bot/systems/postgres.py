@@ -17,7 +17,7 @@ MESSAGE_LENGTH = 300
 
 
 class DatabaseError(UserError):
-    """The service's database did not do what was asked."""
+    """The service's database refused a query, failed or did not answer."""
 
 
 class ConnectionSettings(NamedTuple):

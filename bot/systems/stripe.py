@@ -33,7 +33,7 @@ class StripeError(UserError):
 
 
 class Event(Model):
-    """A webhook event; `waiting` is how many endpoints have not received it."""
+    """A webhook event; `pending_webhooks` is how many endpoints have not received it."""
 
     id: str
     type: str
@@ -59,7 +59,7 @@ class Stripe:
 
     @property
     def is_unrestricted_key(self) -> bool:
-        """Whether the key is a secret key, which may do everything; reading needs less."""
+        """Whether the key is a secret key, which may do everything; reads need less."""
         return self._key is not None and self._key.startswith("sk_")
 
     async def undelivered_events(self, since: datetime) -> tuple[Event, ...]:

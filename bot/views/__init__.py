@@ -1,4 +1,4 @@
-"""How things look in Slack: plain values in, Block Kit out."""
+"""What people see in Slack: plain values in, Block Kit out."""
 
 from bot.views import (
     action_ids,

@@ -12,7 +12,7 @@ from bot.model.text import truncate as truncate
 Block = dict[str, Any]
 Element = dict[str, Any]
 
-# Slack's limits, in characters where nothing else is said.
+# Slack's limits, in characters unless stated otherwise.
 MAX_BLOCKS = 50  # blocks of one message
 SECTION_LENGTH = 3000
 HEADER_LENGTH = 150
@@ -78,7 +78,7 @@ def header(text: str) -> Block:
 
 
 def section(text: str, accessory: Element | None = None, *, block_id: str = "") -> Block:
-    """A paragraph, with an optional button beside it; then `name` is its block id."""
+    """A paragraph, with an optional button beside it, which needs the `block_id`."""
     block: Block = {"type": "section", "text": mrkdwn(text)}
     return block if accessory is None else {**block, "accessory": accessory, "block_id": block_id}
 
@@ -104,7 +104,7 @@ def divider() -> Block:
 
 
 def actions(block_id: str, *elements: Element) -> Block:
-    """A row of buttons; `name` is its block id.
+    """A row of buttons.
 
     Without an id, Slack would make a new one at each edit, and a click during an edit would then
     belong to a block that no longer exists.
@@ -229,7 +229,7 @@ def _labels(texts: Sequence[str]) -> list[str]:
 
 
 def confirm_dialog(title: str, text: str, confirm_label: str, *, style: str = "danger") -> Element:
-    """A dialog that asks for confirmation of a click."""
+    """A dialog to confirm a click."""
     return {
         "title": plain_text(title, 100),
         "text": plain_text(text, CONFIRM_LENGTH),

@@ -70,7 +70,7 @@ def _buttons(incident: Incident) -> list[Element]:
 
 
 def _take_command(incident: Incident) -> Element:
-    """One click while nobody is in command; after that the button asks for confirmation."""
+    """One click while nobody is in command; after that the button needs a confirmation."""
     label = "Take command"
     if incident.commander is None:
         return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, style="primary")

@@ -1,4 +1,4 @@
-"""What an incident looks like: its channel, and its message among the announcements."""
+"""What Slack shows of an incident: its channel, and its message among the announcements."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -70,7 +70,7 @@ def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]
     """The messages that come one after another, each with its time."""
     entries = snapshot.entries
     messages = [(entry.at, _entry(entry)) for entry in entries if entry.kind in POSTED]
-    notices = [entry for entry in entries if entry.kind is EntryKind.NUDGED]
+    notices = [entry for entry in entries if entry.kind is EntryKind.END_ANNOUNCED]
     messages += [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
     for change in _changes(snapshot):
         messages.append((change.requested_at, execution.message(snapshot, change)))
@@ -100,7 +100,7 @@ def invite_responders(incident: Incident, users: Iterable[str]) -> list[SlackIte
 
 
 def invite_approvers(users: Iterable[str]) -> list[SlackItem]:
-    """Invite the approvers to the channel in which they are asked."""
+    """Invite the approvers to the channel with the request."""
     return [Invitation(APPROVERS_KEY, tuple(sorted(users)))] if users else []
 
 
@@ -157,9 +157,9 @@ def _steps(snapshot: IncidentSnapshot, scenario: Scenario, *, roomy: bool) -> li
 def _scenario_choice(snapshot: IncidentSnapshot) -> Message:
     incident = snapshot.incident
     options = [
-        blocks.option(_scenario_title(snapshot, play), play.name) for play in snapshot.scenarios
+        blocks.option(_scenario_title(snapshot, ref), ref.name) for ref in snapshot.scenarios
     ]
-    fits = any(play.scenario.severity is incident.severity for play in snapshot.scenarios)
+    fits = any(ref.scenario.severity is incident.severity for ref in snapshot.scenarios)
     words = text.render("choose_scenario", incident=incident, fits=fits)
     parts = [blocks.section(words)]
     if options and incident.open:
@@ -168,10 +168,10 @@ def _scenario_choice(snapshot: IncidentSnapshot) -> Message:
     return Message("playbook", words, parts)
 
 
-def _scenario_title(snapshot: IncidentSnapshot, play: ScenarioRef) -> str:
+def _scenario_title(snapshot: IncidentSnapshot, ref: ScenarioRef) -> str:
     services = {other.playbook.service for other in snapshot.scenarios}
-    title = play.scenario.title
-    return title if len(services) == 1 else f"{play.playbook.service}: {title}"
+    title = ref.scenario.title
+    return title if len(services) == 1 else f"{ref.playbook.service}: {title}"
 
 
 def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -> list[Block]:

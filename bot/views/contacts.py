@@ -74,7 +74,7 @@ def contact_link(
 
 
 def runbooks(playbook: Playbook, base_url: str) -> list[tuple[Link, str | None]]:
-    """Each related page with its full address, or None where `base` is missing for it."""
+    """Each related page with its full address, or None where `base_url` is missing for it."""
     addresses = [(link, urljoin(base_url, link.url)) for link in playbook.links]
     return [
         (link, address if text.HTTP_URL.fullmatch(address) else None) for link, address in addresses

@@ -1,4 +1,4 @@
-"""How a step and its executions look, from request to outcome."""
+"""A step and its executions in Slack, from request to outcome."""
 
 from pathlib import PurePath
 
@@ -12,8 +12,8 @@ from bot.views.snapshot import IncidentSnapshot
 
 DIFF_LENGTH = 2_500  # characters
 
-# These outcomes are told to the people who waited for them. A void request is not: the whole
-# channel is told that the incident was resolved.
+# These outcomes notify the people who waited for them. A void request does not: the whole
+# channel reads that the incident was resolved.
 NOTIFIED = (
     ExecutionState.SUCCEEDED,
     ExecutionState.FAILED,
@@ -53,7 +53,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
 
 
 def outcome_notification(execution: Execution) -> list[Message]:
-    """The outcome as a message of its own in the thread, for those who asked and approved.
+    """The outcome as a message of its own in the thread, for those who requested and approved.
 
     Slack notifies nobody of an edit. Whoever made the decision is left out. An interrupted
     execution ends a second time, once somebody has checked it.
@@ -84,7 +84,7 @@ def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[
 def _diff_is_in_thread(execution: Execution) -> bool:
     """Once it is decided, the diff would only push the outcome off the screen.
 
-    A message to customers is the exception: people want to read what customers were told.
+    A message to customers is the exception: people need to read what customers read.
     """
     undecided = execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED)
     return not undecided and execution.action != rules.permissions.CUSTOMER_MESSAGE

@@ -42,7 +42,7 @@ def declare(
     best_matches: Sequence[ScenarioRef] = (),
     worst_severity: Severity | None = None,
 ) -> View:
-    """The form to declare an incident: `likely` are the scenarios that fit what is ticked."""
+    """The form to declare an incident: `best_matches` are the scenarios that fit what is ticked."""
     title_line = blocks.text_input(
         initial=title, max_length=LONG_TEXT, placeholder="Orders are failing"
     )
@@ -56,7 +56,7 @@ def declare(
     parts = [
         blocks.input_block("title", "What is wrong?", title_line, optional=True),
         blocks.section(words),  # above the symptoms, whose list is longer than a screen
-        *_symptoms(sorted(scenarios, key=lambda play: play.scenario.severity))[:MAX_SYMPTOM_GROUPS],
+        *_symptoms(sorted(scenarios, key=lambda ref: ref.scenario.severity))[:MAX_SYMPTOM_GROUPS],
         blocks.input_block("severity", "How bad is it?", radio, hint=SEVERITY_HINT, optional=True),
     ]
     if scenarios:
@@ -66,17 +66,17 @@ def declare(
     )
 
 
-def _severities(plays: Sequence[ScenarioRef]) -> list[Element]:
+def _severities(refs: Sequence[ScenarioRef]) -> list[Element]:
     return [
-        blocks.option(truncate(_severity_label(severity, plays), 75), severity.value)
+        blocks.option(truncate(_severity_label(severity, refs), 75), severity.value)
         for severity in Severity
     ]
 
 
 def playbook(incident: Incident, scenarios: Sequence[ScenarioRef], *, metadata: str) -> View:
     """The form to choose a playbook; those for the incident's severity come first."""
-    ordered = sorted(scenarios, key=lambda play: play.scenario.severity is not incident.severity)
-    scenario = blocks.select("scenario", "Choose a playbook", _play_options(ordered))
+    ordered = sorted(scenarios, key=lambda ref: ref.scenario.severity is not incident.severity)
+    scenario = blocks.select("scenario", "Choose a playbook", _scenario_options(ordered))
     parts = [
         blocks.section(text.render("playbook_form", incident=incident)),
         blocks.input_block("scenario", "Playbook", scenario),
@@ -86,42 +86,42 @@ def playbook(incident: Incident, scenarios: Sequence[ScenarioRef], *, metadata: 
     )
 
 
-def _play_options(plays: Sequence[ScenarioRef]) -> list[Element]:
-    several = len({play.playbook.service for play in plays}) > 1
+def _scenario_options(refs: Sequence[ScenarioRef]) -> list[Element]:
+    several = len({ref.playbook.service for ref in refs}) > 1
     options = []
-    for play in plays[:100]:
-        words = f"{play.scenario.severity.label} · {play.scenario.title}"
+    for ref in refs[:100]:
+        words = f"{ref.scenario.severity.label} · {ref.scenario.title}"
         if several:
-            words = f"{words} ({play.playbook.service})"
-        options.append(blocks.option(words, play.name))
+            words = f"{words} ({ref.playbook.service})"
+        options.append(blocks.option(words, ref.name))
     return options
 
 
-def _playbooks(plays: Sequence[ScenarioRef]) -> Block:
-    scenario = blocks.select("scenario", "Choose a playbook", _play_options(plays))
+def _playbooks(refs: Sequence[ScenarioRef]) -> Block:
+    scenario = blocks.select("scenario", "Choose a playbook", _scenario_options(refs))
     hint = "If you choose none, it is the one that fits; if several fit, choose in the channel."
     return blocks.input_block("scenario", "Playbook", scenario, hint=hint, optional=True)
 
 
-def _severity_label(severity: Severity, plays: Sequence[ScenarioRef]) -> str:
-    levels = [play.playbook.severities.get(severity) for play in plays]
+def _severity_label(severity: Severity, refs: Sequence[ScenarioRef]) -> str:
+    levels = [ref.playbook.severities.get(severity) for ref in refs]
     meanings = [level.meaning for level in levels if level]
     return f"{severity.label} · {meanings[0]}" if meanings else severity.label
 
 
-def _symptoms(plays: Sequence[ScenarioRef]) -> list[Block]:
+def _symptoms(refs: Sequence[ScenarioRef]) -> list[Block]:
     """Checkboxes by scenario; Slack sends each tick at once, and the form then names what fits."""
-    several = len({play.playbook.service for play in plays}) > 1
+    several = len({ref.playbook.service for ref in refs}) > 1
     groups = []
-    for play in plays:
-        words = dict.fromkeys(symptom[:OPTION_VALUE_LENGTH] for symptom in play.scenario.symptoms)
+    for ref in refs:
+        words = dict.fromkeys(symptom[:OPTION_VALUE_LENGTH] for symptom in ref.scenario.symptoms)
         options = [blocks.option(word, word) for word in words]
         for start in range(0, len(options), MAX_CHECKBOXES):
-            label = f"{play.scenario.severity.label} · {play.scenario.title}"
+            label = f"{ref.scenario.severity.label} · {ref.scenario.title}"
             groups.append(
                 blocks.checkboxes(
-                    f"{SYMPTOMS_PREFIX}:{start}:{play.name}",
-                    f"{play.playbook.title}: {label}" if several else label,
+                    f"{SYMPTOMS_PREFIX}:{start}:{ref.name}",
+                    f"{ref.playbook.title}: {label}" if several else label,
                     action_ids.TICK_SYMPTOM,
                     options[start : start + MAX_CHECKBOXES],
                 )
@@ -160,7 +160,7 @@ def resolve(
     open_checklists: Sequence[Unfinished],
     now: datetime,
 ) -> View:
-    """The form to resolve an incident; it asks for a reason where a check has failed."""
+    """The form to resolve an incident; it demands a reason where a check has failed."""
     unverified = rules.changes.unverified(executions)
     parts = [
         blocks.section(text.render("resolve_form", incident=incident)),
@@ -201,9 +201,9 @@ def step(
     options: Mapping[str, Options],
     metadata: str,
 ) -> View:
-    """The form of a step: the parameters, as menus where `choices` has options, and the reason."""
+    """The form of a step: the parameters, as menus where it has `options`, and the reason."""
     parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
-    # A stored playbook may ask for a parameter that the action no longer has.
+    # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
     parts += [_parameter(action, name, params, options.get(name)) for name in names]
     example = "The new version has been crash-looping since 03:02"

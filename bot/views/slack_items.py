@@ -73,7 +73,7 @@ SlackItem = Message | Topic | Bookmark | Invitation | Pin | File
 
 
 def digest(item: SlackItem) -> str:
-    """A hash of an item's content: items with equal digests look the same in Slack.
+    """A hash of an item's content: items with equal digests are the same in Slack.
 
     Digests are stored: after a change of a field's name, each item is sent once more.
     """

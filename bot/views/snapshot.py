@@ -27,9 +27,10 @@ NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState
 class IncidentSnapshot:
     """What the channel, the announcement and the files are made from.
 
-    `approvers` are those that the configuration names one by one, `plays` the scenarios that fit
-    the incident's severity, and `runbooks` the address that relative links belong to. `final` has
-    the keys of the messages that never change again: these are not read and not sent again.
+    `approvers` are those that the configuration names one by one, `scenarios` those that fit the
+    incident's severity, and `runbooks_base_url` the address that relative links belong to.
+    `final_keys` has the keys of the messages that never change again: these are not read and not
+    sent again.
     """
 
     incident: Incident

@@ -2,7 +2,7 @@
 
 from bot import durations, rules
 from bot.model import Entry, TemporaryChange
-from bot.model.entries import Nudged
+from bot.model.entries import EndAnnounced
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
@@ -22,7 +22,7 @@ def _line(snapshot: IncidentSnapshot, change: TemporaryChange) -> str:
 def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
     """It ends soon: extend it, or end it now."""
     detail = entry.detail
-    assert isinstance(detail, Nudged)
+    assert isinstance(detail, EndAnnounced)
     words = text.render(
         "end_notice",
         state=entry.text,

@@ -30,7 +30,7 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
         "title": incident.title,
         "status": update.status.value.capitalize(),
         "impact": update.impact,
-        # In UTC, as runbooks ask for it, and in the reader's own time zone.
+        # In UTC, as runbooks have it, and in the reader's own time zone.
         "start_time": text.Mrkdwn(
             f"{_utc(incident.declared_at)} ({text.local_time(incident.declared_at)})"
         ),

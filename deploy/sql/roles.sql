@@ -1,14 +1,14 @@
 -- The two roles through which Runbolt reaches a shop's database, and nothing more than they need.
 --
 --   runbolt_ro    reads the tables named below and the server's statistics
---   runbolt_ops   ends other people's backends, which a second person has approved, and reads the
---                 statistics, because whose backend it is has to be looked at when it is ended
+--   runbolt_ops   ends sessions of others, which a second person has approved, and reads the
+--                 statistics, to check whose session it is when it ends it
 --
 -- Run it as an administrator, connected to the shop's database, as often as you like:
 --
 --   psql --dbname=orders --single-transaction --set=ON_ERROR_STOP=1 --file=deploy/sql/roles.sql
 --
--- then give each role its password, which psql asks for and sends only as a hash:
+-- then give each role its password, which psql prompts for and sends only as a hash:
 --
 --   \password runbolt_ro
 --   \password runbolt_ops
@@ -19,7 +19,7 @@
 --
 --   GRANT TEMPORARY ON DATABASE orders TO the_application;
 --
--- It looks at this database only. To keep the roles out of another one of the same server:
+-- It changes only this database. To keep the roles out of another one of the same server:
 --
 --   REVOKE CONNECT ON DATABASE another FROM PUBLIC;
 
@@ -98,7 +98,7 @@ GRANT USAGE ON SCHEMA public TO runbolt_ro;
 GRANT SELECT ON orders, order_items, webhook_events, refunds, disputes TO runbolt_ro;
 
 -- A function that runs as its owner is a way around all of this, where everybody may call it. It may
--- be meant for the application, so it is only told.
+-- be meant for the application, so it is only reported.
 DO $$
 DECLARE
     names text;

@@ -1,1 +1,1 @@
-"""Actions on the service's database."""
+"""Actions on the service's database: queries, connections, sessions."""

@@ -12,9 +12,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Read
 from bot.actions.cell_format import cells
-from bot.actions.wording import truncate
 from bot.model import Attachment, Cell, ReadResult, Table
 from bot.model.findings import NULL, RowTemplate
+from bot.model.text import truncate
 from bot.playbooks import sql_files
 from bot.systems import Systems
 from bot.systems.database import DatabaseError, Rows
@@ -111,7 +111,7 @@ class RunQuery(Read):
 
 
 def _check_visible(result: Rows) -> None:
-    """Raises DatabaseError when rows are hidden: they must not look like no rows."""
+    """Raises DatabaseError when rows are hidden: they must not pass for no rows."""
     hidden = sum(NO_PRIVILEGE in row for row in result.rows)
     if hidden:
         raise DatabaseError(
@@ -135,7 +135,7 @@ def _table_cell(cell: Cell) -> Cell:
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> tuple[str, int]:
-    """The CSV with as many rows as a file may hold, and their number."""
+    """The CSV with as many rows as a file may have, and their number."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -147,7 +147,7 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> tuple[str, i
 
 
 def escape_formula(cell: str) -> str:
-    """A cell of the CSV: empty for NULL, with an apostrophe before what looks like a formula."""
+    """A cell of the CSV: empty for NULL, with an apostrophe before a possible formula."""
     if cell == NULL:
         return ""
     return f"'{cell}" if FORMULA.match(cell) else cell

@@ -11,8 +11,9 @@ from pydantic.json_schema import SkipJsonSchema
 from bot.actions import cell_format
 from bot.actions.base import Change, Progress
 from bot.actions.params import Duration
-from bot.actions.wording import plural, truncate
+from bot.actions.wording import plural
 from bot.model import Plan, Risk, UserError, Verdict
+from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.database import APPLICATION_NAME, Database, DatabaseError
 from bot.systems.sessions import DatabaseSession, TerminationResult
@@ -22,7 +23,7 @@ MAX_QUERY_CHARACTERS = 300
 # Each poll makes a connection.
 POLL_SECONDS = 1.0
 NEVER_ENDED = "Those of superusers, of replication and of the bot itself are never ended."
-# Sessions that the reading role may not see come too, with nulls: `_check` refuses them.
+# Sessions that the read-only role may not see come too, with nulls: `_check` refuses them.
 LONG_QUERIES: LiteralString = """
     WITH waiting AS MATERIALIZED (
         SELECT pid, pg_blocking_pids(pid) AS blockers

@@ -1,1 +1,1 @@
-"""Actions on Kubernetes."""
+"""Actions on the cluster: read pods and logs, change Deployments and pods."""

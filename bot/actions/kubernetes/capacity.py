@@ -47,7 +47,7 @@ async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) 
     if problem:
         raise UserError(
             f"The quota of {cluster.namespace} has no room for this, so nothing was planned: "
-            f"{problem}. Ask for less, or raise the quota first. {deployment.target} is as it was."
+            f"{problem}. Ask for less, or raise the quota first. {deployment.label} is as it was."
         )
     return ()
 
@@ -69,7 +69,7 @@ def exceeding(quotas: Sequence[Quota], extra: Mapping[str, float]) -> str:
 async def node_warnings(
     cluster: Cluster, template: dict[str, object], count: int
 ) -> tuple[str, ...]:
-    """A warning when the nodes surely have no room for `count` more pods.
+    """A warning when the nodes certainly have no room for `count` more pods.
 
     A dry run does not schedule pods, so the bot counts. No warning when it may not list nodes: that
     needs a permission beyond the namespace.

@@ -70,14 +70,14 @@ def container(deployment: Deployment, name: str | None) -> dict[str, Any]:
     names = ", ".join(container["name"] for container in containers)
     if name is None and len(containers) > 1:
         raise UserError(
-            f"{deployment.target} has several containers ({names}), so nothing was planned. Name "
+            f"{deployment.label} has several containers ({names}), so nothing was planned. Name "
             "one in the playbook, as `container` under `params`."
         )
     for container in containers:
         if name in (None, container["name"]):
             return container
     raise UserError(
-        f"{deployment.target} has no container {name}, so nothing was planned. It has: {names}."
+        f"{deployment.label} has no container {name}, so nothing was planned. It has: {names}."
     )
 
 
@@ -85,8 +85,8 @@ def check_not_paused(deployment: Deployment, consequence: str) -> None:
     """Raises UserError when the Deployment is paused; `consequence` says what would not work."""
     if deployment.paused:
         raise UserError(
-            f"{deployment.target} is paused, so {consequence}. Resume it with `kubectl rollout "
-            f"resume {deployment.target}`, and ask again."
+            f"{deployment.label} is paused, so {consequence}. Resume it with `kubectl rollout "
+            f"resume {deployment.label}`, and ask again."
         )
 
 
@@ -163,7 +163,7 @@ def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
     changed = [key for key, value in live.items() if plan.fingerprint.get(key, value) != value]
     if changed:
         raise UserError(
-            f"{deployment.target} changed since the plan was made ({', '.join(changed)}), so "
+            f"{deployment.label} changed since the plan was made ({', '.join(changed)}), so "
             f"nothing was done. It now runs revision {deployment.revision} (image "
             f"{deployment.image_tags}) with {deployment.replicas} replicas. Look, and ask again."
         )
@@ -184,7 +184,7 @@ async def _was_applied(cluster: Cluster, before: Deployment, progress: Progress)
 def not_as_planned(
     deployment: Deployment, progress: Progress, fact: str, noun: str = "change"
 ) -> Verdict:
-    """The verdict when the live state, told by `fact`, is not what the execution should make."""
+    """The verdict when the live state, described by `fact`, is not the one to be made."""
     if is_changed_by(deployment, progress):
         return Verdict(ok=False, text=f"Somebody changed it afterwards: {fact}")
     return Verdict(ok=False, done=False, text=f"The {noun} was not done: {fact}")

@@ -21,7 +21,7 @@ def templates(old: dict[str, Any], new: dict[str, Any], old_name: str, new_name:
 
 
 def hidden_changes(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
-    """The names of variables whose values differ, but look the same in the masked diff."""
+    """The names of variables whose values differ, but are the same in the masked diff."""
     before, after = _environment(old), _environment(new)
     return tuple(
         sorted(

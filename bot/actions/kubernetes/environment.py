@@ -20,7 +20,7 @@ MAX_VALUE_LENGTH = 500
 
 
 def _not_secret(name: str) -> str:
-    """Playbooks, plans and channels must not hold secrets. Raises ValueError."""
+    """Playbooks, plans and channels must not have secrets. Raises ValueError."""
     if diffs.SECRET_NAME.search(name):
         raise ValueError("expects a variable that holds no secret")
     return name
@@ -54,7 +54,7 @@ class SetEnvironment(DeploymentChange):
 
     With `revert_after` (minutes) the change is temporary: the bot reverts it after that time.
     `state` is what people call it meanwhile, `effect` what it means for users. If the variable has
-    the wanted value already, or the value `unless`, nothing is planned, and `none` says what that
+    the value already, or the value `unless`, nothing is planned, and `none` says what that
     means. `container` may be left out if there is only one.
     """
 
@@ -78,7 +78,7 @@ class SetEnvironment(DeploymentChange):
     async def plan(self, systems: Systems) -> Plan:
         """From which value to which.
 
-        Raises Already when it has the wanted value or `unless`, UserError when it cannot be set.
+        Raises AlreadyApplied when it has the value or `unless`, UserError when it cannot be set.
         """
         deployment = await systems.cluster.deployment(self.deployment)
         current = self._current_value(self._container(deployment))
@@ -122,7 +122,7 @@ class SetEnvironment(DeploymentChange):
         return str(last.get("value", ""))
 
     def _check(self, deployment: Deployment, current: str | None) -> None:
-        """Raises Already when there is nothing to do, and UserError when it cannot be changed."""
+        """Raises AlreadyApplied when nothing is to do, UserError when it cannot be changed."""
         if current == self.value or (current is not None and current == self.unless):
             raise self._nothing_to_do(current)
         if current is not None and not _can_be_kept(current):

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from bot import redaction
-from bot.actions.wording import truncate
 from bot.model import Model
+from bot.model.text import truncate
 from bot.systems.kubernetes import Container, Pod
 
 LEVEL = re.compile(r'\blevel"?\s{0,2}[=:]\s{0,2}"?([A-Za-z]{3,9}|\d\d)\b')

@@ -15,8 +15,9 @@ from bot.actions.kubernetes.log_counts import LogCounts
 from bot.actions.kubernetes.log_lines import Line, Source, TailBuffer, TimestampSplitter
 from bot.actions.kubernetes.matching import Expression, Matcher
 from bot.actions.params import Selector
-from bot.actions.wording import plural, truncate
+from bot.actions.wording import plural
 from bot.model import Attachment, Chart, ReadResult, UserError
+from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.kubernetes import Cluster, ClusterError, Refused
 

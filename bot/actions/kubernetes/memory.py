@@ -104,7 +104,7 @@ class MemoryLimit(DeploymentChange):
         """Raises UserError when the new limit is not allowed, or would change nothing."""
         deployments.check_not_paused(deployment, "a new limit would not reach its pods")
         size = parse_quantity(self.limit)
-        label = f"{container.name} in {deployment.target}"
+        label = f"{container.name} in {deployment.label}"
         if size == container.limit_bytes:
             raise UserError(
                 f"The memory limit of {label} is {container.limit} already, so there is nothing "
@@ -150,7 +150,7 @@ class MemoryLimit(DeploymentChange):
         used = max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
         if used >= parse_quantity(self.limit):
             raise UserError(
-                f"{name} in {deployment.target} uses {capacity.format_amount('memory', used)} of "
+                f"{name} in {deployment.label} uses {capacity.format_amount('memory', used)} of "
                 f"memory now, so a limit of {self.limit} would end it at once, and nothing was "
                 "planned. Ask for more than it uses."
             )
@@ -178,7 +178,7 @@ class MemoryLimit(DeploymentChange):
         if container.limit_bytes == parse_quantity(self.limit):
             success = f"{container.name} in {deployment.name} may use {container.limit} of memory"
             return await self.watch(systems, progress, success)
-        fact = f"The memory limit of {container.name} in {deployment.target} is {container.limit}"
+        fact = f"The memory limit of {container.name} in {deployment.label} is {container.limit}"
         return deployments.not_as_planned(deployment, progress, fact)
 
 
@@ -188,7 +188,7 @@ def _limited(deployment: Deployment, container: dict[str, Any]) -> LimitedContai
     limit = (resources.get("limits") or {}).get("memory")
     if limit is None:
         raise UserError(
-            f"{container['name']} in {deployment.target} has no memory limit, so there is none to "
+            f"{container['name']} in {deployment.label} has no memory limit, so there is none to "
             "change and nothing was planned. If it was ended for lack of memory, its node ran out "
             "of it."
         )

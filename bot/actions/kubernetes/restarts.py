@@ -59,7 +59,7 @@ class RollingRestart(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         is_same = deployment.spec_digest == plan.fingerprint["spec"]
         if is_same or not deployments.is_changed_by(deployment, progress):
-            text = f"The restart was not done: {deployment.target} is as it was"
+            text = f"The restart was not done: {deployment.label} is as it was"
             return Verdict(ok=False, done=False, text=text)
         return await self.watch(systems, progress, f"{deployment.name} was restarted")
 
@@ -80,17 +80,17 @@ class DeletePods(Change):
         self._check(pods)
         owner = await _owner(cluster, pods)
         await asyncio.gather(*(cluster.delete_pod(pod, dry_run=True) for pod in pods))
-        wanted = len(pods) if owner is None else max(owner.replicas, len(pods))
+        expected = len(pods) if owner is None else max(owner.replicas, len(pods))
         return Plan(
-            target=f"pods/{self.selector}" if owner is None else owner.target,
+            target=cluster.target(f"pods/{self.selector}") if owner is None else owner.target,
             summary=f"Delete {plural(len(pods), 'pod')} of {self.selector} at once: "
             f"{', '.join(pod.name for pod in pods)}",
-            blast_radius=f"{len(pods)} of {wanted} pods: {percent(len(pods), wanted)} of the "
+            blast_radius=f"{len(pods)} of {expected} pods: {percent(len(pods), expected)} of the "
             "capacity is lost until the new pods are ready.",
             check=deployments.success_criteria(len(pods), self._timeouts),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=("A rolling restart does the same without losing capacity.",),
-            fingerprint={"pods": {pod.name: pod.uid for pod in pods}, "of": wanted},
+            fingerprint={"pods": {pod.name: pod.uid for pod in pods}, "of": expected},
         )
 
     def _check(self, pods: Sequence[Pod]) -> None:
@@ -162,7 +162,7 @@ def _status(pods: Sequence[Pod], deleted: set[str]) -> RolloutStatus:
     return RolloutStatus(
         pods=new,
         # A pod may be added meanwhile for other reasons; it has to become ready too.
-        wanted=max(len(deleted), len(new)),
+        expected=max(len(deleted), len(new)),
         replaced=all(pod.uid not in deleted for pod in pods),
         failure=rollout.stuck_reason(new),
     )

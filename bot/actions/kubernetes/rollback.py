@@ -72,14 +72,14 @@ class RollBack(DeploymentChange):
         others = "; ".join(_described(history, revision) for revision in history.earlier) or "none"
         if history.current is not None and history.current.number == self.to_revision:
             return UserError(
-                f"{deployment.target} runs revision {self.to_revision} already, so there is "
+                f"{deployment.label} runs revision {self.to_revision} already, so there is "
                 f"nothing to do. Other revisions: {others}."
             )
         wanted = "other revision that would help"
         if self.to_revision is not None:
             wanted = f"revision {self.to_revision}"
         return UserError(
-            f"{deployment.target} has no {wanted}, so nothing was planned. Other revisions: "
+            f"{deployment.label} has no {wanted}, so nothing was planned. Other revisions: "
             f"{others}. Name one of them, or roll out a release that works."
         )
 
@@ -133,7 +133,7 @@ class RollBack(DeploymentChange):
                 break
         else:
             raise UserError(
-                f"{deployment.target} no longer has revision {plan.fingerprint['to_revision']}, so "
+                f"{deployment.label} no longer has revision {plan.fingerprint['to_revision']}, so "
                 "nothing was done. Ask again, for another one."
             )
         change = patches.restore_revision(revision, deployment)
@@ -146,7 +146,7 @@ class RollBack(DeploymentChange):
             success = f"{deployment.name} runs image {deployment.image_tags}"
             return await self.watch(systems, progress, success)
         running = f"revision {deployment.revision} (image {deployment.image_tags})"
-        fact = f"{deployment.target} runs {running}"
+        fact = f"{deployment.label} runs {running}"
         return deployments.not_as_planned(deployment, progress, fact, "rollback")
 
 

@@ -40,20 +40,20 @@ class RolloutTimeouts(Model):
 
     @property
     def stuck_grace(self) -> float:
-        """How long pods may look stuck: a registry may be slow once."""
+        """How long pods may seem stuck: a registry may be slow once."""
         return min(self.steady, self.deadline / 4)
 
 
 class RolloutStatus(Model):
     """What one probe has seen.
 
-    `pods` are the new ones, `wanted` is how many there should be; `replaced` says whether all old
+    `pods` are the new ones, `expected` is how many there should be; `replaced` says whether all old
     ones are gone, and `serving` how many old ones are still ready. `failure` says why the rollout
     is stuck, or is empty.
     """
 
     pods: tuple[Pod, ...]
-    wanted: int
+    expected: int
     replaced: bool
     serving: int = 0
     failure: str = ""
@@ -66,13 +66,13 @@ class RolloutStatus(Model):
     @property
     def is_complete(self) -> bool:
         """Whether there are only new pods, all of them ready."""
-        return self.replaced and self.ready == self.wanted
+        return self.replaced and self.ready == self.expected
 
     @property
     def summary(self) -> str:
         """Like `1 of 3 ready: CrashLoopBackOff, exit 2`."""
         reasons = dict.fromkeys(pod.unready_reason for pod in self.pods if not pod.ready)
-        text = f"{self.ready} of {self.wanted} ready"
+        text = f"{self.ready} of {self.expected} ready"
         text += f": {'; '.join(list(reasons)[: pods.MAX_REASONS])}" if reasons else ""
         return f"{text}; {self._old_pods}" if self.serving else text
 
@@ -80,9 +80,9 @@ class RolloutStatus(Model):
     def progress_text(self) -> str:
         """How far it is, and whether old pods still serve: then few new pods are no outage."""
         if self.serving:
-            return f"{self.ready} of {self.wanted} new pods ready, {self._old_pods}"
-        outage = ", no pod serves yet" if self.wanted and not self.ready else ""
-        return f"{self.ready} of {self.wanted} ready{outage}"
+            return f"{self.ready} of {self.expected} new pods ready, {self._old_pods}"
+        outage = ", no pod serves yet" if self.expected and not self.ready else ""
+        return f"{self.ready} of {self.expected} ready{outage}"
 
     @property
     def _old_pods(self) -> str:
@@ -124,9 +124,9 @@ async def watch(
     problem = problem or await _watch_ready_pods(probe, throttled, timeouts, status)
     if problem:
         return Verdict(ok=False, text=problem)
-    if not status.wanted:
+    if not status.expected:
         return Verdict(ok=True, text=f"{success}: no pods are left")
-    ready = f"{status.wanted} of {status.wanted} ready"
+    ready = f"{status.expected} of {status.expected} ready"
     return Verdict(ok=True, text=f"{success}: {ready}, no restarts for {timeouts.steady:g} s")
 
 
@@ -154,7 +154,7 @@ async def _watch_ready_pods(
     probe: Probe, progress: ThrottledProgress, timeouts: RolloutTimeouts, first: RolloutStatus
 ) -> str:
     """What went wrong while the pods had to stay ready, or empty; `first` is when they were."""
-    if not first.wanted:
+    if not first.expected:
         return ""
     loop = asyncio.get_running_loop()
     start = loop.time()
@@ -168,7 +168,7 @@ async def _watch_ready_pods(
         elapsed = loop.time() - start
         if elapsed >= timeouts.steady:
             return ""
-        counts = f"{status.ready} of {status.wanted} ready, no restarts"
+        counts = f"{status.ready} of {status.expected} ready, no restarts"
         await progress.report(f"Watching: {elapsed:.0f} of {timeouts.steady:g} s, {counts}")
         await asyncio.sleep(min(timeouts.poll_interval, timeouts.steady - elapsed))
 
@@ -219,7 +219,7 @@ async def rollout_status(cluster: Cluster, name: str) -> RolloutStatus:
     )
     return RolloutStatus(
         pods=new_pods,
-        wanted=deployment.replicas,
+        expected=deployment.replicas,
         replaced=deployment.rolled_out,
         serving=sum(_serves(pod) and pod.owner_uid in old_uids for pod in all_pods),
         failure=failure,
@@ -232,8 +232,8 @@ def _serves(pod: Pod) -> bool:
 
 def current_revision(deployment: Deployment, revisions: Sequence[Revision]) -> Revision | None:
     """The revision that has the template of the Deployment; None until the controller made it."""
-    wanted = digest(deployment.template)
-    return next((revision for revision in revisions if digest(revision.template) == wanted), None)
+    expected = digest(deployment.template)
+    return next((revision for revision in revisions if digest(revision.template) == expected), None)
 
 
 def stuck_reason(pods: Sequence[Pod]) -> str:

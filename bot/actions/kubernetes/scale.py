@@ -29,7 +29,7 @@ class ScaleDeployment(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         if deployment.replicas == self.replicas:
             raise UserError(
-                f"{deployment.target} has {deployment.replicas} replicas already, so there is "
+                f"{deployment.label} has {deployment.replicas} replicas already, so there is "
                 "nothing to do."
             )
         autoscaler, warnings = await self._check_autoscaler(systems.cluster, deployment)
@@ -94,7 +94,7 @@ class ScaleDeployment(DeploymentChange):
         limit = "maxReplicas" if is_above else "minReplicas"
         bound = autoscaler.max_replicas if is_above else autoscaler.min_replicas
         raise UserError(
-            f"The autoscaler {autoscaler.label} is in charge of {deployment.target} and would set "
+            f"The autoscaler {autoscaler.label} is in charge of {deployment.label} and would set "
             f"it back to {bound} within seconds, so nothing was planned. Change its limits: "
             f"{_patch_command(autoscaler, limit, self.replicas)}"
         )
@@ -127,7 +127,7 @@ class ScaleDeployment(DeploymentChange):
         """Whether the number is set, and so many pods become ready and stay ready."""
         deployment = await systems.cluster.deployment(self.deployment)
         if deployment.replicas != self.replicas:
-            text = f"{deployment.target} is scaled to {deployment.replicas}, not to {self.replicas}"
+            text = f"{deployment.label} is scaled to {deployment.replicas}, not to {self.replicas}"
             was_set = deployments.is_changed_by(deployment, progress)
             return Verdict(ok=False, done=was_set, text=text)
         success = f"{deployment.name} is scaled to {self.replicas}"

@@ -155,7 +155,7 @@ def _charts(loads: Sequence[PodLoad]) -> tuple[Chart, ...]:
 
 
 def _series(loads: Sequence[PodLoad], field: str, unit: float) -> tuple[Series, ...]:
-    """A request or limit is drawn only if every pod has it: else it would look like 0."""
+    """A request or limit is in the chart only if every pod has it: else it would appear as 0."""
     amounts = [("used", [load.total_used(field) for load in loads])]
     for kind in ("requests", "limits"):
         bounds = [bound for load in loads if (bound := load.total_bound(kind, field)) is not None]

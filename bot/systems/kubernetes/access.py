@@ -22,7 +22,7 @@ DRY_RUN_ALL = ["All"]
 class Access(StrEnum):
     """What a client lets through."""
 
-    READ = "read"  # reads, and commands in pods that only look
+    READ = "read"  # reads, and commands in pods that only read
     PLAN = "plan"  # reads and dry runs; no commands in pods
     CHANGE = "change"  # everything
 

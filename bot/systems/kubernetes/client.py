@@ -87,6 +87,10 @@ class Cluster:
         finally:
             await clients.close()
 
+    def target(self, label: str) -> str:
+        """What a plan names objects of this namespace by, such as those of a label selector."""
+        return resources.target(label, self.namespace, self._server)
+
     def restricted(self, access: Access) -> "Cluster":
         """The same cluster, with a client that sends nothing that `access` leaves out."""
         return Cluster(self._clients, self.namespace, self.timeout, access)
@@ -178,7 +182,7 @@ class Cluster:
     async def delete_pod(self, pod: Pod, *, dry_run: bool = False) -> None:
         """Delete exactly this pod; raises Conflict when another one has its name by now.
 
-        With `rehearse` it is a dry run on the server.
+        With `dry_run` it is a dry run on the server.
         """
         call = self._api_call("delete", "pods", pod.name, mutating=True)
         # A DELETE that has a body is read from the body alone: the server ignores its query.
@@ -192,7 +196,7 @@ class Cluster:
     ) -> None:
         """Pass on the last `tail` lines of a container's log as they come, with timestamps.
 
-        Each call of `hear` gets about 256 KiB of them, and no more are read before it returns, so
+        Each call of `on_lines` gets about 256 KiB of them, and no more are read before it returns:
         that is all that is ever in memory. `previous` is the container's run before this one.
         """
         call = self._api_call("get", "pods/log", pod)

@@ -16,7 +16,7 @@ class Quota(Model):
     """A ResourceQuota: bytes, cores or counts by resource, like `limits.memory`.
 
     `hard` has only what the quota's controller has counted already, and nothing when the quota has
-    a scope: it may not apply to the pods that the caller asks about.
+    a scope: it may not apply to the caller's pods.
     """
 
     name: str

@@ -18,8 +18,8 @@ RESTARTED_AT_ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 class DeploymentPatch(Model):
     """The new pod template or replicas of a Deployment; None leaves what is there.
 
-    `cause` becomes the change cause in the rollout history; an empty one removes it. `left` is the
-    number of the revision that is rolled back from.
+    `cause` becomes the change cause in the rollout history; an empty one removes it.
+    `rolled_back_from` is the number of the revision that is rolled back from.
     """
 
     template: Obj | None = None

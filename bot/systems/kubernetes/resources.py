@@ -94,9 +94,9 @@ class Pod(Model):
 class Deployment(Model):
     """A Deployment; `cluster` is its API server, as `host:port`.
 
-    `replicas` is the number in its spec; `total`, `updated` and `available` are of its status.
-    `unavailable` is how many pods a rollout may take away at once. `settled` is whether the
-    controller has observed the newest spec; `stuck` is why it cannot go on, or empty.
+    `replicas` is the number in its spec; the other numbers of replicas are of its status.
+    `max_unavailable` is how many pods a rollout may take away at once. `spec_observed` is whether
+    the controller has observed the newest spec; `stuck_reason` is why it cannot go on, or empty.
     `spec_digest` covers the spec without the replicas.
     """
 
@@ -120,9 +120,14 @@ class Deployment(Model):
     spec_digest: str
 
     @property
-    def target(self) -> str:
-        """Like `deployment/order-service`, as plans name it."""
+    def label(self) -> str:
+        """Like `deployment/order-service`, as kubectl and sentences name it."""
         return f"deployment/{self.name}"
+
+    @property
+    def target(self) -> str:
+        """What plans name it by: unique over all namespaces and clusters."""
+        return target(self.label, self.namespace, self.cluster)
 
     @property
     def image_tags(self) -> str:
@@ -144,9 +149,9 @@ class Deployment(Model):
 class Revision(Model):
     """A pod template that a Deployment has run, as its ReplicaSet keeps it.
 
-    `past` is the numbers that it had when it ran before; `created` is when it ran first. `cause`
-    is the change cause as it was written, which may hold secrets: people read `said` instead.
-    `left` is the number that the last rollback to this revision came from.
+    `previous_numbers` are those that it had when it ran before; `created` is when it ran first.
+    `change_cause` is as it was written, which may have secrets. `rolled_back_from` is the number
+    that the last rollback to this revision came from.
     """
 
     number: int
@@ -271,6 +276,11 @@ def parse_usage(raw: Obj) -> dict[str, ResourceAmounts]:
     return {
         container["name"]: parse_amounts(container.get("usage") or {}) for container in containers
     }
+
+
+def target(label: str, namespace: str, cluster: str) -> str:
+    """What a plan changes: an object, or a selector of some, with its namespace and API server."""
+    return f"{label} in {namespace} of {cluster}"
 
 
 def parse_deployment(raw: Obj, cluster: str) -> Deployment:
