@@ -3,20 +3,22 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bot import store
 from bot.model import UserError
 from bot.settings import Settings
 from bot.views import action_ids
-from sandbox.slack import Refusal, Slack
-from tests.conftest import Bot, Clock, Walk, block_texts, start_bot
+from sandbox.slack import Slack
+from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.rollbacks import DONE, WAITS
 
 WORDS = "Orders fail at the moment. We are on it."
 SHIPPED = "We're currently experiencing issues with order processing."
-TOLD = "Customers were told in #status"
+TELL = f"Tell customers in #status: “{WORDS}”"
+UNARCHIVE = "Unarchive the channel, or correct channels.customers in RUNBOLT_CONFIG."
+NO_APPROVER = "You are not an approver. Nothing was approved; ask one of the approvers."
+OWN_REQUEST = "You requested this yourself, so you cannot approve it. Another approver has to."
 
 
 @pytest.fixture
@@ -37,10 +39,9 @@ def posted(slack: Slack, channel: str = "status") -> list[str]:
     ]
 
 
-def field(walk: Walk, name: str, who: str = "oncall") -> dict[str, Any]:
-    """One field of the form on top."""
-    blocks = walk.slack.views(who)[-1]["blocks"]
-    return next(dict(block["element"]) for block in blocks if block["block_id"] == name)
+def drafted(walk: Walk, who: str = "oncall") -> str:
+    """The words in the form on top."""
+    return walk.form(who).fields["text"].value
 
 
 async def ask(walk: Walk, channel: str, text: str = WORDS, who: str = "oncall") -> None:
@@ -49,50 +50,39 @@ async def ask(walk: Walk, channel: str, text: str = WORDS, who: str = "oncall") 
     await walk.submit(who, text=text)
 
 
-async def state(bot: Bot) -> str:
-    async with bot.world.pool.connection() as conn:
-        [*_, run] = await store.executions.of_incident(conn, (await _one(conn)).id)
-    return str(run.state.value)
-
-
-async def _one(conn: Any) -> Any:
-    return (await store.incidents.list_open(conn))[0]
-
-
-async def test_from_the_playbooks_words_to_customers(walk: Walk) -> None:
+async def test_customers_read_approved_words(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.press("oncall", action_ids.TELL_CUSTOMERS, channel)
-    assert field(walk, "text")["initial_value"].startswith(SHIPPED)
+    assert drafted(walk).startswith(SHIPPED)
     await walk.submit("oncall", text=WORDS)
     assert posted(walk.slack) == []
-    request = walk.text(channel)
-    assert f"Tell customers in #status: “{WORDS}”" in request
-    assert f"\n{WORDS}\n" in request  # the whole, as it will be posted
+    request = walk.execution(channel)
+    assert request.plan["Plan"] == TELL
+    assert request.diff == WORDS  # the whole, as it will be posted
+    assert request.buttons == ("Approve", "Deny…", "Edit…")
 
     await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == [WORDS]
-    assert f"Done and checked.* {TOLD}" in walk.text(channel)
-    walk.slack.join("lead", channel)
-    await walk.say("lead", "/incident timeline", channel)
-    assert (
-        f"requested this, and it was done and checked: Tell customers in #status: “{WORDS}”"
-        in walk.text(channel, "lead")
-    )
+    done = walk.execution(channel)
+    assert (done.state, done.outcome, done.diff) == (DONE, "Customers were told in #status.", WORDS)
+    entry = f"@oncall requested this, and it was done and checked: {TELL} ({done.outcome})"
+    assert (await walk.timeline(channel))[-1] == entry
 
 
-async def test_words_after_the_command_arrive_in_the_form(walk: Walk) -> None:
+async def test_typed_words_are_drafted(walk: Walk) -> None:
     channel = await walk.declare()
 
     await walk.say("oncall", "/incident customer Orders & refunds fail", channel)
 
-    assert field(walk, "text")["initial_value"] == "Orders & refunds fail"
-    await walk.submit("oncall", text=field(walk, "text")["initial_value"])
-    assert "Tell customers in #status: “Orders &amp; refunds fail”" in walk.text(channel)
+    assert drafted(walk) == "Orders & refunds fail"
+    await walk.submit("oncall", text=drafted(walk))
+    plan = "Tell customers in #status: “Orders & refunds fail”"
+    assert walk.execution(channel).plan["Plan"] == plan
     assert posted(walk.slack) == []
 
 
-async def test_the_template_is_filled_in_from_the_incident(
+async def test_the_template_is_filled_in(
     given: Settings, slack: Slack, clock: Clock, playbooks: Path
 ) -> None:
     template = "{{ severity }} since {{ start_time }}: {{ title }}. {{ impact }} {{ next_update }}"
@@ -106,7 +96,7 @@ async def test_the_template_is_filled_in_from_the_incident(
         await walk.say("oncall", "/incident customer", channel)
 
     due = clock.time + timedelta(minutes=15)
-    assert field(walk, "text")["initial_value"] == (
+    assert drafted(walk) == (
         f"SEV-1 since 2026-11-24 10:00 UTC: R&D <b>. Nobody buys {due:%Y-%m-%d %H:%M} UTC"
     )
 
@@ -117,7 +107,7 @@ def _say_to_customers(file: Path, template: str) -> None:
     file.write_text(f'{before}customer_message: "{template}"\n{after}')
 
 
-async def test_nothing_in_the_words_pings_anybody(walk: Walk) -> None:
+async def test_words_ping_nobody(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel, "<!channel> a & b <https://example.com|here>")
     await walk.press("second", action_ids.APPROVE, channel)
@@ -128,7 +118,7 @@ async def test_nothing_in_the_words_pings_anybody(walk: Walk) -> None:
     assert status not in told
 
 
-async def test_nobody_approves_their_own_words_and_outsiders_none(walk: Walk) -> None:
+async def test_not_everybody_approves_words(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     walk.slack.join("outsider", channel)
@@ -137,11 +127,11 @@ async def test_nobody_approves_their_own_words_and_outsiders_none(walk: Walk) ->
     await walk.press("outsider", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == []
-    assert "You requested this yourself" in walk.text(channel, "oncall")
-    assert "You are not an approver" in walk.text(channel, "outsider")
+    assert walk.answer("oncall") == OWN_REQUEST
+    assert walk.answer("outsider") == NO_APPROVER
 
 
-async def test_two_approvers_at_once_post_it_once(walk: Walk, slack: Slack, bot: Bot) -> None:
+async def test_racing_approvers_post_once(walk: Walk, slack: Slack, bot: Bot) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
 
@@ -154,13 +144,15 @@ async def test_two_approvers_at_once_post_it_once(walk: Walk, slack: Slack, bot:
     await bot.drain()
 
     assert posted(slack) == [WORDS]
-    told = walk.text(channel, "second") + walk.text(channel, "lead")
-    assert "Already approved by" in told
+    told = walk.answers("second", channel) + walk.answers("lead", channel)
+    [approval] = walk.execution(channel).approvals
+    first = approval.split(",")[0]
+    assert told == [
+        f"Already approved by {first} at 2026-11-24 10:00:00 UTC. Nothing more was approved."
+    ]
 
 
-async def test_approved_and_then_restarted_it_is_posted_once(
-    slack: Slack, given: Settings, clock: Clock
-) -> None:
+async def test_a_restart_posts_once(slack: Slack, given: Settings, clock: Clock) -> None:
     async with start_bot(given, clock) as first:
         slack.request_url = f"{first.url}/slack/events"
         walk = Walk(slack, first)
@@ -177,10 +169,10 @@ async def test_approved_and_then_restarted_it_is_posted_once(
         await asyncio.gather(second.tick(), third.tick())
 
     assert posted(slack) == [WORDS]
-    assert TOLD in walk.text(channel)
+    assert walk.execution(channel).state == DONE
 
 
-async def test_a_post_without_an_answer_is_looked_for_and_not_repeated(walk: Walk) -> None:
+async def test_a_lost_answer_posts_once(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     walk.slack.fail("chat.postMessage", status=500, after=True, times=1)
@@ -189,10 +181,10 @@ async def test_a_post_without_an_answer_is_looked_for_and_not_repeated(walk: Wal
     await walk.bot.tick()
 
     assert posted(walk.slack) == [WORDS]
-    assert TOLD in walk.text(channel)
+    assert walk.execution(channel).state == DONE
 
 
-async def test_a_post_that_never_arrived_is_not_claimed(walk: Walk) -> None:
+async def test_a_lost_post_is_not_claimed(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     walk.slack.fail("chat.postMessage", status=500, times=1)
@@ -200,21 +192,28 @@ async def test_a_post_that_never_arrived_is_not_claimed(walk: Walk) -> None:
     await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == []
-    assert "Not done.* The message is not in #status." in walk.text(channel)
+    request = walk.execution(channel)
+    assert request.state == "Not done"
+    assert request.outcome.startswith("The message is not in #status.")
 
 
 @pytest.mark.parametrize(
     ("code", "fix"),
     [
+<<<<<<< HEAD
         ("restricted_action", "Let the bot post there, in the channel's settings"),
         ("not_in_channel", "Invite the bot there"),
         ("is_archived", "Unarchive the channel"),
         ("ratelimited", "Try again in a minute."),
+=======
+        ("restricted_action", "Let the bot post there, in the channel's settings, and ask again."),
+        ("not_in_channel", "Invite the bot there, and ask again."),
+        ("is_archived", UNARCHIVE),
+        ("ratelimited", "Ask again in a minute."),
+>>>>>>> wt-tests1
     ],
 )
-async def test_a_slack_that_refuses_is_said_and_nothing_is_claimed(
-    walk: Walk, bot: Bot, code: str, fix: str
-) -> None:
+async def test_a_refusing_slack_is_said(walk: Walk, code: str, fix: str) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     walk.slack.fail("chat.postMessage", error=code, times=1)
@@ -222,34 +221,34 @@ async def test_a_slack_that_refuses_is_said_and_nothing_is_claimed(
     await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == []
-    seen = walk.text(channel)
-    assert f"Not done.* Slack did not let the bot post it ({code}), so nothing was done." in seen
-    assert fix in seen
-    assert "Undo" not in walk.buttons(channel)
-    assert await state(bot) == "failed"
+    request = walk.execution(channel)
+    refused = f"Slack did not let the bot post it ({code}), so nothing was done."
+    assert (request.state, request.outcome) == ("Not done", f"{refused} {fix}")
+    assert request.buttons == ("Edit…",)
 
 
-async def test_a_bot_that_was_taken_out_asks_for_nothing(walk: Walk, slack: Slack) -> None:
+async def test_a_removed_bot_asks_nothing(walk: Walk, slack: Slack) -> None:
     channel = await walk.declare()
     slack.remove_from("status", slack.bot_user)
 
     await ask(walk, channel)
 
-    assert "Slack did not let the bot post to #status (not_in_channel)" in walk.text(
-        channel, "oncall"
-    )
-    assert "Approve" not in walk.buttons(channel)
+    refused = "Slack did not let the bot post to #status (not_in_channel)"
+    assert walk.answer("oncall").startswith(refused)
+    assert walk.executions(channel) == []
 
 
-async def test_a_channel_that_was_archived_meanwhile_is_said(walk: Walk, slack: Slack) -> None:
+async def test_an_archived_channel_is_said(walk: Walk, slack: Slack) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     slack.archive("status")
 
     await walk.press("second", action_ids.APPROVE, channel)
 
-    assert "is_archived" in walk.text(channel)
-    assert TOLD not in walk.text(channel)
+    request = walk.execution(channel)
+    assert request.state == "Not done"
+    refused = "Slack did not let the bot post there (is_archived), so nothing was done."
+    assert request.outcome == f"{refused} {UNARCHIVE}"
 
 
 async def test_a_request_expires(walk: Walk, clock: Clock) -> None:
@@ -260,17 +259,18 @@ async def test_a_request_expires(walk: Walk, clock: Clock) -> None:
 
     await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
 
-    assert "Expired." in walk.text(channel)
-    assert field(walk, "text")["initial_value"] == WORDS
+    assert walk.execution(channel).state == "Expired"
+    assert drafted(walk) == WORDS
     assert posted(walk.slack) == []
 
 
-async def test_a_denial_is_said_and_the_words_can_be_changed(walk: Walk) -> None:
+async def test_denied_words_can_be_changed(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     await walk.press("second", action_ids.DENY, channel)
     await walk.submit("second", reason="Too early")
-    assert "Too early" in walk.text(channel)
+    request = walk.execution(channel)
+    assert (request.state, request.outcome) == ("Denied", "by @second: Too early")
 
     await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
     await walk.submit("oncall", text="Later words")
@@ -279,24 +279,26 @@ async def test_a_denial_is_said_and_the_words_can_be_changed(walk: Walk) -> None
     assert posted(walk.slack) == ["Later words"]
 
 
-async def test_editing_is_a_new_request_that_somebody_else_approves(walk: Walk) -> None:
+async def test_an_edit_is_a_request(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
 
     await walk.press("second", action_ids.EDIT_MESSAGE, channel)
-    assert field(walk, "text", "second")["initial_value"] == WORDS
+    assert drafted(walk, "second") == WORDS
     await walk.submit("second", text="Better words")
     await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == []
-    assert "Replaced by other words" in walk.text(channel)
-    assert "You requested this yourself" in walk.text(channel, "second")
+    old, new = walk.executions(channel)
+    assert (old.state, old.outcome) == ("Denied", "by @second: Replaced by other words")
+    assert (new.requested_by, new.state) == ("@second", WAITS)
+    assert walk.answer("second") == OWN_REQUEST
 
     await walk.press("oncall", action_ids.APPROVE, channel)
 
     assert posted(walk.slack) == ["Better words"]
 
 
-async def test_an_edit_that_comes_after_the_approval_changes_nothing(walk: Walk) -> None:
+async def test_a_late_edit_changes_nothing(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
@@ -305,18 +307,21 @@ async def test_an_edit_that_comes_after_the_approval_changes_nothing(walk: Walk)
     await walk.submit("oncall", text="Too late")
 
     assert posted(walk.slack) == [WORDS]
-    assert "The old message was approved meanwhile" in walk.text(channel, "oncall")
-    assert "Approve" not in walk.buttons(channel)
+    assert walk.answer("oncall").startswith("The old message was approved meanwhile")
+    assert [request.state for request in walk.executions(channel)] == [DONE]
 
 
-async def test_asked_for_twice_is_asked_for_once(walk: Walk) -> None:
+async def test_asked_twice_is_asked_once(walk: Walk) -> None:
     channel = await walk.declare()
     walk.slack.join("lead", channel)
     await ask(walk, channel)
     await ask(walk, channel, "Other words", "lead")
 
-    assert "“Customer message” was already requested by" in walk.text(channel, "lead")
-    assert "Other words" not in walk.text(channel)
+    assert walk.answer("lead") == (
+        "“Customer message” was already requested by @oncall. Nothing more was requested; approve "
+        "or deny that request first."
+    )
+    assert [request.plan["Plan"] for request in walk.executions(channel)] == [TELL]
 
 
 async def test_a_second_message_follows_the_first(walk: Walk) -> None:
@@ -328,7 +333,7 @@ async def test_a_second_message_follows_the_first(walk: Walk) -> None:
     assert posted(walk.slack) == [WORDS, "Orders work again."]
 
 
-async def test_undo_deletes_that_message_and_no_other(walk: Walk) -> None:
+async def test_undo_deletes_one_message(walk: Walk) -> None:
     channel = await walk.declare()
     for text in (WORDS, "Orders work again."):
         await ask(walk, channel, text)
@@ -337,10 +342,11 @@ async def test_undo_deletes_that_message_and_no_other(walk: Walk) -> None:
     await walk.press("lead", action_ids.UNDO, channel, "1")
 
     assert posted(walk.slack) == ["Orders work again."]
-    assert "The message is gone from #status." in walk.text(channel)
+    undo = walk.execution(channel)
+    assert (undo.state, undo.outcome) == (DONE, "The message is gone from #status.")
 
 
-async def test_undo_of_what_somebody_deleted_already_is_said(walk: Walk, slack: Slack) -> None:
+async def test_a_deleted_message_is_not_undone(walk: Walk, slack: Slack) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     await walk.press("second", action_ids.APPROVE, channel)
@@ -349,10 +355,11 @@ async def test_undo_of_what_somebody_deleted_already_is_said(walk: Walk, slack: 
 
     await walk.press("lead", action_ids.UNDO, channel)
 
-    assert "The message is not among the newest of #status" in walk.text(channel, "lead")
+    told = walk.answer("lead")
+    assert told.startswith("The message is not among the newest of #status")
 
 
-async def test_an_undo_that_slack_refuses_is_not_claimed(walk: Walk) -> None:
+async def test_a_refused_undo_is_not_claimed(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     await walk.press("second", action_ids.APPROVE, channel)
@@ -361,29 +368,40 @@ async def test_an_undo_that_slack_refuses_is_not_claimed(walk: Walk) -> None:
     await walk.press("lead", action_ids.UNDO, channel)
 
     assert posted(walk.slack) == [WORDS]
-    assert "Slack did not let the bot delete it (cant_delete_message)" in walk.text(channel)
+    undo = walk.execution(channel)
+    assert undo.state == "Not done"
+    assert undo.outcome.startswith("Slack did not let the bot delete it (cant_delete_message)")
+
+
+def refusal(severity: str) -> str:
+    """The answer where the incident is too mild for customers."""
+    return (
+        "This playbook informs customers of SEV-1 and SEV-2, and INC-1 is "
+        f"{severity.replace('sev', 'SEV-')}. Nothing was done. If it is worse, raise it first with "
+        "`/incident severity`."
+    )
 
 
 @pytest.mark.parametrize("severity", ["sev3", "sev4"])
-async def test_customers_are_not_told_of_what_is_mild(walk: Walk, severity: str) -> None:
+async def test_mild_incidents_tell_no_customers(walk: Walk, severity: str) -> None:
     channel = await walk.declare("It crawls", severity)
-    assert "Tell customers…" not in walk.buttons(channel)
+    assert walk.slack.find_buttons(action_ids.TELL_CUSTOMERS, channel, "oncall") == []
 
     await walk.say("oncall", "/incident customer", channel)
 
     assert walk.slack.views("oncall") == []
-    assert "This playbook informs customers of SEV-1 and SEV-2" in walk.text(channel, "oncall")
+    assert walk.answer("oncall") == refusal(severity)
 
 
-async def test_a_severity_that_fell_meanwhile_is_refused(walk: Walk) -> None:
+async def test_a_fallen_severity_is_refused(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident customer", channel)
     await walk.say("second", "/incident severity sev3", channel)
 
     await walk.submit("oncall", text=WORDS)
 
-    assert "INC-1 is SEV-3. Nothing was done" in walk.text(channel, "oncall")
-    assert "Approve" not in walk.buttons(channel)
+    assert walk.answer("oncall") == refusal("sev3")
+    assert walk.executions(channel) == []
 
 
 async def test_resolving_voids_what_waits(walk: Walk) -> None:
@@ -393,27 +411,26 @@ async def test_resolving_voids_what_waits(walk: Walk) -> None:
     await walk.submit("second", resolution="over")
 
     assert posted(walk.slack) == []
-    assert "Void." in walk.text(channel)
+    assert walk.execution(channel).state == "Void"
 
 
 @pytest.mark.parametrize("text", ["   ", "x" * 2501])
-async def test_no_words_or_too_many_are_answered_in_the_form(walk: Walk, text: str) -> None:
+async def test_blank_or_long_words_are_refused(walk: Walk, text: str) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident customer", channel)
 
-    with pytest.raises(Refusal) as refused:
-        await walk.submit("oncall", text=text)
+    errors = await walk.submit_refused("oncall", text=text)
 
-    assert list(refused.value.errors) == ["text"]
+    assert list(errors) == ["text"]
 
 
-async def test_it_is_said_in_an_incidents_channel(walk: Walk) -> None:
+async def test_other_channels_tell_no_customers(walk: Walk) -> None:
     await walk.say("oncall", "/incident customer")
 
-    assert "This is not an incident's channel" in walk.text("general", "oncall")
+    assert walk.answer("oncall").startswith("This is not an incident's channel")
 
 
-async def test_without_a_channel_for_customers_it_is_copied_from_the_incidents(
+async def test_without_a_channel_people_copy_it(
     given: Settings, slack: Slack, clock: Clock, team: Path
 ) -> None:
     _name_no_channel(team)
@@ -422,13 +439,17 @@ async def test_without_a_channel_for_customers_it_is_copied_from_the_incidents(
         walk = Walk(slack, bot)
         channel = await walk.declare()
         await walk.say("oncall", "/incident customer", channel)
-        assert "no channel for customers is configured" in str(block_texts(slack.views("oncall")))
+        assert walk.form().text == (
+            "An approver other than you must approve exactly this text. Then it is posted in this "
+            "incident's channel, and you copy it to your customers: no channel for customers is "
+            "configured (`channels.customers` in RUNBOLT_CONFIG)."
+        )
         await walk.submit("oncall", text=WORDS)
         await walk.press("second", action_ids.APPROVE, channel)
 
     assert posted(slack) == []
     assert f"*Approved for customers. Copy it from here:*\n\n{WORDS}" in posted(slack, channel)
-    assert "ready to be copied from" in walk.text(channel)
+    assert walk.execution(channel).outcome == (f"Approved, and ready to be copied from #{channel}.")
 
 
 def _name_no_channel(team: Path) -> None:
@@ -439,9 +460,7 @@ def _name(team: Path, channel: str) -> None:
     team.write_text(team.read_text().replace("customers: status", f"customers: {channel}"))
 
 
-async def test_a_channel_that_is_not_there_stops_the_start(
-    given: Settings, clock: Clock, team: Path
-) -> None:
+async def test_a_missing_channel_stops_the_start(given: Settings, clock: Clock, team: Path) -> None:
     _name(team, "statsu")
 
     with pytest.raises(UserError, match=r"names #statsu under channels\.customers"):
