@@ -200,17 +200,13 @@ async def test_a_lost_post_is_not_claimed(walk: Walk) -> None:
 @pytest.mark.parametrize(
     ("code", "fix"),
     [
-<<<<<<< HEAD
-        ("restricted_action", "Let the bot post there, in the channel's settings"),
-        ("not_in_channel", "Invite the bot there"),
-        ("is_archived", "Unarchive the channel"),
-        ("ratelimited", "Try again in a minute."),
-=======
-        ("restricted_action", "Let the bot post there, in the channel's settings, and ask again."),
-        ("not_in_channel", "Invite the bot there, and ask again."),
+        (
+            "restricted_action",
+            "Let the bot post there, in the channel's settings, and request it again.",
+        ),
+        ("not_in_channel", "Invite the bot there, and request it again."),
         ("is_archived", UNARCHIVE),
-        ("ratelimited", "Ask again in a minute."),
->>>>>>> wt-tests1
+        ("ratelimited", "Try again in a minute."),
     ],
 )
 async def test_a_refusing_slack_is_said(walk: Walk, code: str, fix: str) -> None:
