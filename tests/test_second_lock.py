@@ -67,6 +67,14 @@ def test_plans_may_look_and_try(method: str, url: str, body: object) -> None:
         ("PUT", f"{APP}/scale", DRY),
         ("POST", f"{POD}/eviction", {"deleteOptions": DRY}),
         ("POST", f"{POD}/exec?command=true", None),
+        ("POST", f"{POD}/exec?command=true&dryRun=All", None),
+        ("POST", f"{POD}/proxy/shutdown?dryRun=All", None),
+        ("DELETE", "https://api.example/api/v1/nodes/n1/proxy/run?dryRun=All", None),
+        ("get", f"{POD}/exec?command=true", None),
+        ("GET", f"{POD}/attach", None),
+        ("GET", f"{POD}%2Fexec?command=true", None),
+        ("GET", f"{POD}/proxy", None),
+        ("GET", "https://api.example/api/v1/namespaces/shop/services/orders:80/proxy/stop", None),
         ("GET", f"{POD}/exec?command=true&dryRun=All", None),
         ("GET", f"{POD}/portforward", None),
         ("GET", f"{POD}/proxy/shutdown", None),
@@ -82,6 +90,17 @@ def test_plans_are_stopped(method: str, url: str, body: object) -> None:
 def test_looks_try_nothing_either(method: str) -> None:
     with pytest.raises(WriteStopped):
         access.check(Access.READ, method, f"{APP}?dryRun=All", DRY)
+
+
+@pytest.mark.parametrize("path", ["attach", "portforward", "proxy", "proxy/shutdown"])
+def test_looks_open_nothing_else(path: str) -> None:
+    with pytest.raises(WriteStopped):
+        access.check(Access.READ, "GET", f"{POD}/{path}", None)
+
+
+async def test_no_limit_is_lifted(systems: ChangingSystems) -> None:
+    with pytest.raises(ValueError, match="limited to plan"):
+        systems.for_planning().cluster.restricted(Access.CHANGE)
 
 
 def test_looks_may_run_programs() -> None:

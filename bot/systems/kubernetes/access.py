@@ -12,10 +12,11 @@ from bot.systems.kubernetes.errors import WriteStopped
 log = logging.getLogger(__name__)
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Subresources that are opened with GET, and through which anything may be changed.
+# Subresources through which anything may be changed, with any method and without a dry run.
 INTERACTIVE_PATH = re.compile(
     r"/api/v1/(namespaces/[^/]+/[^/]+|nodes)/[^/]+/(attach|exec|portforward|proxy)(/|$)"
 )
+EXEC_PATH = re.compile(r"/api/v1/namespaces/[^/]+/pods/[^/]+/exec$")
 DRY_RUN_ALL = ["All"]
 
 
@@ -43,8 +44,11 @@ def check(access: Access, method: str, url: str, body: Any) -> None:
 
 
 def _is_allowed(access: Access, method: str, url: URL, body: Any) -> bool:
+    if INTERACTIVE_PATH.search(url.path):
+        is_command = method == "GET" and EXEC_PATH.search(url.path) is not None
+        return access is Access.READ and is_command
     if method in SAFE_METHODS:
-        return access is Access.READ or not INTERACTIVE_PATH.search(url.path)
+        return True
     return access is Access.PLAN and _dry_run(method, url, body) == DRY_RUN_ALL
 
 

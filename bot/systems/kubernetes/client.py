@@ -16,7 +16,7 @@ from kubernetes.aio.stream import WsApiClient
 from yarl import URL
 
 from bot.model import UserError
-from bot.systems.kubernetes import access, errors, limits, pod_exec, resources
+from bot.systems.kubernetes import access, errors, limits, pod_exec, resources, sending
 from bot.systems.kubernetes.access import Access
 from bot.systems.kubernetes.errors import ApiCall
 from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
@@ -92,7 +92,12 @@ class Cluster:
         return resources.target(label, self.namespace, self._server)
 
     def restricted(self, access: Access) -> "Cluster":
-        """The same cluster, with a client that sends nothing that `access` leaves out."""
+        """The same cluster, with a client that sends nothing that `access` leaves out.
+
+        Raises ValueError for a client that has another limit already.
+        """
+        if self._access not in (Access.CHANGE, access):
+            raise ValueError(f"a client limited to {self._access} cannot become one for {access}")
         return Cluster(self._clients, self.namespace, self.timeout, access)
 
     async def pods(self, selector: str) -> tuple[Pod, ...]:
@@ -328,6 +333,7 @@ class Cluster:
 async def _configuration(kubeconfig: Path | None) -> Configuration:
     configuration = Configuration()
     configuration.retries = None
+    configuration.client_session_kwargs = {"middlewares": (sending.send_once,)}
     try:
         if kubeconfig is None:
             load_incluster_config(configuration)  # type: ignore[no-untyped-call]

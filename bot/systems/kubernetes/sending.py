@@ -1,0 +1,33 @@
+"""Send every request once, and only to the server that the configuration names."""
+
+import aiohttp
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+from bot.systems.kubernetes.errors import Refused
+
+REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+async def send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """A middleware of aiohttp's that stops it from sending a request again by itself.
+
+    It follows redirects, and the new request may have lost its `dryRun`. It repeats a DELETE or a
+    PUT whose connection broke, though the first may have had effect. Raises Refused for a redirect.
+    """
+    try:
+        response = await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in SAFE_METHODS:
+            raise
+        # Any other class than these two is not repeated.
+        raise aiohttp.ClientConnectionError(str(error) or type(error).__name__) from error
+    if response.status in REDIRECT_STATUSES:
+        response.close()
+        raise Refused(
+            f"Kubernetes redirects to another address ({response.status}), which is not followed. "
+            "Nothing was changed. Name the right server in the kubeconfig."
+        )
+    return response
