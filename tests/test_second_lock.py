@@ -1,14 +1,16 @@
 """The doors that plans and looks get: what would change something stops before it is sent."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.actions.database.sessions import EndQueries
 from bot.model import ChannelId, ExecutionId
 from bot.slack import client as door
 from bot.slack.customer_channel import CustomerChannel
-from bot.systems import ChangingSystems
+from bot.systems import ChangingSystems, Systems
 from bot.systems.database import Database
 from bot.systems.kubernetes import Access, Refused, WriteStopped, access, patches
 from bot.systems.postgres import DatabaseError
@@ -59,6 +61,8 @@ def test_plans_may_look_and_try(method: str, url: str, body: object) -> None:
         ("DELETE", POD, {"dryrun": ["All"]}),
         ("DELETE", POD, {"dryRun": []}),
         ("delete", POD, BOUND),
+        ("delete", f"{POD}?dryRun=All", BOUND),
+        ("GET", f"{POD}/exec/", None),
         ("PATCH", APP, [{"op": "test"}]),
         ("PATCH", APP, DRY),
         ("PATCH", f"{APP}?dryrun=All", None),
@@ -107,8 +111,14 @@ def test_looks_may_run_programs() -> None:
     access.check(Access.READ, "GET", f"{POD}/exec?command=nc", None)
 
 
-async def test_no_write_leaves_a_plan(systems: ChangingSystems, kube: Cluster) -> None:
-    cluster = systems.for_planning().cluster
+def limited(systems: ChangingSystems) -> list[Systems]:
+    return [systems.for_planning(), systems.for_reading()]
+
+
+@pytest.mark.parametrize("access", [Access.PLAN, Access.READ])
+async def test_no_write_leaves(access: Access, systems: ChangingSystems, kube: Cluster) -> None:
+    reading = access is Access.READ
+    cluster = (systems.for_reading() if reading else systems.for_planning()).cluster
     now = await cluster.deployment("order-service")
     pod = (await cluster.pods(SELECTOR))[0]
     before = len(kube.requests)
@@ -116,7 +126,9 @@ async def test_no_write_leaves_a_plan(systems: ChangingSystems, kube: Cluster) -
     for write in (
         cluster.patch(now, patches.scale(1), ExecutionId(1)),
         cluster.delete_pod(pod),
-        cluster.exec(pod.name, "order-service", ["true"], timeout=1),
+        cluster.delete_pod(pod, dry_run=True)
+        if reading
+        else cluster.exec(pod.name, "order-service", ["true"], timeout=1),
     ):
         with pytest.raises(WriteStopped):
             await write
@@ -154,6 +166,29 @@ async def test_no_session_ends_by_a_plan(
 
     assert await slow.alive()
     assert await sessions.begun() == opened
+
+
+async def test_every_client_of_a_limited_step_is_limited(
+    systems: ChangingSystems, shop: Shop
+) -> None:
+    allowed = replace(systems, sessions=SessionTerminator(shop.ops_dsn))
+    for clients in limited(allowed):
+        for call in (
+            clients.customers.post(ChannelId("C1"), "Hello", "key"),
+            clients.customers.delete(ChannelId("C1"), "1.0"),
+        ):
+            with pytest.raises(door.PostStopped):
+                await call
+        with pytest.raises(DatabaseError, match="No session was ended"):
+            await clients.sessions.terminate([])
+
+
+@pytest.mark.parametrize(
+    "method", ["chat.update", "chat.postEphemeral", "conversations.join", "conversations.archive"]
+)
+async def test_slack_methods_are_stopped(method: str) -> None:
+    with pytest.raises(door.PostStopped):
+        await door.read_only(AsyncWebClient()).api_call(method)
 
 
 async def test_nothing_is_posted_by_a_plan(systems: ChangingSystems, slack: Slack) -> None:
