@@ -1,5 +1,6 @@
 """A request as the API server reads it: user, verb and resource."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,7 @@ EXEC_OPTIONS = READ_OPTIONS | {
     "stdout",
     "tty",
 }
+BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -110,9 +112,9 @@ class NoSuchPath(Exception):
 
 
 def query_values(request: web.Request) -> dict[str, list[str]]:
-    """The query as a real server reads it: pairs with a semicolon are dropped."""
+    """The query as a real server reads it, without pairs that have `;` or a broken `%`."""
     pairs = request.raw_path.partition("?")[2].split("&")
-    accepted = [pair for pair in pairs if ";" not in pair]
+    accepted = [pair for pair in pairs if ";" not in pair and not BROKEN_ESCAPE.search(pair)]
     return parse_qs("&".join(accepted), keep_blank_values=True)
 
 

@@ -147,8 +147,11 @@ class Handler:
         write = Write(self.state, target, options)
         # Nothing awaits from here on, so what moves the version is this write.
         before = self.state.store.version
-        answer = _perform(write, content_type, body)
-        record.changed = self.state.store.version != before
+        try:
+            answer = _perform(write, content_type, body)
+        finally:
+            # A refusal may come late: of a collection, some are deleted by then.
+            record.changed = self.state.store.version != before
         return self._write_response(request, write, answer)
 
     def _write_response(self, request: web.Request, write: Write, answer: Obj) -> web.Response:
@@ -230,9 +233,14 @@ def _decoded(request: web.Request, raw: bytes) -> Any:
     if request.content_type == protobuf.CONTENT_TYPE:
         return protobuf.decode_review(raw)
     try:
-        return json.loads(raw.decode(errors="replace"))
+        return json.loads(raw.decode(errors="replace"), parse_constant=_refuse_constant)
     except ValueError as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    """Python reads NaN and Infinity, which are no JSON."""
+    raise ValueError(f"invalid character '{name[0]}' looking for beginning of value")
 
 
 def _error_response(refusal: ApiError) -> web.Response:

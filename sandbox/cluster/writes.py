@@ -236,7 +236,9 @@ def _go_map(value: Any) -> str:
 
 
 def _rescale(write: Write, before: Obj, sent: Obj) -> Obj:
-    _same_object(sent.get("metadata") or {}, write.target)
+    meta = sent.get("metadata") or {}
+    _same_object(meta, write.target)
+    _check_uid(meta, before["metadata"])
     rescaled = with_scale(before, sent)
     return scale_of(_commit(write, rescaled, before))
 
@@ -255,6 +257,15 @@ def _replace(write: Write, before: Obj, sent: Obj) -> Obj:
 
 
 def _keep_identity(meta: Obj, old: Obj) -> None:
+    _check_uid(meta, old)
+    for key in (*SERVER_FIELDS, "name", "namespace"):
+        if key in old:
+            meta[key] = old[key]
+        else:
+            meta.pop(key, None)
+
+
+def _check_uid(meta: Obj, old: Obj) -> None:
     if meta.get("uid") not in (None, old["uid"]):
         raise ApiError(
             409,
@@ -262,11 +273,6 @@ def _keep_identity(meta: Obj, old: Obj) -> None:
             f"Precondition failed: UID in precondition: {meta['uid']}, "
             f"UID in object meta: {old['uid']}",
         )
-    for key in (*SERVER_FIELDS, "name", "namespace"):
-        if key in old:
-            meta[key] = old[key]
-        else:
-            meta.pop(key, None)
 
 
 def _commit(write: Write, changed: Obj, before: Obj) -> Obj:
