@@ -77,6 +77,16 @@ async def test_even_the_owner_writes_nothing(shop: Shop) -> None:
         await door.select("SELECT nextval('order_items_id_seq')")
 
 
+async def test_nobody_is_notified(shop: Shop) -> None:
+    async with await AsyncConnection.connect(shop.dsn, autocommit=True) as conn:
+        await conn.execute("LISTEN jobs")
+        await Database(shop.ro_dsn).select("SELECT pg_notify('jobs', 'run')")
+        await conn.execute("NOTIFY jobs, 'last'")
+        received = [notification.payload async for notification in conn.notifies(stop_after=1)]
+
+    assert received == ["last"]
+
+
 async def test_even_the_owner_does_not_leave_the_transaction(shop: Shop) -> None:
     with pytest.raises(DatabaseError, match="multiple commands"):
         await Database(shop.dsn).select(OUT)

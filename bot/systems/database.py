@@ -123,7 +123,10 @@ class Database:
         escaped = query if params else query.replace("%", "%%")
         cursor = await conn.execute(_limited(escaped), bound, prepare=False)
         names = [column.name for column in cursor.description or ()]
-        return _rows(names, await cursor.fetchall(), max_rows)
+        fetched = await cursor.fetchall()
+        # A transaction that only reads may notify others (pg_notify) when it is committed.
+        await conn.rollback()
+        return _rows(names, fetched, max_rows)
 
 
 def _limited(query: LiteralString) -> sql.Composed:
