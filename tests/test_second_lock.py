@@ -24,7 +24,8 @@ from tests.sessions import Sessions, sessions
 __all__ = ["sessions", "systems"]
 
 POD = "https://api.example:6443/k8s/clusters/c-1/api/v1/namespaces/shop/pods/orders-1"
-PODS = "https://api.example/api/v1/namespaces/shop/pods"
+NAMESPACE = "https://api.example/api/v1/namespaces/shop"
+PODS = f"{NAMESPACE}/pods"
 APP = "https://api.example/apis/apps/v1/namespaces/shop/deployments/proxy"
 DRY: dict[str, Any] = {"dryRun": ["All"]}
 BOUND: dict[str, Any] = {"preconditions": {"uid": "1"}}
@@ -70,6 +71,7 @@ def test_plans_may_look_and_try(method: str, url: str, body: object) -> None:
         ("PATCH", f"{APP}?dryRun=All&dryRun=None", None),
         ("PUT", f"{APP}/scale", DRY),
         ("POST", f"{POD}/eviction", {"deleteOptions": DRY}),
+        ("POST", f"{NAMESPACE}/serviceaccounts/bot/token?dryRun=All", {}),
         ("POST", f"{POD}/exec?command=true", None),
         ("POST", f"{POD}/exec?command=true&dryRun=All", None),
         ("POST", f"{POD}/proxy/shutdown?dryRun=All", None),

@@ -35,6 +35,8 @@ SIDE_EFFECTS = re.compile(
     r"|pg_stop_.*|pg_extension_config_dump|binary_upgrade_.*|brin_.*|gin_clean_.*|lo_.*|loread"
     r"|lowrite|dblink.*|nextval|setval|set_config|setseed|ts_stat|ts_rewrite|plpgsql_.*"
     r"|pg_prewarm|autoprewarm_.*|pg_buffercache_(?:evict|mark).*"
+    # they take a transaction id, or run SQL that is given as text
+    r"|txid_current|pg_current_xact_id|crosstab.*|connectby|xpath_table"
     r"|(?:query|cursor|table|schema|database)_to_xml.*"
     r"|.*\\.*"  # a name with escapes (U&"…"), which could be any of these
 )

@@ -103,7 +103,7 @@ async def _is_as_left(world: World, execution: Execution) -> bool:
     name = execution.params.get("deployment")
     if name is None or "revision" not in execution.plan.fingerprint:
         return False
-    deployment = await world.systems.cluster.deployment(name)
+    deployment = await world.systems.for_reading().cluster.deployment(name)
     next_revision = execution.plan.fingerprint["revision"] + 1
     return deployment.last_execution == str(execution.id) and deployment.revision == next_revision
 

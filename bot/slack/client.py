@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
@@ -65,16 +65,22 @@ class PostStopped(UserError):
 class ReadOnlyClient(AsyncWebClient):
     """A Web API client for methods that only read."""
 
-    async def api_call(self, api_method: str, **arguments: Any) -> AsyncSlackResponse:
-        """Call a method, as all of the SDK do; raises PostStopped for one that does not read."""
-        if api_method not in READ_METHODS:
-            log.error("stopped, not sent: %s", api_method)
+    async def _request(
+        self, *, http_verb: str, api_url: str, req_args: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Send a request, as all of the SDK do; raises PostStopped for one that does not read."""
+        if api_url not in {f"{self.base_url}{method}" for method in READ_METHODS}:
+            method = api_url.removeprefix(self.base_url)
+            log.error("stopped, not sent: %s", method)
             raise PostStopped(
-                f"This step may only read, but tried to call {api_method} of Slack, so it was "
+                f"This step may only read, but tried to call {method} of Slack, so it was "
                 "stopped. Nothing was posted or deleted. This is a defect in the step's action: "
                 "report it to the people who run Runbolt."
             )
-        return await super().api_call(api_method, **arguments)
+        sent: dict[str, Any] = await super()._request(
+            http_verb=http_verb, api_url=api_url, req_args=req_args
+        )
+        return sent
 
 
 def read_only(client: AsyncWebClient) -> AsyncWebClient:

@@ -12,9 +12,10 @@ from bot.systems.kubernetes.errors import WriteStopped
 log = logging.getLogger(__name__)
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-# Subresources through which anything may be changed, with any method and without a dry run.
+# Subresources through which anything may be changed, with any method and without a dry run, and the
+# one that hands out credentials.
 INTERACTIVE_PATH = re.compile(
-    r"/api/v1/(namespaces/[^/]+/[^/]+|nodes)/[^/]+/(attach|exec|portforward|proxy)(/|$)"
+    r"/api/v1/(namespaces/[^/]+/[^/]+|nodes)/[^/]+/(attach|exec|portforward|proxy|token)(/|$)"
 )
 EXEC_PATH = re.compile(r"/api/v1/namespaces/[^/]+/pods/[^/]+/exec$")
 DRY_RUN_ALL = ["All"]
