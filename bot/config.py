@@ -121,4 +121,4 @@ def _report(page: SourceFile, error: ValidationError) -> None:
     """Report pydantic's errors at the keys that they are about."""
     for detail in error.errors():
         place = tuple(part for part in detail["loc"] if part != "[key]")
-        page.report(page.key_position(place), validation.describe(detail, "the file"))
+        page.report(page.key_position(place), validation.explain_with_field(detail, "the file"))

@@ -221,7 +221,7 @@ async def submit_resolve(world: World, interaction: Interaction, form: ResolveFo
         _form_incident_id(interaction),
         form.resolution,
         by=interaction.user_id,
-        despite=form.despite or "",
+        override_reason=form.despite or "",
     )
 
 

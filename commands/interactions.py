@@ -86,12 +86,12 @@ class Interaction:
                 f"Slack did not open the form ({refused.code}). Nothing was done; try again."
             ) from refused
 
-    async def redraw(self, view: View) -> None:
+    async def update_view(self, view: View) -> None:
         """Replace what the open form shows; of two presses in a row, the later one wins."""
         key = f"drawn:{self.view['id']}"
         await self.cache.set(key, self.trigger_id, FORM_SECONDS)
         try:
-            if await self._redraw_unchanged(view):
+            if await self._update_if_unchanged(view):
                 return
             # It was redrawn since this press: by an earlier press that was slow, or a later one.
             if await self.cache.get(key) == self.trigger_id:
@@ -99,7 +99,7 @@ class Interaction:
         except slack.client.SlackError as refused:
             log.info("a form of %s was not redrawn: %s", self.user_id, refused.code)
 
-    async def _redraw_unchanged(self, view: View) -> bool:
+    async def _update_if_unchanged(self, view: View) -> bool:
         """Redraw the form if it is as it was at the press; False when not. Raises slack.Refused."""
         view_id, view_hash = self.view["id"], self.view["hash"]
         call = self.slack.views_update(view_id=view_id, hash=view_hash, view=view)

@@ -116,7 +116,7 @@ async def extend(world: World, interaction: Interaction) -> None:
 
 async def check(world: World, interaction: Interaction) -> None:
     """*Check what happened* was pressed."""
-    await flows.runs.check_interrupted(world, _execution_id(interaction), by=interaction.user_id)
+    await flows.runs.verify_interrupted(world, _execution_id(interaction), by=interaction.user_id)
 
 
 async def approve(world: World, interaction: Interaction) -> None:

@@ -45,7 +45,7 @@ def target_channel(world: World, incident: Incident) -> ChannelId | None:
 
 async def propose(world: World, incident_id: IncidentId, words: str, *, by: UserId) -> None:
     """Request approval of exactly these words; raises UserError."""
-    action = await _post(world, incident_id, words)
+    action = await _build_message_action(world, incident_id, words)
     await executions.propose(world, incident_id, STEP, action, "", by=by)
 
 
@@ -53,7 +53,7 @@ async def replace(
     world: World, incident_id: IncidentId, old: ExecutionId, words: str, *, by: UserId
 ) -> None:
     """Request approval of other words and withdraw the old request; raises UserError for both."""
-    action = await _post(world, incident_id, words)
+    action = await _build_message_action(world, incident_id, words)
     decider = await approvals.load_decider(world, by)
 
     async def withdraw(conn: Conn) -> None:
@@ -67,7 +67,7 @@ async def replace(
         )
 
 
-async def _post(world: World, incident_id: IncidentId, words: str) -> Change:
+async def _build_message_action(world: World, incident_id: IncidentId, words: str) -> Change:
     incident = await incidents.get(world, incident_id)
     rules.permissions.check_informs_customers(incident)
     params = {"text": words, "channel": target_channel(world, incident) or ""}

@@ -191,7 +191,7 @@ async def _plan_revert(
     world: World, change: TemporaryChange, execution: Execution, undos: tuple[Execution, ...]
 ) -> None:
     try:
-        inverse = executions.inverse_of(world, execution)
+        inverse = executions.build_undo(world, execution)
         plan = await inverse.plan(world.systems.for_planning())
     except UserError as error:
         await _mark_overdue(world, change, execution, str(error))
@@ -358,7 +358,7 @@ async def check_interrupted(world: World) -> None:
 
 async def _check(world: World, execution: Execution) -> None:
     try:
-        await runs.check_interrupted(world, execution.id, by=None)
+        await runs.verify_interrupted(world, execution.id, by=None)
     except UserError as error:
         log.info("execution %s was not checked: %s", execution.id, error)
 

@@ -45,7 +45,7 @@ async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
     facts = rules.incidents.latest_facts(new)
     changed = max((entry.id for entry in facts if entry.kind is EntryKind.SUCCEEDED), default=0)
     await reminders.pause_nagging(world, incident.id)
-    every = rules.deadlines.cadence(world.config, incident.severity, incident.status)
+    every = rules.deadlines.update_interval(world.config, incident.severity, incident.status)
     return UpdateDraft(
         impact=updates[-1].impact if updates else "",
         facts=(typed,) if typed else tuple(_bullet(entry, changed) for entry in facts),
@@ -58,7 +58,7 @@ def _bullet(fact: Entry, changed: int) -> str:
     words = text.render_unescaped(
         "draft_fact", entry=fact, detail=fact.detail, before_change=fact.id < changed
     )
-    return f"- {textwrap.shorten(words, rules.incidents.LONGEST_FACT, placeholder=' …')}"
+    return f"- {textwrap.shorten(words, rules.incidents.MAX_FACT_LENGTH, placeholder=' …')}"
 
 
 def _words(incident: Incident, update: Update) -> str | None:

@@ -82,7 +82,7 @@ class Verdict(Model):
 
     ok: bool
     text: str
-    done: bool = True
+    was_applied: bool = True
 
 
 class Approval(Model):

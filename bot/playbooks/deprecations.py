@@ -11,24 +11,24 @@ from bot.playbooks.yaml_source import Diagnostic, KeyPath, Position, SourceFile
 log = logging.getLogger(__name__)
 
 
-def replace(page: SourceFile, model: type[Model], place: KeyPath = ()) -> None:
+def replace(source: SourceFile, model: type[Model], key_path: KeyPath = ()) -> None:
     """Give the old keys of a model, and of those inside of it, their new names; warns of each.
 
     Where a file has both, the old one stays, to be refused as unknown.
     """
-    for old, name in list(_found(page.value_at(place), model, place)):
-        spot = page.key_position(old)
-        if page.rename(old, name):
-            _warn(page, spot, old[-1], name)
+    for old, name in list(_found(source.value_at(key_path), model, key_path)):
+        spot = source.key_position(old)
+        if source.rename(old, name):
+            _warn(source, spot, old[-1], name)
 
 
-def replace_words(page: SourceFile, model: type[Model], place: KeyPath) -> None:
+def replace_words(source: SourceFile, model: type[Model], key_path: KeyPath) -> None:
     """The same in a list that names keys of a model."""
-    words: list[Any] = page.value_at(place)
+    words: list[Any] = source.value_at(key_path)
     for at, word in enumerate(words):
         if isinstance(word, str) and word in model.old_keys:
             words[at] = model.old_keys[word]
-            _warn(page, page.position((*place, at)), word, words[at])
+            _warn(source, source.position((*key_path, at)), word, words[at])
 
 
 def _warn(page: SourceFile, spot: Position, old: object, name: str) -> None:

@@ -163,7 +163,7 @@ def _template_mistakes(template: str) -> Iterator[str]:
         yield f"is not a Jinja2 template: {reason}, in its line {error.lineno}"
         return
     for name in sorted(names - set(MESSAGE_VARIABLES)):
-        yield f'has the unknown variable "{name}"{validation.suggested(name, MESSAGE_VARIABLES)}'
+        yield f'has the unknown variable "{name}"{validation.suggestion(name, MESSAGE_VARIABLES)}'
 
 
 def _variables(template: str) -> set[str]:
@@ -235,7 +235,7 @@ def _check_step(
     if name not in actions:
         source.report(
             source.position((*key_path, "action")),
-            f'unknown action "{name}"{validation.suggested(name, actions)}',
+            f'unknown action "{name}"{validation.suggestion(name, actions)}',
         )
         return
     action, prefix = actions[name], f'action "{name}": '
@@ -262,7 +262,7 @@ def _ask_mistake(param: Any, settable: Collection[str], fixed: Collection[str]) 
     if not isinstance(param, str):
         return None  # reported when the step is validated
     if param not in settable:
-        return f'unknown param "{param}"{validation.suggested(param, settable)}'
+        return f'unknown param "{param}"{validation.suggestion(param, settable)}'
     if param in fixed:
         return f'"{param}" can only be set in the playbook, not asked for'
     return None
@@ -299,4 +299,4 @@ def _check_row_source(source: SourceFile, key_path: KeyPath, step: dict[str, Any
     if isinstance(source_id, str) and source_id not in query_ids:
         text = f'"step" expects a query step of this scenario, found "{source_id}"'
         spot = source.position((*key_path, "params", "choose_from", "step"))
-        source.report(spot, text + validation.suggested(source_id, query_ids))
+        source.report(spot, text + validation.suggestion(source_id, query_ids))

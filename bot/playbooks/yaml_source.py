@@ -70,20 +70,20 @@ class SourceFile:
         """Where the key of a value starts; an item of a list has no key, so the item itself."""
         return self._key_positions.get(key_path) or self.position(key_path)
 
-    def rename(self, place: KeyPath, name: str) -> bool:
+    def rename(self, key_path: KeyPath, name: str) -> bool:
         """Give a key another name, and say whether that was free; its spot stays the same."""
-        around, renamed = self.value_at(place[:-1]), (*place[:-1], name)
+        around, renamed = self.value_at(key_path[:-1]), (*key_path[:-1], name)
         if name in around:
             return False
-        around[name] = around.pop(place[-1])
+        around[name] = around.pop(key_path[-1])
         for spots in (self._positions, self._key_positions):
-            for old in [known for known in spots if known[: len(place)] == place]:
-                spots[renamed + old[len(place) :]] = spots.pop(old)
+            for old in [known for known in spots if known[: len(key_path)] == key_path]:
+                spots[renamed + old[len(key_path) :]] = spots.pop(old)
         return True
 
-    def value_at(self, place: KeyPath) -> Any:
+    def value_at(self, key_path: KeyPath) -> Any:
         """The value at a place that the file has."""
-        return functools.reduce(lambda value, key: value[key], place, self.value)
+        return functools.reduce(lambda value, key: value[key], key_path, self.value)
 
     def convert(self, node: yaml.Node, key_path: KeyPath = ()) -> Any:
         """Convert a node to a plain value, and record the positions of it and its parts.

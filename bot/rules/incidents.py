@@ -10,7 +10,7 @@ from bot.model import Entry, EntryKind, Incident, Playbook, Scenario, Severity, 
 from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
 
 TITLE_LENGTH = 120
-MOST_LINKED = 5  # open incidents that a message lists
+MAX_LINKED = 5  # open incidents that a message lists
 # The entries that an update is drafted from, in this order.
 FACTS = (
     EntryKind.SUCCEEDED,
@@ -19,7 +19,7 @@ FACTS = (
     EntryKind.NOTED,
     EntryKind.PINNED,
 )
-LONGEST_FACT, MOST_FACTS = 200, 10  # together shorter than the form's field
+MAX_FACT_LENGTH, MAX_FACTS = 200, 10  # together shorter than the form's field
 CHANNEL_NAME_LENGTH = 80
 
 
@@ -96,8 +96,8 @@ def wrong_channel_message(incidents: Sequence[Incident]) -> str:
         for incident in incidents
         if incident.channel_id
     ]
-    more = f" and {len(channels) - MOST_LINKED} more" if len(channels) > MOST_LINKED else ""
-    are = f" (open: {', '.join(channels[:MOST_LINKED])}{more})" if channels else ""
+    more = f" and {len(channels) - MAX_LINKED} more" if len(channels) > MAX_LINKED else ""
+    are = f" (open: {', '.join(channels[:MAX_LINKED])}{more})" if channels else ""
     return (
         "This is not an incident's channel. Nothing was done. Use the incident's own channel"
         f"{are}, or declare one with `/incident declare`."
@@ -155,7 +155,7 @@ def unambiguous(matches: Sequence[ScenarioRef]) -> ScenarioRef | None:
 def latest_facts(facts: Sequence[Entry]) -> tuple[Entry, ...]:
     """The latest entry about each step or plan, changes first, at most ten."""
     latest = {_subject(entry): entry for entry in facts}
-    newest = sorted(latest.values(), key=attrgetter("id"))[-MOST_FACTS:]
+    newest = sorted(latest.values(), key=attrgetter("id"))[-MAX_FACTS:]
     return tuple(sorted(newest, key=lambda entry: FACTS.index(entry.kind)))
 
 

@@ -52,7 +52,7 @@ def _fields(snapshot: IncidentSnapshot) -> str:
         "card_fields",
         incident=snapshot.incident,
         reminder=latest,
-        rings_again=latest is not None and snapshot.rings_again(latest),
+        rings_again=latest is not None and snapshot.will_fire_again(latest),
     )
 
 

@@ -199,7 +199,7 @@ def _reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:
         incident=incident,
         reminder=reminder,
         groups=[] if incident.commander else snapshot.responder_groups,
-        rings_again=snapshot.rings_again(reminder),
+        rings_again=snapshot.will_fire_again(reminder),
     )
     parts = [blocks.section(words)]
     if reminder.settled_at is None and incident.open:

@@ -188,7 +188,7 @@ def _running_and_undoable(
 ) -> str:
     """What is running now, and what can be undone only until the incident is resolved."""
     running = [execution for execution in executions if execution.state is ExecutionState.RUNNING]
-    undoable = rules.changes.undoable(executions, changes)
+    undoable = rules.changes.must_undo_before_resolving(executions, changes)
     return text.render("resolve_executions", running=running, undoable=undoable, now=now)
 
 

@@ -105,7 +105,7 @@ class IncidentSnapshot:
         undos = [other for other in self.executions if other.undo_of == execution.id]
         return undos[-1] if undos else None
 
-    def rings_again(self, reminder: Reminder) -> bool:
+    def will_fire_again(self, reminder: Reminder) -> bool:
         """Whether a snoozed reminder is still to be sent again; an update makes it needless."""
         pending = [
             other for other in self.reminders if other.is_pending and other.kind is reminder.kind

@@ -27,7 +27,7 @@ def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
         "end_notice",
         state=entry.text,
         detail=detail,
-        longest=durations.describe(rules.changes.LONGEST_TEMPORARY_CHANGE),
+        longest=durations.describe(rules.changes.MAX_TEMPORARY_CHANGE),
     )
     parts = [blocks.section(words)]
     change = snapshot.change_in_force(detail.execution)

@@ -129,7 +129,7 @@ class ScaleDeployment(DeploymentChange):
         if deployment.replicas != self.replicas:
             text = f"{deployment.label} is scaled to {deployment.replicas}, not to {self.replicas}"
             was_set = deployments.is_changed_by(deployment, progress)
-            return Verdict(ok=False, done=was_set, text=text)
+            return Verdict(ok=False, was_applied=was_set, text=text)
         success = f"{deployment.name} is scaled to {self.replicas}"
         return await self.watch(systems, progress, success)
 

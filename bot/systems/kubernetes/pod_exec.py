@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from bot.systems.kubernetes.errors import ApiCall, CommandNotFound, Refused
+from bot.systems.kubernetes.errors import ApiCall, CommandNotFound, RequestRefused
 
 PROTOCOLS = "v5.channel.k8s.io,v4.channel.k8s.io"
 STDOUT, STDERR, ERROR = 1, 2, 3
@@ -70,7 +70,7 @@ def _exit_code(text: str, call: ApiCall, command: str) -> int:
         raise CommandNotFound(
             f"The container of {call.name} has no {command}. Nothing was run in it."
         )
-    raise Refused(
+    raise RequestRefused(
         f"{command} could not be run in {call.name}: {message[:MESSAGE_LENGTH].rstrip('.')}. "
         "Nothing was changed. Look at the pod, then try again."
     )
