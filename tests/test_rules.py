@@ -13,6 +13,7 @@ from bot.model import (
     ExecutionState,
     Incident,
     IncidentId,
+    Person,
     Plan,
     Playbook,
     Risk,
@@ -23,7 +24,6 @@ from bot.model import (
     UserError,
     UserId,
 )
-from bot.rules.permissions import Person
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ALICE, BOB, CAROL = UserId("UALICE"), UserId("UBOB"), UserId("UCAROL")

@@ -125,5 +125,5 @@ class WithdrawCustomerMessage(Change):
 
 
 async def _channel_name(systems: Systems, channel: str) -> str:
-    """Like `#status`. Raises CustomersError when the bot cannot post there."""
+    """Like `#status`. Raises CustomerChannelError when the bot cannot post there."""
     return f"#{await systems.customers.channel_name(channel)}"

@@ -35,8 +35,8 @@ VERDICT_EMOJI = {True: ":white_check_mark:", False: ":warning:", None: ":grey_qu
 class Request(Model):
     """What is requested: which step, why, and whether it is approved already.
 
-    A `temporary` one, the undo of a temporary change, may be requested after the incident is
-    resolved, too.
+    One that `ends_temporary_change`, as its undo, may be requested after the incident is resolved,
+    too.
     """
 
     step_id: str
@@ -202,21 +202,21 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
 
     An approver's is approved already, for a while and as long as nobody changed the target.
     """
-    done = await get(world, execution_id)
-    inverse = build_undo(world, done)
-    plan = await inverse.plan(world.systems.for_planning())
+    original = await get(world, execution_id)
+    undo_action = build_undo(world, original)
+    plan = await undo_action.plan(world.systems.for_planning())
     approvers = await world.directory.fetch_members(world.config.approvers)
     in_force = await _is_in_force(world, execution_id)
     approved = by in approvers and rules.changes.undo_is_approved(
-        done, plan, world.now(), in_force=in_force
+        original, plan, world.now(), in_force=in_force
     )
     request = undo_request(
-        done, await _undo_reason(world, done), approved=approved, in_force=in_force
+        original, await _undo_reason(world, original), approved=approved, in_force=in_force
     )
     try:
-        async with changing(world, done.incident_id) as conn:
+        async with changing(world, original.incident_id) as conn:
             execution = await insert_request(
-                world, conn, done.incident_id, request, inverse, plan, by
+                world, conn, original.incident_id, request, undo_action, plan, by
             )
     except store.executions.AlreadyActive as error:
         raise UserError(
@@ -225,32 +225,32 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     runs.start_if_approved(world, execution)
 
 
-def build_undo(world: World, done: Execution) -> Change:
+def build_undo(world: World, original: Execution) -> Change:
     """The action that undoes an execution; raises UserError where there is nothing to undo."""
-    if done.plan is None or done.plan.undo is None or done.check_passed is None:
+    if original.plan is None or original.plan.undo is None or original.check_passed is None:
         raise UserError("There is nothing to undo here.")
-    inverse = build_action(world, done.plan.undo.action, done.plan.undo.params)
-    assert isinstance(inverse, Change)
-    return inverse
+    undo_action = build_action(world, original.plan.undo.action, original.plan.undo.params)
+    assert isinstance(undo_action, Change)
+    return undo_action
 
 
-def undo_request(done: Execution, reason: str, *, approved: bool, in_force: bool) -> Request:
+def undo_request(original: Execution, reason: str, *, approved: bool, in_force: bool) -> Request:
     """The request for an undo."""
     return Request(
-        step_id=done.step_id,
-        title=f"Undo: {done.title}"[:75],
+        step_id=original.step_id,
+        title=f"Undo: {original.title}"[:75],
         reason=reason,
-        undo_of=done.id,
+        undo_of=original.id,
         preapproved=approved,
         ends_temporary_change=in_force,
     )
 
 
-async def _undo_reason(world: World, done: Execution) -> str:
+async def _undo_reason(world: World, original: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
-        back = await store.temporary_changes.ended_by(conn, done.id)
-    return text.render_unescaped("undo_reason", execution=done, changes=back, now=world.now())
+        back = await store.temporary_changes.ended_by(conn, original.id)
+    return text.render_unescaped("undo_reason", execution=original, changes=back, now=world.now())
 
 
 async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:

@@ -17,6 +17,7 @@ from bot.model import (
     NewIncident,
     Playbook,
     ReminderKind,
+    ScenarioRef,
     Severity,
     Status,
     UserError,
@@ -25,7 +26,6 @@ from bot.model import (
 )
 from bot.publishing.lease import Lease
 from bot.publishing.publisher import publish, publish_new
-from bot.rules.incidents import ScenarioRef
 from bot.store.db import Conn
 from bot.world import World
 
@@ -108,8 +108,8 @@ async def _open(
     await store.timeline.add(conn, incident.id, declared, at=now, by=by, text=title)
     if declaration.text.strip() not in ("", title):
         # The title has only the first line.
-        words = declaration.text.strip()
-        await store.timeline.add(conn, incident.id, entries.Noted(), at=now, by=by, text=words)
+        text = declaration.text.strip()
+        await store.timeline.add(conn, incident.id, entries.Noted(), at=now, by=by, text=text)
     await reminders.schedule_first_response(world, conn, incident)
     await reminders.schedule_update(conn, incident, now)
     await tasks.create_step_tasks(conn, incident, now)
@@ -268,22 +268,22 @@ async def _change(
 
 
 async def note(
-    world: World, incident_id: IncidentId, words: str, *, by: UserId, source: str
+    world: World, incident_id: IncidentId, text: str, *, by: UserId, source: str
 ) -> None:
     """Add a person's note to the timeline."""
     async with changing(world, incident_id) as conn:
         entry, now = entries.Noted(), world.now()
-        await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=words, source=source)
+        await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=text, source=source)
 
 
 async def pin(
-    world: World, incident_id: IncidentId, words: str, *, author: str, by: UserId, source: str
+    world: World, incident_id: IncidentId, text: str, *, author: str, by: UserId, source: str
 ) -> bool:
     """Add a message to the timeline; False when it is there already."""
     async with world.pool.connection() as conn:
         pinned, now = entries.Pinned(author=author), world.now()
         entry = await store.timeline.add(
-            conn, incident_id, pinned, at=now, by=by, text=words, source=source
+            conn, incident_id, pinned, at=now, by=by, text=text, source=source
         )
     return entry is not None
 

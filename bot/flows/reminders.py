@@ -23,9 +23,9 @@ async def schedule_first_response(world: World, conn: Conn, incident: Incident) 
     """Schedule the reminder to take command; one that is late already is due now."""
     due = rules.deadlines.first_response_at(world.config, incident)
     if due is not None and incident.commander is None:
-        rings = max(due, world.now())
+        fires_at = max(due, world.now())
         kind = ReminderKind.FIRST_RESPONSE
-        await store.reminders.insert(conn, incident.id, kind, rings, deadline=due)
+        await store.reminders.insert(conn, incident.id, kind, fires_at, deadline=due)
 
 
 async def schedule_update(conn: Conn, incident: Incident, now: datetime) -> None:
@@ -33,8 +33,8 @@ async def schedule_update(conn: Conn, incident: Incident, now: datetime) -> None
     due = incident.next_update_at
     if due is None:
         return
-    kind, rings = ReminderKind.UPDATE, max(due, now)
-    await store.reminders.insert(conn, incident.id, kind, rings, deadline=due)
+    kind, fires_at = ReminderKind.UPDATE, max(due, now)
+    await store.reminders.insert(conn, incident.id, kind, fires_at, deadline=due)
     if due - rules.deadlines.HEADS_UP > now:
         soon = due - rules.deadlines.HEADS_UP
         await store.reminders.insert(conn, incident.id, ReminderKind.HEADS_UP, soon)

@@ -84,20 +84,20 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
     target = waiting.plan.target if waiting.plan else waiting.title
     async with changing_several(world) as (conn, changed):
         other = await store.executions.running_on(conn, target)
-        words = text.render_unescaped("waits_for_target", target=target, other=other)
-        if await store.executions.set_waiting_for(conn, execution_id, words):
+        message = text.render_unescaped("waits_for_target", target=target, other=other)
+        if await store.executions.set_waiting_for(conn, execution_id, message):
             changed.add(waiting.incident_id)
 
 
 async def _execute(world: World, execution: Execution, action: Change) -> None:
     assert execution.plan is not None
-    done = None
+    report = None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
             await _check_no_drift(world, action, execution.plan)
             if not await _is_still_running(world, execution):
                 return
-            done = await action.execute(
+            report = await action.execute(
                 world.systems, execution.plan, progress_reporter(world, execution)
             )
     except UserError as error:
@@ -108,7 +108,7 @@ async def _execute(world: World, execution: Execution, action: Change) -> None:
     except TimeoutError:
         log.warning("execution %s took too long", execution.id)
     # It was executed, or nobody knows: in both cases the check reads the live system.
-    await verify(world, execution, action, done)
+    await verify(world, execution, action, report)
 
 
 async def _is_still_running(world: World, execution: Execution) -> bool:
@@ -142,11 +142,11 @@ def progress_reporter(world: World, execution: Execution) -> Progress:
 
 
 async def verify(
-    world: World, execution: Execution, action: Change, done: str | None = None
+    world: World, execution: Execution, action: Change, report: str | None = None
 ) -> None:
     """Verify the change, and record the outcome with the digest of its undo.
 
-    `done` is what the action reported about each part, if it did.
+    `report` is what the action reported about each part, if it did.
     """
     assert execution.plan is not None
     try:
@@ -159,8 +159,8 @@ async def verify(
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
-    if done is not None:
-        verdict = verdict.model_copy(update={"text": f"{done} {verdict.text}"})
+    if report is not None:
+        verdict = verdict.model_copy(update={"text": f"{report} {verdict.text}"})
     undo = await undo_digest(world, execution) if verdict.was_applied else None
     await _finish(world, execution, verdict, undo_digest=undo)
 
@@ -172,10 +172,10 @@ async def undo_digest(world: World, execution: Execution) -> str | None:
     """
     if execution.plan is None or execution.plan.undo is None:
         return None
-    inverse = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
-    assert isinstance(inverse, Change)
+    undo_action = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
+    assert isinstance(undo_action, Change)
     try:
-        return (await inverse.plan(world.systems.for_planning())).digest
+        return (await undo_action.plan(world.systems.for_planning())).digest
     except UserError as error:
         log.info("the undo of execution %s cannot be planned now: %s", execution.id, error)
         return None
@@ -326,7 +326,7 @@ async def mark_interrupted(world: World) -> None:
             await log_execution(conn, interrupted, entries.Interrupted(), at=now)
             await store.publications.mark_stale(conn, interrupted.incident_id)
             if interrupted.risk is Risk.READ:
-                words = text.render_unescaped("read_interrupted")
+                outcome = text.render_unescaped("read_interrupted")
                 await store.executions.finish(
-                    conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=words
+                    conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=outcome
                 )

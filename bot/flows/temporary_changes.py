@@ -14,6 +14,7 @@ from bot.model import (
     ExecutionId,
     ExecutionState,
     IncidentId,
+    Person,
     Plan,
     TemporaryChange,
     UserError,
@@ -191,8 +192,8 @@ async def _plan_revert(
     world: World, change: TemporaryChange, execution: Execution, undos: tuple[Execution, ...]
 ) -> None:
     try:
-        inverse = executions.build_undo(world, execution)
-        plan = await inverse.plan(world.systems.for_planning())
+        undo_action = executions.build_undo(world, execution)
+        plan = await undo_action.plan(world.systems.for_planning())
     except UserError as error:
         await _mark_overdue(world, change, execution, str(error))
         return
@@ -200,7 +201,7 @@ async def _plan_revert(
     first_attempt = not any(undo.started_at or _was_denied(undo) for undo in undos)
     try:
         revert = await _request_revert(
-            world, change, execution, inverse, plan, first_attempt=first_attempt
+            world, change, execution, undo_action, plan, first_attempt=first_attempt
         )
     except store.executions.AlreadyActive:
         return  # another replica or a person was faster
@@ -244,7 +245,7 @@ async def _request_revert(
     world: World,
     change: TemporaryChange,
     execution: Execution,
-    inverse: Change,
+    undo_action: Change,
     plan: Plan,
     *,
     first_attempt: bool,
@@ -260,7 +261,7 @@ async def _request_revert(
         if await _lock_overdue(conn, execution, now) is None:
             return None
         revert = await executions.insert_request(
-            world, conn, execution.incident_id, request, inverse, plan, None
+            world, conn, execution.incident_id, request, undo_action, plan, None
         )
         await store.publications.mark_stale(conn, execution.incident_id)
         if not approved:
@@ -325,7 +326,7 @@ async def extend(world: World, execution_id: ExecutionId, *, by: UserId) -> None
 async def _extend(
     world: World,
     execution_id: ExecutionId,
-    person: rules.permissions.Person,
+    person: Person,
     approvers: frozenset[UserId],
 ) -> TemporaryChange:
     execution, now = await get(world, execution_id), world.now()

@@ -162,7 +162,7 @@ def expectation(detail: ErrorDetails) -> str:
     """What a value must be, such as `expects a number`.
 
     A validator of ours says it in its ValueError: a text that begins with "expects" is followed by
-    the value in `describe`, any other text stands alone.
+    the value in `explain_error`, any other text stands alone.
     """
     context = detail.get("ctx", {})
     if detail["type"] == "value_error":

@@ -30,7 +30,7 @@ def oldest_timestamp(incident: Incident) -> int:
 
 @dataclass(frozen=True)
 class MessagesInSlack:
-    """What Slack shows of an incident in one place: messages by key, and files by name."""
+    """What Slack shows of ours in one channel or thread: messages by key, files by name."""
 
     messages: Mapping[str, SentItem] = field(default_factory=dict)
     files: frozenset[str] = frozenset()

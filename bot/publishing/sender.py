@@ -87,18 +87,21 @@ class Sender:
         return failure
 
     async def _deliver_and_record(self, item: SlackItem) -> None:
-        if await self._lease.renew() and (place := await self._deliver(item)) is not None:
-            await self._record(item, place)
+        if await self._lease.renew() and (sent := await self._deliver(item)) is not None:
+            await self._record(item, sent)
 
     async def mark_final(self, items: Sequence[SlackItem], *, is_open: bool) -> None:
-        """Record which of these stay as they are while the incident is open, or is not."""
+        """Record which items never change again.
+
+        That is while the incident is open, or after it is resolved (`is_open`).
+        """
         shown = [self._sent[item.key] for item in items if not self.needs_send(item)]
         if shown:
             async with self._world.pool.connection() as conn:
                 await store.messages.mark_final(conn, self._incident.id, shown, is_open=is_open)
 
-    async def _record(self, item: SlackItem, place: SentItem) -> None:
-        shown = place.model_copy(update={"key": item.key, "digest": slack_items.digest(item)})
+    async def _record(self, item: SlackItem, sent: SentItem) -> None:
+        shown = sent.model_copy(update={"key": item.key, "digest": slack_items.digest(item)})
         self._sent[item.key] = shown
         async with self._world.pool.connection() as conn:
             await store.messages.save(conn, self._incident.id, shown)
@@ -109,7 +112,7 @@ class Sender:
         except slack.client.SlackError as refused:
             if refused.code not in ALREADY_DONE:
                 raise
-            return self._sent.get(item.key) or self._reference(item.key)
+            return self._sent.get(item.key) or self._sent_item(item.key)
 
     async def _deliver_rejoining(self, item: SlackItem) -> SentItem | None:
         try:
@@ -163,7 +166,7 @@ class Sender:
             case File():
                 return await self._upload(item)
 
-    def _reference(self, key: str) -> SentItem:
+    def _sent_item(self, key: str) -> SentItem:
         return SentItem(key=key, channel=self._channel, ts="", digest="")
 
     async def _send_message(self, item: Message) -> SentItem | None:
@@ -216,10 +219,10 @@ class Sender:
 
     async def _known_orphans(self, channel: str, thread: SentItem | None) -> MessagesInSlack:
         """What an earlier attempt sent here and did not record."""
-        place = (channel, thread.ts if thread else None)
-        if self._retried and place not in self._orphans:
-            self._orphans[place] = await self._find_orphans(*place)
-        return self._orphans.get(place, MessagesInSlack())
+        destination = (channel, thread.ts if thread else None)
+        if self._retried and destination not in self._orphans:
+            self._orphans[destination] = await self._find_orphans(*destination)
+        return self._orphans.get(destination, MessagesInSlack())
 
     async def _find_orphans(self, channel: str, thread: str | None) -> MessagesInSlack:
         try:
@@ -234,20 +237,20 @@ class Sender:
     async def _set_topic(self, item: Topic) -> SentItem:
         call = self._world.slack.conversations_setTopic(channel=self._channel, topic=item.text)
         await slack.client.call(call)
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
     async def _add_bookmark(self, item: Bookmark) -> SentItem:
         call = self._world.slack.bookmarks_add(
             channel_id=self._channel, title=item.title, type="link", link=item.link
         )
         await slack.client.call(call)
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
     async def _invite(self, item: Invitation) -> SentItem:
         users = [user for user in item.users if user != self._world.workspace.bot_user_id]
         for start in range(0, len(users), 100):  # Slack takes a hundred ids a call
             await self._invite_some(users[start : start + 100])
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
     async def _invite_some(self, users: Sequence[str]) -> None:
         call = self._world.slack.conversations_invite(
@@ -266,24 +269,24 @@ class Sender:
             return None
         call = self._world.slack.pins_add(channel=self._channel, timestamp=message.ts)
         await slack.client.call(call)
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
     async def _upload(self, item: File) -> SentItem | None:
         thread = self._sent.get(item.thread) if item.thread else None
         if item.thread and thread is None:
             return None  # as with a message: never outside its thread
         if item.name in (await self._known_orphans(self._channel, thread)).files:
-            return self._reference(item.key)
-        words = await self._content(item)
+            return self._sent_item(item.key)
+        content = await self._content(item)
         call = self._world.slack.files_upload_v2(
             channel=self._channel,
             filename=item.name,
             title=item.name,
-            content=words or "(empty)",
+            content=content or "(empty)",
             thread_ts=thread.ts if thread else None,
         )
         await slack.client.call(call)
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
     async def _content(self, item: File) -> str:
         if item.execution is None:

@@ -93,8 +93,8 @@ def next_check_at(change: TemporaryChange, now: datetime) -> datetime:
 def task_conflict(task: Task) -> UserError:
     """The error for a person who was too late with a task: who was faster, and when."""
     if task.state is not TaskState.OPEN and task.decided_at:
-        done = task.state is TaskState.DONE
-        word = "handled" if done and task.kind is TaskKind.FINDING else task.state.value
+        is_done = task.state is TaskState.DONE
+        word = "handled" if is_done and task.kind is TaskKind.FINDING else task.state.value
         return UserError(
             f"<@{task.decided_by}> already marked “{task.title}” as {word} at "
             f"{task.decided_at:%H:%M:%S} UTC. Nothing was changed."

@@ -4,9 +4,17 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
-from bot.model import Entry, EntryKind, Incident, Playbook, Scenario, Severity, UserError
+from bot.model import (
+    Entry,
+    EntryKind,
+    Incident,
+    Playbook,
+    Scenario,
+    ScenarioRef,
+    Severity,
+    UserError,
+)
 from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
 
 TITLE_LENGTH = 120
@@ -21,18 +29,6 @@ FACTS = (
 )
 MAX_FACT_LENGTH, MAX_FACTS = 200, 10  # together shorter than the form's field
 CHANNEL_NAME_LENGTH = 80
-
-
-class ScenarioRef(NamedTuple):
-    """One scenario of one playbook."""
-
-    playbook: Playbook
-    scenario: Scenario
-
-    @property
-    def name(self) -> str:
-        """`service/scenario`, as forms and menus say it."""
-        return f"{self.playbook.service}/{self.scenario.id}"
 
 
 def parse_severity(text: str) -> Severity | None:
@@ -68,14 +64,14 @@ def _at_a_dash(name: str, room: int) -> str:
 
 def scenarios_for(playbooks: Sequence[Playbook], severity: Severity) -> tuple[ScenarioRef, ...]:
     """The scenarios of a severity; all of them where it has none, so that people can choose."""
-    every = all_scenarios(playbooks)
-    return tuple(ref for ref in every if ref.scenario.severity is severity) or every
+    scenarios = all_scenarios(playbooks)
+    return tuple(ref for ref in scenarios if ref.scenario.severity is severity) or scenarios
 
 
 def all_scenarios(playbooks: Sequence[Playbook]) -> tuple[ScenarioRef, ...]:
     """Every scenario, by severity, the worst first, then in the order of the files."""
-    every = (ScenarioRef(book, scenario) for book in playbooks for scenario in book.scenarios)
-    return tuple(sorted(every, key=lambda ref: ref.scenario.severity))
+    scenarios = (ScenarioRef(book, scenario) for book in playbooks for scenario in book.scenarios)
+    return tuple(sorted(scenarios, key=lambda ref: ref.scenario.severity))
 
 
 def peak_severity(incident: Incident, entries: Iterable[Entry]) -> Severity:
@@ -133,9 +129,9 @@ def best_matches(
     playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]
 ) -> tuple[ScenarioRef, ...]:
     """The scenarios with most ticked symptoms (by the scenario's name), the worst first."""
-    every = all_scenarios(playbooks)
-    most = max((len(ticked.get(ref.name, ())) for ref in every), default=0)
-    found = [ref for ref in every if most and len(ticked.get(ref.name, ())) == most]
+    scenarios = all_scenarios(playbooks)
+    most = max((len(ticked.get(ref.name, ())) for ref in scenarios), default=0)
+    found = [ref for ref in scenarios if most and len(ticked.get(ref.name, ())) == most]
     return tuple(sorted(found, key=lambda ref: ref.scenario.severity))
 
 
@@ -143,7 +139,9 @@ def worst_severity(
     playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]
 ) -> Severity | None:
     """The worst severity of the scenarios with a ticked symptom: one symptom is enough."""
-    return next((p.scenario.severity for p in all_scenarios(playbooks) if ticked.get(p.name)), None)
+    return next(
+        (ref.scenario.severity for ref in all_scenarios(playbooks) if ticked.get(ref.name)), None
+    )
 
 
 def unambiguous(matches: Sequence[ScenarioRef]) -> ScenarioRef | None:

@@ -10,7 +10,7 @@ from bot.model import (
     Execution,
     ExecutionState,
     Incident,
-    Model,
+    Person,
     Playbook,
     Risk,
     Severity,
@@ -22,17 +22,6 @@ from bot.rules.changes import EXTENSION, MAX_TEMPORARY_CHANGE
 from bot.rules.incidents import check_open
 
 CUSTOMER_MESSAGE = "customer-message"  # the action that tells customers
-
-
-class Person(Model):
-    """Who somebody is, as Slack says now."""
-
-    id: UserId
-    name: str
-    bot: bool = False
-    guest: bool = False
-    deactivated: bool = False
-    external: bool = False
 
 
 def customer_severities(playbook: Playbook) -> tuple[Severity, ...]:

@@ -10,8 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, rules, slack
 from bot.cache import Cache
-from bot.model import UserError, UserId
-from bot.rules.permissions import Person
+from bot.model import Person, UserError, UserId
 
 CACHE_SECONDS = 60
 

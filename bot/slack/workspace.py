@@ -50,7 +50,7 @@ async def load_workspace(
 ) -> Workspace:
     """Join the configured channels and look up the groups; raises UserError.
 
-    `identity` is what `identify` returned.
+    `identity` is what `authenticate` returned.
     """
     channels = config.channels
     announcements = await _join_configured(client, channels.incidents, "channels.incidents")

@@ -10,6 +10,7 @@ from bot.model import (
     ExecutionState,
     Incident,
     Reminder,
+    ScenarioRef,
     Step,
     Task,
     TaskKind,
@@ -17,7 +18,6 @@ from bot.model import (
     Update,
 )
 from bot.model.entries import Declared
-from bot.rules.incidents import ScenarioRef
 
 # The final states of a request that was never carried out.
 NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState.VOIDED)

@@ -236,7 +236,7 @@ class Cluster:
     ) -> ExecResult:
         """Run a command in a container, without a shell; `timeout` in seconds for all of it.
 
-        Raises NoProgram when the container's image has no such command.
+        Raises CommandNotFound when the container's image has no such command.
         """
         call = self._api_call("create", "pods/exec", pod)
         query = [("command", argument) for argument in command]
@@ -353,7 +353,7 @@ async def _check_status(call: ApiCall, response: aiohttp.ClientResponse) -> None
 
 
 def _path(start: str, *parts: str) -> str:
-    """The path of an object; raises Refused for a name that would make it another path.
+    """The path of an object; raises RequestRefused for a name that would make it another path.
 
     An API server takes DELETE `pods/` as the whole collection, and an encoded slash as a slash.
     """

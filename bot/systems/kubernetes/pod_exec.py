@@ -44,7 +44,7 @@ class Channels:
 
 
 async def read_result(socket: ClientWebSocketResponse, call: ApiCall, command: str) -> ExecResult:
-    """Read the socket until the command ends; raises CommandNotFound and Refused."""
+    """Read the socket until the command ends; raises CommandNotFound and RequestRefused."""
     channels = Channels()
     async for message in socket:
         if message.type is WSMsgType.BINARY:
@@ -58,7 +58,10 @@ async def read_result(socket: ClientWebSocketResponse, call: ApiCall, command: s
 
 
 def _exit_code(text: str, call: ApiCall, command: str) -> int:
-    """The exit code in the error channel's text; raises CommandNotFound and Refused without one."""
+    """The exit code in the error channel's text.
+
+    Without one, it raises CommandNotFound or RequestRefused.
+    """
     status = _parse_status(text)
     if status.get("status") == "Success":
         return 0
