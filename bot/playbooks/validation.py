@@ -27,6 +27,9 @@ MODELS: dict[str | int, type[BaseModel]] = {
     "post_incident": FollowUp,
 }
 
+DATE = "a date such as 2026-12-24"
+DATE_AND_TIME = "a date and time such as 2026-12-24 18:00"
+
 # What goes after "expects", by pydantic's type of error; fields in braces are from its context.
 EXPECTED = {
     "string_type": "text",
@@ -45,6 +48,13 @@ EXPECTED = {
     "path_type": "a path",
     "time_type": "a time of day such as 09:30",
     "time_parsing": "a time of day such as 09:30",
+    "date_type": DATE,
+    "date_parsing": DATE,
+    "date_from_datetime_parsing": DATE,
+    "date_from_datetime_inexact": DATE,
+    "datetime_type": DATE_AND_TIME,
+    "datetime_parsing": DATE_AND_TIME,
+    "datetime_from_date_parsing": DATE_AND_TIME,
     "zoneinfo_str": "a time zone such as Europe/Berlin",
     "greater_than_equal": "at least {ge}",
     "greater_than": "more than {gt}",
