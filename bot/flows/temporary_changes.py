@@ -8,7 +8,7 @@ from bot.actions.base import AlreadyApplied, Change
 from bot.flows import executions, runs
 from bot.flows.approvals import record_refusals
 from bot.flows.lookups import build_action, get
-from bot.flows.transactions import log_execution
+from bot.flows.transactions import changing, log_execution
 from bot.model import (
     Execution,
     ExecutionId,
@@ -308,9 +308,8 @@ async def _log(
     detail: entries.TemporaryDetail,
     *,
     at: datetime,
-    by: UserId | None = None,
 ) -> None:
-    await store.timeline.add(conn, change.incident_id, detail, at=at, by=by, text=change.state)
+    await store.timeline.add(conn, change.incident_id, detail, at=at, text=change.state)
     await store.publications.mark_stale(conn, change.incident_id)
 
 
@@ -319,8 +318,7 @@ async def extend(world: World, execution_id: ExecutionId, *, by: UserId) -> None
     person = await world.directory.fetch_user(by)
     approvers = await world.directory.fetch_members(world.config.approvers)
     async with record_refusals(world, execution_id, by):
-        change = await _extend(world, execution_id, person, approvers)
-    await publish(world, change.incident_id)
+        await _extend(world, execution_id, person, approvers)
 
 
 async def _extend(
@@ -328,9 +326,9 @@ async def _extend(
     execution_id: ExecutionId,
     person: Person,
     approvers: frozenset[UserId],
-) -> TemporaryChange:
+) -> None:
     execution, now = await get(world, execution_id), world.now()
-    async with world.pool.connection() as conn:
+    async with changing(world, execution.incident_id) as conn:
         change = await store.temporary_changes.lock(conn, execution_id)
         rules.permissions.check_may_extend(change, execution, person, approvers, now)
         assert change is not None
@@ -340,8 +338,9 @@ async def _extend(
         )
         span = durations.describe(rules.changes.EXTENSION)
         extended = entries.Extended(execution=execution_id, span=span)
-        await _log(conn, change, extended, at=now, by=person.id)
-        return change
+        await store.timeline.add(
+            conn, change.incident_id, extended, at=now, by=person.id, text=change.state
+        )
 
 
 async def check_interrupted(world: World) -> None:

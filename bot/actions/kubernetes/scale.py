@@ -111,11 +111,11 @@ class ScaleDeployment(DeploymentChange):
         """None when the number before is not one that this action may set."""
         if not 1 <= deployment.replicas <= MAX_REPLICAS:
             return None
-        inverse = self.model_copy(update={"replicas": deployment.replicas})
+        undo_action = self.model_copy(update={"replicas": deployment.replicas})
         return Undo(
             summary=f"Scale {deployment.name} back to {deployment.replicas} replicas",
             action=self.name,
-            params=inverse.model_dump(mode="json"),
+            params=undo_action.model_dump(mode="json"),
         )
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
