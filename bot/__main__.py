@@ -78,17 +78,17 @@ async def open_world(
     text.compile_all()
     async with AsyncExitStack() as stack:
         client = _open_slack(stack, settings, slack_seconds)
-        identity = await workspace.identify(client)
+        identity = await workspace.authenticate(client)
         cache = await _open_cache(stack, settings)
         people = Directory(client, cache, identity["team_id"])
-        home = await workspace.find_home(client, identity, people, team_config)
+        bot_workspace = await workspace.load_workspace(client, identity, people, team_config)
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
-        customers = CustomerChannel(client, home.customer_channel)
+        customers = CustomerChannel(client, bot_workspace.customer_channel)
         yield World(
             pool=pool,
             slack=client,
-            workspace=home,
+            workspace=bot_workspace,
             directory=people,
             cache=cache,
             systems=await _open_systems(stack, settings, now, customers),

@@ -106,19 +106,21 @@ class Config(Model):
 
 def load(path: Path) -> Config:
     """Read the file; raises UserError that names the variable and each line."""
-    page = yaml_source.read(path)
-    deprecations.replace(page, Config)
-    if not page.diagnostics:
+    source = yaml_source.read(path)
+    deprecations.replace(source, Config)
+    if not source.diagnostics:
         try:
-            return Config.model_validate({} if page.value is None else page.value)
+            return Config.model_validate({} if source.value is None else source.value)
         except ValidationError as error:
-            _report(page, error)
+            _report(source, error)
     head = f"RUNBOLT_CONFIG ({path}) has mistakes, so nothing was started. Correct:"
-    raise UserError("\n".join([head, *(f"  {mistake}" for mistake in sorted(page.diagnostics))]))
+    raise UserError("\n".join([head, *(f"  {mistake}" for mistake in sorted(source.diagnostics))]))
 
 
-def _report(page: SourceFile, error: ValidationError) -> None:
+def _report(source: SourceFile, error: ValidationError) -> None:
     """Report pydantic's errors at the keys that they are about."""
     for detail in error.errors():
-        place = tuple(part for part in detail["loc"] if part != "[key]")
-        page.report(page.key_position(place), validation.describe(detail, "the file"))
+        key_path = tuple(part for part in detail["loc"] if part != "[key]")
+        source.report(
+            source.key_position(key_path), validation.explain_with_field(detail, "the file")
+        )

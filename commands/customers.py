@@ -39,10 +39,10 @@ async def _open_draft(
 
 async def edit(world: World, interaction: Interaction) -> None:
     """*Edit* was pressed: another text is another request."""
-    run = await flows.executions.get(world, ExecutionId(int(interaction.value)))
-    incident = await flows.incidents.get(world, run.incident_id)
-    text = flows.customers.message_text(run)
-    await _open_form(world, interaction, incident, text, replaces=run.id)
+    execution = await flows.executions.get(world, ExecutionId(int(interaction.value)))
+    incident = await flows.incidents.get(world, execution.incident_id)
+    text = flows.customers.message_text(execution)
+    await _open_form(world, interaction, incident, text, replaces=execution.id)
 
 
 async def _open_form(

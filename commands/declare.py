@@ -122,7 +122,7 @@ async def tick_symptom(world: World, interaction: Interaction) -> None:
         best_matches=rules.incidents.best_matches(world.playbooks, values["symptoms"]),
         worst_severity=rules.incidents.worst_severity(world.playbooks, values["symptoms"]),
     )
-    await interaction.redraw(form)
+    await interaction.update_view(form)
 
 
 def parse_form(world: World, interaction: Interaction, values: dict[str, Any]) -> DeclareForm:

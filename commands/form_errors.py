@@ -32,7 +32,7 @@ def field_errors(error: ValidationError) -> dict[str, str]:
 def _sentence(detail: ErrorDetails) -> str:
     if detail["type"] in SENTENCES:
         return SENTENCES[detail["type"]].format_map(detail.get("ctx", {}))
-    demand = validation.expected(detail)
+    demand = validation.expectation(detail)
     if demand.startswith("expects "):
         return f"Enter {demand.removeprefix('expects ')}."
     return demand[:1].upper() + demand[1:]

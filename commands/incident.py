@@ -41,8 +41,8 @@ class ResolveForm(Model):
 
 async def show_help(world: World, interaction: Interaction) -> None:
     """`/incident`: the commands, and the open incidents."""
-    incidents, troubles = await flows.incidents.list_open(world)
-    page = home.help_page(world.playbooks, incidents, troubles)
+    incidents, publish_errors = await flows.incidents.list_open(world)
+    page = home.help_page(world.playbooks, incidents, publish_errors)
     await interaction.show("What can be said here", page)
 
 
@@ -200,14 +200,14 @@ async def press_resolve(world: World, interaction: Interaction) -> None:
 
 async def _open_resolve_form(world: World, interaction: Interaction, incident: Incident) -> None:
     rules.incidents.check_open(incident)
-    runs = await flows.executions.of_incident(world, incident.id)
+    executions = await flows.executions.of_incident(world, incident.id)
     form = modals.resolve(
         incident,
         metadata=interaction.metadata(incident=incident.id),
-        executions=runs,
+        executions=executions,
         temporary_changes=await temporary_changes.in_force(world, incident.id),
         open_checklists=tasks.open_checklists(
-            runs, await flows.tasks.of_incident(world, incident.id)
+            executions, await flows.tasks.of_incident(world, incident.id)
         ),
         now=world.now(),
     )
@@ -221,7 +221,7 @@ async def submit_resolve(world: World, interaction: Interaction, form: ResolveFo
         _form_incident_id(interaction),
         form.resolution,
         by=interaction.user_id,
-        despite=form.despite or "",
+        override_reason=form.despite or "",
     )
 
 
@@ -271,8 +271,8 @@ async def mention(world: World, interaction: Interaction) -> None:
 
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
-    incidents, troubles = await flows.incidents.list_open(world)
-    await interaction.publish_home(home.home_view(incidents, troubles))
+    incidents, publish_errors = await flows.incidents.list_open(world)
+    await interaction.publish_home(home.home_view(incidents, publish_errors))
 
 
 def _incident_id(interaction: Interaction) -> IncidentId:

@@ -35,8 +35,8 @@ FORM_SECONDS = 3600
 class Interaction:
     """A command, event, press or form that arrived from Slack, and the ways to answer it.
 
-    `delivery_id` is the same when Slack delivers it again. `text` is what follows a command, or the
-    id of the button; `value` is the button's value, the option that was chosen, or the reaction.
+    `delivery_id` is the same when Slack delivers it again. `text` is what follows a command.
+    `action_id` is the id of the button or menu, `value` its value or the option that was chosen.
     `view` is the open form that was pressed in. A form that was sent has `private_metadata`, which
     it was opened with.
     """
@@ -48,6 +48,7 @@ class Interaction:
     delivery_id: str
     text: str = ""
     mentions: tuple[UserId, ...] = ()
+    action_id: str = ""
     value: str = ""
     trigger_id: str = ""
     response_url: str = ""
@@ -86,12 +87,12 @@ class Interaction:
                 f"Slack did not open the form ({refused.code}). Nothing was done; try again."
             ) from refused
 
-    async def redraw(self, view: View) -> None:
+    async def update_view(self, view: View) -> None:
         """Replace what the open form shows; of two presses in a row, the later one wins."""
         key = f"drawn:{self.view['id']}"
         await self.cache.set(key, self.trigger_id, FORM_SECONDS)
         try:
-            if await self._redraw_unchanged(view):
+            if await self._update_if_unchanged(view):
                 return
             # It was redrawn since this press: by an earlier press that was slow, or a later one.
             if await self.cache.get(key) == self.trigger_id:
@@ -99,8 +100,8 @@ class Interaction:
         except slack.client.SlackError as refused:
             log.info("a form of %s was not redrawn: %s", self.user_id, refused.code)
 
-    async def _redraw_unchanged(self, view: View) -> bool:
-        """Redraw the form if it is as it was at the press; False when not. Raises slack.Refused."""
+    async def _update_if_unchanged(self, view: View) -> bool:
+        """Update the form if it is as it was at the press; False when not. Raises SlackError."""
         view_id, view_hash = self.view["id"], self.view["hash"]
         call = self.slack.views_update(view_id=view_id, hash=view_hash, view=view)
         try:
@@ -199,7 +200,6 @@ def _parse_command(world: World, body: Body) -> Interaction:
         delivery_id=f"command:{body['trigger_id']}:{uuid4()}",
         text=markup.plain_command_text(text).strip(),
         mentions=tuple(map(UserId, markup.mentioned_ids(text))),
-        value=body["trigger_id"],
         trigger_id=body["trigger_id"],
         response_url=body.get("response_url", ""),
     )
@@ -216,7 +216,6 @@ def _parse_event(world: World, body: Body) -> Interaction:
         channel_id=ChannelId(channel) if channel else None,
         delivery_id=f"event:{body['event_id']}",
         text=event.get("text", ""),
-        value=event.get("reaction", ""),
         message=item,
     )
 
@@ -257,7 +256,7 @@ def _parse_press(world: World, body: Body) -> Interaction:
         user_id=UserId(body["user"]["id"]),
         channel_id=ChannelId(channel) if channel else None,
         delivery_id=f"press:{body.get('trigger_id', '')}",
-        text=action.get("action_id", ""),
+        action_id=action.get("action_id", ""),
         value=action.get("value") or option.get("value", ""),
         trigger_id=body.get("trigger_id", ""),
         response_url=body.get("response_url", ""),

@@ -25,7 +25,7 @@ Parser = Callable[[World, Interaction, dict[str, Any]], Form]
 Listener = Callable[..., Awaitable[None]]
 
 
-def listener(world: World, handler: Handler, *, open_to_all: bool = False) -> Listener:
+def interaction_listener(world: World, handler: Handler, *, open_to_all: bool = False) -> Listener:
     """Bolt's listener for a button, a menu, a shortcut or an event.
 
     Only members of the workspace may use it, unless it is open to all.
@@ -39,7 +39,7 @@ def listener(world: World, handler: Handler, *, open_to_all: bool = False) -> Li
     return listen
 
 
-def command(
+def command_listener(
     world: World,
     subcommands: Mapping[str, Handler],
     unknown: Handler,
@@ -66,7 +66,7 @@ def first_word(text: str) -> tuple[str, str]:
     return word, "".join(rest).strip()
 
 
-def form(
+def form_listener(
     world: World, parser: Parser[Form], handler: FormHandler[Form], *, open_to_all: bool = False
 ) -> Listener:
     """Bolt's listener for a form: errors are shown beside their fields, else the form closes."""

@@ -16,10 +16,10 @@ from commands.listen import (
     Handler,
     Parser,
     ack_only,
-    command,
+    command_listener,
     first_word,
-    form,
-    listener,
+    form_listener,
+    interaction_listener,
     model_parser,
 )
 
@@ -143,9 +143,9 @@ def register(app: AsyncApp, world: World) -> None:
     """Register the listener of everything with Bolt, and one for what older versions sent."""
 
     def listen(handler: Handler) -> Any:
-        return listener(world, handler, open_to_all=handler in OPEN_TO_ALL)
+        return interaction_listener(world, handler, open_to_all=handler in OPEN_TO_ALL)
 
-    app.command(COMMAND)(command(world, SUBCOMMANDS, unknown, open_to_all=OPEN_TO_ALL))
+    app.command(COMMAND)(command_listener(world, SUBCOMMANDS, unknown, open_to_all=OPEN_TO_ALL))
     for action_id, handler in BLOCK_ACTIONS.items():
         app.action(action_id)(listen(handler))
     for callback_id, handler in SHORTCUTS.items():
@@ -154,7 +154,9 @@ def register(app: AsyncApp, world: World) -> None:
     for event, handler in EVENTS.items():
         app.event(event)(listen(handler))
     for callback_id, (parser, submit) in FORMS.items():
-        app.view(callback_id)(form(world, parser, submit, open_to_all=submit in OPEN_TO_ALL))
+        app.view(callback_id)(
+            form_listener(world, parser, submit, open_to_all=submit in OPEN_TO_ALL)
+        )
     app.action(action_ids.OPEN_LINK)(ack_only)
     for decorator in (app.action, app.view, app.shortcut):
         decorator(re.compile(".*"))(listen(incident.stale_component))

@@ -98,10 +98,10 @@ async def submit(world: World, interaction: Interaction, form: StepForm) -> None
 
 async def ask_again(world: World, interaction: Interaction) -> None:
     """*Request again* was pressed: the same form, for a new plan."""
-    run = await flows.executions.get(world, _execution_id(interaction))
-    incident = await flows.incidents.get(world, run.incident_id)
-    step = await flows.executions.find_open_step(world, incident.id, run.step_id)
-    await _open_form(world, interaction, incident, step, run.params)
+    execution = await flows.executions.get(world, _execution_id(interaction))
+    incident = await flows.incidents.get(world, execution.incident_id)
+    step = await flows.executions.find_open_step(world, incident.id, execution.step_id)
+    await _open_form(world, interaction, incident, step, execution.params)
 
 
 async def undo(world: World, interaction: Interaction) -> None:
@@ -116,7 +116,7 @@ async def extend(world: World, interaction: Interaction) -> None:
 
 async def check(world: World, interaction: Interaction) -> None:
     """*Check what happened* was pressed."""
-    await flows.runs.check_interrupted(world, _execution_id(interaction), by=interaction.user_id)
+    await flows.runs.verify_interrupted(world, _execution_id(interaction), by=interaction.user_id)
 
 
 async def approve(world: World, interaction: Interaction) -> None:
@@ -126,9 +126,11 @@ async def approve(world: World, interaction: Interaction) -> None:
 
 async def deny(world: World, interaction: Interaction) -> None:
     """*Deny* was pressed: open the form for the reason, for an approver or the requester."""
-    run = await flows.executions.get(world, _execution_id(interaction))
-    await flows.approvals.check_may_deny(world, run.id, by=interaction.user_id)
-    await interaction.open(modals.deny(run, metadata=interaction.metadata(execution=run.id)))
+    execution = await flows.executions.get(world, _execution_id(interaction))
+    await flows.approvals.check_may_deny(world, execution.id, by=interaction.user_id)
+    await interaction.open(
+        modals.deny(execution, metadata=interaction.metadata(execution=execution.id))
+    )
 
 
 async def submit_deny(world: World, interaction: Interaction, form: DenyForm) -> None:
@@ -139,7 +141,7 @@ async def submit_deny(world: World, interaction: Interaction, form: DenyForm) ->
 
 async def snooze(world: World, interaction: Interaction) -> None:
     """*Snooze 5*, *10* or *15 min* was pressed: the button's id ends with the minutes."""
-    minutes = int(interaction.text.rsplit(".", 1)[1])
+    minutes = int(interaction.action_id.rsplit(".", 1)[1])
     reminder_id = ReminderId(int(interaction.value))
     await flows.reminders.snooze(world, reminder_id, minutes, by=interaction.user_id)
 

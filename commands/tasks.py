@@ -11,14 +11,14 @@ from commands.interactions import Interaction
 
 
 class DoneForm(Model):
-    """What previous_owner done, and the numbers of the findings that it previous_owner done for."""
+    """What was done, and the numbers of the findings that it was done for."""
 
     note: NonBlankText | None = None
     chosen: tuple[int, ...] = ()
 
 
 class SkipForm(Model):
-    """Why the task previous_owner not done."""
+    """Why the task was not done."""
 
     note: NonBlankText
 
@@ -32,7 +32,7 @@ class WorkForm(Model):
 async def finish_step(
     world: World, interaction: Interaction, task: Task, *, has_choice: bool
 ) -> None:
-    """*Done* of a manual step previous_owner pressed: finish it, or open the form to choose."""
+    """*Done* of a manual step was pressed: finish it, or open the form to choose."""
     if has_choice:
         await _open_done_form(world, interaction, task)
     else:
@@ -40,12 +40,12 @@ async def finish_step(
 
 
 async def finish(world: World, interaction: Interaction) -> None:
-    """*Done* or *Handled* previous_owner pressed."""
+    """*Done* or *Handled* was pressed."""
     await flows.tasks.finish(world, _task_id(interaction.value), by=interaction.user_id)
 
 
 async def take(world: World, interaction: Interaction) -> None:
-    """*Take* or *Take over* previous_owner pressed; the value is `task`, or `task:former owner`."""
+    """*Take* or *Take over* was pressed; the value is `task`, or `task:former owner`."""
     task_id, _, owner = interaction.value.partition(":")
     previous_owner = UserId(owner) if owner else None
     await flows.tasks.take(
@@ -54,37 +54,35 @@ async def take(world: World, interaction: Interaction) -> None:
 
 
 async def escalate(world: World, interaction: Interaction) -> None:
-    """*Escalate* previous_owner pressed."""
+    """*Escalate* was pressed."""
     await flows.tasks.escalate(world, _task_id(interaction.value), by=interaction.user_id)
 
 
 async def reopen(world: World, interaction: Interaction) -> None:
-    """*Reopen* previous_owner pressed."""
+    """*Reopen* was pressed."""
     await flows.tasks.reopen(world, _task_id(interaction.value), by=interaction.user_id)
 
 
 async def choose_from_menu(world: World, interaction: Interaction) -> None:
-    """Something previous_owner chosen in a task's menu; raises UserError for what is unknown."""
+    """Something was chosen in a task's menu; raises UserError for what is unknown."""
     verb, _, value = interaction.value.partition("/")
     handlers = {"done": finish, "take": take, "note": open_note_form, "skip": open_skip_form}
     handler = handlers.get(verb)
     if handler is None:
-        raise UserError(
-            "This version of the bot does not have this choice. Nothing previous_owner done."
-        )
+        raise UserError("This version of the bot does not have this choice. Nothing was done.")
     await handler(world, replace(interaction, value=value))
 
 
 async def open_note_form(world: World, interaction: Interaction) -> None:
-    """*Done with a note…* previous_owner chosen."""
+    """*Done with a note…* was chosen."""
     task = await flows.tasks.get(world, _task_id(interaction.value))
     await _open_done_form(world, interaction, task)
 
 
 async def _open_done_form(world: World, interaction: Interaction, task: Task) -> None:
-    run, findings = await flows.tasks.findings_to_choose(world, task)
-    metadata = interaction.metadata(task=task.id, execution=run.id if run else None)
-    await interaction.open(views.done_form(task, run, findings, metadata))
+    execution, findings = await flows.tasks.findings_to_choose(world, task)
+    metadata = interaction.metadata(task=task.id, execution=execution.id if execution else None)
+    await interaction.open(views.done_form(task, execution, findings, metadata))
 
 
 async def submit_done(world: World, interaction: Interaction, form: DoneForm) -> None:
@@ -102,13 +100,13 @@ async def _titles(
     if not numbers:
         return []
     execution_id = ExecutionId(interaction.private_metadata["execution"])
-    run = await flows.executions.get(world, execution_id)
-    findings = await flows.tasks.findings_chosen_from(world, task, run)
+    execution = await flows.executions.get(world, execution_id)
+    findings = await flows.tasks.findings_chosen_from(world, task, execution)
     return [findings[number].title for number in numbers if number < len(findings)]
 
 
 async def open_skip_form(world: World, interaction: Interaction) -> None:
-    """*Skip…* previous_owner chosen."""
+    """*Skip…* was chosen."""
     task = await flows.tasks.get(world, _task_id(interaction.value))
     await interaction.open(views.skip_form(task, interaction.metadata(task=task.id)))
 
@@ -120,20 +118,20 @@ async def submit_skip(world: World, interaction: Interaction, form: SkipForm) ->
 
 
 async def work_through(world: World, interaction: Interaction) -> None:
-    """*Work through them…* previous_owner pressed: open the form to choose rows."""
-    run = await flows.executions.get(world, ExecutionId(int(interaction.value)))
+    """*Work through them…* was pressed: open the form to choose rows."""
+    execution = await flows.executions.get(world, ExecutionId(int(interaction.value)))
     # Raises UserError once the incident is resolved or has another playbook.
-    await flows.executions.find_open_step(world, run.incident_id, run.step_id)
-    findings = await flows.tasks.unlisted_findings(world, run)
-    metadata = interaction.metadata(execution=run.id)
-    await interaction.open(views.checklist_form(run, findings, metadata))
+    await flows.executions.find_open_step(world, execution.incident_id, execution.step_id)
+    findings = await flows.tasks.unlisted_findings(world, execution)
+    metadata = interaction.metadata(execution=execution.id)
+    await interaction.open(views.checklist_form(execution, findings, metadata))
 
 
 async def submit_work(world: World, interaction: Interaction, form: WorkForm) -> None:
     """Make tasks of the chosen findings."""
     execution_id = ExecutionId(interaction.private_metadata["execution"])
-    run = await flows.executions.get(world, execution_id)
-    added = await flows.tasks.add_findings(world, run, form.chosen, by=interaction.user_id)
+    execution = await flows.executions.get(world, execution_id)
+    added = await flows.tasks.add_findings(world, execution, form.chosen, by=interaction.user_id)
     already_listed = len(form.chosen) - added
     if already_listed > 0:
         await interaction.reply(f"{already_listed} of them were on the list already.")

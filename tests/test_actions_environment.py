@@ -254,7 +254,7 @@ async def test_what_was_not_done_is_said(systems: ChangingSystems) -> None:
     verdict = await setting().verify(systems.for_reading(), plan, RecordedProgress().run)
 
     assert not verdict.ok
-    assert not verdict.done
+    assert not verdict.was_applied
     assert verdict.text == "The change was not done: ORDERS_PAUSED of order-service is “false”"
 
 
@@ -267,7 +267,7 @@ async def test_what_somebody_changed_afterwards_is_said(
 
     verdict = await setting().verify(systems.for_reading(), plan, RecordedProgress().run)
 
-    assert verdict.done
+    assert verdict.was_applied
     assert not verdict.ok
     assert "Somebody changed it afterwards" in verdict.text
 
@@ -281,5 +281,5 @@ async def test_pods_that_do_not_get_ready_fail_the_check(
     _, verdict = await carry_out(action, systems, RecordedProgress())
 
     assert not verdict.ok
-    assert verdict.done
+    assert verdict.was_applied
     assert "exit 2" in verdict.text

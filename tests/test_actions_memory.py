@@ -231,7 +231,7 @@ async def test_what_was_not_done_is_said(systems: ChangingSystems, kube: Cluster
     plan = await limit().plan(systems.for_planning())
     verdict = await limit().verify(systems.for_reading(), plan, RecordedProgress().run)
 
-    assert (verdict.ok, verdict.done) == (False, False)
+    assert (verdict.ok, verdict.was_applied) == (False, False)
     assert "is 512Mi" in verdict.text
 
 

@@ -100,7 +100,7 @@ async def test_what_an_autoscaler_set_back_fails_the_check(
     await kube.wait_until(lambda: replicas(kube) == 4)
     verdict = await scale(5).verify(systems.for_reading(), plan, RecordedProgress().run)
 
-    assert (verdict.ok, verdict.done) == (False, True)
+    assert (verdict.ok, verdict.was_applied) == (False, True)
     assert "is scaled to 4, not to 5" in verdict.text
 
 

@@ -1,15 +1,15 @@
 """What people are told about the mistakes in their playbooks."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from pydantic import Field, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from bot import durations
 from bot.model import Model, Phase, Step
-from bot.playbooks import loader
+from bot.playbooks import loader, validation
 from bot.playbooks.loader import PlaybookError
 from tests.shop_playbooks import HEAD, SCALE_STEP
 
@@ -44,7 +44,13 @@ class Dependencies(Model):
     checks: tuple[Check, ...]
 
 
-SOME = (Logs, Scale, Dependencies)
+class Freeze(Model):
+    name: ClassVar[str] = "freeze"
+    day: date | None = None
+    begin: datetime | None = None
+
+
+SOME = (Logs, Scale, Dependencies, Freeze)
 
 # A playbook without a mistake; each bad one below differs from it in a line or two.
 GOOD = f"""\
@@ -152,7 +158,7 @@ MISTAKES = {
     "an action like no other": (
         "action: logs",
         "action: fly",
-        '18:17: unknown action "fly"; expects one of: logs, scale-deployment, dependencies',
+        '18:17: unknown action "fly"; expects one of: logs, scale-deployment, dependencies, freeze',
     ),
     "an unknown param": (
         "selector: app=shop",
@@ -206,6 +212,24 @@ MISTAKES = {
         "action: scale-deployment\n        params: {deployment: shop}\n        ask: [replicas]",
         "action: dependencies\n        params: {checks: [{host: a, port: b}]}",
         '26:43: action "dependencies": "port" expects a whole number, found "b"',
+    ),
+    "a date in another order": (
+        "action: scale-deployment\n        params: {deployment: shop}\n        ask: [replicas]",
+        "action: freeze\n        params: {day: 24.12.2026}",
+        ('26:23: action "freeze": "day" expects a date such as 2026-12-24, found "24.12.2026"'),
+    ),
+    "a number instead of a date": (
+        "action: scale-deployment\n        params: {deployment: shop}\n        ask: [replicas]",
+        "action: freeze\n        params: {day: 24}",
+        '26:23: action "freeze": "day" expects a date such as 2026-12-24, found 24',
+    ),
+    "a time without its date": (
+        "action: scale-deployment\n        params: {deployment: shop}\n        ask: [replicas]",
+        "action: freeze\n        params: {begin: 18:00}",
+        (
+            '26:25: action "freeze": "begin" expects a date and time such as 2026-12-24 18:00, '
+            'found "18:00"'
+        ),
     ),
     "a question for something that is no param": (
         "ask: [replicas]",
@@ -397,3 +421,19 @@ def test_a_folder_without_playbooks(tmp_path: Path) -> None:
     written(tmp_path, "Read me", "README.md")
 
     assert told(tmp_path) == [f"{tmp_path}: expects .yml files, found none"]
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "expected"),
+    [
+        (date, "24.12.2026", 'expects a date such as 2026-12-24, found "24.12.2026"'),
+        (date, "2026-12-24 18:00", 'expects a date such as 2026-12-24, found "2026-12-24 18:00"'),
+        (datetime, "18:00", 'expects a date and time such as 2026-12-24 18:00, found "18:00"'),
+        (datetime, True, "expects a date and time such as 2026-12-24 18:00, found true"),
+    ],
+)
+def test_dates_in_the_configuration(model: type, value: object, expected: str) -> None:
+    with pytest.raises(ValidationError) as mistake:
+        TypeAdapter(model).validate_python(value)
+
+    assert validation.explain_error(mistake.value.errors()[0]) == expected

@@ -13,6 +13,7 @@ from bot.model import (
     ExecutionState,
     Incident,
     IncidentId,
+    Person,
     Plan,
     Playbook,
     Risk,
@@ -23,7 +24,6 @@ from bot.model import (
     UserError,
     UserId,
 )
-from bot.rules.permissions import Person
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 ALICE, BOB, CAROL = UserId("UALICE"), UserId("UBOB"), UserId("UCAROL")
@@ -179,7 +179,7 @@ def test_the_scenarios_of_a_severity_match_and_all_of_them_where_none_does() -> 
 )
 def test_the_cadence_of_updates(severity: Severity, status: Status, minutes: int | None) -> None:
     expected = None if minutes is None else timedelta(minutes=minutes)
-    assert rules.deadlines.cadence(CONFIG, severity, status) == expected
+    assert rules.deadlines.update_interval(CONFIG, severity, status) == expected
 
 
 def test_an_update_that_is_late_is_due_now() -> None:

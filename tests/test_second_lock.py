@@ -12,7 +12,7 @@ from bot.slack import client as door
 from bot.slack.customer_channel import CustomerChannel
 from bot.systems import ChangingSystems, Systems
 from bot.systems.database import Database
-from bot.systems.kubernetes import Access, Refused, WriteStopped, access, patches
+from bot.systems.kubernetes import Access, RequestRefused, WriteStopped, access, patches
 from bot.systems.postgres import DatabaseError
 from bot.systems.sessions import SessionTerminator
 from sandbox.cluster import Cluster
@@ -145,7 +145,7 @@ async def test_no_name_becomes_another_path(
     [pod, *_] = await systems.cluster.pods(SELECTOR)
     before = len(kube.requests)
 
-    with pytest.raises(Refused, match="cannot be the name of an object"):
+    with pytest.raises(RequestRefused, match="cannot be the name of an object"):
         await systems.cluster.delete_pod(pod.model_copy(update={"name": name}))
 
     assert len(kube.requests) == before

@@ -162,7 +162,7 @@ async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
     )
 
     assert done == f"0 of 1 session ended. {slow.pid} may not be ended by the bot's role."
-    assert (verdict.ok, verdict.done) == (False, False)
+    assert (verdict.ok, verdict.was_applied) == (False, False)
     assert await slow.alive()
 
 
@@ -195,7 +195,7 @@ async def test_sessions_that_do_not_go_are_told(
 
     verdict = await change.verify(doors(systems, shop).for_reading(), plan, RecordedProgress().run)
 
-    assert (verdict.ok, verdict.done) == (False, True)
+    assert (verdict.ok, verdict.was_applied) == (False, True)
     assert verdict.text == f"Still running that query: {stays.pid}."
 
 

@@ -103,7 +103,7 @@ async def test_a_run_that_another_replica_looks_into_touches_nothing(
     await flows.runs.mark_interrupted(other.world)
     # Its look takes longer than the plan of the one that was taken for dead.
     kube.slow("get */deployments/order-service", 3)
-    await flows.runs.check_interrupted(
+    await flows.runs.verify_interrupted(
         other.world, ExecutionId(1), by=UserId(walk.slack.user("lead").id)
     )
     await bot.drain()

@@ -76,7 +76,9 @@ class PostCustomerMessage(Change):
         """Whether the message is in the channel."""
         channel_name = await _channel_name(systems, self.channel)
         if await systems.customers.find(self.channel, self.key) is None:
-            return Verdict(ok=False, done=False, text=f"The message is not in {channel_name}.")
+            return Verdict(
+                ok=False, was_applied=False, text=f"The message is not in {channel_name}."
+            )
         if self._is_for_copying(systems):
             return Verdict(ok=True, text=f"Approved, and ready to be copied from {channel_name}.")
         return Verdict(ok=True, text=f"Customers were told in {channel_name}.")
@@ -116,10 +118,12 @@ class WithdrawCustomerMessage(Change):
         """Whether the message is gone from the channel."""
         channel_name = await _channel_name(systems, self.channel)
         if await systems.customers.find(self.channel, self.key) is not None:
-            return Verdict(ok=False, done=False, text=f"The message is still in {channel_name}.")
+            return Verdict(
+                ok=False, was_applied=False, text=f"The message is still in {channel_name}."
+            )
         return Verdict(ok=True, text=f"The message is gone from {channel_name}.")
 
 
 async def _channel_name(systems: Systems, channel: str) -> str:
-    """Like `#status`. Raises CustomersError when the bot cannot post there."""
+    """Like `#status`. Raises CustomerChannelError when the bot cannot post there."""
     return f"#{await systems.customers.channel_name(channel)}"

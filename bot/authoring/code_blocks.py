@@ -67,7 +67,7 @@ def _translate(text: str, translate: Callable[[], ActionCall], actions: Actions)
     except UnsupportedCommand as error:
         return Command(text, None, str(error))
     except ValidationError as error:
-        return Command(text, None, validation.describe(error.errors()[0], call.action))
+        return Command(text, None, validation.explain_with_field(error.errors()[0], call.action))
     return Command(text, call)
 
 

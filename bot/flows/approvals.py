@@ -8,7 +8,16 @@ from bot import rules, store
 from bot.flows import runs
 from bot.flows.lookups import get
 from bot.flows.transactions import changing_several, check_customer_message_allowed, log_execution
-from bot.model import Approval, Execution, ExecutionId, ExecutionState, UserError, UserId, entries
+from bot.model import (
+    Approval,
+    Execution,
+    ExecutionId,
+    ExecutionState,
+    Person,
+    UserError,
+    UserId,
+    entries,
+)
 from bot.store.db import Conn
 from bot.world import World
 
@@ -29,7 +38,7 @@ async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> Non
 async def _add(
     world: World,
     execution_id: ExecutionId,
-    person: rules.permissions.Person,
+    person: Person,
     approvers: frozenset[UserId],
 ) -> Execution:
     async with changing_several(world) as (conn, changed):
@@ -50,7 +59,7 @@ async def _add(
 class Decider(NamedTuple):
     """Who denies, and the approvers at that time; looked up before a row is locked."""
 
-    person: rules.permissions.Person
+    person: Person
     approvers: frozenset[UserId]
 
 

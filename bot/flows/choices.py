@@ -13,7 +13,7 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 # Slack opens a form within three seconds of the press, and the call to open it takes time as well.
-SECONDS = 1.0
+OPTIONS_TIMEOUT_SECONDS = 1.0
 
 
 async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str, Options]:
@@ -23,7 +23,7 @@ async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str,
     report the same error.
     """
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(OPTIONS_TIMEOUT_SECONDS):
             return await _read(world, step, params)
     except (UserError, TimeoutError) as error:
         log.info("the choices of step %s were not read: %r", step.id, error)

@@ -43,17 +43,17 @@ def target_channel(world: World, incident: Incident) -> ChannelId | None:
     return world.workspace.customer_channel or incident.channel_id
 
 
-async def propose(world: World, incident_id: IncidentId, words: str, *, by: UserId) -> None:
-    """Request approval of exactly these words; raises UserError."""
-    action = await _post(world, incident_id, words)
+async def propose(world: World, incident_id: IncidentId, text: str, *, by: UserId) -> None:
+    """Request approval of exactly this text; raises UserError."""
+    action = await _build_message_action(world, incident_id, text)
     await executions.propose(world, incident_id, STEP, action, "", by=by)
 
 
 async def replace(
-    world: World, incident_id: IncidentId, old: ExecutionId, words: str, *, by: UserId
+    world: World, incident_id: IncidentId, old: ExecutionId, text: str, *, by: UserId
 ) -> None:
-    """Request approval of other words and withdraw the old request; raises UserError for both."""
-    action = await _post(world, incident_id, words)
+    """Request approval of another text and withdraw the old request; raises UserError for both."""
+    action = await _build_message_action(world, incident_id, text)
     decider = await approvals.load_decider(world, by)
 
     async def withdraw(conn: Conn) -> None:
@@ -67,10 +67,10 @@ async def replace(
         )
 
 
-async def _post(world: World, incident_id: IncidentId, words: str) -> Change:
+async def _build_message_action(world: World, incident_id: IncidentId, text: str) -> Change:
     incident = await incidents.get(world, incident_id)
     rules.permissions.check_informs_customers(incident)
-    params = {"text": words, "channel": target_channel(world, incident) or ""}
+    params = {"text": text, "channel": target_channel(world, incident) or ""}
     action = executions.build_action(world, STEP.action, params)
     assert isinstance(action, Change)
     return action

@@ -29,14 +29,14 @@ from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
-MARKS = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"}
+VERDICT_EMOJI = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"}
 
 
 class Request(Model):
     """What is requested: which step, why, and whether it is approved already.
 
-    A `temporary` one, the undo of a temporary change, may be requested after the incident is
-    resolved, too.
+    One that `ends_temporary_change`, as its undo, may be requested after the incident is resolved,
+    too.
     """
 
     step_id: str
@@ -44,7 +44,7 @@ class Request(Model):
     reason: str
     undo_of: ExecutionId | None = None
     preapproved: bool = False
-    temporary: bool = False
+    ends_temporary_change: bool = False
 
 
 async def run_read(
@@ -52,7 +52,7 @@ async def run_read(
 ) -> None:
     """Run a read step at once; one at a time per step. Raises UserError when it runs already."""
     execution = await _start_read(world, incident_id, step, action, by)
-    async with runs.heartbeat(world, execution):
+    async with runs.sending_heartbeats(world, execution):
         await _finish_read(world, execution, await _read(world, action))
 
 
@@ -72,7 +72,7 @@ async def _start_read(
     try:
         async with changing(world, incident_id) as conn:
             await lock_open(conn, incident_id)
-            new = _new(world, incident_id, _request_for_read(step), action, by)
+            new = _new_execution(world, incident_id, _request_for_read(step), action, by)
             return await store.executions.insert(
                 conn, new.model_copy(update={"state": ExecutionState.RUNNING})
             )
@@ -82,7 +82,7 @@ async def _start_read(
         ) from error
 
 
-def _new(
+def _new_execution(
     world: World, incident_id: IncidentId, request: Request, action: Action, by: UserId | None
 ) -> NewExecution:
     return NewExecution(
@@ -112,7 +112,7 @@ async def _finish_read(world: World, execution: Execution, read_result: ReadResu
             execution.id,
             to_state=ending,
             at=now,
-            outcome=f"{MARKS[read_result.ok]} {read_result.text}",
+            outcome=f"{VERDICT_EMOJI[read_result.ok]} {read_result.text}",
             read_result=read_result,
         )
         if ended is None:
@@ -169,12 +169,12 @@ async def insert_request(
 
     Raises AlreadyActive where the step or the undo was requested already.
     """
-    incident = await (lock if request.temporary else lock_open)(conn, incident_id)
+    incident = await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)
     now = world.now()
     needed = (
         0 if request.preapproved else rules.permissions.approvals_needed(world.config, action.risk)
     )
-    new = _new(world, incident_id, request, action, by).model_copy(
+    new = _new_execution(world, incident_id, request, action, by).model_copy(
         update={
             "state": ExecutionState.PROPOSED if needed else ExecutionState.APPROVED,
             "plan": plan,
@@ -202,19 +202,21 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
 
     An approver's is approved already, for a while and as long as nobody changed the target.
     """
-    done = await get(world, execution_id)
-    inverse = inverse_of(world, done)
-    plan = await inverse.plan(world.systems.for_planning())
+    original = await get(world, execution_id)
+    undo_action = build_undo(world, original)
+    plan = await undo_action.plan(world.systems.for_planning())
     approvers = await world.directory.fetch_members(world.config.approvers)
     in_force = await _is_in_force(world, execution_id)
     approved = by in approvers and rules.changes.undo_is_approved(
-        done, plan, world.now(), in_force=in_force
+        original, plan, world.now(), in_force=in_force
     )
-    request = undo_request(done, await _why(world, done), approved=approved, in_force=in_force)
+    request = undo_request(
+        original, await _undo_reason(world, original), approved=approved, in_force=in_force
+    )
     try:
-        async with changing(world, done.incident_id) as conn:
+        async with changing(world, original.incident_id) as conn:
             execution = await insert_request(
-                world, conn, done.incident_id, request, inverse, plan, by
+                world, conn, original.incident_id, request, undo_action, plan, by
             )
     except store.executions.AlreadyActive as error:
         raise UserError(
@@ -223,32 +225,32 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     runs.start_if_approved(world, execution)
 
 
-def inverse_of(world: World, done: Execution) -> Change:
+def build_undo(world: World, original: Execution) -> Change:
     """The action that undoes an execution; raises UserError where there is nothing to undo."""
-    if done.plan is None or done.plan.undo is None or done.check_passed is None:
+    if original.plan is None or original.plan.undo is None or original.check_passed is None:
         raise UserError("There is nothing to undo here.")
-    inverse = build_action(world, done.plan.undo.action, done.plan.undo.params)
-    assert isinstance(inverse, Change)
-    return inverse
+    undo_action = build_action(world, original.plan.undo.action, original.plan.undo.params)
+    assert isinstance(undo_action, Change)
+    return undo_action
 
 
-def undo_request(done: Execution, reason: str, *, approved: bool, in_force: bool) -> Request:
+def undo_request(original: Execution, reason: str, *, approved: bool, in_force: bool) -> Request:
     """The request for an undo."""
     return Request(
-        step_id=done.step_id,
-        title=f"Undo: {done.title}"[:75],
+        step_id=original.step_id,
+        title=f"Undo: {original.title}"[:75],
         reason=reason,
-        undo_of=done.id,
+        undo_of=original.id,
         preapproved=approved,
-        temporary=in_force,
+        ends_temporary_change=in_force,
     )
 
 
-async def _why(world: World, done: Execution) -> str:
+async def _undo_reason(world: World, original: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
-        back = await store.temporary_changes.ended_by(conn, done.id)
-    return text.render_unescaped("undo_reason", execution=done, changes=back, now=world.now())
+        back = await store.temporary_changes.ended_by(conn, original.id)
+    return text.render_unescaped("undo_reason", execution=original, changes=back, now=world.now())
 
 
 async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:

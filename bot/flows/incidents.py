@@ -17,6 +17,7 @@ from bot.model import (
     NewIncident,
     Playbook,
     ReminderKind,
+    ScenarioRef,
     Severity,
     Status,
     UserError,
@@ -25,12 +26,11 @@ from bot.model import (
 )
 from bot.publishing.lease import Lease
 from bot.publishing.publisher import publish, publish_new
-from bot.rules.incidents import ScenarioRef
 from bot.store.db import Conn
 from bot.world import World
 
 SAME_DECLARATION = timedelta(minutes=1)
-CHANNEL_CHECKS, CHANNEL_CHECK_SECONDS = 60, 0.05
+MAX_CHANNEL_CHECKS, CHANNEL_CHECK_SECONDS = 60, 0.05
 
 
 class Declaration(Model):
@@ -43,7 +43,7 @@ class Declaration(Model):
     symptoms: tuple[str, ...] = ()
 
 
-class Declared(Model):
+class DeclareResult(Model):
     """The incident, whether it is new, and another open incident with the same title."""
 
     incident: Incident
@@ -51,7 +51,7 @@ class Declared(Model):
     same_title: Incident | None
 
 
-async def declare(world: World, declaration: Declaration, *, by: UserId) -> Declared:
+async def declare(world: World, declaration: Declaration, *, by: UserId) -> DeclareResult:
     """Open an incident, or return the one declared in the same words within the last minute."""
     book, scenario_id = _choose(world, declaration)
     title = rules.incidents.incident_title(
@@ -67,12 +67,12 @@ async def declare(world: World, declaration: Declaration, *, by: UserId) -> Decl
         claim = None if same else await lease.acquire_new(conn, incident)
     await (publish(world, incident.id) if claim is None else publish_new(world, lease, claim))
     shown = await _with_its_channel(world, incident.id)
-    return Declared(incident=shown, new=claim is not None, same_title=same_title)
+    return DeclareResult(incident=shown, new=claim is not None, same_title=same_title)
 
 
 async def _with_its_channel(world: World, incident_id: IncidentId) -> Incident:
     """The incident, once its channel exists; another replica may create it."""
-    for _ in range(CHANNEL_CHECKS):
+    for _ in range(MAX_CHANNEL_CHECKS):
         async with world.pool.connection() as conn:
             if not await store.incidents.awaits_channel(conn, incident_id, world.now()):
                 break
@@ -108,8 +108,8 @@ async def _open(
     await store.timeline.add(conn, incident.id, declared, at=now, by=by, text=title)
     if declaration.text.strip() not in ("", title):
         # The title has only the first line.
-        words = declaration.text.strip()
-        await store.timeline.add(conn, incident.id, entries.Noted(), at=now, by=by, text=words)
+        text = declaration.text.strip()
+        await store.timeline.add(conn, incident.id, entries.Noted(), at=now, by=by, text=text)
     await reminders.schedule_first_response(world, conn, incident)
     await reminders.schedule_update(conn, incident, now)
     await tasks.create_step_tasks(conn, incident, now)
@@ -226,12 +226,12 @@ async def change_severity(
         if incident.severity is severity:
             raise UserError(f"{incident.name} is already {severity.label}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=severity, status=incident.status)
-        misfit = rules.incidents.mismatched_scenario(world.playbooks, changed)
+        mismatched = rules.incidents.mismatched_scenario(world.playbooks, changed)
         entry = entries.SeverityChanged(
             old=incident.severity.label,
             new=severity.label,
-            mismatched=misfit.title if misfit else "",
-            meant_for=misfit.severity.label if misfit else "",
+            mismatched=mismatched.title if mismatched else "",
+            meant_for=mismatched.severity.label if mismatched else "",
         )
         await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
     return changed
@@ -268,28 +268,28 @@ async def _change(
 
 
 async def note(
-    world: World, incident_id: IncidentId, words: str, *, by: UserId, source: str
+    world: World, incident_id: IncidentId, text: str, *, by: UserId, source: str
 ) -> None:
     """Add a person's note to the timeline."""
     async with changing(world, incident_id) as conn:
         entry, now = entries.Noted(), world.now()
-        await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=words, source=source)
+        await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=text, source=source)
 
 
 async def pin(
-    world: World, incident_id: IncidentId, words: str, *, author: str, by: UserId, source: str
+    world: World, incident_id: IncidentId, text: str, *, author: str, by: UserId, source: str
 ) -> bool:
     """Add a message to the timeline; False when it is there already."""
     async with world.pool.connection() as conn:
         pinned, now = entries.Pinned(author=author), world.now()
         entry = await store.timeline.add(
-            conn, incident_id, pinned, at=now, by=by, text=words, source=source
+            conn, incident_id, pinned, at=now, by=by, text=text, source=source
         )
     return entry is not None
 
 
 async def resolve(
-    world: World, incident_id: IncidentId, resolution: str, *, by: UserId, despite: str = ""
+    world: World, incident_id: IncidentId, resolution: str, *, by: UserId, override_reason: str = ""
 ) -> None:
     """Resolve an incident: stop its reminders, void its pending requests; raises UserError.
 
@@ -300,17 +300,17 @@ async def resolve(
         now = world.now()
         # Void first: an execution that starts now is then seen as running, and rolls this back.
         voided = await store.executions.void(conn, incident_id, now)
-        _check_may_resolve(await store.executions.of_incident(conn, incident_id), despite)
+        _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
         await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
         for execution in voided:
             await log_execution(conn, execution, entries.Voided(), at=now, by=by)
-        entry = entries.Resolved(despite=despite)
+        entry = entries.Resolved(despite=override_reason)
         await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=resolution)
 
 
-def _check_may_resolve(executions: Sequence[Execution], despite: str) -> None:
+def _check_may_resolve(executions: Sequence[Execution], override_reason: str) -> None:
     running = [
         execution.title for execution in executions if execution.state is ExecutionState.RUNNING
     ]
@@ -320,7 +320,7 @@ def _check_may_resolve(executions: Sequence[Execution], despite: str) -> None:
             "ended."
         )
     unsure = rules.changes.unverified(executions)
-    if unsure and not despite:
+    if unsure and not override_reason:
         raise UserError(
             f"The check of “{unsure[0].title}” failed or is missing. The incident was not "
             "resolved. Use `/incident resolve` again: the form asks why it may end anyway."

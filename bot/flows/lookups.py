@@ -36,7 +36,7 @@ def build_action(world: World, name: str, params: dict[str, Any]) -> Action:
     try:
         return action_class.model_validate(params)
     except ValidationError as error:
-        problem = validation.describe(error.errors()[0], name)
+        problem = validation.explain_with_field(error.errors()[0], name)
         raise UserError(
             f"The parameters of “{name}” are not valid ({problem}). Nothing was done."
         ) from error

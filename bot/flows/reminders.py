@@ -23,9 +23,9 @@ async def schedule_first_response(world: World, conn: Conn, incident: Incident) 
     """Schedule the reminder to take command; one that is late already is due now."""
     due = rules.deadlines.first_response_at(world.config, incident)
     if due is not None and incident.commander is None:
-        rings = max(due, world.now())
+        fires_at = max(due, world.now())
         kind = ReminderKind.FIRST_RESPONSE
-        await store.reminders.insert(conn, incident.id, kind, rings, deadline=due)
+        await store.reminders.insert(conn, incident.id, kind, fires_at, deadline=due)
 
 
 async def schedule_update(conn: Conn, incident: Incident, now: datetime) -> None:
@@ -33,8 +33,8 @@ async def schedule_update(conn: Conn, incident: Incident, now: datetime) -> None
     due = incident.next_update_at
     if due is None:
         return
-    kind, rings = ReminderKind.UPDATE, max(due, now)
-    await store.reminders.insert(conn, incident.id, kind, rings, deadline=due)
+    kind, fires_at = ReminderKind.UPDATE, max(due, now)
+    await store.reminders.insert(conn, incident.id, kind, fires_at, deadline=due)
     if due - rules.deadlines.HEADS_UP > now:
         soon = due - rules.deadlines.HEADS_UP
         await store.reminders.insert(conn, incident.id, ReminderKind.HEADS_UP, soon)
@@ -80,7 +80,7 @@ async def schedule_tasks(conn: Conn, incident_id: IncidentId, now: datetime) -> 
 
 async def pause_nagging(world: World, incident_id: IncidentId) -> None:
     """Send no reminder while somebody writes the update."""
-    seconds = int(rules.deadlines.FORM_OPEN.total_seconds())
+    seconds = int(rules.deadlines.FORM_OPEN_TIME.total_seconds())
     await world.cache.set(_writing(incident_id), "yes", seconds)
 
 
@@ -110,13 +110,13 @@ async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> 
     if reminder.kind is ReminderKind.HEADS_UP:
         return  # for the commander alone: no timeline entry
     if reminder.kind is ReminderKind.UPDATE and await _is_being_written(world, reminder):
-        await store.reminders.postpone(conn, reminder.id, now + rules.deadlines.FORM_OPEN)
+        await store.reminders.postpone(conn, reminder.id, now + rules.deadlines.FORM_OPEN_TIME)
         return
     reminded = entries.Reminded(what=reminder.kind.value.replace("_", " "))
     await store.timeline.add(conn, reminder.incident_id, reminded, at=now)
     if reminder.kind is ReminderKind.TASKS:
         await schedule_tasks(conn, reminder.incident_id, now)
-    elif reminder.nags + 1 < rules.deadlines.NAGS:
+    elif reminder.nags + 1 < rules.deadlines.MAX_NAGS:
         await _nag_again(conn, reminder, now)
 
 
@@ -170,7 +170,7 @@ async def _put_off(
 def _check_may_snooze(reminder: Reminder | None) -> None:
     if reminder is None or reminder.settled_at is not None:
         raise UserError("This reminder is no longer active. Nothing was snoozed.")
-    if reminder.snoozes >= rules.deadlines.MOST_SNOOZES:
+    if reminder.snoozes >= rules.deadlines.MAX_SNOOZES:
         raise UserError(
             "This was already snoozed twice in a row. It was not snoozed again; post an update, "
             "even a short one."

@@ -50,7 +50,7 @@ async def run(world: World, execution_id: ExecutionId) -> None:
         return
     action = build_action(world, started.action, started.params)
     assert isinstance(action, Change)
-    async with heartbeat(world, started):
+    async with sending_heartbeats(world, started):
         await publish(world, started.incident_id)
         await _execute(world, started, action)
     await publish(world, started.incident_id)
@@ -84,47 +84,47 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
     target = waiting.plan.target if waiting.plan else waiting.title
     async with changing_several(world) as (conn, changed):
         other = await store.executions.running_on(conn, target)
-        words = text.render_unescaped("waits_for_target", target=target, other=other)
-        if await store.executions.set_waiting_for(conn, execution_id, words):
+        message = text.render_unescaped("waits_for_target", target=target, other=other)
+        if await store.executions.set_waiting_for(conn, execution_id, message):
             changed.add(waiting.incident_id)
 
 
 async def _execute(world: World, execution: Execution, action: Change) -> None:
     assert execution.plan is not None
-    done = None
+    report = None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
             await _check_no_drift(world, action, execution.plan)
             if not await _is_still_running(world, execution):
                 return
-            done = await action.execute(
+            report = await action.execute(
                 world.systems, execution.plan, progress_reporter(world, execution)
             )
     except UserError as error:
         if not error.unsure:
-            await _finish(world, execution, Verdict(ok=False, done=False, text=str(error)))
+            await _finish(world, execution, Verdict(ok=False, was_applied=False, text=str(error)))
             return
         log.warning("execution %s: %s", execution.id, error)
     except TimeoutError:
         log.warning("execution %s took too long", execution.id)
     # It was executed, or nobody knows: in both cases the check reads the live system.
-    await verify(world, execution, action, done)
+    await verify(world, execution, action, report)
 
 
 async def _is_still_running(world: World, execution: Execution) -> bool:
     """Whether no replica marked it as interrupted before it changed anything; raises UserError."""
     async with world.pool.connection() as conn:
         await check_customer_message_allowed(conn, execution)
-        return await store.executions.heartbeat(conn, execution, world.now())
+        return await store.executions.record_heartbeat(conn, execution, world.now())
 
 
 async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
     """Raise UserError where the plan differs now from the one that was approved."""
-    now = await action.plan(world.systems.for_planning())
-    if now.digest != approved.digest:
-        fields = rules.changes.drifted_fields(approved, now)
+    current = await action.plan(world.systems.for_planning())
+    if current.digest != approved.digest:
+        fields = rules.changes.drifted_fields(approved, current)
         raise UserError(
-            text.render_unescaped("drifted", approved=approved, current=now, fields=fields)
+            text.render_unescaped("drifted", approved=approved, current=current, fields=fields)
         )
 
 
@@ -142,11 +142,11 @@ def progress_reporter(world: World, execution: Execution) -> Progress:
 
 
 async def verify(
-    world: World, execution: Execution, action: Change, done: str | None = None
+    world: World, execution: Execution, action: Change, report: str | None = None
 ) -> None:
     """Verify the change, and record the outcome with the digest of its undo.
 
-    `done` is what the action reported about each part, if it did.
+    `report` is what the action reported about each part, if it did.
     """
     assert execution.plan is not None
     try:
@@ -159,9 +159,9 @@ async def verify(
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
-    if done is not None:
-        verdict = verdict.model_copy(update={"text": f"{done} {verdict.text}"})
-    undo = await undo_digest(world, execution) if verdict.done else None
+    if report is not None:
+        verdict = verdict.model_copy(update={"text": f"{report} {verdict.text}"})
+    undo = await undo_digest(world, execution) if verdict.was_applied else None
     await _finish(world, execution, verdict, undo_digest=undo)
 
 
@@ -172,10 +172,10 @@ async def undo_digest(world: World, execution: Execution) -> str | None:
     """
     if execution.plan is None or execution.plan.undo is None:
         return None
-    inverse = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
-    assert isinstance(inverse, Change)
+    undo_action = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
+    assert isinstance(undo_action, Change)
     try:
-        return (await inverse.plan(world.systems.for_planning())).digest
+        return (await undo_action.plan(world.systems.for_planning())).digest
     except UserError as error:
         log.info("the undo of execution %s cannot be planned now: %s", execution.id, error)
         return None
@@ -185,7 +185,7 @@ async def _finish(
     world: World, execution: Execution, verdict: Verdict, *, undo_digest: str | None = None
 ) -> None:
     now = world.now()
-    window = world.config.policy.undo_window if verdict.done else None
+    window = world.config.policy.undo_window if verdict.was_applied else None
     ending = entries.Succeeded if verdict.ok else entries.Failed
 
     async def write(conn: Conn) -> None:
@@ -195,14 +195,14 @@ async def _finish(
             to_state=ExecutionState.SUCCEEDED if verdict.ok else ExecutionState.FAILED,
             at=now,
             outcome=verdict.text,
-            check_passed=verdict.ok if verdict.done else None,
+            check_passed=verdict.ok if verdict.was_applied else None,
             undo_until=None if window is None else now + window,
             undo_digest=undo_digest,
         )
         if ended is not None:
             entry = ending(outcome=verdict.text)
             await log_execution(conn, ended, entry, at=now, by=execution.requested_by)
-            if verdict.done:
+            if verdict.was_applied:
                 await _record_temporary(conn, ended, verdict, now)
             await store.publications.mark_stale(conn, execution.incident_id)
 
@@ -249,7 +249,7 @@ async def write_with_retry(world: World, write: Callable[[Conn], Awaitable[T]]) 
 
 
 @asynccontextmanager
-async def heartbeat(world: World, execution: Execution) -> AsyncIterator[None]:
+async def sending_heartbeats(world: World, execution: Execution) -> AsyncIterator[None]:
     """Keep the heartbeat while it runs; leaving without a recorded outcome is an interruption."""
     heartbeats = asyncio.create_task(_send_heartbeats(world, execution))
     try:
@@ -260,7 +260,7 @@ async def heartbeat(world: World, execution: Execution) -> AsyncIterator[None]:
 
 
 async def _interrupt(world: World, conn: Conn, execution: Execution) -> None:
-    if not await store.executions.heartbeat(conn, execution, world.now()):
+    if not await store.executions.record_heartbeat(conn, execution, world.now()):
         return
     before, after = ExecutionState.RUNNING, ExecutionState.INTERRUPTED
     interrupted = await store.executions.move(conn, execution.id, from_state=before, to_state=after)
@@ -274,12 +274,12 @@ async def _send_heartbeats(world: World, execution: Execution) -> None:
         await asyncio.sleep(HEARTBEAT_SECONDS)
         try:
             async with world.pool.connection() as conn:
-                await store.executions.heartbeat(conn, execution, world.now())
+                await store.executions.record_heartbeat(conn, execution, world.now())
         except db.ERRORS as error:
             log.warning("a heartbeat of execution %s was lost: %s", execution.id, error)
 
 
-async def check_interrupted(world: World, execution_id: ExecutionId, *, by: UserId | None) -> None:
+async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: UserId | None) -> None:
     """After an interruption, verify what happened without repeating it.
 
     `by` is None for the scheduler. Raises UserError when there is nothing to check.
@@ -294,7 +294,7 @@ async def check_interrupted(world: World, execution_id: ExecutionId, *, by: User
                 raise UserError(
                     "This was already checked, or its check is running. Nothing was done."
                 )
-            await store.executions.heartbeat(conn, claimed, world.now())
+            await store.executions.record_heartbeat(conn, claimed, world.now())
             await log_execution(conn, claimed, entries.Checked(), at=world.now(), by=by)
             await store.publications.mark_stale(conn, claimed.incident_id)
     except store.executions.AlreadyActive as error:
@@ -304,7 +304,7 @@ async def check_interrupted(world: World, execution_id: ExecutionId, *, by: User
         ) from error
     action = build_action(world, claimed.action, claimed.params)
     assert isinstance(action, Change)
-    async with heartbeat(world, claimed):
+    async with sending_heartbeats(world, claimed):
         await publish(world, claimed.incident_id)
         await verify(world, claimed, action)
     await publish(world, claimed.incident_id)
@@ -326,7 +326,7 @@ async def mark_interrupted(world: World) -> None:
             await log_execution(conn, interrupted, entries.Interrupted(), at=now)
             await store.publications.mark_stale(conn, interrupted.incident_id)
             if interrupted.risk is Risk.READ:
-                words = text.render_unescaped("read_interrupted")
+                outcome = text.render_unescaped("read_interrupted")
                 await store.executions.finish(
-                    conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=words
+                    conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=outcome
                 )

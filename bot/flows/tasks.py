@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from bot import rules, store
 from bot.actions.base import RowChoice
@@ -137,8 +136,9 @@ async def add_findings(
     async with changing(world, execution.incident_id) as conn:
         await lock_open(conn, execution.incident_id)
         now, kind = world.now(), TaskKind.FINDING
-        where: dict[str, Any] = {"by": by, "at": now, "step_id": execution.step_id}
-        added = await store.tasks.add(conn, execution.incident_id, kind, new, **where)
+        added = await store.tasks.add(
+            conn, execution.incident_id, kind, new, by=by, at=now, step_id=execution.step_id
+        )
         if not added:
             raise _all_listed(execution)
         entry = entries.HandedOut(count=added, execution=execution.id)
@@ -207,8 +207,8 @@ async def take(world: World, task_id: TaskId, *, previous_owner: UserId | None, 
             raise UserError(
                 f"“{task.title}” is already yours. Nothing was changed; press {word} once it is."
             )
-        change: dict[str, Any] = {"previous_owner": previous_owner, "by": by, "at": now}
-        if await store.tasks.take(conn, task_id, **change) is None:
+        taken = await store.tasks.take(conn, task_id, previous_owner=previous_owner, by=by, at=now)
+        if taken is None:
             raise rules.changes.task_conflict(task)
         entry = entries.Taken(previous_owner=previous_owner)
         await store.timeline.add(conn, task.incident_id, entry, at=now, by=by, text=task.title)
@@ -219,8 +219,8 @@ async def finish(
     world: World, task_id: TaskId, *, by: UserId, note: str = "", chosen: Sequence[str] = ()
 ) -> None:
     """Mark a task as done, with a note and the chosen findings. Raises UserError."""
-    words = " · ".join(filter(None, [note, ", ".join(chosen)]))
-    await _move(world, task_id, TaskState.DONE, by=by, note=words)
+    text = " · ".join(filter(None, [note, ", ".join(chosen)]))
+    await _move(world, task_id, TaskState.DONE, by=by, note=text)
 
 
 async def skip(world: World, task_id: TaskId, note: str, *, by: UserId) -> None:
@@ -244,8 +244,15 @@ async def _move(
     async with changing_several(world) as (conn, changed):
         task = await _lock(conn, task_id)
         now = world.now()
-        states: dict[str, Any] = {"from_states": FROM_STATES[new_state], "to_state": new_state}
-        moved = await store.tasks.move(conn, task_id, **states, by=by, at=now, note=note)
+        moved = await store.tasks.move(
+            conn,
+            task_id,
+            from_states=FROM_STATES[new_state],
+            to_state=new_state,
+            by=by,
+            at=now,
+            note=note,
+        )
         if moved is None:
             raise rules.changes.task_conflict(task)
         entry = await _entry(world, conn, task, new_state, by=by, note=note)

@@ -8,12 +8,13 @@ from bot.actions.base import AlreadyApplied, Change
 from bot.flows import executions, runs
 from bot.flows.approvals import record_refusals
 from bot.flows.lookups import build_action, get
-from bot.flows.transactions import log_execution
+from bot.flows.transactions import changing, log_execution
 from bot.model import (
     Execution,
     ExecutionId,
     ExecutionState,
     IncidentId,
+    Person,
     Plan,
     TemporaryChange,
     UserError,
@@ -191,8 +192,8 @@ async def _plan_revert(
     world: World, change: TemporaryChange, execution: Execution, undos: tuple[Execution, ...]
 ) -> None:
     try:
-        inverse = executions.inverse_of(world, execution)
-        plan = await inverse.plan(world.systems.for_planning())
+        undo_action = executions.build_undo(world, execution)
+        plan = await undo_action.plan(world.systems.for_planning())
     except UserError as error:
         await _mark_overdue(world, change, execution, str(error))
         return
@@ -200,7 +201,7 @@ async def _plan_revert(
     first_attempt = not any(undo.started_at or _was_denied(undo) for undo in undos)
     try:
         revert = await _request_revert(
-            world, change, execution, inverse, plan, first_attempt=first_attempt
+            world, change, execution, undo_action, plan, first_attempt=first_attempt
         )
     except store.executions.AlreadyActive:
         return  # another replica or a person was faster
@@ -244,7 +245,7 @@ async def _request_revert(
     world: World,
     change: TemporaryChange,
     execution: Execution,
-    inverse: Change,
+    undo_action: Change,
     plan: Plan,
     *,
     first_attempt: bool,
@@ -260,7 +261,7 @@ async def _request_revert(
         if await _lock_overdue(conn, execution, now) is None:
             return None
         revert = await executions.insert_request(
-            world, conn, execution.incident_id, request, inverse, plan, None
+            world, conn, execution.incident_id, request, undo_action, plan, None
         )
         await store.publications.mark_stale(conn, execution.incident_id)
         if not approved:
@@ -307,9 +308,8 @@ async def _log(
     detail: entries.TemporaryDetail,
     *,
     at: datetime,
-    by: UserId | None = None,
 ) -> None:
-    await store.timeline.add(conn, change.incident_id, detail, at=at, by=by, text=change.state)
+    await store.timeline.add(conn, change.incident_id, detail, at=at, text=change.state)
     await store.publications.mark_stale(conn, change.incident_id)
 
 
@@ -318,18 +318,17 @@ async def extend(world: World, execution_id: ExecutionId, *, by: UserId) -> None
     person = await world.directory.fetch_user(by)
     approvers = await world.directory.fetch_members(world.config.approvers)
     async with record_refusals(world, execution_id, by):
-        change = await _extend(world, execution_id, person, approvers)
-    await publish(world, change.incident_id)
+        await _extend(world, execution_id, person, approvers)
 
 
 async def _extend(
     world: World,
     execution_id: ExecutionId,
-    person: rules.permissions.Person,
+    person: Person,
     approvers: frozenset[UserId],
-) -> TemporaryChange:
+) -> None:
     execution, now = await get(world, execution_id), world.now()
-    async with world.pool.connection() as conn:
+    async with changing(world, execution.incident_id) as conn:
         change = await store.temporary_changes.lock(conn, execution_id)
         rules.permissions.check_may_extend(change, execution, person, approvers, now)
         assert change is not None
@@ -339,8 +338,9 @@ async def _extend(
         )
         span = durations.describe(rules.changes.EXTENSION)
         extended = entries.Extended(execution=execution_id, span=span)
-        await _log(conn, change, extended, at=now, by=person.id)
-        return change
+        await store.timeline.add(
+            conn, change.incident_id, extended, at=now, by=person.id, text=change.state
+        )
 
 
 async def check_interrupted(world: World) -> None:
@@ -358,7 +358,7 @@ async def check_interrupted(world: World) -> None:
 
 async def _check(world: World, execution: Execution) -> None:
     try:
-        await runs.check_interrupted(world, execution.id, by=None)
+        await runs.verify_interrupted(world, execution.id, by=None)
     except UserError as error:
         log.info("execution %s was not checked: %s", execution.id, error)
 

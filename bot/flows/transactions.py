@@ -14,9 +14,9 @@ from bot.world import World
 
 @asynccontextmanager
 async def changing(world: World, incident_id: IncidentId) -> AsyncIterator[Conn]:
-    """One transaction that changes an incident, which Slack is made to show once it is committed.
+    """A transaction that changes an incident; after the commit, the incident is published.
 
-    What is raised inside undoes all of it, and nothing is published.
+    An error rolls it back.
     """
     async with changing_several(world) as (conn, changed):
         yield conn
@@ -44,9 +44,9 @@ async def log_execution(
     by: UserId | None = None,
 ) -> None:
     """Write what became of an execution into the timeline, with what it was bound to."""
-    words = execution.plan.summary if execution.plan else execution.title
+    summary = execution.plan.summary if execution.plan else execution.title
     detail = detail.of(execution)
-    await store.timeline.add(conn, execution.incident_id, detail, at=at, by=by, text=words)
+    await store.timeline.add(conn, execution.incident_id, detail, at=at, by=by, text=summary)
 
 
 async def lock(conn: Conn, incident_id: IncidentId) -> Incident:

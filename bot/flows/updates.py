@@ -45,23 +45,23 @@ async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
     facts = rules.incidents.latest_facts(new)
     changed = max((entry.id for entry in facts if entry.kind is EntryKind.SUCCEEDED), default=0)
     await reminders.pause_nagging(world, incident.id)
-    every = rules.deadlines.cadence(world.config, incident.severity, incident.status)
+    interval = rules.deadlines.update_interval(world.config, incident.severity, incident.status)
     return UpdateDraft(
         impact=updates[-1].impact if updates else "",
         facts=(typed,) if typed else tuple(_bullet(entry, changed) for entry in facts),
-        minutes=None if every is None else int(every.total_seconds() // 60),
+        minutes=None if interval is None else int(interval.total_seconds() // 60),
     )
 
 
 def _bullet(fact: Entry, changed: int) -> str:
     """One line; for what was read before the last change it says when."""
-    words = text.render_unescaped(
+    line = text.render_unescaped(
         "draft_fact", entry=fact, detail=fact.detail, before_change=fact.id < changed
     )
-    return f"- {textwrap.shorten(words, rules.incidents.LONGEST_FACT, placeholder=' …')}"
+    return f"- {textwrap.shorten(line, rules.incidents.MAX_FACT_LENGTH, placeholder=' …')}"
 
 
-def _words(incident: Incident, update: Update) -> str | None:
+def _posted_text(incident: Incident, update: Update) -> str | None:
     """The text to post; None where the playbook's template fails, so that no update is lost.
 
     Publishing reports that, and tries again.
@@ -119,7 +119,7 @@ async def _apply(conn: Conn, incident: Incident, update: Update) -> None:
         next_update_at=update.next_update_at,
         updated_at=update.at,
     )
-    await store.updates.set_posted_text(conn, update.id, _words(changed, update))
+    await store.updates.set_posted_text(conn, update.id, _posted_text(changed, update))
     await _log(conn, incident, update)
     await reminders.settle_updates(conn, incident.id, update.at)
     await reminders.schedule_update(conn, changed, update.at)

@@ -39,6 +39,7 @@ from bot.model.incident import (
     Update,
     UpdateDraft,
 )
+from bot.model.person import Person
 from bot.model.playbook import (
     ID_PATTERN,
     Contact,
@@ -48,6 +49,7 @@ from bot.model.playbook import (
     Phase,
     Playbook,
     Scenario,
+    ScenarioRef,
     SeverityLevel,
     Step,
 )
@@ -87,6 +89,7 @@ __all__ = [
     "NewIncident",
     "NewUpdate",
     "OnCall",
+    "Person",
     "Phase",
     "Plan",
     "Playbook",
@@ -96,6 +99,7 @@ __all__ = [
     "ReminderKind",
     "Risk",
     "Scenario",
+    "ScenarioRef",
     "Series",
     "Severity",
     "SeverityLevel",

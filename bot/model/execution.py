@@ -30,7 +30,7 @@ ACTIVE = (ExecutionState.PROPOSED, ExecutionState.APPROVED, ExecutionState.RUNNI
 
 
 class Undo(Model):
-    """The inverse of a plan, known before anything runs: itself an action with parameters."""
+    """What undoes a plan, known before anything runs: itself an action with parameters."""
 
     summary: str
     action: str
@@ -82,7 +82,7 @@ class Verdict(Model):
 
     ok: bool
     text: str
-    done: bool = True
+    was_applied: bool = True
 
 
 class Approval(Model):

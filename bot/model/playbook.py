@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -116,3 +116,15 @@ class Playbook(Model):
     def scenario(self, scenario_id: str | None) -> Scenario | None:
         """The scenario of that id, or None."""
         return next((scenario for scenario in self.scenarios if scenario.id == scenario_id), None)
+
+
+class ScenarioRef(NamedTuple):
+    """One scenario of one playbook."""
+
+    playbook: Playbook
+    scenario: Scenario
+
+    @property
+    def name(self) -> str:
+        """`service/scenario`, as forms and menus say it."""
+        return f"{self.playbook.service}/{self.scenario.id}"

@@ -47,7 +47,7 @@ def load(
     Their steps are checked against `actions`. Raises PlaybookError with the mistakes of all files.
     """
     results = read(paths, actions)
-    mistakes = [mistake for page, _ in results for mistake in page.diagnostics]
+    mistakes = [mistake for source, _ in results for mistake in source.diagnostics]
     if not results:
         mistakes.append(
             Diagnostic(str(paths), *yaml_source.WHOLE_FILE, "expects .yml files, found none")
@@ -66,7 +66,7 @@ def read(
         yaml_source.read(file)
         for file in (playbook_files(paths) if isinstance(paths, Path) else paths)
     ]
-    playbooks = [_convert(page, known) for page in opened]
+    playbooks = [_convert(source, known) for source in opened]
     _check_clashes(opened, playbooks)
     return list(zip(opened, playbooks, strict=True))
 
@@ -87,21 +87,21 @@ def _convert(source: SourceFile, actions: dict[str, type[Model]]) -> Playbook | 
     _check_follow_ups(source)
     _check_messages(source)
     _check_ids(source)
-    for place, step in iter_steps(source.value):
-        _check_step(source, place, step, actions)
-        _check_row_source(source, place, step)
+    for key_path, step in iter_steps(source.value):
+        _check_step(source, key_path, step, actions)
+        _check_row_source(source, key_path, step)
     return validation.validate(source, Playbook, source.value)
 
 
-def _replace_old_keys(page: SourceFile, known: dict[str, type[Model]]) -> None:
+def _replace_old_keys(source: SourceFile, known: dict[str, type[Model]]) -> None:
     """In the whole file, and for each step in its action's `params` and `ask`."""
-    deprecations.replace(page, Playbook)
-    for place, step in iter_steps(page.value):
+    deprecations.replace(source, Playbook)
+    for key_path, step in iter_steps(source.value):
         action = known.get(str(step.get("action")))
         if action is not None and "params" in step:
-            deprecations.replace(page, action, (*place, "params"))
+            deprecations.replace(source, action, (*key_path, "params"))
         if action is not None and isinstance(step.get("ask"), list):
-            deprecations.replace_words(page, action, (*place, "ask"))
+            deprecations.replace_words(source, action, (*key_path, "ask"))
 
 
 def _check_levels(source: SourceFile) -> None:
@@ -114,8 +114,8 @@ def _check_levels(source: SourceFile) -> None:
             source.report(source.key_position(("severities",)), f'"severities" has no {severity}')
     for key, level in levels.items():
         if isinstance(level, dict) and "response" in level:
-            place = ("severities", key, "response")
-            level["response"] = _duration(source, place, level["response"])
+            key_path = ("severities", key, "response")
+            level["response"] = _duration(source, key_path, level["response"])
 
 
 def _check_follow_ups(source: SourceFile) -> None:
@@ -163,7 +163,7 @@ def _template_mistakes(template: str) -> Iterator[str]:
         yield f"is not a Jinja2 template: {reason}, in its line {error.lineno}"
         return
     for name in sorted(names - set(MESSAGE_VARIABLES)):
-        yield f'has the unknown variable "{name}"{validation.suggested(name, MESSAGE_VARIABLES)}'
+        yield f'has the unknown variable "{name}"{validation.suggestion(name, MESSAGE_VARIABLES)}'
 
 
 def _variables(template: str) -> set[str]:
@@ -177,11 +177,11 @@ def _check_ids(source: SourceFile) -> None:
     """Check that ids are unique within their list, and that no scenario has too many steps."""
     _check_unique(source, ("scenarios",), source.value)
     for index, scenario in _mappings(source.value, "scenarios"):
-        place: KeyPath = ("scenarios", index, "steps")
-        _check_unique(source, place, scenario)
+        key_path: KeyPath = ("scenarios", index, "steps")
+        _check_unique(source, key_path, scenario)
         if len(list(_mappings(scenario, "steps"))) > MAX_STEPS:
             source.report(
-                source.key_position(place), f'"steps" expects at most {MAX_STEPS} in the list'
+                source.key_position(key_path), f'"steps" expects at most {MAX_STEPS} in the list'
             )
 
 
@@ -201,13 +201,13 @@ def _check_unique(source: SourceFile, key_path: KeyPath, value: Any) -> None:
 def _check_clashes(sources: Sequence[SourceFile], playbooks: Sequence[Playbook | None]) -> None:
     """Check that files about one service have no scenario with the same id."""
     first_files: dict[tuple[str, str], str] = {}
-    for page, playbook in zip(sources, playbooks, strict=True):
+    for source, playbook in zip(sources, playbooks, strict=True):
         for index, scenario in enumerate(playbook.scenarios if playbook else ()):
             service = playbook.service if playbook else ""
-            first_file = first_files.setdefault((service, scenario.id), page.path)
-            if first_file != page.path:
+            first_file = first_files.setdefault((service, scenario.id), source.path)
+            if first_file != source.path:
                 text = f'duplicate id "{scenario.id}" of {service}, first in {first_file}'
-                page.report(page.position(("scenarios", index, "id")), text)
+                source.report(source.position(("scenarios", index, "id")), text)
 
 
 def _mappings(value: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -219,7 +219,7 @@ def _mappings(value: Any, key: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def iter_steps(value: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """The steps of all scenarios, each with its place in the file, as far as they are mappings."""
+    """The steps of all scenarios, each with its path in the file, as far as they are mappings."""
     for scenario_index, scenario in _mappings(value, "scenarios"):
         for step_index, step in _mappings(scenario, "steps"):
             yield ("scenarios", scenario_index, "steps", step_index), step
@@ -235,7 +235,7 @@ def _check_step(
     if name not in actions:
         source.report(
             source.position((*key_path, "action")),
-            f'unknown action "{name}"{validation.suggested(name, actions)}',
+            f'unknown action "{name}"{validation.suggestion(name, actions)}',
         )
         return
     action, prefix = actions[name], f'action "{name}": '
@@ -262,7 +262,7 @@ def _ask_mistake(param: Any, settable: Collection[str], fixed: Collection[str]) 
     if not isinstance(param, str):
         return None  # reported when the step is validated
     if param not in settable:
-        return f'unknown param "{param}"{validation.suggested(param, settable)}'
+        return f'unknown param "{param}"{validation.suggestion(param, settable)}'
     if param in fixed:
         return f'"{param}" can only be set in the playbook, not asked for'
     return None
@@ -298,5 +298,5 @@ def _check_row_source(source: SourceFile, key_path: KeyPath, step: dict[str, Any
     ]
     if isinstance(source_id, str) and source_id not in query_ids:
         text = f'"step" expects a query step of this scenario, found "{source_id}"'
-        spot = source.position((*key_path, "params", "choose_from", "step"))
-        source.report(spot, text + validation.suggested(source_id, query_ids))
+        position = source.position((*key_path, "params", "choose_from", "step"))
+        source.report(position, text + validation.suggestion(source_id, query_ids))

@@ -17,12 +17,12 @@ def is_valid_name(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(NAME_PATTERN, value) is not None
 
 
-def find(name: str, playbook: Path | None = None) -> Traversable:
+def find(name: str, playbook_path: Path | None = None) -> Traversable:
     """Find the file `sql/NAME` beside a playbook, else the shipped file of that name.
 
     Raises ValueError, which lists the files that exist, when there is no such file.
     """
-    folders = list(_folders(playbook))
+    folders = list(_folders(playbook_path))
     for folder in folders:
         if is_valid_name(name) and (folder / name).is_file():
             return folder / name
@@ -30,12 +30,12 @@ def find(name: str, playbook: Path | None = None) -> Traversable:
     raise ValueError(f"expects one of: {', '.join(sorted(known))}")
 
 
-def read(name: str, playbook: Path | None = None) -> str:
+def read(name: str, playbook_path: Path | None = None) -> str:
     """Read the statement of a file.
 
     Raises ValueError when the file is missing, unreadable, too large, empty or not UTF-8.
     """
-    file = find(name, playbook)
+    file = find(name, playbook_path)
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -49,7 +49,7 @@ def read(name: str, playbook: Path | None = None) -> str:
     return text
 
 
-def _folders(playbook: Path | None) -> Iterator[Traversable]:
-    if playbook is not None:
-        yield playbook.parent / FOLDER
+def _folders(playbook_path: Path | None) -> Iterator[Traversable]:
+    if playbook_path is not None:
+        yield playbook_path.parent / FOLDER
     yield SHIPPED_FOLDER

@@ -27,6 +27,9 @@ MODELS: dict[str | int, type[BaseModel]] = {
     "post_incident": FollowUp,
 }
 
+DATE = "a date such as 2026-12-24"
+DATE_AND_TIME = "a date and time such as 2026-12-24 18:00"
+
 # What goes after "expects", by pydantic's type of error; fields in braces are from its context.
 EXPECTED = {
     "string_type": "text",
@@ -45,6 +48,13 @@ EXPECTED = {
     "path_type": "a path",
     "time_type": "a time of day such as 09:30",
     "time_parsing": "a time of day such as 09:30",
+    "date_type": DATE,
+    "date_parsing": DATE,
+    "date_from_datetime_parsing": DATE,
+    "date_from_datetime_inexact": DATE,
+    "datetime_type": DATE_AND_TIME,
+    "datetime_parsing": DATE_AND_TIME,
+    "datetime_from_date_parsing": DATE_AND_TIME,
     "zoneinfo_str": "a time zone such as Europe/Berlin",
     "greater_than_equal": "at least {ge}",
     "greater_than": "more than {gt}",
@@ -64,17 +74,17 @@ QUOTED_LENGTH = 60
 # How alike two words must be, from 0 to 1, to suggest one for the other; difflib's own default.
 LIKENESS = 0.6
 
-N = TypeVar("N", bound=BaseModel)
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def validate(
     source: SourceFile,
-    model: type[N],
+    model: type[AnyModel],
     value: Any,
     base: KeyPath = (),
     prefix: str = "",
     supplied: Sequence[Any] = (),
-) -> N | None:
+) -> AnyModel | None:
     """Validate part of a file against a model; report every mistake on the file, return None then.
 
     `base` is where the value stands in the file, `prefix` begins every message, and `supplied`
@@ -111,17 +121,17 @@ def _report(
     name, position = str(path[-1]) if path else "", source.position(path)
     match detail["type"]:
         case "extra_forbidden":
-            suggestion = suggested(name, _known_keys(model, detail["loc"]))
-            source.report(source.key_position(path), f'{prefix}unknown {kind} "{name}"{suggestion}')
+            ending = suggestion(name, _known_keys(model, detail["loc"]))
+            source.report(source.key_position(path), f'{prefix}unknown {kind} "{name}"{ending}')
         case "missing":
             source.report(position, f'{prefix}missing {kind} "{name}"')
         case "enum" if name == "[key]":  # pydantic's name for a key of a dict, beside its value
             key = str(detail["input"])
-            message = f'unknown key "{key}"{suggested(key, _allowed_values(detail))}'
+            message = f'unknown key "{key}"{suggestion(key, _allowed_values(detail))}'
             source.report(source.key_position(path[:-1]), message)
         case _ if not source.has_error_at(position):
             subject = _subject(source.closest_existing(path))
-            source.report(position, f"{prefix}{subject} {explain(detail)}")
+            source.report(position, f"{prefix}{subject} {explain_error(detail)}")
 
 
 def _subject(path: KeyPath) -> str:
@@ -134,23 +144,23 @@ def _subject(path: KeyPath) -> str:
     return f'"{path[-1]}"'
 
 
-def describe(detail: ErrorDetails, root: str) -> str:
+def explain_with_field(detail: ErrorDetails, root: str) -> str:
     """One error of pydantic's with its field, such as `tail: expects a number, found "x"`.
 
     `root` names the whole value, for an error that belongs to no field.
     """
     path = ".".join(str(part) for part in detail["loc"] if part != "[key]")
-    return f"{path or root}: {explain(detail)}"
+    return f"{path or root}: {explain_error(detail)}"
 
 
-def explain(detail: ErrorDetails) -> str:
+def explain_error(detail: ErrorDetails) -> str:
     """One error of pydantic's without its field, such as `expects a number, found "x"`."""
     match detail["type"]:
         case "missing":
             return "missing"
         case "extra_forbidden":
             return "unknown key"
-    demand = expected(detail)
+    demand = expectation(detail)
     if detail["type"] == "value_error" and not demand.startswith("expects "):
         return demand
     correction = _correction(detail)
@@ -158,11 +168,11 @@ def explain(detail: ErrorDetails) -> str:
     return f"{demand}, found {quoted(detail['input'])}{ending}"
 
 
-def expected(detail: ErrorDetails) -> str:
+def expectation(detail: ErrorDetails) -> str:
     """What a value must be, such as `expects a number`.
 
     A validator of ours says it in its ValueError: a text that begins with "expects" is followed by
-    the value in `describe`, any other text stands alone.
+    the value in `explain_error`, any other text stands alone.
     """
     context = detail.get("ctx", {})
     if detail["type"] == "value_error":
@@ -214,7 +224,7 @@ def closest_match(word: str, known: Iterable[str]) -> str | None:
     return by_likeness[best][0] if best >= LIKENESS and len(by_likeness[best]) == 1 else None
 
 
-def suggested(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known: Iterable[str]) -> str:
     """What follows an unknown word in a message: the most similar known word, else all of them."""
     closest = closest_match(word, known)
     if closest:

@@ -70,20 +70,20 @@ class SourceFile:
         """Where the key of a value starts; an item of a list has no key, so the item itself."""
         return self._key_positions.get(key_path) or self.position(key_path)
 
-    def rename(self, place: KeyPath, name: str) -> bool:
-        """Give a key another name, and say whether that was free; its spot stays the same."""
-        around, renamed = self.value_at(place[:-1]), (*place[:-1], name)
-        if name in around:
+    def rename(self, key_path: KeyPath, name: str) -> bool:
+        """Give a key another name, and say whether that was free; its position stays the same."""
+        parent, renamed = self.value_at(key_path[:-1]), (*key_path[:-1], name)
+        if name in parent:
             return False
-        around[name] = around.pop(place[-1])
-        for spots in (self._positions, self._key_positions):
-            for old in [known for known in spots if known[: len(place)] == place]:
-                spots[renamed + old[len(place) :]] = spots.pop(old)
+        parent[name] = parent.pop(key_path[-1])
+        for positions in (self._positions, self._key_positions):
+            for old in [known for known in positions if known[: len(key_path)] == key_path]:
+                positions[renamed + old[len(key_path) :]] = positions.pop(old)
         return True
 
-    def value_at(self, place: KeyPath) -> Any:
-        """The value at a place that the file has."""
-        return functools.reduce(lambda value, key: value[key], place, self.value)
+    def value_at(self, key_path: KeyPath) -> Any:
+        """The value at a path that the file has."""
+        return functools.reduce(lambda value, key: value[key], key_path, self.value)
 
     def convert(self, node: yaml.Node, key_path: KeyPath = ()) -> Any:
         """Convert a node to a plain value, and record the positions of it and its parts.
@@ -104,37 +104,37 @@ class SourceFile:
         mapping: dict[str, Any] = {}
         for key, value in node.value:
             child = (*key_path, str(key.value))
-            spot = _start_of(key.start_mark)
+            position = _start_of(key.start_mark)
             if not isinstance(key, yaml.ScalarNode):
-                self.report(spot, "expects text as a key")
+                self.report(position, "expects text as a key")
             elif key.value in mapping:
                 first_line = self._key_positions[child][0]
-                self.report(spot, f'duplicate key "{key.value}", first on line {first_line}')
+                self.report(position, f'duplicate key "{key.value}", first on line {first_line}')
             else:
-                self._key_positions[child] = spot
+                self._key_positions[child] = position
                 mapping[key.value] = self.convert(value, child)
         return mapping
 
 
 def read(path: Path) -> SourceFile:
     """Read one file. Raises nothing: a file that is unreadable or not YAML has one mistake."""
-    page = SourceFile(path)
+    source = SourceFile(path)
     try:
         text = _read_text(path)
         node = _compose(text)
     except OSError as error:
-        page.report(WHOLE_FILE, f"cannot be read: {error.strerror}")
+        source.report(WHOLE_FILE, f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
-        page.report((error.object.count(b"\n", 0, error.start) + 1, 1), "expects text in UTF-8")
+        source.report((error.object.count(b"\n", 0, error.start) + 1, 1), "expects text in UTF-8")
     except yaml.reader.ReaderError as error:
-        page.report(position_at(text, error.position), "is not YAML: unprintable character")
+        source.report(position_at(text, error.position), "is not YAML: unprintable character")
     except yaml.MarkedYAMLError as error:
-        page.report(_start_of(error.problem_mark or error.context_mark), _syntax_error(error))
+        source.report(_start_of(error.problem_mark or error.context_mark), _syntax_error(error))
     except ValueError as error:
-        page.report(WHOLE_FILE, str(error))
+        source.report(WHOLE_FILE, str(error))
     else:
-        page.value = page.convert(node) if node else None
-    return page
+        source.value = source.convert(node) if node else None
+    return source
 
 
 def _read_text(file: Path) -> str:

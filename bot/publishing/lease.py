@@ -12,14 +12,14 @@ from bot import slack, store
 from bot.model import Incident, IncidentId
 from bot.store import db
 from bot.store.db import Conn
-from bot.store.messages import SentMessage
+from bot.store.messages import SentItem
 from bot.store.publications import Publication
 from bot.views import text
 from bot.world import World
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=90)
+LEASE_DURATION = timedelta(seconds=90)
 FIRST_RETRY = timedelta(seconds=2)
 LAST_RETRY = timedelta(minutes=5)
 
@@ -30,7 +30,7 @@ class Claim:
 
     publication: Publication
     incident: Incident
-    sent: dict[str, SentMessage]
+    sent: dict[str, SentItem]
 
 
 class Lease:
@@ -52,7 +52,7 @@ class Lease:
 
     async def acquire_new(self, conn: Conn, incident: Incident) -> Claim:
         """Acquire it in the transaction that inserts the incident: nobody else can have it."""
-        self._held, self._until = True, self._world.now() + LEASE
+        self._held, self._until = True, self._world.now() + LEASE_DURATION
         publication = await store.publications.insert(conn, incident.id, self._id, self._until)
         return Claim(publication, incident, {})
 
@@ -60,19 +60,19 @@ class Lease:
         """Acquire or keep it; None when another has it or nothing is to be published now."""
         self._held = True  # set before it is true: who is cancelled here gives it back as well
         now = self._world.now()
-        self._until = now + LEASE
+        self._until = now + LEASE_DURATION
         async with self._world.pool.connection() as conn:
             publication = await store.publications.claim(
                 conn, self._incident_id, self._id, now, self._until
             )
             self._held = publication is not None
-            return None if publication is None else await _start(conn, publication)
+            return None if publication is None else await _load_claim(conn, publication)
 
     async def renew(self) -> bool:
         """Whether it is still held, renewed when a third of it has passed."""
         now = self._world.now()
-        if self._held and self._until - now < LEASE * 2 / 3:
-            self._until = now + LEASE
+        if self._held and self._until - now < LEASE_DURATION * 2 / 3:
+            self._until = now + LEASE_DURATION
             async with self._world.pool.connection() as conn:
                 self._held = await store.publications.renew(
                     conn, self._incident_id, self._id, self._until
@@ -97,7 +97,7 @@ class Lease:
                 self._incident_id,
                 self._id,
                 now=now,
-                retry_at=now + _pause(publication, failures),
+                retry_at=now + _retry_delay(publication, failures),
                 error=_lasting_error(failures),
                 refused_version=None
                 if any(map(_is_transient, failures))
@@ -116,7 +116,7 @@ class Lease:
             log.exception("the lease of INC-%s was not given back", self._incident_id)
 
 
-async def _start(conn: Conn, publication: Publication) -> Claim:
+async def _load_claim(conn: Conn, publication: Publication) -> Claim:
     incident = await store.incidents.get(conn, publication.incident_id)
     assert incident is not None
     return Claim(publication, incident, await store.messages.of_incident(conn, incident.id))
@@ -126,7 +126,7 @@ def _is_transient(failure: Exception) -> bool:
     return isinstance(failure, slack.client.SlackError) and failure.is_transient
 
 
-def _pause(publication: Publication, failures: Sequence[Exception]) -> timedelta:
+def _retry_delay(publication: Publication, failures: Sequence[Exception]) -> timedelta:
     """As long as Slack demands, else twice as long each time."""
     waits = [getattr(failure, "retry_after", None) for failure in failures]
     demanded = [timedelta(seconds=seconds) for seconds in waits if seconds is not None]

@@ -22,9 +22,9 @@ from bot.world import World
 
 log = logging.getLogger(__name__)
 
-CHANNEL_NAMES = 20
+MAX_NAME_ATTEMPTS = 20
 
-People = asyncio.Task[frozenset[UserId]]
+MembersTask = asyncio.Task[frozenset[UserId]]
 
 
 async def publish(world: World, incident_id: IncidentId) -> None:
@@ -112,7 +112,7 @@ async def _publish_once(
 
 
 async def _send_all(
-    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: People
+    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: MembersTask
 ) -> list[Exception]:
     part = f"a part of {incident.name}"
     failures = await asyncio.gather(
@@ -123,7 +123,7 @@ async def _send_all(
     return [*sender.failures, *(failure for failure in failures if failure is not None)]
 
 
-async def _publish_again(world: World, incident_id: IncidentId, people: People) -> None:
+async def _publish_again(world: World, incident_id: IncidentId, people: MembersTask) -> None:
     """Publish again once these people are known; nothing waited for them."""
     if await people:
         async with world.pool.connection() as conn:
@@ -207,7 +207,7 @@ async def _members(world: World, people: config.MemberSelector) -> frozenset[Use
 
 
 async def _invite_responders(
-    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: People
+    sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: MembersTask
 ) -> None:
     """Invite the responders if they are known before everything else is sent."""
     await asyncio.wait((sending, responders), return_when=asyncio.FIRST_COMPLETED)
@@ -233,7 +233,7 @@ async def _invite_approvers(
 async def _create_channel(world: World, incident: Incident) -> Incident:
     """The incident with its channel, created once; one from before a crash is taken over."""
     made: dict[str, ChannelId] | None = None
-    for number in range(CHANNEL_NAMES):
+    for number in range(MAX_NAME_ATTEMPTS):
         name = rules.incidents.channel_name(incident, number)
         try:
             answer = await slack.client.call(world.slack.conversations_create(name=name))

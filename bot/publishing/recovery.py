@@ -10,12 +10,12 @@ from typing import Any
 
 from bot import slack
 from bot.model import Incident
-from bot.store.messages import SentMessage
+from bot.store.messages import SentItem
 from bot.world import World
 
 EVENT = "runbolt_drawing"  # stored with every message: never change it
 SKEW_SECONDS = 300  # how far Slack's clock and ours may be apart
-MOST_SEARCHED = 200
+MAX_SEARCHED = 200
 
 
 def message_metadata(incident: Incident, key: str) -> dict[str, Any]:
@@ -29,36 +29,36 @@ def oldest_timestamp(incident: Incident) -> int:
 
 
 @dataclass(frozen=True)
-class OrphanedMessages:
-    """What Slack shows of an incident in one place: messages by key, and files by name."""
+class MessagesInSlack:
+    """What Slack shows of ours in one channel or thread: messages by key, files by name."""
 
-    messages: Mapping[str, SentMessage] = field(default_factory=dict)
+    messages: Mapping[str, SentItem] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
 
 
 async def find_orphans(
     world: World, incident: Incident, channel: str, thread: str | None
-) -> OrphanedMessages:
+) -> MessagesInSlack:
     """The newest of what is ours in a channel or a thread; raises SlackError."""
     oldest = str(oldest_timestamp(incident))
     if thread is None:
         call = world.slack.conversations_history(
-            channel=channel, oldest=oldest, limit=MOST_SEARCHED, include_all_metadata=True
+            channel=channel, oldest=oldest, limit=MAX_SEARCHED, include_all_metadata=True
         )
     else:
         call = world.slack.conversations_replies(
             channel=channel,
             ts=thread,
             oldest=oldest,
-            limit=MOST_SEARCHED,
+            limit=MAX_SEARCHED,
             include_all_metadata=True,
         )
     found = (await slack.client.call(call))["messages"]
     ours = [message for message in found if message.get("user") == world.workspace.bot_user_id]
     keys = {_key(incident, message): message["ts"] for message in ours}
-    return OrphanedMessages(
+    return MessagesInSlack(
         messages={
-            key: SentMessage(key=key, channel=channel, ts=ts, digest="")
+            key: SentItem(key=key, channel=channel, ts=ts, digest="")
             for key, ts in keys.items()
             if key is not None
         },

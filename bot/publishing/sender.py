@@ -11,8 +11,8 @@ from bot.model import Incident
 from bot.publishing import recovery
 from bot.publishing.attempts import attempt
 from bot.publishing.lease import Claim, Lease
-from bot.publishing.recovery import OrphanedMessages
-from bot.store.messages import SentMessage
+from bot.publishing.recovery import MessagesInSlack
+from bot.store.messages import SentItem
 from bot.views import blocks, slack_items, text
 from bot.views.slack_items import Bookmark, File, Invitation, Message, Pin, SlackItem, Topic
 from bot.world import World
@@ -55,7 +55,7 @@ class Sender:
         self._sent = claim.sent
         # An earlier attempt failed: Slack may have done more than was recorded.
         self._retried = claim.publication.failures > 0
-        self._orphans: dict[tuple[str, str | None], OrphanedMessages] = {}
+        self._orphans: dict[tuple[str, str | None], MessagesInSlack] = {}
         self._join_lock = asyncio.Lock()
         self._joined: set[str] = set()
 
@@ -87,31 +87,34 @@ class Sender:
         return failure
 
     async def _deliver_and_record(self, item: SlackItem) -> None:
-        if await self._lease.renew() and (place := await self._deliver(item)) is not None:
-            await self._record(item, place)
+        if await self._lease.renew() and (sent := await self._deliver(item)) is not None:
+            await self._record(item, sent)
 
     async def mark_final(self, items: Sequence[SlackItem], *, is_open: bool) -> None:
-        """Record which of these stay as they are while the incident is open, or is not."""
+        """Record which items never change again.
+
+        That is while the incident is open, or after it is resolved (`is_open`).
+        """
         shown = [self._sent[item.key] for item in items if not self.needs_send(item)]
         if shown:
             async with self._world.pool.connection() as conn:
                 await store.messages.mark_final(conn, self._incident.id, shown, is_open=is_open)
 
-    async def _record(self, item: SlackItem, place: SentMessage) -> None:
-        shown = place.model_copy(update={"key": item.key, "digest": slack_items.digest(item)})
+    async def _record(self, item: SlackItem, sent: SentItem) -> None:
+        shown = sent.model_copy(update={"key": item.key, "digest": slack_items.digest(item)})
         self._sent[item.key] = shown
         async with self._world.pool.connection() as conn:
             await store.messages.save(conn, self._incident.id, shown)
 
-    async def _deliver(self, item: SlackItem) -> SentMessage | None:
+    async def _deliver(self, item: SlackItem) -> SentItem | None:
         try:
             return await self._deliver_rejoining(item)
         except slack.client.SlackError as refused:
             if refused.code not in ALREADY_DONE:
                 raise
-            return self._sent.get(item.key) or self._reference(item.key)
+            return self._sent.get(item.key) or self._sent_item(item.key)
 
-    async def _deliver_rejoining(self, item: SlackItem) -> SentMessage | None:
+    async def _deliver_rejoining(self, item: SlackItem) -> SentItem | None:
         try:
             return await self._call_slack(item)
         except slack.client.SlackError as refused:
@@ -148,7 +151,7 @@ class Sender:
             await store.incidents.forget_channel(conn, self._incident.id, self._channel)
             await store.messages.delete_of_channel(conn, self._incident.id, self._channel)
 
-    async def _call_slack(self, item: SlackItem) -> SentMessage | None:
+    async def _call_slack(self, item: SlackItem) -> SentItem | None:
         match item:
             case Message():
                 return await self._send_message(item)
@@ -163,10 +166,10 @@ class Sender:
             case File():
                 return await self._upload(item)
 
-    def _reference(self, key: str) -> SentMessage:
-        return SentMessage(key=key, channel=self._channel, ts="", digest="")
+    def _sent_item(self, key: str) -> SentItem:
+        return SentItem(key=key, channel=self._channel, ts="", digest="")
 
-    async def _send_message(self, item: Message) -> SentMessage | None:
+    async def _send_message(self, item: Message) -> SentItem | None:
         """Send a message; where Slack refuses its blocks, with older kinds of blocks."""
         *newer, oldest = _fallbacks(item)
         for version in newer:
@@ -177,7 +180,7 @@ class Sender:
                     raise
         return await self._post_or_update(oldest)
 
-    async def _post_or_update(self, item: Message) -> SentMessage | None:
+    async def _post_or_update(self, item: Message) -> SentItem | None:
         before = self._sent.get(item.key)
         if before is not None:
             try:
@@ -188,14 +191,14 @@ class Sender:
                 # Somebody deleted it: post it again below.
         return await self._post(item)
 
-    async def _update(self, item: Message, before: SentMessage) -> SentMessage:
+    async def _update(self, item: Message, before: SentItem) -> SentItem:
         call = self._world.slack.chat_update(
             channel=before.channel, ts=before.ts, text=_text(item), blocks=item.blocks
         )
         await slack.client.call(call)
         return before
 
-    async def _post(self, item: Message) -> SentMessage | None:
+    async def _post(self, item: Message) -> SentItem | None:
         thread = self._sent.get(item.thread) if item.thread else None
         if item.thread and thread is None:
             return None  # its thread was not posted, and that failure is recorded
@@ -212,16 +215,16 @@ class Sender:
             metadata=recovery.message_metadata(self._incident, item.key),
         )
         answer = await slack.client.call(call)
-        return SentMessage(key=item.key, channel=answer["channel"], ts=answer["ts"], digest="")
+        return SentItem(key=item.key, channel=answer["channel"], ts=answer["ts"], digest="")
 
-    async def _known_orphans(self, channel: str, thread: SentMessage | None) -> OrphanedMessages:
+    async def _known_orphans(self, channel: str, thread: SentItem | None) -> MessagesInSlack:
         """What an earlier attempt sent here and did not record."""
-        place = (channel, thread.ts if thread else None)
-        if self._retried and place not in self._orphans:
-            self._orphans[place] = await self._find_orphans(*place)
-        return self._orphans.get(place, OrphanedMessages())
+        destination = (channel, thread.ts if thread else None)
+        if self._retried and destination not in self._orphans:
+            self._orphans[destination] = await self._find_orphans(*destination)
+        return self._orphans.get(destination, MessagesInSlack())
 
-    async def _find_orphans(self, channel: str, thread: str | None) -> OrphanedMessages:
+    async def _find_orphans(self, channel: str, thread: str | None) -> MessagesInSlack:
         try:
             return await recovery.find_orphans(self._world, self._incident, channel, thread)
         except slack.client.SlackError as refused:
@@ -229,25 +232,25 @@ class Sender:
                 raise
             # Not every channel may be read; sent twice is better than not at all.
             log.info("%s of %s is not read: %s", channel, self._incident.name, refused.code)
-            return OrphanedMessages()
+            return MessagesInSlack()
 
-    async def _set_topic(self, item: Topic) -> SentMessage:
+    async def _set_topic(self, item: Topic) -> SentItem:
         call = self._world.slack.conversations_setTopic(channel=self._channel, topic=item.text)
         await slack.client.call(call)
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
-    async def _add_bookmark(self, item: Bookmark) -> SentMessage:
+    async def _add_bookmark(self, item: Bookmark) -> SentItem:
         call = self._world.slack.bookmarks_add(
             channel_id=self._channel, title=item.title, type="link", link=item.link
         )
         await slack.client.call(call)
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
-    async def _invite(self, item: Invitation) -> SentMessage:
+    async def _invite(self, item: Invitation) -> SentItem:
         users = [user for user in item.users if user != self._world.workspace.bot_user_id]
         for start in range(0, len(users), 100):  # Slack takes a hundred ids a call
             await self._invite_some(users[start : start + 100])
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
     async def _invite_some(self, users: Sequence[str]) -> None:
         call = self._world.slack.conversations_invite(
@@ -260,30 +263,30 @@ class Sender:
                 raise
             log.info("nobody was invited to %s: %s", self._incident.name, refused.code)
 
-    async def _add_pin(self, item: Pin) -> SentMessage | None:
+    async def _add_pin(self, item: Pin) -> SentItem | None:
         message = self._sent.get(item.of)
         if message is None:
             return None
         call = self._world.slack.pins_add(channel=self._channel, timestamp=message.ts)
         await slack.client.call(call)
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
-    async def _upload(self, item: File) -> SentMessage | None:
+    async def _upload(self, item: File) -> SentItem | None:
         thread = self._sent.get(item.thread) if item.thread else None
         if item.thread and thread is None:
             return None  # as with a message: never outside its thread
         if item.name in (await self._known_orphans(self._channel, thread)).files:
-            return self._reference(item.key)
-        words = await self._content(item)
+            return self._sent_item(item.key)
+        content = await self._content(item)
         call = self._world.slack.files_upload_v2(
             channel=self._channel,
             filename=item.name,
             title=item.name,
-            content=words or "(empty)",
+            content=content or "(empty)",
             thread_ts=thread.ts if thread else None,
         )
         await slack.client.call(call)
-        return self._reference(item.key)
+        return self._sent_item(item.key)
 
     async def _content(self, item: File) -> str:
         if item.execution is None:

@@ -17,7 +17,7 @@ from bot.model import (
 
 END_NOTICE = timedelta(minutes=5)
 EXTENSION = timedelta(minutes=30)
-LONGEST_TEMPORARY_CHANGE = timedelta(hours=4)
+MAX_TEMPORARY_CHANGE = timedelta(hours=4)
 IN_PROGRESS = (ExecutionState.APPROVED, ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
 
 
@@ -47,7 +47,7 @@ def can_undo(execution: Execution, undo: Execution | None) -> bool:
     return changed and undoable and not undone
 
 
-def undoable(
+def must_undo_before_resolving(
     executions: Sequence[Execution], changes: Sequence[TemporaryChange]
 ) -> tuple[Execution, ...]:
     """The changes that can be undone only while the incident is open."""
@@ -60,24 +60,26 @@ def undoable(
     )
 
 
-def undo_is_approved(done: Execution, inverse: Plan, now: datetime, *, in_force: bool) -> bool:
+def undo_is_approved(
+    original: Execution, undo_plan: Plan, now: datetime, *, in_force: bool
+) -> bool:
     """Whether the undo was approved with its change: nobody has changed the target since.
 
     It counts until `undo_until`; for a temporary change, as long as it is `in_force`.
     """
-    within = done.undo_until is not None and now < done.undo_until
-    return (in_force or within) and done.undo_digest == inverse.digest
+    within = original.undo_until is not None and now < original.undo_until
+    return (in_force or within) and original.undo_digest == undo_plan.digest
 
 
-def drifted_fields(approved: Plan, now: Plan) -> tuple[str, ...]:
+def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     """The fields that differ between two plans: of the fingerprints, else of the plans."""
-    before, after = approved.fingerprint, now.fingerprint
+    before, after = approved.fingerprint, current.fingerprint
     keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
     if not keys:
         keys = [
             name
-            for name in sorted(now.approved_content)
-            if approved.approved_content[name] != now.approved_content[name]
+            for name in sorted(current.approved_content)
+            if approved.approved_content[name] != current.approved_content[name]
         ]
     return tuple(key.replace("_", " ") for key in keys)
 
@@ -91,8 +93,8 @@ def next_check_at(change: TemporaryChange, now: datetime) -> datetime:
 def task_conflict(task: Task) -> UserError:
     """The error for a person who was too late with a task: who was faster, and when."""
     if task.state is not TaskState.OPEN and task.decided_at:
-        done = task.state is TaskState.DONE
-        word = "handled" if done and task.kind is TaskKind.FINDING else task.state.value
+        is_done = task.state is TaskState.DONE
+        word = "handled" if is_done and task.kind is TaskKind.FINDING else task.state.value
         return UserError(
             f"<@{task.decided_by}> already marked “{task.title}” as {word} at "
             f"{task.decided_at:%H:%M:%S} UTC. Nothing was changed."

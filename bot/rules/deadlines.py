@@ -7,29 +7,31 @@ from bot.config import Cadence, Config, WorkingHours
 from bot.model import Incident, Severity, Status, Task
 
 SATURDAY = 5
-MOST_SNOOZES = 2
-NAGS = 3
+MAX_SNOOZES = 2
+MAX_NAGS = 3
 NAG_INTERVAL = timedelta(minutes=5)
 HEADS_UP = timedelta(minutes=3)
-FORM_OPEN = timedelta(minutes=2)
+FORM_OPEN_TIME = timedelta(minutes=2)
 # When people are reminded of a task, counted from when it is due.
 TASK_REMINDERS = (timedelta(hours=-24), timedelta(hours=-4), timedelta(0), timedelta(days=1))
 
 
-def cadence(config: Config, severity: Severity, status: Status) -> timedelta | None:
+def update_interval(config: Config, severity: Severity, status: Status) -> timedelta | None:
     """How often an update is due; None when the incident is resolved."""
-    clock: Cadence = config.cadence(severity)
+    cadence: Cadence = config.cadence(severity)
     if status is Status.RESOLVED:
         return None
-    return clock.monitoring if status is Status.MONITORING else clock.update
+    return cadence.monitoring if status is Status.MONITORING else cadence.update
 
 
 def next_update_at(
     config: Config, severity: Severity, status: Status, since: datetime, now: datetime
 ) -> datetime | None:
     """When the next update is due, counted from the last one, and not before `now`."""
-    every = cadence(config, severity, status)
-    return None if every is None else next_working_time(config, severity, max(since + every, now))
+    interval = update_interval(config, severity, status)
+    if interval is None:
+        return None
+    return next_working_time(config, severity, max(since + interval, now))
 
 
 def update_due_after_change(
@@ -78,11 +80,11 @@ def promised_update_at(
     config: Config, incident: Incident, minutes: int | None, now: datetime
 ) -> datetime | None:
     """When the author promises the next update: at most twice the cadence from now."""
-    every = cadence(config, incident.severity, incident.status)
-    if every is None:
+    interval = update_interval(config, incident.severity, incident.status)
+    if interval is None:
         return None
-    interval = every if minutes is None else timedelta(minutes=minutes)
-    return next_working_time(config, incident.severity, now + min(interval, 2 * every))
+    promised = interval if minutes is None else timedelta(minutes=minutes)
+    return next_working_time(config, incident.severity, now + min(promised, 2 * interval))
 
 
 def is_due_soon(incident: Incident, now: datetime) -> bool:

@@ -4,13 +4,21 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
-from bot.model import Entry, EntryKind, Incident, Playbook, Scenario, Severity, UserError
+from bot.model import (
+    Entry,
+    EntryKind,
+    Incident,
+    Playbook,
+    Scenario,
+    ScenarioRef,
+    Severity,
+    UserError,
+)
 from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
 
 TITLE_LENGTH = 120
-MOST_LINKED = 5  # open incidents that a message lists
+MAX_LINKED = 5  # open incidents that a message lists
 # The entries that an update is drafted from, in this order.
 FACTS = (
     EntryKind.SUCCEEDED,
@@ -19,20 +27,8 @@ FACTS = (
     EntryKind.NOTED,
     EntryKind.PINNED,
 )
-LONGEST_FACT, MOST_FACTS = 200, 10  # together shorter than the form's field
+MAX_FACT_LENGTH, MAX_FACTS = 200, 10  # together shorter than the form's field
 CHANNEL_NAME_LENGTH = 80
-
-
-class ScenarioRef(NamedTuple):
-    """One scenario of one playbook."""
-
-    playbook: Playbook
-    scenario: Scenario
-
-    @property
-    def name(self) -> str:
-        """`service/scenario`, as forms and menus say it."""
-        return f"{self.playbook.service}/{self.scenario.id}"
 
 
 def parse_severity(text: str) -> Severity | None:
@@ -68,14 +64,14 @@ def _at_a_dash(name: str, room: int) -> str:
 
 def scenarios_for(playbooks: Sequence[Playbook], severity: Severity) -> tuple[ScenarioRef, ...]:
     """The scenarios of a severity; all of them where it has none, so that people can choose."""
-    every = all_scenarios(playbooks)
-    return tuple(ref for ref in every if ref.scenario.severity is severity) or every
+    scenarios = all_scenarios(playbooks)
+    return tuple(ref for ref in scenarios if ref.scenario.severity is severity) or scenarios
 
 
 def all_scenarios(playbooks: Sequence[Playbook]) -> tuple[ScenarioRef, ...]:
     """Every scenario, by severity, the worst first, then in the order of the files."""
-    every = (ScenarioRef(book, scenario) for book in playbooks for scenario in book.scenarios)
-    return tuple(sorted(every, key=lambda ref: ref.scenario.severity))
+    scenarios = (ScenarioRef(book, scenario) for book in playbooks for scenario in book.scenarios)
+    return tuple(sorted(scenarios, key=lambda ref: ref.scenario.severity))
 
 
 def peak_severity(incident: Incident, entries: Iterable[Entry]) -> Severity:
@@ -96,8 +92,8 @@ def wrong_channel_message(incidents: Sequence[Incident]) -> str:
         for incident in incidents
         if incident.channel_id
     ]
-    more = f" and {len(channels) - MOST_LINKED} more" if len(channels) > MOST_LINKED else ""
-    are = f" (open: {', '.join(channels[:MOST_LINKED])}{more})" if channels else ""
+    more = f" and {len(channels) - MAX_LINKED} more" if len(channels) > MAX_LINKED else ""
+    are = f" (open: {', '.join(channels[:MAX_LINKED])}{more})" if channels else ""
     return (
         "This is not an incident's channel. Nothing was done. Use the incident's own channel"
         f"{are}, or declare one with `/incident declare`."
@@ -133,9 +129,9 @@ def best_matches(
     playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]
 ) -> tuple[ScenarioRef, ...]:
     """The scenarios with most ticked symptoms (by the scenario's name), the worst first."""
-    every = all_scenarios(playbooks)
-    most = max((len(ticked.get(ref.name, ())) for ref in every), default=0)
-    found = [ref for ref in every if most and len(ticked.get(ref.name, ())) == most]
+    scenarios = all_scenarios(playbooks)
+    most = max((len(ticked.get(ref.name, ())) for ref in scenarios), default=0)
+    found = [ref for ref in scenarios if most and len(ticked.get(ref.name, ())) == most]
     return tuple(sorted(found, key=lambda ref: ref.scenario.severity))
 
 
@@ -143,7 +139,9 @@ def worst_severity(
     playbooks: Sequence[Playbook], ticked: Mapping[str, Sequence[str]]
 ) -> Severity | None:
     """The worst severity of the scenarios with a ticked symptom: one symptom is enough."""
-    return next((p.scenario.severity for p in all_scenarios(playbooks) if ticked.get(p.name)), None)
+    return next(
+        (ref.scenario.severity for ref in all_scenarios(playbooks) if ticked.get(ref.name)), None
+    )
 
 
 def unambiguous(matches: Sequence[ScenarioRef]) -> ScenarioRef | None:
@@ -155,7 +153,7 @@ def unambiguous(matches: Sequence[ScenarioRef]) -> ScenarioRef | None:
 def latest_facts(facts: Sequence[Entry]) -> tuple[Entry, ...]:
     """The latest entry about each step or plan, changes first, at most ten."""
     latest = {_subject(entry): entry for entry in facts}
-    newest = sorted(latest.values(), key=attrgetter("id"))[-MOST_FACTS:]
+    newest = sorted(latest.values(), key=attrgetter("id"))[-MAX_FACTS:]
     return tuple(sorted(newest, key=lambda entry: FACTS.index(entry.kind)))
 
 

@@ -10,7 +10,7 @@ from bot.model import (
     Execution,
     ExecutionState,
     Incident,
-    Model,
+    Person,
     Playbook,
     Risk,
     Severity,
@@ -18,21 +18,10 @@ from bot.model import (
     UserError,
     UserId,
 )
-from bot.rules.changes import EXTENSION, LONGEST_TEMPORARY_CHANGE
+from bot.rules.changes import EXTENSION, MAX_TEMPORARY_CHANGE
 from bot.rules.incidents import check_open
 
 CUSTOMER_MESSAGE = "customer-message"  # the action that tells customers
-
-
-class Person(Model):
-    """Who somebody is, as Slack says now."""
-
-    id: UserId
-    name: str
-    bot: bool = False
-    guest: bool = False
-    deactivated: bool = False
-    external: bool = False
 
 
 def customer_severities(playbook: Playbook) -> tuple[Severity, ...]:
@@ -87,7 +76,7 @@ def check_may_approve(
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
     if execution.state is not ExecutionState.PROPOSED:
-        raise UserError(f"{_past(execution)} Nothing more was approved.")
+        raise UserError(f"{_why_not_pending(execution)} Nothing more was approved.")
     if execution.expires_at is not None and execution.expires_at <= now:
         raise UserError("This request has expired. Nothing was approved; request it again.")
     if person.id == execution.requested_by:
@@ -104,7 +93,7 @@ def check_may_approve(
 def check_may_deny(execution: Execution, person: Person, approvers: Set[UserId]) -> None:
     """Raise UserError unless this person is an approver, or withdraws their own request."""
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
-        raise UserError(f"{_past(execution)} Nothing was denied.")
+        raise UserError(f"{_why_not_pending(execution)} Nothing was denied.")
     check_may_act(person)
     if person.id != execution.requested_by and person.id not in approvers:
         raise UserError("You are not an approver. Nothing was denied; ask one of the approvers.")
@@ -136,8 +125,8 @@ def check_may_extend(
     check_may_act(person)
     if person.id not in approvers:
         raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
-    if change.ends_at + EXTENSION > change.started_at + LONGEST_TEMPORARY_CHANGE:
-        longest = durations.describe(LONGEST_TEMPORARY_CHANGE)
+    if change.ends_at + EXTENSION > change.started_at + MAX_TEMPORARY_CHANGE:
+        longest = durations.describe(MAX_TEMPORARY_CHANGE)
         raise UserError(
             f"“{change.state}” would last longer than {longest}. Nothing was extended; request it "
             "again once it has ended."
@@ -153,7 +142,7 @@ def state_after(execution: Execution, approvals: tuple[Approval, ...]) -> Execut
     )
 
 
-def _past(execution: Execution) -> str:
+def _why_not_pending(execution: Execution) -> str:
     """What became of a request that waits no longer."""
     if (
         execution.state

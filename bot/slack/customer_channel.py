@@ -47,7 +47,7 @@ class CustomerChannel:
         return CustomerChannel(slack.client.read_only(self._slack), self.channel_id)
 
     async def channel_name(self, channel: str) -> str:
-        """The channel's name; raises CustomersError when the bot cannot post there."""
+        """The channel's name; raises CustomerChannelError when the bot cannot post there."""
         call = self._slack.conversations_info(channel=channel)
         answer = (await _call(call, "look at the channel"))["channel"]
         if answer.get("is_archived"):
@@ -59,7 +59,7 @@ class CustomerChannel:
     async def post(self, channel: str, text: str, key: str, heading: str = "") -> None:
         """Post a message; its words cannot mention anybody, the heading can.
 
-        Raises CustomersError.
+        Raises CustomerChannelError.
         """
         body = "\n\n".join(filter(None, (heading, escaping.escape(text))))
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
@@ -67,7 +67,7 @@ class CustomerChannel:
         await _call(call, "post it")
 
     async def find(self, channel: str, key: str) -> PostedMessage | None:
-        """The message with that key among the newest 999; raises CustomersError."""
+        """The message with that key among the newest 999; raises CustomerChannelError."""
         call = self._slack.conversations_history(
             channel=channel, limit=HISTORY_LIMIT, include_all_metadata=True
         )
@@ -78,12 +78,12 @@ class CustomerChannel:
         return None
 
     async def delete(self, channel: str, ts: str) -> None:
-        """Delete a message; raises CustomersError."""
+        """Delete a message; raises CustomerChannelError."""
         await _call(self._slack.chat_delete(channel=channel, ts=ts), "delete it")
 
 
 async def _call(call: Awaitable[AsyncSlackResponse], task: str) -> dict[str, Any]:
-    """Slack's answer to an API call; raises CustomersError, which names the task."""
+    """Slack's answer to an API call; raises CustomerChannelError, which names the task."""
     try:
         return await slack.client.call(call)
     except slack.client.SlackError as error:

@@ -10,8 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, rules, slack
 from bot.cache import Cache
-from bot.model import UserError, UserId
-from bot.rules.permissions import Person
+from bot.model import Person, UserError, UserId
 
 CACHE_SECONDS = 60
 
@@ -82,18 +81,18 @@ class Directory:
         """
         key = f"members:{selector.model_dump_json()}"
         async with self._members_lock:  # whoever waits gets what the first one has read
-            cached = await self._recall(key)
+            cached = await self._cache_get(key)
             if cached is not None:
                 return frozenset(map(UserId, json.loads(cached)))
             members = await self.fetch_members(selector)
-            await self._remember(key, json.dumps(sorted(members)))
+            await self._cache_set(key, json.dumps(sorted(members)))
             return members
 
-    async def _recall(self, key: str) -> str | None:
+    async def _cache_get(self, key: str) -> str | None:
         expires_at, cached = self._memory.get(key, (0.0, ""))
         return cached if time.monotonic() < expires_at else await self._cache.get(key)
 
-    async def _remember(self, key: str, value: str) -> None:
+    async def _cache_set(self, key: str, value: str) -> None:
         """Cache a value in memory, for when Redis is down, and in Redis, for other replicas."""
         now = time.monotonic()
         self._memory = {old: entry for old, entry in self._memory.items() if entry[0] > now}
@@ -123,13 +122,13 @@ class Directory:
         """
         handle_names = {handle.removeprefix("@").lower() for handle in handles}
         key = f"marks:{','.join(sorted(handle_names))}"
-        cached = await self._recall(key)
+        cached = await self._cache_get(key)
         if cached is not None:
             return dict(json.loads(cached))
         mentions = await self._group_mentions(handle_names)
         if handle_names - mentions.keys():
             mentions = await self._user_mentions(handle_names) | mentions
-        await self._remember(key, json.dumps(mentions))
+        await self._cache_set(key, json.dumps(mentions))
         return mentions
 
     async def _group_mentions(self, handles: Set[str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Workspace:
     approver_groups: tuple[str, ...]
 
 
-async def identify(client: AsyncWebClient) -> dict[str, Any]:
+async def authenticate(client: AsyncWebClient) -> dict[str, Any]:
     """Slack's answer to auth.test; raises UserError that names the variable and the fix."""
     try:
         return await slack.client.call(client.auth_test())
@@ -45,12 +45,12 @@ async def identify(client: AsyncWebClient) -> dict[str, Any]:
         ) from error
 
 
-async def find_home(
+async def load_workspace(
     client: AsyncWebClient, identity: dict[str, Any], people: Directory, config: Config
 ) -> Workspace:
     """Join the configured channels and look up the groups; raises UserError.
 
-    `identity` is what `identify` returned.
+    `identity` is what `authenticate` returned.
     """
     channels = config.channels
     announcements = await _join_configured(client, channels.incidents, "channels.incidents")

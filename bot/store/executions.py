@@ -177,7 +177,7 @@ async def set_waiting_for(conn: Conn, execution_id: ExecutionId, text: str) -> b
     return await db.execute(conn, query, id=execution_id, text=text) == 1
 
 
-async def heartbeat(conn: Conn, execution: Execution, now: datetime) -> bool:
+async def record_heartbeat(conn: Conn, execution: Execution, now: datetime) -> bool:
     """Record that its process is alive; False when it ended or another process runs it."""
     query = """
         UPDATE executions SET heartbeat_at = %(now)s

@@ -7,7 +7,7 @@ from bot.store import db
 from bot.store.db import Conn
 
 
-class SentMessage(Model):
+class SentItem(Model):
     """An item that was sent to Slack: where it is, and the digest of its content."""
 
     key: str
@@ -16,16 +16,16 @@ class SentMessage(Model):
     digest: str
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> dict[str, SentMessage]:
+async def of_incident(conn: Conn, incident_id: IncidentId) -> dict[str, SentItem]:
     """What was sent for an incident, by key."""
     query = """
         SELECT key, channel, ts, digest FROM messages WHERE incident_id = %(incident_id)s
     """
-    sent = await db.fetch_all(conn, SentMessage, query, incident_id=incident_id)
+    sent = await db.fetch_all(conn, SentItem, query, incident_id=incident_id)
     return {row.key: row for row in sent}
 
 
-async def save(conn: Conn, incident_id: IncidentId, sent: SentMessage) -> None:
+async def save(conn: Conn, incident_id: IncidentId, sent: SentItem) -> None:
     """Record that an item was sent."""
     query = """
         INSERT INTO messages (incident_id, key, channel, ts, digest)
@@ -44,7 +44,7 @@ async def delete_of_channel(conn: Conn, incident_id: IncidentId, channel: str) -
 
 
 async def mark_final(
-    conn: Conn, incident_id: IncidentId, sent: Sequence[SentMessage], *, is_open: bool
+    conn: Conn, incident_id: IncidentId, sent: Sequence[SentItem], *, is_open: bool
 ) -> None:
     """Record that these stay as they are while the incident is open, or is not."""
     query = """

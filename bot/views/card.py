@@ -52,7 +52,7 @@ def _fields(snapshot: IncidentSnapshot) -> str:
         "card_fields",
         incident=snapshot.incident,
         reminder=latest,
-        rings_again=latest is not None and snapshot.rings_again(latest),
+        will_fire_again=latest is not None and snapshot.will_fire_again(latest),
     )
 
 
@@ -74,8 +74,8 @@ def _take_command(incident: Incident) -> Element:
     label = "Take command"
     if incident.commander is None:
         return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, style="primary")
-    words = text.render("take_command")
-    confirm = blocks.confirm_dialog("Take command?", words, label, style="primary")
+    mrkdwn = text.render("take_command")
+    confirm = blocks.confirm_dialog("Take command?", mrkdwn, label, style="primary")
     return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, confirm=confirm)
 
 

@@ -14,9 +14,9 @@ from bot.model import (
     ReminderKind,
     Risk,
     Scenario,
+    ScenarioRef,
     Step,
 )
-from bot.rules.incidents import ScenarioRef
 from bot.views import (
     action_ids,
     blocks,
@@ -62,7 +62,7 @@ def render_channel(snapshot: IncidentSnapshot) -> list[SlackItem]:
         *_bookmarks(snapshot),
         Pin("pin:card", of="card"),
         *(message for _, message in messages),
-        *([] if snapshot.incident.open else _farewell(snapshot)),
+        *([] if snapshot.incident.open else _closing_items(snapshot)),
     ]
 
 
@@ -160,12 +160,12 @@ def _scenario_choice(snapshot: IncidentSnapshot) -> Message:
         blocks.option(_scenario_title(snapshot, ref), ref.name) for ref in snapshot.scenarios
     ]
     fits = any(ref.scenario.severity is incident.severity for ref in snapshot.scenarios)
-    words = text.render("choose_scenario", incident=incident, fits=fits)
-    parts = [blocks.section(words)]
+    mrkdwn = text.render("choose_scenario", incident=incident, fits=fits)
+    parts = [blocks.section(mrkdwn)]
     if options and incident.open:
         menu = blocks.select(action_ids.CHOOSE_SCENARIO, "Choose", options[:100])
         parts.append(blocks.actions("scenarios", menu))
-    return Message("playbook", words, parts)
+    return Message("playbook", mrkdwn, parts)
 
 
 def _scenario_title(snapshot: IncidentSnapshot, ref: ScenarioRef) -> str:
@@ -179,32 +179,32 @@ def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -
         return tasks.manual_step(snapshot, step, number, roomy=roomy)
     latest = snapshot.latest_execution(step)
     undo = snapshot.latest_undo(latest) if latest else None
-    words = text.render("step", step=step, number=number, execution=latest, undo=undo)
+    mrkdwn = text.render("step", step=step, number=number, execution=latest, undo=undo)
     if not snapshot.incident.open:
-        return [blocks.section(words)]
-    return [blocks.section(words, execution.step_button(step), block_id=f"step:{step.id}")]
+        return [blocks.section(mrkdwn)]
+    return [blocks.section(mrkdwn, execution.step_button(step), block_id=f"step:{step.id}")]
 
 
 def _entry(entry: Entry) -> Message:
-    words = text.render("entry", entry=entry, detail=entry.detail)
-    return Message(f"entry:{entry.id}", words, blocks.sections(words))
+    mrkdwn = text.render("entry", entry=entry, detail=entry.detail)
+    return Message(f"entry:{entry.id}", mrkdwn, blocks.sections(mrkdwn))
 
 
 def _reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:
     if reminder.kind is ReminderKind.TASKS:
         return tasks.reminder(snapshot, reminder)
     incident = snapshot.incident
-    words = text.render(
+    mrkdwn = text.render(
         "reminder",
         incident=incident,
         reminder=reminder,
         groups=[] if incident.commander else snapshot.responder_groups,
-        rings_again=snapshot.rings_again(reminder),
+        will_fire_again=snapshot.will_fire_again(reminder),
     )
-    parts = [blocks.section(words)]
+    parts = [blocks.section(mrkdwn)]
     if reminder.settled_at is None and incident.open:
         parts.append(blocks.actions("reminder", *_reminder_buttons(incident, reminder)))
-    return Message(f"reminder:{reminder.id}", words, parts)
+    return Message(f"reminder:{reminder.id}", mrkdwn, parts)
 
 
 def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
@@ -223,20 +223,20 @@ def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
 
 def heads_up(incident: Incident) -> Message:
     """For the commander alone; never edited, so its words stay true once the update is late."""
-    words = text.render("heads_up", incident=incident)
+    mrkdwn = text.render("heads_up", incident=incident)
     button = blocks.button("Post update", action_ids.POST_UPDATE, incident.id, style="primary")
-    return Message("heads_up", words, [blocks.section(words), blocks.actions("heads_up", button)])
+    return Message("heads_up", mrkdwn, [blocks.section(mrkdwn), blocks.actions("heads_up", button)])
 
 
 def _announcement(snapshot: IncidentSnapshot) -> Message:
     incident = snapshot.incident
-    words = text.render(
+    mrkdwn = text.render(
         "announcement",
         incident=incident,
         update=snapshot.updates[-1] if snapshot.updates else None,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
     )
-    parts = [blocks.header(card.heading(incident)), *blocks.sections(words)]
+    parts = [blocks.header(card.heading(incident)), *blocks.sections(mrkdwn)]
     parts += temporary_changes.lines(snapshot)
     if snapshot.publish_error:
         parts.append(blocks.context(text.render("publish_error", error=snapshot.publish_error)))
@@ -244,7 +244,7 @@ def _announcement(snapshot: IncidentSnapshot) -> Message:
     return Message("announcement", notification, parts, place=slack_items.ANNOUNCEMENTS_CHANNEL)
 
 
-def _farewell(snapshot: IncidentSnapshot) -> list[SlackItem]:
+def _closing_items(snapshot: IncidentSnapshot) -> list[SlackItem]:
     """The summary, the follow-ups and the timeline of a resolved incident."""
     incident = snapshot.incident
     return [
@@ -260,7 +260,7 @@ def _farewell(snapshot: IncidentSnapshot) -> list[SlackItem]:
 
 def _summary(snapshot: IncidentSnapshot) -> Message:
     incident, changes = snapshot.incident, _changes(snapshot)
-    words = text.render(
+    mrkdwn = text.render(
         "summary",
         incident=incident,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
@@ -271,7 +271,7 @@ def _summary(snapshot: IncidentSnapshot) -> Message:
     )
     parts = [
         blocks.header(f"{card.RESOLVED} {incident.name} is resolved"),
-        *blocks.sections(words),
+        *blocks.sections(mrkdwn),
         *temporary_changes.lines(snapshot),
     ]
     return Message("summary", text.render("summary_text", incident=incident), parts)

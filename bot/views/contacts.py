@@ -47,7 +47,7 @@ def _contacts(
     on_call: tuple[OnCall, ...] | None,
     base_url: str,
 ) -> list[Block]:
-    words = text.render(
+    mrkdwn = text.render(
         "contacts",
         playbook=playbook,
         contacts=[
@@ -56,7 +56,7 @@ def _contacts(
         ],
         runbooks=runbooks(playbook, base_url),
     )
-    return blocks.sections(words)
+    return blocks.sections(mrkdwn)
 
 
 def contact_link(

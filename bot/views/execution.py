@@ -64,10 +64,10 @@ def outcome_notification(execution: Execution) -> list[Message]:
     recipients = [user for user in dict.fromkeys(users) if user and user != execution.decided_by]
     if not recipients:
         return []
-    words = text.render("execution_ended", execution=execution, recipients=recipients)
+    mrkdwn = text.render("execution_ended", execution=execution, recipients=recipients)
     kind = "interrupted" if execution.state is ExecutionState.INTERRUPTED else "ended"
     key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
-    return [Message(key, words, [blocks.section(words)], thread=thread)]
+    return [Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)]
 
 
 def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
@@ -99,10 +99,10 @@ def _decided_plan(execution: Execution) -> list[Message]:
     plan = execution.plan
     if plan is None or not plan.diff or not _diff_is_in_thread(execution):
         return []
-    words = text.render("decided_plan", plan=plan, execution=execution)
-    parts = [blocks.section(words), blocks.preformatted(truncate(plan.diff, DIFF_LENGTH))]
+    mrkdwn = text.render("decided_plan", plan=plan, execution=execution)
+    parts = [blocks.section(mrkdwn), blocks.preformatted(truncate(plan.diff, DIFF_LENGTH))]
     key, thread = _decided_plan_key(execution), f"execution:{execution.id}"
-    return [Message(key, words, parts, thread=thread)]
+    return [Message(key, mrkdwn, parts, thread=thread)]
 
 
 def _buttons(
@@ -148,8 +148,8 @@ def _edit(execution: Execution) -> list[Element]:
 
 def _approve(execution: Execution) -> Element:
     assert execution.plan is not None
-    words = _confirm_text(execution.plan)
-    confirm = blocks.confirm_dialog("Approve exactly this?", words, "Approve", style="danger")
+    question = _confirm_text(execution.plan)
+    confirm = blocks.confirm_dialog("Approve exactly this?", question, "Approve", style="danger")
     return blocks.button(
         "Approve", action_ids.APPROVE, execution.id, style="danger", confirm=confirm
     )
@@ -167,10 +167,10 @@ def _confirm_text(plan: Plan) -> str:
 def _undo(snapshot: IncidentSnapshot, execution: Execution) -> Element:
     assert execution.plan is not None
     assert execution.plan.undo is not None
-    words = execution.plan.undo.summary
+    summary = execution.plan.undo.summary
     if changes := snapshot.changes_ended_by(execution):
-        words += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
-    confirm = blocks.confirm_dialog("Undo this?", words, "Undo")
+        summary += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
+    confirm = blocks.confirm_dialog("Undo this?", summary, "Undo")
     return blocks.button("Undo", action_ids.UNDO, execution.id, confirm=confirm)
 
 
@@ -211,12 +211,12 @@ def _read_result(snapshot: IncidentSnapshot, execution: Execution) -> list[Messa
     key = f"execution:{execution.id}"
     if key in snapshot.final_keys:
         return []  # its result was not read from the database
-    words = text.render("read_result", execution=execution)
-    parts = [blocks.section(words)]
+    mrkdwn = text.render("read_result", execution=execution)
+    parts = [blocks.section(mrkdwn)]
     if execution.read_result is not None:
         parts += _details(execution, execution.read_result)
     parts += tasks.work_through_button(snapshot, execution)
-    return [Message(key, words, parts, thread="playbook")]
+    return [Message(key, mrkdwn, parts, thread="playbook")]
 
 
 def _details(execution: Execution, result: ReadResult) -> list[Block]:
@@ -238,5 +238,5 @@ def _table(title: str, table: Table) -> list[Block]:
     """The table, and how much of it was left out."""
     block = blocks.table(title, table.columns, table.rows)
     rows, columns = len(block["rows"]) - 1, len(block["rows"][0])
-    words = text.render("table", table=table, rows=rows, columns=columns)
-    return [block, blocks.context(words)] if words else [block]
+    mrkdwn = text.render("table", table=table, rows=rows, columns=columns)
+    return [block, blocks.context(mrkdwn)] if mrkdwn else [block]

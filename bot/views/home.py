@@ -53,5 +53,5 @@ def _open_incidents(
         )
         for incident in incidents[:MAX_INCIDENTS]
     ]
-    words = text.render("open_incidents", total=len(incidents), shown=len(lines))
-    return [blocks.section(words), *(blocks.section(line) for line in lines)]
+    mrkdwn = text.render("open_incidents", total=len(incidents), shown=len(lines))
+    return [blocks.section(mrkdwn), *(blocks.section(line) for line in lines)]

@@ -10,6 +10,7 @@ from bot.model import (
     ExecutionState,
     Incident,
     Model,
+    ScenarioRef,
     Severity,
     Step,
     TemporaryChange,
@@ -18,7 +19,6 @@ from bot.model import (
 )
 from bot.model.choices import Options
 from bot.model.text import truncate
-from bot.rules.incidents import ScenarioRef
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
 from bot.views.card import status_menu
@@ -47,7 +47,7 @@ def declare(
         initial=title, max_length=LONG_TEXT, placeholder="Orders are failing"
     )
     radio: Element = {"type": "radio_buttons", "options": _severities(scenarios)}
-    words = text.render(
+    mrkdwn = text.render(
         "declare_form",
         matches=best_matches[:MAX_MATCHES],
         total=len(best_matches),
@@ -55,7 +55,7 @@ def declare(
     )
     parts = [
         blocks.input_block("title", "What is wrong?", title_line, optional=True),
-        blocks.section(words),  # above the symptoms, whose list is longer than a screen
+        blocks.section(mrkdwn),  # above the symptoms, whose list is longer than a screen
         *_symptoms(sorted(scenarios, key=lambda ref: ref.scenario.severity))[:MAX_SYMPTOM_GROUPS],
         blocks.input_block("severity", "How bad is it?", radio, hint=SEVERITY_HINT, optional=True),
     ]
@@ -90,10 +90,10 @@ def _scenario_options(refs: Sequence[ScenarioRef]) -> list[Element]:
     several = len({ref.playbook.service for ref in refs}) > 1
     options = []
     for ref in refs[:100]:
-        words = f"{ref.scenario.severity.label} · {ref.scenario.title}"
+        label = f"{ref.scenario.severity.label} · {ref.scenario.title}"
         if several:
-            words = f"{words} ({ref.playbook.service})"
-        options.append(blocks.option(words, ref.name))
+            label = f"{label} ({ref.playbook.service})"
+        options.append(blocks.option(label, ref.name))
     return options
 
 
@@ -114,8 +114,8 @@ def _symptoms(refs: Sequence[ScenarioRef]) -> list[Block]:
     several = len({ref.playbook.service for ref in refs}) > 1
     groups = []
     for ref in refs:
-        words = dict.fromkeys(symptom[:OPTION_VALUE_LENGTH] for symptom in ref.scenario.symptoms)
-        options = [blocks.option(word, word) for word in words]
+        symptoms = dict.fromkeys(symptom[:OPTION_VALUE_LENGTH] for symptom in ref.scenario.symptoms)
+        options = [blocks.option(symptom, symptom) for symptom in symptoms]
         for start in range(0, len(options), MAX_CHECKBOXES):
             label = f"{ref.scenario.severity.label} · {ref.scenario.title}"
             groups.append(
@@ -168,8 +168,8 @@ def resolve(
             "resolution", "What fixed it?", blocks.text_input(max_length=LONG_TEXT, multiline=True)
         ),
     ]
-    if words := _running_and_undoable(executions, temporary_changes, now):
-        parts.append(blocks.section(words))
+    if mrkdwn := _running_and_undoable(executions, temporary_changes, now):
+        parts.append(blocks.section(mrkdwn))
     if temporary_changes:
         parts.append(blocks.section(text.render("resolve_temporary", changes=temporary_changes)))
     if open_checklists:
@@ -188,7 +188,7 @@ def _running_and_undoable(
 ) -> str:
     """What is running now, and what can be undone only until the incident is resolved."""
     running = [execution for execution in executions if execution.state is ExecutionState.RUNNING]
-    undoable = rules.changes.undoable(executions, changes)
+    undoable = rules.changes.must_undo_before_resolving(executions, changes)
     return text.render("resolve_executions", running=running, undoable=undoable, now=now)
 
 
@@ -255,14 +255,16 @@ def _as_stored(action: type[Model], name: str, value: Any) -> Any:
     return model.model_dump(mode="json", include={name})[name]
 
 
-def customer_message(incident: Incident, words: str, channel: str | None, *, metadata: str) -> View:
+def customer_message(
+    incident: Incident, message: str, channel: str | None, *, metadata: str
+) -> View:
     """The form of a message to customers; without a `channel` people copy it themselves."""
     parts: list[Block] = [
         blocks.section(text.render("customer_form", incident=incident, channel=channel)),
         blocks.input_block(
             "text",
             "What customers read",
-            blocks.text_input(initial=words, max_length=LONG_TEXT, multiline=True),
+            blocks.text_input(initial=message, max_length=LONG_TEXT, multiline=True),
         ),
     ]
     return blocks.modal(
@@ -272,9 +274,9 @@ def customer_message(incident: Incident, words: str, channel: str | None, *, met
 
 def deny(execution: Execution, *, metadata: str) -> View:
     """The form to deny a request, with the reason."""
-    words = execution.plan.summary if execution.plan else execution.title
+    summary = execution.plan.summary if execution.plan else execution.title
     parts = [
-        blocks.section(text.escape(words)),
+        blocks.section(text.escape(summary)),
         blocks.input_block(
             "reason", "Why do you deny it?", blocks.text_input(max_length=500, multiline=True)
         ),

@@ -10,6 +10,7 @@ from bot.model import (
     ExecutionState,
     Incident,
     Reminder,
+    ScenarioRef,
     Step,
     Task,
     TaskKind,
@@ -17,7 +18,6 @@ from bot.model import (
     Update,
 )
 from bot.model.entries import Declared
-from bot.rules.incidents import ScenarioRef
 
 # The final states of a request that was never carried out.
 NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState.VOIDED)
@@ -105,7 +105,7 @@ class IncidentSnapshot:
         undos = [other for other in self.executions if other.undo_of == execution.id]
         return undos[-1] if undos else None
 
-    def rings_again(self, reminder: Reminder) -> bool:
+    def will_fire_again(self, reminder: Reminder) -> bool:
         """Whether a snoozed reminder is still to be sent again; an update makes it needless."""
         pending = [
             other for other in self.reminders if other.is_pending and other.kind is reminder.kind

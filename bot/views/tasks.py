@@ -20,16 +20,16 @@ def manual_step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: b
     """A manual step: what to do, its state, and its buttons."""
     task = snapshot.task_of(step)
     state = text.render("task_state", task=task) if task else ""
-    words = text.render("manual_step", step=step, number=number, state=state)
+    mrkdwn = text.render("manual_step", step=step, number=number, state=state)
     if task is None or not snapshot.incident.open:
-        return [blocks.section(words)]
+        return [blocks.section(mrkdwn)]
     if not task.open:
-        return [blocks.section(words, _reopen(task), block_id=f"step:{step.id}")]
+        return [blocks.section(mrkdwn, _reopen(task), block_id=f"step:{step.id}")]
     if not roomy:
-        return [blocks.section(words, _menu(*_all_options(task)), block_id=f"step:{step.id}")]
+        return [blocks.section(mrkdwn, _menu(*_all_options(task)), block_id=f"step:{step.id}")]
     ellipsis = "…" if step.params.get("choose_from") else ""
     done = blocks.button(f"Done{ellipsis}", action_ids.RUN_STEP, step.id)
-    return [blocks.section(words), blocks.actions(f"step:{step.id}", done, *_other_buttons(task))]
+    return [blocks.section(mrkdwn), blocks.actions(f"step:{step.id}", done, *_other_buttons(task))]
 
 
 def checklists(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]]:
@@ -79,24 +79,24 @@ def _pages(key: str, title: str, tasks: Sequence[Task]) -> list[tuple[datetime, 
     pages = []
     for start in range(0, len(tasks), TASKS_PER_MESSAGE):
         page = tasks[start : start + TASKS_PER_MESSAGE]
-        words = text.render("tasks", title=title, tasks=tasks if start == 0 else ())
-        parts = [blocks.section(words)]
+        mrkdwn = text.render("tasks", title=title, tasks=tasks if start == 0 else ())
+        parts = [blocks.section(mrkdwn)]
         for task in page:
             parts += _line(task)
         pages.append(
-            (page[0].added_at, Message(f"{key}:{start // TASKS_PER_MESSAGE + 1}", words, parts))
+            (page[0].added_at, Message(f"{key}:{start // TASKS_PER_MESSAGE + 1}", mrkdwn, parts))
         )
     return pages
 
 
 def _line(task: Task) -> list[Block]:
-    words = text.render("task", task=task, state=text.render("task_state", task=task))
+    mrkdwn = text.render("task", task=task, state=text.render("task_state", task=task))
     name = f"task:{task.id}"
     if not task.open:
-        return [blocks.section(words, _reopen(task), block_id=name)]
+        return [blocks.section(mrkdwn, _reopen(task), block_id=name)]
     label = "Handled" if task.kind is TaskKind.FINDING else "Done"
     done = blocks.button(label, action_ids.TASK_DONE, task.id)
-    return [blocks.section(words), blocks.actions(name, done, *_other_buttons(task))]
+    return [blocks.section(mrkdwn), blocks.actions(name, done, *_other_buttons(task))]
 
 
 def _other_buttons(task: Task) -> list[Element]:
@@ -162,19 +162,19 @@ def reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:
     incident = snapshot.incident
     commander = incident.commander or incident.resolved_by
     people = list(dict.fromkeys(task.owner or commander for task in still_open))
-    words = text.render("tasks_due", incident=incident, open=still_open, people=people)
-    parts = [blocks.section(words)]
+    mrkdwn = text.render("tasks_due", incident=incident, open=still_open, people=people)
+    parts = [blocks.section(mrkdwn)]
     for task in tasks[:TASKS_PER_MESSAGE]:
         parts += _line(task)
-    return Message(f"reminder:{reminder.id}", words, parts)
+    return Message(f"reminder:{reminder.id}", mrkdwn, parts)
 
 
 def done_form(
     task: Task, execution: Execution | None, rows: Sequence[Finding], metadata: str
 ) -> View:
     """The form to mark a task as done: which rows of the query, and a note."""
-    words = text.render("done_form", task=task, execution=execution, rows=len(rows))
-    parts = [blocks.section(words)]
+    mrkdwn = text.render("done_form", task=task, execution=execution, rows=len(rows))
+    parts = [blocks.section(mrkdwn)]
     if execution is not None and rows:
         parts.append(_choice("Which of them?", dict(enumerate(rows))))
     note = blocks.text_input(max_length=NOTE_LENGTH, multiline=True)

@@ -23,17 +23,17 @@ def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
     """It ends soon: extend it, or end it now."""
     detail = entry.detail
     assert isinstance(detail, EndAnnounced)
-    words = text.render(
+    mrkdwn = text.render(
         "end_notice",
         state=entry.text,
         detail=detail,
-        longest=durations.describe(rules.changes.LONGEST_TEMPORARY_CHANGE),
+        longest=durations.describe(rules.changes.MAX_TEMPORARY_CHANGE),
     )
-    parts = [blocks.section(words)]
+    parts = [blocks.section(mrkdwn)]
     change = snapshot.change_in_force(detail.execution)
     if change is not None and change.announced_at == entry.at:
         parts.append(blocks.actions("nudge", *_buttons(change)))
-    return Message(f"entry:{entry.id}", words, parts)
+    return Message(f"entry:{entry.id}", mrkdwn, parts)
 
 
 def _buttons(change: TemporaryChange) -> list[Element]:

@@ -66,25 +66,25 @@ def quote(text: str) -> Mrkdwn:
     return Mrkdwn("\n".join(f">{escape(line)}" for line in text.splitlines()))
 
 
-def first_sentence(words: str) -> str:
+def first_sentence(text: str) -> str:
     """The first sentence, without its full stop."""
-    return words.split(". ")[0].rstrip(".")
+    return text.split(". ")[0].rstrip(".")
 
 
-def one_line(words: str) -> str:
+def one_line(text: str) -> str:
     """A text on one line, truncated."""
-    return truncate(" ".join(words.split()), LINE_LENGTH)
+    return truncate(" ".join(text.split()), LINE_LENGTH)
 
 
-def first_two_lines(words: str) -> str:
+def first_two_lines(text: str) -> str:
     """The first two lines that are not blank, joined to one."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " · ".join(lines[:2])
 
 
-def as_list(words: str) -> str:
+def as_list(text: str) -> str:
     """Text that begins with a list item, on a line of its own; other text as it is."""
-    return f"\n{words}" if words.startswith("- ") else words
+    return f"\n{text}" if text.startswith("- ") else text
 
 
 # What the expressions in a playbook's templates may raise.
@@ -103,9 +103,9 @@ def to_person(sentence: str) -> Mrkdwn:
     return Mrkdwn(ESCAPED_MENTION.sub(r"<\1>", escape(sentence)))
 
 
-def list_item(words: str) -> Mrkdwn:
+def list_item(text: str) -> Mrkdwn:
     """Escaped text as one item of a list: its other lines are indented, so they are no items."""
-    return Mrkdwn("\n  ".join(words.strip().splitlines()))
+    return Mrkdwn("\n  ".join(text.strip().splitlines()))
 
 
 def channel_link(channel_id: str) -> Mrkdwn:
@@ -168,7 +168,7 @@ def render_unescaped(name: str, **values: Any) -> str:
 
 
 def fill(template: str, **values: Any) -> Mrkdwn:
-    """Fill in a playbook's own template, as mrkdwn; raises one of UNFILLED."""
+    """Fill in a playbook's own template, as mrkdwn; raises one of TEMPLATE_ERRORS."""
     return Mrkdwn(_environment.from_string(template).render(values).strip())
 
 
@@ -177,12 +177,12 @@ def fill_unescaped(template: str, **values: Any) -> str:
     return _unescaped.from_string(template).render(values).strip()
 
 
-def mentioned_users(words: str) -> tuple[str, ...]:
+def mentioned_users(text: str) -> tuple[str, ...]:
     """The user ids that a text mentions, without repeats."""
-    return tuple(dict.fromkeys(USER_MENTION.findall(words)))
+    return tuple(dict.fromkeys(USER_MENTION.findall(text)))
 
 
-def for_text_file(words: str, names: Mapping[str, str]) -> str:
+def for_text_file(text: str, names: Mapping[str, str]) -> str:
     """Mrkdwn as a text file shows it: with names instead of mentions, and no escapes."""
-    named = USER_MENTION.sub(lambda match: f"@{names.get(match[1], match[1])}", words)
+    named = USER_MENTION.sub(lambda match: f"@{names.get(match[1], match[1])}", text)
     return named.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -15,14 +15,14 @@ MESSAGE_LENGTH = 12_000  # characters
 
 def update(incident: Incident, update: Update) -> Message:
     """An update with the text that was posted, whatever has changed since."""
-    words = text.Mrkdwn(update.posted_text) if update.posted_text else alert(incident, update)
-    return Message(f"update:{update.id}", words, blocks.sections(words))
+    mrkdwn = text.Mrkdwn(update.posted_text) if update.posted_text else alert(incident, update)
+    return Message(f"update:{update.id}", mrkdwn, blocks.sections(mrkdwn))
 
 
 def alert(incident: Incident, update: Update) -> text.Mrkdwn:
     """The playbook's internal alert, filled in for an update.
 
-    Raises one of text.UNFILLED where the playbook's template fails.
+    Raises one of text.TEMPLATE_ERRORS where the playbook's template fails.
     """
     values = {
         "severity": incident.severity.label,
@@ -38,14 +38,14 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
         "next_update": text.local_time(update.next_update_at) if update.next_update_at else "none",
     }
     template = incident.playbook.internal_alert
-    words = text.fill(template, **values) if template.strip() else text.render("update", **values)
-    return text.Mrkdwn(f"{words}\n{text.render('update_by', update=update)}")
+    mrkdwn = text.fill(template, **values) if template.strip() else text.render("update", **values)
+    return text.Mrkdwn(f"{mrkdwn}\n{text.render('update_by', update=update)}")
 
 
 def customer_message(incident: Incident, update: Update | None) -> str:
     """The playbook's message to customers, filled in, as plain text for people to edit.
 
-    Raises one of text.UNFILLED where the playbook's template fails.
+    Raises one of text.TEMPLATE_ERRORS where the playbook's template fails.
     """
     values = {
         "severity": incident.severity.label,

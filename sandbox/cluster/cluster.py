@@ -12,7 +12,7 @@ from aiohttp import web
 from sandbox.cluster.defaults import apply_defaults
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
-from sandbox.cluster.kubelet import BACK_OFF, LONGEST_BACK_OFF
+from sandbox.cluster.kubelet import BACK_OFF, MAX_BACK_OFF
 from sandbox.cluster.loglines import Trouble
 from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import is_ready
@@ -185,7 +185,7 @@ class Cluster:
         time runs faster than it does, or the back-off would be over before anybody has looked.
         """
         held = self.state.clock.speed > 1 if steady is None else steady
-        self.state.kubelet.back_off = LONGEST_BACK_OFF if held and name != "healthy" else BACK_OFF
+        self.state.kubelet.back_off = MAX_BACK_OFF if held and name != "healthy" else BACK_OFF
         if name == "no-pods":
             self.scale(0)
             await self.wait_until(lambda: not self.pods(), timeout=timeout)

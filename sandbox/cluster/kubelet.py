@@ -23,7 +23,7 @@ from sandbox.cluster.resources import NODES, PODS
 from sandbox.cluster.store import Change, Store, editable_copy
 
 BACK_OFF: tuple[float, ...] = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
-LONGEST_BACK_OFF = BACK_OFF[-1:]
+MAX_BACK_OFF = BACK_OFF[-1:]
 STOP_SECONDS = 1.0
 SCHEDULE_SECONDS = 1.0
 

@@ -194,7 +194,7 @@ class EndQueries(Change):
             if loop.time() >= deadline:
                 done = len(running) < len(self.backends)
                 text = f"Still running that query: {_join(running)}."
-                return Verdict(ok=False, done=done, text=text)
+                return Verdict(ok=False, was_applied=done, text=text)
             await asyncio.sleep(POLL_SECONDS)
         return Verdict(ok=True, text="None of them runs that query any more.")
 

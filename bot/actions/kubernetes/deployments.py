@@ -187,7 +187,7 @@ def not_as_planned(
     """The verdict when the live state, described by `fact`, is not the one to be made."""
     if is_changed_by(deployment, progress):
         return Verdict(ok=False, text=f"Somebody changed it afterwards: {fact}")
-    return Verdict(ok=False, done=False, text=f"The {noun} was not done: {fact}")
+    return Verdict(ok=False, was_applied=False, text=f"The {noun} was not done: {fact}")
 
 
 def is_changed_by(deployment: Deployment, progress: Progress) -> bool:

@@ -157,7 +157,7 @@ class SetEnvironment(DeploymentChange):
         return Temporary(state=state, lasts=timedelta(minutes=self.revert_after))
 
     def _undo(self, current: str | None) -> Undo:
-        inverse = self.model_copy(
+        undo_action = self.model_copy(
             update={"value": current, "state": "", "effect": "", "revert_after": None}
         )
         remove, restore = f"Remove {self._label}", f"Set {self._label} back to “{current}”"
@@ -165,7 +165,7 @@ class SetEnvironment(DeploymentChange):
             summary=remove if current is None else restore,
             action=self.name,
             # An undo restores the value, whatever it is: `unless` must not stop it.
-            params=inverse.model_dump(mode="json", exclude={"unless", "none"}),
+            params=undo_action.model_dump(mode="json", exclude={"unless", "none"}),
         )
 
     def _change(self, deployment: Deployment) -> patches.DeploymentPatch:

@@ -19,7 +19,7 @@ from bot.actions.wording import plural
 from bot.model import Attachment, Chart, ReadResult, UserError
 from bot.model.text import truncate
 from bot.systems import Systems
-from bot.systems.kubernetes import Cluster, ClusterError, Refused
+from bot.systems.kubernetes import Cluster, ClusterError, RequestRefused
 
 MAX_FILE_BYTES = 1024 * 1024
 MIN_CHARACTERS_PER_SOURCE = 64 * 1024
@@ -151,7 +151,7 @@ class TailLogs(Read):
                     tail=self.tail,
                     previous=source.previous,
                 )
-        except Refused as error:
+        except RequestRefused as error:
             # Since the pod was read, the previous log may be gone, or a run has not begun yet.
             return None if source.previous else error
         except UserError as error:

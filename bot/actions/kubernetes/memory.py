@@ -157,14 +157,14 @@ class MemoryLimit(DeploymentChange):
         return ()
 
     def _undo(self, deployment: Deployment, container: LimitedContainer) -> Undo:
-        inverse = self.model_copy(
+        undo_action = self.model_copy(
             update={"limit": container.as_parameter, "container": container.name}
         )
         label = _label(deployment, container)
         return Undo(
             summary=f"Set the memory limit of {label} back to {container.limit}",
             action=self.name,
-            params=inverse.model_dump(mode="json"),
+            params=undo_action.model_dump(mode="json"),
         )
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:

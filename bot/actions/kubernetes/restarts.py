@@ -60,7 +60,7 @@ class RollingRestart(DeploymentChange):
         is_same = deployment.spec_digest == plan.fingerprint["spec"]
         if is_same or not deployments.is_changed_by(deployment, progress):
             text = f"The restart was not done: {deployment.label} is as it was"
-            return Verdict(ok=False, done=False, text=text)
+            return Verdict(ok=False, was_applied=False, text=text)
         return await self.watch(systems, progress, f"{deployment.name} was restarted")
 
 

@@ -113,12 +113,12 @@ class RollBack(DeploymentChange):
             yield f"The value of {name} differs too; it is secret."
 
     def _undo(self, deployment: Deployment) -> Undo:
-        inverse = self.model_copy(update={"to_revision": deployment.revision, "undoes": True})
+        undo_action = self.model_copy(update={"to_revision": deployment.revision, "undoes": True})
         return Undo(
             summary=f"Roll {deployment.name} back to revision {deployment.revision} (image "
             f"{deployment.image_tags})",
             action=self.name,
-            params=inverse.model_dump(mode="json"),
+            params=undo_action.model_dump(mode="json"),
         )
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:

@@ -111,11 +111,11 @@ class ScaleDeployment(DeploymentChange):
         """None when the number before is not one that this action may set."""
         if not 1 <= deployment.replicas <= MAX_REPLICAS:
             return None
-        inverse = self.model_copy(update={"replicas": deployment.replicas})
+        undo_action = self.model_copy(update={"replicas": deployment.replicas})
         return Undo(
             summary=f"Scale {deployment.name} back to {deployment.replicas} replicas",
             action=self.name,
-            params=inverse.model_dump(mode="json"),
+            params=undo_action.model_dump(mode="json"),
         )
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
@@ -129,7 +129,7 @@ class ScaleDeployment(DeploymentChange):
         if deployment.replicas != self.replicas:
             text = f"{deployment.label} is scaled to {deployment.replicas}, not to {self.replicas}"
             was_set = deployments.is_changed_by(deployment, progress)
-            return Verdict(ok=False, done=was_set, text=text)
+            return Verdict(ok=False, was_applied=was_set, text=text)
         success = f"{deployment.name} is scaled to {self.replicas}"
         return await self.watch(systems, progress, success)
 

@@ -87,9 +87,9 @@ class Cluster:
         finally:
             await clients.close()
 
-    def target(self, label: str) -> str:
+    def target(self, description: str) -> str:
         """What a plan names objects of this namespace by, such as those of a label selector."""
-        return resources.target(label, self.namespace, self._server)
+        return resources.target(description, self.namespace, self._server)
 
     def restricted(self, access: Access) -> "Cluster":
         """The same cluster, with a client that sends nothing that `access` leaves out.
@@ -103,7 +103,9 @@ class Cluster:
     async def pods(self, selector: str) -> tuple[Pod, ...]:
         """The pods that match a label selector, by name."""
         call = self._api_call("list", "pods")
-        raw = await self._json(call, "GET", self._core("pods"), [("labelSelector", selector)])
+        raw = await self._request_json(
+            call, "GET", self._core_path("pods"), [("labelSelector", selector)]
+        )
         return tuple(sorted(map(resources.parse_pod, raw["items"]), key=lambda pod: pod.name))
 
     async def usage(self, selector: str) -> dict[str, dict[str, ResourceAmounts]]:
@@ -113,7 +115,7 @@ class Cluster:
         """
         call = self._api_call("list", "pods.metrics.k8s.io")
         path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{self.namespace}/pods"
-        raw = await self._json(call, "GET", path, [("labelSelector", selector)])
+        raw = await self._request_json(call, "GET", path, [("labelSelector", selector)])
         return {
             metrics["metadata"]["name"]: resources.parse_usage(metrics) for metrics in raw["items"]
         }
@@ -121,14 +123,14 @@ class Cluster:
     async def deployment(self, name: str) -> Deployment:
         """A Deployment as it is now."""
         call = self._api_call("get", "deployments", name)
-        raw = await self._json(call, "GET", self._apps("deployments", name))
+        raw = await self._request_json(call, "GET", self._apps_path("deployments", name))
         return resources.parse_deployment(raw, self._server)
 
     async def revisions(self, deployment: Deployment) -> tuple[Revision, ...]:
         """The revisions of a Deployment, newest first; only of ReplicaSets that it owns."""
         call = self._api_call("list", "replicasets")
         query = [("labelSelector", deployment.selector)]
-        raw = await self._json(call, "GET", self._apps("replicasets"), query)
+        raw = await self._request_json(call, "GET", self._apps_path("replicasets"), query)
         owned = [
             replicaset
             for replicaset in raw["items"]
@@ -140,26 +142,26 @@ class Cluster:
     async def quotas(self) -> tuple[Quota, ...]:
         """The quotas of the namespace."""
         call = self._api_call("list", "resourcequotas")
-        raw = await self._json(call, "GET", self._core("resourcequotas"))
+        raw = await self._request_json(call, "GET", self._core_path("resourcequotas"))
         return tuple(map(limits.parse_quota, raw["items"]))
 
     async def autoscalers(self) -> tuple[Autoscaler, ...]:
         """The autoscalers of the namespace. Raises NotFound when the cluster has no such API."""
         call = self._api_call("list", "horizontalpodautoscalers.autoscaling")
         path = f"/apis/autoscaling/v2/namespaces/{self.namespace}/horizontalpodautoscalers"
-        raw = await self._json(call, "GET", path)
+        raw = await self._request_json(call, "GET", path)
         return tuple(map(limits.parse_autoscaler, raw["items"]))
 
     async def nodes(self) -> tuple[Node, ...]:
         """The nodes of the whole cluster."""
-        raw = await self._json(self._api_call("list", "nodes"), "GET", "/api/v1/nodes")
+        raw = await self._request_json(self._api_call("list", "nodes"), "GET", "/api/v1/nodes")
         return tuple(map(limits.parse_node, raw["items"]))
 
     async def backoff_pods(self) -> frozenset[str]:
         """The names of pods with a BackOff event, also of deleted ones; events last an hour."""
         call = self._api_call("list", "events")
         query = [("fieldSelector", "reason=BackOff,involvedObject.kind=Pod")]
-        raw = await self._json(call, "GET", self._core("events"), query)
+        raw = await self._request_json(call, "GET", self._core_path("events"), query)
         return frozenset(event["involvedObject"]["name"] for event in raw["items"])
 
     async def dry_run(self, deployment: Deployment, patch: DeploymentPatch) -> Deployment:
@@ -180,8 +182,8 @@ class Cluster:
     ) -> Deployment:
         call = self._api_call("patch", "deployments", deployment.name, mutating=True)
         query = [*query, ("fieldValidation", "Strict"), ("fieldManager", "runbolt")]
-        path = self._apps("deployments", deployment.name)
-        raw = await self._json(call, "PATCH", path, query, operations)
+        path = self._apps_path("deployments", deployment.name)
+        raw = await self._request_json(call, "PATCH", path, query, operations)
         return resources.parse_deployment(raw, self._server)
 
     async def delete_pod(self, pod: Pod, *, dry_run: bool = False) -> None:
@@ -194,7 +196,7 @@ class Cluster:
         body: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
         if dry_run:
             body["dryRun"] = ["All"]
-        await self._json(call, "DELETE", self._core("pods", pod.name), body=body)
+        await self._request_json(call, "DELETE", self._core_path("pods", pod.name), body=body)
 
     async def log(
         self, pod: str, container: str, on_lines: OnLines, *, tail: int, previous: bool = False
@@ -209,7 +211,7 @@ class Cluster:
         if previous:
             query.append(("previous", "true"))
         splitter = LineSplitter()
-        async with self._stream(call, self._core("pods", pod, "log"), query) as response:
+        async with self._stream(call, self._core_path("pods", pod, "log"), query) as response:
             while chunk := await self._read_chunk(call, response):
                 await on_lines(splitter.feed(chunk))
         await on_lines(splitter.end())
@@ -219,17 +221,17 @@ class Cluster:
         self, call: ApiCall, path: str, query: Query
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A response of any length: its head has the time limit, and each chunk for itself."""
-        async with self._bounded(call, self.timeout):
+        async with self._translate_errors(call, self.timeout):
             opened = await self._send("GET", path, query, seconds=None)
         async with opened.response as response:
-            async with self._bounded(call, self.timeout):
+            async with self._translate_errors(call, self.timeout):
                 await _check_status(call, response)
             yield response
 
     async def _read_chunk(self, call: ApiCall, response: aiohttp.ClientResponse) -> bytes:
         """The next 256 KiB or a little more; less only at the end, and then nothing."""
         chunk = bytearray()
-        async with self._bounded(call, self.timeout):
+        async with self._translate_errors(call, self.timeout):
             while len(chunk) < CHUNK_BYTES and (part := await response.content.read(CHUNK_BYTES)):
                 chunk += part
         return bytes(chunk)
@@ -239,12 +241,12 @@ class Cluster:
     ) -> ExecResult:
         """Run a command in a container, without a shell; `timeout` in seconds for all of it.
 
-        Raises NoProgram when the container's image has no such command.
+        Raises CommandNotFound when the container's image has no such command.
         """
         call = self._api_call("create", "pods/exec", pod)
         query = [("command", argument) for argument in command]
         query += [("container", container), ("stdout", "true"), ("stderr", "true")]
-        async with self._bounded(call, timeout), self._websocket(pod, query) as socket:
+        async with self._translate_errors(call, timeout), self._websocket(pod, query) as socket:
             return await pod_exec.read_result(socket, call, command[0])
 
     @asynccontextmanager
@@ -252,18 +254,18 @@ class Cluster:
         self, pod: str, query: Query
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         client = self._clients.websocket
-        path = self._core("pods", pod, "exec")
+        path = self._core_path("pods", pod, "exec")
         method, url, headers, *_ = await self._serialize(client, "GET", path, query)
         headers["sec-websocket-protocol"] = pod_exec.PROTOCOLS
         opened = await client.call_api(method, url, headers, _preload_content=False)
         async with opened.response as socket:
             yield socket
 
-    async def _json(
+    async def _request_json(
         self, call: ApiCall, method: str, path: str, query: Query | None = None, body: Any = None
     ) -> Any:
         """Send one request, once, and read its JSON; raises ClusterError."""
-        async with self._bounded(call, self.timeout):
+        async with self._translate_errors(call, self.timeout):
             opened = await self._send(method, path, query or [], body, seconds=self.timeout)
             async with opened.response as response:
                 await _check_status(call, response)
@@ -293,7 +295,7 @@ class Cluster:
         return request
 
     @asynccontextmanager
-    async def _bounded(self, call: ApiCall, seconds: float) -> AsyncIterator[None]:
+    async def _translate_errors(self, call: ApiCall, seconds: float) -> AsyncIterator[None]:
         """Limit the time, and raise the ClusterError for whatever goes wrong meanwhile."""
         try:
             async with asyncio.timeout(seconds):
@@ -323,10 +325,10 @@ class Cluster:
         url = URL(self.host)
         return f"{url.host}:{url.port}{url.path.rstrip('/')}"
 
-    def _core(self, *parts: str) -> str:
+    def _core_path(self, *parts: str) -> str:
         return _path("/api/v1/namespaces", self.namespace, *parts)
 
-    def _apps(self, *parts: str) -> str:
+    def _apps_path(self, *parts: str) -> str:
         return _path("/apis/apps/v1/namespaces", self.namespace, *parts)
 
 
@@ -357,13 +359,13 @@ async def _check_status(call: ApiCall, response: aiohttp.ClientResponse) -> None
 
 
 def _path(start: str, *parts: str) -> str:
-    """The path of an object; raises Refused for a name that would make it another path.
+    """The path of an object; raises RequestRefused for a name that would make it another path.
 
     An API server takes DELETE `pods/` as the whole collection, and an encoded slash as a slash.
     """
     for part in parts:
         if not NAME.fullmatch(part):
-            raise errors.Refused(
+            raise errors.RequestRefused(
                 f"“{part}” cannot be the name of an object in Kubernetes. Nothing was sent and "
                 "nothing was changed. Correct the name."
             )

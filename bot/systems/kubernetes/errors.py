@@ -34,7 +34,7 @@ class Conflict(ClusterError):
     """The object was changed by somebody else in the meantime."""
 
 
-class Refused(ClusterError):
+class RequestRefused(ClusterError):
     """The API server rejected the call as invalid."""
 
 
@@ -126,8 +126,8 @@ def _quoted(message: str) -> str:
     return f"Kubernetes says: {message.rstrip('.')}." if message else ""
 
 
-def _refused(call: ApiCall, message: str) -> Refused:
-    return Refused(
+def _refused(call: ApiCall, message: str) -> RequestRefused:
+    return RequestRefused(
         f"Kubernetes refused to {call.description}. {call.nothing_done} {_quoted(message)}"
     )
 

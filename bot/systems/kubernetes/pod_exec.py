@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
-from bot.systems.kubernetes.errors import ApiCall, CommandNotFound, Refused
+from bot.systems.kubernetes.errors import ApiCall, CommandNotFound, RequestRefused
 
 PROTOCOLS = "v5.channel.k8s.io,v4.channel.k8s.io"
 STDOUT, STDERR, ERROR = 1, 2, 3
@@ -44,7 +44,7 @@ class Channels:
 
 
 async def read_result(socket: ClientWebSocketResponse, call: ApiCall, command: str) -> ExecResult:
-    """Read the socket until the command ends; raises CommandNotFound and Refused."""
+    """Read the socket until the command ends; raises CommandNotFound and RequestRefused."""
     channels = Channels()
     async for message in socket:
         if message.type is WSMsgType.BINARY:
@@ -58,7 +58,10 @@ async def read_result(socket: ClientWebSocketResponse, call: ApiCall, command: s
 
 
 def _exit_code(text: str, call: ApiCall, command: str) -> int:
-    """The exit code in the error channel's text; raises CommandNotFound and Refused without one."""
+    """The exit code in the error channel's text.
+
+    Without one, it raises CommandNotFound or RequestRefused.
+    """
     status = _parse_status(text)
     if status.get("status") == "Success":
         return 0
@@ -70,7 +73,7 @@ def _exit_code(text: str, call: ApiCall, command: str) -> int:
         raise CommandNotFound(
             f"The container of {call.name} has no {command}. Nothing was run in it."
         )
-    raise Refused(
+    raise RequestRefused(
         f"{command} could not be run in {call.name}: {message[:MESSAGE_LENGTH].rstrip('.')}. "
         "Nothing was changed. Look at the pod, then try again."
     )

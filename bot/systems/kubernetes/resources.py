@@ -278,9 +278,9 @@ def parse_usage(raw: Obj) -> dict[str, ResourceAmounts]:
     }
 
 
-def target(label: str, namespace: str, cluster: str) -> str:
+def target(description: str, namespace: str, cluster: str) -> str:
     """What a plan changes: an object, or a selector of some, with its namespace and API server."""
-    return f"{label} in {namespace} of {cluster}"
+    return f"{description} in {namespace} of {cluster}"
 
 
 def parse_deployment(raw: Obj, cluster: str) -> Deployment:
