@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from bot.systems.kubernetes import Access, Cluster, Refused, Unreachable
+from bot.systems.kubernetes import Access, Cluster, RequestRefused, Unreachable
 from bot.systems.kubernetes.resources import Pod
 from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
@@ -72,7 +72,7 @@ async def test_a_redirect_is_not_followed(
     front.location, front.status = URL(kube.url), status
     before = len(kube.requests)
 
-    with pytest.raises(Refused, match="redirects to another address"):
+    with pytest.raises(RequestRefused, match="redirects to another address"):
         await cluster.restricted(Access.PLAN).delete_pod(pod, dry_run=True)
 
     assert kube.requests[before:] == []

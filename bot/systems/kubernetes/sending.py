@@ -3,7 +3,7 @@
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from bot.systems.kubernetes.errors import Refused
+from bot.systems.kubernetes.errors import RequestRefused
 
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -13,7 +13,7 @@ async def send_once(request: ClientRequest, handler: ClientHandlerType) -> Clien
     """A middleware of aiohttp's that stops it from sending a request again by itself.
 
     It follows redirects, and the new request may have lost its `dryRun`. It repeats a DELETE or a
-    PUT whose connection broke, though the first may have had effect. Raises Refused for a redirect.
+    PUT whose connection broke, though the first may have had effect. Raises RequestRefused for a redirect.
     """
     try:
         response = await handler(request)
@@ -26,7 +26,7 @@ async def send_once(request: ClientRequest, handler: ClientHandlerType) -> Clien
         raise aiohttp.ClientConnectionError(str(error) or type(error).__name__) from error
     if response.status in REDIRECT_STATUSES:
         response.close()
-        raise Refused(
+        raise RequestRefused(
             f"Kubernetes redirects to another address ({response.status}), which is not followed. "
             "Nothing was changed. Name the right server in the kubeconfig."
         )
