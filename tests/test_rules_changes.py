@@ -1,0 +1,461 @@
+"""Which changes are unverified, can be undone, extended or denied, and by whom."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot import rules
+from bot.config import Config, MemberSelector, Policy
+from bot.model import (
+    Approval,
+    Execution,
+    ExecutionId,
+    ExecutionState,
+    IncidentId,
+    Plan,
+    Risk,
+    Severity,
+    SeverityLevel,
+    Status,
+    Task,
+    TaskId,
+    TaskKind,
+    TaskState,
+    TemporaryChange,
+    Undo,
+    UserError,
+    UserId,
+)
+from bot.rules.permissions import Person
+from tests.test_rules import ALICE, APPROVERS, BOB, CAROL, NOW, incident, person, request
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+UNDO = Undo(summary="Scale back", action="scale", params={"replicas": 3})
+PLAN = Plan(
+    target="deployment/order-service",
+    summary="Scale up",
+    blast_radius="3 pods",
+    check="6 of 6 are ready",
+    undo=UNDO,
+)
+OUTSIDER = UserId("UNOBODY")
+
+
+def done(number: int = 3, **changes: Any) -> Execution:
+    values = {
+        "id": ExecutionId(number),
+        "state": ExecutionState.SUCCEEDED,
+        "check_passed": True,
+        "plan": PLAN,
+    }
+    return request(**values | changes)
+
+
+def temporary(**changes: Any) -> TemporaryChange:
+    values = {
+        "execution_id": ExecutionId(3),
+        "incident_id": IncidentId(7),
+        "state": "Checkout is paused",
+        "started_at": NOW,
+        "ends_at": NOW + HOUR,
+        "next_check_at": NOW + 55 * MINUTE,
+        "announced_at": None,
+        "touched_by": None,
+        "ended_at": None,
+        "overdue_reason": None,
+    }
+    return TemporaryChange.model_validate(values | changes)
+
+
+FAILED = done(1, state=ExecutionState.FAILED, check_passed=False)
+UNKNOWN = done(2, state=ExecutionState.INTERRUPTED, check_passed=None)
+GOOD = done(4)
+NOT_RUN = done(5, state=ExecutionState.FAILED, check_passed=None)
+
+
+@pytest.mark.parametrize(
+    ("executions", "expected"),
+    [
+        ([], []),
+        ([GOOD, NOT_RUN], []),
+        ([FAILED], [1]),
+        ([UNKNOWN], [2]),
+        ([UNKNOWN, GOOD, FAILED], [1, 2]),
+        ([FAILED, done(9, undo_of=ExecutionId(1))], []),
+        ([UNKNOWN, done(9, undo_of=ExecutionId(2))], [2]),
+        ([FAILED, done(9, undo_of=ExecutionId(4))], [1]),
+        ([FAILED, done(9, undo_of=ExecutionId(1), state=ExecutionState.RUNNING)], [1]),
+        (
+            [
+                FAILED,
+                done(9, undo_of=ExecutionId(1), state=ExecutionState.FAILED, check_passed=False),
+            ],
+            [1, 9],
+        ),
+    ],
+)
+def test_what_is_unverified(executions: list[Execution], expected: list[int]) -> None:
+    assert [found.id for found in rules.changes.unverified(executions)] == expected
+
+
+NO_UNDO = PLAN.model_copy(update={"undo": None})
+
+
+@pytest.mark.parametrize(
+    ("execution", "undo", "expected"),
+    [
+        (GOOD, None, True),
+        (FAILED, None, True),
+        (NOT_RUN, None, False),
+        (UNKNOWN, None, False),
+        (done(plan=NO_UNDO), None, False),
+        (done(plan=None), None, False),
+        (done(undo_of=ExecutionId(1)), None, False),
+        (GOOD, request(state=ExecutionState.PROPOSED), False),
+        (GOOD, request(state=ExecutionState.APPROVED), False),
+        (GOOD, request(state=ExecutionState.RUNNING), False),
+        (GOOD, request(state=ExecutionState.DENIED), True),
+        (GOOD, request(state=ExecutionState.EXPIRED), True),
+        (GOOD, request(state=ExecutionState.FAILED), True),
+        (GOOD, request(state=ExecutionState.FAILED, check_passed=False), False),
+        (GOOD, request(state=ExecutionState.SUCCEEDED, check_passed=True), False),
+    ],
+)
+def test_what_can_be_undone(execution: Execution, undo: Execution | None, expected: bool) -> None:
+    assert rules.changes.can_undo(execution, undo) is expected
+
+
+def test_temporary_changes_undo_themselves() -> None:
+    lasting, paused = done(3), done(4)
+    changes = [temporary(execution_id=ExecutionId(4))]
+
+    assert rules.changes.undoable([lasting, paused], changes) == (lasting,)
+
+
+def test_an_undone_change_is_left_out() -> None:
+    first, second = done(3), done(4)
+    undo = done(5, undo_of=ExecutionId(3), plan=NO_UNDO)
+
+    assert rules.changes.undoable([first, second, undo], []) == (second,)
+
+
+@pytest.mark.parametrize(
+    ("until", "digest", "in_force", "expected"),
+    [
+        (NOW + MINUTE, PLAN.digest, False, True),
+        (NOW, PLAN.digest, False, False),
+        (NOW - MINUTE, PLAN.digest, False, False),
+        (NOW - MINUTE, PLAN.digest, True, True),
+        (None, PLAN.digest, False, False),
+        (None, PLAN.digest, True, True),
+        (NOW + MINUTE, "another", False, False),
+        (NOW + MINUTE, "another", True, False),
+        (NOW + MINUTE, None, True, False),
+    ],
+)
+def test_when_an_undo_is_approved(
+    until: datetime | None, digest: str | None, in_force: bool, expected: bool
+) -> None:
+    change = done(undo_until=until, undo_digest=digest)
+    assert rules.changes.undo_is_approved(change, PLAN, NOW, in_force=in_force) is expected
+
+
+@pytest.mark.parametrize(
+    ("announced", "now", "expected"),
+    [
+        (None, NOW, NOW + 55 * MINUTE),
+        (None, NOW + 54 * MINUTE, NOW + 55 * MINUTE),
+        (None, NOW + 55 * MINUTE, NOW + HOUR),
+        (NOW + 55 * MINUTE, NOW + 56 * MINUTE, NOW + HOUR),
+        (NOW, NOW + MINUTE, NOW + HOUR),
+        (None, NOW + 2 * HOUR, NOW + HOUR),
+    ],
+)
+def test_when_a_temporary_change_is_looked_at(
+    announced: datetime | None, now: datetime, expected: datetime
+) -> None:
+    assert rules.changes.next_check_at(temporary(announced_at=announced), now) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"uid": "a"}, {"uid": "a"}, ()),
+        ({"uid": "a"}, {"uid": "b"}, ("uid",)),
+        ({"uid": "a"}, {}, ("uid",)),
+        ({}, {"to_revision": 1, "from_revision": 2}, ("from revision", "to revision")),
+        ({"uid": "a", "replicas": 3}, {"uid": "a", "replicas": 4}, ("replicas",)),
+        ({"replicas": 3}, {"replicas": "3"}, ("replicas",)),
+    ],
+)
+def test_what_drifted(
+    before: dict[str, Any], after: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    old = PLAN.model_copy(update={"fingerprint": before})
+    new = PLAN.model_copy(update={"fingerprint": after})
+    assert rules.changes.drifted_fields(old, new) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"summary": "Scale down"}, ("summary",)),
+        ({"target": "deployment/cart"}, ("target",)),
+        ({"dry_run": "other"}, ("dry run",)),
+        ({"undo": None}, ("undo",)),
+        ({"summary": "Scale down", "diff": "-3"}, ("diff", "summary")),
+        ({"warnings": ("Look out",), "check": "5 of 6", "blast_radius": "6 pods"}, ()),
+    ],
+)
+def test_words_drift_too(changes: dict[str, Any], expected: tuple[str, ...]) -> None:
+    assert rules.changes.drifted_fields(PLAN, PLAN.model_copy(update=changes)) == expected
+
+
+def told(call: Any, *args: Any) -> str:
+    """What a refused person reads; empty where nobody is refused."""
+    try:
+        call(*args)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+NOT_AN_APPROVER = "You are not an approver. Nothing was extended; ask one of the approvers."
+
+
+@pytest.mark.parametrize(
+    ("change", "who", "expected"),
+    [
+        (temporary(), person(BOB), ""),
+        (None, person(BOB), "This has already ended. Nothing was extended."),
+        (temporary(ended_at=NOW), person(BOB), "This has already ended. Nothing was extended."),
+        (
+            temporary(ends_at=NOW),
+            person(BOB),
+            "The time of “Checkout is paused” is over. Nothing was extended; request it again.",
+        ),
+        (
+            temporary(),
+            person(ALICE),
+            "You requested this yourself, so you cannot extend it. Another approver has to.",
+        ),
+        (temporary(), person(OUTSIDER), NOT_AN_APPROVER),
+        (
+            temporary(),
+            person(BOB, guest=True),
+            "Guests may not do this. Nothing was done; ask a full member.",
+        ),
+        (temporary(ends_at=NOW + 3.5 * HOUR), person(BOB), ""),
+        (
+            temporary(ends_at=NOW + 3.5 * HOUR + MINUTE),
+            person(BOB),
+            "“Checkout is paused” would last longer than 4 h. Nothing was extended; "
+            "request it again once it has ended.",
+        ),
+    ],
+)
+def test_who_may_extend(change: TemporaryChange | None, who: Person, expected: str) -> None:
+    check = rules.permissions.check_may_extend
+    assert told(check, change, request(), who, APPROVERS, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("execution", "who", "expected"),
+    [
+        (request(), person(BOB), ""),
+        (request(), person(ALICE), ""),
+        (request(state=ExecutionState.APPROVED), person(BOB), ""),
+        (
+            request(),
+            person(OUTSIDER),
+            "You are not an approver. Nothing was denied; ask one of the approvers.",
+        ),
+        (
+            request(),
+            person(ALICE, deactivated=True),
+            "This account is deactivated. Nothing was done.",
+        ),
+        (
+            request(state=ExecutionState.RUNNING, approvals=(Approval(by=BOB, at=NOW),)),
+            person(CAROL),
+            "Already approved by <@UBOB> at 2026-11-24 03:00:00 UTC. Nothing was denied.",
+        ),
+        (
+            request(state=ExecutionState.SUCCEEDED),
+            person(CAROL),
+            "This request is already succeeded. Nothing was denied.",
+        ),
+        (
+            request(state=ExecutionState.DENIED, decided_by=ALICE),
+            person(BOB),
+            "Already withdrawn by <@UALICE>. Nothing was denied.",
+        ),
+        (
+            request(state=ExecutionState.DENIED, decided_by=BOB),
+            person(BOB),
+            "Already denied by <@UBOB>. Nothing was denied.",
+        ),
+        (
+            request(state=ExecutionState.EXPIRED),
+            person(BOB),
+            "This request has expired. Nothing was denied.",
+        ),
+        (
+            request(state=ExecutionState.VOIDED),
+            person(BOB),
+            "This request is void, because the incident was resolved. Nothing was denied.",
+        ),
+    ],
+)
+def test_who_may_deny(execution: Execution, who: Person, expected: str) -> None:
+    assert told(rules.permissions.check_may_deny, execution, who, APPROVERS) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "approvals", "expected"),
+    [
+        (
+            ExecutionState.APPROVED,
+            (Approval(by=BOB, at=NOW), Approval(by=CAROL, at=NOW + MINUTE)),
+            "Already approved by <@UCAROL> at 2026-11-24 03:01:00 UTC. Nothing more was approved.",
+        ),
+        (
+            ExecutionState.FAILED,
+            (Approval(by=BOB, at=NOW),),
+            "Already approved by <@UBOB> at 2026-11-24 03:00:00 UTC. Nothing more was approved.",
+        ),
+        (
+            ExecutionState.RUNNING,
+            (),
+            "This request is already running. Nothing more was approved.",
+        ),
+    ],
+)
+def test_a_late_approval_names_the_last(
+    state: ExecutionState, approvals: tuple[Approval, ...], expected: str
+) -> None:
+    late = request(state=state, approvals=approvals)
+    check = rules.permissions.check_may_approve
+    assert told(check, late, person(BOB), APPROVERS, NOW) == expected
+
+
+def test_the_last_moment_counts() -> None:
+    open_until = request(expires_at=NOW + timedelta(microseconds=1))
+    forever = request(expires_at=None)
+
+    for execution in (open_until, forever):
+        rules.permissions.check_may_approve(execution, person(), APPROVERS, NOW)
+
+
+@pytest.mark.parametrize(
+    ("policy", "needed"),
+    [
+        ({}, {"manual": 0, "read": 0, "change": 1, "destructive": 1}),
+        ({Risk.DESTRUCTIVE: 2}, {"manual": 0, "read": 0, "change": 1, "destructive": 2}),
+        ({Risk.CHANGE: 0}, {"manual": 0, "read": 0, "change": 0, "destructive": 1}),
+        ({Risk.READ: 3}, {"manual": 0, "read": 0, "change": 1, "destructive": 1}),
+    ],
+)
+def test_the_policy_counts_approvals(policy: dict[Risk, int], needed: dict[str, int]) -> None:
+    team = Config(approvers=MemberSelector(users=("U1",)), policy=Policy(approvals=policy))
+    found = {risk.value: rules.permissions.approvals_needed(team, risk) for risk in Risk}
+    assert found == needed
+
+
+@pytest.mark.parametrize(
+    ("needed", "given", "expected"),
+    [
+        (0, 0, ExecutionState.APPROVED),
+        (1, 0, ExecutionState.PROPOSED),
+        (1, 1, ExecutionState.APPROVED),
+        (2, 1, ExecutionState.PROPOSED),
+        (2, 3, ExecutionState.APPROVED),
+    ],
+)
+def test_enough_approvals(needed: int, given: int, expected: ExecutionState) -> None:
+    approvals = tuple(Approval(by=UserId(f"U{number}"), at=NOW) for number in range(given))
+    found = rules.permissions.state_after(request(approvals_needed=needed), approvals)
+    assert found is expected
+
+
+def task(**changes: Any) -> Task:
+    values = dict.fromkeys(Task.model_fields) | {
+        "id": TaskId(1),
+        "incident_id": IncidentId(7),
+        "kind": TaskKind.STEP,
+        "step_id": "call",
+        "title": "Call the bank",
+        "link": "",
+        "state": TaskState.OPEN,
+        "note": "",
+        "added_at": NOW,
+    }
+    return Task.model_validate(values | changes)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            task(state=TaskState.DONE, decided_by=BOB, decided_at=NOW),
+            "<@UBOB> already marked “Call the bank” as done at 03:00:00 UTC. Nothing was changed.",
+        ),
+        (
+            task(state=TaskState.DONE, kind=TaskKind.FINDING, decided_by=BOB, decided_at=NOW),
+            "<@UBOB> already marked “Call the bank” as handled at 03:00:00 UTC. "
+            "Nothing was changed.",
+        ),
+        (
+            task(state=TaskState.SKIPPED, kind=TaskKind.FINDING, decided_by=BOB, decided_at=NOW),
+            "<@UBOB> already marked “Call the bank” as skipped at 03:00:00 UTC. "
+            "Nothing was changed.",
+        ),
+        (
+            task(state=TaskState.ESCALATED, decided_by=BOB, decided_at=NOW),
+            "<@UBOB> already marked “Call the bank” as escalated at 03:00:00 UTC. "
+            "Nothing was changed.",
+        ),
+        (
+            task(owner=CAROL, owned_at=NOW),
+            "<@UCAROL> took “Call the bank” at 03:00:00 UTC. Nothing was changed; "
+            "press again to take it over.",
+        ),
+        (task(), "“Call the bank” is already open. Nothing was changed."),
+    ],
+)
+def test_who_was_faster(given: Task, expected: str) -> None:
+    assert str(rules.changes.task_conflict(given)) == expected
+
+
+LEVEL = SeverityLevel(meaning="Bad", response=HOUR, customers=True)
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ((), "This playbook informs customers of nothing, and INC-7 is SEV-3."),
+        (
+            (Severity.SEV2, Severity.SEV1),
+            "This playbook informs customers of SEV-1 and SEV-2, and INC-7 is SEV-3.",
+        ),
+    ],
+)
+def test_customers_hear_of_severe_ones(levels: tuple[Severity, ...], expected: str) -> None:
+    book = incident().playbook.model_copy(update={"severities": dict.fromkeys(levels, LEVEL)})
+    given = incident(severity=Severity.SEV3, playbook=book)
+
+    assert told(rules.permissions.check_informs_customers, given) == (
+        f"{expected} Nothing was done. If it is worse, raise it first with `/incident severity`."
+    )
+
+
+def test_customers_hear_of_open_ones() -> None:
+    book = incident().playbook.model_copy(update={"severities": {Severity.SEV1: LEVEL}})
+    check = rules.permissions.check_informs_customers
+
+    assert told(check, incident(playbook=book)) == ""
+    assert told(check, incident(playbook=book, status=Status.RESOLVED)) == (
+        "INC-7 is resolved. Nothing was done. If the problem is back, declare a new incident "
+        "with `/incident declare`."
+    )
