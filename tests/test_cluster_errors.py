@@ -85,7 +85,7 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             WRITE,
             403,
             "exceeded quota: pods.",
-            errors.Refused,
+            errors.RequestRefused,
             False,
             "Kubernetes refused to patch deployments order-service. Nothing was changed. "
             "Kubernetes says: exceeded quota: pods.",
@@ -130,7 +130,7 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             READ,
             422,
             TEST_FAILED,
-            errors.Refused,
+            errors.RequestRefused,
             False,
             "Kubernetes refused to get pods order-1. Nothing was read. "
             f"Kubernetes says: {TEST_FAILED}.",
@@ -139,7 +139,7 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             WRITE,
             422,
             "replicas is negative",
-            errors.Refused,
+            errors.RequestRefused,
             False,
             "Kubernetes refused to patch deployments order-service. Nothing was changed. "
             "Kubernetes says: replicas is negative.",
@@ -184,7 +184,7 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             READ,
             302,
             "moved",
-            errors.Refused,
+            errors.RequestRefused,
             False,
             "Kubernetes refused to get pods order-1. Nothing was read. Kubernetes says: moved.",
         ),
@@ -375,29 +375,29 @@ BROKEN = "Nothing was changed. Look at the pod, then try again."
         ),
         (
             ["\x03" + failure("container is not running.")],
-            errors.Refused,
+            errors.RequestRefused,
             f"nc could not be run in order-1: container is not running. {BROKEN}",
         ),
         (
             ["\x03plain words"],
-            errors.Refused,
+            errors.RequestRefused,
             f"nc could not be run in order-1: plain words. {BROKEN}",
         ),
-        (['\x03["a"]'], errors.Refused, f'nc could not be run in order-1: ["a"]. {BROKEN}'),
+        (['\x03["a"]'], errors.RequestRefused, f'nc could not be run in order-1: ["a"]. {BROKEN}'),
         (
             ["\x03" + "z" * 400],
-            errors.Refused,
+            errors.RequestRefused,
             f"nc could not be run in order-1: {'z' * 300}. {BROKEN}",
         ),
         (
             [b"\x01half"],
-            errors.Refused,
+            errors.RequestRefused,
             "nc could not be run in order-1: the connection ended before the command did. "
             + BROKEN,
         ),
         (
             ['\x03{"status": "Failure", "details": null}'],
-            errors.Refused,
+            errors.RequestRefused,
             "nc could not be run in order-1: the connection ended before the command did. "
             + BROKEN,
         ),

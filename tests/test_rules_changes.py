@@ -27,7 +27,7 @@ from bot.model import (
     UserError,
     UserId,
 )
-from bot.rules.permissions import Person
+from bot.model.person import Person
 from tests.test_rules import ALICE, APPROVERS, BOB, CAROL, NOW, incident, person, request
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -130,14 +130,14 @@ def test_temporary_changes_undo_themselves() -> None:
     lasting, paused = done(3), done(4)
     changes = [temporary(execution_id=ExecutionId(4))]
 
-    assert rules.changes.undoable([lasting, paused], changes) == (lasting,)
+    assert rules.changes.must_undo_before_resolving([lasting, paused], changes) == (lasting,)
 
 
 def test_an_undone_change_is_left_out() -> None:
     first, second = done(3), done(4)
     undo = done(5, undo_of=ExecutionId(3), plan=NO_UNDO)
 
-    assert rules.changes.undoable([first, second, undo], []) == (second,)
+    assert rules.changes.must_undo_before_resolving([first, second, undo], []) == (second,)
 
 
 @pytest.mark.parametrize(
