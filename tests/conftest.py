@@ -289,6 +289,14 @@ class Walk:
         shown = [part for part in self.slack.messages(channel, who) if not part["ephemeral"]]
         return readers.posts(shown, self.names())
 
+    def replies(self, channel: str) -> list[Post]:
+        """The messages in the threads of a channel."""
+        return [reply for post in self.posts(channel) for reply in post.thread]
+
+    def private_post(self, who: str, channel: str = "general") -> Post:
+        """The last message that somebody alone sees in a channel, with its blocks."""
+        return readers.posts(self.slack.ephemerals(channel, who), self.names())[-1]
+
     def card(self, channel: str) -> dict[str, str]:
         """The card's fields by their labels, and “Colour”, “Severity”, “Name”, “Title”."""
         return readers.card(self.slack.messages(channel, "oncall"), self.read)
