@@ -15,7 +15,9 @@ Obj = dict[str, Any]
 Read = Callable[[str], str]
 
 MARK = re.compile(r"<([!@#])([^<>|]*)(?:\|([^<>]*))?>|<(https?://[^<>|]*)(?:\|([^<>]*))?>")
-BOLD_OR_ITALIC = re.compile(r"(?<![\w*])\*([^*\n]+)\*(?![\w*])|(?<![\w_])_([^_\n]+)_(?![\w_])")
+BOLD_OR_ITALIC = re.compile(
+    r"(?<![\w*])\*([^*\n]+)\*(?![\w*])|(?<!\w)_((?:[^_\n]|(?<=\w)_(?=\w))+)_(?!\w)"
+)
 FIELD = re.compile(r"[A-Z][\w ]+: ")
 DATE = re.compile(r"^<!date\^[^<>]*>\s+")
 HEADING = re.compile(r"^(:\w+:) (SEV-\d) · (INC-\d+) · (.*)$")

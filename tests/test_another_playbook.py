@@ -7,6 +7,7 @@ import pytest
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
+from tests.readers import Item, Post
 
 OUTAGE = "order-service/complete-service-outage"
 PAYMENTS = "order-service/payment-refund-failures"
@@ -42,71 +43,82 @@ def playbooks(playbooks: Path) -> Path:
     return playbooks
 
 
+RAN_PODS = "Pods · @oncall, 2026-11-24 10:00 UTC"
+READ = "@oncall, 2026-11-24 10:00 UTC · details in the thread"
+DONE = ":white_check_mark: Done by {}, 2026-11-24 10:00 UTC"
+CHOSEN = ":notebook: @oncall chose the playbook {}"
+
+
+def playbook(walk: Walk, channel: str) -> Post:
+    """The message of the playbook, which is the second of the channel."""
+    return walk.posts(channel)[1]
+
+
 async def choose(walk: Walk, channel: str, name: str, who: str = "oncall") -> None:
     """Say `/incident playbook`, and choose one."""
     await walk.say(who, "/incident playbook", channel)
     await walk.submit(who, scenario=name)
 
 
-async def offered(walk: Walk, channel: str) -> list[str]:
-    """What `/incident playbook` offers."""
-    await walk.say("oncall", "/incident playbook", channel)
-    [field] = [
-        block for block in walk.slack.views("oncall")[-1]["blocks"] if block["type"] == "input"
-    ]
-    return [option["text"]["text"] for option in field["element"]["options"]]
-
-
-async def test_a_worse_incident_gets_the_worse_playbook(walk: Walk) -> None:
+async def test_a_worse_incident_gets_another(walk: Walk) -> None:
     channel = await walk.declare("It is slow", "sev3")
-    assert ":notebook: Slow Response Times" in walk.text(channel)
-    assert "Roll back" not in walk.buttons(channel)
+    assert playbook(walk, channel).heading == ":notebook: Slow Response Times"
+    assert playbook(walk, channel).buttons == (
+        *("Pod resource usage", "Long queries", "Scale up", "Kill long queries"),
+        "Add missing indexes",
+    )
 
     await walk.say("second", "/incident severity sev1", channel)
-    seen = walk.text(channel)
-    assert "The playbook *Slow Response Times* is for SEV-3. With `/incident playbook`" in seen
+    assert walk.posts(channel)[-1].lines == (
+        ":vertical_traffic_light: @second changed the severity from SEV-3 to SEV-1",
+        "The playbook Slow Response Times is for SEV-3. With `/incident playbook` you can choose "
+        "one for SEV-1, or any other.",
+    )
     await choose(walk, channel, OUTAGE)
 
-    seen = walk.text(channel)
-    assert ":notebook: Complete Service Outage" in seen
-    assert ":notebook: Slow Response Times" not in seen
-    assert {"Pods", "Logs", "Roll back"} <= set(walk.buttons(channel))
-    oncall = walk.slack.user("oncall").id
-    assert f"<@{oncall}> chose the playbook *Complete Service Outage*" in seen
-    await walk.say("second", "/incident timeline", channel)
-    told = str(walk.slack.ephemerals(channel, "second")[-1])
-    assert "chose the playbook Complete Service Outage" in told
+    assert playbook(walk, channel).heading == ":notebook: Complete Service Outage"
+    assert playbook(walk, channel).buttons == (
+        *("Done", "Take", "Done with a note…", "Skip…"),
+        *("Pods", "Logs", "Check dependencies", "Roll back", "Database connections"),
+        *("Increase memory limit", "Rolling restart", "Delete pods"),
+    )
+    assert walk.posts(channel)[-1].heading == CHOSEN.format("Complete Service Outage")
+    entry = "@oncall chose the playbook Complete Service Outage"
+    assert (await walk.timeline(channel))[-1] == entry
 
 
-async def test_those_for_the_severity_come_first(walk: Walk) -> None:
+async def test_fitting_playbooks_come_first(walk: Walk) -> None:
     channel = await walk.declare("It is slow", "sev3")
     await walk.say("second", "/incident severity sev2", channel)
 
-    assert await offered(walk, channel) == [
+    await walk.say("oncall", "/incident playbook", channel)
+    assert walk.form().fields["scenario"].options == (
         "SEV-2 · Payment/Refund Failures (order-service)",
         "SEV-2 · High Dispute Rate (order-service)",
         "SEV-2 · Gates (tickets)",
         "SEV-1 · Complete Service Outage (order-service)",
-    ]
+    )
 
 
-async def test_where_none_is_written_for_the_severity_nothing_is_hinted_at(walk: Walk) -> None:
+async def test_no_hint_without_playbooks(walk: Walk) -> None:
     channel = await walk.declare("It is slow", "sev3")
 
     await walk.say("second", "/incident severity sev4", channel)  # none is written for it
 
-    assert "/incident playbook" not in walk.text(channel)
+    assert walk.posts(channel)[-1].lines == (
+        ":vertical_traffic_light: @second changed the severity from SEV-3 to SEV-4",
+    )
 
 
-async def test_what_was_not_yet_chosen_can_be_chosen_so_too(walk: Walk) -> None:
+async def test_a_first_choice_by_command(walk: Walk) -> None:
     channel = await walk.declare("Refunds hang", "sev2")
 
     await choose(walk, channel, OUTAGE)
 
-    assert ":notebook: Complete Service Outage" in walk.text(channel)
+    assert playbook(walk, channel).heading == ":notebook: Complete Service Outage"
 
 
-async def test_of_two_who_choose_at_once_the_first_one_has_it(walk: Walk) -> None:
+async def test_the_first_choice_wins(walk: Walk) -> None:
     channel = await walk.declare()
     for who in ("oncall", "second"):
         await walk.say(who, "/incident playbook", channel)
@@ -114,13 +126,14 @@ async def test_of_two_who_choose_at_once_the_first_one_has_it(walk: Walk) -> Non
     await walk.submit("oncall", scenario=PAYMENTS)
     await walk.submit("second", scenario=SLOW)
 
-    assert ":notebook: Payment/Refund Failures" in walk.text(channel)
-    told = str(walk.slack.ephemerals(channel, "second"))
-    assert "“Payment/Refund Failures” was already chosen. Nothing was changed." in told
-    assert "use `/incident playbook`" in told
+    assert playbook(walk, channel).heading == ":notebook: Payment/Refund Failures"
+    assert walk.answers("second", channel) == [
+        "“Payment/Refund Failures” was already chosen. Nothing was changed. To choose another one, "
+        "use `/incident playbook`."
+    ]
 
 
-async def test_a_request_under_way_stays_usable(walk: Walk, kube: Cluster) -> None:
+async def test_open_requests_stay_usable(walk: Walk, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     channel = await walk.declare()
     await walk.press_step("oncall", "pods", channel)
@@ -128,45 +141,48 @@ async def test_a_request_under_way_stays_usable(walk: Walk, kube: Cluster) -> No
 
     await choose(walk, channel, SLOW)
 
-    seen = walk.text(channel)
-    assert "Approve" in walk.buttons(channel)
-    assert "details in the thread" not in seen  # the step is gone, its answer is in the thread
-    assert "CrashLoopBackOff" in seen
+    assert playbook(walk, channel).heading == ":notebook: Slow Response Times"
+    assert [reply.heading for reply in playbook(walk, channel).thread] == [RAN_PODS]
+    assert walk.execution(channel).buttons == ("Approve", "Deny…")
     await walk.press("second", action_ids.APPROVE, channel)
-    assert "Done and checked" in walk.text(channel)
+    assert walk.execution(channel).state == "Done and checked"
     assert kube.image().endswith(":v2.3.1")
 
     await choose(walk, channel, OUTAGE)
-    assert "details in the thread" in walk.text(channel)
+    assert walk.step(channel, "pods").state == READ
 
 
-async def test_a_step_of_before_is_refused_with_the_way_back(walk: Walk) -> None:
+async def test_former_steps_are_refused(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.press_step("oncall", "roll-back", channel)
     await choose(walk, channel, SLOW, who="second")
 
     await walk.submit("oncall", reason="It began with v2.4.0")
 
-    told = str(walk.slack.ephemerals(channel, "oncall"))
-    assert "If another playbook has it, choose that one with `/incident playbook`." in told
+    assert walk.answers("oncall", channel) == [
+        "This step is not in the incident's playbook. Nothing was done. If another playbook has "
+        "it, choose that one with `/incident playbook`."
+    ]
+    assert walk.executions(channel) == []
 
 
-async def test_steps_of_the_same_name_are_not_taken_for_each_other(walk: Walk) -> None:
+async def test_steps_of_the_same_id(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.press_step("oncall", "pods", channel)
     await walk.press_step("oncall", "alert-team", channel)
-    assert "Done by" in walk.text(channel)
-    assert "details in the thread" in walk.text(channel)
+    assert walk.step(channel, "alert-team").state == DONE.format("@oncall")
+    assert walk.step(channel, "pods").state == READ
 
     await choose(walk, channel, GATES)
 
-    assert "Call the gates" in walk.text(channel)
-    assert "Done by" not in walk.text(channel)
-    assert "details in the thread" not in walk.text(channel)
+    assert walk.step(channel, "alert-team") == Item(
+        "Call the gates", (), ("Done", "Take", "Done with a note…", "Skip…")
+    )
+    assert walk.step(channel, "pods") == Item("History", (), ("History",))
     await walk.press_step("second", "alert-team", channel)
-    assert walk.text(channel).count("Done by") == 1
+    assert walk.step(channel, "alert-team").state == DONE.format("@second")
     await choose(walk, channel, OUTAGE)
-    assert walk.text(channel).count("Done by") == 1
+    assert walk.step(channel, "alert-team").state == DONE.format("@oncall")
 
 
 async def test_a_checklist_keeps_its_name(walk: Walk) -> None:
@@ -178,12 +194,15 @@ async def test_a_checklist_keeps_its_name(walk: Walk) -> None:
 
     await choose(walk, channel, GATES)
 
-    assert "*Stuck orders*" in walk.text(channel)
-    [first, _] = walk.slack.find_buttons(action_ids.TASK_DONE, channel, "oncall")
+    assert playbook(walk, channel).heading == ":notebook: Gates"
+    first = walk.slack.find_buttons(action_ids.TASK_DONE, channel, "oncall")[-2]
     await walk.slack.press("oncall", first)
     await walk.bot.drain()
     await walk.say("oncall", "/incident resolve", channel)
-    assert "*Stuck orders*: 1 of 2" in str(walk.slack.views("oncall")[-1])
+    assert walk.form().text.splitlines()[1:] == [
+        ":ballot_box_with_check: Stuck orders: 1 of 2 on the list is still open. Resolving does "
+        "not close it: you can still use the list afterwards."
+    ]
 
 
 async def test_after_the_end_nothing_is_chosen(walk: Walk) -> None:
@@ -193,10 +212,18 @@ async def test_after_the_end_nothing_is_chosen(walk: Walk) -> None:
 
     await walk.say("oncall", "/incident playbook", channel)
 
-    assert "is resolved. Nothing was done" in walk.text(channel, "oncall")
+    assert walk.answers("oncall", channel) == [
+        "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with "
+        "`/incident declare`."
+    ]
+    assert walk.slack.views("oncall") == []
 
 
-async def test_another_word_for_it_is_understood(walk: Walk) -> None:
+async def test_another_word_is_understood(walk: Walk) -> None:
     await walk.say("oncall", "/incident scenario")
 
-    assert "Did you mean `/incident playbook`?" in walk.text("general", "oncall")
+    assert walk.answers("oncall", "general") == [
+        "Unknown command “scenario”. Did you mean `/incident playbook`? Nothing was done. "
+        "Commands: contacts, customer, declare, help, note, playbook, resolve, role, severity, "
+        "status, timeline, update."
+    ]

@@ -1,6 +1,7 @@
 """/incident contacts: people, groups and pages to click, who is on call, and the runbooks."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +13,21 @@ from sandbox.pagerduty import PagerDuty, Shift
 from sandbox.redis import free_port
 from sandbox.slack import Slack
 from sandbox.slack.model import User
-from tests.conftest import SHIPPED, Clock, Walk, start_bot
+from tests.conftest import SHIPPED, Clock, Walk, block_texts, start_bot
+from tests.readers import Post
 
 END = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
-HINT = "set `runbooks` in RUNBOLT_CONFIG"
+CHECK = "[Check PagerDuty](https://app.pagerduty.com/)"
+RENEW = "Renew PAGERDUTY_TOKEN: a read-only key is enough."
+PAGE = "https://tickettoken.pagerduty.com/users/PUSER01"
+MAYA = f"[Maya Okafor]({PAGE}) (Order Service, until 2026-11-24 16:00 UTC)"
+IDA = f"[Ida Stein]({PAGE}) (Order Service)"
+STRIPE = "[support.stripe.com](https://support.stripe.com)"
+RUNBOOKS = (
+    "[Database Failover](https://runbooks.example/order-service/database-failover.md)"
+    " · [Deployment Rollback](https://runbooks.example/order-service/deployment-rollback.md)"
+    " · [Graceful Degradation](https://runbooks.example/GRACEFUL_DEGRADATION_STRATEGIES.md)"
+)
 
 
 @pytest.fixture
@@ -55,54 +67,102 @@ def decide(team: Path, line: str) -> None:
     team.write_text("\n".join([*others, line]))
 
 
-async def ask(walk: Walk, channel: str = "general") -> str:
+async def ask(walk: Walk, channel: str = "general") -> Post:
     """What somebody reads after `/incident contacts`."""
     await walk.say("second", "/incident contacts", channel)
-    return walk.text(channel, "second")
+    return walk.private_post("second", channel)
 
 
-async def test_every_contact_of_the_playbook_is_something_to_click(walk: Walk) -> None:
+def contacts(shown: Post) -> dict[str, str]:
+    """The contacts by their roles."""
+    return dict(line[3:].split(": ", 1) for line in shown.lines if line.startswith("•  "))
+
+
+def mentioned(walk: Walk) -> dict[str, str]:
+    """The two who are named by handle, as the bot wrote them to Slack: mentions, or mere text."""
+    words = "\n".join(block_texts(walk.slack.ephemerals("general", "second")[-1]["blocks"]))
+    return dict(re.findall(r"\*(Engineering Lead|DevOps):\* (.+)", words))
+
+
+def runbooks(shown: Post) -> list[str]:
+    """What is said of the runbooks, from their line on."""
+    begin = [line.startswith("Related runbooks: ") for line in shown.lines].index(True)
+    return list(shown.lines[begin:])
+
+
+def warnings(shown: Post) -> list[str]:
+    """What could not be found out."""
+    return [line for line in shown.lines if line.startswith(":warning:")]
+
+
+def unknown(problem: str, fix: str) -> list[str]:
+    """The warning that says why nobody knows who is on call."""
+    return [f":warning: PagerDuty {problem}, so it is not known who is on call. {fix}"]
+
+
+async def test_every_contact_is_clickable(walk: Walk) -> None:
     lead = walk.slack.add_user(User("engineering-lead", "Lea Dahl"))
     group = walk.slack.add_group("devops-team", "oncall", "outsider")
 
-    seen = await ask(walk)
+    shown = await ask(walk)
 
-    assert "•  *On-Call Engineer:* <https://tickettoken.pagerduty.com/users/PUSER01|Maya" in seen
-    assert f"Order Service, until <!date^{int(END.timestamp())}^" in seen
-    assert f"•  *Engineering Lead:* <@{lead.id}>" in seen
-    assert f"•  *DevOps:* <!subteam^{group.id}>" in seen
-    assert "•  *Stripe Support:* <https://support.stripe.com|support.stripe.com>" in seen
-    assert "<https://runbooks.example/order-service/database-failover.md|Database Failover>" in seen
-    assert HINT not in seen
-    assert walk.text("general", "oncall") == ""
+    assert contacts(shown) == {
+        "On-Call Engineer": f"{MAYA}, {IDA}",
+        "Engineering Lead": "@engineering-lead",
+        "DevOps": "@devops-team",
+        "Stripe Support": STRIPE,
+    }
+    assert runbooks(shown) == [f"Related runbooks: {RUNBOOKS}"]
+    assert mentioned(walk) == {
+        "Engineering Lead": f"<@{lead.id}>",
+        "DevOps": f"<!subteam^{group.id}>",
+    }
+
+
+async def test_contacts_disturb_nobody(walk: Walk) -> None:
+    walk.slack.add_user(User("engineering-lead", "Lea Dahl"))
+    walk.slack.add_group("devops-team", "oncall", "outsider")
+
+    await ask(walk)
+
+    assert walk.posts("general") == []
+    assert walk.answers("oncall", "general") == []
     assert all(walk.slack.notifications(who) == [] for who in ("engineering-lead", "outsider"))
 
 
-async def test_whom_nobody_knows_is_shown_as_written(walk: Walk) -> None:
+async def test_strangers_are_shown_as_written(walk: Walk) -> None:
     walk.slack.add_user(User("engineering-lead", "Gone", deactivated=True))
     walk.slack.add_user(User("devops-team", "A bot", kind="bot"))
 
-    seen = await ask(walk)
+    await ask(walk)
 
-    assert "*Engineering Lead:* @engineering-lead" in seen
-    assert "*DevOps:* @devops-team" in seen
+    assert mentioned(walk) == {"Engineering Lead": "@engineering-lead", "DevOps": "@devops-team"}
 
 
-async def test_a_workspace_without_groups_still_knows_its_people(walk: Walk) -> None:
+async def test_people_without_groups(walk: Walk) -> None:
     lead = walk.slack.add_user(User("engineering-lead", "Lea Dahl"))
     walk.slack.use_free_plan()
 
-    assert f"*Engineering Lead:* <@{lead.id}>" in await ask(walk)
+    await ask(walk)
+
+    assert mentioned(walk) == {"Engineering Lead": f"<@{lead.id}>", "DevOps": "@devops-team"}
 
 
-async def test_a_slack_that_does_not_say_who_they_are_costs_a_line(walk: Walk) -> None:
+async def test_a_silent_slack_costs_a_line(walk: Walk) -> None:
     walk.slack.fail("usergroups.list", ratelimited=9, times=None)
 
-    seen = await ask(walk)
+    shown = await ask(walk)
 
-    assert "Slack did not say who @engineering-lead, @devops-team are (ratelimited)" in seen
-    assert "Maya Okafor" in seen
-    assert "support.stripe.com" in seen
+    assert warnings(shown) == [
+        ":warning: Slack did not say who @engineering-lead, @devops-team are (ratelimited). Try "
+        "again."
+    ]
+    assert contacts(shown) == {
+        "On-Call Engineer": f"{MAYA}, {IDA}",
+        "Engineering Lead": "@engineering-lead",
+        "DevOps": "@devops-team",
+        "Stripe Support": STRIPE,
+    }
 
 
 async def test_slack_is_asked_once_a_minute(walk: Walk) -> None:
@@ -112,96 +172,92 @@ async def test_slack_is_asked_once_a_minute(walk: Walk) -> None:
     assert len(walk.calls("usergroups.list")) == 2  # one of them when the bot started
 
 
-async def test_only_the_first_level_is_on_call(walk: Walk, pager: PagerDuty) -> None:
-    seen = await ask(walk)
+async def test_only_the_first_level(walk: Walk, pager: PagerDuty) -> None:
+    shown = await ask(walk)
 
-    assert "Maya Okafor" in seen
-    assert "Ida Stein" in seen
-    assert "Jonas Weber" not in seen
+    assert contacts(shown)["On-Call Engineer"] == f"{MAYA}, {IDA}"
     assert dict(pager.requests[-1]["query"]) == {"limit": "100", "earliest": "true"}
 
 
+async def test_of_many_five_are_named(walk: Walk, pager: PagerDuty) -> None:
+    pager.shifts = [Shift(f"Person {number}") for number in range(7)]
+
+    people = contacts(await ask(walk))["On-Call Engineer"]
+
+    named = ", ".join(f"[Person {number}]({PAGE}) (Order Service)" for number in range(5))
+    assert people == f"{named} and 2 more: name a schedule in RUNBOLT_CONFIG"
+
+
 @pytest.mark.parametrize(
-    ("decided", "there", "absent"),
-    [
-        ("{schedule: PSCHED2}", "Ida Stein", "Maya Okafor"),
-        ("{escalation_policy: PPOLICY}", "Maya Okafor", "Ida Stein"),
-    ],
+    ("decided", "on_call"),
+    [("{schedule: PSCHED2}", IDA), ("{escalation_policy: PPOLICY}", MAYA)],
 )
-async def test_the_team_names_whose_being_on_call_it_means(
-    given: Settings,
-    slack: Slack,
-    clock: Clock,
-    team: Path,
-    decided: str,
-    there: str,
-    absent: str,
+async def test_the_team_names_a_schedule(
+    given: Settings, slack: Slack, clock: Clock, team: Path, decided: str, on_call: str
 ) -> None:
     decide(team, f"pagerduty: {decided}")
     async with start_bot(given, clock) as bot:
         slack.request_url = f"{bot.url}/slack/events"
-        seen = await ask(Walk(slack, bot))
+        shown = await ask(Walk(slack, bot))
 
-    assert there in seen
-    assert absent not in seen
+    assert contacts(shown)["On-Call Engineer"] == on_call
 
 
-async def test_a_schedule_that_is_not_there_is_said(
+async def test_an_unknown_schedule_is_said(
     given: Settings, slack: Slack, clock: Clock, team: Path
 ) -> None:
     decide(team, "pagerduty: {schedule: PNONE}")
     async with start_bot(given, clock) as bot:
         slack.request_url = f"{bot.url}/slack/events"
-        seen = await ask(Walk(slack, bot))
+        shown = await ask(Walk(slack, bot))
 
-    assert "PagerDuty does not know the schedule or the escalation policy" in seen
-    assert "Correct pagerduty in RUNBOLT_CONFIG." in seen
+    problem = "does not know the schedule or the escalation policy it was asked for"
+    assert warnings(shown) == unknown(problem, "Correct pagerduty in RUNBOLT_CONFIG.")
 
 
 async def test_nobody_on_call_is_said(walk: Walk, pager: PagerDuty) -> None:
     pager.shifts = []
 
-    assert "<https://app.pagerduty.com/|PagerDuty> says that nobody is on call now" in await ask(
-        walk
-    )
+    people = contacts(await ask(walk))["On-Call Engineer"]
+
+    assert people == "[PagerDuty](https://app.pagerduty.com/) says that nobody is on call now"
 
 
 @pytest.mark.parametrize(
-    ("status", "sentence"),
+    ("status", "problem", "fix"),
     [
-        (401, "PagerDuty refuses the token"),
-        (403, "Renew PAGERDUTY_TOKEN"),
-        (429, "PagerDuty limits the bot's requests at the moment, so it is not known who is on"),
-        (429, "Try again in 17 s."),
-        (503, "PagerDuty failed with status 503"),
-        (302, "PagerDuty failed with status 302"),
+        (401, "refuses the token", RENEW),
+        (403, "refuses the token", RENEW),
+        (429, "limits the bot's requests at the moment", "Try again in 17 s."),
+        (503, "failed with status 503", "Try again in a minute."),
+        (302, "failed with status 302", "Try again in a minute."),
     ],
 )
-async def test_a_refusal_costs_a_line_and_the_rest_is_shown(
-    walk: Walk, pager: PagerDuty, status: int, sentence: str
+async def test_a_refusal_costs_a_line(
+    walk: Walk, pager: PagerDuty, status: int, problem: str, fix: str
 ) -> None:
     pager.status = status
 
-    seen = await ask(walk)
+    shown = await ask(walk)
 
-    assert sentence in seen
-    assert "*On-Call Engineer:* <https://app.pagerduty.com/|Check PagerDuty>" in seen
-    assert "support.stripe.com" in seen
+    assert warnings(shown) == unknown(problem, fix)
+    assert contacts(shown)["On-Call Engineer"] == CHECK
+    assert contacts(shown)["Stripe Support"] == STRIPE
 
 
 async def test_a_wrong_token_is_refused(walk: Walk, pager: PagerDuty) -> None:
     pager.token = "u+another"
 
-    assert "PagerDuty refuses the token" in await ask(walk)
+    assert warnings(await ask(walk)) == unknown("refuses the token", RENEW)
 
 
 @pytest.mark.parametrize("body", ["<html>Sign in</html>", "{}", '{"oncalls": [{"user": 1}]}'])
-async def test_what_is_no_answer_of_its_api_is_said(
-    walk: Walk, pager: PagerDuty, body: str
-) -> None:
+async def test_another_api_is_said(walk: Walk, pager: PagerDuty, body: str) -> None:
     pager.body = body
 
-    assert "Check that PAGERDUTY_API_URL is PagerDuty's." in await ask(walk)
+    problem = "answered with something other than its API's JSON"
+    fix = "Check that PAGERDUTY_API_URL is PagerDuty's."
+    assert warnings(await ask(walk)) == unknown(problem, fix)
 
 
 async def test_an_unreachable_pagerduty_is_said(
@@ -210,58 +266,61 @@ async def test_an_unreachable_pagerduty_is_said(
     nobody = given.model_copy(update={"pagerduty_api_url": f"http://127.0.0.1:{free_port()}"})
     async with start_bot(nobody, clock) as bot:
         slack.request_url = f"{bot.url}/slack/events"
-        seen = await ask(Walk(slack, bot))
+        shown = await ask(Walk(slack, bot))
 
-    assert "PagerDuty cannot be reached, so it is not known who is on call." in seen
-    assert "support.stripe.com" in seen
+    fix = "Check PAGERDUTY_API_URL and the bot's network."
+    assert warnings(shown) == unknown("cannot be reached", fix)
+    assert contacts(shown)["Stripe Support"] == STRIPE
 
 
-async def test_a_slow_pagerduty_holds_the_answer_for_five_seconds_at_most(
-    walk: Walk, pager: PagerDuty
-) -> None:
+async def test_a_slow_pagerduty_holds_five_seconds(walk: Walk, pager: PagerDuty) -> None:
     pager.hang = True
     begun = asyncio.get_running_loop().time()
 
-    seen = await ask(walk)
+    shown = await ask(walk)
 
-    assert "PagerDuty did not answer within 5 s" in seen
-    assert "support.stripe.com" in seen
+    assert warnings(shown) == unknown("did not answer within 5 s", "Try again.")
+    assert contacts(shown)["Stripe Support"] == STRIPE
     assert asyncio.get_running_loop().time() - begun < 15
 
 
-async def test_without_a_token_there_is_the_link(
+async def test_no_token_leaves_a_link(
     given: Settings, slack: Slack, clock: Clock, pager: PagerDuty
 ) -> None:
     async with start_bot(given.model_copy(update={"pagerduty_token": None}), clock) as bot:
         slack.request_url = f"{bot.url}/slack/events"
-        seen = await ask(Walk(slack, bot))
+        shown = await ask(Walk(slack, bot))
 
-    assert "*On-Call Engineer:* <https://app.pagerduty.com/|Check PagerDuty>" in seen
-    assert ":warning:" not in seen
+    assert contacts(shown)["On-Call Engineer"] == CHECK
+    assert warnings(shown) == []
     assert pager.requests == []
 
 
-async def test_the_token_is_in_no_log_and_no_answer(
+async def test_the_token_stays_secret(
     walk: Walk, pager: PagerDuty, caplog: pytest.LogCaptureFixture
 ) -> None:
     token, pager.status = pager.token, 500
 
-    seen = await ask(walk)
+    shown = await ask(walk)
 
-    assert token not in seen
+    assert token not in shown.text
     assert token not in caplog.text
 
 
-async def test_runbooks_are_linked_below_the_playbook(walk: Walk) -> None:
+async def test_runbooks_below_the_playbook(walk: Walk) -> None:
     channel = await walk.declare()
 
-    seen = walk.text(channel)
-    assert "*Related runbooks:* <https://runbooks.example/order-service/database-fail" in seen
-    assert "<https://runbooks.example/GRACEFUL_DEGRADATION_STRATEGIES.md|Graceful Deg" in seen
-    assert "Maya Okafor" in await ask(walk, channel)
+    assert playbook(walk, channel).lines[-1] == f"Related runbooks: {RUNBOOKS}"
+    assert contacts(await ask(walk, channel))["On-Call Engineer"] == f"{MAYA}, {IDA}"
 
 
-async def test_runbooks_of_unknown_place_are_named_with_a_hint(
+def playbook(walk: Walk, channel: str) -> Post:
+    """The message of the playbook."""
+    [shown] = [post for post in walk.posts(channel) if post.heading.startswith(":notebook: Comp")]
+    return shown
+
+
+async def test_runbooks_of_unknown_place(
     given: Settings, slack: Slack, clock: Clock, team: Path
 ) -> None:
     decide(team, 'runbooks: ""')
@@ -271,13 +330,14 @@ async def test_runbooks_of_unknown_place_are_named_with_a_hint(
         channel = await walk.declare()
         told = await ask(walk)
 
-    named = "*Related runbooks:* Database Failover · Deployment Rollback · Graceful Degradation"
-    for seen in (walk.text(channel), told):
-        assert named in seen
-        assert HINT in seen
+    named = [
+        "Related runbooks: Database Failover · Deployment Rollback · Graceful Degradation",
+        "The addresses of these pages are not known: set `runbooks` in RUNBOLT_CONFIG.",
+    ]
+    assert runbooks(playbook(walk, channel)) == runbooks(told) == named
 
 
-async def test_a_service_of_two_playbooks_is_told_once(
+async def test_two_playbooks_one_service(
     given: Settings, slack: Slack, clock: Clock, playbooks: Path
 ) -> None:
     second = SHIPPED.with_name("deployment-rollback.yml").read_text(encoding="utf-8")
@@ -285,9 +345,10 @@ async def test_a_service_of_two_playbooks_is_told_once(
     (playbooks / "deployment-rollback.yml").write_text(second, encoding="utf-8")
     async with start_bot(given, clock) as bot:
         slack.request_url = f"{bot.url}/slack/events"
-        seen = await ask(Walk(slack, bot))
+        shown = await ask(Walk(slack, bot))
 
-    assert seen.count("*Contacts of") == 1
-    assert seen.count("*Stripe Support:*") == 1
-    assert seen.count("|Database Failover>") == 1
-    assert "|Releases>" in seen
+    roles = [line.split(":")[0] for line in shown.lines if line.startswith("•")]
+    assert shown.heading == "Contacts of Order Service"
+    assert roles == ["•  On-Call Engineer", "•  Engineering Lead", "•  DevOps", "•  Stripe Support"]
+    releases = "[Releases](https://runbooks.example/releases.md)"
+    assert runbooks(shown) == [f"Related runbooks: {RUNBOOKS} · {releases}"]

@@ -1,11 +1,20 @@
 """Scaling from the incident's channel: what is asked, refused, approved, done and undone."""
 
+import re
+
 import pytest
 
 from bot.views import action_ids
 from sandbox.cluster import Cluster
-from sandbox.slack import Refusal
 from tests.conftest import Walk
+from tests.rollbacks import DONE
+
+SCALED = "order-service is scaled to {0}: {0} of {0} ready, no restarts for 0.4 s"
+DRIFTED = (
+    "The system has changed since this was approved. Approved: Scale order-service from 3 to {} "
+    "replicas. It would now be: Scale order-service from {} to {} replicas. Changed: {}. Look at "
+    "the system, then request it again."
+)
 
 
 async def declare(walk: Walk) -> str:
@@ -17,90 +26,116 @@ async def ask(walk: Walk, channel: str, replicas: int = 5) -> None:
     await walk.submit("oncall", replicas=str(replicas), reason="CPU is at its limit")
 
 
+def ended(walk: Walk, channel: str) -> tuple[str, str]:
+    """How the newest request ended, and what is said of it."""
+    execution = walk.execution(channel)
+    return execution.state, execution.outcome
+
+
+def refused(walk: Walk, channel: str) -> list[str]:
+    """What the person who asked was told instead of a request."""
+    assert walk.executions(channel) == []
+    return walk.answers("oncall", channel)
+
+
 def replicas(kube: Cluster) -> int:
     return int(kube.deployment()["spec"]["replicas"])
 
 
-async def test_from_request_to_outcome_and_back(walk: Walk, kube: Cluster) -> None:
+async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await ask(walk, channel)
-    assert "Scale order-service from 3 to 5 replicas" in walk.text(channel)
+    request = walk.execution(channel)
+    assert request.plan == {
+        "Plan": "Scale order-service from 3 to 5 replicas",
+        "Effect": "2 pods are added; those that run are left alone.",
+        "Check": "Within 300 s 5 of 5 pods are ready, and then stay so for 0.4 s without a "
+        "restart.",
+        "Undo": "Scale order-service back to 3 replicas",
+        "Dry run": "The API server accepts it (dry run, nothing was written).",
+    }
+    assert (request.warnings, request.diff) == ((), "-replicas: 3\n+replicas: 5")
     assert replicas(kube) == 3
 
     await walk.press("second", action_ids.APPROVE, channel)
-    assert "5 of 5 ready" in walk.text(channel)
+    assert ended(walk, channel) == (DONE, SCALED.format(5))
 
     await walk.press("second", action_ids.UNDO, channel)
-    assert "Undone by" in walk.text(channel)
+    scaled, undone = walk.executions(channel)
+    assert scaled.notes == (":leftwards_arrow_with_hook: Undone by @second",)
+    assert (undone.title, undone.state) == ("Undo: Scale up", DONE)
+    assert undone.outcome == SCALED.format(3)
     assert replicas(kube) == 3
 
 
-@pytest.mark.parametrize("wanted", [0, 51])
-async def test_out_of_bounds_is_answered_in_the_form(
-    wanted: int, walk: Walk, kube: Cluster
-) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "problem"), [(0, "Must be at least 1."), (51, "Must be at most 50.")]
+)
+async def test_out_of_bounds_is_refused(walk: Walk, wanted: int, problem: str) -> None:
     channel = await declare(walk)
-    with pytest.raises(Refusal) as refused:
-        await ask(walk, channel, wanted)
+    await walk.press_step("oncall", "scale-up", channel)
 
-    assert list(refused.value.errors) == ["replicas"]
+    refused = await walk.submit_refused("oncall", replicas=str(wanted), reason="CPU")
+
+    assert refused == {"replicas": problem}
 
 
-async def test_an_autoscaler_in_charge_is_said_with_what_to_do(walk: Walk, kube: Cluster) -> None:
+async def test_an_autoscaler_in_charge(walk: Walk, kube: Cluster) -> None:
     kube.autoscale(2, 4)
     channel = await declare(walk)
     await ask(walk, channel)
 
-    seen = walk.text(channel, "oncall")
-    assert "The autoscaler order-service (2 to 4) is in charge" in seen
-    assert """kubectl patch hpa order-service --patch '{"spec":{"maxReplicas":5}}'""" in seen
-    assert "Needs 1 more approval" not in seen
+    assert refused(walk, channel) == [
+        "The autoscaler order-service (2 to 4) is in charge of deployment/order-service and would "
+        "set it back to 4 within seconds, so nothing was planned. Change its limits: `kubectl "
+        """patch hpa order-service --patch '{"spec":{"maxReplicas":5}}'`"""
+    ]
 
 
-async def test_an_autoscaler_that_allows_it_is_a_warning_in_the_plan(
-    walk: Walk, kube: Cluster
-) -> None:
+async def test_an_autoscaler_that_allows_it(walk: Walk, kube: Cluster) -> None:
     kube.autoscale(2, 6)
     channel = await declare(walk)
     await ask(walk, channel)
-    assert ":warning: The autoscaler order-service (2 to 6)" in walk.text(channel)
+    assert walk.execution(channel).warnings == (
+        ":warning: The autoscaler order-service (2 to 6) is in charge, and may set this back when "
+        "it looks again. To make it last, change the autoscaler's own limit: `kubectl patch hpa "
+        """order-service --patch '{"spec":{"minReplicas":5}}'`""",
+    )
 
     await walk.press("second", action_ids.APPROVE, channel)
-    assert "Done and checked" in walk.text(channel)
+    assert ended(walk, channel) == (DONE, SCALED.format(5))
 
 
-async def test_an_autoscaler_made_between_plan_and_approval_stops_it(
-    walk: Walk, kube: Cluster
-) -> None:
+async def test_a_new_autoscaler_stops_it(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await ask(walk, channel)
     kube.autoscale(2, 6)
     await walk.press("second", action_ids.APPROVE, channel)
 
-    assert "Not done" in walk.text(channel)
-    assert "Changed: autoscaler." in walk.text(channel)
+    assert ended(walk, channel) == ("Not done", DRIFTED.format(5, 3, 5, "autoscaler"))
     assert replicas(kube) == 3
 
 
-async def test_what_was_scaled_by_somebody_else_is_not_scaled_again(
-    walk: Walk, kube: Cluster
-) -> None:
+async def test_scaled_by_somebody_else(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await ask(walk, channel, 9)
     kube.scale(6)
     await walk.press("second", action_ids.APPROVE, channel)
 
-    assert "Changed: replicas." in walk.text(channel)
+    assert ended(walk, channel) == ("Not done", DRIFTED.format(9, 6, 9, "replicas"))
     assert replicas(kube) == 6
 
 
 @pytest.mark.parametrize("cpu", ["1", "0.5"])
-async def test_room_that_comes_and_goes_stops_nothing(cpu: str, walk: Walk, kube: Cluster) -> None:
+async def test_changing_room_stops_nothing(cpu: str, walk: Walk, kube: Cluster) -> None:
     """The nodes' pods come and go all the time, and nobody approved how many would fit."""
     kube.limit_nodes(cpu="0.75")
     channel = await declare(walk)
     await ask(walk, channel, 9)
-    assert "room for 4 of the 6 new pods" in walk.text(channel)
+    assert walk.execution(channel).warnings == (
+        ":warning: The nodes have room for 4 of the 6 new pods, and pods of other namespaces are "
+        "not even counted; the others would wait as Pending.",
+    )
     kube.limit_nodes(cpu=cpu)
     [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
     await walk.slack.press("second", button)
@@ -108,24 +143,30 @@ async def test_room_that_comes_and_goes_stops_nothing(cpu: str, walk: Walk, kube
 
     kube.limit_nodes(cpu="1")
     await walk.bot.drain()
-    assert "9 of 9 ready" in walk.text(channel)
+    assert ended(walk, channel) == (DONE, SCALED.format(9))
 
 
-async def test_a_full_quota_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+async def test_a_full_quota(walk: Walk, kube: Cluster) -> None:
     kube.limit_namespace(pods="9")
     channel = await declare(walk)
     await ask(walk, channel)
 
-    assert "shop-quota allows pods=9, 8 is used" in walk.text(channel, "oncall")
-    assert "Needs 1 more approval" not in walk.text(channel)
+    assert refused(walk, channel) == [
+        "The quota of tickettoken has no room for this, so nothing was planned: shop-quota allows "
+        "pods=9, 8 is used, and 2 more is needed. Ask for less, or raise the quota first. "
+        "deployment/order-service is as it was."
+    ]
 
 
-async def test_a_missing_right_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+async def test_a_missing_right(walk: Walk, kube: Cluster) -> None:
     kube.forbid("runbolt", "patch", "deployments")
     channel = await declare(walk)
     await ask(walk, channel)
 
-    assert "The bot may not patch deployments" in walk.text(channel, "oncall")
+    assert refused(walk, channel) == [
+        "The bot may not patch deployments in tickettoken. Nothing was changed. Grant it: "
+        "deploy/rbac.yaml has every rule that the bot needs."
+    ]
 
 
 async def test_a_slow_cluster_only_takes_longer(walk: Walk, kube: Cluster) -> None:
@@ -134,12 +175,16 @@ async def test_a_slow_cluster_only_takes_longer(walk: Walk, kube: Cluster) -> No
     await ask(walk, channel)
     await walk.press("second", action_ids.APPROVE, channel)
 
-    assert "5 of 5 ready" in walk.text(channel)
+    assert ended(walk, channel) == (DONE, SCALED.format(5))
 
 
-async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+async def test_an_unreachable_cluster(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await kube.stop_listening()
     await ask(walk, channel)
 
-    assert "Kubernetes cannot be reached" in walk.text(channel, "oncall")
+    [told] = refused(walk, channel)
+    assert re.sub(r" at http.*order-service\)", "", told) == (
+        "Kubernetes cannot be reached. Nothing was read. Check that the API server is running, and "
+        "the bot's kubeconfig and network."
+    )

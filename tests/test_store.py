@@ -23,27 +23,25 @@ async def waits_for_a_lock(bot: Bot, pid: int) -> None:
             await conn.execute("SELECT pg_stat_clear_snapshot()")
 
 
-async def test_drawing_ends_while_a_flow_waits_for_the_picture(
-    walk: Walk, bot: Bot, state: str
-) -> None:
+async def test_publishing_ends_despite_waiting_flows(walk: Walk, bot: Bot, state: str) -> None:
     await walk.declare()
     lease = uuid4()
     async with (
         await AsyncConnection.connect(state) as flow,
-        await AsyncConnection.connect(state) as drawer,
+        await AsyncConnection.connect(state) as publisher,
     ):
         await store.incidents.lock(flow, ID)
-        await store.publications.mark_published(drawer, ID, lease, 1)
-        await drawer.execute("UPDATE publications SET lease = %s", [lease])
-        wanting = asyncio.create_task(store.publications.mark_stale(flow, ID))
+        await store.publications.mark_published(publisher, ID, lease, 1)
+        await publisher.execute("UPDATE publications SET lease = %s", [lease])
+        marking = asyncio.create_task(store.publications.mark_stale(flow, ID))
         await waits_for_a_lock(bot, flow.info.backend_pid)
 
-        await store.publications.release(drawer, ID, lease)
-        await drawer.commit()
-        await wanting
+        await store.publications.release(publisher, ID, lease)
+        await publisher.commit()
+        await marking
 
 
-async def test_replicas_that_start_at_once_make_the_schema_once(database: str) -> None:
+async def test_starting_replicas_migrate_once(database: str) -> None:
     await asyncio.gather(*(db.migrate(database) for _ in range(5)))
 
     async with await AsyncConnection.connect(database) as conn:
@@ -52,7 +50,7 @@ async def test_replicas_that_start_at_once_make_the_schema_once(database: str) -
     assert applied == names >= 1
 
 
-async def test_the_timeline_is_never_changed(walk: Walk, bot: Bot) -> None:
+async def test_the_timeline_is_append_only(walk: Walk, bot: Bot) -> None:
     await walk.declare()
 
     for statement in ("UPDATE timeline SET text = ''", "DELETE FROM timeline"):

@@ -1,4 +1,4 @@
-"""What a reading shows stays as it is: it is neither read nor drawn again but for a reason."""
+"""A shown result of a read is final: it is neither read nor published again without a reason."""
 
 import asyncio
 from typing import LiteralString
@@ -11,14 +11,17 @@ from bot.model import Incident, IncidentId
 from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk
+from tests.readers import Post
 
 ID = IncidentId(1)
 PAYMENTS = "order-service/payment-refund-failures"
 OTHERWISE = "Said otherwise"
+FOUND = ":warning: 23 orders stuck in PENDING for more than 30 minutes"
+WORK_THROUGH = ("Work through them…",)
 REWORD: LiteralString = "UPDATE executions SET outcome = 'Said otherwise'"
 
 
-async def look(walk: Walk) -> str:
+async def run_query(walk: Walk) -> str:
     """An incident about payments, in which somebody has looked for stuck orders."""
     channel = await walk.declare("Refunds hang", "sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
@@ -27,20 +30,20 @@ async def look(walk: Walk) -> str:
 
 
 async def reword(bot: Bot) -> None:
-    """Have a reading say it in other words, behind the bot's back, and draw the incident again."""
+    """Change the words of a result behind the bot's back, and publish the incident again."""
     async with bot.world.pool.connection() as conn:
         await conn.execute(REWORD)
         await store.publications.mark_stale(conn, ID)
     await bot.tick()
 
 
-async def _drawn(bot: Bot) -> None:
-    """Wait until the clock has drawn all that is wanted."""
+async def _published(bot: Bot) -> None:
+    """Wait until the scheduler has published all that is stale."""
     for _ in range(1000):
         if not await _is_behind(bot):
             return
         await asyncio.sleep(0.01)
-    pytest.fail("it was not drawn within 10 s")
+    pytest.fail("it was not published within 10 s")
 
 
 async def _is_behind(bot: Bot) -> bool:
@@ -51,14 +54,18 @@ async def _is_behind(bot: Bot) -> bool:
         return await cursor.fetchone() is not None
 
 
-def reading(walk: Walk, channel: str) -> str:
-    """What stands in the playbook's thread."""
-    shown = walk.slack.messages(channel, "oncall")
-    return str([reply for message in shown for reply in message.get("replies", [])])
+def results(walk: Walk, channel: str) -> list[Post]:
+    """The results in the playbook's thread, without their files."""
+    return [reply for reply in walk.replies(channel) if reply.lines]
 
 
-async def kept_back(bot: Bot) -> list[bool]:
-    """Of each execution, whether what it read is left where it is when the incident is drawn."""
+def verdicts(walk: Walk, channel: str) -> list[str]:
+    """What each result says below its heading."""
+    return [result.lines[1] for result in results(walk, channel)]
+
+
+async def unread(bot: Bot) -> list[bool]:
+    """Of each execution, whether publishing leaves its result in the database."""
     async with bot.world.pool.connection() as conn:
         incident = await store.incidents.get(conn, ID)
         assert isinstance(incident, Incident)
@@ -67,88 +74,85 @@ async def kept_back(bot: Bot) -> list[bool]:
     return [run.read_result is None for run in runs]
 
 
-async def test_what_slack_shows_of_a_reading_is_not_read_again(walk: Walk, bot: Bot) -> None:
-    channel = await look(walk)
-    assert await kept_back(bot) == [True]
+async def test_shown_results_are_not_read(walk: Walk, bot: Bot) -> None:
+    channel = await run_query(walk)
+    assert await unread(bot) == [True]
 
     await walk.press_step("oncall", "stuck-orders", channel)
     await reword(bot)
 
-    assert await kept_back(bot) == [True, True]
-    assert OTHERWISE not in reading(walk, channel)
-    assert reading(walk, channel).count(action_ids.WORK_THROUGH) == 2
+    assert await unread(bot) == [True, True]
+    assert verdicts(walk, channel) == [FOUND, FOUND]
+    assert [result.buttons for result in results(walk, channel)] == [WORK_THROUGH, WORK_THROUGH]
 
 
-async def test_a_new_version_says_it_in_its_own_words(walk: Walk, bot: Bot) -> None:
-    channel = await look(walk)
+async def test_new_versions_publish_their_words(walk: Walk, bot: Bot) -> None:
+    channel = await run_query(walk)
     await reword(bot)
 
     async with root.running_scheduler(bot.world):
-        await _drawn(bot)
+        await _published(bot)
 
-    assert OTHERWISE in reading(walk, channel)
-    assert await kept_back(bot) == [True]
+    assert verdicts(walk, channel) == [OTHERWISE]
+    assert await unread(bot) == [True]
 
 
-async def test_a_new_version_sends_nothing_that_looks_the_same(walk: Walk, bot: Bot) -> None:
-    await look(walk)
+async def test_new_versions_send_only_differences(walk: Walk, bot: Bot) -> None:
+    await run_query(walk)
     sent = len(walk.calls("chat.update"))
 
     async with root.running_scheduler(bot.world):
-        await _drawn(bot)
+        await _published(bot)
 
     assert len(walk.calls("chat.update")) == sent
-    assert await kept_back(bot) == [True]
+    assert await unread(bot) == [True]
 
 
-async def test_the_end_of_the_incident_takes_its_button_away(walk: Walk, bot: Bot) -> None:
-    channel = await look(walk)
+async def test_resolving_removes_the_button(walk: Walk, bot: Bot) -> None:
+    channel = await run_query(walk)
     await walk.say("second", "/incident resolve", channel)
     await walk.submit("second", resolution="over")
 
-    assert action_ids.WORK_THROUGH not in reading(walk, channel)
-    assert await kept_back(bot) == [True]
+    assert [result.buttons for result in results(walk, channel)] == [()]
+    assert verdicts(walk, channel) == [FOUND]
+    assert await unread(bot) == [True]
 
 
-async def test_one_that_somebody_deleted_comes_back_when_it_changes(
-    walk: Walk, bot: Bot, slack: Slack
-) -> None:
-    channel = await look(walk)
+async def test_a_deleted_result_comes_back(walk: Walk, bot: Bot, slack: Slack) -> None:
+    channel = await run_query(walk)
     place = slack.workspace.channel(channel)
     place.messages = [
         message for message in place.messages if "Stuck orders* ·" not in str(message.text)
     ]
-    assert "Stuck orders* ·" not in reading(walk, channel)
+    assert results(walk, channel) == []
 
     await walk.say("second", "/incident resolve", channel)
     await walk.submit("second", resolution="over")
 
-    assert "Stuck orders* ·" in reading(walk, channel)
+    assert verdicts(walk, channel) == [FOUND]
 
 
-async def test_one_that_slack_refused_is_read_until_it_is_shown(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_a_refused_result_is_read(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare("Refunds hang", "sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
     walk.slack.fail("chat.postMessage", error="restricted_action", times=1)
     await walk.press_step("oncall", "stuck-orders", channel)
-    assert await kept_back(bot) == [False]
-    assert "Stuck orders* ·" not in reading(walk, channel)
+    assert await unread(bot) == [False]
+    assert results(walk, channel) == []
 
     clock.forward(minutes=6)
     await bot.tick()
 
-    assert "Stuck orders* ·" in reading(walk, channel)
-    assert await kept_back(bot) == [True]
+    assert verdicts(walk, channel) == [FOUND]
+    assert await unread(bot) == [True]
 
 
-async def test_what_was_drawn_otherwise_meanwhile_is_not_final(walk: Walk, bot: Bot) -> None:
-    await look(walk)
+async def test_meanwhile_changed_items_stay_open(walk: Walk, bot: Bot) -> None:
+    await run_query(walk)
     async with bot.world.pool.connection() as conn:
         before = (await store.messages.of_incident(conn, ID))["execution:1"]
-        other = before.model_copy(update={"digest": "of another drawer"})
+        other = before.model_copy(update={"digest": "of another publisher"})
         await store.messages.save(conn, ID, other)
         await store.messages.mark_final(conn, ID, [before], is_open=True)
 
-    assert await kept_back(bot) == [False]
+    assert await unread(bot) == [False]
