@@ -175,6 +175,7 @@ def test_a_line_keeps_the_time_before() -> None:
         ("Traceback (most recent call last)", True),
         ("java.lang.NullPointerError: x", True),
         ("TypeError: x is undefined", True),
+        ("panic: runtime error: nil map", True),
         ("error in lower case", False),
         ("TERROR", False),
         ("ERRORS: 0", False),

@@ -15,7 +15,7 @@ LEVEL = re.compile(r'\blevel"?\s{0,2}[=:]\s{0,2}"?([A-Za-z]{3,9}|\d\d)\b')
 # 50 and 60 are error and fatal in the logs of pino and bunyan.
 ERROR_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "panic", "50", "60"}
 ERROR_WORDS = re.compile(
-    r"\b(?:ERROR|FATAL|CRITICAL|PANIC|panic:|Traceback|[A-Z][A-Za-z]{0,40}Error)\b"
+    r"\b(?:(?:ERROR|FATAL|CRITICAL|PANIC|Traceback|[A-Z][A-Za-z]{0,40}Error)\b|panic:)"
 )
 SUMMARY_LENGTH = 200
 MESSAGE = re.compile(r'"(?:msg|message)"\s?:\s?"((?:[^"\\]|\\.){1,400})"')
