@@ -13,7 +13,9 @@ async def send_once(request: ClientRequest, handler: ClientHandlerType) -> Clien
     """A middleware of aiohttp's that stops it from sending a request again by itself.
 
     It follows redirects, and the new request may have lost its `dryRun`. It repeats a DELETE or a
-    PUT whose connection broke, though the first may have had effect. Raises RequestRefused for a redirect.
+    PUT whose connection broke, though the first may have had effect.
+
+    Raises RequestRefused for a redirect.
     """
     try:
         response = await handler(request)
