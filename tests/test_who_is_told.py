@@ -187,7 +187,7 @@ async def test_the_form_to_resolve_says_what_can_no_longer_be_undone(
     assert "Undo" not in await resolve_form(walk, asked)
     await walk.press("second", action_ids.APPROVE, asked)
 
-    assert "you can no longer undo *Roll back* (without new approval until" in (
+    assert "you cannot undo: *Roll back* (without new approval until" in (
         await resolve_form(walk, asked)
     )
 
