@@ -167,6 +167,22 @@ async def test_without_a_commander_the_responders_are_called(walk: Walk) -> None
     assert len(walk.slack.notifications("second")) == before + 1
 
 
+async def test_a_finding_is_handled_with_a_note(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await work_through(walk, channel, 0)
+
+    menu = walk.slack.find_button(action_ids.TASK_MORE, channel, "second")
+    note = menu.element["options"][0]
+    assert note["text"]["text"] == "Handled with a note…"
+    await walk.slack.press("second", menu, value=note["value"])
+    await walk.bot.drain()
+    [form] = walk.slack.views("second")
+    assert (form["title"]["text"], form["submit"]["text"]) == ("Handled", "Handled")
+    await walk.submit("second", note="Refunded by hand")
+
+    assert "Refunded by hand" in message_text(lists(walk, channel)[0])
+
+
 async def test_a_commander_who_escalates_calls_the_responders(walk: Walk) -> None:
     channel = await stuck(walk)
     await walk.press("oncall", action_ids.TAKE_COMMAND, channel)
