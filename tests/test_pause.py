@@ -274,6 +274,7 @@ async def test_undoing_the_resume_pauses_again(
     await bot.tick()
     again = "orders paused again until 10:30 UTC"
     [*_, undo] = walk.slack.find_buttons("Undo", paused, "lead")
+    assert undo.element["confirm"]["title"]["text"] == "Undo “Resume orders”?"
     assert undo.element["confirm"]["text"]["text"].endswith(f"“true” ({again})")
 
     await walk.press("lead", action_ids.UNDO, paused, "2")
