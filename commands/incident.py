@@ -66,7 +66,11 @@ async def _role_error(world: World, role: str, name: str) -> str:
     if not _is_commander(role):
         problem = f"“{role[:QUOTED_LENGTH]}” isn't a role" if role else "The role is missing"
         return f"{problem}: the only role is ic. {example}"
-    problem = f"“{name[:QUOTED_LENGTH]}” isn't one person here" if name else "The person is missing"
+    problem = (
+        f"“{name[:QUOTED_LENGTH]}” is not a person in this workspace"
+        if name
+        else "The person is missing"
+    )
     responders = await world.directory.cached_members(world.config.responders)
     mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders))
     return f"{problem}. {example}" + (f" Responders: {mentions}." if mentions else "")

@@ -74,7 +74,7 @@ async def choose_from_menu(world: World, interaction: Interaction) -> None:
 
 
 async def open_note_form(world: World, interaction: Interaction) -> None:
-    """*Done with a note…* was chosen."""
+    """*Done with a note…* or *Handled with a note…* was chosen."""
     task = await flows.tasks.get(world, _task_id(interaction.value))
     await _open_done_form(world, interaction, task)
 

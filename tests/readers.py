@@ -21,7 +21,7 @@ BOLD_OR_ITALIC = re.compile(
 FIELD = re.compile(r"[A-Z][\w ]+: ")
 DATE = re.compile(r"^<!date\^[^<>]*>\s+")
 HEADING = re.compile(r"^(:\w+:) (SEV-\d) · (INC-\d+) · (.*)$")
-STEP = re.compile(r"^\d+\. (.+?)(?:  recommended over similar steps)?(?:   `.*`)?$")
+STEP = re.compile(r"^\d+\. (.+?)(?:  try this before the steps like it)?(?:   `.*`)?$")
 REQUEST = re.compile(r"^:(?:wrench|leftwards_arrow_with_hook): (.+) requested by (.+)$")
 STATE = re.compile(r"^:\w+: (?:\*(.+?)\.?\*|(Needs \d+ more approvals?)) ?(.*)$")
 

@@ -329,8 +329,8 @@ async def test_names_that_only_pods_know_are_no_failures(
 
     assert reading.ok is None
     assert reading.text == (
-        "postgres.invalid:5432, redis.invalid:6379 could not be checked: no pod of "
-        "app=order-service runs, and the bot's own network does not know these names\n"
+        "Not checked: postgres.invalid:5432, redis.invalid:6379. No pod of app=order-service "
+        "runs, and the bot cannot find these names itself\n"
         "Tried from the bot, not from a pod: 127.0.0.1:1 connection refused"
     )
     assert [row[1:] for row in rows(reading)] == [
@@ -346,8 +346,8 @@ async def test_one_name_that_only_pods_know(systems: ChangingSystems, kube: Clus
     reading = await read.read(systems.for_reading())
 
     assert reading.ok is None
-    assert reading.text.startswith("postgres.invalid:5432 could not be checked: the image of ")
-    assert reading.text.endswith(" has no nc, and the bot's own network does not know this name")
+    assert reading.text.startswith("Not checked: postgres.invalid:5432. The image of ")
+    assert reading.text.endswith(" has no nc, and the bot cannot find this name itself")
 
 
 async def test_reads_write_nothing(systems: ChangingSystems, kube: Cluster) -> None:

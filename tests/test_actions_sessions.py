@@ -65,7 +65,8 @@ async def test_an_approval_ends_the_sessions_that_block_each_other_and_no_other(
     assert await late.alive()
     seen = walk.text(channel)
     assert "Done and checked." in seen
-    assert f"2 of 2 sessions ended. {holds.pid} was ended. {waits.pid} was ended." in seen
+    first, last = sorted((holds.pid, waits.pid))
+    assert f"The bot ended 2 of 2 sessions. {first} was ended. {last} was ended." in seen
     assert "None of them runs that query any more." in seen
     assert "Undo" not in walk.buttons(channel)
     assert await sessions.of_role("runbolt_ops") == 0
@@ -88,7 +89,7 @@ async def test_what_ended_by_itself_is_told_and_what_came_after_is_left_alone(
     assert await again.alive()
     seen = walk.text(channel)
     assert "Done and checked." in seen
-    assert f"1 of 3 sessions ended. {slow.pid} was ended." in seen
+    assert f"The bot ended 1 of 3 sessions. {slow.pid} was ended." in seen
     assert f"{leaves.pid} had ended by itself." in seen
     assert f"{again.pid} had finished that query, and its session was left" in seen
     await sessions.cancel(again)
@@ -118,7 +119,8 @@ async def test_a_pid_that_was_given_away_again_is_not_touched(
     await walk.press("second", action_ids.APPROVE, channel)
 
     assert await innocent.alive()
-    assert f"0 of 1 session ended. {innocent.pid} is another session by now" in walk.text(channel)
+    told = f"The bot ended 0 of 1 session. {innocent.pid} is another session by now"
+    assert told in walk.text(channel)
 
 
 async def test_after_an_interruption_looking_is_enough(

@@ -28,7 +28,7 @@ async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str)
         "Plan": TO_V231,
         "Effect": "3 pods are replaced; none stops before its successor is ready.",
         "Check": (
-            "Within 300 s 3 of 3 pods are ready, and then stay so for 0.4 s without a restart."
+            "All 3 pods are ready within 300 s, and then stay ready for 0.4 s without a restart."
         ),
         "Undo": BACK_TO_V240,
         "Dry run": "The API server accepts it (dry run, nothing was written).",

@@ -53,11 +53,11 @@ async def test_a_pause_shows_its_plan(walk: Walk, kube: Cluster) -> None:
     )
     assert request.plan["Effect"] == (
         "3 pods are replaced; none stops before its successor is ready. Nobody can place a new "
-        "order meanwhile."
+        "order until this is undone."
     )
     assert request.warnings == (
-        ":double_vertical_bar: orders paused for 30 min from the start. Then it is undone by "
-        "itself, unless an approver extends it: whoever approves this approves that too.",
+        ":double_vertical_bar: orders paused for 30 min from the start. Then the bot undoes "
+        "this. Your approval covers that too. An approver can extend it.",
     )
     assert in_force(walk, channel) == []
     assert variable(kube) == "false"
@@ -274,6 +274,7 @@ async def test_undoing_the_resume_pauses_again(
     await bot.tick()
     again = "orders paused again until 10:30 UTC"
     [*_, undo] = walk.slack.find_buttons("Undo", paused, "lead")
+    assert undo.element["confirm"]["title"]["text"] == "Undo “Resume orders”?"
     assert undo.element["confirm"]["text"]["text"].endswith(f"“true” ({again})")
 
     await walk.press("lead", action_ids.UNDO, paused, "2")

@@ -49,8 +49,8 @@ async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
     assert request.plan == {
         "Plan": "Scale order-service from 3 to 5 replicas",
         "Effect": "2 pods are added; those that run are left alone.",
-        "Check": "Within 300 s 5 of 5 pods are ready, and then stay so for 0.4 s without a "
-        "restart.",
+        "Check": "All 5 pods are ready within 300 s, and then stay ready for 0.4 s "
+        "without a restart.",
         "Undo": "Scale order-service back to 3 replicas",
         "Dry run": "The API server accepts it (dry run, nothing was written).",
     }

@@ -161,7 +161,7 @@ async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
         without, await change.plan(doors(systems, shop).for_planning()), RecordedProgress().run
     )
 
-    assert done == f"0 of 1 session ended. {slow.pid} may not be ended by the bot's role."
+    assert done == f"The bot ended 0 of 1 session. {slow.pid} may not be ended by the bot's role."
     assert (verdict.ok, verdict.was_applied) == (False, False)
     assert await slow.alive()
 

@@ -198,7 +198,7 @@ async def test_whom_an_escalation_calls(
 
     assert walk.posts(channel)[-1].lines == (
         f":rotating_light: {called} @oncall escalated {listed(walk, channel)[0].title}: decide what"
-        " to do about it. It stays on the list until somebody marks it.",
+        " to do about it. It stays on the list until somebody marks it Handled.",
     )
     assert len(walk.slack.notifications(notified)) == before + 1
 
@@ -214,6 +214,24 @@ async def test_an_escalation_calls_once(walk: Walk) -> None:
     await mark(walk, "oncall", action_ids.TASK_DONE, channel, 1)
 
     assert len(walk.slack.notifications("lead")) == before
+
+
+async def test_a_note_says_how_it_was_handled(walk: Walk) -> None:
+    channel = await stuck(walk)
+    await work_through(walk, channel, 0)
+
+    menu = walk.slack.find_button(action_ids.TASK_MORE, channel, "second")
+    note = menu.element["options"][0]
+    assert note["text"]["text"] == "Handled with a note…"
+    await walk.slack.press("second", menu, value=note["value"])
+    await walk.bot.drain()
+    [form] = walk.slack.views("second")
+    assert (form["title"]["text"], form["submit"]["text"]) == ("Handled", "Handled")
+    await walk.submit("second", note="Refunded by hand")
+
+    assert states(walk, channel) == [
+        f":white_check_mark: Handled by @second, {NOW}: Refunded by hand"
+    ]
 
 
 async def test_nothing_chosen_is_all(walk: Walk) -> None:

@@ -56,8 +56,8 @@ async def test_one_press_is_enough(walk: Walk) -> None:
 async def test_a_step_has_its_link(walk: Walk) -> None:
     channel = await disputes(walk)
 
-    link = "[open](https://dashboard.stripe.com/disputes)"
-    assert walk.step(channel, "dispute-evidence").lines[0].split(" ")[-1] == link
+    link = "[open the page](https://dashboard.stripe.com/disputes)"
+    assert walk.step(channel, "dispute-evidence").lines[0].endswith(f" {link}")
 
 
 async def test_a_taken_step_names_its_owner(walk: Walk, clock: Clock) -> None:

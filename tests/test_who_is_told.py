@@ -174,13 +174,13 @@ async def test_resolving_names_lost_undos(walk: Walk, asked: str) -> None:
     await walk.press("second", action_ids.APPROVE, asked)
 
     assert await resolve_form(walk, asked) == [
-        ":leftwards_arrow_with_hook: After this you can no longer undo Roll back (without new "
-        "approval until 2026-11-24 10:15 UTC). To undo, cancel this form and do it first."
+        ":leftwards_arrow_with_hook: After this you cannot undo: Roll back (without new "
+        "approval until 2026-11-24 10:15 UTC). To undo one, cancel this form first."
     ]
 
     await walk.press("second", action_ids.UNDO, asked)
     warning, *_ = await resolve_form(walk, asked)
-    assert warning == ":warning: These changes were made, but their check failed:"
+    assert warning == ":warning: The check failed after:"
 
 
 async def test_resolving_names_what_runs(walk: Walk, asked: str, bot: Bot) -> None:

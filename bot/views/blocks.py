@@ -317,9 +317,14 @@ def checkboxes(name: str, label: str, action_id: str, options: Sequence[Element]
 
 
 def text_input(
-    *, initial: str = "", max_length: int = 150, multiline: bool = False, placeholder: str = ""
+    *,
+    initial: str = "",
+    max_length: int = 150,
+    multiline: bool = False,
+    placeholder: str = "",
+    focus: bool = False,
 ) -> Element:
-    """A text input."""
+    """A text input; with `focus` the cursor is in it when the form opens."""
     element: Element = {
         "type": "plain_text_input",
         "multiline": multiline,
@@ -329,6 +334,8 @@ def text_input(
         element["initial_value"] = initial[:max_length]
     if placeholder:
         element["placeholder"] = plain_text(placeholder, 150)
+    if focus:
+        element["focus_on_load"] = True
     return element
 
 

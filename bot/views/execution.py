@@ -170,7 +170,7 @@ def _undo(snapshot: IncidentSnapshot, execution: Execution) -> Element:
     summary = execution.plan.undo.summary
     if changes := snapshot.changes_ended_by(execution):
         summary += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
-    confirm = blocks.confirm_dialog("Undo this?", summary, "Undo")
+    confirm = blocks.confirm_dialog(f"Undo “{execution.title}”?", summary, "Undo")
     return blocks.button("Undo", action_ids.UNDO, execution.id, confirm=confirm)
 
 

@@ -177,7 +177,7 @@ def resolve(
     if unverified:
         parts.append(blocks.section(text.render("resolve_unverified", executions=unverified)))
         reason = blocks.text_input(max_length=1000, multiline=True)
-        parts.append(blocks.input_block("despite", "Why resolve it anyway?", reason))
+        parts.append(blocks.input_block("despite", "Why can you resolve it all the same?", reason))
     return blocks.modal(
         action_ids.RESOLVE_FORM, "Resolve", parts, submit="Resolve", metadata=metadata
     )
@@ -264,7 +264,7 @@ def customer_message(
         blocks.input_block(
             "text",
             "What customers read",
-            blocks.text_input(initial=message, max_length=LONG_TEXT, multiline=True),
+            blocks.text_input(initial=message, max_length=LONG_TEXT, multiline=True, focus=True),
         ),
     ]
     return blocks.modal(

@@ -94,8 +94,7 @@ def _line(task: Task) -> list[Block]:
     name = f"task:{task.id}"
     if not task.open:
         return [blocks.section(mrkdwn, _reopen(task), block_id=name)]
-    label = "Handled" if task.kind is TaskKind.FINDING else "Done"
-    done = blocks.button(label, action_ids.TASK_DONE, task.id)
+    done = blocks.button(_done_label(task), action_ids.TASK_DONE, task.id)
     return [blocks.section(mrkdwn), blocks.actions(name, done, *_other_buttons(task))]
 
 
@@ -103,7 +102,7 @@ def _other_buttons(task: Task) -> list[Element]:
     """The buttons beside *Done*."""
     if task.kind is TaskKind.FINDING:
         escalate = blocks.button("Escalate", action_ids.TASK_ESCALATE, task.id)
-        menu = _menu(_note_option(task, "Handled"), _take_option(task))
+        menu = _menu(_note_option(task), _take_option(task))
         return [escalate, menu] if task.state is TaskState.OPEN else [menu]
     take = blocks.button(_take_label(task), action_ids.TASK_TAKE, _task_and_owner(task))
     return [take, _menu(_note_option(task), _skip_option(task))]
@@ -122,8 +121,12 @@ def _all_options(task: Task) -> list[Element]:
     return [done, _note_option(task), _take_option(task), _skip_option(task)]
 
 
-def _note_option(task: Task, label: str = "Done") -> Element:
-    return blocks.option(f"{label} with a note…", f"note/{task.id}")
+def _note_option(task: Task) -> Element:
+    return blocks.option(f"{_done_label(task)} with a note…", f"note/{task.id}")
+
+
+def _done_label(task: Task) -> str:
+    return "Handled" if task.kind is TaskKind.FINDING else "Done"
 
 
 def _skip_option(task: Task) -> Element:
@@ -179,7 +182,8 @@ def done_form(
         parts.append(_choice("Which of them?", dict(enumerate(rows))))
     note = blocks.text_input(max_length=NOTE_LENGTH, multiline=True)
     parts.append(blocks.input_block("note", "Note", note, optional=True))
-    return blocks.modal(action_ids.DONE_FORM, "Done", parts, submit="Done", metadata=metadata)
+    label = _done_label(task)
+    return blocks.modal(action_ids.DONE_FORM, label, parts, submit=label, metadata=metadata)
 
 
 def skip_form(task: Task, metadata: str) -> View:

@@ -8,7 +8,7 @@ export class JoinBar {
   show(channel) {
     const outside = channel?.is_member === false && !channel.is_archived;
     this.node.hidden = !outside && !channel?.is_read_only;
-    redraw(this.node, [channel?.name, channel?.is_read_only], () => [
+    redraw(this.node, [channel?.name, channel?.is_read_only, outside], () => [
       channel?.is_read_only && h("p", {}, "Sending messages to this app has been turned off."),
       ...(outside ? this.#join(channel) : []),
     ]);

@@ -169,7 +169,7 @@ class EndQueries(Change):
         freed = self._blocked_pids() - {session.pid for session in self.backends}
         lost = f"{count} lost, each with its open transaction"
         if not freed:
-            return f"{lost}. No other waits for them."
+            return f"{lost}. No other session waits for these."
         return f"{lost}. {_join(sorted(freed))} waited for them, and can go on."
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> str:
@@ -179,11 +179,10 @@ class EndQueries(Change):
         """
         results = await systems.sessions.terminate(self.backends)
         count = plural(len(self.backends), "session")
-        parts = [f"{results.count(TerminationResult.TERMINATED)} of {count} ended."]
+        parts = [f"The bot ended {results.count(TerminationResult.TERMINATED)} of {count}."]
+        result_of = dict(zip((session.pid for session in self.backends), results, strict=True))
         for kind, text in RESULT_TEXTS.items():
-            for session, result in zip(self.backends, results, strict=True):
-                if result is kind:
-                    parts.append(f"{session.pid} {text}.")
+            parts += [f"{pid} {text}." for pid in sorted(result_of) if result_of[pid] is kind]
         return " ".join(parts)
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:

@@ -27,7 +27,7 @@ COLUMNS = ("dependency", "result", "checked from")
 EXEC_OVERHEAD = 3.0
 NOT_CHECKED = "not checked"
 NOT_APPLICABLE = "–"
-NETWORK_NOTE = "The bot's network and its names are not those of a pod."
+NETWORK_NOTE = "The bot may not be in the pods' network."
 # What the variants of nc print, in lower case.
 NC_ERRORS = (
     ("refused", PortStatus.REFUSED),
@@ -127,8 +127,8 @@ class CheckDependencies(Read):
         statuses = list(zip(self.checks, results, strict=True))
         unknown = [check for check, status in statuses if status is PortStatus.UNKNOWN_HOST]
         text = (
-            f"{', '.join(unknown)} could not be checked: {reason}, and the bot's own network does "
-            f"not know {'this name' if len(unknown) == 1 else 'these names'}"
+            f"Not checked: {', '.join(unknown)}. {reason[0].upper()}{reason[1:]}, and the bot "
+            f"cannot find {'this name' if len(unknown) == 1 else 'these names'} itself"
         )
         tried = [f"{check} {status}" for check, status in statuses if check not in unknown]
         if tried:

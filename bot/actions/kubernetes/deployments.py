@@ -55,8 +55,9 @@ def success_criteria(replicas: int, timeouts: RolloutTimeouts) -> str:
     """What is checked after a rollout of so many replicas, as a sentence."""
     if not replicas:
         return f"Within {timeouts.deadline:g} s no pod is left."
+    pods, stay = ("The pod is", "stays") if replicas == 1 else (f"All {replicas} pods are", "stay")
     return (
-        f"Within {timeouts.deadline:g} s {replicas} of {replicas} pods are ready, and then stay so "
+        f"{pods} ready within {timeouts.deadline:g} s, and then {stay} ready "
         f"for {timeouts.steady:g} s without a restart."
     )
 
