@@ -103,7 +103,7 @@ async def test_a_mute_cluster(
         (scale, "patch", "deployments"),
     ],
 )
-async def test_a_missing_right_shows_in_the_plan(
+async def test_missing_right_shows_in_plan(
     change: Callable[[], Change], verb: str, resource: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.forbid(USER, verb, resource)
@@ -154,9 +154,7 @@ async def test_only_the_planned_pods_are_deleted(systems: ChangingSystems, kube:
     assert added <= set(kube.pod_names())
 
 
-async def test_the_plan_to_delete_names_pods_and_loss(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_deletion_plan_names_pods_and_loss(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await delete().plan(systems.for_planning())
 
     assert all(name in plan.summary for name in kube.pod_names())
@@ -165,9 +163,7 @@ async def test_the_plan_to_delete_names_pods_and_loss(
     assert plan.undo is None
 
 
-async def test_how_much_of_the_capacity_is_deleted_is_what_people_approve(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_approval_covers_share_of_pods(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await delete().plan(systems.for_planning())
     kube.scale(6)
     await kube.wait_for_rollout()
@@ -176,9 +172,7 @@ async def test_how_much_of_the_capacity_is_deleted_is_what_people_approve(
     assert (await delete().plan(systems.for_planning())).fingerprint["of"] == 6
 
 
-async def test_two_deletions_at_once_take_each_pod_once(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_parallel_deletions_take_pods_once(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await delete().plan(systems.for_planning())
     runs = (delete().execute(systems, plan, RecordedProgress().run) for _ in range(2))
     await asyncio.gather(*runs)
@@ -206,7 +200,7 @@ async def test_scaling_says_what_it_costs(
     assert len(kube.ready_pods()) == replicas
 
 
-async def test_scaling_to_what_is_there_is_refused(systems: ChangingSystems) -> None:
+async def test_scaling_to_current_number_is_refused(systems: ChangingSystems) -> None:
     with pytest.raises(UserError, match="already"):
         await scale(3).plan(systems.for_planning())
 

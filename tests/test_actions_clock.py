@@ -21,7 +21,7 @@ async def test_ages_are_counted_on_the_clock(systems: Systems) -> None:
     assert {row[4] for row in reading.table.rows} == {"36d"}
 
 
-async def test_a_restart_is_stamped_by_the_clock(systems: Systems, kube: Cluster) -> None:
+async def test_a_restart_has_the_time(systems: Systems, kube: Cluster) -> None:
     then = systems.now().replace(year=2031)
     fixed, action = replace(systems, now=lambda: then), RollingRestart(deployment="order-service")
     await action.execute(fixed, await action.plan(fixed), RecordedProgress().run)
@@ -30,9 +30,7 @@ async def test_a_restart_is_stamped_by_the_clock(systems: Systems, kube: Cluster
     assert notes["kubectl.kubernetes.io/restartedAt"].startswith("2031-")
 
 
-async def test_a_pod_without_figures_is_as_old_as_the_clock_says(
-    systems: Systems, kube: Cluster
-) -> None:
+async def test_the_age_of_a_pod(systems: Systems, kube: Cluster) -> None:
     await kube.scenario("image-pull")
     later = systems.now() + timedelta(days=30)
 

@@ -35,9 +35,7 @@ async def undo(systems: ChangingSystems, params: dict[str, Any]) -> None:
     assert verdict.ok, verdict.text
 
 
-async def test_a_value_is_set_where_it_stands_and_put_back(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_changed_value_is_put_back(systems: ChangingSystems, kube: Cluster) -> None:
     before = environment(kube)
 
     plan, verdict = await carry_out(setting(effect="No new orders."), systems, RecordedProgress())
@@ -65,9 +63,7 @@ async def test_a_value_is_set_where_it_stands_and_put_back(
     assert environment(kube) == before
 
 
-async def test_what_was_not_set_comes_last_and_is_taken_away(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_added_variable_is_taken_away(systems: ChangingSystems, kube: Cluster) -> None:
     before = environment(kube)
 
     plan, verdict = await carry_out(setting(variable="FRAUD_MODE"), systems, RecordedProgress())
@@ -89,9 +85,7 @@ async def test_without_a_value_it_is_removed(systems: ChangingSystems, kube: Clu
     assert variable(kube) is None
 
 
-async def test_the_last_variable_leaves_no_empty_list(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_removal_leaves_no_empty_list(systems: ChangingSystems, kube: Cluster) -> None:
     only = {"name": "ORDERS_PAUSED", "value": "false"}
     await patch_env(kube, {"$patch": "replace"}, only)
 
@@ -137,9 +131,7 @@ async def test_a_value_from_elsewhere_is_refused(
         await setting().plan(systems.for_planning())
 
 
-async def test_something_secret_is_not_kept_for_the_undo(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_undo_keeps_no_secret(systems: ChangingSystems, kube: Cluster) -> None:
     await patch_env(kube, {"name": "REDIS_URL", "value": "redis://app:hunter2@redis:6379"})
 
     with pytest.raises(UserError, match="holds something secret") as refused:
@@ -165,7 +157,7 @@ def test_parameters_are_bounded(params: dict[str, Any], words: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["deployment", "container", "variable", "value"])
-def test_people_are_never_asked_what_to_set(tmp_path: Path, asked: str) -> None:
+def test_playbook_cannot_ask_for_variable(tmp_path: Path, asked: str) -> None:
     file = tmp_path / "order-service.yml"
     words = SHIPPED.read_text(encoding="utf-8")
     file.write_text(words.replace("ask: [revert_after]", f"ask: [{asked}]"), encoding="utf-8")
@@ -207,7 +199,7 @@ async def test_of_several_containers_one_is_named(systems: ChangingSystems, kube
     assert {"name": "ORDERS_PAUSED", "value": "true"} in containers[1]["env"]
 
 
-async def test_a_missing_right_shows_in_the_plan(systems: ChangingSystems, kube: Cluster) -> None:
+async def test_missing_right_stops_the_plan(systems: ChangingSystems, kube: Cluster) -> None:
     kube.forbid(USER, "patch", "deployments")
 
     with pytest.raises(door.Forbidden, match="patch deployments"):
@@ -272,9 +264,7 @@ async def test_what_somebody_changed_afterwards_is_said(
     assert "Somebody changed it afterwards" in verdict.text
 
 
-async def test_pods_that_do_not_get_ready_fail_the_check(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_unready_pods_fail_the_check(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
 
     action = setting(watch_seconds=1.5, deadline_seconds=3.0)

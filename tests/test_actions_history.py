@@ -52,7 +52,7 @@ async def test_the_revisions_of_a_broken_release(systems: ChangingSystems, kube:
     assert found[0][5] == "release v2.4.0"
 
 
-async def test_what_was_rolled_back_from_is_marked(systems: ChangingSystems, kube: Cluster) -> None:
+async def test_rolled_back_release_is_marked(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     await carry_out(BACK, systems, RecordedProgress())
     found = await rows(systems)
@@ -87,7 +87,7 @@ def forget(kube: Cluster, keep: tuple[str, ...]) -> None:
             kube.state.store.remove(REPLICASETS, replicaset)
 
 
-async def test_a_deployment_that_no_controller_has_seen(
+async def test_deployment_without_revisions_is_told(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     made = editable_copy(kube.deployment())
@@ -102,9 +102,7 @@ async def test_a_deployment_that_no_controller_has_seen(
     assert "has no revisions yet" in reading.text
 
 
-async def test_when_all_others_were_given_up_one_has_to_be_named(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_only_bad_revisions_require_choice(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     await carry_out(BACK, systems, RecordedProgress())
     forget(kube, keep=("v2.3.1", "v2.4.0"))
@@ -118,9 +116,7 @@ async def test_when_all_others_were_given_up_one_has_to_be_named(
     assert choices.default is None
 
 
-async def test_what_failed_before_with_the_same_image_does_not_help_either(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_failed_image_is_passed_over(systems: ChangingSystems, kube: Cluster) -> None:
     """More memory for a release that crash-loops all the same makes two revisions of it."""
     await kube.scenario("crash-loop")
     memory = {"deployment": "order-service", "limit": "1Gi", "watch_seconds": 0.3}
@@ -141,9 +137,7 @@ def _of(pod: Obj, limit: str) -> bool:
     return bool(container["resources"]["limits"]["memory"] == limit)
 
 
-async def test_a_good_release_whose_pods_failed_once_is_gone_back_to(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_pods_failing_once_allow_rollback(systems: ChangingSystems, kube: Cluster) -> None:
     pod = kube.ready_pods()[0]
     kube.state.events.record(pod, "BackOff", "Back-off", {"component": "kubelet"}, warning=True)
     await kube.scenario("crash-loop")
@@ -153,7 +147,7 @@ async def test_a_good_release_whose_pods_failed_once_is_gone_back_to(
     assert plan.warnings == ("Revision 6 (v2.3.1) had pods that did not keep running.",)
 
 
-async def test_only_the_revision_is_chosen_from_a_list(systems: ChangingSystems) -> None:
+async def test_only_revision_has_a_list(systems: ChangingSystems) -> None:
     assert await BACK.parameter_options(systems.for_planning(), "watch_seconds") is None
 
 

@@ -194,7 +194,7 @@ async def test_redirects_end(systems: Systems, server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["mute", "drip"])
-async def test_a_slow_answer_is_given_up_on(path: str, systems: Systems, server: Server) -> None:
+async def test_slow_answer_is_given_up(path: str, systems: Systems, server: Server) -> None:
     with pytest.raises(HttpError, match=r"no complete response within 0.2 s"):
         await ask(systems, server[0], path, timeout=0.2)
 
@@ -252,7 +252,7 @@ def test_only_plain_web_addresses(url: str) -> None:
         HttpCheck(url=url)
 
 
-def test_people_are_never_asked_for_an_address(tmp_path: Path) -> None:
+def test_playbook_cannot_ask_for_address(tmp_path: Path) -> None:
     file = tmp_path / "order-service.yml"
     shipped = SHIPPED.read_text(encoding="utf-8")
     named = "          url: http://payment-service:3006/health\n"

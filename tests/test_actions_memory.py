@@ -38,9 +38,7 @@ def give(kube: Cluster, **wanted: dict[str, str]) -> None:
     kube.state.store.update(DEPLOYMENTS, changed)
 
 
-async def test_more_memory_heals_what_ran_out_of_it(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_more_memory_heals_the_service(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("oom")
     plan, verdict = await carry_out(limit(), systems, RecordedProgress())
 
@@ -69,9 +67,7 @@ async def test_the_undo_goes_back(systems: ChangingSystems, kube: Cluster) -> No
     assert resources(kube)["limits"]["memory"] == "512Mi"
 
 
-async def test_a_limit_written_in_a_rare_way_has_an_undo_too(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_rare_notation_has_an_undo(systems: ChangingSystems, kube: Cluster) -> None:
     give(kube, limits={"memory": "5e8"}, requests={"memory": "256Mi"})
     plan = await limit().plan(systems.for_planning())
 
@@ -79,9 +75,7 @@ async def test_a_limit_written_in_a_rare_way_has_an_undo_too(
     assert MemoryLimit.model_validate(plan.undo.params).limit == "500000000"
 
 
-async def test_a_plan_writes_nothing_and_stays_the_same(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_plan_writes_nothing(systems: ChangingSystems, kube: Cluster) -> None:
     plans = [await limit().plan(systems.for_planning()) for _ in range(2)]
 
     assert len({plan.digest for plan in plans}) == 1
@@ -106,9 +100,7 @@ async def test_what_is_out_of_bounds(
     assert kube.requests[-1].verb == "get"
 
 
-async def test_less_than_a_quarter_is_out_of_bounds(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_less_than_quarter_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
     give(kube, limits={"memory": "8Gi"}, requests={"memory": "256Mi"})
     with pytest.raises(UserError, match="from 2Gi to 32Gi"):
         await limit().plan(systems.for_planning())
@@ -129,18 +121,14 @@ def _measured(kube: Cluster) -> list[str]:
     return ["" for at in started if at is not None and now.age(at) >= 20]
 
 
-async def test_less_is_possible_where_nobody_measures_and_is_warned_of(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_unmeasured_decrease_is_warned_of(systems: ChangingSystems, kube: Cluster) -> None:
     kube.fail("*/metrics.k8s.io/*", 404)
     plan = await limit("384Mi").plan(systems.for_planning())
 
     assert "The bot cannot read how much memory it uses" in plan.warnings[0]
 
 
-async def test_without_a_limit_there_is_none_to_change(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_container_without_limit_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
     give(kube, requests={"memory": "256Mi"})
     with pytest.raises(UserError, match="has no memory limit"):
         await limit().plan(systems.for_planning())
@@ -185,15 +173,13 @@ async def test_a_quota_without_room_refuses_it(
     assert kube.writes == []
 
 
-async def test_a_quota_with_room_is_no_matter(systems: ChangingSystems, kube: Cluster) -> None:
+async def test_quota_with_room_allows_it(systems: ChangingSystems, kube: Cluster) -> None:
     kube.limit_namespace(limits_memory="16Gi", pods="40")
 
     assert (await limit().plan(systems.for_planning())).warnings == ()
 
 
-async def test_a_quota_that_may_not_be_seen_is_warned_of(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_forbidden_quota_is_warned_of(systems: ChangingSystems, kube: Cluster) -> None:
     kube.forbid(USER, "list", "resourcequotas")
     plan = await limit().plan(systems.for_planning())
 
@@ -201,7 +187,7 @@ async def test_a_quota_that_may_not_be_seen_is_warned_of(
 
 
 @pytest.mark.parametrize("mute", [True, False])
-async def test_a_quota_that_nobody_tells_is_warned_of(
+async def test_unknown_quota_is_warned_of(
     mute: bool, systems: ChangingSystems, kube: Cluster
 ) -> None:
     if mute:
@@ -213,7 +199,7 @@ async def test_a_quota_that_nobody_tells_is_warned_of(
     assert "Whether the quota has room is not known. Kubernetes " in plan.warnings[0]
 
 
-async def test_a_missing_right_shows_in_the_plan(systems: ChangingSystems, kube: Cluster) -> None:
+async def test_missing_right_stops_the_plan(systems: ChangingSystems, kube: Cluster) -> None:
     kube.forbid(USER, "patch", "deployments")
     with pytest.raises(door.Forbidden, match="patch deployments"):
         await limit().plan(systems.for_planning())

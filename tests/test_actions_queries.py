@@ -67,7 +67,7 @@ async def owner(shop: Shop) -> AsyncIterator[AsyncConnection[Any]]:
         yield conn
 
 
-async def test_stuck_orders_are_counted_shown_and_kept(systems: Systems, shared_shop: Shop) -> None:
+async def test_stuck_orders_are_listed(systems: Systems, shared_shop: Shop) -> None:
     reading = await STUCK.read(asking(systems, shared_shop.ro_dsn))
 
     assert not reading.ok
@@ -83,7 +83,7 @@ async def test_stuck_orders_are_counted_shown_and_kept(systems: Systems, shared_
     assert len(in_file(reading)) == 23
 
 
-async def test_one_order_is_no_plural_and_no_intent_is_a_dash(systems: Systems, shop: Shop) -> None:
+async def test_one_order_without_payment_intent(systems: Systems, shop: Shop) -> None:
     async with owner(shop) as conn:
         await conn.execute("UPDATE orders SET status = 'CONFIRMED'")
         await conn.execute(
@@ -136,7 +136,7 @@ async def test_who_ordered_most_by_currency(systems: Systems, shared_shop: Shop)
         assert counts == [n for (n,) in await (await conn.execute(query)).fetchall()]
 
 
-async def test_long_queries_tell_whom_they_wait_for(systems: Systems, shop: Shop) -> None:
+async def test_long_queries_name_their_blocker(systems: Systems, shop: Shop) -> None:
     update = "UPDATE orders SET status = 'PENDING' WHERE customer_email = 'bob@example.com'"
     async with (
         await AsyncConnection.connect(shop.service_dsn) as blocker,
@@ -161,9 +161,7 @@ async def test_long_queries_tell_whom_they_wait_for(systems: Systems, shop: Shop
     assert row["query"] == update.replace("bob@example.com", "[masked]")
 
 
-async def test_the_bots_own_sessions_are_none_of_the_long_queries(
-    systems: Systems, shop: Shop
-) -> None:
+async def test_bots_own_sessions_are_left_out(systems: Systems, shop: Shop) -> None:
     async with (
         await AsyncConnection.connect(shop.ro_dsn, application_name="runbolt") as reads,
         await AsyncConnection.connect(shop.ops_dsn, application_name="runbolt") as ends,
@@ -190,13 +188,13 @@ async def test_no_long_queries(systems: Systems, shared_shop: Shop) -> None:
     assert (reading.ok, reading.text) == (True, "None is long")
 
 
-async def test_hidden_sessions_are_not_taken_for_none(systems: Systems, shop: Shop) -> None:
+async def test_hidden_sessions_are_an_error(systems: Systems, shop: Shop) -> None:
     async with owner(shop):
         with pytest.raises(DatabaseError, match=r"may not see .*pg_read_all_stats"):
             await LONG.read(asking(systems, shop.service_dsn))
 
 
-async def test_indexes_that_are_missing_unused_or_broken(systems: Systems, shop: Shop) -> None:
+async def test_missing_unused_and_broken_indexes(systems: Systems, shop: Shop) -> None:
     read = RunQuery(file="missing-indexes.sql", none="All is well")
     assert (await read.read(asking(systems, shop.ro_dsn))).text == "All is well"
 
@@ -220,7 +218,7 @@ async def test_indexes_that_are_missing_unused_or_broken(systems: Systems, shop:
 
 
 @pytest.mark.parametrize("file", FILES)
-async def test_every_shipped_query_runs_as_the_reading_role(
+async def test_reader_may_run_shipped_queries(
     file: str, systems: Systems, shared_shop: Shop
 ) -> None:
     assert (await RunQuery(file=file).read(asking(systems, shared_shop.ro_dsn))).text
@@ -238,14 +236,14 @@ async def test_an_unreachable_database_is_said(systems: Systems) -> None:
         await STUCK.read(asking(systems, "postgresql://u:p@127.0.0.1:1/orders"))
 
 
-async def test_a_slow_answer_is_given_up_on(systems: Systems, shop: Shop) -> None:
+async def test_slow_query_is_given_up(systems: Systems, shop: Shop) -> None:
     async with await AsyncConnection.connect(shop.dsn) as conn:
         await conn.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(DatabaseError, match=r"stopped after 0.3 s"):
             await STUCK.read(asking(systems, shop.ro_dsn, seconds=0.3))
 
 
-async def test_more_rows_than_the_cap_are_told(systems: Systems, shop: Shop) -> None:
+async def test_too_many_rows_are_told(systems: Systems, shop: Shop) -> None:
     async with owner(shop) as conn:
         await conn.execute("UPDATE orders SET status = 'PENDING'")
     reading = await STUCK.read(asking(systems, shop.ro_dsn))
@@ -328,12 +326,12 @@ def test_spreadsheets_find_no_formulas(cell: str, kept: str) -> None:
         ({"file": "stuck-orders.sql", "params": {"minutes": 5}}, "for stuck-orders.sql: none"),
     ],
 )
-def test_mistakes_are_found_when_the_bot_starts(params: dict[str, Any], words: str) -> None:
+def test_wrong_params_are_refused(params: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         RunQuery.model_validate(params)
 
 
-async def test_slow_responses_are_looked_into_in_slack(walk: Walk) -> None:
+async def test_slow_responses_scenario_in_slack(walk: Walk) -> None:
     channel = await walk.declare(severity="sev3")
     for step in ("pod-resources", "long-queries", "missing-indexes"):
         await walk.press_step("oncall", step, channel)
@@ -344,7 +342,7 @@ async def test_slow_responses_are_looked_into_in_slack(walk: Walk) -> None:
     assert re.search(r"No table is read as a whole too often|\d+ findings?: ", shown)
 
 
-async def test_failing_payments_are_looked_into_in_slack(walk: Walk) -> None:
+async def test_failing_payments_scenario_in_slack(walk: Walk) -> None:
     channel = await walk.declare(severity="sev2")
     await walk.press(
         "oncall", action_ids.CHOOSE_SCENARIO, channel, "order-service/payment-refund-failures"

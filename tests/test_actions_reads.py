@@ -54,7 +54,7 @@ async def test_an_unreachable_cluster_is_said(
 
 
 @READS
-async def test_a_mute_cluster_is_given_up_on(
+async def test_mute_cluster_times_out(
     read: Callable[[], Read], systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.hang("*")
@@ -143,9 +143,7 @@ async def test_the_run_that_crashed_is_read(systems: ChangingSystems, kube: Clus
     assert "ConfigError" in reading.excerpt
 
 
-async def test_logs_are_masked_and_escape_nothing_else(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_log_secrets_are_masked(systems: ChangingSystems, kube: Cluster) -> None:
     for pod in kube.pod_names():
         kube.set_logs(pod, ["password=hunter2 for bob@example.com", "<!channel> was here"])
     reading = await tail_logs().read(systems.for_reading())
@@ -157,9 +155,7 @@ async def test_logs_are_masked_and_escape_nothing_else(
         assert "<!channel> was here" in text
 
 
-async def test_a_private_key_is_masked_over_its_lines(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_whole_private_key_is_masked(systems: ChangingSystems, kube: Cluster) -> None:
     key = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBg", "-----END PRIVATE KEY-----", "after"]
     for pod in kube.pod_names():
         kube.set_logs(pod, key)
@@ -169,7 +165,7 @@ async def test_a_private_key_is_masked_over_its_lines(
     assert "after" in reading.excerpt
 
 
-async def test_an_endless_log_keeps_its_newest_end(systems: ChangingSystems, kube: Cluster) -> None:
+async def test_endless_log_keeps_newest_lines(systems: ChangingSystems, kube: Cluster) -> None:
     kube.endless_log(kube.pod_names()[0], 5_000_000)
     reading = await TailLogs(selector=SELECTOR, tail=5000).read(systems.for_reading())
 
@@ -177,9 +173,7 @@ async def test_an_endless_log_keeps_its_newest_end(systems: ChangingSystems, kub
     assert len(reading.attachment.text.encode()) <= 1024 * 1024
 
 
-async def test_one_mute_container_does_not_hide_the_others(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_mute_container_hides_no_others(systems: ChangingSystems, kube: Cluster) -> None:
     mute = kube.pod_names()[0]
     kube.hang(f"*/pods/{mute}/log")
     reading = await tail_logs().read(systems.for_reading())
@@ -231,16 +225,14 @@ async def test_no_line_that_matches_is_said(systems: ChangingSystems, kube: Clus
     assert reading.attachment is None
 
 
-async def test_what_is_masked_cannot_be_searched_for(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_masked_text_cannot_be_searched(systems: ChangingSystems, kube: Cluster) -> None:
     written(kube, ["password=hunter2"])
     reading = await TailLogs(selector=SELECTOR, match="hunter").read(systems.for_reading())
 
     assert reading.text.startswith("None of 3 lines")
 
 
-async def test_an_expression_that_never_ends_is_stopped_and_holds_up_nobody() -> None:
+async def test_endless_expression_blocks_nobody() -> None:
     async with start_matcher("(a+)+$", seconds=0.5) as asked:
         looking = asyncio.create_task(asked.search(["a" * 60 + "!"]))
         while not looking.done():
@@ -250,7 +242,7 @@ async def test_an_expression_that_never_ends_is_stopped_and_holds_up_nobody() ->
             await looking
 
 
-async def test_a_search_that_breaks_off_is_said() -> None:
+async def test_broken_search_is_said() -> None:
     # Checked when the bot starts; here it is what makes the process end badly.
     async with start_matcher("(") as asked:
         for _ in range(2):
@@ -258,7 +250,7 @@ async def test_a_search_that_breaks_off_is_said() -> None:
                 await asked.search(["a"])
 
 
-def test_what_is_no_expression_is_found_when_the_bot_starts() -> None:
+def test_invalid_expression_is_refused_at_start() -> None:
     with pytest.raises(ValidationError, match="expects a regular expression"):
         TailLogs(selector=SELECTOR, match="stripe(")
 
@@ -319,9 +311,7 @@ async def test_no_running_pod_is_said(systems: ChangingSystems, kube: Cluster) -
     assert rows(reading) == (("127.0.0.1:1", "connection refused", "the bot"),)
 
 
-async def test_names_that_only_pods_know_are_no_failures(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_names_only_pods_know_are_unchecked(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("no-pods")
     checks = ("postgres.invalid:5432", "127.0.0.1:1", "redis.invalid:6379")
     read = CheckDependencies(selector=SELECTOR, checks=checks, timeout=2)

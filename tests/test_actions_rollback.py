@@ -46,9 +46,7 @@ async def test_a_crash_loop_is_rolled_back(systems: ChangingSystems, kube: Clust
     assert told.starting_with("Watching: ")
 
 
-async def test_what_serves_while_a_healthy_release_is_rolled_back_is_told(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_progress_counts_serving_pods(systems: ChangingSystems, kube: Cluster) -> None:
     told = RecordedProgress()
     _, verdict = await carry_out(roll_back(), systems, told)
 
@@ -57,9 +55,7 @@ async def test_what_serves_while_a_healthy_release_is_rolled_back_is_told(
     assert first == "Rollout: 0 of 3 new pods ready, 3 old ones still serve"
 
 
-async def test_a_release_that_never_gets_ready_is_told_with_what_serves(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_failed_release_tells_serving_pods(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("image-pull")
     await carry_out(roll_back(), systems, RecordedProgress())
     _, verdict = await carry_out(roll_back(7), systems, RecordedProgress(8))
@@ -85,9 +81,7 @@ async def test_the_plan_says_everything(systems: ChangingSystems, kube: Cluster)
     assert plan.fingerprint["uid"] == kube.deployment()["metadata"]["uid"]
 
 
-async def test_a_plan_writes_nothing_and_stays_the_same(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_plan_is_steady_and_writes_nothing(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     before = len(kube.writes)
     plans = [await roll_back().plan(systems.for_planning()) for _ in range(3)]
@@ -120,7 +114,7 @@ async def test_drift_is_refused(systems: ChangingSystems, kube: Cluster) -> None
     assert patches(kube) == before
 
 
-async def test_an_autoscaler_at_work_is_no_drift(systems: ChangingSystems, kube: Cluster) -> None:
+async def test_autoscaler_changes_are_no_drift(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await roll_back(5).plan(systems.for_planning())
     kube.scale(5)
 
@@ -130,7 +124,7 @@ async def test_an_autoscaler_at_work_is_no_drift(systems: ChangingSystems, kube:
     assert patches(kube) == 1
 
 
-async def test_a_status_that_moves_is_no_drift(systems: ChangingSystems, kube: Cluster) -> None:
+async def test_status_changes_are_no_drift(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     plan = await roll_back().plan(systems.for_planning())
     fault = kube.slow(PATCHES, 0.3)
@@ -155,9 +149,7 @@ def _move_status(kube: Cluster) -> None:
     kube.state.store.update(DEPLOYMENTS, moved)
 
 
-async def test_a_version_that_crashes_later_fails_the_check(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_later_crash_fails_the_check(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     await kube.scenario("healthy")
     crashing = next(
@@ -172,9 +164,7 @@ async def test_a_version_that_crashes_later_fails_the_check(
     assert "exit 2" in verdict.text
 
 
-async def test_an_image_that_is_missing_fails_the_check(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_missing_image_fails_the_check(systems: ChangingSystems, kube: Cluster) -> None:
     await kube.scenario("image-pull")
     await kube.scenario("healthy")
     missing = max(
@@ -202,9 +192,7 @@ async def test_after_an_interruption_looking_is_enough(
     assert (await roll_back().verify(systems.for_reading(), plan, RecordedProgress().run)).ok
 
 
-async def test_a_silent_moment_does_not_fail_the_check(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_short_silence_passes_the_check(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await roll_back(5).plan(systems.for_planning())
     await roll_back(5).execute(systems, plan, RecordedProgress().run)
     checking = asyncio.create_task(
@@ -234,9 +222,7 @@ async def test_an_unknown_deployment(systems: ChangingSystems) -> None:
         await RollBack(deployment="nothing-here").plan(systems.for_planning())
 
 
-async def test_a_missing_right_is_named_before_anybody_approves(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_missing_right_shows_before_approval(systems: ChangingSystems, kube: Cluster) -> None:
     kube.forbid(USER, "patch", "deployments")
     with pytest.raises(door.Forbidden, match="patch deployments"):
         await roll_back(5).plan(systems.for_planning())

@@ -48,7 +48,7 @@ async def test_from_nothing_there_is_no_undo(systems: ChangingSystems, kube: Clu
         (1, 2, """kubectl patch hpa order-service --patch '{"spec":{"minReplicas":1}}'"""),
     ],
 )
-async def test_out_of_an_autoscalers_bounds_is_refused(
+async def test_outside_autoscaler_bounds_is_refused(
     wanted: int, back: int, command: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.autoscale(2, 6)
@@ -62,7 +62,7 @@ async def test_out_of_an_autoscalers_bounds_is_refused(
 
 
 @pytest.mark.parametrize(("wanted", "bound"), [(5, "minReplicas"), (2, "maxReplicas")])
-async def test_within_its_bounds_it_is_warned_of(
+async def test_within_autoscaler_bounds_is_warned_of(
     wanted: int, bound: str, systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.autoscale(2, 6)
@@ -73,7 +73,7 @@ async def test_within_its_bounds_it_is_warned_of(
     assert f'{{"spec":{{"{bound}":{wanted}}}}}' in plan.warnings[0]
 
 
-async def test_the_autoscaler_of_another_deployment_is_no_matter(
+async def test_autoscaler_of_other_deployment_is_ignored(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     kube.autoscale(1, 2, "payment-service")
@@ -81,9 +81,7 @@ async def test_the_autoscaler_of_another_deployment_is_no_matter(
     assert (await scale(5).plan(systems.for_planning())).warnings == ()
 
 
-async def test_an_autoscaler_made_after_the_plan_shows_in_the_next_one(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_new_autoscaler_changes_next_plan(systems: ChangingSystems, kube: Cluster) -> None:
     """So the run, which plans again, finds another digest and stops."""
     plan = await scale(5).plan(systems.for_planning())
     kube.autoscale(2, 6)
@@ -91,9 +89,7 @@ async def test_an_autoscaler_made_after_the_plan_shows_in_the_next_one(
     assert (await scale(5).plan(systems.for_planning())).digest != plan.digest
 
 
-async def test_what_an_autoscaler_set_back_fails_the_check(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_change_by_autoscaler_fails_check(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await scale(5).plan(systems.for_planning())
     await scale(5).execute(systems, plan, RecordedProgress().run)
     kube.autoscale(2, 4)
@@ -104,9 +100,7 @@ async def test_what_an_autoscaler_set_back_fails_the_check(
     assert "is scaled to 4, not to 5" in verdict.text
 
 
-async def test_autoscalers_that_may_not_be_seen_are_warned_of(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_forbidden_autoscalers_are_warned_of(systems: ChangingSystems, kube: Cluster) -> None:
     kube.forbid(USER, "list", "horizontalpodautoscalers")
     plan = await scale(5).plan(systems.for_planning())
 
@@ -140,9 +134,7 @@ async def test_nodes_without_room_are_warned_of(systems: ChangingSystems, kube: 
     assert (await scale(7).plan(systems.for_planning())).warnings == ()
 
 
-async def test_pods_that_no_node_takes_fail_the_check(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_pods_without_node_fail_check(systems: ChangingSystems, kube: Cluster) -> None:
     kube.limit_nodes(cpu="0.5")
     _, verdict = await carry_out(scale(6, deadline_seconds=1.5), systems, RecordedProgress())
 
@@ -150,18 +142,14 @@ async def test_pods_that_no_node_takes_fail_the_check(
     assert "Pending" in verdict.text
 
 
-async def test_nodes_that_may_not_be_seen_are_passed_over(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_forbidden_nodes_give_no_warning(systems: ChangingSystems, kube: Cluster) -> None:
     kube.limit_nodes(cpu="0.5")
     kube.forbid(USER, "list", "nodes")
 
     assert (await scale(9).plan(systems.for_planning())).warnings == ()
 
 
-async def test_the_shipped_roles_are_enough_to_see_all_of_it(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_shipped_roles_are_enough(systems: ChangingSystems, kube: Cluster) -> None:
     kube.limit_nodes(cpu="0.5")
     kube.autoscale(2, 20)
     for document in yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text()):
@@ -182,7 +170,7 @@ async def test_the_shipped_roles_are_enough_to_see_all_of_it(
     ],
 )
 @pytest.mark.parametrize("mute", [True, False])
-async def test_what_only_warns_never_stands_in_the_way(
+async def test_failed_lookup_only_warns(
     path: str, unknown: str, mute: bool, systems: ChangingSystems, kube: Cluster
 ) -> None:
     if mute:

@@ -32,7 +32,7 @@ async def ask(walk: Walk, longer_than: str = "1 s") -> str:
     return channel
 
 
-async def test_the_plan_names_each_session_and_ends_none(walk: Walk, sessions: Sessions) -> None:
+async def test_plan_names_sessions_and_ends_none(walk: Walk, sessions: Sessions) -> None:
     holds, waits = await sessions.block_one()
 
     channel = await ask(walk)
@@ -51,9 +51,7 @@ async def test_the_plan_names_each_session_and_ends_none(walk: Walk, sessions: S
     assert await waits.alive()
 
 
-async def test_an_approval_ends_the_sessions_that_block_each_other_and_no_other(
-    walk: Walk, sessions: Sessions
-) -> None:
+async def test_approval_ends_only_blocking_sessions(walk: Walk, sessions: Sessions) -> None:
     holds, waits = await sessions.block_one()
     channel = await ask(walk)
     late = await sessions.open()
@@ -72,9 +70,7 @@ async def test_an_approval_ends_the_sessions_that_block_each_other_and_no_other(
     assert await sessions.of_role("runbolt_ops") == 0
 
 
-async def test_what_ended_by_itself_is_told_and_what_came_after_is_left_alone(
-    walk: Walk, sessions: Sessions
-) -> None:
+async def test_session_with_new_query_is_spared(walk: Walk, sessions: Sessions) -> None:
     slow, goes_on, leaves = [await sessions.open() for _ in range(3)]
     channel = await ask(walk)
     await sessions.cancel(leaves)
@@ -95,7 +91,7 @@ async def test_what_ended_by_itself_is_told_and_what_came_after_is_left_alone(
     await sessions.cancel(again)
 
 
-async def test_a_pid_that_was_given_away_again_is_not_touched(
+async def test_reused_process_number_is_not_touched(
     walk: Walk, bot: Bot, sessions: Sessions
 ) -> None:
     """As after a reuse: what was approved began earlier than the session that has its pid now."""
@@ -141,9 +137,7 @@ async def test_after_an_interruption_looking_is_enough(
     assert not slow.conn.closed
 
 
-async def test_superusers_and_the_bot_itself_are_never_ended(
-    walk: Walk, shop: Shop, sessions: Sessions
-) -> None:
+async def test_superusers_and_bot_are_spared(walk: Walk, shop: Shop, sessions: Sessions) -> None:
     spared = [
         await sessions.open(dsn=shop.dsn),
         await sessions.open(dsn=shop.ro_dsn),
@@ -167,7 +161,7 @@ async def test_nothing_long_is_nothing_to_do(walk: Walk) -> None:
     assert action_ids.APPROVE not in str(walk.slack.messages(channel, "oncall"))
 
 
-async def test_the_form_is_filled_in_as_the_playbook_has_it(walk: Walk) -> None:
+async def test_playbook_fills_the_form(walk: Walk) -> None:
     channel = await walk.declare(severity="sev3")
     await walk.press_step("oncall", "end-queries", channel)
     [view] = walk.slack.views("oncall")
@@ -180,7 +174,7 @@ async def test_the_form_is_filled_in_as_the_playbook_has_it(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize("longer_than", ["soon", "0 s", "25 h"])
-async def test_a_span_that_is_none_is_said_in_the_form(walk: Walk, longer_than: str) -> None:
+async def test_invalid_time_span_is_refused(walk: Walk, longer_than: str) -> None:
     with pytest.raises(Refusal):
         await ask(walk, longer_than)
 

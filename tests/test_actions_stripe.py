@@ -79,9 +79,7 @@ async def test_undelivered_events_are_shown_and_linked(
     assert "charge.succeeded" not in read
 
 
-async def test_without_a_key_there_is_a_link_and_neither_mark(
-    slack: Slack, given: Settings, clock: Clock
-) -> None:
+async def test_without_key_only_link_is_shown(slack: Slack, given: Settings, clock: Clock) -> None:
     thread, read = await in_slack(slack, given, clock)
 
     assert ":grey_question: Stripe was not asked: the bot has no key." in read
@@ -106,7 +104,7 @@ async def test_everything_delivered(
     assert reading.notes == ()
 
 
-async def test_only_the_last_hours_are_asked_for(
+async def test_only_last_hours_are_read(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     stripe.add_event("charge.failed", ago=2 * HOUR + 60, delivered=False)
@@ -116,7 +114,7 @@ async def test_only_the_last_hours_are_asked_for(
     assert [str(row[0]) for row in rows(reading)] == [inside]
 
 
-async def test_what_has_just_happened_is_no_alarm(
+async def test_recent_event_is_no_alarm(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     stripe.add_event("charge.failed", ago=5, delivered=False)
@@ -127,7 +125,7 @@ async def test_what_has_just_happened_is_no_alarm(
     assert "within the last minute" in reading.notes[0]
 
 
-async def test_pages_are_read_on_up_to_a_bound(
+async def test_number_of_pages_is_limited(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     ids = [
@@ -163,7 +161,7 @@ async def test_a_missing_permission_is_named(
     assert "lacks the permission rak_event_read" in reading.text
 
 
-async def test_a_key_that_may_do_everything_is_warned_of(
+async def test_too_powerful_key_is_warned_of(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     reading = await read(systems, stripe, clock, key=stripe.secret_key)
@@ -180,7 +178,7 @@ async def test_a_rate_limit(systems: Systems, stripe: SimulatedStripe, clock: Cl
     assert len(stripe.requests) == 1
 
 
-async def test_a_stripe_in_trouble_is_tried_once_more(
+async def test_failed_request_is_retried_once(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     stripe.fail(500)
@@ -192,7 +190,7 @@ async def test_a_stripe_in_trouble_is_tried_once_more(
     assert "Stripe failed (503)" in reading.text
 
 
-async def test_a_slow_stripe_is_given_up_on(
+async def test_slow_answer_times_out(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     stripe.hang(times=2)
@@ -222,7 +220,7 @@ async def test_a_key_is_told_to_nobody(
         assert key not in reading.text + caplog.text
 
 
-async def test_stripe_is_told_nothing_of_how_fast_it_was(
+async def test_no_speed_measurements_are_sent(
     systems: Systems, stripe: SimulatedStripe, clock: Clock
 ) -> None:
     for number in range(101):
@@ -235,6 +233,6 @@ async def test_stripe_is_told_nothing_of_how_fast_it_was(
         assert "platform" not in request.headers["X-Stripe-Client-User-Agent"]
 
 
-def test_a_bot_that_does_not_ask_does_not_pay_for_it() -> None:
+def test_library_is_not_loaded_when_unused() -> None:
     words = "import sys, bot.__main__; sys.exit('stripe' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", words], cwd=ROOT, check=False).returncode == 0

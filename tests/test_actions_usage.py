@@ -57,7 +57,7 @@ async def test_what_healthy_pods_use(systems: Systems, kube: Cluster) -> None:
         ({"cpu": "20m", "memory": "8Gi"}, "CPU {CPU} of 20m"),
     ],
 )
-async def test_the_pod_over_its_limit_comes_first(
+async def test_pod_over_limit_comes_first(
     limits: dict[str, str], words: str, systems: Systems, kube: Cluster
 ) -> None:
     tight = kube.pod_names()[-1]
@@ -80,9 +80,7 @@ async def test_a_pod_without_limits(systems: Systems, kube: Cluster) -> None:
     assert {(row["CPU limit"], row["memory limit"]) for row in rows(reading)} == {("–", "–")}
 
 
-async def test_pods_without_figures_are_no_error_and_not_well_either(
-    systems: Systems, kube: Cluster
-) -> None:
+async def test_pods_without_figures_are_not_judged(systems: Systems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     await kube.wait_for_status("CrashLoopBackOff", 3)
     reading = await usage().read(systems)
@@ -138,7 +136,7 @@ async def test_an_unreachable_cluster_is_said(systems: Systems, kube: Cluster) -
         await usage().read(systems)
 
 
-async def test_a_mute_metrics_server_is_given_up_on(systems: Systems, kube: Cluster) -> None:
+async def test_silent_metrics_server_times_out(systems: Systems, kube: Cluster) -> None:
     kube.hang(METRICS)
     with pytest.raises(door.TimedOut, match=f"within {CALL_SECONDS:g} s"):
         await usage().read(systems)

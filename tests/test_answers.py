@@ -9,7 +9,7 @@ from tests.raw_payloads import broken, send_changed
 __all__ = ["broken"]
 
 
-async def test_who_only_looks_into_a_channel_is_answered(walk: Walk, broken: Cluster) -> None:
+async def test_outsider_is_answered_in_channel(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
 
@@ -24,7 +24,7 @@ async def late(walk: Walk, sent: Delivery) -> None:
     await send_changed(walk, sent, trigger_id="1.2")
 
 
-async def test_when_the_address_expired_the_answer_is_in_the_channel(walk: Walk) -> None:
+async def test_expired_address_is_answered_in_channel(walk: Walk) -> None:
     channel = await walk.declare()
     sent = await walk.press("second", action_ids.TAKE_COMMAND, channel)
 
@@ -34,9 +34,7 @@ async def test_when_the_address_expired_the_answer_is_in_the_channel(walk: Walk)
     assert "You are already in command. Nothing was changed." in str(told)
 
 
-async def test_who_only_looks_in_is_answered_directly_when_the_address_expired(
-    walk: Walk, broken: Cluster
-) -> None:
+async def test_outsider_with_expired_address_gets_message(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
     sent = await walk.press("outsider", action_ids.APPROVE, channel)
@@ -47,7 +45,7 @@ async def test_who_only_looks_in_is_answered_directly_when_the_address_expired(
     assert "You are not an approver" in walk.text("runbolt", "outsider")
 
 
-async def test_where_the_bot_is_not_the_answer_comes_directly_when_the_address_expired(
+async def test_expired_address_without_bot_gets_message(
     walk: Walk,
 ) -> None:
     sent = await walk.say("oncall", "/incident note x", "random")
@@ -57,7 +55,7 @@ async def test_where_the_bot_is_not_the_answer_comes_directly_when_the_address_e
     assert "not an incident's channel" in walk.text("runbolt", "oncall")
 
 
-async def test_an_address_that_is_used_up_is_no_reason_to_be_silent(walk: Walk) -> None:
+async def test_used_up_address_is_still_answered(walk: Walk) -> None:
     sent = await walk.say("oncall", "/incident note x", "random")
     assert "not an incident's channel" not in walk.text("runbolt", "oncall")
 
@@ -67,7 +65,7 @@ async def test_an_address_that_is_used_up_is_no_reason_to_be_silent(walk: Walk) 
     assert "not an incident's channel" in walk.text("runbolt", "oncall")
 
 
-async def test_the_home_tab_offers_to_declare_without_alarm(walk: Walk) -> None:
+async def test_home_tab_declare_button_looks_calm(walk: Walk) -> None:
     await walk.slack.open_home("oncall")
     await walk.bot.drain()
 

@@ -57,13 +57,13 @@ async def test_every_command_is_answered(walk: Walk, words: str, sentence: str) 
     assert sentence not in walk.text("general", "second")
 
 
-async def test_a_command_in_a_channel_without_the_bot_is_answered(walk: Walk) -> None:
+async def test_command_outside_incident_channel_is_answered(walk: Walk) -> None:
     await walk.say("oncall", "/incident note x", "random")
 
     assert "not an incident's channel" in walk.text("random", "oncall")
 
 
-async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None:
+async def test_outside_incident_open_ones_are_linked(walk: Walk) -> None:
     await walk.say("oncall", "/incident note x", "random")
     assert "Use the incident's own channel, or declare one" in walk.text("random", "oncall")
     for number in range(6):
@@ -85,7 +85,7 @@ async def test_outside_of_incidents_the_open_ones_are_linked(walk: Walk) -> None
 
 
 @pytest.mark.parametrize("words", ["update", "resolve", "severity sev2", "playbook", "customer"])
-async def test_after_the_end_the_next_thing_to_do_is_said(walk: Walk, words: str) -> None:
+async def test_after_end_next_step_is_told(walk: Walk, words: str) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="It is over")
@@ -119,7 +119,7 @@ async def test_any_title_is_declared(walk: Walk, title: str) -> None:
     assert walk.slack.notifications("lead") == []
 
 
-async def test_a_mention_is_answered_with_what_can_be_said(walk: Walk) -> None:
+async def test_mention_is_answered_with_help(walk: Walk) -> None:
     channel = await walk.declare()
 
     await walk.say("oncall", f"<@{walk.slack.bot_user}> hello?", channel)
@@ -138,7 +138,7 @@ async def test_help_lists_what_is_open(walk: Walk) -> None:
     assert channel.startswith("inc-1")
 
 
-async def test_a_click_on_what_is_over_is_answered(walk: Walk, bot: Bot, redis_url: str) -> None:
+async def test_click_after_end_is_answered(walk: Walk, bot: Bot, redis_url: str) -> None:
     channel = await walk.declare()
     click = await walk.press("second", action_ids.TAKE_COMMAND, channel)
     await walk.say("oncall", "/incident resolve", channel)
@@ -152,7 +152,7 @@ async def test_a_click_on_what_is_over_is_answered(walk: Walk, bot: Bot, redis_u
     assert "is resolved. Nothing was done" in walk.text(channel, "second")
 
 
-async def test_a_bug_is_answered_with_a_reference(
+async def test_bug_is_answered_with_reference(
     walk: Walk, bot: Bot, caplog: pytest.LogCaptureFixture
 ) -> None:
     channel = await walk.declare()
@@ -174,7 +174,7 @@ async def test_an_expired_trigger_is_answered(slack: Slack, walk: Walk) -> None:
     assert "Slack did not open the form" in walk.text("general", "oncall")
 
 
-async def test_the_home_tab_lists_what_is_open(walk: Walk) -> None:
+async def test_home_tab_lists_open_incidents(walk: Walk) -> None:
     await walk.declare()
 
     await walk.slack.open_home("oncall")

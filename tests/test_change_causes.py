@@ -25,7 +25,7 @@ async def release(kube: Cluster, cause: str) -> None:
     await patch_deployment(kube, {"metadata": meta, "spec": {"template": note}})
 
 
-async def test_no_secret_of_a_command_is_shown(systems: ChangingSystems, kube: Cluster) -> None:
+async def test_command_secrets_are_masked(systems: ChangingSystems, kube: Cluster) -> None:
     await release(kube, COMMAND)
     await release(kube, "v2.5.0")
     reading = await RolloutHistory(deployment="order-service").read(systems)
@@ -37,9 +37,7 @@ async def test_no_secret_of_a_command_is_shown(systems: ChangingSystems, kube: C
         assert "kubectl set env deployment/order-service STRIPE_SECRET_KEY=[masked]" in shown
 
 
-async def test_a_rollback_leaves_the_cause_as_it_was_written(
-    systems: ChangingSystems, kube: Cluster
-) -> None:
+async def test_rollback_keeps_written_cause(systems: ChangingSystems, kube: Cluster) -> None:
     await release(kube, COMMAND)
     await release(kube, "v2.5.0")
     await carry_out(BACK.model_copy(update={"to_revision": 7}), systems, RecordedProgress())

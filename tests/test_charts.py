@@ -45,7 +45,7 @@ def drawn(chart: Obj) -> dict[str, list[float]]:
     }
 
 
-async def test_what_pods_use_is_drawn_beside_what_they_may(walk: Walk, kube: Cluster) -> None:
+async def test_usage_is_drawn_beside_limits(walk: Walk, kube: Cluster) -> None:
     message = answer(walk, await look(walk))
 
     cpu, memory = charts(message)
@@ -58,9 +58,7 @@ async def test_what_pods_use_is_drawn_beside_what_they_may(walk: Walk, kube: Clu
     assert sorted(pods) == sorted(name.rpartition("-")[2] for name in kube.pod_names())
 
 
-async def test_a_pod_without_figures_yet_is_left_out_of_the_chart_and_no_error(
-    walk: Walk, kube: Cluster
-) -> None:
+async def test_pod_without_figures_is_skipped(walk: Walk, kube: Cluster) -> None:
     await kube.scenario("image-pull")
 
     message = answer(walk, await look(walk))
@@ -70,7 +68,7 @@ async def test_a_pod_without_figures_yet_is_left_out_of_the_chart_and_no_error(
     assert ":white_check_mark: 3 pods use" in message_text(message)
 
 
-async def test_the_pod_nearest_to_its_limit_is_drawn_first(walk: Walk, kube: Cluster) -> None:
+async def test_pod_nearest_limit_comes_first(walk: Walk, kube: Cluster) -> None:
     tight = kube.pod_names()[-1]
     pod = editable_copy(kube.state.store.get(PODS, DEFAULT_NAMESPACE, tight))
     pod["spec"]["containers"][0]["resources"]["limits"] = {"cpu": "1", "memory": "100Mi"}
@@ -85,7 +83,7 @@ async def test_the_pod_nearest_to_its_limit_is_drawn_first(walk: Walk, kube: Clu
     assert ":warning:" in message_text(message)
 
 
-async def test_a_bound_that_not_every_pod_has_is_not_drawn(walk: Walk, kube: Cluster) -> None:
+async def test_partial_limit_is_not_drawn(walk: Walk, kube: Cluster) -> None:
     pod = editable_copy(kube.state.store.get(PODS, DEFAULT_NAMESPACE, kube.pod_names()[0]))
     pod["spec"]["containers"][0]["resources"]["limits"] = {"cpu": "1"}
     kube.state.store.update(PODS, pod)
@@ -96,9 +94,7 @@ async def test_a_bound_that_not_every_pod_has_is_not_drawn(walk: Walk, kube: Clu
     assert drawn(memory).keys() == {"used", "request"}
 
 
-async def test_pods_without_figures_get_no_chart_and_no_green_mark(
-    walk: Walk, kube: Cluster
-) -> None:
+async def test_no_figures_give_no_chart(walk: Walk, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     await kube.wait_for_status("CrashLoopBackOff", 3)
 
@@ -117,7 +113,7 @@ async def test_pods_without_figures_get_no_chart_and_no_green_mark(
         (3, {"section"}),
     ],
 )
-async def test_a_slack_without_charts_gets_the_words_and_the_table(
+async def test_table_or_words_replace_refused_chart(
     walk: Walk, refusals: int, kinds: set[str]
 ) -> None:
     channel = await walk.declare(severity="sev3")
@@ -131,7 +127,7 @@ async def test_a_slack_without_charts_gets_the_words_and_the_table(
     assert "3 pods use" in message_text(message)
 
 
-def test_a_chart_is_cut_to_what_slack_takes() -> None:
+def test_large_chart_is_cut() -> None:
     long = "order-service-7d9f8b6c5-"
     chart = Chart(
         title="x" * 80,

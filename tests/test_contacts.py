@@ -296,7 +296,7 @@ async def test_no_token_leaves_a_link(
     assert pager.requests == []
 
 
-async def test_the_token_is_in_no_log_and_no_answer(
+async def test_the_token_stays_secret(
     walk: Walk, pager: PagerDuty, caplog: pytest.LogCaptureFixture
 ) -> None:
     token, pager.status = pager.token, 500

@@ -54,20 +54,20 @@ def run(copy: Path, *words: str) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_the_action_that_is_shown_passes_the_test_that_is_shown(copy: Path) -> None:
+def test_example_action_passes_its_test(copy: Path) -> None:
     run(
         copy, "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/test_actions_restarted.py"
     )
 
 
-def test_the_code_that_is_shown_is_written_as_all_of_it_is(copy: Path) -> None:
+def test_example_code_passes_ruff(copy: Path) -> None:
     made = ("bot/actions/kubernetes/restarted.py", "tests/test_actions_restarted.py")
 
     run(copy, "ruff", "check", "--no-cache", *made)
     run(copy, "ruff", "format", "--no-cache", "--check", *made)
 
 
-def test_the_step_that_is_shown_has_no_mistakes(copy: Path) -> None:
+def test_example_step_has_no_mistakes(copy: Path) -> None:
     playbook = copy / "templates" / "playbooks" / "order-service.yml"
     [step] = shown("yaml")
     words = playbook.read_text(encoding="utf-8")

@@ -59,7 +59,7 @@ async def rows(conn: AsyncConnection[Any], statement: str) -> list[dict[str, Any
     return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
 
 
-def test_what_is_quoted_stands_in_the_source() -> None:
+def test_quotes_stand_in_the_source() -> None:
     quoted = [line for kind, text in FENCE.findall(DOCUMENT) if kind for line in text.splitlines()]
     source = {" ".join(line.split()) for line in RUNBOOK.splitlines()}
 
@@ -67,7 +67,7 @@ def test_what_is_quoted_stands_in_the_source() -> None:
     assert [line for line in quoted if " ".join(line.split()) not in source] == []
 
 
-async def test_the_statement_that_kills_queries_is_refused(shop: Shop) -> None:
+async def test_killing_queries_is_refused(shop: Shop) -> None:
     async with connected(shop.dsn) as conn:
         with pytest.raises(errors.UndefinedColumn) as refused:
             await rows(conn, in_source("pg_terminate_backend"))
@@ -78,7 +78,7 @@ async def test_the_statement_that_kills_queries_is_refused(shop: Shop) -> None:
 
 @pytest.mark.kubectl
 @needs_kubectl
-async def test_the_pod_of_the_source_is_a_placeholder(kubectl: Kubectl) -> None:
+async def test_the_pod_is_a_placeholder(kubectl: Kubectl) -> None:
     ran = await kubectl(*command("tickettoken-postgres 5432"))
 
     assert ran.code == 1
@@ -88,7 +88,7 @@ async def test_the_pod_of_the_source_is_a_placeholder(kubectl: Kubectl) -> None:
 
 @pytest.mark.kubectl
 @needs_kubectl
-async def test_a_terminal_is_asked_for_where_there_is_none(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_there_is_no_terminal(kube: Cluster, kubectl: Kubectl) -> None:
     words = command("tickettoken-postgres 5432")
     real = [word.replace("order-service-xxx", kube.pod_names()[0]) for word in words]
 
@@ -115,7 +115,7 @@ async def test_logs_of_one_container_are_read(kube: Cluster, kubectl: Kubectl) -
 
 @pytest.mark.kubectl
 @needs_kubectl
-async def test_logs_of_six_pods_are_not_followed(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_six_logs_are_not_followed(kube: Cluster, kubectl: Kubectl) -> None:
     kube.scale(6)
     await kube.wait_for_ready_pods(6)
 
@@ -127,7 +127,7 @@ async def test_logs_of_six_pods_are_not_followed(kube: Cluster, kubectl: Kubectl
 
 @pytest.mark.kubectl
 @needs_kubectl
-async def test_deleting_the_pods_takes_all_at_once(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_deletion_takes_all_pods(kube: Cluster, kubectl: Kubectl) -> None:
     assert len(kube.ready_pods()) == 3
     deleting = asyncio.create_task(kubectl.ok(*command("delete pod")))
 
@@ -138,7 +138,7 @@ async def test_deleting_the_pods_takes_all_at_once(kube: Cluster, kubectl: Kubec
 
 @pytest.mark.kubectl
 @needs_kubectl
-async def test_a_second_rollback_puts_the_bad_version_back(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_second_rollback_restores_bad_version(kube: Cluster, kubectl: Kubectl) -> None:
     await kube.scenario("crash-loop")
     bad = kube.image()
 
@@ -174,9 +174,7 @@ async def test_pausing_orders_replaces_every_pod(kube: Cluster, kubectl: Kubectl
     assert RUNBOOK.count("ORDERS_PAUSED") == 1
 
 
-async def test_the_count_of_one_database_hides_who_uses_up_the_server(
-    shop: Shop, database: str
-) -> None:
+async def test_one_database_hides_the_others(shop: Shop, database: str) -> None:
     """The source's statement, about this shop's database, while another takes connections."""
     query = re.search(r'psql -U postgres -c "(.*)"', RUNBOOK)
     assert query is not None
@@ -201,7 +199,7 @@ async def test_webhook_events_have_addresses_in_them(shop: Shop) -> None:
     assert re.search(r"[\w.]+@[\w.]+", str([row["payload"] for row in found]))
 
 
-async def test_the_total_of_a_user_adds_up_currencies(shop: Shop) -> None:
+async def test_a_total_mixes_currencies(shop: Shop) -> None:
     several = """
         SELECT user_id FROM orders WHERE created_at > NOW() - INTERVAL '24 hours'
         GROUP BY user_id HAVING count(DISTINCT currency) > 1
@@ -226,7 +224,7 @@ WAITING = """
 """
 
 
-async def test_who_holds_the_lock_is_not_among_the_long_queries(shop: Shop) -> None:
+async def test_lock_holders_run_no_query(shop: Shop) -> None:
     """With every query counted as long: who waits is listed, who is waited for and who asks not."""
     statement = in_source("AS duration").replace("5 seconds", "0 seconds")
 
@@ -247,7 +245,7 @@ async def test_who_holds_the_lock_is_not_among_the_long_queries(shop: Shop) -> N
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on PATH")
-async def test_curl_takes_a_503_for_an_answer() -> None:
+async def test_curl_accepts_a_503() -> None:
     async def ill(_: web.Request) -> web.Response:
         return web.Response(status=503, text="no database")
 

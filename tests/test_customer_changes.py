@@ -9,7 +9,7 @@ from tests.test_customer_message import WORDS, ask, posted, team
 __all__ = ["team"]
 
 
-async def test_an_edit_that_slack_refuses_leaves_the_request_as_it_was(walk: Walk) -> None:
+async def test_refused_edit_keeps_the_request(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
@@ -22,7 +22,7 @@ async def test_an_edit_that_slack_refuses_leaves_the_request_as_it_was(walk: Wal
     assert posted(walk.slack) == [WORDS]
 
 
-async def test_an_edit_by_somebody_who_may_not_leaves_the_request_as_it_was(walk: Walk) -> None:
+async def test_forbidden_edit_keeps_the_request(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     walk.slack.join("outsider", channel)
@@ -36,7 +36,7 @@ async def test_an_edit_by_somebody_who_may_not_leaves_the_request_as_it_was(walk
     assert posted(walk.slack) == [WORDS]
 
 
-async def test_an_edit_and_an_approval_at_once_leave_one_of_the_two(walk: Walk) -> None:
+async def test_only_edit_or_approval_wins(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
@@ -54,7 +54,7 @@ async def test_an_edit_and_an_approval_at_once_leave_one_of_the_two(walk: Walk) 
     assert ("Approve" in walk.buttons(channel)) is edited
 
 
-async def test_what_became_mild_after_the_request_is_not_told(walk: Walk) -> None:
+async def test_lower_severity_after_request_posts_nothing(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     await walk.say("oncall", "/incident severity sev4", channel)
@@ -69,7 +69,7 @@ async def test_what_became_mild_after_the_request_is_not_told(walk: Walk) -> Non
     assert posted(walk.slack) == [WORDS]
 
 
-async def test_what_became_mild_after_the_approval_is_not_told(walk: Walk, bot: Bot) -> None:
+async def test_lower_severity_after_approval_posts_nothing(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     await walk.say("oncall", "/incident severity sev4", channel)
@@ -86,7 +86,7 @@ async def test_what_became_mild_after_the_approval_is_not_told(walk: Walk, bot: 
     )
 
 
-async def test_what_customers_were_told_stays_to_be_read_whole(walk: Walk) -> None:
+async def test_posted_text_stays_complete(walk: Walk) -> None:
     channel = await walk.declare()
     words = f"We apologize for {'failing ' * 30}orders. This is the end."
     await ask(walk, channel, words)

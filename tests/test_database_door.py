@@ -87,7 +87,7 @@ async def test_nobody_is_notified(shop: Shop) -> None:
     assert received == ["last"]
 
 
-async def test_even_the_owner_does_not_leave_the_transaction(shop: Shop) -> None:
+async def test_even_owner_stays_in_transaction(shop: Shop) -> None:
     with pytest.raises(DatabaseError, match="multiple commands"):
         await Database(shop.dsn).select(OUT)
 
@@ -96,7 +96,7 @@ async def test_even_the_owner_does_not_leave_the_transaction(shop: Shop) -> None
         assert await found.fetchone() == (True,)
 
 
-async def test_the_session_only_reads_outside_of_the_transaction_too(shop: Shop) -> None:
+async def test_session_outside_transaction_only_reads(shop: Shop) -> None:
     found = await Database(shop.dsn).select(
         "SELECT current_setting('default_transaction_read_only')"
     )
@@ -112,7 +112,7 @@ async def test_the_session_only_reads_outside_of_the_transaction_too(shop: Shop)
         "SELECT ('Alice, born ' || left(customer_email, 0))::date FROM orders",
     ],
 )
-async def test_a_refusal_does_not_tell_what_rows_hold(query: LiteralString, door: Database) -> None:
+async def test_refusal_hides_row_values(query: LiteralString, door: Database) -> None:
     with pytest.raises(DatabaseError, match=r'refused the query: invalid .*: "\[masked\]"') as told:
         await door.select(query)
 
@@ -120,7 +120,7 @@ async def test_a_refusal_does_not_tell_what_rows_hold(query: LiteralString, door
     assert "Al" not in str(told.value)
 
 
-async def test_a_refusal_has_no_address_in_it_where_it_names_a_column(door: Database) -> None:
+async def test_refusal_masks_address_as_column(door: Database) -> None:
     with pytest.raises(DatabaseError, match=r'column "\[masked\]" does not exist'):
         await door.select('SELECT "alice@example.com" FROM orders')
 
@@ -167,7 +167,7 @@ async def mute() -> AsyncIterator[int]:
     await server.wait_closed()
 
 
-async def test_a_mute_server_is_given_up_on(mute: int) -> None:
+async def test_silent_server_is_given_up(mute: int) -> None:
     with pytest.raises(DatabaseError):
         await Database(f"postgresql://u:p@127.0.0.1:{mute}/orders", seconds=0.1).select("SELECT 1")
 
@@ -195,7 +195,7 @@ async def test_connections_are_counted(systems: Systems, shop: Shop) -> None:
     assert reading.table.rows == (("idle in transaction", "1", "1 %"),)
 
 
-async def test_a_database_nearly_full_is_warned_of(systems: Systems, shop: Shop) -> None:
+async def test_nearly_full_database_brings_warning(systems: Systems, shop: Shop) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(4):
             conn = await AsyncConnection.connect(shop.dsn, autocommit=True)
@@ -215,6 +215,6 @@ async def test_an_unknown_database_is_said(systems: Systems, door: Database) -> 
     assert (reading.ok, reading.text) == (False, "The server has no database named nothing.")
 
 
-async def test_without_a_database_the_variable_is_named(systems: Systems) -> None:
+async def test_connections_without_url_name_variable(systems: Systems) -> None:
     with pytest.raises(DatabaseError, match="ORDERS_DATABASE_URL"):
         await DatabaseConnections().read(systems)

@@ -34,16 +34,14 @@ async def asked(dsn: str, query: LiteralString, *bound: object) -> list[tuple[ob
 @pytest.mark.parametrize(
     ("role", "tables"), [(READER, set(READABLE)), (OPERATOR, set[str]())], ids=[READER, OPERATOR]
 )
-async def test_each_role_holds_nothing_on_tables_but_what_is_named(
-    shop: Shop, role: str, tables: set[str]
-) -> None:
+async def test_roles_hold_only_named_table_rights(shop: Shop, role: str, tables: set[str]) -> None:
     held = await asked(shop.dsn, HELD, list(PRIVILEGES), role, role)
 
     assert set(held) == {(table, "SELECT") for table in tables}
 
 
 @pytest.mark.parametrize("role", [READER, OPERATOR])
-async def test_no_sequence_schema_or_database_can_be_changed(shop: Shop, role: str) -> None:
+async def test_roles_cannot_change_database_objects(shop: Shop, role: str) -> None:
     query: LiteralString = """
         SELECT has_schema_privilege(%(role)s, 'public', 'CREATE'),
             has_database_privilege(%(role)s, current_database(), 'CREATE'),
@@ -61,9 +59,7 @@ async def test_no_sequence_schema_or_database_can_be_changed(shop: Shop, role: s
     ("role", "groups"),
     [(READER, ["pg_read_all_stats"]), (OPERATOR, ["pg_read_all_stats", "pg_signal_backend"])],
 )
-async def test_each_role_is_in_its_groups_only_and_hands_none_on(
-    shop: Shop, role: str, groups: list[str]
-) -> None:
+async def test_roles_have_only_their_groups(shop: Shop, role: str, groups: list[str]) -> None:
     found = await asked(
         shop.dsn,
         "SELECT roleid::regrole::text, admin_option FROM pg_auth_members"
@@ -77,7 +73,7 @@ async def test_each_role_is_in_its_groups_only_and_hands_none_on(
 
 
 @pytest.mark.parametrize("role", [READER, OPERATOR])
-async def test_no_role_has_an_attribute_that_opens_doors(shop: Shop, role: str) -> None:
+async def test_roles_have_no_powerful_attributes(shop: Shop, role: str) -> None:
     found = await asked(
         shop.dsn,
         "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
@@ -120,7 +116,7 @@ async def test_the_reader_cannot_reach_the_server(shop: Shop, statement: str) ->
 
 
 @pytest.mark.parametrize("role", [READER, OPERATOR])
-async def test_what_a_table_holds_is_not_seen_in_its_statistics(shop: Shop, role: str) -> None:
+async def test_statistics_do_not_show_table_contents(shop: Shop, role: str) -> None:
     await rows(shop.dsn, "ANALYZE users")
     query: LiteralString = "SELECT count(*) FROM pg_stats WHERE tablename = 'users'"
 
@@ -128,7 +124,7 @@ async def test_what_a_table_holds_is_not_seen_in_its_statistics(shop: Shop, role
     assert await asked(shop.server.dsn(shop.database, role), query) == [(0,)]
 
 
-async def test_the_operator_does_not_end_the_servers_own_processes(shop: Shop) -> None:
+async def test_operator_cannot_end_server_processes(shop: Shop) -> None:
     found = await rows(
         shop.dsn, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
     )
@@ -138,7 +134,7 @@ async def test_the_operator_does_not_end_the_servers_own_processes(shop: Shop) -
     assert ended == [{"done": False}]
 
 
-async def test_the_operator_ends_a_session_though_it_may_write_nothing(shop: Shop) -> None:
+async def test_read_only_operator_ends_sessions(shop: Shop) -> None:
     async with session(shop.service_dsn) as (service, pid):
         asleep = asyncio.create_task(service.execute("SELECT pg_sleep(30)"))
         ended = await rows(
@@ -150,7 +146,7 @@ async def test_the_operator_ends_a_session_though_it_may_write_nothing(shop: Sho
         await asyncio.gather(asleep, return_exceptions=True)
 
 
-async def test_a_function_that_runs_as_its_owner_is_told(shop: Shop) -> None:
+async def test_function_with_owner_rights_is_told(shop: Shop) -> None:
     await rows(
         shop.service_dsn,
         "CREATE FUNCTION public.cancel_all() RETURNS void LANGUAGE sql SECURITY DEFINER"

@@ -82,7 +82,7 @@ async def session(dsn: str) -> AsyncIterator[tuple[AsyncConnection[Any], int]]:
         await conn.close()
 
 
-async def test_every_query_of_the_document_runs_as_written(shop: Shop) -> None:
+async def test_every_document_query_runs(shop: Shop) -> None:
     undelivered = await rows(shop.ro_dsn, UNDELIVERED)
     assert len(undelivered) == 17
     assert {"stripe_event_id", "type", "payload", "error"} <= undelivered[0].keys()
@@ -99,7 +99,7 @@ async def test_every_query_of_the_document_runs_as_written(shop: Shop) -> None:
     assert isinstance(await rows(shop.ro_dsn, LONG), list)
 
 
-async def test_the_document_s_terminate_statement_never_worked(shop: Shop) -> None:
+async def test_document_terminate_query_fails(shop: Shop) -> None:
     with pytest.raises(UndefinedColumn, match='column "duration" does not exist'):
         await rows(shop.dsn, TERMINATE)
     with pytest.raises(UndefinedColumn, match='column "duration" does not exist'):
@@ -119,11 +119,11 @@ async def test_neither_role_reads_any_other(shop: Shop, table: str) -> None:
 
 
 @pytest.mark.parametrize("table", READABLE)
-async def test_the_operator_reads_no_table_at_all(shop: Shop, table: str) -> None:
+async def test_operator_reads_no_table(shop: Shop, table: str) -> None:
     await refused(shop.ops_dsn, about(f"public.{table}", "SELECT count(*) FROM {}"))
 
 
-async def test_a_table_made_later_is_out_of_reach(shop: Shop) -> None:
+async def test_new_table_is_not_readable(shop: Shop) -> None:
     await rows(shop.service_dsn, "CREATE TABLE cards (number text)")
     await refused(shop.ro_dsn, "SELECT * FROM cards")
 
@@ -164,14 +164,12 @@ async def test_a_table_made_later_is_out_of_reach(shop: Shop) -> None:
     ],
 )
 @pytest.mark.parametrize("role", [READER, OPERATOR])
-async def test_neither_role_writes_with_the_read_only_switch_off(
-    shop: Shop, role: str, statement: str
-) -> None:
+async def test_write_without_read_only_is_refused(shop: Shop, role: str, statement: str) -> None:
     qualified = re.sub(r"\b(orders|disputes|order_items_id_seq)\b", r"public.\1", statement)
     await refused(shop.server.dsn(shop.database, role), qualified)
 
 
-async def test_what_the_reader_gives_away_is_nothing(shop: Shop) -> None:
+async def test_grant_by_reader_has_no_effect(shop: Shop) -> None:
     await rows(
         shop.ro_dsn,
         "SET default_transaction_read_only = off",
@@ -180,7 +178,7 @@ async def test_what_the_reader_gives_away_is_nothing(shop: Shop) -> None:
     await refused(shop.ops_dsn, "SELECT count(*) FROM public.orders")
 
 
-async def test_by_default_a_write_is_refused_as_such(shop: Shop) -> None:
+async def test_write_is_refused_as_read_only(shop: Shop) -> None:
     for dsn in (shop.ro_dsn, shop.ops_dsn):
         with pytest.raises(ReadOnlySqlTransaction):
             await rows(dsn, "CREATE TABLE public.mine (n integer)")
@@ -199,19 +197,19 @@ async def test_each_role_has_its_limits(shop: Shop, role: str) -> None:
     assert found == [{"statement": "15s", "lock": "2s", "idle": "30s", "read_only": "on"}]
 
 
-async def test_a_query_that_runs_too_long_ends(shop: Shop) -> None:
+async def test_slow_query_is_ended(shop: Shop) -> None:
     with pytest.raises(QueryCanceled, match="statement timeout"):
         await rows(shop.ro_dsn, "SET statement_timeout = '50ms'", "SELECT pg_sleep(30)")
 
 
-async def test_a_query_that_meets_a_lock_ends(shop: Shop) -> None:
+async def test_query_waiting_for_lock_is_ended(shop: Shop) -> None:
     async with session(shop.service_dsn) as (service, _), service.transaction():
         await service.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(LockNotAvailable):
             await rows(shop.ro_dsn, "SET lock_timeout = '50ms'", "SELECT count(*) FROM orders")
 
 
-async def test_the_roles_can_t_take_all_connections(shop: Shop) -> None:
+async def test_connections_per_role_are_limited(shop: Shop) -> None:
     async with connections(shop.ops_dsn, 5):
         with pytest.raises(OperationalError, match="too many connections for role"):
             await AsyncConnection.connect(shop.ops_dsn)
@@ -250,7 +248,7 @@ async def test_the_reader_ends_nobody_s_backend(shop: Shop) -> None:
         await service.execute("SELECT 1")
 
 
-async def test_the_operator_ends_the_service_s_backend(shop: Shop) -> None:
+async def test_operator_ends_service_backend(shop: Shop) -> None:
     async with session(shop.service_dsn) as (service, pid):
         asleep = asyncio.create_task(service.execute("SELECT pg_sleep(30)"))
         ended = await rows(shop.ops_dsn, f"SELECT pg_terminate_backend({pid}, 5000) AS done")
@@ -259,14 +257,14 @@ async def test_the_operator_ends_the_service_s_backend(shop: Shop) -> None:
             await asleep
 
 
-async def test_the_operator_does_not_end_a_superuser_s_backend(shop: Shop) -> None:
+async def test_operator_cannot_end_superuser_backend(shop: Shop) -> None:
     async with session(shop.dsn) as (superuser, pid):
         await refused(shop.ops_dsn, f"SELECT pg_terminate_backend({pid})")
         await refused(shop.ops_dsn, f"SELECT pg_cancel_backend({pid})")
         await superuser.execute("SELECT 1")
 
 
-async def test_the_service_comes_back_after_its_backends_were_ended(shop: Shop) -> None:
+async def test_service_recovers_after_backends_end(shop: Shop) -> None:
     async with shop:
         before = await service_pids(shop)
         for pid in before:
@@ -277,7 +275,7 @@ async def test_the_service_comes_back_after_its_backends_were_ended(shop: Shop) 
                     return
 
 
-async def test_the_service_s_connections_are_in_different_states(shop: Shop) -> None:
+async def test_service_connections_have_different_states(shop: Shop) -> None:
     async with shop, asyncio.timeout(20):
         while True:
             states = await service_states(shop)
@@ -303,7 +301,7 @@ async def service_states(shop: Shop) -> dict[str, int]:
     return {row["state"]: row["n"] for row in await rows(shop.ro_dsn, query)}
 
 
-async def test_the_file_can_be_run_again_and_takes_away_what_is_too_much(shop: Shop) -> None:
+async def test_second_run_removes_extra_rights(shop: Shop) -> None:
     await run_after(
         shop,
         "GRANT UPDATE ON orders TO runbolt_ro",
@@ -326,7 +324,7 @@ async def test_the_file_can_be_run_again_and_takes_away_what_is_too_much(shop: S
 
 
 @pytest.mark.parametrize("attribute", ["SUPERUSER", "CREATEDB", "CREATEROLE", "BYPASSRLS"])
-async def test_the_file_refuses_a_role_that_is_too_mighty(shop: Shop, attribute: str) -> None:
+async def test_too_powerful_role_is_refused(shop: Shop, attribute: str) -> None:
     with pytest.raises(RaiseException, match=r"more rights than it may have.*ALTER ROLE"):
         await run_after(shop, f"ALTER ROLE runbolt_ops {attribute}")
 
@@ -347,7 +345,7 @@ async def test_an_order_page_lacks_its_index(shop: Shop) -> None:
     assert plan[0]["QUERY PLAN"].startswith("Seq Scan on order_items")
 
 
-async def test_the_shop_is_full_of_believable_orders(shop: Shop) -> None:
+async def test_shop_has_believable_orders(shop: Shop) -> None:
     found = await rows(
         shop.ro_dsn,
         "SELECT count(*) AS orders, count(DISTINCT user_id) AS users,"

@@ -55,7 +55,7 @@ class TestWhereTheBotIsElsewhere:
         assert "10:30 UTC" in line
 
 
-async def test_options_that_the_url_has_are_kept(shop: Shop) -> None:
+async def test_options_of_the_url_stay(shop: Shop) -> None:
     url = conninfo.make_conninfo(shop.ro_dsn, options="-c TimeZone=Asia/Tokyo -c work_mem=5MB")
 
     found = await Database(url).select(
@@ -65,7 +65,7 @@ async def test_options_that_the_url_has_are_kept(shop: Shop) -> None:
     assert found.rows == [("5MB", "UTC")]
 
 
-def test_what_the_url_says_comes_before_a_default() -> None:
+def test_the_url_beats_the_default() -> None:
     url = pg_options.with_options(
         "postgresql://a@b/c?connect_timeout=9", connect_timeout=5, keepalives=1
     )

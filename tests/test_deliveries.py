@@ -80,9 +80,7 @@ async def test_a_form_delivered_again_does_nothing(
     assert walk.text(channel, "oncall") == seen
 
 
-async def test_a_request_delivered_again_is_one_request(
-    walk: Walk, bot: Bot, broken: Cluster
-) -> None:
+async def test_request_delivered_again_counts_once(walk: Walk, bot: Bot, broken: Cluster) -> None:
     channel = await walk.declare()
     sent = await walk.ask_for_rollback(channel)
 
@@ -110,7 +108,7 @@ async def test_an_event_delivered_again_does_nothing(walk: Walk, bot: Bot) -> No
     assert walk.text(channel, "oncall") == seen
 
 
-async def test_a_mention_delivered_again_is_answered_once(walk: Walk) -> None:
+async def test_mention_delivered_again_is_answered_once(walk: Walk) -> None:
     channel = await walk.declare()
     sent = await walk.say("oncall", f"<@{walk.slack.bot_user}> hello?", channel)
 
@@ -119,7 +117,7 @@ async def test_a_mention_delivered_again_is_answered_once(walk: Walk) -> None:
     assert walk.text(channel, "oncall").count("What you can type") == 1
 
 
-async def test_a_note_delivered_again_is_one_note(walk: Walk, bot: Bot) -> None:
+async def test_note_delivered_again_counts_once(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     sent = await walk.say("oncall", "/incident note it is DNS", channel)
 
@@ -128,7 +126,7 @@ async def test_a_note_delivered_again_is_one_note(walk: Walk, bot: Bot) -> None:
     assert (await timeline_kinds(bot)).count("noted") == 1
 
 
-async def test_a_channel_that_slack_refuses_is_said(walk: Walk) -> None:
+async def test_refused_channel_is_told(walk: Walk) -> None:
     walk.slack.fail("conversations.create", error="restricted_action", times=None)
 
     for who in ("oncall", "second"):

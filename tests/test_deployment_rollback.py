@@ -37,7 +37,7 @@ async def declare(walk: Walk) -> str:
     ("severity", "title"),
     [("sev1", "Complete Service Outage"), ("sev3", "Slow Response Times")],
 )
-async def test_it_takes_no_incident_from_the_other_playbook(
+async def test_the_other_playbook_keeps_its_incidents(
     severity: str, title: str, walk: Walk
 ) -> None:
     channel = await walk.declare("Something", severity)
@@ -61,7 +61,7 @@ async def test_one_service_has_one_severity_table(walk: Walk) -> None:
     assert walk.text("general", "oncall").count("High - Major feature broken") == 1
 
 
-async def test_from_the_history_to_the_release_before(walk: Walk, kube: Cluster) -> None:
+async def test_from_history_to_last_release(walk: Walk, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     channel = await declare(walk)
     await walk.press_step("oncall", "rollout-history", channel)
@@ -78,7 +78,7 @@ async def test_from_the_history_to_the_release_before(walk: Walk, kube: Cluster)
     assert kube.image().endswith(":v2.3.0")
 
 
-async def test_a_history_that_cannot_be_read_is_said(walk: Walk, kube: Cluster) -> None:
+async def test_an_unreadable_history_is_said(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     kube.forbid("runbolt", "list", "replicasets")
     await walk.press_step("oncall", "rollout-history", channel)
@@ -92,7 +92,7 @@ def books() -> tuple[Playbook, Playbook]:
     return rollback, service
 
 
-def test_both_playbooks_say_the_same_of_the_team() -> None:
+def test_both_playbooks_name_one_team() -> None:
     """While nobody has chosen, it makes no difference which of them an incident has."""
     rollback, service = books()
     mine = {"overview", "scenarios"}

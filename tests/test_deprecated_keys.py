@@ -68,7 +68,7 @@ def test_a_playbook_with_old_keys(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     ]
 
 
-def test_new_keys_are_read_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_new_keys_give_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     new = OLD.replace("name:", "title:").replace("signs:", "symptoms:")
 
     load(tmp_path / "shop.yml", new.replace("labels:", "selector:").replace("lines", "tail"))

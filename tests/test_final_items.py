@@ -108,7 +108,7 @@ async def test_new_versions_send_only_differences(walk: Walk, bot: Bot) -> None:
     assert await unread(bot) == [True]
 
 
-async def test_the_end_of_the_incident_takes_its_button_away(walk: Walk, bot: Bot) -> None:
+async def test_resolving_removes_the_button(walk: Walk, bot: Bot) -> None:
     channel = await run_query(walk)
     await walk.say("second", "/incident resolve", channel)
     await walk.submit("second", resolution="over")

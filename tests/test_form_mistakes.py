@@ -19,9 +19,7 @@ __all__ = ["broken"]
         ("update", {"status": "identified", "impact": "x", "current": "x"}, "current"),
     ],
 )
-async def test_blank_words_are_answered_in_the_form(
-    walk: Walk, word: str, values: dict[str, str], blank: str
-) -> None:
+async def test_blank_text(walk: Walk, word: str, values: dict[str, str], blank: str) -> None:
     channel = await walk.declare()
     await walk.say("oncall", f"/incident {word}", channel)
     sent = await walk.submit("oncall", **values)
@@ -32,7 +30,7 @@ async def test_blank_words_are_answered_in_the_form(
         assert answer == {"response_action": "errors", "errors": {blank: sentence}}
 
 
-async def test_a_blank_reason_to_deny_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
+async def test_a_blank_reason_to_deny(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.ask_for_rollback(channel)
     await walk.press("lead", action_ids.DENY, channel)
@@ -47,9 +45,7 @@ async def test_a_blank_reason_to_deny_is_answered_in_the_form(walk: Walk, broken
 @pytest.mark.parametrize(
     ("replicas", "sentence"), [("0", "Enter at least 1."), ("six", "Enter a whole number.")]
 )
-async def test_a_wrong_number_is_answered_for_people(
-    walk: Walk, replicas: str, sentence: str
-) -> None:
+async def test_a_wrong_number(walk: Walk, replicas: str, sentence: str) -> None:
     channel = await walk.declare(severity="sev3")
     await walk.press_step("oncall", "scale-up", channel)
     sent = await walk.submit("oncall", reason="The pods are busy")
@@ -59,7 +55,7 @@ async def test_a_wrong_number_is_answered_for_people(
     assert answer["errors"] == {"replicas": sentence}
 
 
-async def test_a_choice_that_is_none_is_answered_for_people(walk: Walk) -> None:
+async def test_a_choice_that_is_missing(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare")
     sent = await walk.submit("oncall", severity="sev3", title="Slow")
     view = with_values(sent)

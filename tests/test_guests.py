@@ -84,9 +84,7 @@ async def test_a_guest_may_not_press_it(
     assert walk.slack.views("guest") == []
 
 
-async def test_a_form_is_refused_to_who_became_a_guest(
-    walk: Walk, bot: Bot, redis_forgets: Forget
-) -> None:
+async def test_new_guest_cannot_submit_form(walk: Walk, bot: Bot, redis_forgets: Forget) -> None:
     channel = await walk.declare()
     await walk.say("second", "/incident resolve", channel)
     walk.slack.user("second").kind = "guest"
@@ -98,9 +96,7 @@ async def test_a_form_is_refused_to_who_became_a_guest(
     assert "resolved" not in await timeline_kinds(bot)
 
 
-async def test_a_guest_may_not_pin_and_hears_nothing_of_other_reactions(
-    walk: Walk, bot: Bot
-) -> None:
+async def test_guest_may_not_pin_messages(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     guest(walk, channel)
     await walk.say("second", "the deploy was at 02:55", channel)
@@ -117,7 +113,7 @@ async def test_a_guest_may_not_pin_and_hears_nothing_of_other_reactions(
     assert "pinned" not in await timeline_kinds(bot)
 
 
-async def test_a_guest_is_told_what_can_be_said_and_gets_the_form_to_declare(walk: Walk) -> None:
+async def test_guest_gets_help_and_form(walk: Walk) -> None:
     walk.slack.add_user(User("guest", "Guest", kind="guest"))
     walk.slack.add_to("general", "guest")
 
@@ -128,7 +124,7 @@ async def test_a_guest_is_told_what_can_be_said_and_gets_the_form_to_declare(wal
     assert walk.slack.views("guest")
 
 
-async def test_nobody_comes_in_while_slack_does_not_say_who_they_are(walk: Walk, bot: Bot) -> None:
+async def test_unidentified_person_is_refused(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     walk.slack.join("lead", channel)
     before = await timeline_kinds(bot)

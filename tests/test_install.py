@@ -44,7 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_an_installed_wheel_finds_what_it_needs(site: Path, tmp_path: Path) -> None:
+def test_installed_wheel_finds_its_files(site: Path, tmp_path: Path) -> None:
     script = f"import sys; sys.path.insert(0, {str(site)!r})\n" + LOOK.format(site=str(site))
 
     done = subprocess.run(
@@ -54,7 +54,7 @@ def test_an_installed_wheel_finds_what_it_needs(site: Path, tmp_path: Path) -> N
     assert done.stdout == "all there\n", done.stderr
 
 
-def test_the_console_script_says_what_is_missing(site: Path, tmp_path: Path) -> None:
+def test_console_script_names_missing_setting(site: Path, tmp_path: Path) -> None:
     (script,) = (site / "bin").glob("runbolt")
     environ = {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}
 

@@ -82,7 +82,7 @@ def kubectl(kube: Cluster, tmp_path: Path) -> Kubectl:
     return Kubectl(kube, tmp_path)
 
 
-async def test_get_pods_prints_the_columns_people_know(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_get_pods_prints_usual_columns(kube: Cluster, kubectl: Kubectl) -> None:
     ran = await kubectl.ok("get", "pods", *ORDERS)
 
     assert ran.out.splitlines()[0].split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
@@ -90,7 +90,7 @@ async def test_get_pods_prints_the_columns_people_know(kube: Cluster, kubectl: K
     assert [row[1:] for row in ran.rows()] == [["1/1", "Running", "0", "6d"]] * 3
 
 
-async def test_get_pods_wide_adds_address_and_node(kubectl: Kubectl) -> None:
+async def test_get_pods_wide_adds_node(kubectl: Kubectl) -> None:
     ran = await kubectl.ok("get", "pods", *ORDERS, "-o", "wide")
 
     assert ran.out.splitlines()[0].split()[5:7] == ["IP", "NODE"]
@@ -125,7 +125,7 @@ async def test_get_by_template_and_as_yaml(kube: Cluster, kubectl: Kubectl) -> N
     assert "kind: Deployment" in text.out
 
 
-async def test_logs_of_all_pods_with_a_tail(kubectl: Kubectl) -> None:
+async def test_logs_keep_tail_per_pod(kubectl: Kubectl) -> None:
     ran = await kubectl.ok("logs", *ORDERS, "--tail=100")
 
     assert len(ran.out.splitlines()) == 300
@@ -141,9 +141,7 @@ async def test_logs_of_the_run_that_crashed(kube: Cluster, kubectl: Kubectl) -> 
     assert "ConfigError: STRIPE_WEBHOOK_TOLERANCE" in ran.out
 
 
-async def test_logs_can_be_followed_to_the_end_of_a_container(
-    kube: Cluster, kubectl: Kubectl
-) -> None:
+async def test_logs_follow_until_container_ends(kube: Cluster, kubectl: Kubectl) -> None:
     kube.deploy("v2.4.0")
     await kube.wait_until(lambda: "v2.4.0" in str(kube.ready_pods()))
     pod = next(pod for pod in kube.ready_pods() if "v2.4.0" in str(pod["spec"]))
@@ -162,7 +160,7 @@ async def test_exec_reaches_a_dependency(kube: Cluster, kubectl: Kubectl) -> Non
     assert re.fullmatch(r"tickettoken-postgres \(10\.96\.\d+\.\d+:5432\) open\n", ran.err)
 
 
-async def test_exec_counts_database_connections_as_the_playbook_says(kubectl: Kubectl) -> None:
+async def test_exec_counts_database_connections(kubectl: Kubectl) -> None:
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'orders';"
 
     ran = await kubectl.ok(
@@ -172,7 +170,7 @@ async def test_exec_counts_database_connections_as_the_playbook_says(kubectl: Ku
     assert re.search(r"\d+\n\(1 row\)", ran.out)
 
 
-async def test_exec_tells_the_exit_code_of_a_refusal(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_exec_tells_refused_connection(kube: Cluster, kubectl: Kubectl) -> None:
     kube.set_port_answer("tickettoken-redis", 6379)
 
     ran = await kubectl("exec", kube.pod_names()[0], "--", "nc", "-zv", "tickettoken-redis", "6379")
@@ -182,7 +180,7 @@ async def test_exec_tells_the_exit_code_of_a_refusal(kube: Cluster, kubectl: Kub
     assert "command terminated with exit code 1" in ran.err
 
 
-async def test_exec_says_that_a_program_is_missing(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_exec_tells_missing_program(kube: Cluster, kubectl: Kubectl) -> None:
     kube.remove_program("nc")
 
     ran = await kubectl("exec", kube.pod_names()[0], "--", "nc", "-zv", "a", "1")
@@ -191,13 +189,13 @@ async def test_exec_says_that_a_program_is_missing(kube: Cluster, kubectl: Kubec
     assert 'exec: "nc": executable file not found in $PATH' in ran.err
 
 
-async def test_exec_in_a_pod_that_is_not_there(kubectl: Kubectl) -> None:
+async def test_exec_tells_missing_pod(kubectl: Kubectl) -> None:
     ran = await kubectl("exec", "order-service-xxx", "--", "env")
 
     assert ran.err.startswith('Error from server (NotFound): pods "order-service-xxx" not found')
 
 
-async def test_rollout_undo_goes_back_under_a_new_number(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_rollout_undo_gets_new_revision(kube: Cluster, kubectl: Kubectl) -> None:
     await kube.scenario("crash-loop")
 
     undo = await kubectl.ok("rollout", "undo", SERVICE)
@@ -224,9 +222,7 @@ async def test_rollout_history_shows_one_revision(kubectl: Kubectl) -> None:
     assert "order-service:v2.3.0" in ran.out
 
 
-async def test_rollout_status_waits_for_an_image_that_never_comes(
-    kube: Cluster, kubectl: Kubectl
-) -> None:
+async def test_rollout_status_times_out(kube: Cluster, kubectl: Kubectl) -> None:
     await kube.scenario("image-pull")
 
     ran = await kubectl("rollout", "status", SERVICE, "--timeout=1s")
@@ -258,7 +254,7 @@ async def test_scale_only_from_the_expected_count(kubectl: Kubectl) -> None:
     assert "Expected replicas to be 7, was 3" in ran.err
 
 
-async def test_set_env_rolls_out_a_new_template(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_set_env_starts_a_rollout(kube: Cluster, kubectl: Kubectl) -> None:
     ran = await kubectl.ok("set", "env", SERVICE, "ORDERS_PAUSED=true")
 
     assert ran.out == "deployment.apps/order-service env updated\n"
@@ -267,7 +263,7 @@ async def test_set_env_rolls_out_a_new_template(kube: Cluster, kubectl: Kubectl)
     assert "ORDERS_PAUSED=true" in listed.out.splitlines()
 
 
-async def test_set_env_adds_at_the_end_and_removes(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_set_env_appends_and_removes(kube: Cluster, kubectl: Kubectl) -> None:
     before = environment(kube)
 
     await kubectl.ok("set", "env", SERVICE, "FRAUD_MODE=strict", "PORT=3006")
@@ -279,7 +275,7 @@ async def test_set_env_adds_at_the_end_and_removes(kube: Cluster, kubectl: Kubec
     assert environment(kube) == [pod for pod in changed if pod["name"] != "ORDERS_PAUSED"]
 
 
-async def test_set_env_to_the_same_value_rolls_nothing_out(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_same_env_starts_no_rollout(kube: Cluster, kubectl: Kubectl) -> None:
     before = kube.deployment()["metadata"]["generation"]
 
     await kubectl.ok("set", "env", SERVICE, "ORDERS_PAUSED=false")
@@ -287,7 +283,7 @@ async def test_set_env_to_the_same_value_rolls_nothing_out(kube: Cluster, kubect
     assert kube.deployment()["metadata"]["generation"] == before
 
 
-async def test_set_env_takes_the_place_of_a_secret(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_set_env_replaces_a_secret(kube: Cluster, kubectl: Kubectl) -> None:
     await kubectl.ok("set", "env", SERVICE, "STRIPE_SECRET_KEY=none")
 
     assert {"name": "STRIPE_SECRET_KEY", "value": "none"} in environment(kube)
@@ -370,7 +366,7 @@ async def test_top_nodes(kubectl: Kubectl) -> None:
     assert len(ran.rows()) == 3
 
 
-async def test_delete_pods_by_label_and_see_new_ones(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_pods_deleted_by_label_return(kube: Cluster, kubectl: Kubectl) -> None:
     before = kube.pod_names()
 
     ran = await kubectl.ok("delete", "pod", *ORDERS)
@@ -418,7 +414,7 @@ async def test_create_a_pod_from_a_file(kube: Cluster, kubectl: Kubectl, tmp_pat
     await kube.wait_for_ready_pods(1, app="probe")
 
 
-async def test_a_value_of_the_wrong_type_is_refused(kubectl: Kubectl) -> None:
+async def test_wrong_type_is_refused(kubectl: Kubectl) -> None:
     ran = await kubectl("patch", SERVICE, "--type=merge", "-p", '{"spec":{"replicas":"four"}}')
 
     assert ran.code == 1
@@ -435,7 +431,7 @@ async def test_auth_can_i(kube: Cluster, kubectl: Kubectl) -> None:
     assert (may_not.code, may_not.out) == (1, "no\n")
 
 
-async def test_a_forbidden_verb_is_told_in_full(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_forbidden_verb_is_told(kube: Cluster, kubectl: Kubectl) -> None:
     kube.forbid("runbolt", "delete", "pods")
 
     ran = await kubectl("delete", "pod", kube.pod_names()[0])

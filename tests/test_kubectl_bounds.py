@@ -31,9 +31,7 @@ def replicas(kube: Cluster) -> int:
     return int(kube.deployment()["spec"]["replicas"])
 
 
-async def test_an_autoscaler_is_made_shown_and_acts(
-    kube: Cluster, kubectl: Kubectl, tmp_path: Path
-) -> None:
+async def test_autoscaler_is_made_and_acts(kube: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
     assert await create(kubectl, tmp_path, 2, 6) == 0
     await kubectl.ok("scale", SERVICE, "--replicas=9")
     await kube.wait_until(lambda: replicas(kube) == 6)
@@ -57,7 +55,7 @@ async def test_bounds_that_cannot_be(kubectl: Kubectl, tmp_path: Path) -> None:
     assert await create(kubectl, tmp_path, 6, 2) == 1
 
 
-async def test_it_leaves_what_is_scaled_to_nothing(
+async def test_autoscaler_leaves_zero_replicas_alone(
     kube: Cluster, kubectl: Kubectl, tmp_path: Path
 ) -> None:
     await kubectl.ok("scale", SERVICE, "--replicas=0")
@@ -75,7 +73,7 @@ async def test_a_quota_shows_what_is_used(kube: Cluster, kubectl: Kubectl) -> No
     assert "limits.memory: 2560Mi/4Gi" in ran.out
 
 
-async def test_a_pod_that_no_node_takes_waits(kube: Cluster, kubectl: Kubectl) -> None:
+async def test_pod_without_node_waits(kube: Cluster, kubectl: Kubectl) -> None:
     kube.limit_nodes(cpu="0.5")
     await kubectl.ok("scale", SERVICE, "--replicas=6")
     await kube.wait_for_status("Pending", 2)

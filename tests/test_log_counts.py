@@ -47,7 +47,7 @@ def charts(walk: Walk, channel: str) -> list[Obj]:
     return [dict(block) for block in found if block["type"] == "data_visualization"]
 
 
-async def test_webhook_lines_are_counted_and_drawn_in_slack(walk: Walk) -> None:
+async def test_webhook_lines_are_drawn_in_slack(walk: Walk) -> None:
     channel = await walk.declare(severity="sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, PAYMENTS)
     await walk.press_step("oncall", "webhook-logs", channel)
@@ -81,9 +81,7 @@ async def test_without_match_nothing_is_drawn(systems: Systems) -> None:
     assert (await read(systems, None)).charts == ()
 
 
-async def test_every_line_is_counted_also_those_that_the_file_has_no_room_for(
-    systems: Systems, kube: Cluster
-) -> None:
+async def test_lines_cut_from_file_are_counted(systems: Systems, kube: Cluster) -> None:
     line = json.dumps({"level": "info", "msg": "stripe " + "x" * 2000})
     for pod in kube.pod_names():
         kube.set_logs(pod, [line] * 400)
@@ -96,18 +94,14 @@ async def test_every_line_is_counted_also_those_that_the_file_has_no_room_for(
     assert f"All 1200 lines were counted; the file has the last {kept}." in reading.notes
 
 
-async def test_a_log_that_stops_in_its_middle_is_given_up_on(
-    systems: Systems, kube: Cluster
-) -> None:
+async def test_log_that_stalls_times_out(systems: Systems, kube: Cluster) -> None:
     for pod in kube.pod_names():
         kube.stall_log(pod)
     with pytest.raises(door.TimedOut, match=f"within {CALL_SECONDS:g} s"):
         await read(systems)
 
 
-async def test_an_expression_that_is_too_slow_for_one_pod_counts_for_none(
-    systems: Systems, kube: Cluster
-) -> None:
+async def test_slow_expression_stops_whole_count(systems: Systems, kube: Cluster) -> None:
     for pod in kube.pod_names():
         kube.set_logs(pod, ["b"])
     late = kube.pod_names()[0]
@@ -117,7 +111,7 @@ async def test_an_expression_that_is_too_slow_for_one_pod_counts_for_none(
         await read(systems, "(a+)+$")
 
 
-async def test_an_excerpt_keeps_pods_and_runs_apart(systems: Systems, kube: Cluster) -> None:
+async def test_excerpt_separates_pods_and_runs(systems: Systems, kube: Cluster) -> None:
     await kube.scenario("crash-loop")
     await kube.wait_for_status("CrashLoopBackOff", 3)
     reading = await read(systems, None)
@@ -150,7 +144,7 @@ def test_what_stands_between_the_outer_bars(pattern: str, parts: tuple[str, ...]
         re.compile(part)
 
 
-async def test_a_line_counts_for_each_alternative_in_it() -> None:
+async def test_line_counts_for_each_alternative() -> None:
     async with start_matcher("stripe|webhook") as asked:
         found = await asked.search(["Stripe WEBHOOK", "nothing", "a webhook"])
 
@@ -180,7 +174,7 @@ def test_at_most_twenty_points(minutes: int, title: str, points: int) -> None:
     assert sum(chart.series[0].values) == minutes
 
 
-def test_lines_without_a_time_are_counted_and_not_drawn() -> None:
+def test_lines_without_time_are_not_drawn() -> None:
     assert tally(["", ""]).chart(["x"]) is None
     assert tally(["", ""]).counts_text(["x"]) == "x 2"
     some = tally(["", "2026-11-24T10:00:00"]).chart(["x"])
@@ -194,7 +188,7 @@ def test_the_busiest_time_is_said() -> None:
     assert counted.peak() == "Most lines per minute: 2, from 2026-11-24 10:02 UTC on."
 
 
-def test_many_alternatives_are_cut_to_the_most_frequent() -> None:
+def test_only_most_frequent_alternatives_are_shown() -> None:
     counted = tally(["2026-11-24T10:00:00"], parts=(3, 9))
     names = [f"p{number}" for number in range(12)]
     chart = counted.chart(names)

@@ -22,7 +22,7 @@ def test_the_workflow_runs_the_same_pairs() -> None:
     assert pairs == {"python": [*matrix.PYTHONS], "postgres": [*matrix.SERVERS]}
 
 
-def test_what_runs_on_the_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_working_programs_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shims, real = tmp_path / "shims", tmp_path / "real"
     program(shims, "python3.14", "exit 127")
     program(real, "python3.14", "echo Python 3.14.2")

@@ -40,7 +40,7 @@ async def test_from_request_to_outcome(walk: Walk, hungry: Cluster) -> None:
     assert limit(hungry) == "1Gi"
 
 
-async def test_the_form_says_what_the_limit_is_now(walk: Walk, kube: Cluster) -> None:
+async def test_form_shows_current_limit(walk: Walk, kube: Cluster) -> None:
     await walk.press_step("oncall", "memory-limit", await walk.declare())
 
     view = walk.slack.views("oncall")[-1]
@@ -49,9 +49,7 @@ async def test_the_form_says_what_the_limit_is_now(walk: Walk, kube: Cluster) ->
     assert field["hint"]["text"] == "Now 512Mi. It may be set from 256Mi to 2Gi, such as 1Gi."
 
 
-async def test_a_cluster_that_does_not_tell_the_limit_holds_up_no_form(
-    walk: Walk, kube: Cluster
-) -> None:
+async def test_form_opens_without_current_limit(walk: Walk, kube: Cluster) -> None:
     kube.hang("get */deployments/order-service")
     await walk.press_step("oncall", "memory-limit", await walk.declare())
 
@@ -72,7 +70,7 @@ async def test_the_undo_goes_back(walk: Walk, kube: Cluster) -> None:
     assert limit(kube) == "512Mi"
 
 
-async def test_what_is_no_quantity_is_answered_in_the_form(walk: Walk, kube: Cluster) -> None:
+async def test_form_refuses_invalid_quantity(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
     with pytest.raises(Refusal) as refused:
         await ask(walk, channel, "512m")
@@ -82,7 +80,7 @@ async def test_what_is_no_quantity_is_answered_in_the_form(walk: Walk, kube: Clu
     }
 
 
-async def test_too_much_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+async def test_too_large_limit_is_told(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
     await ask(walk, channel, "64Gi")
 
@@ -90,7 +88,7 @@ async def test_too_much_is_answered_to_the_person(walk: Walk, kube: Cluster) -> 
     assert "Needs 1 more approval" not in walk.text(channel)
 
 
-async def test_a_full_quota_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+async def test_full_quota_is_told(walk: Walk, kube: Cluster) -> None:
     kube.limit_namespace(limits_memory="3Gi")
     channel = await walk.declare()
     await ask(walk, channel)
@@ -99,7 +97,7 @@ async def test_a_full_quota_is_answered_to_the_person(walk: Walk, kube: Cluster)
     assert "Needs 1 more approval" not in walk.text(channel)
 
 
-async def test_a_missing_right_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+async def test_missing_right_is_told(walk: Walk, kube: Cluster) -> None:
     kube.forbid("runbolt", "patch", "deployments")
     channel = await walk.declare()
     await ask(walk, channel)
@@ -116,7 +114,7 @@ async def test_a_slow_cluster_only_takes_longer(walk: Walk, kube: Cluster) -> No
     assert "Done and checked" in walk.text(channel)
 
 
-async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube: Cluster) -> None:
+async def test_unreachable_cluster_is_told(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
     await kube.stop_listening()
     await ask(walk, channel)
@@ -124,7 +122,7 @@ async def test_an_unreachable_cluster_is_answered_to_the_person(walk: Walk, kube
     assert "Kubernetes cannot be reached" in walk.text(channel, "oncall")
 
 
-async def test_a_change_between_plan_and_approval_stops_it(walk: Walk, hungry: Cluster) -> None:
+async def test_change_before_approval_stops_it(walk: Walk, hungry: Cluster) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     hungry.change_template()
@@ -134,9 +132,7 @@ async def test_a_change_between_plan_and_approval_stops_it(walk: Walk, hungry: C
     assert limit(hungry) == "512Mi"
 
 
-async def test_a_quota_that_fills_up_before_the_approval_stops_it(
-    walk: Walk, hungry: Cluster
-) -> None:
+async def test_quota_filled_before_approval_stops_it(walk: Walk, hungry: Cluster) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     hungry.limit_namespace(limits_memory="3Gi")

@@ -25,7 +25,7 @@ async def test_an_old_form_is_answered(walk: Walk) -> None:
     assert "is from an older version of the bot. Nothing was done" in walk.text(channel, "oncall")
 
 
-async def test_an_old_form_that_remembers_something_else_is_answered(walk: Walk) -> None:
+async def test_unknown_form_data_is_answered(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare")
     sent = await walk.submit("oncall", severity="sev3", title="Slow")
 
@@ -36,7 +36,7 @@ async def test_an_old_form_that_remembers_something_else_is_answered(walk: Walk)
     assert "is from an older version" in walk.text("runbolt", "oncall")
 
 
-async def test_a_form_that_lacks_a_field_is_answered(walk: Walk) -> None:
+async def test_form_without_field_is_answered(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident update", channel)
     fields = {"status": "identified", "impact": "None", "current": "Looking"}
@@ -76,7 +76,7 @@ async def test_an_old_button_is_answered(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize(("step", "action"), [("pods", "pods"), ("roll-back", "rollback")])
-async def test_a_step_whose_action_is_gone_is_answered(
+async def test_step_without_action_is_answered(
     walk: Walk, bot: Bot, step: str, action: str
 ) -> None:
     channel = await walk.declare()
@@ -87,7 +87,7 @@ async def test_a_step_whose_action_is_gone_is_answered(
     assert "has no action “of-yore”. Nothing was done" in walk.text(channel, "oncall")
 
 
-async def test_a_form_whose_action_is_gone_is_answered(walk: Walk, bot: Bot) -> None:
+async def test_form_without_action_is_answered(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     await walk.press_step("oncall", "roll-back", channel)
     sent = await walk.submit("oncall", reason="It crash-loops")
@@ -103,7 +103,7 @@ async def test_a_form_whose_action_is_gone_is_answered(walk: Walk, bot: Bot) -> 
     assert "has no action “of-yore”. Nothing was done" in walk.text(channel, "oncall")
 
 
-async def test_a_step_whose_parameters_no_longer_fit_is_answered(walk: Walk, bot: Bot) -> None:
+async def test_wrong_step_parameters_are_answered(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     await rewrite(bot, '"selector"', '"selector_of_yore"')
 
@@ -114,9 +114,7 @@ async def test_a_step_whose_parameters_no_longer_fit_is_answered(walk: Walk, bot
     assert "Something went wrong" not in seen
 
 
-async def test_a_parameter_that_is_gone_is_not_asked_for(
-    walk: Walk, bot: Bot, broken: Cluster
-) -> None:
+async def test_removed_parameter_is_not_asked(walk: Walk, bot: Bot, broken: Cluster) -> None:
     channel = await walk.declare()
     await rewrite(bot, '"to_revision"', '"of_yore"')
 

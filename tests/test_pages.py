@@ -72,7 +72,7 @@ def told(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_every_mistake_is_told_with_its_place(tmp_path: Path, kind: str) -> None:
+def test_every_mistake_names_its_place(tmp_path: Path, kind: str) -> None:
     text, mistake = MISTAKES[kind]
     file = written(tmp_path, text)
 
@@ -98,7 +98,7 @@ def test_words_stay_words(tmp_path: Path) -> None:
     assert page.value == words
 
 
-def test_numbers_and_the_like_are_plain_values(tmp_path: Path) -> None:
+def test_numbers_become_plain_values(tmp_path: Path) -> None:
     page = yaml_source.read(written(tmp_path, "[-1, 0, 1.5, true, False, null, ~, '', !!int 7]"))
 
     assert page.value == [-1, 0, 1.5, True, False, None, None, "", 7]

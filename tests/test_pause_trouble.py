@@ -20,7 +20,7 @@ from tests.pausing import PAUSED, approve_pause, patches, paused, request_pause
 __all__ = ["paused"]
 
 
-async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
+async def test_a_drifted_undo_becomes_a_request(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
@@ -42,7 +42,7 @@ async def test_what_drifted_is_asked_for_and_nobody_is_left_out(
 
 
 @pytest.mark.parametrize("replicas", [0, 2, 5])
-async def test_an_autoscaler_does_not_keep_orders_paused(
+async def test_an_autoscaler_does_not_prevent_resuming(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, replicas: int, paused: str
 ) -> None:
     kube.scale(replicas)  # as few orders come in, or none
@@ -55,7 +55,7 @@ async def test_an_autoscaler_does_not_keep_orders_paused(
     assert kube.deployment()["spec"]["replicas"] == replicas
 
 
-async def test_a_request_that_drifted_is_not_approved_by_its_time(
+async def test_time_approves_no_drifted_request(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
@@ -73,7 +73,7 @@ async def test_a_request_that_drifted_is_not_approved_by_its_time(
     assert variable(kube) == "false"
 
 
-async def test_people_are_asked_again_until_somebody_decides(
+async def test_people_are_reminded_until_decided(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
@@ -92,7 +92,7 @@ async def test_people_are_asked_again_until_somebody_decides(
     assert variable(kube) == "false"
 
 
-async def test_a_target_that_is_busy_for_long_only_delays_it(
+async def test_a_busy_target_delays_resuming(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     other = await walk.declare("Memory")
@@ -123,7 +123,7 @@ async def test_a_target_that_is_busy_for_long_only_delays_it(
 
 
 @pytest.mark.parametrize("touched", [False, True])
-async def test_an_undo_that_could_not_be_planned_at_first_is_made_all_the_same(
+async def test_an_undo_that_is_planned_later(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, touched: bool
 ) -> None:
     channel = await request_pause(walk)
@@ -146,7 +146,7 @@ async def test_an_undo_that_could_not_be_planned_at_first_is_made_all_the_same(
 
 
 @pytest.mark.parametrize("trouble", ["unreachable", "forbidden", "mute", "broken"])
-async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
+async def test_a_broken_cluster_is_told_once(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, trouble: str, paused: str
 ) -> None:
     clock.forward(minutes=31)
@@ -178,7 +178,7 @@ async def test_a_cluster_in_trouble_is_told_once_and_tried_again(
     assert "should have resumed" not in walk.text(paused)
 
 
-async def test_two_replicas_nudge_once_and_resume_once(
+async def test_two_replicas_resume_once(
     walk: Walk, bot: Bot, given: Settings, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     twin = given
@@ -193,7 +193,7 @@ async def test_two_replicas_nudge_once_and_resume_once(
     assert variable(kube) == "false"
 
 
-async def test_resume_now_and_the_clock_at_once_resume_once(
+async def test_a_press_and_the_clock_resume_once(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     clock.forward(minutes=31)
@@ -208,7 +208,7 @@ async def test_resume_now_and_the_clock_at_once_resume_once(
     assert PAUSED not in walk.text(paused)
 
 
-async def test_a_bot_that_was_away_resumes_as_soon_as_it_is_back(
+async def test_a_late_start_resumes_at_once(
     slack: Slack, given: Settings, kube: Cluster, clock: Clock
 ) -> None:
     async with start_bot(given, clock) as first:
@@ -225,7 +225,7 @@ async def test_a_bot_that_was_away_resumes_as_soon_as_it_is_back(
     assert "*orders paused* ends" not in walk.text(channel)
 
 
-async def test_a_bot_that_died_while_it_paused_orders_still_resumes_them(
+async def test_death_while_pausing_still_resumes(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     # It dies after the cluster took the change, and before anything is written down.
@@ -244,7 +244,7 @@ async def test_a_bot_that_died_while_it_paused_orders_still_resumes_them(
     assert patches(kube) == 2
 
 
-async def test_a_bot_that_died_while_it_resumed_orders_does_it_once(
+async def test_death_while_resuming_resumes_once(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     clock.forward(minutes=31)
@@ -263,7 +263,7 @@ async def test_a_bot_that_died_while_it_resumed_orders_does_it_once(
     assert walk.text(paused).count("Done and checked.") == 2
 
 
-async def test_a_replica_that_died_with_the_claim_in_its_hand_is_replaced(
+async def test_another_replica_takes_the_claim(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     clock.forward(minutes=31)
@@ -282,7 +282,7 @@ async def test_a_replica_that_died_with_the_claim_in_its_hand_is_replaced(
     assert variable(kube) == "false"
 
 
-async def test_a_pause_whose_check_failed_ends_too(
+async def test_an_unchecked_pause_ends_too(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
     await kube.scenario("crash-loop")

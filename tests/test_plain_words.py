@@ -27,11 +27,11 @@ from tests.conftest import Walk
         ("&lt;@U123|maya&gt;", "<@U123|maya>"),
     ],
 )
-def test_what_slack_wrote_is_read_as_plain_words(written: str, words: str) -> None:
+def test_slack_markup_becomes_plain_text(written: str, words: str) -> None:
     assert plain_text(written, {"U5": "Maya Okafor"}) == words
 
 
-async def test_a_pinned_message_is_shown_as_it_was_written(walk: Walk) -> None:
+async def test_pinned_message_is_shown_unchanged(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.say("second", "a < b & c, ask @lead in #general: https://a.b/?x=1&y=2", channel)
     ts = walk.slack.messages(channel, "second")[-1]["ts"]
@@ -47,7 +47,7 @@ async def test_a_pinned_message_is_shown_as_it_was_written(walk: Walk) -> None:
     assert len(walk.slack.notifications("lead")) == pings
 
 
-async def test_a_note_names_people_and_channels_and_pings_nobody(walk: Walk) -> None:
+async def test_note_names_people_without_ping(walk: Walk) -> None:
     channel = await walk.declare()
     pings = len(walk.slack.notifications("lead"))
 
@@ -58,7 +58,7 @@ async def test_a_note_names_people_and_channels_and_pings_nobody(walk: Walk) -> 
     assert len(walk.slack.notifications("lead")) == pings
 
 
-async def test_a_title_names_people_in_plain_words(walk: Walk) -> None:
+async def test_title_names_people(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare sev1 R&D: @lead broke <checkout>")
 
     name = next(c["name"] for c in walk.slack.channels("oncall") if c["name"].startswith("inc-1"))
@@ -71,7 +71,7 @@ async def test_a_title_names_people_in_plain_words(walk: Walk) -> None:
     assert "&amp;lt;" not in announced
 
 
-async def test_the_form_from_a_message_is_filled_with_plain_words(walk: Walk) -> None:
+async def test_form_is_filled_from_message(walk: Walk) -> None:
     await walk.say("second", "a & b <since> 03:00, ask @lead", "incidents")
     ts = walk.slack.messages("incidents", "oncall")[-1]["ts"]
 
@@ -83,7 +83,7 @@ async def test_the_form_from_a_message_is_filled_with_plain_words(walk: Walk) ->
 
 
 @pytest.mark.parametrize("slack_seconds", [1.0])
-async def test_the_form_from_a_message_does_not_wait_for_names(walk: Walk) -> None:
+async def test_form_opens_without_names(walk: Walk) -> None:
     await walk.say("second", "ask @lead", "incidents")
     ts = walk.slack.messages("incidents", "oncall")[-1]["ts"]
     walk.slack.fail("users.info", hang=True, times=None)
@@ -105,7 +105,7 @@ async def test_a_mention_puts_somebody_in_command(walk: Walk, words: str) -> Non
 
 
 @pytest.mark.parametrize("words", ["role ic @second @lead", "role ic Maya and @second", "role ic"])
-async def test_who_is_to_command_is_said_by_one_mention(walk: Walk, words: str) -> None:
+async def test_commander_needs_exactly_one_mention(walk: Walk, words: str) -> None:
     channel = await walk.declare()
 
     await walk.say("oncall", f"/incident {words}", channel)
@@ -114,7 +114,7 @@ async def test_who_is_to_command_is_said_by_one_mention(walk: Walk, words: str) 
 
 
 @pytest.mark.parametrize("between", ["\n", "\t", "  ", "\u00a0"])
-async def test_any_white_space_ends_the_first_word(walk: Walk, between: str) -> None:
+async def test_any_space_ends_first_word(walk: Walk, between: str) -> None:
     channel = await walk.declare()
 
     await walk.say("second", f"/incident note{between}the queue\ngrows", channel)

@@ -105,7 +105,7 @@ def rest(book: Playbook) -> dict[str, Any]:
     return book.model_copy(update={"scenarios": scenarios}).model_dump()
 
 
-def test_the_source_becomes_the_shipped_playbook_but_for_what_is_by_hand(
+def test_source_gives_the_shipped_playbook(
     runbook: Path, shipped: Playbook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     book, said = imported(runbook, capsys)
@@ -115,7 +115,7 @@ def test_the_source_becomes_the_shipped_playbook_but_for_what_is_by_hand(
     assert differences(shipped, book, ADDED) == BY_HAND
 
 
-def test_no_command_of_the_source_is_left_to_hands(
+def test_every_source_command_becomes_action(
     runbook: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     book, _ = imported(runbook, capsys)
@@ -125,7 +125,7 @@ def test_no_command_of_the_source_is_left_to_hands(
     assert [step.title for step in steps if step.action == "manual" and step.command] == []
 
 
-def test_a_rendered_playbook_is_imported_as_it_was(
+def test_rendered_playbook_comes_back_unchanged(
     runbook: Path, shipped: Playbook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cli.run(["playbook", "render", str(SHIPPED)])
@@ -141,9 +141,7 @@ def test_a_rendered_playbook_is_imported_as_it_was(
     }
 
 
-def test_the_statements_of_the_source_are_files_beside_it(
-    runbook: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_source_statements_become_files(runbook: Path, capsys: pytest.CaptureFixture[str]) -> None:
     book, _ = imported(runbook, capsys)
 
     step = next(step for step in book.scenarios[1].steps if step.action == "query")
@@ -273,9 +271,7 @@ def test_commands_become_actions(
     assert said == ""
 
 
-def test_a_select_given_to_psql_becomes_a_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_psql_select_becomes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     step, _ = one_step(tmp_path, capsys, "psql shop -c 'SELECT 1'")
 
     assert step.action == "query"
@@ -355,7 +351,7 @@ NOT_UNDERSTOOD = {
 
 
 @pytest.mark.parametrize("command", NOT_UNDERSTOOD)
-def test_what_no_action_does_is_kept_for_hands_and_told(
+def test_unknown_command_becomes_manual_step(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     step, said = one_step(tmp_path, capsys, command)
@@ -367,7 +363,7 @@ def test_what_no_action_does_is_kept_for_hands_and_told(
     assert said.endswith("; kept as a manual step\n")
 
 
-def test_no_change_is_taken_for_a_look() -> None:
+def test_changes_never_become_reads() -> None:
     """Whatever is imported as an action has the risk of that action, approval and all."""
     changes = {name for name, _ in UNDERSTOOD.values() if RISKS[name] is not Risk.READ}
 
@@ -377,9 +373,7 @@ def test_no_change_is_taken_for_a_look() -> None:
     }
 
 
-def test_sections_that_are_no_part_of_a_playbook_are_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_sections_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "shop.md"
     file.write_text(f"{BEGINNING}\n### Afterwards\nRest.\n\n## History\nIt was new once.\n")
 
@@ -391,7 +385,7 @@ def test_sections_that_are_no_part_of_a_playbook_are_told(
     )
 
 
-def test_other_words_for_the_parts_are_known(
+def test_other_section_names_are_understood(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "shop.md"
@@ -411,9 +405,7 @@ def test_other_words_for_the_parts_are_known(
     ]
 
 
-def test_an_imported_file_fits_the_published_schema(
-    runbook: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_imported_file_fits_the_schema(runbook: Path, capsys: pytest.CaptureFixture[str]) -> None:
     imported(runbook, capsys)
     published = json.loads((ROOT / "docs" / "playbook.schema.json").read_text(encoding="utf-8"))
     made = (runbook.parent / "made" / "playbook.yml").read_text(encoding="utf-8")
@@ -421,9 +413,7 @@ def test_an_imported_file_fits_the_published_schema(
     Draft202012Validator(published).validate(yaml.safe_load(made))
 
 
-def test_a_page_without_scenarios_says_what_is_missing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_page_without_scenarios_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "shop.md"
     file.write_text("# Shop\n\nCall Bob.\n")
 
@@ -454,7 +444,7 @@ def test_a_page_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "no.md cannot be read" in capsys.readouterr().err
 
 
-def test_words_survive_the_way_through_a_document(
+def test_special_characters_survive_a_document(
     tmp_path: Path, shipped: Playbook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What looks like markup, quotes or YAML is text, on the way out and back."""

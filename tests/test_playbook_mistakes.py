@@ -345,7 +345,7 @@ def told(where: Path | list[Path]) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_every_mistake_is_told_with_its_place(tmp_path: Path, kind: str) -> None:
+def test_mistake_is_told_with_place(tmp_path: Path, kind: str) -> None:
     old, new, mistake = MISTAKES[kind]
     assert GOOD.count(old) == 1
     file = written(tmp_path, GOOD.replace(old, new))
@@ -353,7 +353,7 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path, kind: str) -> None
     assert told(file) == [f"{file}:{mistake}"]
 
 
-def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_all_files_mistakes_are_told(tmp_path: Path) -> None:
     first = written(
         tmp_path, GOOD.replace("title: Shop", "titel: Shop").replace("50", "0"), "a.yml"
     )
@@ -374,7 +374,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert [mistake.line for mistake in raised.value.diagnostics] == [2, 21, 1, 2]
 
 
-def test_two_files_may_not_have_the_same_scenario_for_one_service(tmp_path: Path) -> None:
+def test_same_scenario_twice_is_refused(tmp_path: Path) -> None:
     first = written(tmp_path, GOOD, "a.yml")
     second = written(tmp_path, GOOD, "b.yml")
 
@@ -398,7 +398,7 @@ def test_a_file_that_is_no_playbook(tmp_path: Path, text: str) -> None:
     assert "a playbook expects keys and values, found" in line
 
 
-def test_a_playbook_is_what_its_file_says(tmp_path: Path) -> None:
+def test_correct_file_is_read_completely(tmp_path: Path) -> None:
     [playbook] = loader.load([written(tmp_path, GOOD)], SOME)
 
     assert [level.response for level in playbook.severities.values()] == [

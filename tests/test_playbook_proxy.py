@@ -40,7 +40,7 @@ async def proxy() -> AsyncIterator[Proxy]:
     await runner.cleanup()
 
 
-async def test_a_service_is_asked_by_its_name(systems: Systems, proxy: Proxy) -> None:
+async def test_a_service_by_its_name(systems: Systems, proxy: Proxy) -> None:
     reading = await HEALTH.read(replace(systems, http=HttpClient(proxy.url)))
 
     assert not reading.ok
@@ -57,7 +57,7 @@ async def test_a_service_is_asked_by_its_name(systems: Systems, proxy: Proxy) ->
         ("http://empty-service/health", "ClientConnector"),
     ],
 )
-async def test_what_is_not_there_is_a_bad_gateway(
+async def test_a_missing_service_is_502(
     systems: Systems, proxy: Proxy, address: str, why: str
 ) -> None:
     reading = await HttpCheck(url=address).read(replace(systems, http=HttpClient(proxy.url)))
@@ -66,7 +66,7 @@ async def test_what_is_not_there_is_a_bad_gateway(
     assert why in reading.excerpt
 
 
-async def test_a_service_is_known_by_its_longer_names(systems: Systems, proxy: Proxy) -> None:
+async def test_a_service_by_longer_names(systems: Systems, proxy: Proxy) -> None:
     for name in ("payment-service.tickettoken", "payment-service.tickettoken.svc.cluster.local"):
         reading = await HttpCheck(url=f"http://{name}:3006/health").read(
             replace(systems, http=HttpClient(proxy.url))
@@ -74,19 +74,19 @@ async def test_a_service_is_known_by_its_longer_names(systems: Systems, proxy: P
         assert "answered 503" in reading.text
 
 
-async def test_a_proxy_that_is_not_there_is_told_from_the_host(systems: Systems) -> None:
+async def test_a_missing_proxy_is_told(systems: Systems) -> None:
     gone = replace(systems, http=HttpClient(f"http://127.0.0.1:{free_port()}"))
 
     with pytest.raises(HttpError, match=r"The proxy .* cannot be reached.*PLAYBOOK_PROXY"):
         await HEALTH.read(gone)
 
 
-async def test_without_a_proxy_the_host_itself_is_asked(systems: Systems) -> None:
+async def test_the_host_without_a_proxy(systems: Systems) -> None:
     with pytest.raises(HttpError, match="There is no host payment-service"):
         await HEALTH.read(systems)
 
 
-async def test_the_proxy_only_looks_and_is_no_web_server(proxy: Proxy) -> None:
+async def test_the_proxy_only_reads(proxy: Proxy) -> None:
     async with aiohttp.ClientSession() as session:
         async with session.post("http://payment-service:3006/health", proxy=proxy.url) as answer:
             assert answer.status == 405

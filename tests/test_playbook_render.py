@@ -57,7 +57,7 @@ def rendered(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_all_that_the_source_says_is_there_in_its_order(rendered: str) -> None:
+def test_everything_in_its_order(rendered: str) -> None:
     source, ours = atoms(SOURCE.read_text(encoding="utf-8")), atoms(rendered)
 
     changes = SequenceMatcher(None, source, ours, autojunk=False).get_opcodes()
@@ -67,7 +67,7 @@ def test_all_that_the_source_says_is_there_in_its_order(rendered: str) -> None:
     assert lost == CORRECTED
 
 
-def test_whatever_the_source_does_not_say_is_marked(rendered: str) -> None:
+def test_what_the_source_omits(rendered: str) -> None:
     source, ours = atoms(SOURCE.read_text(encoding="utf-8")), atoms(rendered)
 
     changes = SequenceMatcher(None, source, ours, autojunk=False).get_opcodes()
@@ -105,7 +105,7 @@ def test_every_correction_is_told(rendered: str) -> None:
     ]
 
 
-def test_the_messages_are_what_a_person_fills_in(rendered: str) -> None:
+def test_messages_have_their_gaps(rendered: str) -> None:
     assert rendered.count("[What's happening]") == 1
     assert "{{" not in rendered
     assert "### Customer Communication (SEV-1/SEV-2)" in rendered
@@ -127,9 +127,7 @@ def test_words_are_no_markup(said: str, shown: str) -> None:
     assert f"## Overview\n{shown}\n" in render.render(book.model_copy(update={"overview": said}))
 
 
-def test_a_file_with_mistakes_is_not_rendered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_files_with_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "shop.yml"
     file.write_text("service: shop\n")
 

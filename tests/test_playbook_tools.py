@@ -59,7 +59,7 @@ def lint(capsys: pytest.CaptureFixture[str], *words: Path) -> tuple[int, list[st
     return code, capsys.readouterr().out.splitlines()
 
 
-def test_the_published_schema_is_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_printed_schema_is_published(capsys: pytest.CaptureFixture[str]) -> None:
     """If not: runbolt playbook schema > docs/playbook.schema.json."""
     assert cli.run(["playbook", "schema"]) == 0
 
@@ -106,7 +106,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_files_do_not_fit_the_schema(
+def test_broken_files_do_not_fit(
     validator: Draft202012Validator,
     playbook: Path,
     capsys: pytest.CaptureFixture[str],
@@ -122,15 +122,13 @@ def test_broken_files_do_not_fit_the_schema(
     assert lint(capsys, playbook)[0] == 1
 
 
-def test_the_shipped_playbooks_have_no_mistakes_and_need_no_environment() -> None:
+def test_the_shipped_playbooks_are_right() -> None:
     done = runbolt("playbook", "lint", SHIPPED.parent)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "No mistakes.\n", "")
 
 
-def test_every_mistake_of_every_file_is_told(
-    playbook: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_mistake_is_told(playbook: Path, capsys: pytest.CaptureFixture[str]) -> None:
     statement = playbook.parent / "sql" / "carts.sql"
     statement.write_text("WITH gone AS (\n  DELETE FROM carts RETURNING *\n)\nSELECT * FROM gone")
     playbook.write_text(
@@ -162,7 +160,7 @@ def test_every_mistake_of_every_file_is_told(
         "{}",
     ],
 )
-def test_a_query_without_a_file_is_one_mistake_among_others(
+def test_a_missing_query_file(
     playbook: Path, capsys: pytest.CaptureFixture[str], params: str
 ) -> None:
     playbook.write_text(PLAYBOOK.replace("\n          file: carts.sql", f" {params}"))
@@ -173,9 +171,7 @@ def test_a_query_without_a_file_is_one_mistake_among_others(
     assert all(line.startswith(f"{playbook}:18:") for line in told)
 
 
-def test_a_folder_without_playbooks_is_a_mistake(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_empty_folder_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lint(capsys, tmp_path) == (1, [f"{tmp_path}: expects .yml files, found none"])
 
 
@@ -268,7 +264,7 @@ ACTS = f" has side effects{READS}"
         ),
     ],
 )
-def test_statements_that_no_query_step_may_hold(
+def test_statements_that_are_refused(
     playbook: Path, capsys: pytest.CaptureFixture[str], text: str, told: list[str]
 ) -> None:
     statement = playbook.parent / "sql" / "carts.sql"
@@ -338,7 +334,7 @@ VOLATILE = """
 """
 
 
-async def test_all_that_the_server_calls_volatile_is_known(postgres: Server, database: str) -> None:
+async def test_volatile_functions_are_known(postgres: Server, database: str) -> None:
     """The list of functions is PostgreSQL's own: whatever is not known to only tell is refused."""
     async with await psycopg.AsyncConnection.connect(database) as conn:
         names = {name for (name,) in await (await conn.execute(VOLATILE)).fetchall()}
@@ -358,7 +354,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert [name for name in ("schema", "lint", "render", "import") if name not in told] == []
 
 
-def test_an_unknown_command_is_told_on_stderr() -> None:
+def test_an_unknown_command_is_told() -> None:
     done = runbolt("playbok")
 
     assert done.returncode == 2

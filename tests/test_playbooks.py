@@ -99,7 +99,7 @@ def test_the_shipped_symptoms(
     assert scenario(shipped, scenario_id).symptoms == symptoms
 
 
-def test_the_shipped_steps_for_a_complete_outage(shipped: Playbook) -> None:
+def test_steps_of_a_complete_outage(shipped: Playbook) -> None:
     steps = scenario(shipped, "complete-service-outage").steps
 
     assert [(step.id, step.phase.value, step.action) for step in steps] == [
@@ -116,7 +116,7 @@ def test_the_shipped_steps_for_a_complete_outage(shipped: Playbook) -> None:
     assert [step.id for step in steps if step.recommended] == ["rolling-restart"]
 
 
-def test_what_is_left_to_hands_in_the_other_scenarios(shipped: Playbook) -> None:
+def test_manual_steps_of_other_scenarios(shipped: Playbook) -> None:
     steps = [step for other in shipped.scenarios[1:] for step in other.steps]
 
     assert [step.id for step in steps if step.action == "manual"] == [
@@ -288,7 +288,7 @@ def test_the_documented_example_loads(tmp_path: Path) -> None:
     assert playbook.scenarios
 
 
-def test_the_documented_actions_are_those_there_are() -> None:
+def test_every_action_is_documented() -> None:
     page = (DOCS / "playbooks.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+) \|$", page, re.MULTILINE)
     told = {name: (kind, set(re.findall(r"`(\w+)`(\*?)", params))) for name, kind, params in rows}
@@ -306,7 +306,7 @@ def test_the_documented_actions_are_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("noun", [Playbook, Step])
-def test_the_documented_keys_are_those_there_are(noun: type[Playbook | Step]) -> None:
+def test_every_key_is_documented(noun: type[Playbook | Step]) -> None:
     page = (DOCS / "playbooks.md").read_text(encoding="utf-8")
     tables = re.findall(r"^\| key \| what it holds \|\n\|[-|]+\n((?:\|.*\n)+)", page, re.MULTILINE)
     told = [dict(re.findall(r"^\| `(\w+)`(\*?) \|", table, re.MULTILINE)) for table in tables]

@@ -59,7 +59,7 @@ def reminders(walk: Walk, channel: str) -> int:
     )
 
 
-async def test_the_list_is_opened_at_the_end_and_used_afterwards(walk: Walk) -> None:
+async def test_task_list_opens_at_resolve(walk: Walk) -> None:
     channel = await resolved(walk)
     words = message_text(checklist(walk, channel))
     titles = re.findall(r"^\*(.+?)\*", words, re.MULTILINE)
@@ -92,9 +92,7 @@ async def test_the_list_is_opened_at_the_end_and_used_afterwards(walk: Walk) -> 
     assert "skipped: Update this runbook if needed (reason: It was right)" in told
 
 
-async def test_it_reminds_of_the_post_mortem_until_it_is_overdue(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_post_mortem_is_reminded_until_overdue(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await resolved(walk)
     await press(walk, "lead", action_ids.TASK_TAKE, channel, POST_MORTEM)
     seen_at = []
@@ -109,9 +107,7 @@ async def test_it_reminds_of_the_post_mortem_until_it_is_overdue(
     assert seen_at == [24, 44, 48, 72]
 
 
-async def test_nobody_is_reminded_of_what_is_done_or_skipped(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_finished_task_brings_no_reminder(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await resolved(walk)
     await press(walk, "oncall", action_ids.TASK_DONE, channel, POST_MORTEM)
     clock.forward(hours=48.1)
@@ -131,7 +127,7 @@ async def test_nobody_is_reminded_of_what_is_done_or_skipped(
     assert "All tasks after INC-1 are done." in walk.text(channel)
 
 
-async def test_it_can_be_done_from_the_reminder(walk: Walk, bot: Bot, clock: Clock) -> None:
+async def test_reminder_button_marks_task_done(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await resolved(walk)
     clock.forward(hours=48)
     await bot.tick()
@@ -145,7 +141,7 @@ async def test_it_can_be_done_from_the_reminder(walk: Walk, bot: Bot, clock: Clo
     assert "Still to do after" not in walk.text(channel)
 
 
-async def test_two_replicas_remind_once_and_late_is_not_lost(
+async def test_two_replicas_remind_once(
     walk: Walk, bot: Bot, clock: Clock, given: Settings
 ) -> None:
     channel = await resolved(walk)
@@ -173,9 +169,7 @@ async def test_a_restart_loses_no_reminder(slack: Slack, given: Settings, clock:
     assert reminders(walk, channel) == 1
 
 
-async def test_done_at_the_very_moment_of_the_reminder_leaves_nothing_waiting(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_done_during_reminder_ends_it(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await resolved(walk)
     clock.forward(hours=48)
 
@@ -204,7 +198,7 @@ async def test_outsiders_may_not(walk: Walk, kind: Literal["guest", "stranger"])
     assert "Nothing was done" in walk.text(channel, "other")
 
 
-async def test_a_playbook_without_such_a_list_has_none(
+async def test_playbook_without_list_shows_none(
     slack: Slack, given: Settings, clock: Clock
 ) -> None:
     assert given.config is not None
@@ -223,9 +217,7 @@ async def test_a_playbook_without_such_a_list_has_none(
         assert reminders(walk, channel) == 0
 
 
-async def test_long_lines_and_many_of_them_are_all_there(
-    slack: Slack, given: Settings, clock: Clock
-) -> None:
+async def test_all_long_tasks_are_shown(slack: Slack, given: Settings, clock: Clock) -> None:
     assert given.config is not None
     file = given.config.parent / "playbooks" / "order-service.yml"
     words = file.read_text(encoding="utf-8")

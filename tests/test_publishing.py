@@ -43,7 +43,7 @@ async def post_update(walk: Walk, channel: str, **words: str) -> None:
     await walk.submit("second", **{"status": "identified", "impact": "all", **words})
 
 
-async def test_a_drawer_that_is_stopped_lets_the_next_one_draw(walk: Walk, bot: Bot) -> None:
+async def test_the_next_publisher_takes_over(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     seen = len(walk.calls("chat.update"))
     walk.slack.fail("chat.update", hang=True, times=None)
@@ -62,9 +62,7 @@ async def test_a_drawer_that_is_stopped_lets_the_next_one_draw(walk: Walk, bot: 
     assert "Other words" in walk.text(channel)
 
 
-async def test_a_long_drawing_is_not_drawn_by_a_second_one_meanwhile(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_one_publisher_at_a_time(walk: Walk, bot: Bot, clock: Clock) -> None:
     create = walk.slack.fail("conversations.create", hang=True)
     pin = walk.slack.fail("pins.add", hang=True)
     await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
@@ -80,7 +78,7 @@ async def test_a_long_drawing_is_not_drawn_by_a_second_one_meanwhile(
     assert len(walk.calls("pins.add")) == 1
 
 
-async def test_an_incident_that_cannot_be_drawn_stops_no_other_and_waits(
+async def test_a_broken_incident_stops_no_other(
     walk: Walk, bot: Bot, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     channel = await walk.declare()
@@ -104,9 +102,7 @@ async def test_an_incident_that_cannot_be_drawn_stops_no_other_and_waits(
     assert "ZeroDivisionError" not in walk.text(channel)
 
 
-async def test_nobody_asks_again_before_a_rate_limit_is_over(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_a_rate_limit_is_waited_for(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     walk.slack.fail("chat.update", ratelimited=60, times=None)
     await walk.say("oncall", "/incident severity sev2", channel)
@@ -125,9 +121,7 @@ async def test_nobody_asks_again_before_a_rate_limit_is_over(
     assert "from *investigating* to *identified*" in walk.text(channel)
 
 
-async def test_what_slack_refuses_for_good_delays_no_other_change(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_a_refused_message_delays_no_other(walk: Walk, bot: Bot, clock: Clock) -> None:
     walk.slack.fail("pins.add", error="restricted_action", times=None)
     channel = await walk.declare()
 
@@ -139,7 +133,7 @@ async def test_what_slack_refuses_for_good_delays_no_other_change(
     assert len(walk.calls("pins.add")) == pins
 
 
-async def test_a_bot_that_was_removed_comes_back(walk: Walk) -> None:
+async def test_a_removed_bot_comes_back(walk: Walk) -> None:
     channel = await walk.declare()
     walk.slack.remove_from(channel, "runbolt")
     walk.slack.remove_from("incidents", "runbolt")
@@ -152,7 +146,7 @@ async def test_a_bot_that_was_removed_comes_back(walk: Walk) -> None:
     assert len(walk.calls("conversations.join")) == 1 + 2
 
 
-async def test_all_of_a_long_update_is_shown(walk: Walk) -> None:
+async def test_a_long_update_is_whole(walk: Walk) -> None:
     channel = await walk.declare()
 
     await post_update(walk, channel, impact="<i&" * 333, current="&" * 2_490 + "THE END")
@@ -164,7 +158,7 @@ async def test_all_of_a_long_update_is_shown(walk: Walk) -> None:
         assert not re.search(r"&(?!amp;|lt;|gt;)", seen)
 
 
-async def test_all_of_a_long_resolution_is_shown(walk: Walk) -> None:
+async def test_a_long_resolution_is_whole(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.press("oncall", action_ids.RESOLVE, channel)
     await walk.submit("oncall", resolution="<" * 2_490 + "THE END")
@@ -173,7 +167,7 @@ async def test_all_of_a_long_resolution_is_shown(walk: Walk) -> None:
     assert walk.text(channel).count("THE END") == len(["on the card", "in the summary"])
 
 
-async def test_a_timeline_of_long_notes_shows_the_newest_whole(walk: Walk) -> None:
+async def test_the_newest_long_note_is_whole(walk: Walk) -> None:
     channel = await walk.declare()
     for number in range(6):
         await walk.say("oncall", f"/incident note {'long ' * 500}END-{number}", channel)
@@ -186,7 +180,7 @@ async def test_a_timeline_of_long_notes_shows_the_newest_whole(walk: Walk) -> No
     assert re.findall(r"END-\d", seen) == ["END-2", "END-3", "END-4", "END-5"]
 
 
-async def test_an_update_needs_no_alert_in_the_playbook(walk: Walk, bot: Bot) -> None:
+async def test_an_update_without_an_alert(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     await write_alert(bot, "")
 
@@ -196,7 +190,7 @@ async def test_an_update_needs_no_alert_in_the_playbook(walk: Walk, bot: Bot) ->
     assert "*What is known:* The version is bad\n" in walk.text(channel)
 
 
-def test_a_long_text_is_split_by_lines_else_by_words_and_never_in_a_mark() -> None:
+def test_where_long_text_is_split() -> None:
     assert blocks.split_mrkdwn("short") == ["short"]
     assert blocks.split_mrkdwn("first line\nsecond line", 20) == ["first line", "second line"]
     assert blocks.split_mrkdwn("some words and more", 12) == ["some words", "and more"]
@@ -206,7 +200,7 @@ def test_a_long_text_is_split_by_lines_else_by_words_and_never_in_a_mark() -> No
     assert blocks.truncate_mrkdwn("abc &amp; d", 8) == "abc…"
 
 
-async def test_a_topic_of_escapes_is_short_enough(walk: Walk) -> None:
+async def test_a_topic_of_escapes_fits(walk: Walk) -> None:
     channel = await walk.declare("&" * 100)
 
     topic = next(made for made in walk.slack.channels("oncall") if made["name"] == channel)["topic"]
@@ -214,9 +208,7 @@ async def test_a_topic_of_escapes_is_short_enough(walk: Walk) -> None:
     assert topic.endswith("&amp;…")
 
 
-async def test_without_redis_a_group_is_asked_for_once(
-    slack: Slack, given: Settings, clock: Clock
-) -> None:
+async def test_one_group_request_without_redis(slack: Slack, given: Settings, clock: Clock) -> None:
     nowhere = given.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}"})
     async with start_bot(nowhere, clock) as bot:
         slack.request_url = f"{bot.url}/slack/events"
@@ -267,9 +259,7 @@ def by_id(slack: Slack, team: Path) -> None:
 
 
 @pytest.mark.usefixtures("by_id")
-async def test_a_channel_given_by_id_is_not_searched_for(
-    slack: Slack, given: Settings, clock: Clock
-) -> None:
+async def test_no_search_for_channel_ids(slack: Slack, given: Settings, clock: Clock) -> None:
     async with start_bot(given, clock) as bot:
         slack.request_url = f"{bot.url}/slack/events"
         await Walk(slack, bot).declare()

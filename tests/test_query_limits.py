@@ -63,7 +63,7 @@ async def look(walk: Walk, step: str = "stuck-orders") -> str:
     return walk.text(channel)
 
 
-async def test_a_lock_is_told_in_slack_and_nothing_stays(walk: Walk, admin: Conn) -> None:
+async def test_lock_leaves_no_open_session(walk: Walk, admin: Conn) -> None:
     async with admin.transaction():
         await admin.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
         seen = await look(walk)
@@ -72,7 +72,7 @@ async def test_a_lock_is_told_in_slack_and_nothing_stays(walk: Walk, admin: Conn
     await none_left(admin)
 
 
-async def test_an_answer_is_told_in_slack_and_nothing_stays(walk: Walk, admin: Conn) -> None:
+async def test_answer_leaves_no_open_session(walk: Walk, admin: Conn) -> None:
     assert "23 orders stuck in PENDING" in await look(walk)
     await none_left(admin)
 
@@ -117,7 +117,7 @@ async def test_a_refusal_leaves_no_session(
 
 
 @pytest.mark.parametrize("_time", range(12))
-async def test_who_gives_up_waiting_ends_the_query_too(_time: int, shop: Shop, admin: Conn) -> None:
+async def test_cancelled_wait_ends_query(_time: int, shop: Shop, admin: Conn) -> None:
     """Each time at another moment: while the limits are set, before the query starts, in it."""
     asking = asyncio.create_task(Database(shop.ro_dsn, seconds=60).select(SLOW))
     await under_way(admin)
@@ -129,7 +129,7 @@ async def test_who_gives_up_waiting_ends_the_query_too(_time: int, shop: Shop, a
     await none_left(admin)
 
 
-async def test_a_query_does_not_outlive_who_asked(shop: Shop, admin: Conn) -> None:
+async def test_killed_bot_leaves_no_query(shop: Shop, admin: Conn) -> None:
     """A bot that is killed tells the database nothing."""
     line = Line(shop.ro_dsn)
     async with await asyncio.start_server(line.take, "127.0.0.1", 0) as server:
@@ -144,7 +144,7 @@ async def test_a_query_does_not_outlive_who_asked(shop: Shop, admin: Conn) -> No
     await none_left(admin)
 
 
-async def test_a_session_that_is_ended_meanwhile_is_told(shop: Shop, admin: Conn) -> None:
+async def test_ended_session_is_told(shop: Shop, admin: Conn) -> None:
     asking = asyncio.create_task(Database(shop.ro_dsn, seconds=60).select(SLOW))
     pid = await under_way(admin, SLOW)
 
@@ -154,7 +154,7 @@ async def test_a_session_that_is_ended_meanwhile_is_told(shop: Shop, admin: Conn
         await asking
 
 
-async def test_more_questions_at_once_than_the_role_may_ask(shop: Shop, admin: Conn) -> None:
+async def test_too_many_queries_are_refused(shop: Shop, admin: Conn) -> None:
     database = Database(shop.ro_dsn, seconds=1.5)
     asked = (database.select("SELECT pg_sleep(0.5)") for _ in range(12))
 
@@ -166,7 +166,7 @@ async def test_more_questions_at_once_than_the_role_may_ask(shop: Shop, admin: C
     await none_left(admin)
 
 
-async def test_every_limit_holds_inside_of_the_transaction(shop: Shop) -> None:
+async def test_limits_hold_inside_transaction(shop: Shop) -> None:
     found = await Database(shop.dsn).select(
         "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
         " current_setting('idle_in_transaction_session_timeout'),"
@@ -176,7 +176,7 @@ async def test_every_limit_holds_inside_of_the_transaction(shop: Shop) -> None:
     assert found.rows == [("8s", "2s", "10s", "on")]
 
 
-async def test_what_is_stored_compressed_counts_as_it_is_read(shop: Shop, admin: Conn) -> None:
+async def test_compressed_value_counts_full_size(shop: Shop, admin: Conn) -> None:
     await admin.execute(
         "UPDATE webhook_events SET error = repeat('wide', 5 * 1000 * 1000)"
         " WHERE id = (SELECT min(id::text)::uuid FROM webhook_events)"
@@ -194,7 +194,7 @@ async def test_what_is_stored_compressed_counts_as_it_is_read(shop: Shop, admin:
         )
 
 
-async def test_rows_that_fit_come_in_their_order_and_the_rest_is_told(shop: Shop) -> None:
+async def test_rows_beyond_limit_are_left_out(shop: Shop) -> None:
     found = await Database(shop.ro_dsn).select(
         "SELECT n, repeat('x', 1000 * 1000) FROM generate_series(20, 1, -1) AS n"
     )
@@ -224,7 +224,7 @@ async def test_rows_that_fit_come_in_their_order_and_the_rest_is_told(shop: Shop
         ("VALUES (1), (2)", [(1,), (2,)]),
     ],
 )
-async def test_whatever_is_asked_comes_as_it_was_asked(
+async def test_query_within_limits_is_unchanged(
     query: LiteralString, rows: list[tuple[object, ...]], shop: Shop
 ) -> None:
     found = await Database(shop.ro_dsn).select(query)

@@ -84,7 +84,7 @@ async def test_a_cluster_that_is_away(walk: Walk, kube: Cluster, place: Place, s
 
 
 @pytest.mark.parametrize(("place", "step"), OF_THE_CLUSTER)
-async def test_a_cluster_that_is_slow_only_takes_longer(
+async def test_slow_cluster_is_still_read(
     walk: Walk, kube: Cluster, place: Place, step: str
 ) -> None:
     kube.slow("*", 0.3)
@@ -96,7 +96,7 @@ async def test_a_cluster_that_is_slow_only_takes_longer(
 
 
 @pytest.mark.parametrize(("place", "step"), OF_THE_TABLES)
-async def test_a_role_that_may_not_read_the_table(
+async def test_role_without_right_gives_warning(
     slack: Slack, given: Settings, clock: Clock, shop: Shop, place: Place, step: str
 ) -> None:
     async with await AsyncConnection.connect(shop.dsn) as conn:

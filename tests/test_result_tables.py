@@ -59,7 +59,7 @@ async def administer(shop: Shop, *statements: str) -> None:
             await conn.execute(statement.encode())
 
 
-async def test_a_result_is_a_table_to_sort_and_filter(walk: Walk) -> None:
+async def test_result_is_sortable_and_filterable(walk: Walk) -> None:
     table = block(await look(walk, PAYMENTS, "stuck-orders"), "data_table")
 
     assert table["caption"] == "Stuck orders"
@@ -69,7 +69,7 @@ async def test_a_result_is_a_table_to_sort_and_filter(walk: Walk) -> None:
     assert len(table["rows"]) == 24
 
 
-async def test_times_are_told_in_utc_and_by_the_readers_clock(walk: Walk) -> None:
+async def test_times_show_utc_and_local(walk: Walk) -> None:
     table = block(await look(walk, PAYMENTS, "stuck-orders"), "data_table")
 
     for cell in column(table, "created_at"):
@@ -80,7 +80,7 @@ async def test_times_are_told_in_utc_and_by_the_readers_clock(walk: Walk) -> Non
         assert date["fallback"] == f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-async def test_a_payment_leads_to_stripe_and_none_to_nowhere(walk: Walk, shop: Shop) -> None:
+async def test_payment_links_to_stripe(walk: Walk, shop: Shop) -> None:
     await administer(
         shop,
         "UPDATE orders SET stripe_payment_intent_id = NULL WHERE id = (SELECT id FROM orders"
@@ -97,7 +97,7 @@ async def test_a_payment_leads_to_stripe_and_none_to_nowhere(walk: Walk, shop: S
         assert link["url"] == f"https://dashboard.stripe.com/payments/{link['text']}"
 
 
-async def test_counts_and_money_are_sorted_as_numbers(walk: Walk, shop: Shop) -> None:
+async def test_counts_and_money_are_numbers(walk: Walk, shop: Shop) -> None:
     await administer(shop, "UPDATE orders SET currency = 'EUR' WHERE user_id::text < '8'")
     table = block(await look(walk, DISPUTES, "review-orders"), "data_table")
 
@@ -109,7 +109,7 @@ async def test_counts_and_money_are_sorted_as_numbers(walk: Walk, shop: Shop) ->
         assert cell["text"][:-4] == f"{cell['value']:,.2f}"
 
 
-async def test_no_rows_are_words_and_no_table(walk: Walk, shop: Shop) -> None:
+async def test_no_rows_give_no_table(walk: Walk, shop: Shop) -> None:
     await administer(shop, "UPDATE orders SET status = 'CONFIRMED'")
 
     message = await look(walk, PAYMENTS, "stuck-orders")
@@ -118,7 +118,7 @@ async def test_no_rows_are_words_and_no_table(walk: Walk, shop: Shop) -> None:
     assert [block["type"] for block in message["blocks"]] == ["section"]
 
 
-async def test_more_rows_than_slack_takes_are_in_the_file(walk: Walk, shop: Shop) -> None:
+async def test_file_has_rows_beyond_limit(walk: Walk, shop: Shop) -> None:
     await administer(shop, "UPDATE orders SET status = 'PENDING'")
 
     message = await look(walk, PAYMENTS, "stuck-orders")
@@ -132,7 +132,7 @@ async def test_more_rows_than_slack_takes_are_in_the_file(walk: Walk, shop: Shop
 
 
 @pytest.mark.parametrize(("refusals", "kinds"), [(1, {"table"}), (2, set())])
-async def test_a_slack_without_such_tables_gets_older_ones(
+async def test_older_slack_gets_simpler_tables(
     slack: Slack, given: Settings, clock: Clock, refusals: int, kinds: set[str]
 ) -> None:
     async with start_bot(given, clock) as bot:
@@ -165,18 +165,18 @@ async def test_a_slack_without_such_tables_gets_older_ones(
         ("evt_1AbCdEfGh", "events"),
     ],
 )
-def test_each_kind_of_id_has_its_page(stripe_id: str, page: str) -> None:
+def test_each_stripe_id_has_page(stripe_id: str, page: str) -> None:
     assert (
         stripe_dashboard.page_url(stripe_id) == f"https://dashboard.stripe.com/{page}/{stripe_id}"
     )
 
 
 @pytest.mark.parametrize("text", ["", "pi_", "pi_../../login", "xx_3AbCdEfGh", "see pi_3AbCdEfGh"])
-def test_what_is_no_id_is_no_link(text: str) -> None:
+def test_other_words_are_no_links(text: str) -> None:
     assert stripe_dashboard.page_url(text) is None
 
 
-def test_the_widest_table_stays_within_what_slack_takes() -> None:
+def test_widest_table_fits_slack_limits() -> None:
     names = [f"column_{n}" for n in range(25)]
     table = blocks.table("t" * 300, names, [["x" * 500] * 25] * 200)
 

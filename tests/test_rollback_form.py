@@ -42,9 +42,7 @@ async def roll_back(walk: Walk, channel: str, **values: str) -> None:
     await walk.press("second", action_ids.APPROVE, channel)
 
 
-async def test_the_earlier_revisions_are_offered_and_the_one_before_is_chosen(
-    walk: Walk, broken: Cluster
-) -> None:
+async def test_previous_revision_is_the_default(walk: Walk, broken: Cluster) -> None:
     field = await open_form(walk, await walk.declare())
 
     assert [offer.split(" · ")[:2] for offer in offered(field)] == [
@@ -57,7 +55,7 @@ async def test_the_earlier_revisions_are_offered_and_the_one_before_is_chosen(
     assert field["hint"]["text"] == "Revision 7 (v2.4.0) runs now."
 
 
-async def test_what_is_chosen_is_what_is_done(walk: Walk, broken: Cluster) -> None:
+async def test_rollback_uses_chosen_revision(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await open_form(walk, channel)
     await roll_back(walk, channel, to_revision="4")
@@ -66,9 +64,7 @@ async def test_what_is_chosen_is_what_is_done(walk: Walk, broken: Cluster) -> No
     assert broken.image().endswith(":v2.2.0")
 
 
-async def test_the_release_just_given_up_is_marked_and_never_the_default(
-    walk: Walk, broken: Cluster
-) -> None:
+async def test_abandoned_release_is_not_default(walk: Walk, broken: Cluster) -> None:
     """`kubectl rollout undo` would go right back to it."""
     channel = await walk.declare()
     await open_form(walk, channel)
@@ -83,9 +79,7 @@ async def test_the_release_just_given_up_is_marked_and_never_the_default(
     assert chosen(field) == "5"
 
 
-async def test_going_there_all_the_same_is_warned_of_in_the_plan(
-    walk: Walk, broken: Cluster
-) -> None:
+async def test_plan_warns_of_abandoned_release(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await open_form(walk, channel)
     await roll_back(walk, channel)
@@ -95,7 +89,7 @@ async def test_going_there_all_the_same_is_warned_of_in_the_plan(
     assert ":warning: Revision 7 (v2.4.0) was rolled back from." in walk.text(channel)
 
 
-async def test_undoing_a_rollback_blames_what_it_leaves(walk: Walk, kube: Cluster) -> None:
+async def test_undone_rollback_marks_its_revision(walk: Walk, kube: Cluster) -> None:
     kube.deploy("v2.5.0")
     await kube.wait_for_rollout()
     channel = await walk.declare()
@@ -113,9 +107,7 @@ async def test_undoing_a_rollback_blames_what_it_leaves(walk: Walk, kube: Cluste
     assert chosen(field) == "5"
 
 
-async def test_undoing_the_cure_by_mistake_leaves_it_the_one_to_choose(
-    walk: Walk, broken: Cluster
-) -> None:
+async def test_wrongly_undone_rollback_stays_default(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await open_form(walk, channel)
     await roll_back(walk, channel)
@@ -128,7 +120,7 @@ async def test_undoing_the_cure_by_mistake_leaves_it_the_one_to_choose(
     assert chosen(field) == "8"
 
 
-async def test_a_restart_is_no_release_to_go_back_to(walk: Walk, broken: Cluster) -> None:
+async def test_restarted_release_is_not_default(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await walk.press_step("oncall", "rolling-restart", channel)
     await roll_back(walk, channel)
@@ -140,7 +132,7 @@ async def test_a_restart_is_no_release_to_go_back_to(walk: Walk, broken: Cluster
 
 
 @pytest.mark.parametrize("trouble", ["slow", "forbidden", "unreachable"])
-async def test_a_cluster_that_does_not_tell_leaves_a_number_to_type(
+async def test_unreadable_revisions_allow_typed_number(
     trouble: str, walk: Walk, broken: Cluster
 ) -> None:
     channel = await walk.declare()
@@ -158,7 +150,7 @@ async def test_a_cluster_that_does_not_tell_leaves_a_number_to_type(
 
 
 @pytest.mark.parametrize("trouble", ["mute", "broken", "forbidden"])
-async def test_not_knowing_which_failed_is_said_and_stops_no_rollback(
+async def test_unknown_failures_still_allow_rollback(
     trouble: str, walk: Walk, bot: Bot, broken: Cluster
 ) -> None:
     if trouble == "mute":
@@ -180,7 +172,7 @@ async def test_not_knowing_which_failed_is_said_and_stops_no_rollback(
     assert "Done and checked" in walk.text(channel)
 
 
-async def test_a_revision_that_is_none_is_answered_in_the_form(walk: Walk, broken: Cluster) -> None:
+async def test_impossible_revision_is_refused(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     broken.hang(REVISIONS)
     await open_form(walk, channel)
@@ -191,9 +183,7 @@ async def test_a_revision_that_is_none_is_answered_in_the_form(walk: Walk, broke
     assert list(refused.value.errors) == ["to_revision"]
 
 
-async def test_a_number_left_empty_never_goes_to_what_was_given_up(
-    walk: Walk, broken: Cluster
-) -> None:
+async def test_empty_number_avoids_abandoned_release(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await open_form(walk, channel)
     await roll_back(walk, channel)
@@ -205,7 +195,7 @@ async def test_a_number_left_empty_never_goes_to_what_was_given_up(
     assert broken.image().endswith(":v2.3.0")
 
 
-async def test_asking_again_offers_what_there_is_by_then(walk: Walk, broken: Cluster) -> None:
+async def test_asking_again_offers_new_revisions(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     await open_form(walk, channel)
     await walk.submit("oncall", reason="It fails", to_revision="5")

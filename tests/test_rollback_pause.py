@@ -38,7 +38,7 @@ async def open_form(walk: Walk, channel: str) -> tuple[dict[str, str], str]:
     return offered, field["element"]["initial_option"]["value"]
 
 
-async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
+async def test_a_foreign_pause_is_no_default(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     await release(kube, "v2.3.0", "false")
@@ -58,9 +58,7 @@ async def test_the_pause_of_another_incident_is_marked_and_never_the_default(
     assert ":warning: What was temporary then would last until" in walk.text(other)
 
 
-async def test_a_release_during_the_pause_that_keeps_it_is_marked_too(
-    walk: Walk, kube: Cluster, paused: str
-) -> None:
+async def test_releases_that_keep_the_pause(walk: Walk, kube: Cluster, paused: str) -> None:
     await release(kube, "v2.3.0", "true")
     await release(kube, "v2.4.1", "false")
 
@@ -71,7 +69,7 @@ async def test_a_release_during_the_pause_that_keeps_it_is_marked_too(
     assert chosen == "6"
 
 
-async def test_resuming_leaves_no_trace_in_the_template(walk: Walk, kube: Cluster) -> None:
+async def test_resuming_leaves_no_trace(walk: Walk, kube: Cluster) -> None:
     before = kube.deployment()["spec"]["template"]
     channel = await approve_pause(walk)
     noted = kube.deployment()["spec"]["template"]["metadata"]["annotations"]
@@ -98,15 +96,13 @@ def template(*envs: dict[str, str], **notes: str) -> Obj:
         ([{}, {"P": "true"}], None, False),
     ],
 )
-def test_a_note_counts_while_the_value_is_there(
-    envs: list[dict[str, str]], value: str | None, so: bool
-) -> None:
+def test_a_note_needs_its_value(envs: list[dict[str, str]], value: str | None, so: bool) -> None:
     noted = temporary.annotate(template(*envs), "P", Setting(value=value, description="paused"))
 
     assert temporary.descriptions(noted) == (("paused",) if so else ())
 
 
-def test_notes_of_several_variables_are_kept_apart() -> None:
+def test_each_variable_has_its_note() -> None:
     plain = template({"P": "true", "Q": "1"}, other="note")
     both = temporary.annotate(plain, "P", PAUSED)
     both = temporary.annotate(both, "Q", Setting(value="1", description="few"))
@@ -118,5 +114,5 @@ def test_notes_of_several_variables_are_kept_apart() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "true", '{"P": "true"}'])
-def test_a_note_that_somebody_else_wrote_means_nothing(text: str) -> None:
+def test_foreign_notes_mean_nothing(text: str) -> None:
     assert temporary.descriptions(template({"P": "true"}, **{temporary.ANNOTATION: text})) == ()

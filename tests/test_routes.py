@@ -66,12 +66,12 @@ def _web_api() -> list[str]:
     return [name for name in dir(AsyncWebClient) if "_" in name.strip("_")]
 
 
-def test_the_manifest_is_valid_by_slacks_own_schema() -> None:
+def test_manifest_fits_slack_schema() -> None:
     schema = json.loads((ROOT / "tests" / "slack-manifest.schema.2.0.0.json").read_text())
     jsonschema.validate(MANIFEST, schema)
 
 
-def test_the_scopes_are_those_the_code_needs_none_missing_none_extra() -> None:
+def test_scopes_are_exactly_those_needed() -> None:
     needed = {"commands"}
     for method in called_methods():
         needed |= SCOPES[method]
@@ -81,7 +81,7 @@ def test_the_scopes_are_those_the_code_needs_none_missing_none_extra() -> None:
     assert sorted(MANIFEST["oauth_config"]["scopes"]["bot"]) == sorted(needed)
 
 
-def test_the_commands_shortcuts_and_events_are_those_the_code_answers() -> None:
+def test_manifest_lists_what_code_answers() -> None:
     features, settings = MANIFEST["features"], MANIFEST["settings"]
     assert [command["command"] for command in features["slash_commands"]] == [routes.COMMAND]
     assert {shortcut["callback_id"] for shortcut in features["shortcuts"]} == set(routes.SHORTCUTS)
@@ -89,7 +89,7 @@ def test_the_commands_shortcuts_and_events_are_those_the_code_answers() -> None:
     assert settings["interactivity"]["is_enabled"] is True
 
 
-def test_everything_that_can_be_pressed_is_answered() -> None:
+def test_every_button_press_is_answered() -> None:
     ids = {
         value
         for name, value in vars(action_ids).items()
@@ -104,7 +104,7 @@ def test_everything_that_can_be_pressed_is_answered() -> None:
     assert forms == set(routes.FORMS)
 
 
-def test_every_template_is_used_and_every_used_one_exists() -> None:
+def test_used_templates_are_those_that_exist() -> None:
     code = "\n".join(file.read_text() for file in (ROOT / "bot").rglob("*.py"))
     words = "\n".join(file.read_text() for file in (ROOT / "templates").rglob("*.j2"))
     used = set(re.findall(r"(?:render\w*|plain)\(\s*[\"']([a-z_]+)", code))

@@ -111,7 +111,7 @@ def person(user_id: UserId = BOB, **changes: bool) -> Person:
         ("", None),
     ],
 )
-def test_a_severity_is_spelled_in_many_ways(text: str, expected: Severity | None) -> None:
+def test_spellings_of_a_severity(text: str, expected: Severity | None) -> None:
     assert rules.incidents.parse_severity(text) is expected
 
 
@@ -126,11 +126,11 @@ def test_a_severity_is_spelled_in_many_ways(text: str, expected: Severity | None
         ("<!channel> ping", "inc-7-channel-ping"),
     ],
 )
-def test_a_channel_name_is_safe_whatever_the_title(title: str, name: str) -> None:
+def test_channel_names_are_safe(title: str, name: str) -> None:
     assert rules.incidents.channel_name(incident(title)) == name
 
 
-def test_a_channel_name_keeps_its_suffix_within_80_characters() -> None:
+def test_long_channel_names_keep_their_suffix() -> None:
     long = incident("word " * 100)
 
     names = [rules.incidents.channel_name(long, attempt) for attempt in range(3)]
@@ -141,7 +141,7 @@ def test_a_channel_name_keeps_its_suffix_within_80_characters() -> None:
     assert not names[0].endswith("-")
 
 
-def test_a_title_is_the_first_line_and_fits_a_header() -> None:
+def test_a_title_fits_a_header() -> None:
     assert (
         rules.incidents.incident_title("  it   broke\nand more", Severity.SEV1, None) == "it broke"
     )
@@ -153,7 +153,7 @@ def test_a_title_is_the_first_line_and_fits_a_header() -> None:
     )
 
 
-def test_the_scenarios_of_a_severity_match_and_all_of_them_where_none_does() -> None:
+def test_scenarios_of_a_severity() -> None:
     def names(severity: Severity) -> list[str]:
         return [play.scenario.id for play in rules.incidents.scenarios_for([BOOK], severity)]
 
@@ -182,7 +182,7 @@ def test_the_cadence_of_updates(severity: Severity, status: Status, minutes: int
     assert rules.deadlines.update_interval(CONFIG, severity, status) == expected
 
 
-def test_an_update_that_is_late_is_due_now() -> None:
+def test_a_late_update_is_due_now() -> None:
     late = rules.deadlines.next_update_at(
         CONFIG, Severity.SEV1, Status.INVESTIGATING, NOW - timedelta(hours=3), NOW
     )
@@ -212,7 +212,7 @@ def test_a_change_puts_off_no_promise(
     )
 
 
-def test_what_is_late_after_a_change_too_is_late_since_then() -> None:
+def test_late_after_a_change_too() -> None:
     was = incident(severity=Severity.SEV2, next_update_at=NOW + timedelta(minutes=30))
     after = NOW + timedelta(minutes=40)
 
@@ -223,7 +223,7 @@ def test_what_is_late_after_a_change_too_is_late_since_then() -> None:
     assert due == was.next_update_at
 
 
-def test_a_promise_is_at_most_twice_the_cadence_away() -> None:
+def test_how_far_a_promise_reaches() -> None:
     assert rules.deadlines.promised_update_at(CONFIG, incident(), None, NOW) == NOW + timedelta(
         minutes=15
     )
@@ -235,12 +235,12 @@ def test_a_promise_is_at_most_twice_the_cadence_away() -> None:
     )
 
 
-def test_the_first_response_is_due_by_the_playbooks_own_table() -> None:
+def test_when_the_first_response_is_due() -> None:
     assert rules.deadlines.first_response_at(CONFIG, incident()) == NOW + timedelta(minutes=15)
     assert rules.deadlines.first_response_at(CONFIG, incident(severity=Severity.SEV4)) is None
 
 
-def test_a_second_person_of_the_approvers_may_approve() -> None:
+def test_a_second_approver_may_approve() -> None:
     rules.permissions.check_may_approve(request(), person(), APPROVERS, NOW)
 
 
@@ -279,7 +279,7 @@ def test_everybody_else_is_refused(run: Execution, who: Person, sentence: str) -
         rules.permissions.check_may_approve(run, who, APPROVERS, NOW)
 
 
-def test_the_requester_takes_it_back_and_outsiders_cannot_deny() -> None:
+def test_who_may_deny_or_withdraw() -> None:
     rules.permissions.check_may_deny(request(), person(ALICE), frozenset())
     with pytest.raises(UserError, match="Nothing was denied"):
         rules.permissions.check_may_deny(request(), person(), frozenset())
@@ -302,7 +302,7 @@ def test_what_changes_production_needs_somebody_else() -> None:
 
 
 @pytest.mark.parametrize("told", [(), (Severity.SEV1,), (Severity.SEV2, Severity.SEV4)])
-def test_the_playbook_says_of_what_customers_are_told(told: tuple[Severity, ...]) -> None:
+def test_when_customers_are_told(told: tuple[Severity, ...]) -> None:
     levels = {
         level: SeverityLevel(meaning="Bad", response=timedelta(minutes=15), customers=level in told)
         for level in Severity
@@ -317,11 +317,11 @@ def test_the_playbook_says_of_what_customers_are_told(told: tuple[Severity, ...]
     ] == list(told)
 
 
-def test_where_a_level_is_missing_customers_are_not_told() -> None:
+def test_customers_of_a_missing_severity() -> None:
     assert not rules.permissions.informs_customers(incident(severity=Severity.SEV3))
 
 
-def test_what_moved_between_two_plans_is_named() -> None:
+def test_changed_fields_are_named() -> None:
     same = {"target": "deployment/order-service", "check": "3 of 3 are ready"}
     old = Plan(**same, summary="Roll back", blast_radius="3 pods", fingerprint={"uid": "a"})
     louder = old.model_copy(update={"warnings": ("The nodes are full.",)})

@@ -172,7 +172,7 @@ def test_when_an_undo_is_approved(
         (None, NOW + 2 * HOUR, NOW + HOUR),
     ],
 )
-def test_when_a_temporary_change_is_looked_at(
+def test_when_temporary_changes_are_checked(
     announced: datetime | None, now: datetime, expected: datetime
 ) -> None:
     assert rules.changes.next_check_at(temporary(announced_at=announced), now) == expected

@@ -46,7 +46,7 @@ def left_behind(folder: Path) -> list[str]:
     return found
 
 
-async def test_the_sandbox_is_driven_without_a_browser_and_leaves_no_process(
+async def test_driven_sandbox_leaves_no_process(
     tmp_path: Path,
 ) -> None:
     async with sandbox(tmp_path) as url:
@@ -64,7 +64,7 @@ async def test_the_sandbox_is_driven_without_a_browser_and_leaves_no_process(
     assert left_behind(tmp_path) == []
 
 
-async def test_data_is_kept_when_asked_and_fresh_otherwise(tmp_path: Path) -> None:
+async def test_data_is_kept_when_asked(tmp_path: Path) -> None:
     async with sandbox(tmp_path, "--keep") as url:
         await declare(url)
     async with sandbox(tmp_path, "--keep") as url:

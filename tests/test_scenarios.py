@@ -123,7 +123,7 @@ QUICK = """
 """
 
 
-async def test_customers_buy_and_their_orders_are_confirmed(sandbox: Sandbox) -> None:
+async def test_customer_orders_are_confirmed(sandbox: Sandbox) -> None:
     [(before, _)] = await sandbox.rows(NEWEST)
     [(new, _)] = await sandbox.until(NEWEST, lambda rows: rows[0][0] != before)
     await sandbox.until(
@@ -132,7 +132,7 @@ async def test_customers_buy_and_their_orders_are_confirmed(sandbox: Sandbox) ->
     )
 
 
-async def test_in_an_outage_nobody_can_buy_and_a_rollback_heals_it(sandbox: Sandbox) -> None:
+async def test_rollback_heals_the_outage(sandbox: Sandbox) -> None:
     await sandbox.begin("complete-service-outage")
     await sandbox.cluster.wait_for_status("CrashLoopBackOff", 3)
     assert await sandbox.holding() == ["complete-service-outage"]
@@ -148,7 +148,7 @@ async def test_in_an_outage_nobody_can_buy_and_a_rollback_heals_it(sandbox: Sand
     assert await sandbox.holding() == []
 
 
-async def test_payments_fail_in_the_database_and_in_the_logs(sandbox: Sandbox) -> None:
+async def test_failing_payments_leave_traces(sandbox: Sandbox) -> None:
     answer = await sandbox.begin("payment-refund-failures")
 
     assert answer["said"] == "Payments failing: type /incident declare sev2 Payments are failing"
@@ -164,7 +164,7 @@ async def test_payments_fail_in_the_database_and_in_the_logs(sandbox: Sandbox) -
     assert await sandbox.health() == 503
 
 
-async def test_stripe_could_not_deliver_what_was_not_processed(sandbox: Sandbox) -> None:
+async def test_unprocessed_webhooks_are_undelivered(sandbox: Sandbox) -> None:
     await sandbox.begin("complete-service-outage")
     await sandbox.cluster.wait_until(lambda: not sandbox.cluster.accepts_orders())
     await sandbox.begin("payment-refund-failures")
@@ -188,7 +188,7 @@ async def test_stripe_could_not_deliver_what_was_not_processed(sandbox: Sandbox)
     assert await sandbox.holding() == []
 
 
-async def test_orders_are_taken_where_nothing_says_that_they_are_paused(sandbox: Sandbox) -> None:
+async def test_orders_continue_without_pause_setting(sandbox: Sandbox) -> None:
     changed = sandbox.cluster.deployment()
     changed["spec"]["template"]["spec"]["containers"][0]["env"] = []
     sandbox.cluster.change_template()
@@ -210,7 +210,7 @@ async def test_blocked_users_buy_no_more(sandbox: Sandbox) -> None:
     assert await sandbox.holding() == []
 
 
-async def test_three_users_are_on_top_and_buy_until_orders_are_paused(sandbox: Sandbox) -> None:
+async def test_three_users_buy_until_pause(sandbox: Sandbox) -> None:
     await sandbox.begin("high-dispute-rate")
 
     top = [row[0] for row in await sandbox.rows("review-orders.sql")][:3]
@@ -243,7 +243,7 @@ def pause(cluster: Cluster) -> None:
     cluster.change_template()
 
 
-async def test_sessions_wait_for_one_and_ending_it_frees_them(sandbox: Sandbox) -> None:
+async def test_ending_blocker_frees_waiting_sessions(sandbox: Sandbox) -> None:
     await sandbox.begin("slow-response-times")
 
     waiting = await sandbox.until(WAITING, lambda rows: len(rows) == 4)
@@ -293,7 +293,7 @@ async def cpu(cluster: Cluster) -> int:
     return max(int(pod["containers"][0]["usage"]["cpu"].removesuffix("m")) for pod in pods)
 
 
-async def test_a_button_pressed_again_says_so_and_another_ends_the_first(sandbox: Sandbox) -> None:
+async def test_new_scenario_ends_the_first(sandbox: Sandbox) -> None:
     await sandbox.begin("slow-response-times")
     again = await sandbox.begin("slow-response-times")
     assert again["begun"] is False
@@ -306,7 +306,7 @@ async def test_a_button_pressed_again_says_so_and_another_ends_the_first(sandbox
     assert await sandbox.rows(WAITING) == []
 
 
-async def test_two_presses_at_once_begin_it_once(sandbox: Sandbox) -> None:
+async def test_two_presses_begin_it_once(sandbox: Sandbox) -> None:
     both = await asyncio.gather(*(sandbox.begin("high-dispute-rate") for _ in range(2)))
 
     assert sorted(answer["begun"] for answer in both) == [False, True]
@@ -347,7 +347,7 @@ async def test_what_makes_no_sense_is_refused(sandbox: Sandbox, body: object) ->
     assert (await sandbox.post(body, "elsewhere"))["error"].startswith("Nobody does that")
 
 
-async def test_every_scenario_of_the_playbook_has_a_button(sandbox: Sandbox) -> None:
+async def test_every_playbook_scenario_has_button(sandbox: Sandbox) -> None:
     words = (ROOT / "templates" / "playbooks" / "order-service.yml").read_text()
     ids = [line.split(": ")[1] for line in words.splitlines() if line.startswith("  - id: ")]
     async with (

@@ -170,9 +170,7 @@ async def test_no_session_ends_by_a_plan(
     assert await sessions.begun() == opened
 
 
-async def test_every_client_of_a_limited_step_is_limited(
-    systems: ChangingSystems, shop: Shop
-) -> None:
+async def test_limited_step_limits_every_client(systems: ChangingSystems, shop: Shop) -> None:
     allowed = replace(systems, sessions=SessionTerminator(shop.ops_dsn))
     for clients in limited(allowed):
         for call in (

@@ -28,7 +28,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_a_complete_environment_is_read_with_defaults(environ: dict[str, str]) -> None:
+def test_environment_is_read_with_defaults(environ: dict[str, str]) -> None:
     given = settings.read(environ)
     assert given.slack_api_url == "https://slack.com/api/"
     assert given.port == 3000
@@ -118,7 +118,7 @@ def test_a_wrong_config_names_the_place(tmp_path: Path, text: str, sentence: str
     assert "nothing was started" in str(mistake.value)
 
 
-def test_a_config_names_what_differs_from_the_defaults(tmp_path: Path) -> None:
+def test_config_changes_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "runbolt.yml"
     file.write_text("approvers: {groups: [sre]}\nclocks: {sev3: {update: 45 min}}")
 
@@ -138,7 +138,7 @@ def test_hours_are_times_of_day(tmp_path: Path) -> None:
     assert (hours.begin, hours.end) == (time(10, 30), time(18))
 
 
-def test_the_readme_names_what_is_destructive_and_what_one_person_may_approve() -> None:
+def test_readme_lists_approval_rules() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     [named] = re.findall(r"Destructive are (.*?) \(such as", readme, re.DOTALL)
     default = config.Config.model_validate({"approvers": {"users": ["U1"]}})

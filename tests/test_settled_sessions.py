@@ -38,7 +38,7 @@ def long_ones(shop: Shop) -> EndQueries:
     )
 
 
-async def test_sessions_that_are_hidden_are_not_taken_for_none(
+async def test_hidden_sessions_are_not_none(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open(dsn=shop.ro_dsn)
@@ -48,7 +48,7 @@ async def test_sessions_that_are_hidden_are_not_taken_for_none(
         await long_ones(shop).pin_targets(blind.for_planning())
 
 
-async def test_the_plan_stays_the_same_while_its_sessions_go(
+async def test_the_plan_outlives_its_sessions(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     slow = await sessions.open()
@@ -64,7 +64,7 @@ async def test_the_plan_stays_the_same_while_its_sessions_go(
     assert before.undo is None
 
 
-async def test_more_sessions_than_one_may_answer_for_are_refused(
+async def test_too_many_sessions_are_refused(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     opened = [await AsyncConnection.connect(shop.service_dsn, autocommit=True) for _ in range(51)]
@@ -96,7 +96,7 @@ async def mute() -> AsyncIterator[int]:
     await server.wait_closed()
 
 
-async def test_a_mute_server_is_given_up_on(
+async def test_a_silent_server_is_left(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open()
@@ -109,7 +109,7 @@ async def test_a_mute_server_is_given_up_on(
     assert not caught.value.unsure
 
 
-async def test_a_superusers_session_is_spared_though_it_was_approved(
+async def test_superusers_sessions_are_kept(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     """A role may become mightier between the plan and its end."""
@@ -130,7 +130,7 @@ async def test_a_superusers_session_is_spared_though_it_was_approved(
     assert await mighty.alive()
 
 
-async def test_a_backend_without_a_client_is_none_of_the_sessions(
+async def test_backends_without_clients_are_kept(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     """A worker that helps a query is seen as active under the same user, and goes with it."""
@@ -144,7 +144,7 @@ async def test_a_backend_without_a_client_is_none_of_the_sessions(
     assert [session.pid for session in change.backends] == [slow.pid]
 
 
-async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
+async def test_a_lost_grant_is_told(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await shop.server.create_role("weak")
@@ -166,7 +166,7 @@ async def test_a_grant_taken_back_at_the_last_moment_is_told_for_each(
     assert await slow.alive()
 
 
-async def test_a_door_that_falls_shut_midway_leaves_it_unsure(
+async def test_a_lost_connection_leaves_doubt(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     slow = await sessions.open()
@@ -185,7 +185,7 @@ async def test_a_door_that_falls_shut_midway_leaves_it_unsure(
     assert caught.value.unsure
 
 
-async def test_sessions_that_do_not_go_are_told(
+async def test_sessions_that_stay_are_told(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     stays, goes = [await sessions.open() for _ in range(2)]
@@ -199,7 +199,7 @@ async def test_sessions_that_do_not_go_are_told(
     assert verdict.text == f"Still running that query: {stays.pid}."
 
 
-async def test_who_waits_for_their_end_looks_once_a_second(
+async def test_waiting_looks_once_a_second(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open()

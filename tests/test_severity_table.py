@@ -34,7 +34,7 @@ def playbooks(playbooks: Path) -> Path:
     return playbooks
 
 
-async def test_the_table_is_shown_where_it_is_asked_for(walk: Walk) -> None:
+async def test_commands_show_table(walk: Walk) -> None:
     channel = await walk.declare("Refunds hang", "sev3")
 
     for said, place in (("severity", channel), ("severity", "general"), ("help", "general")):
@@ -51,7 +51,7 @@ async def test_the_table_is_shown_where_it_is_asked_for(walk: Walk) -> None:
 @pytest.mark.parametrize(
     ("severity", "minutes"), [("sev2", 30), ("sev3", 120)], ids=["sev2", "sev3"]
 )
-async def test_the_first_response_is_due_by_the_table(
+async def test_first_response_follows_table(
     walk: Walk, bot: Bot, clock: Clock, severity: str, minutes: int
 ) -> None:
     channel = await walk.declare("Refunds hang", severity)

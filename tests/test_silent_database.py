@@ -81,7 +81,7 @@ class TestBehindALine:
                 pass
 
 
-async def test_a_statement_that_waits_for_ever_is_ended(state: str) -> None:
+async def test_a_waiting_statement_is_ended(state: str) -> None:
     pool = await db.open_pool(conninfo.make_conninfo(state, options="-c work_mem=5MB"), size=1)
     query = "SELECT current_setting('statement_timeout'), current_setting('work_mem')"
     try:
@@ -94,7 +94,7 @@ async def test_a_statement_that_waits_for_ever_is_ended(state: str) -> None:
         await pool.close()
 
 
-async def test_a_peer_that_takes_nothing_is_given_up_on(state: str) -> None:
+async def test_a_silent_server_is_left(state: str) -> None:
     pool = await db.open_pool(state, size=1)
     try:
         async with pool.connection() as conn:

@@ -50,7 +50,7 @@ async def sent(kube: Cluster, *, dry_run: bool) -> None:
 
 
 @pytest.mark.parametrize("seconds", [31, 41])
-async def test_a_pause_that_arrives_late_is_known_and_ends(
+async def test_late_pause_is_seen_and_ends(
     walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock, seconds: float
 ) -> None:
     channel = await request_pause(walk)
@@ -75,7 +75,7 @@ async def test_a_pause_that_arrives_late_is_known_and_ends(
     assert PAUSED not in walk.text(channel)
 
 
-async def test_orders_resumed_late_are_known_to_be(
+async def test_late_resume_is_seen(
     walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     kube.slow("patch *", 2)
@@ -92,7 +92,7 @@ async def test_orders_resumed_late_are_known_to_be(
     assert walk.text(paused).count("Done and checked.") == 2
 
 
-async def test_a_run_that_another_replica_looks_into_touches_nothing(
+async def test_execution_under_check_changes_nothing(
     walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock
 ) -> None:
     channel = await request_pause(walk)

@@ -84,7 +84,7 @@ async def test_pages(kube: Cluster, core: Api) -> None:
     assert rest.metadata._continue is None
 
 
-async def test_watch_tells_changes_from_a_version_on(kube: Cluster, core: Api) -> None:
+async def test_watch_tells_changes_since_version(kube: Cluster, core: Api) -> None:
     now = await core.list_namespaced_pod(NS, label_selector=ORDERS)
     name = kube.pod_names()[0]
     await core.delete_namespaced_pod(name, NS)
@@ -155,7 +155,7 @@ async def test_undo_by_a_guarded_json_patch(kube: Cluster, apps: Api) -> None:
     assert again.status.ready_replicas == 3
 
 
-async def test_a_broken_release_succeeds_first_and_crashes_then(kube: Cluster) -> None:
+async def test_broken_release_succeeds_before_crashing(kube: Cluster) -> None:
     kube.deploy("v2.4.0")
     await kube.wait_for_rollout()
     await kube.wait_for_status("CrashLoopBackOff", 3)
@@ -186,9 +186,7 @@ async def test_other_ways_to_break(kube: Cluster) -> None:
     assert kube.deployment()["status"].get("readyReplicas", 0) == 0
 
 
-async def test_a_rollout_that_never_gets_ready_misses_its_deadline(
-    kube: Cluster, apps: Api
-) -> None:
+async def test_stuck_rollout_misses_its_deadline(kube: Cluster, apps: Api) -> None:
     patch = {"spec": {"progressDeadlineSeconds": 5}}
     await apps.patch_namespaced_deployment("order-service", NS, patch)
     kube.deploy("v3-unready")
@@ -252,7 +250,7 @@ async def test_delete_pods_by_label(kube: Cluster, core: Api) -> None:
     assert not before & set(kube.pod_names())
 
 
-async def test_delete_only_the_pod_that_was_meant(kube: Cluster, core: Api) -> None:
+async def test_deletion_refuses_different_pod_uid(kube: Cluster, core: Api) -> None:
     options = {"preconditions": {"uid": "another"}, "gracePeriodSeconds": 0}
     status = await refused(core.delete_namespaced_pod(kube.pod_names()[0], NS, body=options))
 

@@ -132,7 +132,7 @@ async def test_strangers_and_unknown_paths(kube: Cluster) -> None:
     assert (await ask(kube, "GET", "/api/v1/namespaces//pods"))[0] == 404
 
 
-async def test_a_role_allows_what_it_lists_and_nothing_else(kube: Cluster) -> None:
+async def test_role_allows_only_what_it_lists(kube: Cluster) -> None:
     rules = [
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
         {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["patch"]},

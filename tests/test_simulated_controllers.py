@@ -13,7 +13,7 @@ ORDERS = "order-service"
 PAYMENT = "payment-service"
 
 
-async def test_a_rolling_update_stays_within_its_limits(kube: Cluster) -> None:
+async def test_rolling_update_keeps_its_limits(kube: Cluster) -> None:
     seen: list[tuple[int, int]] = []
 
     def count(_: object) -> None:
@@ -40,7 +40,7 @@ async def test_recreate_stops_everything_first(kube: Cluster, apps: Api) -> None
     assert len(kube.ready_pods()) == 3
 
 
-async def test_pods_count_only_after_they_were_ready_for_a_while(kube: Cluster, apps: Api) -> None:
+async def test_pods_count_after_ready_time(kube: Cluster, apps: Api) -> None:
     await apps.patch_namespaced_deployment(ORDERS, NS, {"spec": {"minReadySeconds": 5}})
     kube.deploy("v2.3.2")
 
@@ -73,13 +73,13 @@ async def test_old_revisions_are_forgotten(kube: Cluster, apps: Api) -> None:
     assert numbers == {"5", "6"}
 
 
-async def test_what_a_deployment_owned_goes_with_it(kube: Cluster, apps: Api) -> None:
+async def test_deletion_takes_owned_objects_along(kube: Cluster, apps: Api) -> None:
     await apps.delete_namespaced_deployment(PAYMENT, NS)
 
     await kube.wait_until(lambda: not kube.pods(PAYMENT) and not kube.replicasets(PAYMENT))
 
 
-async def test_a_foreground_deletion_waits_for_the_pods(kube: Cluster, apps: Api) -> None:
+async def test_foreground_deletion_waits_for_pods(kube: Cluster, apps: Api) -> None:
     await apps.delete_namespaced_deployment(PAYMENT, NS, propagation_policy="Foreground")
 
     await kube.wait_until(
@@ -100,7 +100,7 @@ async def test_orphans_live_on(kube: Cluster, apps: Api) -> None:
     assert kube.pod_names(PAYMENT) == before
 
 
-async def test_a_pod_with_two_containers_wants_a_name(kube: Cluster, core: Api) -> None:
+async def test_logs_need_a_container_name(kube: Cluster, core: Api) -> None:
     containers = [
         {"name": "web", "image": "ghcr.io/tickettoken/web:v1"},
         {"name": "proxy", "image": "ghcr.io/tickettoken/proxy:v1-crash"},
@@ -120,7 +120,7 @@ async def test_a_pod_with_two_containers_wants_a_name(kube: Cluster, core: Api) 
     assert [status.ready for status in statuses] == [True, False]
 
 
-async def test_a_watch_from_a_forgotten_past_is_told_so(kube: Cluster, core: Api) -> None:
+async def test_forgotten_watch_version_is_refused(kube: Cluster, core: Api) -> None:
     kube.compact()
     kube.change_template()
     await kube.wait_for_rollout()

@@ -434,7 +434,7 @@ async def test_the_answer_to_a_delete(
     assert ("deletionTimestamp" in meta) is (grace is not None)
 
 
-async def test_pods_that_run_nowhere_go_at_once(ask: Ask, kube: Cluster) -> None:
+async def test_unscheduled_pods_go_at_once(ask: Ask, kube: Cluster) -> None:
     kube.limit_nodes(cpu="0")  # or a node would take the second one meanwhile
     for state in ({"nodeName": "none"}, {}):
         await ask("POST", PODS, merge(NEW_POD, {"spec": state}))

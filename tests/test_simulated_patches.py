@@ -40,14 +40,14 @@ def test_the_order_of_a_merged_list(patch: dict[str, Any], after: str) -> None:
     assert merged(patch, "A", "B", "C") == [*after]
 
 
-def test_an_order_that_the_list_does_not_follow_is_refused() -> None:
+def test_a_wrong_order_is_refused() -> None:
     patch = {"env": named("B", "A"), "$setElementOrder/env": named("A", "B")}
 
     with pytest.raises(ApiError, match="The order in patch list"):
         merged(patch, "A", "B")
 
 
-def test_an_element_is_merged_and_null_removes_a_key() -> None:
+def test_elements_merge_and_null_removes() -> None:
     live = {"env": [{"name": "A", "value": "1"}]}
     source = {"fieldRef": {"fieldPath": "metadata.name"}}
 

@@ -52,7 +52,7 @@ async def test_well_ill_down_and_well_again(systems: Systems, payments: PaymentS
     assert (await look(systems, payments)).ok
 
 
-async def test_the_step_asks_the_service_that_the_playbook_names(
+async def test_the_playbook_names_the_service(
     slack: Slack, given: Settings, clock: Clock, payments: PaymentService
 ) -> None:
     await payments.set_health(Health.DEGRADED)

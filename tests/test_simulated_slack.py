@@ -29,9 +29,7 @@ from tests.slackapps import (
 __all__ = ["app", "slack"]
 
 
-async def test_a_command_arrives_signed_and_its_answer_is_seen_by_one_person(
-    slack: Slack, app: AsyncApp
-) -> None:
+async def test_a_signed_command_and_its_answer(slack: Slack, app: AsyncApp) -> None:
     @app.command("/help-me")
     async def help_me(ack: Any, command: Body) -> None:
         await ack(f"You said: {command['text']}")
@@ -49,7 +47,7 @@ async def test_a_command_arrives_signed_and_its_answer_is_seen_by_one_person(
     assert not SignatureVerifier("other").is_valid_request(delivery.body, delivery.headers)
 
 
-async def test_without_escaping_a_command_has_plain_names(slack: Slack, app: AsyncApp) -> None:
+async def test_plain_names_without_escaping(slack: Slack, app: AsyncApp) -> None:
     heard = collect_payloads(app, app.command("/plain"))
     await slack.say("oncall", f"/plain <@{slack.user('second').id}> & #random")
     assert heard[0]["text"] == "@second & #random"
@@ -73,7 +71,7 @@ async def test_what_cannot_be_said(
     assert not [delivery for delivery in slack.deliveries if delivery.kind == "slash_commands"]
 
 
-async def test_a_trigger_opens_one_modal_within_its_time(slack: Slack, app: AsyncApp) -> None:
+async def test_a_trigger_opens_one_modal(slack: Slack, app: AsyncApp) -> None:
     heard = collect_payloads(app, app.command("/help-me"))
     await slack.say("oncall", "/help-me")
     await slack.say("oncall", "/help-me")
@@ -93,7 +91,7 @@ async def test_a_trigger_opens_one_modal_within_its_time(slack: Slack, app: Asyn
     assert not slack.views("second")
 
 
-async def test_a_form_arrives_as_its_elements_are(slack: Slack, app: AsyncApp) -> None:
+async def test_each_element_arrives_as_itself(slack: Slack, app: AsyncApp) -> None:
     heard = collect_payloads(app, app.view("form"))
     view_id = await open_form(slack)
     filled: dict[str, Body] = {
@@ -129,7 +127,7 @@ async def test_a_form_arrives_as_its_elements_are(slack: Slack, app: AsyncApp) -
         ({"words": {"words": "x"}, "many": {"many": "1.5"}}, "many"),
     ],
 )
-async def test_the_client_refuses_before_the_app_is_asked(
+async def test_slack_checks_a_form_first(
     slack: Slack, app: AsyncApp, values: dict[str, dict[str, Any]], block: str
 ) -> None:
     view_id = await open_form(slack)
@@ -149,7 +147,7 @@ async def test_the_client_refuses_before_the_app_is_asked(
         {"boxes": {"boxes": "red"}},
     ],
 )
-async def test_what_the_form_does_not_offer_cannot_be_filled_in(
+async def test_only_offered_options_fit(
     slack: Slack, app: AsyncApp, values: dict[str, dict[str, Any]]
 ) -> None:
     view_id = await open_form(slack)
@@ -159,7 +157,7 @@ async def test_what_the_form_does_not_offer_cannot_be_filled_in(
         await slack.submit("second", view_id, {"words": {"words": "x"}})
 
 
-async def test_the_answer_to_a_form_is_carried_out(slack: Slack, app: AsyncApp) -> None:
+async def test_answers_to_a_form(slack: Slack, app: AsyncApp) -> None:
     other = modal(section("more"), callback_id="other")
     answers: list[Body] = [
         {"response_action": "errors", "errors": {"words": "Not that."}},
@@ -195,7 +193,7 @@ async def test_the_answer_to_a_form_is_carried_out(slack: Slack, app: AsyncApp) 
     assert not slack.views("oncall")
 
 
-async def test_a_stack_holds_three_and_a_hash_tells_who_is_late(slack: Slack) -> None:
+async def test_three_modals_and_their_hashes(slack: Slack) -> None:
     web_client = client(slack)
     view_id = await open_form(slack)
     for _ in range(2):
@@ -210,7 +208,7 @@ async def test_a_stack_holds_three_and_a_hash_tells_who_is_late(slack: Slack) ->
         await web_client.views_update(view_id=top["id"], hash=top["hash"], view=modal(section("z")))
 
 
-async def test_a_press_can_be_answered_five_times(slack: Slack, app: AsyncApp) -> None:
+async def test_five_answers_to_a_press(slack: Slack, app: AsyncApp) -> None:
     channel = await channel_of(slack, "oncall")
     heard = collect_payloads(app, app.action("go"))
     blocks = [actions(button("go", value="7"))]
@@ -235,7 +233,7 @@ async def test_a_press_can_be_answered_five_times(slack: Slack, app: AsyncApp) -
         slack.find_button("go", channel)
 
 
-async def test_a_press_must_name_what_is_there(slack: Slack, app: AsyncApp) -> None:
+async def test_a_press_names_its_button(slack: Slack, app: AsyncApp) -> None:
     channel = await channel_of(slack, "oncall")
     blocks = [actions(button("go", value="1")), actions(button("go", value="2"))]
     posted = await client(slack).chat_postMessage(channel=channel, text="x", blocks=blocks)
@@ -280,7 +278,7 @@ async def test_a_stale_press_arrives(
     assert slack.messages(channel)[-1]["text"] == "after"
 
 
-async def test_what_was_never_there_is_not_pressed(slack: Slack, app: AsyncApp) -> None:
+async def test_no_press_without_a_button(slack: Slack, app: AsyncApp) -> None:
     channel = await channel_of(slack, "oncall")
     web = client(slack)
     posted = await web.chat_postMessage(channel=channel, text="x", blocks=[actions(button("go"))])
@@ -294,9 +292,7 @@ async def test_what_was_never_there_is_not_pressed(slack: Slack, app: AsyncApp) 
         await slack.press("oncall", action_id="go", channel=channel)
 
 
-async def test_an_ephemeral_message_is_pressed_without_its_content(
-    slack: Slack, app: AsyncApp
-) -> None:
+async def test_ephemeral_presses_lack_the_message(slack: Slack, app: AsyncApp) -> None:
     channel = await channel_of(slack, "oncall", "second")
     heard = collect_payloads(app, app.action("go"))
     oncall = slack.user("oncall").id

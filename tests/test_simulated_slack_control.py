@@ -165,7 +165,7 @@ async def test_a_named_client_keeps_its_forms(slack: Slack, driver: Driver) -> N
         ("home", {"user": "helper"}, "is an app"),
     ],
 )
-async def test_a_mistake_is_answered_with_a_sentence(
+async def test_a_mistake_gets_a_sentence(
     driver: Driver, path: str, body: Body, sentence: str
 ) -> None:
     status, told = await driver.post(path, **body)
@@ -193,9 +193,7 @@ async def test_people_channels_commands_and_the_page(slack: Slack, driver: Drive
         assert answer.status == 200
 
 
-async def test_what_is_unread_is_counted_until_it_is_looked_at(
-    slack: Slack, driver: Driver
-) -> None:
+async def test_unread_messages_are_counted(slack: Slack, driver: Driver) -> None:
     await slack.say("oncall", "hello", "random")
 
     async def unread(user: str) -> int:
@@ -209,9 +207,7 @@ async def test_what_is_unread_is_counted_until_it_is_looked_at(
     assert await unread("second") == 0
 
 
-async def test_who_is_not_there_may_browse_and_has_to_join_to_speak(
-    slack: Slack, driver: Driver
-) -> None:
+async def test_only_members_may_write(slack: Slack, driver: Driver) -> None:
     web = client(slack)
     made = (await web.conversations_create(name="inc-1"))["channel"]["id"]
     slack.grant("groups:write", "groups:read")
@@ -265,7 +261,7 @@ async def first_refusal(calls: Iterable[Any]) -> Any:
     raise AssertionError("nothing was refused")
 
 
-async def test_too_many_calls_are_told_when_to_come_back(tmp_path: Path) -> None:
+async def test_too_many_calls_must_wait(tmp_path: Path) -> None:
     async with Slack(manifest=write_manifest(tmp_path)) as slack:
         web = client(slack)
         channel = (await web.conversations_create(name="inc-1"))["channel"]["id"]
@@ -315,7 +311,7 @@ async def test_silence_lasts_until_it_is_healed(slack: Slack) -> None:
     assert (await asked)["user_id"] == slack.bot_user
 
 
-async def test_calls_are_counted_while_they_are_under_way(slack: Slack) -> None:
+async def test_open_calls_are_counted(slack: Slack) -> None:
     slack.latency = 0.05
     web = client(slack)
     await asyncio.gather(*(web.auth_test() for _ in range(4)))
@@ -323,7 +319,7 @@ async def test_calls_are_counted_while_they_are_under_way(slack: Slack) -> None:
     assert all(call.seconds >= 0.05 for call in slack.calls)
 
 
-async def test_the_home_is_published_for_one_person(slack: Slack, driver: Driver) -> None:
+async def test_each_person_has_a_home(slack: Slack, driver: Driver) -> None:
     web, lead = client(slack), slack.user("lead").id
     first = await web.views_publish(user_id=lead, view={"type": "home", "blocks": [section("a")]})
     view = {"type": "home", "blocks": [section("b")]}
@@ -335,9 +331,7 @@ async def test_the_home_is_published_for_one_person(slack: Slack, driver: Driver
     assert slack.home("oncall") is None
 
 
-async def test_a_direct_message_is_found_under_the_name_of_the_app(
-    slack: Slack, driver: Driver
-) -> None:
+async def test_direct_messages_of_the_app(slack: Slack, driver: Driver) -> None:
     lead = slack.user("lead").id
     await client(slack).chat_postMessage(channel=lead, text="only for you")
     shown = (await driver.get("channels", user="lead"))["channels"][-1]
@@ -351,7 +345,7 @@ async def test_a_direct_message_is_found_under_the_name_of_the_app(
     assert (await driver.post("say", user="lead", channel="helper", text="x"))[0] == 400
 
 
-async def test_nobody_writes_to_an_app_that_only_speaks(slack: Slack, driver: Driver) -> None:
+async def test_an_app_that_takes_no_messages(slack: Slack, driver: Driver) -> None:
     await client(slack).chat_postMessage(channel=slack.user("lead").id, text="only for you")
     slack.core.manifest.messages_read_only = True
 

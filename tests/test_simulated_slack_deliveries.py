@@ -24,7 +24,7 @@ from tests.slackapps import (
 __all__ = ["app", "slack"]
 
 
-async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
+async def test_person_learns_that_app_failed(
     slack: Slack,
 ) -> None:
     slack.core.deliveries.acknowledge_seconds = 0.05
@@ -46,7 +46,7 @@ async def test_an_app_that_is_silent_broken_or_away_is_told_to_the_person(
     assert [message["text"] for message in slack.ephemerals("general", "oncall")] == expected
 
 
-async def test_messages_are_heard_where_the_app_is(slack: Slack, app: AsyncApp) -> None:
+async def test_app_hears_only_its_channels(slack: Slack, app: AsyncApp) -> None:
     channel = await channel_of(slack, "oncall")
     heard, mentions = (
         collect_payloads(app, app.event("message")),
@@ -74,7 +74,7 @@ async def test_without_its_scope_nothing_arrives(slack: Slack, app: AsyncApp) ->
     assert len(slack.deliveries) == heard
 
 
-async def test_an_event_is_told_again_until_it_is_taken(slack: Slack) -> None:
+async def test_event_repeats_until_accepted(slack: Slack) -> None:
     seen: list[tuple[str | None, str | None]] = []
 
     async def handle(request: web.Request) -> web.Response:
@@ -100,7 +100,7 @@ async def test_the_same_delivery_again(slack: Slack, app: AsyncApp) -> None:
     assert (await slack.verify_url()).ok
 
 
-async def test_no_more_than_ten_sockets_and_each_ticket_once(slack: Slack) -> None:
+async def test_socket_and_ticket_limits_hold(slack: Slack) -> None:
     async with ClientSession() as session, AsyncExitStack() as open_ones:
 
         async def connect() -> dict[str, Any]:

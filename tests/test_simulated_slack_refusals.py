@@ -109,7 +109,7 @@ def chart(**more: Any) -> dict[str, Any]:
     return {"type": "data_visualization", "title": "Errors", "chart": {**drawn, **more}}
 
 
-async def test_the_newer_blocks_are_taken_as_documented(web: AsyncWebClient, channel: str) -> None:
+async def test_newer_blocks_are_taken(web: AsyncWebClient, channel: str) -> None:
     cell = {"type": "raw_text", "text": "pod"}
     task = {"task_id": "1", "title": "Look", "status": "complete", "type": "task_card"}
     blocks: Blocks = [
@@ -202,9 +202,7 @@ async def test_names_of_channels_are_checked(
     assert await refusal(web.conversations_create(name=name)) == code
 
 
-async def test_a_stranger_to_a_channel_may_not_speak_there(
-    workspace: Slack, web: AsyncWebClient
-) -> None:
+async def test_only_members_may_post(workspace: Slack, web: AsyncWebClient) -> None:
     incidents = workspace.channel("incidents").id
     assert await refusal(web.chat_postMessage(channel=incidents, text="x")) == "not_in_channel"
     assert await refusal(web.chat_postMessage(channel="C0NOWHERE", text="x")) == "channel_not_found"
@@ -242,7 +240,7 @@ async def test_a_message_is_edited_in_place(
     assert workspace.messages(channel)[-1]["edited"]
 
 
-async def test_ephemeral_messages_need_the_person_there_and_vanish(
+async def test_ephemeral_messages_need_a_member(
     workspace: Slack, web: AsyncWebClient, channel: str
 ) -> None:
     second = workspace.user("second").id
@@ -295,7 +293,7 @@ async def test_an_archived_channel_is_read_only(
     assert await refusal(web.conversations_archive(channel=channel)) == "already_archived"
 
 
-async def test_a_pin_and_a_reaction_are_put_once(web: AsyncWebClient, channel: str) -> None:
+async def test_second_pins_and_reactions(web: AsyncWebClient, channel: str) -> None:
     ts = (await web.chat_postMessage(channel=channel, text="x"))["ts"]
     await web.pins_add(channel=channel, timestamp=ts)
     assert await refusal(web.pins_add(channel=channel, timestamp=ts)) == "already_pinned"
@@ -306,9 +304,7 @@ async def test_a_pin_and_a_reaction_are_put_once(web: AsyncWebClient, channel: s
     assert [item["message"]["ts"] for item in pinned["items"]] == [ts]
 
 
-async def test_a_direct_conversation_has_no_topic_and_no_guests(
-    workspace: Slack, web: AsyncWebClient
-) -> None:
+async def test_direct_messages_have_no_topic(workspace: Slack, web: AsyncWebClient) -> None:
     direct = await web.conversations_open(users=[workspace.user("lead").id])
     call = web.conversations_setTopic(channel=direct["channel"]["id"], topic="x")
     assert await refusal(call) == "method_not_supported_for_channel_type"
@@ -328,7 +324,7 @@ async def test_tokens_and_scopes_are_checked(workspace: Slack, web: AsyncWebClie
     await web.users_info(user=workspace.user("lead").id)
 
 
-async def test_methods_and_arguments_that_do_not_exist(web: AsyncWebClient, channel: str) -> None:
+async def test_unknown_methods_and_arguments(web: AsyncWebClient, channel: str) -> None:
     assert await refusal(web.api_call("chat.shout")) == "unknown_method"
     call = web.chat_postMessage(channel=channel, text="x", colour="red")
     assert await refusal(call) == "invalid_arguments"
@@ -337,7 +333,7 @@ async def test_methods_and_arguments_that_do_not_exist(web: AsyncWebClient, chan
     )
 
 
-async def test_the_free_plan_has_no_user_groups(workspace: Slack, web: AsyncWebClient) -> None:
+async def test_free_plans_lack_user_groups(workspace: Slack, web: AsyncWebClient) -> None:
     groups = await web.usergroups_list()
     members = await web.usergroups_users_list(usergroup=groups["usergroups"][0]["id"])
     assert members["users"][0] == workspace.user("oncall").id

@@ -61,7 +61,7 @@ async def test_who_may_not_is_refused(stripe: Stripe) -> None:
         assert stripe.blind_key not in str(body)
 
 
-async def test_only_events_are_there_and_only_to_be_read(stripe: Stripe) -> None:
+async def test_only_events_can_be_read(stripe: Stripe) -> None:
     assert (await ask(stripe, path="/v1/charges"))[0] == 404
     assert (await ask(stripe, method="POST"))[0] == 404
     assert (await ask(stripe, **{"Stripe-Version": "yesterday"}))[0] == 400
@@ -89,7 +89,7 @@ async def test_events_are_filtered_and_paged(stripe: Stripe) -> None:
     assert [event["id"] for event in before["data"]] == ids[1:3]
 
 
-async def test_what_is_older_than_thirty_days_is_gone(stripe: Stripe) -> None:
+async def test_events_end_after_thirty_days(stripe: Stripe) -> None:
     stripe.add_event("charge.failed", ago=31 * 86400.0)
 
     assert (await ask(stripe))[1]["data"] == []

@@ -55,7 +55,7 @@ def cards(walk: Walk, channel: str) -> int:
         "pins.add",
     ],
 )
-async def test_what_slack_refused_is_tried_again_and_shown_once(
+async def test_refused_message_is_shown_once(
     walk: Walk, bot: Bot, clock: Clock, method: str, refusal: dict[str, Any]
 ) -> None:
     walk.slack.fail(method, times=1, **refusal)
@@ -70,7 +70,7 @@ async def test_what_slack_refused_is_tried_again_and_shown_once(
     assert "Slack refused" not in walk.text(channel)
 
 
-async def test_a_lasting_refusal_is_shown_on_the_card(walk: Walk, bot: Bot, clock: Clock) -> None:
+async def test_lasting_refusal_is_on_card(walk: Walk, bot: Bot, clock: Clock) -> None:
     walk.slack.fail("pins.add", error="restricted_action", times=2)
     channel = await walk.declare()
     clock.forward(minutes=1)
@@ -93,7 +93,7 @@ async def test_a_slack_that_says_nothing(walk: Walk, bot: Bot, clock: Clock) -> 
 
 @IMPATIENT
 @pytest.mark.parametrize("lost", [1, 2, 5])
-async def test_what_was_said_without_an_answer_is_not_said_again(
+async def test_unanswered_message_is_not_repeated(
     walk: Walk, bot: Bot, clock: Clock, lost: int
 ) -> None:
     walk.slack.fail("chat.postMessage", hang=True, times=lost, after=True)
@@ -109,9 +109,7 @@ async def test_what_was_said_without_an_answer_is_not_said_again(
 
 
 @IMPATIENT
-async def test_an_answer_in_a_thread_is_not_said_again_either(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_unanswered_reply_is_not_repeated(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     walk.slack.fail("chat.postMessage", hang=True, times=1, after=True)
 
@@ -127,9 +125,7 @@ async def test_an_answer_in_a_thread_is_not_said_again_either(
 
 
 @IMPATIENT
-async def test_a_file_without_an_answer_is_not_there_twice(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_unanswered_file_is_not_repeated(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     walk.slack.fail("files.completeUploadExternal", hang=True, times=1, after=True)
 
@@ -144,9 +140,7 @@ async def test_a_file_without_an_answer_is_not_there_twice(
     assert files == ["inc-1-timeline.md"]
 
 
-async def test_what_a_dead_process_said_and_did_not_write_down_is_taken_over(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_crash_repeats_no_message(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     async with bot.world.pool.connection() as conn:
         await conn.execute("DELETE FROM messages WHERE key IN ('card', 'announcement')")
@@ -180,7 +174,7 @@ async def away(postgres: Server, url: str) -> AsyncIterator[None]:
             await admin.execute(allow.format(sql.Identifier(name), sql.SQL("true")))
 
 
-async def test_a_database_that_is_away_while_it_is_drawn_has_nothing_said_twice(
+async def test_database_outage_repeats_no_message(
     walk: Walk, bot: Bot, clock: Clock, state: str, postgres: Server
 ) -> None:
     bot.world.pool.timeout = 0.3
@@ -201,9 +195,7 @@ async def test_a_database_that_is_away_while_it_is_drawn_has_nothing_said_twice(
     assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
 
 
-async def test_where_the_bot_may_not_read_it_says_it_all_the_same(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_unreadable_channel_still_gets_messages(walk: Walk, bot: Bot, clock: Clock) -> None:
     walk.slack.fail("conversations.history", error="missing_scope", times=None)
     walk.slack.fail("chat.postMessage", status=503, times=2)
 
@@ -215,7 +207,7 @@ async def test_where_the_bot_may_not_read_it_says_it_all_the_same(
 
 
 @pytest.mark.parametrize("why", ["left the company", "is a guest of one channel"])
-async def test_a_declarer_who_cannot_come_in_is_no_trouble(
+async def test_absent_declarer_stops_no_incident(
     walk: Walk, bot: Bot, clock: Clock, why: str
 ) -> None:
     walk.slack.add_user(User("declarer", "Dana"))
@@ -236,7 +228,7 @@ async def test_a_declarer_who_cannot_come_in_is_no_trouble(
     assert "Slack refused" not in walk.text("inc-1-orders-are-failing")
 
 
-async def test_the_second_hundred_comes_in_although_the_first_is_there(
+async def test_every_member_beyond_hundred_joins(
     slack: Slack, given: Settings, clock: Clock, redis_url: str
 ) -> None:
     others = sorted(slack.add_user(User(f"other{n}", f"Other {n}")).id for n in range(101))
@@ -276,9 +268,7 @@ async def test_an_archived_channel_loses_nothing(walk: Walk, bot: Bot, clock: Cl
     assert walk.text(channel).count("is the incident commander") == 1
 
 
-async def test_a_deleted_channel_is_made_again_with_all_of_it(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_deleted_channel_is_made_again(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.press("second", action_ids.TAKE_COMMAND, channel)
     await walk.press_step("oncall", "pods", channel)
@@ -300,9 +290,7 @@ async def test_a_deleted_channel_is_made_again_with_all_of_it(
     assert "Slack refused" not in shown
 
 
-async def test_the_deleted_channel_of_what_is_over_is_not_made_again(
-    walk: Walk, bot: Bot, clock: Clock
-) -> None:
+async def test_ended_incident_gets_no_channel_again(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.press("second", action_ids.RESOLVE, channel)
     await walk.submit("second", resolution="rolled back")
@@ -325,9 +313,7 @@ async def test_a_deleted_card_is_posted_again(walk: Walk) -> None:
     assert cards(walk, channel) == 1
 
 
-async def test_a_crash_after_the_channel_was_made_takes_it_over(
-    slack: Slack, given: Settings, clock: Clock
-) -> None:
+async def test_crash_makes_no_second_channel(slack: Slack, given: Settings, clock: Clock) -> None:
     slack.fail("conversations.create", hang=True, times=1, after=True)
     async with start_bot(given, clock, slack_seconds=1.0) as first:
         slack.request_url = f"{first.url}/slack/events"
@@ -343,7 +329,7 @@ async def test_a_crash_after_the_channel_was_made_takes_it_over(
     assert cards(Walk(slack, second), "inc-1-orders-are-failing") == 1
 
 
-async def test_a_clock_ahead_of_slacks_finds_the_channel_all_the_same(
+async def test_clock_ahead_makes_no_second_channel(
     slack: Slack, given: Settings, clock: Clock
 ) -> None:
     clock.time = datetime.now(UTC) + timedelta(minutes=1)
@@ -358,7 +344,7 @@ async def test_a_clock_ahead_of_slacks_finds_the_channel_all_the_same(
     assert [name for name in names if name.startswith("inc-")] == ["inc-1-orders-are-failing"]
 
 
-async def test_two_replicas_draw_at_once_and_say_nothing_twice(
+async def test_two_replicas_repeat_no_message(
     walk: Walk, bot: Bot, clock: Clock, given: Settings
 ) -> None:
     channel = await walk.declare()
@@ -374,7 +360,7 @@ async def test_two_replicas_draw_at_once_and_say_nothing_twice(
     assert len(walk.slack.messages(channel, "oncall")) == before
 
 
-async def test_redis_away_is_slower_and_not_wrong(
+async def test_missing_redis_makes_no_second_channel(
     slack: Slack, given: Settings, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     nowhere = given.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}"})

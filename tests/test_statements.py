@@ -38,13 +38,13 @@ def mistakes(file: Path) -> list[str]:
     return [str(diagnostic).removeprefix(f"{file}:") for diagnostic in caught.value.diagnostics]
 
 
-def test_a_file_beside_the_playbook_is_kept_with_it(playbook: Path) -> None:
+def test_own_file_is_kept_with_playbook(playbook: Path) -> None:
     [step] = load(playbook).scenarios[0].steps
 
     assert step.params == {"file": "carts.sql", "sql": "SELECT 1 AS cart\n"}
 
 
-def test_a_file_beside_the_playbook_comes_before_the_shipped_one(playbook: Path) -> None:
+def test_own_file_replaces_shipped_one(playbook: Path) -> None:
     playbook.write_text(CARTS.replace("carts.sql", "stuck-orders.sql"))
     assert "FROM orders" in load(playbook).scenarios[0].steps[0].params["sql"]
 
@@ -52,7 +52,7 @@ def test_a_file_beside_the_playbook_comes_before_the_shipped_one(playbook: Path)
     assert load(playbook).scenarios[0].steps[0].params["sql"] == "SELECT 2"
 
 
-def test_a_missing_file_is_told_with_those_there_are(playbook: Path) -> None:
+def test_missing_file_lists_known_files(playbook: Path) -> None:
     playbook.write_text(CARTS.replace("carts.sql", "cards.sql\n          alarm: maybe"))
 
     assert mistakes(playbook) == [
@@ -86,7 +86,7 @@ def test_a_file_that_cannot_be_kept(playbook: Path, found: bytes, said: str) -> 
     assert mistakes(playbook) == [f'19:17: action "query": "file" {said}, found "carts.sql"']
 
 
-def test_the_statement_cannot_be_given_or_asked_for(playbook: Path) -> None:
+def test_sql_is_no_param(playbook: Path) -> None:
     given = "carts.sql\n          sql: SELECT 3\n        ask: [sql]"
     playbook.write_text(CARTS.replace("carts.sql", given))
 
@@ -107,7 +107,7 @@ def playbooks(playbooks: Path) -> Path:
     return playbooks
 
 
-async def test_an_incident_asks_what_it_started_with(walk: Walk, playbooks: Path) -> None:
+async def test_incident_keeps_its_first_query(walk: Walk, playbooks: Path) -> None:
     channel = await walk.declare(severity="sev2")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, SCENARIO)
     (playbooks / "sql" / "stuck-orders.sql").write_text(

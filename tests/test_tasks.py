@@ -197,7 +197,7 @@ async def test_what_is_open_is_not_reopened(walk: Walk) -> None:
     assert walk.answer("second") == "“Alert team” is already open. Nothing was changed."
 
 
-async def test_a_long_note_is_short_on_its_line(walk: Walk) -> None:
+async def test_step_line_shortens_long_note(walk: Walk) -> None:
     channel = await walk.declare()
     note = "x" * 900 + " end"
 

@@ -75,13 +75,13 @@ def test_mistakes_are_told_at_the_start(tmp_path: Path, mistake: str) -> None:
     assert len(error.value.diagnostics) == 1
 
 
-def test_a_line_alone_and_one_that_is_due_are_both_right(tmp_path: Path) -> None:
+def test_both_kinds_of_line(tmp_path: Path) -> None:
     [book] = loader.load(SHIPPED, ACTIONS)
 
     assert {follow_up.due for follow_up in book.post_incident} == {None, timedelta(hours=48)}
 
 
-def test_rows_that_are_called_the_same_are_one() -> None:
+def test_rows_with_one_name() -> None:
     table = Table(columns=("id", "of"), rows=(("1", "a b"), ("1", "a b"), ("2", "–")))
     each = RowTemplate(title="No. {id}", link="https://x.example/{of}")
 
@@ -91,7 +91,7 @@ def test_rows_that_are_called_the_same_are_one() -> None:
     )
 
 
-async def test_an_incident_from_before_keeps_what_was_ticked_off(database: str) -> None:
+async def test_older_incidents_keep_ticked_rows(database: str) -> None:
     book = await _before(database)
 
     await db.migrate(database)

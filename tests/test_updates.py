@@ -174,7 +174,7 @@ async def test_blank_fields_are_refused(walk: Walk, field: str) -> None:
     assert posted(walk, channel) == []
 
 
-async def test_an_update_after_the_end_is_refused(walk: Walk) -> None:
+async def test_update_after_end_is_refused(walk: Walk) -> None:
     channel = await walk.declare()
     await walk.say("oncall", "/incident update", channel)
     await walk.say("second", "/incident resolve", channel)

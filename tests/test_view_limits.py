@@ -98,7 +98,7 @@ def test_what_a_button_sends(value: object, expected: str | None) -> None:
     assert blocks.button("Go", "go", value).get("value") == expected
 
 
-def test_a_button_is_as_plain_as_given() -> None:
+def test_button_has_only_given_fields() -> None:
     confirm = blocks.confirm_dialog("Sure?", "Really", "Yes")
     plain, danger = blocks.button("Go", "a"), blocks.button("Go", "a", style="danger")
 

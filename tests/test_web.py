@@ -65,9 +65,7 @@ async def test_forged_and_old_requests_are_refused(
     assert walk.calls("conversations.create") == []
 
 
-async def test_a_signed_and_fresh_request_is_taken(
-    walk: Walk, bot: Bot, slack: Slack, body: str
-) -> None:
+async def test_signed_requests_are_taken(walk: Walk, bot: Bot, slack: Slack, body: str) -> None:
     status = await post(bot, body, signed(slack.signing_secret, body, int(time.time())))
     await bot.drain()
 
@@ -91,13 +89,13 @@ async def get(url: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def test_the_process_and_what_it_needs_are_well(bot: Bot) -> None:
+async def test_health_and_readiness(bot: Bot) -> None:
     assert await get(f"{bot.url}/healthz") == (200, "ok")
     assert await get(f"{bot.url}/readyz") == (200, "ready")
     assert (await get(f"{bot.url}/nowhere"))[0] == 404
 
 
-async def test_a_slack_that_refuses_the_token_is_not_ready(bot: Bot, slack: Slack) -> None:
+async def test_not_ready_with_refused_token(bot: Bot, slack: Slack) -> None:
     slack.fail("auth.test", error="token_revoked", times=1)
 
     status, text = await get(f"{bot.url}/readyz")
@@ -131,7 +129,7 @@ async def test_socket_mode_does_the_same(slack: Slack, given: Settings, clock: C
         ({"method": "conversations.list", "error": "missing_scope"}, "app-manifest.yml"),
     ],
 )
-async def test_a_slack_that_refuses_at_the_start_is_a_sentence(
+async def test_slack_refuses_at_the_start(
     slack: Slack, given: Settings, clock: Clock, refusal: dict[str, Any], sentence: str
 ) -> None:
     slack.fail(**refusal)
@@ -143,9 +141,7 @@ async def test_a_slack_that_refuses_at_the_start_is_a_sentence(
     assert "nothing was started" in str(mistake.value)
 
 
-async def test_a_database_that_is_away_at_the_start_is_a_sentence(
-    given: Settings, clock: Clock
-) -> None:
+async def test_no_database_at_the_start(given: Settings, clock: Clock) -> None:
     nowhere = f"postgresql://runbolt:hunter2@127.0.0.1:{free_port()}/runbolt"
 
     with pytest.raises(Exception, match="DATABASE_URL did not answer") as mistake:
@@ -163,7 +159,7 @@ async def test_a_database_that_is_away_at_the_start_is_a_sentence(
         ("approvers: {}\nplaybooks: /nowhere", "nowhere"),
     ],
 )
-async def test_a_config_that_names_what_is_not_there_is_a_sentence(
+async def test_a_config_with_unknown_names(
     given: Settings, clock: Clock, words: str, sentence: str
 ) -> None:
     given.config.write_text(words)
@@ -177,7 +173,7 @@ async def test_a_config_that_names_what_is_not_there_is_a_sentence(
     ("host", "reason"),
     [("127.0.0.1", "Address already in use"), ("192.0.2.1", "Cannot assign requested address")],
 )
-async def test_a_port_that_cannot_be_had_is_told_before_anything_starts(
+async def test_a_taken_port_starts_nothing(
     host: str, reason: str, given: Settings, slack: Slack
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -188,7 +184,7 @@ async def test_a_port_that_cannot_be_had_is_told_before_anything_starts(
     assert not slack.called("auth.test")
 
 
-async def test_it_listens_on_the_newer_addresses_too(given: Settings, clock: Clock) -> None:
+async def test_it_listens_on_ipv6_too(given: Settings, clock: Clock) -> None:
     async with start_bot(given.model_copy(update={"host": "::1"}), clock) as bot:
         port = bot.url.rpartition(":")[2]
         assert await get(f"http://[::1]:{port}/healthz") == (200, "ok")

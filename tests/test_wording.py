@@ -14,12 +14,12 @@ __all__ = ["systems"]
 TIME = re.compile(r'local_time\("([^"]*)"\)')
 
 
-async def test_what_the_cluster_lacks_is_named_in_the_singular(systems: Systems) -> None:
+async def test_missing_deployment_is_named_in_singular(systems: Systems) -> None:
     with pytest.raises(NotFound, match="There is no deployment nothing-there in "):
         await systems.cluster.deployment("nothing-there")
 
 
-def test_no_message_says_a_time_without_its_day() -> None:
+def test_every_time_has_its_day() -> None:
     forms = {
         form
         for file in (files("templates") / "messages").iterdir()
