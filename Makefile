@@ -9,7 +9,8 @@ READY := $(VENV)/.ready
 sandbox: $(READY)
 	@exec $(BIN)/python -m sandbox $(ARGS)
 
-# Side by side, since many tests wait more than they work.
+# Side by side, since many tests wait more than they work. Whoever has no test left takes one that
+# waits behind a long one.
 test: $(READY)
 	@$(MAKE) --no-print-directory --jobs 2 lint unit
 
@@ -21,7 +22,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/python -m pytest -n 6 $(ARGS)
+	$(BIN)/python -m pytest -n 6 --dist worksteal $(ARGS)
 
 # Which lines and branches of the bot no test reaches. A process that a test kills counts as not run,
 # and a test that runs out of time ends the measuring of its worker; so there is more of it.
