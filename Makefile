@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sandbox test lint unit coverage matrix format bench lock clean
+.PHONY: sandbox test lint unit coverage matrix mutants format bench lock clean
 
 sandbox: $(READY)
 	@exec $(BIN)/python -m sandbox $(ARGS)
@@ -34,6 +34,10 @@ coverage: $(READY)
 # The same with every Python and PostgreSQL that is here; each Python's first time is a minute more.
 matrix: $(READY)
 	@$(BIN)/python -m tests.matrix -n 6 $(ARGS)
+
+# What of the changes in tests/mutants.py no test notices; ARGS="lease lock" tries some of them.
+mutants: $(READY)
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .
