@@ -78,6 +78,8 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         await self.stop_listening()
+        for task in self.state.unanswered:
+            task.cancel()
         await self.state.controllers.close()
         await self.state.kubelet.close()
 
@@ -292,17 +294,28 @@ class Cluster:
         """Give a permission back."""
         self.state.access.permit(user, verb, resource)
 
-    def slow(self, pattern: str, seconds: float) -> Fault:
-        """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern."""
-        return self._add_fault(Fault(pattern, seconds=seconds))
+    def slow(self, pattern: str, seconds: float, *, dry_run: bool | None = None) -> Fault:
+        """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern.
 
-    def hang(self, pattern: str) -> Fault:
+        With `dry_run` only these, or only what is none.
+        """
+        return self._add_fault(Fault(pattern, seconds=seconds, dry_run=dry_run))
+
+    def hang(self, pattern: str, *, dry_run: bool | None = None) -> Fault:
         """Never answer these requests."""
-        return self._add_fault(Fault(pattern))
+        return self._add_fault(Fault(pattern, dry_run=dry_run))
 
-    def fail(self, pattern: str, status: int) -> Fault:
+    def fail(self, pattern: str, status: int, *, dry_run: bool | None = None) -> Fault:
         """Answer these requests with an error."""
-        return self._add_fault(Fault(pattern, status=status))
+        return self._add_fault(Fault(pattern, status=status, dry_run=dry_run))
+
+    def stall(self, pattern: str, seconds: float) -> Fault:
+        """Do these writes late, even when their client has hung up by then; no dry runs."""
+        return self._add_fault(Fault(pattern, seconds=seconds, dry_run=False, carries_on=True))
+
+    def lose_answer(self, pattern: str, status: int | None = None) -> Fault:
+        """Do these writes and answer nothing, or an error; no dry runs."""
+        return self._add_fault(Fault(pattern, status=status or 0, dry_run=False, after=True))
 
     def _add_fault(self, fault: Fault) -> Fault:
         self.state.faults.active.append(fault)
