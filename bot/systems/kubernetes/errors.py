@@ -8,6 +8,10 @@ from bot.model import UserError
 # The whole message of an API server when a `test` operation of a JSON patch fails.
 FAILED_TEST = "the server rejected our request due to an error in our request"
 MESSAGE_LENGTH = 500
+# The API server answers these before it stores anything, beside 401, 403, 404, 409 and 429, and a
+# redirect is not followed. What any other status means for a change is not known: a proxy that
+# answers 503 may have passed the request on.
+REFUSALS = (301, 302, 303, 307, 308, 400, 405, 406, 410, 413, 415, 422)
 
 
 class ClusterError(UserError):
@@ -55,6 +59,12 @@ class ApiCall:
     namespace: str
     name: str = ""
     mutating: bool = False
+    dry_run: bool = False
+
+    @property
+    def can_change(self) -> bool:
+        """Whether the server may change something for it: a dry run is checked and never stored."""
+        return self.mutating and not self.dry_run
 
     @property
     def description(self) -> str:
@@ -75,9 +85,9 @@ class ApiCall:
     @property
     def outcome_unknown(self) -> str:
         """The sentence for a call without an answer: a change may have been made all the same."""
-        if self.mutating:
+        if self.can_change:
             return "Whether it was changed is unknown: look at it before you try again."
-        return "Nothing was read. Check that the API server is healthy, then try again."
+        return f"{self.nothing_done} Check that the API server is healthy, then try again."
 
 
 def status_message(body: bytes) -> str:
@@ -107,19 +117,19 @@ def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
             return _conflict(call, message)
         case 422 if call.mutating and message.startswith(FAILED_TEST):
             return _conflict(call, message)
-        case 429 | 503:
+        case _ if status == 429 or (status == 503 and not call.can_change):
             return Unreachable(
                 f"Kubernetes cannot serve this now ({call.description}). {call.nothing_done} "
                 f"Try again in a moment. {_quoted(message)}"
             )
-        case _ if status >= 500:
+        case _ if status in REFUSALS:
+            return _refused(call, message)
+        case _:
             return Unreachable(
                 f"Kubernetes failed with status {status} ({call.description}). "
                 f"{call.outcome_unknown} {_quoted(message)}",
-                unsure=call.mutating,
+                unsure=call.can_change,
             )
-        case _:
-            return _refused(call, message)
 
 
 def _quoted(message: str) -> str:
@@ -160,7 +170,7 @@ def timed_out(call: ApiCall, seconds: float) -> TimedOut:
     return TimedOut(
         f"Kubernetes did not answer within {seconds:g} s ({call.description}). "
         f"{call.outcome_unknown}",
-        unsure=call.mutating,
+        unsure=call.can_change,
     )
 
 
@@ -178,5 +188,5 @@ def disconnected(call: ApiCall, host: str, reason: str) -> Unreachable:
     return Unreachable(
         f"The connection to Kubernetes at {host} broke off ({reason}; {call.description}). "
         f"{call.outcome_unknown}",
-        unsure=call.mutating,
+        unsure=call.can_change,
     )
