@@ -18,6 +18,7 @@ Sweep = Callable[[World], Awaitable[None]]
 SWEEPS: dict[Sweep, float] = {
     flows.reminders.fire_due: 5,
     flows.approvals.expire_due: 5,
+    flows.deliveries.delete_old: 600,
     flows.runs.start_approved: 5,
     flows.runs.mark_interrupted: 10,
     temporary_changes.check_interrupted: 10,

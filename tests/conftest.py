@@ -132,7 +132,7 @@ async def state(kept_state: str) -> str:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        await conn.execute("TRUNCATE incidents RESTART IDENTITY CASCADE")
+        await conn.execute("TRUNCATE incidents, deliveries RESTART IDENTITY CASCADE")
     return kept_state
 
 

@@ -5,6 +5,7 @@ share, must not wait for a flow that waits for what the checker has locked.
 """
 
 from bot.store import (
+    deliveries,
     executions,
     incidents,
     messages,
@@ -17,6 +18,7 @@ from bot.store import (
 )
 
 __all__ = [
+    "deliveries",
     "executions",
     "incidents",
     "messages",
