@@ -5,6 +5,7 @@ share, must not wait for a flow that waits for what the checker has locked.
 """
 
 from bot.store import (
+    clock,
     deliveries,
     executions,
     incidents,
@@ -18,6 +19,7 @@ from bot.store import (
 )
 
 __all__ = [
+    "clock",
     "deliveries",
     "executions",
     "incidents",
