@@ -14,6 +14,7 @@ from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
 from sandbox.cluster.kubelet import BACK_OFF, MAX_BACK_OFF
 from sandbox.cluster.loglines import Trouble
+from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import is_ready
 from sandbox.cluster.requests import Request
@@ -149,32 +150,35 @@ class Cluster:
         self.state.controllers.sync()
         await self.wait_for_rollout(ORDER_SERVICE)
 
-    def deploy(self, image: str, deployment: str = ORDER_SERVICE) -> None:
-        """Roll out another image, as a pipeline would; a bare tag stands for order-service's."""
+    def deploy(self, image: str, deployment: str = ORDER_SERVICE, *, by: str = "pipeline") -> None:
+        """Roll out another image, as a pipeline would; a bare tag stands for order-service's.
+
+        `by` is the field manager.
+        """
         full_name = image if "/" in image else f"{REGISTRY}/{deployment}:{image}"
         changed = editable_copy(self.deployment(deployment))
         set_image(changed, full_name)
         cause = {"kubernetes.io/change-cause": f"release {full_name.rpartition(':')[2]}"}
-        self._update_deployment(changed, cause)
+        self._update_deployment(changed, cause, Writer(by))
 
     def change_template(self, deployment: str = ORDER_SERVICE) -> None:
         """Let somebody else change the template: the resource version moves, pods roll."""
         changed = editable_copy(self.deployment(deployment))
         annotation = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
         changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotation)
-        self._update_deployment(changed, {})
+        self._update_deployment(changed, {}, Writer("kubectl-edit"))
 
-    def _update_deployment(self, deployment: Obj, annotations: dict[str, str]) -> None:
+    def _update_deployment(self, deployment: Obj, annotations: dict[str, str], by: Writer) -> None:
         meta = deployment["metadata"]
         meta.setdefault("annotations", {}).update(annotations)
         meta["generation"] = meta.get("generation", 1) + 1
-        self.state.store.update(DEPLOYMENTS, deployment)
+        self.state.store.update(DEPLOYMENTS, deployment, by)
 
     def scale(self, replicas: int, deployment: str = ORDER_SERVICE) -> None:
         """Let somebody else scale a deployment."""
         changed = editable_copy(self.deployment(deployment))
         changed["spec"]["replicas"] = replicas
-        self._update_deployment(changed, {})
+        self._update_deployment(changed, {}, Writer("kubectl", "scale"))
 
     async def scenario(
         self, name: Scenario, *, timeout: float = WAIT_SECONDS, steady: bool | None = None
@@ -342,7 +346,8 @@ class Cluster:
         for variable in paused:
             variable["value"] = "false"
         if paused:
-            self._update_deployment(changed, {"kubernetes.io/change-cause": "orders taken again"})
+            cause = {"kubernetes.io/change-cause": "orders taken again"}
+            self._update_deployment(changed, cause, Writer("kubectl-set"))
 
     def accepts_orders(self) -> bool:
         """Whether a ready pod accepts orders: there is one, and orders are not paused."""

@@ -144,7 +144,7 @@ class Handler:
         body, record.dry_run = record.body, bool(options.get("dryRun"))
         if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
             return self._review(record.user, target, body)
-        write = Write(self.state, target, options)
+        write = Write(self.state, target, options, request.headers.get("User-Agent", ""))
         # Nothing awaits from here on, so what moves the version is this write.
         before = self.state.store.version
         try:

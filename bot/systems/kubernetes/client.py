@@ -16,7 +16,15 @@ from kubernetes.aio.stream import WsApiClient
 from yarl import URL
 
 from bot.model import UserError
-from bot.systems.kubernetes import access, errors, limits, pod_exec, resources, sending
+from bot.systems.kubernetes import (
+    access,
+    errors,
+    limits,
+    managed_fields,
+    pod_exec,
+    resources,
+    sending,
+)
 from bot.systems.kubernetes.access import Access
 from bot.systems.kubernetes.errors import ApiCall
 from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
@@ -181,7 +189,11 @@ class Cluster:
         self, deployment: Deployment, operations: list[Any], query: Query
     ) -> Deployment:
         call = self._api_call("patch", "deployments", deployment.name, mutating=True)
-        query = [*query, ("fieldValidation", "Strict"), ("fieldManager", "runbolt")]
+        query = [
+            *query,
+            ("fieldValidation", "Strict"),
+            ("fieldManager", managed_fields.OUR_MANAGER),
+        ]
         path = self._apps_path("deployments", deployment.name)
         raw = await self._request_json(call, "PATCH", path, query, operations)
         return resources.parse_deployment(raw, self._server)
