@@ -60,10 +60,11 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             READ,
             401,
             "Unauthorized",
-            errors.Forbidden,
+            errors.Unauthorized,
             False,
-            "Kubernetes does not accept the bot's credentials (get pods order-1). Nothing was "
-            "read. Renew the token in its kubeconfig, or check its service account.",
+            "Kubernetes does not accept the bot's credentials (get pods order-1), although they "
+            "were read again. Nothing was read. Renew the token in its kubeconfig, or check its "
+            "service account; README.md says how to make a token that lasts.",
         ),
         (
             WRITE,

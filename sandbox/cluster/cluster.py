@@ -108,6 +108,10 @@ class Cluster:
         """The bearer token of a user."""
         return self.state.access.token(user)
 
+    def expire_tokens(self, user: str = "runbolt") -> None:
+        """Answer 401 to every token of a user so far; `token` gives out a new one."""
+        self.state.access.expire_tokens(user)
+
     def kubeconfig(self, user: str = "runbolt") -> Obj:
         """A kubeconfig for a user.
 

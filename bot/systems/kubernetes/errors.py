@@ -18,12 +18,20 @@ class Unreachable(ClusterError):
     """No connection was made, or it broke, or the API server failed."""
 
 
+class NotConnected(Unreachable):
+    """No connection was made, so nothing was sent."""
+
+
 class TimedOut(ClusterError):
     """Kubernetes did not answer in time."""
 
 
 class Forbidden(ClusterError):
     """The bot's credentials are not accepted, or its role lacks a permission."""
+
+
+class Unauthorized(Forbidden):
+    """The API server does not accept the bot's credentials, so it did nothing."""
 
 
 class NotFound(ClusterError):
@@ -48,13 +56,22 @@ class WriteStopped(ClusterError):
 
 @dataclass(frozen=True)
 class ApiCall:
-    """One call to the API server, in RBAC's terms, for error texts."""
+    """One call to the API server, in RBAC's terms, for error texts.
+
+    One that is `mutating` changes something, unless it is a `dry_run`.
+    """
 
     verb: str
     resource: str
     namespace: str
     name: str = ""
     mutating: bool = False
+    dry_run: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether it has an effect when it succeeds."""
+        return self.mutating and not self.dry_run
 
     @property
     def description(self) -> str:
@@ -75,9 +92,9 @@ class ApiCall:
     @property
     def outcome_unknown(self) -> str:
         """The sentence for a call without an answer: a change may have been made all the same."""
-        if self.mutating:
+        if self.changes:
             return "Whether it was changed is unknown: look at it before you try again."
-        return "Nothing was read. Check that the API server is healthy, then try again."
+        return f"{self.nothing_done} Check that the API server is healthy, then try again."
 
 
 def status_message(body: bytes) -> str:
@@ -116,7 +133,7 @@ def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
             return Unreachable(
                 f"Kubernetes failed with status {status} ({call.description}). "
                 f"{call.outcome_unknown} {_quoted(message)}",
-                unsure=call.mutating,
+                unsure=call.changes,
             )
         case _:
             return _refused(call, message)
@@ -141,10 +158,11 @@ def _forbidden(call: ApiCall, message: str) -> ClusterError:
     )
 
 
-def _unauthorized(call: ApiCall) -> Forbidden:
-    return Forbidden(
-        f"Kubernetes does not accept the bot's credentials ({call.description}). "
-        f"{call.nothing_done} Renew the token in its kubeconfig, or check its service account."
+def _unauthorized(call: ApiCall) -> Unauthorized:
+    return Unauthorized(
+        f"Kubernetes does not accept the bot's credentials ({call.description}), although they "
+        f"were read again. {call.nothing_done} Renew the token in its kubeconfig, or check its "
+        "service account; README.md says how to make a token that lasts."
     )
 
 
@@ -160,13 +178,13 @@ def timed_out(call: ApiCall, seconds: float) -> TimedOut:
     return TimedOut(
         f"Kubernetes did not answer within {seconds:g} s ({call.description}). "
         f"{call.outcome_unknown}",
-        unsure=call.mutating,
+        unsure=call.changes,
     )
 
 
-def not_connected(call: ApiCall, host: str, reason: str) -> Unreachable:
+def not_connected(call: ApiCall, host: str, reason: str) -> NotConnected:
     """The error for a call that was never sent."""
-    return Unreachable(
+    return NotConnected(
         f"Kubernetes cannot be reached at {host} ({reason}; {call.description}). "
         f"{call.nothing_done} "
         "Check that the API server is running, and the bot's kubeconfig and network."
@@ -178,5 +196,5 @@ def disconnected(call: ApiCall, host: str, reason: str) -> Unreachable:
     return Unreachable(
         f"The connection to Kubernetes at {host} broke off ({reason}; {call.description}). "
         f"{call.outcome_unknown}",
-        unsure=call.mutating,
+        unsure=call.changes,
     )
