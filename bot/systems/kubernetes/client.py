@@ -26,12 +26,15 @@ from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.patience import Patience
 from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import Deployment, Pod, ResourceAmounts, Revision
+from bot.systems.kubernetes.sending import UpgradeRefused
 
 TIMEOUT_SECONDS = 10.0
 # As long as a rollout may take by default. An API server that restarts refuses connections for
 # about 20 s; a control plane that is upgraded, for some minutes.
 PATIENCE_SECONDS = 300.0
 USER_AGENT = "runbolt"
+# What a node sends, with status 200, in place of a log that it no longer has.
+LOG_GONE = b"unable to retrieve container logs for "
 JSON_PATCH = "application/json-patch+json"
 CHUNK_BYTES = 256 * 1024
 # Names of objects and subresources. Kubernetes allows more in the names of some kinds, of which
@@ -251,6 +254,7 @@ class Cluster:
 
         Each call of `on_lines` gets about 256 KiB of them, and no more are read before it returns:
         that is all that is ever in memory. `previous` is the container's run before this one.
+        Raises LogGone when the node no longer has it.
         """
         call = self._api_call("get", "pods/log", pod)
         query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
@@ -259,6 +263,9 @@ class Cluster:
         splitter = LineSplitter()
         async with self._stream(call, self._core_path("pods", pod, "log"), query) as response:
             while chunk := await self._read_chunk(call, response):
+                # Each line of a log begins with its time, so this is none.
+                if chunk.startswith(LOG_GONE):
+                    raise errors.log_gone(call, container)
                 await on_lines(splitter.feed(chunk))
         await on_lines(splitter.end())
 
@@ -383,8 +390,8 @@ class Cluster:
         try:
             async with asyncio.timeout(seconds):
                 yield
-        except aiohttp.WSServerHandshakeError as error:
-            raise errors.from_response(call, error.status, error.message.encode()) from error
+        except UpgradeRefused as error:
+            raise errors.from_response(call, error.status, error.body) from error
         except aiohttp.ClientConnectorError as error:
             reason = error.strerror or type(error.os_error).__name__
             raise errors.not_connected(call, self.host, reason) from error

@@ -1,6 +1,7 @@
 """Errors of the Kubernetes API, each with a text for people."""
 
 import json
+import re
 from dataclasses import dataclass
 
 from bot.model import UserError
@@ -8,6 +9,15 @@ from bot.model import UserError
 # The whole message of an API server when a `test` operation of a JSON patch fails.
 FAILED_TEST = "the server rejected our request due to an error in our request"
 MESSAGE_LENGTH = 500
+# How an API server says that a role lacks a permission.
+PERMISSION = re.compile(
+    r'User "[^"]*" cannot (?P<verb>[a-z]+) resource '
+    r".*(?P<scope>at the cluster scope|in the namespace)"
+)
+# How it says that a quota, a LimitRange, a policy or a webhook does not let an object in.
+ADMISSION = re.compile(
+    r"forbidden: (?!User )|^admission webhook |denied (the )?request|exceeded quota"
+)
 
 
 class ClusterError(UserError):
@@ -20,6 +30,10 @@ class Unreachable(ClusterError):
 
 class NotConnected(Unreachable):
     """No connection was made, so nothing was sent."""
+
+
+class Unavailable(Unreachable):
+    """The API server cannot serve this call now; that of another API may work."""
 
 
 class TimedOut(ClusterError):
@@ -46,6 +60,10 @@ class RequestRefused(ClusterError):
     """The API server rejected the call as invalid."""
 
 
+class LogGone(ClusterError):
+    """The node no longer has the log."""
+
+
 class CommandNotFound(ClusterError):
     """The container's image has no such command."""
 
@@ -69,9 +87,14 @@ class ApiCall:
     dry_run: bool = False
 
     @property
-    def changes(self) -> bool:
+    def can_change(self) -> bool:
         """Whether it has an effect when it succeeds."""
         return self.mutating and not self.dry_run
+
+    @property
+    def is_aggregated(self) -> bool:
+        """Whether another server answers it, such as the metrics server, which may be away."""
+        return self.resource.endswith(".metrics.k8s.io")
 
     @property
     def description(self) -> str:
@@ -92,7 +115,7 @@ class ApiCall:
     @property
     def outcome_unknown(self) -> str:
         """The sentence for a call without an answer: a change may have been made all the same."""
-        if self.changes:
+        if self.can_change:
             return "Whether it was changed is unknown: look at it before you try again."
         return f"{self.nothing_done} Check that the API server is healthy, then try again."
 
@@ -125,7 +148,7 @@ def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
         case 422 if call.mutating and message.startswith(FAILED_TEST):
             return _conflict(call, message)
         case 429 | 503:
-            return Unreachable(
+            return Unavailable(
                 f"Kubernetes cannot serve this now ({call.description}). {call.nothing_done} "
                 f"Try again in a moment. {_quoted(message)}"
             )
@@ -133,7 +156,7 @@ def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
             return Unreachable(
                 f"Kubernetes failed with status {status} ({call.description}). "
                 f"{call.outcome_unknown} {_quoted(message)}",
-                unsure=call.changes,
+                unsure=call.can_change,
             )
         case _:
             return _refused(call, message)
@@ -150,10 +173,16 @@ def _refused(call: ApiCall, message: str) -> RequestRefused:
 
 
 def _forbidden(call: ApiCall, message: str) -> ClusterError:
-    if "exceeded quota" in message:
+    denied = PERMISSION.search(message)
+    if denied is None and ADMISSION.search(message):
         return _refused(call, message)
+    verb, place = call.verb, call.namespace
+    if denied is not None:
+        # A call may need several verbs: exec needs get, and from Kubernetes 1.35 on create too.
+        verb = denied["verb"]
+        place = "the whole cluster" if denied["scope"] == "at the cluster scope" else place
     return Forbidden(
-        f"The bot may not {call.verb} {call.resource} in {call.namespace}. {call.nothing_done} "
+        f"The bot may not {verb} {call.resource} in {place}. {call.nothing_done} "
         "Grant it: deploy/rbac.yaml has every rule that the bot needs."
     )
 
@@ -178,7 +207,7 @@ def timed_out(call: ApiCall, seconds: float) -> TimedOut:
     return TimedOut(
         f"Kubernetes did not answer within {seconds:g} s ({call.description}). "
         f"{call.outcome_unknown}",
-        unsure=call.changes,
+        unsure=call.can_change,
     )
 
 
@@ -196,5 +225,13 @@ def disconnected(call: ApiCall, host: str, reason: str) -> Unreachable:
     return Unreachable(
         f"The connection to Kubernetes at {host} broke off ({reason}; {call.description}). "
         f"{call.outcome_unknown}",
-        unsure=call.changes,
+        unsure=call.can_change,
+    )
+
+
+def log_gone(call: ApiCall, container: str) -> LogGone:
+    """The error for the log of a run that its node has removed."""
+    return LogGone(
+        f"The log of {container} in {call.name} is no longer on its node. Nothing was read. Look "
+        "for it where your logs are collected."
     )

@@ -50,7 +50,9 @@ class Patience:
 def _may_repeat(call: ApiCall, error: ClusterError) -> bool:
     if isinstance(error, NotConnected):
         return True
-    return not call.changes and isinstance(error, Unreachable | TimedOut)
+    if call.can_change or call.is_aggregated:
+        return False
+    return isinstance(error, Unreachable | TimedOut)
 
 
 def _text(seconds: float) -> str:
