@@ -101,6 +101,23 @@ async def test_get_pods_shows_a_crash_loop(kube: Cluster, kubectl: Kubectl) -> N
     assert re.search(r"CrashLoopBackOff +\d+ \(\d+s ago\)", ran.out)
 
 
+async def test_get_pods_counts_sidecars_and_init_containers(
+    kube: Cluster, kubectl: Kubectl
+) -> None:
+    proxy = {"name": "proxy", "image": "ghcr.io/tickettoken/proxy:v1", "restartPolicy": "Always"}
+    migrate = {"name": "migrate", "image": "ghcr.io/tickettoken/migrate:v2-crash"}
+    kube.set_init_containers([migrate, proxy])
+    await kube.wait_for_status("Init:CrashLoopBackOff", 3)
+
+    ran = await kubectl.ok("get", "pods", *ORDERS)
+    [pod, *_] = [row[0] for row in ran.rows() if row[2] == "Init:CrashLoopBackOff"]
+    ended = await kubectl.ok("logs", pod, "--container=migrate", "--previous")
+
+    words = {(row[1], row[2]) for row in ran.rows()}
+    assert words == {("1/1", "Running"), ("0/2", "Init:CrashLoopBackOff")}
+    assert "ConfigError" in ended.out
+
+
 async def test_get_deployments_replicasets_and_the_rest(kubectl: Kubectl) -> None:
     ran = await kubectl.ok("get", "deployments,replicasets,services,nodes,hpa")
 
