@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "artefacts", "pictures")
 SECONDS = 600
 RACES = "tests/test_races.py"
+DECISIONS = "tests/test_change_races.py"
 
 
 class Mutant(NamedTuple):
@@ -41,7 +42,7 @@ MUTANTS = (
         "bot/store/executions.py",
         " AND (expires_at IS NULL OR expires_at > %(now)s)",
         "",
-        (f"{RACES}::test_an_approval_ends_with_its_request",),
+        (f"{DECISIONS}::test_nothing_starts_after_its_expiry",),
     ),
     Mutant(
         "start from any state",
@@ -59,7 +60,7 @@ MUTANTS = (
         """execution = await store.executions.get(conn, execution_id)
         if execution is None:
             raise UserError("This request no longer exists. Nothing was approved.")""",
-        (f"{RACES}::test_approvals_at_once_are_counted_singly",),
+        (f"{DECISIONS}::test_approval_waits_for_a_denial",),
     ),
     Mutant(
         "a person looked up a minute ago approves",
@@ -93,7 +94,7 @@ MUTANTS = (
             OR (state = 'failed' AND check_passed IS NULL AND %(check_passed)s::boolean IS NOT NULL)
         )""",
         "",
-        (f"{RACES}::test_only_what_runs_is_finished",),
+        (f"{DECISIONS}::test_what_does_not_run_cannot_end",),
     ),
     Mutant(
         "an outcome written once only",
@@ -134,7 +135,7 @@ MUTANTS = (
         "bot/flows/executions.py",
         "await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)",
         "await lock(conn, incident_id)",
-        (f"{RACES}::test_nothing_is_asked_after_a_resolve",),
+        (f"{DECISIONS}::test_nobody_asks_in_a_resolved_incident",),
     ),
     Mutant(
         "resolvability checked before what waits is voided",
@@ -147,7 +148,7 @@ MUTANTS = (
         _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
         voided = await store.executions.void(conn, incident_id, now)
 """,
-        (f"{RACES}::test_no_resolve_while_one_starts",),
+        (f"{DECISIONS}::test_what_starts_now_is_not_resolved",),
     ),
     Mutant(
         "a lease that is never lost",
@@ -285,8 +286,8 @@ MUTANTS = (
     Mutant(
         "a delivery is taken twice",
         "commands/listen.py",
-        "    if not await world.cache.is_first_delivery(interaction.delivery_id):",
-        "    if False:",
+        "        if not await flows.deliveries.claim(world, interaction.delivery_id):",
+        "        if False:",
         ("tests/test_deliveries.py",),
     ),
     Mutant(

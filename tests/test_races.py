@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 
 from bot import flows, store
 from bot.flows import temporary_changes
-from bot.model import ExecutionId, ExecutionState, IncidentId, UserId
+from bot.model import ExecutionId, ExecutionState, IncidentId
 from bot.publishing.publisher import publish
 from bot.views import action_ids
 from sandbox.cluster import Cluster
@@ -25,10 +25,6 @@ __all__ = ["asked", "broken", "doors_in_place", "paused"]
 
 ID = IncidentId(1)
 ROLLBACK = ExecutionId(1)
-IS_RESOLVED = (
-    "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with "
-    "`/incident declare`."
-)
 
 
 @asynccontextmanager
@@ -48,41 +44,6 @@ async def waiting_for_locks(bot: Bot, count: int = 1) -> None:
     async with bot.world.pool.connection() as conn, asyncio.timeout(20):
         while (await (await conn.execute(query)).fetchone() or (0,))[0] < count:
             await conn.execute("SELECT pg_stat_clear_snapshot()")
-
-
-async def test_approvals_at_once_are_counted_singly(
-    walk: Walk, bot: Bot, state: str, broken: Cluster, asked: str
-) -> None:
-    """Whoever is second must see the first: else one of two approvals is lost, or both run."""
-    async with holding(state, "SELECT FROM executions FOR NO KEY UPDATE"):
-        for who in ("second", "lead"):
-            await walk.slack.press(who, action_id=action_ids.APPROVE, channel=asked)
-        await waiting_for_locks(bot, 2)
-    await bot.drain()
-
-    [approval] = walk.execution(asked).approvals
-    told = walk.answers("second", asked) + walk.answers("lead", asked)
-    assert told == [
-        f"Already approved by {approval.replace(', ', ' at ').replace(' UTC', ':00 UTC')}. "
-        "Nothing more was approved."
-    ]
-    assert patches(broken) == 1
-
-
-async def test_an_approval_ends_with_its_request(
-    walk: Walk, bot: Bot, broken: Cluster, clock: Clock, asked: str
-) -> None:
-    """What was approved and waited for its target is not what people want half an hour later."""
-    async with bot.world.pool.connection() as conn:
-        await conn.execute("UPDATE executions SET state = 'approved'")
-    clock.forward(minutes=31)
-
-    await flows.runs.start_approved(bot.world)  # before the sweep that expires it
-    await bot.drain()
-
-    assert patches(broken) == 0
-    await bot.tick()
-    assert walk.execution(asked).state == "Expired"
 
 
 async def test_who_denies_before_the_start_is_heard(
@@ -106,36 +67,6 @@ async def test_who_left_just_now_approves_nothing(walk: Walk, broken: Cluster, a
 
     assert walk.answer("second") == "This account is deactivated. Nothing was done."
     assert patches(broken) == 0
-
-
-@pytest.mark.parametrize(
-    "ended",
-    [
-        ExecutionState.SUCCEEDED,
-        ExecutionState.DENIED,
-        ExecutionState.EXPIRED,
-        ExecutionState.VOIDED,
-        ExecutionState.PROPOSED,
-        ExecutionState.APPROVED,
-    ],
-)
-async def test_only_what_runs_is_finished(bot: Bot, asked: str, ended: ExecutionState) -> None:
-    """A late process must not write “done” over what people were told already."""
-    async with bot.world.pool.connection() as conn:
-        await conn.execute("UPDATE executions SET state = %s", [ended])
-        late = await store.executions.finish(
-            conn,
-            ROLLBACK,
-            to_state=ExecutionState.FAILED,
-            at=bot.world.now(),
-            outcome="late",
-            check_passed=False,
-        )
-        found = await store.executions.get(conn, ROLLBACK)
-
-    assert late is None
-    assert found is not None
-    assert (found.state, found.outcome) == (ended, None)
 
 
 async def test_a_first_outcome_can_be_corrected(bot: Bot, asked: str) -> None:
@@ -213,43 +144,6 @@ async def test_a_reminder_is_fired_by_one(walk: Walk, bot: Bot, state: str, cloc
 
     told = [entry for entry in await walk.timeline(channel) if "sent a reminder" in entry]
     assert len(told) == len(set(told)) == 2
-
-
-async def test_nothing_is_asked_after_a_resolve(
-    walk: Walk, bot: Bot, state: str, clock: Clock, broken: Cluster
-) -> None:
-    """A request that is planned while the incident ends would wait where nobody looks."""
-    channel = await walk.declare()
-    await walk.press_step("oncall", "roll-back", channel)
-    view = walk.slack.views("oncall")[-1]["id"]
-    async with holding(state, "SELECT FROM incidents FOR NO KEY UPDATE") as resolving:
-        await walk.slack.submit("oncall", view, {"reason": {"reason": "It crash-loops"}})
-        await waiting_for_locks(bot)
-        second = UserId(walk.slack.user("second").id)
-        await store.incidents.resolve(resolving, ID, by=second, at=clock.time, resolution="Over")
-    await bot.drain()
-
-    assert walk.answer("oncall") == IS_RESOLVED
-    assert walk.executions(channel) == []
-
-
-async def test_no_resolve_while_one_starts(
-    walk: Walk, bot: Bot, state: str, broken: Cluster, asked: str
-) -> None:
-    """What starts at this moment would go on in an incident that looks over."""
-    async with bot.world.pool.connection() as conn:
-        await conn.execute("UPDATE executions SET state = 'approved'")
-    await walk.press("oncall", action_ids.RESOLVE, asked)
-    view = walk.slack.views("oncall")[-1]["id"]
-    async with holding(state, "UPDATE executions SET state = 'running'"):
-        await walk.slack.submit("oncall", view, {"resolution": {"resolution": "It is over"}})
-        await waiting_for_locks(bot)
-    await bot.drain()
-
-    assert walk.answer("oncall") == (
-        "“Roll back” is still running. The incident was not resolved; wait until it has ended."
-    )
-    assert walk.card(asked)["Status"] == "Investigating"
 
 
 async def test_a_resolve_voids_what_is_approved(
