@@ -36,6 +36,7 @@ from bot.model.incident import (
     Incident,
     NewIncident,
     NewUpdate,
+    OpenIncidents,
     Update,
     UpdateDraft,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "NewIncident",
     "NewUpdate",
     "OnCall",
+    "OpenIncidents",
     "Person",
     "Phase",
     "Plan",
