@@ -349,26 +349,6 @@ async def _extend(
         )
 
 
-async def check_interrupted(world: World) -> None:
-    """Check the outcome of temporary changes and their undos whose process died.
-
-    Other executions wait for a press; a temporary change must not last because nobody pressed.
-    What a process sent last may still arrive until the cluster's time limit.
-    """
-    timeout = runs.HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
-    async with world.pool.connection() as conn:
-        unknown = await store.temporary_changes.interrupted(conn, world.now() - timeout)
-    for execution in unknown:
-        world.background.start(_check(world, execution), f"check of execution {execution.id}")
-
-
-async def _check(world: World, execution: Execution) -> None:
-    try:
-        await runs.verify_interrupted(world, execution.id, by=None)
-    except UserError as error:
-        log.info("execution %s was not checked: %s", execution.id, error)
-
-
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
     """The temporary changes of an incident that are in force."""
     async with world.pool.connection() as conn:
