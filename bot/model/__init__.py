@@ -23,6 +23,7 @@ from bot.model.entries import (
 from bot.model.execution import (
     ACTIVE,
     Approval,
+    Evidence,
     Execution,
     ExecutionState,
     NewExecution,
@@ -78,6 +79,7 @@ __all__ = [
     "Entry",
     "EntryId",
     "EntryKind",
+    "Evidence",
     "Execution",
     "ExecutionId",
     "ExecutionState",
