@@ -12,6 +12,7 @@ from bot.systems.kubernetes.errors import ApiCall, ClusterError
 READ = ApiCall("get", "pods", "shop", "order-1")
 LIST = ApiCall("list", "pods", "shop")
 WRITE = ApiCall("patch", "deployments", "shop", "order-service", mutating=True)
+DRY_RUN = ApiCall("patch", "deployments", "shop", "order-service", mutating=True, dry_run=True)
 LOG = ApiCall("get", "pods/log", "shop", "order-1")
 
 
@@ -212,6 +213,25 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             "changed is unknown: look at it before you try again. Kubernetes says: timeout.",
         ),
         (
+            WRITE,
+            503,
+            "no healthy upstream",
+            errors.Unreachable,
+            True,
+            "Kubernetes failed with status 503 (patch deployments order-service). Whether it was "
+            "changed is unknown: look at it before you try again. Kubernetes says: no healthy "
+            "upstream.",
+        ),
+        (
+            WRITE,
+            499,
+            "gone",
+            errors.Unreachable,
+            True,
+            "Kubernetes failed with status 499 (patch deployments order-service). Whether it was "
+            "changed is unknown: look at it before you try again. Kubernetes says: gone.",
+        ),
+        (
             READ,
             302,
             "moved",
@@ -242,6 +262,25 @@ def test_what_a_refusal_says(
             True,
             "Kubernetes did not answer within 2.5 s (patch deployments order-service). Whether it "
             "was changed is unknown: look at it before you try again.",
+        ),
+        (
+            errors.timed_out(DRY_RUN, 2.5),
+            False,
+            "Kubernetes did not answer within 2.5 s (patch deployments order-service). Nothing was "
+            "changed. Check that the API server is healthy, then try again.",
+        ),
+        (
+            errors.disconnected(DRY_RUN, "https://k:6443", "reset"),
+            False,
+            "The connection to Kubernetes at https://k:6443 broke off (reset; patch deployments "
+            "order-service). Nothing was changed. Check that the API server is healthy, then try "
+            "again.",
+        ),
+        (
+            errors.from_response(DRY_RUN, 500, b""),
+            False,
+            "Kubernetes failed with status 500 (patch deployments order-service). Nothing was "
+            "changed. Check that the API server is healthy, then try again. ",
         ),
         (
             errors.not_connected(WRITE, "https://k:6443", "refused"),

@@ -14,6 +14,7 @@ from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
 from sandbox.cluster.kubelet import BACK_OFF, MAX_BACK_OFF
 from sandbox.cluster.loglines import Trouble
+from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import finished_pod, is_ready, terminated
 from sandbox.cluster.requests import Request
@@ -77,6 +78,8 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         await self.stop_listening()
+        for task in self.state.unanswered:
+            task.cancel()
         await self.state.controllers.close()
         await self.state.kubelet.close()
 
@@ -153,39 +156,42 @@ class Cluster:
         self.state.controllers.sync()
         await self.wait_for_rollout(ORDER_SERVICE)
 
-    def deploy(self, image: str, deployment: str = ORDER_SERVICE) -> None:
-        """Roll out another image, as a pipeline would; a bare tag stands for order-service's."""
+    def deploy(self, image: str, deployment: str = ORDER_SERVICE, *, by: str = "pipeline") -> None:
+        """Roll out another image, as a pipeline would; a bare tag stands for order-service's.
+
+        `by` is the field manager.
+        """
         full_name = image if "/" in image else f"{REGISTRY}/{deployment}:{image}"
         changed = editable_copy(self.deployment(deployment))
         set_image(changed, full_name)
         cause = {"kubernetes.io/change-cause": f"release {full_name.rpartition(':')[2]}"}
-        self._update_deployment(changed, cause)
+        self._update_deployment(changed, cause, Writer(by))
 
     def change_template(self, deployment: str = ORDER_SERVICE) -> None:
         """Let somebody else change the template: the resource version moves, pods roll."""
         changed = editable_copy(self.deployment(deployment))
         annotation = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
         changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotation)
-        self._update_deployment(changed, {})
+        self._update_deployment(changed, {}, Writer("kubectl-edit"))
 
     def set_init_containers(self, containers: list[Obj], deployment: str = ORDER_SERVICE) -> None:
         """Roll out other init containers; one with `restartPolicy: Always` is a sidecar."""
         changed = editable_copy(self.deployment(deployment))
         changed["spec"]["template"]["spec"]["initContainers"] = containers
         apply_defaults(DEPLOYMENTS.kind, changed)
-        self._update_deployment(changed, {})
+        self._update_deployment(changed, {}, Writer("kubectl-edit"))
 
-    def _update_deployment(self, deployment: Obj, annotations: dict[str, str]) -> None:
+    def _update_deployment(self, deployment: Obj, annotations: dict[str, str], by: Writer) -> None:
         meta = deployment["metadata"]
         meta.setdefault("annotations", {}).update(annotations)
         meta["generation"] = meta.get("generation", 1) + 1
-        self.state.store.update(DEPLOYMENTS, deployment)
+        self.state.store.update(DEPLOYMENTS, deployment, by)
 
     def scale(self, replicas: int, deployment: str = ORDER_SERVICE) -> None:
         """Let somebody else scale a deployment."""
         changed = editable_copy(self.deployment(deployment))
         changed["spec"]["replicas"] = replicas
-        self._update_deployment(changed, {})
+        self._update_deployment(changed, {}, Writer("kubectl", "scale"))
 
     async def scenario(
         self, name: Scenario, *, timeout: float = WAIT_SECONDS, steady: bool | None = None
@@ -299,17 +305,28 @@ class Cluster:
         """Give a permission back."""
         self.state.access.permit(user, verb, resource)
 
-    def slow(self, pattern: str, seconds: float) -> Fault:
-        """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern."""
-        return self._add_fault(Fault(pattern, seconds=seconds))
+    def slow(self, pattern: str, seconds: float, *, dry_run: bool | None = None) -> Fault:
+        """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern.
 
-    def hang(self, pattern: str) -> Fault:
+        With `dry_run` only these, or only what is none.
+        """
+        return self._add_fault(Fault(pattern, seconds=seconds, dry_run=dry_run))
+
+    def hang(self, pattern: str, *, dry_run: bool | None = None) -> Fault:
         """Never answer these requests."""
-        return self._add_fault(Fault(pattern))
+        return self._add_fault(Fault(pattern, dry_run=dry_run))
 
-    def fail(self, pattern: str, status: int) -> Fault:
+    def fail(self, pattern: str, status: int, *, dry_run: bool | None = None) -> Fault:
         """Answer these requests with an error."""
-        return self._add_fault(Fault(pattern, status=status))
+        return self._add_fault(Fault(pattern, status=status, dry_run=dry_run))
+
+    def stall(self, pattern: str, seconds: float) -> Fault:
+        """Do these writes late, even when their client has hung up by then; no dry runs."""
+        return self._add_fault(Fault(pattern, seconds=seconds, dry_run=False, carries_on=True))
+
+    def lose_answer(self, pattern: str, status: int | None = None) -> Fault:
+        """Do these writes and answer nothing, or an error; no dry runs."""
+        return self._add_fault(Fault(pattern, status=status or 0, dry_run=False, after=True))
 
     def _add_fault(self, fault: Fault) -> Fault:
         self.state.faults.active.append(fault)
@@ -381,7 +398,8 @@ class Cluster:
         for variable in paused:
             variable["value"] = "false"
         if paused:
-            self._update_deployment(changed, {"kubernetes.io/change-cause": "orders taken again"})
+            cause = {"kubernetes.io/change-cause": "orders taken again"}
+            self._update_deployment(changed, cause, Writer("kubectl-set"))
 
     def accepts_orders(self) -> bool:
         """Whether a ready pod accepts orders: there is one, and orders are not paused."""

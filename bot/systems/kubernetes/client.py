@@ -16,7 +16,14 @@ from kubernetes.aio.stream import WsApiClient
 from yarl import URL
 
 from bot.model import UserError
-from bot.systems.kubernetes import access, errors, limits, pod_exec, resources
+from bot.systems.kubernetes import (
+    access,
+    errors,
+    limits,
+    managed_fields,
+    pod_exec,
+    resources,
+)
 from bot.systems.kubernetes.access import Access
 from bot.systems.kubernetes.credentials import Credentials
 from bot.systems.kubernetes.errors import ApiCall, Unauthorized
@@ -209,7 +216,7 @@ class Cluster:
 
     async def dry_run(self, deployment: Deployment, patch: DeploymentPatch) -> Deployment:
         """What a change would make of a Deployment, by a dry run on the server."""
-        return await self._patch(deployment, patch.json_patch(deployment), [("dryRun", "All")])
+        return await self._patch(deployment, patch.json_patch(deployment), dry_run=True)
 
     async def patch(
         self, deployment: Deployment, patch: DeploymentPatch, execution_id: int
@@ -218,19 +225,16 @@ class Cluster:
 
         Raises Conflict, with nothing changed, when it has another version than the one given.
         """
-        return await self._patch(deployment, patch.json_patch(deployment, str(execution_id)), [])
+        operations = patch.json_patch(deployment, str(execution_id))
+        return await self._patch(deployment, operations, dry_run=False)
 
     async def _patch(
-        self, deployment: Deployment, operations: list[Any], query: Query
+        self, deployment: Deployment, operations: list[Any], *, dry_run: bool
     ) -> Deployment:
-        call = self._api_call(
-            "patch",
-            "deployments",
-            deployment.name,
-            mutating=True,
-            dry_run=("dryRun", "All") in query,
-        )
-        query = [*query, ("fieldValidation", "Strict"), ("fieldManager", "runbolt")]
+        call = self._change_call("patch", "deployments", deployment.name, dry_run=dry_run)
+        query = [("fieldValidation", "Strict"), ("fieldManager", managed_fields.OUR_MANAGER)]
+        if dry_run:
+            query.append(("dryRun", "All"))
         path = self._apps_path("deployments", deployment.name)
         raw = await self._request_json(call, "PATCH", path, query, operations)
         return resources.parse_deployment(raw, self._server)
@@ -240,7 +244,7 @@ class Cluster:
 
         With `dry_run` it is a dry run on the server.
         """
-        call = self._api_call("delete", "pods", pod.name, mutating=True, dry_run=dry_run)
+        call = self._change_call("delete", "pods", pod.name, dry_run=dry_run)
         # A DELETE that has a body is read from the body alone: the server ignores its query.
         body: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
         if dry_run:
@@ -404,16 +408,11 @@ class Cluster:
             reason = f"the credentials cannot be renewed: {error}"
             raise errors.not_connected(call, self.host, reason) from error
 
-    def _api_call(
-        self,
-        verb: str,
-        resource: str,
-        name: str = "",
-        *,
-        mutating: bool = False,
-        dry_run: bool = False,
-    ) -> ApiCall:
-        return ApiCall(verb, resource, self.namespace, name, mutating, dry_run)
+    def _api_call(self, verb: str, resource: str, name: str = "") -> ApiCall:
+        return ApiCall(verb, resource, self.namespace, name)
+
+    def _change_call(self, verb: str, resource: str, name: str, *, dry_run: bool) -> ApiCall:
+        return ApiCall(verb, resource, self.namespace, name, mutating=True, dry_run=dry_run)
 
     @property
     def _server(self) -> str:

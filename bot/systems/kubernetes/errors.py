@@ -18,6 +18,10 @@ PERMISSION = re.compile(
 ADMISSION = re.compile(
     r"forbidden: (?!User )|^admission webhook |denied (the )?request|exceeded quota"
 )
+# The API server answers these before it stores anything, beside 401, 403, 404, 409 and 429, and a
+# redirect is not followed. What any other status means for a change is not known: a proxy that
+# answers 503 may have passed the request on.
+REFUSALS = (301, 302, 303, 307, 308, 400, 405, 406, 410, 413, 415, 422)
 
 
 class ClusterError(UserError):
@@ -88,7 +92,7 @@ class ApiCall:
 
     @property
     def can_change(self) -> bool:
-        """Whether it has an effect when it succeeds."""
+        """Whether the server may change something for it: a dry run is checked and never stored."""
         return self.mutating and not self.dry_run
 
     @property
@@ -147,19 +151,19 @@ def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
             return _conflict(call, message)
         case 422 if call.mutating and message.startswith(FAILED_TEST):
             return _conflict(call, message)
-        case 429 | 503:
+        case _ if status == 429 or (status == 503 and not call.can_change):
             return Unavailable(
                 f"Kubernetes cannot serve this now ({call.description}). {call.nothing_done} "
                 f"Try again in a moment. {_quoted(message)}"
             )
-        case _ if status >= 500:
+        case _ if status in REFUSALS:
+            return _refused(call, message)
+        case _:
             return Unreachable(
                 f"Kubernetes failed with status {status} ({call.description}). "
                 f"{call.outcome_unknown} {_quoted(message)}",
                 unsure=call.can_change,
             )
-        case _:
-            return _refused(call, message)
 
 
 def _quoted(message: str) -> str:

@@ -11,7 +11,9 @@ from kubernetes.utils.quantity import parse_quantity as to_decimal
 
 from bot import redaction
 from bot.model import Model
+from bot.systems.kubernetes import owners
 from bot.systems.kubernetes.conditions import has_condition
+from bot.systems.kubernetes.owners import Owner
 from bot.systems.kubernetes.pod_status import is_initialized, kubectl_status
 
 Obj = dict[str, Any]
@@ -141,7 +143,8 @@ class Deployment(Model):
     `replicas` is the number in its spec; the other numbers of replicas are of its status.
     `max_unavailable` is how many pods a rollout may take away at once. `spec_observed` is whether
     the controller has observed the newest spec; `stuck_reason` is why it cannot go on, or empty.
-    `spec_digest` covers the spec without the replicas.
+    `spec_digest` covers the spec without the replicas. `managed_fields` are the server's notes of
+    who wrote what; `owners` are those who may put a change back.
     """
 
     cluster: str
@@ -162,6 +165,8 @@ class Deployment(Model):
     annotations: dict[str, str]
     template: Obj
     spec_digest: str
+    managed_fields: tuple[Obj, ...] = ()
+    owners: tuple[Owner, ...] = ()
 
     @property
     def label(self) -> str:
@@ -358,6 +363,8 @@ def parse_deployment(raw: Obj, cluster: str) -> Deployment:
         annotations=annotations,
         template=spec["template"],
         spec_digest=digest({key: value for key, value in spec.items() if key != "replicas"}),
+        managed_fields=tuple(metadata.get("managedFields") or ()),
+        owners=owners.owners_of(raw),
     )
 
 
