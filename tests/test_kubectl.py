@@ -132,6 +132,23 @@ async def test_get_deployments_replicasets_and_the_rest(kubectl: Kubectl) -> Non
     assert re.search(r"node/shop-worker-1 +Ready", ran.out)
 
 
+async def test_stateful_and_daemon_sets(kube: Cluster, kubectl: Kubectl) -> None:
+    kube.add_daemon_set("agent")
+    await kube.wait_for_ready_pods(3, "agent")
+    uid = kube.pods("tickettoken-redis")[0]["metadata"]["uid"]
+
+    listed = await kubectl.ok("get", "statefulsets,daemonsets")
+    await kubectl.ok("rollout", "restart", "statefulset/tickettoken-redis")
+    status = await kubectl.ok("rollout", "status", "statefulset/tickettoken-redis")
+
+    assert re.search(r"statefulset.apps/tickettoken-redis +1/1 +91d", listed.out)
+    assert re.search(r"daemonset.apps/agent +3 +3 +3 +3 +3 +<none> ", listed.out)
+    assert "complete" in status.out
+    [pod] = kube.pods("tickettoken-redis")
+    assert pod["metadata"]["name"] == "tickettoken-redis-0"
+    assert pod["metadata"]["uid"] != uid
+
+
 async def test_get_by_template_and_as_yaml(kube: Cluster, kubectl: Kubectl) -> None:
     image = "{.spec.template.spec.containers[0].image}"
 

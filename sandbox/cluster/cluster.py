@@ -9,6 +9,7 @@ from typing import Literal, Self
 import yaml
 from aiohttp import web
 
+from sandbox.cluster.admission import Policy
 from sandbox.cluster.defaults import apply_defaults
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
@@ -20,8 +21,10 @@ from sandbox.cluster.podstatus import finished_pod, is_ready, terminated
 from sandbox.cluster.requests import Request
 from sandbox.cluster.resources import (
     AUTOSCALERS,
+    DAEMONSETS,
     DEPLOYMENTS,
     EVENTS,
+    LIMIT_RANGES,
     NAMESPACES,
     NODES,
     PODS,
@@ -29,7 +32,7 @@ from sandbox.cluster.resources import (
     REPLICASETS,
 )
 from sandbox.cluster.server import application
-from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, set_image
+from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, daemon_set, set_image
 from sandbox.cluster.state import Load, new_state
 from sandbox.cluster.store import editable_copy
 from sandbox.cluster.tables import status_word
@@ -357,6 +360,10 @@ class Cluster:
         pod_object, name = self._container(pod, container)
         self.state.logs.lose(pod_object, name, previous=previous)
 
+    def add_daemon_set(self, name: str, image: str = f"{REGISTRY}/agent:v1") -> None:
+        """Add a DaemonSet, which runs a pod on each node."""
+        self.state.store.create(DAEMONSETS, daemon_set(name, image))
+
     def add_finished_pod(self, name: str, reason: Literal["Completed", "Evicted"]) -> None:
         """Add a pod with the order service's label that has ended and stays.
 
@@ -449,6 +456,17 @@ class Cluster:
             limits = node["status"]["allocatable"] | allocatable
             status = node["status"] | {"allocatable": limits}
             self.state.store.update(NODES, node | {"status": status})
+
+    def limit_resources(self, kind: Literal["Container", "Pod"], **rule: dict[str, str]) -> None:
+        """Put a LimitRange on the namespace, such as `max={"memory": "1Gi"}` for each container."""
+        meta = {"name": "shop-limits", "namespace": NAMESPACE}
+        limit_range: Obj = {"metadata": meta, "spec": {"limits": [{"type": kind, **rule}]}}
+        apply_defaults(LIMIT_RANGES.kind, limit_range)
+        self.state.store.create(LIMIT_RANGES, limit_range)
+
+    def deny_writes(self, resource: str, message: str) -> None:
+        """Let a ValidatingAdmissionPolicy deny every write of a resource, also a dry run."""
+        self.state.policies.append(Policy("shop-policy", resource, message))
 
     def limit_namespace(self, **hard: str) -> None:
         """Put a ResourceQuota on the namespace: `pods="4"`, `limits_memory="2Gi"`."""

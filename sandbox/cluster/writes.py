@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.cluster import defaults
+from sandbox.cluster.admission import admit_pod
 from sandbox.cluster.clock import stamp
 from sandbox.cluster.controllers import (
     FINALIZERS,
@@ -30,7 +31,6 @@ from sandbox.cluster.patches import (
     apply_patch,
     unknown_in_operations,
 )
-from sandbox.cluster.quotas import check_quota
 from sandbox.cluster.reads import list_objects
 from sandbox.cluster.replicasets import delete_pod, terminating
 from sandbox.cluster.requests import Target
@@ -84,6 +84,11 @@ class Write:
         """The object as it is now; raises ApiError (404)."""
         return self.state.store.get(self.resource, self.target.namespace, self.target.name)
 
+    def check_policies(self) -> None:
+        """Raise ApiError (422) when a policy of the cluster denies the write."""
+        for policy in self.state.policies:
+            policy.check(self.resource, self.target.name)
+
     def field_validation(self) -> str:
         """How unknown fields are handled: Ignore, Warn or Strict."""
         return self.options.get("fieldValidation") or "Warn"
@@ -126,8 +131,9 @@ def create(write: Write, body: Any) -> Obj:
 
 def _add(write: Write, added: Obj) -> Obj:
     resource, store = write.resource, write.state.store
+    write.check_policies()
     if resource is PODS:
-        check_quota(store, added)
+        admit_pod(store, added)
         added["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
     if "spec" in added and resource.group == "apps":
         added["metadata"]["generation"] = 1
@@ -294,6 +300,7 @@ def _commit(write: Write, changed: Obj, before: Obj) -> Obj:
     if changed["metadata"].get("resourceVersion") not in (None, "", version):
         raise conflict(resource.group, resource.plural, before["metadata"]["name"])
     changed["metadata"]["resourceVersion"] = version
+    write.check_policies()
     if write.dry_run:
         return write.state.store.with_owners(resource, changed, before, write.writer)
     return write.state.store.update(resource, changed, write.writer)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
 from bot.actions.base import AlreadyApplied, Progress
-from bot.actions.kubernetes import deployments, diffs
+from bot.actions.kubernetes import capacity, deployments, diffs
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
 from bot.model import Plan, Risk, Temporary, Undo, UserError, Verdict
@@ -85,6 +85,7 @@ class SetEnvironment(DeploymentChange):
         self._check(deployment, current)
         await deployments.dry_run(systems.cluster, self.deployment, self._change)
         template = self._new_template(deployment)
+        warnings = await capacity.rollout_warnings(systems.cluster, deployment, template)
         return Plan(
             target=deployment.target,
             summary=self._summary(current),
@@ -92,6 +93,7 @@ class SetEnvironment(DeploymentChange):
             check=self.success_criteria(deployment.replicas),
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
+            warnings=warnings,
             undo=self._undo(current),
             temporary=self._temporary(),
             fingerprint=deployments.fingerprint(deployment),

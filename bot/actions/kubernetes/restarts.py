@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Change, Progress
-from bot.actions.kubernetes import deployments, rollout
+from bot.actions.kubernetes import capacity, deployments, rollout
 from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Selector
@@ -39,6 +39,8 @@ class RollingRestart(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         deployments.check_not_paused(deployment, "a restart would not begin")
         await deployments.dry_run(systems.cluster, self.deployment, _restart(systems.now()))
+        template = deployment.template
+        warnings = await capacity.rollout_warnings(systems.cluster, deployment, template)
         return Plan(
             target=deployment.target,
             summary=f"Restart {deployment.name} pod by pod, with the same image "
@@ -47,6 +49,7 @@ class RollingRestart(DeploymentChange):
             check=self.success_criteria(deployment.replicas),
             diff=f"+{patches.RESTARTED_AT_ANNOTATION}: the time of the restart",
             dry_run=deployments.DRY_RUN_ACCEPTED,
+            warnings=warnings,
             fingerprint=deployments.fingerprint(deployment),
         )
 

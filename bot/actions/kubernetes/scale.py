@@ -57,6 +57,8 @@ class ScaleDeployment(DeploymentChange):
             return ()
         demand = capacity.demand(deployment.template, added)
         warnings = await capacity.check_quotas(cluster, deployment, demand)
+        if problem := await capacity.limit_range_problem(cluster, deployment.template):
+            warnings += (f"New pods would not be let in: {problem}.",)
         return warnings + await capacity.node_warnings(cluster, deployment.template, added)
 
     async def _check_autoscaler(

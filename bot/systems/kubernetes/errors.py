@@ -239,3 +239,11 @@ def log_gone(call: ApiCall, container: str) -> LogGone:
         f"The log of {container} in {call.name} is no longer on its node. Nothing was read. Look "
         "for it where your logs are collected."
     )
+
+
+def not_a_deployment(name: str, kind: str) -> NotFound:
+    """The error for a name that is one of a StatefulSet or DaemonSet."""
+    return NotFound(
+        f"{name} is a {kind}, and this step is for Deployments. Nothing was read or changed. Name "
+        f"a Deployment, or use kubectl, such as `kubectl rollout restart {kind.lower()}/{name}`."
+    )
