@@ -30,6 +30,9 @@ PAUSE = SetEnvironment.model_validate(
 SCALE = ScaleDeployment.model_validate(NAMED | TIMES | {"replicas": 4})
 
 
+LIMIT = MemoryLimit.model_validate(NAMED | TIMES | {"limit": "1Gi"})
+
+
 async def plan(systems: ChangingSystems, change: Change) -> Plan:
     return await change.plan(systems.for_planning())
 
@@ -161,10 +164,8 @@ async def test_a_limit_range_refuses_while_planning(
     problem: str,
 ) -> None:
     kube.limit_resources(kind, **rule)  # type: ignore[arg-type]
-    change = MemoryLimit.model_validate(NAMED | TIMES | {"limit": "1Gi"})
-
     with pytest.raises(UserError) as refused:
-        await plan(systems, change)
+        await plan(systems, LIMIT)
 
     name = "the pod" if kind == "Pod" else "order-service"
     assert str(refused.value) == (
@@ -200,6 +201,45 @@ async def test_a_limit_range_that_fits(systems: ChangingSystems, kube: Cluster) 
     kube.limit_resources("Container", **ranges, maxLimitRequestRatio={"cpu": "4"})
 
     assert (await plan(systems, RESTART)).warnings == ()
+
+
+CLIENT = (
+    "deployment/order-service is kept with `kubectl apply`, and the file that was applied last has "
+    "{} too: the next apply sets this back without a word. Change the file too."
+)
+SERVER = (
+    "deployment/order-service is kept with server-side apply by kubectl, whose file has {} too: "
+    "the next apply fails with a conflict with “runbolt”, until the file is changed too."
+)
+
+
+@pytest.mark.parametrize(("on_server", "text"), [(False, CLIENT), (True, SERVER)])
+@pytest.mark.parametrize(
+    ("change", "noun"),
+    [
+        (SCALE, "the replicas"),
+        (PAUSE, "this variable"),
+        (LIMIT, "this limit"),
+        (ROLLBACK, "what it changes"),
+    ],
+)
+async def test_what_the_next_apply_does(
+    systems: ChangingSystems, kube: Cluster, change: Change, noun: str, on_server: bool, text: str
+) -> None:
+    kube.mark_as_applied(on_server=on_server)
+
+    assert (await plan(systems, change)).warnings == (text.format(noun),)
+
+
+async def test_an_apply_of_other_fields(systems: ChangingSystems, kube: Cluster) -> None:
+    new = ScaleDeployment.model_validate(NAMED | TIMES | {"replicas": 4})
+    added = PAUSE.model_copy(update={"variable": "NEW_FLAG"})
+    kube.mark_as_applied(on_server=True)
+    await carry_out(new, systems, RecordedProgress())
+
+    back = await plan(systems, new.model_copy(update={"replicas": 3}))
+    assert back.warnings == (), "the field is the bot's by now"
+    assert (await plan(systems, added)).warnings == ()
 
 
 async def test_a_policy_refuses_while_planning(systems: ChangingSystems, kube: Cluster) -> None:

@@ -1,5 +1,6 @@
 """The simulated cluster's interface for the sandbox and the tests: start, break, inspect."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
 from sandbox.cluster.kubelet import BACK_OFF, MAX_BACK_OFF
 from sandbox.cluster.loglines import Trouble
-from sandbox.cluster.managed_fields import Writer
+from sandbox.cluster.managed_fields import Writer, leaves_of
 from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import finished_pod, is_ready, terminated
 from sandbox.cluster.requests import Request
@@ -177,8 +178,26 @@ class Cluster:
         changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotation)
         self._update_deployment(changed, {}, Writer("kubectl-edit"))
 
+    def mark_as_applied(self, *, on_server: bool, deployment: str = ORDER_SERVICE) -> None:
+        """Make a Deployment one of a file with all of its spec, applied by kubectl."""
+        changed = editable_copy(self.deployment(deployment))
+        applied = {"spec": changed["spec"]}
+        annotation = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(applied)}
+        paths = frozenset(leaves_of(applied))
+        writer = Writer("kubectl", operation="Apply", applied=paths)
+        if on_server:
+            changed["metadata"]["labels"]["applied"] = "on-server"  # an update without one is none
+            self.state.store.update(DEPLOYMENTS, changed, writer)
+            return
+        changed["metadata"].setdefault("annotations", {}).update(annotation)
+        self.state.store.update(DEPLOYMENTS, changed, Writer("kubectl-client-side-apply"))
+
     def set_init_containers(self, containers: list[Obj], deployment: str = ORDER_SERVICE) -> None:
-        """Roll out other init containers; one with `restartPolicy: Always` is a sidecar."""
+        """Roll out other init containers; one with `restartPolicy: Always` is a sidecar.
+
+        Those that fail are held in their back-off, as in `scenario`.
+        """
+        self.state.kubelet.back_off = MAX_BACK_OFF if self.state.clock.speed > 1 else BACK_OFF
         changed = editable_copy(self.deployment(deployment))
         changed["spec"]["template"]["spec"]["initContainers"] = containers
         apply_defaults(DEPLOYMENTS.kind, changed)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.cluster import defaults
+from sandbox.cluster import defaults, serverside
 from sandbox.cluster.admission import admit_pod
 from sandbox.cluster.clock import stamp
 from sandbox.cluster.controllers import (
@@ -24,7 +24,7 @@ from sandbox.cluster.errors import (
     not_found,
     status_details,
 )
-from sandbox.cluster.managed_fields import Writer
+from sandbox.cluster.managed_fields import Path, Writer, leaves_of
 from sandbox.cluster.patches import (
     JSON_PATCH,
     STRATEGIC_PATCH,
@@ -62,6 +62,7 @@ class Write:
     target: Target
     options: Obj
     user_agent: str = ""
+    applied: frozenset[Path] = frozenset()
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -78,7 +79,8 @@ class Write:
     def writer(self) -> Writer:
         """Who owns what is written: the field manager, or else the client's name."""
         manager = self.options.get("fieldManager") or self.user_agent.partition("/")[0]
-        return Writer(manager, self.target.subresource)
+        operation = "Apply" if self.applied else "Update"
+        return Writer(manager, self.target.subresource, operation, self.applied)
 
     def current(self) -> Obj:
         """The object as it is now; raises ApiError (404)."""
@@ -212,6 +214,8 @@ def update(write: Write, body: Any) -> Obj:
 
 def patch(write: Write, content_type: str, body: Any) -> Obj:
     """Change a part of an object, its status or its scale."""
+    if content_type == serverside.APPLY_PATCH:
+        return _apply(write, body)
     before = write.current()
     scale = write.target.subresource == "scale"
     patched = apply_patch(content_type, scale_of(before) if scale else before, body)
@@ -221,6 +225,21 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
         raise bad_request(f"the kind and the version of a {kind[0]} cannot be patched")
     sent["metadata"] = sent.get("metadata") or {}
     return _rescale(write, before, sent) if scale else _replace(write, before, sent)
+
+
+def _apply(write: Write, body: Any) -> Obj:
+    """Apply an object on the server: create it, or merge it into what is there."""
+    sent = _decoded(write, body)
+    _same_object(sent["metadata"], write.target)
+    if sent["metadata"].get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    write.applied = frozenset(leaves_of(sent))
+    before = write.state.store.find(write.resource, write.target.namespace, write.target.name)
+    if before is None:
+        return create(write, body)
+    if not write.options.get("force"):
+        serverside.check_conflicts(before, sent, write.writer)
+    return _replace(write, before, serverside.merged(before, sent, write.writer))
 
 
 def _known_patch(write: Write, content_type: str, body: Any, patched: Obj) -> Obj:

@@ -8,12 +8,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
 from bot.actions.base import AlreadyApplied, Progress
-from bot.actions.kubernetes import capacity, deployments, diffs
+from bot.actions.kubernetes import applied, capacity, deployments, diffs
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
 from bot.model import Plan, Risk, Temporary, Undo, UserError, Verdict
 from bot.systems import Systems
-from bot.systems.kubernetes import Deployment, patches, temporary
+from bot.systems.kubernetes import Deployment, managed_fields, patches, temporary
 
 Obj = dict[str, Any]
 MAX_VALUE_LENGTH = 500
@@ -85,7 +85,9 @@ class SetEnvironment(DeploymentChange):
         self._check(deployment, current)
         await deployments.dry_run(systems.cluster, self.deployment, self._change)
         template = self._new_template(deployment)
-        warnings = await capacity.rollout_warnings(systems.cluster, deployment, template)
+        path = managed_fields.env(self._container(deployment)["name"], self.variable)
+        warnings = applied.warnings(deployment, [path], "this variable")
+        warnings += await capacity.rollout_warnings(systems.cluster, deployment, template)
         return Plan(
             target=deployment.target,
             summary=self._summary(current),

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import capacity, deployments, diffs
+from bot.actions.kubernetes import applied, capacity, deployments, diffs
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import MEMORY, Memory, Name
 from bot.model import Model, Plan, Risk, Undo, UserError, Verdict
@@ -18,6 +18,7 @@ from bot.systems.kubernetes import (
     NotFound,
     Unavailable,
     format_amount,
+    managed_fields,
     parse_quantity,
     patches,
 )
@@ -94,6 +95,8 @@ class MemoryLimit(DeploymentChange):
         demand = _demand(deployment, template)
         warnings += await capacity.check_quotas(systems.cluster, deployment, demand)
         await self._check_limit_ranges(systems, template)
+        path = managed_fields.memory_limit(container.name)
+        warnings += applied.warnings(deployment, [path], "this limit")
         await deployments.dry_run(systems.cluster, self.deployment, self._change)
         label = _label(deployment, container)
         return Plan(

@@ -8,13 +8,13 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import capacity, deployments, diffs, revisions
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, revisions
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.kubernetes.revisions import RevisionHistory
 from bot.model import Plan, Risk, Undo, UserError, Verdict
 from bot.model.choices import Option, Options
 from bot.systems import Systems
-from bot.systems.kubernetes import Deployment, Revision, digest, patches, temporary
+from bot.systems.kubernetes import Deployment, Revision, digest, managed_fields, patches, temporary
 
 TEMPORARY_WARNING = (
     "What was temporary then would last until somebody ends it, unless the incident's card shows "
@@ -58,6 +58,8 @@ class RollBack(DeploymentChange):
         change = patches.restore_revision(target, deployment)
         await deployments.dry_run(cluster, self.deployment, lambda _: change)
         warnings = [*self._warnings(deployment, target, history)]
+        paths = managed_fields.changed_paths(deployment.template, target.template)
+        warnings += applied.warnings(deployment, paths, "what it changes")
         if target.ready < deployment.replicas:
             warnings += await capacity.rollout_warnings(cluster, deployment, target.template)
         return self._plan(deployment, target, warnings)

@@ -5,12 +5,20 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import capacity, deployments
+from bot.actions.kubernetes import applied, capacity, deployments
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.wording import percent
 from bot.model import Plan, Risk, Undo, UserError, Verdict
 from bot.systems import Systems
-from bot.systems.kubernetes import Autoscaler, Cluster, ClusterError, Deployment, NotFound, patches
+from bot.systems.kubernetes import (
+    Autoscaler,
+    Cluster,
+    ClusterError,
+    Deployment,
+    NotFound,
+    managed_fields,
+    patches,
+)
 
 # More than this is a decision about capacity, not one for an incident.
 MAX_REPLICAS = 50
@@ -33,6 +41,7 @@ class ScaleDeployment(DeploymentChange):
                 "nothing to do."
             )
         autoscaler, warnings = await self._check_autoscaler(systems.cluster, deployment)
+        warnings += applied.warnings(deployment, [managed_fields.REPLICAS], "the replicas")
         warnings += await self._check_capacity(systems.cluster, deployment)
         change = patches.scale(self.replicas)
         await deployments.dry_run(systems.cluster, self.deployment, lambda _: change)
