@@ -396,14 +396,27 @@ class Cluster:
         self.state.network.set(host, port, answer)
 
     def autoscale(
-        self, lowest: int, highest: int, deployment: str = ORDER_SERVICE, *, name: str = ""
+        self,
+        lowest: int,
+        highest: int,
+        deployment: str = ORDER_SERVICE,
+        *,
+        name: str = "",
+        scaled_object: str = "",
     ) -> None:
-        """Let an autoscaler keep a Deployment between two numbers of pods."""
+        """Let an autoscaler keep a Deployment between two numbers of pods.
+
+        `scaled_object` is what KEDA made it from.
+        """
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
         autoscaler: Obj = {
             "metadata": {"name": name or deployment, "namespace": NAMESPACE},
             "spec": {"scaleTargetRef": target, "minReplicas": lowest, "maxReplicas": highest},
         }
+        if scaled_object:
+            owner = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
+            owner |= {"name": scaled_object, "uid": f"scaled-{scaled_object}"}
+            autoscaler["metadata"]["ownerReferences"] = [owner]
         apply_defaults(AUTOSCALERS.kind, autoscaler)
         self.state.store.create(AUTOSCALERS, autoscaler)
 

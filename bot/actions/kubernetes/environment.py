@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
 from bot.actions.base import AlreadyApplied, Progress
-from bot.actions.kubernetes import deployments, diffs
+from bot.actions.kubernetes import deployments, diffs, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
 from bot.model import Plan, Risk, Temporary, Undo, UserError
@@ -92,6 +92,7 @@ class SetEnvironment(DeploymentChange):
             check=self.success_criteria(deployment.replicas),
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
+            warnings=ownership.warnings(deployment),
             undo=self._undo(current),
             temporary=self._temporary(),
             fingerprint=deployments.fingerprint(deployment),

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Change, Progress
-from bot.actions.kubernetes import deployments, rollout
+from bot.actions.kubernetes import deployments, ownership, rollout
 from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Selector
@@ -58,6 +58,8 @@ class RollingRestart(DeploymentChange):
             check=self.success_criteria(deployment.replicas),
             diff=f"+{patches.RESTARTED_AT_ANNOTATION}: the time of the restart",
             dry_run=deployments.DRY_RUN_ACCEPTED,
+            # Git and charts say nothing about the annotation of a restart, so it stays.
+            warnings=ownership.warnings(deployment, only_operators=True),
             fingerprint=deployments.fingerprint(deployment),
         )
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import deployments, diffs, revisions
+from bot.actions.kubernetes import deployments, diffs, ownership, revisions
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.kubernetes.revisions import RevisionHistory
 from bot.model import Plan, Risk, Undo, UserError
@@ -112,6 +112,7 @@ class RollBack(DeploymentChange):
             yield history.unknown
         for name in diffs.hidden_changes(deployment.template, target.template):
             yield f"The value of {name} differs too; it is secret."
+        yield from ownership.warnings(deployment)
 
     def _undo(self, deployment: Deployment) -> Undo:
         undo_action = self.model_copy(update={"to_revision": deployment.revision, "undoes": True})
