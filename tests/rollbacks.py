@@ -55,5 +55,5 @@ async def mark_running(bot: Bot) -> None:
             " evidence = CASE WHEN evidence = '{}' THEN '{\"sent\": {}}' ELSE evidence END",
             [now, now],
         )
-        for incident in await store.incidents.list_open(conn):
+        for incident in await store.incidents.list_open(conn, 10):
             await publications.mark_stale(conn, incident.id)

@@ -28,9 +28,10 @@ from bot.model import (
     Verdict,
     entries,
 )
-from bot.publishing.publisher import publish
+from bot.publishing.publisher import request_publishing
 from bot.store import db
 from bot.store.db import Conn
+from bot.systems import ChangingSystems
 from bot.views import text
 from bot.world import World
 
@@ -54,9 +55,9 @@ async def run(world: World, execution_id: ExecutionId) -> None:
     action = build_action(world, started.action, started.params)
     assert isinstance(action, Change)
     async with sending_heartbeats(world, started):
-        await publish(world, started.incident_id)
+        request_publishing(world, started.incident_id)
         await _execute(world, started, action)
-    await publish(world, started.incident_id)
+    request_publishing(world, started.incident_id)
 
 
 def start_if_approved(world: World, execution: Execution) -> None:
@@ -95,13 +96,14 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
 async def _execute(world: World, execution: Execution, action: Change) -> None:
     assert execution.plan is not None
     progress = progress_reporter(world, execution)
+    systems = world.systems.patient(progress.report)
     doubt = ""
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            await _check_no_drift(world, action, execution.plan)
+            await _check_no_drift(systems, action, execution.plan)
             if not await _is_still_running(world, execution):
                 return
-            await action.execute(world.systems, execution.plan, progress)
+            await action.execute(systems, execution.plan, progress)
     except UserError as error:
         if not error.unsure:
             await _finish(world, execution, _not_done(str(error)), progress.evidence)
@@ -125,9 +127,9 @@ async def _is_still_running(world: World, execution: Execution) -> bool:
         return await store.executions.record_heartbeat(conn, execution, world.now())
 
 
-async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
+async def _check_no_drift(systems: ChangingSystems, action: Change, approved: Plan) -> None:
     """Raise UserError where the plan differs now from the one that was approved."""
-    current = await action.plan(world.systems.for_planning())
+    current = await action.plan(systems.for_planning())
     if current.digest != approved.digest:
         fields = rules.changes.drifted_fields(approved, current)
         raise UserError(
@@ -203,7 +205,8 @@ async def verify(world: World, execution: Execution, action: Change, progress: P
     assert execution.plan is not None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            verdict = await action.verify(world.systems.for_reading(), execution.plan, progress)
+            systems = world.systems.patient(progress.report).for_reading()
+            verdict = await action.verify(systems, execution.plan, progress)
     except UserError as error:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
@@ -359,10 +362,10 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
     action = build_action(world, claimed.action, claimed.params)
     assert isinstance(action, Change)
     async with sending_heartbeats(world, claimed):
-        await publish(world, claimed.incident_id)
+        request_publishing(world, claimed.incident_id)
         progress = progress_reporter(world, claimed)
         await _conclude(world, claimed, action, progress, claimed.outcome or "")
-    await publish(world, claimed.incident_id)
+    request_publishing(world, claimed.incident_id)
 
 
 async def check_unsettled(world: World) -> None:

@@ -12,9 +12,11 @@ from bot.model import Model, Plan, Risk, Undo, UserError
 from bot.model.choices import Options
 from bot.systems import Systems
 from bot.systems.kubernetes import (
+    ClusterError,
     Deployment,
     Forbidden,
     NotFound,
+    Unavailable,
     managed_fields,
     parse_quantity,
     patches,
@@ -24,6 +26,11 @@ from bot.systems.kubernetes import (
 MAX_FACTOR = 4
 USAGE_UNKNOWN = (
     "The bot cannot read how much memory it uses now, so the lower limit may end it at once."
+)
+
+METRICS_STARTING = (
+    "The metrics server does not answer now; if it is only starting, request this again in a "
+    "minute, and the plan checks it."
 )
 
 
@@ -153,6 +160,10 @@ class MemoryLimit(DeploymentChange):
             pods = await systems.cluster.usage(deployment.selector)
         except (NotFound, Forbidden):
             return (USAGE_UNKNOWN,)
+        except Unavailable:
+            return (f"{USAGE_UNKNOWN} {METRICS_STARTING}",)
+        except ClusterError as error:
+            return (f"{USAGE_UNKNOWN} {error}",)
         name = container.name
         used = max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
         if used >= parse_quantity(self.limit):
