@@ -53,7 +53,7 @@ async def test_pods_of_a_stateful_set(systems: ChangingSystems, kube: Cluster) -
         f"{POSTGRES} is a StatefulSet: its pods come back one after another, with their names and "
         f"volumes. `kubectl rollout restart statefulset/{POSTGRES}` replaces them one by one.",
     )
-    assert verdict.text == "1 pods were replaced: 1 of 1 ready, no restarts for 0.3 s"
+    assert verdict.text == "1 pod was replaced: 1 of 1 ready, no restarts for 0.3 s"
     [pod] = kube.pods(POSTGRES)
     assert pod["metadata"]["name"] == f"{POSTGRES}-0"
     assert pod["metadata"]["uid"] != uid

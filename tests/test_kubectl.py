@@ -4,14 +4,16 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sandbox.cluster import Cluster
+from tests.clients import kube
 from tests.manual_changes import environment
+
+__all__ = ["kube"]
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -68,13 +70,6 @@ class Kubectl:
         ran = await self(*words)
         assert ran.code == 0, ran.err
         return ran
-
-
-@pytest.fixture
-async def kube() -> AsyncIterator[Cluster]:
-    async with Cluster(speed=20.0) as cluster:
-        await cluster.seed_order_service()
-        yield cluster
 
 
 @pytest.fixture

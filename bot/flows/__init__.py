@@ -1,10 +1,11 @@
-"""What the bot does, start to finish: decide, write in one transaction, publish."""
+"""What the bot does, start to finish: decide, write in one transaction, request publishing."""
 
 from bot.flows import (
     approvals,
     choices,
     contacts,
     customers,
+    deliveries,
     executions,
     incidents,
     reminders,
@@ -19,6 +20,7 @@ __all__ = [
     "choices",
     "contacts",
     "customers",
+    "deliveries",
     "executions",
     "incidents",
     "reminders",

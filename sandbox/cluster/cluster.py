@@ -1,5 +1,6 @@
 """The simulated cluster's interface for the sandbox and the tests: start, break, inspect."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -342,9 +343,15 @@ class Cluster:
         """Answer these requests with an error."""
         return self._add_fault(Fault(pattern, status=status, dry_run=dry_run))
 
-    def stall(self, pattern: str, seconds: float) -> Fault:
-        """Do these writes late, even when their client has hung up by then; no dry runs."""
-        return self._add_fault(Fault(pattern, seconds=seconds, dry_run=False, carries_on=True))
+    def stall(self, pattern: str) -> Fault:
+        """Do these writes late, though their client has hung up: when released. No dry runs."""
+        return self._add_fault(Fault(pattern, dry_run=False, carries_on=True))
+
+    async def release(self, stalled: Fault) -> None:
+        """Do what was stalled, and wait until all of it is answered."""
+        self.heal(stalled)
+        stalled.released.set()
+        await asyncio.gather(*self.state.unanswered, return_exceptions=True)
 
     def lose_answer(self, pattern: str, status: int | None = None) -> Fault:
         """Do these writes and answer nothing, or an error; no dry runs."""
@@ -458,14 +465,27 @@ class Cluster:
         self.state.network.set(host, port, answer)
 
     def autoscale(
-        self, lowest: int, highest: int, deployment: str = ORDER_SERVICE, *, name: str = ""
+        self,
+        lowest: int,
+        highest: int,
+        deployment: str = ORDER_SERVICE,
+        *,
+        name: str = "",
+        scaled_object: str = "",
     ) -> None:
-        """Let an autoscaler keep a Deployment between two numbers of pods."""
+        """Let an autoscaler keep a Deployment between two numbers of pods.
+
+        `scaled_object` is what KEDA made it from.
+        """
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
         autoscaler: Obj = {
             "metadata": {"name": name or deployment, "namespace": NAMESPACE},
             "spec": {"scaleTargetRef": target, "minReplicas": lowest, "maxReplicas": highest},
         }
+        if scaled_object:
+            owner = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
+            owner |= {"name": scaled_object, "uid": f"scaled-{scaled_object}"}
+            autoscaler["metadata"]["ownerReferences"] = [owner]
         apply_defaults(AUTOSCALERS.kind, autoscaler)
         self.state.store.create(AUTOSCALERS, autoscaler)
 

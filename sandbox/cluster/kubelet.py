@@ -105,7 +105,11 @@ class Kubelet:
 
     def _record_unschedulable(self, pod: Obj, message: str) -> None:
         current = self.store.find(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
-        if current is None or (current.get("status") or {}).get("conditions"):
+        if current is None:
+            return
+        # What was written meanwhile stays: a pod that somebody marked as failed is not pending.
+        status = {"phase": "Pending"} | (current.get("status") or {})
+        if status.get("conditions"):
             return
         source = {"component": "default-scheduler"}
         self.events.record(pod, "FailedScheduling", message, source, warning=True)
@@ -114,9 +118,7 @@ class Kubelet:
             "message": message,
             "lastTransitionTime": stamp(self.clock.now()),
         }
-        self.store.update(
-            PODS, current | {"status": {"phase": "Pending", "conditions": [scheduled]}}
-        )
+        self.store.update(PODS, current | {"status": status | {"conditions": [scheduled]}})
 
     async def _terminate(self, pod: Obj) -> None:
         meta = pod["metadata"]

@@ -6,19 +6,16 @@ from typing import Any
 
 from bot.systems.kubernetes import Deployment, managed_fields
 from bot.systems.kubernetes.managed_fields import OUR_MANAGER, Path
-from bot.systems.kubernetes.owners import OwnerKind
 
 Obj = dict[str, Any]
 
 LAST_APPLIED_ANNOTATION = "kubectl.kubernetes.io/last-applied-configuration"
-# Of these a plan warns by itself; their ways to apply are not for people.
-OTHERS = frozenset(OwnerKind) - {OwnerKind.AUTOSCALER, OwnerKind.KEDA}
 
 
 def warnings(deployment: Deployment, paths: Sequence[Path], noun: str) -> tuple[str, ...]:
     """Warnings where the files of somebody who applies have one of these fields, `noun`."""
-    if any(owner.kind in OTHERS for owner in deployment.owners):
-        return ()
+    if deployment.owners:
+        return ()  # the plan warns of those, and their files are not applied by people
     return tuple(_warnings(deployment, paths, noun))
 
 

@@ -5,10 +5,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import applied, capacity, deployments
+from bot.actions.kubernetes import applied, capacity, deployments, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.wording import percent
-from bot.model import Plan, Risk, Undo, UserError, Verdict
+from bot.model import Plan, Risk, Undo, UserError
 from bot.systems import Systems
 from bot.systems.kubernetes import (
     Autoscaler,
@@ -53,7 +53,7 @@ class ScaleDeployment(DeploymentChange):
             check=self.success_criteria(new),
             diff=f"-replicas: {old}\n+replicas: {new}",
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=warnings,
+            warnings=warnings + ownership.warnings(deployment),
             undo=self._undo(deployment),
             fingerprint=deployments.fingerprint(deployment)
             | {"replicas": old, "autoscaler": autoscaler},
@@ -97,16 +97,16 @@ class ScaleDeployment(DeploymentChange):
         if autoscaler.min_replicas <= self.replicas <= autoscaler.max_replicas:
             limit = "minReplicas" if self.replicas > deployment.replicas else "maxReplicas"
             return (
-                f"The autoscaler {autoscaler.label} is in charge, and may set this back when it "
-                "looks again. To make it last, change the autoscaler's own limit: "
+                f"The autoscaler {_described(autoscaler)} is in charge, and may set this back when "
+                "it looks again. To make it last, change the autoscaler's own limit: "
                 f"{_patch_command(autoscaler, limit, self.replicas)}"
             )
         is_above = self.replicas > autoscaler.max_replicas
         limit = "maxReplicas" if is_above else "minReplicas"
         bound = autoscaler.max_replicas if is_above else autoscaler.min_replicas
         raise UserError(
-            f"The autoscaler {autoscaler.label} is in charge of {deployment.label} and would set "
-            f"it back to {bound} within seconds, so nothing was planned. Change its limits: "
+            f"The autoscaler {_described(autoscaler)} is in charge of {deployment.label} and would "
+            f"set it back to {bound} within seconds, so nothing was planned. Change its limits: "
             f"{_patch_command(autoscaler, limit, self.replicas)}"
         )
 
@@ -132,20 +132,35 @@ class ScaleDeployment(DeploymentChange):
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Patch the number of replicas. Raises UserError."""
         change = patches.scale(self.replicas)
-        await deployments.apply(systems.cluster, self.deployment, plan, progress, lambda _: change)
+        await deployments.apply(systems, self.deployment, plan, progress, lambda _: change)
 
-    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
-        """Whether the number is set, and so many pods become ready and stay ready."""
-        deployment = await systems.cluster.deployment(self.deployment)
-        if deployment.replicas != self.replicas:
-            text = f"{deployment.label} is scaled to {deployment.replicas}, not to {self.replicas}"
-            was_set = deployments.is_changed_by(deployment, progress)
-            return Verdict(ok=False, was_applied=was_set, text=text)
-        success = f"{deployment.name} is scaled to {self.replicas}"
-        return await self.watch(systems, progress, success)
+    def describe(self, deployment: Deployment) -> str:
+        """How many replicas it has."""
+        return f"{deployment.name} is scaled to {deployment.replicas}"
+
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether it has the planned number of replicas."""
+        return deployment.replicas == self.replicas
+
+    def is_undone_in(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether it has the number of before."""
+        return bool(deployment.replicas == plan.fingerprint["replicas"])
+
+    def field(self, deployment: Deployment) -> managed_fields.Path:
+        """The path of the number."""
+        return managed_fields.REPLICAS
+
+
+def _described(autoscaler: Autoscaler) -> str:
+    by_keda = f", made by KEDA from {autoscaler.scaled_object}" if autoscaler.scaled_object else ""
+    return f"{autoscaler.label}{by_keda}"
 
 
 def _patch_command(autoscaler: Autoscaler, limit: str, value: int) -> str:
-    """The kubectl command that changes a limit of an autoscaler."""
+    """The kubectl command that changes a limit of an autoscaler, or of what KEDA makes it from."""
+    resource, name = "hpa", autoscaler.name
+    if autoscaler.scaled_object:
+        resource, name = "scaledobject --type merge", autoscaler.scaled_object
+        limit = limit.replace("Replicas", "ReplicaCount")
     patch = f'{{"spec":{{"{limit}":{value}}}}}'
-    return f"`kubectl patch hpa {autoscaler.name} --patch '{patch}'`"
+    return f"`kubectl patch {resource} {name} --patch '{patch}'`"

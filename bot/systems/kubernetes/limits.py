@@ -35,12 +35,16 @@ class LimitRange(Model):
 
 
 class Autoscaler(Model):
-    """A HorizontalPodAutoscaler; `deployment` is empty when it scales something else."""
+    """A HorizontalPodAutoscaler; `deployment` is empty when it scales something else.
+
+    `scaled_object` is the ScaledObject that KEDA makes it from, or empty.
+    """
 
     name: str
     deployment: str
     min_replicas: int
     max_replicas: int
+    scaled_object: str = ""
 
     @property
     def label(self) -> str:
@@ -84,7 +88,13 @@ def parse_autoscaler(raw: Obj) -> Autoscaler:
         deployment=target["name"] if target["kind"] == "Deployment" else "",
         min_replicas=spec.get("minReplicas", 1),
         max_replicas=spec["maxReplicas"],
+        scaled_object=_scaled_object(raw["metadata"]),
     )
+
+
+def _scaled_object(metadata: Obj) -> str:
+    owners = metadata.get("ownerReferences") or []
+    return next((str(owner["name"]) for owner in owners if owner["kind"] == "ScaledObject"), "")
 
 
 def parse_node(raw: Obj) -> Node:
