@@ -33,6 +33,7 @@ from sandbox.cluster.resources import (
     QUOTAS,
     REPLICASETS,
 )
+from sandbox.cluster.schema import prune
 from sandbox.cluster.server import application
 from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, daemon_set, set_image
 from sandbox.cluster.state import Load, new_state
@@ -159,6 +160,9 @@ class Cluster:
         add_nodes(self.state)
         add_shop(self.state, replicas)
         self.state.controllers.sync()
+        # The library imports its models when they are used first, which may take a second on a
+        # busy machine: no request shall be late because of that.
+        prune(DEPLOYMENTS, self.deployment())
         await self.wait_for_rollout(ORDER_SERVICE)
 
     def deploy(self, image: str, deployment: str = ORDER_SERVICE, *, by: str = "pipeline") -> None:
@@ -389,6 +393,12 @@ class Cluster:
     def add_daemon_set(self, name: str, image: str = f"{REGISTRY}/agent:v1") -> None:
         """Add a DaemonSet, which runs a pod on each node."""
         self.state.store.create(DAEMONSETS, daemon_set(name, image))
+
+    def add_job_pod(self, name: str) -> None:
+        """Add a pod of a Job with the order service's label, which works and is not ready yet."""
+        pod = finished_pod(self.pods()[0], name, "Completed")
+        pod["status"] = {"phase": "Pending", "conditions": []}
+        self.state.store.create(PODS, pod)
 
     def add_finished_pod(self, name: str, reason: Literal["Completed", "Evicted"]) -> None:
         """Add a pod with the order service's label that has ended and stays.

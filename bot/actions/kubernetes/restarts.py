@@ -103,7 +103,7 @@ class DeletePods(Change):
     async def plan(self, systems: Systems) -> Plan:
         """Which pods, and how much of the capacity they are. Raises UserError.
 
-        Pods that have finished, such as a Job's, serve nobody and stay.
+        Pods of Jobs, and others that have finished, stay.
         """
         cluster = systems.cluster
         pods = [pod for pod in await cluster.pods(self.selector) if _runs(pod)]
@@ -286,7 +286,7 @@ async def _fence_pod(cluster: Cluster, pod: Pod) -> bool:
 
 
 def _runs(pod: Pod) -> bool:
-    return not pod.terminating and not pod.finished
+    return not (pod.terminating or pod.finished or pod.is_of_job)
 
 
 def _delete_warnings(pods: Sequence[Pod]) -> Iterator[str]:
@@ -301,8 +301,6 @@ def _delete_warnings(pods: Sequence[Pod]) -> Iterator[str]:
                     f"{name} is a {kind}: its pods come back {how}. `kubectl rollout restart "
                     f"{kind.lower()}/{name}` replaces them one by one."
                 )
-            case "Job":
-                yield f"{name} is a Job: it begins its work again, or counts as failed."
             case _:
                 yield "A rolling restart does the same without losing capacity."
 

@@ -91,6 +91,11 @@ class Pod(Model):
         return f"{self.owner_kind}/{self.owner}" if self.owner else ""
 
     @property
+    def is_of_job(self) -> bool:
+        """Whether a Job runs it: its work ends, and it serves nobody."""
+        return self.owner_kind == "Job"
+
+    @property
     def serving_containers(self) -> tuple[Container, ...]:
         """The containers that run side by side: its sidecars, and those that are no init ones."""
         return (*self._sidecars, *self.containers)
