@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
-from bot import durations, rules, store
+from bot import durations, rules, store, sweeps
 from bot.actions.base import AlreadyApplied, Change
 from bot.flows import executions, runs
 from bot.flows.approvals import record_refusals
@@ -36,18 +36,21 @@ REQUEST_AGAIN_AFTER = timedelta(minutes=30)
 
 async def process_due(world: World) -> None:
     """Process every temporary change that is due: check it, announce its end, or undo it."""
-    now = world.now()
+    now, kind = world.now(), "temporary change"
     async with world.pool.connection() as conn:
-        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER)
-    for change in due:
-        world.background.start(
-            _process(world, change), f"temporary change of execution {change.execution_id}"
-        )
+        waiting = world.backoff.waiting(kind, now)
+        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER, waiting)
+    for row in due:
+        work = sweeps.attempt(world, kind, row, _process(world, ExecutionId(row.id)))
+        world.background.start(work, f"temporary change of execution {row.id}")
 
 
-async def _process(world: World, change: TemporaryChange) -> None:
-    execution = await get(world, change.execution_id)
+async def _process(world: World, execution_id: ExecutionId) -> None:
+    execution = await get(world, execution_id)
     async with world.pool.connection() as conn:
+        change = await store.temporary_changes.get(conn, execution_id)
+        if change is None:
+            return
         undos = await store.executions.undos_of(conn, execution.id)
     if any(undo.state in rules.changes.IN_PROGRESS for undo in undos):
         return  # the end of that undo schedules the next check
@@ -350,17 +353,20 @@ async def check_interrupted(world: World) -> None:
     What a process sent last may still arrive until the cluster's time limit.
     """
     timeout = runs.HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
+    now, kind = world.now(), "execution"
     async with world.pool.connection() as conn:
-        unknown = await store.temporary_changes.interrupted(conn, world.now() - timeout)
-    for execution in unknown:
-        world.background.start(_check(world, execution), f"check of execution {execution.id}")
+        waiting = world.backoff.waiting(kind, now)
+        unknown = await store.temporary_changes.interrupted(conn, now - timeout, waiting)
+    for row in unknown:
+        work = sweeps.attempt(world, kind, row, _check(world, ExecutionId(row.id)))
+        world.background.start(work, f"check of execution {row.id}")
 
 
-async def _check(world: World, execution: Execution) -> None:
+async def _check(world: World, execution_id: ExecutionId) -> None:
     try:
-        await runs.verify_interrupted(world, execution.id, by=None)
+        await runs.verify_interrupted(world, execution_id, by=None)
     except UserError as error:
-        log.info("execution %s was not checked: %s", execution.id, error)
+        log.info("execution %s was not checked: %s", execution_id, error)
 
 
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
