@@ -47,13 +47,19 @@ async def attempt(world: World, kind: str, row: DueRow, work: Awaitable[None]) -
 async def _set_aside(world: World, kind: str, row: DueRow, error: Exception) -> None:
     now = world.now()
     world.backoff.fail(kind, row.id, now)
-    sentence = str(error) if isinstance(error, UserError) else type(error).__name__
     async with world.pool.connection() as conn:
-        if await store.set_aside.save(conn, kind, row, sentence, now):
+        if await store.set_aside.save(conn, kind, row, _reason(error), now):
             await store.publications.mark_stale(conn, row.incident_id)
         count = await store.set_aside.count(conn)
     message = "%s %s of INC-%s was set aside, and is tried again later. Set aside in all: %s"
     log.error(message, kind, row.id, row.incident_id, count, exc_info=error)
+
+
+def _reason(error: Exception) -> str:
+    """What people read about it; the log has more."""
+    if isinstance(error, db.UnreadableRow):
+        return "unreadable"
+    return str(error) if isinstance(error, UserError) else type(error).__name__
 
 
 async def forget_passed(world: World) -> None:

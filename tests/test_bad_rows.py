@@ -23,7 +23,7 @@ NO_PLAN = """
     UPDATE executions SET plan = '{"target": 7}' WHERE id = 1;
 """
 ITS_PLAN = "UPDATE executions SET plan = kept.plan FROM kept WHERE executions.id = kept.id;"
-VALIDATION = "(ValidationError)"
+UNREADABLE = "(unreadable)"
 NO_ACTION = "(This version of the bot has no action “of-yore”. Nothing was done.)"
 
 
@@ -38,17 +38,17 @@ class BadRow:
 
 
 BAD_ROWS = {
-    "request": BadRow((NO_PLAN,), (ITS_PLAN,), ("execution 1", f"request 1 {VALIDATION}")),
+    "request": BadRow((NO_PLAN,), (ITS_PLAN,), ("execution 1", f"request 1 {UNREADABLE}")),
     "approved request": BadRow(
         (NO_PLAN, "UPDATE executions SET state = 'approved', expires_at = NULL WHERE id = 1;"),
         (ITS_PLAN,),
-        ("execution 1", f"approved request 1 {VALIDATION}"),
+        ("execution 1", f"approved request 1 {UNREADABLE}"),
         "Done and checked",
     ),
     "execution": BadRow(
         (NO_PLAN, "UPDATE executions SET state = 'running' WHERE id = 1;"),
         (ITS_PLAN,),
-        ("execution 1", f"execution 1 {VALIDATION}"),
+        ("execution 1", f"execution 1 {UNREADABLE}"),
         "Interrupted",
     ),
     "action": BadRow(
@@ -134,6 +134,52 @@ async def test_bad_row_stops_nothing_else(
     assert warnings(walk, sick) == []
     assert await get(f"{bot.url}/readyz") == (200, "ready")
     assert walk.execution(sick).state == row.state_in_the_end
+
+
+async def test_press_on_an_unreadable_request_is_answered(
+    walk: Walk, bot: Bot, broken: Cluster, state: str
+) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    await write(state, NO_PLAN)
+
+    await walk.press("second", action_ids.APPROVE, channel)
+
+    assert walk.answer("second") == (
+        "This version of the bot cannot read execution 1. Nothing was done; the bot's log has the "
+        "reason."
+    )
+    # Nobody knows here whether it was done, so ending the incident takes a reason.
+    await walk.say("oncall", "/incident resolve", channel)
+    assert ":warning: This version of the bot cannot read execution 1." in walk.form().text
+    await walk.submit("oncall", resolution="Over", despite="The pods are well")
+    assert walk.card(channel)["Status"] == "Resolved"
+
+
+async def test_unreadable_incident_stops_no_other(
+    walk: Walk, bot: Bot, broken: Cluster, clock: Clock, state: str
+) -> None:
+    sick, well = await two_incidents(walk)
+    await write(state, "UPDATE incidents SET severity = 'sev9' WHERE id = 1;")
+
+    clock.forward(minutes=16)
+    for _ in range(2):
+        await bot.tick()
+
+    assert walk.execution(well).state == "Expired"
+    assert len(reminders(walk, well)) == 2
+    assert (await get(f"{bot.url}/readyz"))[1].startswith("ready, but ")
+    third = await walk.declare("A new one")
+    assert walk.card(third)["Title"] == "A new one"
+    await walk.say("oncall", "/incident")
+    assert "INC-2" in walk.private_post("oncall").text
+
+    await write(state, "UPDATE incidents SET severity = 'sev1' WHERE id = 1;")
+    clock.forward(minutes=6)
+    for _ in range(2):
+        await bot.tick()
+    assert walk.execution(sick).state == "Expired"
+    assert await get(f"{bot.url}/readyz") == (200, "ready")
 
 
 async def test_row_that_is_no_longer_due_is_forgotten(

@@ -158,9 +158,28 @@ def _with_columns(model: type[BaseModel], query: LiteralString) -> bytes:
     return sql.SQL(query).format(columns=sql.SQL(", ").join(names)).as_bytes()
 
 
+class UnreadableRow(UserError):
+    """A row that this version cannot read; `name` is such as “execution 7”."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"This version of the bot cannot read {name}. Nothing was done; the bot's log has the "
+            "reason."
+        )
+        self.name = name
+
+
 def _read(model: type[Row], row: dict[str, Any]) -> Row:
-    """A row as a model; keys in its JSON that only a newer version knows are kept."""
-    return model.model_validate(row, extra="allow")
+    """A row as a model; keys in its JSON that only a newer version knows are kept.
+
+    Raises UnreadableRow.
+    """
+    try:
+        return model.model_validate(row, extra="allow")
+    except ValidationError as error:
+        name = f"{model.__name__.lower()} {row.get('id') or row.get('execution_id')}"
+        log.error("%s cannot be read: %s", name, error)
+        raise UnreadableRow(name) from error
 
 
 async def fetch_optional(
@@ -190,8 +209,8 @@ async def fetch_all(
 ) -> tuple[Row, ...]:
     """All rows as models.
 
-    A row that this version cannot read raises ValidationError. With `unreadable`, it is left out
-    and named there instead, such as “execution 7”.
+    A row that this version cannot read raises UnreadableRow. With `unreadable`, it is left out and
+    named there instead.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_with_columns(model, query), params)
@@ -205,12 +224,10 @@ def _read_or_name(
 ) -> Row | None:
     try:
         return _read(model, row)
-    except ValidationError as error:
+    except UnreadableRow as bad:
         if unreadable is None:
             raise
-        name = f"{model.__name__.lower()} {row.get('id') or row.get('execution_id')}"
-        log.error("%s cannot be read, and is left out: %s", name, error)
-        unreadable.append(name)
+        unreadable.append(bad.name)
         return None
 
 
