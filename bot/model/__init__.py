@@ -37,6 +37,7 @@ from bot.model.incident import (
     Incident,
     NewIncident,
     NewUpdate,
+    OpenIncidents,
     Update,
     UpdateDraft,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "NewUpdate",
     "OnCall",
     "OpenEnum",
+    "OpenIncidents",
     "Person",
     "Phase",
     "Plan",
