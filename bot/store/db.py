@@ -156,8 +156,8 @@ def _with_columns(model: type[BaseModel], query: LiteralString) -> bytes:
 
     A `*` would break the prepared statements of this version once a newer one adds a column.
     """
-    names = map(sql.Identifier, model.model_fields)
-    return sql.SQL(query).format(columns=sql.SQL(", ").join(names)).as_bytes()
+    names = sql.SQL(", ").join(map(sql.Identifier, model.model_fields))
+    return query.encode().replace(b"{columns}", names.as_bytes())
 
 
 class UnreadableRow(UserError):
