@@ -39,13 +39,9 @@ class Web:
 
     async def _problems(self) -> list[str]:
         """Why the bot is not ready, if it is not."""
-        problems = await asyncio.gather(self._check_database(), self._check_slack())
+        database = db.problem(self._world.pool, CHECK_SECONDS)
+        problems = await asyncio.gather(database, self._check_slack())
         return [problem for problem in problems if problem is not None]
-
-    async def _check_database(self) -> str | None:
-        if not await db.is_reachable(self._world.pool, CHECK_SECONDS):
-            return "the database in DATABASE_URL does not answer"
-        return None
 
     async def _check_slack(self) -> str | None:
         try:

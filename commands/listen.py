@@ -9,6 +9,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 from slack_bolt.async_app import AsyncAck
 
+from bot.flows.transactions import retry_unwritten
 from bot.model import UserError
 from bot.world import World
 from commands import form_errors, interactions
@@ -138,7 +139,7 @@ async def _answer(
     try:
         if not open_to_all:
             await world.directory.check_may_act(interaction.user_id)
-        await handler(world, interaction)
+        await retry_unwritten(world, lambda: handler(world, interaction))
     except UserError as error:
         await interaction.reply(str(error))
     except Exception:  # the outermost place: whatever it is, the person gets an answer

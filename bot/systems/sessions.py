@@ -10,7 +10,6 @@ import psycopg
 from psycopg import AsyncConnection, conninfo, errors
 from pydantic import model_validator
 
-from bot import pg_options
 from bot.model import Model
 from bot.systems.postgres import (
     APPLICATION_NAME,
@@ -24,6 +23,8 @@ from bot.systems.postgres import (
 VARIABLE = "ORDERS_DATABASE_ADMIN_URL"
 ROLE = "runbolt_ops"
 STATEMENT_SECONDS = 5.0
+# For the transaction alone: a pooler lends the session to somebody else afterwards.
+LIMIT = "SELECT set_config('statement_timeout', %s, true)"
 # The statement that terminates a session checks that it is the same one and still runs that query.
 # A CASE is evaluated in its order, so no session is terminated whose check comes first.
 TERMINATE: LiteralString = """
@@ -128,8 +129,6 @@ class SessionTerminator:
         conn = await self._connect()
         try:
             async with asyncio.timeout(STATEMENT_SECONDS * (1 + len(sessions))), conn:
-                limit = milliseconds(STATEMENT_SECONDS)
-                await conn.execute("SELECT set_config('statement_timeout', %s, false)", [limit])
                 return [await _terminate(conn, session) for session in sessions]
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
@@ -140,15 +139,12 @@ class SessionTerminator:
             ) from error
 
     async def _connect(self) -> AsyncConnection:
-        """Connect; raises DatabaseError.
-
-        With autocommit, since each statement of a transaction would see the same old sessions.
-        """
+        """Connect; raises DatabaseError."""
         url = self._settings.checked_url()
         try:
             async with asyncio.timeout(CONNECT_SECONDS + 1):
                 return await AsyncConnection.connect(
-                    pg_options.with_options(url, pg_options.TIME_ZONE_UTC),
+                    url,
                     connect_timeout=CONNECT_SECONDS,
                     application_name=APPLICATION_NAME,
                     autocommit=True,
@@ -172,7 +168,10 @@ async def _terminate(conn: AsyncConnection, session: DatabaseSession) -> Termina
         "application_name": APPLICATION_NAME,
     }
     try:
-        row = await (await conn.execute(TERMINATE, params)).fetchone()
+        # One for each: the statements of a transaction would all see the same old sessions.
+        async with conn.transaction():
+            await conn.execute(LIMIT, [milliseconds(STATEMENT_SECONDS)])
+            row = await (await conn.execute(TERMINATE, params, prepare=False)).fetchone()
     except errors.InsufficientPrivilege:
         return TerminationResult.NOT_PERMITTED
     assert row is not None
