@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 from slack_bolt.async_app import AsyncAck
 
+from bot import flows
 from bot.flows.transactions import retry_unwritten
 from bot.model import UserError
 from bot.world import World
@@ -133,13 +135,14 @@ async def _answer(
     world: World, handler: Handler, interaction: Interaction, *, open_to_all: bool
 ) -> None:
     """Handle an interaction once; an error of any kind is a reply to the person."""
-    if not await world.cache.is_first_delivery(interaction.delivery_id):
-        log.info("a repeated delivery was dropped: %s", interaction.delivery_id)
-        return
     try:
+        claim = partial(flows.deliveries.claim, world, interaction.delivery_id)
+        if not await retry_unwritten(world, claim):
+            log.info("a repeated delivery was dropped: %s", interaction.delivery_id)
+            return
         if not open_to_all:
             await world.directory.check_may_act(interaction.user_id)
-        await retry_unwritten(world, lambda: handler(world, interaction))
+        await retry_unwritten(world, partial(handler, world, interaction))
     except UserError as error:
         await interaction.reply(str(error))
     except Exception:  # the outermost place: whatever it is, the person gets an answer

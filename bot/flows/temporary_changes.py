@@ -313,12 +313,17 @@ async def _log(
     await store.publications.mark_stale(conn, change.incident_id)
 
 
-async def extend(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
-    """Extend it; raises UserError when it is refused, which the timeline records."""
+async def extend(
+    world: World, execution_id: ExecutionId, *, by: UserId, seen_end: datetime
+) -> None:
+    """Extend it once from the end that people saw.
+
+    Raises UserError when it is refused, which the timeline records.
+    """
     person = await world.directory.fetch_user(by)
     approvers = await world.directory.fetch_members(world.config.approvers)
     async with record_refusals(world, execution_id, by):
-        await _extend(world, execution_id, person, approvers)
+        await _extend(world, execution_id, person, approvers, seen_end)
 
 
 async def _extend(
@@ -326,11 +331,12 @@ async def _extend(
     execution_id: ExecutionId,
     person: Person,
     approvers: frozenset[UserId],
+    seen_end: datetime,
 ) -> None:
     execution, now = await get(world, execution_id), world.now()
     async with changing(world, execution.incident_id) as conn:
         change = await store.temporary_changes.lock(conn, execution_id)
-        rules.permissions.check_may_extend(change, execution, person, approvers, now)
+        rules.permissions.check_may_extend(change, execution, person, approvers, now, seen_end)
         assert change is not None
         until = change.ends_at + rules.changes.EXTENSION
         await store.temporary_changes.extend(
