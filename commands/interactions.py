@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import slack
 from bot.cache import Cache
 from bot.model import ChannelId, UserError, UserId
+from bot.model.text import printable
 from bot.slack.directory import Directory
 from bot.views import blocks, text
 from bot.views.blocks import Block
@@ -168,7 +169,7 @@ class Interaction:
 
 async def message_text(directory: Directory, message: Mapping[str, Any]) -> str:
     """A message's plain text; with ids instead of names where Slack takes too long to tell them."""
-    text = str(message.get("text") or "")
+    text = printable(str(message.get("text") or ""))
     user_ids = dict.fromkeys(markup.mentioned_ids(text))
     try:
         async with asyncio.timeout(NAMES_SECONDS):
@@ -275,4 +276,4 @@ def _value(element: Body) -> Any:
         return [option["value"] for option in element["selected_options"]]
     if option := element.get("selected_option"):
         return option["value"]
-    return markup.storable(element.get("value") or "")
+    return element.get("value") or ""

@@ -13,6 +13,7 @@ from slack_bolt.async_app import AsyncAck
 from bot import flows
 from bot.flows.transactions import retry_unwritten
 from bot.model import UserError
+from bot.model.text import printable_values
 from bot.world import World
 from commands import form_errors, interactions
 from commands.interactions import Body, Interaction
@@ -36,7 +37,7 @@ def interaction_listener(world: World, handler: Handler, *, open_to_all: bool = 
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        interaction = interactions.parse(world, body)
+        interaction = interactions.parse(world, printable_values(body))
         _start(world, handler, interaction, open_to_all=open_to_all)
 
     return listen
@@ -53,7 +54,7 @@ def command_listener(
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        interaction = interactions.parse(world, body)
+        interaction = interactions.parse(world, printable_values(body))
         word, rest = first_word(interaction.text)
         handler = subcommands.get(word.lower(), unknown)
         if handler is not unknown:
@@ -75,6 +76,7 @@ def form_listener(
     """Bolt's listener for a form: errors are shown beside their fields, else the form closes."""
 
     async def listen(ack: AsyncAck, body: Body) -> None:
+        body = printable_values(body)
         interaction = interactions.parse(world, body)
         try:
             parsed = parser(world, interaction, interactions.form_values(body["view"]))

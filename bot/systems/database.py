@@ -8,6 +8,7 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 from psycopg import AsyncConnection, errors, sql
 
+from bot.model.text import printable, printable_values
 from bot.systems.postgres import APPLICATION_NAME as APPLICATION_NAME
 from bot.systems.postgres import (
     CONNECT_SECONDS,
@@ -148,10 +149,11 @@ def _rows(names: list[str], fetched: list[tuple[Any, ...]], max_rows: int) -> Ro
     Those columns are the number of rows, which comes first, and the row's number and size, last.
     """
     count = int(fetched[0][0])
-    rows = [row[1:-2] for row in fetched if row[-1] is not None][:max_rows]
+    fitting = [row[1:-2] for row in fetched if row[-1] is not None][:max_rows]
+    rows = [tuple(map(printable_values, row)) for row in fitting]
     if count and not rows:
         raise _too_large()
-    return Rows(tuple(names[1:-2]), rows, count > len(rows))
+    return Rows(tuple(map(printable, names[1:-2])), rows, count > len(rows))
 
 
 def _translate(error: psycopg.Error, seconds: float) -> DatabaseError:
