@@ -23,7 +23,7 @@ SWEEPS: dict[Sweep, float] = {
     flows.deliveries.delete_old: 600,
     flows.runs.start_approved: 5,
     flows.runs.mark_interrupted: 10,
-    temporary_changes.check_interrupted: 10,
+    flows.runs.check_unsettled: 10,
     temporary_changes.process_due: 5,
     publisher.publish_pending: 1,
 }

@@ -12,6 +12,7 @@ from bot.cache import Cache
 from bot.clock import DatabaseClock
 from bot.config import Config
 from bot.model import Playbook
+from bot.publishers import Publishers
 from bot.slack.directory import Directory
 from bot.slack.workspace import Workspace
 from bot.store.db import Pool
@@ -39,4 +40,5 @@ class World:
     now: Callable[[], datetime]
     clock: DatabaseClock
     background: BackgroundTasks
+    publishers: Publishers
     pagerduty: PagerDuty | None

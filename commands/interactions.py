@@ -169,13 +169,14 @@ class Interaction:
 
 async def message_text(directory: Directory, message: Mapping[str, Any]) -> str:
     """A message's plain text; with ids instead of names where Slack takes too long to tell them."""
-    text = printable(str(message.get("text") or ""))
+    text = str(message.get("text") or "")
     user_ids = dict.fromkeys(markup.mentioned_ids(text))
     try:
         async with asyncio.timeout(NAMES_SECONDS):
-            return markup.plain_text(text, await directory.display_names(user_ids))
+            plain = markup.plain_text(text, await directory.display_names(user_ids))
     except TimeoutError:
-        return markup.plain_text(text)
+        plain = markup.plain_text(text)
+    return printable(plain)
 
 
 def parse(world: World, body: Body) -> Interaction:

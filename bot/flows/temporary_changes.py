@@ -21,7 +21,7 @@ from bot.model import (
     UserId,
     entries,
 )
-from bot.publishing.publisher import publish
+from bot.publishing.publisher import request_publishing
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -54,7 +54,7 @@ async def _process(world: World, change: TemporaryChange) -> None:
     if execution.undo_digest is None and not undos:
         execution = await _learn_undo_digest(world, execution)
     await _take_next_step(world, change, execution, undos)
-    await publish(world, change.incident_id)
+    request_publishing(world, change.incident_id)
 
 
 async def _take_next_step(
@@ -347,26 +347,6 @@ async def _extend(
         await store.timeline.add(
             conn, change.incident_id, extended, at=now, by=person.id, text=change.state
         )
-
-
-async def check_interrupted(world: World) -> None:
-    """Check the outcome of temporary changes and their undos whose process died.
-
-    Other executions wait for a press; a temporary change must not last because nobody pressed.
-    What a process sent last may still arrive until the cluster's time limit.
-    """
-    timeout = runs.HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
-    async with world.pool.connection() as conn:
-        unknown = await store.temporary_changes.interrupted(conn, world.now() - timeout)
-    for execution in unknown:
-        world.background.start(_check(world, execution), f"check of execution {execution.id}")
-
-
-async def _check(world: World, execution: Execution) -> None:
-    try:
-        await runs.verify_interrupted(world, execution.id, by=None)
-    except UserError as error:
-        log.info("execution %s was not checked: %s", execution.id, error)
 
 
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:

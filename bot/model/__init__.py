@@ -23,6 +23,7 @@ from bot.model.entries import (
 from bot.model.execution import (
     ACTIVE,
     Approval,
+    Evidence,
     Execution,
     ExecutionState,
     NewExecution,
@@ -36,6 +37,7 @@ from bot.model.incident import (
     Incident,
     NewIncident,
     NewUpdate,
+    OpenIncidents,
     Update,
     UpdateDraft,
 )
@@ -77,6 +79,7 @@ __all__ = [
     "Entry",
     "EntryId",
     "EntryKind",
+    "Evidence",
     "Execution",
     "ExecutionId",
     "ExecutionState",
@@ -89,6 +92,7 @@ __all__ = [
     "NewIncident",
     "NewUpdate",
     "OnCall",
+    "OpenIncidents",
     "Person",
     "Phase",
     "Plan",

@@ -53,6 +53,8 @@ BEGIN: LiteralString = """
 # In one message: whether the transaction wrote or locked a row, and its end.
 COMMIT: LiteralString = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL; COMMIT"
 
+ROWS_AT_ONCE = 100
+
 # Any constant serves, as long as every replica takes the same one.
 MIGRATION_LOCK = 7_236_041_155
 
@@ -280,10 +282,15 @@ async def fetch_one(conn: Conn, model: type[Row], query: LiteralString, **params
 async def fetch_all(
     conn: Conn, model: type[Row], query: LiteralString, **params: Any
 ) -> tuple[Row, ...]:
-    """All rows as models."""
+    """All rows as models; others get a turn between every few milliseconds' worth of them."""
+    rows: list[Row] = []
     async with conn.cursor(row_factory=class_row(model)) as cursor:
         await cursor.execute(query, params)
-        return tuple(await cursor.fetchall())
+        while some := await cursor.fetchmany(ROWS_AT_ONCE):
+            rows += some
+            if len(some) == ROWS_AT_ONCE:
+                await asyncio.sleep(0)
+    return tuple(rows)
 
 
 async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity as to_decimal
+from pydantic import Field
 
 from bot import redaction
 from bot.model import Model
@@ -20,6 +21,8 @@ from bot.systems.kubernetes.pod_status import is_initialized, kubectl_status
 Obj = dict[str, Any]
 
 EXECUTION_ANNOTATION = "runbolt.dev/execution"
+# Written only to give an object another version, so that a write for the version before fails.
+FENCE_ANNOTATION = "runbolt.dev/fenced"
 ROLLED_BACK_FROM_ANNOTATION = "runbolt.dev/rolled-back-from"
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history"
@@ -65,6 +68,7 @@ class Pod(Model):
 
     name: str
     uid: str
+    resource_version: str
     status: str
     ready: bool
     terminating: bool
@@ -77,6 +81,7 @@ class Pod(Model):
     init_containers: tuple[Container, ...] = ()
     initialized: bool = True
     finished: bool = False
+    annotations: dict[str, str] = Field(default_factory=dict)
 
     @property
     def workload(self) -> str:
@@ -200,6 +205,8 @@ class Revision(Model):
     """A pod template that a Deployment has run, as its ReplicaSet keeps it.
 
     `previous_numbers` are those that it had when it ran before; `created` is when it ran first.
+    `execution` is the id of the execution that changed the Deployment last while this was the
+    newest, or empty.
     `change_cause` is as it was written, which may have secrets. `rolled_back_from` is the number
     that the last rollback to this revision came from.
     """
@@ -214,6 +221,7 @@ class Revision(Model):
     change_cause: str
     template: Obj
     rolled_back_from: int | None = None
+    execution: str = ""
 
     @property
     def image_tags(self) -> str:
@@ -269,6 +277,7 @@ def parse_pod(raw: Obj) -> Pod:
     return Pod(
         name=metadata["name"],
         uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
         status=kubectl_status(raw),
         ready=has_condition(status, "Ready"),
         terminating=bool(metadata.get("deletionTimestamp")),
@@ -281,6 +290,7 @@ def parse_pod(raw: Obj) -> Pod:
         init_containers=_parse_containers(inits, status.get("initContainerStatuses")),
         initialized=is_initialized(raw),
         finished=status.get("phase") in FINISHED_PHASES,
+        annotations=metadata.get("annotations") or {},
     )
 
 
@@ -438,6 +448,7 @@ def parse_revision(raw: Obj) -> Revision:
         change_cause=annotations.get(CHANGE_CAUSE_ANNOTATION, ""),
         template=_template(raw),
         rolled_back_from=int(rolled_back_from) if rolled_back_from.isdecimal() else None,
+        execution=annotations.get(EXECUTION_ANNOTATION, ""),
     )
 
 
