@@ -12,6 +12,7 @@ from pydantic import Field
 
 from bot import redaction
 from bot.model import Model
+from bot.model.text import printable, printable_values
 from bot.systems.kubernetes import owners
 from bot.systems.kubernetes.conditions import has_condition
 from bot.systems.kubernetes.owners import Owner
@@ -260,6 +261,7 @@ def _images(template: Obj) -> list[str]:
 
 
 def _short(images: list[str]) -> str:
+    images = list(map(printable, images))
     if len(images) == 1:
         return _tag(images[0])
     return ", ".join(image.rpartition("/")[2] for image in images)
@@ -267,7 +269,9 @@ def _short(images: list[str]) -> str:
 
 def parse_pod(raw: Obj) -> Pod:
     """A Pod from the API's JSON."""
-    metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
+    # The kubelet passes on what programs and registries say.
+    raw = raw | {"status": printable_values(raw.get("status") or {})}
+    metadata, spec, status = raw["metadata"], raw["spec"], raw["status"]
     owner = _controller(metadata)
     inits = spec.get("initContainers") or []
     return Pod(
@@ -313,7 +317,7 @@ def _parse_container(spec: Obj, status: Obj) -> Container:
     resources = spec.get("resources") or {}
     return Container(
         name=spec["name"],
-        image=spec.get("image", ""),
+        image=printable(spec.get("image", "")),
         ready=bool(status.get("ready")),
         running="running" in state,
         restarts=status.get("restartCount", 0),
@@ -384,7 +388,7 @@ def _stuck_reason(status: Obj) -> str:
         is_late = kind == "Progressing" and reason == "ProgressDeadlineExceeded"
         is_refused = kind == "ReplicaFailure" and condition["status"] == "True"
         if is_late or is_refused:
-            return str(condition.get("message") or condition["reason"])
+            return printable(str(condition.get("message") or condition["reason"]))
     return ""
 
 
