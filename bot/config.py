@@ -2,13 +2,12 @@
 
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bot import durations
-from bot.durations import Duration
 from bot.model import Model, Risk, Severity, UserError
 from bot.playbooks import deprecations, validation, yaml_source
 from bot.playbooks.yaml_source import SourceFile
@@ -16,9 +15,31 @@ from bot.playbooks.yaml_source import SourceFile
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
+# A longer time limit would be a mistake: whoever waited for it has gone home.
+LONGEST = timedelta(days=7)
+TimeLimit = Annotated[
+    timedelta, Field(gt=timedelta(0), le=LONGEST), BeforeValidator(durations.parse)
+]
+
 # A shorter interval would leave the incident commander no time for anything but updates.
 SHORTEST_CADENCE = 5 * MINUTE
-Interval = Annotated[timedelta, Field(ge=SHORTEST_CADENCE), BeforeValidator(durations.parse)]
+Interval = Annotated[
+    timedelta, Field(ge=SHORTEST_CADENCE, le=LONGEST), BeforeValidator(durations.parse)
+]
+
+
+def _refuse_approvals(count: Any) -> Any:
+    """Raises ValueError for approvals of what changes nothing in production through the bot."""
+    if count:
+        raise ValueError(
+            "a read changes nothing and runs at once, and a manual step is done outside the bot, "
+            "so neither can wait for approval; remove this line"
+        )
+    return count
+
+
+Approvals = Annotated[int, Field(strict=True, ge=0, le=20)]
+NoApprovals = Annotated[int, Field(strict=True), BeforeValidator(_refuse_approvals)]
 
 
 class MemberSelector(Model):
@@ -47,7 +68,7 @@ class Cadence(Model):
 
     update: Interval
     monitoring: Interval | None = None
-    approval: Duration = 30 * MINUTE
+    approval: TimeLimit = 30 * MINUTE
 
 
 class WorkingHours(Model):
@@ -66,14 +87,25 @@ class WorkingHours(Model):
         return self
 
 
-class Policy(Model):
-    """How many other people must approve a change, by risk, and the time limits of a change."""
+class ApprovalCounts(Model):
+    """How many other people must approve a change, by its risk; 0 means that it runs at once."""
 
-    approvals: dict[Risk, int] = Field(
-        default_factory=lambda: {Risk.CHANGE: 1, Risk.DESTRUCTIVE: 1}
-    )
-    undo_window: Duration = 15 * MINUTE
-    execution_timeout: Duration = 10 * MINUTE
+    change: Approvals = 1
+    destructive: Approvals = 1
+    read: NoApprovals = 0
+    manual: NoApprovals = 0
+
+    def of(self, risk: Risk) -> int:
+        """The number for one risk."""
+        return int(getattr(self, risk.value))
+
+
+class Policy(Model):
+    """How many other people must approve a change, and the time limits of a change."""
+
+    approvals: ApprovalCounts = ApprovalCounts()
+    undo_window: TimeLimit = 15 * MINUTE
+    execution_timeout: TimeLimit = 10 * MINUTE
 
 
 def default_cadences() -> dict[Severity, Cadence]:
@@ -110,11 +142,33 @@ def load(path: Path) -> Config:
     deprecations.replace(source, Config)
     if not source.diagnostics:
         try:
-            return Config.model_validate({} if source.value is None else source.value)
+            config = Config.model_validate({} if source.value is None else source.value)
         except ValidationError as error:
             _report(source, error)
+        else:
+            _check_enough_approvers(source, config)
+            if not source.diagnostics:
+                return config
     head = f"RUNBOLT_CONFIG ({path}) has mistakes, so nothing was started. Correct:"
     raise UserError("\n".join([head, *(f"  {mistake}" for mistake in sorted(source.diagnostics))]))
+
+
+def _check_enough_approvers(source: SourceFile, config: Config) -> None:
+    """Report a number of approvals that the approvers cannot give; groups may have any size."""
+    if config.approvers.groups:
+        return
+    people = len(set(config.approvers.users))
+    for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
+        key_path = ("policy", "approvals", risk.value)
+        needed = config.policy.approvals.of(risk)
+        if needed > people:
+            is_default = source.closest_existing(key_path) != key_path
+            source.report(
+                source.key_position(("approvers",) if is_default else key_path),
+                f"policy.approvals.{risk.value}: is {needed}, and approvers names only {people} of "
+                "them, so no such change could run; name more people or a group under approvers, "
+                "or ask for fewer",
+            )
 
 
 def _report(source: SourceFile, error: ValidationError) -> None:

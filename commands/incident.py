@@ -71,8 +71,8 @@ async def _role_error(world: World, role: str, name: str) -> str:
         if name
         else "The person is missing"
     )
-    responders = await world.directory.cached_members(world.config.responders)
-    mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders))
+    responders = await world.directory.cached_membership(world.config.responders)
+    mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders.everybody))
     return f"{problem}. {example}" + (f" Responders: {mentions}." if mentions else "")
 
 

@@ -285,22 +285,6 @@ def test_who_may_deny_or_withdraw() -> None:
         rules.permissions.check_may_deny(request(), person(), frozenset())
 
 
-def test_two_approvals_are_two_people() -> None:
-    two = request(approvals_needed=2)
-    one = (Approval(by=BOB, at=NOW),)
-    assert rules.permissions.state_after(two, one) is ExecutionState.PROPOSED
-    assert (
-        rules.permissions.state_after(two, (*one, Approval(by=CAROL, at=NOW)))
-        is ExecutionState.APPROVED
-    )
-
-
-def test_what_changes_production_needs_somebody_else() -> None:
-    assert rules.permissions.approvals_needed(CONFIG, Risk.READ) == 0
-    assert rules.permissions.approvals_needed(CONFIG, Risk.CHANGE) == 1
-    assert rules.permissions.approvals_needed(CONFIG, Risk.DESTRUCTIVE) == 1
-
-
 @pytest.mark.parametrize("told", [(), (Severity.SEV1,), (Severity.SEV2, Severity.SEV4)])
 def test_when_customers_are_told(told: tuple[Severity, ...]) -> None:
     levels = {

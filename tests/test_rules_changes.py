@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from bot import rules
-from bot.config import Config, MemberSelector, Policy
 from bot.model import (
     Approval,
     Execution,
@@ -14,7 +13,6 @@ from bot.model import (
     ExecutionState,
     IncidentId,
     Plan,
-    Risk,
     Severity,
     SeverityLevel,
     Status,
@@ -138,27 +136,6 @@ def test_an_undone_change_is_left_out() -> None:
     undo = done(5, undo_of=ExecutionId(3), plan=NO_UNDO)
 
     assert rules.changes.must_undo_before_resolving([first, second, undo], []) == (second,)
-
-
-@pytest.mark.parametrize(
-    ("until", "digest", "in_force", "expected"),
-    [
-        (NOW + MINUTE, PLAN.digest, False, True),
-        (NOW, PLAN.digest, False, False),
-        (NOW - MINUTE, PLAN.digest, False, False),
-        (NOW - MINUTE, PLAN.digest, True, True),
-        (None, PLAN.digest, False, False),
-        (None, PLAN.digest, True, True),
-        (NOW + MINUTE, "another", False, False),
-        (NOW + MINUTE, "another", True, False),
-        (NOW + MINUTE, None, True, False),
-    ],
-)
-def test_when_an_undo_is_approved(
-    until: datetime | None, digest: str | None, in_force: bool, expected: bool
-) -> None:
-    change = done(undo_until=until, undo_digest=digest)
-    assert rules.changes.undo_is_approved(change, PLAN, NOW, in_force=in_force) is expected
 
 
 @pytest.mark.parametrize(
@@ -346,37 +323,6 @@ def test_the_last_moment_counts() -> None:
 
     for execution in (open_until, forever):
         rules.permissions.check_may_approve(execution, person(), APPROVERS, NOW)
-
-
-@pytest.mark.parametrize(
-    ("policy", "needed"),
-    [
-        ({}, {"manual": 0, "read": 0, "change": 1, "destructive": 1}),
-        ({Risk.DESTRUCTIVE: 2}, {"manual": 0, "read": 0, "change": 1, "destructive": 2}),
-        ({Risk.CHANGE: 0}, {"manual": 0, "read": 0, "change": 0, "destructive": 1}),
-        ({Risk.READ: 3}, {"manual": 0, "read": 0, "change": 1, "destructive": 1}),
-    ],
-)
-def test_the_policy_counts_approvals(policy: dict[Risk, int], needed: dict[str, int]) -> None:
-    team = Config(approvers=MemberSelector(users=("U1",)), policy=Policy(approvals=policy))
-    found = {risk.value: rules.permissions.approvals_needed(team, risk) for risk in Risk}
-    assert found == needed
-
-
-@pytest.mark.parametrize(
-    ("needed", "given", "expected"),
-    [
-        (0, 0, ExecutionState.APPROVED),
-        (1, 0, ExecutionState.PROPOSED),
-        (1, 1, ExecutionState.APPROVED),
-        (2, 1, ExecutionState.PROPOSED),
-        (2, 3, ExecutionState.APPROVED),
-    ],
-)
-def test_enough_approvals(needed: int, given: int, expected: ExecutionState) -> None:
-    approvals = tuple(Approval(by=UserId(f"U{number}"), at=NOW) for number in range(given))
-    found = rules.permissions.state_after(request(approvals_needed=needed), approvals)
-    assert found is expected
 
 
 def task(**changes: Any) -> Task:

@@ -23,10 +23,12 @@ from bot.model.entries import (
 from bot.model.execution import (
     ACTIVE,
     Approval,
+    ApprovalReason,
     Execution,
     ExecutionState,
     NewExecution,
     Plan,
+    Requirement,
     Temporary,
     TemporaryChange,
     Undo,
@@ -39,7 +41,7 @@ from bot.model.incident import (
     Update,
     UpdateDraft,
 )
-from bot.model.person import Person
+from bot.model.person import GroupMembers, Membership, Person
 from bot.model.playbook import (
     ID_PATTERN,
     Contact,
@@ -69,6 +71,7 @@ __all__ = [
     "ACTIVE",
     "ID_PATTERN",
     "Approval",
+    "ApprovalReason",
     "Attachment",
     "Cell",
     "ChannelId",
@@ -81,9 +84,11 @@ __all__ = [
     "ExecutionId",
     "ExecutionState",
     "FollowUp",
+    "GroupMembers",
     "Incident",
     "IncidentId",
     "Link",
+    "Membership",
     "Model",
     "NewExecution",
     "NewIncident",
@@ -97,6 +102,7 @@ __all__ = [
     "Reminder",
     "ReminderId",
     "ReminderKind",
+    "Requirement",
     "Risk",
     "Scenario",
     "ScenarioRef",

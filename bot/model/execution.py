@@ -85,11 +85,46 @@ class Verdict(Model):
     was_applied: bool = True
 
 
+class ApprovalReason(StrEnum):
+    """Why a request needs as many approvals as it does."""
+
+    POLICY = "policy"
+    OVER_BUDGET = "over_budget"
+    APPROVED_WITH_CHANGE = "approved_with_change"
+    UNDO_OF_UNDO = "undo_of_undo"
+    UNDO_TOO_LATE = "undo_too_late"
+    TARGET_CHANGED = "target_changed"
+    NOT_AN_APPROVER = "not_an_approver"
+    TRIED_BEFORE = "tried_before"
+
+
+class Requirement(Model):
+    """What a request needs before it runs, decided once, when it was made.
+
+    So many `approvals` of people who are named in `users` or belong to one of `groups` (handles or
+    ids, as the configuration has them), before `until`. None of `requesters` counts: they asked for
+    it, or the scheduler asked in their stead. `reasons` say why.
+    """
+
+    approvals: int
+    groups: tuple[str, ...] = ()
+    users: tuple[UserId, ...] = ()
+    requesters: tuple[UserId, ...] = ()
+    until: datetime
+    reasons: tuple[ApprovalReason, ...]
+
+
 class Approval(Model):
-    """One person's yes to one plan."""
+    """One person's yes to one plan.
+
+    `group` is the id of the user group that made them an approver then; it is empty for somebody
+    whom the configuration names, and in what older versions stored, as is `plan_digest`.
+    """
 
     by: UserId
     at: datetime
+    plan_digest: str = ""
+    group: str = ""
 
 
 class NewExecution(Model):
@@ -108,6 +143,7 @@ class NewExecution(Model):
     reason: str = ""
     approvals_needed: int = 0
     expires_at: datetime | None = None
+    requirement: Requirement | None = None
     undo_of: ExecutionId | None = None
 
 
@@ -128,6 +164,13 @@ class Execution(NewExecution):
     decided_by: UserId | None
     undo_until: datetime | None
     undo_digest: str | None
+
+    @property
+    def requesters(self) -> tuple[UserId, ...]:
+        """Whose approval does not count: they asked for it, or it was asked for in their stead."""
+        if self.requirement is not None:
+            return self.requirement.requesters
+        return () if self.requested_by is None else (self.requested_by,)
 
 
 class TemporaryChange(Model):

@@ -184,9 +184,8 @@ async def _read_snapshot(world: World, publication: Publication) -> IncidentSnap
             tasks=await store.tasks.of_incident(conn, incident.id),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
-            responder_groups=world.workspace.responder_groups,
-            approver_groups=world.workspace.approver_groups,
-            approvers=world.config.approvers.users,
+            responder_groups=world.directory.group_ids(world.config.responders.groups),
+            known_groups=world.directory.known_groups,
             publish_error=publication.error,
             runbooks_base_url=world.config.runbooks,
             final_keys=final,
@@ -199,7 +198,7 @@ async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
 
 async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
     try:
-        return await world.directory.cached_members(people)
+        return (await world.directory.cached_membership(people)).everybody
     except UserError as error:
         # People can join a public channel themselves; the rest must not wait for the group.
         log.warning("whom to invite could not be read: %s", error)

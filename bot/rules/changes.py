@@ -60,17 +60,6 @@ def must_undo_before_resolving(
     )
 
 
-def undo_is_approved(
-    original: Execution, undo_plan: Plan, now: datetime, *, in_force: bool
-) -> bool:
-    """Whether the undo was approved with its change: nobody has changed the target since.
-
-    It counts until `undo_until`; for a temporary change, as long as it is `in_force`.
-    """
-    within = original.undo_until is not None and now < original.undo_until
-    return (in_force or within) and original.undo_digest == undo_plan.digest
-
-
 def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     """The fields that differ between two plans: of the fingerprints, else of the plans."""
     before, after = approved.fingerprint, current.fingerprint

@@ -1,18 +1,15 @@
-"""Decisions about people: who may act, approve, deny and extend, and how many approve."""
+"""Decisions about people: who may act, approve, deny and extend."""
 
-from collections.abc import Set
+from collections.abc import Container
 from datetime import datetime
 
 from bot import durations
-from bot.config import Config
 from bot.model import (
-    Approval,
     Execution,
     ExecutionState,
     Incident,
     Person,
     Playbook,
-    Risk,
     Severity,
     TemporaryChange,
     UserError,
@@ -50,13 +47,6 @@ def check_informs_customers(incident: Incident) -> None:
         )
 
 
-def approvals_needed(config: Config, risk: Risk) -> int:
-    """How many other people must approve; one where the policy says nothing."""
-    if risk in (Risk.READ, Risk.MANUAL):
-        return 0
-    return config.policy.approvals.get(risk, 1)
-
-
 def check_may_act(person: Person) -> None:
     """Raise UserError for guests, bots, deactivated accounts and people of other workspaces."""
     if person.deactivated:
@@ -72,17 +62,14 @@ def check_may_act(person: Person) -> None:
 
 
 def check_may_approve(
-    execution: Execution, person: Person, approvers: Set[UserId], now: datetime
+    execution: Execution, person: Person, approvers: Container[UserId], now: datetime
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
     if execution.state is not ExecutionState.PROPOSED:
         raise UserError(f"{_why_not_pending(execution)} Nothing more was approved.")
     if execution.expires_at is not None and execution.expires_at <= now:
         raise UserError("This request has expired. Nothing was approved; request it again.")
-    if person.id == execution.requested_by:
-        raise UserError(
-            "You requested this yourself, so you cannot approve it. Another approver has to."
-        )
+    _check_not_requester(execution, person)
     check_may_act(person)
     if person.id not in approvers:
         raise UserError("You are not an approver. Nothing was approved; ask one of the approvers.")
@@ -90,7 +77,21 @@ def check_may_approve(
         raise UserError("You have already approved this. It needs another person's approval.")
 
 
-def check_may_deny(execution: Execution, person: Person, approvers: Set[UserId]) -> None:
+def _check_not_requester(execution: Execution, person: Person) -> None:
+    """Raise UserError for whoever asked for it, or for the change whose end became a request."""
+    if person.id not in execution.requesters:
+        return
+    if execution.requested_by is None:
+        raise UserError(
+            "You requested the change that this undoes, so you cannot approve it. Another approver "
+            "has to."
+        )
+    raise UserError(
+        "You requested this yourself, so you cannot approve it. Another approver has to."
+    )
+
+
+def check_may_deny(execution: Execution, person: Person, approvers: Container[UserId]) -> None:
     """Raise UserError unless this person is an approver, or withdraws their own request."""
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         raise UserError(f"{_why_not_pending(execution)} Nothing was denied.")
@@ -108,7 +109,7 @@ def check_may_extend(
     change: TemporaryChange | None,
     execution: Execution,
     person: Person,
-    approvers: Set[UserId],
+    approvers: Container[UserId],
     now: datetime,
 ) -> None:
     """Raise UserError unless this person may extend a temporary change: an approver may."""
@@ -131,15 +132,6 @@ def check_may_extend(
             f"“{change.state}” would last longer than {longest}. Nothing was extended; request it "
             "again once it has ended."
         )
-
-
-def state_after(execution: Execution, approvals: tuple[Approval, ...]) -> ExecutionState:
-    """Approved once enough people approved, else still proposed."""
-    return (
-        ExecutionState.APPROVED
-        if len(approvals) >= execution.approvals_needed
-        else ExecutionState.PROPOSED
-    )
 
 
 def _why_not_pending(execution: Execution) -> str:

@@ -31,7 +31,7 @@ def step_button(step: Step) -> Element:
 def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
     undo, change = snapshot.latest_undo(execution), snapshot.change_in_force(execution.id)
-    approvers = {"groups": snapshot.approver_groups, "people": snapshot.approvers}
+    approvers = _approvers(snapshot, execution)
     state = text.render(
         "execution_state",
         execution=execution,
@@ -50,6 +50,18 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
+
+
+def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
+    """Who may approve it, as its requirement says: the ids of groups and of people."""
+    asked = execution.requirement
+    if asked is None:
+        return {"groups": [], "people": []}
+    known = snapshot.known_groups
+    return {
+        "groups": [known[name] for name in asked.groups if name in known],
+        "people": [user for user in asked.users if user not in asked.requesters],
+    }
 
 
 def outcome_notification(execution: Execution) -> list[Message]:
@@ -73,7 +85,7 @@ def outcome_notification(execution: Execution) -> list[Message]:
 def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
     has_diff = bool(plan.diff) or _decided_plan_key(execution) in snapshot.final_keys
     in_thread = has_diff and _diff_is_in_thread(execution)
-    parts = [blocks.section(text.render("plan", plan=plan))]
+    parts = [blocks.section(text.render("plan", plan=plan, execution=execution))]
     if plan.diff and not in_thread:
         parts.append(blocks.preformatted(truncate(plan.diff, DIFF_LENGTH)))
     details = text.render("plan_context", plan=plan, execution=execution, in_thread=in_thread)
