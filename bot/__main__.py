@@ -1,6 +1,7 @@
 """The composition root: open the world, register the routes, start the server and scheduler."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -25,6 +26,7 @@ from bot.cache import Cache
 from bot.config import Config
 from bot.model import Playbook, UserError
 from bot.playbooks import loader
+from bot.publishers import Publishers
 from bot.settings import Settings
 from bot.settings import read as read_settings
 from bot.slack import workspace
@@ -87,6 +89,7 @@ async def open_world(
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
         customers = CustomerChannel(client, bot_workspace.customer_channel)
+        background = BackgroundTasks()
         yield World(
             pool=pool,
             slack=client,
@@ -98,7 +101,8 @@ async def open_world(
             actions={action.name: action for action in ACTIONS},
             config=team_config,
             now=now,
-            background=BackgroundTasks(),
+            background=background,
+            publishers=Publishers(background),
             pagerduty=_pagerduty(settings, team_config),
         )
 
@@ -272,6 +276,8 @@ async def serve(settings: Settings) -> None:
             running_scheduler(world),
         ):
             log.info("Runbolt is listening on port %s", settings.port)
+            # What is loaded stays: a full collection, which stops everything, need not visit it.
+            gc.freeze()
             await server.serve([listener])
             log.info("Runbolt is stopping")
 

@@ -11,6 +11,7 @@ from bot.background import BackgroundTasks
 from bot.cache import Cache
 from bot.config import Config
 from bot.model import Playbook
+from bot.publishers import Publishers
 from bot.slack.directory import Directory
 from bot.slack.workspace import Workspace
 from bot.store.db import Pool
@@ -36,4 +37,5 @@ class World:
     config: Config
     now: Callable[[], datetime]
     background: BackgroundTasks
+    publishers: Publishers
     pagerduty: PagerDuty | None

@@ -133,5 +133,5 @@ async def test_refused_channel_is_told(walk: Walk) -> None:
         await walk.say(who, "/incident declare sev1 It burns")
 
     first, second = walk.text("general", "oncall"), walk.text("general", "second")
-    assert "Declared SEV-1 INC-1. Slack does not allow its channel yet" in first
-    assert "INC-1 was declared with the same title just now. Slack does not allow" in second
+    assert "Declared SEV-1 INC-1. Slack has not created its channel yet" in first
+    assert "INC-1 was declared with the same title just now. Slack has not created" in second

@@ -103,7 +103,7 @@ async def fire_due(world: World) -> None:
             changed.add(reminder.incident_id)
     for reminder in due:
         if reminder.kind is ReminderKind.HEADS_UP:
-            await publisher.send_heads_up(world, reminder.incident_id)
+            publisher.request_heads_up(world, reminder.incident_id)
 
 
 async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> None:

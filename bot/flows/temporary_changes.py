@@ -21,7 +21,7 @@ from bot.model import (
     UserId,
     entries,
 )
-from bot.publishing.publisher import publish
+from bot.publishing.publisher import request_publishing
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
@@ -54,7 +54,7 @@ async def _process(world: World, change: TemporaryChange) -> None:
     if execution.undo_digest is None and not undos:
         execution = await _learn_undo_digest(world, execution)
     await _take_next_step(world, change, execution, undos)
-    await publish(world, change.incident_id)
+    request_publishing(world, change.incident_id)
 
 
 async def _take_next_step(

@@ -38,6 +38,7 @@ from bot.model.incident import (
     Incident,
     NewIncident,
     NewUpdate,
+    OpenIncidents,
     Update,
     UpdateDraft,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "NewIncident",
     "NewUpdate",
     "OnCall",
+    "OpenIncidents",
     "Person",
     "Phase",
     "Plan",

@@ -143,7 +143,7 @@ async def pending(conn: Conn, now: datetime) -> tuple[IncidentId, ...]:
         SELECT incident_id FROM publications
         WHERE published_version < wanted_version AND (lease IS NULL OR leased_until < %(now)s)
           AND (retry_at IS NULL OR retry_at <= %(now)s OR wanted_version > refused_version)
-        ORDER BY retry_at NULLS FIRST LIMIT 50
+        ORDER BY retry_at NULLS FIRST LIMIT 1000
     """
     cursor = await conn.execute(query, {"now": now})
     return tuple(IncidentId(row[0]) for row in await cursor.fetchall())

@@ -31,7 +31,7 @@ class IncidentSnapshot:
     that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
     to.
     `final_keys` has the keys of the messages that never change again: these are not read and not
-    sent again.
+    sent again. Among the `entries` of an open incident, notes with such a message are missing.
     """
 
     incident: Incident
