@@ -163,7 +163,7 @@ async def _send_snapshot(
 ) -> None:
     if new:
         await _record_channel(world, incident)
-    snapshot = await _read_snapshot(world, publication)
+    snapshot = await _read_snapshot(world, publication, sender.sent_keys)
     # In a thread: a long channel takes a second, and everything else goes on meanwhile.
     changed, final = await asyncio.to_thread(_render, snapshot, sender)
     sending = asyncio.create_task(_send(sender, changed))
@@ -206,7 +206,9 @@ def _is_first_post(sender: Sender, item: SlackItem) -> bool:
     )
 
 
-async def _read_snapshot(world: World, publication: Publication) -> IncidentSnapshot:
+async def _read_snapshot(
+    world: World, publication: Publication, sent_keys: frozenset[str]
+) -> IncidentSnapshot:
     """Everything that is known about an incident, in one snapshot."""
     async with connection(world) as conn:
         await store.publications.begin_snapshot(conn)
@@ -228,6 +230,7 @@ async def _read_snapshot(world: World, publication: Publication) -> IncidentSnap
             publish_error=publication.error,
             runbooks_base_url=world.config.runbooks,
             final_keys=final,
+            sent_keys=sent_keys,
         )
 
 
