@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bot import durations
-from bot.model import Model, Risk, Severity, UserError
+from bot.model import BlastRadius, Model, Risk, Severity, UserError
 from bot.playbooks import deprecations, validation, yaml_source
 from bot.playbooks.yaml_source import SourceFile
 
@@ -100,10 +100,35 @@ class ApprovalCounts(Model):
         return int(getattr(self, risk.value))
 
 
+class Budget(Model):
+    """The blast radius above which a change needs one more approval; without a number, none is.
+
+    So many `pods` missing at the same time, this share of the `capacity` in percent, so many
+    database `sessions` ended.
+    """
+
+    pods: Annotated[int, Field(strict=True, ge=0)] | None = None
+    capacity: Annotated[int, Field(strict=True, ge=0, le=100)] | None = None
+    sessions: Annotated[int, Field(strict=True, ge=0)] | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anything can be over it."""
+        return any(limit is not None for limit in (self.pods, self.capacity, self.sessions))
+
+    def is_exceeded_by(self, radius: BlastRadius) -> bool:
+        """Whether a change takes away more than this in any way."""
+        amounts = (radius.pods, radius.capacity, radius.sessions)
+        limits = (self.pods, self.capacity, self.sessions)
+        pairs = zip(amounts, limits, strict=True)
+        return any(limit is not None and amount > limit for amount, limit in pairs)
+
+
 class Policy(Model):
     """How many other people must approve a change, and the time limits of a change."""
 
     approvals: ApprovalCounts = ApprovalCounts()
+    budget: Budget = Budget()
     undo_window: TimeLimit = 15 * MINUTE
     execution_timeout: TimeLimit = 10 * MINUTE
 
@@ -160,14 +185,14 @@ def _check_enough_approvers(source: SourceFile, config: Config) -> None:
     people = len(set(config.approvers.users))
     for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
         key_path = ("policy", "approvals", risk.value)
-        needed = config.policy.approvals.of(risk)
+        needed = config.policy.approvals.of(risk) + config.policy.budget.is_set
         if needed > people:
             is_default = source.closest_existing(key_path) != key_path
             source.report(
                 source.key_position(("approvers",) if is_default else key_path),
-                f"policy.approvals.{risk.value}: is {needed}, and approvers names only {people} of "
-                "them, so no such change could run; name more people or a group under approvers, "
-                "or ask for fewer",
+                f"policy.approvals.{risk.value}: up to {needed} people must approve, and approvers "
+                f"names only {people}, so such a change could not run; name more people or a group "
+                "under approvers, or ask for fewer",
             )
 
 

@@ -85,6 +85,7 @@ async def _open_form(
         options=choices,
         approvals=world.config.policy.approvals.of(action.risk),
         risk=action.risk,
+        has_budget=world.config.policy.budget.is_set,
         metadata=metadata,
     )
     await interaction.open(form)

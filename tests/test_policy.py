@@ -185,3 +185,32 @@ async def test_who_runs_it_alone_is_looked_up(walk: Walk, broken: Cluster) -> No
 
     assert walk.answer("oncall") == "Guests may not do this. Nothing was done; ask a full member."
     assert patches(broken) == 0
+
+
+@pytest.fixture
+def careful(team: Path) -> None:
+    """A team that wants two people where more than half of the capacity is missing."""
+    with team.open("a") as file:
+        file.write("policy: {budget: {capacity: 50}}\n")
+
+
+@pytest.mark.usefixtures("careful")
+async def test_a_wide_change_needs_two(walk: Walk, kube: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.press_step("oncall", "delete-pods", channel)
+    await walk.submit("oncall", reason="They hang")
+    request = walk.execution(channel)
+    assert request.state == "Needs 2 more approvals"
+    assert request.plan["Approval"] == (
+        "2 other people, as the policy asks before a destructive change. It takes away more than "
+        "the policy's budget, which asks for one more."
+    )
+    pods = kube.pod_names()
+
+    await walk.press("second", action_ids.APPROVE, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
+    assert (walk.execution(channel).state, kube.pod_names()) == (WAITS, pods)
+    await walk.press("lead", action_ids.APPROVE, channel)
+
+    assert walk.execution(channel).state == DONE
+    assert not set(pods) & set(kube.pod_names())

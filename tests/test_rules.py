@@ -8,6 +8,7 @@ from bot import rules
 from bot.config import Config, MemberSelector
 from bot.model import (
     Approval,
+    BlastRadius,
     Execution,
     ExecutionId,
     ExecutionState,
@@ -307,9 +308,11 @@ def test_customers_of_a_missing_severity() -> None:
 
 def test_changed_fields_are_named() -> None:
     same = {"target": "deployment/order-service", "check": "3 of 3 are ready"}
-    old = Plan(**same, summary="Roll back", blast_radius="3 pods", fingerprint={"uid": "a"})
+    radius = BlastRadius(text="3 pods")
+    old = Plan(**same, summary="Roll back", blast_radius=radius, fingerprint={"uid": "a"})
     louder = old.model_copy(update={"warnings": ("The nodes are full.",)})
-    wider = old.model_copy(update={"blast_radius": "4 pods", "check": "4 of 4 are ready"})
+    counted = radius.model_copy(update={"text": "4 pods"})
+    wider = old.model_copy(update={"blast_radius": counted, "check": "4 of 4 are ready"})
     deeper = old.model_copy(update={"diff": "-image: v2"})
     other = deeper.model_copy(update={"fingerprint": {"to_revision": 6, "uid": "a"}})
 

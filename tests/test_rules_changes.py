@@ -8,6 +8,7 @@ import pytest
 from bot import rules
 from bot.model import (
     Approval,
+    BlastRadius,
     Execution,
     ExecutionId,
     ExecutionState,
@@ -33,7 +34,7 @@ UNDO = Undo(summary="Scale back", action="scale", params={"replicas": 3})
 PLAN = Plan(
     target="deployment/order-service",
     summary="Scale up",
-    blast_radius="3 pods",
+    blast_radius=BlastRadius(text="3 pods", pods=3),
     check="6 of 6 are ready",
     undo=UNDO,
 )
@@ -182,7 +183,10 @@ def test_what_drifted(
         ({"dry_run": "other"}, ("dry run",)),
         ({"undo": None}, ("undo",)),
         ({"summary": "Scale down", "diff": "-3"}, ("diff", "summary")),
-        ({"warnings": ("Look out",), "check": "5 of 6", "blast_radius": "6 pods"}, ()),
+        ({"warnings": ("Look out",), "check": "5 of 6"}, ()),
+        ({"blast_radius": BlastRadius(text="3 of them", pods=3)}, ()),
+        ({"blast_radius": BlastRadius(text="3 pods", pods=4)}, ("blast radius",)),
+        ({"blast_radius": BlastRadius(text="3 pods", pods=3, sessions=1)}, ("blast radius",)),
     ],
 )
 def test_words_drift_too(changes: dict[str, Any], expected: tuple[str, ...]) -> None:

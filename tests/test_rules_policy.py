@@ -10,9 +10,11 @@ from bot.config import Config, MemberSelector, Policy
 from bot.model import (
     Approval,
     ApprovalReason,
+    BlastRadius,
     ExecutionId,
     ExecutionState,
     Person,
+    Plan,
     Requirement,
     Risk,
     Severity,
@@ -109,6 +111,28 @@ def test_when_an_undo_is_approved(undoing: ProposedChange, reason: ApprovalReaso
         assert (decided.approvals, decided.reasons) == (2, (ApprovalReason.POLICY, reason))
 
 
+@pytest.mark.parametrize(
+    ("radius", "over"),
+    [
+        ({}, False),
+        ({"pods": 2, "capacity": 50, "sessions": 5}, False),
+        ({"pods": 3}, True),
+        ({"capacity": 51}, True),
+        ({"sessions": 6}, True),
+    ],
+)
+def test_what_takes_away_more_needs_more(radius: dict[str, int], over: bool) -> None:
+    budget = {"pods": 2, "capacity": 50, "sessions": 5}
+    config = Config(approvers=SELECTOR, policy=Policy.model_validate({"budget": budget}))
+    wide = PLAN.model_copy(update={"blast_radius": BlastRadius(text="", **radius)})
+
+    decided = rules.policy.decide(config, incident(), change(plan=wide), NOW)
+
+    assert decided.approvals == 1 + over
+    assert (ApprovalReason.OVER_BUDGET in decided.reasons) is over
+    assert rules.policy.decide(team(), incident(), change(plan=wide), NOW).approvals == 1
+
+
 def requested(*requesters: UserId) -> Requirement:
     return Requirement(approvals=1, requesters=requesters, until=NOW, reasons=())
 
@@ -189,3 +213,9 @@ def test_too_few_approvers_are_said() -> None:
         "policy.approvals.destructive is 3, and the approvers are 2 at the moment: no destructive "
         "change can be approved",
     )
+
+
+def test_an_older_plan_is_read() -> None:
+    stored = PLAN.model_dump(mode="json") | {"blast_radius": "3 pods are replaced"}
+
+    assert Plan.model_validate(stored).blast_radius == BlastRadius(text="3 pods are replaced")

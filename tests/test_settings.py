@@ -151,12 +151,21 @@ def test_a_password_is_never_repeated(environ: dict[str, str]) -> None:
         ),
         (
             "approvers: {users: [U1, U2, U2]}\npolicy: {approvals: {destructive: 3}}",
-            ":2:22: policy.approvals.destructive: is 3, and approvers names only 2 of them, so no "
-            "such change could run; name more people or a group under approvers, or ask for fewer",
+            ":2:22: policy.approvals.destructive: up to 3 people must approve, and approvers names "
+            "only 2, so such a change could not run; name more people or a group under approvers, "
+            "or ask for fewer",
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {budget: {pods: 2}}",
+            ":1:1: policy.approvals.change: up to 2 people must approve, and approvers names only ",
+        ),
+        (
+            "approvers: {groups: [sre]}\npolicy: {budget: {capacity: 101}}",
+            ":2:19: policy.budget.capacity: expects at most 100, found 101",
         ),
         (
             "channels: {}\napprovers: {users: []}",
-            ":2:1: policy.approvals.change: is 1, and approvers names only 0 of them, so no such",
+            ":2:1: policy.approvals.change: up to 1 people must approve, and approvers names only ",
         ),
     ],
 )

@@ -4,9 +4,9 @@ import hashlib
 import json
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bot.model.base import ExecutionId, IncidentId, Model, Risk, UserId
 from bot.model.read_result import ReadResult
@@ -44,19 +44,38 @@ class Temporary(Model):
     lasts: timedelta
 
 
+class BlastRadius(Model):
+    """How much a change takes away at most, in numbers that people approve along with it.
+
+    So many `pods` are missing at the same time, or this share of the `capacity` in percent,
+    whichever is more, until new ones are ready; so many `sessions` are ended. `text` says it as it
+    is now: it may count what moves by itself, such as pods under an autoscaler.
+    """
+
+    text: str
+    pods: int = 0
+    capacity: int = 0
+    sessions: int = 0
+
+
+def _parse_blast_radius(value: Any) -> Any:
+    """What older versions stored was the text alone."""
+    return {"text": value} if isinstance(value, str) else value
+
+
 class Plan(Model):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
     `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
     plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
-    `blast_radius`, `check` and `warnings` may count what moves by itself, such as pods under an
-    autoscaler; of that, what must stop it is in the fingerprint too.
+    `check`, `warnings` and the text of `blast_radius` may count what moves by itself; of that, what
+    must stop it is in the fingerprint too.
     """
 
     target: str
     summary: str
-    blast_radius: str
+    blast_radius: Annotated[BlastRadius, BeforeValidator(_parse_blast_radius)]
     check: str
     diff: str = ""
     dry_run: str = ""
@@ -68,7 +87,8 @@ class Plan(Model):
     @property
     def approved_content(self) -> dict[str, Any]:
         """What people approve, as JSON: all but the words that may count what moves by itself."""
-        return self.model_dump(mode="json", exclude={"blast_radius", "check", "warnings"})
+        counting: dict[str, Any] = {"blast_radius": {"text"}, "check": True, "warnings": True}
+        return self.model_dump(mode="json", exclude=counting)
 
     @property
     def digest(self) -> str:

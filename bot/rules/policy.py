@@ -56,7 +56,10 @@ def _approvals(
     renewed = tuple(_needs_new_approval(change, now))
     if change.undoes is not None and not renewed:
         return 0, (ApprovalReason.APPROVED_WITH_CHANGE,)
-    return policy.approvals.of(change.risk), (ApprovalReason.POLICY, *renewed)
+    needed = policy.approvals.of(change.risk)
+    if policy.budget.is_exceeded_by(change.plan.blast_radius):
+        return needed + 1, (ApprovalReason.POLICY, ApprovalReason.OVER_BUDGET, *renewed)
+    return needed, (ApprovalReason.POLICY, *renewed)
 
 
 def _needs_new_approval(change: ProposedChange, now: datetime) -> Iterator[ApprovalReason]:

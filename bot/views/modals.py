@@ -201,13 +201,15 @@ def step(
     options: Mapping[str, Options],
     approvals: int,
     risk: Risk,
+    has_budget: bool,
     metadata: str,
 ) -> View:
     """The form of a step: the parameters, as menus where it has `options`, and the reason.
 
-    `approvals` is how many other people the policy asks for before a change of this risk.
+    `approvals` is how many other people the policy asks for before a change of this risk; with a
+    budget, one more for one that takes away more.
     """
-    words = text.render("step_form", step=step, approvals=approvals, risk=risk)
+    words = text.render("step_form", step=step, approvals=approvals, risk=risk, budget=has_budget)
     parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
