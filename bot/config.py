@@ -48,6 +48,11 @@ class MemberSelector(Model):
     users: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it selects nobody."""
+        return not (self.users or self.groups)
+
 
 class Channels(Model):
     """The channels, by name or id, for announcing incidents and for informing customers."""
@@ -155,6 +160,15 @@ class Config(Model):
     pagerduty: OnCallSource = OnCallSource()
     playbooks: Path | None = None
     runbooks: str = ""  # the base URL of relative links in playbooks
+
+    @property
+    def team(self) -> MemberSelector:
+        """The responders and the approvers."""
+        both = (self.responders, self.approvers)
+        return MemberSelector(
+            users=tuple(user for people in both for user in people.users),
+            groups=tuple(group for people in both for group in people.groups),
+        )
 
     def cadence(self, severity: Severity) -> Cadence:
         """The cadence of a severity: from the file, else the default."""

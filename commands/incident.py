@@ -203,6 +203,7 @@ async def press_resolve(world: World, interaction: Interaction) -> None:
 
 async def _open_resolve_form(world: World, interaction: Interaction, incident: Incident) -> None:
     rules.incidents.check_open(incident)
+    await flows.incidents.check_may_resolve(world, incident, by=interaction.user_id)
     executions = await flows.executions.of_incident(world, incident.id)
     form = modals.resolve(
         incident,

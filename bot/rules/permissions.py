@@ -61,6 +61,24 @@ def check_may_act(person: Person) -> None:
         raise UserError("Guests may not do this. Nothing was done; ask a full member.")
 
 
+def check_may_resolve(
+    incident: Incident, person: Person, team: Container[UserId], appointed_by: UserId | None
+) -> None:
+    """Raise UserError unless this person may resolve the incident, which voids what waits.
+
+    `team` are the responders and the approvers. Somebody else may if they declared it, or if
+    another person put them in command.
+    """
+    check_may_act(person)
+    is_appointed = person.id == incident.commander and appointed_by != person.id
+    if person.id in team or person.id == incident.declared_by or is_appointed:
+        return
+    raise UserError(
+        f"You are neither a responder nor an approver, so you cannot resolve {incident.name}. "
+        "Nothing was done; ask one of them."
+    )
+
+
 def check_may_approve(
     execution: Execution, person: Person, approvers: Container[UserId], now: datetime
 ) -> None:

@@ -45,6 +45,16 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Entry, ...]:
     return await db.fetch_all(conn, Entry, query, incident_id=incident_id)
 
 
+async def latest_appointer(conn: Conn, incident_id: IncidentId) -> UserId | None:
+    """Who put the commander in command; None without one."""
+    query = """
+        SELECT by FROM timeline WHERE incident_id = %(incident_id)s AND kind = 'command_taken'
+        ORDER BY id DESC LIMIT 1
+    """
+    row = await (await conn.execute(query, {"incident_id": incident_id})).fetchone()
+    return None if row is None else row[0]
+
+
 async def for_publishing(conn: Conn, incident_id: IncidentId) -> tuple[Entry, ...]:
     """The same without notes whose messages are final, as long as the incident is open.
 
