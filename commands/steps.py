@@ -1,5 +1,6 @@
 """The buttons of playbook steps and of requests for a change."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
@@ -119,8 +120,16 @@ async def undo(world: World, interaction: Interaction) -> None:
 
 
 async def extend(world: World, interaction: Interaction) -> None:
-    """*Extend 30 min* was pressed."""
-    await temporary_changes.extend(world, _execution_id(interaction), by=interaction.user_id)
+    """*Extend 30 min* was pressed: the value has the execution and the end that people saw."""
+    execution_id, _, seen_end = interaction.value.partition("@")
+    if not seen_end:
+        raise UserError("This button is out of date. Nothing was extended; press the newest one.")
+    await temporary_changes.extend(
+        world,
+        ExecutionId(int(execution_id)),
+        by=interaction.user_id,
+        seen_end=datetime.fromisoformat(seen_end),
+    )
 
 
 async def check(world: World, interaction: Interaction) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.actions.kubernetes.memory import MemoryLimit
-from bot.model import UserError
+from bot.model import UserError, Verdict
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
 from sandbox.cluster import Cluster
@@ -121,11 +121,34 @@ def _measured(kube: Cluster) -> list[str]:
     return ["" for at in started if at is not None and now.age(at) >= 20]
 
 
-async def test_unmeasured_decrease_is_warned_of(systems: ChangingSystems, kube: Cluster) -> None:
-    kube.fail("*/metrics.k8s.io/*", 404)
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (404, ""),
+        (403, ""),
+        (
+            503,
+            " The metrics server does not answer now; if it is only starting, request this again "
+            "in a minute, and the plan checks it.",
+        ),
+        (
+            500,
+            " Kubernetes failed with status 500 (list pods.metrics.k8s.io). Nothing was read. "
+            "Check that the API server is healthy, then try again. Kubernetes says: Internal error "
+            "occurred: etcdserver: request timed out.",
+        ),
+    ],
+)
+async def test_unmeasured_decrease_is_warned_of(
+    systems: ChangingSystems, kube: Cluster, status: int, reason: str
+) -> None:
+    kube.fail("*/metrics.k8s.io/*", status)
     plan = await limit("384Mi").plan(systems.for_planning())
 
-    assert "The bot cannot read how much memory it uses" in plan.warnings[0]
+    assert plan.warnings[0] == (
+        "The bot cannot read how much memory it uses now, so the lower limit may end it at once."
+        f"{reason}"
+    )
 
 
 async def test_container_without_limit_is_refused(systems: ChangingSystems, kube: Cluster) -> None:
@@ -215,10 +238,13 @@ async def test_drift_is_refused(systems: ChangingSystems, kube: Cluster) -> None
 
 async def test_what_was_not_done_is_said(systems: ChangingSystems, kube: Cluster) -> None:
     plan = await limit().plan(systems.for_planning())
-    verdict = await limit().verify(systems.for_reading(), plan, RecordedProgress().run)
+    verdict = await limit().settle(systems, plan, RecordedProgress().run)
 
-    assert (verdict.ok, verdict.was_applied) == (False, False)
-    assert "is 512Mi" in verdict.text
+    assert verdict == Verdict(
+        ok=False,
+        was_applied=False,
+        text="The change was not done: order-service in order-service may use 512Mi of memory.",
+    )
 
 
 async def test_too_little_still_fails_the_check(systems: ChangingSystems, kube: Cluster) -> None:

@@ -1,12 +1,17 @@
 """Pausing orders: for a while only, extended by approvers, resumed early or in time."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 
 from bot.flows import temporary_changes
 from bot.model import ExecutionId, UserError, UserId
+from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.cluster import Cluster
-from tests.conftest import Bot, Clock, Walk
+from sandbox.slack import Slack
+from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import patch_env, variable
 from tests.pausing import approve_pause, declare, patches, paused, request_pause
 from tests.rollbacks import DONE, WAITS
@@ -31,6 +36,11 @@ def notices(walk: Walk, channel: str) -> list[tuple[str, ...]]:
     """The buttons of each notice that the pause ends soon."""
     posts = [post for post in walk.posts(channel) if post.heading.startswith(":hourglass: ")]
     return [post.buttons for post in posts]
+
+
+def notice(walk: Walk, channel: str) -> str:
+    """What the first notice says now."""
+    return next(line for line in said(walk, channel) if line.startswith(":hourglass: "))
 
 
 def said(walk: Walk, channel: str) -> list[str]:
@@ -109,6 +119,9 @@ async def test_an_approver_extends_it(
     assert said(walk, paused).count(extended) == 1
     assert notices(walk, paused) == [()]
     until = "2026-11-24 11:00 UTC"
+    assert notice(walk, paused) == (
+        f":hourglass: orders paused was extended: it ends {until} ({until})"
+    )
     assert in_force(walk, paused) == [IN_FORCE.replace("2026-11-24 10:30 UTC", until)] * 2
     clock.forward(minutes=10)
     await bot.tick()
@@ -119,6 +132,34 @@ async def test_an_approver_extends_it(
     clock.forward(minutes=5)
     await bot.tick()
     assert variable(kube) == "false"
+    assert notice(walk, paused) == ":hourglass: orders paused has ended"
+
+
+async def test_it_is_extended_once(
+    slack: Slack, given: Settings, kube: Cluster, clock: Clock
+) -> None:
+    without_redis = given.model_copy(update={"redis_url": "redis://127.0.0.1:9/0"})
+    async with start_bot(without_redis, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        walk = Walk(slack, bot)
+        channel = await approve_pause(walk)
+        clock.forward(minutes=26)
+        await bot.tick()
+        [button] = slack.find_buttons(action_ids.EXTEND, channel, "lead")
+        question = "It then ends at 11:00 UTC instead of 10:30 UTC."
+        assert button.element["confirm"]["text"]["text"] == question
+
+        both = await asyncio.gather(*(slack.press(who, button) for who in ("lead", "second")))
+        for delivery in both:
+            await slack.redeliver(delivery)
+        await bot.drain()
+
+        told = [answer for who in ("lead", "second") for answer in walk.answers(who, channel)]
+        assert set(told) == {
+            "“orders paused” was already extended, to 11:00 UTC. Nothing more was extended."
+        }
+        extended = IN_FORCE.replace("2026-11-24 10:30 UTC", "2026-11-24 11:00 UTC")
+        assert in_force(walk, channel) == [extended] * 2
 
 
 @pytest.mark.parametrize(
@@ -181,7 +222,9 @@ async def test_a_late_press_extends_nothing(
     assert variable(kube) == "false"
     lead = UserId(walk.slack.user("lead").id)
     with pytest.raises(UserError, match=r"already ended\. Nothing was extended"):
-        await temporary_changes.extend(bot.world, ExecutionId(1), by=lead)
+        await temporary_changes.extend(
+            bot.world, ExecutionId(1), by=lead, seen_end=clock.time - timedelta(minutes=1)
+        )
 
 
 async def test_an_approver_resumes_now(

@@ -238,7 +238,8 @@ NOT_AN_APPROVER = "You are not an approver. Nothing was extended; ask one of the
 )
 def test_who_may_extend(change: TemporaryChange | None, who: Person, expected: str) -> None:
     check = rules.permissions.check_may_extend
-    assert told(check, change, request(), who, APPROVERS, NOW) == expected
+    seen_end = NOW if change is None else change.ends_at
+    assert told(check, change, request(), who, APPROVERS, NOW, seen_end) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,20 @@
 """Ending sessions, at the doors: what is settled, what is looked at again, what is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from psycopg import AsyncConnection
 
 from bot.actions.database.sessions import EndQueries
-from bot.model import UserError
+from bot.model import UserError, Verdict
 from bot.systems import ChangingSystems
 from bot.systems.database import Database, DatabaseError
 from bot.systems.sessions import SessionTerminator, TerminationResult
 from sandbox.shop import Shop
 from tests.cluster_fixtures import RecordedProgress, systems
-from tests.sessions import SLEEP, Session, Sessions, sessions, stop
+from tests.sessions import SLEEP, Session, Sessions, Unrecorded, sessions, stop
+from tests.silent_servers import silent_server
 
 __all__ = ["sessions", "systems"]
 
@@ -80,31 +79,15 @@ async def test_too_many_sessions_are_refused(
             await session.conn.close()
 
 
-@asynccontextmanager
-async def mute() -> AsyncIterator[int]:
-    """The port of a server that takes connections and says nothing."""
-    done = asyncio.Event()
-
-    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await done.wait()
-        writer.close()
-
-    server = await asyncio.start_server(keep, "127.0.0.1", 0)
-    yield int(server.sockets[0].getsockname()[1])
-    done.set()
-    server.close()
-    await server.wait_closed()
-
-
 async def test_a_silent_server_is_left(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open()
     change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
-    async with mute() as port:
+    async with silent_server() as port:
         backends = SessionTerminator(f"postgresql://u:p@127.0.0.1:{port}/orders")
         with pytest.raises(DatabaseError, match="cannot be reached to end") as caught:
-            await backends.terminate(change.backends)
+            await backends.terminate(change.backends, Unrecorded())
 
     assert not caught.value.unsure
 
@@ -124,7 +107,7 @@ async def test_superusers_sessions_are_kept(
         update={"pid": mighty.pid, "backend_start": started, "query_start": query_started}
     )
 
-    assert await SessionTerminator(shop.ops_dsn).terminate([theirs]) == [
+    assert await SessionTerminator(shop.ops_dsn).terminate([theirs], Unrecorded()) == [
         TerminationResult.PROTECTED
     ]
     assert await mighty.alive()
@@ -154,15 +137,14 @@ async def test_a_lost_grant_is_told(
     change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
     without = replace(doors(systems, shop), sessions=SessionTerminator(weak))
 
-    done = await change.execute(
-        without, await change.plan(doors(systems, shop).for_planning()), RecordedProgress().run
-    )
-    verdict = await change.verify(
-        without, await change.plan(doors(systems, shop).for_planning()), RecordedProgress().run
-    )
+    plan, notes = await change.plan(doors(systems, shop).for_planning()), RecordedProgress()
+    await change.execute(without, plan, notes.run)
 
-    assert done == f"The bot ended 0 of 1 session. {slow.pid} may not be ended by the bot's role."
-    assert (verdict.ok, verdict.was_applied) == (False, False)
+    assert await change.settle(without, plan, notes.run) == Verdict(
+        ok=False,
+        was_applied=False,
+        text=f"The bot ended 0 of 1 session. {slow.pid} may not be ended by the bot's role.",
+    )
     assert await slow.alive()
 
 
@@ -173,14 +155,16 @@ async def test_a_lost_connection_leaves_doubt(
     [seen] = (await long_ones(shop).pin_targets(doors(systems, shop).for_planning())).backends
     gone = seen.model_copy(update={"pid": 2**31 - 1})
     ending = asyncio.create_task(
-        SessionTerminator(shop.ops_dsn).terminate([seen, *[gone] * 20_000])
+        SessionTerminator(shop.ops_dsn).terminate([seen, *[gone] * 20_000], Unrecorded())
     )
     assert await slow.ended()
 
     query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'runbolt_ops'"
     await sessions.admin.execute(query)
 
-    with pytest.raises(DatabaseError, match="Some of them may have been ended") as caught:
+    with pytest.raises(
+        DatabaseError, match="stopped answering while sessions were being ended"
+    ) as caught:
         await ending
     assert caught.value.unsure
 
@@ -196,7 +180,8 @@ async def test_sessions_that_stay_are_told(
     verdict = await change.verify(doors(systems, shop).for_reading(), plan, RecordedProgress().run)
 
     assert (verdict.ok, verdict.was_applied) == (False, True)
-    assert verdict.text == f"Still running that query: {stays.pid}."
+    report = "The bot ended 0 of 2 sessions."
+    assert verdict.text == f"{report} Still running that query: {stays.pid}."
 
 
 async def test_waiting_looks_once_a_second(

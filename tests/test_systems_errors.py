@@ -20,6 +20,7 @@ from bot.systems.pagerduty import PagerDuty, PagerDutyError
 from bot.systems.postgres import ConnectionSettings, DatabaseError, error_text
 from bot.systems.sessions import SessionTerminator
 from bot.systems.tcp import PortStatus, TcpProber
+from tests.sessions import Unrecorded
 
 
 @asynccontextmanager
@@ -371,7 +372,7 @@ async def test_reading_ends_no_session() -> None:
     terminator = SessionTerminator("postgresql://ops@127.0.0.1:1/x").read_only()
 
     with pytest.raises(DatabaseError) as refused:
-        await terminator.terminate([])
+        await terminator.terminate([], Unrecorded())
 
     assert not refused.value.unsure
     assert str(refused.value).startswith(
@@ -382,7 +383,9 @@ async def test_reading_ends_no_session() -> None:
 
 async def test_sessions_of_no_database() -> None:
     with pytest.raises(DatabaseError) as refused:
-        await SessionTerminator("postgresql://ops:hunter2@127.0.0.1:1/x").terminate([])
+        await SessionTerminator("postgresql://ops:hunter2@127.0.0.1:1/x").terminate(
+            [], Unrecorded()
+        )
 
     assert not refused.value.unsure
     assert "No session was ended" in str(refused.value)

@@ -336,19 +336,26 @@ async def _log(
     await store.publications.mark_stale(conn, change.incident_id)
 
 
-async def extend(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
-    """Extend it; raises UserError when it is refused, which the timeline records."""
+async def extend(
+    world: World, execution_id: ExecutionId, *, by: UserId, seen_end: datetime
+) -> None:
+    """Extend it once from the end that people saw.
+
+    Raises UserError when it is refused, which the timeline records.
+    """
     decider = await load_decider(world, by)
     async with record_refusals(world, execution_id, by):
-        await _extend(world, execution_id, decider)
+        await _extend(world, execution_id, decider, seen_end)
 
 
-async def _extend(world: World, execution_id: ExecutionId, decider: Decider) -> None:
+async def _extend(
+    world: World, execution_id: ExecutionId, decider: Decider, seen_end: datetime
+) -> None:
     person, approvers = decider
     execution, now = await get(world, execution_id), world.now()
     async with changing(world, execution.incident_id) as conn:
         change = await store.temporary_changes.lock(conn, execution_id)
-        rules.permissions.check_may_extend(change, execution, person, approvers, now)
+        rules.permissions.check_may_extend(change, execution, person, approvers, now, seen_end)
         assert change is not None
         until = change.ends_at + rules.changes.EXTENSION
         await store.temporary_changes.extend(
@@ -359,26 +366,6 @@ async def _extend(world: World, execution_id: ExecutionId, decider: Decider) -> 
         await store.timeline.add(
             conn, change.incident_id, extended, at=now, by=person.id, text=change.state
         )
-
-
-async def check_interrupted(world: World) -> None:
-    """Check the outcome of temporary changes and their undos whose process died.
-
-    Other executions wait for a press; a temporary change must not last because nobody pressed.
-    What a process sent last may still arrive until the cluster's time limit.
-    """
-    timeout = runs.HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
-    async with world.pool.connection() as conn:
-        unknown = await store.temporary_changes.interrupted(conn, world.now() - timeout)
-    for execution in unknown:
-        world.background.start(_check(world, execution), f"check of execution {execution.id}")
-
-
-async def _check(world: World, execution: Execution) -> None:
-    try:
-        await runs.verify_interrupted(world, execution.id, by=None)
-    except UserError as error:
-        log.info("execution %s was not checked: %s", execution.id, error)
 
 
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:

@@ -90,8 +90,9 @@ class Lease:
             await store.publications.mark_published(
                 conn, self._incident_id, self._id, publication.wanted_version
             )
-            self._held = not await store.publications.release(conn, self._incident_id, self._id)
-        return not self._held
+            released = await store.publications.release(conn, self._incident_id, self._id)
+        self._held = not released  # only after the commit: until then nothing is given back
+        return released
 
     async def fail(self, claim: Claim, failures: Sequence[Exception]) -> None:
         """Something was not sent: give it back until the scheduler tries again."""

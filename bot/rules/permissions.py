@@ -129,10 +129,19 @@ def check_may_extend(
     person: Person,
     approvers: Container[UserId],
     now: datetime,
+    seen_end: datetime,
 ) -> None:
-    """Raise UserError unless this person may extend a temporary change: an approver may."""
+    """Raise UserError unless this person may extend a temporary change: an approver may.
+
+    `seen_end` is the end that they saw: they extend nothing that somebody extended before them.
+    """
     if change is None or not change.in_force:
         raise UserError("This has already ended. Nothing was extended.")
+    if change.ends_at != seen_end:
+        raise UserError(
+            f"“{change.state}” was already extended, to {change.ends_at:%H:%M} UTC. Nothing more "
+            "was extended."
+        )
     if change.ends_at <= now:
         raise UserError(
             f"The time of “{change.state}” is over. Nothing was extended; request it again."

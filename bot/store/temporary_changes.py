@@ -152,15 +152,3 @@ async def end(
         WHERE execution_id = %(id)s AND ended_at IS NULL
     """
     return await db.execute(conn, query, id=execution_id, now=now, by=by) == 1
-
-
-async def interrupted(conn: Conn, silent_since: datetime) -> tuple[Execution, ...]:
-    """The interrupted executions that are temporary changes or undos of them."""
-    query = """
-        SELECT * FROM executions
-        WHERE state = 'interrupted' AND heartbeat_at < %(silent_since)s
-          AND (jsonb_typeof(plan -> 'temporary') = 'object'
-               OR undo_of IN (SELECT execution_id FROM temporary_changes WHERE ended_at IS NULL))
-        ORDER BY id
-    """
-    return await db.fetch_all(conn, Execution, query, silent_since=silent_since)

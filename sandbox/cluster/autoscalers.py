@@ -5,10 +5,12 @@ from datetime import datetime
 from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.events import EventLog
+from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.resources import AUTOSCALERS, DEPLOYMENTS
 from sandbox.cluster.store import Store, editable_copy
 
 SOURCE = {"component": "horizontal-pod-autoscaler"}
+SCALER = Writer("kube-controller-manager", "scale")
 # How often the real one looks, by default.
 PERIOD = 15.0
 
@@ -62,7 +64,7 @@ class Autoscalers:
         changed = editable_copy(deployment)
         changed["spec"]["replicas"] = desired
         changed["metadata"]["generation"] = changed["metadata"].get("generation", 1) + 1
-        self.store.update(DEPLOYMENTS, changed)
+        self.store.update(DEPLOYMENTS, changed, SCALER)
         return desired
 
     def _write_status(

@@ -9,6 +9,7 @@ from sandbox.cluster.defaults import apply_defaults
 from sandbox.cluster.deployments import replicaset_of
 from sandbox.cluster.deploymentstatus import COMPLETE
 from sandbox.cluster.errors import Obj
+from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.network import service_ip
 from sandbox.cluster.podstatus import host_ip, settled_status
 from sandbox.cluster.replicasets import new_pod
@@ -18,6 +19,7 @@ from sandbox.cluster.store import editable_copy
 
 NAMESPACE = "tickettoken"
 REGISTRY = "ghcr.io/tickettoken"
+PIPELINE = Writer("pipeline")
 NODE_NAMES = ("shop-worker-1", "shop-worker-2", "shop-worker-3")
 # Revision, tag and age in days of what was rolled out before.
 ORDER_HISTORY = ((3, "v2.1.4", 64), (4, "v2.2.0", 41), (5, "v2.3.0", 17), (6, "v2.3.1", 6))
@@ -140,7 +142,7 @@ def _add_deployment(
     meta |= {"creationTimestamp": stamp_before(now, days=88), "generation": newest[0] + 1}
     set_image(deployment, f"{REGISTRY}/{name}:{newest[1]}")
     deployment["status"] = {"conditions": _past_conditions(now, newest[2])}
-    created = state.store.create(DEPLOYMENTS, deployment)
+    created = state.store.create(DEPLOYMENTS, deployment, PIPELINE)
     for revision, tag, days in history:
         previous = editable_copy(created)
         set_image(previous, f"{REGISTRY}/{name}:{tag}")

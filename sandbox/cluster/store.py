@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sandbox.cluster.clock import Clock, stamp
 from sandbox.cluster.errors import Obj, already_exists, conflict, not_found
-from sandbox.cluster.resources import Resource
+from sandbox.cluster.managed_fields import CONTROLLER, Writer, tracked
+from sandbox.cluster.resources import DEPLOYMENTS, Resource
 
 Key = tuple[str, str, str, str]
 HISTORY = 5000
@@ -70,15 +71,16 @@ class Store:
         ]
         return [obj for _, obj in sorted(pairs, key=lambda pair: pair[0])]
 
-    def create(self, resource: Resource, obj: Obj) -> Obj:
+    def create(self, resource: Resource, obj: Obj, by: Writer = CONTROLLER) -> Obj:
         """Add an object with uid, version and creation time; raises ApiError (409) if it exists."""
         created = with_server_fields(resource, obj, stamp(self.clock.now()))
+        created = self.with_owners(resource, created, None, by)
         key = _key_of(resource, created)
         if key in self._objects:
             raise already_exists(resource.group, resource.plural, created["metadata"]["name"])
         return self._write("ADDED", resource, created, None)
 
-    def update(self, resource: Resource, obj: Obj) -> Obj:
+    def update(self, resource: Resource, obj: Obj, by: Writer = CONTROLLER) -> Obj:
         """Replace an object; raises ApiError (409) when its version is old."""
         meta = obj["metadata"]
         name = meta["name"]
@@ -87,10 +89,20 @@ class Store:
         if sent_version and sent_version != before["metadata"]["resourceVersion"]:
             raise conflict(resource.group, resource.plural, name)
         meta = meta | {"resourceVersion": before["metadata"]["resourceVersion"]}
+        if "managedFields" in before["metadata"]:
+            meta["managedFields"] = before["metadata"]["managedFields"]
         updated = obj | {"metadata": meta}
         if updated == before:
             return before
-        return self._write("MODIFIED", resource, editable_copy(updated), before)
+        owned = self.with_owners(resource, updated, before, by)
+        return self._write("MODIFIED", resource, editable_copy(owned), before)
+
+    def with_owners(self, resource: Resource, obj: Obj, before: Obj | None, by: Writer) -> Obj:
+        """An object with its managedFields after a write; only Deployments have them here."""
+        if resource is not DEPLOYMENTS:
+            return obj
+        owners = tracked(before, obj, by, stamp(self.clock.now()))
+        return obj | {"metadata": obj["metadata"] | {"managedFields": owners}}
 
     def remove(self, resource: Resource, obj: Obj) -> Obj:
         """Remove an object."""

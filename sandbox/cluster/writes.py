@@ -23,6 +23,7 @@ from sandbox.cluster.errors import (
     not_found,
     status_details,
 )
+from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.patches import (
     JSON_PATCH,
     STRATEGIC_PATCH,
@@ -60,6 +61,7 @@ class Write:
     state: State
     target: Target
     options: Obj
+    user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -71,6 +73,12 @@ class Write:
     def resource(self) -> Resource:
         """The resource that is written."""
         return self.target.resource
+
+    @property
+    def writer(self) -> Writer:
+        """Who owns what is written: the field manager, or else the client's name."""
+        manager = self.options.get("fieldManager") or self.user_agent.partition("/")[0]
+        return Writer(manager, self.target.subresource)
 
     def current(self) -> Obj:
         """The object as it is now; raises ApiError (404)."""
@@ -125,12 +133,13 @@ def _add(write: Write, added: Obj) -> Obj:
         added["metadata"]["generation"] = 1
         added["status"] = {}
     if not write.dry_run:
-        return store.create(resource, added)
+        return store.create(resource, added, write.writer)
     meta = added["metadata"]
     if store.find(resource, meta.get("namespace", ""), meta["name"]):
         # Also a rehearsal says that the name is taken.
         return store.create(resource, added)
-    return with_server_fields(resource, added, stamp(write.state.clock.now()))
+    made = with_server_fields(resource, added, stamp(write.state.clock.now()))
+    return store.with_owners(resource, made, None, write.writer)
 
 
 def _decoded(write: Write, body: Any) -> Obj:
@@ -285,7 +294,9 @@ def _commit(write: Write, changed: Obj, before: Obj) -> Obj:
     if changed["metadata"].get("resourceVersion") not in (None, "", version):
         raise conflict(resource.group, resource.plural, before["metadata"]["name"])
     changed["metadata"]["resourceVersion"] = version
-    return changed if write.dry_run else write.state.store.update(resource, changed)
+    if write.dry_run:
+        return write.state.store.with_owners(resource, changed, before, write.writer)
+    return write.state.store.update(resource, changed, write.writer)
 
 
 def delete(write: Write) -> Obj:

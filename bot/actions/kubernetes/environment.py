@@ -11,9 +11,9 @@ from bot.actions.base import AlreadyApplied, Progress
 from bot.actions.kubernetes import deployments, diffs
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
-from bot.model import Plan, Risk, Temporary, Undo, UserError, Verdict
+from bot.model import Plan, Risk, Temporary, Undo, UserError
 from bot.systems import Systems
-from bot.systems.kubernetes import Deployment, patches, temporary
+from bot.systems.kubernetes import Deployment, managed_fields, patches, temporary
 
 Obj = dict[str, Any]
 MAX_VALUE_LENGTH = 500
@@ -201,16 +201,33 @@ class SetEnvironment(DeploymentChange):
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Patch the pod template. Raises UserError."""
-        await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
+        await deployments.apply(systems, self.deployment, plan, progress, self._change)
 
-    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
-        """Whether the variable has its value, and the pods become ready and stay ready."""
-        deployment = await systems.cluster.deployment(self.deployment)
-        current = self._current_value(self._container(deployment))
-        text = f"{self._label} {_is_value(current)}"
-        if current == self.value:
-            return await self.watch(systems, progress, text)
-        return deployments.not_as_planned(deployment, progress, text)
+    def describe(self, deployment: Deployment) -> str:
+        """Which value the variable has."""
+        try:
+            current = self._current_value(self._container(deployment))
+        except UserError:  # it comes from elsewhere now, such as a Secret
+            return f"{self._label} is no plain value"
+        return f"{self._label} {_is_value(current)}"
+
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the variable has the planned value."""
+        return self._has_value(deployment, self.value)
+
+    def is_undone_in(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the variable has the value of before."""
+        return plan.undo is not None and self._has_value(deployment, plan.undo.params.get("value"))
+
+    def _has_value(self, deployment: Deployment, expected: str | None) -> bool:
+        try:
+            return self._current_value(self._container(deployment)) == expected
+        except UserError:
+            return False
+
+    def field(self, deployment: Deployment) -> managed_fields.Path:
+        """The path of the variable's value."""
+        return managed_fields.env(self._container(deployment)["name"], self.variable)
 
 
 def _can_be_kept(value: str) -> bool:
