@@ -88,6 +88,8 @@ def request(**changes: object) -> Execution:
         "reason": "it crash-loops",
         "approvals_needed": 1,
         "approvals": (),
+        "evidence": {},
+        "holds_target": False,
         "expires_at": NOW + timedelta(minutes=10),
     }
     return Execution.model_validate(values | changes)
