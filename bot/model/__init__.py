@@ -24,11 +24,14 @@ from bot.model.entries import (
 from bot.model.execution import (
     ACTIVE,
     Approval,
+    ApprovalReason,
+    BlastRadius,
     Evidence,
     Execution,
     ExecutionState,
     NewExecution,
     Plan,
+    Requirement,
     Temporary,
     TemporaryChange,
     Undo,
@@ -42,7 +45,7 @@ from bot.model.incident import (
     Update,
     UpdateDraft,
 )
-from bot.model.person import Person
+from bot.model.person import GroupMembers, Membership, Person
 from bot.model.playbook import (
     ID_PATTERN,
     Contact,
@@ -72,7 +75,9 @@ __all__ = [
     "ACTIVE",
     "ID_PATTERN",
     "Approval",
+    "ApprovalReason",
     "Attachment",
+    "BlastRadius",
     "Cell",
     "ChannelId",
     "Chart",
@@ -85,9 +90,11 @@ __all__ = [
     "ExecutionId",
     "ExecutionState",
     "FollowUp",
+    "GroupMembers",
     "Incident",
     "IncidentId",
     "Link",
+    "Membership",
     "Model",
     "NewExecution",
     "NewIncident",
@@ -103,6 +110,7 @@ __all__ = [
     "Reminder",
     "ReminderId",
     "ReminderKind",
+    "Requirement",
     "Risk",
     "Scenario",
     "ScenarioRef",

@@ -42,7 +42,7 @@ def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
 def is_understood(execution: Execution) -> bool:
     """Whether this version knows everything that its plan says; a newer one may say more."""
     plan = execution.plan
-    parts = [] if plan is None else [plan, plan.undo, plan.temporary]
+    parts = [] if plan is None else [plan, plan.blast_radius, plan.undo, plan.temporary]
     return not any(part.model_extra for part in parts if part is not None)
 
 
@@ -80,17 +80,6 @@ def must_undo_before_resolving(
         for execution in executions
         if execution.id not in temporary and can_undo(execution, undos.get(execution.id))
     )
-
-
-def undo_is_approved(
-    original: Execution, undo_plan: Plan, now: datetime, *, in_force: bool
-) -> bool:
-    """Whether the undo was approved with its change: nobody has changed the target since.
-
-    It counts until `undo_until`; for a temporary change, as long as it is `in_force`.
-    """
-    within = original.undo_until is not None and now < original.undo_until
-    return (in_force or within) and original.undo_digest == undo_plan.digest
 
 
 def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
