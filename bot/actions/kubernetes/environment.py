@@ -230,9 +230,9 @@ class SetEnvironment(DeploymentChange):
         except UserError:
             return False
 
-    def field(self, deployment: Deployment) -> managed_fields.Path:
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
         """The path of the variable's value."""
-        return managed_fields.env(self._container(deployment)["name"], self.variable)
+        return (managed_fields.env(self._container(deployment)["name"], self.variable),)
 
 
 def _can_be_kept(value: str) -> bool:

@@ -219,10 +219,10 @@ class MemoryLimit(DeploymentChange):
         limit = _memory_limit(deployments.container(deployment, self.container))
         return limit is not None and parse_quantity(limit) == parse_quantity(expected)
 
-    def field(self, deployment: Deployment) -> managed_fields.Path:
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
         """The path of the limit."""
         container = deployments.container(deployment, self.container)
-        return managed_fields.memory_limit(container["name"])
+        return (managed_fields.memory_limit(container["name"]),)
 
 
 def _memory_limit(container: dict[str, Any]) -> str | None:

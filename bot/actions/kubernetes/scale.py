@@ -147,9 +147,9 @@ class ScaleDeployment(DeploymentChange):
         """Whether it has the number of before."""
         return bool(deployment.replicas == plan.fingerprint["replicas"])
 
-    def field(self, deployment: Deployment) -> managed_fields.Path:
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
         """The path of the number."""
-        return managed_fields.REPLICAS
+        return (managed_fields.REPLICAS,)
 
 
 def _described(autoscaler: Autoscaler) -> str:
