@@ -99,17 +99,18 @@ async def test_whole_incident(
     ]
 
 
-async def test_waiting_statement_is_ended(given: Settings) -> None:
-    pool = await db.open_pool(given.database_url, size=1)
-    try:
-        async with pool.connection() as conn:
-            shown = await conn.execute("SHOW statement_timeout")
-            assert await shown.fetchone() == ("30s",)
-            await conn.execute("SET LOCAL statement_timeout = '50ms'")
-            with pytest.raises(QueryCanceled):
-                await conn.execute("SELECT pg_sleep(30)")
-    finally:
-        await pool.close()
+async def test_waiting_statement_is_ended(state: str) -> None:
+    async with pooled(state) as [url]:
+        pool = await db.open_pool(url, size=1)
+        try:
+            async with pool.connection() as conn:
+                shown = await conn.execute("SHOW statement_timeout")
+                assert await shown.fetchone() == ("30s",)
+                await conn.execute("SET LOCAL statement_timeout = '50ms'")
+                with pytest.raises(QueryCanceled):
+                    await conn.execute("SELECT pg_sleep(30)")
+        finally:
+            await pool.close()
 
 
 async def test_queries_keep_their_limits(shop: Shop) -> None:
@@ -170,9 +171,7 @@ async def test_stale_session_is_given_up(walk: Walk, bot: Bot, state: str) -> No
     channel = await walk.declare()
     async with read_only(state):
         await bot.world.pool.drain()
-        async with asyncio.timeout(10):
-            while (await get(f"{bot.url}/readyz"))[0] == 200:
-                pass
+        await walk.slack.wait_for(lambda: bot.world.pool.is_read_only, seconds=10)
 
     async with asyncio.timeout(10):
         await walk.say("oncall", "/incident note It is DNS", channel)
