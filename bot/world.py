@@ -8,10 +8,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.actions.base import Action
 from bot.background import BackgroundTasks
+from bot.backoff import Backoff
 from bot.cache import Cache
 from bot.clock import DatabaseClock
 from bot.config import Config
 from bot.model import Playbook
+from bot.publishers import Publishers
 from bot.slack.directory import Directory
 from bot.slack.workspace import Workspace
 from bot.store.db import Pool
@@ -38,5 +40,7 @@ class World:
     config: Config
     now: Callable[[], datetime]
     clock: DatabaseClock
+    backoff: Backoff
     background: BackgroundTasks
+    publishers: Publishers
     pagerduty: PagerDuty | None

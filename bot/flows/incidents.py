@@ -15,6 +15,7 @@ from bot.model import (
     IncidentId,
     Model,
     NewIncident,
+    OpenIncidents,
     Playbook,
     ReminderKind,
     ScenarioRef,
@@ -25,12 +26,13 @@ from bot.model import (
     entries,
 )
 from bot.publishing.lease import Lease
-from bot.publishing.publisher import publish, publish_new
+from bot.publishing.publisher import request_publishing, request_publishing_new
 from bot.store.db import Conn
 from bot.world import World
 
 SAME_DECLARATION = timedelta(minutes=1)
-MAX_CHANNEL_CHECKS, CHANNEL_CHECK_SECONDS = 60, 0.05
+# Seconds between the looks for the channel: more than three in all.
+CHANNEL_CHECKS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class Declaration(Model):
@@ -65,18 +67,21 @@ async def declare(world: World, declaration: Declaration, *, by: UserId) -> Decl
         same_title = None if same else await store.incidents.open_with_same_title(conn, incident)
         lease = Lease(world, incident.id)
         claim = None if same else await lease.acquire_new(conn, incident)
-    await (publish(world, incident.id) if claim is None else publish_new(world, lease, claim))
+    if claim is None:
+        request_publishing(world, incident.id)
+    else:
+        request_publishing_new(world, lease, claim)
     shown = await _with_its_channel(world, incident.id)
     return DeclareResult(incident=shown, new=claim is not None, same_title=same_title)
 
 
 async def _with_its_channel(world: World, incident_id: IncidentId) -> Incident:
     """The incident, once its channel exists; another replica may create it."""
-    for _ in range(MAX_CHANNEL_CHECKS):
+    for delay in CHANNEL_CHECKS:
         async with world.pool.connection() as conn:
             if not await store.incidents.awaits_channel(conn, incident_id, world.now()):
                 break
-        await asyncio.sleep(CHANNEL_CHECK_SECONDS)
+        await asyncio.sleep(delay)
     return await get(world, incident_id)
 
 
@@ -155,21 +160,26 @@ async def in_channel(world: World, channel: str | None) -> Incident:
     """The incident of this channel; raises UserError that lists the open ones."""
     found = await find(world, channel)
     if found is None:
-        incidents, _ = await list_open(world)
-        raise UserError(rules.incidents.wrong_channel_message(incidents))
+        listed = await list_open(world)
+        others = listed.total - len(listed.incidents)
+        raise UserError(rules.incidents.wrong_channel_message(listed.incidents, others))
     return found
 
 
 async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
     """The timeline of an incident, oldest first."""
     async with world.pool.connection() as conn:
-        return await store.timeline.of_incident(conn, incident_id)
+        return await store.timeline.of_incident(conn, incident_id, unreadable=[])
 
 
-async def list_open(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
-    """The open incidents, and what Slack refuses to show of each."""
+async def list_open(world: World) -> OpenIncidents:
+    """The open incidents that lists show."""
     async with world.pool.connection() as conn:
-        return await store.incidents.list_open(conn), await store.publications.publish_errors(conn)
+        return OpenIncidents(
+            incidents=await store.incidents.list_open(conn, rules.incidents.MAX_LISTED),
+            total=await store.incidents.count_open(conn),
+            publish_errors=await store.publications.publish_errors(conn),
+        )
 
 
 async def choose_scenario(
@@ -243,6 +253,7 @@ async def change_status(
     """Change the status and reschedule what is due; raises UserError."""
     if status is Status.RESOLVED:
         raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
+    rules.incidents.check_known(status)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         if incident.status is status:
@@ -288,19 +299,45 @@ async def pin(
     return entry is not None
 
 
+async def check_may_resolve(world: World, incident: Incident, *, by: UserId) -> None:
+    """Raise UserError before the form is shown; who belongs to the team as of a minute waits less.
+
+    Sending the form decides.
+    """
+    if not world.config.responders.is_empty:
+        team = await world.directory.cached_membership(world.config.team)
+        if by not in team:
+            await _check_may_resolve(world, incident, by)
+
+
+async def _check_may_resolve(world: World, incident: Incident, by: UserId) -> None:
+    """Raise UserError for those who may not; without configured responders everybody may."""
+    if world.config.responders.is_empty:
+        return
+    person, team = await asyncio.gather(
+        world.directory.fetch_user(by), world.directory.fetch_membership(world.config.team)
+    )
+    async with world.pool.connection() as conn:
+        appointed_by = await store.timeline.latest_appointer(conn, incident.id)
+    rules.permissions.check_may_resolve(incident, person, team, appointed_by)
+
+
 async def resolve(
     world: World, incident_id: IncidentId, resolution: str, *, by: UserId, override_reason: str = ""
 ) -> None:
     """Resolve an incident: stop its reminders, void its pending requests; raises UserError.
 
-    `despite` is the reason to resolve it although a check failed.
+    `override_reason` says why it may end although a check failed.
     """
+    await _check_may_resolve(world, await get(world, incident_id), by)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         now = world.now()
         # Void first: an execution that starts now is then seen as running, and rolls this back.
-        voided = await store.executions.void(conn, incident_id, now)
-        _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
+        unreadable: list[str] = []
+        voided = await store.executions.void(conn, incident_id, now, unreadable)
+        executions = await store.executions.of_incident(conn, incident_id, unreadable)
+        _check_nothing_open(executions, unreadable, override_reason)
         await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
@@ -310,7 +347,9 @@ async def resolve(
         await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=resolution)
 
 
-def _check_may_resolve(executions: Sequence[Execution], override_reason: str) -> None:
+def _check_nothing_open(
+    executions: Sequence[Execution], unreadable: Sequence[str], override_reason: str
+) -> None:
     running = [
         execution.title for execution in executions if execution.state is ExecutionState.RUNNING
     ]
@@ -318,6 +357,12 @@ def _check_may_resolve(executions: Sequence[Execution], override_reason: str) ->
         raise UserError(
             f"“{running[0]}” is still running. The incident was not resolved; wait until it has "
             "ended."
+        )
+    if unreadable and not override_reason:
+        raise UserError(
+            f"This version of the bot cannot read {unreadable[0]}, and does not know if it was "
+            "done. The incident was not resolved. Use `/incident resolve` again: the form asks why "
+            "it may end anyway."
         )
     unsure = rules.changes.unverified(executions)
     if unsure and not override_reason:

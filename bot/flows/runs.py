@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
-from bot import rules, store
+from bot import rules, store, sweeps
 from bot.actions.base import Change, Progress
 from bot.flows.lookups import build_action, get
 from bot.flows.transactions import (
@@ -17,6 +18,7 @@ from bot.flows.transactions import (
     log_execution,
 )
 from bot.model import (
+    Evidence,
     Execution,
     ExecutionId,
     ExecutionState,
@@ -27,9 +29,10 @@ from bot.model import (
     Verdict,
     entries,
 )
-from bot.publishing.publisher import publish
+from bot.publishing.publisher import request_publishing
 from bot.store import db
 from bot.store.db import Conn
+from bot.store.set_aside import DueRow
 from bot.systems import ChangingSystems
 from bot.views import text
 from bot.world import World
@@ -40,6 +43,8 @@ T = TypeVar("T")
 
 HEARTBEAT_SECONDS = 5
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+# Between two looks at a change whose outcome is not known.
+LOOK_AGAIN_AFTER = timedelta(seconds=10)
 # What was changed in production must be recorded, so a write waits for a database that is away.
 RETRY_DELAYS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
 
@@ -52,14 +57,14 @@ async def run(world: World, execution_id: ExecutionId) -> None:
     action = build_action(world, started.action, started.params)
     assert isinstance(action, Change)
     async with sending_heartbeats(world, started):
-        await publish(world, started.incident_id)
+        request_publishing(world, started.incident_id)
         await _execute(world, started, action)
-    await publish(world, started.incident_id)
+    request_publishing(world, started.incident_id)
 
 
 def start_if_approved(world: World, execution: Execution) -> None:
-    """Run an execution in the background if it is approved."""
-    if execution.state is ExecutionState.APPROVED:
+    """Run an execution in the background if it is approved, and this version knows all of it."""
+    if execution.state is ExecutionState.APPROVED and rules.changes.is_understood(execution):
         world.background.start(run(world, execution.id), f"execution {execution.id}")
 
 
@@ -92,23 +97,29 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
 
 async def _execute(world: World, execution: Execution, action: Change) -> None:
     assert execution.plan is not None
-    report, progress = None, progress_reporter(world, execution)
+    progress = progress_reporter(world, execution)
     systems = world.systems.patient(progress.report)
+    doubt = ""
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
             await _check_no_drift(systems, action, execution.plan)
             if not await _is_still_running(world, execution):
                 return
-            report = await action.execute(systems, execution.plan, progress)
+            await action.execute(systems, execution.plan, progress)
     except UserError as error:
         if not error.unsure:
-            await _finish(world, execution, Verdict(ok=False, was_applied=False, text=str(error)))
+            await _finish(world, execution, _not_done(str(error)), progress.evidence)
             return
-        log.warning("execution %s: %s", execution.id, error)
+        doubt = str(error)
     except TimeoutError:
-        log.warning("execution %s took too long", execution.id)
-    # It was executed, or nobody knows: in both cases the check reads the live system.
-    await verify(world, execution, action, report)
+        doubt = text.render_unescaped("took_too_long")
+    if doubt:
+        log.warning("execution %s: %s", execution.id, doubt)
+    await _conclude(world, execution, action, progress, doubt)
+
+
+def _not_done(reason: str) -> Verdict:
+    return Verdict(ok=False, was_applied=False, text=reason)
 
 
 async def _is_still_running(world: World, execution: Execution) -> bool:
@@ -138,30 +149,72 @@ def progress_reporter(world: World, execution: Execution) -> Progress:
         except db.ERRORS as error:
             log.warning("progress of execution %s was not recorded: %s", execution.id, error)
 
-    return Progress(execution_id=execution.id, report=report)
+    async def record(evidence: Evidence, before_sending: bool) -> None:
+        try:
+            if await _record_evidence(world, execution, evidence) or not before_sending:
+                return
+        except db.ERRORS as error:
+            log.warning("evidence of execution %s was not recorded: %s", execution.id, error)
+            if before_sending:
+                raise UserError(text.render_unescaped("not_sent", taken_over=False)) from error
+            return  # it is written with the outcome
+        raise UserError(text.render_unescaped("not_sent", taken_over=True))
+
+    return Progress(execution.id, report, record, execution.evidence)
 
 
-async def verify(
-    world: World, execution: Execution, action: Change, report: str | None = None
+async def _record_evidence(world: World, execution: Execution, evidence: Evidence) -> bool:
+    async with world.pool.connection() as conn:
+        return await store.executions.record_evidence(conn, execution, evidence, world.now())
+
+
+async def _conclude(
+    world: World, execution: Execution, action: Change, progress: Progress, doubt: str
 ) -> None:
-    """Verify the change, and record the outcome with the digest of its undo.
+    """Settle what this execution did; then check the change, or say that it was not made.
 
-    `report` is what the action reported about each part, if it did.
+    While that is not known, it says so, and a sweep looks again. `doubt` says why it was in doubt.
     """
     assert execution.plan is not None
     try:
+        verdict = await action.settle(world.systems, execution.plan, progress)
+    except UserError as error:
+        await _record_unknown(world, execution, doubt or str(error), progress.evidence)
+        return
+    if verdict is None:
+        await verify(world, execution, action, progress)
+    else:
+        await _finish(world, execution, verdict, progress.evidence)
+
+
+async def _record_unknown(
+    world: World, execution: Execution, reason: str, evidence: Evidence
+) -> None:
+    """Write that the outcome is not known; the target stays locked until it is."""
+    now = world.now()
+
+    async def write(conn: Conn) -> None:
+        unknown = await store.executions.set_unknown(conn, execution, reason, evidence, now)
+        if unknown is not None and execution.outcome is None:
+            await log_execution(conn, unknown, entries.Interrupted(), at=now)
+        await store.publications.mark_stale(conn, execution.incident_id)
+
+    await write_with_retry(world, write)
+
+
+async def verify(world: World, execution: Execution, action: Change, progress: Progress) -> None:
+    """Verify the change, and record the outcome with the digest of its undo."""
+    assert execution.plan is not None
+    try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            progress = progress_reporter(world, execution)
             systems = world.systems.patient(progress.report).for_reading()
             verdict = await action.verify(systems, execution.plan, progress)
     except UserError as error:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
-    if report is not None:
-        verdict = verdict.model_copy(update={"text": f"{report} {verdict.text}"})
-    undo = await undo_digest(world, execution) if verdict.was_applied else None
-    await _finish(world, execution, verdict, undo_digest=undo)
+    undo = await undo_digest(world, execution)
+    await _finish(world, execution, verdict, progress.evidence, undo_digest=undo)
 
 
 async def undo_digest(world: World, execution: Execution) -> str | None:
@@ -181,7 +234,12 @@ async def undo_digest(world: World, execution: Execution) -> str | None:
 
 
 async def _finish(
-    world: World, execution: Execution, verdict: Verdict, *, undo_digest: str | None = None
+    world: World,
+    execution: Execution,
+    verdict: Verdict,
+    evidence: Evidence,
+    *,
+    undo_digest: str | None = None,
 ) -> None:
     now = world.now()
     window = world.config.policy.undo_window if verdict.was_applied else None
@@ -197,6 +255,7 @@ async def _finish(
             check_passed=verdict.ok if verdict.was_applied else None,
             undo_until=None if window is None else now + window,
             undo_digest=undo_digest,
+            evidence=evidence.model_copy(update={"undone_outside": verdict.undone_outside}),
         )
         if ended is not None:
             entry = ending(outcome=verdict.text)
@@ -294,8 +353,9 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
                     "This was already checked, or its check is running. Nothing was done."
                 )
             await store.executions.record_heartbeat(conn, claimed, world.now())
-            await log_execution(conn, claimed, entries.Checked(), at=world.now(), by=by)
-            await store.publications.mark_stale(conn, claimed.incident_id)
+            if by is not None:
+                await log_execution(conn, claimed, entries.Checked(), at=world.now(), by=by)
+                await store.publications.mark_stale(conn, claimed.incident_id)
     except store.executions.AlreadyActive as error:
         raise UserError(
             "Its target is being changed, or the step was requested again. Nothing was checked; "
@@ -304,28 +364,73 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
     action = build_action(world, claimed.action, claimed.params)
     assert isinstance(action, Change)
     async with sending_heartbeats(world, claimed):
-        await publish(world, claimed.incident_id)
-        await verify(world, claimed, action)
-    await publish(world, claimed.incident_id)
+        request_publishing(world, claimed.incident_id)
+        progress = progress_reporter(world, claimed)
+        await _conclude(world, claimed, action, progress, claimed.outcome or "")
+    request_publishing(world, claimed.incident_id)
+
+
+async def check_unsettled(world: World) -> None:
+    """Look again at every change whose outcome is not known; its target is locked until then."""
+    now, kind = world.now(), "execution"
+    # Whoever presses the button may be first; what was sent last has mostly arrived by then.
+    silent = HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
+    async with world.pool.connection() as conn:
+        unsettled = await store.executions.unsettled(
+            conn,
+            silent_since=now - silent,
+            unknown_since=now - LOOK_AGAIN_AFTER,
+            but=world.backoff.waiting(kind, now),
+        )
+    for row in unsettled:
+        work = sweeps.attempt(world, kind, row, _look_again(world, ExecutionId(row.id)))
+        world.background.start(work, f"check of {row.id}")
+
+
+async def _look_again(world: World, execution_id: ExecutionId) -> None:
+    try:
+        await verify_interrupted(world, execution_id, by=None)
+    except db.UnreadableRow:
+        raise
+    except UserError as error:
+        log.info("execution %s was not checked: %s", execution_id, error)
 
 
 async def start_approved(world: World) -> None:
     """Start approved executions that wait: after a restart, or once their target is free."""
-    async with world.pool.connection() as conn:
-        waiting = await store.executions.approved(conn)
-    for approved in waiting:
-        start_if_approved(world, approved)
+
+    async def start(row_id: int) -> None:
+        execution = await get(world, ExecutionId(row_id))
+        build_action(world, execution.action, execution.params)  # before it counts as running
+        start_if_approved(world, execution)
+
+    async def find(conn: Conn, _: datetime, but: Sequence[int]) -> Sequence[DueRow]:
+        return await store.executions.approved(conn, but)
+
+    await sweeps.each(world, "approved request", find, start)
 
 
 async def mark_interrupted(world: World) -> None:
     """Mark what a process left running when it died: its outcome is not known."""
-    now = world.now()
+
+    async def find(conn: Conn, now: datetime, but: Sequence[int]) -> Sequence[DueRow]:
+        return await store.executions.silent(conn, now - HEARTBEAT_TIMEOUT, but)
+
+    await sweeps.each(world, "execution", find, partial(_mark_interrupted, world))
+
+
+async def _mark_interrupted(world: World, row_id: int) -> None:
+    now, execution_id = world.now(), ExecutionId(row_id)
     async with world.pool.connection() as conn:
-        for interrupted in await store.executions.interrupt(conn, now - HEARTBEAT_TIMEOUT, now):
-            await log_execution(conn, interrupted, entries.Interrupted(), at=now)
-            await store.publications.mark_stale(conn, interrupted.incident_id)
-            if interrupted.risk is Risk.READ:
-                outcome = text.render_unescaped("read_interrupted")
-                await store.executions.finish(
-                    conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=outcome
-                )
+        interrupted = await store.executions.interrupt(
+            conn, execution_id, now - HEARTBEAT_TIMEOUT, now
+        )
+        if interrupted is None:
+            return
+        await log_execution(conn, interrupted, entries.Interrupted(), at=now)
+        await store.publications.mark_stale(conn, interrupted.incident_id)
+        if interrupted.risk is Risk.READ:
+            outcome = text.render_unescaped("read_interrupted")
+            await store.executions.finish(
+                conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=outcome
+            )

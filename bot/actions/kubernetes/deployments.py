@@ -1,7 +1,8 @@
 """What all changes of a Deployment share: the fingerprint, the dry run and the guarded write."""
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -10,11 +11,19 @@ from bot.actions.kubernetes import rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import Plan, UserError, Verdict
+from bot.model import BlastRadius, Plan, UserError, Verdict
 from bot.systems import Systems, kubernetes
-from bot.systems.kubernetes import Cluster, Conflict, Deployment, TimedOut, Unreachable
+from bot.systems.kubernetes import (
+    Cluster,
+    Conflict,
+    Deployment,
+    NotFound,
+    digest,
+    managed_fields,
+)
 
 ATTEMPTS = 5
+TEMPLATE = "template"  # in the evidence: the digest of what was stored
 DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
 ChangeFactory = Callable[[Deployment], kubernetes.DeploymentPatch]
 
@@ -29,17 +38,83 @@ class DeploymentChange(Change):
     deployment: Name
     watch_seconds: Annotated[float, Field(gt=0, le=600)] = 30
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
+    noun: ClassVar = "change"
 
-    async def watch(self, systems: Systems, progress: Progress, success: str) -> Verdict:
-        """Wait for the rollout, then watch its pods; `success` begins the good verdict.
+    @abstractmethod
+    def describe(self, deployment: Deployment) -> str:
+        """What the Deployment is now, as far as this changes it; a sentence without its end."""
+
+    @abstractmethod
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the Deployment is as the plan has it, as far as this changes it."""
+
+    def is_undone_in(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the Deployment is as it was before the plan, as far as this changes it."""
+        return bool(deployment.spec_digest == plan.fingerprint["spec"])
+
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
+        """The paths of what this changes, where they are not the whole pod template."""
+        return ()
+
+    def success(self, deployment: Deployment) -> str:
+        """The beginning of the good verdict."""
+        return self.describe(deployment)
+
+    async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
+        """Look for this execution's id on the Deployment, and fence it where it is not there."""
+        if TEMPLATE in progress.evidence.answers:
+            return None
+        try:
+            deployment = await find_applied(systems.cluster, self.deployment, progress)
+            if deployment is None:
+                live = await systems.cluster.deployment(self.deployment)
+                text = f"The {self.noun} was not done: {self.describe(live)}."
+                return Verdict(ok=False, was_applied=False, text=text)
+        except NotFound:
+            text = (
+                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
+            )
+            return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
+        await progress.answered(_stored(deployment))
+        return None
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether it stays as planned, and its pods become ready and stay ready.
 
         Raises ClusterError when the cluster does not answer until the deadline.
         """
+        success = ""
 
         async def probe() -> RolloutStatus:
-            return await rollout.rollout_status(systems.cluster, self.deployment)
+            nonlocal success
+            deployment = await systems.cluster.deployment(self.deployment)
+            success = self.success(deployment)
+            undone = await self._undone_outside(systems.cluster, deployment, plan, progress)
+            return await rollout.rollout_status(systems.cluster, deployment, undone)
 
-        return await rollout.watch(probe, progress, self.timeouts, success)
+        return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+
+    async def _undone_outside(
+        self, cluster: Cluster, deployment: Deployment, plan: Plan, progress: Progress
+    ) -> str:
+        """What somebody else made of it since, and who; empty while it is as this left it."""
+        template = progress.evidence.answers.get(TEMPLATE)
+        is_applied = self.is_applied_to(deployment, plan)
+        if is_applied and template in (None, digest(deployment.template)):
+            return ""
+        paths = () if is_applied else self.fields(deployment)
+        for revision in await cluster.revisions(deployment):
+            if digest(revision.template) == template:
+                paths += managed_fields.changed_paths(revision.template, deployment.template)
+        who, fact = _who_wrote(deployment, paths), self.describe(deployment)
+        if is_applied:
+            image = f"image {deployment.image_tags}"
+            return (
+                f"Done, then {deployment.name} was changed {who}: it runs {image} now, and {fact}."
+            )
+        if self.is_undone_in(deployment, plan):
+            return f"Done, then put back {who}: {fact} again."
+        return f"Done, then changed {who}: {fact}."
 
     @property
     def timeouts(self) -> RolloutTimeouts:
@@ -49,6 +124,18 @@ class DeploymentChange(Change):
     def success_criteria(self, replicas: int) -> str:
         """What `verify` waits for, as a sentence."""
         return success_criteria(replicas, self.timeouts)
+
+
+def _who_wrote(deployment: Deployment, paths: tuple[managed_fields.Path, ...]) -> str:
+    """Like `by argocd-controller after 12 s`, as the server noted it; else `outside Runbolt`."""
+    notes = deployment.managed_fields
+    ours = managed_fields.written_at(notes, managed_fields.OUR_MANAGER)
+    for path in paths:
+        writer = managed_fields.written_after_us(notes, path)
+        if writer is not None and writer.at is not None and ours is not None:
+            seconds = (writer.at - ours).total_seconds()
+            return f"by {writer.label} " + (f"after {seconds:.0f} s" if seconds else "at once")
+    return "outside Runbolt"
 
 
 def success_criteria(replicas: int, timeouts: RolloutTimeouts) -> str:
@@ -103,8 +190,20 @@ def fingerprint(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def blast_radius(deployment: Deployment) -> str:
-    """How many pods a rollout replaces, and how many may be missing at the same time."""
+def blast_radius(deployment: Deployment, effect: str = "") -> BlastRadius:
+    """How many pods a rollout replaces, and how many may be missing at the same time.
+
+    `effect` is what else people notice. The numbers are those of the strategy, so that an
+    autoscaler does not change them.
+    """
+    return BlastRadius(
+        text=f"{_replaced(deployment)} {effect}".strip(),
+        pods=deployment.max_unavailable_pods,
+        capacity=deployment.max_unavailable_percent,
+    )
+
+
+def _replaced(deployment: Deployment) -> str:
     if not deployment.replicas:
         return "No pods: it is scaled to 0."
     count, missing = deployment.replicas, deployment.max_unavailable
@@ -134,7 +233,7 @@ async def _dry_run_once(cluster: Cluster, name: str, make_change: ChangeFactory)
 
 
 async def apply(
-    cluster: Cluster, name: str, plan: Plan, progress: Progress, make_change: ChangeFactory
+    systems: Systems, name: str, plan: Plan, progress: Progress, make_change: ChangeFactory
 ) -> None:
     """Patch the Deployment once, if it is still as it was when the plan was made.
 
@@ -142,21 +241,33 @@ async def apply(
     is read and compared again. Raises UserError, with nothing changed, when it has drifted; and
     ClusterError when the server refuses, or when it is not known whether the patch was applied.
     """
-    for _ in range(ATTEMPTS):
+    cluster = systems.cluster
+    for attempt in range(ATTEMPTS):
         deployment = await cluster.deployment(name)
+        if attempt and is_changed_by(deployment, progress):
+            # A proxy sent it twice: the second one was in conflict with the first.
+            await progress.answered(_stored(deployment))
+            return
         _check_no_drift(plan, deployment)
+        await progress.sending({deployment.target: deployment.resource_version}, systems.now())
         try:
-            await cluster.patch(deployment, make_change(deployment), progress.execution_id)
+            stored = await cluster.patch(deployment, make_change(deployment), progress.execution_id)
         except Conflict:
             continue
-        except (TimedOut, Unreachable):
-            if not await _was_applied(cluster, deployment, progress):
-                raise
+        await progress.answered(_stored(stored))
         return
     raise Conflict(
         f"deployment/{name} was changed by somebody else {ATTEMPTS} times in a row, so nothing was "
         "changed. Find out who else works on it, and request it again."
     )
+
+
+def _stored(deployment: Deployment) -> dict[str, str]:
+    """The evidence of what a patch has stored."""
+    return {
+        deployment.target: deployment.resource_version,
+        TEMPLATE: digest(deployment.template),
+    }
 
 
 def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
@@ -170,25 +281,39 @@ def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
         )
 
 
-async def _was_applied(cluster: Cluster, before: Deployment, progress: Progress) -> bool:
-    """Whether a patch without an answer was applied: the Deployment then has the execution's id."""
-    try:
-        deployment = await cluster.deployment(before.name)
-    except (TimedOut, Unreachable):
-        return False
-    return (
-        is_changed_by(deployment, progress)
-        and deployment.resource_version != before.resource_version
+async def find_applied(cluster: Cluster, name: str, progress: Progress) -> Deployment | None:
+    """The Deployment if this execution changed it; None if it did not and no longer can.
+
+    Where the version that a patch was sent for is still the newest, the Deployment is given another
+    one, so that the patch fails if it arrives late. Raises ClusterError while that is not known.
+    """
+    sent = progress.evidence.sent
+    if sent == {}:
+        return None
+    for _ in range(ATTEMPTS):
+        deployment = await cluster.deployment(name)
+        if await _bears_execution(cluster, deployment, progress):
+            return deployment
+        if sent is not None and sent.get(deployment.target) != deployment.resource_version:
+            return None
+        try:
+            await cluster.fence(deployment)
+        except Conflict:
+            continue
+        return None
+    raise Conflict(
+        f"deployment/{name} was changed by somebody else {ATTEMPTS} times in a row, so it is not "
+        "known yet whether this was done."
     )
 
 
-def not_as_planned(
-    deployment: Deployment, progress: Progress, fact: str, noun: str = "change"
-) -> Verdict:
-    """The verdict when the live state, described by `fact`, is not the one to be made."""
+async def _bears_execution(cluster: Cluster, deployment: Deployment, progress: Progress) -> bool:
+    """Whether the execution's id is on it, or on a revision: these keep what it had."""
     if is_changed_by(deployment, progress):
-        return Verdict(ok=False, text=f"Somebody changed it afterwards: {fact}")
-    return Verdict(ok=False, was_applied=False, text=f"The {noun} was not done: {fact}")
+        return True
+    execution = str(progress.execution_id)
+    revisions = await cluster.revisions(deployment)
+    return any(revision.execution == execution for revision in revisions)
 
 
 def is_changed_by(deployment: Deployment, progress: Progress) -> bool:

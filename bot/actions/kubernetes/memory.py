@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import capacity, deployments, diffs
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import MEMORY, Memory, Name
-from bot.model import Model, Plan, Risk, Undo, UserError, Verdict
+from bot.model import Model, Plan, Risk, Undo, UserError
 from bot.model.choices import Options
 from bot.systems import Systems
 from bot.systems.kubernetes import (
@@ -17,6 +17,8 @@ from bot.systems.kubernetes import (
     Forbidden,
     NotFound,
     Unavailable,
+    format_amount,
+    managed_fields,
     parse_quantity,
     patches,
 )
@@ -77,8 +79,7 @@ class MemoryLimit(DeploymentChange):
         lowest, highest = container.allowed_bytes
         lowest = max(lowest, parse_quantity(container.request or "0"))
         low, high, example = (
-            capacity.format_amount("memory", size)
-            for size in (lowest, highest, 2 * container.limit_bytes)
+            format_amount("memory", size) for size in (lowest, highest, 2 * container.limit_bytes)
         )
         hint = f"Now {container.limit}. It may be set from {low} to {high}, such as {example}."
         return Options(hint=hint)
@@ -93,6 +94,9 @@ class MemoryLimit(DeploymentChange):
         assert template is not None
         demand = _demand(deployment, template)
         warnings += await capacity.check_quotas(systems.cluster, deployment, demand)
+        await self._check_limit_ranges(systems, template)
+        path = managed_fields.memory_limit(container.name)
+        warnings += applied.warnings(deployment, [path], "this limit")
         await deployments.dry_run(systems.cluster, self.deployment, self._change)
         label = _label(deployment, container)
         return Plan(
@@ -102,7 +106,7 @@ class MemoryLimit(DeploymentChange):
             check=self.success_criteria(deployment.replicas),
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=warnings,
+            warnings=warnings + ownership.warnings(deployment),
             undo=self._undo(deployment, container),
             fingerprint=deployments.fingerprint(deployment),
         )
@@ -130,10 +134,19 @@ class MemoryLimit(DeploymentChange):
             )
         lowest, highest = container.allowed_bytes
         if not lowest <= size <= highest:
-            low, high = (capacity.format_amount("memory", size) for size in (lowest, highest))
+            low, high = (format_amount("memory", size) for size in (lowest, highest))
             raise UserError(
                 f"The memory limit of {label} is {container.limit}, and one step goes from {low} "
                 f"to {high}, so nothing was planned. Ask for a limit in between."
+            )
+
+    async def _check_limit_ranges(self, systems: Systems, template: dict[str, Any]) -> None:
+        """Raises UserError when a LimitRange would let no pod with the new limit in."""
+        problem = await capacity.limit_range_problem(systems.cluster, template)
+        if problem:
+            raise UserError(
+                f"No pod with a limit of {self.limit} would be let in: {problem}. Nothing was "
+                "planned. Ask for another limit, or change the LimitRange first."
             )
 
     async def _warnings(
@@ -167,7 +180,7 @@ class MemoryLimit(DeploymentChange):
         used = max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
         if used >= parse_quantity(self.limit):
             raise UserError(
-                f"{name} in {deployment.label} uses {capacity.format_amount('memory', used)} of "
+                f"{name} in {deployment.label} uses {format_amount('memory', used)} of "
                 f"memory now, so a limit of {self.limit} would end it at once, and nothing was "
                 "planned. Ask for more than it uses."
             )
@@ -186,30 +199,47 @@ class MemoryLimit(DeploymentChange):
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Patch the limit in the pod template. Raises UserError."""
-        await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
+        await deployments.apply(systems, self.deployment, plan, progress, self._change)
 
-    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
-        """Whether the limit is set, and the pods become ready and stay ready."""
-        deployment = await systems.cluster.deployment(self.deployment)
-        container = self._container(deployment)
-        if container.limit_bytes == parse_quantity(self.limit):
-            success = f"{container.name} in {deployment.name} may use {container.limit} of memory"
-            return await self.watch(systems, progress, success)
-        fact = f"The memory limit of {container.name} in {deployment.label} is {container.limit}"
-        return deployments.not_as_planned(deployment, progress, fact)
+    def describe(self, deployment: Deployment) -> str:
+        """Which memory limit the container has."""
+        container = deployments.container(deployment, self.container)
+        limit = _memory_limit(container) or "any amount"
+        return f"{container['name']} in {deployment.name} may use {limit} of memory"
+
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the container has the planned limit."""
+        return self._has_limit(deployment, self.limit)
+
+    def is_undone_in(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the container has the limit of before."""
+        return plan.undo is not None and self._has_limit(deployment, plan.undo.params["limit"])
+
+    def _has_limit(self, deployment: Deployment, expected: str) -> bool:
+        limit = _memory_limit(deployments.container(deployment, self.container))
+        return limit is not None and parse_quantity(limit) == parse_quantity(expected)
+
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
+        """The path of the limit."""
+        container = deployments.container(deployment, self.container)
+        return (managed_fields.memory_limit(container["name"]),)
+
+
+def _memory_limit(container: dict[str, Any]) -> str | None:
+    limits: dict[str, str] = (container.get("resources") or {}).get("limits") or {}
+    return limits.get("memory")
 
 
 def _limited(deployment: Deployment, container: dict[str, Any]) -> LimitedContainer:
     """Raises UserError when the container has no memory limit."""
-    resources = container.get("resources") or {}
-    limit = (resources.get("limits") or {}).get("memory")
+    limit = _memory_limit(container)
     if limit is None:
         raise UserError(
             f"{container['name']} in {deployment.label} has no memory limit, so there is none to "
             "change and nothing was planned. If it was ended for lack of memory, its node ran out "
             "of it."
         )
-    request = (resources.get("requests") or {}).get("memory")
+    request = ((container.get("resources") or {}).get("requests") or {}).get("memory")
     return LimitedContainer(name=container["name"], limit=limit, request=request)
 
 
