@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
-from bot import durations, rules, store
+from bot import durations, rules, store, sweeps
 from bot.actions.base import AlreadyApplied, Change
 from bot.flows import executions, runs
 from bot.flows.approvals import record_refusals
@@ -36,18 +36,21 @@ REQUEST_AGAIN_AFTER = timedelta(minutes=30)
 
 async def process_due(world: World) -> None:
     """Process every temporary change that is due: check it, announce its end, or undo it."""
-    now = world.now()
+    now, kind = world.now(), "temporary change"
     async with world.pool.connection() as conn:
-        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER)
-    for change in due:
-        world.background.start(
-            _process(world, change), f"temporary change of execution {change.execution_id}"
-        )
+        waiting = world.backoff.waiting(kind, now)
+        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER, waiting)
+    for row in due:
+        work = sweeps.attempt(world, kind, row, _process(world, ExecutionId(row.id)))
+        world.background.start(work, f"temporary change of execution {row.id}")
 
 
-async def _process(world: World, change: TemporaryChange) -> None:
-    execution = await get(world, change.execution_id)
+async def _process(world: World, execution_id: ExecutionId) -> None:
+    execution = await get(world, execution_id)
     async with world.pool.connection() as conn:
+        change = await store.temporary_changes.get(conn, execution_id)
+        if change is None:
+            return
         undos = await store.executions.undos_of(conn, execution.id)
     if any(undo.state in rules.changes.IN_PROGRESS for undo in undos):
         return  # the end of that undo schedules the next check

@@ -3,16 +3,15 @@
 import hashlib
 import json
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from bot.model.base import ExecutionId, IncidentId, Model, Risk, UserId
+from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
 from bot.model.read_result import ReadResult
 
 
-class ExecutionState(StrEnum):
+class ExecutionState(OpenEnum):
     """Where an execution stands."""
 
     PROPOSED = "proposed"
@@ -29,7 +28,16 @@ class ExecutionState(StrEnum):
 ACTIVE = (ExecutionState.PROPOSED, ExecutionState.APPROVED, ExecutionState.RUNNING)
 
 
-class Undo(Model):
+class PlanPart(Model):
+    """A plan, or a part of it; what only a newer version knows is kept, and belongs to the digest.
+
+    So this version does not carry out less than was approved: to it, such a plan has drifted.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Undo(PlanPart):
     """What undoes a plan, known before anything runs: itself an action with parameters."""
 
     summary: str
@@ -37,14 +45,14 @@ class Undo(Model):
     params: dict[str, Any]
 
 
-class Temporary(Model):
+class Temporary(PlanPart):
     """A change that is undone by itself after a while; `state` is what people call it meanwhile."""
 
     state: str
     lasts: timedelta
 
 
-class BlastRadius(Model):
+class BlastRadius(PlanPart):
     """How much a change takes away at most, in numbers that people approve along with it.
 
     So many `pods` are missing at the same time, or this share of the `capacity` in percent,
@@ -63,7 +71,7 @@ def _parse_blast_radius(value: Any) -> Any:
     return {"text": value} if isinstance(value, str) else value
 
 
-class Plan(Model):
+class Plan(PlanPart):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
     `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
@@ -129,7 +137,7 @@ class Evidence(Model):
         return {name: value for name, value in sent.items() if name not in self.answers}
 
 
-class ApprovalReason(StrEnum):
+class ApprovalReason(OpenEnum):
     """Why a request needs as many approvals as it does."""
 
     POLICY = "policy"

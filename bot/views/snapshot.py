@@ -30,6 +30,7 @@ class IncidentSnapshot:
     `known_groups` are the ids of user groups by their names in the configuration, `scenarios` those
     that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
     to. `sent_keys` are the keys of all that Slack shows already.
+    `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again. Among the `entries` of an open incident, notes with such a message are missing.
     """
@@ -48,6 +49,8 @@ class IncidentSnapshot:
     runbooks_base_url: str = ""
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
+    set_aside: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
     sent_keys: frozenset[str] = frozenset()
 
     @property

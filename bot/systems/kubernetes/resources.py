@@ -12,6 +12,7 @@ from pydantic import Field
 
 from bot import redaction
 from bot.model import Model
+from bot.model.text import printable, printable_values
 from bot.systems.kubernetes import owners
 from bot.systems.kubernetes.conditions import has_condition
 from bot.systems.kubernetes.owners import Owner
@@ -27,6 +28,7 @@ REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history"
 CHANGE_CAUSE_ANNOTATION = "kubernetes.io/change-cause"
 TEMPLATE_HASH_LABEL = "pod-template-hash"
+UNITS = (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024))
 DEPLOYMENT = "Deployment"
 FINISHED_PHASES = ("Succeeded", "Failed")
 
@@ -88,6 +90,11 @@ class Pod(Model):
         if self.owner_kind == "ReplicaSet" and "-" in self.owner:
             return f"{DEPLOYMENT}/{self.owner.rpartition('-')[0]}"
         return f"{self.owner_kind}/{self.owner}" if self.owner else ""
+
+    @property
+    def is_of_job(self) -> bool:
+        """Whether a Job runs it: its work ends, and it serves nobody."""
+        return self.owner_kind == "Job"
 
     @property
     def serving_containers(self) -> tuple[Container, ...]:
@@ -264,6 +271,7 @@ def _images(template: Obj) -> list[str]:
 
 
 def _short(images: list[str]) -> str:
+    images = list(map(printable, images))
     if len(images) == 1:
         return _tag(images[0])
     return ", ".join(image.rpartition("/")[2] for image in images)
@@ -271,7 +279,9 @@ def _short(images: list[str]) -> str:
 
 def parse_pod(raw: Obj) -> Pod:
     """A Pod from the API's JSON."""
-    metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
+    # The kubelet passes on what programs and registries say.
+    raw = raw | {"status": printable_values(raw.get("status") or {})}
+    metadata, spec, status = raw["metadata"], raw["spec"], raw["status"]
     owner = _controller(metadata)
     inits = spec.get("initContainers") or []
     return Pod(
@@ -317,7 +327,7 @@ def _parse_container(spec: Obj, status: Obj) -> Container:
     resources = spec.get("resources") or {}
     return Container(
         name=spec["name"],
-        image=spec.get("image", ""),
+        image=printable(spec.get("image", "")),
         ready=bool(status.get("ready")),
         running="running" in state,
         restarts=status.get("restartCount", 0),
@@ -339,6 +349,15 @@ def parse_amounts(raw: Obj) -> ResourceAmounts:
 def parse_quantity(text: str) -> float:
     """The number of a quantity such as `250m` or `512Mi`; raises ValueError for another text."""
     return float(to_decimal(text))  # type: ignore[no-untyped-call]
+
+
+def format_amount(name: str, value: float) -> str:
+    """Memory, CPU or a count as people write it: 1.5Gi, 750m, 4."""
+    if name.endswith("memory"):
+        for unit, size in UNITS:
+            if value >= size:
+                return f"{round(value / size, 2):g}{unit}"
+    return f"{value:.0f}" if value == int(value) else f"{round(value * 1000)}m"
 
 
 def parse_usage(raw: Obj) -> dict[str, ResourceAmounts]:
@@ -391,7 +410,7 @@ def _stuck_reason(status: Obj) -> str:
         is_late = kind == "Progressing" and reason == "ProgressDeadlineExceeded"
         is_refused = kind == "ReplicaFailure" and condition["status"] == "True"
         if is_late or is_refused:
-            return str(condition.get("message") or condition["reason"])
+            return printable(str(condition.get("message") or condition["reason"]))
     return ""
 
 
