@@ -168,8 +168,8 @@ async def test_no_approval_is_said_loudly(
             request = walk.execution(channel)
 
     assert [record.getMessage() for record in caplog.records if record.name == "runbolt"] == [
-        "policy.approvals.destructive is 0: every destructive change runs as soon as somebody "
-        "requests it, without any approval"
+        "policy.approvals.destructive is 0: such a change runs as soon as somebody requests it, "
+        "without any approval"
     ]
     assert form.endswith(
         ":rotating_light: The policy asks for no approval before a destructive change: it runs as "
@@ -252,6 +252,6 @@ async def test_too_few_approvers_are_in_the_log(
         pass
 
     assert (
-        "policy.approvals.destructive is 9, and the approvers are 3 at the moment: no destructive "
+        "policy.approvals.destructive is 9, and the approvers are 3 at the moment: no such "
         "change can be approved"
     ) in caplog.messages
