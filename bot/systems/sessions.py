@@ -1,7 +1,7 @@
 """Termination of sessions of the service's database; this connection can do nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -9,9 +9,9 @@ from typing import Any, LiteralString, Protocol
 
 import psycopg
 from psycopg import AsyncConnection, conninfo, errors
+from psycopg.rows import TupleRow
 from pydantic import model_validator
 
-from bot import pg_options
 from bot.model import Model
 from bot.systems.postgres import (
     APPLICATION_NAME,
@@ -25,6 +25,8 @@ from bot.systems.postgres import (
 VARIABLE = "ORDERS_DATABASE_ADMIN_URL"
 ROLE = "runbolt_ops"
 STATEMENT_SECONDS = 5.0
+# For the transaction alone: a pooler lends the session to somebody else afterwards.
+LIMIT = "SELECT set_config('statement_timeout', %s, true)"
 # The statement that terminates a session checks that it is the same one and still runs that query.
 # A CASE is evaluated in its order, so no session is terminated whose check comes first.
 TERMINATE: LiteralString = """
@@ -48,9 +50,10 @@ TERMINATE: LiteralString = """
 OWN_SESSION: LiteralString = """
     SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()
 """
+# A pooler may lend the session to whoever closes it: then nothing else runs in it.
 CLOSE: LiteralString = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE pid = %(pid)s AND backend_start = %(backend_start)s
+    WHERE pid = %(pid)s AND backend_start = %(backend_start)s AND pid <> pg_backend_pid()
 """
 CLOSE_SECONDS = 2.0
 CLOSE_ATTEMPTS = 20
@@ -170,7 +173,7 @@ class SessionTerminator:
         async with self._connected(1) as conn:
             params = own.model_dump()
             for _ in range(CLOSE_ATTEMPTS):
-                if await (await conn.execute(CLOSE, params)).fetchone() is None:
+                if await _fetch_now(conn, CLOSE, params) is None:
                     return
                 await asyncio.sleep(CLOSE_SECONDS / CLOSE_ATTEMPTS)
         raise DatabaseError(
@@ -189,12 +192,18 @@ class SessionTerminator:
 
     @asynccontextmanager
     async def _connected(self, statements: int) -> AsyncIterator[AsyncConnection]:
-        """A connection with a limit for each statement; raises DatabaseError."""
+        """A transaction with a limit for each statement; raises DatabaseError.
+
+        A pooler may lend another session to the next transaction, so all is sent in this one.
+        """
         conn = await self._connect()
         try:
-            async with asyncio.timeout(STATEMENT_SECONDS * (1 + statements)), conn:
-                limit = milliseconds(STATEMENT_SECONDS)
-                await conn.execute("SELECT set_config('statement_timeout', %s, false)", [limit])
+            async with (
+                asyncio.timeout(STATEMENT_SECONDS * (1 + statements)),
+                conn,
+                conn.transaction(),
+            ):
+                await conn.execute(LIMIT, [milliseconds(STATEMENT_SECONDS)])
                 yield conn
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
@@ -204,18 +213,16 @@ class SessionTerminator:
             ) from error
 
     async def _connect(self) -> AsyncConnection:
-        """Connect; raises DatabaseError.
-
-        With autocommit, since each statement of a transaction would see the same old sessions.
-        """
+        """Connect; raises DatabaseError."""
         url = self._settings.checked_url()
         try:
             async with asyncio.timeout(CONNECT_SECONDS + 1):
                 return await AsyncConnection.connect(
-                    pg_options.with_options(url, pg_options.TIME_ZONE_UTC),
+                    url,
                     connect_timeout=CONNECT_SECONDS,
                     application_name=APPLICATION_NAME,
                     autocommit=True,
+                    prepare_threshold=None,
                 )
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
@@ -229,7 +236,7 @@ def _reason(error: TimeoutError | psycopg.Error) -> str:
 
 
 async def _own_session(conn: AsyncConnection) -> OwnSession:
-    row = await (await conn.execute(OWN_SESSION)).fetchone()
+    row = await _fetch_now(conn, OWN_SESSION, {})
     assert row is not None
     return OwnSession(pid=row[0], backend_start=row[1])
 
@@ -242,8 +249,17 @@ async def _terminate(conn: AsyncConnection, session: DatabaseSession) -> Termina
         "application_name": APPLICATION_NAME,
     }
     try:
-        row = await (await conn.execute(TERMINATE, params)).fetchone()
+        async with conn.transaction():  # a savepoint
+            row = await _fetch_now(conn, TERMINATE, params)
     except errors.InsufficientPrivilege:
         return TerminationResult.NOT_PERMITTED
     assert row is not None
     return TerminationResult(row[0])
+
+
+async def _fetch_now(
+    conn: AsyncConnection, query: LiteralString, params: Mapping[str, Any]
+) -> TupleRow | None:
+    """A row about sessions as they are now, and not as the transaction saw them first."""
+    await conn.execute("SELECT pg_stat_clear_snapshot()")
+    return await (await conn.execute(query, params)).fetchone()

@@ -8,10 +8,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
 from bot.actions.base import AlreadyApplied, Progress
-from bot.actions.kubernetes import deployments, diffs, ownership
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
 from bot.model import Plan, Risk, Temporary, Undo, UserError
+from bot.model.text import printable
 from bot.systems import Systems
 from bot.systems.kubernetes import Deployment, managed_fields, patches, temporary
 
@@ -85,14 +86,17 @@ class SetEnvironment(DeploymentChange):
         self._check(deployment, current)
         await deployments.dry_run(systems.cluster, self.deployment, self._change)
         template = self._new_template(deployment)
+        path = managed_fields.env(self._container(deployment)["name"], self.variable)
+        warnings = applied.warnings(deployment, [path], "this variable")
+        warnings += await capacity.rollout_warnings(systems.cluster, deployment, template)
         return Plan(
             target=deployment.target,
             summary=self._summary(current),
-            blast_radius=f"{deployments.blast_radius(deployment)} {self.effect}".strip(),
+            blast_radius=deployments.blast_radius(deployment, self.effect),
             check=self.success_criteria(deployment.replicas),
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=ownership.warnings(deployment),
+            warnings=(*ownership.warnings(deployment), *warnings),
             undo=self._undo(current),
             temporary=self._temporary(),
             fingerprint=deployments.fingerprint(deployment),
@@ -128,8 +132,8 @@ class SetEnvironment(DeploymentChange):
             raise self._nothing_to_do(current)
         if current is not None and not _can_be_kept(current):
             raise UserError(
-                f"{self._label} holds something secret or too long to keep for the undo, so "
-                "nothing was planned. Change it by hand."
+                f"{self._label} holds something secret, unprintable or too long to keep for the "
+                "undo, so nothing was planned. Change it by hand."
             )
         deployments.check_not_paused(deployment, "no pod would get the new value")
 
@@ -232,12 +236,12 @@ class SetEnvironment(DeploymentChange):
 
 
 def _can_be_kept(value: str) -> bool:
-    """Whether a value may be stored for the undo: it is short, and has no secret in it."""
+    """Whether a value may be stored for the undo: it is short, printable and has no secret."""
     return len(value) <= MAX_VALUE_LENGTH and redaction.redact(value) == value
 
 
 def _is_value(value: str | None) -> str:
-    return "is not set" if value is None else f"is “{value}”"
+    return "is not set" if value is None else f"is “{printable(value)}”"
 
 
 def _with_env(container: Obj, env: list[Obj]) -> Obj:

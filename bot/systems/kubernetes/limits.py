@@ -1,4 +1,4 @@
-"""What limits a Deployment from outside: quotas, autoscalers and nodes."""
+"""What limits a Deployment from outside: quotas, LimitRanges, autoscalers and nodes."""
 
 from typing import Any
 
@@ -22,6 +22,16 @@ class Quota(Model):
     name: str
     hard: dict[str, float]
     used: dict[str, float]
+
+
+class LimitRange(Model):
+    """A LimitRange: the rules of a namespace for the resources of each container or pod.
+
+    `rules` are the items of its spec as the API has them.
+    """
+
+    name: str
+    rules: tuple[Obj, ...]
 
 
 class Autoscaler(Model):
@@ -62,6 +72,11 @@ def parse_quota(raw: Obj) -> Quota:
 
 def _quantities(raw: Obj) -> dict[str, float]:
     return {ALIASES.get(name, name): parse_quantity(str(text)) for name, text in raw.items()}
+
+
+def parse_limit_range(raw: Obj) -> LimitRange:
+    """A LimitRange from the API's JSON."""
+    return LimitRange(name=raw["metadata"]["name"], rules=tuple(raw["spec"].get("limits") or []))
 
 
 def parse_autoscaler(raw: Obj) -> Autoscaler:
