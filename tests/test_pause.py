@@ -366,7 +366,7 @@ async def test_people_end_it_by_hand(
     clock.forward(minutes=31)
     await bot.tick()
 
-    by_hand = "somebody ended it by hand or with a release, not with a step"
+    by_hand = "Python ended it, outside Runbolt. ORDERS_PAUSED of order-service is “false”"
     assert said(walk, paused)[-1] == f"{HAS_ENDED} {by_hand}"
     assert "In force" not in walk.card(paused)
     assert patches(kube) == 2

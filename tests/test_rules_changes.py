@@ -13,10 +13,12 @@ from bot.model import (
     ExecutionId,
     ExecutionState,
     IncidentId,
+    Observation,
     Plan,
     Risk,
     Severity,
     SeverityLevel,
+    Sighting,
     Status,
     Task,
     TaskId,
@@ -64,6 +66,9 @@ def temporary(**changes: Any) -> TemporaryChange:
         "touched_by": None,
         "ended_at": None,
         "overdue_reason": None,
+        "applied": True,
+        "last_seen": None,
+        "retry_at": None,
     }
     return TemporaryChange.model_validate(values | changes)
 
@@ -161,21 +166,44 @@ def test_when_an_undo_is_approved(
     assert rules.changes.undo_is_approved(change, PLAN, NOW, in_force=in_force) is expected
 
 
+LAST_SEEN = Sighting(spec="s1", execution="3")
+
+
+def ended(**changes: Any) -> Observation:
+    """What is seen once execution 9 has ended the temporary change of execution 3."""
+    values = {"in_force": False, "sighting": {"spec": "s2", "execution": "9"}, "revision": 8}
+    return Observation.model_validate(values | changes)
+
+
 @pytest.mark.parametrize(
-    ("announced", "now", "expected"),
+    ("seen", "number", "spec", "expected"),
     [
-        (None, NOW, NOW + 55 * MINUTE),
-        (None, NOW + 54 * MINUTE, NOW + 55 * MINUTE),
-        (None, NOW + 55 * MINUTE, NOW + HOUR),
-        (NOW + 55 * MINUTE, NOW + 56 * MINUTE, NOW + HOUR),
-        (NOW, NOW + MINUTE, NOW + HOUR),
-        (None, NOW + 2 * HOUR, NOW + HOUR),
+        (ended(), 9, "s1", True),
+        (ended(revision=9), 9, "s1", False),  # somebody changed the template afterwards
+        (ended(revision=7), 9, "s1", False),  # it did not change the template
+        (ended(revision=None), 9, "s1", False),
+        (ended(), 9, "s0", False),  # something else came before it
+        (ended(), 3, "s1", False),  # the temporary change itself
     ],
 )
-def test_when_temporary_changes_are_checked(
-    announced: datetime | None, now: datetime, expected: datetime
-) -> None:
-    assert rules.changes.next_check_at(temporary(announced_at=announced), now) == expected
+def test_what_proves_an_end(seen: Observation, number: int, spec: str, expected: bool) -> None:
+    plan = PLAN.model_copy(update={"fingerprint": {"spec": spec, "revision": 7}})
+    change = temporary(last_seen=LAST_SEEN)
+    assert rules.changes.proves_end(change, seen, done(number, plan=plan)) is expected
+    assert not rules.changes.proves_end(temporary(), seen, done(number, plan=plan))
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (ended(), False),
+        (ended(sighting={"spec": "s2", "execution": "3"}), True),
+        (ended(manager="kubectl-set"), True),
+        (ended(sighting=None), True),
+    ],
+)
+def test_what_is_outside(seen: Observation, expected: bool) -> None:
+    assert rules.changes.was_outside(temporary(last_seen=LAST_SEEN), seen) is expected
 
 
 @pytest.mark.parametrize(

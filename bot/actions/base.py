@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from bot.model import ExecutionId, Model, Plan, ReadResult, Risk, UserError, Verdict
+from bot.model import ExecutionId, Model, Observation, Plan, ReadResult, Risk, UserError, Verdict
 from bot.model.choices import Options
 from bot.model.findings import Template
 from bot.systems import ChangingSystems, PlanningSystems, ReadingSystems
@@ -73,9 +73,15 @@ class Change(Action, ABC):
     async def plan(self, systems: PlanningSystems) -> Plan:
         """Describe the change from the live state, without making it.
 
-        Raises UserError when it is not possible, and AlreadyApplied when there is nothing to do: a
-        temporary change counts as in force as long as its plan raises AlreadyApplied.
+        Raises UserError when it is not possible, and AlreadyApplied when there is nothing to do.
         """
+
+    async def observe(self, systems: ReadingSystems) -> Observation:
+        """Whether a temporary change is in force now; for actions whose plan is temporary.
+
+        Raises UserError when it cannot be seen, which is no end of it.
+        """
+        raise NotImplementedError(f"{self.name} makes no temporary changes")
 
     @abstractmethod
     async def execute(self, systems: ChangingSystems, plan: Plan, progress: Progress) -> str | None:

@@ -203,6 +203,7 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     An approver's is approved already, for a while and as long as nobody changed the target.
     """
     original = await get(world, execution_id)
+    await _check_not_ended(world, execution_id)
     undo_action = build_undo(world, original)
     plan = await undo_action.plan(world.systems.for_planning())
     approvers = await world.directory.fetch_members(world.config.approvers)
@@ -223,6 +224,14 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
             "This was already undone, or its undo is pending. Nothing was done."
         ) from error
     runs.start_if_approved(world, execution)
+
+
+async def _check_not_ended(world: World, execution_id: ExecutionId) -> None:
+    """Raise UserError where it was a temporary change that has ended."""
+    async with world.pool.connection() as conn:
+        change = await store.temporary_changes.get(conn, execution_id)
+    if change is not None and not change.may_be_in_force:
+        raise UserError(f"“{change.state}” has already ended. Nothing was done.")
 
 
 def build_undo(world: World, original: Execution) -> Change:

@@ -20,6 +20,7 @@ from bot.model import (
     Execution,
     ExecutionId,
     ExecutionState,
+    Observation,
     Plan,
     Risk,
     UserError,
@@ -112,10 +113,17 @@ async def _execute(world: World, execution: Execution, action: Change) -> None:
 
 
 async def _is_still_running(world: World, execution: Execution) -> bool:
-    """Whether no replica marked it as interrupted before it changed anything; raises UserError."""
+    """Whether no replica marked it as interrupted before it changed anything; raises UserError.
+
+    A temporary change is recorded from here on: once it is written, it has an end.
+    """
+    now = world.now()
     async with world.pool.connection() as conn:
         await check_customer_message_allowed(conn, execution)
-        return await store.executions.record_heartbeat(conn, execution, world.now())
+        is_running = await store.executions.record_heartbeat(conn, execution, now)
+        if is_running:
+            await record_temporary(conn, execution, now, applied=False)
+        return is_running
 
 
 async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
@@ -162,7 +170,8 @@ async def verify(
     if report is not None:
         verdict = verdict.model_copy(update={"text": f"{report} {verdict.text}"})
     undo = await undo_digest(world, execution) if verdict.was_applied else None
-    await _finish(world, execution, verdict, undo_digest=undo)
+    seen = await observe(world, execution) if verdict.was_applied else None
+    await _finish(world, execution, verdict, undo_digest=undo, seen=seen)
 
 
 async def undo_digest(world: World, execution: Execution) -> str | None:
@@ -181,8 +190,26 @@ async def undo_digest(world: World, execution: Execution) -> str | None:
         return None
 
 
+async def observe(world: World, execution: Execution) -> Observation | None:
+    """What its action sees of a temporary change now; None for another, or where it cannot see."""
+    if execution.plan is None or execution.plan.temporary is None:
+        return None
+    try:
+        action = build_action(world, execution.action, execution.params)
+        assert isinstance(action, Change)
+        return await action.observe(world.systems.for_reading())
+    except UserError as error:
+        log.info("the change of execution %s cannot be seen: %s", execution.id, error)
+        return None
+
+
 async def _finish(
-    world: World, execution: Execution, verdict: Verdict, *, undo_digest: str | None = None
+    world: World,
+    execution: Execution,
+    verdict: Verdict,
+    *,
+    undo_digest: str | None = None,
+    seen: Observation | None = None,
 ) -> None:
     now = world.now()
     window = world.config.policy.undo_window if verdict.was_applied else None
@@ -203,7 +230,9 @@ async def _finish(
             entry = ending(outcome=verdict.text)
             await log_execution(conn, ended, entry, at=now, by=execution.requested_by)
             if verdict.was_applied:
-                await _record_temporary(conn, ended, verdict, now)
+                await _record_effects(conn, ended, verdict, now, seen)
+            else:
+                await store.temporary_changes.withdraw(conn, ended.id, now)
             await store.publications.mark_stale(conn, execution.incident_id)
 
     try:
@@ -212,27 +241,38 @@ async def _finish(
         log.warning("execution %s counted as not done, and was requested again", execution.id)
 
 
-async def _record_temporary(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -> None:
-    """Record a temporary change from its start; recheck other temporary changes of the target."""
-    plan = ended.plan
-    assert plan is not None
+async def _record_effects(
+    conn: Conn, ended: Execution, verdict: Verdict, now: datetime, seen: Observation | None
+) -> None:
+    """Record what it did to temporary changes: it is one, it ended one, or it put one back."""
+    assert ended.plan is not None
     if ended.undo_of is not None:
         await store.temporary_changes.resume(conn, ended.undo_of, now)
         if verdict.ok:
             await store.temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
-    await store.temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
-    if plan.temporary is not None:
-        since = ended.started_at or now
-        until = since + plan.temporary.lasts
-        soon = now if ended.undo_digest is None else until - rules.changes.END_NOTICE
-        await store.temporary_changes.begin(
-            conn,
-            ended,
-            state=plan.temporary.state,
-            started_at=since,
-            ends_at=until,
-            next_check_at=soon,
-        )
+    await store.temporary_changes.schedule_recheck(conn, ended.plan.target, now)
+    await record_temporary(conn, ended, now, applied=True)
+    if seen is not None:
+        await store.temporary_changes.look_again(conn, ended.id, now, seen)
+
+
+async def record_temporary(
+    conn: Conn, execution: Execution, now: datetime, *, applied: bool
+) -> None:
+    """Record that an execution makes a temporary change, which lasts from its start."""
+    temporary = execution.plan.temporary if execution.plan else None
+    if temporary is None:
+        return
+    since = execution.started_at or now
+    await store.temporary_changes.record(
+        conn,
+        execution,
+        applied=applied,
+        state=temporary.state,
+        started_at=since,
+        ends_at=since + temporary.lasts,
+        now=now,
+    )
 
 
 async def write_with_retry(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:

@@ -130,10 +130,33 @@ class Execution(NewExecution):
     undo_digest: str | None
 
 
-class TemporaryChange(Model):
-    """A temporary change: when it ends, and when the scheduler checks it next.
+class Sighting(Model):
+    """What a target was: the digest of its spec, and the id of the execution that wrote it last."""
 
-    `overdue_reason` says why its undo is late; `touched_by` is the last other change of its target.
+    spec: str
+    execution: str
+
+
+class Observation(Model):
+    """What an action sees of its temporary change: whether it is in force, or else the `fact`.
+
+    `manager` is the field manager that wrote what is there now, empty where that is not noted.
+    `revision` is None while the target's controller has not seen its newest spec.
+    """
+
+    in_force: bool
+    fact: str = ""
+    manager: str = ""
+    sighting: Sighting | None = None
+    revision: int | None = None
+
+
+class TemporaryChange(Model):
+    """A temporary change: when it ends, and when the scheduler looks at it next.
+
+    It is recorded before it is written; `applied` says that it was. `overdue_reason` says why its
+    undo is late and `retry_at` when it is tried again, `touched_by` is the execution that ended it,
+    `last_seen` is what its target was when it was last seen in force.
     """
 
     execution_id: ExecutionId
@@ -146,8 +169,16 @@ class TemporaryChange(Model):
     touched_by: ExecutionId | None
     ended_at: datetime | None
     overdue_reason: str | None
+    applied: bool
+    last_seen: Sighting | None
+    retry_at: datetime | None
 
     @property
     def in_force(self) -> bool:
         """Whether it is still as the change made it, as far as is known."""
+        return self.applied and self.ended_at is None
+
+    @property
+    def may_be_in_force(self) -> bool:
+        """Whether it is in force, or nobody knows yet whether it was written."""
         return self.ended_at is None

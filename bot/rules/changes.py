@@ -7,6 +7,7 @@ from bot.model import (
     ACTIVE,
     Execution,
     ExecutionState,
+    Observation,
     Plan,
     Task,
     TaskKind,
@@ -84,10 +85,27 @@ def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     return tuple(key.replace("_", " ") for key in keys)
 
 
-def next_check_at(change: TemporaryChange, now: datetime) -> datetime:
-    """When to process a temporary change next: to announce its end, or to undo it."""
-    soon = change.ends_at - END_NOTICE
-    return soon if change.announced_at is None and now < soon else change.ends_at
+def proves_end(change: TemporaryChange, seen: Observation, last: Execution) -> bool:
+    """Whether the target proves that the execution whose id it bears ended a temporary change.
+
+    It wrote over the very state in which the change was last seen in force, and nobody has changed
+    the target since: its revision is the next one.
+    """
+    if change.last_seen is None or last.plan is None or last.id == change.execution_id:
+        return False
+    before = last.plan.fingerprint
+    has_overwritten = before.get("spec") == change.last_seen.spec
+    return has_overwritten and seen.revision == before.get("revision", 0) + 1
+
+
+def was_outside(change: TemporaryChange, seen: Observation) -> bool:
+    """Whether nothing of ours can have ended it: another manager wrote what is there now.
+
+    Or the target is gone, or bears the id that it had while the change was in force.
+    """
+    if seen.manager or seen.sighting is None:
+        return True
+    return change.last_seen is not None and change.last_seen.execution == seen.sighting.execution
 
 
 def task_conflict(task: Task) -> UserError:

@@ -30,7 +30,7 @@ def step_button(step: Step) -> Element:
 
 def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
-    undo, change = snapshot.latest_undo(execution), snapshot.change_in_force(execution.id)
+    undo, change = snapshot.latest_undo(execution), snapshot.temporary_change(execution.id)
     approvers = {"groups": snapshot.approver_groups, "people": snapshot.approvers}
     state = text.render(
         "execution_state",
@@ -45,7 +45,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         parts += _plan(snapshot, execution, execution.plan)
     parts.append(blocks.section(state))
     buttons = _buttons(snapshot, execution, undo)
-    in_force = change or snapshot.change_in_force(execution.undo_of)
+    in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
     if buttons and (snapshot.incident.open or in_force):
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
@@ -121,7 +121,7 @@ def _buttons(
             ]
         case ExecutionState.SUCCEEDED | ExecutionState.FAILED if rules.changes.can_undo(
             execution, undo
-        ):
+        ) and not snapshot.has_ended(execution):
             return [_undo(snapshot, execution)]
         case ExecutionState.DENIED | ExecutionState.FAILED | ExecutionState.EXPIRED if (
             not_done and _edit(execution)

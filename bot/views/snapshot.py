@@ -88,6 +88,17 @@ class IncidentSnapshot:
         candidates = carried_out or executions
         return candidates[-1] if candidates else None
 
+    def temporary_change(self, execution_id: ExecutionId) -> TemporaryChange | None:
+        """The temporary change that an execution made, in force or not."""
+        return next(
+            (each for each in self.temporary_changes if each.execution_id == execution_id), None
+        )
+
+    def has_ended(self, execution: Execution) -> bool:
+        """Whether an execution made a temporary change that has ended."""
+        change = self.temporary_change(execution.id)
+        return change is not None and not change.may_be_in_force
+
     def change_in_force(self, execution_id: ExecutionId | None) -> TemporaryChange | None:
         """The temporary change that an execution made, while it is in force."""
         return next(

@@ -1,7 +1,7 @@
 """Temporary changes: how long they last, and the notice before they end."""
 
 from bot import durations, rules
-from bot.model import Entry, TemporaryChange
+from bot.model import ACTIVE, Entry, TemporaryChange
 from bot.model.entries import EndAnnounced
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
@@ -10,13 +10,14 @@ from bot.views.snapshot import IncidentSnapshot
 
 
 def lines(snapshot: IncidentSnapshot) -> list[Block]:
-    """One line for each temporary change in force."""
-    return [blocks.section(_line(snapshot, change)) for change in snapshot.changes_in_force]
-
-
-def _line(snapshot: IncidentSnapshot, change: TemporaryChange) -> str:
-    execution = next(each for each in snapshot.executions if each.id == change.execution_id)
-    return text.render("temporary_change", change=change, execution=execution)
+    """One line for each temporary change that is in force, or of which nobody knows."""
+    executions = {execution.id: execution for execution in snapshot.executions}
+    shown = [(change, executions[change.execution_id]) for change in snapshot.temporary_changes]
+    return [
+        blocks.section(text.render("temporary_change", change=change, execution=execution))
+        for change, execution in shown
+        if change.in_force or (change.may_be_in_force and execution.state not in ACTIVE)
+    ]
 
 
 def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:

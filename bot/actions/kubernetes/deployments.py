@@ -10,7 +10,7 @@ from bot.actions.kubernetes import rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import Plan, UserError, Verdict
+from bot.model import Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import Cluster, Conflict, Deployment, TimedOut, Unreachable
 
@@ -101,6 +101,11 @@ def fingerprint(deployment: Deployment) -> dict[str, Any]:
         "spec": deployment.spec_digest,
         "revision": deployment.revision,
     }
+
+
+def sighting(deployment: Deployment) -> Sighting:
+    """What tells one state of a Deployment from the next, and which execution wrote it."""
+    return Sighting(spec=deployment.spec_digest, execution=deployment.last_execution)
 
 
 def blast_radius(deployment: Deployment) -> str:

@@ -11,9 +11,15 @@ from bot.actions.base import AlreadyApplied, Progress
 from bot.actions.kubernetes import deployments, diffs
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
-from bot.model import Plan, Risk, Temporary, Undo, UserError, Verdict
+from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError, Verdict
 from bot.systems import Systems
-from bot.systems.kubernetes import Deployment, patches, temporary
+from bot.systems.kubernetes import (
+    Deployment,
+    ObjectNotFound,
+    managed_fields,
+    patches,
+    temporary,
+)
 
 Obj = dict[str, Any]
 MAX_VALUE_LENGTH = 500
@@ -110,16 +116,20 @@ class SetEnvironment(DeploymentChange):
 
         Raises UserError when it comes from a Secret, a ConfigMap or the pod.
         """
-        entries = [entry for entry in container.get("env") or [] if entry["name"] == self.variable]
-        if not entries:
+        last = self._entry(container)
+        if last is None:
             return None
-        last: Obj = entries[-1]  # Kubernetes uses the last one if there are several
         if source := last.get("valueFrom"):
             raise UserError(
                 f"{self._label} comes from {_source_name(source)}, so nothing was planned. Change "
                 "it there, or by hand."
             )
         return str(last.get("value", ""))
+
+    def _entry(self, container: Obj) -> Obj | None:
+        """The variable's entry: Kubernetes uses the last one if there are several."""
+        entries = [entry for entry in container.get("env") or [] if entry["name"] == self.variable]
+        return entries[-1] if entries else None
 
     def _check(self, deployment: Deployment, current: str | None) -> None:
         """Raises AlreadyApplied when nothing is to do, UserError when it cannot be changed."""
@@ -202,6 +212,52 @@ class SetEnvironment(DeploymentChange):
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Patch the pod template. Raises UserError."""
         await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
+
+    async def observe(self, systems: Systems) -> Observation:
+        """Whether the variable has its value, else what it is and who wrote that.
+
+        Raises ClusterError when the Deployment cannot be read.
+        """
+        try:
+            deployment = await systems.cluster.deployment(self.deployment)
+        except ObjectNotFound:
+            fact = f"deployment/{self.deployment} does not exist any more"
+            return Observation(in_force=False, fact=fact)
+        return Observation(
+            in_force=self._is_set(deployment),
+            fact=self._live_value(deployment),
+            manager=self._writer(deployment),
+            sighting=deployments.sighting(deployment),
+            revision=deployment.revision if deployment.spec_observed else None,
+        )
+
+    def _is_set(self, deployment: Deployment) -> bool:
+        """Whether the variable is as this made it; a container may have come beside its own."""
+        containers = deployment.template["spec"]["containers"]
+        own = [each for each in containers if self.container in (None, each["name"])]
+        entries = [entry for entry in map(self._entry, own) if entry is not None]
+        if self.value is None:
+            return bool(own) and not entries
+        return any(
+            "valueFrom" not in entry and entry.get("value", "") == self.value for entry in entries
+        )
+
+    def _live_value(self, deployment: Deployment) -> str:
+        """What the variable is now, as a sentence."""
+        try:
+            return f"{self._label} {_is_value(self._current_value(self._container(deployment)))}"
+        except UserError:
+            return f"{self._label} is not a plain value any more"
+
+    def _writer(self, deployment: Deployment) -> str:
+        """Who else but Runbolt wrote what the variable is now; empty where that is not noted."""
+        names = [each["name"] for each in deployment.template["spec"]["containers"]]
+        for name in names if self.container is None else [self.container]:
+            for path in managed_fields.env_paths(name, self.variable):
+                writer = managed_fields.last_writer(deployment.managed_fields, path)
+                if writer is not None:
+                    return "" if writer.is_ours else writer.manager
+        return ""
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
         """Whether the variable has its value, and the pods become ready and stay ready."""
