@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from bot import config, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
 from bot.cache import Cache
+from bot.clock import DatabaseClock, utc_now
 from bot.config import Config
 from bot.model import Playbook, UserError
 from bot.playbooks import loader
@@ -40,7 +41,7 @@ from bot.systems.sessions import SessionTerminator
 from bot.systems.stripe import Stripe
 from bot.systems.tcp import TcpProber
 from bot.views import text
-from bot.web import Web
+from bot.web import SignatureCheck, Web
 from bot.world import World
 from commands import routes
 
@@ -48,11 +49,6 @@ log = logging.getLogger("runbolt")
 
 DRAIN_SECONDS = 25  # Kubernetes grants 30 between TERM and KILL
 BACKLOG = 2048
-
-
-def utc_now() -> datetime:
-    """The current time in UTC."""
-    return datetime.now(UTC)
 
 
 def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
@@ -66,12 +62,13 @@ def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
 @asynccontextmanager
 async def open_world(
     settings: Settings,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] | None = None,
     slack_seconds: float = slack.client.TIMEOUT_SECONDS,
+    wall_clock: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[World]:
     """Load the configuration and connect to everything; raises UserError.
 
-    `slack_seconds` is the time limit of each call to Slack.
+    `now` replaces the database's clock. `slack_seconds` is the time limit of each call to Slack.
     """
     team_config = config.load(settings.config)
     loaded_playbooks = load_playbooks(team_config.playbooks)
@@ -84,6 +81,7 @@ async def open_world(
         bot_workspace = await workspace.load_workspace(client, identity, people, team_config)
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
+        clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))
         customers = CustomerChannel(client, bot_workspace.customer_channel)
         yield World(
             pool=pool,
@@ -91,11 +89,12 @@ async def open_world(
             workspace=bot_workspace,
             directory=people,
             cache=cache,
-            systems=await _open_systems(stack, settings, now, customers),
+            systems=await _open_systems(stack, settings, now or clock, customers),
             playbooks=loaded_playbooks,
             actions={action.name: action for action in ACTIONS},
             config=team_config,
-            now=now,
+            now=now or clock,
+            clock=clock,
             background=BackgroundTasks(),
             pagerduty=_pagerduty(settings, team_config),
         )
@@ -157,7 +156,10 @@ def make_app(world: World, settings: Settings) -> AsyncApp:
         name="runbolt",  # without it, Bolt would take the name of the calling source file
         # Bolt only receives: the bot sends with a client of its own.
         client=AsyncWebClient(base_url=settings.slack_api_url),
-        signing_secret=settings.slack_signing_secret or "unused in Socket Mode",
+        request_verification_enabled=False,
+        before_authorize=SignatureCheck(
+            settings.slack_signing_secret or "unused in Socket Mode", world.clock
+        ),
         authorize=authorize,
         process_before_response=True,
         raise_error_for_unhandled_request=False,

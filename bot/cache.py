@@ -30,14 +30,6 @@ class Cache:
         """Connect now, so that the first interaction does not wait for it; log a failure."""
         await self._call(self._redis.ping)
 
-    async def is_first_delivery(self, key: str, seconds: int = 600) -> bool:
-        """Whether this key is new; always True while Redis is down, as the database decides too."""
-        name = f"runbolt:seen:{key}"
-        is_set = await self._call(
-            lambda: self._redis.set(name, "1", nx=True, ex=seconds), default=True
-        )
-        return bool(is_set)
-
     async def get(self, key: str) -> str | None:
         """The value of a key; None where there is none, or while Redis is down."""
         value = await self._call(lambda: self._redis.get(f"runbolt:{key}"))
@@ -55,17 +47,15 @@ class Cache:
         """Close every connection."""
         await self._redis.aclose()
 
-    async def _call(
-        self, command: Callable[[], Awaitable[object]], *, default: object = None
-    ) -> object:
-        """What Redis answers, or `default` while it is down."""
+    async def _call(self, command: Callable[[], Awaitable[object]]) -> object:
+        """What Redis answers; None while it is down."""
         if asyncio.get_running_loop().time() < self._rest_until:
-            return default
+            return None
         try:
             return await command()
         except (RedisError, OSError) as error:
             self._rest(error)
-            return default
+            return None
 
     def _rest(self, error: Exception) -> None:
         # One log line for each rest, and no timeout on every interaction meanwhile.

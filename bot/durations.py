@@ -41,7 +41,7 @@ def describe(span: timedelta) -> str:
         is_one_day = seconds == size == 86_400
         if seconds >= size and not is_one_day and (seconds % size == 0 or seconds >= 10 * size):
             return f"{seconds // size} {unit}"
-    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
+    return f"{seconds} s"
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse)]

@@ -4,10 +4,12 @@ Any number of replicas may do so at the same time.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot import flows
+from bot.clock import utc_now
 from bot.flows import temporary_changes
 from bot.publishing import publisher
 from bot.world import World
@@ -18,6 +20,7 @@ Sweep = Callable[[World], Awaitable[None]]
 SWEEPS: dict[Sweep, float] = {
     flows.reminders.fire_due: 5,
     flows.approvals.expire_due: 5,
+    flows.deliveries.delete_old: 600,
     flows.runs.start_approved: 5,
     flows.runs.mark_interrupted: 10,
     temporary_changes.check_interrupted: 10,
@@ -35,13 +38,20 @@ def start(world: World) -> AsyncIOScheduler:
             "interval",
             args=[world],
             seconds=seconds,
-            next_run_time=world.now(),
+            next_run_time=utc_now(),
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
         )
     scheduler.start()
+    world.clock.on_step.append(partial(_run_now, scheduler))
     return scheduler
+
+
+def _run_now(scheduler: AsyncIOScheduler) -> None:
+    """Run every sweep now: APScheduler counts by this machine's clock, which was set back."""
+    for job in scheduler.get_jobs():
+        job.modify(next_run_time=utc_now())
 
 
 async def run_sweeps(world: World) -> None:

@@ -1,11 +1,17 @@
-"""The HTTP server's application: Slack's events, and health checks."""
+"""The HTTP server's application: Slack's signed events, and health checks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.middleware.request_verification.async_request_verification import (
+    AsyncRequestVerification,
+)
+from slack_sdk import signature
+from slack_sdk.signature import SignatureVerifier
 
 from bot import slack
 from bot.store import db
@@ -16,6 +22,27 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 CHECK_SECONDS = 3
+
+
+class SignatureCheck(AsyncRequestVerification):
+    """Bolt's check of Slack's signature, which is good for 5 min by the database's clock."""
+
+    def __init__(self, secret: str, clock: Callable[[], datetime]) -> None:
+        super().__init__(secret)
+        self._checked = SignatureVerifier(secret, _SignatureClock(clock))
+
+    @property
+    def verifier(self) -> SignatureVerifier:
+        """What checks it."""
+        return self._checked
+
+
+class _SignatureClock(signature.Clock):
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock().timestamp()
 
 
 class Web:

@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.actions.base import Action
 from bot.background import BackgroundTasks
 from bot.cache import Cache
+from bot.clock import DatabaseClock
 from bot.config import Config
 from bot.model import Playbook
 from bot.slack.directory import Directory
@@ -22,7 +23,8 @@ from bot.systems.pagerduty import PagerDuty
 class World:
     """The connections to the outside, and what stays the same while the bot runs.
 
-    `now` tells the time in UTC; `customers` and `pagerduty` are None where not configured.
+    `now` tells the time in UTC: what `clock` says, except in tests. `customers` and `pagerduty` are
+    None where not configured.
     """
 
     pool: Pool
@@ -35,5 +37,6 @@ class World:
     actions: Mapping[str, type[Action]]
     config: Config
     now: Callable[[], datetime]
+    clock: DatabaseClock
     background: BackgroundTasks
     pagerduty: PagerDuty | None

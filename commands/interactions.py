@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -190,14 +189,13 @@ def parse(world: World, body: Body) -> Interaction:
 
 
 def _parse_command(world: World, body: Body) -> Interaction:
-    # The same declaration typed twice is a new delivery: the database finds the first incident.
     text = body.get("text", "")
     return Interaction(
         slack=world.slack,
         cache=world.cache,
         user_id=UserId(body["user_id"]),
         channel_id=ChannelId(body["channel_id"]),
-        delivery_id=f"command:{body['trigger_id']}:{uuid4()}",
+        delivery_id=f"command:{body['trigger_id']}",
         text=markup.plain_command_text(text).strip(),
         mentions=tuple(map(UserId, markup.mentioned_ids(text))),
         trigger_id=body["trigger_id"],

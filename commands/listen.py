@@ -9,6 +9,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 from slack_bolt.async_app import AsyncAck
 
+from bot import flows
 from bot.model import UserError
 from bot.world import World
 from commands import form_errors, interactions
@@ -132,10 +133,10 @@ async def _answer(
     world: World, handler: Handler, interaction: Interaction, *, open_to_all: bool
 ) -> None:
     """Handle an interaction once; an error of any kind is a reply to the person."""
-    if not await world.cache.is_first_delivery(interaction.delivery_id):
-        log.info("a repeated delivery was dropped: %s", interaction.delivery_id)
-        return
     try:
+        if not await flows.deliveries.claim(world, interaction.delivery_id):
+            log.info("a repeated delivery was dropped: %s", interaction.delivery_id)
+            return
         if not open_to_all:
             await world.directory.check_may_act(interaction.user_id)
         await handler(world, interaction)

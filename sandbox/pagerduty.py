@@ -2,9 +2,11 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
+
+from sandbox.loopback import LoopbackServer
 
 ACCEPT = "application/vnd.pagerduty+json;version=2"
 PARAMETERS = {
@@ -28,7 +30,7 @@ class Shift:
 
 
 @dataclass
-class PagerDuty:
+class PagerDuty(LoopbackServer):
     """The API on loopback; `status` and `hang` make it fail, `body` replaces its answer."""
 
     token: str = "u+sandbox-read-only"
@@ -37,25 +39,10 @@ class PagerDuty:
     hang: bool = False
     body: str | None = None
     requests: list[Obj] = field(default_factory=list)
-    port: int = 0
 
     def __post_init__(self) -> None:
         server = web.Server(self._handle, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = int(self._runner.addresses[0][1])
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        super().__init__(web.ServerRunner(server, shutdown_timeout=0.1))
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         self.requests.append({"path": request.path, "query": list(request.query.items())})

@@ -2,9 +2,10 @@
 
 import asyncio
 from enum import StrEnum
-from typing import Self
 
 from aiohttp import web
+
+from sandbox.loopback import LoopbackServer
 
 
 class Health(StrEnum):
@@ -16,31 +17,19 @@ class Health(StrEnum):
     DOWN = "down"
 
 
-class PaymentService:
+class PaymentService(LoopbackServer):
     """`GET /health` on loopback: healthy, degraded (503), slow (silent) or down (no listener)."""
 
     def __init__(self) -> None:
-        self.health = Health.HEALTHY
-        self.port = 0
-        self._changed = asyncio.Event()
-        self._site: web.TCPSite | None = None
         app = web.Application()
         app.router.add_get("/health", self._answer_health)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-
-    @property
-    def url(self) -> str:
-        """Its address, also while it is down."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await self._listen()
-        return self
+        super().__init__(web.AppRunner(app, access_log=None, shutdown_timeout=0.2))
+        self.health = Health.HEALTHY
+        self._changed = asyncio.Event()
 
     async def __aexit__(self, *_: object) -> None:
         self._changed.set()
-        await self._runner.cleanup()
+        await super().__aexit__()
 
     async def set_health(self, health: Health) -> None:
         """Change the health; down means that nobody listens on the port."""
@@ -52,11 +41,6 @@ class PaymentService:
             self._site = None
         elif health is not Health.DOWN and self._site is None:
             await self._listen()
-
-    async def _listen(self) -> None:
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await self._site.start()
-        self.port = int(self._runner.addresses[0][1])
 
     async def _answer_health(self, _: web.Request) -> web.Response:
         while self.health is Health.SLOW:

@@ -1,39 +1,23 @@
 """An HTTP proxy inside the cluster that reaches Services by name."""
 
 from collections.abc import Mapping
-from typing import Self
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
 from sandbox.cluster import DEFAULT_NAMESPACE
+from sandbox.loopback import LoopbackServer
 
 TIMEOUT_SECONDS = 30.0
 SUFFIXES = ("", ".svc", ".svc.cluster.local")
 
 
-class Proxy:
+class Proxy(LoopbackServer):
     """Forwards requests to `services`: the URL for each Service's name and port."""
 
     def __init__(self, services: Mapping[tuple[str, int], str]) -> None:
+        server = web.Server(self._handle, access_log=None)
+        super().__init__(web.ServerRunner(server, shutdown_timeout=0.2))
         self.services = services
-        self.port = 0
-        self._runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None), shutdown_timeout=0.2
-        )
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.port = int(self._runner.addresses[0][1])
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         # A proxy is asked with the whole address in the first line; a web server with the path.

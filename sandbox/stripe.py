@@ -9,9 +9,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
+
+from sandbox.loopback import LoopbackServer
 
 Obj = dict[str, Any]
 
@@ -76,38 +78,26 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Stripe:
+class Stripe(LoopbackServer):
     """One account, on loopback; `key` may read events, and `blind_key` may not."""
 
     def __init__(self, now: Callable[[], datetime] = utc_now, *, live: bool = False) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        super().__init__(web.AppRunner(app, access_log=None, shutdown_timeout=0.2))
         mode = "live" if live else "test"
         self.key = f"rk_{mode}_{secrets.token_hex(24)}"
         self.secret_key = f"sk_{mode}_{secrets.token_hex(24)}"
         self.blind_key = f"rk_{mode}_{secrets.token_hex(24)}"
         self.requests: list[web.Request] = []
-        self.port = 0
         self._live = live
         self._now = now
         self._events: dict[str, Event] = {}
         self._faults: list[Fault] = []
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-
-    @property
-    def url(self) -> str:
-        """What STRIPE_API_URL is set to."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.port = int(self._runner.addresses[0][1])
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         self.heal()
-        await self._runner.cleanup()
+        await super().__aexit__()
 
     # What happens in the account.
 

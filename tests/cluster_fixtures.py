@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.__main__ import utc_now
 from bot.actions.base import Change, Progress
+from bot.clock import utc_now
 from bot.model import ExecutionId, Plan, Verdict
 from bot.slack.customer_channel import CustomerChannel
 from bot.systems import ChangingSystems

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 
 from bot import __main__ as root
 from bot import scheduler
+from bot.clock import utc_now
 from bot.settings import Settings
 from bot.store import db
 from bot.views import action_ids
@@ -132,7 +133,7 @@ async def state(kept_state: str) -> str:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        await conn.execute("TRUNCATE incidents RESTART IDENTITY CASCADE")
+        await conn.execute("TRUNCATE incidents, deliveries RESTART IDENTITY CASCADE")
     return kept_state
 
 
@@ -382,11 +383,14 @@ def _number(channel: str) -> int:
 
 @contextlib.asynccontextmanager
 async def start_bot(
-    given: Settings, clock: Clock, slack_seconds: float = PATIENCE
+    given: Settings,
+    clock: Clock | None,
+    slack_seconds: float = PATIENCE,
+    wall_clock: Callable[[], datetime] = utc_now,
 ) -> AsyncIterator[Bot]:
-    """A replica that listens over HTTP; its clock stands still."""
+    """A replica that listens over HTTP; its clock stands still, or (None) is the database's."""
     async with (
-        root.open_world(given, clock, slack_seconds) as world,
+        root.open_world(given, clock, slack_seconds, wall_clock) as world,
         root.listening(world, given) as server,
     ):
         door = root.open_listening_socket(given)  # closed by the server

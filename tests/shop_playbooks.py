@@ -1,4 +1,4 @@
-"""A team's own small playbook, whole and in its parts."""
+"""Small playbooks of other teams, whole and in their parts."""
 
 HEAD = """\
 service: shop
@@ -33,4 +33,15 @@ SCALE_STEP = """\
         action: scale-deployment
         params: {deployment: shop}
         ask: [replicas]
+"""
+
+TICKETS_HEAD = """\
+service: tickets
+title: Ticket Service
+severities:
+  sev1: {meaning: Nobody gets in, response: 3 min}
+  sev2: {meaning: Some do not get in, response: 7 min}
+  sev3: {meaning: Queues at the door, response: 50 min}
+  sev4: {meaning: Ugly tickets, response: 5 h}
+scenarios:
 """

@@ -121,11 +121,34 @@ def _measured(kube: Cluster) -> list[str]:
     return ["" for at in started if at is not None and now.age(at) >= 20]
 
 
-async def test_unmeasured_decrease_is_warned_of(systems: ChangingSystems, kube: Cluster) -> None:
-    kube.fail("*/metrics.k8s.io/*", 404)
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (404, ""),
+        (403, ""),
+        (
+            503,
+            " The metrics server does not answer now; if it is only starting, request this again "
+            "in a minute, and the plan checks it.",
+        ),
+        (
+            500,
+            " Kubernetes failed with status 500 (list pods.metrics.k8s.io). Nothing was read. "
+            "Check that the API server is healthy, then try again. Kubernetes says: Internal error "
+            "occurred: etcdserver: request timed out.",
+        ),
+    ],
+)
+async def test_unmeasured_decrease_is_warned_of(
+    systems: ChangingSystems, kube: Cluster, status: int, reason: str
+) -> None:
+    kube.fail("*/metrics.k8s.io/*", status)
     plan = await limit("384Mi").plan(systems.for_planning())
 
-    assert "The bot cannot read how much memory it uses" in plan.warnings[0]
+    assert plan.warnings[0] == (
+        "The bot cannot read how much memory it uses now, so the lower limit may end it at once."
+        f"{reason}"
+    )
 
 
 async def test_container_without_limit_is_refused(systems: ChangingSystems, kube: Cluster) -> None:

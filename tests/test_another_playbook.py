@@ -8,31 +8,24 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
 from tests.readers import Item, Post
+from tests.shop_playbooks import TICKETS_HEAD
 
 OUTAGE = "order-service/complete-service-outage"
 PAYMENTS = "order-service/payment-refund-failures"
 SLOW = "order-service/slow-response-times"
 GATES = "tickets/gates"
-OTHER = """
-service: tickets
-title: Ticket Service
-severities:
-  sev1: {meaning: Nobody gets in, response: 3 min}
-  sev2: {meaning: Some do not get in, response: 7 min}
-  sev3: {meaning: Queues at the door, response: 50 min}
-  sev4: {meaning: Ugly tickets, response: 5 h}
-scenarios:
+OTHER = f"""{TICKETS_HEAD}\
   - id: gates
     title: Gates
     severity: sev2
     symptoms: [Gates stay shut]
     steps:
-      - {id: alert-team, title: Call the gates, phase: immediate, action: manual}
+      - {{id: alert-team, title: Call the gates, phase: immediate, action: manual}}
       - id: pods
         title: History
         phase: immediate
         action: rollout-history
-        params: {deployment: order-service}
+        params: {{deployment: order-service}}
 """
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Response, expect
 
 from tests import browsing
 from tests.browsing import (
@@ -22,6 +22,7 @@ from tests.browsing import (
 __all__ = ["address", "browser", "page"]
 
 CHANNEL = "inc-1-orders-are-failing"
+WORDS = "What do you see?"
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -78,21 +79,38 @@ async def test_a_form_stays_in_its_tab(page: Page, address: str) -> None:
     await expect(page.locator('[data-channel="inc-1-nobody-can-pay"]')).to_be_visible()
 
 
+async def shows_words(response: Response) -> bool:
+    """Whether the page was sent what somebody else has just written."""
+    return "/sandbox/messages" in response.url and WORDS in await response.text()
+
+
+async def two_frames(page: Page) -> None:
+    """Until what the page knows by now can be seen."""
+    await page.evaluate(
+        "() => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))"
+    )
+
+
 async def test_a_press_outlives_a_redraw(page: Page, address: str) -> None:
     await say(page, "/incident declare sev1 Orders are failing")
     await open_channel(page, CHANNEL)
-    button = page.get_by_role("button", name="Post update", exact=True)
+    button = page.get_by_role("button", name="Roll back", exact=True)
     message = page.get_by_test_id("message").filter(has=button)
     await button.hover()
     ts = await message.get_attribute("data-ts")
     reaction = {"user": "second", "channel": CHANNEL, "ts": ts, "name": "eyes"}
+    words = {"user": "second", "channel": CHANNEL, "text": f"{WORDS}\n" * 20}
 
     await page.mouse.down()
-    await page.request.post(f"{address}/sandbox/react", data=reaction)
-    await expect(message.locator(".reactions")).to_be_visible()
+    async with page.expect_response(shows_words):
+        await page.request.post(f"{address}/sandbox/react", data=reaction)
+        await page.request.post(f"{address}/sandbox/say", data=words)
+    await two_frames(page)
     await page.mouse.up()
 
     await form(page)
+    await expect(message.locator(".reactions")).to_be_attached()
+    await expect(page.get_by_text(WORDS)).to_be_attached()
 
 
 async def test_every_word_is_readable(page: Page) -> None:

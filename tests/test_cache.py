@@ -8,15 +8,6 @@ from bot.cache import Cache
 from sandbox.redis import free_port
 
 
-async def test_a_delivery_is_first_once(redis_url: str) -> None:
-    cache = Cache(redis_url)
-    assert [await cache.is_first_delivery("Ev1"), await cache.is_first_delivery("Ev1")] == [
-        True,
-        False,
-    ]
-    await cache.close()
-
-
 async def test_values_until_deleted(redis_url: str) -> None:
     cache = Cache(redis_url)
     await cache.set("key", "value", 60)
@@ -32,9 +23,5 @@ async def test_redis_is_down(caplog: pytest.LogCaptureFixture) -> None:
         await cache.warm_up()
         await cache.set("key", "value", 60)
         assert await cache.get("key") is None
-        assert [await cache.is_first_delivery("Ev1"), await cache.is_first_delivery("Ev1")] == [
-            True,
-            True,
-        ]
     await cache.close()
     assert len(caplog.records) == 1

@@ -105,7 +105,7 @@ async def test_what_waits_can_be_withdrawn(walk: Walk, bot: Bot, broken: Cluster
 
 
 async def test_a_lost_answer_is_looked_for(walk: Walk, broken: Cluster, asked: str) -> None:
-    broken.fail("patch */deployments/order-service", 500)
+    broken.fail("patch */deployments/order-service", 500, dry_run=False)
 
     await walk.press("second", action_ids.APPROVE, asked)
 

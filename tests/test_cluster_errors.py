@@ -12,6 +12,7 @@ from bot.systems.kubernetes.errors import ApiCall, ClusterError
 READ = ApiCall("get", "pods", "shop", "order-1")
 LIST = ApiCall("list", "pods", "shop")
 WRITE = ApiCall("patch", "deployments", "shop", "order-service", mutating=True)
+DRY_RUN = ApiCall("patch", "deployments", "shop", "order-service", mutating=True, dry_run=True)
 LOG = ApiCall("get", "pods/log", "shop", "order-1")
 
 
@@ -60,10 +61,11 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             READ,
             401,
             "Unauthorized",
-            errors.Forbidden,
+            errors.Unauthorized,
             False,
-            "Kubernetes does not accept the bot's credentials (get pods order-1). Nothing was "
-            "read. Renew the token in its kubeconfig, or check its service account.",
+            "Kubernetes does not accept the bot's credentials (get pods order-1), although they "
+            "were read again. Nothing was read. Renew the token in its kubeconfig, or check its "
+            "service account; README.md says how to make a token that lasts.",
         ),
         (
             WRITE,
@@ -82,6 +84,43 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             False,
             "Kubernetes refused to patch deployments order-service. Nothing was changed. "
             "Kubernetes says: exceeded quota: pods.",
+        ),
+        (
+            ApiCall("create", "pods/exec", "shop", "order-1"),
+            403,
+            'pods "order-1" is forbidden: User "runbolt" cannot get resource "pods/exec" in API '
+            'group "" in the namespace "shop"',
+            errors.Forbidden,
+            False,
+            "The bot may not get pods/exec in shop. Nothing was read. Grant it: deploy/rbac.yaml "
+            "has every rule that the bot needs.",
+        ),
+        (
+            ApiCall("list", "nodes", "shop"),
+            403,
+            'nodes is forbidden: User "runbolt" cannot list resource "nodes" in API group "" at '
+            "the cluster scope",
+            errors.Forbidden,
+            False,
+            "The bot may not list nodes in the whole cluster. Nothing was read. Grant it: "
+            "deploy/rbac.yaml has every rule that the bot needs.",
+        ),
+        *(
+            (
+                WRITE,
+                403,
+                reason,
+                errors.RequestRefused,
+                False,
+                "Kubernetes refused to patch deployments order-service. Nothing was changed. "
+                f"Kubernetes says: {reason}.",
+            )
+            for reason in (
+                'pods "order-1" is forbidden: maximum memory usage per Container is 1Gi',
+                'admission webhook "policy.example" denied the request: no latest tags',
+                "deployments.apps \"order-service\" is forbidden: ValidatingAdmissionPolicy 'tags' "
+                "with binding 'all' denied request: no latest tags",
+            )
         ),
         (
             READ,
@@ -141,7 +180,7 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             WRITE,
             429,
             "too many requests",
-            errors.Unreachable,
+            errors.Unavailable,
             False,
             "Kubernetes cannot serve this now (patch deployments order-service). Nothing was "
             "changed. Try again in a moment. Kubernetes says: too many requests.",
@@ -150,7 +189,7 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             LIST,
             503,
             "starting",
-            errors.Unreachable,
+            errors.Unavailable,
             False,
             "Kubernetes cannot serve this now (list pods). Nothing was read. Try again in a "
             "moment. Kubernetes says: starting.",
@@ -172,6 +211,25 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             True,
             "Kubernetes failed with status 504 (patch deployments order-service). Whether it was "
             "changed is unknown: look at it before you try again. Kubernetes says: timeout.",
+        ),
+        (
+            WRITE,
+            503,
+            "no healthy upstream",
+            errors.Unreachable,
+            True,
+            "Kubernetes failed with status 503 (patch deployments order-service). Whether it was "
+            "changed is unknown: look at it before you try again. Kubernetes says: no healthy "
+            "upstream.",
+        ),
+        (
+            WRITE,
+            499,
+            "gone",
+            errors.Unreachable,
+            True,
+            "Kubernetes failed with status 499 (patch deployments order-service). Whether it was "
+            "changed is unknown: look at it before you try again. Kubernetes says: gone.",
         ),
         (
             READ,
@@ -204,6 +262,25 @@ def test_what_a_refusal_says(
             True,
             "Kubernetes did not answer within 2.5 s (patch deployments order-service). Whether it "
             "was changed is unknown: look at it before you try again.",
+        ),
+        (
+            errors.timed_out(DRY_RUN, 2.5),
+            False,
+            "Kubernetes did not answer within 2.5 s (patch deployments order-service). Nothing was "
+            "changed. Check that the API server is healthy, then try again.",
+        ),
+        (
+            errors.disconnected(DRY_RUN, "https://k:6443", "reset"),
+            False,
+            "The connection to Kubernetes at https://k:6443 broke off (reset; patch deployments "
+            "order-service). Nothing was changed. Check that the API server is healthy, then try "
+            "again.",
+        ),
+        (
+            errors.from_response(DRY_RUN, 500, b""),
+            False,
+            "Kubernetes failed with status 500 (patch deployments order-service). Nothing was "
+            "changed. Check that the API server is healthy, then try again. ",
         ),
         (
             errors.not_connected(WRITE, "https://k:6443", "refused"),

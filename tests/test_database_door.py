@@ -1,6 +1,5 @@
 """The door to the service's database: limits hold, nothing is written, and troubles are words."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -16,6 +15,7 @@ from bot.systems.postgres import DatabaseError
 from bot.systems.tcp import PortStatus, TcpProber
 from sandbox.shop import Shop
 from tests.cluster_fixtures import systems
+from tests.silent_servers import silent_server
 
 __all__ = ["systems"]
 
@@ -152,30 +152,22 @@ async def test_nobody_at_the_address() -> None:
 
 
 @pytest.fixture
-async def mute() -> AsyncIterator[int]:
-    """The port of a server that takes connections and says nothing."""
-    done = asyncio.Event()
-
-    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await done.wait()
-        writer.close()
-
-    server = await asyncio.start_server(keep, "127.0.0.1", 0)
-    yield int(server.sockets[0].getsockname()[1])
-    done.set()
-    server.close()
-    await server.wait_closed()
+async def silent_port() -> AsyncIterator[int]:
+    async with silent_server() as port:
+        yield port
 
 
-async def test_silent_server_is_given_up(mute: int) -> None:
+async def test_silent_server_is_given_up(silent_port: int) -> None:
     with pytest.raises(DatabaseError):
-        await Database(f"postgresql://u:p@127.0.0.1:{mute}/orders", seconds=0.1).select("SELECT 1")
+        await Database(f"postgresql://u:p@127.0.0.1:{silent_port}/orders", seconds=0.1).select(
+            "SELECT 1"
+        )
 
 
-async def test_ports_are_told_apart(mute: int) -> None:
+async def test_ports_are_told_apart(silent_port: int) -> None:
     network = TcpProber()
 
-    assert await network.probe("127.0.0.1", mute, 2) is PortStatus.OPEN
+    assert await network.probe("127.0.0.1", silent_port, 2) is PortStatus.OPEN
     assert await network.probe("127.0.0.1", 1, 2) is PortStatus.REFUSED
     assert await network.probe("no-such-host.invalid", 80, 5) is PortStatus.UNKNOWN_HOST
 

@@ -1,16 +1,24 @@
-"""Slack delivers at least once; nothing happens twice."""
+"""Slack delivers at least once; nothing happens twice, and Redis is not needed for that."""
 
 import pytest
 
 from bot import store
 from bot.model import ExecutionId, ExecutionState
+from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.cluster import Cluster
+from sandbox.redis import free_port
 from sandbox.slack import Delivery
 from tests.conftest import Bot, Clock, Walk
 from tests.raw_payloads import broken, timeline_kinds
 
 __all__ = ["broken"]
+
+
+@pytest.fixture
+def given(given: Settings) -> Settings:
+    """The environment of a bot whose Redis is away."""
+    return given.model_copy(update={"redis_url": f"redis://127.0.0.1:{free_port()}/0"})
 
 
 async def again(walk: Walk, delivery: Delivery) -> None:
@@ -135,3 +143,18 @@ async def test_refused_channel_is_told(walk: Walk) -> None:
     first, second = walk.text("general", "oncall"), walk.text("general", "second")
     assert "Declared SEV-1 INC-1. Slack does not allow its channel yet" in first
     assert "INC-1 was declared with the same title just now. Slack does not allow" in second
+
+
+async def test_old_deliveries_are_forgotten(walk: Walk, bot: Bot) -> None:
+    await walk.declare()
+    query = "UPDATE deliveries SET seen_at = now() - interval '25 hours' WHERE id LIKE 'command:%'"
+    async with bot.world.pool.connection() as conn:
+        assert (await conn.execute(query)).rowcount == 1
+    await walk.say("oncall", "/incident help")
+
+    await bot.tick()
+
+    async with bot.world.pool.connection() as conn:
+        assert (
+            await conn.execute("SELECT FROM deliveries WHERE id LIKE 'command:%'")
+        ).rowcount == 1

@@ -4,14 +4,16 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from sandbox.cluster import Cluster
+from tests.clients import kube
 from tests.manual_changes import environment
+
+__all__ = ["kube"]
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -71,13 +73,6 @@ class Kubectl:
 
 
 @pytest.fixture
-async def kube() -> AsyncIterator[Cluster]:
-    async with Cluster(speed=20.0) as cluster:
-        await cluster.seed_order_service()
-        yield cluster
-
-
-@pytest.fixture
 def kubectl(kube: Cluster, tmp_path: Path) -> Kubectl:
     return Kubectl(kube, tmp_path)
 
@@ -104,6 +99,23 @@ async def test_get_pods_shows_a_crash_loop(kube: Cluster, kubectl: Kubectl) -> N
 
     assert {row[1] for row in ran.rows()} == {"0/1"}
     assert re.search(r"CrashLoopBackOff +\d+ \(\d+s ago\)", ran.out)
+
+
+async def test_get_pods_counts_sidecars_and_init_containers(
+    kube: Cluster, kubectl: Kubectl
+) -> None:
+    proxy = {"name": "proxy", "image": "ghcr.io/tickettoken/proxy:v1", "restartPolicy": "Always"}
+    migrate = {"name": "migrate", "image": "ghcr.io/tickettoken/migrate:v2-crash"}
+    kube.set_init_containers([migrate, proxy])
+    await kube.wait_for_status("Init:CrashLoopBackOff", 3)
+
+    ran = await kubectl.ok("get", "pods", *ORDERS)
+    [pod, *_] = [row[0] for row in ran.rows() if row[2] == "Init:CrashLoopBackOff"]
+    ended = await kubectl.ok("logs", pod, "--container=migrate", "--previous")
+
+    words = {(row[1], row[2]) for row in ran.rows()}
+    assert words == {("1/1", "Running"), ("0/2", "Init:CrashLoopBackOff")}
+    assert "ConfigError" in ended.out
 
 
 async def test_get_deployments_replicasets_and_the_rest(kubectl: Kubectl) -> None:

@@ -252,6 +252,16 @@ UNDERSTOOD: dict[str, tuple[str, dict[str, Any]]] = {
         "end-queries",
         {"longer_than": "30 s"},
     ),
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
+    "WHERE duration > interval '90 seconds' AND state = 'active';": (
+        "end-queries",
+        {"longer_than": "90 s"},
+    ),
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
+    "WHERE duration > interval '3601 seconds' AND state = 'active';": (
+        "end-queries",
+        {"longer_than": "3601 seconds"},
+    ),
     "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a\n"
     "WHERE current_timestamp - a.query_start > interval '1 minute'": (
         "end-queries",

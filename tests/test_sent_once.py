@@ -85,3 +85,12 @@ async def test_a_broken_delete_is_not_repeated(front: Front, cluster: Cluster, p
         await cluster.delete_pod(pod)
 
     assert front.sent == ["GET", "DELETE"]
+
+
+async def test_a_broken_dry_run_changed_nothing(front: Front, cluster: Cluster, pod: Pod) -> None:
+    await cluster.pods(SELECTOR)
+
+    with pytest.raises(Unreachable, match="Nothing was changed") as broken:
+        await cluster.delete_pod(pod, dry_run=True)
+
+    assert not broken.value.unsure

@@ -1,8 +1,6 @@
 """Ending sessions, at the doors: what is settled, what is looked at again, what is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -16,6 +14,7 @@ from bot.systems.sessions import SessionTerminator, TerminationResult
 from sandbox.shop import Shop
 from tests.cluster_fixtures import RecordedProgress, systems
 from tests.sessions import SLEEP, Session, Sessions, sessions, stop
+from tests.silent_servers import silent_server
 
 __all__ = ["sessions", "systems"]
 
@@ -80,28 +79,12 @@ async def test_too_many_sessions_are_refused(
             await session.conn.close()
 
 
-@asynccontextmanager
-async def mute() -> AsyncIterator[int]:
-    """The port of a server that takes connections and says nothing."""
-    done = asyncio.Event()
-
-    async def keep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await done.wait()
-        writer.close()
-
-    server = await asyncio.start_server(keep, "127.0.0.1", 0)
-    yield int(server.sockets[0].getsockname()[1])
-    done.set()
-    server.close()
-    await server.wait_closed()
-
-
 async def test_a_silent_server_is_left(
     systems: ChangingSystems, shop: Shop, sessions: Sessions
 ) -> None:
     await sessions.open()
     change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
-    async with mute() as port:
+    async with silent_server() as port:
         backends = SessionTerminator(f"postgresql://u:p@127.0.0.1:{port}/orders")
         with pytest.raises(DatabaseError, match="cannot be reached to end") as caught:
             await backends.terminate(change.backends)

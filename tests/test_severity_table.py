@@ -7,23 +7,16 @@ import pytest
 from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk
+from tests.shop_playbooks import TICKETS_HEAD
 
 WAITS = "Nobody has taken command of INC-1"
-OTHER = """
-service: tickets
-title: Ticket Service
-severities:
-  sev1: {meaning: Nobody gets in, response: 3 min}
-  sev2: {meaning: Some do not get in, response: 7 min}
-  sev3: {meaning: Queues at the door, response: 50 min}
-  sev4: {meaning: Ugly tickets, response: 5 h}
-scenarios:
+OTHER = f"""{TICKETS_HEAD}\
   - id: gates
     title: Gates
     severity: sev1
     symptoms: [Gates stay shut]
     steps:
-      - {id: walk, title: Walk there, phase: immediate, action: manual}
+      - {{id: walk, title: Walk there, phase: immediate, action: manual}}
 """
 
 

@@ -10,6 +10,9 @@ import pytest
 
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.cluster.patches import merge
+from tests.clients import kube
+
+__all__ = ["kube"]
 
 NS = DEFAULT_NAMESPACE
 PODS = f"/api/v1/namespaces/{NS}/pods"
@@ -326,13 +329,6 @@ class Ask(Protocol):
     async def __call__(
         self, method: str, path: str, body: Any = ..., kind: str = JSON
     ) -> Answer: ...
-
-
-@pytest.fixture
-async def kube() -> AsyncIterator[Cluster]:
-    async with Cluster(speed=20.0) as cluster:
-        await cluster.seed_order_service()
-        yield cluster
 
 
 @pytest.fixture

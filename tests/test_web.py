@@ -73,6 +73,21 @@ async def test_signed_requests_are_taken(walk: Walk, bot: Bot, slack: Slack, bod
     assert len(walk.calls("conversations.create")) == 1
 
 
+async def test_replayed_request_is_done_once(
+    walk: Walk, bot: Bot, slack: Slack, body: str, clock: Clock
+) -> None:
+    now = int(time.time())
+
+    # Slack repeats it, signed anew; later somebody replays the first one, whose signature still
+    # holds. By then the same words, typed again, would be another incident.
+    for at, later in ((now, 0), (now, 0), (now + 1, 100), (now, 86_000)):
+        clock.forward(seconds=later)
+        assert await post(bot, body, signed(slack.signing_secret, body, at)) == 200
+        await bot.drain()
+
+    assert len(walk.calls("conversations.create")) == 1
+
+
 async def test_a_slow_slack_delays_no_acknowledgement(walk: Walk, slack: Slack) -> None:
     slack.latency = 0.5
 

@@ -235,6 +235,8 @@ def test_other_values_pass_through(value: object) -> None:
         ("0 s", "0 s"),
         ("59 s", "59 s"),
         ("60 s", "1 min"),
+        ("90 s", "90 s"),
+        ("599 s", "599 s"),
         ("601 s", "10 min"),
         ("60 min", "1 h"),
         ("90 min", "90 min"),

@@ -260,13 +260,16 @@ def _is_query_duration(span: exp.Expr) -> bool:
 
 
 def _duration(interval: exp.Interval) -> str | None:
-    """An interval as a duration such as `30 s`; None for one that is no such duration."""
+    """An interval as exactly that duration, such as `30 s`; None for one that is no duration."""
     text = f"{interval.this.name} {interval.text('unit')}".lower()
     try:
         span = durations.parse(text)
     except ValueError:
         return None
-    return durations.describe(span) if isinstance(span, timedelta) else None
+    if not isinstance(span, timedelta):
+        return None
+    described = durations.describe(span)
+    return described if durations.parse(described) == span else text
 
 
 def _reads_only_activity(tree: exp.Select) -> bool:

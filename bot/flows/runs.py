@@ -31,6 +31,7 @@ from bot.model import (
 from bot.publishing.publisher import publish
 from bot.store import db
 from bot.store.db import Conn
+from bot.systems import ChangingSystems
 from bot.views import text
 from bot.world import World
 
@@ -92,15 +93,14 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
 
 async def _execute(world: World, execution: Execution, action: Change) -> None:
     assert execution.plan is not None
-    report = None
+    report, progress = None, progress_reporter(world, execution)
+    systems = world.systems.patient(progress.report)
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            await _check_no_drift(world, action, execution.plan)
+            await _check_no_drift(systems, action, execution.plan)
             if not await _is_still_running(world, execution):
                 return
-            report = await action.execute(
-                world.systems, execution.plan, progress_reporter(world, execution)
-            )
+            report = await action.execute(systems, execution.plan, progress)
     except UserError as error:
         if not error.unsure:
             await _finish(world, execution, Verdict(ok=False, was_applied=False, text=str(error)))
@@ -126,9 +126,9 @@ async def _is_still_running(world: World, execution: Execution) -> bool:
         return is_running
 
 
-async def _check_no_drift(world: World, action: Change, approved: Plan) -> None:
+async def _check_no_drift(systems: ChangingSystems, action: Change, approved: Plan) -> None:
     """Raise UserError where the plan differs now from the one that was approved."""
-    current = await action.plan(world.systems.for_planning())
+    current = await action.plan(systems.for_planning())
     if current.digest != approved.digest:
         fields = rules.changes.drifted_fields(approved, current)
         raise UserError(
@@ -159,10 +159,9 @@ async def verify(
     assert execution.plan is not None
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            systems = world.systems.for_reading()
-            verdict = await action.verify(
-                systems, execution.plan, progress_reporter(world, execution)
-            )
+            progress = progress_reporter(world, execution)
+            systems = world.systems.patient(progress.report).for_reading()
+            verdict = await action.verify(systems, execution.plan, progress)
     except UserError as error:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:

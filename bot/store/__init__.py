@@ -5,6 +5,8 @@ share, must not wait for a flow that waits for what the checker has locked.
 """
 
 from bot.store import (
+    clock,
+    deliveries,
     executions,
     incidents,
     messages,
@@ -17,6 +19,8 @@ from bot.store import (
 )
 
 __all__ = [
+    "clock",
+    "deliveries",
     "executions",
     "incidents",
     "messages",

@@ -1,7 +1,7 @@
 """The systems that an action may use."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,13 @@ class PlanningSystems(Systems):
 
 class ChangingSystems(Systems):
     """Clients without a limit: only for the execution of an approved plan."""
+
+    def patient(self, report: Callable[[str], Awaitable[None]]) -> "ChangingSystems":
+        """The same systems; a cluster that does not answer for a while is waited for.
+
+        `report` tells people of the wait.
+        """
+        return replace(self, cluster=self.cluster.patient(report))
 
     def for_reading(self) -> ReadingSystems:
         """The same systems, limited to reads."""

@@ -25,14 +25,21 @@ class Access:
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}
+        self._renewed = 0
         self._forbidden: set[tuple[str, str, str]] = set()
         self._rules: dict[str, list[tuple[str, Obj]]] = {}
 
     def token(self, user: str) -> str:
-        """Create the bearer token of a user; from now on the user is known."""
-        token = f"sandbox-token-{user}"
+        """The bearer token of a user; from now on the user is known."""
+        token = f"sandbox-token-{user}" + (f"-{self._renewed}" if self._renewed else "")
         self._tokens[token] = user
         return token
+
+    def expire_tokens(self, user: str) -> None:
+        """Accept no token of a user any more that was given out until now."""
+        for token in [token for token, owner in self._tokens.items() if owner == user]:
+            del self._tokens[token]
+        self._renewed += 1
 
     def has_token(self, user: str) -> bool:
         """Whether a token was ever given out for this user."""

@@ -16,7 +16,7 @@ from sandbox.cluster.kubelet import BACK_OFF, MAX_BACK_OFF
 from sandbox.cluster.loglines import Trouble
 from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.network import Answer
-from sandbox.cluster.podstatus import is_ready
+from sandbox.cluster.podstatus import finished_pod, is_ready, terminated
 from sandbox.cluster.requests import Request
 from sandbox.cluster.resources import (
     AUTOSCALERS,
@@ -78,6 +78,8 @@ class Cluster:
         trace: TracebackType | None,
     ) -> None:
         await self.stop_listening()
+        for task in self.state.unanswered:
+            task.cancel()
         await self.state.controllers.close()
         await self.state.kubelet.close()
 
@@ -108,6 +110,10 @@ class Cluster:
     def token(self, user: str = "runbolt") -> str:
         """The bearer token of a user."""
         return self.state.access.token(user)
+
+    def expire_tokens(self, user: str = "runbolt") -> None:
+        """Answer 401 to every token of a user so far; `token` gives out a new one."""
+        self.state.access.expire_tokens(user)
 
     def kubeconfig(self, user: str = "runbolt") -> Obj:
         """A kubeconfig for a user.
@@ -166,6 +172,13 @@ class Cluster:
         changed = editable_copy(self.deployment(deployment))
         annotation = {"tickettoken.com/touched-at": self.state.clock.now().isoformat()}
         changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotation)
+        self._update_deployment(changed, {}, Writer("kubectl-edit"))
+
+    def set_init_containers(self, containers: list[Obj], deployment: str = ORDER_SERVICE) -> None:
+        """Roll out other init containers; one with `restartPolicy: Always` is a sidecar."""
+        changed = editable_copy(self.deployment(deployment))
+        changed["spec"]["template"]["spec"]["initContainers"] = containers
+        apply_defaults(DEPLOYMENTS.kind, changed)
         self._update_deployment(changed, {}, Writer("kubectl-edit"))
 
     def _update_deployment(self, deployment: Obj, annotations: dict[str, str], by: Writer) -> None:
@@ -292,17 +305,28 @@ class Cluster:
         """Give a permission back."""
         self.state.access.permit(user, verb, resource)
 
-    def slow(self, pattern: str, seconds: float) -> Fault:
-        """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern."""
-        return self._add_fault(Fault(pattern, seconds=seconds))
+    def slow(self, pattern: str, seconds: float, *, dry_run: bool | None = None) -> Fault:
+        """Answer late (in real seconds) where `path` or `verb path` fits a shell pattern.
 
-    def hang(self, pattern: str) -> Fault:
+        With `dry_run` only these, or only what is none.
+        """
+        return self._add_fault(Fault(pattern, seconds=seconds, dry_run=dry_run))
+
+    def hang(self, pattern: str, *, dry_run: bool | None = None) -> Fault:
         """Never answer these requests."""
-        return self._add_fault(Fault(pattern))
+        return self._add_fault(Fault(pattern, dry_run=dry_run))
 
-    def fail(self, pattern: str, status: int) -> Fault:
+    def fail(self, pattern: str, status: int, *, dry_run: bool | None = None) -> Fault:
         """Answer these requests with an error."""
-        return self._add_fault(Fault(pattern, status=status))
+        return self._add_fault(Fault(pattern, status=status, dry_run=dry_run))
+
+    def stall(self, pattern: str, seconds: float) -> Fault:
+        """Do these writes late, even when their client has hung up by then; no dry runs."""
+        return self._add_fault(Fault(pattern, seconds=seconds, dry_run=False, carries_on=True))
+
+    def lose_answer(self, pattern: str, status: int | None = None) -> Fault:
+        """Do these writes and answer nothing, or an error; no dry runs."""
+        return self._add_fault(Fault(pattern, status=status or 0, dry_run=False, after=True))
 
     def _add_fault(self, fault: Fault) -> Fault:
         self.state.faults.active.append(fault)
@@ -321,9 +345,37 @@ class Cluster:
     def set_logs(
         self, pod: str, lines: list[str], *, container: str = "", previous: bool = False
     ) -> None:
-        """Decide what a container has written; with `previous`, what its last run wrote."""
+        """Decide what a container has written; with `previous`, what its last run wrote.
+
+        A surrogate such as `\\udcff` stands for a byte that is no UTF-8.
+        """
         pod_object, name = self._container(pod, container)
         self.state.logs.set_lines(pod_object, name, lines, previous=previous)
+
+    def lose_log(self, pod: str, *, container: str = "", previous: bool = False) -> None:
+        """Remove a log from its node: it answers with status 200 and a sentence."""
+        pod_object, name = self._container(pod, container)
+        self.state.logs.lose(pod_object, name, previous=previous)
+
+    def add_finished_pod(self, name: str, reason: Literal["Completed", "Evicted"]) -> None:
+        """Add a pod with the order service's label that has ended and stays.
+
+        A `Completed` one is of a Job, an `Evicted` one of the same controller as the others.
+        """
+        self.state.store.create(PODS, finished_pod(self.pods()[0], name, reason))
+
+    def end_container(self, pod: str, restarts: int = 0, exit_code: int = 1) -> None:
+        """End a pod's container now; it stays `terminated`, as one does before it waits."""
+        ended = editable_copy(self.state.store.get(PODS, NAMESPACE, pod))
+        [status] = ended["status"]["containerStatuses"]
+        since = status["state"]["running"]["startedAt"]
+        state = terminated(since, since, exit_code, "Error", status["containerID"])
+        last = state if restarts else {}
+        status |= {"state": state, "lastState": last, "ready": False, "restartCount": restarts}
+        for condition in ended["status"]["conditions"]:
+            if condition["type"] in ("Ready", "ContainersReady"):
+                condition["status"] = "False"
+        self.state.store.update(PODS, ended)
 
     def set_trouble(
         self, trouble: Trouble | None, *, minutes: float = 0, service: str = ORDER_SERVICE
@@ -370,6 +422,10 @@ class Cluster:
     def remove_program(self, program: str) -> None:
         """Take a program (`nc`, `sh`) out of every image."""
         self.state.network.programs.discard(program)
+
+    def forget_scan_option(self) -> None:
+        """Give every image an `nc` that knows no `-z`, as that of Debian's BusyBox."""
+        self.state.network.nc_scans = False
 
     def set_port_answer(self, host: str, port: int, answer: Answer = "refused") -> None:
         """Decide how `nc` sees a port: refused, timeout, unknown (no such host) or open."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from sandbox.cluster.errors import ApiError, Obj, bad_request
+from sandbox.cluster.podstatus import container_statuses
 from sandbox.cluster.programs import Outcome, Shell
 from sandbox.cluster.reads import container_of
 from sandbox.cluster.requests import Target
@@ -67,8 +68,10 @@ def _protocol(request: web.Request) -> str:
 
 
 def _is_running(pod: Obj, container: str) -> bool:
-    statuses = pod["status"].get("containerStatuses") or []
-    return any(status["name"] == container and "running" in status["state"] for status in statuses)
+    return any(
+        status["name"] == container and "running" in status["state"]
+        for status in container_statuses(pod)
+    )
 
 
 class Session:

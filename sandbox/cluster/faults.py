@@ -27,15 +27,35 @@ MESSAGES = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault for requests whose `verb path` or path matches a shell pattern."""
+    """One fault for requests whose `verb path` or path matches a shell pattern.
+
+    `dry_run` limits it to dry runs, or to all that is none. With `carries_on` the server goes on
+    with a request whose client has hung up, as a real one does while its etcd stalls; with
+    `after` it fails once it has done what was asked.
+    """
 
     pattern: str
     seconds: float | None = None
     status: int = 0
+    dry_run: bool | None = None
+    carries_on: bool = False
+    after: bool = False
 
-    def matches(self, verb: str, path: str) -> bool:
+    def matches(self, verb: str, path: str, *, dry_run: bool) -> bool:
         """Whether a request is affected."""
+        if self.dry_run not in (None, dry_run):
+            return False
         return fnmatchcase(path, self.pattern) or fnmatchcase(f"{verb} {path}", self.pattern)
+
+    async def strike(self) -> None:
+        """Delay or hang, or raise ApiError."""
+        if self.status:
+            words = MESSAGES.get(self.status, "the request was refused")
+            raise ApiError(self.status, REASONS.get(self.status, "InternalError"), words)
+        if self.seconds is None:
+            await asyncio.Event().wait()
+        else:
+            await asyncio.sleep(self.seconds)
 
 
 class Faults:
@@ -44,13 +64,6 @@ class Faults:
     def __init__(self) -> None:
         self.active: list[Fault] = []
 
-    async def apply(self, verb: str, path: str) -> None:
-        """Delay, hang or fail (ApiError) a request as the active faults say."""
-        for fault in [active for active in self.active if active.matches(verb, path)]:
-            if fault.status:
-                words = MESSAGES.get(fault.status, "the request was refused")
-                raise ApiError(fault.status, REASONS.get(fault.status, "InternalError"), words)
-            if fault.seconds is None:
-                await asyncio.Event().wait()
-            else:
-                await asyncio.sleep(fault.seconds)
+    def of(self, verb: str, path: str, *, dry_run: bool) -> list[Fault]:
+        """The faults that affect a request."""
+        return [fault for fault in self.active if fault.matches(verb, path, dry_run=dry_run)]

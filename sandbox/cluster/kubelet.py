@@ -12,7 +12,9 @@ from sandbox.cluster.images import Behaviour, Crash, behaviour
 from sandbox.cluster.logs import LogBook
 from sandbox.cluster.podstatus import (
     Container,
+    container_statuses,
     containers_of,
+    is_finished,
     pod_status,
     running,
     terminated,
@@ -25,6 +27,9 @@ from sandbox.cluster.store import Change, Store, editable_copy
 BACK_OFF: tuple[float, ...] = (10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 MAX_BACK_OFF = BACK_OFF[-1:]
 STOP_SECONDS = 1.0
+START_SECONDS = 0.1
+INIT_SECONDS = 0.5
+DONE = Crash(exit_code=0, reason="Completed", first_after=0, later_after=0)
 SCHEDULE_SECONDS = 1.0
 
 
@@ -47,6 +52,8 @@ class Kubelet:
         if change.type == "DELETED":
             self._stop(meta["uid"])
             self.logs.forget(meta["uid"])
+        elif is_finished(change.obj):
+            self._stop(meta["uid"])
         elif change.type == "ADDED" and (change.obj.get("status") or {}).get("phase") == "Running":
             self._adopt(change.obj)
         elif change.type == "ADDED":
@@ -70,10 +77,12 @@ class Kubelet:
             await self.clock.sleep(SCHEDULE_SECONDS)
         life = PodWorker(self, scheduled)
         life.write_status()
-        await asyncio.gather(*(life.run(container) for container in life.containers))
+        await life.run_all()
 
     def _adopt(self, pod: Obj) -> None:
-        for status in pod["status"]["containerStatuses"]:
+        for status in container_statuses(pod):
+            if "running" not in status["state"]:
+                continue
             since = parse_stamp(status["state"]["running"]["startedAt"])
             self.logs.begin(pod, status["name"], status["image"], since)
 
@@ -96,7 +105,11 @@ class Kubelet:
 
     def _record_unschedulable(self, pod: Obj, message: str) -> None:
         current = self.store.find(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
-        if current is None or (current.get("status") or {}).get("conditions"):
+        if current is None:
+            return
+        # What was written meanwhile stays: a pod that somebody marked as failed is not pending.
+        status = {"phase": "Pending"} | (current.get("status") or {})
+        if status.get("conditions"):
             return
         source = {"component": "default-scheduler"}
         self.events.record(pod, "FailedScheduling", message, source, warning=True)
@@ -105,9 +118,7 @@ class Kubelet:
             "message": message,
             "lastTransitionTime": stamp(self.clock.now()),
         }
-        self.store.update(
-            PODS, current | {"status": {"phase": "Pending", "conditions": [scheduled]}}
-        )
+        self.store.update(PODS, current | {"status": status | {"conditions": [scheduled]}})
 
     async def _terminate(self, pod: Obj) -> None:
         meta = pod["metadata"]
@@ -161,6 +172,34 @@ class PodWorker:
         self, reason: str, message: str, container: Container, warning: bool = False
     ) -> None:
         self.kubelet.record(self.pod, reason, message, container.name, warning=warning)
+
+    async def run_all(self) -> None:
+        """Run the init containers one after another, and then the others side by side."""
+        async with asyncio.TaskGroup() as group:
+            for container in self.containers:
+                if not container.init:
+                    group.create_task(self.run(container))
+                elif container.sidecar:
+                    group.create_task(self.run(container))
+                    while not container.started:
+                        await self.clock.sleep(START_SECONDS)
+                else:
+                    await self._run_to_end(container)
+
+    async def _run_to_end(self, container: Container) -> None:
+        """Run an init container until it ends well."""
+        behaves = behaviour(container.image, container.memory)
+        await self._pull(container, behaves)
+        while True:
+            self._start_container(container)
+            if behaves.crash is None:
+                await self.clock.sleep(INIT_SECONDS)
+                self._end_container(container, DONE)
+                container.ready = True
+                return
+            await self._run_until_crash(container, behaves)
+            self._end_container(container, behaves.crash)
+            await self._back_off(container)
 
     async def run(self, container: Container) -> None:
         """Pull the image, then start the container, again after each crash."""

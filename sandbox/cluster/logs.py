@@ -9,9 +9,12 @@ from itertools import count
 from sandbox.cluster.clock import Clock
 from sandbox.cluster.errors import Obj, bad_request
 from sandbox.cluster.loglines import Line, Trouble, opening_lines, service_of, working_lines
+from sandbox.cluster.podstatus import container_statuses
 
 MAX_LINES = 3000
 ENDLESS_LINE = 200
+# Bytes in life; the long lines here are ASCII.
+PART_CHARACTERS = 16 * 1024
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Run:
     fixed: bool = False
     total_bytes: int = 0
     stalled: bool = False
+    gone: bool = False
     dropped: int = 0
     trouble: Trouble | None = None
 
@@ -124,6 +128,10 @@ class LogBook:
         """Make reading a container's log hang after its first line."""
         self.run(pod, container, previous=False).stalled = True
 
+    def lose(self, pod: Obj, container: str, *, previous: bool) -> None:
+        """Remove the log of a run from its node, as its runtime does with old containers."""
+        self.run(pod, container, previous=previous).gone = True
+
     def run(self, pod: Obj, container: str, *, previous: bool) -> Run:
         """The run that a request asks for; raises ApiError in a real node's words."""
         name = pod["metadata"]["name"]
@@ -154,19 +162,31 @@ def _run_index(pod: Obj, container: str, *, previous: bool) -> int:
 
 
 def _state(pod: Obj, container: str) -> Obj:
-    states = (status["state"] for status in _statuses(pod) if status["name"] == container)
+    states = (status["state"] for status in container_statuses(pod) if status["name"] == container)
     state: Obj = next(states, {})
     return state
-
-
-def _statuses(pod: Obj) -> list[Obj]:
-    return (pod.get("status") or {}).get("containerStatuses") or []
 
 
 def _waiting_message(reason: str | None) -> str:
     if reason in ("ErrImagePull", "ImagePullBackOff"):
         return "waiting to start: trying and failing to pull image"
     return f"waiting to start: {reason or 'ContainerCreating'}"
+
+
+def tail_of(lines: list[Line], count: int) -> list[Line]:
+    """The last `count` lines; a long line counts as its parts, and so may be cut at its start.
+
+    The runtime stores a line in parts of 16 KiB, and the node counts what is stored.
+    """
+    tail: list[Line] = []
+    for line in reversed(lines):
+        parts = max(1, -(-len(line.text) // PART_CHARACTERS))
+        if parts > count:
+            cut = line.text[(parts - count) * PART_CHARACTERS :]
+            return [*([Line(line.at, cut)] if count else []), *reversed(tail)]
+        tail.append(line)
+        count -= parts
+    return tail[::-1]
 
 
 def flood_lines(total_bytes: int, until: datetime) -> Iterator[Line]:

@@ -5,7 +5,7 @@ import random
 
 from sandbox.cluster.clock import stamp
 from sandbox.cluster.errors import Obj
-from sandbox.cluster.podstatus import is_ready
+from sandbox.cluster.podstatus import container_statuses, is_ready
 from sandbox.cluster.resources import NODES, POD_METRICS, PODS, Resource
 from sandbox.cluster.state import State
 
@@ -35,7 +35,7 @@ def _head(state: State, resource_kind: str, obj: Obj) -> Obj:
 
 def _pod(state: State, pod: Obj) -> Obj:
     containers = []
-    for status in (pod.get("status") or {}).get("containerStatuses") or []:
+    for status in container_statuses(pod):
         started = state.logs.started(pod, status["name"])
         if (
             "running" in status["state"]

@@ -21,6 +21,7 @@ class Network:
     def __init__(self) -> None:
         self._answers: dict[tuple[str, int], Answer] = dict.fromkeys(DEPENDENCIES, "open")
         self.programs = set(PROGRAMS)
+        self.nc_scans = True
         self.connections = 37
 
     def set(self, host: str, port: int, answer: Answer) -> None:

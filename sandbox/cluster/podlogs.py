@@ -1,6 +1,7 @@
 """Logs over HTTP, streamed in chunks, so that any amount needs little memory."""
 
 import asyncio
+import hashlib
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -9,7 +10,7 @@ from aiohttp import web
 from sandbox.cluster.clock import micro_stamp, parse_stamp
 from sandbox.cluster.errors import ApiError, Obj, bad_request
 from sandbox.cluster.loglines import Line
-from sandbox.cluster.logs import ENDLESS_LINE, Run, flood_lines
+from sandbox.cluster.logs import ENDLESS_LINE, Run, flood_lines, tail_of
 from sandbox.cluster.reads import container_of
 from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import PODS
@@ -45,6 +46,11 @@ class LogStream:
         """Send the log; with `follow`, until the container ends."""
         lines = self._lines()
         await self.response.prepare(self.request)
+        if self.run.gone:
+            digest = hashlib.sha256(self.pod["metadata"]["uid"].encode()).hexdigest()
+            text = f"unable to retrieve container logs for containerd://{digest}"
+            await self._write_bytes(text.encode())
+            return self.response
         if self.run.stalled:
             await self._write(lines[:1])
             await asyncio.Event().wait()
@@ -76,10 +82,13 @@ class LogStream:
             now = self.state.clock.now()
             since = now - timedelta(seconds=seconds) if seconds else _parse_time(moment or "")
             lines = [line for line in lines if line.at >= since]
-        return lines[max(0, len(lines) - self.tail) :] if self.tail is not None else lines
+        return lines if self.tail is None else tail_of(lines, self.tail)
 
     async def _write(self, lines: list[Line]) -> None:
-        text = "".join(f"{self._prefix(line)}{line.text}\n" for line in lines).encode()
+        lines_text = "".join(f"{self._prefix(line)}{line.text}\n" for line in lines)
+        await self._write_bytes(lines_text.encode("utf-8", "surrogateescape"))
+
+    async def _write_bytes(self, text: bytes) -> None:
         if self.limit is not None:
             text = text[: self.limit]
             self.limit -= len(text)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.network import service_ip
+from sandbox.cluster.podstatus import serving_containers
 from sandbox.cluster.state import State
 
 CONNECT_TIMEOUT = 130.0
+NO_SCAN = "nc: invalid option -- 'z'\n"
 USAGE = (
     "BusyBox v1.36.1 (2024-06-10 07:11:47 UTC) multi-call binary.\n\nUsage: nc [-w SEC] HOST PORT\n"
 )
@@ -31,7 +33,9 @@ class Shell:
         self.state = state
         self.pod = pod
         self.container = next(
-            candidate for candidate in pod["spec"]["containers"] if candidate["name"] == container
+            candidate
+            for candidate in serving_containers(pod["spec"])
+            if candidate["name"] == container
         )
         self.programs: dict[str, Callable[[list[str]], Awaitable[Outcome]]] = {
             "cat": self._cat,
@@ -84,6 +88,8 @@ class Shell:
         if options and options[-1].endswith("w") and rest:
             limit = float(rest.pop(0)) if rest[0].isdigit() else limit
         letters = "".join(options).replace("-", "")
+        if "z" in letters and not self.state.network.nc_scans:
+            return Outcome(stderr=NO_SCAN + USAGE, code=1)
         if len(rest) != 2 or not rest[1].isdigit() or set(letters) - set("zvnw"):
             return Outcome(stderr=USAGE, code=1)
         return await self._connect(rest[0], int(rest[1]), limit, verbose="v" in letters)

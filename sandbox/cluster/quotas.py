@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from sandbox.cluster.errors import Obj, forbidden
+from sandbox.cluster.podstatus import is_finished, serving_containers
 from sandbox.cluster.quantities import amount, quantity
 from sandbox.cluster.resources import PODS, QUOTAS
 from sandbox.cluster.store import Store
@@ -55,14 +56,20 @@ def _fits(node: Obj, pods: list[Obj], pod: Obj) -> bool:
 
 
 def _count(pod: Obj) -> Decimal:
+    return Decimal(not is_finished(pod))
+
+
+def _count_objects(pod: Obj) -> Decimal:
     return Decimal(1)
 
 
 def _sum(part: str, name: str) -> Callable[[Obj], Decimal]:
     def measure(pod: Obj) -> Decimal:
+        if is_finished(pod):
+            return Decimal(0)
         quantities = [
             ((container.get("resources") or {}).get(part) or {}).get(name)
-            for container in pod["spec"]["containers"]
+            for container in serving_containers(pod["spec"])
         ]
         return sum((amount(text) for text in quantities if text), Decimal(0))
 
@@ -71,7 +78,7 @@ def _sum(part: str, name: str) -> Callable[[Obj], Decimal]:
 
 MEASURES: dict[str, Callable[[Obj], Decimal]] = {
     "pods": _count,
-    "count/pods": _count,
+    "count/pods": _count_objects,
     **{
         f"{part}.{name}": _sum(part, name)
         for part in ("limits", "requests")

@@ -128,14 +128,17 @@ def _read_token(token: str) -> list[str]:
 def container_of(pod: Obj, wanted: str | None) -> str:
     """The container's name; raises ApiError (400) when it is unknown or one of several."""
     names = [str(container["name"]) for container in pod["spec"]["containers"]]
+    inits = [str(container["name"]) for container in pod["spec"].get("initContainers") or []]
     name = pod["metadata"]["name"]
     if wanted:
-        if wanted not in names:
+        if wanted not in (*names, *inits):
             raise bad_request(f"container {wanted} is not valid for pod {name}")
         return wanted
     if len(names) > 1:
-        listed = " ".join(names)
+        listed = f"[{' '.join(names)}]"
+        if inits:
+            listed += f" or one of the init containers: [{' '.join(inits)}]"
         raise bad_request(
-            f"a container name must be specified for pod {name}, choose one of: [{listed}]"
+            f"a container name must be specified for pod {name}, choose one of: {listed}"
         )
     return names[0]

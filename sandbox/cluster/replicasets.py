@@ -4,7 +4,7 @@ from sandbox.cluster.clock import Clock, parse_stamp, stamp
 from sandbox.cluster.defaults import apply_pod_defaults
 from sandbox.cluster.errors import ApiError, Obj
 from sandbox.cluster.events import EventLog
-from sandbox.cluster.podstatus import is_ready, ready_since
+from sandbox.cluster.podstatus import is_finished, is_ready, ready_since
 from sandbox.cluster.quotas import check_quota
 from sandbox.cluster.resources import PODS, REPLICASETS
 from sandbox.cluster.store import Store, editable_copy, random_suffix
@@ -111,12 +111,14 @@ def controller_uid(obj: Obj) -> str:
 
 
 def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
-    """The pods of a ReplicaSet that are not terminating."""
+    """The pods of a ReplicaSet that are neither terminating nor finished."""
     meta = replicaset["metadata"]
     return [
         pod
         for pod in store.list(PODS, meta["namespace"])
-        if controller_uid(pod) == meta["uid"] and not pod["metadata"].get("deletionTimestamp")
+        if controller_uid(pod) == meta["uid"]
+        and not pod["metadata"].get("deletionTimestamp")
+        and not is_finished(pod)
     ]
 
 

@@ -1,5 +1,6 @@
 """The HTTP handler: it authenticates, checks and dispatches each request."""
 
+import asyncio
 import json
 import uuid
 from typing import Any
@@ -18,6 +19,7 @@ from sandbox.cluster.errors import (
     unsupported_media_type,
 )
 from sandbox.cluster.execs import execute
+from sandbox.cluster.faults import Fault
 from sandbox.cluster.openapi import openapi
 from sandbox.cluster.options import check_options, options_in_body, options_in_query
 from sandbox.cluster.patches import TYPES
@@ -88,8 +90,24 @@ class Handler:
         target = parse_target(request, path)
         record.verb = target.verb
         self.state.access.check(record.user, target)
-        await self.state.faults.apply(target.verb, path)
-        return await self._dispatch(request, record, target)
+        dry_run = await _asks_for_dry_run(request, target)
+        faults = self.state.faults.of(target.verb, path, dry_run=dry_run)
+        answering = self._answer_with(faults, request, record, target)
+        if any(fault.carries_on for fault in faults):
+            return await asyncio.shield(self.state.keep(answering))
+        return await answering
+
+    async def _answer_with(
+        self, faults: list[Fault], request: web.Request, record: Request, target: Target
+    ) -> web.StreamResponse:
+        for fault in faults:
+            if not fault.after:
+                await fault.strike()
+        response = await self._dispatch(request, record, target)
+        for fault in faults:
+            if fault.after:
+                await fault.strike()
+        return response
 
     def _authenticate(self, request: web.Request, claimed: str, path: str) -> str:
         header = request.headers.get("Authorization", "")
@@ -111,7 +129,8 @@ class Handler:
             message = f'User "{record.user}" cannot {record.verb} path "{record.path}"'
             raise forbidden("", "", "", message)
         record.verb = "get"
-        await self.state.faults.apply("get", record.path)
+        for fault in self.state.faults.of("get", record.path, dry_run=False):
+            await fault.strike()
         return web.json_response(document)
 
     async def _dispatch(
@@ -213,6 +232,17 @@ def _content_type(request: web.Request, target: Target) -> str:
     if not has_no_body and content_type not in accepted:
         raise unsupported_media_type(accepted)
     return content_type
+
+
+async def _asks_for_dry_run(request: web.Request, target: Target) -> bool:
+    """Whether it is a dry run; a request whose options are wrong is none, and is refused later."""
+    if target.verb not in (*DELETES, "create", "patch", "update"):
+        return False
+    try:
+        options, _ = await _read_options(request, target)
+    except ApiError:
+        return False
+    return bool(options.get("dryRun"))
 
 
 async def _read_options(request: web.Request, target: Target) -> tuple[Obj, Any]:

@@ -1,7 +1,11 @@
 """The state that all parts of the API server share."""
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from aiohttp import web
 
 from sandbox.cluster.access import Access
 from sandbox.cluster.clock import Clock
@@ -37,6 +41,16 @@ class State:
     network: Network = field(default_factory=Network)
     loads: dict[str, Load] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    unanswered: set[asyncio.Future[web.StreamResponse]] = field(default_factory=set)
+
+    def keep(
+        self, answering: Coroutine[Any, Any, web.StreamResponse]
+    ) -> asyncio.Future[web.StreamResponse]:
+        """Go on with a request, whether its client waits for the answer or not."""
+        task = asyncio.ensure_future(answering)
+        self.unanswered.add(task)
+        task.add_done_callback(self.unanswered.discard)
+        return task
 
 
 def new_state(speed: float) -> State:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.cluster.clock import parse_stamp
 from sandbox.cluster.errors import Obj
+from sandbox.cluster.podcolumns import pod_columns
 from sandbox.cluster.resources import Resource
 from sandbox.cluster.selectors import selector_text
 
@@ -93,18 +94,16 @@ POD: Columns = (
 
 
 def _pod(obj: Obj, now: datetime) -> Row:
-    status = obj["status"]
-    ready = sum(
-        bool(container_status.get("ready"))
-        for container_status in status.get("containerStatuses") or []
-    )
+    columns = pod_columns(obj)
+    last = columns.last_restart
+    ago = f" ({age(last, now)} ago)" if columns.restarts and last else ""
     return [
         obj["metadata"]["name"],
-        f"{ready}/{len(obj['spec']['containers'])}",
-        status_word(obj),
-        _restarts(status, now),
+        columns.ready,
+        columns.status,
+        f"{columns.restarts}{ago}",
         _age(obj, now),
-        status.get("podIP") or "<none>",
+        obj["status"].get("podIP") or "<none>",
         obj["spec"].get("nodeName") or "<none>",
         "<none>",
         "<none>",
@@ -113,26 +112,7 @@ def _pod(obj: Obj, now: datetime) -> Row:
 
 def status_word(obj: Obj) -> str:
     """The STATUS column of `kubectl get pods`: a container's reason, or else the phase."""
-    if obj["metadata"].get("deletionTimestamp"):
-        return "Terminating"
-    status = obj["status"]
-    word = str(status.get("reason") or status.get("phase") or "Unknown")
-    for container in reversed(status.get("containerStatuses") or []):
-        state = container.get("state") or {}
-        ended = state.get("terminated") or {}
-        word = (state.get("waiting") or {}).get("reason") or ended.get("reason") or word
-    return word
-
-
-def _restarts(status: Obj, now: datetime) -> str:
-    containers = status.get("containerStatuses") or []
-    count = sum(container.get("restartCount", 0) for container in containers)
-    ends = [
-        (container.get("lastState") or {}).get("terminated", {}).get("finishedAt")
-        for container in containers
-    ]
-    last = max((end for end in ends if end), default=None)
-    return f"{count} ({age(last, now)} ago)" if count and last else str(count)
+    return pod_columns(obj).status
 
 
 DEPLOYMENT: Columns = (

@@ -1,6 +1,7 @@
 import { attempt, post } from "./api.js";
 import { h, redraw } from "./dom.js";
 import { icon } from "./icons.js";
+import { pointerReleased } from "./pointer.js";
 import { closePopup, openPopup } from "./popup.js";
 import { state } from "./state.js";
 import { fetchScenarios } from "./store.js";
@@ -43,6 +44,7 @@ export class Breaker {
 
   async #refresh() {
     await fetchScenarios().catch(() => null);
+    await pointerReleased();
     this.draw();
   }
 

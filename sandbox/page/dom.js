@@ -65,7 +65,7 @@ export function reconcile(parent, items, { key, signature, draw, update = () => 
 }
 
 // Makes `node` like `fresh` and puts the siblings of `fresh`'s child around its own child, which never leaves the page:
-// a click needs the same button at mouse-down and mouse-up.
+// so what has the focus there keeps it.
 export function adopt(node, fresh, own, replaced) {
   const kept = new Set(["data-key", ...fresh.getAttributeNames()]);
   for (const name of node.getAttributeNames()) if (!kept.has(name)) node.removeAttribute(name);

@@ -12,6 +12,7 @@ import { live } from "./live.js";
 import { drawModals, mountModals } from "./modal.js";
 import { MessageList, messageRows } from "./messages.js";
 import { person } from "./people.js";
+import { pointerReleased } from "./pointer.js";
 import { closePopup } from "./popup.js";
 import { markRead, readUntil } from "./reads.js";
 import { drawSidebar } from "./sidebar.js";
@@ -55,6 +56,7 @@ async function refetch(changes) {
     (everything || kinds.has("scenarios")) && fetchScenarios(),
   ];
   await attempt(Promise.all(wanted));
+  await pointerReleased();
   draw();
 }
 

@@ -3,6 +3,7 @@ import { h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
 import { messageNode, updateMessage } from "./message.js";
 import { channelNames } from "./people.js";
+import { pointerReleased } from "./pointer.js";
 import { state } from "./state.js";
 
 const TOGETHER = 5 * 60;
@@ -45,8 +46,9 @@ export class MessageList {
       if (this.scroller.clientHeight === height) this.#stuck = this.#atEnd();
       if (this.#atEnd()) this.#jump.hidden = true;
     });
-    const observer = new ResizeObserver(() => {
+    const observer = new ResizeObserver(async () => {
       height = this.scroller.clientHeight;
+      await pointerReleased();
       if (this.#stuck && performance.now() - pressed > JUST_PRESSED) this.toEnd();
     });
     observer.observe(this.scroller);

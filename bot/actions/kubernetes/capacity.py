@@ -95,8 +95,8 @@ def fitting_pods(nodes: Sequence[Node], pods: Sequence[Pod], per_pod: Demand) ->
 
 
 def _fitting_on(node: Node, pods: Sequence[Pod], per_pod: Demand) -> int:
-    node_pods = [pod for pod in pods if pod.node == node.name]
-    requests = [container.requests for pod in node_pods for container in pod.containers]
+    node_pods = [pod for pod in pods if pod.node == node.name and not pod.finished]
+    requests = [container.requests for pod in node_pods for container in pod.serving_containers]
     used = {
         "cpu": sum(amounts.cpu or 0 for amounts in requests),
         "memory": sum(amounts.memory or 0 for amounts in requests),

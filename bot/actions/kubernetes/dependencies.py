@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -40,6 +41,12 @@ NC_ERRORS = (
     ("name resolution", PortStatus.UNKNOWN_HOST),
     ("getaddrinfo", PortStatus.UNKNOWN_HOST),
 )
+# How the variants of nc begin when they do not know an option.
+USAGE = re.compile(r"(invalid|unrecognized|unknown|illegal) option|^usage:", re.I | re.M)
+
+
+class ScanNotSupported(ClusterError):
+    """This nc cannot try a port without sending something, as that of Debian's BusyBox."""
 
 
 class ExecTarget(Model):
@@ -70,6 +77,9 @@ class CheckDependencies(Read):
             return await self._from_pod(systems.cluster, target)
         except Forbidden:
             raise
+        except ScanNotSupported:
+            reason = f"the nc in the image of {target.pod} cannot test ports (it knows no -z)"
+            return await self._from_bot(systems.tcp, reason)
         except CommandNotFound:
             return await self._from_bot(systems.tcp, f"the image of {target.pod} has no nc")
         except ClusterError as error:
@@ -108,6 +118,8 @@ class CheckDependencies(Read):
             return PortStatus.TIMED_OUT
         except ClusterError as error:
             return error
+        if _is_usage(result):
+            return ScanNotSupported(f"The nc of {target.pod} knows no -z. Nothing was tried.")
         return _port_status(result)
 
     async def _from_bot(self, network: TcpProber, reason: str) -> ReadResult:
@@ -160,6 +172,11 @@ class CheckDependencies(Read):
             table=Table(columns=COLUMNS, rows=rows),
             notes=notes,
         )
+
+
+def _is_usage(result: ExecResult) -> bool:
+    """Whether nc did not understand its options: then it has tried nothing."""
+    return result.exit_code != 0 and USAGE.search(result.stderr + result.stdout) is not None
 
 
 def _port_status(result: ExecResult) -> PortStatus | str:

@@ -39,13 +39,19 @@ class Line(NamedTuple):
 
 
 def log_sources(pod: Pod) -> list[Source]:
-    """The logs that a pod has."""
-    several = len(pod.containers) > 1
+    """The logs that a pod has; of init containers that ended well, none."""
+    several = len(pod.all_containers) > 1
+    failed = [container for container in pod.init_containers if not _is_done(container)]
     return [
         source
-        for container in pod.containers
+        for container in (*failed, *pod.containers)
         for source in _container_sources(pod, container, several=several)
     ]
+
+
+def _is_done(init_container: Container) -> bool:
+    has_ended = not init_container.running and init_container.exit_code == 0
+    return has_ended and not init_container.sidecar
 
 
 def _container_sources(pod: Pod, container: Container, *, several: bool) -> list[Source]:
@@ -60,8 +66,8 @@ def _container_sources(pod: Pod, container: Container, *, several: bool) -> list
         return [previous, current] if failed and container.restarts else [current]
     if container.exit_code is None:
         return []
-    # While it waits for its next start, its last run is the previous one.
-    return [previous] if container.restarts else [current]
+    # Until it waits for its next start, the run that has just ended is still the present one.
+    return [current] if container.terminated or not container.restarts else [previous]
 
 
 class TimestampSplitter:
@@ -80,7 +86,7 @@ class TimestampSplitter:
         first_word, _, rest = raw.partition(" ")
         timestamp = _sortable_time(first_word)
         self._at = timestamp or self._at
-        text = rest if timestamp else raw
+        text = _as_shown(rest if timestamp else raw)
         return Line(self._at, self._source, redaction.REDACTED if self._is_in_key(text) else text)
 
     def _is_in_key(self, text: str) -> bool:
@@ -88,6 +94,11 @@ class TimestampSplitter:
         in_key = self._in_key or ("-----BEGIN" in text and "PRIVATE KEY" in text)
         self._in_key = in_key and "-----END" not in text
         return in_key
+
+
+def _as_shown(text: str) -> str:
+    """The line as a terminal shows it: of a progress bar the last state, and no NUL."""
+    return text.rstrip("\r").rpartition("\r")[2].replace("\0", "")
 
 
 def _sortable_time(stamp: str) -> str:

@@ -11,12 +11,25 @@ from bot.actions.params import MEMORY, Memory, Name
 from bot.model import Model, Plan, Risk, Undo, UserError, Verdict
 from bot.model.choices import Options
 from bot.systems import Systems
-from bot.systems.kubernetes import Deployment, Forbidden, NotFound, parse_quantity, patches
+from bot.systems.kubernetes import (
+    ClusterError,
+    Deployment,
+    Forbidden,
+    NotFound,
+    Unavailable,
+    parse_quantity,
+    patches,
+)
 
 # More than this in one step is a decision about capacity, not one for an incident.
 MAX_FACTOR = 4
 USAGE_UNKNOWN = (
     "The bot cannot read how much memory it uses now, so the lower limit may end it at once."
+)
+
+METRICS_STARTING = (
+    "The metrics server does not answer now; if it is only starting, request this again in a "
+    "minute, and the plan checks it."
 )
 
 
@@ -146,6 +159,10 @@ class MemoryLimit(DeploymentChange):
             pods = await systems.cluster.usage(deployment.selector)
         except (NotFound, Forbidden):
             return (USAGE_UNKNOWN,)
+        except Unavailable:
+            return (f"{USAGE_UNKNOWN} {METRICS_STARTING}",)
+        except ClusterError as error:
+            return (f"{USAGE_UNKNOWN} {error}",)
         name = container.name
         used = max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
         if used >= parse_quantity(self.limit):

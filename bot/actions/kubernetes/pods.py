@@ -22,14 +22,18 @@ class ListPods(Read):
     selector: Selector
 
     async def read(self, systems: Systems) -> ReadResult:
-        """A verdict, and a row for each pod. Raises ClusterError."""
+        """A verdict, and a row for each pod; finished ones count neither way. Raises ClusterError.
+
+        Pods of Jobs and evicted ones stay for days, and carry the same labels.
+        """
         pods = await systems.cluster.pods(self.selector)
         if not pods:
             return ReadResult(ok=False, text=f"No pods match {self.selector}.")
         now = systems.now()
         rows = tuple(_row(pod, now) for pod in pods)
+        counted = [pod for pod in pods if not pod.finished]
         return ReadResult(
-            ok=all(pod.ready and not pod.terminating for pod in pods),
+            ok=bool(counted) and all(pod.ready and not pod.terminating for pod in counted),
             text=verdict(pods),
             table=Table(columns=COLUMNS, rows=rows),
         )
@@ -37,14 +41,18 @@ class ListPods(Read):
 
 def verdict(pods: Sequence[Pod]) -> str:
     """How many are ready, and the two most common reasons why others are not."""
-    staying = [pod for pod in pods if not pod.terminating]
+    finished = Counter(pod.status for pod in pods if pod.finished)
+    unfinished = [pod for pod in pods if not pod.finished]
+    staying = [pod for pod in unfinished if not pod.terminating]
     ready = [pod for pod in staying if pod.ready]
     text = f"{len(ready)} of {len(staying)} ready"
     reasons = Counter(pod.unready_reason for pod in staying if not pod.ready)
     if reasons:
         text += f": {'; '.join(reason for reason, _ in reasons.most_common(MAX_REASONS))}"
-    leaving = len(pods) - len(staying)
-    return f"{text} ({leaving} terminating)" if leaving else text
+    leaving = len(unfinished) - len(staying)
+    others = [f"{leaving} terminating"] if leaving else []
+    others += [f"{count} {status}" for status, count in finished.most_common()]
+    return f"{text} ({', '.join(others)})" if others else text
 
 
 def _row(pod: Pod, now: datetime) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Replace pods: one after another, or all at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -16,6 +16,7 @@ from bot.actions.wording import percent, plural
 from bot.model import Plan, Risk, UserError, Verdict
 from bot.systems import Systems
 from bot.systems.kubernetes import Cluster, ClusterError, Deployment, NotFound, Pod, patches
+from bot.systems.kubernetes.resources import DEPLOYMENT
 
 MAX_PODS = 50
 
@@ -74,9 +75,12 @@ class DeletePods(Change):
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
 
     async def plan(self, systems: Systems) -> Plan:
-        """Which pods, and how much of the capacity they are. Raises UserError."""
+        """Which pods, and how much of the capacity they are. Raises UserError.
+
+        Pods that have finished, such as a Job's, serve nobody and stay.
+        """
         cluster = systems.cluster
-        pods = [pod for pod in await cluster.pods(self.selector) if not pod.terminating]
+        pods = [pod for pod in await cluster.pods(self.selector) if _runs(pod)]
         self._check(pods)
         owner = await _owner(cluster, pods)
         await asyncio.gather(*(cluster.delete_pod(pod, dry_run=True) for pod in pods))
@@ -89,8 +93,12 @@ class DeletePods(Change):
             "capacity is lost until the new pods are ready.",
             check=deployments.success_criteria(len(pods), self._timeouts),
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=("A rolling restart does the same without losing capacity.",),
-            fingerprint={"pods": {pod.name: pod.uid for pod in pods}, "of": expected},
+            warnings=tuple(_delete_warnings(pods)),
+            fingerprint={
+                "pods": {pod.name: pod.uid for pod in pods},
+                "of": expected,
+                "workloads": sorted({pod.workload for pod in pods}),
+            },
         )
 
     def _check(self, pods: Sequence[Pod]) -> None:
@@ -138,8 +146,10 @@ class DeletePods(Change):
             text = f"Not all were deleted: {', '.join(remaining)} still run"
             return Verdict(ok=False, text=text)
 
+        workloads = set(plan.fingerprint.get("workloads") or {pod.workload for pod in pods})
+
         async def probe() -> RolloutStatus:
-            return _status(await systems.cluster.pods(self.selector), planned)
+            return _status(await systems.cluster.pods(self.selector), planned, workloads)
 
         success = f"{len(planned)} pods were replaced"
         return await rollout.watch(probe, progress, self._timeouts, success)
@@ -156,9 +166,36 @@ async def _delete(cluster: Cluster, pod: Pod) -> ClusterError | None:
     return None
 
 
-def _status(pods: Sequence[Pod], deleted: set[str]) -> RolloutStatus:
-    """The pods that replace those with the uids in `deleted`."""
-    new = tuple(pod for pod in pods if pod.uid not in deleted and not pod.terminating)
+def _runs(pod: Pod) -> bool:
+    return not pod.terminating and not pod.finished
+
+
+def _delete_warnings(pods: Sequence[Pod]) -> Iterator[str]:
+    """How the pods of each workload come back, and what replaces them more gently."""
+    for workload in sorted({pod.workload for pod in pods}):
+        kind, _, name = workload.partition("/")
+        match kind:
+            case "StatefulSet" | "DaemonSet":
+                how = "one after another, with their names and volumes"
+                how = how if kind == "StatefulSet" else "each on its node"
+                yield (
+                    f"{name} is a {kind}: its pods come back {how}. `kubectl rollout restart "
+                    f"{kind.lower()}/{name}` replaces them one by one."
+                )
+            case "Job":
+                yield f"{name} is a Job: it begins its work again, or counts as failed."
+            case _:
+                yield "A rolling restart does the same without losing capacity."
+
+
+def _status(pods: Sequence[Pod], deleted: set[str], workloads: set[str]) -> RolloutStatus:
+    """The pods that replace those with the uids in `deleted`: of the same workloads, and no others.
+
+    Pods of a Job may carry the same labels.
+    """
+    new = tuple(
+        pod for pod in pods if pod.uid not in deleted and _runs(pod) and pod.workload in workloads
+    )
     return RolloutStatus(
         pods=new,
         # A pod may be added meanwhile for other reasons; it has to become ready too.
@@ -170,8 +207,9 @@ def _status(pods: Sequence[Pod], deleted: set[str]) -> RolloutStatus:
 
 async def _owner(cluster: Cluster, pods: Sequence[Pod]) -> Deployment | None:
     """The Deployment that owns all these pods, or None."""
-    names = {pod.owner.rpartition("-")[0] for pod in pods}
-    if len(names) != 1 or not (name := names.pop()):
+    workloads = {pod.workload for pod in pods}
+    kind, _, name = workloads.pop().partition("/")
+    if workloads or kind != DEPLOYMENT:
         return None
     try:
         deployment = await cluster.deployment(name)

@@ -212,7 +212,7 @@ async def rollout_status(cluster: Cluster, name: str) -> RolloutStatus:
     uid = current.uid if current else ""
     old_uids = {revision.uid for revision in revisions} - {uid}
     all_pods = await cluster.pods(deployment.selector)
-    new_pods = tuple(pod for pod in all_pods if pod.owner_uid == uid)
+    new_pods = tuple(pod for pod in all_pods if pod.owner_uid == uid and not pod.finished)
     # Until the controller has seen the change, a failure is one of the rollout before.
     failure = (
         (deployment.stuck_reason or stuck_reason(new_pods)) if deployment.spec_observed else ""

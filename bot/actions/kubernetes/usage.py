@@ -10,7 +10,7 @@ from bot.actions.params import Selector
 from bot.actions.wording import percent
 from bot.model import Cell, Chart, Model, ReadResult, Series, Table, UserError
 from bot.systems import Systems
-from bot.systems.kubernetes import Cluster, NotFound, Pod, ResourceAmounts
+from bot.systems.kubernetes import Cluster, NotFound, Pod, ResourceAmounts, Unavailable
 
 COLUMNS = (
     *("name", "CPU", "CPU request", "CPU limit"),
@@ -54,7 +54,7 @@ class PodLoad(Model):
         """The limit of any of its containers that is nearest; None when there are no limits."""
         usages = [
             LimitUsage(container=container.name, resource=resource, used=used, limit=limit)
-            for container in self.pod.containers
+            for container in self.pod.serving_containers
             for resource, used, limit in _used_and_limit(
                 self.used.get(container.name, ResourceAmounts()), container.limits
             )
@@ -72,7 +72,7 @@ class PodLoad(Model):
 
     def total_bound(self, kind: str, field: str) -> float | None:
         """The sum of the requests or limits; None for limits when one container has no limit."""
-        amounts = [getattr(getattr(each, kind), field) for each in self.pod.containers]
+        amounts = [getattr(getattr(each, kind), field) for each in self.pod.serving_containers]
         known = [amount for amount in amounts if amount is not None]
         if not known or (kind == "limits" and len(known) < len(amounts)):
             return None
@@ -93,6 +93,9 @@ class PodUsage(Read):
         pods = await systems.cluster.pods(self.selector)
         if not pods:
             return ReadResult(ok=False, text=f"No pods match {self.selector}.")
+        pods = tuple(pod for pod in pods if not pod.finished)
+        if not pods:
+            return ReadResult(ok=False, text=f"All pods of {self.selector} have finished.")
         usage = await _usage(systems.cluster, self.selector)
         loads = [PodLoad(pod=pod, used=usage.get(pod.name, {})) for pod in pods]
         loads.sort(key=lambda load: load.worst_share, reverse=True)
@@ -100,9 +103,14 @@ class PodUsage(Read):
 
 
 async def _usage(cluster: Cluster, selector: str) -> dict[str, dict[str, ResourceAmounts]]:
-    """By pod and container. Raises UserError when the cluster has no metrics."""
+    """By pod and container. Raises UserError when the cluster has no metrics, or none yet."""
     try:
         return await cluster.usage(selector)
+    except Unavailable as error:
+        raise UserError(
+            "The metrics server does not answer yet: it may be starting. Nothing was read. Try "
+            "again in a minute, or look at your dashboards."
+        ) from error
     except NotFound as error:
         raise UserError(
             "The cluster measures no pods: it has no metrics.k8s.io. Nothing was read. "
@@ -141,7 +149,7 @@ def _verdict(measured: Sequence[PodLoad], near_limit: Sequence[PodLoad]) -> str:
 def _worst(load: PodLoad) -> str:
     """Like `order-service-1: memory 480Mi of 512Mi (94 %)`."""
     assert load.worst is not None
-    container = f" ({load.worst.container})" if len(load.pod.containers) > 1 else ""
+    container = f" ({load.worst.container})" if len(load.pod.serving_containers) > 1 else ""
     return f"{load.pod.name}{container}: {load.worst.text}"
 
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
-from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
 from kubernetes.aio.stream import WsApiClient
 from yarl import URL
 
@@ -23,18 +23,25 @@ from bot.systems.kubernetes import (
     managed_fields,
     pod_exec,
     resources,
-    sending,
 )
 from bot.systems.kubernetes.access import Access
-from bot.systems.kubernetes.errors import ApiCall
+from bot.systems.kubernetes.credentials import Credentials
+from bot.systems.kubernetes.errors import ApiCall, Unauthorized
 from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
 from bot.systems.kubernetes.logs import LineSplitter
 from bot.systems.kubernetes.patches import DeploymentPatch
+from bot.systems.kubernetes.patience import Patience
 from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import Deployment, Pod, ResourceAmounts, Revision
+from bot.systems.kubernetes.sending import UpgradeRefused
 
 TIMEOUT_SECONDS = 10.0
+# As long as a rollout may take by default. An API server that restarts refuses connections for
+# about 20 s; a control plane that is upgraded, for some minutes.
+PATIENCE_SECONDS = 300.0
 USER_AGENT = "runbolt"
+# What a node sends, with status 200, in place of a log that it no longer has.
+LOG_GONE = b"unable to retrieve container logs for "
 JSON_PATCH = "application/json-patch+json"
 CHUNK_BYTES = 256 * 1024
 # Names of objects and subresources. Kubernetes allows more in the names of some kinds, of which
@@ -42,43 +49,70 @@ CHUNK_BYTES = 256 * 1024
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 Query = list[tuple[str, str]]
 OnLines = Callable[[list[str]], Awaitable[None]]
+Report = Callable[[str], Awaitable[None]]
+T = TypeVar("T")
 
 
 class Clients:
     """The library's clients for HTTP and for websockets, shared by all that `open` yields."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
-        self.host = str(configuration.host)
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self.host = str(credentials.configuration.host)
+        self._retired: list[Any] = []
+        self._connect()
+
+    def _connect(self) -> None:
         # The library's classes are typed in part only.
-        self.http: Any = ApiClient(configuration)
+        self.http: Any = ApiClient(self.credentials.configuration)
         self.http.user_agent = USER_AGENT
 
     @cached_property
     def websocket(self) -> Any:
         """The client for exec; made when it is used first, as it reads all certificates again."""
-        client: Any = WsApiClient(self._configuration)  # type: ignore[no-untyped-call]
+        configuration = self.credentials.configuration
+        client: Any = WsApiClient(configuration)  # type: ignore[no-untyped-call]
         client.user_agent = USER_AGENT
         return client
 
+    async def refresh(self) -> None:
+        """Renew the credentials where that is due. Raises ConfigException."""
+        if not await self.credentials.refresh():
+            return
+        # Calls may still use the clients of now, but not those of the renewal before.
+        retired, self._retired = self._retired, self._open()
+        vars(self).pop("websocket", None)
+        self._connect()
+        for client in retired:
+            await client.close()
+
+    def _open(self) -> list[Any]:
+        return [self.http, *([self.websocket] if "websocket" in vars(self) else [])]
+
     async def close(self) -> None:
         """Close every connection."""
-        await self.http.close()
-        if "websocket" in vars(self):
-            await self.websocket.close()
+        for client in [*self._open(), *self._retired]:
+            await client.close()
 
 
 class Cluster:
     """One namespace of a cluster. Every method raises ClusterError, written for people."""
 
     def __init__(
-        self, clients: Clients, namespace: str, timeout: float, access: Access = Access.CHANGE
+        self,
+        clients: Clients,
+        namespace: str,
+        timeout: float,
+        access: Access = Access.CHANGE,
+        patience: Patience | None = None,
     ) -> None:
         self.namespace = namespace
         self.host = clients.host
         self.timeout = timeout
+        self.patience_seconds = PATIENCE_SECONDS
         self._clients = clients
         self._access = access
+        self._patience = patience
 
     @classmethod
     @asynccontextmanager
@@ -89,7 +123,7 @@ class Cluster:
 
         `timeout` is in seconds, for each call. Raises UserError when it cannot be read.
         """
-        clients = Clients(await _configuration(kubeconfig))
+        clients = Clients(await _load_credentials(kubeconfig))
         try:
             yield cls(clients, namespace, timeout)
         finally:
@@ -106,7 +140,15 @@ class Cluster:
         """
         if self._access not in (Access.CHANGE, access):
             raise ValueError(f"a client limited to {self._access} cannot become one for {access}")
-        return Cluster(self._clients, self.namespace, self.timeout, access)
+        return Cluster(self._clients, self.namespace, self.timeout, access, self._patience)
+
+    def patient(self, report: Report) -> "Cluster":
+        """The same cluster, whose calls wait for an API server that does not answer for a while.
+
+        `report` tells people of the wait. What may have had an effect is never sent again.
+        """
+        patience = Patience(self.patience_seconds, report)
+        return Cluster(self._clients, self.namespace, self.timeout, self._access, patience)
 
     async def pods(self, selector: str) -> tuple[Pod, ...]:
         """The pods that match a label selector, by name."""
@@ -174,7 +216,7 @@ class Cluster:
 
     async def dry_run(self, deployment: Deployment, patch: DeploymentPatch) -> Deployment:
         """What a change would make of a Deployment, by a dry run on the server."""
-        return await self._patch(deployment, patch.json_patch(deployment), [("dryRun", "All")])
+        return await self._patch(deployment, patch.json_patch(deployment), dry_run=True)
 
     async def patch(
         self, deployment: Deployment, patch: DeploymentPatch, execution_id: int
@@ -183,17 +225,16 @@ class Cluster:
 
         Raises Conflict, with nothing changed, when it has another version than the one given.
         """
-        return await self._patch(deployment, patch.json_patch(deployment, str(execution_id)), [])
+        operations = patch.json_patch(deployment, str(execution_id))
+        return await self._patch(deployment, operations, dry_run=False)
 
     async def _patch(
-        self, deployment: Deployment, operations: list[Any], query: Query
+        self, deployment: Deployment, operations: list[Any], *, dry_run: bool
     ) -> Deployment:
-        call = self._api_call("patch", "deployments", deployment.name, mutating=True)
-        query = [
-            *query,
-            ("fieldValidation", "Strict"),
-            ("fieldManager", managed_fields.OUR_MANAGER),
-        ]
+        call = self._change_call("patch", "deployments", deployment.name, dry_run=dry_run)
+        query = [("fieldValidation", "Strict"), ("fieldManager", managed_fields.OUR_MANAGER)]
+        if dry_run:
+            query.append(("dryRun", "All"))
         path = self._apps_path("deployments", deployment.name)
         raw = await self._request_json(call, "PATCH", path, query, operations)
         return resources.parse_deployment(raw, self._server)
@@ -203,7 +244,7 @@ class Cluster:
 
         With `dry_run` it is a dry run on the server.
         """
-        call = self._api_call("delete", "pods", pod.name, mutating=True)
+        call = self._change_call("delete", "pods", pod.name, dry_run=dry_run)
         # A DELETE that has a body is read from the body alone: the server ignores its query.
         body: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
         if dry_run:
@@ -217,6 +258,7 @@ class Cluster:
 
         Each call of `on_lines` gets about 256 KiB of them, and no more are read before it returns:
         that is all that is ever in memory. `previous` is the container's run before this one.
+        Raises LogGone when the node no longer has it.
         """
         call = self._api_call("get", "pods/log", pod)
         query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
@@ -225,6 +267,9 @@ class Cluster:
         splitter = LineSplitter()
         async with self._stream(call, self._core_path("pods", pod, "log"), query) as response:
             while chunk := await self._read_chunk(call, response):
+                # Each line of a log begins with its time, so this is none.
+                if chunk.startswith(LOG_GONE):
+                    raise errors.log_gone(call, container)
                 await on_lines(splitter.feed(chunk))
         await on_lines(splitter.end())
 
@@ -233,11 +278,15 @@ class Cluster:
         self, call: ApiCall, path: str, query: Query
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A response of any length: its head has the time limit, and each chunk for itself."""
-        async with self._translate_errors(call, self.timeout):
-            opened = await self._send("GET", path, query, seconds=None)
-        async with opened.response as response:
+
+        async def open_response() -> aiohttp.ClientResponse:
             async with self._translate_errors(call, self.timeout):
+                opened = await self._send("GET", path, query, seconds=None)
+                response: aiohttp.ClientResponse = opened.response
                 await _check_status(call, response)
+                return response
+
+        async with await self._make(call, open_response) as response:
             yield response
 
     async def _read_chunk(self, call: ApiCall, response: aiohttp.ClientResponse) -> bytes:
@@ -258,8 +307,12 @@ class Cluster:
         call = self._api_call("create", "pods/exec", pod)
         query = [("command", argument) for argument in command]
         query += [("container", container), ("stdout", "true"), ("stderr", "true")]
-        async with self._translate_errors(call, timeout), self._websocket(pod, query) as socket:
-            return await pod_exec.read_result(socket, call, command[0])
+
+        async def run() -> ExecResult:
+            async with self._translate_errors(call, timeout), self._websocket(pod, query) as socket:
+                return await pod_exec.read_result(socket, call, command[0])
+
+        return await self._make(call, run)
 
     @asynccontextmanager
     async def _websocket(
@@ -277,11 +330,40 @@ class Cluster:
         self, call: ApiCall, method: str, path: str, query: Query | None = None, body: Any = None
     ) -> Any:
         """Send one request, once, and read its JSON; raises ClusterError."""
-        async with self._translate_errors(call, self.timeout):
-            opened = await self._send(method, path, query or [], body, seconds=self.timeout)
-            async with opened.response as response:
-                await _check_status(call, response)
-                return json.loads(await response.read())
+
+        async def send() -> Any:
+            async with self._translate_errors(call, self.timeout):
+                opened = await self._send(method, path, query or [], body, seconds=self.timeout)
+                async with opened.response as response:
+                    await _check_status(call, response)
+                    return json.loads(await response.read())
+
+        return await self._make(call, send)
+
+    async def _make(self, call: ApiCall, send: Callable[[], Awaitable[T]]) -> T:
+        """Make a call with credentials that are accepted, and as patiently as this client is."""
+
+        async def send_accepted() -> T:
+            generation = await self._refresh_credentials(call)
+            try:
+                return await send()
+            except Unauthorized:
+                self._clients.credentials.reject(generation)
+            await self._refresh_credentials(call)
+            return await send()
+
+        if self._patience is None:
+            return await send_accepted()
+        return await self._patience.retry(call, send_accepted)
+
+    async def _refresh_credentials(self, call: ApiCall) -> int:
+        """The generation of the credentials, renewed where that is due. Raises NotConnected."""
+        try:
+            await self._clients.refresh()
+        except ConfigException as error:
+            reason = f"the credentials cannot be renewed: {error}"
+            raise errors.not_connected(call, self.host, reason) from error
+        return self._clients.credentials.generation
 
     async def _send(
         self, method: str, path: str, query: Query, body: Any = None, *, seconds: float | None
@@ -312,8 +394,8 @@ class Cluster:
         try:
             async with asyncio.timeout(seconds):
                 yield
-        except aiohttp.WSServerHandshakeError as error:
-            raise errors.from_response(call, error.status, error.message.encode()) from error
+        except UpgradeRefused as error:
+            raise errors.from_response(call, error.status, error.body) from error
         except aiohttp.ClientConnectorError as error:
             reason = error.strerror or type(error.os_error).__name__
             raise errors.not_connected(call, self.host, reason) from error
@@ -323,13 +405,14 @@ class Cluster:
             reason = str(error) or type(error).__name__
             raise errors.disconnected(call, self.host, reason) from error
         except ConfigException as error:
-            reason = f"its credentials cannot be renewed: {error}"
+            reason = f"the credentials cannot be renewed: {error}"
             raise errors.not_connected(call, self.host, reason) from error
 
-    def _api_call(
-        self, verb: str, resource: str, name: str = "", *, mutating: bool = False
-    ) -> ApiCall:
-        return ApiCall(verb, resource, self.namespace, name, mutating)
+    def _api_call(self, verb: str, resource: str, name: str = "") -> ApiCall:
+        return ApiCall(verb, resource, self.namespace, name)
+
+    def _change_call(self, verb: str, resource: str, name: str, *, dry_run: bool) -> ApiCall:
+        return ApiCall(verb, resource, self.namespace, name, mutating=True, dry_run=dry_run)
 
     @property
     def _server(self) -> str:
@@ -344,24 +427,17 @@ class Cluster:
         return _path("/apis/apps/v1/namespaces", self.namespace, *parts)
 
 
-async def _configuration(kubeconfig: Path | None) -> Configuration:
-    configuration = Configuration()
-    configuration.retries = None
-    configuration.client_session_kwargs = {"middlewares": (sending.send_once,)}
+async def _load_credentials(kubeconfig: Path | None) -> Credentials:
+    credentials = Credentials(kubeconfig)
     try:
-        if kubeconfig is None:
-            load_incluster_config(configuration)  # type: ignore[no-untyped-call]
-        else:
-            await load_kube_config(  # type: ignore[no-untyped-call]
-                str(kubeconfig), client_configuration=configuration
-            )
+        await credentials.load()
     except (ConfigException, OSError, ValueError) as error:
         source = "the pod's service account" if kubeconfig is None else str(kubeconfig)
         raise UserError(
             f"The configuration of the cluster cannot be read from {source}: {error}. "
             "Nothing was started. Set KUBECONFIG to a kubeconfig file, or run in the cluster."
         ) from error
-    return configuration
+    return credentials
 
 
 async def _check_status(call: ApiCall, response: aiohttp.ClientResponse) -> None:

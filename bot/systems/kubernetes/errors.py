@@ -1,6 +1,7 @@
 """Errors of the Kubernetes API, each with a text for people."""
 
 import json
+import re
 from dataclasses import dataclass
 
 from bot.model import UserError
@@ -8,6 +9,19 @@ from bot.model import UserError
 # The whole message of an API server when a `test` operation of a JSON patch fails.
 FAILED_TEST = "the server rejected our request due to an error in our request"
 MESSAGE_LENGTH = 500
+# The API server answers these before it stores anything, beside 401, 403, 404, 409 and 429, and a
+# redirect is not followed. What any other status means for a change is not known: a proxy that
+# answers 503 may have passed the request on.
+REFUSALS = (301, 302, 303, 307, 308, 400, 405, 406, 410, 413, 415, 422)
+# How an API server says that a role lacks a permission.
+PERMISSION = re.compile(
+    r'User "[^"]*" cannot (?P<verb>[a-z]+) resource '
+    r".*(?P<scope>at the cluster scope|in the namespace)"
+)
+# How it says that a quota, a LimitRange, a policy or a webhook does not let an object in.
+ADMISSION = re.compile(
+    r"forbidden: (?!User )|^admission webhook |denied (the )?request|exceeded quota"
+)
 
 
 class ClusterError(UserError):
@@ -18,12 +32,24 @@ class Unreachable(ClusterError):
     """No connection was made, or it broke, or the API server failed."""
 
 
+class NotConnected(Unreachable):
+    """No connection was made, so nothing was sent."""
+
+
+class Unavailable(Unreachable):
+    """The API server cannot serve this call now; that of another API may work."""
+
+
 class TimedOut(ClusterError):
     """Kubernetes did not answer in time."""
 
 
 class Forbidden(ClusterError):
     """The bot's credentials are not accepted, or its role lacks a permission."""
+
+
+class Unauthorized(Forbidden):
+    """The API server does not accept the bot's credentials, so it did nothing."""
 
 
 class NotFound(ClusterError):
@@ -42,6 +68,10 @@ class RequestRefused(ClusterError):
     """The API server rejected the call as invalid."""
 
 
+class LogGone(ClusterError):
+    """The node no longer has the log."""
+
+
 class CommandNotFound(ClusterError):
     """The container's image has no such command."""
 
@@ -52,13 +82,27 @@ class WriteStopped(ClusterError):
 
 @dataclass(frozen=True)
 class ApiCall:
-    """One call to the API server, in RBAC's terms, for error texts."""
+    """One call to the API server, in RBAC's terms, for error texts.
+
+    One that is `mutating` changes something, unless it is a `dry_run`.
+    """
 
     verb: str
     resource: str
     namespace: str
     name: str = ""
     mutating: bool = False
+    dry_run: bool = False
+
+    @property
+    def can_change(self) -> bool:
+        """Whether the server may change something for it: a dry run is checked and never stored."""
+        return self.mutating and not self.dry_run
+
+    @property
+    def is_aggregated(self) -> bool:
+        """Whether another server answers it, such as the metrics server, which may be away."""
+        return self.resource.endswith(".metrics.k8s.io")
 
     @property
     def description(self) -> str:
@@ -79,9 +123,9 @@ class ApiCall:
     @property
     def outcome_unknown(self) -> str:
         """The sentence for a call without an answer: a change may have been made all the same."""
-        if self.mutating:
+        if self.can_change:
             return "Whether it was changed is unknown: look at it before you try again."
-        return "Nothing was read. Check that the API server is healthy, then try again."
+        return f"{self.nothing_done} Check that the API server is healthy, then try again."
 
 
 def status_message(body: bytes) -> str:
@@ -112,19 +156,19 @@ def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
             return _conflict(call, message)
         case 422 if call.mutating and message.startswith(FAILED_TEST):
             return _conflict(call, message)
-        case 429 | 503:
-            return Unreachable(
+        case _ if status == 429 or (status == 503 and not call.can_change):
+            return Unavailable(
                 f"Kubernetes cannot serve this now ({call.description}). {call.nothing_done} "
                 f"Try again in a moment. {_quoted(message)}"
             )
-        case _ if status >= 500:
+        case _ if status in REFUSALS:
+            return _refused(call, message)
+        case _:
             return Unreachable(
                 f"Kubernetes failed with status {status} ({call.description}). "
                 f"{call.outcome_unknown} {_quoted(message)}",
-                unsure=call.mutating,
+                unsure=call.can_change,
             )
-        case _:
-            return _refused(call, message)
 
 
 def _quoted(message: str) -> str:
@@ -138,18 +182,25 @@ def _refused(call: ApiCall, message: str) -> RequestRefused:
 
 
 def _forbidden(call: ApiCall, message: str) -> ClusterError:
-    if "exceeded quota" in message:
+    denied = PERMISSION.search(message)
+    if denied is None and ADMISSION.search(message):
         return _refused(call, message)
+    verb, place = call.verb, call.namespace
+    if denied is not None:
+        # A call may need several verbs: exec needs get, and from Kubernetes 1.35 on create too.
+        verb = denied["verb"]
+        place = "the whole cluster" if denied["scope"] == "at the cluster scope" else place
     return Forbidden(
-        f"The bot may not {call.verb} {call.resource} in {call.namespace}. {call.nothing_done} "
+        f"The bot may not {verb} {call.resource} in {place}. {call.nothing_done} "
         "Grant it: deploy/rbac.yaml has every rule that the bot needs."
     )
 
 
-def _unauthorized(call: ApiCall) -> Forbidden:
-    return Forbidden(
-        f"Kubernetes does not accept the bot's credentials ({call.description}). "
-        f"{call.nothing_done} Renew the token in its kubeconfig, or check its service account."
+def _unauthorized(call: ApiCall) -> Unauthorized:
+    return Unauthorized(
+        f"Kubernetes does not accept the bot's credentials ({call.description}), although they "
+        f"were read again. {call.nothing_done} Renew the token in its kubeconfig, or check its "
+        "service account; README.md says how to make a token that lasts."
     )
 
 
@@ -165,13 +216,13 @@ def timed_out(call: ApiCall, seconds: float) -> TimedOut:
     return TimedOut(
         f"Kubernetes did not answer within {seconds:g} s ({call.description}). "
         f"{call.outcome_unknown}",
-        unsure=call.mutating,
+        unsure=call.can_change,
     )
 
 
-def not_connected(call: ApiCall, host: str, reason: str) -> Unreachable:
+def not_connected(call: ApiCall, host: str, reason: str) -> NotConnected:
     """The error for a call that was never sent."""
-    return Unreachable(
+    return NotConnected(
         f"Kubernetes cannot be reached at {host} ({reason}; {call.description}). "
         f"{call.nothing_done} "
         "Check that the API server is running, and the bot's kubeconfig and network."
@@ -183,5 +234,13 @@ def disconnected(call: ApiCall, host: str, reason: str) -> Unreachable:
     return Unreachable(
         f"The connection to Kubernetes at {host} broke off ({reason}; {call.description}). "
         f"{call.outcome_unknown}",
-        unsure=call.mutating,
+        unsure=call.can_change,
+    )
+
+
+def log_gone(call: ApiCall, container: str) -> LogGone:
+    """The error for the log of a run that its node has removed."""
+    return LogGone(
+        f"The log of {container} in {call.name} is no longer on its node. Nothing was read. Look "
+        "for it where your logs are collected."
     )

@@ -14,9 +14,14 @@ def kubectl_status(raw: Obj) -> str:
     if raw["metadata"].get("deletionTimestamp") and phase not in ("Succeeded", "Failed"):
         return "Unknown" if status.get("reason") == "NodeLost" else "Terminating"
     initializing = _init_status(raw)
-    if initializing and not has_condition(status, "Initialized"):
+    if not is_initialized(raw):
         return initializing
     return _main_status(status, initializing or str(status.get("reason") or phase))
+
+
+def is_initialized(raw: Obj) -> bool:
+    """Whether all init containers of a pod in the API's JSON are done, as kubectl decides it."""
+    return not _init_status(raw) or has_condition(raw.get("status") or {}, "Initialized")
 
 
 def _init_status(raw: Obj) -> str:

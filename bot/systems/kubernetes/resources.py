@@ -14,7 +14,7 @@ from bot.model import Model
 from bot.systems.kubernetes import owners
 from bot.systems.kubernetes.conditions import has_condition
 from bot.systems.kubernetes.owners import Owner
-from bot.systems.kubernetes.pod_status import kubectl_status
+from bot.systems.kubernetes.pod_status import is_initialized, kubectl_status
 
 Obj = dict[str, Any]
 
@@ -24,6 +24,8 @@ REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history"
 CHANGE_CAUSE_ANNOTATION = "kubernetes.io/change-cause"
 TEMPLATE_HASH_LABEL = "pod-template-hash"
+DEPLOYMENT = "Deployment"
+FINISHED_PHASES = ("Succeeded", "Failed")
 
 
 class ResourceAmounts(Model):
@@ -34,7 +36,11 @@ class ResourceAmounts(Model):
 
 
 class Container(Model):
-    """A container; `reason` is why it is not running, `exit_code` is of its last end."""
+    """A container; `reason` is why it is not running, `exit_code` is of its last end.
+
+    `terminated` is whether it has just ended, and is not waiting for its next start yet. A
+    `sidecar` is an init container that runs on beside the others.
+    """
 
     name: str
     image: str
@@ -45,10 +51,16 @@ class Container(Model):
     exit_code: int | None
     requests: ResourceAmounts = ResourceAmounts()
     limits: ResourceAmounts = ResourceAmounts()
+    terminated: bool = False
+    sidecar: bool = False
 
 
 class Pod(Model):
-    """A pod; `status` is kubectl's word, `ready` whether it takes traffic."""
+    """A pod; `status` is kubectl's word, `ready` whether it takes traffic.
+
+    A `finished` one has ended and is not started again, such as that of a Job, or an evicted one.
+    `initialized` is whether its init containers are done.
+    """
 
     name: str
     uid: str
@@ -60,16 +72,47 @@ class Pod(Model):
     owner: str
     owner_uid: str
     containers: tuple[Container, ...]
+    owner_kind: str = ""
+    init_containers: tuple[Container, ...] = ()
+    initialized: bool = True
+    finished: bool = False
+
+    @property
+    def workload(self) -> str:
+        """What its controller belongs to, like `Deployment/shop` or `StatefulSet/db`, or empty."""
+        if self.owner_kind == "ReplicaSet" and "-" in self.owner:
+            return f"{DEPLOYMENT}/{self.owner.rpartition('-')[0]}"
+        return f"{self.owner_kind}/{self.owner}" if self.owner else ""
+
+    @property
+    def serving_containers(self) -> tuple[Container, ...]:
+        """The containers that run side by side: its sidecars, and those that are no init ones."""
+        return (*self._sidecars, *self.containers)
+
+    @property
+    def all_containers(self) -> tuple[Container, ...]:
+        """Every container, in the order in which they start."""
+        return (*self.init_containers, *self.containers)
+
+    @property
+    def _sidecars(self) -> tuple[Container, ...]:
+        return tuple(container for container in self.init_containers if container.sidecar)
 
     @property
     def restarts(self) -> int:
-        """How often its containers have restarted, together."""
-        return sum(container.restarts for container in self.containers)
+        """How often its containers have restarted, together, as kubectl counts.
+
+        While it initializes those are the restarts of its init containers alone, and none of the
+        ordinary ones afterwards.
+        """
+        counted = self.serving_containers if self.initialized else self.init_containers
+        return sum(container.restarts for container in counted)
 
     @property
     def ready_containers(self) -> str:
         """Ready containers, as kubectl writes it: `1/2`."""
-        return f"{sum(container.ready for container in self.containers)}/{len(self.containers)}"
+        containers = self.serving_containers
+        return f"{sum(container.ready for container in containers)}/{len(containers)}"
 
     @property
     def image_tags(self) -> str:
@@ -79,7 +122,7 @@ class Pod(Model):
     @property
     def exit_code(self) -> int | None:
         """The exit code of the first container that failed last, or None."""
-        exit_codes = (container.exit_code for container in self.containers)
+        exit_codes = (container.exit_code for container in self.all_containers)
         return next(filter(None, exit_codes), None)
 
     @property
@@ -88,7 +131,8 @@ class Pod(Model):
         if self.ready and not self.terminating:
             return ""
         status = "Running, not ready" if self.status == "Running" else self.status
-        reasons = {container.reason for container in self.containers} - {"", "Error", self.status}
+        unknown = {"", "Error", "Completed", "PodInitializing", self.status.removeprefix("Init:")}
+        reasons = {container.reason for container in self.all_containers} - unknown
         code = [] if self.exit_code is None else [f"exit {self.exit_code}"]
         return ", ".join([status, *sorted(reasons), *code])
 
@@ -217,7 +261,7 @@ def parse_pod(raw: Obj) -> Pod:
     """A Pod from the API's JSON."""
     metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     owner = _controller(metadata)
-    statuses = {entry["name"]: entry for entry in status.get("containerStatuses") or []}
+    inits = spec.get("initContainers") or []
     return Pod(
         name=metadata["name"],
         uid=metadata["uid"],
@@ -228,10 +272,11 @@ def parse_pod(raw: Obj) -> Pod:
         node=spec.get("nodeName", ""),
         owner=owner.get("name", ""),
         owner_uid=owner.get("uid", ""),
-        containers=tuple(
-            _parse_container(container, statuses.get(container["name"], {}))
-            for container in spec["containers"]
-        ),
+        owner_kind=owner.get("kind", ""),
+        containers=_parse_containers(spec["containers"], status.get("containerStatuses")),
+        init_containers=_parse_containers(inits, status.get("initContainerStatuses")),
+        initialized=is_initialized(raw),
+        finished=status.get("phase") in FINISHED_PHASES,
     )
 
 
@@ -244,6 +289,11 @@ def _controller(metadata: Obj) -> Obj:
 def is_controlled_by(raw: Obj, uid: str) -> bool:
     """Whether the object's controller is the one with that uid."""
     return bool(_controller(raw["metadata"]).get("uid") == uid)
+
+
+def _parse_containers(specs: list[Obj], statuses: list[Obj] | None) -> tuple[Container, ...]:
+    by_name = {status["name"]: status for status in statuses or []}
+    return tuple(_parse_container(spec, by_name.get(spec["name"], {})) for spec in specs)
 
 
 def _parse_container(spec: Obj, status: Obj) -> Container:
@@ -261,6 +311,8 @@ def _parse_container(spec: Obj, status: Obj) -> Container:
         exit_code=terminated.get("exitCode"),
         requests=parse_amounts(resources.get("requests") or {}),
         limits=parse_amounts(resources.get("limits") or {}),
+        terminated="terminated" in state,
+        sidecar=spec.get("restartPolicy") == "Always",
     )
 
 

@@ -7,6 +7,16 @@ from bot.systems.kubernetes.errors import RequestRefused
 
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+MAX_STATUS_BYTES = 64 * 1024
+
+
+class UpgradeRefused(Exception):
+    """The server answered with a status, instead of becoming a websocket."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+        self.body = body
 
 
 async def send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -15,7 +25,8 @@ async def send_once(request: ClientRequest, handler: ClientHandlerType) -> Clien
     It follows redirects, and the new request may have lost its `dryRun`. It repeats a DELETE or a
     PUT whose connection broke, though the first may have had effect.
 
-    Raises RequestRefused for a redirect.
+    Raises RequestRefused for a redirect, and UpgradeRefused with the body of an answer to a
+    websocket's handshake, of which aiohttp itself tells the status alone.
     """
     try:
         response = await handler(request)
@@ -32,4 +43,8 @@ async def send_once(request: ClientRequest, handler: ClientHandlerType) -> Clien
             f"Kubernetes redirects to another address ({response.status}), which is not followed. "
             "Nothing was changed. Name the right server in the kubeconfig."
         )
+    if request.headers.get("Upgrade") == "websocket" and response.status != 101:
+        body = await response.content.read(MAX_STATUS_BYTES)
+        response.close()
+        raise UpgradeRefused(response.status, body)
     return response

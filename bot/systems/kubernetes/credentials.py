@@ -1,0 +1,188 @@
+"""What the kubeconfig says about who the bot is: read at the start, and again before it expires."""
+
+import asyncio
+import base64
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config
+from kubernetes.aio.config.kube_config import FileOrData, KubeConfigLoader, KubeConfigMerger
+from yaml import YAMLError
+
+from bot.systems.kubernetes import exec_plugin, sending
+from bot.systems.kubernetes.exec_plugin import PluginCredentials, PluginError
+
+log = logging.getLogger(__name__)
+
+# How long the token of a `tokenFile` is used before the file is read again; as in kubectl.
+TOKEN_FILE_SECONDS = 60.0
+# Credentials of a program are renewed so long before they expire, but no more often than that.
+EARLY_SECONDS = 10.0
+# What cannot change without a new connection.
+CONNECTION = ("ssl_ca_cert", "cert_file", "key_file", "verify_ssl", "tls_server_name", "proxy")
+
+
+class Credentials:
+    """The `configuration` of the library's clients, kept as current as the kubeconfig says.
+
+    `generation` counts how often the credentials were read.
+    """
+
+    def __init__(self, kubeconfig: Path | None) -> None:
+        """Of a kubeconfig, or without one of the pod itself."""
+        self._kubeconfig = kubeconfig
+        self._lock = asyncio.Lock()
+        self._rejected = False
+        self._due: float | None = None
+        self.generation = 0
+        self.configuration = new_configuration()
+
+    async def load(self) -> None:
+        """Read it for the first time, without a program that it may name. Raises ConfigException.
+
+        Such a program runs before the first call: it may fail for a while, and the rest of the bot
+        is needed meanwhile.
+        """
+        self.configuration, lifetime = await self._read(run_plugin=False)
+        self._due = None if lifetime is None else _now() + lifetime
+
+    async def refresh(self) -> bool:
+        """Read it again where it is due; returns whether a new connection is needed.
+
+        Raises ConfigException when it cannot be read, or names another server than at the start.
+        """
+        if not self._is_due():
+            return False
+        async with self._lock:
+            if not self._is_due():
+                return False
+            return await self._reload()
+
+    def _is_due(self) -> bool:
+        return self._rejected or (self._due is not None and _now() >= self._due)
+
+    def reject(self, generation: int) -> None:
+        """The server did not accept the credentials of that generation: read them again."""
+        self._rejected = self._rejected or generation == self.generation
+
+    async def _reload(self) -> bool:
+        before, was_rejected = self.configuration, self._rejected
+        try:
+            after, lifetime = await self._read(run_plugin=True)
+            _check_same_server(before, after)
+        except (ConfigException, OSError, ValueError, YAMLError) as error:
+            if was_rejected or not _has_credentials(before):
+                raise ConfigException(str(error)) from error
+            log.warning("the credentials of the cluster cannot be renewed: %s", error)
+            self._due = _now() + EARLY_SECONDS
+            return False
+        self._due = None if lifetime is None else _now() + lifetime
+        self._rejected = False
+        self.generation += 1
+        # A file of the same name may have another certificate by now.
+        if was_rejected or any(getattr(before, key) != getattr(after, key) for key in CONNECTION):
+            self.configuration = after
+            return True
+        before.api_key, before.refresh_api_key_hook = after.api_key, after.refresh_api_key_hook
+        return False
+
+    async def _read(self, *, run_plugin: bool) -> tuple[Configuration, float | None]:
+        """The configuration, and how long it is good for in seconds."""
+        configuration = new_configuration()
+        if self._kubeconfig is None:
+            load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+            return configuration, None
+        loader = Loader(self._kubeconfig, run_plugin=run_plugin)
+        await loader.load_and_set(configuration)
+        return configuration, loader.lifetime
+
+
+def _check_same_server(before: Configuration, after: Configuration) -> None:
+    if before.host != after.host:
+        raise ConfigException(
+            f"they are for another server now ({after.host}); restart the bot if that is what you "
+            "want"
+        )
+
+
+def _has_credentials(configuration: Configuration) -> bool:
+    return bool(configuration.api_key or configuration.cert_file)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def new_configuration() -> Configuration:
+    """A configuration whose clients send each request once."""
+    configuration = Configuration()
+    configuration.retries = None
+    configuration.client_session_kwargs = {"middlewares": (sending.send_once,)}
+    return configuration
+
+
+class Loader(KubeConfigLoader):
+    """The library's loader, which reads a `tokenFile` again and tells why a program failed.
+
+    `lifetime` is the time in seconds after which the credentials must be read again, or None.
+    """
+
+    def __init__(self, kubeconfig: Path, *, run_plugin: bool) -> None:
+        config = KubeConfigMerger(str(kubeconfig)).config  # type: ignore[no-untyped-call]
+        if config is None:
+            raise ConfigException("there is no such file")
+        super().__init__(config_dict=config, config_base_path=None)  # type: ignore[no-untyped-call]
+        self._folder = kubeconfig.parent
+        self._run_plugin = run_plugin
+        self.lifetime: float | None = None
+
+    async def load_and_set(self, client_configuration: Configuration) -> None:
+        """Read everything into a configuration. Raises ConfigException."""
+        await super().load_and_set(client_configuration)  # type: ignore[no-untyped-call]
+        user: dict[str, Any] = self._user.value if self._user else {}
+        if user.get("tokenFile") and "exec" not in user:
+            token = (self._folder / user["tokenFile"]).read_text()
+            client_configuration.api_key["BearerToken"] = f"Bearer {token.strip()}"
+            self.lifetime = TOKEN_FILE_SECONDS
+
+    async def load_from_exec_plugin(self) -> bool:
+        """Run the program of the user's `exec` section. Raises ConfigException."""
+        if not self._run_plugin:
+            self.lifetime = 0.0
+            return True
+        assert self._user is not None
+        try:
+            self._use(await exec_plugin.run(self._user["exec"].value, self._folder, self._info()))
+        except PluginError as error:
+            raise ConfigException(str(error)) from error
+        return True
+
+    def _use(self, credentials: PluginCredentials) -> None:
+        if credentials.token:
+            self.token = f"Bearer {credentials.token}"
+        if credentials.certificate:
+            self.cert_file = _file(credentials.certificate)
+            self.key_file = _file(credentials.key)
+        if credentials.expires is not None:
+            left = (credentials.expires - datetime.now(UTC)).total_seconds()
+            self.lifetime = max(left - EARLY_SECONDS, EARLY_SECONDS)
+
+    def _info(self) -> dict[str, Any]:
+        """The cluster, as a program may want to know it."""
+        assert self._cluster is not None
+        info = {key: value for key, value in self._cluster.value.items() if key != "extensions"}
+        if path := info.pop("certificate-authority", None):
+            content = (self._folder / path).read_bytes()
+            info["certificate-authority-data"] = base64.b64encode(content).decode()
+        return info
+
+
+def _file(content: str) -> Any:
+    """The name of a file with that content, which only its owner reads."""
+    node = FileOrData(  # type: ignore[no-untyped-call]
+        {"content": content}, None, data_key_name="content", base64_file_content=False
+    )
+    return node.as_file()  # type: ignore[no-untyped-call]

@@ -1,0 +1,127 @@
+"""An API server that does not answer for a while: before a change, while it runs, and after it."""
+
+import asyncio
+import time
+
+import pytest
+
+from bot.actions.kubernetes.scale import ScaleDeployment
+from bot.systems import ChangingSystems
+from bot.systems.kubernetes import NotConnected, TimedOut, Unreachable, patches
+from bot.views import action_ids
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import SELECTOR, RecordedProgress, systems
+from tests.conftest import Bot, Walk
+from tests.rollbacks import broken
+
+__all__ = ["broken", "systems"]
+
+WAITS = "Kubernetes does not answer. Waiting for it, for {} s at most"
+
+
+@pytest.fixture
+def patient(systems: ChangingSystems) -> tuple[ChangingSystems, list[str]]:
+    """Systems that wait for the cluster, and what they told of it."""
+    told: list[str] = []
+
+    async def report(text: str) -> None:
+        told.append(text)
+
+    return systems.patient(report), told
+
+
+async def stop_for(kube: Cluster, seconds: float) -> asyncio.Task[None]:
+    """Refuse connections for so long, as an API server does that restarts."""
+    await kube.stop_listening()
+
+    async def restart() -> None:
+        await asyncio.sleep(seconds)
+        await kube.start_listening()
+
+    return asyncio.create_task(restart())
+
+
+async def test_reads_and_dry_runs_wait(
+    patient: tuple[ChangingSystems, list[str]], kube: Cluster
+) -> None:
+    systems, told = patient
+    restart = await stop_for(kube, 0.5)
+
+    plan = await ScaleDeployment(deployment="order-service", replicas=4).plan(
+        systems.for_planning()
+    )
+
+    await restart
+    assert plan.summary == "Scale order-service from 3 to 4 replicas"
+    assert told == [WAITS.format(300)]
+
+
+async def test_a_write_that_was_never_sent_waits(
+    patient: tuple[ChangingSystems, list[str]], kube: Cluster
+) -> None:
+    cluster = patient[0].cluster
+    deployment = await cluster.deployment("order-service")
+    restart = await stop_for(kube, 0.5)
+
+    await cluster.patch(deployment, patches.scale(4), 7)
+
+    await restart
+    assert len(kube.writes) == 1
+
+
+@pytest.mark.parametrize("trouble", ["hang", "fail"])
+async def test_a_write_that_was_sent_is_not_sent_again(
+    patient: tuple[ChangingSystems, list[str]], kube: Cluster, trouble: str
+) -> None:
+    cluster = patient[0].cluster
+    cluster.timeout = 0.3
+    deployment = await cluster.deployment("order-service")
+    if trouble == "hang":
+        kube.hang("patch *")
+    else:
+        kube.fail("patch *", 500)
+
+    with pytest.raises((TimedOut, Unreachable)) as failed:
+        await cluster.patch(deployment, patches.scale(4), 7)
+
+    assert failed.value.unsure
+    assert len([request for request in kube.requests if request.verb == "patch"]) == 1
+
+
+async def test_patience_ends(systems: ChangingSystems, kube: Cluster) -> None:
+    systems.cluster.patience_seconds = 0.5
+    told = RecordedProgress()
+    await kube.stop_listening()
+    start = time.monotonic()
+
+    with pytest.raises(NotConnected):
+        await systems.patient(told.run.report).cluster.pods(SELECTOR)
+
+    assert time.monotonic() - start < 2
+    assert told.texts == [WAITS.format(0)]
+
+
+async def test_a_stall_before_the_write(walk: Walk, bot: Bot, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    restart = await stop_for(broken, 0.6)
+
+    await walk.press("second", action_ids.APPROVE, channel)
+
+    await restart
+    assert "Done and checked" in walk.text(channel)
+
+
+async def test_a_restart_between_write_and_check(walk: Walk, bot: Bot, broken: Cluster) -> None:
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    written = asyncio.create_task(broken.wait_until(lambda: bool(broken.writes)))
+    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
+    await walk.slack.press("second", button)
+    await written
+    restart = await stop_for(broken, 0.6)
+    await bot.drain()
+
+    await restart
+    assert "Done and checked" in walk.text(channel)
+    assert len(broken.writes) == 1
