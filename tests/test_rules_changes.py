@@ -68,6 +68,7 @@ def temporary(**changes: Any) -> TemporaryChange:
         "overdue_reason": None,
         "applied": True,
         "last_seen": None,
+        "as_left": None,
         "retry_at": None,
     }
     return TemporaryChange.model_validate(values | changes)
@@ -166,24 +167,28 @@ def test_when_an_undo_is_approved(
     assert rules.changes.undo_is_approved(change, PLAN, NOW, in_force=in_force) is expected
 
 
-LAST_SEEN = Sighting(spec="s1", execution="3")
+LAST_SEEN = Sighting(fingerprint={"spec": "s1", "revision": 7}, execution="3")
 
 
 def ended(**changes: Any) -> Observation:
     """What is seen once execution 9 has ended the temporary change of execution 3."""
-    values = {"in_force": False, "sighting": {"spec": "s2", "execution": "9"}, "revision": 8}
+    values = {"in_force": False, "sighting": sighting()}
     return Observation.model_validate(values | changes)
+
+
+def sighting(revision: int = 8, execution: str = "9") -> Sighting:
+    return Sighting(fingerprint={"spec": "s2", "revision": revision}, execution=execution)
 
 
 @pytest.mark.parametrize(
     ("seen", "number", "spec", "expected"),
     [
         (ended(), 9, "s1", True),
-        (ended(revision=9), 9, "s1", False),  # somebody changed the template afterwards
-        (ended(revision=7), 9, "s1", False),  # it did not change the template
-        (ended(revision=None), 9, "s1", False),
+        (ended(sighting=sighting(revision=9)), 9, "s1", False),  # somebody changed it afterwards
+        (ended(sighting=sighting(revision=7)), 9, "s1", False),  # it did not change the template
+        (ended(settled=False), 9, "s1", False),
+        (ended(sighting=None), 9, "s1", False),
         (ended(), 9, "s0", False),  # something else came before it
-        (ended(), 3, "s1", False),  # the temporary change itself
     ],
 )
 def test_what_proves_an_end(seen: Observation, number: int, spec: str, expected: bool) -> None:
@@ -197,7 +202,7 @@ def test_what_proves_an_end(seen: Observation, number: int, spec: str, expected:
     ("seen", "expected"),
     [
         (ended(), False),
-        (ended(sighting={"spec": "s2", "execution": "3"}), True),
+        (ended(sighting=sighting(execution="3")), True),
         (ended(manager="kubectl-set"), True),
         (ended(sighting=None), True),
     ],

@@ -69,6 +69,13 @@ class Change(Action, ABC):
         """
         return None
 
+    def is_served_by(self, undo: "Change") -> bool:
+        """Whether the undo of a temporary change does all that this is meant to do.
+
+        Then that undo, which was approved along with its change, runs instead.
+        """
+        return False
+
     @abstractmethod
     async def plan(self, systems: PlanningSystems) -> Plan:
         """Describe the change from the live state, without making it.

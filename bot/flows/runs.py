@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from bot import rules, store
 from bot.actions.base import Change, Progress
+from bot.flows import effects
 from bot.flows.lookups import build_action, get
 from bot.flows.transactions import (
     changing,
@@ -20,7 +21,6 @@ from bot.model import (
     Execution,
     ExecutionId,
     ExecutionState,
-    Observation,
     Plan,
     Risk,
     UserError,
@@ -38,6 +38,8 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+NOTHING_LEFT = effects.Aftermath(undo=None, seen=None)
 
 HEARTBEAT_SECONDS = 5
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
@@ -122,7 +124,7 @@ async def _is_still_running(world: World, execution: Execution) -> bool:
         await check_customer_message_allowed(conn, execution)
         is_running = await store.executions.record_heartbeat(conn, execution, now)
         if is_running:
-            await record_temporary(conn, execution, now, applied=False)
+            await effects.record_temporary(conn, execution, now, applied=False)
         return is_running
 
 
@@ -168,47 +170,15 @@ async def verify(
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
     if report is not None:
         verdict = verdict.model_copy(update={"text": f"{report} {verdict.text}"})
-    undo = await undo_digest(world, execution) if verdict.was_applied else None
-    seen = await observe(world, execution) if verdict.was_applied else None
-    await _finish(world, execution, verdict, undo_digest=undo, seen=seen)
-
-
-async def undo_digest(world: World, execution: Execution) -> str | None:
-    """The digest of the undo's plan as it is now: an undo whose plan differs is a new request.
-
-    None where there is no undo, or it cannot be planned now.
-    """
-    if execution.plan is None or execution.plan.undo is None:
-        return None
-    undo_action = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
-    assert isinstance(undo_action, Change)
-    try:
-        return (await undo_action.plan(world.systems.for_planning())).digest
-    except UserError as error:
-        log.info("the undo of execution %s cannot be planned now: %s", execution.id, error)
-        return None
-
-
-async def observe(world: World, execution: Execution) -> Observation | None:
-    """What its action sees of a temporary change now; None for another, or where it cannot see."""
-    if execution.plan is None or execution.plan.temporary is None:
-        return None
-    try:
-        action = build_action(world, execution.action, execution.params)
-        assert isinstance(action, Change)
-        return await action.observe(world.systems.for_reading())
-    except UserError as error:
-        log.info("the change of execution %s cannot be seen: %s", execution.id, error)
-        return None
+    aftermath = await effects.inspect(world, execution) if verdict.was_applied else NOTHING_LEFT
+    await _finish(world, execution, verdict, aftermath)
 
 
 async def _finish(
     world: World,
     execution: Execution,
     verdict: Verdict,
-    *,
-    undo_digest: str | None = None,
-    seen: Observation | None = None,
+    aftermath: effects.Aftermath = NOTHING_LEFT,
 ) -> None:
     now = world.now()
     window = world.config.policy.undo_window if verdict.was_applied else None
@@ -223,55 +193,18 @@ async def _finish(
             outcome=verdict.text,
             check_passed=verdict.ok if verdict.was_applied else None,
             undo_until=None if window is None else now + window,
-            undo_digest=undo_digest,
+            undo_digest=aftermath.undo.digest if aftermath.undo else None,
         )
         if ended is not None:
             entry = ending(outcome=verdict.text)
             await log_execution(conn, ended, entry, at=now, by=execution.requested_by)
-            if verdict.was_applied:
-                await _record_effects(conn, ended, verdict, now, seen)
-            else:
-                await store.temporary_changes.withdraw(conn, ended.id, now)
+            await effects.record(conn, ended, verdict, aftermath, now)
             await store.publications.mark_stale(conn, execution.incident_id)
 
     try:
         await write_with_retry(world, write)
     except store.executions.AlreadyActive:
         log.warning("execution %s counted as not done, and was requested again", execution.id)
-
-
-async def _record_effects(
-    conn: Conn, ended: Execution, verdict: Verdict, now: datetime, seen: Observation | None
-) -> None:
-    """Record what it did to temporary changes: it is one, it ended one, or it put one back."""
-    assert ended.plan is not None
-    if ended.undo_of is not None:
-        await store.temporary_changes.resume(conn, ended.undo_of, now)
-        if verdict.ok:
-            await store.temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
-    await store.temporary_changes.schedule_recheck(conn, ended.plan.target, now)
-    await record_temporary(conn, ended, now, applied=True)
-    if seen is not None:
-        await store.temporary_changes.look_again(conn, ended.id, now, seen)
-
-
-async def record_temporary(
-    conn: Conn, execution: Execution, now: datetime, *, applied: bool
-) -> None:
-    """Record that an execution makes a temporary change, which lasts from its start."""
-    temporary = execution.plan.temporary if execution.plan else None
-    if temporary is None:
-        return
-    since = execution.started_at or now
-    await store.temporary_changes.record(
-        conn,
-        execution,
-        applied=applied,
-        state=temporary.state,
-        started_at=since,
-        ends_at=since + temporary.lasts,
-        now=now,
-    )
 
 
 async def write_with_retry(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:

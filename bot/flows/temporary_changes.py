@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot import durations, rules, store
 from bot.actions.base import Change
-from bot.flows import executions, runs
+from bot.flows import effects, executions, incidents, runs
 from bot.flows.approvals import record_refusals
 from bot.flows.lookups import get
 from bot.flows.transactions import changing, log_execution
@@ -67,7 +67,7 @@ async def _look_in_turn(world: World, change: TemporaryChange, slots: asyncio.Se
 async def _look(
     world: World, change: TemporaryChange, execution: Execution, undos: tuple[Execution, ...]
 ) -> None:
-    seen = await runs.observe(world, execution)
+    seen = await effects.observe(world, execution)
     if change.applied and seen is not None and not seen.in_force:
         await _record_end(world, change, seen)
         return
@@ -83,7 +83,11 @@ async def _look(
 async def _look_again(world: World, change: TemporaryChange, seen: Observation | None) -> None:
     again_at = world.now() + LOOK_EVERY
     async with world.pool.connection() as conn:
-        await store.temporary_changes.look_again(conn, change.execution_id, again_at, seen)
+        now_seen = await store.temporary_changes.look_again(
+            conn, change.execution_id, again_at, seen
+        )
+        if now_seen.has_drifted != change.has_drifted:
+            await store.publications.mark_stale(conn, change.incident_id)
 
 
 async def _settle(world: World, execution: Execution, seen: Observation | None) -> None:
@@ -102,7 +106,7 @@ async def _settle(world: World, execution: Execution, seen: Observation | None) 
         moved = await store.executions.move(conn, execution.id, from_state=before, to_state=after)
         if moved is not None:
             await log_execution(conn, moved, entries.Interrupted(), at=now)
-        await runs.record_temporary(conn, execution, now, applied=True)
+        await effects.record_temporary(conn, execution, now, applied=True)
         await store.publications.mark_stale(conn, execution.incident_id)
 
 
@@ -127,12 +131,14 @@ async def _learn_undo_digest(world: World, execution: Execution) -> Execution:
             return execution
     except UserError:
         return execution
-    digest = await runs.undo_digest(world, execution)
-    if digest is None:
+    undo = await effects.plan_undo(world, execution)
+    if undo is None:
         return execution
     async with world.pool.connection() as conn:
-        await store.executions.set_undo_digest(conn, execution.id, digest)
-    return execution.model_copy(update={"undo_digest": digest})
+        await store.executions.set_undo_digest(conn, execution.id, undo.digest)
+        await store.temporary_changes.set_as_left(conn, execution.id, undo.fingerprint)
+        await store.publications.mark_stale(conn, execution.incident_id)
+    return execution.model_copy(update={"undo_digest": undo.digest})
 
 
 async def _is_as_left(world: World, execution: Execution) -> bool:
@@ -168,7 +174,7 @@ async def _record_end(world: World, change: TemporaryChange, seen: Observation) 
 def _will_tell(change: TemporaryChange, seen: Observation, last: Execution) -> bool:
     """Whether an execution under way will tell by itself, or its target will, that it ended it."""
     is_undo = last.undo_of == change.execution_id
-    return last.state is ExecutionState.RUNNING and (is_undo or seen.revision is None)
+    return last.state is ExecutionState.RUNNING and (is_undo or not seen.settled)
 
 
 async def _last_execution(conn: Conn, seen: Observation) -> Execution | None:
@@ -268,7 +274,7 @@ async def _approve_request(
         if approved is None:
             return
         await log_execution(conn, approved, entries.Approved(), at=world.now())
-        await store.publications.mark_stale(conn, change.incident_id)
+        await store.publications.mark_stale(conn, approved.incident_id)
     runs.start_if_approved(world, approved)
 
 
@@ -293,7 +299,9 @@ async def _request_revert(
     reason = text.render_unescaped(
         "revert_reason", change=change, execution=execution, approved=approved
     )
-    request = executions.undo_request(execution, reason, approved=approved, in_force=True)
+    incident = await incidents.get(world, execution.incident_id)
+    step_id = executions.undo_step(world, incident, execution, undo_action)
+    request = executions.undo_request(execution, step_id, reason, approved=approved, in_force=True)
     async with world.pool.connection() as conn:
         if await _lock_overdue(conn, execution, now) is None:
             return None

@@ -131,9 +131,9 @@ class Execution(NewExecution):
 
 
 class Sighting(Model):
-    """What a target was: the digest of its spec, and the id of the execution that wrote it last."""
+    """What a target was: what plans call its fingerprint, and the execution that wrote it last."""
 
-    spec: str
+    fingerprint: dict[str, Any]
     execution: str
 
 
@@ -141,14 +141,14 @@ class Observation(Model):
     """What an action sees of its temporary change: whether it is in force, or else the `fact`.
 
     `manager` is the field manager that wrote what is there now, empty where that is not noted.
-    `revision` is None while the target's controller has not seen its newest spec.
+    `settled` says that the target's controller has seen its newest spec, so its revision is known.
     """
 
     in_force: bool
     fact: str = ""
     manager: str = ""
     sighting: Sighting | None = None
-    revision: int | None = None
+    settled: bool = True
 
 
 class TemporaryChange(Model):
@@ -156,7 +156,8 @@ class TemporaryChange(Model):
 
     It is recorded before it is written; `applied` says that it was. `overdue_reason` says why its
     undo is late and `retry_at` when it is tried again, `touched_by` is the execution that ended it,
-    `last_seen` is what its target was when it was last seen in force.
+    `last_seen` is what its target was when it was last seen in force, `as_left` its fingerprint
+    when the undo was planned.
     """
 
     execution_id: ExecutionId
@@ -171,12 +172,20 @@ class TemporaryChange(Model):
     overdue_reason: str | None
     applied: bool
     last_seen: Sighting | None
+    as_left: dict[str, Any] | None
     retry_at: datetime | None
 
     @property
     def in_force(self) -> bool:
         """Whether it is still as the change made it, as far as is known."""
         return self.applied and self.ended_at is None
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether its target has changed since its undo was planned: that undo was not approved."""
+        if self.last_seen is None or self.as_left is None:
+            return False
+        return self.last_seen.fingerprint != self.as_left
 
     @property
     def may_be_in_force(self) -> bool:

@@ -85,17 +85,26 @@ def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     return tuple(key.replace("_", " ") for key in keys)
 
 
+def undo_needs_approval(change: TemporaryChange, execution: Execution) -> bool:
+    """Whether the undo of a temporary change is not, or not known to be, what was approved."""
+    return change.has_drifted or execution.undo_digest is None
+
+
 def proves_end(change: TemporaryChange, seen: Observation, last: Execution) -> bool:
     """Whether the target proves that the execution whose id it bears ended a temporary change.
 
-    It wrote over the very state in which the change was last seen in force, and nobody has changed
-    the target since: its revision is the next one.
+    It is its undo, or it wrote over the very state in which the change was last seen in force, and
+    nobody has changed the target since: its revision is the next one.
     """
-    if change.last_seen is None or last.plan is None or last.id == change.execution_id:
+    if last.undo_of == change.execution_id:
+        return True
+    if change.last_seen is None or seen.sighting is None or last.plan is None:
         return False
-    before = last.plan.fingerprint
-    has_overwritten = before.get("spec") == change.last_seen.spec
-    return has_overwritten and seen.revision == before.get("revision", 0) + 1
+    before, now = last.plan.fingerprint, seen.sighting.fingerprint
+    has_overwritten = all(
+        before.get(key) == old for key, old in change.last_seen.fingerprint.items()
+    )
+    return has_overwritten and seen.settled and now.get("revision") == before.get("revision", 0) + 1
 
 
 def was_outside(change: TemporaryChange, seen: Observation) -> bool:

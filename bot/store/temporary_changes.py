@@ -1,5 +1,6 @@
 """Temporary changes in force; each due one is claimed by one replica."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +91,15 @@ async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChan
     return await db.fetch_all(conn, TemporaryChange, query, id=execution_id)
 
 
+async def executions_in_force(conn: Conn) -> tuple[Execution, ...]:
+    """The executions whose temporary changes are in force, oldest first."""
+    query = """
+        SELECT executions.* FROM executions JOIN temporary_changes ON execution_id = id
+        WHERE applied AND ended_at IS NULL ORDER BY id
+    """
+    return await db.fetch_all(conn, Execution, query)
+
+
 async def get(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
     """The temporary change of an execution, if it was temporary."""
     query = "SELECT * FROM temporary_changes WHERE execution_id = %(id)s"
@@ -112,16 +122,26 @@ async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[TemporaryCha
 
 async def look_again(
     conn: Conn, execution_id: ExecutionId, next_check_at: datetime, seen: Observation | None
-) -> None:
+) -> TemporaryChange:
     """Schedule the next look, and keep what its target is if it was seen in force."""
     query = """
         UPDATE temporary_changes SET next_check_at = %(next_check_at)s,
             last_seen = coalesce(%(last_seen)s, last_seen)
         WHERE execution_id = %(id)s
+        RETURNING *
     """
     sighting = seen.sighting if seen is not None and seen.in_force else None
     last_seen = None if sighting is None else db.json(sighting)
-    await db.execute(conn, query, id=execution_id, next_check_at=next_check_at, last_seen=last_seen)
+    values: dict[str, Any] = {"next_check_at": next_check_at, "last_seen": last_seen}
+    return await db.fetch_one(conn, TemporaryChange, query, id=execution_id, **values)
+
+
+async def set_as_left(
+    conn: Conn, execution_id: ExecutionId, fingerprint: Mapping[str, Any]
+) -> None:
+    """Keep the fingerprint of the target that the undo was planned from."""
+    query = "UPDATE temporary_changes SET as_left = %(as_left)s WHERE execution_id = %(id)s"
+    await db.execute(conn, query, id=execution_id, as_left=db.json(fingerprint))
 
 
 async def mark_announced(conn: Conn, execution_id: ExecutionId, now: datetime) -> None:

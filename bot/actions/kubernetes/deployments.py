@@ -105,7 +105,7 @@ def fingerprint(deployment: Deployment) -> dict[str, Any]:
 
 def sighting(deployment: Deployment) -> Sighting:
     """What tells one state of a Deployment from the next, and which execution wrote it."""
-    return Sighting(spec=deployment.spec_digest, execution=deployment.last_execution)
+    return Sighting(fingerprint=fingerprint(deployment), execution=deployment.last_execution)
 
 
 def blast_radius(deployment: Deployment) -> str:

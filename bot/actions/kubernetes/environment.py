@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
-from bot.actions.base import AlreadyApplied, Progress
+from bot.actions.base import AlreadyApplied, Change, Progress
 from bot.actions.kubernetes import deployments, diffs
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
@@ -80,6 +80,14 @@ class SetEnvironment(DeploymentChange):
         default=None,
         description="Minutes until it is undone by itself, unless an approver extends it.",
     )
+
+    def is_served_by(self, undo: Change) -> bool:
+        """Whether an undo sets the same variable to its value, or to one that is as good."""
+        if not isinstance(undo, SetEnvironment) or self.revert_after is not None:
+            return False
+        good_values = {self.value} if self.unless is None else {self.value, self.unless}
+        own = (self.deployment, self.container, self.variable)
+        return own == (undo.deployment, undo.container, undo.variable) and undo.value in good_values
 
     async def plan(self, systems: Systems) -> Plan:
         """From which value to which.
@@ -228,7 +236,7 @@ class SetEnvironment(DeploymentChange):
             fact=self._live_value(deployment),
             manager=self._writer(deployment),
             sighting=deployments.sighting(deployment),
-            revision=deployment.revision if deployment.spec_observed else None,
+            settled=deployment.spec_observed,
         )
 
     def _is_set(self, deployment: Deployment) -> bool:
