@@ -141,7 +141,8 @@ async def test_number_of_pages_is_limited(
     reading = await read(systems, stripe, clock)
 
     assert reading.text.startswith("At least 300 webhook events")
-    assert len(stripe.requests) == 3
+    # The client asks again for a page that a busy machine answers late.
+    assert len({request.query.get("starting_after") for request in stripe.requests}) == 3
 
 
 async def test_a_revoked_key(systems: Systems, stripe: SimulatedStripe, clock: Clock) -> None:
