@@ -21,6 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import config, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
+from bot.backoff import Backoff
 from bot.cache import Cache
 from bot.clock import DatabaseClock, utc_now
 from bot.config import Config
@@ -95,6 +96,7 @@ async def open_world(
             config=team_config,
             now=now or clock,
             clock=clock,
+            backoff=Backoff(),
             background=BackgroundTasks(),
             pagerduty=_pagerduty(settings, team_config),
         )

@@ -13,7 +13,7 @@ from slack_bolt.middleware.request_verification.async_request_verification impor
 from slack_sdk import signature
 from slack_sdk.signature import SignatureVerifier
 
-from bot import slack
+from bot import slack, sweeps
 from bot.store import db
 from bot.world import World
 
@@ -58,7 +58,9 @@ class Web:
             await _respond(send, 200, "ok")
         elif path == "/readyz":
             problems = await self._problems()
-            await _respond(send, 503 if problems else 200, "\n".join(problems) or "ready")
+            await _respond(
+                send, 503 if problems else 200, "\n".join(problems) or await self._ready()
+            )
         elif self._events is not None:
             await self._events(scope, receive, send)
         elif scope["type"] == "http":
@@ -68,6 +70,11 @@ class Web:
         """Why the bot is not ready, if it is not."""
         problems = await asyncio.gather(self._check_database(), self._check_slack())
         return [problem for problem in problems if problem is not None]
+
+    async def _ready(self) -> str:
+        """What is said of a bot that is ready: with how many rows are set aside, if any."""
+        count = await sweeps.count_set_aside(self._world)
+        return f"ready, but {count} set aside: see the log" if count else "ready"
 
     async def _check_database(self) -> str | None:
         if not await db.is_reachable(self._world.pool, CHECK_SECONDS):

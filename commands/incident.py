@@ -204,11 +204,13 @@ async def press_resolve(world: World, interaction: Interaction) -> None:
 
 async def _open_resolve_form(world: World, interaction: Interaction, incident: Incident) -> None:
     rules.incidents.check_open(incident)
-    executions = await flows.executions.of_incident(world, incident.id)
+    unreadable: list[str] = []
+    executions = await flows.executions.of_incident(world, incident.id, unreadable)
     form = modals.resolve(
         incident,
         metadata=interaction.metadata(incident=incident.id),
         executions=executions,
+        unreadable=unreadable,
         temporary_changes=await temporary_changes.in_force(world, incident.id),
         open_checklists=tasks.open_checklists(
             executions, await flows.tasks.of_incident(world, incident.id)

@@ -8,7 +8,6 @@ import pytest
 
 from bot import store
 from bot.flows import temporary_changes
-from bot.model import ExecutionId
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.cluster import Cluster
@@ -271,9 +270,9 @@ async def test_another_replica_takes_the_claim(
     async with bot.world.pool.connection() as conn:
         now = clock.time
         claimed = await store.temporary_changes.claim_due(
-            conn, now, now + temporary_changes.RETRY_AFTER
+            conn, now, now + temporary_changes.RETRY_AFTER, ()
         )
-    assert [hold.execution_id for hold in claimed] == [ExecutionId(1)]
+    assert [hold.id for hold in claimed] == [1]
     await bot.tick()
     assert variable(kube) == "true"
 

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
-from bot import rules, store
+from bot import rules, store, sweeps
 from bot.flows import runs
 from bot.flows.lookups import get
 from bot.flows.transactions import changing_several, check_customer_message_allowed, log_execution
@@ -45,6 +46,7 @@ async def _add(
         execution = await store.executions.lock(conn, execution_id)
         if execution is None:
             raise UserError("This request no longer exists. Nothing was approved.")
+        rules.changes.check_understood(execution)
         now = world.now()
         rules.permissions.check_may_approve(execution, person, approvers, now)
         await check_customer_message_allowed(conn, execution)
@@ -115,9 +117,14 @@ async def deny_in_transaction(
 
 async def expire_due(world: World) -> None:
     """Expire the requests whose time is over."""
+    await sweeps.each(world, "request", store.executions.overdue, partial(_expire, world))
+
+
+async def _expire(world: World, row_id: int) -> None:
     now = world.now()
     async with changing_several(world) as (conn, changed):
-        for execution in await store.executions.expire(conn, now):
+        execution = await store.executions.expire(conn, ExecutionId(row_id), now)
+        if execution is not None:
             await log_execution(conn, execution, entries.Expired(), at=now)
             changed.add(execution.incident_id)
 

@@ -313,7 +313,9 @@ async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:
     return change is not None and change.in_force
 
 
-async def of_incident(world: World, incident_id: IncidentId) -> tuple[Execution, ...]:
-    """All executions of an incident, oldest first."""
+async def of_incident(
+    world: World, incident_id: IncidentId, unreadable: list[str]
+) -> tuple[Execution, ...]:
+    """All executions of an incident, oldest first; those that cannot be read are named instead."""
     async with world.pool.connection() as conn:
-        return await store.executions.of_incident(conn, incident_id)
+        return await store.executions.of_incident(conn, incident_id, unreadable)

@@ -163,7 +163,7 @@ async def in_channel(world: World, channel: str | None) -> Incident:
 async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
     """The timeline of an incident, oldest first."""
     async with world.pool.connection() as conn:
-        return await store.timeline.of_incident(conn, incident_id)
+        return await store.timeline.of_incident(conn, incident_id, unreadable=[])
 
 
 async def list_open(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
@@ -243,6 +243,7 @@ async def change_status(
     """Change the status and reschedule what is due; raises UserError."""
     if status is Status.RESOLVED:
         raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
+    rules.incidents.check_known(status)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         if incident.status is status:
@@ -299,8 +300,10 @@ async def resolve(
         incident = await lock_open(conn, incident_id)
         now = world.now()
         # Void first: an execution that starts now is then seen as running, and rolls this back.
-        voided = await store.executions.void(conn, incident_id, now)
-        _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
+        unreadable: list[str] = []
+        voided = await store.executions.void(conn, incident_id, now, unreadable)
+        executions = await store.executions.of_incident(conn, incident_id, unreadable)
+        _check_may_resolve(executions, unreadable, override_reason)
         await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
@@ -310,7 +313,9 @@ async def resolve(
         await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=resolution)
 
 
-def _check_may_resolve(executions: Sequence[Execution], override_reason: str) -> None:
+def _check_may_resolve(
+    executions: Sequence[Execution], unreadable: Sequence[str], override_reason: str
+) -> None:
     running = [
         execution.title for execution in executions if execution.state is ExecutionState.RUNNING
     ]
@@ -318,6 +323,12 @@ def _check_may_resolve(executions: Sequence[Execution], override_reason: str) ->
         raise UserError(
             f"“{running[0]}” is still running. The incident was not resolved; wait until it has "
             "ended."
+        )
+    if unreadable and not override_reason:
+        raise UserError(
+            f"This version of the bot cannot read {unreadable[0]}, and does not know if it was "
+            "done. The incident was not resolved. Use `/incident resolve` again: the form asks why "
+            "it may end anyway."
         )
     unsure = rules.changes.unverified(executions)
     if unsure and not override_reason:

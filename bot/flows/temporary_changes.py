@@ -4,7 +4,7 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
-from bot import durations, rules, store
+from bot import durations, rules, store, sweeps
 from bot.actions.base import Change
 from bot.flows import effects, executions, incidents, runs
 from bot.flows.approvals import record_refusals
@@ -41,27 +41,30 @@ REQUEST_AGAIN_AFTER = timedelta(minutes=30)
 
 async def look_at_due(world: World) -> None:
     """Look at every temporary change that is due: is it in force, will it end, is its time over?"""
-    now = world.now()
+    now, kind = world.now(), "temporary change"
     async with world.pool.connection() as conn:
-        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER)
+        waiting = world.backoff.waiting(kind, now)
+        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER, waiting)
     slots = asyncio.Semaphore(LOOKS_AT_ONCE)
-    looks = [_look_in_turn(world, change, slots) for change in due]
-    for change, error in zip(
-        due, await asyncio.gather(*looks, return_exceptions=True), strict=True
-    ):
-        if error is not None:
-            log.error("no look at the change of %s", change.execution_id, exc_info=error)
+    looks = [_look_in_turn(world, ExecutionId(row.id), slots) for row in due]
+    attempts = [
+        sweeps.attempt(world, kind, row, look) for row, look in zip(due, looks, strict=True)
+    ]
+    await asyncio.gather(*attempts)
 
 
-async def _look_in_turn(world: World, change: TemporaryChange, slots: asyncio.Semaphore) -> None:
+async def _look_in_turn(world: World, execution_id: ExecutionId, slots: asyncio.Semaphore) -> None:
     async with slots:
-        execution = await get(world, change.execution_id)
+        execution = await get(world, execution_id)
         async with world.pool.connection() as conn:
-            undos = await store.executions.undos_of(conn, execution.id)
-        if not any(undo.state in BEING_UNDONE for undo in undos):
-            await _look(world, change, execution, undos)
-        else:
+            change = await store.temporary_changes.get(conn, execution_id)
+            undos = await store.executions.undos_of(conn, execution_id)
+        if change is None:
+            return
+        if any(undo.state in BEING_UNDONE for undo in undos):
             await _look_again(world, change, None)
+        else:
+            await _look(world, change, execution, undos)
 
 
 async def _look(
@@ -399,17 +402,20 @@ async def check_interrupted(world: World) -> None:
     What a process sent last may still arrive until the cluster's time limit.
     """
     timeout = runs.HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
+    now, kind = world.now(), "execution"
     async with world.pool.connection() as conn:
-        unknown = await store.temporary_changes.interrupted(conn, world.now() - timeout)
-    for execution in unknown:
-        world.background.start(_check(world, execution), f"check of execution {execution.id}")
+        waiting = world.backoff.waiting(kind, now)
+        unknown = await store.temporary_changes.interrupted(conn, now - timeout, waiting)
+    for row in unknown:
+        work = sweeps.attempt(world, kind, row, _check(world, ExecutionId(row.id)))
+        world.background.start(work, f"check of execution {row.id}")
 
 
-async def _check(world: World, execution: Execution) -> None:
+async def _check(world: World, execution_id: ExecutionId) -> None:
     try:
-        await runs.verify_interrupted(world, execution.id, by=None)
+        await runs.verify_interrupted(world, execution_id, by=None)
     except UserError as error:
-        log.info("execution %s was not checked: %s", execution.id, error)
+        log.info("execution %s was not checked: %s", execution_id, error)
 
 
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:

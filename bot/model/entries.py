@@ -1,7 +1,6 @@
 """What happened, in the past tense: one model for the details of each kind of entry."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from pydantic import (
@@ -13,11 +12,11 @@ from pydantic import (
     field_validator,
 )
 
-from bot.model.base import EntryId, ExecutionId, IncidentId, Model, UserId
+from bot.model.base import EntryId, ExecutionId, IncidentId, Model, OpenEnum, UserId
 from bot.model.execution import Execution
 
 
-class EntryKind(StrEnum):
+class EntryKind(OpenEnum):
     """What a timeline entry says, in the past tense."""
 
     DECLARED = "declared"
@@ -179,6 +178,12 @@ class Reopened(Detail):
 
     kind: ClassVar = EntryKind.REOPENED
     note: str = ""
+
+
+class Unknown(Detail):
+    """What a newer version wrote into an entry of a kind that this one does not know."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class ExecutionDetail(Detail):
@@ -394,5 +399,5 @@ class Entry(Model):
     def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
         """The row's JSON becomes the model of the row's kind."""
         if isinstance(value, dict) and "kind" in info.data:
-            return BY_KIND[info.data["kind"]].model_validate(value)
+            return BY_KIND.get(info.data["kind"], Unknown).model_validate(value)
         return value

@@ -3,16 +3,15 @@
 import hashlib
 import json
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from bot.model.base import ExecutionId, IncidentId, Model, Risk, UserId
+from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
 from bot.model.read_result import ReadResult
 
 
-class ExecutionState(StrEnum):
+class ExecutionState(OpenEnum):
     """Where an execution stands."""
 
     PROPOSED = "proposed"
@@ -29,7 +28,16 @@ class ExecutionState(StrEnum):
 ACTIVE = (ExecutionState.PROPOSED, ExecutionState.APPROVED, ExecutionState.RUNNING)
 
 
-class Undo(Model):
+class PlanPart(Model):
+    """A plan, or a part of it; what only a newer version knows is kept, and belongs to the digest.
+
+    So this version does not carry out less than was approved: to it, such a plan has drifted.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Undo(PlanPart):
     """What undoes a plan, known before anything runs: itself an action with parameters."""
 
     summary: str
@@ -37,14 +45,14 @@ class Undo(Model):
     params: dict[str, Any]
 
 
-class Temporary(Model):
+class Temporary(PlanPart):
     """A change that is undone by itself after a while; `state` is what people call it meanwhile."""
 
     state: str
     lasts: timedelta
 
 
-class Plan(Model):
+class Plan(PlanPart):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
     `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one

@@ -8,13 +8,14 @@ import asyncio
 import logging
 from contextlib import ExitStack
 
-from bot import config, rules, slack, store
+from bot import config, rules, slack, store, sweeps
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.publishing import recovery
 from bot.publishing.attempts import attempt
 from bot.publishing.lease import Claim, Lease
 from bot.publishing.sender import Sender
 from bot.store.publications import Publication
+from bot.store.set_aside import DueRow
 from bot.views import channel, execution, slack_items
 from bot.views.slack_items import File, Message, Pin, SlackItem
 from bot.views.snapshot import IncidentSnapshot
@@ -53,8 +54,11 @@ async def _publish_all(world: World, lease: Lease, claim: Claim | None) -> None:
 async def publish_pending(world: World) -> None:
     """Publish every stale incident: after a refusal, a crash or a restart."""
     async with world.pool.connection() as conn:
-        waiting = await store.publications.pending(conn, world.now())
-    work = (publish(world, incident_id) for incident_id in waiting)
+        now = world.now()
+        but = world.backoff.waiting("incident", now)
+        waiting = await store.publications.pending(conn, now, but)
+    rows = [DueRow(id=incident_id, incident_id=incident_id) for incident_id in waiting]
+    work = [sweeps.attempt(world, "incident", row, publish(world, row.incident_id)) for row in rows]
     for ended in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(ended, Exception):
             log.error("an incident was not published", exc_info=ended)
@@ -174,14 +178,17 @@ async def _read_snapshot(world: World, publication: Publication) -> IncidentSnap
         incident = await store.incidents.get(conn, publication.incident_id)
         assert incident is not None
         final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)
+        set_aside = await store.set_aside.of_incident(conn, incident.id)
+        unreadable: list[str] = []
+        changes = await store.temporary_changes.of_incident(conn, incident.id, unreadable)
         return IncidentSnapshot(
             incident=incident,
-            executions=await store.executions.for_publishing(conn, incident.id, final),
-            entries=await store.timeline.of_incident(conn, incident.id),
-            updates=await store.updates.of_incident(conn, incident.id),
-            reminders=await store.reminders.of_incident(conn, incident.id),
-            temporary_changes=await store.temporary_changes.of_incident(conn, incident.id),
-            tasks=await store.tasks.of_incident(conn, incident.id),
+            executions=await store.executions.for_publishing(conn, incident.id, final, unreadable),
+            entries=await store.timeline.of_incident(conn, incident.id, unreadable),
+            updates=await store.updates.of_incident(conn, incident.id, unreadable),
+            reminders=await store.reminders.of_incident(conn, incident.id, unreadable),
+            temporary_changes=changes,
+            tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
             responder_groups=world.workspace.responder_groups,
@@ -190,6 +197,8 @@ async def _read_snapshot(world: World, publication: Publication) -> IncidentSnap
             publish_error=publication.error,
             runbooks_base_url=world.config.runbooks,
             final_keys=final,
+            set_aside=set_aside,
+            unreadable=tuple(unreadable),
         )
 
 

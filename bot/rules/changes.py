@@ -28,7 +28,9 @@ def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
         execution.undo_of for execution in executions if execution.state is ExecutionState.SUCCEEDED
     }
     unknown = [
-        execution for execution in executions if execution.state is ExecutionState.INTERRUPTED
+        execution
+        for execution in executions
+        if execution.state is ExecutionState.INTERRUPTED or not execution.state.known
     ]
     failed = [
         execution
@@ -38,14 +40,34 @@ def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
     return (*failed, *unknown)
 
 
+def is_understood(execution: Execution) -> bool:
+    """Whether this version knows everything that its plan says; a newer one may say more."""
+    plan = execution.plan
+    parts = [] if plan is None else [plan, plan.undo, plan.temporary]
+    return not any(part.model_extra for part in parts if part is not None)
+
+
+def check_understood(execution: Execution) -> None:
+    """Raise UserError for a plan that says what only a newer version of the bot knows."""
+    if not is_understood(execution):
+        raise UserError(
+            "A newer version of the bot made this plan, and this one does not know all that it "
+            "says. Nothing was approved; try again once every replica has the newer version."
+        )
+
+
 def can_undo(execution: Execution, undo: Execution | None) -> bool:
     """Whether it changed something, its undo is known, and no undo is pending or done."""
     changed = execution.check_passed is not None
     undoable = (
         execution.plan is not None and execution.plan.undo is not None and execution.undo_of is None
     )
-    undone = undo is not None and (undo.check_passed is not None or undo.state in ACTIVE)
-    return changed and undoable and not undone
+    return changed and undoable and not (undo is not None and _may_act(undo))
+
+
+def _may_act(undo: Execution) -> bool:
+    """Whether it was done, is under way, or is in a state that only a newer version knows."""
+    return undo.check_passed is not None or undo.state in ACTIVE or not undo.state.known
 
 
 def must_undo_before_resolving(
@@ -79,8 +101,8 @@ def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     if not keys:
         keys = [
             name
-            for name in sorted(current.approved_content)
-            if approved.approved_content[name] != current.approved_content[name]
+            for name in sorted({*approved.approved_content, *current.approved_content})
+            if approved.approved_content.get(name) != current.approved_content.get(name)
         ]
     return tuple(key.replace("_", " ") for key in keys)
 

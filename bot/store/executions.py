@@ -1,6 +1,6 @@
 """Executions: every change of state is a compare-and-set, so a race has one winner."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from bot.model import (
 )
 from bot.store import db
 from bot.store.db import Conn
+from bot.store.set_aside import DueRow
 
 
 class AlreadyActive(Exception):
@@ -44,7 +45,7 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
         VALUES (%(incident_id)s, %(step_id)s, %(title)s, %(action)s, %(params)s, %(risk)s,
             %(plan)s, %(plan_digest)s, %(state)s, %(requested_by)s, %(requested_at)s, %(reason)s,
             %(approvals_needed)s, %(expires_at)s, %(undo_of)s, %(requested_at)s)
-        RETURNING *
+        RETURNING {columns}
     """
     plan = None if new.plan is None else db.json(new.plan)
     digest = None if new.plan is None else new.plan.digest
@@ -56,24 +57,29 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
 async def get(conn: Conn, execution_id: ExecutionId) -> Execution | None:
     """The execution of that number."""
     return await db.fetch_optional(
-        conn, Execution, "SELECT * FROM executions WHERE id = %(id)s", id=execution_id
+        conn, Execution, "SELECT {columns} FROM executions WHERE id = %(id)s", id=execution_id
     )
 
 
 async def lock(conn: Conn, execution_id: ExecutionId) -> Execution | None:
     """The execution of that number, locked until the transaction ends."""
-    query = "SELECT * FROM executions WHERE id = %(id)s FOR NO KEY UPDATE"
+    query = "SELECT {columns} FROM executions WHERE id = %(id)s FOR NO KEY UPDATE"
     return await db.fetch_optional(conn, Execution, query, id=execution_id)
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Execution, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first."""
-    query = "SELECT * FROM executions WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.fetch_all(conn, Execution, query, incident_id=incident_id)
+    query = "SELECT {columns} FROM executions WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.fetch_all(conn, Execution, query, unreadable, incident_id=incident_id)
 
 
 async def for_publishing(
-    conn: Conn, incident_id: IncidentId, final: Collection[str]
+    conn: Conn,
+    incident_id: IncidentId,
+    final: Collection[str],
+    unreadable: list[str] | None = None,
 ) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first, without large parts that are published already.
 
@@ -89,19 +95,21 @@ async def for_publishing(
                 THEN plan - 'diff' ELSE plan END AS plan
         FROM executions WHERE incident_id = %(incident_id)s ORDER BY id
     """
-    return await db.fetch_all(conn, Execution, query, incident_id=incident_id, final=list(final))
+    return await db.fetch_all(
+        conn, Execution, query, unreadable, incident_id=incident_id, final=list(final)
+    )
 
 
 async def undos_of(conn: Conn, execution_id: ExecutionId) -> tuple[Execution, ...]:
     """Every attempt to undo an execution, oldest first."""
-    query = "SELECT * FROM executions WHERE undo_of = %(id)s ORDER BY id"
+    query = "SELECT {columns} FROM executions WHERE undo_of = %(id)s ORDER BY id"
     return await db.fetch_all(conn, Execution, query, id=execution_id)
 
 
 async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
     """The execution of a step that is proposed, approved or running."""
     query = """
-        SELECT * FROM executions
+        SELECT {columns} FROM executions
         WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s
           AND state IN ('proposed', 'approved', 'running') AND undo_of IS NULL
     """
@@ -111,7 +119,7 @@ async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> E
 async def running_on(conn: Conn, target: str) -> Execution | None:
     """The change that is running on a target, in whichever incident."""
     query = """
-        SELECT * FROM executions
+        SELECT {columns} FROM executions
         WHERE plan ->> 'target' = %(target)s AND state = 'running'
           AND risk IN ('change', 'destructive')
     """
@@ -124,7 +132,7 @@ async def set_approvals(
     """Write the approvals and the state; the caller has locked the row."""
     query = """
         UPDATE executions SET approvals = %(approvals)s, state = %(state)s
-        WHERE id = %(id)s RETURNING *
+        WHERE id = %(id)s RETURNING {columns}
     """
     return await db.fetch_one(
         conn, Execution, query, id=execution_id, approvals=db.json(list(approvals)), state=state
@@ -148,7 +156,7 @@ async def move(
         UPDATE executions SET state = %(to_state)s, outcome = coalesce(%(outcome)s, outcome),
             decided_by = coalesce(%(by)s, decided_by)
         WHERE id = %(id)s AND state = %(from_state)s
-        RETURNING *
+        RETURNING {columns}
     """
     values: dict[str, Any] = {"from_state": from_state, "to_state": to_state}
     values |= {"outcome": outcome, "by": by}
@@ -162,7 +170,7 @@ async def start(conn: Conn, execution_id: ExecutionId, now: datetime) -> Executi
         UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s,
             progress = NULL
         WHERE id = %(id)s AND state = 'approved' AND (expires_at IS NULL OR expires_at > %(now)s)
-        RETURNING *
+        RETURNING {columns}
     """
     with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, now=now)
@@ -223,7 +231,7 @@ async def finish(
             state IN ('running', 'interrupted')
             OR (state = 'failed' AND check_passed IS NULL AND %(check_passed)s::boolean IS NOT NULL)
         )
-        RETURNING *
+        RETURNING {columns}
     """
     values: dict[str, Any] = {"to_state": to_state, "at": at, "outcome": outcome}
     values |= {"check_passed": check_passed, "read_result": _without_attachment(read_result)}
@@ -272,17 +280,28 @@ async def attachment_names(conn: Conn, incident_id: IncidentId) -> dict[Executio
     return {ExecutionId(execution_id): str(name) for execution_id, name in await cursor.fetchall()}
 
 
-async def expire(conn: Conn, now: datetime) -> tuple[Execution, ...]:
-    """Expire every request whose time is over; each is returned to one caller only."""
+async def overdue(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """The requests whose time is over, except some rows."""
+    query = """
+        SELECT id, incident_id FROM executions
+        WHERE state IN ('proposed', 'approved') AND expires_at <= %(now)s AND id <> ALL(%(but)s)
+    """
+    return await db.fetch_all(conn, DueRow, query, now=now, but=list(but))
+
+
+async def expire(conn: Conn, execution_id: ExecutionId, now: datetime) -> Execution | None:
+    """Expire a request whose time is over; it is returned to one caller only."""
     query = """
         UPDATE executions SET state = 'expired', finished_at = %(now)s
-        WHERE state IN ('proposed', 'approved') AND expires_at <= %(now)s
-        RETURNING *
+        WHERE id = %(id)s AND state IN ('proposed', 'approved') AND expires_at <= %(now)s
+        RETURNING {columns}
     """
-    return await db.fetch_all(conn, Execution, query, now=now)
+    return await db.fetch_optional(conn, Execution, query, id=execution_id, now=now)
 
 
-async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Execution, ...]:
+async def void(
+    conn: Conn, incident_id: IncidentId, now: datetime, unreadable: list[str] | None = None
+) -> tuple[Execution, ...]:
     """Void the pending requests of an incident, except undos of temporary changes in force."""
     query = """
         UPDATE executions SET state = 'voided', finished_at = %(now)s
@@ -290,23 +309,37 @@ async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Exec
           AND NOT EXISTS (
               SELECT FROM temporary_changes WHERE execution_id = undo_of AND ended_at IS NULL
           )
-        RETURNING *
+        RETURNING {columns}
     """
-    return await db.fetch_all(conn, Execution, query, incident_id=incident_id, now=now)
+    return await db.fetch_all(conn, Execution, query, unreadable, incident_id=incident_id, now=now)
 
 
-async def interrupt(conn: Conn, silent_since: datetime, now: datetime) -> tuple[Execution, ...]:
-    """Interrupt executions without a heartbeat; each is returned to one caller only."""
+async def silent(conn: Conn, silent_since: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """The executions without a heartbeat, except some rows."""
+    query = """
+        SELECT id, incident_id FROM executions
+        WHERE state = 'running' AND heartbeat_at < %(silent_since)s AND id <> ALL(%(but)s)
+    """
+    return await db.fetch_all(conn, DueRow, query, silent_since=silent_since, but=list(but))
+
+
+async def interrupt(
+    conn: Conn, execution_id: ExecutionId, silent_since: datetime, now: datetime
+) -> Execution | None:
+    """Interrupt an execution without a heartbeat; it is returned to one caller only."""
     query = """
         UPDATE executions SET state = 'interrupted', interrupted_at = %(now)s, progress = NULL
-        WHERE state = 'running' AND heartbeat_at < %(silent_since)s
-        RETURNING *
+        WHERE id = %(id)s AND state = 'running' AND heartbeat_at < %(silent_since)s
+        RETURNING {columns}
     """
-    return await db.fetch_all(conn, Execution, query, silent_since=silent_since, now=now)
+    times = {"silent_since": silent_since, "now": now}
+    return await db.fetch_optional(conn, Execution, query, id=execution_id, **times)
 
 
-async def approved(conn: Conn) -> tuple[Execution, ...]:
-    """The approved executions that are not started."""
-    return await db.fetch_all(
-        conn, Execution, "SELECT * FROM executions WHERE state = 'approved' ORDER BY id"
-    )
+async def approved(conn: Conn, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """The approved executions that are not started, except some rows."""
+    query = """
+        SELECT id, incident_id FROM executions WHERE state = 'approved' AND id <> ALL(%(but)s)
+        ORDER BY id
+    """
+    return await db.fetch_all(conn, DueRow, query, but=list(but))

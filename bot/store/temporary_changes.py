@@ -1,12 +1,13 @@
 """Temporary changes in force; each due one is claimed by one replica."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from bot.model import Execution, ExecutionId, IncidentId, Observation, TemporaryChange
 from bot.store import db
 from bot.store.db import Conn
+from bot.store.set_aside import DueRow
 
 
 async def record(
@@ -46,8 +47,10 @@ async def withdraw(conn: Conn, execution_id: ExecutionId, now: datetime) -> None
     await db.execute(conn, query, id=execution_id, now=now)
 
 
-async def claim_due(conn: Conn, now: datetime, again: datetime) -> tuple[TemporaryChange, ...]:
-    """Claim what is due; it is due `again` later should the claiming process die.
+async def claim_due(
+    conn: Conn, now: datetime, again: datetime, but: Sequence[int]
+) -> tuple[DueRow, ...]:
+    """Claim what is due, except some rows; it is due `again` later should the process die.
 
     Also what was withdrawn, until its time is over: what was sent may still arrive.
     """
@@ -55,13 +58,13 @@ async def claim_due(conn: Conn, now: datetime, again: datetime) -> tuple[Tempora
         UPDATE temporary_changes SET next_check_at = %(again)s
         WHERE execution_id IN (
             SELECT execution_id FROM temporary_changes
-            WHERE next_check_at <= %(now)s
+            WHERE next_check_at <= %(now)s AND execution_id <> ALL(%(but)s)
                 AND (ended_at IS NULL OR NOT applied AND ends_at > %(now)s)
             ORDER BY next_check_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
         )
-        RETURNING *
+        RETURNING execution_id AS id, incident_id
     """
-    return await db.fetch_all(conn, TemporaryChange, query, now=now, again=again)
+    return await db.fetch_all(conn, DueRow, query, now=now, again=again, but=list(but))
 
 
 async def schedule_recheck(conn: Conn, target: str, now: datetime) -> None:
@@ -85,7 +88,7 @@ async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
 async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChange, ...]:
     """What an execution has ended, and its undo will put in force again."""
     query = """
-        SELECT * FROM temporary_changes WHERE touched_by = %(id)s AND ended_at IS NOT NULL
+        SELECT {columns} FROM temporary_changes WHERE touched_by = %(id)s AND ended_at IS NOT NULL
         ORDER BY execution_id
     """
     return await db.fetch_all(conn, TemporaryChange, query, id=execution_id)
@@ -94,30 +97,34 @@ async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChan
 async def executions_in_force(conn: Conn) -> tuple[Execution, ...]:
     """The executions whose temporary changes are in force, oldest first."""
     query = """
-        SELECT executions.* FROM executions JOIN temporary_changes ON execution_id = id
-        WHERE applied AND ended_at IS NULL ORDER BY id
+        SELECT {columns} FROM executions
+        WHERE id IN (SELECT execution_id FROM temporary_changes WHERE applied AND ended_at IS NULL)
+        ORDER BY id
     """
     return await db.fetch_all(conn, Execution, query)
 
 
 async def get(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
     """The temporary change of an execution, if it was temporary."""
-    query = "SELECT * FROM temporary_changes WHERE execution_id = %(id)s"
+    query = "SELECT {columns} FROM temporary_changes WHERE execution_id = %(id)s"
     return await db.fetch_optional(conn, TemporaryChange, query, id=execution_id)
 
 
 async def lock(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
     """The temporary change of an execution, locked until the transaction ends."""
-    query = "SELECT * FROM temporary_changes WHERE execution_id = %(id)s FOR NO KEY UPDATE"
+    query = "SELECT {columns} FROM temporary_changes WHERE execution_id = %(id)s FOR NO KEY UPDATE"
     return await db.fetch_optional(conn, TemporaryChange, query, id=execution_id)
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[TemporaryChange, ...]:
     """All temporary changes of an incident, oldest first."""
     query = """
-        SELECT * FROM temporary_changes WHERE incident_id = %(incident_id)s ORDER BY execution_id
+        SELECT {columns} FROM temporary_changes WHERE incident_id = %(incident_id)s
+        ORDER BY execution_id
     """
-    return await db.fetch_all(conn, TemporaryChange, query, incident_id=incident_id)
+    return await db.fetch_all(conn, TemporaryChange, query, unreadable, incident_id=incident_id)
 
 
 async def look_again(
@@ -128,7 +135,7 @@ async def look_again(
         UPDATE temporary_changes SET next_check_at = %(next_check_at)s,
             last_seen = coalesce(%(last_seen)s, last_seen)
         WHERE execution_id = %(id)s
-        RETURNING *
+        RETURNING {columns}
     """
     sighting = seen.sighting if seen is not None and seen.in_force else None
     last_seen = None if sighting is None else db.json(sighting)
@@ -182,13 +189,13 @@ async def end(
     return await db.execute(conn, query, id=execution_id, now=now, by=by) == 1
 
 
-async def interrupted(conn: Conn, silent_since: datetime) -> tuple[Execution, ...]:
-    """The interrupted executions that are temporary changes or undos of them."""
+async def interrupted(conn: Conn, silent_since: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """The interrupted executions that are temporary changes or undos of them, except some rows."""
     query = """
-        SELECT * FROM executions
-        WHERE state = 'interrupted' AND heartbeat_at < %(silent_since)s
+        SELECT id, incident_id FROM executions
+        WHERE state = 'interrupted' AND heartbeat_at < %(silent_since)s AND id <> ALL(%(but)s)
           AND (jsonb_typeof(plan -> 'temporary') = 'object'
                OR undo_of IN (SELECT execution_id FROM temporary_changes WHERE ended_at IS NULL))
         ORDER BY id
     """
-    return await db.fetch_all(conn, Execution, query, silent_since=silent_since)
+    return await db.fetch_all(conn, DueRow, query, silent_since=silent_since, but=list(but))

@@ -23,7 +23,7 @@ async def add(
         INSERT INTO timeline (incident_id, at, kind, by, text, detail, source)
         VALUES (%(incident_id)s, %(at)s, %(kind)s, %(by)s, %(text)s, %(detail)s, %(source)s)
         ON CONFLICT (incident_id, source) DO NOTHING
-        RETURNING *
+        RETURNING {columns}
     """
     return await db.fetch_optional(
         conn,
@@ -39,7 +39,9 @@ async def add(
     )
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Entry, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Entry, ...]:
     """All entries of an incident, oldest first."""
-    query = "SELECT * FROM timeline WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.fetch_all(conn, Entry, query, incident_id=incident_id)
+    query = "SELECT {columns} FROM timeline WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.fetch_all(conn, Entry, query, unreadable, incident_id=incident_id)

@@ -156,6 +156,7 @@ def resolve(
     *,
     metadata: str,
     executions: Sequence[Execution],
+    unreadable: Sequence[str] = (),
     temporary_changes: Sequence[TemporaryChange],
     open_checklists: Sequence[Unfinished],
     now: datetime,
@@ -174,8 +175,9 @@ def resolve(
         parts.append(blocks.section(text.render("resolve_temporary", changes=temporary_changes)))
     if open_checklists:
         parts.append(blocks.section(text.render("resolve_checklists", checklists=open_checklists)))
-    if unverified:
-        parts.append(blocks.section(text.render("resolve_unverified", executions=unverified)))
+    if unverified or unreadable:
+        mrkdwn = text.render("resolve_unverified", executions=unverified, unreadable=unreadable)
+        parts.append(blocks.section(mrkdwn))
         reason = blocks.text_input(max_length=1000, multiline=True)
         parts.append(blocks.input_block("despite", "Why can you resolve it all the same?", reason))
     return blocks.modal(

@@ -29,6 +29,7 @@ class IncidentSnapshot:
 
     `approvers` are those that the configuration names one by one, `scenarios` those that fit the
     incident's severity, and `runbooks_base_url` the address that relative links belong to.
+    `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again.
     """
@@ -48,6 +49,8 @@ class IncidentSnapshot:
     runbooks_base_url: str = ""
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
+    set_aside: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def ticked_symptoms(self) -> tuple[str, ...]:
