@@ -1,6 +1,7 @@
 """The composition root: open the world, register the routes, start the server and scheduler."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -27,6 +28,7 @@ from bot.clock import DatabaseClock, utc_now
 from bot.config import Config
 from bot.model import Playbook, UserError
 from bot.playbooks import loader
+from bot.publishers import Publishers
 from bot.settings import Settings
 from bot.settings import read as read_settings
 from bot.slack import workspace
@@ -84,6 +86,7 @@ async def open_world(
         stack.push_async_callback(pool.close)
         clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))
         customers = CustomerChannel(client, bot_workspace.customer_channel)
+        background = BackgroundTasks()
         yield World(
             pool=pool,
             slack=client,
@@ -97,7 +100,8 @@ async def open_world(
             now=now or clock,
             clock=clock,
             backoff=Backoff(),
-            background=BackgroundTasks(),
+            background=background,
+            publishers=Publishers(background),
             pagerduty=_pagerduty(settings, team_config),
         )
 
@@ -274,6 +278,8 @@ async def serve(settings: Settings) -> None:
             running_scheduler(world),
         ):
             log.info("Runbolt is listening on port %s", settings.port)
+            # What is loaded stays: a full collection, which stops everything, need not visit it.
+            gc.freeze()
             await server.serve([listener])
             log.info("Runbolt is stopping")
 

@@ -13,6 +13,7 @@ from bot.cache import Cache
 from bot.clock import DatabaseClock
 from bot.config import Config
 from bot.model import Playbook
+from bot.publishers import Publishers
 from bot.slack.directory import Directory
 from bot.slack.workspace import Workspace
 from bot.store.db import Pool
@@ -41,4 +42,5 @@ class World:
     clock: DatabaseClock
     backoff: Backoff
     background: BackgroundTasks
+    publishers: Publishers
     pagerduty: PagerDuty | None

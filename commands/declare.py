@@ -83,8 +83,7 @@ async def _declare(world: World, interaction: Interaction, declaration: Declarat
     channel = f": <#{incident.channel_id}>."
     if incident.channel_id is None:
         channel = (
-            ". Slack does not allow its channel yet. The bot creates it as soon as Slack does; "
-            "nothing is lost."
+            ". Slack has not created its channel yet. The bot goes on trying; nothing is lost."
         )
     await interaction.reply(f"{result}{channel}{_about_same_title(declared.same_title)}")
 

@@ -41,8 +41,7 @@ class ResolveForm(Model):
 
 async def show_help(world: World, interaction: Interaction) -> None:
     """`/incident`: the commands, and the open incidents."""
-    incidents, publish_errors = await flows.incidents.list_open(world)
-    page = home.help_page(world.playbooks, incidents, publish_errors)
+    page = home.help_page(world.playbooks, await flows.incidents.list_open(world))
     await interaction.show("What can be said here", page)
 
 
@@ -277,8 +276,7 @@ async def mention(world: World, interaction: Interaction) -> None:
 
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
-    incidents, publish_errors = await flows.incidents.list_open(world)
-    await interaction.publish_home(home.home_view(incidents, publish_errors))
+    await interaction.publish_home(home.home_view(await flows.incidents.list_open(world)))
 
 
 def _incident_id(interaction: Interaction) -> IncidentId:

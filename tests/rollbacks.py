@@ -53,5 +53,5 @@ async def mark_running(bot: Bot) -> None:
             "UPDATE executions SET state = 'running', started_at = %s, heartbeat_at = %s",
             [now, now],
         )
-        for incident in await store.incidents.list_open(conn):
+        for incident in await store.incidents.list_open(conn, 10):
             await publications.mark_stale(conn, incident.id)

@@ -116,7 +116,7 @@ async def test_a_lost_answer_is_looked_for(walk: Walk, broken: Cluster, asked: s
 
 
 async def test_a_restarted_database_loses_nothing(
-    walk: Walk, bot: Bot, broken: Cluster, asked: str, state: str
+    walk: Walk, bot: Bot, clock: Clock, broken: Cluster, asked: str, state: str
 ) -> None:
     await walk.slack.press("second", action_id=action_ids.APPROVE, channel=asked)
     await broken.wait_until(lambda: patches(broken) == 1)
@@ -127,6 +127,7 @@ async def test_a_restarted_database_loses_nothing(
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     await bot.drain()
+    clock.forward(seconds=2)
     await bot.tick()
 
     assert walk.execution(asked).state == DONE

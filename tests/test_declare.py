@@ -156,7 +156,7 @@ async def test_racing_declarations_open_one_channel(slack: Slack, bot: Bot) -> N
     created = [call for call in slack.calls if call.method == "conversations.create"]
     assert len(created) == 1
     async with bot.world.pool.connection() as conn:
-        assert len(await store.incidents.list_open(conn)) == 1
+        assert len(await store.incidents.list_open(conn, 10)) == 1
 
 
 async def test_declaring_by_form(walk: Walk) -> None:

@@ -141,8 +141,8 @@ async def test_refused_channel_is_told(walk: Walk) -> None:
         await walk.say(who, "/incident declare sev1 It burns")
 
     first, second = walk.text("general", "oncall"), walk.text("general", "second")
-    assert "Declared SEV-1 INC-1. Slack does not allow its channel yet" in first
-    assert "INC-1 was declared with the same title just now. Slack does not allow" in second
+    assert "Declared SEV-1 INC-1. Slack has not created its channel yet" in first
+    assert "INC-1 was declared with the same title just now. Slack has not created" in second
 
 
 async def test_old_deliveries_are_forgotten(walk: Walk, bot: Bot) -> None:
@@ -154,7 +154,6 @@ async def test_old_deliveries_are_forgotten(walk: Walk, bot: Bot) -> None:
 
     await bot.tick()
 
+    query = "SELECT FROM deliveries WHERE id LIKE 'command:%'"
     async with bot.world.pool.connection() as conn:
-        assert (
-            await conn.execute("SELECT FROM deliveries WHERE id LIKE 'command:%'")
-        ).rowcount == 1
+        assert (await conn.execute(query)).rowcount == 1

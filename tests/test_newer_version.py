@@ -99,11 +99,11 @@ async def test_prepared_statements_outlive_a_new_column(state: str) -> None:
     try:
         async with pool.connection() as conn:
             for _ in range(7):  # the driver prepares what it has sent five times
-                await store.incidents.list_open(conn)
+                await store.incidents.list_open(conn, 9)
                 await conn.commit()
             await write(state, NEWER_COLUMNS)
 
-            assert await store.incidents.list_open(conn) == ()
+            assert await store.incidents.list_open(conn, 9) == ()
     finally:
         await pool.close()
 

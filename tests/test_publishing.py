@@ -273,7 +273,7 @@ async def test_a_slow_group_delays_nothing(walk: Walk, bot: Bot) -> None:
 
     await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
     await walk.slack.wait_for(lambda: "Declared SEV-1 INC-1" in walk.text("general"))
-    assert len(walk.calls("pins.add")) == 1
+    await walk.slack.wait_for(lambda: len(walk.calls("pins.add")) == 1)
     assert len(walk.calls("conversations.invite")) == 1
 
     group.heal()

@@ -106,7 +106,7 @@ async def test_execution_under_check_changes_nothing(
     await flows.runs.verify_interrupted(
         other.world, ExecutionId(1), by=UserId(walk.slack.user("lead").id)
     )
-    await bot.drain()
+    await asyncio.gather(bot.drain(), other.drain())
     kube.heal()
 
     assert patches(kube) == 0

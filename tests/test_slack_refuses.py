@@ -177,6 +177,7 @@ async def away(postgres: Server, url: str) -> AsyncIterator[None]:
 async def test_database_outage_repeats_no_message(
     walk: Walk, bot: Bot, clock: Clock, state: str, postgres: Server
 ) -> None:
+    channel = "inc-1-orders-are-failing"
     bot.world.pool.timeout = 0.3
     post = walk.slack.fail("chat.postMessage", hang=True, times=2)
     await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
@@ -185,11 +186,10 @@ async def test_database_outage_repeats_no_message(
     async with away(postgres, state):
         post.heal()
         await bot.drain()
-    assert "Your request may be half done" in walk.text("general")
+    assert f"Declared SEV-1 INC-1: <#{walk.slack.channel(channel).id}>." in walk.text("general")
     bot.world.pool.timeout = 10
     await catch_up(bot, clock)
 
-    channel = "inc-1-orders-are-failing"
     assert cards(walk, channel) == 1
     assert walk.text(channel).count("Complete Service Outage") == 1
     assert walk.text("incidents").count("INC-1 · Orders are failing") == 1

@@ -1,4 +1,4 @@
-"""What the bot does, start to finish: decide, write in one transaction, publish."""
+"""What the bot does, start to finish: decide, write in one transaction, request publishing."""
 
 from bot.flows import (
     approvals,

@@ -15,6 +15,7 @@ from bot.model import (
     IncidentId,
     Model,
     NewIncident,
+    OpenIncidents,
     Playbook,
     ReminderKind,
     ScenarioRef,
@@ -25,12 +26,13 @@ from bot.model import (
     entries,
 )
 from bot.publishing.lease import Lease
-from bot.publishing.publisher import publish, publish_new
+from bot.publishing.publisher import request_publishing, request_publishing_new
 from bot.store.db import Conn
 from bot.world import World
 
 SAME_DECLARATION = timedelta(minutes=1)
-MAX_CHANNEL_CHECKS, CHANNEL_CHECK_SECONDS = 60, 0.05
+# Seconds between the looks for the channel: more than three in all.
+CHANNEL_CHECKS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class Declaration(Model):
@@ -65,18 +67,21 @@ async def declare(world: World, declaration: Declaration, *, by: UserId) -> Decl
         same_title = None if same else await store.incidents.open_with_same_title(conn, incident)
         lease = Lease(world, incident.id)
         claim = None if same else await lease.acquire_new(conn, incident)
-    await (publish(world, incident.id) if claim is None else publish_new(world, lease, claim))
+    if claim is None:
+        request_publishing(world, incident.id)
+    else:
+        request_publishing_new(world, lease, claim)
     shown = await _with_its_channel(world, incident.id)
     return DeclareResult(incident=shown, new=claim is not None, same_title=same_title)
 
 
 async def _with_its_channel(world: World, incident_id: IncidentId) -> Incident:
     """The incident, once its channel exists; another replica may create it."""
-    for _ in range(MAX_CHANNEL_CHECKS):
+    for delay in CHANNEL_CHECKS:
         async with world.pool.connection() as conn:
             if not await store.incidents.awaits_channel(conn, incident_id, world.now()):
                 break
-        await asyncio.sleep(CHANNEL_CHECK_SECONDS)
+        await asyncio.sleep(delay)
     return await get(world, incident_id)
 
 
@@ -155,8 +160,9 @@ async def in_channel(world: World, channel: str | None) -> Incident:
     """The incident of this channel; raises UserError that lists the open ones."""
     found = await find(world, channel)
     if found is None:
-        incidents, _ = await list_open(world)
-        raise UserError(rules.incidents.wrong_channel_message(incidents))
+        listed = await list_open(world)
+        others = listed.total - len(listed.incidents)
+        raise UserError(rules.incidents.wrong_channel_message(listed.incidents, others))
     return found
 
 
@@ -166,10 +172,14 @@ async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
         return await store.timeline.of_incident(conn, incident_id, unreadable=[])
 
 
-async def list_open(world: World) -> tuple[tuple[Incident, ...], dict[IncidentId, str]]:
-    """The open incidents, and what Slack refuses to show of each."""
+async def list_open(world: World) -> OpenIncidents:
+    """The open incidents that lists show."""
     async with world.pool.connection() as conn:
-        return await store.incidents.list_open(conn), await store.publications.publish_errors(conn)
+        return OpenIncidents(
+            incidents=await store.incidents.list_open(conn, rules.incidents.MAX_LISTED),
+            total=await store.incidents.count_open(conn),
+            publish_errors=await store.publications.publish_errors(conn),
+        )
 
 
 async def choose_scenario(

@@ -108,7 +108,7 @@ async def _fire_one(world: World, row_id: int) -> None:
         await _fire(world, conn, reminder, now)
         changed.add(reminder.incident_id)
     if reminder.kind is ReminderKind.HEADS_UP:
-        await publisher.send_heads_up(world, reminder.incident_id)
+        publisher.request_heads_up(world, reminder.incident_id)
 
 
 async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> None:

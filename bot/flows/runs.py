@@ -29,7 +29,7 @@ from bot.model import (
     Verdict,
     entries,
 )
-from bot.publishing.publisher import publish
+from bot.publishing.publisher import request_publishing
 from bot.store import db
 from bot.store.db import Conn
 from bot.store.set_aside import DueRow
@@ -57,9 +57,9 @@ async def run(world: World, execution_id: ExecutionId) -> None:
     action = build_action(world, started.action, started.params)
     assert isinstance(action, Change)
     async with sending_heartbeats(world, started):
-        await publish(world, started.incident_id)
+        request_publishing(world, started.incident_id)
         await _execute(world, started, action)
-    await publish(world, started.incident_id)
+    request_publishing(world, started.incident_id)
 
 
 def start_if_approved(world: World, execution: Execution) -> None:
@@ -279,9 +279,9 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
     action = build_action(world, claimed.action, claimed.params)
     assert isinstance(action, Change)
     async with sending_heartbeats(world, claimed):
-        await publish(world, claimed.incident_id)
+        request_publishing(world, claimed.incident_id)
         await verify(world, claimed, action)
-    await publish(world, claimed.incident_id)
+    request_publishing(world, claimed.incident_id)
 
 
 async def start_approved(world: World) -> None:

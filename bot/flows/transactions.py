@@ -7,16 +7,16 @@ from datetime import datetime
 from bot import rules, store
 from bot.model import Execution, Incident, IncidentId, UserError, UserId
 from bot.model.entries import ExecutionDetail
-from bot.publishing.publisher import publish
+from bot.publishing.publisher import request_publishing
 from bot.store.db import Conn
 from bot.world import World
 
 
 @asynccontextmanager
 async def changing(world: World, incident_id: IncidentId) -> AsyncIterator[Conn]:
-    """A transaction that changes an incident; after the commit, the incident is published.
+    """A transaction that changes an incident; after the commit, publishing is requested.
 
-    An error rolls it back.
+    An error rolls it back. Nothing waits for Slack.
     """
     async with changing_several(world) as (conn, changed):
         yield conn
@@ -32,7 +32,7 @@ async def changing_several(world: World) -> AsyncIterator[tuple[Conn, set[Incide
         for incident_id in sorted(changed):
             await store.publications.mark_stale(conn, incident_id)
     for incident_id in sorted(changed):
-        await publish(world, incident_id)
+        request_publishing(world, incident_id)
 
 
 async def log_execution(

@@ -39,6 +39,7 @@ from bot.model.incident import (
     Incident,
     NewIncident,
     NewUpdate,
+    OpenIncidents,
     Update,
     UpdateDraft,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "Observation",
     "OnCall",
     "OpenEnum",
+    "OpenIncidents",
     "Person",
     "Phase",
     "Plan",

@@ -49,6 +49,14 @@ class Incident(NewIncident):
         return self.playbook.scenario(self.scenario_id)
 
 
+class OpenIncidents(Model):
+    """The worst open incidents, how many are open, and what Slack refuses to show of them."""
+
+    incidents: tuple[Incident, ...]
+    total: int
+    publish_errors: dict[IncidentId, str]
+
+
 class NewUpdate(Model):
     """What is known of an update before it is stored; one `source` stores one update."""
 

@@ -1,17 +1,21 @@
 """Publish incidents: render the channel from Postgres, and send to Slack only what differs.
 
-Publishing may run at any time and any number of times. It never raises because of Slack: a refusal
-is recorded, and the scheduler tries again. No database connection is kept during calls to Slack.
+Publishing may run at any time and any number of times. Flows request it, and go on: it runs in a
+task of its own for each incident. Whatever fails is recorded, and the scheduler tries again. No
+database connection is kept during calls to Slack.
 """
 
 import asyncio
 import logging
 from contextlib import ExitStack
+from functools import partial
 
 from bot import config, rules, slack, store, sweeps
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
+from bot.publishers import Work
 from bot.publishing import recovery
 from bot.publishing.attempts import attempt
+from bot.publishing.database import connection
 from bot.publishing.lease import Claim, Lease
 from bot.publishing.sender import Sender
 from bot.store.publications import Publication
@@ -28,23 +32,42 @@ MAX_NAME_ATTEMPTS = 20
 MembersTask = asyncio.Task[frozenset[UserId]]
 
 
+def request_publishing(world: World, incident_id: IncidentId) -> None:
+    """Have an incident published in the background, after its transaction; never raises."""
+    _start(world, incident_id, partial(publish, world, incident_id))
+
+
+def request_publishing_new(world: World, lease: Lease, claim: Claim) -> None:
+    """The same for a new one, whose lease was taken in the transaction that inserted it."""
+    _start(world, claim.incident.id, partial(_publish_new, world, lease, claim))
+
+
+def _start(world: World, incident_id: IncidentId, work: Work) -> None:
+    async def attempt_it() -> None:
+        row = DueRow(id=incident_id, incident_id=incident_id)
+        await sweeps.attempt(world, "incident", row, work())
+
+    world.publishers.start(incident_id, attempt_it, f"publishing INC-{incident_id}")
+
+
 async def publish(world: World, incident_id: IncidentId) -> None:
     """Publish an incident until nothing is stale or something fails."""
-    async with Lease(world, incident_id) as lease:
+    async with world.publishers.slots, Lease(world, incident_id) as lease:
         await _publish_all(world, lease, await lease.acquire())
 
 
-async def publish_new(world: World, lease: Lease, claim: Claim) -> None:
-    """Publish a new incident, whose lease was taken in the transaction that inserted it."""
-    async with lease:
-        await _publish_all(world, lease, claim)
+async def _publish_new(world: World, lease: Lease, claim: Claim) -> None:
+    async with lease, world.publishers.slots:
+        # Another replica may have taken it while this one waited for the slot.
+        if await lease.renew():
+            await _publish_all(world, lease, claim)
 
 
 async def _publish_all(world: World, lease: Lease, claim: Claim | None) -> None:
     while claim is not None:
         failures = await _try_to_publish(world, lease, claim)
         if failures:
-            await lease.fail(claim.publication, failures)
+            await lease.fail(claim, failures)
             return
         if await lease.complete(claim.publication):
             return
@@ -52,21 +75,28 @@ async def _publish_all(world: World, lease: Lease, claim: Claim | None) -> None:
 
 
 async def publish_pending(world: World) -> None:
-    """Publish every stale incident: after a refusal, a crash or a restart."""
+    """Request publishing of every stale incident: after a refusal, a crash or a restart."""
     async with world.pool.connection() as conn:
         now = world.now()
         but = world.backoff.waiting("incident", now)
         waiting = await store.publications.pending(conn, now, but)
-    rows = [DueRow(id=incident_id, incident_id=incident_id) for incident_id in waiting]
-    work = [sweeps.attempt(world, "incident", row, publish(world, row.incident_id)) for row in rows]
-    for ended in await asyncio.gather(*work, return_exceptions=True):
-        if isinstance(ended, Exception):
-            log.error("an incident was not published", exc_info=ended)
+    for incident_id in waiting:
+        request_publishing(world, incident_id)
 
 
-async def send_heads_up(world: World, incident_id: IncidentId) -> None:
-    """Tell the commander alone that the next update is due soon; it may be lost, never late."""
-    async with world.pool.connection() as conn:
+def request_heads_up(world: World, incident_id: IncidentId) -> None:
+    """Tell the commander alone, in the background, that the next update is due soon."""
+    work = partial(_send_heads_up, world, incident_id)
+    world.publishers.start(("heads-up", incident_id), work, f"heads-up of INC-{incident_id}")
+
+
+async def _send_heads_up(world: World, incident_id: IncidentId) -> None:
+    async with world.publishers.slots:
+        await _tell_commander(world, incident_id)
+
+
+async def _tell_commander(world: World, incident_id: IncidentId) -> None:
+    async with connection(world) as conn:
         incident = await store.incidents.get(conn, incident_id)
     # Slack may have been slow since this was due, or no replica ran for hours.
     if incident is None or not rules.deadlines.is_due_soon(incident, world.now()):
@@ -130,9 +160,9 @@ async def _send_all(
 async def _publish_again(world: World, incident_id: IncidentId, people: MembersTask) -> None:
     """Publish again once these people are known; nothing waited for them."""
     if await people:
-        async with world.pool.connection() as conn:
+        async with connection(world) as conn:
             await store.publications.mark_stale(conn, incident_id)
-        await publish(world, incident_id)
+        request_publishing(world, incident_id)
 
 
 async def _send_snapshot(
@@ -141,20 +171,36 @@ async def _send_snapshot(
     if new:
         await _record_channel(world, incident)
     snapshot = await _read_snapshot(world, publication)
-    final = execution.final_items(snapshot)
-    sending = asyncio.create_task(
-        _send_changed(sender, [*channel.render_channel(snapshot), *final])
-    )
+    # In a thread: a long channel takes a second, and everything else goes on meanwhile.
+    changed, final = await asyncio.to_thread(_render, snapshot, sender)
+    sending = asyncio.create_task(_send(sender, changed))
     await asyncio.gather(sending, _invite_approvers(world, sender, snapshot, sending))
     await sender.mark_final(final, is_open=snapshot.incident.open)
 
 
+def _render(snapshot: IncidentSnapshot, sender: Sender) -> tuple[list[SlackItem], list[SlackItem]]:
+    """What differs from what Slack shows; and the items that never change again."""
+    results = execution.final_items(snapshot)
+    items = [*channel.render_channel(snapshot), *results]
+    notes = channel.note_keys(snapshot)
+    final = [*results, *(item for item in items if item.key in notes)]
+    return list(filter(sender.needs_send, items)), final
+
+
 async def _send_changed(sender: Sender, items: list[SlackItem]) -> None:
+    await _send(sender, list(filter(sender.needs_send, items)))
+
+
+async def _send(sender: Sender, changed: list[SlackItem]) -> None:
     """Send new messages one after another, so that a channel reads in order; the rest at once."""
-    changed = [item for item in items if sender.needs_send(item)]
-    posts = [item for item in changed if _is_first_post(sender, item)]
-    last = [item for item in changed if _needs_message(item)]
-    others = [item for item in changed if item not in posts and item not in last]
+    posts, others, last = list[SlackItem](), list[SlackItem](), list[SlackItem]()
+    for item in changed:
+        if isinstance(item, Pin | File):  # they need a message
+            last.append(item)
+        elif _is_first_post(sender, item):
+            posts.append(item)
+        else:
+            others.append(item)
     await asyncio.gather(sender.send_in_order(posts), *map(sender.send, others))
     await asyncio.gather(*map(sender.send, last))
 
@@ -167,13 +213,9 @@ def _is_first_post(sender: Sender, item: SlackItem) -> bool:
     )
 
 
-def _needs_message(item: SlackItem) -> bool:
-    return isinstance(item, Pin | File)
-
-
 async def _read_snapshot(world: World, publication: Publication) -> IncidentSnapshot:
     """Everything that is known about an incident, in one snapshot."""
-    async with world.pool.connection() as conn:
+    async with connection(world) as conn:
         await store.publications.begin_snapshot(conn)
         incident = await store.incidents.get(conn, publication.incident_id)
         assert incident is not None
@@ -184,7 +226,7 @@ async def _read_snapshot(world: World, publication: Publication) -> IncidentSnap
         return IncidentSnapshot(
             incident=incident,
             executions=await store.executions.for_publishing(conn, incident.id, final, unreadable),
-            entries=await store.timeline.of_incident(conn, incident.id, unreadable),
+            entries=await store.timeline.for_publishing(conn, incident.id, unreadable),
             updates=await store.updates.of_incident(conn, incident.id, unreadable),
             reminders=await store.reminders.of_incident(conn, incident.id, unreadable),
             temporary_changes=changes,
@@ -276,7 +318,7 @@ async def _channels_created_since(world: World, incident: Incident) -> dict[str,
 async def _record_channel(world: World, incident: Incident) -> None:
     assert incident.channel_id is not None
     assert incident.channel_name is not None
-    async with world.pool.connection() as conn:
+    async with connection(world) as conn:
         await store.incidents.set_channel(
             conn, incident.id, incident.channel_id, incident.channel_name
         )

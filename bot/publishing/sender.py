@@ -5,11 +5,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from bot import slack, store
 from bot.model import Incident
 from bot.publishing import recovery
 from bot.publishing.attempts import attempt
+from bot.publishing.database import connection
 from bot.publishing.lease import Claim, Lease
 from bot.publishing.recovery import MessagesInSlack
 from bot.store.messages import SentItem
@@ -20,6 +22,9 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 CLASSIC_BLOCKS = {"section", "header", "context", "actions", "divider"}
+
+# How many calls for one incident are under way at the same time.
+MAX_CALLS = 8
 
 # Slack has it already: the item counts as sent.
 ALREADY_DONE = {"already_pinned", "message_not_modified"}
@@ -56,6 +61,11 @@ class Sender:
         # An earlier attempt failed: Slack may have done more than was recorded.
         self._retried = claim.publication.failures > 0
         self._orphans: dict[tuple[str, str | None], MessagesInSlack] = {}
+        self._slots = asyncio.Semaphore(MAX_CALLS)
+        # While nothing is answered at all, the rest is left to the next attempt: each call waits
+        # for its whole time limit, and Slack may be back long before the last of them ends.
+        self._has_answered = False
+        self._silence: Exception | None = None
         self._join_lock = asyncio.Lock()
         self._joined: set[str] = set()
 
@@ -80,11 +90,25 @@ class Sender:
 
     async def send(self, item: SlackItem) -> Exception | None:
         """Send an item and record it; returns what went wrong, or None."""
-        subject = f"{item.key} of {self._incident.name}"
-        failure = await attempt(subject, self._deliver_and_record(item))
-        if failure is not None:
-            self.failures.append(failure)
-        return failure
+        async with self._slots:
+            if self._silence is not None:
+                return self._silence
+            subject = f"{item.key} of {self._incident.name}"
+            failure = await attempt(subject, self._deliver_and_record(item))
+            if failure is not None:
+                self._add_failure(failure)
+            return failure
+
+    def _add_failure(self, failure: Exception) -> None:
+        self.failures.append(failure)
+        is_silent = isinstance(failure, slack.client.SlackError) and failure.is_no_answer
+        if is_silent and not self._has_answered:
+            self._silence = failure
+
+    async def _call(self, api_call: slack.client.ApiCall) -> dict[str, Any]:
+        answer = await slack.client.call(api_call)
+        self._has_answered = True
+        return answer
 
     async def _deliver_and_record(self, item: SlackItem) -> None:
         if await self._lease.renew() and (sent := await self._deliver(item)) is not None:
@@ -95,15 +119,17 @@ class Sender:
 
         That is while the incident is open, or after it is resolved (`is_open`).
         """
-        shown = [self._sent[item.key] for item in items if not self.needs_send(item)]
-        if shown:
-            async with self._world.pool.connection() as conn:
+        if shown := await asyncio.to_thread(self._shown, items):
+            async with connection(self._world) as conn:
                 await store.messages.mark_final(conn, self._incident.id, shown, is_open=is_open)
+
+    def _shown(self, items: Sequence[SlackItem]) -> list[SentItem]:
+        return [self._sent[item.key] for item in items if not self.needs_send(item)]
 
     async def _record(self, item: SlackItem, sent: SentItem) -> None:
         shown = sent.model_copy(update={"key": item.key, "digest": slack_items.digest(item)})
         self._sent[item.key] = shown
-        async with self._world.pool.connection() as conn:
+        async with connection(self._world) as conn:
             await store.messages.save(conn, self._incident.id, shown)
 
     async def _deliver(self, item: SlackItem) -> SentItem | None:
@@ -133,7 +159,7 @@ class Sender:
             if channel in self._joined:
                 return
             try:
-                await slack.client.call(self._world.slack.conversations_join(channel=channel))
+                await self._call(self._world.slack.conversations_join(channel=channel))
             except slack.client.SlackError as refused:
                 if (
                     refused.code == CHANNEL_GONE
@@ -147,7 +173,7 @@ class Sender:
     async def _forget_channel(self) -> None:
         """The channel was deleted: the next attempt creates another one and sends everything."""
         log.warning("the channel of %s is gone", self._incident.name)
-        async with self._world.pool.connection() as conn:
+        async with connection(self._world) as conn:
             await store.incidents.forget_channel(conn, self._incident.id, self._channel)
             await store.messages.delete_of_channel(conn, self._incident.id, self._channel)
 
@@ -195,7 +221,7 @@ class Sender:
         call = self._world.slack.chat_update(
             channel=before.channel, ts=before.ts, text=_text(item), blocks=item.blocks
         )
-        await slack.client.call(call)
+        await self._call(call)
         return before
 
     async def _post(self, item: Message) -> SentItem | None:
@@ -214,7 +240,7 @@ class Sender:
             unfurl_media=False,
             metadata=recovery.message_metadata(self._incident, item.key),
         )
-        answer = await slack.client.call(call)
+        answer = await self._call(call)
         return SentItem(key=item.key, channel=answer["channel"], ts=answer["ts"], digest="")
 
     async def _known_orphans(self, channel: str, thread: SentItem | None) -> MessagesInSlack:
@@ -236,14 +262,14 @@ class Sender:
 
     async def _set_topic(self, item: Topic) -> SentItem:
         call = self._world.slack.conversations_setTopic(channel=self._channel, topic=item.text)
-        await slack.client.call(call)
+        await self._call(call)
         return self._sent_item(item.key)
 
     async def _add_bookmark(self, item: Bookmark) -> SentItem:
         call = self._world.slack.bookmarks_add(
             channel_id=self._channel, title=item.title, type="link", link=item.link
         )
-        await slack.client.call(call)
+        await self._call(call)
         return self._sent_item(item.key)
 
     async def _invite(self, item: Invitation) -> SentItem:
@@ -257,7 +283,7 @@ class Sender:
             channel=self._channel, users=users, force=True
         )
         try:
-            await slack.client.call(call)
+            await self._call(call)
         except slack.client.SlackError as refused:
             if refused.code not in CANNOT_INVITE:
                 raise
@@ -268,7 +294,7 @@ class Sender:
         if message is None:
             return None
         call = self._world.slack.pins_add(channel=self._channel, timestamp=message.ts)
-        await slack.client.call(call)
+        await self._call(call)
         return self._sent_item(item.key)
 
     async def _upload(self, item: File) -> SentItem | None:
@@ -285,14 +311,14 @@ class Sender:
             content=content or "(empty)",
             thread_ts=thread.ts if thread else None,
         )
-        await slack.client.call(call)
+        await self._call(call)
         return self._sent_item(item.key)
 
     async def _content(self, item: File) -> str:
         if item.execution is None:
             names = await self._world.directory.display_names(text.mentioned_users(item.text))
             return text.for_text_file(item.text, names)
-        async with self._world.pool.connection() as conn:
+        async with connection(self._world) as conn:
             attachment = await store.executions.attachment(conn, item.execution)
         return attachment.text if attachment else ""
 

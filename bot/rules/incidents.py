@@ -19,6 +19,7 @@ from bot.model import (
 from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
 
 TITLE_LENGTH = 120
+MAX_LISTED = 20  # open incidents that the help and the Home list
 MAX_LINKED = 5  # open incidents that a message lists
 # The entries that an update is drafted from, in this order.
 FACTS = (
@@ -86,14 +87,18 @@ def peak_severity(incident: Incident, entries: Iterable[Entry]) -> Severity:
     return min([incident.severity, *known])
 
 
-def wrong_channel_message(incidents: Sequence[Incident]) -> str:
-    """The text for a person who is in no incident's channel, with the open incidents."""
+def wrong_channel_message(incidents: Sequence[Incident], others: int = 0) -> str:
+    """The text for a person who is in no incident's channel, with the open incidents.
+
+    `others` is how many more are open.
+    """
     channels = [
         f"{incident.name} in <#{incident.channel_id}>"
         for incident in incidents
         if incident.channel_id
     ]
-    more = f" and {len(channels) - MAX_LINKED} more" if len(channels) > MAX_LINKED else ""
+    left = max(len(channels) - MAX_LINKED, 0) + others
+    more = f" and {left} more" if left else ""
     are = f" (open: {', '.join(channels[:MAX_LINKED])}{more})" if channels else ""
     return (
         "This is not an incident's channel. Nothing was done. Use the incident's own channel"

@@ -14,7 +14,9 @@ from bot.model import UserError
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS = 20
+# Shorter than the time within which everything is shown after an outage: a call that began before
+# its end waits that long.
+TIMEOUT_SECONDS = 15
 RETRY_AFTER = re.compile(r"\d{1,6}")
 
 # The client retries nothing. After a wait the answer to a person would be late, and the scheduler
@@ -24,7 +26,17 @@ READ_METHODS = ("conversations.history", "conversations.info")
 
 
 NO_ANSWER = "no_answer"
-TRANSIENT_CODES = (NO_ANSWER, "ratelimited", "internal_error", "fatal_error")
+TRANSIENT_CODES = (
+    NO_ANSWER,
+    "ratelimited",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+)
+
+
+ApiCall = Awaitable[AsyncSlackResponse]
 
 
 class SlackError(UserError):
@@ -41,6 +53,11 @@ class SlackError(UserError):
         )
 
     @property
+    def is_no_answer(self) -> bool:
+        """Whether Slack did not answer in time, or not at all."""
+        return self.code == NO_ANSWER
+
+    @property
     def is_transient(self) -> bool:
         """Whether it goes away by itself: a rate limit, a failure of Slack's, no answer."""
         is_known = self.code in TRANSIENT_CODES or self.code.startswith("http_")
@@ -50,7 +67,9 @@ class SlackError(UserError):
 def open_client(token: str, api_url: str, seconds: float = TIMEOUT_SECONDS) -> AsyncWebClient:
     """A Web API client with a session of its own; call it inside the event loop."""
     session = ClientSession(
-        connector=TCPConnector(limit=200, keepalive_timeout=30),
+        # Unlimited: an answer must not wait behind what is published, which has limits
+        # of its own.
+        connector=TCPConnector(limit=0, keepalive_timeout=30),
         timeout=ClientTimeout(total=seconds),
     )
     return AsyncWebClient(
@@ -93,7 +112,7 @@ def read_only(client: AsyncWebClient) -> AsyncWebClient:
     )
 
 
-async def call(api_call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
+async def call(api_call: ApiCall) -> dict[str, Any]:
     """Await an API call and return Slack's answer; raises SlackError."""
     try:
         response = await api_call

@@ -48,6 +48,8 @@ CONNECTION_LIMITS = {
 # Our statements take milliseconds: one that takes this long waits for a lock that never comes.
 STATEMENT_LIMIT = "-c statement_timeout=30s"
 
+ROWS_AT_ONCE = 100
+
 # Any constant serves, as long as every replica takes the same one.
 MIGRATION_LOCK = 7_236_041_155
 
@@ -207,15 +209,18 @@ async def fetch_all(
     unreadable: list[str] | None = None,
     **params: Any,
 ) -> tuple[Row, ...]:
-    """All rows as models.
+    """All rows as models; others get a turn between every few milliseconds' worth of them.
 
     A row that this version cannot read raises UnreadableRow. With `unreadable`, it is left out and
     named there instead.
     """
+    models: list[Row | None] = []
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_with_columns(model, query), params)
-        rows = await cursor.fetchall()
-    models = [_read_or_name(model, row, unreadable) for row in rows]
+        while some := await cursor.fetchmany(ROWS_AT_ONCE):
+            models += [_read_or_name(model, row, unreadable) for row in some]
+            if len(some) == ROWS_AT_ONCE:
+                await asyncio.sleep(0)
     return tuple(read for read in models if read is not None)
 
 

@@ -71,10 +71,23 @@ async def in_channel(conn: Conn, channel: str) -> Incident | None:
     return await db.fetch_optional(conn, Incident, query, channel=channel)
 
 
-async def list_open(conn: Conn) -> tuple[Incident, ...]:
-    """Every open incident, worst first."""
-    query = "SELECT {columns} FROM incidents WHERE status <> 'resolved' ORDER BY severity, id"
-    return await db.fetch_all(conn, Incident, query)
+async def list_open(conn: Conn, limit: int) -> tuple[Incident, ...]:
+    """The open incidents, worst first, and no more than `limit`: each row has its playbook.
+
+    What this version cannot read is left out: a list is better than none.
+    """
+    query = """
+        SELECT {columns} FROM incidents WHERE status <> 'resolved'
+        ORDER BY severity, id LIMIT %(limit)s
+    """
+    return await db.fetch_all(conn, Incident, query, unreadable=[], limit=limit)
+
+
+async def count_open(conn: Conn) -> int:
+    """How many incidents are open."""
+    cursor = await conn.execute("SELECT count(*) FROM incidents WHERE status <> 'resolved'")
+    [count] = await cursor.fetchall()
+    return int(count[0])
 
 
 async def set_channel(conn: Conn, incident_id: IncidentId, channel: str, name: str) -> None:

@@ -145,7 +145,7 @@ async def pending(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[Incide
         WHERE published_version < wanted_version AND (lease IS NULL OR leased_until < %(now)s)
           AND (retry_at IS NULL OR retry_at <= %(now)s OR wanted_version > refused_version)
           AND incident_id <> ALL(%(but)s)
-        ORDER BY retry_at NULLS FIRST LIMIT 50
+        ORDER BY retry_at NULLS FIRST LIMIT 1000
     """
     cursor = await conn.execute(query, {"now": now, "but": list(but)})
     return tuple(IncidentId(row[0]) for row in await cursor.fetchall())

@@ -45,3 +45,24 @@ async def of_incident(
     """All entries of an incident, oldest first."""
     query = "SELECT {columns} FROM timeline WHERE incident_id = %(incident_id)s ORDER BY id"
     return await db.fetch_all(conn, Entry, query, unreadable, incident_id=incident_id)
+
+
+async def for_publishing(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Entry, ...]:
+    """The same without notes whose messages are final, as long as the incident is open.
+
+    People may write thousands of them; the others are few, and more than messages depends on them.
+    """
+    query = """
+        SELECT {columns} FROM timeline WHERE incident_id = %(incident_id)s AND NOT (
+            kind = 'noted' AND EXISTS (
+                SELECT FROM messages JOIN incidents ON incidents.id = messages.incident_id
+                WHERE messages.incident_id = timeline.incident_id
+                  AND key = 'entry:' || timeline.id
+                  AND final_while_open AND status <> 'resolved'
+            )
+        )
+        ORDER BY id
+    """
+    return await db.fetch_all(conn, Entry, query, unreadable, incident_id=incident_id)

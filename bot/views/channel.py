@@ -189,7 +189,17 @@ def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -
 
 def _entry(entry: Entry) -> Message:
     mrkdwn = text.render("entry", entry=entry, detail=entry.detail)
-    return Message(f"entry:{entry.id}", mrkdwn, blocks.sections(mrkdwn))
+    return Message(_entry_key(entry), mrkdwn, blocks.sections(mrkdwn))
+
+
+def note_keys(snapshot: IncidentSnapshot) -> frozenset[str]:
+    """The keys of the messages that show notes: these never change."""
+    entries = snapshot.entries
+    return frozenset(_entry_key(entry) for entry in entries if entry.kind is EntryKind.NOTED)
+
+
+def _entry_key(entry: Entry) -> str:
+    return f"entry:{entry.id}"
 
 
 def _reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:

@@ -1,57 +1,47 @@
 """The help and the App Home: the commands and the open incidents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from bot.model import Incident, IncidentId, Playbook
+from bot.model import OpenIncidents, Playbook
 from bot.views import action_ids, blocks, severity_table, text
 from bot.views.blocks import Block
 from bot.views.card import heading
 
-MAX_INCIDENTS = 20
 
-
-def help_page(
-    playbooks: Sequence[Playbook],
-    incidents: Sequence[Incident],
-    publish_errors: Mapping[IncidentId, str],
-) -> list[Block]:
+def help_page(playbooks: Sequence[Playbook], listed: OpenIncidents) -> list[Block]:
     """The commands, the severity levels and the open incidents."""
     return [
         blocks.section(text.render("help")),
         severity_table.table(playbooks),
         blocks.divider(),
-        *_open_incidents(incidents, publish_errors),
+        *_open_incidents(listed),
     ]
 
 
-def home_view(
-    incidents: Sequence[Incident], publish_errors: Mapping[IncidentId, str]
-) -> dict[str, Any]:
+def home_view(listed: OpenIncidents) -> dict[str, Any]:
     """The App Home."""
     declare = blocks.button("Declare an incident", action_ids.OPEN_DECLARE, style="primary")
     parts = [
         blocks.header("Runbolt"),
         blocks.section(text.render("home"), declare, block_id="declare"),
         blocks.divider(),
-        *_open_incidents(incidents, publish_errors),
+        *_open_incidents(listed),
         blocks.divider(),
         blocks.section(text.render("help")),
     ]
     return {"type": "home", "blocks": parts}
 
 
-def _open_incidents(
-    incidents: Sequence[Incident], publish_errors: Mapping[IncidentId, str]
-) -> list[Block]:
+def _open_incidents(listed: OpenIncidents) -> list[Block]:
     lines = [
         text.render(
             "open_incident",
             incident=incident,
             heading=heading(incident),
-            error=publish_errors.get(incident.id),
+            error=listed.publish_errors.get(incident.id),
         )
-        for incident in incidents[:MAX_INCIDENTS]
+        for incident in listed.incidents
     ]
-    mrkdwn = text.render("open_incidents", total=len(incidents), shown=len(lines))
+    mrkdwn = text.render("open_incidents", total=listed.total, shown=len(lines))
     return [blocks.section(mrkdwn), *(blocks.section(line) for line in lines)]

@@ -31,7 +31,7 @@ class IncidentSnapshot:
     incident's severity, and `runbooks_base_url` the address that relative links belong to.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
     `final_keys` has the keys of the messages that never change again: these are not read and not
-    sent again.
+    sent again. Among the `entries` of an open incident, notes with such a message are missing.
     """
 
     incident: Incident
