@@ -234,6 +234,21 @@ async def test_a_late_press_extends_nothing(
         )
 
 
+async def test_what_is_being_undone_is_not_extended(
+    walk: Walk, bot: Bot, clock: Clock, paused: str
+) -> None:
+    clock.forward(minutes=26)
+    await bot.tick()
+    walk.slack.join("outsider", paused)
+    await walk.press("outsider", action_ids.UNDO, paused)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET state = 'running' WHERE undo_of = 1")
+
+    await walk.press("lead", action_ids.EXTEND, paused)
+
+    assert walk.answer("lead") == "“orders paused” is being undone already. Nothing was extended."
+
+
 async def test_an_approver_resumes_now(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:

@@ -105,12 +105,17 @@ async def _settle(world: World, execution: Execution, seen: Observation | None) 
     if seen.sighting.execution != str(execution.id):
         return
     now, before, after = world.now(), ExecutionState.FAILED, ExecutionState.INTERRUPTED
-    async with world.pool.connection() as conn:
-        moved = await store.executions.move(conn, execution.id, from_state=before, to_state=after)
-        if moved is not None:
-            await log_execution(conn, moved, entries.Interrupted(), at=now)
-        await effects.record_temporary(conn, execution, now, applied=True)
-        await store.publications.mark_stale(conn, execution.incident_id)
+    try:
+        async with world.pool.connection() as conn:
+            moved = await store.executions.move(
+                conn, execution.id, from_state=before, to_state=after
+            )
+            if moved is not None:
+                await log_execution(conn, moved, entries.Interrupted(), at=now)
+            await effects.record_temporary(conn, execution, now, applied=True)
+            await store.publications.mark_stale(conn, execution.incident_id)
+    except store.executions.AlreadyActive:
+        log.info("execution %s is settled once its target or its step is free", execution.id)
 
 
 async def _take_next_step(
@@ -386,6 +391,9 @@ async def _extend(
         change = await store.temporary_changes.lock(conn, execution_id)
         rules.permissions.check_may_extend(change, execution, person, approvers, now, seen_end)
         assert change is not None
+        undos = await store.executions.undos_of(conn, execution_id)
+        if any(undo.state in BEING_UNDONE for undo in undos):
+            raise UserError(f"“{change.state}” is being undone already. Nothing was extended.")
         until = change.ends_at + rules.changes.EXTENSION
         await store.temporary_changes.extend(conn, execution_id, ends_at=until)
         span = durations.describe(rules.changes.EXTENSION)
