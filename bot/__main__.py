@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, scheduler, slack, store
@@ -162,16 +163,20 @@ def make_app(world: World, settings: Settings) -> AsyncApp:
         name="runbolt",  # without it, Bolt would take the name of the calling source file
         # Bolt only receives: the bot sends with a client of its own.
         client=AsyncWebClient(base_url=settings.slack_api_url),
-        request_verification_enabled=False,
-        before_authorize=SignatureCheck(
-            settings.slack_signing_secret or "unused in Socket Mode", world.clock
-        ),
+        request_verification_enabled=False,  # `Web` has checked the signature before
         authorize=authorize,
         process_before_response=True,
         raise_error_for_unhandled_request=False,
     )
+    app.error(_refuse_malformed)
     routes.register(app, world)
     return app
+
+
+async def _refuse_malformed(error: Exception) -> BoltResponse:
+    """Answer what a listener raises before it acknowledges: until then it only reads."""
+    log.error("a request of Slack's could not be read", exc_info=error)
+    return BoltResponse(status=400, body="malformed request")
 
 
 def open_listening_socket(settings: Settings) -> socket.socket:
@@ -220,10 +225,13 @@ async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
     The server that is yielded is not started yet.
     """
     app = make_app(world, settings)
-    uses_http = settings.slack_app_token is None
+    signatures = None
+    if settings.slack_app_token is None:
+        assert settings.slack_signing_secret is not None
+        signatures = SignatureCheck(settings.slack_signing_secret, world.clock)
     try:
-        async with nullcontext() if uses_http else _socket_mode(app, settings):
-            yield _server(Web(app, world, events=uses_http))
+        async with _socket_mode(app, settings) if signatures is None else nullcontext():
+            yield _server(Web(app, world, signatures))
     finally:
         await world.background.drain(DRAIN_SECONDS)
 

@@ -5,6 +5,8 @@ No pattern can backtrack far, so that the time is linear in the length of the te
 
 import re
 
+from bot.model.text import printable
+
 REDACTED = "[masked]"
 
 PEM = re.compile(
@@ -40,7 +42,8 @@ DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,6}")
 
 
 def redact(text: str) -> str:
-    """The text with `[masked]` in the place of each secret and of each piece of personal data."""
+    """Printable text with `[masked]` instead of each secret and each piece of personal data."""
+    text = printable(text)
     if "PRIVATE KEY" in text:
         text = PEM.sub(REDACTED, text)
     return "\n".join(map(_mask_line, text.split("\n")))

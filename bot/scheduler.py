@@ -24,7 +24,7 @@ SWEEPS: dict[Sweep, float] = {
     sweeps.forget_passed: 60,
     flows.runs.start_approved: 5,
     flows.runs.mark_interrupted: 10,
-    temporary_changes.check_interrupted: 10,
+    flows.runs.check_unsettled: 10,
     temporary_changes.look_at_due: 2,
     publisher.publish_pending: 1,
 }

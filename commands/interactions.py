@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import slack
 from bot.cache import Cache
 from bot.model import ChannelId, UserError, UserId
+from bot.model.text import printable
 from bot.slack.directory import Directory
 from bot.views import blocks, text
 from bot.views.blocks import Block
@@ -172,9 +173,10 @@ async def message_text(directory: Directory, message: Mapping[str, Any]) -> str:
     user_ids = dict.fromkeys(markup.mentioned_ids(text))
     try:
         async with asyncio.timeout(NAMES_SECONDS):
-            return markup.plain_text(text, await directory.display_names(user_ids))
+            plain = markup.plain_text(text, await directory.display_names(user_ids))
     except TimeoutError:
-        return markup.plain_text(text)
+        plain = markup.plain_text(text)
+    return printable(plain)
 
 
 def parse(world: World, body: Body) -> Interaction:
@@ -275,4 +277,4 @@ def _value(element: Body) -> Any:
         return [option["value"] for option in element["selected_options"]]
     if option := element.get("selected_option"):
         return option["value"]
-    return markup.storable(element.get("value") or "")
+    return element.get("value") or ""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -10,7 +11,9 @@ from pydantic import BaseModel, ValidationError
 from slack_bolt.async_app import AsyncAck
 
 from bot import flows
+from bot.flows.transactions import retry_unwritten
 from bot.model import UserError
+from bot.model.text import printable_values
 from bot.world import World
 from commands import form_errors, interactions
 from commands.interactions import Body, Interaction
@@ -34,7 +37,7 @@ def interaction_listener(world: World, handler: Handler, *, open_to_all: bool = 
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        interaction = interactions.parse(world, body)
+        interaction = interactions.parse(world, printable_values(body))
         _start(world, handler, interaction, open_to_all=open_to_all)
 
     return listen
@@ -51,7 +54,7 @@ def command_listener(
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         await ack()
-        interaction = interactions.parse(world, body)
+        interaction = interactions.parse(world, printable_values(body))
         word, rest = first_word(interaction.text)
         handler = subcommands.get(word.lower(), unknown)
         if handler is not unknown:
@@ -73,6 +76,7 @@ def form_listener(
     """Bolt's listener for a form: errors are shown beside their fields, else the form closes."""
 
     async def listen(ack: AsyncAck, body: Body) -> None:
+        body = printable_values(body)
         interaction = interactions.parse(world, body)
         try:
             parsed = parser(world, interaction, interactions.form_values(body["view"]))
@@ -134,12 +138,13 @@ async def _answer(
 ) -> None:
     """Handle an interaction once; an error of any kind is a reply to the person."""
     try:
-        if not await flows.deliveries.claim(world, interaction.delivery_id):
+        claim = partial(flows.deliveries.claim, world, interaction.delivery_id)
+        if not await retry_unwritten(world, claim):
             log.info("a repeated delivery was dropped: %s", interaction.delivery_id)
             return
         if not open_to_all:
             await world.directory.check_may_act(interaction.user_id)
-        await handler(world, interaction)
+        await retry_unwritten(world, partial(handler, world, interaction))
     except UserError as error:
         await interaction.reply(str(error))
     except Exception:  # the outermost place: whatever it is, the person gets an answer

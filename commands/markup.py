@@ -20,12 +20,7 @@ def plain_text(text: str, names: Mapping[str, str] | None = None) -> str:
 
 def plain_command_text(text: str, names: Mapping[str, str] | None = None) -> str:
     """A slash command's text without marks: Slack marks people there, but escapes nothing."""
-    return REFERENCE.sub(lambda match: _plain(match, names or {}), storable(text))
-
-
-def storable(text: str) -> str:
-    """The text without NUL, the one character that PostgreSQL cannot store."""
-    return text.replace("\0", "")
+    return REFERENCE.sub(lambda match: _plain(match, names or {}), text)
 
 
 def _plain(reference: re.Match[str], names: Mapping[str, str]) -> str:

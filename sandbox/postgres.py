@@ -156,6 +156,14 @@ class Postgres(Server):
             os.close(self._lock)
         self._lock = self._data = None
 
+    async def restart(self) -> None:
+        """Stop it as an administrator does, and start it again with its data, at the same port."""
+        assert self.child is not None
+        assert self.binaries is not None
+        assert self._data is not None
+        await self.child.stop()
+        await self._run(self.binaries, self._data)
+
     async def _prepare(self, binaries: Path, data: Path) -> None:
         password_path = self.folder / "postgres.password"
         if not (self.keep and password_path.exists() and (data / "PG_VERSION").exists()):

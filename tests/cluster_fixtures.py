@@ -8,7 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.actions.base import Change, Progress
 from bot.clock import utc_now
-from bot.model import ExecutionId, Plan, Verdict
+from bot.model import Evidence, ExecutionId, Plan, Verdict
 from bot.slack.customer_channel import CustomerChannel
 from bot.systems import ChangingSystems
 from bot.systems.database import Database
@@ -41,7 +41,10 @@ class RecordedProgress:
 
     def __init__(self, number: int = 7) -> None:
         self.texts: list[str] = []
-        self.run = Progress(execution_id=ExecutionId(number), report=self._say)
+        self.run = Progress(ExecutionId(number), self._say, self._keep, Evidence(sent={}))
+
+    async def _keep(self, evidence: Evidence, before_sending: bool) -> None:
+        """There is nothing to write it to."""
 
     async def _say(self, text: str) -> None:
         self.texts.append(text)
@@ -54,7 +57,15 @@ class RecordedProgress:
 async def carry_out(
     action: Change, systems: ChangingSystems, notes: RecordedProgress
 ) -> tuple[Plan, Verdict]:
-    """Plan, execute and verify, as an approved execution does."""
+    """Plan, execute, settle and verify, as an approved execution does."""
     plan = await action.plan(systems.for_planning())
     await action.execute(systems, plan, notes.run)
-    return plan, await action.verify(systems.for_reading(), plan, notes.run)
+    return plan, await conclude(action, systems, plan, notes)
+
+
+async def conclude(
+    action: Change, systems: ChangingSystems, plan: Plan, notes: RecordedProgress
+) -> Verdict:
+    """Settle what was done, and verify it where something was."""
+    verdict = await action.settle(systems, plan, notes.run)
+    return verdict or await action.verify(systems.for_reading(), plan, notes.run)

@@ -46,11 +46,13 @@ def patches(kube: Cluster) -> int:
 
 
 async def mark_running(bot: Bot) -> None:
-    """Make every request one that a process runs now."""
+    """Make every request one that a process runs now; what it has sent stays."""
     now = bot.world.now()
     async with bot.world.pool.connection() as conn:
         await conn.execute(
-            "UPDATE executions SET state = 'running', started_at = %s, heartbeat_at = %s",
+            "UPDATE executions SET state = 'running', started_at = %s, heartbeat_at = %s,"
+            " outcome = NULL, check_passed = NULL, holds_target = true,"
+            " evidence = CASE WHEN evidence = '{}' THEN '{\"sent\": {}}' ELSE evidence END",
             [now, now],
         )
         for incident in await store.incidents.list_open(conn, 10):

@@ -9,6 +9,7 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg import Error as PostgresError
 
+from bot.systems.sessions import DatabaseSession, OwnSession, TerminationResult
 from sandbox.shop import Shop
 
 Conn = AsyncConnection[Any]
@@ -24,6 +25,19 @@ WAIT = """
     WITH changed AS (UPDATE orders SET status = 'PENDING' WHERE customer_email = 'bob@example.com')
     SELECT pg_sleep(60)
 """
+
+
+class Unrecorded:
+    """Lets sessions be ended without recording it."""
+
+    async def opened(self, own: OwnSession) -> None:
+        """The session is open."""
+
+    async def sending(self, session: DatabaseSession) -> None:
+        """It may be ended."""
+
+    async def answered(self, session: DatabaseSession, result: TerminationResult) -> None:
+        """It was answered."""
 
 
 class Session:

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from bot.actions.kubernetes.rollback import RollBack
-from bot.model import UserError
+from bot.model import UserError, Verdict
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 from sandbox.cluster.resources import DEPLOYMENTS
 from sandbox.cluster.store import editable_copy
-from tests.cluster_fixtures import USER, RecordedProgress, carry_out, systems
+from tests.cluster_fixtures import USER, RecordedProgress, carry_out, conclude, systems
 
 __all__ = ["systems"]
 
@@ -184,12 +184,15 @@ async def test_after_an_interruption_looking_is_enough(
     systems: ChangingSystems, kube: Cluster
 ) -> None:
     await kube.scenario("crash-loop")
-    plan = await roll_back().plan(systems.for_planning())
-    verdict = await roll_back().verify(systems.for_reading(), plan, RecordedProgress().run)
-    assert (verdict.ok, "was not done" in verdict.text) == (False, True)
+    plan, notes = await roll_back().plan(systems.for_planning()), RecordedProgress()
+    assert await roll_back().settle(systems, plan, notes.run) == Verdict(
+        ok=False,
+        was_applied=False,
+        text="The rollback was not done: order-service runs image v2.4.0.",
+    )
 
     await roll_back().execute(systems, plan, RecordedProgress().run)
-    assert (await roll_back().verify(systems.for_reading(), plan, RecordedProgress().run)).ok
+    assert (await conclude(roll_back(), systems, plan, RecordedProgress())).ok
 
 
 async def test_short_silence_passes_the_check(systems: ChangingSystems, kube: Cluster) -> None:

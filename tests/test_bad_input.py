@@ -1,7 +1,6 @@
 """Whatever is said or pressed, wherever: a sentence that says what to do, never silence."""
 
 import pytest
-from redis.asyncio import Redis
 
 from bot.views import action_ids
 from sandbox.slack import Slack
@@ -138,13 +137,13 @@ async def test_help_lists_what_is_open(walk: Walk) -> None:
     assert channel.startswith("inc-1")
 
 
-async def test_click_after_end_is_answered(walk: Walk, bot: Bot, redis_url: str) -> None:
+async def test_click_after_end_is_answered(walk: Walk, bot: Bot) -> None:
     channel = await walk.declare()
     click = await walk.press("second", action_ids.TAKE_COMMAND, channel)
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="over")
-    async with Redis.from_url(redis_url) as client:
-        await client.flushall()  # or the repeated click would be dropped
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("DELETE FROM deliveries")  # or the repeated click would be dropped
 
     await walk.slack.redeliver(click)
     await bot.drain()

@@ -49,7 +49,7 @@ BAD_ROWS = {
         (NO_PLAN, "UPDATE executions SET state = 'running' WHERE id = 1;"),
         (ITS_PLAN,),
         ("execution 1", f"execution 1 {UNREADABLE}"),
-        "Interrupted",
+        "Not done",
     ),
     "action": BadRow(
         (

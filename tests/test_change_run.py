@@ -104,15 +104,26 @@ async def test_what_waits_can_be_withdrawn(walk: Walk, bot: Bot, broken: Cluster
     assert patches(broken) == 0
 
 
-async def test_a_lost_answer_is_looked_for(walk: Walk, broken: Cluster, asked: str) -> None:
+async def test_a_lost_answer_is_looked_for(
+    walk: Walk, clock: Clock, broken: Cluster, asked: str
+) -> None:
     broken.fail("patch */deployments/order-service", 500, dry_run=False)
 
     await walk.press("second", action_ids.APPROVE, asked)
 
     request = walk.execution(asked)
-    assert request.state == "Not done"
-    assert request.outcome.startswith("The rollback was not done")
-    assert patches(broken) == 0
+    assert request.state == "Unknown"
+    assert request.outcome.startswith("Kubernetes failed with status 500")
+    assert request.buttons == ("Check what happened",)
+
+    broken.heal()
+    clock.forward(seconds=11)
+    await walk.bot.tick()
+
+    request = walk.execution(asked)
+    outcome = "The rollback was not done: order-service runs image v2.4.0."
+    assert (request.state, request.outcome) == ("Not done", outcome)
+    assert broken.image().endswith(":v2.4.0")
 
 
 async def test_a_restarted_database_loses_nothing(

@@ -201,6 +201,7 @@ def logs(*containers: Container) -> list[str]:
     pod = Pod(
         name="order-1",
         uid="u",
+        resource_version="1",
         status="Running",
         ready=True,
         terminating=False,

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,10 +173,22 @@ async def test_a_restart_posts_once(slack: Slack, given: Settings, clock: Clock)
     assert walk.execution(channel).state == DONE
 
 
-async def test_a_lost_answer_posts_once(walk: Walk) -> None:
+# What any of these means is not known, or Slack says that a part may have been done.
+DOUBTFUL: list[dict[str, Any]] = [
+    {"status": 500},
+    {"error": "internal_error"},
+    {"error": "fatal_error"},
+    {"error": "service_unavailable"},
+    {"error": "request_timeout"},
+    {"error": "an_error_of_tomorrow"},
+]
+
+
+@pytest.mark.parametrize("failure", DOUBTFUL)
+async def test_a_lost_answer_posts_once(walk: Walk, failure: dict[str, Any]) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    walk.slack.fail("chat.postMessage", status=500, after=True, times=1)
+    walk.slack.fail("chat.postMessage", **failure, after=True, times=1)
 
     await walk.press("second", action_ids.APPROVE, channel)
     await walk.bot.tick()
@@ -184,17 +197,28 @@ async def test_a_lost_answer_posts_once(walk: Walk) -> None:
     assert walk.execution(channel).state == DONE
 
 
-async def test_a_lost_post_is_not_claimed(walk: Walk) -> None:
+@pytest.mark.parametrize("failure", DOUBTFUL[:2])
+async def test_a_lost_post_is_not_claimed(
+    walk: Walk, clock: Clock, failure: dict[str, Any]
+) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
-    walk.slack.fail("chat.postMessage", status=500, times=1)
+    walk.slack.fail("chat.postMessage", **failure, times=1)
 
     await walk.press("second", action_ids.APPROVE, channel)
+    clock.forward(seconds=60)
+    await walk.bot.tick()
 
     assert posted(walk.slack) == []
     request = walk.execution(channel)
-    assert request.state == "Not done"
-    assert request.outcome.startswith("The message is not in #status.")
+    assert request.state == "Unknown"
+    assert request.outcome.startswith("Slack failed when the bot tried to post it")
+
+    clock.forward(seconds=61)
+    await walk.bot.tick()
+
+    request = walk.execution(channel)
+    assert (request.state, request.outcome) == ("Not done", "The message is not in #status.")
 
 
 @pytest.mark.parametrize(

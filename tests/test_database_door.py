@@ -96,14 +96,6 @@ async def test_even_owner_stays_in_transaction(shop: Shop) -> None:
         assert await found.fetchone() == (True,)
 
 
-async def test_session_outside_transaction_only_reads(shop: Shop) -> None:
-    found = await Database(shop.dsn).select(
-        "SELECT current_setting('default_transaction_read_only')"
-    )
-
-    assert found.rows == [("on",)]
-
-
 @pytest.mark.parametrize(
     "query",
     [

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg import AsyncConnection, conninfo, sql
 
-from bot import pg_options
 from bot.systems.database import Database
 from sandbox.shop import Shop
 from tests.conftest import Walk
@@ -63,12 +62,3 @@ async def test_options_of_the_url_stay(shop: Shop) -> None:
     )
 
     assert found.rows == [("5MB", "UTC")]
-
-
-def test_the_url_beats_the_default() -> None:
-    url = pg_options.with_options(
-        "postgresql://a@b/c?connect_timeout=9", connect_timeout=5, keepalives=1
-    )
-
-    said = conninfo.conninfo_to_dict(url)
-    assert (said["host"], said["connect_timeout"], said["keepalives"]) == ("b", "9", "1")

@@ -65,8 +65,7 @@ OUTSIDE_ENDS: list[tuple[Callable[[Cluster], Awaitable[None]], str]] = [
     ),
     (
         move_to_secret,
-        "Python ended it, outside Runbolt. ORDERS_PAUSED of order-service is not a plain value "
-        "any more",
+        "Python ended it, outside Runbolt. ORDERS_PAUSED of order-service is no plain value",
     ),
     (remove, f"{OUTSIDE}{VALUE} not set"),
     (delete_deployment, f"{OUTSIDE}deployment/order-service does not exist any more"),
@@ -273,8 +272,9 @@ async def test_a_write_that_lands_late_ends(
     kube.fail("patch *", 500)  # a proxy gave up, and the server goes on
     await bot.drain()
     kube.heal()
-    *_, rehearsal, late = [each for each in kube.requests if each.verb == "patch"]
-    assert "dryRun" not in late.query
+    sent_patches = [each for each in kube.requests if each.verb == "patch"]
+    assert any("dryRun" not in each.query for each in sent_patches)
+    rehearsal = [each for each in sent_patches if each.dry_run][-1]
     note = {"op": "add", "path": "/metadata/annotations/runbolt.dev~1execution", "value": "1"}
 
     headers = {

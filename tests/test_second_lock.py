@@ -19,7 +19,7 @@ from sandbox.cluster import Cluster
 from sandbox.shop import Shop
 from sandbox.slack import Slack
 from tests.cluster_fixtures import SELECTOR, systems
-from tests.sessions import Sessions, sessions
+from tests.sessions import Sessions, Unrecorded, sessions
 
 __all__ = ["sessions", "systems"]
 
@@ -164,7 +164,7 @@ async def test_no_session_ends_by_a_plan(
     opened = await sessions.begun()
 
     with pytest.raises(DatabaseError, match="No session was ended"):
-        await allowed.for_planning().sessions.terminate(change.backends)
+        await allowed.for_planning().sessions.terminate(change.backends, Unrecorded())
 
     assert await slow.alive()
     assert await sessions.begun() == opened
@@ -180,7 +180,7 @@ async def test_limited_step_limits_every_client(systems: ChangingSystems, shop: 
             with pytest.raises(door.PostStopped):
                 await call
         with pytest.raises(DatabaseError, match="No session was ended"):
-            await clients.sessions.terminate([])
+            await clients.sessions.terminate([], Unrecorded())
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import pytest
 from psycopg import AsyncConnection
 
 from bot.actions.database.sessions import EndQueries
-from bot.model import UserError
+from bot.model import UserError, Verdict
 from bot.systems import ChangingSystems
 from bot.systems.database import Database, DatabaseError
 from bot.systems.sessions import SessionTerminator, TerminationResult
 from sandbox.shop import Shop
 from tests.cluster_fixtures import RecordedProgress, systems
-from tests.sessions import SLEEP, Session, Sessions, sessions, stop
+from tests.sessions import SLEEP, Session, Sessions, Unrecorded, sessions, stop
 from tests.silent_servers import silent_server
 
 __all__ = ["sessions", "systems"]
@@ -87,7 +87,7 @@ async def test_a_silent_server_is_left(
     async with silent_server() as port:
         backends = SessionTerminator(f"postgresql://u:p@127.0.0.1:{port}/orders")
         with pytest.raises(DatabaseError, match="cannot be reached to end") as caught:
-            await backends.terminate(change.backends)
+            await backends.terminate(change.backends, Unrecorded())
 
     assert not caught.value.unsure
 
@@ -107,7 +107,7 @@ async def test_superusers_sessions_are_kept(
         update={"pid": mighty.pid, "backend_start": started, "query_start": query_started}
     )
 
-    assert await SessionTerminator(shop.ops_dsn).terminate([theirs]) == [
+    assert await SessionTerminator(shop.ops_dsn).terminate([theirs], Unrecorded()) == [
         TerminationResult.PROTECTED
     ]
     assert await mighty.alive()
@@ -137,15 +137,14 @@ async def test_a_lost_grant_is_told(
     change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
     without = replace(doors(systems, shop), sessions=SessionTerminator(weak))
 
-    done = await change.execute(
-        without, await change.plan(doors(systems, shop).for_planning()), RecordedProgress().run
-    )
-    verdict = await change.verify(
-        without, await change.plan(doors(systems, shop).for_planning()), RecordedProgress().run
-    )
+    plan, notes = await change.plan(doors(systems, shop).for_planning()), RecordedProgress()
+    await change.execute(without, plan, notes.run)
 
-    assert done == f"The bot ended 0 of 1 session. {slow.pid} may not be ended by the bot's role."
-    assert (verdict.ok, verdict.was_applied) == (False, False)
+    assert await change.settle(without, plan, notes.run) == Verdict(
+        ok=False,
+        was_applied=False,
+        text=f"The bot ended 0 of 1 session. {slow.pid} may not be ended by the bot's role.",
+    )
     assert await slow.alive()
 
 
@@ -156,14 +155,16 @@ async def test_a_lost_connection_leaves_doubt(
     [seen] = (await long_ones(shop).pin_targets(doors(systems, shop).for_planning())).backends
     gone = seen.model_copy(update={"pid": 2**31 - 1})
     ending = asyncio.create_task(
-        SessionTerminator(shop.ops_dsn).terminate([seen, *[gone] * 20_000])
+        SessionTerminator(shop.ops_dsn).terminate([seen, *[gone] * 20_000], Unrecorded())
     )
     assert await slow.ended()
 
     query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'runbolt_ops'"
     await sessions.admin.execute(query)
 
-    with pytest.raises(DatabaseError, match="Some of them may have been ended") as caught:
+    with pytest.raises(
+        DatabaseError, match="stopped answering while sessions were being ended"
+    ) as caught:
         await ending
     assert caught.value.unsure
 
@@ -179,7 +180,8 @@ async def test_sessions_that_stay_are_told(
     verdict = await change.verify(doors(systems, shop).for_reading(), plan, RecordedProgress().run)
 
     assert (verdict.ok, verdict.was_applied) == (False, True)
-    assert verdict.text == f"Still running that query: {stays.pid}."
+    report = "The bot ended 0 of 2 sessions."
+    assert verdict.text == f"{report} Still running that query: {stays.pid}."
 
 
 async def test_waiting_looks_once_a_second(

@@ -104,3 +104,12 @@ async def test_a_silent_server_is_left(state: str) -> None:
 
     assert said["tcp_user_timeout"] == "30000"
     assert said["keepalives_idle"] == "20"
+
+
+async def test_own_limit_of_url_stays(state: str) -> None:
+    pool = await db.open_pool(conninfo.make_conninfo(state, connect_timeout=9), size=1)
+    try:
+        async with pool.connection() as conn:
+            assert conn.info.get_parameters()["connect_timeout"] == "9"
+    finally:
+        await pool.close()

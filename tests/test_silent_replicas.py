@@ -49,25 +49,24 @@ async def sent(kube: Cluster, *, dry_run: bool) -> None:
     )
 
 
-@pytest.mark.parametrize("seconds", [31, 41])
 async def test_late_pause_is_seen_and_ends(
-    walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock, seconds: float
+    walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock
 ) -> None:
     channel = await request_pause(walk)
-    kube.slow("patch *", 2)
+    stalled = kube.stall("patch *")
     await approve(walk, channel)
     await sent(kube, dry_run=False)
-    await fall_silent(bot, clock, seconds)
+    await fall_silent(bot, clock, 31)
     await other.tick()
-    # Until what was sent can no longer arrive, the clock draws no conclusions.
-    assert ("Not done." in walk.text(channel).replace("*", "")) is (seconds > 40)
+    # The clock draws no conclusions yet, and the write can still arrive.
+    assert walk.execution(channel).state == "Interrupted"
     assert variable(kube) == "false"
+    await kube.release(stalled)
     await bot.drain()
-    kube.heal()
 
     assert variable(kube) == "true"
     assert PAUSED in walk.text(channel)
-    assert "Done and checked" in walk.text(channel)
+    assert walk.execution(channel).state == "Done and checked"
     clock.forward(minutes=31)
     await asyncio.gather(bot.tick(), other.tick())
     assert variable(kube) == "false"
@@ -75,21 +74,47 @@ async def test_late_pause_is_seen_and_ends(
     assert PAUSED not in walk.text(channel)
 
 
-async def test_late_resume_is_seen(
+async def test_a_pause_called_not_done_stays_out(
+    walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock
+) -> None:
+    channel = await request_pause(walk)
+    stalled = kube.stall("patch *")
+    await approve(walk, channel)
+    await sent(kube, dry_run=False)
+    kube.heal()
+    await fall_silent(bot, clock, 41)
+    await other.tick()
+    before = walk.execution(channel)
+    outcome = "The change was not done: ORDERS_PAUSED of order-service is “false”."
+    assert (before.state, before.outcome) == ("Not done", outcome)
+
+    await kube.release(stalled)
+    await bot.drain()
+
+    assert variable(kube) == "false"
+    assert walk.execution(channel) == before
+    assert PAUSED not in walk.text(channel)
+
+
+async def test_a_resume_called_not_done_stays_out(
     walk: Walk, bot: Bot, other: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
-    kube.slow("patch *", 2)
+    stalled = kube.stall("patch *")
     await walk.slack.press("second", action_id=action_ids.UNDO, channel=paused)
     await sent(kube, dry_run=False)
+    kube.heal()
     await fall_silent(bot, clock, 41)
     await other.tick()
     assert PAUSED in walk.text(paused)
+    await kube.release(stalled)
     await bot.drain()
-    kube.heal()
 
-    assert variable(kube) == "false"
-    assert PAUSED not in walk.text(paused)
-    assert walk.text(paused).count("Done and checked.") == 2
+    assert variable(kube) == "true"
+    assert PAUSED in walk.text(paused)
+    assert [request.state for request in walk.executions(paused)] == [
+        "Done and checked",
+        "Not done",
+    ]
 
 
 async def test_execution_under_check_changes_nothing(

@@ -1,22 +1,20 @@
 """When Slack refused or says nothing: what was decided is kept, and shown once later."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from psycopg import AsyncConnection, sql
-from psycopg.conninfo import conninfo_to_dict
 from redis.asyncio import Redis
 
 from bot.settings import Settings
+from bot.store import db
 from bot.views import action_ids
 from sandbox.postgres import Server
 from sandbox.redis import free_port
 from sandbox.slack import Slack, User
 from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.outages import away
 
 IMPATIENT = pytest.mark.parametrize("slack_seconds", [1.0])
 
@@ -159,21 +157,6 @@ async def test_crash_repeats_no_message(walk: Walk, bot: Bot, clock: Clock) -> N
     assert walk.text("incidents").count("INC-1 · Orders are failing") == 1
 
 
-@asynccontextmanager
-async def away(postgres: Server, url: str) -> AsyncIterator[None]:
-    """A database that ends every session, and takes no new one."""
-    name = str(conninfo_to_dict(url)["dbname"])
-    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
-    async with await AsyncConnection.connect(postgres.url, autocommit=True) as admin:
-        await admin.execute(allow.format(sql.Identifier(name), sql.SQL("false")))
-        try:
-            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-            await admin.execute(query, [name])
-            yield
-        finally:
-            await admin.execute(allow.format(sql.Identifier(name), sql.SQL("true")))
-
-
 async def test_database_outage_repeats_no_message(
     walk: Walk, bot: Bot, clock: Clock, state: str, postgres: Server
 ) -> None:
@@ -187,7 +170,7 @@ async def test_database_outage_repeats_no_message(
         post.heal()
         await bot.drain()
     assert f"Declared SEV-1 INC-1: <#{walk.slack.channel(channel).id}>." in walk.text("general")
-    bot.world.pool.timeout = 10
+    bot.world.pool.timeout = db.LOAN_SECONDS
     await catch_up(bot, clock)
 
     assert cards(walk, channel) == 1

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot import config, pg_options
+from bot import config
 from bot.model import OnCall
 from bot.systems.database import Database
 from bot.systems.http import HttpClient, HttpError
@@ -20,6 +20,7 @@ from bot.systems.pagerduty import PagerDuty, PagerDutyError
 from bot.systems.postgres import ConnectionSettings, DatabaseError, error_text
 from bot.systems.sessions import SessionTerminator
 from bot.systems.tcp import PortStatus, TcpProber
+from tests.sessions import Unrecorded
 
 
 @asynccontextmanager
@@ -371,7 +372,7 @@ async def test_reading_ends_no_session() -> None:
     terminator = SessionTerminator("postgresql://ops@127.0.0.1:1/x").read_only()
 
     with pytest.raises(DatabaseError) as refused:
-        await terminator.terminate([])
+        await terminator.terminate([], Unrecorded())
 
     assert not refused.value.unsure
     assert str(refused.value).startswith(
@@ -382,7 +383,9 @@ async def test_reading_ends_no_session() -> None:
 
 async def test_sessions_of_no_database() -> None:
     with pytest.raises(DatabaseError) as refused:
-        await SessionTerminator("postgresql://ops:hunter2@127.0.0.1:1/x").terminate([])
+        await SessionTerminator("postgresql://ops:hunter2@127.0.0.1:1/x").terminate(
+            [], Unrecorded()
+        )
 
     assert not refused.value.unsure
     assert "No session was ended" in str(refused.value)
@@ -403,27 +406,6 @@ async def test_sessions_of_no_database() -> None:
 )
 def test_what_the_server_says(error: psycopg.Error, expected: str) -> None:
     assert error_text(error) == expected
-
-
-@pytest.mark.parametrize(
-    ("url", "options", "expected"),
-    [
-        ("postgresql://db/x", ("-c a=1",), "dbname=x host=db options='-c a=1'"),
-        (
-            "postgresql://db/x?options=-c%20b%3D2",
-            ("-c a=1", "-c c=3"),
-            "dbname=x host=db options='-c b=2 -c a=1 -c c=3'",
-        ),
-    ],
-)
-def test_options_of_ours_come_last(url: str, options: tuple[str, ...], expected: str) -> None:
-    parts = psycopg.conninfo.conninfo_to_dict(pg_options.with_options(url, *options))
-    assert parts == psycopg.conninfo.conninfo_to_dict(expected)
-
-
-def test_a_connection_keeps_its_own() -> None:
-    joined = pg_options.with_options("postgresql://db/x?connect_timeout=3", connect_timeout=9)
-    assert psycopg.conninfo.conninfo_to_dict(joined)["connect_timeout"] == "3"
 
 
 def test_a_checked_url_is_unchanged() -> None:

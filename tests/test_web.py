@@ -1,7 +1,9 @@
 """The HTTP side: signed and fresh requests only, acknowledged first; and whether it is well."""
 
+import asyncio
 import hashlib
 import hmac
+import json
 import socket
 import time
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from bot import __main__ as root
 from bot.model import UserError
 from bot.settings import Settings
+from bot.views import action_ids
 from sandbox.redis import free_port
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
@@ -86,6 +89,67 @@ async def test_replayed_request_is_done_once(
         await bot.drain()
 
     assert len(walk.calls("conversations.create")) == 1
+
+
+def payload(**fields: Any) -> str:
+    return urlencode({"payload": json.dumps(fields)})
+
+
+MALFORMED = (
+    "payload={",
+    "payload=[]",
+    "payload=null",
+    "command=%2Fincident",
+    payload(type="block_actions", actions=None),
+    payload(type="block_actions", actions=[{"action_id": action_ids.APPROVE}]),
+    payload(type="view_submission", view=None),
+    payload(type="view_submission", user={"id": "U1"}, view={"callback_id": "declare"}),
+    '{"event": null}',
+    "{",
+)
+
+
+async def test_malformed_requests_are_refused(bot: Bot, slack: Slack) -> None:
+    now = int(time.time())
+    for body in MALFORMED:
+        assert (body, await post(bot, body, signed(slack.signing_secret, body, now))) == (body, 400)
+        assert (body, await post(bot, body, {})) == (body, 401)
+
+
+async def test_malformed_signatures_are_refused(bot: Bot) -> None:
+    now = str(int(time.time()))
+    for at, signature in (("now", "v0=1"), ("9" * 400, "v0=1"), ("", ""), (now, "v0=\xe9")):
+        headers = {"x-slack-request-timestamp": at, "x-slack-signature": signature}
+        assert (at, await post(bot, "a=b", headers)) == (at, 401)
+
+
+@pytest.mark.parametrize(
+    ("header", "sent"),
+    [
+        ("Content-Length: 314572800", b""),
+        ("Transfer-Encoding: chunked", b"400001\r\n" + b"x" * (4 * 1024 * 1024 + 1)),
+    ],
+)
+async def test_large_body_is_not_read(bot: Bot, header: str, sent: bytes) -> None:
+    port = int(bot.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST /slack/events HTTP/1.1\r\nHost: bot\r\n{header}\r\n\r\n"
+    writer.write(head.encode() + sent)
+
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_readiness_asks_slack_rarely(bot: Bot, slack: Slack) -> None:
+    before = len(slack.called("auth.test"))
+
+    answers = await asyncio.gather(*(get(f"{bot.url}/readyz") for _ in range(50)))
+
+    assert set(answers) == {(200, "ready")}
+    assert len(slack.called("auth.test")) == before + 1
 
 
 async def test_a_slow_slack_delays_no_acknowledgement(walk: Walk, slack: Slack) -> None:

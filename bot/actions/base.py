@@ -3,25 +3,67 @@
 The fields of an action are its parameters in the YAML file.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from bot.model import ExecutionId, Model, Observation, Plan, ReadResult, Risk, UserError, Verdict
+from bot.model import (
+    Evidence,
+    ExecutionId,
+    Model,
+    Observation,
+    Plan,
+    ReadResult,
+    Risk,
+    UserError,
+    Verdict,
+)
 from bot.model.choices import Options
 from bot.model.findings import Template
 from bot.systems import ChangingSystems, PlanningSystems, ReadingSystems
 
 
-@dataclass(frozen=True)
 class Progress:
-    """The execution under way, and `report`, which shows people how far it is."""
+    """The execution under way: shows people how far it is, and keeps what it sent as evidence.
 
-    execution_id: ExecutionId
-    report: Callable[[str], Awaitable[None]]
+    `report` shows a text. `record` writes the evidence down, before something is sent or after an
+    answer; before, it raises UserError where nothing may be sent any more.
+    """
+
+    def __init__(
+        self,
+        execution_id: ExecutionId,
+        report: Callable[[str], Awaitable[None]],
+        record: Callable[[Evidence, bool], Awaitable[None]],
+        evidence: Evidence,
+    ) -> None:
+        self.execution_id = execution_id
+        self.report = report
+        self.evidence = evidence
+        self._record = record
+        self._lock = asyncio.Lock()  # two that record at once must not overtake each other
+
+    async def sending(self, preconditions: Mapping[str, str], now: datetime) -> None:
+        """Record what is sent next, each with what the system demands of it.
+
+        Raises UserError, and then nothing may be sent: another process took this execution over, or
+        the database is away. Whoever took it over makes what is demanded false, so read that first.
+        """
+        async with self._lock:
+            sent = (self.evidence.sent or {}) | dict(preconditions)
+            self.evidence = self.evidence.model_copy(update={"sent": sent, "sent_at": now})
+            await self._record(self.evidence, True)
+
+    async def answered(self, answers: Mapping[str, str]) -> None:
+        """Record what was answered, by the names of `sending`, and what else shows it."""
+        async with self._lock:
+            known = self.evidence.answers | dict(answers)
+            self.evidence = self.evidence.model_copy(update={"answers": known})
+            await self._record(self.evidence, False)
 
 
 class AlreadyApplied(UserError):
@@ -91,18 +133,31 @@ class Change(Action, ABC):
         raise NotImplementedError(f"{self.name} makes no temporary changes")
 
     @abstractmethod
-    async def execute(self, systems: ChangingSystems, plan: Plan, progress: Progress) -> str | None:
+    async def execute(self, systems: ChangingSystems, plan: Plan, progress: Progress) -> None:
         """Make the change once, if the live state is still the one of the plan.
 
-        The outcome begins with the text that is returned, if any. Raises UserError, with `unsure`
-        set when it is not known whether something was changed.
+        Whatever is sent goes through `progress.sending` first, and each answer through
+        `progress.answered`. Raises UserError, with `unsure` set when it is not known whether
+        something was changed.
+        """
+
+    @abstractmethod
+    async def settle(
+        self, systems: ChangingSystems, plan: Plan, progress: Progress
+    ) -> Verdict | None:
+        """Find out whether this execution made the change; None where it did, or some of it.
+
+        Told from evidence of this execution, not from how things look: somebody else may have done
+        the same. A verdict of "not done" only when what was sent can no longer arrive. Raises
+        UserError while that is not known.
         """
 
     @abstractmethod
     async def verify(self, systems: ReadingSystems, plan: Plan, progress: Progress) -> Verdict:
         """Wait until the change has worked or a deadline has passed, and say which.
 
-        Raises UserError when the live state cannot be read.
+        Compares with what was approved until the end. Raises UserError when the live state cannot
+        be read.
         """
 
 

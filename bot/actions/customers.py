@@ -1,5 +1,6 @@
 """Messages to customers: the exact text that a second person approved, posted once."""
 
+from datetime import timedelta
 from typing import Annotated, ClassVar, Self
 from uuid import uuid4
 
@@ -14,6 +15,9 @@ from bot.systems import Systems
 PREVIEW_LENGTH = 120
 # The request for approval has to show the whole text, and has room for this many characters.
 MAX_LENGTH = 2_500
+MESSAGE = "message"  # in the evidence
+# Slack answers or drops a request much sooner; its own clients give up after 30 s.
+LOST_AFTER = timedelta(minutes=2)
 COPY_HEADING = "*Approved for customers. Copy it from here:*"
 
 
@@ -70,15 +74,27 @@ class PostCustomerMessage(Change):
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Post the approved text."""
         heading = COPY_HEADING if self._is_for_copying(systems) else ""
-        await systems.customers.post(self.channel, self.text, self.key, heading)
+        await progress.sending({MESSAGE: self.key}, systems.now())
+        ts = await systems.customers.post(self.channel, self.text, self.key, heading)
+        await progress.answered({MESSAGE: ts})
+
+    async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
+        """Look for the message by its key, until it can be taken for lost."""
+        if MESSAGE in progress.evidence.answers:
+            return None
+        channel_name = await _channel_name(systems, self.channel)
+        if await systems.customers.find(self.channel, self.key) is not None:
+            return None
+        text = f"The message is not in {channel_name}."
+        _check_not_under_way(systems, progress, text)
+        return Verdict(ok=False, was_applied=False, text=text)
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
         """Whether the message is in the channel."""
         channel_name = await _channel_name(systems, self.channel)
         if await systems.customers.find(self.channel, self.key) is None:
-            return Verdict(
-                ok=False, was_applied=False, text=f"The message is not in {channel_name}."
-            )
+            text = f"The message was posted, and is not in {channel_name} any more."
+            return Verdict(ok=False, text=text)
         if self._is_for_copying(systems):
             return Verdict(ok=True, text=f"Approved, and ready to be copied from {channel_name}.")
         return Verdict(ok=True, text=f"Customers were told in {channel_name}.")
@@ -112,16 +128,40 @@ class WithdrawCustomerMessage(Change):
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Delete the message that the plan names."""
-        await systems.customers.delete(self.channel, plan.fingerprint["ts"])
+        ts = plan.fingerprint["ts"]
+        await progress.sending({MESSAGE: ts}, systems.now())
+        await systems.customers.delete(self.channel, ts)
+        await progress.answered({MESSAGE: ts})
+
+    async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
+        """Whether the deletion was answered, or was sent and the message is gone."""
+        evidence = progress.evidence
+        if MESSAGE in evidence.answers:
+            return None
+        channel_name = await _channel_name(systems, self.channel)
+        is_there = await systems.customers.find(self.channel, self.key) is not None
+        if not is_there and (evidence.sent is None or MESSAGE in evidence.sent):
+            return None
+        if not is_there:
+            text = f"Somebody else deleted the message from {channel_name}."
+            return Verdict(ok=False, was_applied=False, text=text)
+        text = f"The message is still in {channel_name}."
+        _check_not_under_way(systems, progress, text)
+        return Verdict(ok=False, was_applied=False, text=text)
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
         """Whether the message is gone from the channel."""
         channel_name = await _channel_name(systems, self.channel)
         if await systems.customers.find(self.channel, self.key) is not None:
-            return Verdict(
-                ok=False, was_applied=False, text=f"The message is still in {channel_name}."
-            )
+            return Verdict(ok=False, text=f"The message is still in {channel_name}.")
         return Verdict(ok=True, text=f"The message is gone from {channel_name}.")
+
+
+def _check_not_under_way(systems: Systems, progress: Progress, fact: str) -> None:
+    """Raises UserError while what was sent may still arrive: Slack takes no precondition."""
+    sent_at = progress.evidence.sent_at
+    if sent_at is not None and systems.now() < sent_at + LOST_AFTER:
+        raise UserError(f"{fact} What was sent to Slack may still arrive.", unsure=True)
 
 
 async def _channel_name(systems: Systems, channel: str) -> str:

@@ -1,6 +1,5 @@
 """Whether a URL answers with 2xx: a health check with one GET."""
 
-import re
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -15,8 +14,6 @@ from bot.systems.http import Response
 
 EXCERPT_LENGTH = 1_500
 REASON_LENGTH = 60
-# Slack and PostgreSQL do not accept all of them.
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 HOST = r"([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
 
 
@@ -54,19 +51,14 @@ class HttpCheck(Read):
         return ReadResult(
             ok=200 <= answer.status < 300,
             text=self._verdict(answer),
-            excerpt=truncate(_printable(answer.body).strip(), EXCERPT_LENGTH),
+            excerpt=truncate(redaction.redact(answer.body).strip(), EXCERPT_LENGTH),
             notes=_notes(answer),
         )
 
     def _verdict(self, answer: Response) -> str:
-        reason = _printable(answer.reason)[:REASON_LENGTH]
+        reason = redaction.redact(answer.reason)[:REASON_LENGTH]
         status = f"{answer.status} {reason}".rstrip()
         return f"{URL(self.url).authority} answered {status} in {_duration(answer.seconds)}"
-
-
-def _printable(text: str) -> str:
-    """Without control characters and secrets."""
-    return redaction.redact(CONTROL_CHARACTERS.sub("", text))
 
 
 def _duration(seconds: float) -> str:

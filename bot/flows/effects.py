@@ -73,6 +73,8 @@ async def record(
     await record_temporary(conn, ended, now, applied=True)
     if aftermath.seen is not None:
         await store.temporary_changes.look_again(conn, ended.id, now, aftermath.seen)
+        if verdict.undone_outside and not aftermath.seen.in_force:
+            await store.temporary_changes.end(conn, ended.id, now)  # the outcome says by whom
     if aftermath.undo is not None:
         await store.temporary_changes.set_as_left(conn, ended.id, aftermath.undo.fingerprint)
 

@@ -19,6 +19,7 @@ from bot.flows.transactions import (
     log_execution,
 )
 from bot.model import (
+    Evidence,
     Execution,
     ExecutionId,
     ExecutionState,
@@ -45,6 +46,8 @@ NOTHING_LEFT = effects.Aftermath(undo=None, seen=None)
 
 HEARTBEAT_SECONDS = 5
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+# Between two looks at a change whose outcome is not known.
+LOOK_AGAIN_AFTER = timedelta(seconds=10)
 # What was changed in production must be recorded, so a write waits for a database that is away.
 RETRY_DELAYS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
 
@@ -97,23 +100,29 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
 
 async def _execute(world: World, execution: Execution, action: Change) -> None:
     assert execution.plan is not None
-    report, progress = None, progress_reporter(world, execution)
+    progress = progress_reporter(world, execution)
     systems = world.systems.patient(progress.report)
+    doubt = ""
     try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
             await _check_no_drift(systems, action, execution.plan)
             if not await _is_still_running(world, execution):
                 return
-            report = await action.execute(systems, execution.plan, progress)
+            await action.execute(systems, execution.plan, progress)
     except UserError as error:
         if not error.unsure:
-            await _finish(world, execution, Verdict(ok=False, was_applied=False, text=str(error)))
+            await _finish(world, execution, _not_done(str(error)), progress.evidence)
             return
-        log.warning("execution %s: %s", execution.id, error)
+        doubt = str(error)
     except TimeoutError:
-        log.warning("execution %s took too long", execution.id)
-    # It was executed, or nobody knows: in both cases the check reads the live system.
-    await verify(world, execution, action, report)
+        doubt = text.render_unescaped("took_too_long")
+    if doubt:
+        log.warning("execution %s: %s", execution.id, doubt)
+    await _conclude(world, execution, action, progress, doubt)
+
+
+def _not_done(reason: str) -> Verdict:
+    return Verdict(ok=False, was_applied=False, text=reason)
 
 
 async def _is_still_running(world: World, execution: Execution) -> bool:
@@ -150,36 +159,79 @@ def progress_reporter(world: World, execution: Execution) -> Progress:
         except db.ERRORS as error:
             log.warning("progress of execution %s was not recorded: %s", execution.id, error)
 
-    return Progress(execution_id=execution.id, report=report)
+    async def record(evidence: Evidence, before_sending: bool) -> None:
+        try:
+            if await _record_evidence(world, execution, evidence) or not before_sending:
+                return
+        except db.ERRORS as error:
+            log.warning("evidence of execution %s was not recorded: %s", execution.id, error)
+            if before_sending:
+                raise UserError(text.render_unescaped("not_sent", taken_over=False)) from error
+            return  # it is written with the outcome
+        raise UserError(text.render_unescaped("not_sent", taken_over=True))
+
+    return Progress(execution.id, report, record, execution.evidence)
 
 
-async def verify(
-    world: World, execution: Execution, action: Change, report: str | None = None
+async def _record_evidence(world: World, execution: Execution, evidence: Evidence) -> bool:
+    async with world.pool.connection() as conn:
+        return await store.executions.record_evidence(conn, execution, evidence, world.now())
+
+
+async def _conclude(
+    world: World, execution: Execution, action: Change, progress: Progress, doubt: str
 ) -> None:
-    """Verify the change, and record the outcome with the digest of its undo.
+    """Settle what this execution did; then check the change, or say that it was not made.
 
-    `report` is what the action reported about each part, if it did.
+    While that is not known, it says so, and a sweep looks again. `doubt` says why it was in doubt.
     """
     assert execution.plan is not None
     try:
+        verdict = await action.settle(world.systems, execution.plan, progress)
+    except UserError as error:
+        await _record_unknown(world, execution, doubt or str(error), progress.evidence)
+        return
+    if verdict is None:
+        await verify(world, execution, action, progress)
+    else:
+        await _finish(world, execution, verdict, progress.evidence)
+
+
+async def _record_unknown(
+    world: World, execution: Execution, reason: str, evidence: Evidence
+) -> None:
+    """Write that the outcome is not known; the target stays locked until it is."""
+    now = world.now()
+
+    async def write(conn: Conn) -> None:
+        unknown = await store.executions.set_unknown(conn, execution, reason, evidence, now)
+        if unknown is not None and execution.outcome is None:
+            await log_execution(conn, unknown, entries.Interrupted(), at=now)
+        await store.publications.mark_stale(conn, execution.incident_id)
+
+    await write_with_retry(world, write)
+
+
+async def verify(world: World, execution: Execution, action: Change, progress: Progress) -> None:
+    """Verify the change, and record the outcome with the digest of its undo."""
+    assert execution.plan is not None
+    try:
         async with asyncio.timeout(world.config.policy.execution_timeout.total_seconds()):
-            progress = progress_reporter(world, execution)
             systems = world.systems.patient(progress.report).for_reading()
             verdict = await action.verify(systems, execution.plan, progress)
     except UserError as error:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
-    if report is not None:
-        verdict = verdict.model_copy(update={"text": f"{report} {verdict.text}"})
-    aftermath = await effects.inspect(world, execution) if verdict.was_applied else NOTHING_LEFT
-    await _finish(world, execution, verdict, aftermath)
+    aftermath = await effects.inspect(world, execution)
+    await _finish(world, execution, verdict, progress.evidence, aftermath)
 
 
 async def _finish(
     world: World,
     execution: Execution,
     verdict: Verdict,
+    evidence: Evidence,
     aftermath: effects.Aftermath = NOTHING_LEFT,
 ) -> None:
     now = world.now()
@@ -196,6 +248,7 @@ async def _finish(
             check_passed=verdict.ok if verdict.was_applied else None,
             undo_until=None if window is None else now + window,
             undo_digest=aftermath.undo.digest if aftermath.undo else None,
+            evidence=evidence.model_copy(update={"undone_outside": verdict.undone_outside}),
         )
         if ended is not None:
             entry = ending(outcome=verdict.text)
@@ -269,8 +322,9 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
                     "This was already checked, or its check is running. Nothing was done."
                 )
             await store.executions.record_heartbeat(conn, claimed, world.now())
-            await log_execution(conn, claimed, entries.Checked(), at=world.now(), by=by)
-            await store.publications.mark_stale(conn, claimed.incident_id)
+            if by is not None:
+                await log_execution(conn, claimed, entries.Checked(), at=world.now(), by=by)
+                await store.publications.mark_stale(conn, claimed.incident_id)
     except store.executions.AlreadyActive as error:
         raise UserError(
             "Its target is being changed, or the step was requested again. Nothing was checked; "
@@ -280,8 +334,35 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
     assert isinstance(action, Change)
     async with sending_heartbeats(world, claimed):
         request_publishing(world, claimed.incident_id)
-        await verify(world, claimed, action)
+        progress = progress_reporter(world, claimed)
+        await _conclude(world, claimed, action, progress, claimed.outcome or "")
     request_publishing(world, claimed.incident_id)
+
+
+async def check_unsettled(world: World) -> None:
+    """Look again at every change whose outcome is not known; its target is locked until then."""
+    now, kind = world.now(), "execution"
+    # Whoever presses the button may be first; what was sent last has mostly arrived by then.
+    silent = HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
+    async with world.pool.connection() as conn:
+        unsettled = await store.executions.unsettled(
+            conn,
+            silent_since=now - silent,
+            unknown_since=now - LOOK_AGAIN_AFTER,
+            but=world.backoff.waiting(kind, now),
+        )
+    for row in unsettled:
+        work = sweeps.attempt(world, kind, row, _look_again(world, ExecutionId(row.id)))
+        world.background.start(work, f"check of {row.id}")
+
+
+async def _look_again(world: World, execution_id: ExecutionId) -> None:
+    try:
+        await verify_interrupted(world, execution_id, by=None)
+    except db.UnreadableRow:
+        raise
+    except UserError as error:
+        log.info("execution %s was not checked: %s", execution_id, error)
 
 
 async def start_approved(world: World) -> None:

@@ -403,29 +403,6 @@ async def _extend(
         )
 
 
-async def check_interrupted(world: World) -> None:
-    """Check the outcome of temporary changes and their undos whose process died.
-
-    Other executions wait for a press; a temporary change must not last because nobody pressed.
-    What a process sent last may still arrive until the cluster's time limit.
-    """
-    timeout = runs.HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
-    now, kind = world.now(), "execution"
-    async with world.pool.connection() as conn:
-        waiting = world.backoff.waiting(kind, now)
-        unknown = await store.temporary_changes.interrupted(conn, now - timeout, waiting)
-    for row in unknown:
-        work = sweeps.attempt(world, kind, row, _check(world, ExecutionId(row.id)))
-        world.background.start(work, f"check of execution {row.id}")
-
-
-async def _check(world: World, execution_id: ExecutionId) -> None:
-    try:
-        await runs.verify_interrupted(world, execution_id, by=None)
-    except UserError as error:
-        log.info("execution %s was not checked: %s", execution_id, error)
-
-
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
     """The temporary changes of an incident that are, or may be, in force."""
     async with world.pool.connection() as conn:

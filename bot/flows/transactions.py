@@ -1,15 +1,54 @@
 """What flows write in: a transaction that is shown afterwards, locked rows, and entries."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import TypeVar
 
 from bot import rules, store
 from bot.model import Execution, Incident, IncidentId, UserError, UserId
 from bot.model.entries import ExecutionDetail
 from bot.publishing.publisher import request_publishing
+from bot.store import db
 from bot.store.db import Conn
 from bot.world import World
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+async def retry_unwritten(world: World, work: Callable[[], Awaitable[T]]) -> T:
+    """Do what a person asked for; once more where the database is lost before anything is written.
+
+    Raises UserError where that fails too, or where something was written or may have been.
+    """
+    with db.watching_writes() as writes:
+        try:
+            try:
+                return await work()
+            except db.ERRORS as error:
+                if writes.any or not db.is_lost_session(error):
+                    raise
+                log.warning("the database was lost before anything was written: %s", error)
+            return await work()
+        except db.ERRORS as error:
+            log.warning("the database was lost", exc_info=error)
+            raise _lost(world, written=writes.any) from error
+
+
+def _lost(world: World, *, written: bool) -> UserError:
+    """What people read where the database was lost."""
+    if written:
+        return UserError(
+            "The bot lost its database while it worked on this, so it may be done only in part. "
+            "Look at the incident's card, then do what is missing."
+        )
+    state = "can only be read" if world.pool.is_read_only else "does not answer"
+    return UserError(
+        f"The bot's database {state} at the moment. Nothing was done. Try again in a minute."
+    )
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from bot.model.entries import (
 from bot.model.execution import (
     ACTIVE,
     Approval,
+    Evidence,
     Execution,
     ExecutionState,
     NewExecution,
@@ -81,6 +82,7 @@ __all__ = [
     "Entry",
     "EntryId",
     "EntryKind",
+    "Evidence",
     "Execution",
     "ExecutionId",
     "ExecutionState",

@@ -6,6 +6,8 @@ from typing import ClassVar, NewType, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.model.text import printable
+
 IncidentId = NewType("IncidentId", int)
 ExecutionId = NewType("ExecutionId", int)
 EntryId = NewType("EntryId", int)
@@ -23,7 +25,7 @@ class UserError(Exception):
     """
 
     def __init__(self, sentence: str, *, unsure: bool = False) -> None:
-        super().__init__(sentence)
+        super().__init__(printable(sentence))
         self.unsure = unsure
 
 

@@ -86,11 +86,35 @@ class Plan(PlanPart):
 
 
 class Verdict(Model):
-    """What the check after a change found; `done` says whether the change is there at all."""
+    """What became of a change; `was_applied` says whether the execution made it at all.
+
+    `undone_outside` says that somebody else put it back, or changed it, before the check ended.
+    """
 
     ok: bool
     text: str
     was_applied: bool = True
+    undone_outside: bool = False
+
+
+class Evidence(Model):
+    """What an execution sent and what was answered, each under a name that its action chooses.
+
+    The values of `sent` are what the system demanded at that time, such as a version: what was sent
+    can no longer arrive once that is false. None: the execution began under a version of the bot
+    that did not keep it. `sent_at` is when something was sent last.
+    """
+
+    sent: dict[str, str] | None = None
+    answers: dict[str, str] = Field(default_factory=dict)
+    sent_at: datetime | None = None
+    undone_outside: bool = False
+
+    @property
+    def unanswered(self) -> dict[str, str]:
+        """What was sent and has no answer."""
+        sent = self.sent or {}
+        return {name: value for name, value in sent.items() if name not in self.answers}
 
 
 class Approval(Model):
@@ -136,6 +160,8 @@ class Execution(NewExecution):
     decided_by: UserId | None
     undo_until: datetime | None
     undo_digest: str | None
+    evidence: Evidence = Evidence()
+    holds_target: bool = False
 
 
 class Sighting(Model):

@@ -57,8 +57,8 @@ def check_understood(execution: Execution) -> None:
 
 
 def can_undo(execution: Execution, undo: Execution | None) -> bool:
-    """Whether it changed something, its undo is known, and no undo is pending or done."""
-    changed = execution.check_passed is not None
+    """Whether it changed something that may still be there, and can be undone, and was not yet."""
+    changed = execution.check_passed is not None and not execution.evidence.undone_outside
     undoable = (
         execution.plan is not None and execution.plan.undo is not None and execution.undo_of is None
     )

@@ -19,6 +19,35 @@ FIXES = {
     "restricted_action": "Let the bot post there, in the channel's settings, and request it again.",
     "msg_too_long": "Shorten the message, and request it again.",
 }
+# With these errors Slack says that it did nothing. What any other one means is not known: of its
+# own failures, such as fatal_error, Slack says that a part may have been done.
+REFUSALS = frozenset(
+    {
+        *FIXES,
+        "access_denied",
+        "account_inactive",
+        "cant_delete_message",
+        "ekm_access_denied",
+        "invalid_arguments",
+        "invalid_auth",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "message_limit_exceeded",
+        "message_not_found",
+        "metadata_too_large",
+        "missing_scope",
+        "no_permission",
+        "no_text",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "ratelimited",
+        "restricted_action_read_only_channel",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+    }
+)
 
 
 class CustomerChannelError(UserError):
@@ -49,29 +78,29 @@ class CustomerChannel:
     async def channel_name(self, channel: str) -> str:
         """The channel's name; raises CustomerChannelError when the bot cannot post there."""
         call = self._slack.conversations_info(channel=channel)
-        answer = (await _call(call, "look at the channel"))["channel"]
+        answer = (await _read(call))["channel"]
         if answer.get("is_archived"):
             raise _error("post there", "is_archived")
         if not answer.get("is_member"):
             raise _error(f"post to #{answer['name']}", "not_in_channel")
         return str(answer["name"])
 
-    async def post(self, channel: str, text: str, key: str, heading: str = "") -> None:
-        """Post a message; its words cannot mention anybody, the heading can.
+    async def post(self, channel: str, text: str, key: str, heading: str = "") -> str:
+        """Post a message; its words cannot mention anybody, the heading can. Returns its `ts`.
 
         Raises CustomerChannelError.
         """
         body = "\n\n".join(filter(None, (heading, escaping.escape(text))))
         metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
         call = self._slack.chat_postMessage(channel=channel, text=body, metadata=metadata)
-        await _call(call, "post it")
+        return str((await _call(call, "post it"))["ts"])
 
     async def find(self, channel: str, key: str) -> PostedMessage | None:
         """The message with that key among the newest 999; raises CustomerChannelError."""
         call = self._slack.conversations_history(
             channel=channel, limit=HISTORY_LIMIT, include_all_metadata=True
         )
-        for message in (await _call(call, "look at the channel"))["messages"]:
+        for message in (await _read(call))["messages"]:
             payload = (message.get("metadata") or {}).get("event_payload") or {}
             if payload.get("key") == key:
                 return PostedMessage(ts=message["ts"], text=message["text"])
@@ -82,21 +111,29 @@ class CustomerChannel:
         await _call(self._slack.chat_delete(channel=channel, ts=ts), "delete it")
 
 
+async def _read(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
+    """Slack's answer to a call that changes nothing; raises CustomerChannelError."""
+    try:
+        return await slack.client.call(call)
+    except slack.client.SlackError as error:
+        raise _error("look at the channel", error.code) from error
+
+
 async def _call(call: Awaitable[AsyncSlackResponse], task: str) -> dict[str, Any]:
     """Slack's answer to an API call; raises CustomerChannelError, which names the task."""
     try:
         return await slack.client.call(call)
     except slack.client.SlackError as error:
-        raise _error(task, error.code) from error
+        if error.code in REFUSALS:
+            raise _error(task, error.code) from error
+        raise CustomerChannelError(
+            f"Slack failed when the bot tried to {task} ({error.code}). Whether it was done is "
+            "unknown: look at the channel.",
+            unsure=True,
+        ) from error
 
 
 def _error(task: str, code: str) -> CustomerChannelError:
-    if code == slack.client.NO_ANSWER or code.startswith("http_5"):
-        return CustomerChannelError(
-            f"Slack did not answer when the bot tried to {task} ({code}). Whether it was done is "
-            "unknown: look at the channel.",
-            unsure=True,
-        )
     fix = FIXES.get(code, "Try again in a minute.")
     return CustomerChannelError(
         f"Slack did not let the bot {task} ({code}), so nothing was done. {fix}"

@@ -2,36 +2,41 @@
 
 import asyncio
 import logging
-import select
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar
 
-from psycopg import AsyncConnection, OperationalError, sql
+from psycopg import AsyncConnection, OperationalError, conninfo, sql
 from psycopg import Error as DatabaseError
 from psycopg.errors import (
     DeadlockDetected,
     LockNotAvailable,
     QueryCanceled,
+    ReadOnlySqlTransaction,
     SerializationFailure,
 )
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
-from bot import pg_options
 from bot.model import UserError
 
 log = logging.getLogger(__name__)
 
 Conn = AsyncConnection[TupleRow]
-Pool = AsyncConnectionPool[Conn]
 Row = TypeVar("Row", bound=BaseModel)
 
-# The database is away, or was restarted: the caller may try again.
-ERRORS = (OperationalError, PoolTimeout, PoolClosed)
+# The database is away, was restarted or only reads: the caller may try again.
+ERRORS = (OperationalError, ReadOnlySqlTransaction, PoolTimeout, PoolClosed)
+# Classes of SQLSTATE: the connection broke, a deadlock, the server shut down. Without any, libpq
+# itself noticed.
+LOST_SESSION = ("08", "40", "57P")
 
 # A row that somebody else keeps locked is no sign that the database is away.
 _OF_ONE_ROW = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure)
@@ -45,8 +50,21 @@ CONNECTION_LIMITS = {
     "keepalives_count": 2,
     "tcp_user_timeout": 30_000,
 }
+# How long somebody waits for a connection: after a failure, pgbouncer tries again only after 15 s.
+LOAN_SECONDS = 20.0
+# The pool would wait twice as long after each failure: after an outage, minutes too long.
+RECONNECT_SECONDS = 1.0
+
 # Our statements take milliseconds: one that takes this long waits for a lock that never comes.
-STATEMENT_LIMIT = "-c statement_timeout=30s"
+# None of these takes a snapshot, so a transaction may still choose its isolation level.
+BEGIN: LiteralString = """
+    BEGIN;
+    SET LOCAL statement_timeout = '30s';
+    SET LOCAL TimeZone = 'UTC';
+    SHOW transaction_read_only
+"""
+# In one message: whether the transaction wrote or locked a row, and its end.
+COMMIT: LiteralString = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL; COMMIT"
 
 ROWS_AT_ONCE = 100
 
@@ -59,84 +77,196 @@ def is_away(error: Exception) -> bool:
     return isinstance(error, ERRORS) and not isinstance(error, _OF_ONE_ROW)
 
 
+class Writes:
+    """Whether anything was committed, or may have been: the answer to a commit can get lost."""
+
+    def __init__(self) -> None:
+        self.any = False
+
+
+_watched: ContextVar[Writes | None] = ContextVar("watched", default=None)
+
+
+@contextmanager
+def watching_writes() -> Iterator[Writes]:
+    """Watch what this task, and those that it starts, write from here on."""
+    writes = Writes()
+    token = _watched.set(writes)
+    try:
+        yield writes
+    finally:
+        _watched.reset(token)
+
+
+class Pool(AsyncConnectionPool[Conn]):
+    """Lends connections in a transaction that has begun, with the settings that all of them have.
+
+    So a session that has ended, or that only reads, is found before it is lent. `is_read_only` is
+    whether the newest session that was tried only reads: its server is no longer the primary, or
+    was made read-only.
+    """
+
+    def __init__(self, url: str, size: int) -> None:
+        super().__init__(
+            _connection_string(url),
+            # The pool begins the transactions itself.
+            kwargs={"autocommit": True},
+            min_size=1,
+            max_size=size,
+            open=False,
+            timeout=LOAN_SECONDS,
+            configure=self._configure,
+            check=self._lend,
+            reconnect_timeout=RECONNECT_SECONDS,
+            reconnect_failed=AsyncConnectionPool.check,
+        )
+        self.is_read_only = False
+
+    @asynccontextmanager
+    async def connection(self, timeout: float | None = None) -> AsyncIterator[Conn]:
+        """Lend a connection for one transaction, which an error rolls back."""
+        async with super().connection(timeout) as conn:
+            yield conn
+            if conn.info.transaction_status is TransactionStatus.INTRANS:
+                await _commit(conn)
+
+    async def _configure(self, conn: Conn) -> None:
+        """Prepare a new connection; raises OperationalError for a session that only reads."""
+        await self._begin(conn)
+        [(pid,)] = await (await conn.execute("SELECT pg_backend_pid()")).fetchall()
+        if pid != conn.info.backend_pid:  # behind a pooler: another session knows no statement
+            conn.prepare_threshold = None
+        await conn.rollback()
+
+    async def _lend(self, conn: Conn) -> None:
+        """Begin the borrower's transaction; raises OperationalError."""
+        try:
+            await self._begin(conn)
+        except OperationalError:
+            # The other sessions are of the same server: each would cost the borrower another wait.
+            await self.drain()
+            raise
+
+    async def _begin(self, conn: Conn) -> None:
+        """Begin a transaction; raises OperationalError for a session that ended or only reads."""
+        cursor = await conn.execute(BEGIN)
+        await cursor.set_result(-1)
+        self.is_read_only = await cursor.fetchone() == ("on",)
+        if self.is_read_only:
+            # Within the transaction: so a pooler gives up its session too.
+            await conn.close()
+            raise OperationalError("the session only reads")
+
+
+async def _commit(conn: Conn) -> None:
+    """Commit, and tell who watches when something was written, or may have been."""
+    writes = _watched.get() or Writes()
+    wrote_before, writes.any = writes.any, True
+    cursor = await conn.execute(COMMIT)
+    [(wrote,)] = await cursor.fetchall()
+    writes.any = wrote_before or wrote
+
+
 async def open_pool(url: str, *, size: int = 10) -> Pool:
     """Connect, bring the schema up to date, and return the pool; raises UserError with the fix."""
     await migrate(url)
-    pool: Pool = AsyncConnectionPool(
-        pg_options.with_options(
-            url, pg_options.TIME_ZONE_UTC, STATEMENT_LIMIT, **CONNECTION_LIMITS
-        ),
-        min_size=1,
-        max_size=size,
-        open=False,
-        timeout=10,
-        check=_check_alive,
-    )
+    pool = Pool(url, size)
     try:
         await pool.open(wait=True, timeout=10)
     except PoolTimeout as error:
         await pool.close()
-        raise _did_not_answer(error) from error
+        raise _not_started(error) from error
     return pool
-
-
-async def _check_alive(conn: Conn) -> None:
-    """Check a connection before it is lent: it may have died while idle.
-
-    A server sends nothing on an idle connection but its end, so only one with data to read is
-    checked. A query at each loan would be a third of all queries.
-    """
-    readable = select.poll()
-    readable.register(conn.fileno(), select.POLLIN)
-    if readable.poll(0):
-        await AsyncConnectionPool.check_connection(conn)
 
 
 async def migrate(url: str) -> None:
     """Apply the numbered SQL files that this database has not seen, one replica at a time.
 
-    There is no time limit for them. Raises UserError when the database does not answer.
+    There is no time limit for them. Raises UserError when the database does not answer, or refuses
+    them.
     """
     try:
-        conn = await AsyncConnection.connect(
-            pg_options.with_options(url, pg_options.TIME_ZONE_UTC, **CONNECTION_LIMITS)
-        )
-    except OperationalError as error:
-        raise _did_not_answer(error) from error
-    async with conn:
-        await conn.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
-        await conn.execute(
-            "CREATE TABLE IF NOT EXISTS migrations"
-            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        await _apply_missing(conn)
+        async with await AsyncConnection.connect(_connection_string(url)) as conn:
+            await conn.execute("SET LOCAL statement_timeout = 0")
+            await conn.execute("SET LOCAL TimeZone = 'UTC'")
+            await conn.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+            await conn.execute(
+                "CREATE TABLE IF NOT EXISTS migrations"
+                " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            await _apply_missing(conn)
+    except DatabaseError as error:
+        raise _not_started(error) from error
 
 
-async def is_reachable(pool: Pool, seconds: float) -> bool:
-    """Whether the database answers within so many seconds."""
-    query = asyncio.create_task(_answered(pool, seconds))
+def _connection_string(url: str) -> str:
+    """The URL with our limits where it sets none; of several hosts, the one that takes writes.
+
+    It has no `options`: a pooler such as pgbouncer refuses them.
+    """
+    parameters = conninfo.conninfo_to_dict(url)
+    defaults: dict[str, str | int] = dict(CONNECTION_LIMITS)
+    if "," in str(parameters.get("host") or parameters.get("hostaddr")):
+        defaults["target_session_attrs"] = "read-write"
+    return conninfo.make_conninfo("", **{**defaults, **parameters})
+
+
+def is_lost_session(error: Exception) -> bool:
+    """Whether the session ended, or its transaction lost a deadlock: another try may succeed."""
+    if not isinstance(error, OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(LOST_SESSION)
+
+
+async def problem(pool: Pool, seconds: float) -> str | None:
+    """Why the database cannot be written to, as found within so many seconds; None if it can."""
+    # The pool tries again every second, so it need not be tried here.
+    answers = pool.is_read_only or await _answers(pool, seconds)
+    if pool.is_read_only:
+        return "the database in DATABASE_URL is read-only, or no longer the primary"
+    return None if answers else "the database in DATABASE_URL does not answer"
+
+
+async def _answers(pool: Pool, seconds: float) -> bool:
+    """Whether the pool lends a connection within so many seconds."""
+    loan = asyncio.create_task(_is_lent(pool, seconds))
     try:
-        done, _ = await asyncio.wait([query], timeout=seconds)
-        return bool(done) and query.result()
+        done, _ = await asyncio.wait([loan], timeout=seconds)
+        return bool(done) and loan.result()
     finally:
         # Not awaited: with a silent server, psycopg takes 10 s to cancel a query.
-        query.cancel()
+        loan.cancel()
 
 
-async def _answered(pool: Pool, seconds: float) -> bool:
+async def _is_lent(pool: Pool, seconds: float) -> bool:
+    """Whether the pool lends a connection: it has begun a transaction on it."""
     try:
-        async with pool.connection(timeout=seconds) as conn:
-            await conn.execute("SELECT 1")
-    except (DatabaseError, PoolTimeout):
+        async with pool.connection(timeout=seconds):
+            return True
+    except (DatabaseError, PoolTimeout, PoolClosed):
         return False
-    return True
 
 
-def _did_not_answer(error: Exception) -> UserError:
-    return UserError(
-        "The database in DATABASE_URL did not answer, so nothing was started: "
-        f"{str(error).strip()}. Check the host, the name and the password, and that it is up."
-    )
+def _not_started(error: Exception) -> UserError:
+    """What people read when the bot cannot start."""
+    reason = str(error).strip().rstrip(".")
+    match error:
+        case ReadOnlySqlTransaction():
+            text = (
+                f"The database in DATABASE_URL is read-only, or no longer the primary: {reason}. "
+                "Nothing was started. Name the primary, or let the bot's role write."
+            )
+        case OperationalError() | PoolTimeout():
+            text = (
+                f"The database in DATABASE_URL did not answer, so nothing was started: {reason}. "
+                "Check the host, the name and the password, and that it is up."
+            )
+        case _:
+            text = (
+                f"The database in DATABASE_URL refused the bot's tables: {reason}. Nothing was "
+                "started, and no table was changed. Let the bot's role own this database."
+            )
+    return UserError(text)
 
 
 async def _apply_missing(conn: Conn) -> None:
@@ -156,8 +286,8 @@ def _with_columns(model: type[BaseModel], query: LiteralString) -> bytes:
 
     A `*` would break the prepared statements of this version once a newer one adds a column.
     """
-    names = map(sql.Identifier, model.model_fields)
-    return sql.SQL(query).format(columns=sql.SQL(", ").join(names)).as_bytes()
+    names = sql.SQL(", ").join(map(sql.Identifier, model.model_fields))
+    return query.encode().replace(b"{columns}", names.as_bytes())
 
 
 class UnreadableRow(UserError):

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from bot.model import (
     Approval,
     Attachment,
+    Evidence,
     Execution,
     ExecutionId,
     ExecutionState,
@@ -89,7 +90,7 @@ async def for_publishing(
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             started_at, heartbeat_at, finished_at, progress, outcome, check_passed, decided_by,
-            undo_of, undo_until, undo_digest, interrupted_at,
+            undo_of, undo_until, undo_digest, interrupted_at, evidence,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
@@ -117,11 +118,11 @@ async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> E
 
 
 async def running_on(conn: Conn, target: str) -> Execution | None:
-    """The change that is running on a target, in whichever incident."""
+    """The change that has a target for itself, in whichever incident: its outcome is not known."""
     query = """
         SELECT {columns} FROM executions
-        WHERE plan ->> 'target' = %(target)s AND state = 'running'
-          AND risk IN ('change', 'destructive')
+        WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
+          AND (state = 'running' OR state = 'interrupted' AND holds_target)
     """
     return await db.fetch_optional(conn, Execution, query, target=target)
 
@@ -165,10 +166,10 @@ async def move(
 
 
 async def start(conn: Conn, execution_id: ExecutionId, now: datetime) -> Execution | None:
-    """Start an approved execution, once; raises AlreadyActive while its target is being changed."""
+    """Start an approved execution, once; raises AlreadyActive while another has its target."""
     query = """
         UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s,
-            progress = NULL
+            progress = NULL, holds_target = true, evidence = '{"sent": {}}'
         WHERE id = %(id)s AND state = 'approved' AND (expires_at IS NULL OR expires_at > %(now)s)
         RETURNING {columns}
     """
@@ -196,6 +197,54 @@ async def record_heartbeat(conn: Conn, execution: Execution, now: datetime) -> b
     return await db.execute(conn, query, id=execution.id, **values) == 1
 
 
+async def record_evidence(
+    conn: Conn, execution: Execution, evidence: Evidence, now: datetime
+) -> bool:
+    """Write what it sent and what was answered; False when it ended or another process runs it."""
+    query = """
+        UPDATE executions SET evidence = %(evidence)s, heartbeat_at = %(now)s
+        WHERE id = %(id)s AND state = 'running'
+          AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
+    """
+    values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
+    values["evidence"] = db.json(evidence)
+    return await db.execute(conn, query, id=execution.id, **values) == 1
+
+
+async def set_unknown(
+    conn: Conn, execution: Execution, outcome: str, evidence: Evidence, now: datetime
+) -> Execution | None:
+    """Write that its outcome is not known, or return None when another process runs it."""
+    query = """
+        UPDATE executions SET state = 'interrupted', interrupted_at = %(now)s, progress = NULL,
+            outcome = %(outcome)s, evidence = %(evidence)s, heartbeat_at = %(now)s
+        WHERE id = %(id)s AND state = 'running'
+          AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
+        RETURNING {columns}
+    """
+    values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
+    values |= {"outcome": outcome, "evidence": db.json(evidence)}
+    return await db.fetch_optional(conn, Execution, query, id=execution.id, **values)
+
+
+async def unsettled(
+    conn: Conn, *, silent_since: datetime, unknown_since: datetime, but: Sequence[int]
+) -> tuple[DueRow, ...]:
+    """The interrupted changes to look at, except some rows.
+
+    They are silent for so long, or of unknown outcome for so long.
+    """
+    query = """
+        SELECT id, incident_id FROM executions
+        WHERE state = 'interrupted' AND risk IN ('change', 'destructive') AND heartbeat_at <
+            CASE WHEN outcome IS NULL THEN %(silent_since)s ELSE %(unknown_since)s END
+          AND id <> ALL(%(but)s)
+        ORDER BY id
+    """
+    values: dict[str, Any] = {"silent_since": silent_since, "unknown_since": unknown_since}
+    return await db.fetch_all(conn, DueRow, query, but=list(but), **values)
+
+
 async def set_progress(conn: Conn, execution_id: ExecutionId, text: str, now: datetime) -> None:
     """Write the progress of a running execution."""
     query = """
@@ -216,6 +265,7 @@ async def finish(
     read_result: ReadResult | None = None,
     undo_until: datetime | None = None,
     undo_digest: str | None = None,
+    evidence: Evidence | None = None,
 ) -> Execution | None:
     """Write the outcome, or return None when one was written before.
 
@@ -226,7 +276,8 @@ async def finish(
         UPDATE executions
         SET state = %(to_state)s, finished_at = %(at)s, outcome = %(outcome)s,
             check_passed = %(check_passed)s, read_result = %(read_result)s,
-            undo_until = %(undo_until)s, undo_digest = %(undo_digest)s, progress = NULL
+            undo_until = %(undo_until)s, undo_digest = %(undo_digest)s, progress = NULL,
+            evidence = coalesce(%(evidence)s, evidence)
         WHERE id = %(id)s AND (
             state IN ('running', 'interrupted')
             OR (state = 'failed' AND check_passed IS NULL AND %(check_passed)s::boolean IS NOT NULL)
@@ -236,6 +287,7 @@ async def finish(
     values: dict[str, Any] = {"to_state": to_state, "at": at, "outcome": outcome}
     values |= {"check_passed": check_passed, "read_result": _without_attachment(read_result)}
     values |= {"undo_until": undo_until, "undo_digest": undo_digest}
+    values["evidence"] = None if evidence is None else db.json(evidence)
     with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 

@@ -187,15 +187,3 @@ async def end(
         WHERE execution_id = %(id)s AND ended_at IS NULL
     """
     return await db.execute(conn, query, id=execution_id, now=now, by=by) == 1
-
-
-async def interrupted(conn: Conn, silent_since: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
-    """The interrupted executions that are temporary changes or undos of them, except some rows."""
-    query = """
-        SELECT id, incident_id FROM executions
-        WHERE state = 'interrupted' AND heartbeat_at < %(silent_since)s AND id <> ALL(%(but)s)
-          AND (jsonb_typeof(plan -> 'temporary') = 'object'
-               OR undo_of IN (SELECT execution_id FROM temporary_changes WHERE ended_at IS NULL))
-        ORDER BY id
-    """
-    return await db.fetch_all(conn, DueRow, query, silent_since=silent_since, but=list(but))

@@ -8,7 +8,7 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 from psycopg import AsyncConnection, errors, sql
 
-from bot import pg_options
+from bot.model.text import printable, printable_values
 from bot.systems.postgres import APPLICATION_NAME as APPLICATION_NAME
 from bot.systems.postgres import (
     CONNECT_SECONDS,
@@ -24,12 +24,13 @@ ROLE = "runbolt_ro"
 STATEMENT_SECONDS = 8.0
 LOCK_SECONDS = 2.0
 IDLE_SECONDS = 10.0
-READ_ONLY = "-c default_transaction_read_only=on"
 MAX_ROWS = 1000
 MAX_BYTES = 8 * 1024 * 1024
-# The last one, from PostgreSQL 14 on, ends a query soon after its client has gone.
+# For the transaction alone: a pooler lends the session to somebody else afterwards. The last one,
+# from PostgreSQL 14 on, ends a query soon after its client has gone.
 LIMITS = """
-    SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
+    SELECT set_config('TimeZone', 'UTC', true),
+        set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
         set_config('idle_in_transaction_session_timeout', %s, true),
         CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
             THEN set_config('client_connection_check_interval', '500', true) END
@@ -101,9 +102,7 @@ class Database:
 
     async def _connect(self, url: str) -> AsyncConnection:
         return await AsyncConnection.connect(
-            pg_options.with_options(url, pg_options.TIME_ZONE_UTC, READ_ONLY),
-            connect_timeout=CONNECT_SECONDS,
-            application_name=APPLICATION_NAME,
+            url, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION_NAME
         )
 
     async def _fetch(
@@ -150,10 +149,11 @@ def _rows(names: list[str], fetched: list[tuple[Any, ...]], max_rows: int) -> Ro
     Those columns are the number of rows, which comes first, and the row's number and size, last.
     """
     count = int(fetched[0][0])
-    rows = [row[1:-2] for row in fetched if row[-1] is not None][:max_rows]
+    fitting = [row[1:-2] for row in fetched if row[-1] is not None][:max_rows]
+    rows = [tuple(map(printable_values, row)) for row in fitting]
     if count and not rows:
         raise _too_large()
-    return Rows(tuple(names[1:-2]), rows, count > len(rows))
+    return Rows(tuple(map(printable, names[1:-2])), rows, count > len(rows))
 
 
 def _translate(error: psycopg.Error, seconds: float) -> DatabaseError:

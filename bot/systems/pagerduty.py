@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Annotated
 
 import aiohttp
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from bot import config
 from bot.model import OnCall, UserError
+from bot.model.text import printable
 
 TIMEOUT_SECONDS = 5.0
 PAGE_SIZE = 100  # PagerDuty's maximum
@@ -20,7 +22,7 @@ class PagerDutyError(UserError):
 
 
 class _Reference(BaseModel):
-    summary: str
+    summary: Annotated[str, AfterValidator(printable)]
     html_url: str | None = None
 
 

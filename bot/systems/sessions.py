@@ -1,16 +1,17 @@
 """Termination of sessions of the service's database; this connection can do nothing else."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, LiteralString
+from typing import Any, LiteralString, Protocol
 
 import psycopg
 from psycopg import AsyncConnection, conninfo, errors
+from psycopg.rows import TupleRow
 from pydantic import model_validator
 
-from bot import pg_options
 from bot.model import Model
 from bot.systems.postgres import (
     APPLICATION_NAME,
@@ -24,6 +25,8 @@ from bot.systems.postgres import (
 VARIABLE = "ORDERS_DATABASE_ADMIN_URL"
 ROLE = "runbolt_ops"
 STATEMENT_SECONDS = 5.0
+# For the transaction alone: a pooler lends the session to somebody else afterwards.
+LIMIT = "SELECT set_config('statement_timeout', %s, true)"
 # The statement that terminates a session checks that it is the same one and still runs that query.
 # A CASE is evaluated in its order, so no session is terminated whose check comes first.
 TERMINATE: LiteralString = """
@@ -44,6 +47,16 @@ TERMINATE: LiteralString = """
     LEFT JOIN pg_stat_activity AS session ON session.pid = %(pid)s
     LEFT JOIN pg_roles AS owner ON owner.oid = session.usesysid
 """
+OWN_SESSION: LiteralString = """
+    SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()
+"""
+# A pooler may lend the session to whoever closes it: then nothing else runs in it.
+CLOSE: LiteralString = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE pid = %(pid)s AND backend_start = %(backend_start)s AND pid <> pg_backend_pid()
+"""
+CLOSE_SECONDS = 2.0
+CLOSE_ATTEMPTS = 20
 
 
 FORMER_NAMES = {
@@ -81,6 +94,26 @@ class DatabaseSession(Model):
         return {FORMER_NAMES.get(name, name): value for name, value in fields.items()}
 
 
+class OwnSession(Model):
+    """A session of the bot's own, in which it ends others."""
+
+    pid: int
+    backend_start: datetime
+
+
+class Witness(Protocol):
+    """Who records what is sent and what was answered."""
+
+    async def opened(self, own: OwnSession) -> None:
+        """The bot's own session is open, and nothing was sent yet."""
+
+    async def sending(self, session: DatabaseSession) -> None:
+        """The session is about to be ended. Raises UserError where that must not be."""
+
+    async def answered(self, session: DatabaseSession, result: "TerminationResult") -> None:
+        """What became of the session."""
+
+
 class TerminationResult(StrEnum):
     """What became of one session; only in the first case the bot terminated it."""
 
@@ -114,44 +147,82 @@ class SessionTerminator:
             )
         return str(role)
 
-    async def terminate(self, sessions: Sequence[DatabaseSession]) -> list[TerminationResult]:
+    async def terminate(
+        self, sessions: Sequence[DatabaseSession], witness: Witness
+    ) -> list[TerminationResult]:
         """Terminate each session that still runs its query; the results, in the same order.
 
-        Raises DatabaseError, unsure when the connection failed halfway.
+        Raises DatabaseError, unsure when the connection failed halfway, and what the witness does.
         """
+        self._check_may_end()
+        async with self._connected(len(sessions)) as conn:
+            await witness.opened(await _own_session(conn))
+            results = []
+            for session in sessions:
+                await witness.sending(session)
+                results.append(await _terminate(conn, session))
+                await witness.answered(session, results[-1])
+            return results
+
+    async def close(self, own: OwnSession) -> None:
+        """End an earlier session of the bot's own, and wait until it is gone.
+
+        What was sent in it can no longer be done then. Raises DatabaseError while it may be open.
+        """
+        self._check_may_end()
+        async with self._connected(1) as conn:
+            params = own.model_dump()
+            for _ in range(CLOSE_ATTEMPTS):
+                if await _fetch_now(conn, CLOSE, params) is None:
+                    return
+                await asyncio.sleep(CLOSE_SECONDS / CLOSE_ATTEMPTS)
+        raise DatabaseError(
+            "The session in which the bot ended others is still open, so what became of them is "
+            "not known yet.",
+            unsure=True,
+        )
+
+    def _check_may_end(self) -> None:
         if self._read_only:
             raise DatabaseError(
                 "This step may only read, but tried to end sessions of the database, so it was "
                 "stopped. No session was ended. This is a defect in the step's action: report it "
                 "to the people who run Runbolt."
             )
+
+    @asynccontextmanager
+    async def _connected(self, statements: int) -> AsyncIterator[AsyncConnection]:
+        """A transaction with a limit for each statement; raises DatabaseError.
+
+        A pooler may lend another session to the next transaction, so all is sent in this one.
+        """
         conn = await self._connect()
         try:
-            async with asyncio.timeout(STATEMENT_SECONDS * (1 + len(sessions))), conn:
-                limit = milliseconds(STATEMENT_SECONDS)
-                await conn.execute("SELECT set_config('statement_timeout', %s, false)", [limit])
-                return [await _terminate(conn, session) for session in sessions]
+            async with (
+                asyncio.timeout(STATEMENT_SECONDS * (1 + statements)),
+                conn,
+                conn.transaction(),
+            ):
+                await conn.execute(LIMIT, [milliseconds(STATEMENT_SECONDS)])
+                yield conn
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
                 "The database stopped answering while sessions were being ended: "
-                f"{_reason(error)}. Some of them may have been ended. Look at the long queries, "
-                "then request it again.",
+                f"{_reason(error)}.",
                 unsure=True,
             ) from error
 
     async def _connect(self) -> AsyncConnection:
-        """Connect; raises DatabaseError.
-
-        With autocommit, since each statement of a transaction would see the same old sessions.
-        """
+        """Connect; raises DatabaseError."""
         url = self._settings.checked_url()
         try:
             async with asyncio.timeout(CONNECT_SECONDS + 1):
                 return await AsyncConnection.connect(
-                    pg_options.with_options(url, pg_options.TIME_ZONE_UTC),
+                    url,
                     connect_timeout=CONNECT_SECONDS,
                     application_name=APPLICATION_NAME,
                     autocommit=True,
+                    prepare_threshold=None,
                 )
         except (TimeoutError, psycopg.Error) as error:
             raise DatabaseError(
@@ -164,6 +235,12 @@ def _reason(error: TimeoutError | psycopg.Error) -> str:
     return error_text(error) if isinstance(error, psycopg.Error) else "no answer in time"
 
 
+async def _own_session(conn: AsyncConnection) -> OwnSession:
+    row = await _fetch_now(conn, OWN_SESSION, {})
+    assert row is not None
+    return OwnSession(pid=row[0], backend_start=row[1])
+
+
 async def _terminate(conn: AsyncConnection, session: DatabaseSession) -> TerminationResult:
     params = {
         "pid": session.pid,
@@ -172,8 +249,17 @@ async def _terminate(conn: AsyncConnection, session: DatabaseSession) -> Termina
         "application_name": APPLICATION_NAME,
     }
     try:
-        row = await (await conn.execute(TERMINATE, params)).fetchone()
+        async with conn.transaction():  # a savepoint
+            row = await _fetch_now(conn, TERMINATE, params)
     except errors.InsufficientPrivilege:
         return TerminationResult.NOT_PERMITTED
     assert row is not None
     return TerminationResult(row[0])
+
+
+async def _fetch_now(
+    conn: AsyncConnection, query: LiteralString, params: Mapping[str, Any]
+) -> TupleRow | None:
+    """A row about sessions as they are now, and not as the transaction saw them first."""
+    await conn.execute("SELECT pg_stat_clear_snapshot()")
+    return await (await conn.execute(query, params)).fetchone()

@@ -13,6 +13,7 @@ from yarl import URL
 
 from bot import redaction
 from bot.model import Model, UserError
+from bot.model.text import printable
 
 if TYPE_CHECKING:
     from stripe import StripeClient
@@ -155,7 +156,7 @@ class Stripe:
 def _parse_event(raw: Any) -> Event:
     return Event(
         id=raw.id,
-        type=raw.type,
+        type=printable(raw.type),
         created=datetime.fromtimestamp(raw.created, UTC),
         livemode=raw.livemode,
         pending_webhooks=raw.pending_webhooks,

@@ -1,5 +1,6 @@
 """The simulated cluster's interface for the sandbox and the tests: start, break, inspect."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -320,9 +321,15 @@ class Cluster:
         """Answer these requests with an error."""
         return self._add_fault(Fault(pattern, status=status, dry_run=dry_run))
 
-    def stall(self, pattern: str, seconds: float) -> Fault:
-        """Do these writes late, even when their client has hung up by then; no dry runs."""
-        return self._add_fault(Fault(pattern, seconds=seconds, dry_run=False, carries_on=True))
+    def stall(self, pattern: str) -> Fault:
+        """Do these writes late, though their client has hung up: when released. No dry runs."""
+        return self._add_fault(Fault(pattern, dry_run=False, carries_on=True))
+
+    async def release(self, stalled: Fault) -> None:
+        """Do what was stalled, and wait until all of it is answered."""
+        self.heal(stalled)
+        stalled.released.set()
+        await asyncio.gather(*self.state.unanswered, return_exceptions=True)
 
     def lose_answer(self, pattern: str, status: int | None = None) -> Fault:
         """Do these writes and answer nothing, or an error; no dry runs."""

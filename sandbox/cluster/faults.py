@@ -1,7 +1,7 @@
 """Faults that a test or a scenario switches on: slow, silent and failing answers."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from sandbox.cluster.errors import ApiError
@@ -31,7 +31,8 @@ class Fault:
 
     `dry_run` limits it to dry runs, or to all that is none. With `carries_on` the server goes on
     with a request whose client has hung up, as a real one does while its etcd stalls; with
-    `after` it fails once it has done what was asked.
+    `after` it fails once it has done what was asked. Requests that hang go on once `released` is
+    set.
     """
 
     pattern: str
@@ -40,6 +41,7 @@ class Fault:
     dry_run: bool | None = None
     carries_on: bool = False
     after: bool = False
+    released: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
     def matches(self, verb: str, path: str, *, dry_run: bool) -> bool:
         """Whether a request is affected."""
@@ -53,7 +55,7 @@ class Fault:
             words = MESSAGES.get(self.status, "the request was refused")
             raise ApiError(self.status, REASONS.get(self.status, "InternalError"), words)
         if self.seconds is None:
-            await asyncio.Event().wait()
+            await self.released.wait()
         else:
             await asyncio.sleep(self.seconds)
 

@@ -1,7 +1,7 @@
 """End the database sessions of long queries: those seen when it was requested, and no others."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, LiteralString, Self
 
@@ -16,12 +16,13 @@ from bot.model import Plan, Risk, UserError, Verdict
 from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.database import APPLICATION_NAME, Database, DatabaseError
-from bot.systems.sessions import DatabaseSession, TerminationResult
+from bot.systems.sessions import DatabaseSession, OwnSession, TerminationResult
 
 MAX_SESSIONS = 50
 MAX_QUERY_CHARACTERS = 300
 # Each poll makes a connection.
 POLL_SECONDS = 1.0
+OWN_SESSION = "own session"  # in the evidence, beside the pids of the sessions that are ended
 NEVER_ENDED = "Those of superusers, of replication and of the bot itself are never ended."
 # Sessions that the read-only role may not see come too, with nulls: `_check` refuses them.
 LONG_QUERIES: LiteralString = """
@@ -172,30 +173,72 @@ class EndQueries(Change):
             return f"{lost}. No other session waits for these."
         return f"{lost}. {_join(sorted(freed))} waited for them, and can go on."
 
-    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> str:
-        """End each session that still runs its query; the text says what became of each.
+    async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
+        """End each session that still runs its query. Raises UserError."""
+        witness = ProgressWitness(progress, systems.now)
+        try:
+            await systems.sessions.terminate(self.backends, witness)
+        except UserError as error:
+            if (progress.evidence.sent or {}).keys() - {OWN_SESSION}:
+                text = f"{error} Some of them may have been ended."
+                raise UserError(text, unsure=True) from error
+            if error.unsure:
+                raise UserError(f"{error} No session was ended.") from error
+            raise
 
-        Raises DatabaseError.
+    def _results(self, progress: Progress) -> dict[int, TerminationResult]:
+        """What became of each session, as far as that was answered."""
+        answers = progress.evidence.answers
+        pids = [session.pid for session in self.backends]
+        return {pid: TerminationResult(answers[str(pid)]) for pid in pids if str(pid) in answers}
+
+    async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
+        """Close the session that sent it; count what was answered.
+
+        One that is gone without an answer may have been ended by this, so that counts too.
         """
-        results = await systems.sessions.terminate(self.backends)
-        count = plural(len(self.backends), "session")
-        parts = [f"The bot ended {results.count(TerminationResult.TERMINATED)} of {count}."]
-        result_of = dict(zip((session.pid for session in self.backends), results, strict=True))
+        await self._close(systems, progress)
+        maybe = await self._gone_without_answer(systems, progress)
+        if maybe or TerminationResult.TERMINATED in self._results(progress).values():
+            return None
+        return Verdict(ok=False, was_applied=False, text=self._report(progress, maybe))
+
+    async def _close(self, systems: Systems, progress: Progress) -> None:
+        own = (progress.evidence.sent or {}).get(OWN_SESSION)
+        if own is not None and OWN_SESSION not in progress.evidence.answers:
+            await systems.sessions.close(OwnSession.model_validate_json(own))
+            await progress.answered({OWN_SESSION: "closed"})
+
+    async def _gone_without_answer(self, systems: Systems, progress: Progress) -> list[int]:
+        """The sessions that this may have ended: they are gone, and nothing was answered."""
+        is_unrecorded = progress.evidence.sent is None
+        names = {str(session.pid) for session in self.backends}
+        unanswered = names if is_unrecorded else names & progress.evidence.unanswered.keys()
+        if not unanswered:
+            return []
+        return sorted({int(pid) for pid in unanswered} - set(await self._still_running(systems)))
+
+    def _report(self, progress: Progress, maybe: Sequence[int]) -> str:
+        """What became of each session."""
+        results = self._results(progress)
+        ended = list(results.values()).count(TerminationResult.TERMINATED)
+        parts = [f"The bot ended {ended} of {plural(len(self.backends), 'session')}."]
         for kind, text in RESULT_TEXTS.items():
-            parts += [f"{pid} {text}." for pid in sorted(result_of) if result_of[pid] is kind]
+            parts += [f"{pid} {text}." for pid in sorted(results) if results[pid] is kind]
+        parts += [f"{pid} is gone; whether the bot ended it is not known." for pid in maybe]
         return " ".join(parts)
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
         """Poll until none of the sessions runs its query, or the deadline has passed."""
+        report = self._report(progress, await self._gone_without_answer(systems, progress))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.deadline_seconds
         while running := await self._still_running(systems):
             if loop.time() >= deadline:
-                done = len(running) < len(self.backends)
-                text = f"Still running that query: {_join(running)}."
-                return Verdict(ok=False, was_applied=done, text=text)
+                text = f"{report} Still running that query: {_join(running)}."
+                return Verdict(ok=False, text=text)
             await asyncio.sleep(POLL_SECONDS)
-        return Verdict(ok=True, text="None of them runs that query any more.")
+        return Verdict(ok=True, text=f"{report} None of them runs that query any more.")
 
     async def _still_running(self, systems: Systems) -> list[int]:
         """The pids of the sessions that still run the query they ran at the request."""
@@ -206,6 +249,27 @@ class EndQueries(Change):
         }
         rows = (await systems.database.select(STILL_RUNNING, params)).rows
         return sorted(pid for (pid,) in rows)
+
+
+class ProgressWitness:
+    """Records what is sent to the database and what was answered, by the pids of the sessions."""
+
+    def __init__(self, progress: Progress, now: Callable[[], datetime]) -> None:
+        self._progress = progress
+        self._now = now
+
+    async def opened(self, own: OwnSession) -> None:
+        """Record the bot's own session."""
+        await self._progress.sending({OWN_SESSION: own.model_dump_json()}, self._now())
+
+    async def sending(self, session: DatabaseSession) -> None:
+        """Record a session that is about to be ended."""
+        started = session.backend_start.isoformat()
+        await self._progress.sending({str(session.pid): started}, self._now())
+
+    async def answered(self, session: DatabaseSession, result: TerminationResult) -> None:
+        """Record what became of a session."""
+        await self._progress.answered({str(session.pid): result.value})
 
 
 async def _check_permission(database: Database, role: str) -> None:

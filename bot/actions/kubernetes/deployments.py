@@ -1,7 +1,8 @@
 """What all changes of a Deployment share: the fingerprint, the dry run and the guarded write."""
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -12,9 +13,10 @@ from bot.actions.params import Name
 from bot.actions.wording import percent
 from bot.model import Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
-from bot.systems.kubernetes import Cluster, Conflict, Deployment, TimedOut, Unreachable
+from bot.systems.kubernetes import Cluster, Conflict, Deployment, digest, managed_fields
 
 ATTEMPTS = 5
+TEMPLATE = "template"  # in the evidence: the digest of what was stored
 DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
 ChangeFactory = Callable[[Deployment], kubernetes.DeploymentPatch]
 
@@ -29,17 +31,68 @@ class DeploymentChange(Change):
     deployment: Name
     watch_seconds: Annotated[float, Field(gt=0, le=600)] = 30
     deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 300
+    noun: ClassVar = "change"
 
-    async def watch(self, systems: Systems, progress: Progress, success: str) -> Verdict:
-        """Wait for the rollout, then watch its pods; `success` begins the good verdict.
+    @abstractmethod
+    def describe(self, deployment: Deployment) -> str:
+        """What the Deployment is now, as far as this changes it; a sentence without its end."""
+
+    @abstractmethod
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the Deployment is as the plan has it, as far as this changes it."""
+
+    def is_undone_in(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the Deployment is as it was before the plan, as far as this changes it."""
+        return bool(deployment.spec_digest == plan.fingerprint["spec"])
+
+    def field(self, deployment: Deployment) -> managed_fields.Path:
+        """The path of what this changes."""
+        return managed_fields.TEMPLATE
+
+    def success(self, deployment: Deployment) -> str:
+        """The beginning of the good verdict."""
+        return self.describe(deployment)
+
+    async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
+        """Look for this execution's id on the Deployment, and fence it where it is not there."""
+        if TEMPLATE in progress.evidence.answers:
+            return None
+        deployment = await find_applied(systems.cluster, self.deployment, progress)
+        if deployment is None:
+            deployment = await systems.cluster.deployment(self.deployment)
+            fact = f"The {self.noun} was not done: {self.describe(deployment)}."
+            return Verdict(ok=False, was_applied=False, text=fact)
+        await progress.answered(_stored(deployment))
+        return None
+
+    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
+        """Whether it stays as planned, and its pods become ready and stay ready.
 
         Raises ClusterError when the cluster does not answer until the deadline.
         """
+        success = ""
 
         async def probe() -> RolloutStatus:
-            return await rollout.rollout_status(systems.cluster, self.deployment)
+            nonlocal success
+            deployment = await systems.cluster.deployment(self.deployment)
+            success = self.success(deployment)
+            undone = self._undone_outside(deployment, plan, progress)
+            return await rollout.rollout_status(systems.cluster, deployment, undone)
 
-        return await rollout.watch(probe, progress, self.timeouts, success)
+        return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+
+    def _undone_outside(self, deployment: Deployment, plan: Plan, progress: Progress) -> str:
+        """What somebody else made of it since, and who; empty while it is as this left it."""
+        template = progress.evidence.answers.get(TEMPLATE)
+        is_kept = template in (None, digest(deployment.template))
+        if is_kept and self.is_applied_to(deployment, plan):
+            return ""
+        is_specific = not self.is_applied_to(deployment, plan)
+        path = self.field(deployment) if is_specific else managed_fields.TEMPLATE
+        who = _who_wrote(deployment, path)
+        if self.is_undone_in(deployment, plan):
+            return f"Done, then put back {who}: {self.describe(deployment)} again."
+        return f"Done, then changed {who}: {self.describe(deployment)}."
 
     @property
     def timeouts(self) -> RolloutTimeouts:
@@ -49,6 +102,16 @@ class DeploymentChange(Change):
     def success_criteria(self, replicas: int) -> str:
         """What `verify` waits for, as a sentence."""
         return success_criteria(replicas, self.timeouts)
+
+
+def _who_wrote(deployment: Deployment, path: managed_fields.Path) -> str:
+    """Like `by argocd-controller after 12 s`, as the server noted it; else `outside Runbolt`."""
+    writer = managed_fields.written_after_us(deployment.managed_fields, path)
+    ours = managed_fields.written_at(deployment.managed_fields, managed_fields.OUR_MANAGER)
+    if writer is None or writer.at is None or ours is None:
+        return "outside Runbolt"
+    seconds = (writer.at - ours).total_seconds()
+    return f"by {writer.label} " + (f"after {seconds:.0f} s" if seconds else "at once")
 
 
 def success_criteria(replicas: int, timeouts: RolloutTimeouts) -> str:
@@ -139,7 +202,7 @@ async def _dry_run_once(cluster: Cluster, name: str, make_change: ChangeFactory)
 
 
 async def apply(
-    cluster: Cluster, name: str, plan: Plan, progress: Progress, make_change: ChangeFactory
+    systems: Systems, name: str, plan: Plan, progress: Progress, make_change: ChangeFactory
 ) -> None:
     """Patch the Deployment once, if it is still as it was when the plan was made.
 
@@ -147,21 +210,33 @@ async def apply(
     is read and compared again. Raises UserError, with nothing changed, when it has drifted; and
     ClusterError when the server refuses, or when it is not known whether the patch was applied.
     """
+    cluster = systems.cluster
     for _ in range(ATTEMPTS):
         deployment = await cluster.deployment(name)
+        if is_changed_by(deployment, progress):
+            # A proxy sent it twice: the second one was in conflict with the first.
+            await progress.answered(_stored(deployment))
+            return
         _check_no_drift(plan, deployment)
+        await progress.sending({deployment.target: deployment.resource_version}, systems.now())
         try:
-            await cluster.patch(deployment, make_change(deployment), progress.execution_id)
+            stored = await cluster.patch(deployment, make_change(deployment), progress.execution_id)
         except Conflict:
             continue
-        except (TimedOut, Unreachable):
-            if not await _was_applied(cluster, deployment, progress):
-                raise
+        await progress.answered(_stored(stored))
         return
     raise Conflict(
         f"deployment/{name} was changed by somebody else {ATTEMPTS} times in a row, so nothing was "
         "changed. Find out who else works on it, and request it again."
     )
+
+
+def _stored(deployment: Deployment) -> dict[str, str]:
+    """The evidence of what a patch has stored."""
+    return {
+        deployment.target: deployment.resource_version,
+        TEMPLATE: digest(deployment.template),
+    }
 
 
 def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
@@ -175,25 +250,39 @@ def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
         )
 
 
-async def _was_applied(cluster: Cluster, before: Deployment, progress: Progress) -> bool:
-    """Whether a patch without an answer was applied: the Deployment then has the execution's id."""
-    try:
-        deployment = await cluster.deployment(before.name)
-    except (TimedOut, Unreachable):
-        return False
-    return (
-        is_changed_by(deployment, progress)
-        and deployment.resource_version != before.resource_version
+async def find_applied(cluster: Cluster, name: str, progress: Progress) -> Deployment | None:
+    """The Deployment if this execution changed it; None if it did not and no longer can.
+
+    Where the version that a patch was sent for is still the newest, the Deployment is given another
+    one, so that the patch fails if it arrives late. Raises ClusterError while that is not known.
+    """
+    for _ in range(ATTEMPTS):
+        deployment = await cluster.deployment(name)
+        if await _bears_execution(cluster, deployment, progress):
+            return deployment
+        evidence = progress.evidence
+        if evidence.sent is not None and (
+            evidence.sent.get(deployment.target) != deployment.resource_version
+        ):
+            return None
+        try:
+            await cluster.fence(deployment)
+        except Conflict:
+            continue
+        return None
+    raise Conflict(
+        f"deployment/{name} was changed by somebody else {ATTEMPTS} times in a row, so it is not "
+        "known yet whether this was done."
     )
 
 
-def not_as_planned(
-    deployment: Deployment, progress: Progress, fact: str, noun: str = "change"
-) -> Verdict:
-    """The verdict when the live state, described by `fact`, is not the one to be made."""
+async def _bears_execution(cluster: Cluster, deployment: Deployment, progress: Progress) -> bool:
+    """Whether the execution's id is on it, or on a revision: these keep what it had."""
     if is_changed_by(deployment, progress):
-        return Verdict(ok=False, text=f"Somebody changed it afterwards: {fact}")
-    return Verdict(ok=False, was_applied=False, text=f"The {noun} was not done: {fact}")
+        return True
+    execution = str(progress.execution_id)
+    revisions = await cluster.revisions(deployment)
+    return any(revision.execution == execution for revision in revisions)
 
 
 def is_changed_by(deployment: Deployment, progress: Progress) -> bool:

@@ -11,7 +11,8 @@ from bot.actions.base import AlreadyApplied, Change, Progress
 from bot.actions.kubernetes import deployments, diffs
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
-from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError, Verdict
+from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError
+from bot.model.text import printable
 from bot.systems import Systems
 from bot.systems.kubernetes import (
     Deployment,
@@ -145,8 +146,8 @@ class SetEnvironment(DeploymentChange):
             raise self._nothing_to_do(current)
         if current is not None and not _can_be_kept(current):
             raise UserError(
-                f"{self._label} holds something secret or too long to keep for the undo, so "
-                "nothing was planned. Change it by hand."
+                f"{self._label} holds something secret, unprintable or too long to keep for the "
+                "undo, so nothing was planned. Change it by hand."
             )
         deployments.check_not_paused(deployment, "no pod would get the new value")
 
@@ -219,7 +220,7 @@ class SetEnvironment(DeploymentChange):
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Patch the pod template. Raises UserError."""
-        await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
+        await deployments.apply(systems, self.deployment, plan, progress, self._change)
 
     async def observe(self, systems: Systems) -> Observation:
         """Whether the variable has its value, else what it is and who wrote that.
@@ -233,7 +234,7 @@ class SetEnvironment(DeploymentChange):
             return Observation(in_force=False, fact=fact)
         return Observation(
             in_force=self._is_set(deployment),
-            fact=self._live_value(deployment),
+            fact=self.describe(deployment),
             manager=self._writer(deployment),
             sighting=deployments.sighting(deployment),
             settled=deployment.spec_observed,
@@ -250,13 +251,6 @@ class SetEnvironment(DeploymentChange):
             "valueFrom" not in entry and entry.get("value", "") == self.value for entry in entries
         )
 
-    def _live_value(self, deployment: Deployment) -> str:
-        """What the variable is now, as a sentence."""
-        try:
-            return f"{self._label} {_is_value(self._current_value(self._container(deployment)))}"
-        except UserError:
-            return f"{self._label} is not a plain value any more"
-
     def _writer(self, deployment: Deployment) -> str:
         """Who else but Runbolt wrote what the variable is now; empty where that is not noted."""
         names = [each["name"] for each in deployment.template["spec"]["containers"]]
@@ -267,23 +261,40 @@ class SetEnvironment(DeploymentChange):
                     return "" if writer.is_ours else writer.manager
         return ""
 
-    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
-        """Whether the variable has its value, and the pods become ready and stay ready."""
-        deployment = await systems.cluster.deployment(self.deployment)
-        current = self._current_value(self._container(deployment))
-        text = f"{self._label} {_is_value(current)}"
-        if current == self.value:
-            return await self.watch(systems, progress, text)
-        return deployments.not_as_planned(deployment, progress, text)
+    def describe(self, deployment: Deployment) -> str:
+        """Which value the variable has."""
+        try:
+            current = self._current_value(self._container(deployment))
+        except UserError:  # it comes from elsewhere now, such as a Secret
+            return f"{self._label} is no plain value"
+        return f"{self._label} {_is_value(current)}"
+
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the variable has the planned value."""
+        return self._has_value(deployment, self.value)
+
+    def is_undone_in(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the variable has the value of before."""
+        return plan.undo is not None and self._has_value(deployment, plan.undo.params.get("value"))
+
+    def _has_value(self, deployment: Deployment, expected: str | None) -> bool:
+        try:
+            return self._current_value(self._container(deployment)) == expected
+        except UserError:
+            return False
+
+    def field(self, deployment: Deployment) -> managed_fields.Path:
+        """The path of the variable's value."""
+        return managed_fields.env(self._container(deployment)["name"], self.variable)
 
 
 def _can_be_kept(value: str) -> bool:
-    """Whether a value may be stored for the undo: it is short, and has no secret in it."""
+    """Whether a value may be stored for the undo: it is short, printable and has no secret."""
     return len(value) <= MAX_VALUE_LENGTH and redaction.redact(value) == value
 
 
 def _is_value(value: str | None) -> str:
-    return "is not set" if value is None else f"is “{value}”"
+    return "is not set" if value is None else f"is “{printable(value)}”"
 
 
 def _with_env(container: Obj, env: list[Obj]) -> Obj:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot import redaction
 from bot.model import Model
-from bot.model.text import truncate
+from bot.model.text import printable, truncate
 from bot.systems.kubernetes import Container, Pod
 
 LEVEL = re.compile(r'\blevel"?\s{0,2}[=:]\s{0,2}"?([A-Za-z]{3,9}|\d\d)\b')
@@ -97,8 +97,8 @@ class TimestampSplitter:
 
 
 def _as_shown(text: str) -> str:
-    """The line as a terminal shows it: of a progress bar the last state, and no NUL."""
-    return text.rstrip("\r").rpartition("\r")[2].replace("\0", "")
+    """The line as a terminal shows it: of a progress bar the last state, and no codes."""
+    return printable(text.rstrip("\r").rpartition("\r")[2])
 
 
 def _sortable_time(stamp: str) -> str:

@@ -8,7 +8,7 @@ from bot.actions.base import Progress
 from bot.actions.kubernetes import capacity, deployments, diffs
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import MEMORY, Memory, Name
-from bot.model import Model, Plan, Risk, Undo, UserError, Verdict
+from bot.model import Model, Plan, Risk, Undo, UserError
 from bot.model.choices import Options
 from bot.systems import Systems
 from bot.systems.kubernetes import (
@@ -17,6 +17,7 @@ from bot.systems.kubernetes import (
     Forbidden,
     NotFound,
     Unavailable,
+    managed_fields,
     parse_quantity,
     patches,
 )
@@ -186,30 +187,47 @@ class MemoryLimit(DeploymentChange):
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Patch the limit in the pod template. Raises UserError."""
-        await deployments.apply(systems.cluster, self.deployment, plan, progress, self._change)
+        await deployments.apply(systems, self.deployment, plan, progress, self._change)
 
-    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
-        """Whether the limit is set, and the pods become ready and stay ready."""
-        deployment = await systems.cluster.deployment(self.deployment)
-        container = self._container(deployment)
-        if container.limit_bytes == parse_quantity(self.limit):
-            success = f"{container.name} in {deployment.name} may use {container.limit} of memory"
-            return await self.watch(systems, progress, success)
-        fact = f"The memory limit of {container.name} in {deployment.label} is {container.limit}"
-        return deployments.not_as_planned(deployment, progress, fact)
+    def describe(self, deployment: Deployment) -> str:
+        """Which memory limit the container has."""
+        container = deployments.container(deployment, self.container)
+        limit = _memory_limit(container) or "any amount"
+        return f"{container['name']} in {deployment.name} may use {limit} of memory"
+
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the container has the planned limit."""
+        return self._has_limit(deployment, self.limit)
+
+    def is_undone_in(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the container has the limit of before."""
+        return plan.undo is not None and self._has_limit(deployment, plan.undo.params["limit"])
+
+    def _has_limit(self, deployment: Deployment, expected: str) -> bool:
+        limit = _memory_limit(deployments.container(deployment, self.container))
+        return limit is not None and parse_quantity(limit) == parse_quantity(expected)
+
+    def field(self, deployment: Deployment) -> managed_fields.Path:
+        """The path of the limit."""
+        container = deployments.container(deployment, self.container)
+        return managed_fields.memory_limit(container["name"])
+
+
+def _memory_limit(container: dict[str, Any]) -> str | None:
+    limits: dict[str, str] = (container.get("resources") or {}).get("limits") or {}
+    return limits.get("memory")
 
 
 def _limited(deployment: Deployment, container: dict[str, Any]) -> LimitedContainer:
     """Raises UserError when the container has no memory limit."""
-    resources = container.get("resources") or {}
-    limit = (resources.get("limits") or {}).get("memory")
+    limit = _memory_limit(container)
     if limit is None:
         raise UserError(
             f"{container['name']} in {deployment.label} has no memory limit, so there is none to "
             "change and nothing was planned. If it was ended for lack of memory, its node ran out "
             "of it."
         )
-    request = (resources.get("requests") or {}).get("memory")
+    request = ((container.get("resources") or {}).get("requests") or {}).get("memory")
     return LimitedContainer(name=container["name"], limit=limit, request=request)
 
 

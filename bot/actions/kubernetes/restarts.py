@@ -13,12 +13,23 @@ from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Selector
 from bot.actions.wording import percent, plural
-from bot.model import Plan, Risk, UserError, Verdict
+from bot.model import Evidence, Plan, Risk, UserError, Verdict
 from bot.systems import Systems
-from bot.systems.kubernetes import Cluster, ClusterError, Deployment, NotFound, Pod, patches
+from bot.systems.kubernetes import (
+    Cluster,
+    ClusterError,
+    Conflict,
+    Deployment,
+    NotFound,
+    Pod,
+    patches,
+)
 from bot.systems.kubernetes.resources import DEPLOYMENT
 
 MAX_PODS = 50
+# The answers to a deletion, in the evidence.
+DELETED = "deleted"
+GONE = "gone"
 
 
 def _restart(now: datetime) -> ChangeFactory:
@@ -30,6 +41,7 @@ class RollingRestart(DeploymentChange):
 
     name: ClassVar = "rolling-restart"
     risk: ClassVar = Risk.CHANGE
+    noun: ClassVar = "restart"
 
     async def plan(self, systems: Systems) -> Plan:
         """Which pods are replaced; without an undo, because nothing else changes.
@@ -53,16 +65,26 @@ class RollingRestart(DeploymentChange):
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Write the time of the restart into the pod template. Raises UserError."""
         restart = _restart(systems.now())
-        await deployments.apply(systems.cluster, self.deployment, plan, progress, restart)
+        await deployments.apply(systems, self.deployment, plan, progress, restart)
 
-    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
-        """Whether the restart has begun, and the new pods become ready and stay ready."""
-        deployment = await systems.cluster.deployment(self.deployment)
-        is_same = deployment.spec_digest == plan.fingerprint["spec"]
-        if is_same or not deployments.is_changed_by(deployment, progress):
-            text = f"The restart was not done: {deployment.label} is as it was"
-            return Verdict(ok=False, was_applied=False, text=text)
-        return await self.watch(systems, progress, f"{deployment.name} was restarted")
+    def describe(self, deployment: Deployment) -> str:
+        """When it was restarted last."""
+        at = _restarted_at(deployment)
+        when = f"was last restarted at {at}" if at else "was not restarted"
+        return f"{deployment.name} {when}"
+
+    def success(self, deployment: Deployment) -> str:
+        """That it was restarted."""
+        return f"{deployment.name} was restarted"
+
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether the template differs from the one before; the time in it is not in the plan."""
+        return bool(deployment.spec_digest != plan.fingerprint["spec"])
+
+
+def _restarted_at(deployment: Deployment) -> str:
+    metadata = deployment.template.get("metadata") or {}
+    return str((metadata.get("annotations") or {}).get(patches.RESTARTED_AT_ANNOTATION, ""))
 
 
 class DeletePods(Change):
@@ -122,20 +144,77 @@ class DeletePods(Change):
         return RolloutTimeouts(steady=self.watch_seconds, deadline=self.deadline_seconds)
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
-        """Delete the planned pods that are still there.
+        """Delete the planned pods that are still there, each in the version that was read last.
 
         Raises UserError when some were not deleted; `unsure` if others were.
         """
-        cluster = systems.cluster
-        planned = set(plan.fingerprint["pods"].values())
-        pods = [pod for pod in await cluster.pods(self.selector) if pod.uid in planned]
-        results = await asyncio.gather(*(_delete(cluster, pod) for pod in pods))
-        failed = [result for result in results if result is not None]
-        if failed:
-            done = len(pods) - len(failed)
-            unsure = done > 0 or any(error.unsure for error in failed)
-            text = f"{done} of {len(pods)} pods were deleted. {failed[0]}"
-            raise UserError(text, unsure=unsure)
+        for _ in range(deployments.ATTEMPTS):
+            pods = await self._undeleted(systems, plan, progress)
+            if not pods:
+                return
+            versions = {pod.uid: pod.resource_version for pod in pods}
+            await self._check_sendable(progress, versions, systems.now())
+            results = await asyncio.gather(*(_delete(systems.cluster, pod) for pod in pods))
+            answers = dict(zip(versions, results, strict=True))
+            await progress.answered(
+                {uid: answer for uid, answer in answers.items() if isinstance(answer, str)}
+            )
+            failed = [result for result in results if isinstance(result, ClusterError)]
+            lasting = [error for error in failed if not isinstance(error, Conflict)]
+            if lasting:
+                raise self._failed(plan, progress, lasting)
+        raise self._failed(plan, progress, failed)
+
+    async def _undeleted(self, systems: Systems, plan: Plan, progress: Progress) -> list[Pod]:
+        """The planned pods that nobody deletes yet."""
+        planned = set(plan.fingerprint["pods"].values()) - progress.evidence.answers.keys()
+        pods = await systems.cluster.pods(self.selector)
+        return [pod for pod in pods if pod.uid in planned and not pod.terminating]
+
+    async def _check_sendable(
+        self, progress: Progress, versions: dict[str, str], now: datetime
+    ) -> None:
+        try:
+            await progress.sending(versions, now)
+        except UserError as error:
+            raise UserError(
+                str(error), unsure=DELETED in progress.evidence.answers.values()
+            ) from None
+
+    def _failed(self, plan: Plan, progress: Progress, errors: Sequence[UserError]) -> UserError:
+        done = list(progress.evidence.answers.values()).count(DELETED)
+        unsure = done > 0 or any(error.unsure for error in errors)
+        count = len(plan.fingerprint["pods"])
+        return UserError(f"{done} of {count} pods were deleted. {errors[0]}", unsure=unsure)
+
+    async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
+        """Fence the pods that a deletion may still reach; count those that this deleted.
+
+        A pod that is gone without an answer may have been deleted by this, so that counts too.
+        """
+        evidence = progress.evidence
+        for _ in range(deployments.ATTEMPTS):
+            if await self._fence(systems, plan, progress):
+                break
+        else:
+            raise UserError("The pods change too often to find out whether they are deleted.")
+        remaining = await self._undeleted(systems, plan, progress)
+        maybe = _gone_without_answer(plan, evidence, remaining)
+        if DELETED in evidence.answers.values() or maybe:
+            return None
+        text = f"This deleted no pod of {self.selector}."
+        return Verdict(ok=False, was_applied=False, text=text)
+
+    async def _fence(self, systems: Systems, plan: Plan, progress: Progress) -> bool:
+        """Whether no deletion can arrive any more: each was sent for one version of its pod."""
+        sent = progress.evidence.sent
+        pods = [
+            pod
+            for pod in await self._undeleted(systems, plan, progress)
+            if sent is None or sent.get(pod.uid) == pod.resource_version
+        ]
+        results = await asyncio.gather(*(_fence_pod(systems.cluster, pod) for pod in pods))
+        return all(results)
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
         """Whether they are deleted, and as many new pods become ready and stay ready."""
@@ -151,19 +230,55 @@ class DeletePods(Change):
         async def probe() -> RolloutStatus:
             return _status(await systems.cluster.pods(self.selector), planned, workloads)
 
-        success = f"{len(planned)} pods were replaced"
-        return await rollout.watch(probe, progress, self._timeouts, success)
+        success = _what_was_deleted(plan, progress.evidence)
+        return await rollout.watch(probe, progress, self._timeouts, lambda: success)
 
 
-async def _delete(cluster: Cluster, pod: Pod) -> ClusterError | None:
-    """Delete one pod; returns the error. A pod that is gone already is no error."""
+def _gone_without_answer(plan: Plan, evidence: Evidence, remaining: Sequence[Pod]) -> set[str]:
+    """The uids of pods that this may have deleted: they are gone, and nothing was answered."""
+    is_unrecorded = evidence.sent is None
+    uids = set(plan.fingerprint["pods"].values() if is_unrecorded else evidence.unanswered)
+    return uids - {pod.uid for pod in remaining}
+
+
+def _what_was_deleted(plan: Plan, evidence: Evidence) -> str:
+    """How many pods were replaced, and which of them not certainly by this."""
+    names = {uid: name for name, uid in plan.fingerprint["pods"].items()}
+    deleted = list(evidence.answers.values()).count(DELETED)
+    if deleted == len(names):
+        return f"{plural(deleted, 'pod')} {'was' if deleted == 1 else 'were'} replaced"
+    unknown = sorted(names[uid] for uid in evidence.unanswered if uid in names)
+    others = sorted(
+        name
+        for uid, name in names.items()
+        if evidence.answers.get(uid) != DELETED and uid not in evidence.unanswered
+    )
+    parts = [f"{deleted} of {len(names)} pods were deleted by this"]
+    parts += [f"{', '.join(others)} had gone before"] if others else []
+    parts += (
+        [f"whether {', '.join(unknown)} were, is not known, and they are gone"] if unknown else []
+    )
+    return "; ".join(parts)
+
+
+async def _delete(cluster: Cluster, pod: Pod) -> str | ClusterError:
+    """Delete one pod; returns the answer or the error."""
     try:
         await cluster.delete_pod(pod)
     except NotFound:
-        return None
+        return GONE
     except ClusterError as error:
         return error
-    return None
+    return DELETED
+
+
+async def _fence_pod(cluster: Cluster, pod: Pod) -> bool:
+    """Give a pod another version; False where it has one by now. Raises ClusterError."""
+    try:
+        await cluster.fence(pod)
+    except (Conflict, NotFound):
+        return False
+    return True
 
 
 def _runs(pod: Pod) -> bool:

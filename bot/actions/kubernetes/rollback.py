@@ -11,7 +11,7 @@ from bot.actions.base import Progress
 from bot.actions.kubernetes import deployments, diffs, revisions
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.kubernetes.revisions import RevisionHistory
-from bot.model import Plan, Risk, Undo, UserError, Verdict
+from bot.model import Plan, Risk, Undo, UserError
 from bot.model.choices import Option, Options
 from bot.systems import Systems
 from bot.systems.kubernetes import Deployment, Revision, digest, patches, temporary
@@ -27,6 +27,7 @@ class RollBack(DeploymentChange):
 
     name: ClassVar = "rollback"
     risk: ClassVar = Risk.DESTRUCTIVE
+    noun: ClassVar = "rollback"
     to_revision: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="Left empty, it is the newest one before it that was not rolled back from.",
@@ -137,17 +138,15 @@ class RollBack(DeploymentChange):
                 "nothing was done. Request another one."
             )
         change = patches.restore_revision(revision, deployment)
-        await deployments.apply(cluster, self.deployment, plan, progress, lambda _: change)
+        await deployments.apply(systems, self.deployment, plan, progress, lambda _: change)
 
-    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
-        """Whether the template is restored, and its pods become ready and stay ready."""
-        deployment = await systems.cluster.deployment(self.deployment)
-        if digest(deployment.template) == plan.fingerprint["to_template"]:
-            success = f"{deployment.name} runs image {deployment.image_tags}"
-            return await self.watch(systems, progress, success)
-        running = f"revision {deployment.revision} (image {deployment.image_tags})"
-        fact = f"{deployment.label} runs {running}"
-        return deployments.not_as_planned(deployment, progress, fact, "rollback")
+    def describe(self, deployment: Deployment) -> str:
+        """Which image it runs."""
+        return f"{deployment.name} runs image {deployment.image_tags}"
+
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether it has the template of the earlier revision."""
+        return bool(digest(deployment.template) == plan.fingerprint["to_template"])
 
 
 def _choice(history: RevisionHistory, revision: Revision, now: datetime) -> Option:

@@ -49,7 +49,7 @@ class RolloutStatus(Model):
 
     `pods` are the new ones, `expected` is how many there should be; `replaced` says whether all old
     ones are gone, and `serving` how many old ones are still ready. `failure` says why the rollout
-    is stuck, or is empty.
+    is stuck, or is empty. `undone` says what somebody else made of the change since, or is empty.
     """
 
     pods: tuple[Pod, ...]
@@ -57,6 +57,7 @@ class RolloutStatus(Model):
     replaced: bool
     serving: int = 0
     failure: str = ""
+    undone: str = ""
 
     @property
     def ready(self) -> int:
@@ -111,23 +112,30 @@ class ThrottledProgress:
             await self._progress.report(text)
 
 
+class UndoneOutsideError(Exception):
+    """Somebody else has undone the change, or changed it; the text says what and who."""
+
+
 async def watch(
-    probe: Probe, progress: Progress, timeouts: RolloutTimeouts, success: str
+    probe: Probe, progress: Progress, timeouts: RolloutTimeouts, success: Callable[[], str]
 ) -> Verdict:
     """Wait until the new pods are ready, then watch them stay ready.
 
-    `success` begins the good verdict. Raises ClusterError when the cluster does not answer until
-    the deadline.
+    `success` gives the beginning of the good verdict. Raises ClusterError when the cluster does not
+    answer until the deadline.
     """
     throttled = ThrottledProgress(progress, timeouts.report_interval)
-    status, problem = await _wait_until_ready(probe, throttled, timeouts)
-    problem = problem or await _watch_ready_pods(probe, throttled, timeouts, status)
+    try:
+        status, problem = await _wait_until_ready(probe, throttled, timeouts)
+        problem = problem or await _watch_ready_pods(probe, throttled, timeouts, status)
+    except UndoneOutsideError as error:
+        return Verdict(ok=False, text=str(error), undone_outside=True)
     if problem:
         return Verdict(ok=False, text=problem)
     if not status.expected:
-        return Verdict(ok=True, text=f"{success}: no pods are left")
+        return Verdict(ok=True, text=f"{success()}: no pods are left")
     ready = f"{status.expected} of {status.expected} ready"
-    return Verdict(ok=True, text=f"{success}: {ready}, no restarts for {timeouts.steady:g} s")
+    return Verdict(ok=True, text=f"{success()}: {ready}, no restarts for {timeouts.steady:g} s")
 
 
 async def _wait_until_ready(
@@ -193,20 +201,23 @@ async def _probe_with_retry(
 ) -> RolloutStatus:
     """One probe, tried again while the cluster does not answer.
 
-    Raises Unreachable or TimedOut when there is no answer until the deadline.
+    Raises UndoneOutsideError; Unreachable or TimedOut when there is no answer until the deadline.
     """
     while True:
         try:
-            return await probe()
+            status = await probe()
         except (Unreachable, TimedOut):
             if asyncio.get_running_loop().time() >= deadline:
                 raise
             await asyncio.sleep(timeouts.poll_interval)
+            continue
+        if status.undone:
+            raise UndoneOutsideError(status.undone)
+        return status
 
 
-async def rollout_status(cluster: Cluster, name: str) -> RolloutStatus:
-    """The rollout of a Deployment as it is now. Raises ClusterError."""
-    deployment = await cluster.deployment(name)
+async def rollout_status(cluster: Cluster, deployment: Deployment, undone: str) -> RolloutStatus:
+    """The rollout of a Deployment, with what somebody else made of it. Raises ClusterError."""
     revisions = await cluster.revisions(deployment)
     current = current_revision(deployment, revisions)
     uid = current.uid if current else ""
@@ -223,6 +234,7 @@ async def rollout_status(cluster: Cluster, name: str) -> RolloutStatus:
         replaced=deployment.rolled_out,
         serving=sum(_serves(pod) and pod.owner_uid in old_uids for pod in all_pods),
         failure=failure,
+        undone=undone,
     )
 
 

@@ -8,9 +8,17 @@ from bot.actions.base import Progress
 from bot.actions.kubernetes import capacity, deployments
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.wording import percent
-from bot.model import Plan, Risk, Undo, UserError, Verdict
+from bot.model import Plan, Risk, Undo, UserError
 from bot.systems import Systems
-from bot.systems.kubernetes import Autoscaler, Cluster, ClusterError, Deployment, NotFound, patches
+from bot.systems.kubernetes import (
+    Autoscaler,
+    Cluster,
+    ClusterError,
+    Deployment,
+    NotFound,
+    managed_fields,
+    patches,
+)
 
 # More than this is a decision about capacity, not one for an incident.
 MAX_REPLICAS = 50
@@ -121,17 +129,23 @@ class ScaleDeployment(DeploymentChange):
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Patch the number of replicas. Raises UserError."""
         change = patches.scale(self.replicas)
-        await deployments.apply(systems.cluster, self.deployment, plan, progress, lambda _: change)
+        await deployments.apply(systems, self.deployment, plan, progress, lambda _: change)
 
-    async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
-        """Whether the number is set, and so many pods become ready and stay ready."""
-        deployment = await systems.cluster.deployment(self.deployment)
-        if deployment.replicas != self.replicas:
-            text = f"{deployment.label} is scaled to {deployment.replicas}, not to {self.replicas}"
-            was_set = deployments.is_changed_by(deployment, progress)
-            return Verdict(ok=False, was_applied=was_set, text=text)
-        success = f"{deployment.name} is scaled to {self.replicas}"
-        return await self.watch(systems, progress, success)
+    def describe(self, deployment: Deployment) -> str:
+        """How many replicas it has."""
+        return f"{deployment.name} is scaled to {deployment.replicas}"
+
+    def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether it has the planned number of replicas."""
+        return deployment.replicas == self.replicas
+
+    def is_undone_in(self, deployment: Deployment, plan: Plan) -> bool:
+        """Whether it has the number of before."""
+        return bool(deployment.replicas == plan.fingerprint["replicas"])
+
+    def field(self, deployment: Deployment) -> managed_fields.Path:
+        """The path of the number."""
+        return managed_fields.REPLICAS
 
 
 def _patch_command(autoscaler: Autoscaler, limit: str, value: int) -> str:

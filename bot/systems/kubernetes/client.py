@@ -21,6 +21,7 @@ from bot.systems.kubernetes import (
     errors,
     limits,
     managed_fields,
+    patches,
     pod_exec,
     resources,
 )
@@ -239,16 +240,30 @@ class Cluster:
         raw = await self._request_json(call, "PATCH", path, query, operations)
         return resources.parse_deployment(raw, self._server)
 
-    async def delete_pod(self, pod: Pod, *, dry_run: bool = False) -> None:
-        """Delete exactly this pod; raises Conflict when another one has its name by now.
+    async def fence(self, obj: Deployment | Pod) -> None:
+        """Give an object another version: what was sent for the one given can no longer be stored.
 
-        With `dry_run` it is a dry run on the server.
+        Raises Conflict when it has another version by now.
+        """
+        is_pod = isinstance(obj, Pod)
+        resource, path = ("pods", self._core_path) if is_pod else ("deployments", self._apps_path)
+        call = self._change_call("patch", resource, obj.name, dry_run=False)
+        query = [("fieldManager", managed_fields.OUR_MANAGER)]
+        await self._request_json(call, "PATCH", path(resource, obj.name), query, patches.fence(obj))
+
+    async def delete_pod(self, pod: Pod, *, dry_run: bool = False) -> None:
+        """Delete exactly this pod in its version; raises Conflict when it has another by now.
+
+        With `dry_run` it is a dry run on the server, whatever its version.
         """
         call = self._change_call("delete", "pods", pod.name, dry_run=dry_run)
         # A DELETE that has a body is read from the body alone: the server ignores its query.
-        body: dict[str, Any] = {"preconditions": {"uid": pod.uid}}
+        preconditions = {"uid": pod.uid}
+        body: dict[str, Any] = {"preconditions": preconditions}
         if dry_run:
             body["dryRun"] = ["All"]
+        else:
+            preconditions["resourceVersion"] = pod.resource_version
         await self._request_json(call, "DELETE", self._core_path("pods", pod.name), body=body)
 
     async def log(

@@ -36,6 +36,13 @@ class FieldWriter(Model):
 
     manager: str
     at: datetime | None = None
+    subresource: str = ""
+
+    @property
+    def label(self) -> str:
+        """What people call it: an autoscaler writes under the name of all controllers."""
+        is_autoscaler = (self.manager, self.subresource) == ("kube-controller-manager", "scale")
+        return "an autoscaler" if is_autoscaler else self.manager
 
     @property
     def is_ours(self) -> bool:
@@ -76,6 +83,16 @@ def last_writer(managed_fields: Sequence[Obj], path: Path) -> FieldWriter | None
     return None if newest is None else _writer(newest)
 
 
+def written_after_us(managed_fields: Sequence[Obj], path: Path) -> FieldWriter | None:
+    """The other manager that wrote a field, or a part of it, after Runbolt last wrote anything."""
+    ours = written_at(managed_fields, OUR_MANAGER)
+    others = [entry for entry in managed_fields if entry.get("manager") != OUR_MANAGER]
+    writer = last_writer(others, path)
+    if ours is None or writer is None or writer.at is None or writer.at < ours:
+        return None
+    return writer
+
+
 def written_at(managed_fields: Sequence[Obj], manager: str) -> datetime | None:
     """When a manager last wrote any of its fields; None where that is not noted."""
     times = [entry["time"] for entry in managed_fields if _is_dated(entry, manager)]
@@ -89,7 +106,8 @@ def _is_dated(entry: Obj, manager: str) -> bool:
 def _writer(entry: Obj) -> FieldWriter:
     time = entry.get("time")
     at = datetime.fromisoformat(time) if time else None
-    return FieldWriter(manager=entry.get("manager") or "unknown", at=at)
+    manager, subresource = entry.get("manager") or "unknown", entry.get("subresource") or ""
+    return FieldWriter(manager=manager, at=at, subresource=subresource)
 
 
 def _owns(fields: Obj, path: Path) -> bool:

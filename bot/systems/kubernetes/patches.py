@@ -6,9 +6,11 @@ from bot.model import Model
 from bot.systems.kubernetes.resources import (
     CHANGE_CAUSE_ANNOTATION,
     EXECUTION_ANNOTATION,
+    FENCE_ANNOTATION,
     ROLLED_BACK_FROM_ANNOTATION,
     Deployment,
     Obj,
+    Pod,
     Revision,
 )
 
@@ -54,6 +56,15 @@ class DeploymentPatch(Model):
 
 def _operation(kind: str, path: str, value: Any) -> Obj:
     return {"op": kind, "path": path, "value": value}
+
+
+def fence(obj: Deployment | Pod) -> list[Obj]:
+    """Give an object another version, and change nothing else; fails if it has one by now."""
+    annotations = obj.annotations | {FENCE_ANNOTATION: obj.resource_version}
+    return [
+        _operation("test", "/metadata/resourceVersion", obj.resource_version),
+        _operation("add", "/metadata/annotations", annotations),
+    ]
 
 
 def restore_revision(revision: Revision, deployment: Deployment) -> DeploymentPatch:

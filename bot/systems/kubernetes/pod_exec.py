@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
+from bot.model.text import printable
 from bot.systems.kubernetes.errors import ApiCall, CommandNotFound, RequestRefused
 
 PROTOCOLS = "v5.channel.k8s.io,v4.channel.k8s.io"
@@ -40,7 +41,7 @@ class Channels:
 
     def text(self, channel: int) -> str:
         """Everything of a channel."""
-        return self.buffers[channel].decode("utf-8", "replace")
+        return printable(self.buffers[channel].decode("utf-8", "replace"))
 
 
 async def read_result(socket: ClientWebSocketResponse, call: ApiCall, command: str) -> ExecResult:

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity as to_decimal
+from pydantic import Field
 
 from bot import redaction
 from bot.model import Model
+from bot.model.text import printable, printable_values
 from bot.systems.kubernetes import owners
 from bot.systems.kubernetes.conditions import has_condition
 from bot.systems.kubernetes.owners import Owner
@@ -19,6 +21,8 @@ from bot.systems.kubernetes.pod_status import is_initialized, kubectl_status
 Obj = dict[str, Any]
 
 EXECUTION_ANNOTATION = "runbolt.dev/execution"
+# Written only to give an object another version, so that a write for the version before fails.
+FENCE_ANNOTATION = "runbolt.dev/fenced"
 ROLLED_BACK_FROM_ANNOTATION = "runbolt.dev/rolled-back-from"
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history"
@@ -64,6 +68,7 @@ class Pod(Model):
 
     name: str
     uid: str
+    resource_version: str
     status: str
     ready: bool
     terminating: bool
@@ -76,6 +81,7 @@ class Pod(Model):
     init_containers: tuple[Container, ...] = ()
     initialized: bool = True
     finished: bool = False
+    annotations: dict[str, str] = Field(default_factory=dict)
 
     @property
     def workload(self) -> str:
@@ -199,6 +205,8 @@ class Revision(Model):
     """A pod template that a Deployment has run, as its ReplicaSet keeps it.
 
     `previous_numbers` are those that it had when it ran before; `created` is when it ran first.
+    `execution` is the id of the execution that changed the Deployment last while this was the
+    newest, or empty.
     `change_cause` is as it was written, which may have secrets. `rolled_back_from` is the number
     that the last rollback to this revision came from.
     """
@@ -213,6 +221,7 @@ class Revision(Model):
     change_cause: str
     template: Obj
     rolled_back_from: int | None = None
+    execution: str = ""
 
     @property
     def image_tags(self) -> str:
@@ -252,6 +261,7 @@ def _images(template: Obj) -> list[str]:
 
 
 def _short(images: list[str]) -> str:
+    images = list(map(printable, images))
     if len(images) == 1:
         return _tag(images[0])
     return ", ".join(image.rpartition("/")[2] for image in images)
@@ -259,12 +269,15 @@ def _short(images: list[str]) -> str:
 
 def parse_pod(raw: Obj) -> Pod:
     """A Pod from the API's JSON."""
-    metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
+    # The kubelet passes on what programs and registries say.
+    raw = raw | {"status": printable_values(raw.get("status") or {})}
+    metadata, spec, status = raw["metadata"], raw["spec"], raw["status"]
     owner = _controller(metadata)
     inits = spec.get("initContainers") or []
     return Pod(
         name=metadata["name"],
         uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
         status=kubectl_status(raw),
         ready=has_condition(status, "Ready"),
         terminating=bool(metadata.get("deletionTimestamp")),
@@ -277,6 +290,7 @@ def parse_pod(raw: Obj) -> Pod:
         init_containers=_parse_containers(inits, status.get("initContainerStatuses")),
         initialized=is_initialized(raw),
         finished=status.get("phase") in FINISHED_PHASES,
+        annotations=metadata.get("annotations") or {},
     )
 
 
@@ -303,7 +317,7 @@ def _parse_container(spec: Obj, status: Obj) -> Container:
     resources = spec.get("resources") or {}
     return Container(
         name=spec["name"],
-        image=spec.get("image", ""),
+        image=printable(spec.get("image", "")),
         ready=bool(status.get("ready")),
         running="running" in state,
         restarts=status.get("restartCount", 0),
@@ -374,7 +388,7 @@ def _stuck_reason(status: Obj) -> str:
         is_late = kind == "Progressing" and reason == "ProgressDeadlineExceeded"
         is_refused = kind == "ReplicaFailure" and condition["status"] == "True"
         if is_late or is_refused:
-            return str(condition.get("message") or condition["reason"])
+            return printable(str(condition.get("message") or condition["reason"]))
     return ""
 
 
@@ -434,6 +448,7 @@ def parse_revision(raw: Obj) -> Revision:
         change_cause=annotations.get(CHANGE_CAUSE_ANNOTATION, ""),
         template=_template(raw),
         rolled_back_from=int(rolled_back_from) if rolled_back_from.isdecimal() else None,
+        execution=annotations.get(EXECUTION_ANNOTATION, ""),
     )
 
 

@@ -1,0 +1,204 @@
+"""What became of a change is told from what this execution did, and only once that is certain."""
+
+import re
+
+import pytest
+
+from bot.actions.kubernetes.restarts import DeletePods
+from bot.model import UserError, Verdict
+from bot.systems import ChangingSystems
+from bot.views import action_ids
+from sandbox.cluster import Cluster
+from tests.cluster_fixtures import SELECTOR, RecordedProgress, systems
+from tests.conftest import Bot, Clock, Walk
+from tests.manual_changes import patch_deployment, variable
+from tests.pausing import PAUSED, request_pause
+from tests.rollbacks import DONE, asked, broken, mark_running
+from tests.test_silent_replicas import approve, sent
+
+__all__ = ["asked", "broken", "systems"]
+
+NOT_PAUSED = "The change was not done: ORDERS_PAUSED of order-service is “false”."
+
+
+async def die(bot: Bot, clock: Clock) -> None:
+    """Let the process die that runs what was requested, with what it has sent so far."""
+    await mark_running(bot)
+    clock.forward(seconds=31)
+    await bot.tick()
+
+
+async def test_a_late_write_is_waited_for(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    """The server stalls for so long that the bot hangs up, and does the write all the same."""
+    channel = await request_pause(walk)
+    bot.world.systems.cluster.timeout = 1.0
+    stalled = kube.stall("patch *")
+    await walk.press("second", action_ids.APPROVE, channel)
+
+    request = walk.execution(channel)
+    assert request.state == "Unknown"
+    assert request.outcome.startswith("Kubernetes did not answer within 1 s")
+    assert variable(kube) == "false"
+    clock.forward(seconds=11)
+    await bot.tick()
+    assert walk.execution(channel) == request
+
+    await kube.release(stalled)
+    clock.forward(seconds=11)
+    await bot.tick()
+
+    assert variable(kube) == "true"
+    assert walk.execution(channel).state == DONE
+    assert PAUSED in walk.text(channel)
+    clock.forward(minutes=31)
+    await bot.tick()
+    assert variable(kube) == "false"
+
+
+async def test_not_done_shuts_the_door(walk: Walk, bot: Bot, kube: Cluster) -> None:
+    channel = await request_pause(walk)
+    bot.world.systems.cluster.timeout = 1.0
+    stalled = kube.stall("patch *")
+    await approve(walk, channel)
+    await sent(kube, dry_run=False)
+    kube.heal()
+    await bot.drain()
+    request = walk.execution(channel)
+    assert (request.state, request.outcome) == ("Not done", NOT_PAUSED)
+
+    await kube.release(stalled)
+
+    assert variable(kube) == "false"
+
+
+@pytest.mark.parametrize("status", [None, 503])
+async def test_a_write_without_answer_is_found(
+    walk: Walk, bot: Bot, kube: Cluster, status: int | None
+) -> None:
+    channel = await request_pause(walk)
+    bot.world.systems.cluster.timeout = 1.0
+    kube.lose_answer("patch *", status)
+
+    await walk.press("second", action_ids.APPROVE, channel)
+
+    assert walk.execution(channel).state == DONE
+    assert PAUSED in walk.text(channel)
+
+
+async def test_the_target_stays_locked(walk: Walk, bot: Bot, kube: Cluster, clock: Clock) -> None:
+    first = await walk.declare()
+    await walk.press_step("oncall", "rolling-restart", first)
+    await walk.submit("oncall", reason="It leaks")
+    await walk.press("second", action_ids.APPROVE, first)
+    await die(bot, clock)  # after it was done, and before that was written down
+    assert walk.execution(first).state == "Interrupted"
+    second = await walk.declare("slow responses", "sev3")
+    await walk.press_step("oncall", "scale-up", second)
+    await walk.submit("oncall", reason="It is slow", replicas="4")
+
+    await walk.press("second", action_ids.APPROVE, second)
+
+    assert re.match(
+        r":hourglass_flowing_sand: What “Rolling restart” of INC-1 did to deployment/order-service "
+        r"in \S+ of \S+ is not known yet\.",
+        walk.execution(second).state,
+    )
+    await walk.press("oncall", action_ids.CHECK_INTERRUPTED, first)
+    await bot.tick()
+    request = walk.execution(first)
+    assert (request.state, request.outcome) == (
+        DONE,
+        "order-service was restarted: 3 of 3 ready, no restarts for 0.4 s",
+    )
+    assert walk.execution(second).state == DONE
+
+
+async def test_a_scale_by_hand_is_not_claimed(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    channel = await walk.declare("slow responses", "sev3")
+    await walk.press_step("oncall", "scale-up", channel)
+    await walk.submit("oncall", reason="It is slow", replicas="4")
+    await die(bot, clock)  # before the write
+    await patch_deployment(kube, {"spec": {"replicas": 4}})
+
+    await walk.press("oncall", action_ids.CHECK_INTERRUPTED, channel)
+
+    request = walk.execution(channel)
+    outcome = "The change was not done: order-service is scaled to 4."
+    assert (request.state, request.outcome) == ("Not done", outcome)
+
+
+async def test_pods_of_others_are_not_claimed(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    channel = await walk.declare()
+    before = set(kube.pod_names())
+    await walk.press_step("oncall", "delete-pods", channel)
+    await walk.submit("oncall", reason="They hang")
+    await die(bot, clock)  # before anything was sent
+
+    await walk.press("oncall", action_ids.CHECK_INTERRUPTED, channel)
+
+    request = walk.execution(channel)
+    outcome = "This deleted no pod of app=order-service."
+    assert (request.state, request.outcome) == ("Not done", outcome)
+    assert set(kube.pod_names()) == before
+
+
+async def test_an_undone_change_says_who(walk: Walk, bot: Bot, broken: Cluster, asked: str) -> None:
+    await approve(walk, asked)
+    await sent(broken, dry_run=False)
+    await broken.wait_until(lambda: broken.image().endswith(":v2.3.1"))
+    broken.deploy("v2.4.0", by="argocd-controller")
+    await bot.drain()
+
+    request = walk.execution(asked)
+    assert re.fullmatch(
+        r":warning: Done, then put back by argocd-controller (at once|after \d+ s): order-service "
+        r"runs image v2\.4\.0 again\.",
+        request.state,
+    )
+    assert request.buttons == ()
+
+
+def delete() -> DeletePods:
+    return DeletePods(selector=SELECTOR, watch_seconds=0.4, deadline_seconds=30)
+
+
+async def test_a_late_deletion_is_fenced(systems: ChangingSystems, kube: Cluster) -> None:
+    systems.cluster.timeout = 1.0
+    plan, notes = await delete().plan(systems.for_planning()), RecordedProgress()
+    before = set(kube.pod_names())
+    stalled = kube.stall("delete *")
+    with pytest.raises(UserError, match="0 of 3 pods were deleted") as caught:
+        await delete().execute(systems, plan, notes.run)
+    assert caught.value.unsure
+
+    assert await delete().settle(systems, plan, notes.run) == Verdict(
+        ok=False, was_applied=False, text="This deleted no pod of app=order-service."
+    )
+    await kube.release(stalled)
+
+    assert set(kube.pod_names()) == before
+
+
+async def test_which_pods_were_deleted_is_said(systems: ChangingSystems, kube: Cluster) -> None:
+    plan, notes = await delete().plan(systems.for_planning()), RecordedProgress()
+    ours, lost, other = sorted(plan.fingerprint["pods"])
+    kube.lose_answer(f"delete */pods/{lost}", 500)
+    pods = {pod.name: pod for pod in await systems.cluster.pods(SELECTOR)}
+    await systems.cluster.delete_pod(pods[other])
+    with pytest.raises(UserError):
+        await delete().execute(systems, plan, notes.run)
+
+    assert await delete().settle(systems, plan, notes.run) is None
+    verdict = await delete().verify(systems.for_reading(), plan, notes.run)
+
+    assert verdict.text == (
+        f"1 of 3 pods were deleted by this; {other} had gone before; whether {lost} were, is not "
+        "known, and they are gone: 3 of 3 ready, no restarts for 0.4 s"
+    )
+    assert ours not in kube.pod_names()

@@ -1,0 +1,190 @@
+"""The bot's database restarts, ends sessions or only reads: a press works, or says what to do."""
+
+import asyncio
+
+import pytest
+from psycopg import AsyncConnection, conninfo
+from psycopg_pool import PoolTimeout
+
+from bot.model import UserError
+from bot.settings import Settings
+from bot.store import db
+from bot.store.db import Conn
+from sandbox.postgres import Postgres, Server
+from sandbox.redis import free_port
+from sandbox.shop import Shop
+from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.outages import LOST, away, end_sessions, read_only
+from tests.test_web import get
+
+NOTE = "@oncall noted: It is DNS"
+# Waits for the lock of the incident's row in the transaction that writes.
+WAITING = """
+    SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+# The session ends while it commits, as if the answer to the commit were lost.
+LOSE_COMMIT = """
+    CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER lose_commit AFTER INSERT ON timeline
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION end_session();
+"""
+FIND_COMMIT = "DROP TRIGGER lose_commit ON timeline; DROP FUNCTION end_session"
+
+
+async def note(walk: Walk, channel: str) -> str:
+    """What is answered to a note."""
+    await walk.say("oncall", "/incident note It is DNS", channel)
+    return walk.answer("oncall")
+
+
+async def fill(pool: db.Pool) -> None:
+    """Have the pool open all the connections that it may, and leave them idle."""
+
+    async def borrow(barrier: asyncio.Barrier) -> None:
+        async with pool.connection():
+            await barrier.wait()
+
+    barrier = asyncio.Barrier(pool.max_size)
+    await asyncio.gather(*(borrow(barrier) for _ in range(pool.max_size)))
+
+
+async def test_ended_sessions_fail_no_press(walk: Walk, bot: Bot, state: str) -> None:
+    channel = await walk.declare()
+    await fill(bot.world.pool)
+    await end_sessions(state)
+
+    async with asyncio.timeout(3):
+        await note(walk, channel)
+
+    assert (await walk.timeline(channel))[-1] == NOTE
+
+
+async def test_restart_fails_no_press(walk: Walk, bot: Bot, postgres: Server) -> None:
+    if not isinstance(postgres, Postgres):
+        pytest.skip("the server is somebody else's")
+    channel = await walk.declare()
+    await fill(bot.world.pool)
+
+    _, answer = await asyncio.gather(postgres.restart(), note(walk, channel))
+
+    assert "went wrong" not in answer
+    assert (await walk.timeline(channel)).count(NOTE) == 1
+
+
+async def test_read_only_database_is_told(walk: Walk, bot: Bot, state: str) -> None:
+    channel = await walk.declare()
+    bot.world.pool.timeout = 0.5
+    async with read_only(state):
+        assert await note(walk, channel) == (
+            "The bot's database can only be read at the moment. Nothing was done. Try again in a"
+            " minute."
+        )
+        assert await get(f"{bot.url}/readyz") == (
+            503,
+            "the database in DATABASE_URL is read-only, or no longer the primary",
+        )
+
+    bot.world.pool.timeout = db.LOAN_SECONDS
+    await note(walk, channel)
+
+    assert (await walk.timeline(channel)).count(NOTE) == 1
+    assert await get(f"{bot.url}/readyz") == (200, "ready")
+
+
+async def test_session_that_only_reads_is_given_up(walk: Walk, bot: Bot, state: str) -> None:
+    """It was opened on a standby, say, and was not ended since."""
+    channel = await walk.declare()
+    await fill(bot.world.pool)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("SET default_transaction_read_only TO on")
+
+    async with asyncio.timeout(3):
+        await note(walk, channel)
+
+    assert (await walk.timeline(channel))[-1] == NOTE
+
+
+async def test_unwritten_press_is_done_again(walk: Walk, state: str) -> None:
+    channel = await walk.declare()
+    async with (
+        await AsyncConnection.connect(state) as blocker,
+        await AsyncConnection.connect(state, autocommit=True) as admin,
+    ):
+        await blocker.execute("SELECT * FROM incidents FOR UPDATE")
+        saying = asyncio.create_task(note(walk, channel))
+        await admin.execute("SELECT pg_terminate_backend(%s)", [await waiting(admin)])
+        await waiting(admin)
+        await blocker.rollback()
+        await saying
+
+    assert (await walk.timeline(channel)).count(NOTE) == 1
+
+
+async def waiting(admin: Conn) -> int:
+    """The process of the session that waits for a lock, once there is one."""
+    async with asyncio.timeout(10):
+        while not (rows := await (await admin.execute(WAITING)).fetchall()):
+            pass
+    return int(rows[0][0])
+
+
+async def test_lost_commit_is_not_repeated(walk: Walk, state: str) -> None:
+    channel = await walk.declare()
+    async with await AsyncConnection.connect(state, autocommit=True) as admin:
+        await admin.execute(LOSE_COMMIT)
+        try:
+            answer = await note(walk, channel)
+        finally:
+            await admin.execute(FIND_COMMIT)
+
+    assert answer == LOST
+
+
+async def test_outage_does_not_slow_attempts(
+    state: str, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "RECONNECT_SECONDS", 0.02)
+    pool = await db.open_pool(state)
+    try:
+        async with away(postgres, state), asyncio.timeout(10):
+            while pool.get_stats().get("connections_errors", 0) < 20:
+                with pytest.raises(PoolTimeout):
+                    async with pool.connection(timeout=0.05):
+                        pass
+        async with pool.connection():
+            pass
+    finally:
+        await pool.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "sentence"),
+    [
+        ("runbolt_ro", "is read-only, or no longer the primary: cannot execute CREATE TABLE"),
+        ("stranger", "refused the bot's tables: permission denied for schema public"),
+    ],
+)
+async def test_tables_cannot_be_made(
+    given: Settings, clock: Clock, postgres: Server, shop: Shop, role: str, sentence: str
+) -> None:
+    await postgres.create_role(role)
+    refused = given.model_copy(update={"database_url": postgres.dsn(shop.database, role)})
+
+    with pytest.raises(UserError, match=sentence) as told:
+        async with start_bot(refused, clock):
+            pass
+
+    assert "othing was started" in str(told.value)
+
+
+async def test_primary_is_found_among_hosts(state: str) -> None:
+    # The first host takes no connections.
+    parts = conninfo.conninfo_to_dict(state)
+    hosts = {"host": "127.0.0.1,127.0.0.1", "port": f"{free_port()},{parts['port']}"}
+    pool = await db.open_pool(conninfo.make_conninfo(state, **hosts), size=1)
+    try:
+        async with pool.connection() as conn:
+            assert conn.info.get_parameters()["target_session_attrs"] == "read-write"
+    finally:
+        await pool.close()
