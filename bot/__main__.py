@@ -20,7 +20,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, scheduler, slack, store
+from bot import config, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
 from bot.backoff import Backoff
@@ -75,6 +75,8 @@ async def open_world(
     `now` replaces the database's clock. `slack_seconds` is the time limit of each call to Slack.
     """
     team_config = config.load(settings.config)
+    for warning in rules.policy.loud_warnings(team_config):
+        log.warning("%s", warning)
     loaded_playbooks = load_playbooks(team_config.playbooks)
     text.compile_all()
     async with AsyncExitStack() as stack:

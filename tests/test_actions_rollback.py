@@ -74,7 +74,7 @@ async def test_the_plan_says_everything(systems: ChangingSystems, kube: Cluster)
     assert "-    image: ghcr.io/tickettoken/order-service:v2.4.0" in plan.diff
     assert "+    image: ghcr.io/tickettoken/order-service:v2.3.1" in plan.diff
     assert "dry run" in plan.dry_run
-    assert "3 pods are replaced" in plan.blast_radius
+    assert "3 pods are replaced" in plan.blast_radius.text
     assert "without a restart" in plan.check
     assert plan.undo is not None
     assert plan.undo.params["to_revision"] == 7

@@ -299,13 +299,37 @@ async def pin(
     return entry is not None
 
 
+async def check_may_resolve(world: World, incident: Incident, *, by: UserId) -> None:
+    """Raise UserError before the form is shown; who belongs to the team as of a minute waits less.
+
+    Sending the form decides.
+    """
+    if not world.config.responders.is_empty:
+        team = await world.directory.cached_membership(world.config.team)
+        if by not in team:
+            await _check_may_resolve(world, incident, by)
+
+
+async def _check_may_resolve(world: World, incident: Incident, by: UserId) -> None:
+    """Raise UserError for those who may not; without configured responders everybody may."""
+    if world.config.responders.is_empty:
+        return
+    person, team = await asyncio.gather(
+        world.directory.fetch_user(by), world.directory.fetch_membership(world.config.team)
+    )
+    async with world.pool.connection() as conn:
+        appointed_by = await store.timeline.latest_appointer(conn, incident.id)
+    rules.permissions.check_may_resolve(incident, person, team, appointed_by)
+
+
 async def resolve(
     world: World, incident_id: IncidentId, resolution: str, *, by: UserId, override_reason: str = ""
 ) -> None:
     """Resolve an incident: stop its reminders, void its pending requests; raises UserError.
 
-    `despite` is the reason to resolve it although a check failed.
+    `override_reason` says why it may end although a check failed.
     """
+    await _check_may_resolve(world, await get(world, incident_id), by)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         now = world.now()
@@ -313,7 +337,7 @@ async def resolve(
         unreadable: list[str] = []
         voided = await store.executions.void(conn, incident_id, now, unreadable)
         executions = await store.executions.of_incident(conn, incident_id, unreadable)
-        _check_may_resolve(executions, unreadable, override_reason)
+        _check_nothing_open(executions, unreadable, override_reason)
         await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
@@ -323,7 +347,7 @@ async def resolve(
         await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=resolution)
 
 
-def _check_may_resolve(
+def _check_nothing_open(
     executions: Sequence[Execution], unreadable: Sequence[str], override_reason: str
 ) -> None:
     running = [

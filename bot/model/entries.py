@@ -215,9 +215,10 @@ class Proposed(ExecutionDetail):
 
 
 class Approved(ExecutionDetail):
-    """Somebody approved it."""
+    """Somebody approved it, as a member of the user group with the id `group`, if of one."""
 
     kind: ClassVar = EntryKind.APPROVED
+    group: str = ""
 
 
 class Refused(ExecutionDetail):

@@ -170,7 +170,7 @@ async def _send_snapshot(
 ) -> None:
     if new:
         await _record_channel(world, incident)
-    snapshot = await _read_snapshot(world, publication)
+    snapshot = await _read_snapshot(world, publication, sender.sent_keys)
     # In a thread: a long channel takes a second, and everything else goes on meanwhile.
     changed, final = await asyncio.to_thread(_render, snapshot, sender)
     sending = asyncio.create_task(_send(sender, changed))
@@ -213,7 +213,9 @@ def _is_first_post(sender: Sender, item: SlackItem) -> bool:
     )
 
 
-async def _read_snapshot(world: World, publication: Publication) -> IncidentSnapshot:
+async def _read_snapshot(
+    world: World, publication: Publication, sent_keys: frozenset[str]
+) -> IncidentSnapshot:
     """Everything that is known about an incident, in one snapshot."""
     async with connection(world) as conn:
         await store.publications.begin_snapshot(conn)
@@ -233,14 +235,14 @@ async def _read_snapshot(world: World, publication: Publication) -> IncidentSnap
             tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
-            responder_groups=world.workspace.responder_groups,
-            approver_groups=world.workspace.approver_groups,
-            approvers=world.config.approvers.users,
+            responder_groups=world.directory.group_ids(world.config.responders.groups),
+            known_groups=world.directory.known_groups,
             publish_error=publication.error,
             runbooks_base_url=world.config.runbooks,
             final_keys=final,
             set_aside=set_aside,
             unreadable=tuple(unreadable),
+            sent_keys=sent_keys,
         )
 
 
@@ -250,7 +252,7 @@ async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
 
 async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
     try:
-        return await world.directory.cached_members(people)
+        return (await world.directory.cached_membership(people)).everybody
     except UserError as error:
         # People can join a public channel themselves; the rest must not wait for the group.
         log.warning("whom to invite could not be read: %s", error)

@@ -1,7 +1,7 @@
 """Decisions about changes: what is unverified, what can be undone, what drifted."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.model import (
     ACTIVE,
@@ -43,7 +43,7 @@ def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
 def is_understood(execution: Execution) -> bool:
     """Whether this version knows everything that its plan says; a newer one may say more."""
     plan = execution.plan
-    parts = [] if plan is None else [plan, plan.undo, plan.temporary]
+    parts = [] if plan is None else [plan, plan.blast_radius, plan.undo, plan.temporary]
     return not any(part.model_extra for part in parts if part is not None)
 
 
@@ -56,9 +56,15 @@ def check_understood(execution: Execution) -> None:
         )
 
 
-def can_undo(execution: Execution, undo: Execution | None) -> bool:
-    """Whether it changed something that may still be there, and can be undone, and was not yet."""
-    changed = execution.check_passed is not None and not execution.evidence.undone_outside
+def can_undo(
+    execution: Execution, undo: Execution | None, change: TemporaryChange | None = None
+) -> bool:
+    """Whether it changed something that may still be there, and can be undone, and was not yet.
+
+    `change` is the temporary change that it made, of which more is known.
+    """
+    is_there = not execution.evidence.undone_outside if change is None else change.in_force
+    changed = execution.check_passed is not None and is_there
     undoable = (
         execution.plan is not None and execution.plan.undo is not None and execution.undo_of is None
     )
@@ -81,17 +87,6 @@ def must_undo_before_resolving(
         for execution in executions
         if execution.id not in temporary and can_undo(execution, undos.get(execution.id))
     )
-
-
-def undo_is_approved(
-    original: Execution, undo_plan: Plan, now: datetime, *, in_force: bool
-) -> bool:
-    """Whether the undo was approved with its change: nobody has changed the target since.
-
-    It counts until `undo_until`; for a temporary change, as long as it is `in_force`.
-    """
-    within = original.undo_until is not None and now < original.undo_until
-    return (in_force or within) and original.undo_digest == undo_plan.digest
 
 
 def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:

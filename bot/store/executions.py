@@ -18,6 +18,7 @@ from bot.model import (
     IncidentId,
     NewExecution,
     ReadResult,
+    Requirement,
     UserId,
 )
 from bot.store import db
@@ -42,15 +43,16 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
     query = """
         INSERT INTO executions (incident_id, step_id, title, action, params, risk, plan,
             plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
-            undo_of, heartbeat_at)
+            requirement, undo_of, heartbeat_at)
         VALUES (%(incident_id)s, %(step_id)s, %(title)s, %(action)s, %(params)s, %(risk)s,
             %(plan)s, %(plan_digest)s, %(state)s, %(requested_by)s, %(requested_at)s, %(reason)s,
-            %(approvals_needed)s, %(expires_at)s, %(undo_of)s, %(requested_at)s)
+            %(approvals_needed)s, %(expires_at)s, %(requirement)s, %(undo_of)s, %(requested_at)s)
         RETURNING {columns}
     """
     plan = None if new.plan is None else db.json(new.plan)
     digest = None if new.plan is None else new.plan.digest
     row = dict(new) | {"params": db.json(new.params), "plan": plan, "plan_digest": digest}
+    row["requirement"] = None if new.requirement is None else db.json(new.requirement)
     with _refuse_second():
         return await db.fetch_one(conn, Execution, query, **row)
 
@@ -89,8 +91,8 @@ async def for_publishing(
     query = """
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
-            started_at, heartbeat_at, finished_at, progress, outcome, check_passed, decided_by,
-            undo_of, undo_until, undo_digest, interrupted_at, evidence,
+            requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
+            decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
@@ -138,6 +140,21 @@ async def set_approvals(
     return await db.fetch_one(
         conn, Execution, query, id=execution_id, approvals=db.json(list(approvals)), state=state
     )
+
+
+async def set_requirement(
+    conn: Conn, execution_id: ExecutionId, requirement: Requirement, state: ExecutionState
+) -> Execution | None:
+    """Write what a request needs by now, and its state; None when it waits no longer."""
+    query = """
+        UPDATE executions SET requirement = %(requirement)s, approvals_needed = %(approvals)s,
+            state = %(state)s
+        WHERE id = %(id)s AND state = 'proposed'
+        RETURNING {columns}
+    """
+    values: dict[str, Any] = {"approvals": requirement.approvals, "state": state}
+    values["requirement"] = db.json(requirement)
+    return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 
 
 async def move(

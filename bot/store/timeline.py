@@ -47,6 +47,16 @@ async def of_incident(
     return await db.fetch_all(conn, Entry, query, unreadable, incident_id=incident_id)
 
 
+async def latest_appointer(conn: Conn, incident_id: IncidentId) -> UserId | None:
+    """Who put the commander in command; None without one."""
+    query = """
+        SELECT by FROM timeline WHERE incident_id = %(incident_id)s AND kind = 'command_taken'
+        ORDER BY id DESC LIMIT 1
+    """
+    row = await (await conn.execute(query, {"incident_id": incident_id})).fetchone()
+    return None if row is None else row[0]
+
+
 async def for_publishing(
     conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
 ) -> tuple[Entry, ...]:

@@ -27,8 +27,9 @@ NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState
 class IncidentSnapshot:
     """What the channel, the announcement and the files are made from.
 
-    `approvers` are those that the configuration names one by one, `scenarios` those that fit the
-    incident's severity, and `runbooks_base_url` the address that relative links belong to.
+    `known_groups` are the ids of user groups by their names in the configuration, `scenarios` those
+    that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
+    to. `sent_keys` are the keys of all that Slack shows already.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again. Among the `entries` of an open incident, notes with such a message are missing.
@@ -43,14 +44,14 @@ class IncidentSnapshot:
     attachment_names: Mapping[ExecutionId, str]
     scenarios: tuple[ScenarioRef, ...]
     responder_groups: tuple[str, ...]
-    approver_groups: tuple[str, ...]
-    approvers: tuple[str, ...]
+    known_groups: Mapping[str, str]
     publish_error: str | None
     runbooks_base_url: str = ""
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
     set_aside: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    sent_keys: frozenset[str] = frozenset()
 
     @property
     def ticked_symptoms(self) -> tuple[str, ...]:
@@ -101,11 +102,6 @@ class IncidentSnapshot:
         return next(
             (each for each in self.temporary_changes if each.execution_id == execution_id), None
         )
-
-    def has_ended(self, execution: Execution) -> bool:
-        """Whether an execution made a temporary change that has ended."""
-        change = self.temporary_change(execution.id)
-        return change is not None and not change.may_be_in_force
 
     def change_in_force(self, execution_id: ExecutionId | None) -> TemporaryChange | None:
         """The temporary change that an execution made, while it is in force."""

@@ -11,7 +11,7 @@ from bot.actions.kubernetes import rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import Plan, Sighting, UserError, Verdict
+from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import Cluster, Conflict, Deployment, digest, managed_fields
 
@@ -171,8 +171,20 @@ def sighting(deployment: Deployment) -> Sighting:
     return Sighting(fingerprint=fingerprint(deployment), execution=deployment.last_execution)
 
 
-def blast_radius(deployment: Deployment) -> str:
-    """How many pods a rollout replaces, and how many may be missing at the same time."""
+def blast_radius(deployment: Deployment, effect: str = "") -> BlastRadius:
+    """How many pods a rollout replaces, and how many may be missing at the same time.
+
+    `effect` is what else people notice. The numbers are those of the strategy, so that an
+    autoscaler does not change them.
+    """
+    return BlastRadius(
+        text=f"{_replaced(deployment)} {effect}".strip(),
+        pods=deployment.max_unavailable_pods,
+        capacity=deployment.max_unavailable_percent,
+    )
+
+
+def _replaced(deployment: Deployment) -> str:
     if not deployment.replicas:
         return "No pods: it is scaled to 0."
     count, missing = deployment.replicas, deployment.max_unavailable

@@ -103,7 +103,7 @@ class SetEnvironment(DeploymentChange):
         return Plan(
             target=deployment.target,
             summary=self._summary(current),
-            blast_radius=f"{deployments.blast_radius(deployment)} {self.effect}".strip(),
+            blast_radius=deployments.blast_radius(deployment, self.effect),
             check=self.success_criteria(deployment.replicas),
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,

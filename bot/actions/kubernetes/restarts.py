@@ -12,8 +12,8 @@ from bot.actions.kubernetes import deployments, rollout
 from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Selector
-from bot.actions.wording import percent, plural
-from bot.model import Evidence, Plan, Risk, UserError, Verdict
+from bot.actions.wording import percent, percent_at_most, plural
+from bot.model import BlastRadius, Evidence, Plan, Risk, UserError, Verdict
 from bot.systems import Systems
 from bot.systems.kubernetes import (
     Cluster,
@@ -111,8 +111,7 @@ class DeletePods(Change):
             target=cluster.target(f"pods/{self.selector}") if owner is None else owner.target,
             summary=f"Delete {plural(len(pods), 'pod')} of {self.selector} at once: "
             f"{', '.join(pod.name for pod in pods)}",
-            blast_radius=f"{len(pods)} of {expected} pods: {percent(len(pods), expected)} of the "
-            "capacity is lost until the new pods are ready.",
+            blast_radius=_lost(len(pods), expected),
             check=deployments.success_criteria(len(pods), self._timeouts),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=tuple(_delete_warnings(pods)),
@@ -232,6 +231,14 @@ class DeletePods(Change):
 
         success = _what_was_deleted(plan, progress.evidence)
         return await rollout.watch(probe, progress, self._timeouts, lambda: success)
+
+
+def _lost(count: int, of: int) -> BlastRadius:
+    text = (
+        f"{count} of {of} pods: {percent(count, of)} of the capacity is lost until the new pods "
+        "are ready."
+    )
+    return BlastRadius(text=text, pods=count, capacity=percent_at_most(count, of))
 
 
 def _gone_without_answer(plan: Plan, evidence: Evidence, remaining: Sequence[Pod]) -> set[str]:

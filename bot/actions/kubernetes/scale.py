@@ -7,8 +7,8 @@ from pydantic import Field
 from bot.actions.base import Progress
 from bot.actions.kubernetes import capacity, deployments
 from bot.actions.kubernetes.deployments import DeploymentChange
-from bot.actions.wording import percent
-from bot.model import Plan, Risk, Undo, UserError
+from bot.actions.wording import percent, percent_at_most
+from bot.model import BlastRadius, Plan, Risk, Undo, UserError
 from bot.systems import Systems
 from bot.systems.kubernetes import (
     Autoscaler,
@@ -107,13 +107,14 @@ class ScaleDeployment(DeploymentChange):
             f"{_patch_command(autoscaler, limit, self.replicas)}"
         )
 
-    def _blast_radius(self, deployment: Deployment) -> str:
-        removed = deployment.replicas - self.replicas
+    def _blast_radius(self, deployment: Deployment) -> BlastRadius:
+        replicas, removed = deployment.replicas, deployment.replicas - self.replicas
         if removed < 0:
             added = "1 pod is" if removed == -1 else f"{-removed} pods are"
-            return f"{added} added; those that run are left alone."
-        share = percent(removed, deployment.replicas)
-        return f"{removed} of {deployment.replicas} pods are removed: {share} of the capacity."
+            return BlastRadius(text=f"{added} added; those that run are left alone.")
+        share = percent(removed, replicas)
+        text = f"{removed} of {replicas} pods are removed: {share} of the capacity."
+        return BlastRadius(text=text, pods=removed, capacity=percent_at_most(removed, replicas))
 
     def _undo(self, deployment: Deployment) -> Undo | None:
         """None when the number before is not one that this action may set."""

@@ -147,7 +147,9 @@ class Deployment(Model):
     """A Deployment; `cluster` is its API server, as `host:port`.
 
     `replicas` is the number in its spec; the other numbers of replicas are of its status.
-    `max_unavailable` is how many pods a rollout may take away at once. `spec_observed` is whether
+    `max_unavailable` is how many pods a rollout may take away at once. That is at most so many pods
+    or this percentage, as the strategy says for any number of replicas: `max_unavailable_pods` and
+    `max_unavailable_percent`. `spec_observed` is whether
     the controller has observed the newest spec; `stuck_reason` is why it cannot go on, or empty.
     `spec_digest` covers the spec without the replicas. `managed_fields` are the server's notes of
     who wrote what; `owners` are those who may put a change back.
@@ -166,6 +168,8 @@ class Deployment(Model):
     updated_replicas: int
     available_replicas: int
     max_unavailable: int
+    max_unavailable_pods: int = 0
+    max_unavailable_percent: int = 0
     selector: str
     stuck_reason: str
     annotations: dict[str, str]
@@ -358,6 +362,7 @@ def parse_deployment(raw: Obj, cluster: str) -> Deployment:
     """A Deployment from the API's JSON; `cluster` is the API server that it came from."""
     metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     annotations = metadata.get("annotations") or {}
+    most_pods, most_percent = _max_unavailable_bounds(spec)
     return Deployment(
         cluster=cluster,
         namespace=metadata["namespace"],
@@ -372,6 +377,8 @@ def parse_deployment(raw: Obj, cluster: str) -> Deployment:
         updated_replicas=status.get("updatedReplicas", 0),
         available_replicas=status.get("availableReplicas", 0),
         max_unavailable=_max_unavailable(spec),
+        max_unavailable_pods=most_pods,
+        max_unavailable_percent=most_percent,
         selector=_selector(spec["selector"]),
         stuck_reason=_stuck_reason(status),
         annotations=annotations,
@@ -402,6 +409,19 @@ def _max_unavailable(spec: Obj) -> int:
     max_surge = _resolve_share(rolling.get("maxSurge", "25%"), replicas, math.ceil)
     at_least = 0 if max_surge else 1  # with both at 0 a rollout could not begin
     return min(max(max_unavailable, at_least), replicas)
+
+
+def _max_unavailable_bounds(spec: Obj) -> tuple[int, int]:
+    """At most so many pods or this percentage are taken away, however many replicas there are."""
+    strategy = spec.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return 0, 100
+    rolling = strategy.get("rollingUpdate") or {}
+    limit, surge = rolling.get("maxUnavailable", "25%"), rolling.get("maxSurge", "25%")
+    at_least = 1 if surge in (0, "0%") else 0  # see above
+    if isinstance(limit, str) and limit.endswith("%"):
+        return at_least, int(limit[:-1])
+    return max(int(limit), at_least), 0
 
 
 def _resolve_share(value: Any, replicas: int, rounding: Callable[[float], int]) -> int:
