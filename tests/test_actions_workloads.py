@@ -115,7 +115,7 @@ async def test_rollback_while_an_image_is_missing(systems: ChangingSystems, kube
 
     made, verdict = await carry_out(ROLLBACK, systems, RecordedProgress())
 
-    assert made.blast_radius == (
+    assert made.blast_radius.text == (
         "3 of 3 pods run revision 6 still, and stay. The others are removed."
     )
     assert verdict.ok, verdict.text

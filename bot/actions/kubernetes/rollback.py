@@ -11,7 +11,7 @@ from bot.actions.base import Progress
 from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, revisions
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.kubernetes.revisions import RevisionHistory
-from bot.model import Plan, Risk, Undo, UserError
+from bot.model import BlastRadius, Plan, Risk, Undo, UserError
 from bot.model.choices import Option, Options
 from bot.systems import Systems
 from bot.systems.kubernetes import Deployment, Revision, digest, managed_fields, patches, temporary
@@ -155,14 +155,18 @@ class RollBack(DeploymentChange):
         return bool(digest(deployment.template) == plan.fingerprint["to_template"])
 
 
-def _blast_radius(deployment: Deployment, target: Revision) -> str:
+def _blast_radius(deployment: Deployment, target: Revision) -> BlastRadius:
     """How many pods are replaced; those that run the target still, none of them.
 
     They do while a newer revision does not get ready, such as one whose image cannot be pulled.
+    The numbers are at most, and so those of the strategy, whatever runs now.
     """
+    most, staying = deployments.blast_radius(deployment), min(target.ready, deployment.replicas)
+    return most.model_copy(update={"text": _staying(deployment, target)}) if staying else most
+
+
+def _staying(deployment: Deployment, target: Revision) -> str:
     staying = min(target.ready, deployment.replicas)
-    if not staying:
-        return deployments.blast_radius(deployment)
     count, missing = deployment.replicas, deployment.replicas - staying
     text = f"{staying} of {count} pods run revision {target.number} still, and stay"
     added = "1 is added" if missing == 1 else f"{missing} are added"
