@@ -173,7 +173,12 @@ async def test_unreadable_incident_stops_no_other(
     third = await walk.declare("A new one")
     assert walk.card(third)["Title"] == "A new one"
     await walk.say("oncall", "/incident")
-    assert "INC-2" in walk.private_post("oncall").text
+    lines = walk.private_post("oncall").lines
+    assert lines[lines.index("Open incidents (3)") :][:3] == (
+        "Open incidents (3)",
+        ":warning: This version of the bot cannot read incident 1.",
+        ":red_circle: SEV-1 · INC-2 · The well one",
+    )
 
     await write(state, "UPDATE incidents SET severity = 'sev1' WHERE id = 1;")
     clock.forward(minutes=6)
