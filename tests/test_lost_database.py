@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import LiteralString
 
 import pytest
 from psycopg import AsyncConnection, conninfo
@@ -44,11 +45,12 @@ async def note(walk: Walk, channel: str) -> str:
     return walk.answer("oncall")
 
 
-async def fill(pool: db.Pool) -> None:
+async def fill(pool: db.Pool, statement: LiteralString = "SELECT 1") -> None:
     """Have the pool open all the connections that it may, and leave them idle."""
 
     async def borrow(barrier: asyncio.Barrier) -> None:
-        async with pool.connection():
+        async with pool.connection() as conn:
+            await conn.execute(statement)
             await barrier.wait()
 
     barrier = asyncio.Barrier(pool.max_size)
@@ -134,12 +136,10 @@ class TestWhereTheServerBecomesAStandby:
         assert await get(f"{bot.url}/readyz") == (200, "ready")
 
 
-async def test_session_that_only_reads_is_given_up(walk: Walk, bot: Bot, state: str) -> None:
-    """It was opened on a standby, say, and was not ended since."""
+async def test_sessions_that_only_read_are_given_up(walk: Walk, bot: Bot) -> None:
+    """They were opened while the database was read-only, and nobody ended them."""
     channel = await walk.declare()
-    await fill(bot.world.pool)
-    async with bot.world.pool.connection() as conn:
-        await conn.execute("SET default_transaction_read_only TO on")
+    await fill(bot.world.pool, "SET default_transaction_read_only TO on")
 
     async with asyncio.timeout(3):
         await note(walk, channel)
