@@ -29,14 +29,22 @@ NOTE = "@oncall noted: It is DNS"
 WAITING = """
     SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
-# The session ends while it commits, as if the answer to the commit were lost.
+# The session ends while it commits, as if the answer to the commit were lost. A sequence counts,
+# whatever is rolled back.
 LOSE_COMMIT = """
+    CREATE SEQUENCE attempts;
     CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql
-        AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+        AS 'BEGIN
+            PERFORM nextval(''attempts'');
+            PERFORM pg_terminate_backend(pg_backend_pid());
+            RETURN NULL;
+        END';
     CREATE CONSTRAINT TRIGGER lose_commit AFTER INSERT ON timeline
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION end_session();
 """
-FIND_COMMIT = "DROP TRIGGER lose_commit ON timeline; DROP FUNCTION end_session"
+FIND_COMMIT = """
+    DROP TRIGGER lose_commit ON timeline; DROP FUNCTION end_session; DROP SEQUENCE attempts
+"""
 
 
 async def note(walk: Walk, channel: str) -> str:
@@ -177,10 +185,14 @@ async def test_lost_commit_is_not_repeated(walk: Walk, state: str) -> None:
         await admin.execute(LOSE_COMMIT)
         try:
             answer = await note(walk, channel)
+            [(attempts,)] = await (
+                await admin.execute("SELECT last_value FROM attempts")
+            ).fetchall()
         finally:
             await admin.execute(FIND_COMMIT)
 
     assert answer == LOST
+    assert attempts == 1
 
 
 async def test_outage_does_not_slow_attempts(
