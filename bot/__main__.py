@@ -20,9 +20,10 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, scheduler, slack, store
+from bot import config, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
+from bot.backoff import Backoff
 from bot.cache import Cache
 from bot.clock import DatabaseClock, utc_now
 from bot.config import Config
@@ -74,6 +75,8 @@ async def open_world(
     `now` replaces the database's clock. `slack_seconds` is the time limit of each call to Slack.
     """
     team_config = config.load(settings.config)
+    for warning in rules.policy.loud_warnings(team_config):
+        log.warning("%s", warning)
     loaded_playbooks = load_playbooks(team_config.playbooks)
     text.compile_all()
     async with AsyncExitStack() as stack:
@@ -99,6 +102,7 @@ async def open_world(
             config=team_config,
             now=now or clock,
             clock=clock,
+            backoff=Backoff(),
             background=background,
             publishers=Publishers(background),
             pagerduty=_pagerduty(settings, team_config),

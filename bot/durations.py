@@ -2,9 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
+from typing import Any
 
 UNITS = {
     "s": timedelta(seconds=1),
@@ -19,15 +17,21 @@ PATTERN = r"(\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)"
 def parse(text: Any) -> Any:
     """Convert text such as `15 min` to a timedelta, for pydantic as a validator.
 
-    ISO 8601 (`PT15M`, as JSON has it) and values that are not text are returned unchanged: pydantic
-    validates them. Raises ValueError for any other text, and OverflowError above 999,999,999 days.
+    ISO 8601 (`PT15M`, as JSON has it) and values that are neither text nor numbers are returned
+    unchanged: pydantic validates them. Raises ValueError for any other text, for one that means
+    more than 999,999,999 days, and for a number: 15 could mean seconds or minutes.
     """
+    if isinstance(text, int | float):
+        raise ValueError(EXPECTED)
     if not isinstance(text, str) or text.startswith("P"):
         return text
     match = re.fullmatch(PATTERN, text.strip().lower())
     if match is None:
         raise ValueError(EXPECTED)
-    return int(match[1]) * UNITS[match[2][0]]
+    try:
+        return int(match[1]) * UNITS[match[2][0]]
+    except OverflowError as error:
+        raise ValueError(EXPECTED) from error
 
 
 def describe(span: timedelta) -> str:
@@ -42,6 +46,3 @@ def describe(span: timedelta) -> str:
         if seconds >= size and not is_one_day and (seconds % size == 0 or seconds >= 10 * size):
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse)]

@@ -8,7 +8,7 @@ from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot import flows
+from bot import flows, sweeps
 from bot.clock import utc_now
 from bot.flows import temporary_changes
 from bot.publishing import publisher
@@ -21,6 +21,7 @@ SWEEPS: dict[Sweep, float] = {
     flows.reminders.fire_due: 5,
     flows.approvals.expire_due: 5,
     flows.deliveries.delete_old: 600,
+    sweeps.forget_passed: 60,
     flows.runs.start_approved: 5,
     flows.runs.mark_interrupted: 10,
     flows.runs.check_unsettled: 10,

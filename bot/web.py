@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk import signature
 from slack_sdk.signature import SignatureVerifier
 
-from bot import slack
+from bot import slack, sweeps
 from bot.store import db
 from bot.world import World
 
@@ -86,6 +86,7 @@ class Web:
         self._signatures = signatures
         self._check_database = SharedCheck(lambda: db.problem(world.pool, CHECK_SECONDS))
         self._check_slack = SharedCheck(self._ask_slack, SLACK_CHECK_INTERVAL)
+        self._count_set_aside = SharedCheck(lambda: sweeps.count_set_aside(world))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["method"], scope["path"]:
@@ -93,7 +94,8 @@ class Web:
                 await _respond(send, 200, "ok")
             case _, "/readyz":
                 problems = await self._problems()
-                await _respond(send, 503 if problems else 200, "\n".join(problems) or "ready")
+                answer = "\n".join(problems) or await self._ready()
+                await _respond(send, 503 if problems else 200, answer)
             case "POST", path if path == EVENTS_PATH and self._signatures is not None:
                 await self._take_event(scope, receive, send, self._signatures)
             case _:
@@ -128,6 +130,11 @@ class Web:
         """Why the bot is not ready, if it is not."""
         problems = await asyncio.gather(self._check_database(), self._check_slack())
         return [problem for problem in problems if problem is not None]
+
+    async def _ready(self) -> str:
+        """What is said of a bot that is ready: with how many rows are set aside, if any."""
+        count = await self._count_set_aside()
+        return f"ready, but {count} set aside: see the log" if count else "ready"
 
     async def _ask_slack(self) -> str | None:
         try:

@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.actions.base import Action
 from bot.background import BackgroundTasks
+from bot.backoff import Backoff
 from bot.cache import Cache
 from bot.clock import DatabaseClock
 from bot.config import Config
@@ -39,6 +40,7 @@ class World:
     config: Config
     now: Callable[[], datetime]
     clock: DatabaseClock
+    backoff: Backoff
     background: BackgroundTasks
     publishers: Publishers
     pagerduty: PagerDuty | None

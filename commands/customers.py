@@ -54,7 +54,10 @@ async def _open_form(
 ) -> None:
     metadata = interaction.metadata(incident=incident.id, replaces=replaces)
     channel = world.workspace.customer_channel
-    await interaction.open(modals.customer_message(incident, text, channel, metadata=metadata))
+    # The message is a `change`: PostCustomerMessage in bot/actions/customers.py.
+    approvals = world.config.policy.approvals.change
+    form = modals.customer_message(text, channel, approvals=approvals, metadata=metadata)
+    await interaction.open(form)
 
 
 async def submit(world: World, interaction: Interaction, form: CustomerForm) -> None:

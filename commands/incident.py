@@ -70,8 +70,8 @@ async def _role_error(world: World, role: str, name: str) -> str:
         if name
         else "The person is missing"
     )
-    responders = await world.directory.cached_members(world.config.responders)
-    mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders))
+    responders = await world.directory.cached_membership(world.config.responders)
+    mentions = ", ".join(f"<@{user_id}>" for user_id in sorted(responders.everybody))
     return f"{problem}. {example}" + (f" Responders: {mentions}." if mentions else "")
 
 
@@ -203,11 +203,14 @@ async def press_resolve(world: World, interaction: Interaction) -> None:
 
 async def _open_resolve_form(world: World, interaction: Interaction, incident: Incident) -> None:
     rules.incidents.check_open(incident)
-    executions = await flows.executions.of_incident(world, incident.id)
+    await flows.incidents.check_may_resolve(world, incident, by=interaction.user_id)
+    unreadable: list[str] = []
+    executions = await flows.executions.of_incident(world, incident.id, unreadable)
     form = modals.resolve(
         incident,
         metadata=interaction.metadata(incident=incident.id),
         executions=executions,
+        unreadable=unreadable,
         temporary_changes=await temporary_changes.in_force(world, incident.id),
         open_checklists=tasks.open_checklists(
             executions, await flows.tasks.of_incident(world, incident.id)

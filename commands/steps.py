@@ -79,7 +79,16 @@ async def _open_form(
     metadata = interaction.metadata(incident=incident.id, step=step.id, action=step.action)
     action = _action_class(world, step)
     choices = await flows.choices.of_step(world, step, params)
-    form = modals.step(incident, step, action, params, options=choices, metadata=metadata)
+    form = modals.step(
+        step,
+        action,
+        params,
+        options=choices,
+        approvals=world.config.policy.approvals.of(action.risk),
+        risk=action.risk,
+        has_budget=world.config.policy.budget.is_set,
+        metadata=metadata,
+    )
     await interaction.open(form)
 
 

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bot.actions.base import Change
+from bot.actions.kubernetes import deployments
 from bot.actions.kubernetes.restarts import DeletePods, RollingRestart
 from bot.actions.kubernetes.scale import ScaleDeployment
 from bot.model import UserError
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
+from bot.systems.kubernetes import resources
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+from sandbox.cluster.store import editable_copy
 from tests.cluster_fixtures import SELECTOR, USER, RecordedProgress, carry_out, systems
 
 __all__ = ["systems"]
@@ -160,7 +164,8 @@ async def test_deletion_plan_names_pods_and_loss(systems: ChangingSystems, kube:
 
     assert all(name in plan.summary for name in kube.pod_names())
     assert plan.fingerprint["pods"].keys() == set(kube.pod_names())
-    assert "100 % of the capacity" in plan.blast_radius
+    assert "100 % of the capacity" in plan.blast_radius.text
+    assert (plan.blast_radius.pods, plan.blast_radius.capacity) == (3, 100)
     assert plan.undo is None
 
 
@@ -183,19 +188,20 @@ async def test_parallel_deletions_take_pods_once(systems: ChangingSystems, kube:
 
 
 @pytest.mark.parametrize(
-    ("replicas", "words"),
+    ("replicas", "words", "missing"),
     [
-        (1, "67 % of the capacity"),
-        (5, "2 pods are added"),
+        (1, "67 % of the capacity", (2, 67)),
+        (5, "2 pods are added", (0, 0)),
     ],
 )
 async def test_scaling_says_what_it_costs(
-    replicas: int, words: str, systems: ChangingSystems, kube: Cluster
+    replicas: int, words: str, missing: tuple[int, int], systems: ChangingSystems, kube: Cluster
 ) -> None:
     plan, verdict = await carry_out(scale(replicas), systems, RecordedProgress())
 
     assert verdict.ok, verdict.text
-    assert words in plan.blast_radius
+    assert words in plan.blast_radius.text
+    assert (plan.blast_radius.pods, plan.blast_radius.capacity) == missing
     assert plan.undo is not None
     assert plan.undo.params["replicas"] == 3
     assert len(kube.ready_pods()) == replicas
@@ -210,3 +216,24 @@ async def test_no_pods_to_delete(systems: ChangingSystems, kube: Cluster) -> Non
     await kube.scenario("no-pods")
     with pytest.raises(UserError, match="nothing to delete"):
         await delete().plan(systems.for_planning())
+
+
+STRATEGIES: list[tuple[dict[str, Any], tuple[int, int]]] = [
+    ({}, (0, 25)),
+    ({"type": "Recreate"}, (0, 100)),
+    ({"rollingUpdate": {"maxUnavailable": "30%"}}, (0, 30)),
+    ({"rollingUpdate": {"maxUnavailable": 2}}, (2, 0)),
+    ({"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}, (0, 0)),
+    ({"rollingUpdate": {"maxUnavailable": "10%", "maxSurge": 0}}, (1, 10)),
+    ({"rollingUpdate": {"maxUnavailable": 0, "maxSurge": "0%"}}, (1, 0)),
+]
+
+
+async def test_a_strategy_bounds_what_is_missing(kube: Cluster) -> None:
+    raw = editable_copy(kube.deployment())
+    for strategy, bounds in STRATEGIES:
+        raw["spec"]["strategy"] = strategy
+        for replicas in (0, 3, 20):
+            raw["spec"]["replicas"] = replicas
+            radius = deployments.blast_radius(resources.parse_deployment(raw, "k:6443"))
+            assert (radius.pods, radius.capacity, radius.sessions) == (*bounds, 0)

@@ -52,7 +52,7 @@ async def test_more_memory_heals_the_service(systems: ChangingSystems, kube: Clu
         ["-", "memory:", "512Mi"],
         ["+", "memory:", "1Gi"],
     ]
-    assert "3 pods are replaced" in plan.blast_radius
+    assert "3 pods are replaced" in plan.blast_radius.text
 
 
 async def test_the_undo_goes_back(systems: ChangingSystems, kube: Cluster) -> None:

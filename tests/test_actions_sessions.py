@@ -6,7 +6,9 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
+from bot import store
 from bot.actions.database.sessions import EndQueries
+from bot.model import ExecutionId
 from bot.settings import Settings
 from bot.systems.sessions import DatabaseSession
 from bot.views import action_ids
@@ -55,6 +57,11 @@ async def test_approval_ends_only_blocking_sessions(walk: Walk, sessions: Sessio
     holds, waits = await sessions.block_one()
     channel = await ask(walk)
     late = await sessions.open()
+    async with walk.bot.world.pool.connection() as conn:
+        request = await store.executions.get(conn, ExecutionId(1))
+    assert request is not None
+    assert request.plan is not None
+    assert request.plan.blast_radius.sessions == 2
 
     await walk.press("second", action_ids.APPROVE, channel)
 

@@ -91,7 +91,7 @@ async def test_former_approvers_approve_nothing(walk: Walk, broken: Cluster, ask
 
 
 async def test_an_unknown_group_approves_nothing(walk: Walk, broken: Cluster, asked: str) -> None:
-    walk.slack.fail("usergroups.users.list", error="fatal_error", times=1)
+    walk.slack.fail("usergroups.list", error="fatal_error", times=1)
 
     await walk.press("second", action_ids.APPROVE, asked)
 

@@ -4,7 +4,8 @@ import pytest
 
 from bot.views import action_ids
 from sandbox.cluster import Cluster
-from tests.conftest import Clock, Walk
+from tests.conftest import Bot, Clock, Walk
+from tests.manual_changes import patch_env
 from tests.rollbacks import (
     BACK_TO_V240,
     DONE,
@@ -31,6 +32,7 @@ async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str)
             "All 3 pods are ready within 300 s, and then stay ready for 0.4 s without a restart."
         ),
         "Undo": BACK_TO_V240,
+        "Approval": "1 other person, as the policy asks before a destructive change",
         "Dry run": "The API server accepts it (dry run, nothing was written).",
     }
     assert request.state == WAITS
@@ -139,3 +141,30 @@ async def test_pods_are_replaced(walk: Walk, kube: Cluster, step: str) -> None:
     assert (request.state, request.plan["Undo"]) == (DONE, "not possible")
     assert request.buttons == ()
     assert not before & set(kube.pod_names())
+
+
+async def test_approve_waits_for_the_whole_plan(
+    walk: Walk, bot: Bot, clock: Clock, kube: Cluster
+) -> None:
+    settings = ({"name": f"SETTING_{number}", "value": "x" * 40} for number in range(60))
+    await patch_env(kube, *settings)
+    channel = await walk.declare()
+    walk.slack.fail("files.getUploadURLExternal", error="internal_error", times=1)
+
+    await walk.ask_for_rollback(channel)
+    request = walk.execution(channel)
+    assert (request.state, request.buttons) == (WAITS, ("Deny…",))
+    assert request.notes == (
+        ":page_facing_up: The plan is too long for this message. Approve appears once its file is "
+        "in the thread.",
+    )
+
+    clock.forward(seconds=2)
+    await bot.tick()
+    await walk.slack.settled()
+
+    request = walk.execution(channel)
+    assert [reply.files for reply in request.thread] == [("roll-back-1.diff",)]
+    assert (request.buttons, request.notes) == (("Approve", "Deny…"), ())
+    await walk.press("second", action_ids.APPROVE, channel)
+    assert walk.execution(channel).state == DONE

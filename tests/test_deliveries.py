@@ -154,7 +154,6 @@ async def test_old_deliveries_are_forgotten(walk: Walk, bot: Bot) -> None:
 
     await bot.tick()
 
+    query = "SELECT FROM deliveries WHERE id LIKE 'command:%'"
     async with bot.world.pool.connection() as conn:
-        assert (
-            await conn.execute("SELECT FROM deliveries WHERE id LIKE 'command:%'")
-        ).rowcount == 1
+        assert (await conn.execute(query)).rowcount == 1

@@ -99,10 +99,8 @@ async def test_orders_are_resumed_in_time(
         (":leftwards_arrow_with_hook: Undone by the clock",),
     )
     assert (undo.title, undo.requested_by, undo.state) == (RESUME, "the clock", DONE)
-    assert undo.reason == (
-        "The time of “orders paused” is over; its undo was approved together with “Pause new "
-        "orders”"
-    )
+    assert undo.reason == "The time of “orders paused” is over"
+    assert undo.plan["Approval"] == "given along with the change that this undoes"
 
     clock.forward(hours=5)
     await bot.tick()
@@ -334,7 +332,7 @@ async def test_undoing_the_resume_pauses_again(
         "request, and approve or deny it."
     )
     assert said(walk, paused).count(late) == 1
-    await walk.press("oncall", action_ids.APPROVE, paused)
+    await walk.press("second", action_ids.APPROVE, paused)
     assert variable(kube) == "false"
 
 

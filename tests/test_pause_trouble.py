@@ -8,7 +8,6 @@ import pytest
 
 from bot import store
 from bot.flows import temporary_changes
-from bot.model import ExecutionId
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.cluster import Cluster
@@ -16,6 +15,7 @@ from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import patch_env, variable
 from tests.pausing import PAUSED, approve_pause, patches, paused, request_pause
+from tests.rollbacks import WAITS
 
 __all__ = ["paused"]
 
@@ -35,10 +35,37 @@ async def test_a_drifted_undo_becomes_a_request(
     assert "Needs 1 more approval" in seen
     assert "should have resumed" in seen
 
-    await walk.press("oncall", action_ids.APPROVE, paused)
+    await walk.press("second", action_ids.APPROVE, paused)
     assert variable(kube) == "false"
     assert patches(kube) == 2
     assert "should have resumed" not in walk.text(paused)
+
+
+async def test_whoever_paused_approves_no_end(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+) -> None:
+    await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
+    clock.forward(minutes=31)
+    await bot.tick()
+
+    await walk.press("oncall", action_ids.APPROVE, paused)
+
+    assert walk.answer("oncall") == (
+        "You requested the change that this undoes, so you cannot approve it. Another approver "
+        "has to."
+    )
+    assert variable(kube) == "true"
+    request = walk.execution(paused)
+    assert request.requested_by == "the clock"
+    assert request.plan["Approval"] == (
+        "1 other person, as the policy asks before a destructive change. The target has changed "
+        "since, so the approval of the change does not cover this."
+    )
+    assert (request.state, request.outcome.split(", until")[0]) == (
+        WAITS,
+        "by somebody else than @oncall, who requested the change, from the approvers "
+        "@order-service-approvers",
+    )
 
 
 @pytest.mark.parametrize("replicas", [0, 2, 5])
@@ -270,9 +297,9 @@ async def test_another_replica_takes_the_claim(
     async with bot.world.pool.connection() as conn:
         now = clock.time
         claimed = await store.temporary_changes.claim_due(
-            conn, now, now + temporary_changes.RETRY_AFTER
+            conn, now, now + temporary_changes.RETRY_AFTER, ()
         )
-    assert [hold.execution_id for hold in claimed] == [ExecutionId(1)]
+    assert [hold.id for hold in claimed] == [1]
     await bot.tick()
     assert variable(kube) == "true"
 

@@ -36,7 +36,6 @@ SCOPES = {
     "files_upload_v2": {"files:write"},
     "pins_add": {"pins:write"},
     "usergroups_list": {"usergroups:read"},
-    "usergroups_users_list": {"usergroups:read"},
     "users_info": {"users:read"},
     "users_list": {"users:read"},
     "views_open": set(),

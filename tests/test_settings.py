@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import config, durations, rules, settings
+from bot import config, durations, settings
 from bot.actions.registry import ACTIONS
 from bot.model import Risk, Severity, UserError
 from tests.conftest import ROOT
@@ -93,16 +93,79 @@ def test_a_password_is_never_repeated(environ: dict[str, str]) -> None:
         ("approvers: [", "is not YAML"),
         ("approvers: {users: [U1]}\nchanels: {}", ":2:1: chanels: unknown key"),
         (
-            "approvers: {}\nclocks: {sev1: {update: 1 min}}",
+            "approvers: {users: [U1]}\nclocks: {sev1: {update: 1 min}}",
             ':2:17: clocks.sev1.update: expects at least 5 minutes, found "1 min"',
         ),
         (
-            "approvers: {}\nclocks: {sev9: {update: 1 h}}",
+            "approvers: {users: [U1]}\nclocks: {sev9: {update: 1 h}}",
             ":2:10: clocks.sev9: expects 'sev1', 'sev2', 'sev3' or 'sev4', found \"sev9\"",
         ),
         (
-            "approvers: {}\nclocks: {sev1: {update: soon}}",
+            "approvers: {users: [U1]}\nclocks: {sev1: {update: soon}}",
             f':2:17: clocks.sev1.update: {durations.EXPECTED}, found "soon"',
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy:\n  undo_window: -5 min",
+            f':3:3: policy.undo_window: {durations.EXPECTED}, found "-5 min"',
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {execution_timeout: 0 s}",
+            ':2:10: policy.execution_timeout: expects more than 0 seconds, found "0 s"',
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {undo_window: 15}",
+            f":2:10: policy.undo_window: {durations.EXPECTED}, found 15",
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {undo_window: 9999999999 d}",
+            f':2:10: policy.undo_window: {durations.EXPECTED}, found "9999999999 d"',
+        ),
+        (
+            "approvers: {users: [U1]}\nclocks: {sev2: {update: 1 h, approval: 0 min}}",
+            ':2:30: clocks.sev2.approval: expects more than 0 seconds, found "0 s"',
+        ),
+        (
+            "approvers: {users: [U1]}\nclocks: {sev2: {update: 1 h, approval: 8 d}}",
+            ':2:30: clocks.sev2.approval: expects at most 7 days, found "8 d"',
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {approvals: {destructive: -1}}",
+            ":2:22: policy.approvals.destructive: expects at least 0, found -1",
+        ),
+        (
+            "approvers: {groups: [sre]}\npolicy: {approvals: {destructive: 21}}",
+            ":2:22: policy.approvals.destructive: expects at most 20, found 21",
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {approvals: {change: true}}",
+            ":2:22: policy.approvals.change: expects a whole number, found true",
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {approvals: {read: 2}}",
+            ":2:22: policy.approvals.read: a read changes nothing and runs at once, and a manual "
+            "step is done outside the bot, so neither can wait for approval; remove this line",
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {approvals: {manual: 1}}",
+            ":2:22: policy.approvals.manual: a read changes nothing and runs at once",
+        ),
+        (
+            "approvers: {users: [U1, U2, U2]}\npolicy: {approvals: {destructive: 3}}",
+            ":2:22: policy.approvals.destructive: up to 3 people must approve, and approvers names "
+            "only 2, so such a change could not run; name more people or a group under approvers, "
+            "or ask for fewer",
+        ),
+        (
+            "approvers: {users: [U1]}\npolicy: {budget: {pods: 2}}",
+            ":1:1: policy.approvals.change: up to 2 people must approve, and approvers names only ",
+        ),
+        (
+            "approvers: {groups: [sre]}\npolicy: {budget: {capacity: 101}}",
+            ":2:19: policy.budget.capacity: expects at most 100, found 101",
+        ),
+        (
+            "channels: {}\napprovers: {users: []}",
+            ":2:1: policy.approvals.change: up to 1 people must approve, and approvers names only ",
         ),
     ],
 )
@@ -131,7 +194,7 @@ def test_config_changes_the_defaults(tmp_path: Path) -> None:
 
 def test_hours_are_times_of_day(tmp_path: Path) -> None:
     file = tmp_path / "runbolt.yml"
-    file.write_text("approvers: {}\nhours: {begin: 10:30, end: 18:00}")
+    file.write_text("approvers: {users: [U1]}\nhours: {begin: 10:30, end: 18:00}")
 
     hours = config.load(file).hours
 
@@ -145,7 +208,4 @@ def test_readme_lists_approval_rules() -> None:
 
     destructive = {action.name for action in ACTIONS if action.risk is Risk.DESTRUCTIVE}
     assert set(re.findall(r"`(.+?)`", named)) == destructive
-    assert {
-        rules.permissions.approvals_needed(default, risk)
-        for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
-    } == {1}
+    assert {default.policy.approvals.of(risk) for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)} == {1}

@@ -221,3 +221,47 @@ async def test_a_blank_resolution_is_refused(walk: Walk) -> None:
 
     assert list(errors) == ["resolution"]
     assert walk.card(channel)["Status"] == "Investigating"
+
+
+async def test_outsiders_resolve_nothing(walk: Walk, kube: Cluster) -> None:
+    await kube.scenario("crash-loop")
+    channel = await walk.declare()
+    await walk.ask_for_rollback(channel)
+    walk.slack.join("outsider", channel)
+
+    await walk.say("outsider", "/incident role ic @outsider", channel)
+    await walk.say("outsider", "/incident resolve", channel)
+
+    assert walk.slack.views("outsider") == []
+    assert walk.answer("outsider") == (
+        "You are neither a responder nor an approver, so you cannot resolve INC-1. Nothing was "
+        "done; ask one of them."
+    )
+    assert walk.card(channel)["Status"] == "Investigating"
+    assert walk.execution(channel).state == "Needs 1 more approval"
+
+
+async def test_who_left_the_team_resolves_nothing(walk: Walk) -> None:
+    channel = await walk.declare()
+    walk.slack.join("lead", channel)
+    await walk.say("lead", "/incident resolve", channel)
+    walk.slack.set_group("order-service-approvers", "second")
+
+    await walk.submit("lead", resolution="Nothing to see")
+
+    assert walk.card(channel)["Status"] == "Investigating"
+
+
+@pytest.mark.parametrize("right", ["declared", "appointed"])
+async def test_who_may_resolve_besides_the_team(walk: Walk, right: str) -> None:
+    if right == "declared":
+        await walk.say("outsider", "/incident declare sev1 Orders are failing")
+        channel = "inc-1-orders-are-failing"
+    else:
+        channel = await walk.declare()
+        walk.slack.join("outsider", channel)
+        await walk.say("oncall", "/incident role ic @outsider", channel)
+
+    await resolve(walk, channel, "Nothing to see", "outsider")
+
+    assert walk.card(channel)["Status"] == "Resolved"

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Change, Progress
-from bot.model import Plan, Risk, Undo, UserError, Verdict
+from bot.model import BlastRadius, Plan, Risk, Undo, UserError, Verdict
 from bot.model.text import truncate
 from bot.systems import Systems
 
@@ -57,7 +57,7 @@ class PostCustomerMessage(Change):
         return Plan(
             target=f"slack/{self.channel}",
             summary=summary,
-            blast_radius=readers,
+            blast_radius=BlastRadius(text=readers),
             check=f"The message is in {channel_name}.",
             diff=self.text,
             undo=Undo(
@@ -120,7 +120,9 @@ class WithdrawCustomerMessage(Change):
         return Plan(
             target=f"slack/{self.channel}",
             summary=f"Delete the message to customers from {channel_name}",
-            blast_radius=f"It disappears from {channel_name}; people may have read it already.",
+            blast_radius=BlastRadius(
+                text=f"It disappears from {channel_name}; people may have read it already."
+            ),
             check=f"The message is gone from {channel_name}.",
             diff=posted.text,
             fingerprint={"ts": posted.ts, "text": posted.text},

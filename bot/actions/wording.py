@@ -9,3 +9,8 @@ def plural(count: int, noun: str) -> str:
 def percent(part: float, whole: float = 1.0) -> str:
     """Like `80 %`, rounded; `whole` must not be 0."""
     return f"{round(100 * part / whole)} %"
+
+
+def percent_at_most(part: int, whole: int) -> int:
+    """The same as a number, rounded up."""
+    return -(-100 * part // whole)

@@ -2,18 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from functools import partial
 
-from bot import rules, store
+from bot import rules, store, sweeps
 from bot.flows import runs
-from bot.flows.lookups import get
+from bot.flows.lookups import Decider, get, load_decider
 from bot.flows.transactions import changing_several, check_customer_message_allowed, log_execution
 from bot.model import (
     Approval,
     Execution,
     ExecutionId,
     ExecutionState,
-    Person,
     UserError,
     UserId,
     entries,
@@ -27,46 +26,36 @@ async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> Non
 
     Raises UserError when it is refused, which the timeline records.
     """
-    # Looked up at the click, and before the row is locked: no lock waits for Slack.
-    person = await world.directory.fetch_user(by)
-    approvers = await world.directory.fetch_members(world.config.approvers)
+    decider = await load_decider(world, by)
     async with record_refusals(world, execution_id, by):
-        execution = await _add(world, execution_id, person, approvers)
+        execution = await _add(world, execution_id, decider)
     runs.start_if_approved(world, execution)
 
 
-async def _add(
-    world: World,
-    execution_id: ExecutionId,
-    person: Person,
-    approvers: frozenset[UserId],
-) -> Execution:
+async def _add(world: World, execution_id: ExecutionId, decider: Decider) -> Execution:
+    person, approvers = decider
     async with changing_several(world) as (conn, changed):
         execution = await store.executions.lock(conn, execution_id)
         if execution is None:
             raise UserError("This request no longer exists. Nothing was approved.")
+        rules.changes.check_understood(execution)
         now = world.now()
         rules.permissions.check_may_approve(execution, person, approvers, now)
         await check_customer_message_allowed(conn, execution)
-        approvals = (*execution.approvals, Approval(by=person.id, at=now))
-        state = rules.permissions.state_after(execution, approvals)
+        approval = Approval(
+            by=person.id,
+            at=now,
+            plan_digest=execution.plan_digest or "",
+            group=approvers.group_of(person.id),
+        )
+        approvals = (*execution.approvals, approval)
+        state = rules.policy.state_after(execution, approvals)
         execution = await store.executions.set_approvals(conn, execution_id, approvals, state)
-        await log_execution(conn, execution, entries.Approved(), at=now, by=person.id)
+        await log_execution(
+            conn, execution, entries.Approved(group=approval.group), at=now, by=person.id
+        )
         changed.add(execution.incident_id)
         return execution
-
-
-class Decider(NamedTuple):
-    """Who denies, and the approvers at that time; looked up before a row is locked."""
-
-    person: Person
-    approvers: frozenset[UserId]
-
-
-async def load_decider(world: World, by: UserId) -> Decider:
-    """Look up in Slack who this person is and who the approvers are; raises UserError."""
-    person = await world.directory.fetch_user(by)
-    return Decider(person, await world.directory.fetch_members(world.config.approvers))
 
 
 async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
@@ -75,8 +64,9 @@ async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId)
     Approvers of the last minute and the requester do not wait for Slack: sending the form decides.
     """
     execution = await get(world, execution_id)
-    known = {execution.requested_by, *await world.directory.cached_members(world.config.approvers)}
-    if by in known and execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
+    approvers = await world.directory.cached_membership(world.config.approvers)
+    may_deny = by == execution.requested_by or by in approvers
+    if may_deny and execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return
     async with record_refusals(world, execution_id, by):
         rules.permissions.check_may_deny(execution, *await load_decider(world, by))
@@ -115,9 +105,14 @@ async def deny_in_transaction(
 
 async def expire_due(world: World) -> None:
     """Expire the requests whose time is over."""
+    await sweeps.each(world, "request", store.executions.overdue, partial(_expire, world))
+
+
+async def _expire(world: World, row_id: int) -> None:
     now = world.now()
     async with changing_several(world) as (conn, changed):
-        for execution in await store.executions.expire(conn, now):
+        execution = await store.executions.expire(conn, ExecutionId(row_id), now)
+        if execution is not None:
             await log_execution(conn, execution, entries.Expired(), at=now)
             changed.add(execution.incident_id)
 

@@ -3,6 +3,7 @@
 from bot import rules, store
 from bot.actions.base import Change
 from bot.flows import approvals, executions, incidents
+from bot.flows.lookups import Decider, load_decider
 from bot.flows.transactions import lock_open
 from bot.model import (
     ChannelId,
@@ -54,7 +55,7 @@ async def replace(
 ) -> None:
     """Request approval of another text and withdraw the old request; raises UserError for both."""
     action = await _build_message_action(world, incident_id, text)
-    decider = await approvals.load_decider(world, by)
+    decider = await load_decider(world, by)
 
     async def withdraw(conn: Conn) -> None:
         # Before the request is locked, as resolving the incident does.
@@ -76,9 +77,7 @@ async def _build_message_action(world: World, incident_id: IncidentId, text: str
     return action
 
 
-async def _withdraw(
-    world: World, conn: Conn, execution_id: ExecutionId, decider: approvals.Decider
-) -> None:
+async def _withdraw(world: World, conn: Conn, execution_id: ExecutionId, decider: Decider) -> None:
     old = await store.executions.lock(conn, execution_id)
     if (
         old is None

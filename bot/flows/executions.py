@@ -9,6 +9,7 @@ from bot.flows import runs, tasks
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import find_open_step as find_open_step
 from bot.flows.lookups import get as get
+from bot.flows.lookups import load_decider
 from bot.flows.transactions import changing, changing_several, lock, lock_open, log_execution
 from bot.model import (
     Execution,
@@ -33,18 +34,18 @@ VERDICT_EMOJI = {True: ":white_check_mark:", False: ":warning:", None: ":grey_qu
 
 
 class Request(Model):
-    """What is requested: which step, why, and whether it is approved already.
+    """What is requested: which step and why, or the undo of which execution.
 
     One that `ends_temporary_change`, as its undo, may be requested after the incident is resolved,
-    too.
+    too. An undo `may_use_approval` of its change: see `rules.policy.ProposedChange`.
     """
 
     step_id: str
     title: str
     reason: str
-    undo_of: ExecutionId | None = None
-    preapproved: bool = False
+    undoes: Execution | None = None
     ends_temporary_change: bool = False
+    may_use_approval: bool = False
 
 
 async def run_read(
@@ -90,7 +91,7 @@ def _new_execution(
         step_id=request.step_id,
         title=request.title,
         reason=request.reason,
-        undo_of=request.undo_of,
+        undo_of=None if request.undoes is None else request.undoes.id,
         action=action.name,
         params=action.model_dump(mode="json"),
         risk=action.risk,
@@ -141,6 +142,9 @@ async def propose(
 
     `before_insert` runs in the transaction that inserts the request: both or none.
     """
+    if not world.config.policy.approvals.of(action.risk):
+        # It runs at once, so who asks is the one who decides.
+        rules.permissions.check_may_act(await world.directory.fetch_user(by))
     systems = world.systems.for_planning()
     action = await action.pin_targets(systems)
     plan = await action.plan(systems)
@@ -171,15 +175,23 @@ async def insert_request(
     """
     incident = await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)
     now = world.now()
-    needed = (
-        0 if request.preapproved else rules.permissions.approvals_needed(world.config, action.risk)
+    change = rules.policy.ProposedChange(
+        plan=plan,
+        risk=action.risk,
+        requested_by=by,
+        undoes=request.undoes,
+        in_force=request.ends_temporary_change,
+        may_use_approval=request.may_use_approval,
     )
+    requirement = rules.policy.decide(world.config, incident, change, now)
+    needed = requirement.approvals
     new = _new_execution(world, incident_id, request, action, by).model_copy(
         update={
             "state": ExecutionState.PROPOSED if needed else ExecutionState.APPROVED,
             "plan": plan,
             "approvals_needed": needed,
-            "expires_at": now + world.config.cadence(incident.severity).approval,
+            "expires_at": requirement.until,
+            "requirement": requirement,
         }
     )
     execution = await store.executions.insert(conn, new)
@@ -204,14 +216,15 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """
     original = await get(world, execution_id)
     undo_action = build_undo(world, original)
-    plan = await undo_action.plan(world.systems.for_planning())
-    approvers = await world.directory.fetch_members(world.config.approvers)
-    in_force = await _is_in_force(world, execution_id)
-    approved = by in approvers and rules.changes.undo_is_approved(
-        original, plan, world.now(), in_force=in_force
+    decider, plan = await asyncio.gather(
+        load_decider(world, by), undo_action.plan(world.systems.for_planning())
     )
+    rules.permissions.check_may_act(decider.person)
     request = undo_request(
-        original, await _undo_reason(world, original), approved=approved, in_force=in_force
+        original,
+        await _undo_reason(world, original),
+        in_force=await _is_in_force(world, execution_id),
+        may_use_approval=by in decider.approvers,
     )
     try:
         async with changing(world, original.incident_id) as conn:
@@ -234,15 +247,17 @@ def build_undo(world: World, original: Execution) -> Change:
     return undo_action
 
 
-def undo_request(original: Execution, reason: str, *, approved: bool, in_force: bool) -> Request:
+def undo_request(
+    original: Execution, reason: str, *, in_force: bool, may_use_approval: bool
+) -> Request:
     """The request for an undo."""
     return Request(
         step_id=original.step_id,
         title=f"Undo: {original.title}"[:75],
         reason=reason,
-        undo_of=original.id,
-        preapproved=approved,
+        undoes=original,
         ends_temporary_change=in_force,
+        may_use_approval=may_use_approval,
     )
 
 
@@ -259,7 +274,9 @@ async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:
     return change is not None and change.in_force
 
 
-async def of_incident(world: World, incident_id: IncidentId) -> tuple[Execution, ...]:
-    """All executions of an incident, oldest first."""
+async def of_incident(
+    world: World, incident_id: IncidentId, unreadable: list[str]
+) -> tuple[Execution, ...]:
+    """All executions of an incident, oldest first; those that cannot be read are named instead."""
     async with world.pool.connection() as conn:
-        return await store.executions.of_incident(conn, incident_id)
+        return await store.executions.of_incident(conn, incident_id, unreadable)

@@ -169,7 +169,7 @@ async def in_channel(world: World, channel: str | None) -> Incident:
 async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
     """The timeline of an incident, oldest first."""
     async with world.pool.connection() as conn:
-        return await store.timeline.of_incident(conn, incident_id)
+        return await store.timeline.of_incident(conn, incident_id, unreadable=[])
 
 
 async def list_open(world: World) -> OpenIncidents:
@@ -253,6 +253,7 @@ async def change_status(
     """Change the status and reschedule what is due; raises UserError."""
     if status is Status.RESOLVED:
         raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
+    rules.incidents.check_known(status)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         if incident.status is status:
@@ -298,19 +299,45 @@ async def pin(
     return entry is not None
 
 
+async def check_may_resolve(world: World, incident: Incident, *, by: UserId) -> None:
+    """Raise UserError before the form is shown; who belongs to the team as of a minute waits less.
+
+    Sending the form decides.
+    """
+    if not world.config.responders.is_empty:
+        team = await world.directory.cached_membership(world.config.team)
+        if by not in team:
+            await _check_may_resolve(world, incident, by)
+
+
+async def _check_may_resolve(world: World, incident: Incident, by: UserId) -> None:
+    """Raise UserError for those who may not; without configured responders everybody may."""
+    if world.config.responders.is_empty:
+        return
+    person, team = await asyncio.gather(
+        world.directory.fetch_user(by), world.directory.fetch_membership(world.config.team)
+    )
+    async with world.pool.connection() as conn:
+        appointed_by = await store.timeline.latest_appointer(conn, incident.id)
+    rules.permissions.check_may_resolve(incident, person, team, appointed_by)
+
+
 async def resolve(
     world: World, incident_id: IncidentId, resolution: str, *, by: UserId, override_reason: str = ""
 ) -> None:
     """Resolve an incident: stop its reminders, void its pending requests; raises UserError.
 
-    `despite` is the reason to resolve it although a check failed.
+    `override_reason` says why it may end although a check failed.
     """
+    await _check_may_resolve(world, await get(world, incident_id), by)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         now = world.now()
         # Void first: an execution that starts now is then seen as running, and rolls this back.
-        voided = await store.executions.void(conn, incident_id, now)
-        _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
+        unreadable: list[str] = []
+        voided = await store.executions.void(conn, incident_id, now, unreadable)
+        executions = await store.executions.of_incident(conn, incident_id, unreadable)
+        _check_nothing_open(executions, unreadable, override_reason)
         await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
@@ -320,7 +347,9 @@ async def resolve(
         await store.timeline.add(conn, incident_id, entry, at=now, by=by, text=resolution)
 
 
-def _check_may_resolve(executions: Sequence[Execution], override_reason: str) -> None:
+def _check_nothing_open(
+    executions: Sequence[Execution], unreadable: Sequence[str], override_reason: str
+) -> None:
     running = [
         execution.title for execution in executions if execution.state is ExecutionState.RUNNING
     ]
@@ -328,6 +357,12 @@ def _check_may_resolve(executions: Sequence[Execution], override_reason: str) ->
         raise UserError(
             f"“{running[0]}” is still running. The incident was not resolved; wait until it has "
             "ended."
+        )
+    if unreadable and not override_reason:
+        raise UserError(
+            f"This version of the bot cannot read {unreadable[0]}, and does not know if it was "
+            "done. The incident was not resolved. Use `/incident resolve` again: the form asks why "
+            "it may end anyway."
         )
     unsure = rules.changes.unverified(executions)
     if unsure and not override_reason:

@@ -1,13 +1,23 @@
 """What every flow about executions looks up: the step, its action, and the execution itself."""
 
-from typing import Any
+import asyncio
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from bot import rules, store
 from bot.actions.base import Action
 from bot.flows import incidents
-from bot.model import Execution, ExecutionId, IncidentId, Step, UserError
+from bot.model import (
+    Execution,
+    ExecutionId,
+    IncidentId,
+    Membership,
+    Person,
+    Step,
+    UserError,
+    UserId,
+)
 from bot.playbooks import validation
 from bot.world import World
 
@@ -40,6 +50,24 @@ def build_action(world: World, name: str, params: dict[str, Any]) -> Action:
         raise UserError(
             f"The parameters of “{name}” are not valid ({problem}). Nothing was done."
         ) from error
+
+
+class Decider(NamedTuple):
+    """Somebody who decides about production, and the approvers at that moment."""
+
+    person: Person
+    approvers: Membership
+
+
+async def load_decider(world: World, by: UserId) -> Decider:
+    """Read from Slack now who this person is and who the approvers are; raises UserError.
+
+    Nothing here comes from a cache, and no locked row waits for it.
+    """
+    person, approvers = await asyncio.gather(
+        world.directory.fetch_user(by), world.directory.fetch_membership(world.config.approvers)
+    )
+    return Decider(person, approvers)
 
 
 async def get(world: World, execution_id: ExecutionId) -> Execution:

@@ -1,8 +1,9 @@
 """Reminders: each is claimed by one replica, and settled once somebody did what it reminds of."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
-from bot import rules, store
+from bot import rules, store, sweeps
 from bot.flows.transactions import changing_several, lock_open
 from bot.model import (
     Incident,
@@ -95,15 +96,19 @@ def _writing(incident_id: IncidentId) -> str:
 
 async def fire_due(world: World) -> None:
     """Fire every reminder that is due, once however late, and schedule the next one."""
-    now = world.now()
+    await sweeps.each(world, "reminder", store.reminders.due, partial(_fire_one, world))
+
+
+async def _fire_one(world: World, row_id: int) -> None:
     async with changing_several(world) as (conn, changed):
-        due = await store.reminders.claim_due(conn, now)
-        for reminder in due:
-            await _fire(world, conn, reminder, now)
-            changed.add(reminder.incident_id)
-    for reminder in due:
-        if reminder.kind is ReminderKind.HEADS_UP:
-            publisher.request_heads_up(world, reminder.incident_id)
+        now = world.now()
+        reminder = await store.reminders.claim(conn, ReminderId(row_id), now)
+        if reminder is None:
+            return
+        await _fire(world, conn, reminder, now)
+        changed.add(reminder.incident_id)
+    if reminder.kind is ReminderKind.HEADS_UP:
+        publisher.request_heads_up(world, reminder.incident_id)
 
 
 async def _fire(world: World, conn: Conn, reminder: Reminder, now: datetime) -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
-from bot import rules, store
+from bot import rules, store, sweeps
 from bot.actions.base import Change, Progress
 from bot.flows.lookups import build_action, get
 from bot.flows.transactions import (
@@ -31,6 +32,7 @@ from bot.model import (
 from bot.publishing.publisher import request_publishing
 from bot.store import db
 from bot.store.db import Conn
+from bot.store.set_aside import DueRow
 from bot.systems import ChangingSystems
 from bot.views import text
 from bot.world import World
@@ -61,8 +63,8 @@ async def run(world: World, execution_id: ExecutionId) -> None:
 
 
 def start_if_approved(world: World, execution: Execution) -> None:
-    """Run an execution in the background if it is approved."""
-    if execution.state is ExecutionState.APPROVED:
+    """Run an execution in the background if it is approved, and this version knows all of it."""
+    if execution.state is ExecutionState.APPROVED and rules.changes.is_understood(execution):
         world.background.start(run(world, execution.id), f"execution {execution.id}")
 
 
@@ -370,41 +372,65 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
 
 async def check_unsettled(world: World) -> None:
     """Look again at every change whose outcome is not known; its target is locked until then."""
-    now = world.now()
+    now, kind = world.now(), "execution"
     # Whoever presses the button may be first; what was sent last has mostly arrived by then.
     silent = HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
     async with world.pool.connection() as conn:
         unsettled = await store.executions.unsettled(
-            conn, silent_since=now - silent, unknown_since=now - LOOK_AGAIN_AFTER
+            conn,
+            silent_since=now - silent,
+            unknown_since=now - LOOK_AGAIN_AFTER,
+            but=world.backoff.waiting(kind, now),
         )
-    for execution in unsettled:
-        world.background.start(_look_again(world, execution), f"check of {execution.id}")
+    for row in unsettled:
+        work = sweeps.attempt(world, kind, row, _look_again(world, ExecutionId(row.id)))
+        world.background.start(work, f"check of {row.id}")
 
 
-async def _look_again(world: World, execution: Execution) -> None:
+async def _look_again(world: World, execution_id: ExecutionId) -> None:
     try:
-        await verify_interrupted(world, execution.id, by=None)
+        await verify_interrupted(world, execution_id, by=None)
+    except db.UnreadableRow:
+        raise
     except UserError as error:
-        log.info("execution %s was not checked: %s", execution.id, error)
+        log.info("execution %s was not checked: %s", execution_id, error)
 
 
 async def start_approved(world: World) -> None:
     """Start approved executions that wait: after a restart, or once their target is free."""
-    async with world.pool.connection() as conn:
-        waiting = await store.executions.approved(conn)
-    for approved in waiting:
-        start_if_approved(world, approved)
+
+    async def start(row_id: int) -> None:
+        execution = await get(world, ExecutionId(row_id))
+        build_action(world, execution.action, execution.params)  # before it counts as running
+        start_if_approved(world, execution)
+
+    async def find(conn: Conn, _: datetime, but: Sequence[int]) -> Sequence[DueRow]:
+        return await store.executions.approved(conn, but)
+
+    await sweeps.each(world, "approved request", find, start)
 
 
 async def mark_interrupted(world: World) -> None:
     """Mark what a process left running when it died: its outcome is not known."""
-    now = world.now()
+
+    async def find(conn: Conn, now: datetime, but: Sequence[int]) -> Sequence[DueRow]:
+        return await store.executions.silent(conn, now - HEARTBEAT_TIMEOUT, but)
+
+    await sweeps.each(world, "execution", find, partial(_mark_interrupted, world))
+
+
+async def _mark_interrupted(world: World, row_id: int) -> None:
+    now, execution_id = world.now(), ExecutionId(row_id)
     async with world.pool.connection() as conn:
-        for interrupted in await store.executions.interrupt(conn, now - HEARTBEAT_TIMEOUT, now):
-            await log_execution(conn, interrupted, entries.Interrupted(), at=now)
-            await store.publications.mark_stale(conn, interrupted.incident_id)
-            if interrupted.risk is Risk.READ:
-                outcome = text.render_unescaped("read_interrupted")
-                await store.executions.finish(
-                    conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=outcome
-                )
+        interrupted = await store.executions.interrupt(
+            conn, execution_id, now - HEARTBEAT_TIMEOUT, now
+        )
+        if interrupted is None:
+            return
+        await log_execution(conn, interrupted, entries.Interrupted(), at=now)
+        await store.publications.mark_stale(conn, interrupted.incident_id)
+        if interrupted.risk is Risk.READ:
+            outcome = text.render_unescaped("read_interrupted")
+            await store.executions.finish(
+                conn, interrupted.id, to_state=ExecutionState.FAILED, at=now, outcome=outcome
+            )

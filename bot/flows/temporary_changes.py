@@ -3,19 +3,19 @@
 import logging
 from datetime import datetime, timedelta
 
-from bot import durations, rules, store
+from bot import durations, rules, store, sweeps
 from bot.actions.base import AlreadyApplied, Change
 from bot.flows import executions, runs
 from bot.flows.approvals import record_refusals
-from bot.flows.lookups import build_action, get
+from bot.flows.lookups import Decider, build_action, get, load_decider
 from bot.flows.transactions import changing, log_execution
 from bot.model import (
     Execution,
     ExecutionId,
     ExecutionState,
     IncidentId,
-    Person,
     Plan,
+    Requirement,
     TemporaryChange,
     UserError,
     UserId,
@@ -36,18 +36,21 @@ REQUEST_AGAIN_AFTER = timedelta(minutes=30)
 
 async def process_due(world: World) -> None:
     """Process every temporary change that is due: check it, announce its end, or undo it."""
-    now = world.now()
+    now, kind = world.now(), "temporary change"
     async with world.pool.connection() as conn:
-        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER)
-    for change in due:
-        world.background.start(
-            _process(world, change), f"temporary change of execution {change.execution_id}"
-        )
+        waiting = world.backoff.waiting(kind, now)
+        due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER, waiting)
+    for row in due:
+        work = sweeps.attempt(world, kind, row, _process(world, ExecutionId(row.id)))
+        world.background.start(work, f"temporary change of execution {row.id}")
 
 
-async def _process(world: World, change: TemporaryChange) -> None:
-    execution = await get(world, change.execution_id)
+async def _process(world: World, execution_id: ExecutionId) -> None:
+    execution = await get(world, execution_id)
     async with world.pool.connection() as conn:
+        change = await store.temporary_changes.get(conn, execution_id)
+        if change is None:
+            return
         undos = await store.executions.undos_of(conn, execution.id)
     if any(undo.state in rules.changes.IN_PROGRESS for undo in undos):
         return  # the end of that undo schedules the next check
@@ -218,21 +221,45 @@ async def _approve_request(
     world: World, change: TemporaryChange, execution: Execution, undo: Execution
 ) -> None:
     """Approve an undo that somebody requested early, if it is the one approved with the change."""
-    if undo.requested_by is None or undo.plan_digest != execution.undo_digest:
+    requirement = await _requirement_when_over(world, execution, undo)
+    if requirement.approvals:
         await _mark_overdue(
             world, change, execution, text.render_unescaped("revert_needs_approval", first=True)
         )
         return
-    before, after = ExecutionState.PROPOSED, ExecutionState.APPROVED
     async with world.pool.connection() as conn:
         if await _lock_overdue(conn, execution, world.now()) is None:
             return
-        approved = await store.executions.move(conn, undo.id, from_state=before, to_state=after)
+        approved = await store.executions.set_requirement(
+            conn, undo.id, requirement, ExecutionState.APPROVED
+        )
         if approved is None:
             return
         await log_execution(conn, approved, entries.Approved(), at=world.now())
         await store.publications.mark_stale(conn, change.incident_id)
     runs.start_if_approved(world, approved)
+
+
+async def _requirement_when_over(
+    world: World, execution: Execution, undo: Execution
+) -> Requirement:
+    """What an undo that waits needs, once the time of its change is over.
+
+    What the scheduler asked for itself needed new approval, and still does.
+    """
+    assert undo.plan is not None
+    async with world.pool.connection() as conn:
+        incident = await store.incidents.get(conn, execution.incident_id)
+    assert incident is not None
+    undoing = rules.policy.ProposedChange(
+        plan=undo.plan,
+        risk=undo.risk,
+        requested_by=undo.requested_by,
+        undoes=execution,
+        in_force=True,
+        may_use_approval=undo.requested_by is not None,
+    )
+    return rules.policy.decide(world.config, incident, undoing, world.now())
 
 
 async def _lock_overdue(conn: Conn, execution: Execution, now: datetime) -> TemporaryChange | None:
@@ -252,11 +279,10 @@ async def _request_revert(
 ) -> Execution | None:
     """Request the undo: approved already the first time, while nobody else changed the target."""
     now = world.now()
-    approved = first_attempt and rules.changes.undo_is_approved(execution, plan, now, in_force=True)
-    reason = text.render_unescaped(
-        "revert_reason", change=change, execution=execution, approved=approved
+    reason = text.render_unescaped("revert_reason", change=change)
+    request = executions.undo_request(
+        execution, reason, in_force=True, may_use_approval=first_attempt
     )
-    request = executions.undo_request(execution, reason, approved=approved, in_force=True)
     async with world.pool.connection() as conn:
         if await _lock_overdue(conn, execution, now) is None:
             return None
@@ -264,7 +290,7 @@ async def _request_revert(
             world, conn, execution.incident_id, request, undo_action, plan, None
         )
         await store.publications.mark_stale(conn, execution.incident_id)
-        if not approved:
+        if revert.approvals_needed:
             obstacle = text.render_unescaped("revert_needs_approval", first=first_attempt)
             await _log_not_reverted(conn, change, execution, obstacle, now)
             again_at = now + REQUEST_AGAIN_AFTER
@@ -320,19 +346,15 @@ async def extend(
 
     Raises UserError when it is refused, which the timeline records.
     """
-    person = await world.directory.fetch_user(by)
-    approvers = await world.directory.fetch_members(world.config.approvers)
+    decider = await load_decider(world, by)
     async with record_refusals(world, execution_id, by):
-        await _extend(world, execution_id, person, approvers, seen_end)
+        await _extend(world, execution_id, decider, seen_end)
 
 
 async def _extend(
-    world: World,
-    execution_id: ExecutionId,
-    person: Person,
-    approvers: frozenset[UserId],
-    seen_end: datetime,
+    world: World, execution_id: ExecutionId, decider: Decider, seen_end: datetime
 ) -> None:
+    person, approvers = decider
     execution, now = await get(world, execution_id), world.now()
     async with changing(world, execution.incident_id) as conn:
         change = await store.temporary_changes.lock(conn, execution_id)

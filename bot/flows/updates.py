@@ -80,6 +80,7 @@ async def post(
 
     The same `source`, such as a form that Slack delivered twice, posts one update.
     """
+    rules.incidents.check_known(written.status)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         new = _new_update(world, incident, written, by, source)

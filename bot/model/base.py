@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar, NewType
+from typing import ClassVar, NewType, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -41,6 +41,26 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
+class OpenEnum(StrEnum):
+    """Values that are read from the database, where a newer version may have written others.
+
+    A value that this version does not know becomes a member of its own, with `known` False.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_, member._value_ = value.upper(), value
+        return member
+
+    @property
+    def known(self) -> bool:
+        """Whether this version knows what it means."""
+        return self in list(type(self))
+
+
 class Severity(StrEnum):
     """How bad it is; sev1 is the worst."""
 
@@ -55,7 +75,7 @@ class Severity(StrEnum):
         return f"SEV-{self.value[-1]}"
 
 
-class Status(StrEnum):
+class Status(OpenEnum):
     """Where an incident stands."""
 
     INVESTIGATING = "investigating"

@@ -1,7 +1,6 @@
 """What happened, in the past tense: one model for the details of each kind of entry."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from pydantic import (
@@ -13,11 +12,11 @@ from pydantic import (
     field_validator,
 )
 
-from bot.model.base import EntryId, ExecutionId, IncidentId, Model, UserId
+from bot.model.base import EntryId, ExecutionId, IncidentId, Model, OpenEnum, UserId
 from bot.model.execution import Execution
 
 
-class EntryKind(StrEnum):
+class EntryKind(OpenEnum):
     """What a timeline entry says, in the past tense."""
 
     DECLARED = "declared"
@@ -181,6 +180,12 @@ class Reopened(Detail):
     note: str = ""
 
 
+class Unknown(Detail):
+    """What a newer version wrote into an entry of a kind that this one does not know."""
+
+    model_config = ConfigDict(extra="allow")
+
+
 class ExecutionDetail(Detail):
     """What became of an execution, and what it was bound to: its plan's digest and live state."""
 
@@ -210,9 +215,10 @@ class Proposed(ExecutionDetail):
 
 
 class Approved(ExecutionDetail):
-    """Somebody approved it."""
+    """Somebody approved it, as a member of the user group with the id `group`, if of one."""
 
     kind: ClassVar = EntryKind.APPROVED
+    group: str = ""
 
 
 class Refused(ExecutionDetail):
@@ -389,5 +395,5 @@ class Entry(Model):
     def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
         """The row's JSON becomes the model of the row's kind."""
         if isinstance(value, dict) and "kind" in info.data:
-            return BY_KIND[info.data["kind"]].model_validate(value)
+            return BY_KIND.get(info.data["kind"], Unknown).model_validate(value)
         return value

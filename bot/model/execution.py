@@ -3,16 +3,15 @@
 import hashlib
 import json
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from bot.model.base import ExecutionId, IncidentId, Model, Risk, UserId
+from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
 from bot.model.read_result import ReadResult
 
 
-class ExecutionState(StrEnum):
+class ExecutionState(OpenEnum):
     """Where an execution stands."""
 
     PROPOSED = "proposed"
@@ -29,7 +28,16 @@ class ExecutionState(StrEnum):
 ACTIVE = (ExecutionState.PROPOSED, ExecutionState.APPROVED, ExecutionState.RUNNING)
 
 
-class Undo(Model):
+class PlanPart(Model):
+    """A plan, or a part of it; what only a newer version knows is kept, and belongs to the digest.
+
+    So this version does not carry out less than was approved: to it, such a plan has drifted.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Undo(PlanPart):
     """What undoes a plan, known before anything runs: itself an action with parameters."""
 
     summary: str
@@ -37,26 +45,45 @@ class Undo(Model):
     params: dict[str, Any]
 
 
-class Temporary(Model):
+class Temporary(PlanPart):
     """A change that is undone by itself after a while; `state` is what people call it meanwhile."""
 
     state: str
     lasts: timedelta
 
 
-class Plan(Model):
+class BlastRadius(PlanPart):
+    """How much a change takes away at most, in numbers that people approve along with it.
+
+    So many `pods` are missing at the same time, or this share of the `capacity` in percent,
+    whichever is more, until new ones are ready; so many `sessions` are ended. `text` says it as it
+    is now: it may count what moves by itself, such as pods under an autoscaler.
+    """
+
+    text: str
+    pods: int = 0
+    capacity: int = 0
+    sessions: int = 0
+
+
+def _parse_blast_radius(value: Any) -> Any:
+    """What older versions stored was the text alone."""
+    return {"text": value} if isinstance(value, str) else value
+
+
+class Plan(PlanPart):
     """Exactly what would be done; only things that stay equal while nobody touches the target.
 
     `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
     plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
-    `blast_radius`, `check` and `warnings` may count what moves by itself, such as pods under an
-    autoscaler; of that, what must stop it is in the fingerprint too.
+    `check`, `warnings` and the text of `blast_radius` may count what moves by itself; of that, what
+    must stop it is in the fingerprint too.
     """
 
     target: str
     summary: str
-    blast_radius: str
+    blast_radius: Annotated[BlastRadius, BeforeValidator(_parse_blast_radius)]
     check: str
     diff: str = ""
     dry_run: str = ""
@@ -68,7 +95,8 @@ class Plan(Model):
     @property
     def approved_content(self) -> dict[str, Any]:
         """What people approve, as JSON: all but the words that may count what moves by itself."""
-        return self.model_dump(mode="json", exclude={"blast_radius", "check", "warnings"})
+        counting: dict[str, Any] = {"blast_radius": {"text"}, "check": True, "warnings": True}
+        return self.model_dump(mode="json", exclude=counting)
 
     @property
     def digest(self) -> str:
@@ -109,11 +137,46 @@ class Evidence(Model):
         return {name: value for name, value in sent.items() if name not in self.answers}
 
 
+class ApprovalReason(OpenEnum):
+    """Why a request needs as many approvals as it does."""
+
+    POLICY = "policy"
+    OVER_BUDGET = "over_budget"
+    APPROVED_WITH_CHANGE = "approved_with_change"
+    UNDO_OF_UNDO = "undo_of_undo"
+    UNDO_TOO_LATE = "undo_too_late"
+    TARGET_CHANGED = "target_changed"
+    NOT_AN_APPROVER = "not_an_approver"
+    TRIED_BEFORE = "tried_before"
+
+
+class Requirement(Model):
+    """What a request needs before it runs, decided once, when it was made.
+
+    So many `approvals` of people who are named in `users` or belong to one of `groups` (handles or
+    ids, as the configuration has them), before `until`. None of `requesters` counts: they asked for
+    it, or the scheduler asked in their stead. `reasons` say why.
+    """
+
+    approvals: int
+    groups: tuple[str, ...] = ()
+    users: tuple[UserId, ...] = ()
+    requesters: tuple[UserId, ...] = ()
+    until: datetime
+    reasons: tuple[ApprovalReason, ...]
+
+
 class Approval(Model):
-    """One person's yes to one plan."""
+    """One person's yes to one plan.
+
+    `group` is the id of the user group that made them an approver then; it is empty for somebody
+    whom the configuration names, and in what older versions stored, as is `plan_digest`.
+    """
 
     by: UserId
     at: datetime
+    plan_digest: str = ""
+    group: str = ""
 
 
 class NewExecution(Model):
@@ -132,6 +195,7 @@ class NewExecution(Model):
     reason: str = ""
     approvals_needed: int = 0
     expires_at: datetime | None = None
+    requirement: Requirement | None = None
     undo_of: ExecutionId | None = None
 
 
@@ -154,6 +218,13 @@ class Execution(NewExecution):
     undo_digest: str | None
     evidence: Evidence = Evidence()
     holds_target: bool = False
+
+    @property
+    def requesters(self) -> tuple[UserId, ...]:
+        """Whose approval does not count: they asked for it, or it was asked for in their stead."""
+        if self.requirement is not None:
+            return self.requirement.requesters
+        return () if self.requested_by is None else (self.requested_by,)
 
 
 class TemporaryChange(Model):

@@ -1,12 +1,11 @@
 """What is due."""
 
 from datetime import datetime
-from enum import StrEnum
 
-from bot.model.base import IncidentId, Model, ReminderId, UserId
+from bot.model.base import IncidentId, Model, OpenEnum, ReminderId, UserId
 
 
-class ReminderKind(StrEnum):
+class ReminderKind(OpenEnum):
     """What a reminder is about."""
 
     FIRST_RESPONSE = "first_response"

@@ -1,12 +1,11 @@
 """What people do by hand."""
 
 from datetime import datetime
-from enum import StrEnum
 
-from bot.model.base import IncidentId, Model, TaskId, UserId
+from bot.model.base import IncidentId, Model, OpenEnum, TaskId, UserId
 
 
-class TaskKind(StrEnum):
+class TaskKind(OpenEnum):
     """Where a task comes from: a manual step, a row that a query found, the end of the incident."""
 
     STEP = "step"
@@ -14,7 +13,7 @@ class TaskKind(StrEnum):
     FOLLOW_UP = "follow_up"
 
 
-class TaskState(StrEnum):
+class TaskState(OpenEnum):
     """Where a task stands."""
 
     OPEN = "open"

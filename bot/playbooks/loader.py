@@ -136,7 +136,7 @@ def _duration(source: SourceFile, key_path: KeyPath, value: Any) -> str:
     """
     try:
         span = durations.parse(value)
-    except (ValueError, OverflowError):
+    except ValueError:
         span = None
     if isinstance(span, timedelta) and span:
         return f"PT{int(span.total_seconds())}S"

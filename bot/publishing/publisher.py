@@ -10,7 +10,7 @@ import logging
 from contextlib import ExitStack
 from functools import partial
 
-from bot import config, rules, slack, store
+from bot import config, rules, slack, store, sweeps
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.publishers import Work
 from bot.publishing import recovery
@@ -19,6 +19,7 @@ from bot.publishing.database import connection
 from bot.publishing.lease import Claim, Lease
 from bot.publishing.sender import Sender
 from bot.store.publications import Publication
+from bot.store.set_aside import DueRow
 from bot.views import channel, execution, slack_items
 from bot.views.slack_items import File, Message, Pin, SlackItem
 from bot.views.snapshot import IncidentSnapshot
@@ -42,7 +43,11 @@ def request_publishing_new(world: World, lease: Lease, claim: Claim) -> None:
 
 
 def _start(world: World, incident_id: IncidentId, work: Work) -> None:
-    world.publishers.start(incident_id, work, f"publishing INC-{incident_id}")
+    async def attempt_it() -> None:
+        row = DueRow(id=incident_id, incident_id=incident_id)
+        await sweeps.attempt(world, "incident", row, work())
+
+    world.publishers.start(incident_id, attempt_it, f"publishing INC-{incident_id}")
 
 
 async def publish(world: World, incident_id: IncidentId) -> None:
@@ -72,7 +77,9 @@ async def _publish_all(world: World, lease: Lease, claim: Claim | None) -> None:
 async def publish_pending(world: World) -> None:
     """Request publishing of every stale incident: after a refusal, a crash or a restart."""
     async with world.pool.connection() as conn:
-        waiting = await store.publications.pending(conn, world.now())
+        now = world.now()
+        but = world.backoff.waiting("incident", now)
+        waiting = await store.publications.pending(conn, now, but)
     for incident_id in waiting:
         request_publishing(world, incident_id)
 
@@ -163,7 +170,7 @@ async def _send_snapshot(
 ) -> None:
     if new:
         await _record_channel(world, incident)
-    snapshot = await _read_snapshot(world, publication)
+    snapshot = await _read_snapshot(world, publication, sender.sent_keys)
     # In a thread: a long channel takes a second, and everything else goes on meanwhile.
     changed, final = await asyncio.to_thread(_render, snapshot, sender)
     sending = asyncio.create_task(_send(sender, changed))
@@ -206,29 +213,36 @@ def _is_first_post(sender: Sender, item: SlackItem) -> bool:
     )
 
 
-async def _read_snapshot(world: World, publication: Publication) -> IncidentSnapshot:
+async def _read_snapshot(
+    world: World, publication: Publication, sent_keys: frozenset[str]
+) -> IncidentSnapshot:
     """Everything that is known about an incident, in one snapshot."""
     async with connection(world) as conn:
         await store.publications.begin_snapshot(conn)
         incident = await store.incidents.get(conn, publication.incident_id)
         assert incident is not None
         final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)
+        set_aside = await store.set_aside.of_incident(conn, incident.id)
+        unreadable: list[str] = []
+        changes = await store.temporary_changes.of_incident(conn, incident.id, unreadable)
         return IncidentSnapshot(
             incident=incident,
-            executions=await store.executions.for_publishing(conn, incident.id, final),
-            entries=await store.timeline.for_publishing(conn, incident.id),
-            updates=await store.updates.of_incident(conn, incident.id),
-            reminders=await store.reminders.of_incident(conn, incident.id),
-            temporary_changes=await store.temporary_changes.of_incident(conn, incident.id),
-            tasks=await store.tasks.of_incident(conn, incident.id),
+            executions=await store.executions.for_publishing(conn, incident.id, final, unreadable),
+            entries=await store.timeline.for_publishing(conn, incident.id, unreadable),
+            updates=await store.updates.of_incident(conn, incident.id, unreadable),
+            reminders=await store.reminders.of_incident(conn, incident.id, unreadable),
+            temporary_changes=changes,
+            tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
-            responder_groups=world.workspace.responder_groups,
-            approver_groups=world.workspace.approver_groups,
-            approvers=world.config.approvers.users,
+            responder_groups=world.directory.group_ids(world.config.responders.groups),
+            known_groups=world.directory.known_groups,
             publish_error=publication.error,
             runbooks_base_url=world.config.runbooks,
             final_keys=final,
+            set_aside=set_aside,
+            unreadable=tuple(unreadable),
+            sent_keys=sent_keys,
         )
 
 
@@ -238,7 +252,7 @@ async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
 
 async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
     try:
-        return await world.directory.cached_members(people)
+        return (await world.directory.cached_membership(people)).everybody
     except UserError as error:
         # People can join a public channel themselves; the rest must not wait for the group.
         log.warning("whom to invite could not be read: %s", error)

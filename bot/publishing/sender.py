@@ -73,6 +73,11 @@ class Sender:
         """Whether an item of this key was sent, in whatever form."""
         return key in self._sent
 
+    @property
+    def sent_keys(self) -> frozenset[str]:
+        """The keys of everything that was sent."""
+        return frozenset(self._sent)
+
     def needs_send(self, item: SlackItem) -> bool:
         """Whether the item differs from what was sent."""
         before = self._sent.get(item.key)
@@ -131,6 +136,8 @@ class Sender:
         self._sent[item.key] = shown
         async with connection(self._world) as conn:
             await store.messages.save(conn, self._incident.id, shown)
+            if isinstance(item, File) and item.completes:
+                await store.publications.mark_stale(conn, self._incident.id)
 
     async def _deliver(self, item: SlackItem) -> SentItem | None:
         try:

@@ -4,3 +4,4 @@ from bot.rules import changes as changes
 from bot.rules import deadlines as deadlines
 from bot.rules import incidents as incidents
 from bot.rules import permissions as permissions
+from bot.rules import policy as policy

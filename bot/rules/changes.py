@@ -27,7 +27,9 @@ def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
         execution.undo_of for execution in executions if execution.state is ExecutionState.SUCCEEDED
     }
     unknown = [
-        execution for execution in executions if execution.state is ExecutionState.INTERRUPTED
+        execution
+        for execution in executions
+        if execution.state is ExecutionState.INTERRUPTED or not execution.state.known
     ]
     failed = [
         execution
@@ -37,14 +39,34 @@ def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
     return (*failed, *unknown)
 
 
+def is_understood(execution: Execution) -> bool:
+    """Whether this version knows everything that its plan says; a newer one may say more."""
+    plan = execution.plan
+    parts = [] if plan is None else [plan, plan.blast_radius, plan.undo, plan.temporary]
+    return not any(part.model_extra for part in parts if part is not None)
+
+
+def check_understood(execution: Execution) -> None:
+    """Raise UserError for a plan that says what only a newer version of the bot knows."""
+    if not is_understood(execution):
+        raise UserError(
+            "A newer version of the bot made this plan, and this one does not know all that it "
+            "says. Nothing was approved; try again once every replica has the newer version."
+        )
+
+
 def can_undo(execution: Execution, undo: Execution | None) -> bool:
     """Whether it changed something that may still be there, and can be undone, and was not yet."""
     changed = execution.check_passed is not None and not execution.evidence.undone_outside
     undoable = (
         execution.plan is not None and execution.plan.undo is not None and execution.undo_of is None
     )
-    undone = undo is not None and (undo.check_passed is not None or undo.state in ACTIVE)
-    return changed and undoable and not undone
+    return changed and undoable and not (undo is not None and _may_act(undo))
+
+
+def _may_act(undo: Execution) -> bool:
+    """Whether it was done, is under way, or is in a state that only a newer version knows."""
+    return undo.check_passed is not None or undo.state in ACTIVE or not undo.state.known
 
 
 def must_undo_before_resolving(
@@ -60,17 +82,6 @@ def must_undo_before_resolving(
     )
 
 
-def undo_is_approved(
-    original: Execution, undo_plan: Plan, now: datetime, *, in_force: bool
-) -> bool:
-    """Whether the undo was approved with its change: nobody has changed the target since.
-
-    It counts until `undo_until`; for a temporary change, as long as it is `in_force`.
-    """
-    within = original.undo_until is not None and now < original.undo_until
-    return (in_force or within) and original.undo_digest == undo_plan.digest
-
-
 def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     """The fields that differ between two plans: of the fingerprints, else of the plans."""
     before, after = approved.fingerprint, current.fingerprint
@@ -78,8 +89,8 @@ def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     if not keys:
         keys = [
             name
-            for name in sorted(current.approved_content)
-            if approved.approved_content[name] != current.approved_content[name]
+            for name in sorted({*approved.approved_content, *current.approved_content})
+            if approved.approved_content.get(name) != current.approved_content.get(name)
         ]
     return tuple(key.replace("_", " ") for key in keys)
 

@@ -13,6 +13,7 @@ from bot.model import (
     Scenario,
     ScenarioRef,
     Severity,
+    Status,
     UserError,
 )
 from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
@@ -103,6 +104,15 @@ def wrong_channel_message(incidents: Sequence[Incident], others: int = 0) -> str
         "This is not an incident's channel. Nothing was done. Use the incident's own channel"
         f"{are}, or declare one with `/incident declare`."
     )
+
+
+def check_known(status: Status) -> None:
+    """Raise UserError for a status that only a newer version of the bot knows."""
+    if not status.known:
+        raise UserError(
+            f"This version of the bot does not know the status “{status.value}”. Nothing was "
+            "changed; choose another one."
+        )
 
 
 def check_open(incident: Incident) -> None:

@@ -1,18 +1,15 @@
-"""Decisions about people: who may act, approve, deny and extend, and how many approve."""
+"""Decisions about people: who may act, approve, deny and extend."""
 
-from collections.abc import Set
+from collections.abc import Container
 from datetime import datetime
 
 from bot import durations
-from bot.config import Config
 from bot.model import (
-    Approval,
     Execution,
     ExecutionState,
     Incident,
     Person,
     Playbook,
-    Risk,
     Severity,
     TemporaryChange,
     UserError,
@@ -50,13 +47,6 @@ def check_informs_customers(incident: Incident) -> None:
         )
 
 
-def approvals_needed(config: Config, risk: Risk) -> int:
-    """How many other people must approve; one where the policy says nothing."""
-    if risk in (Risk.READ, Risk.MANUAL):
-        return 0
-    return config.policy.approvals.get(risk, 1)
-
-
 def check_may_act(person: Person) -> None:
     """Raise UserError for guests, bots, deactivated accounts and people of other workspaces."""
     if person.deactivated:
@@ -71,18 +61,33 @@ def check_may_act(person: Person) -> None:
         raise UserError("Guests may not do this. Nothing was done; ask a full member.")
 
 
+def check_may_resolve(
+    incident: Incident, person: Person, team: Container[UserId], appointed_by: UserId | None
+) -> None:
+    """Raise UserError unless this person may resolve the incident, which voids what waits.
+
+    `team` are the responders and the approvers. Somebody else may if they declared it, or if
+    another person put them in command.
+    """
+    check_may_act(person)
+    is_appointed = person.id == incident.commander and appointed_by != person.id
+    if person.id in team or person.id == incident.declared_by or is_appointed:
+        return
+    raise UserError(
+        f"You are neither a responder nor an approver, so you cannot resolve {incident.name}. "
+        "Nothing was done; ask one of them."
+    )
+
+
 def check_may_approve(
-    execution: Execution, person: Person, approvers: Set[UserId], now: datetime
+    execution: Execution, person: Person, approvers: Container[UserId], now: datetime
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
     if execution.state is not ExecutionState.PROPOSED:
         raise UserError(f"{_why_not_pending(execution)} Nothing more was approved.")
     if execution.expires_at is not None and execution.expires_at <= now:
         raise UserError("This request has expired. Nothing was approved; request it again.")
-    if person.id == execution.requested_by:
-        raise UserError(
-            "You requested this yourself, so you cannot approve it. Another approver has to."
-        )
+    _check_not_requester(execution, person)
     check_may_act(person)
     if person.id not in approvers:
         raise UserError("You are not an approver. Nothing was approved; ask one of the approvers.")
@@ -90,7 +95,21 @@ def check_may_approve(
         raise UserError("You have already approved this. It needs another person's approval.")
 
 
-def check_may_deny(execution: Execution, person: Person, approvers: Set[UserId]) -> None:
+def _check_not_requester(execution: Execution, person: Person) -> None:
+    """Raise UserError for whoever asked for it, or for the change whose end became a request."""
+    if person.id not in execution.requesters:
+        return
+    if execution.requested_by is None:
+        raise UserError(
+            "You requested the change that this undoes, so you cannot approve it. Another approver "
+            "has to."
+        )
+    raise UserError(
+        "You requested this yourself, so you cannot approve it. Another approver has to."
+    )
+
+
+def check_may_deny(execution: Execution, person: Person, approvers: Container[UserId]) -> None:
     """Raise UserError unless this person is an approver, or withdraws their own request."""
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         raise UserError(f"{_why_not_pending(execution)} Nothing was denied.")
@@ -108,7 +127,7 @@ def check_may_extend(
     change: TemporaryChange | None,
     execution: Execution,
     person: Person,
-    approvers: Set[UserId],
+    approvers: Container[UserId],
     now: datetime,
     seen_end: datetime,
 ) -> None:
@@ -140,15 +159,6 @@ def check_may_extend(
             f"“{change.state}” would last longer than {longest}. Nothing was extended; request it "
             "again once it has ended."
         )
-
-
-def state_after(execution: Execution, approvals: tuple[Approval, ...]) -> ExecutionState:
-    """Approved once enough people approved, else still proposed."""
-    return (
-        ExecutionState.APPROVED
-        if len(approvals) >= execution.approvals_needed
-        else ExecutionState.PROPOSED
-    )
 
 
 def _why_not_pending(execution: Execution) -> str:

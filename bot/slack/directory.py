@@ -3,14 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, rules, slack
 from bot.cache import Cache
-from bot.model import Person, UserError, UserId
+from bot.model import GroupMembers, Membership, Person, UserError, UserId
 
 CACHE_SECONDS = 60
 
@@ -26,7 +26,7 @@ class Directory:
         self._slack = client
         self._cache = cache
         self._team_id = team_id
-        self._group_ids: dict[str, str] = {}
+        self._group_ids: dict[str, str] = {}  # as read last; they decide nothing
         self._memory: dict[str, tuple[float, str]] = {}
         self._members_lock = asyncio.Lock()
 
@@ -66,27 +66,53 @@ class Directory:
         await self._cache.set(key, person.model_dump_json(), CACHE_SECONDS)
         return person
 
-    async def fetch_members(self, selector: config.MemberSelector) -> frozenset[UserId]:
-        """The selected people, from Slack now; raises UserError when a group cannot be read."""
+    async def fetch_membership(self, selector: config.MemberSelector) -> Membership:
+        """The selected people, and by which group, from Slack now.
+
+        Groups and their members come in one answer, so that a handle that moves to another group
+        meanwhile cannot mix the two. Raises UserError when a group cannot be read.
+        """
+        users = frozenset(map(UserId, selector.users))
+        if not selector.groups:
+            return Membership(users=users)
         try:
-            members = await asyncio.gather(*map(self._group_members, selector.groups))
+            listed = await self._groups(include_users=True)
         except slack.client.SlackError as error:
             raise _no_answer("who is in the group", error) from error
-        return frozenset(map(UserId, selector.users)).union(*members)
+        membership = Membership(
+            users=users, groups={name: _group_members(listed, name) for name in selector.groups}
+        )
+        self._remember(membership)
+        return membership
 
-    async def cached_members(self, selector: config.MemberSelector) -> frozenset[UserId]:
+    async def cached_membership(self, selector: config.MemberSelector) -> Membership:
         """The selected people as of the last minute, for what decides nothing.
 
         Raises UserError when a group cannot be read.
         """
-        key = f"members:{selector.model_dump_json()}"
+        key = f"membership:{selector.model_dump_json()}"
         async with self._members_lock:  # whoever waits gets what the first one has read
             cached = await self._cache_get(key)
-            if cached is not None:
-                return frozenset(map(UserId, json.loads(cached)))
-            members = await self.fetch_members(selector)
-            await self._cache_set(key, json.dumps(sorted(members)))
-            return members
+            if cached is None:
+                membership = await self.fetch_membership(selector)
+                await self._cache_set(key, membership.model_dump_json())
+                return membership
+            membership = Membership.model_validate_json(cached)
+            self._remember(membership)
+            return membership
+
+    def _remember(self, membership: Membership) -> None:
+        ids = {name: group.id for name, group in membership.groups.items()}
+        self._group_ids = {**self._group_ids, **ids}
+
+    @property
+    def known_groups(self) -> Mapping[str, str]:
+        """The ids of configured user groups by their names there, as read last, for mentions."""
+        return self._group_ids
+
+    def group_ids(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The ids of these user groups, as read last, for mentions."""
+        return tuple(self._group_ids[name] for name in names if name in self._group_ids)
 
     async def _cache_get(self, key: str) -> str | None:
         expires_at, cached = self._memory.get(key, (0.0, ""))
@@ -98,22 +124,6 @@ class Directory:
         self._memory = {old: entry for old, entry in self._memory.items() if entry[0] > now}
         self._memory[key] = (now + CACHE_SECONDS, value)
         await self._cache.set(key, value, CACHE_SECONDS)
-
-    async def group_id(self, group: str) -> str:
-        """The id of a user group that is given by id or handle; raises UserError.
-
-        One call for each group, since ids do not change.
-        """
-        handle = group.removeprefix("@")
-        if handle not in self._group_ids:
-            for listed in await self._groups():
-                self._group_ids |= {listed["id"]: listed["id"], listed["handle"]: listed["id"]}
-        if handle in self._group_ids:
-            return self._group_ids[handle]
-        raise UserError(
-            f"RUNBOLT_CONFIG names the user group {group}, which this workspace does not have. "
-            "Correct the file, or list people under users."
-        )
 
     async def mentions(self, handles: Iterable[str]) -> dict[str, str]:
         """Mentions by handle of a group or a person, as of the last minute; raises SlackError.
@@ -151,18 +161,23 @@ class Directory:
                 mentions[handle] = f"<@{user['id']}>"
         return mentions
 
-    async def _groups(self) -> list[dict[str, Any]]:
+    async def _groups(self, *, include_users: bool = False) -> list[dict[str, Any]]:
         """Every user group of the workspace; raises SlackError."""
-        groups: list[dict[str, Any]] = (await slack.client.call(self._slack.usergroups_list()))[
-            "usergroups"
-        ]
+        call = self._slack.usergroups_list(include_users=include_users)
+        groups: list[dict[str, Any]] = (await slack.client.call(call))["usergroups"]
         return groups
 
-    async def _group_members(self, group: str) -> frozenset[UserId]:
-        """Who is in a group; raises UserError for one that does not exist, and SlackError."""
-        group_id = await self.group_id(group)
-        answer = await slack.client.call(self._slack.usergroups_users_list(usergroup=group_id))
-        return frozenset(map(UserId, answer["users"]))
+
+def _group_members(listed: Iterable[dict[str, Any]], name: str) -> GroupMembers:
+    """The group that is given by its id or handle; raises UserError for one that is not there."""
+    handle = name.removeprefix("@")
+    for group in listed:
+        if handle in (group["id"], group["handle"]):
+            return GroupMembers(id=group["id"], members=frozenset(group["users"]))
+    raise UserError(
+        f"RUNBOLT_CONFIG names the user group {name}, which this workspace does not have. "
+        "Correct the file, or list people under users."
+    )
 
 
 def _parse_person(user: dict[str, Any], team_id: str) -> Person:

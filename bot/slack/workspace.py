@@ -1,5 +1,6 @@
 """The Slack workspace of the bot, checked when the bot starts."""
 
+import logging
 import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -7,10 +8,12 @@ from typing import Any, TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import slack
-from bot.config import Config
+from bot import rules, slack
+from bot.config import Config, MemberSelector
 from bot.model import ChannelId, UserError, UserId
 from bot.slack.directory import Directory
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -19,14 +22,12 @@ CHANNEL_ID = re.compile(r"C[A-Z0-9]{8,}")
 
 @dataclass(frozen=True)
 class Workspace:
-    """The bot's workspace: its team, its own user, its channels, and the user groups by id."""
+    """The bot's workspace: its team, its own user and its channels."""
 
     team_id: str
     bot_user_id: UserId
     announcements_channel: ChannelId
     customer_channel: ChannelId | None
-    responder_groups: tuple[str, ...]
-    approver_groups: tuple[str, ...]
 
 
 async def authenticate(client: AsyncWebClient) -> dict[str, Any]:
@@ -58,15 +59,16 @@ async def load_workspace(
     if channels.customers:
         customers = await _join_configured(client, channels.customers, "channels.customers")
     # So that a misspelled group is found now, not during an incident.
-    responders = [await people.group_id(group) for group in config.responders.groups]
-    approvers = [await people.group_id(group) for group in config.approvers.groups]
+    groups = (*config.responders.groups, *config.approvers.groups)
+    selected = MemberSelector(users=config.approvers.users, groups=groups)
+    approvers = (await people.fetch_membership(selected)).only(config.approvers.groups)
+    for warning in rules.policy.shortages(config, len(approvers.everybody)):
+        log.warning("%s", warning)
     return Workspace(
         team_id=identity["team_id"],
         bot_user_id=UserId(identity["user_id"]),
         announcements_channel=announcements,
         customer_channel=customers,
-        responder_groups=tuple(responders),
-        approver_groups=tuple(approvers),
     )
 
 

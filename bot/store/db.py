@@ -1,23 +1,33 @@
 """The bot's own database: the pool, the migrations, and rows as models."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from functools import cache
 from importlib.resources import files
 from typing import Any, LiteralString, TypeVar
 
-from psycopg import AsyncConnection, OperationalError, conninfo
+from psycopg import AsyncConnection, OperationalError, conninfo, sql
 from psycopg import Error as DatabaseError
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import (
+    DeadlockDetected,
+    LockNotAvailable,
+    QueryCanceled,
+    ReadOnlySqlTransaction,
+    SerializationFailure,
+)
 from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from bot.model import UserError
+
+log = logging.getLogger(__name__)
 
 Conn = AsyncConnection[TupleRow]
 Row = TypeVar("Row", bound=BaseModel)
@@ -27,6 +37,9 @@ ERRORS = (OperationalError, ReadOnlySqlTransaction, PoolTimeout, PoolClosed)
 # Classes of SQLSTATE: the connection broke, a deadlock, the server shut down. Without any, libpq
 # itself noticed.
 LOST_SESSION = ("08", "40", "57P")
+
+# A row that somebody else keeps locked is no sign that the database is away.
+_OF_ONE_ROW = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure)
 
 # libpq's parameters: a silent server is probed after 20 s and given up 30 s after its last sign of
 # life, before the pool runs out of connections. `tcp_user_timeout` is in ms.
@@ -57,6 +70,11 @@ ROWS_AT_ONCE = 100
 
 # Any constant serves, as long as every replica takes the same one.
 MIGRATION_LOCK = 7_236_041_155
+
+
+def is_away(error: Exception) -> bool:
+    """Whether an error means that the database is away, rather than a mistake with one row."""
+    return isinstance(error, ERRORS) and not isinstance(error, _OF_ONE_ROW)
 
 
 class Writes:
@@ -262,13 +280,48 @@ async def _apply_missing(conn: Conn) -> None:
             await conn.execute("INSERT INTO migrations (name) VALUES (%s)", [file.name])
 
 
+@cache
+def _with_columns(model: type[BaseModel], query: LiteralString) -> bytes:
+    """The query with the model's columns by name: those of a newer version are left alone.
+
+    A `*` would break the prepared statements of this version once a newer one adds a column.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, model.model_fields))
+    return query.encode().replace(b"{columns}", names.as_bytes())
+
+
+class UnreadableRow(UserError):
+    """A row that this version cannot read; `name` is such as “execution 7”."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"This version of the bot cannot read {name}. Nothing was done; the bot's log has the "
+            "reason."
+        )
+        self.name = name
+
+
+def _read(model: type[Row], row: dict[str, Any]) -> Row:
+    """A row as a model; keys in its JSON that only a newer version knows are kept.
+
+    Raises UnreadableRow.
+    """
+    try:
+        return model.model_validate(row, extra="allow")
+    except ValidationError as error:
+        name = f"{model.__name__.lower()} {row.get('id') or row.get('execution_id')}"
+        log.error("%s cannot be read: %s", name, error)
+        raise UnreadableRow(name) from error
+
+
 async def fetch_optional(
     conn: Conn, model: type[Row], query: LiteralString, **params: Any
 ) -> Row | None:
-    """The first row as a model, or None."""
-    async with conn.cursor(row_factory=class_row(model)) as cursor:
-        await cursor.execute(query, params)
-        return await cursor.fetchone()
+    """The first row as a model, or None; `{columns}` in the query are those of the model."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_with_columns(model, query), params)
+        row = await cursor.fetchone()
+    return None if row is None else _read(model, row)
 
 
 async def fetch_one(conn: Conn, model: type[Row], query: LiteralString, **params: Any) -> Row:
@@ -280,17 +333,37 @@ async def fetch_one(conn: Conn, model: type[Row], query: LiteralString, **params
 
 
 async def fetch_all(
-    conn: Conn, model: type[Row], query: LiteralString, **params: Any
+    conn: Conn,
+    model: type[Row],
+    query: LiteralString,
+    unreadable: list[str] | None = None,
+    **params: Any,
 ) -> tuple[Row, ...]:
-    """All rows as models; others get a turn between every few milliseconds' worth of them."""
-    rows: list[Row] = []
-    async with conn.cursor(row_factory=class_row(model)) as cursor:
-        await cursor.execute(query, params)
+    """All rows as models; others get a turn between every few milliseconds' worth of them.
+
+    A row that this version cannot read raises UnreadableRow. With `unreadable`, it is left out and
+    named there instead.
+    """
+    models: list[Row | None] = []
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(_with_columns(model, query), params)
         while some := await cursor.fetchmany(ROWS_AT_ONCE):
-            rows += some
+            models += [_read_or_name(model, row, unreadable) for row in some]
             if len(some) == ROWS_AT_ONCE:
                 await asyncio.sleep(0)
-    return tuple(rows)
+    return tuple(read for read in models if read is not None)
+
+
+def _read_or_name(
+    model: type[Row], row: dict[str, Any], unreadable: list[str] | None
+) -> Row | None:
+    try:
+        return _read(model, row)
+    except UnreadableRow as bad:
+        if unreadable is None:
+            raise
+        unreadable.append(bad.name)
+        return None
 
 
 async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:

@@ -1,6 +1,6 @@
 """Executions: every change of state is a compare-and-set, so a race has one winner."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -18,10 +18,12 @@ from bot.model import (
     IncidentId,
     NewExecution,
     ReadResult,
+    Requirement,
     UserId,
 )
 from bot.store import db
 from bot.store.db import Conn
+from bot.store.set_aside import DueRow
 
 
 class AlreadyActive(Exception):
@@ -41,15 +43,16 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
     query = """
         INSERT INTO executions (incident_id, step_id, title, action, params, risk, plan,
             plan_digest, state, requested_by, requested_at, reason, approvals_needed, expires_at,
-            undo_of, heartbeat_at)
+            requirement, undo_of, heartbeat_at)
         VALUES (%(incident_id)s, %(step_id)s, %(title)s, %(action)s, %(params)s, %(risk)s,
             %(plan)s, %(plan_digest)s, %(state)s, %(requested_by)s, %(requested_at)s, %(reason)s,
-            %(approvals_needed)s, %(expires_at)s, %(undo_of)s, %(requested_at)s)
-        RETURNING *
+            %(approvals_needed)s, %(expires_at)s, %(requirement)s, %(undo_of)s, %(requested_at)s)
+        RETURNING {columns}
     """
     plan = None if new.plan is None else db.json(new.plan)
     digest = None if new.plan is None else new.plan.digest
     row = dict(new) | {"params": db.json(new.params), "plan": plan, "plan_digest": digest}
+    row["requirement"] = None if new.requirement is None else db.json(new.requirement)
     with _refuse_second():
         return await db.fetch_one(conn, Execution, query, **row)
 
@@ -57,24 +60,29 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
 async def get(conn: Conn, execution_id: ExecutionId) -> Execution | None:
     """The execution of that number."""
     return await db.fetch_optional(
-        conn, Execution, "SELECT * FROM executions WHERE id = %(id)s", id=execution_id
+        conn, Execution, "SELECT {columns} FROM executions WHERE id = %(id)s", id=execution_id
     )
 
 
 async def lock(conn: Conn, execution_id: ExecutionId) -> Execution | None:
     """The execution of that number, locked until the transaction ends."""
-    query = "SELECT * FROM executions WHERE id = %(id)s FOR NO KEY UPDATE"
+    query = "SELECT {columns} FROM executions WHERE id = %(id)s FOR NO KEY UPDATE"
     return await db.fetch_optional(conn, Execution, query, id=execution_id)
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Execution, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first."""
-    query = "SELECT * FROM executions WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.fetch_all(conn, Execution, query, incident_id=incident_id)
+    query = "SELECT {columns} FROM executions WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.fetch_all(conn, Execution, query, unreadable, incident_id=incident_id)
 
 
 async def for_publishing(
-    conn: Conn, incident_id: IncidentId, final: Collection[str]
+    conn: Conn,
+    incident_id: IncidentId,
+    final: Collection[str],
+    unreadable: list[str] | None = None,
 ) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first, without large parts that are published already.
 
@@ -83,26 +91,28 @@ async def for_publishing(
     query = """
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
-            started_at, heartbeat_at, finished_at, progress, outcome, check_passed, decided_by,
-            undo_of, undo_until, undo_digest, interrupted_at, evidence,
+            requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
+            decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
         FROM executions WHERE incident_id = %(incident_id)s ORDER BY id
     """
-    return await db.fetch_all(conn, Execution, query, incident_id=incident_id, final=list(final))
+    return await db.fetch_all(
+        conn, Execution, query, unreadable, incident_id=incident_id, final=list(final)
+    )
 
 
 async def undos_of(conn: Conn, execution_id: ExecutionId) -> tuple[Execution, ...]:
     """Every attempt to undo an execution, oldest first."""
-    query = "SELECT * FROM executions WHERE undo_of = %(id)s ORDER BY id"
+    query = "SELECT {columns} FROM executions WHERE undo_of = %(id)s ORDER BY id"
     return await db.fetch_all(conn, Execution, query, id=execution_id)
 
 
 async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
     """The execution of a step that is proposed, approved or running."""
     query = """
-        SELECT * FROM executions
+        SELECT {columns} FROM executions
         WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s
           AND state IN ('proposed', 'approved', 'running') AND undo_of IS NULL
     """
@@ -112,7 +122,7 @@ async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> E
 async def running_on(conn: Conn, target: str) -> Execution | None:
     """The change that has a target for itself, in whichever incident: its outcome is not known."""
     query = """
-        SELECT * FROM executions
+        SELECT {columns} FROM executions
         WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
           AND (state = 'running' OR state = 'interrupted' AND holds_target)
     """
@@ -125,11 +135,26 @@ async def set_approvals(
     """Write the approvals and the state; the caller has locked the row."""
     query = """
         UPDATE executions SET approvals = %(approvals)s, state = %(state)s
-        WHERE id = %(id)s RETURNING *
+        WHERE id = %(id)s RETURNING {columns}
     """
     return await db.fetch_one(
         conn, Execution, query, id=execution_id, approvals=db.json(list(approvals)), state=state
     )
+
+
+async def set_requirement(
+    conn: Conn, execution_id: ExecutionId, requirement: Requirement, state: ExecutionState
+) -> Execution | None:
+    """Write what a request needs by now, and its state; None when it waits no longer."""
+    query = """
+        UPDATE executions SET requirement = %(requirement)s, approvals_needed = %(approvals)s,
+            state = %(state)s
+        WHERE id = %(id)s AND state = 'proposed'
+        RETURNING {columns}
+    """
+    values: dict[str, Any] = {"approvals": requirement.approvals, "state": state}
+    values["requirement"] = db.json(requirement)
+    return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 
 
 async def move(
@@ -149,7 +174,7 @@ async def move(
         UPDATE executions SET state = %(to_state)s, outcome = coalesce(%(outcome)s, outcome),
             decided_by = coalesce(%(by)s, decided_by)
         WHERE id = %(id)s AND state = %(from_state)s
-        RETURNING *
+        RETURNING {columns}
     """
     values: dict[str, Any] = {"from_state": from_state, "to_state": to_state}
     values |= {"outcome": outcome, "by": by}
@@ -163,7 +188,7 @@ async def start(conn: Conn, execution_id: ExecutionId, now: datetime) -> Executi
         UPDATE executions SET state = 'running', started_at = %(now)s, heartbeat_at = %(now)s,
             progress = NULL, holds_target = true, evidence = '{"sent": {}}'
         WHERE id = %(id)s AND state = 'approved' AND (expires_at IS NULL OR expires_at > %(now)s)
-        RETURNING *
+        RETURNING {columns}
     """
     with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, now=now)
@@ -212,7 +237,7 @@ async def set_unknown(
             outcome = %(outcome)s, evidence = %(evidence)s, heartbeat_at = %(now)s
         WHERE id = %(id)s AND state = 'running'
           AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
-        RETURNING *
+        RETURNING {columns}
     """
     values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
     values |= {"outcome": outcome, "evidence": db.json(evidence)}
@@ -220,17 +245,21 @@ async def set_unknown(
 
 
 async def unsettled(
-    conn: Conn, *, silent_since: datetime, unknown_since: datetime
-) -> tuple[Execution, ...]:
-    """The interrupted changes to look at: silent for so long, or of unknown outcome for so long."""
+    conn: Conn, *, silent_since: datetime, unknown_since: datetime, but: Sequence[int]
+) -> tuple[DueRow, ...]:
+    """The interrupted changes to look at, except some rows.
+
+    They are silent for so long, or of unknown outcome for so long.
+    """
     query = """
-        SELECT * FROM executions
+        SELECT id, incident_id FROM executions
         WHERE state = 'interrupted' AND risk IN ('change', 'destructive') AND heartbeat_at <
             CASE WHEN outcome IS NULL THEN %(silent_since)s ELSE %(unknown_since)s END
+          AND id <> ALL(%(but)s)
         ORDER BY id
     """
-    times = {"silent_since": silent_since, "unknown_since": unknown_since}
-    return await db.fetch_all(conn, Execution, query, **times)
+    values: dict[str, Any] = {"silent_since": silent_since, "unknown_since": unknown_since}
+    return await db.fetch_all(conn, DueRow, query, but=list(but), **values)
 
 
 async def set_progress(conn: Conn, execution_id: ExecutionId, text: str, now: datetime) -> None:
@@ -270,7 +299,7 @@ async def finish(
             state IN ('running', 'interrupted')
             OR (state = 'failed' AND check_passed IS NULL AND %(check_passed)s::boolean IS NOT NULL)
         )
-        RETURNING *
+        RETURNING {columns}
     """
     values: dict[str, Any] = {"to_state": to_state, "at": at, "outcome": outcome}
     values |= {"check_passed": check_passed, "read_result": _without_attachment(read_result)}
@@ -320,17 +349,28 @@ async def attachment_names(conn: Conn, incident_id: IncidentId) -> dict[Executio
     return {ExecutionId(execution_id): str(name) for execution_id, name in await cursor.fetchall()}
 
 
-async def expire(conn: Conn, now: datetime) -> tuple[Execution, ...]:
-    """Expire every request whose time is over; each is returned to one caller only."""
+async def overdue(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """The requests whose time is over, except some rows."""
+    query = """
+        SELECT id, incident_id FROM executions
+        WHERE state IN ('proposed', 'approved') AND expires_at <= %(now)s AND id <> ALL(%(but)s)
+    """
+    return await db.fetch_all(conn, DueRow, query, now=now, but=list(but))
+
+
+async def expire(conn: Conn, execution_id: ExecutionId, now: datetime) -> Execution | None:
+    """Expire a request whose time is over; it is returned to one caller only."""
     query = """
         UPDATE executions SET state = 'expired', finished_at = %(now)s
-        WHERE state IN ('proposed', 'approved') AND expires_at <= %(now)s
-        RETURNING *
+        WHERE id = %(id)s AND state IN ('proposed', 'approved') AND expires_at <= %(now)s
+        RETURNING {columns}
     """
-    return await db.fetch_all(conn, Execution, query, now=now)
+    return await db.fetch_optional(conn, Execution, query, id=execution_id, now=now)
 
 
-async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Execution, ...]:
+async def void(
+    conn: Conn, incident_id: IncidentId, now: datetime, unreadable: list[str] | None = None
+) -> tuple[Execution, ...]:
     """Void the pending requests of an incident, except undos of temporary changes in force."""
     query = """
         UPDATE executions SET state = 'voided', finished_at = %(now)s
@@ -338,23 +378,37 @@ async def void(conn: Conn, incident_id: IncidentId, now: datetime) -> tuple[Exec
           AND NOT EXISTS (
               SELECT FROM temporary_changes WHERE execution_id = undo_of AND ended_at IS NULL
           )
-        RETURNING *
+        RETURNING {columns}
     """
-    return await db.fetch_all(conn, Execution, query, incident_id=incident_id, now=now)
+    return await db.fetch_all(conn, Execution, query, unreadable, incident_id=incident_id, now=now)
 
 
-async def interrupt(conn: Conn, silent_since: datetime, now: datetime) -> tuple[Execution, ...]:
-    """Interrupt executions without a heartbeat; each is returned to one caller only."""
+async def silent(conn: Conn, silent_since: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """The executions without a heartbeat, except some rows."""
+    query = """
+        SELECT id, incident_id FROM executions
+        WHERE state = 'running' AND heartbeat_at < %(silent_since)s AND id <> ALL(%(but)s)
+    """
+    return await db.fetch_all(conn, DueRow, query, silent_since=silent_since, but=list(but))
+
+
+async def interrupt(
+    conn: Conn, execution_id: ExecutionId, silent_since: datetime, now: datetime
+) -> Execution | None:
+    """Interrupt an execution without a heartbeat; it is returned to one caller only."""
     query = """
         UPDATE executions SET state = 'interrupted', interrupted_at = %(now)s, progress = NULL
-        WHERE state = 'running' AND heartbeat_at < %(silent_since)s
-        RETURNING *
+        WHERE id = %(id)s AND state = 'running' AND heartbeat_at < %(silent_since)s
+        RETURNING {columns}
     """
-    return await db.fetch_all(conn, Execution, query, silent_since=silent_since, now=now)
+    times = {"silent_since": silent_since, "now": now}
+    return await db.fetch_optional(conn, Execution, query, id=execution_id, **times)
 
 
-async def approved(conn: Conn) -> tuple[Execution, ...]:
-    """The approved executions that are not started."""
-    return await db.fetch_all(
-        conn, Execution, "SELECT * FROM executions WHERE state = 'approved' ORDER BY id"
-    )
+async def approved(conn: Conn, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """The approved executions that are not started, except some rows."""
+    query = """
+        SELECT id, incident_id FROM executions WHERE state = 'approved' AND id <> ALL(%(but)s)
+        ORDER BY id
+    """
+    return await db.fetch_all(conn, DueRow, query, but=list(but))

@@ -15,7 +15,7 @@ async def insert(conn: Conn, new: NewIncident) -> Incident:
                                declared_at, source_link, next_update_at)
         VALUES (%(title)s, %(severity)s, %(status)s, %(playbook)s, %(scenario_id)s,
                 %(declared_by)s, %(declared_at)s, %(source_link)s, %(next_update_at)s)
-        RETURNING *
+        RETURNING {columns}
     """
     row = dict(new) | {"playbook": db.json(new.playbook)}
     return await db.fetch_one(conn, Incident, query, **row)
@@ -32,7 +32,7 @@ async def recent_duplicate(
 ) -> Incident | None:
     """The open incident with the same title and severity declared after `since`, or None."""
     query = """
-        SELECT * FROM incidents
+        SELECT {columns} FROM incidents
         WHERE title = %(title)s AND severity = %(severity)s AND declared_at > %(since)s
           AND status <> 'resolved'
         ORDER BY id DESC LIMIT 1
@@ -45,7 +45,7 @@ async def recent_duplicate(
 async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | None:
     """The newest other open incident with the same title, whatever its case."""
     query = """
-        SELECT * FROM incidents
+        SELECT {columns} FROM incidents
         WHERE lower(title) = lower(%(title)s) AND id <> %(id)s AND status <> 'resolved'
         ORDER BY id DESC LIMIT 1
     """
@@ -55,28 +55,32 @@ async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | Non
 async def get(conn: Conn, incident_id: IncidentId) -> Incident | None:
     """The incident of that number."""
     return await db.fetch_optional(
-        conn, Incident, "SELECT * FROM incidents WHERE id = %(id)s", id=incident_id
+        conn, Incident, "SELECT {columns} FROM incidents WHERE id = %(id)s", id=incident_id
     )
 
 
 async def lock(conn: Conn, incident_id: IncidentId) -> Incident | None:
     """The incident of that number, locked until the transaction ends."""
-    query = "SELECT * FROM incidents WHERE id = %(id)s FOR NO KEY UPDATE"
+    query = "SELECT {columns} FROM incidents WHERE id = %(id)s FOR NO KEY UPDATE"
     return await db.fetch_optional(conn, Incident, query, id=incident_id)
 
 
 async def in_channel(conn: Conn, channel: str) -> Incident | None:
     """The incident that a channel belongs to."""
-    query = "SELECT * FROM incidents WHERE channel_id = %(channel)s"
+    query = "SELECT {columns} FROM incidents WHERE channel_id = %(channel)s"
     return await db.fetch_optional(conn, Incident, query, channel=channel)
 
 
 async def list_open(conn: Conn, limit: int) -> tuple[Incident, ...]:
-    """The open incidents, worst first, and no more than `limit`: each row has its playbook."""
-    query = """
-        SELECT * FROM incidents WHERE status <> 'resolved' ORDER BY severity, id LIMIT %(limit)s
+    """The open incidents, worst first, and no more than `limit`: each row has its playbook.
+
+    What this version cannot read is left out: a list is better than none.
     """
-    return await db.fetch_all(conn, Incident, query, limit=limit)
+    query = """
+        SELECT {columns} FROM incidents WHERE status <> 'resolved'
+        ORDER BY severity, id LIMIT %(limit)s
+    """
+    return await db.fetch_all(conn, Incident, query, unreadable=[], limit=limit)
 
 
 async def count_open(conn: Conn) -> int:
@@ -119,7 +123,7 @@ async def set_scenario(
     """Set the playbook and its scenario."""
     query = """
         UPDATE incidents SET playbook = %(playbook)s, scenario_id = %(scenario_id)s
-        WHERE id = %(id)s RETURNING *
+        WHERE id = %(id)s RETURNING {columns}
     """
     return await db.fetch_one(
         conn, Incident, query, id=incident_id, playbook=db.json(playbook), scenario_id=scenario_id
@@ -132,7 +136,7 @@ async def set_commander(
     """Set the incident commander."""
     query = """
         UPDATE incidents SET commander = %(commander)s, commanded_at = %(at)s
-        WHERE id = %(id)s RETURNING *
+        WHERE id = %(id)s RETURNING {columns}
     """
     return await db.fetch_one(conn, Incident, query, id=incident_id, commander=commander, at=at)
 
@@ -151,7 +155,7 @@ async def set_status(
         UPDATE incidents
         SET severity = %(severity)s, status = %(status)s, next_update_at = %(next_update_at)s,
             last_update_at = coalesce(%(updated_at)s, last_update_at)
-        WHERE id = %(id)s RETURNING *
+        WHERE id = %(id)s RETURNING {columns}
     """
     values: dict[str, Any] = {"severity": severity, "status": status}
     values |= {"next_update_at": next_update_at, "updated_at": updated_at}
@@ -167,7 +171,7 @@ async def resolve(
         SET status = 'resolved', resolved_by = %(by)s, resolved_at = %(at)s,
             resolution = %(resolution)s, next_update_at = NULL
         WHERE id = %(id)s AND status <> 'resolved'
-        RETURNING *
+        RETURNING {columns}
     """
     return await db.fetch_optional(
         conn, Incident, query, id=incident_id, by=by, at=at, resolution=resolution

@@ -5,6 +5,7 @@ lease instead of keeping a connection open while Slack is slow. What becomes sta
 holder of the lease publishes, too.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -137,15 +138,16 @@ async def abandon(conn: Conn, incident_id: IncidentId, lease: UUID) -> None:
     await db.execute(conn, query, incident_id=incident_id, lease=lease)
 
 
-async def pending(conn: Conn, now: datetime) -> tuple[IncidentId, ...]:
-    """The stale incidents that nobody is publishing."""
+async def pending(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[IncidentId, ...]:
+    """The stale incidents that nobody is publishing, except some."""
     query = """
         SELECT incident_id FROM publications
         WHERE published_version < wanted_version AND (lease IS NULL OR leased_until < %(now)s)
           AND (retry_at IS NULL OR retry_at <= %(now)s OR wanted_version > refused_version)
+          AND incident_id <> ALL(%(but)s)
         ORDER BY retry_at NULLS FIRST LIMIT 1000
     """
-    cursor = await conn.execute(query, {"now": now})
+    cursor = await conn.execute(query, {"now": now, "but": list(but)})
     return tuple(IncidentId(row[0]) for row in await cursor.fetchall())
 
 

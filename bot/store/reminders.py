@@ -1,10 +1,12 @@
 """Reminders: a unique key prevents duplicates, a row lock a second claim."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.model import IncidentId, Reminder, ReminderId, ReminderKind, UserId
 from bot.store import db
 from bot.store.db import Conn
+from bot.store.set_aside import DueRow
 
 
 async def insert(
@@ -25,7 +27,7 @@ async def insert(
         SET settled_at = NULL, deadline = excluded.deadline, snoozes = excluded.snoozes,
             nags = excluded.nags
         WHERE reminders.fired_at IS NULL
-        RETURNING *
+        RETURNING {columns}
     """
     return await db.fetch_optional(
         conn,
@@ -40,21 +42,36 @@ async def insert(
     )
 
 
-async def claim_due(conn: Conn, now: datetime) -> tuple[Reminder, ...]:
-    """Claim what is due; rows that another replica is claiming are left to it."""
+async def due(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """What is due, of the kinds that this version knows, except some rows."""
+    query = """
+        SELECT reminders.id, incident_id FROM reminders JOIN incidents ON incidents.id = incident_id
+        WHERE fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
+          AND (status <> 'resolved' OR kind = 'tasks')
+          AND kind = ANY(%(kinds)s) AND reminders.id <> ALL(%(but)s)
+        ORDER BY due_at LIMIT 100
+    """
+    return await db.fetch_all(conn, DueRow, query, now=now, kinds=list(ReminderKind), but=list(but))
+
+
+async def claim(conn: Conn, reminder_id: ReminderId, now: datetime) -> Reminder | None:
+    """Claim a reminder that is due; None when another replica claims or has claimed it.
+
+    The incident is locked too: an update that is posted at this moment comes before or after, and
+    settles whatever is inserted here. The reminders of a resolved incident are about its tasks.
+    """
     query = """
         UPDATE reminders SET fired_at = %(now)s
-        WHERE id IN (
-            -- The incident is locked too: an update posted at this moment comes before or after,
-            -- and settles whatever is inserted here.
+        WHERE id = (
             SELECT reminders.id FROM reminders JOIN incidents ON incidents.id = incident_id
-            WHERE fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
+            WHERE reminders.id = %(id)s
+              AND fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
               AND (status <> 'resolved' OR kind = 'tasks')
-            ORDER BY due_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
+            FOR NO KEY UPDATE SKIP LOCKED
         )
-        RETURNING *
+        RETURNING {columns}
     """
-    return await db.fetch_all(conn, Reminder, query, now=now)
+    return await db.fetch_optional(conn, Reminder, query, id=reminder_id, now=now)
 
 
 async def postpone(conn: Conn, reminder_id: ReminderId, until: datetime) -> None:
@@ -97,7 +114,7 @@ async def snooze(
 async def get(conn: Conn, reminder_id: ReminderId) -> Reminder | None:
     """The reminder of that number."""
     return await db.fetch_optional(
-        conn, Reminder, "SELECT * FROM reminders WHERE id = %(id)s", id=reminder_id
+        conn, Reminder, "SELECT {columns} FROM reminders WHERE id = %(id)s", id=reminder_id
     )
 
 
@@ -111,7 +128,9 @@ async def is_nagging(conn: Conn, incident_id: IncidentId, kind: ReminderKind) ->
     return await db.execute(conn, query, incident_id=incident_id, kind=kind) > 0
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Reminder, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Reminder, ...]:
     """All reminders of an incident, oldest first."""
-    query = "SELECT * FROM reminders WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.fetch_all(conn, Reminder, query, incident_id=incident_id)
+    query = "SELECT {columns} FROM reminders WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.fetch_all(conn, Reminder, query, unreadable, incident_id=incident_id)

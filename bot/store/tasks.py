@@ -41,13 +41,15 @@ async def add(
 
 async def get(conn: Conn, task_id: TaskId) -> Task | None:
     """The task of that number."""
-    return await db.fetch_optional(conn, Task, "SELECT * FROM tasks WHERE id = %(id)s", id=task_id)
+    return await db.fetch_optional(
+        conn, Task, "SELECT {columns} FROM tasks WHERE id = %(id)s", id=task_id
+    )
 
 
 async def of_step(conn: Conn, incident_id: IncidentId, step_id: str, title: str) -> Task | None:
     """The task that a manual step is."""
     query = """
-        SELECT * FROM tasks
+        SELECT {columns} FROM tasks
         WHERE incident_id = %(incident_id)s AND step_id = %(step_id)s AND title = %(title)s
           AND kind = 'step'
     """
@@ -55,10 +57,12 @@ async def of_step(conn: Conn, incident_id: IncidentId, step_id: str, title: str)
     return await db.fetch_optional(conn, Task, query, **where)
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Task, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Task, ...]:
     """All tasks of an incident, in the order in which they were added."""
-    query = "SELECT * FROM tasks WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.fetch_all(conn, Task, query, incident_id=incident_id)
+    query = "SELECT {columns} FROM tasks WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.fetch_all(conn, Task, query, unreadable, incident_id=incident_id)
 
 
 async def mark_missing(
@@ -83,7 +87,7 @@ async def take(
         UPDATE tasks SET owner = %(by)s, owned_at = %(at)s
         WHERE id = %(id)s AND owner IS NOT DISTINCT FROM %(previous_owner)s
           AND state IN ('open', 'escalated')
-        RETURNING *
+        RETURNING {columns}
     """
     values: dict[str, Any] = {"previous_owner": previous_owner, "by": by, "at": at}
     return await db.fetch_optional(conn, Task, query, id=task_id, **values)
@@ -104,7 +108,7 @@ async def move(
         UPDATE tasks
         SET state = %(to_state)s, decided_by = %(by)s, decided_at = %(at)s, note = %(note)s
         WHERE id = %(id)s AND state = ANY(%(from_states)s)
-        RETURNING *
+        RETURNING {columns}
     """
     values: dict[str, Any] = {"from_states": list(from_states), "to_state": to_state}
     values |= {"by": by, "at": at, "note": note}

@@ -1,10 +1,12 @@
 """Temporary changes in force; each due one is claimed by one replica."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.model import Execution, ExecutionId, IncidentId, TemporaryChange
 from bot.store import db
 from bot.store.db import Conn
+from bot.store.set_aside import DueRow
 
 
 async def begin(
@@ -29,18 +31,20 @@ async def begin(
     )
 
 
-async def claim_due(conn: Conn, now: datetime, again: datetime) -> tuple[TemporaryChange, ...]:
-    """Claim what is due; it is due `again` later should the claiming process die."""
+async def claim_due(
+    conn: Conn, now: datetime, again: datetime, but: Sequence[int]
+) -> tuple[DueRow, ...]:
+    """Claim what is due, except some rows; it is due `again` later should the process die."""
     query = """
         UPDATE temporary_changes SET next_check_at = %(again)s
         WHERE execution_id IN (
             SELECT execution_id FROM temporary_changes
-            WHERE ended_at IS NULL AND next_check_at <= %(now)s
+            WHERE ended_at IS NULL AND next_check_at <= %(now)s AND execution_id <> ALL(%(but)s)
             ORDER BY next_check_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
         )
-        RETURNING *
+        RETURNING execution_id AS id, incident_id
     """
-    return await db.fetch_all(conn, TemporaryChange, query, now=now, again=again)
+    return await db.fetch_all(conn, DueRow, query, now=now, again=again, but=list(but))
 
 
 async def schedule_recheck(conn: Conn, target: str, by: ExecutionId, now: datetime) -> None:
@@ -73,7 +77,7 @@ async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
 async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChange, ...]:
     """What an execution has ended, and its undo will put in force again."""
     query = """
-        SELECT * FROM temporary_changes WHERE touched_by = %(id)s AND ended_at IS NOT NULL
+        SELECT {columns} FROM temporary_changes WHERE touched_by = %(id)s AND ended_at IS NOT NULL
         ORDER BY execution_id
     """
     return await db.fetch_all(conn, TemporaryChange, query, id=execution_id)
@@ -81,22 +85,25 @@ async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChan
 
 async def get(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
     """The temporary change of an execution, if it was temporary."""
-    query = "SELECT * FROM temporary_changes WHERE execution_id = %(id)s"
+    query = "SELECT {columns} FROM temporary_changes WHERE execution_id = %(id)s"
     return await db.fetch_optional(conn, TemporaryChange, query, id=execution_id)
 
 
 async def lock(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
     """The temporary change of an execution, locked until the transaction ends."""
-    query = "SELECT * FROM temporary_changes WHERE execution_id = %(id)s FOR NO KEY UPDATE"
+    query = "SELECT {columns} FROM temporary_changes WHERE execution_id = %(id)s FOR NO KEY UPDATE"
     return await db.fetch_optional(conn, TemporaryChange, query, id=execution_id)
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[TemporaryChange, ...]:
     """All temporary changes of an incident, oldest first."""
     query = """
-        SELECT * FROM temporary_changes WHERE incident_id = %(incident_id)s ORDER BY execution_id
+        SELECT {columns} FROM temporary_changes WHERE incident_id = %(incident_id)s
+        ORDER BY execution_id
     """
-    return await db.fetch_all(conn, TemporaryChange, query, incident_id=incident_id)
+    return await db.fetch_all(conn, TemporaryChange, query, unreadable, incident_id=incident_id)
 
 
 async def check_later(

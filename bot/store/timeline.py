@@ -23,7 +23,7 @@ async def add(
         INSERT INTO timeline (incident_id, at, kind, by, text, detail, source)
         VALUES (%(incident_id)s, %(at)s, %(kind)s, %(by)s, %(text)s, %(detail)s, %(source)s)
         ON CONFLICT (incident_id, source) DO NOTHING
-        RETURNING *
+        RETURNING {columns}
     """
     return await db.fetch_optional(
         conn,
@@ -39,19 +39,33 @@ async def add(
     )
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Entry, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Entry, ...]:
     """All entries of an incident, oldest first."""
-    query = "SELECT * FROM timeline WHERE incident_id = %(incident_id)s ORDER BY id"
-    return await db.fetch_all(conn, Entry, query, incident_id=incident_id)
+    query = "SELECT {columns} FROM timeline WHERE incident_id = %(incident_id)s ORDER BY id"
+    return await db.fetch_all(conn, Entry, query, unreadable, incident_id=incident_id)
 
 
-async def for_publishing(conn: Conn, incident_id: IncidentId) -> tuple[Entry, ...]:
+async def latest_appointer(conn: Conn, incident_id: IncidentId) -> UserId | None:
+    """Who put the commander in command; None without one."""
+    query = """
+        SELECT by FROM timeline WHERE incident_id = %(incident_id)s AND kind = 'command_taken'
+        ORDER BY id DESC LIMIT 1
+    """
+    row = await (await conn.execute(query, {"incident_id": incident_id})).fetchone()
+    return None if row is None else row[0]
+
+
+async def for_publishing(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Entry, ...]:
     """The same without notes whose messages are final, as long as the incident is open.
 
     People may write thousands of them; the others are few, and more than messages depends on them.
     """
     query = """
-        SELECT * FROM timeline WHERE incident_id = %(incident_id)s AND NOT (
+        SELECT {columns} FROM timeline WHERE incident_id = %(incident_id)s AND NOT (
             kind = 'noted' AND EXISTS (
                 SELECT FROM messages JOIN incidents ON incidents.id = messages.incident_id
                 WHERE messages.incident_id = timeline.incident_id
@@ -61,4 +75,4 @@ async def for_publishing(conn: Conn, incident_id: IncidentId) -> tuple[Entry, ..
         )
         ORDER BY id
     """
-    return await db.fetch_all(conn, Entry, query, incident_id=incident_id)
+    return await db.fetch_all(conn, Entry, query, unreadable, incident_id=incident_id)

@@ -31,10 +31,12 @@ async def promised_next_at(conn: Conn, incident_id: IncidentId) -> datetime | No
     return updates[-1].next_update_at if updates else None
 
 
-async def of_incident(conn: Conn, incident_id: IncidentId) -> tuple[Update, ...]:
+async def of_incident(
+    conn: Conn, incident_id: IncidentId, unreadable: list[str] | None = None
+) -> tuple[Update, ...]:
     """All updates of an incident, oldest first."""
     query = """
         SELECT id, incident_id, at, by, status, impact, current, next_update_at, posted_text
         FROM updates WHERE incident_id = %(incident_id)s ORDER BY id
     """
-    return await db.fetch_all(conn, Update, query, incident_id=incident_id)
+    return await db.fetch_all(conn, Update, query, unreadable, incident_id=incident_id)

@@ -57,7 +57,12 @@ def _fields(snapshot: IncidentSnapshot) -> str:
 
 
 def _small_print(snapshot: IncidentSnapshot) -> str:
-    return text.render("card_context", incident=snapshot.incident, error=snapshot.publish_error)
+    return text.render(
+        "card_context",
+        incident=snapshot.incident,
+        error=snapshot.publish_error,
+        bad_rows=(*snapshot.unreadable, *snapshot.set_aside),
+    )
 
 
 def _buttons(incident: Incident) -> list[Element]:

@@ -83,7 +83,9 @@ def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]
     messages += [
         (reminder.fired_at, _reminder(snapshot, reminder))
         for reminder in snapshot.reminders
-        if reminder.fired_at is not None and reminder.kind is not ReminderKind.HEADS_UP
+        if reminder.fired_at is not None
+        and reminder.kind.known
+        and reminder.kind is not ReminderKind.HEADS_UP
     ]
     return messages
 

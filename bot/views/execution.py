@@ -31,13 +31,14 @@ def step_button(step: Step) -> Element:
 def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
     undo, change = snapshot.latest_undo(execution), snapshot.change_in_force(execution.id)
-    approvers = {"groups": snapshot.approver_groups, "people": snapshot.approvers}
+    approvers = _approvers(snapshot, execution)
     state = text.render(
         "execution_state",
         execution=execution,
         undo=undo,
         change=change,
         open=snapshot.incident.open,
+        whole=_is_whole(snapshot, execution),
         **approvers,
     )
     parts = [blocks.section(text.render("execution", execution=execution))]
@@ -50,6 +51,18 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
+
+
+def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
+    """Who may approve it, as its requirement says: the ids of groups and of people."""
+    asked = execution.requirement
+    if asked is None:
+        return {"groups": [], "people": []}
+    known = snapshot.known_groups
+    return {
+        "groups": [known[name] for name in asked.groups if name in known],
+        "people": [user for user in asked.users if user not in asked.requesters],
+    }
 
 
 def outcome_notification(execution: Execution) -> list[Message]:
@@ -73,7 +86,7 @@ def outcome_notification(execution: Execution) -> list[Message]:
 def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
     has_diff = bool(plan.diff) or _decided_plan_key(execution) in snapshot.final_keys
     in_thread = has_diff and _diff_is_in_thread(execution)
-    parts = [blocks.section(text.render("plan", plan=plan))]
+    parts = blocks.sections(text.render("plan", plan=plan, execution=execution))
     if plan.diff and not in_thread:
         parts.append(blocks.preformatted(truncate(plan.diff, DIFF_LENGTH)))
     details = text.render("plan_context", plan=plan, execution=execution, in_thread=in_thread)
@@ -111,7 +124,8 @@ def _buttons(
     not_done = execution.check_passed is None
     match execution.state:
         case ExecutionState.PROPOSED:
-            return [_approve(execution), _deny(execution), *_edit(execution)]
+            approve = [_approve(execution)] if _is_whole(snapshot, execution) else []
+            return [*approve, _deny(execution), *_edit(execution)]
         case ExecutionState.APPROVED:
             return [_deny(execution)]
         case ExecutionState.INTERRUPTED:
@@ -195,8 +209,14 @@ def _diff_file(execution: Execution) -> list[File]:
     plan = execution.plan
     if plan is None or len(plan.diff) <= DIFF_LENGTH:
         return []
+    key, thread = f"diff:{execution.id}", f"execution:{execution.id}"
     name = f"{execution.step_id}-{execution.id}.diff"
-    return [File(f"diff:{execution.id}", name, f"execution:{execution.id}", text=plan.diff)]
+    return [File(key, name, thread, text=plan.diff, completes=True)]
+
+
+def _is_whole(snapshot: IncidentSnapshot, execution: Execution) -> bool:
+    """Whether Slack shows the whole plan: a long one only with its file. Nobody approves less."""
+    return all(file.key in snapshot.sent_keys for file in _diff_file(execution))
 
 
 def _attachment(snapshot: IncidentSnapshot, execution: Execution) -> list[File]:

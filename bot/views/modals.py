@@ -10,6 +10,7 @@ from bot.model import (
     ExecutionState,
     Incident,
     Model,
+    Risk,
     ScenarioRef,
     Severity,
     Step,
@@ -156,6 +157,7 @@ def resolve(
     *,
     metadata: str,
     executions: Sequence[Execution],
+    unreadable: Sequence[str] = (),
     temporary_changes: Sequence[TemporaryChange],
     open_checklists: Sequence[Unfinished],
     now: datetime,
@@ -174,8 +176,9 @@ def resolve(
         parts.append(blocks.section(text.render("resolve_temporary", changes=temporary_changes)))
     if open_checklists:
         parts.append(blocks.section(text.render("resolve_checklists", checklists=open_checklists)))
-    if unverified:
-        parts.append(blocks.section(text.render("resolve_unverified", executions=unverified)))
+    if unverified or unreadable:
+        mrkdwn = text.render("resolve_unverified", executions=unverified, unreadable=unreadable)
+        parts.append(blocks.section(mrkdwn))
         reason = blocks.text_input(max_length=1000, multiline=True)
         parts.append(blocks.input_block("despite", "Why can you resolve it all the same?", reason))
     return blocks.modal(
@@ -193,16 +196,23 @@ def _running_and_undoable(
 
 
 def step(
-    incident: Incident,
     step: Step,
     action: type[Model],
     params: Mapping[str, Any],
     *,
     options: Mapping[str, Options],
+    approvals: int,
+    risk: Risk,
+    has_budget: bool,
     metadata: str,
 ) -> View:
-    """The form of a step: the parameters, as menus where it has `options`, and the reason."""
-    parts: list[Block] = [blocks.section(text.render("step_form", step=step, incident=incident))]
+    """The form of a step: the parameters, as menus where it has `options`, and the reason.
+
+    `approvals` is how many other people the policy asks for before a change of this risk; with a
+    budget, one more for one that takes away more.
+    """
+    words = text.render("step_form", step=step, approvals=approvals, risk=risk, budget=has_budget)
+    parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
     parts += [_parameter(action, name, params, options.get(name)) for name in names]
@@ -255,12 +265,13 @@ def _as_stored(action: type[Model], name: str, value: Any) -> Any:
     return model.model_dump(mode="json", include={name})[name]
 
 
-def customer_message(
-    incident: Incident, message: str, channel: str | None, *, metadata: str
-) -> View:
-    """The form of a message to customers; without a `channel` people copy it themselves."""
+def customer_message(message: str, channel: str | None, *, approvals: int, metadata: str) -> View:
+    """The form of a message to customers; without a `channel` people copy it themselves.
+
+    `approvals` is how many other people the policy asks for.
+    """
     parts: list[Block] = [
-        blocks.section(text.render("customer_form", incident=incident, channel=channel)),
+        blocks.section(text.render("customer_form", channel=channel, approvals=approvals)),
         blocks.input_block(
             "text",
             "What customers read",

@@ -59,7 +59,8 @@ class Pin:
 class File:
     """A text file, in the thread of the message with the key `thread`, or in the channel.
 
-    Its content is `text`, or else the attachment that is stored with the execution.
+    Its content is `text`, or else the attachment that is stored with the execution. A message may
+    wait for it, and is drawn anew once it is shown: `completes` says so.
     """
 
     key: str
@@ -67,6 +68,7 @@ class File:
     thread: str | None = None
     execution: ExecutionId | None = None
     text: str = ""
+    completes: bool = False
 
 
 SlackItem = Message | Topic | Bookmark | Invitation | Pin | File

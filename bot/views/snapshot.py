@@ -27,8 +27,10 @@ NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState
 class IncidentSnapshot:
     """What the channel, the announcement and the files are made from.
 
-    `approvers` are those that the configuration names one by one, `scenarios` those that fit the
-    incident's severity, and `runbooks_base_url` the address that relative links belong to.
+    `known_groups` are the ids of user groups by their names in the configuration, `scenarios` those
+    that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
+    to. `sent_keys` are the keys of all that Slack shows already.
+    `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again. Among the `entries` of an open incident, notes with such a message are missing.
     """
@@ -42,12 +44,14 @@ class IncidentSnapshot:
     attachment_names: Mapping[ExecutionId, str]
     scenarios: tuple[ScenarioRef, ...]
     responder_groups: tuple[str, ...]
-    approver_groups: tuple[str, ...]
-    approvers: tuple[str, ...]
+    known_groups: Mapping[str, str]
     publish_error: str | None
     runbooks_base_url: str = ""
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
+    set_aside: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    sent_keys: frozenset[str] = frozenset()
 
     @property
     def ticked_symptoms(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from bot.actions import cell_format
 from bot.actions.base import Change, Progress
 from bot.actions.params import Duration
 from bot.actions.wording import plural
-from bot.model import Plan, Risk, UserError, Verdict
+from bot.model import BlastRadius, Plan, Risk, UserError, Verdict
 from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.database import APPLICATION_NAME, Database, DatabaseError
@@ -165,7 +165,10 @@ class EndQueries(Change):
     def _blocked_pids(self) -> set[int]:
         return {pid for session in self.backends for pid in session.blocked_pids}
 
-    def _blast_radius(self) -> str:
+    def _blast_radius(self) -> BlastRadius:
+        return BlastRadius(text=self._losses(), sessions=len(self.backends))
+
+    def _losses(self) -> str:
         count = plural(len(self.backends), "session")
         freed = self._blocked_pids() - {session.pid for session in self.backends}
         lost = f"{count} lost, each with its open transaction"

@@ -17,7 +17,7 @@ from bot.systems.kubernetes.errors import (
     Unreachable,
     WriteStopped,
 )
-from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
+from bot.systems.kubernetes.limits import Autoscaler, LimitRange, Node, Quota
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import (
@@ -27,6 +27,7 @@ from bot.systems.kubernetes.resources import (
     ResourceAmounts,
     Revision,
     digest,
+    format_amount,
     parse_quantity,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "DeploymentPatch",
     "ExecResult",
     "Forbidden",
+    "LimitRange",
     "LogGone",
     "Node",
     "NotConnected",
@@ -57,5 +59,6 @@ __all__ = [
     "Unreachable",
     "WriteStopped",
     "digest",
+    "format_amount",
     "parse_quantity",
 ]

@@ -28,6 +28,7 @@ REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history"
 CHANGE_CAUSE_ANNOTATION = "kubernetes.io/change-cause"
 TEMPLATE_HASH_LABEL = "pod-template-hash"
+UNITS = (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024))
 DEPLOYMENT = "Deployment"
 FINISHED_PHASES = ("Succeeded", "Failed")
 
@@ -91,6 +92,11 @@ class Pod(Model):
         return f"{self.owner_kind}/{self.owner}" if self.owner else ""
 
     @property
+    def is_of_job(self) -> bool:
+        """Whether a Job runs it: its work ends, and it serves nobody."""
+        return self.owner_kind == "Job"
+
+    @property
     def serving_containers(self) -> tuple[Container, ...]:
         """The containers that run side by side: its sidecars, and those that are no init ones."""
         return (*self._sidecars, *self.containers)
@@ -147,7 +153,9 @@ class Deployment(Model):
     """A Deployment; `cluster` is its API server, as `host:port`.
 
     `replicas` is the number in its spec; the other numbers of replicas are of its status.
-    `max_unavailable` is how many pods a rollout may take away at once. `spec_observed` is whether
+    `max_unavailable` is how many pods a rollout may take away at once. That is at most so many pods
+    or this percentage, as the strategy says for any number of replicas: `max_unavailable_pods` and
+    `max_unavailable_percent`. `spec_observed` is whether
     the controller has observed the newest spec; `stuck_reason` is why it cannot go on, or empty.
     `spec_digest` covers the spec without the replicas. `managed_fields` are the server's notes of
     who wrote what; `owners` are those who may put a change back.
@@ -166,6 +174,8 @@ class Deployment(Model):
     updated_replicas: int
     available_replicas: int
     max_unavailable: int
+    max_unavailable_pods: int = 0
+    max_unavailable_percent: int = 0
     selector: str
     stuck_reason: str
     annotations: dict[str, str]
@@ -341,6 +351,15 @@ def parse_quantity(text: str) -> float:
     return float(to_decimal(text))  # type: ignore[no-untyped-call]
 
 
+def format_amount(name: str, value: float) -> str:
+    """Memory, CPU or a count as people write it: 1.5Gi, 750m, 4."""
+    if name.endswith("memory"):
+        for unit, size in UNITS:
+            if value >= size:
+                return f"{round(value / size, 2):g}{unit}"
+    return f"{value:.0f}" if value == int(value) else f"{round(value * 1000)}m"
+
+
 def parse_usage(raw: Obj) -> dict[str, ResourceAmounts]:
     """What each container of a pod uses, from the JSON of a PodMetrics."""
     containers = raw.get("containers") or []
@@ -358,6 +377,7 @@ def parse_deployment(raw: Obj, cluster: str) -> Deployment:
     """A Deployment from the API's JSON; `cluster` is the API server that it came from."""
     metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     annotations = metadata.get("annotations") or {}
+    most_pods, most_percent = _max_unavailable_bounds(spec)
     return Deployment(
         cluster=cluster,
         namespace=metadata["namespace"],
@@ -372,6 +392,8 @@ def parse_deployment(raw: Obj, cluster: str) -> Deployment:
         updated_replicas=status.get("updatedReplicas", 0),
         available_replicas=status.get("availableReplicas", 0),
         max_unavailable=_max_unavailable(spec),
+        max_unavailable_pods=most_pods,
+        max_unavailable_percent=most_percent,
         selector=_selector(spec["selector"]),
         stuck_reason=_stuck_reason(status),
         annotations=annotations,
@@ -402,6 +424,19 @@ def _max_unavailable(spec: Obj) -> int:
     max_surge = _resolve_share(rolling.get("maxSurge", "25%"), replicas, math.ceil)
     at_least = 0 if max_surge else 1  # with both at 0 a rollout could not begin
     return min(max(max_unavailable, at_least), replicas)
+
+
+def _max_unavailable_bounds(spec: Obj) -> tuple[int, int]:
+    """At most so many pods or this percentage are taken away, however many replicas there are."""
+    strategy = spec.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return 0, 100
+    rolling = strategy.get("rollingUpdate") or {}
+    limit, surge = rolling.get("maxUnavailable", "25%"), rolling.get("maxSurge", "25%")
+    at_least = 1 if surge in (0, "0%") else 0  # see above
+    if isinstance(limit, str) and limit.endswith("%"):
+        return at_least, int(limit[:-1])
+    return max(int(limit), at_least), 0
 
 
 def _resolve_share(value: Any, replicas: int, rounding: Callable[[float], int]) -> int:
