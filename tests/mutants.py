@@ -100,8 +100,7 @@ MUTANTS = (
     Mutant(
         "the resolved are reminded",
         "bot/store/reminders.py",
-        """
-              AND (status <> 'resolved' OR kind = 'tasks')""",
+        "AND (status <> 'resolved' OR kind = 'tasks')",
         "",
         (f"{RACES}::test_a_resolved_incident_reminds_nobody",),
     ),
@@ -248,15 +247,15 @@ MUTANTS = (
     Mutant(
         "a live process is interrupted",
         "bot/store/executions.py",
-        "WHERE state = 'running' AND heartbeat_at < %(silent_since)s",
-        "WHERE state = 'running'",
+        """SILENT = "state = 'running' AND heartbeat_at < %(silent_since)s\"""",
+        """SILENT = "state = 'running' AND heartbeat_at IS NOT NULL\"""",
         ("tests/test_change_interrupted.py",),
     ),
     Mutant(
         "the dead are never interrupted",
         "bot/store/executions.py",
-        "WHERE state = 'running' AND heartbeat_at < %(silent_since)s",
-        "WHERE false AND heartbeat_at < %(silent_since)s",
+        """SILENT = "state = 'running' AND heartbeat_at < %(silent_since)s\"""",
+        """SILENT = "false AND heartbeat_at < %(silent_since)s\"""",
         ("tests/test_change_interrupted.py",),
     ),
     Mutant(
