@@ -16,6 +16,7 @@ from bot.systems.kubernetes import Cluster
 from bot.systems.tcp import TcpProber
 from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
+from sandbox.cluster.requests import Request
 
 SELECTOR = "app=order-service"
 USER = "runbolt"
@@ -69,3 +70,9 @@ async def conclude(
     """Settle what was done, and verify it where something was."""
     verdict = await action.settle(systems, plan, notes.run)
     return verdict or await action.verify(systems.for_reading(), plan, notes.run)
+
+
+def is_fence(request: Request) -> bool:
+    """Whether it only keeps out what was sent before: the object's version moves, nothing else."""
+    parts = request.body if request.verb == "patch" else [{"path": "/spec"}]
+    return not any(part["path"].startswith("/spec") for part in parts)

@@ -53,6 +53,7 @@ from sandbox.cluster.store import editable_copy
 from sandbox.postgres import Server
 from sandbox.slack import Slack
 from tests import doors
+from tests.cluster_fixtures import is_fence
 from tests.conftest import ROOT, Clock
 from tests.databases import new_name, run_sync
 
@@ -229,7 +230,7 @@ class Stage:
         return [
             (number, _execution_of(request), request)
             for number, request in enumerate(self.kube.requests)
-            if request.changed and request.user == "runbolt"
+            if request.changed and request.user == "runbolt" and not is_fence(request)
         ]
 
     def drift(self) -> bool:

@@ -21,11 +21,13 @@ from psycopg.conninfo import conninfo_to_dict
 from bot.actions.base import Change
 from bot.model import ChannelId
 from bot.settings import Settings
+from bot.systems.kubernetes.resources import FENCE_ANNOTATION
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.postgres import Server
 from sandbox.shop import Shop
 from sandbox.slack import Slack
+from tests.cluster_fixtures import is_fence
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.doors import Doors, Killed, doors_in_place, nothing, replica
 from tests.sessions import Session, Sessions, sessions
@@ -122,7 +124,11 @@ class Scene:
         """What is so, whatever is said: the cluster, what customers read, the slow query."""
         told = [message["text"] for message in self.slack.messages("status", "lead")]
         alive = self.session is None or await self.session.alive()
-        return on_the_cluster(self.kube), told, alive
+        objects = on_the_cluster(self.kube)
+        for found in objects.values():
+            notes = found["annotations"] or {}
+            found["annotations"] = {name: notes[name] for name in notes if name != FENCE_ANNOTATION}
+        return objects, told, alive
 
     def writes(self) -> int:
         """How many times the bot changed something in the cluster, or in the customers' channel."""
@@ -132,7 +138,9 @@ class Scene:
             for call in self.slack.called(method)
             if call.ok and call.arguments.get("channel") == self.slack.channel("status").id
         ]
-        sent = [write for write in self.kube.writes if write.user == "runbolt"]
+        sent = [
+            write for write in self.kube.writes if write.user == "runbolt" and not is_fence(write)
+        ]
         return len(sent) + len(said)
 
 
