@@ -210,8 +210,8 @@ async def _send(sender: Sender, changed: list[SlackItem]) -> None:
             posts.append(item)
         else:
             others.append(item)
-    await asyncio.gather(sender.send_in_order(posts), *map(sender.send, others))
-    await asyncio.gather(*map(sender.send, last))
+    await asyncio.gather(sender.send_in_order(posts), sender.send_side_by_side(others))
+    await sender.send_side_by_side(last)
 
 
 def _is_first_post(sender: Sender, item: SlackItem) -> bool:
