@@ -41,14 +41,15 @@ from bot.flows import incidents
 from bot.model import Execution, ExecutionId, ExecutionState, IncidentId, Risk, Severity, UserId
 from bot.settings import Settings
 from bot.store import db
-from bot.systems.kubernetes.patches import EXECUTION_ANNOTATION
+from bot.systems.kubernetes.resources import EXECUTION_ANNOTATION
 from bot.views import action_ids
 from bot.world import World
 from commands import listen, routes, steps
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
+from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.requests import Request
 from sandbox.cluster.resources import DEPLOYMENTS
-from sandbox.cluster.store import Writer, editable_copy
+from sandbox.cluster.store import editable_copy
 from sandbox.postgres import Server
 from sandbox.slack import Slack
 from tests import doors
