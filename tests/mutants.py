@@ -286,6 +286,27 @@ MUTANTS = (
         (f"{RACES}::test_an_extension_comes_before_the_end",),
     ),
     Mutant(
+        "a replica goes by its own clock",
+        "bot/clock.py",
+        "return datetime.fromtimestamp(_count() + self._offset, UTC)",
+        "return self._wall_clock()",
+        ("tests/test_clocks.py::test_replica_an_hour_off_changes_nothing",),
+    ),
+    Mutant(
+        "one bad row stops a sweep",
+        "bot/sweeps.py",
+        "        if db.is_away(error):",
+        "        if True:",
+        ("tests/test_bad_rows.py::test_bad_row_stops_nothing_else",),
+    ),
+    Mutant(
+        "a plan is approved of which only a newer version knows all",
+        "bot/flows/approvals.py",
+        "        rules.changes.check_understood(execution)\n",
+        "",
+        ("tests/test_newer_version.py::test_plan_that_says_more_is_left_to_newer_replicas",),
+    ),
+    Mutant(
         "a delivery is taken twice",
         "commands/listen.py",
         "        if not await retry_unwritten(world, claim):",
