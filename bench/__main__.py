@@ -7,14 +7,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
-from bench import logs, processes
+from bench import logs, processes, trouble
 from sandbox.launcher import ROOT, RunningSandbox, run_bot, start_sandbox
 from sandbox.slack import Call, Slack
+from sandbox.slack.model import Channel
 
 WAIT_SECONDS = 120.0
+PART_SECONDS = 300.0  # after which a part is given up; each takes a minute at most
 DECLARES_AT_ONCE = 200
 
 
@@ -93,7 +96,7 @@ async def many_declares(folder: Path, *, rate_limits: bool) -> None:
                 for n in range(DECLARES_AT_ONCE)
             )
         )
-        await wait_until(lambda: len(complete_channels(slack)) >= DECLARES_AT_ONCE, 600)
+        await wait_until(lambda: len(complete_channels(slack)) >= DECLARES_AT_ONCE, PART_SECONDS)
         seconds = time.time() - start
         await wait_until(lambda: is_quiet(slack))
     names = Counter(str(channel["name"]).split("-")[1] for channel in incident_channels(slack))
@@ -113,17 +116,21 @@ def incident_channels(slack: Slack) -> list[dict[str, object]]:
     ]
 
 
-def complete_channels(slack: Slack) -> set[str]:
-    """The ids of the channels whose card is pinned, which is the last call for an incident."""
-    done = (c for c in slack.calls if c.method == "pins.add" and c.answer.get("ok"))
-    return {str(call.arguments["channel"]) for call in done}
+def complete_channels(slack: Slack) -> list[Channel]:
+    """The channels whose card is pinned, which is the last call for an incident.
+
+    Read from the workspace, which forgets nothing: of its calls it only keeps the last 5,000.
+    """
+    return [channel for channel in slack.workspace.channels.values() if channel.pins]
 
 
 def duplicate_cards(slack: Slack) -> int:
     """How many cards were posted twice."""
-    posted = (c for c in slack.calls if c.method == "chat.postMessage" and c.answer.get("ok"))
-    cards = [str(c.arguments["channel"]) for c in posted if "incident.resolve" in str(c.arguments)]
-    return len(cards) - len(set(cards))
+    cards = (
+        sum("incident.resolve" in str(message.blocks) for message in channel.messages)
+        for channel in complete_channels(slack)
+    )
+    return sum(count - 1 for count in cards)
 
 
 async def running_cost(folder: Path) -> None:
@@ -146,10 +153,11 @@ async def running_cost(folder: Path) -> None:
 def install_size(folder: Path) -> None:
     """Print how many packages a runtime install has, and their size."""
     venv = folder / "venv"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    run = partial(subprocess.run, check=True, timeout=PART_SECONDS)
+    run([sys.executable, "-m", "venv", venv])
     pip = [str(venv / "bin" / "pip"), "--quiet", "--disable-pip-version-check"]
     pins = str(constraints(folder))
-    subprocess.run([*pip, "install", "--constraint", pins, str(ROOT)], check=True)
+    run([*pip, "install", "--constraint", pins, str(ROOT)])
     site = next(venv.glob("lib/python*/site-packages"))
     own = {"pip", "setuptools"}
     packages = [p.name for p in site.glob("*.dist-info") if p.name.split("-")[0] not in own]
@@ -167,17 +175,32 @@ def constraints(folder: Path) -> Path:
     return file
 
 
+async def bounded(name: str, part: Awaitable[object], seconds: float = PART_SECONDS) -> None:
+    """Run a part of the benchmark, and print that it is given up when it takes too long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await part
+    except TimeoutError:
+        print(f"\n{name}: given up, because it waited for too long")
+
+
 async def main() -> None:
     """Run every benchmark, one after another."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number, latency in enumerate((0.0, 0.1)):
-            await declares(make_folder(folder / f"declare{number}"), latency)
+            place = make_folder(folder / f"declare{number}")
+            await bounded("one declaration", declares(place, latency))
         for number, limits in enumerate((False, True)):
-            await many_declares(make_folder(folder / f"many{number}"), rate_limits=limits)
-        await running_cost(make_folder(folder / "cost"))
-        await logs.logs(make_folder(folder / "logs"), new_slack())
-        install_size(make_folder(folder / "install"))
+            place = make_folder(folder / f"many{number}")
+            await bounded("many declarations", many_declares(place, rate_limits=limits))
+        await bounded("trouble", trouble.trouble(make_folder(folder / "trouble"), new_slack()))
+        await bounded("running cost", running_cost(make_folder(folder / "cost")))
+        await bounded("logs", logs.logs(make_folder(folder / "logs"), new_slack()))
+        try:
+            install_size(make_folder(folder / "install"))
+        except subprocess.TimeoutExpired:
+            print("\nruntime install: given up, because it waited for too long")
 
 
 def make_folder(folder: Path) -> Path:

@@ -55,6 +55,18 @@ async def test_finished_pods_do_not_count(systems: ChangingSystems, finished: Cl
     assert (len(cells(usage, "name")), usage.notes) == (3, ())
 
 
+async def test_the_pod_of_a_job_does_not_count(systems: ChangingSystems, kube: Cluster) -> None:
+    kube.limit_nodes(pods="1")
+    kube.add_job_pod("migrate-x7k2p")
+
+    listed = await pods(systems)
+    plan = await DeletePods(selector=SELECTOR).plan(systems.for_planning())
+
+    assert (listed.ok, listed.text) == (True, "3 of 3 ready (1 of Jobs)")
+    assert plan.summary.startswith("Delete 3 pods of app=order-service at once: order-service-")
+    assert "migrate" not in plan.summary
+
+
 async def test_only_finished_pods(systems: ChangingSystems, finished: Cluster) -> None:
     finished.scale(0)
     await finished.wait_until(lambda: len(finished.pods()) == 2)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.actions.kubernetes.rollback import RollBack
-from bot.model import UserError, Verdict
+from bot.model import Evidence, UserError, Verdict
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
@@ -191,8 +191,10 @@ async def test_after_an_interruption_looking_is_enough(
         text="The rollback was not done: order-service runs image v2.4.0.",
     )
 
-    await roll_back().execute(systems, plan, RecordedProgress().run)
-    assert (await conclude(roll_back(), systems, plan, RecordedProgress())).ok
+    await roll_back().execute(systems, plan, notes.run)
+    after_crash = RecordedProgress()
+    after_crash.run.evidence = Evidence(sent=notes.run.evidence.sent)
+    assert (await conclude(roll_back(), systems, plan, after_crash)).ok
 
 
 async def test_short_silence_passes_the_check(systems: ChangingSystems, kube: Cluster) -> None:

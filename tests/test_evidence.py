@@ -1,17 +1,21 @@
 """What became of a change is told from what this execution did, and only once that is certain."""
 
+import asyncio
 import re
+from collections.abc import Callable
 
 import pytest
 
+from bot.actions.kubernetes.environment import SetEnvironment
 from bot.actions.kubernetes.restarts import DeletePods
-from bot.model import UserError, Verdict
+from bot.model import Evidence, UserError, Verdict
 from bot.systems import ChangingSystems
 from bot.views import action_ids
 from sandbox.cluster import Cluster
+from sandbox.cluster.resources import DEPLOYMENTS
 from tests.cluster_fixtures import SELECTOR, RecordedProgress, systems
 from tests.conftest import Bot, Clock, Walk
-from tests.manual_changes import patch_deployment, variable
+from tests.manual_changes import patch_deployment, patch_env, variable
 from tests.pausing import PAUSED, request_pause
 from tests.rollbacks import DONE, asked, broken, mark_running
 from tests.test_silent_replicas import approve, sent
@@ -33,13 +37,13 @@ async def test_a_late_write_is_waited_for(
 ) -> None:
     """The server stalls for so long that the bot hangs up, and does the write all the same."""
     channel = await request_pause(walk)
-    bot.world.systems.cluster.timeout = 1.0
+    bot.world.systems.cluster.timeout = 2.0
     stalled = kube.stall("patch *")
     await walk.press("second", action_ids.APPROVE, channel)
 
     request = walk.execution(channel)
     assert request.state == "Unknown"
-    assert request.outcome.startswith("Kubernetes did not answer within 1 s")
+    assert request.outcome.startswith("Kubernetes did not answer within 2 s")
     assert variable(kube) == "false"
     clock.forward(seconds=11)
     await bot.tick()
@@ -59,7 +63,7 @@ async def test_a_late_write_is_waited_for(
 
 async def test_not_done_shuts_the_door(walk: Walk, bot: Bot, kube: Cluster) -> None:
     channel = await request_pause(walk)
-    bot.world.systems.cluster.timeout = 1.0
+    bot.world.systems.cluster.timeout = 2.0
     stalled = kube.stall("patch *")
     await approve(walk, channel)
     await sent(kube, dry_run=False)
@@ -78,7 +82,7 @@ async def test_a_write_without_answer_is_found(
     walk: Walk, bot: Bot, kube: Cluster, status: int | None
 ) -> None:
     channel = await request_pause(walk)
-    bot.world.systems.cluster.timeout = 1.0
+    bot.world.systems.cluster.timeout = 2.0
     kube.lose_answer("patch *", status)
 
     await walk.press("second", action_ids.APPROVE, channel)
@@ -164,18 +168,85 @@ async def test_an_undone_change_says_who(walk: Walk, bot: Bot, broken: Cluster, 
     assert request.buttons == ()
 
 
+def pause(watch_seconds: float = 0.4) -> SetEnvironment:
+    return SetEnvironment(
+        deployment="order-service",
+        variable="ORDERS_PAUSED",
+        value="true",
+        watch_seconds=watch_seconds,
+        deadline_seconds=30,
+    )
+
+
+WHEN = r"(at once|after \d+ s)"
+OUTSIDE: list[tuple[Callable[[Cluster], None], str]] = [
+    (
+        lambda kube: kube.resume_orders(),
+        rf"Done, then put back by kubectl-set {WHEN}: ORDERS_PAUSED of order-service is “false” "
+        r"again\.",
+    ),
+    (
+        lambda kube: kube.deploy("v2.4.2"),
+        rf"Done, then order-service was changed by pipeline {WHEN}: it runs image v2\.4\.2 now, "
+        r"and ORDERS_PAUSED of order-service is “true”\.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("act", "text"), OUTSIDE)
+async def test_the_check_compares_until_its_end(
+    systems: ChangingSystems, kube: Cluster, act: Callable[[Cluster], None], text: str
+) -> None:
+    change, notes = pause(watch_seconds=30), RecordedProgress()
+    plan = await change.plan(systems.for_planning())
+    await change.execute(systems, plan, notes.run)
+    checking = asyncio.create_task(change.verify(systems.for_reading(), plan, notes.run))
+    await kube.wait_until(lambda: bool(notes.starting_with("Watching")))
+
+    act(kube)
+    verdict = await checking
+
+    assert (verdict.ok, verdict.undone_outside) == (False, True)
+    assert re.fullmatch(text, verdict.text)
+
+
+async def test_an_unnamed_undoing_was_outside(systems: ChangingSystems, kube: Cluster) -> None:
+    """Of a variable that is removed no note is left."""
+    plan, notes = await pause().plan(systems.for_planning()), RecordedProgress()
+    await pause().execute(systems, plan, notes.run)
+    await patch_env(kube, {"name": "ORDERS_PAUSED", "$patch": "delete"})
+
+    verdict = await pause().verify(systems.for_reading(), plan, notes.run)
+
+    text = "Done, then changed outside Runbolt: ORDERS_PAUSED of order-service is not set."
+    assert verdict == Verdict(ok=False, text=text, undone_outside=True)
+
+
+async def test_a_deleted_deployment_leaves_doubt(systems: ChangingSystems, kube: Cluster) -> None:
+    plan, notes = await pause().plan(systems.for_planning()), RecordedProgress()
+    await pause().execute(systems, plan, notes.run)
+    lost = Evidence(sent=notes.run.evidence.sent)
+    kube.state.store.remove(DEPLOYMENTS, kube.deployment())
+    notes.run.evidence = lost
+
+    text = "deployment/order-service was deleted. Whether the change was done before is not known."
+    assert await pause().settle(systems, plan, notes.run) == Verdict(
+        ok=False, undone_outside=True, text=text
+    )
+
+
 def delete() -> DeletePods:
     return DeletePods(selector=SELECTOR, watch_seconds=0.4, deadline_seconds=30)
 
 
 async def test_a_late_deletion_is_fenced(systems: ChangingSystems, kube: Cluster) -> None:
-    systems.cluster.timeout = 1.0
     plan, notes = await delete().plan(systems.for_planning()), RecordedProgress()
     before = set(kube.pod_names())
     stalled = kube.stall("delete *")
     with pytest.raises(UserError, match="0 of 3 pods were deleted") as caught:
         await delete().execute(systems, plan, notes.run)
     assert caught.value.unsure
+    systems.cluster.timeout = 10
 
     assert await delete().settle(systems, plan, notes.run) == Verdict(
         ok=False, was_applied=False, text="This deleted no pod of app=order-service."

@@ -118,6 +118,23 @@ async def test_resolving_removes_the_button(walk: Walk, bot: Bot) -> None:
     assert await unread(bot) == [True]
 
 
+async def test_shown_notes_are_not_read(walk: Walk, bot: Bot) -> None:
+    channel = await walk.declare()
+    for note in ("It is DNS", "It was DNS"):
+        await walk.say("oncall", f"/incident note {note}", channel)
+
+    async with bot.world.pool.connection() as conn:
+        entries = await store.timeline.for_publishing(conn, ID)
+    assert [entry.kind.value for entry in entries] == ["declared"]
+
+    await walk.say("second", "/incident resolve", channel)
+    await walk.submit("second", resolution="over")
+    [file] = walk.slack.messages(channel, "oncall")[-1]["files"]
+    whole = walk.slack.file(file["id"]).decode()
+    assert [whole.count(f"noted: {note}") for note in ("It is DNS", "It was DNS")] == [1, 1]
+    assert [walk.text(channel).count(note) for note in ("It is DNS", "It was DNS")] == [1, 1]
+
+
 async def test_a_deleted_result_comes_back(walk: Walk, bot: Bot, slack: Slack) -> None:
     channel = await run_query(walk)
     place = slack.workspace.channel(channel)

@@ -127,6 +127,77 @@ async def test_get_deployments_replicasets_and_the_rest(kubectl: Kubectl) -> Non
     assert re.search(r"node/shop-worker-1 +Ready", ran.out)
 
 
+APPLIED = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: order-service}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: order-service}}
+  template:
+    metadata: {labels: {app: order-service}}
+    spec: {containers: [{name: order-service, image: ghcr.io/tickettoken/order-service:v2.3.1}]}
+"""
+
+
+async def test_client_side_apply_takes_scale_back(
+    kube: Cluster, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    file = tmp_path / "deployment.yaml"
+    file.write_text(APPLIED)
+    await kubectl.ok("apply", "--filename", str(file))
+    await kubectl.ok("scale", SERVICE, "--replicas=5")
+
+    await kubectl.ok("apply", "--filename", str(file))
+
+    assert kube.deployment()["spec"]["replicas"] == 3
+
+
+async def test_server_side_apply_conflicts_by_name(
+    kube: Cluster, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    file = tmp_path / "deployment.yaml"
+    file.write_text(APPLIED)
+    apply = ("apply", "--server-side", "--filename", str(file))
+    await kubectl.ok(*apply, "--force-conflicts")
+    patch = '[{"op": "replace", "path": "/spec/replicas", "value": 5}]'
+    await kubectl.ok("patch", SERVICE, "--type=json", "--field-manager=runbolt", f"--patch={patch}")
+
+    refused = await kubectl(*apply)
+    await kubectl.ok(*apply, "--force-conflicts")
+
+    assert refused.code == 1
+    assert (
+        'error: Apply failed with 1 conflict: conflict with "runbolt" using apps/v1: '
+        ".spec.replicas" in refused.err
+    )
+    assert kube.deployment()["spec"]["replicas"] == 3
+    [entry] = [
+        entry
+        for entry in kube.deployment()["metadata"]["managedFields"]
+        if entry["manager"] == "kubectl"
+    ]
+    assert entry["operation"] == "Apply"
+    assert "f:replicas" in entry["fieldsV1"]["f:spec"]
+
+
+async def test_stateful_and_daemon_sets(kube: Cluster, kubectl: Kubectl) -> None:
+    kube.add_daemon_set("agent")
+    await kube.wait_for_ready_pods(3, "agent")
+    uid = kube.pods("tickettoken-redis")[0]["metadata"]["uid"]
+
+    listed = await kubectl.ok("get", "statefulsets,daemonsets")
+    await kubectl.ok("rollout", "restart", "statefulset/tickettoken-redis")
+    status = await kubectl.ok("rollout", "status", "statefulset/tickettoken-redis")
+
+    assert re.search(r"statefulset.apps/tickettoken-redis +1/1 +91d", listed.out)
+    assert re.search(r"daemonset.apps/agent +3 +3 +3 +3 +3 +<none> ", listed.out)
+    assert "complete" in status.out
+    [pod] = kube.pods("tickettoken-redis")
+    assert pod["metadata"]["name"] == "tickettoken-redis-0"
+    assert pod["metadata"]["uid"] != uid
+
+
 async def test_get_by_template_and_as_yaml(kube: Cluster, kubectl: Kubectl) -> None:
     image = "{.spec.template.spec.containers[0].image}"
 

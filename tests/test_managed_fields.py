@@ -5,6 +5,12 @@ from typing import Any
 
 import pytest
 
+from bot.actions.base import Change
+from bot.actions.kubernetes.environment import SetEnvironment
+from bot.actions.kubernetes.memory import MemoryLimit
+from bot.actions.kubernetes.restarts import RollingRestart
+from bot.actions.kubernetes.rollback import RollBack
+from bot.actions.kubernetes.scale import ScaleDeployment
 from bot.systems import ChangingSystems
 from bot.systems.kubernetes import managed_fields
 from bot.systems.kubernetes.managed_fields import FieldWriter
@@ -12,7 +18,7 @@ from bot.systems.kubernetes.owners import Owner, OwnerKind, owners_of
 from bot.systems.kubernetes.patches import DeploymentPatch
 from sandbox.cluster import Cluster
 from tests.cluster_fixtures import systems
-from tests.manual_changes import patch_env
+from tests.manual_changes import patch_deployment, patch_env
 
 __all__ = ["systems"]
 
@@ -100,6 +106,10 @@ FLUX = "toolkit.fluxcd.io"
             Owner(kind=OwnerKind.ARGO_CD, name="shop"),
         ),
         (
+            {"annotations": {"argocd.argoproj.io/tracking-id": "a; reboot:apps/Deployment:a/b"}},
+            Owner(kind=OwnerKind.ARGO_CD),
+        ),
+        (
             {"labels": {"argocd.argoproj.io/instance": "shop"}},
             Owner(kind=OwnerKind.ARGO_CD, name="shop"),
         ),
@@ -129,18 +139,84 @@ FLUX = "toolkit.fluxcd.io"
             Owner(kind=OwnerKind.HELM, name="orders"),
         ),
         (
-            {"managedFields": [entry("kube-controller-manager", "scale", replicas={})]},
-            Owner(kind=OwnerKind.AUTOSCALER),
-        ),
-        (
-            {"managedFields": [entry("keda", "scale", replicas={})]},
-            Owner(kind=OwnerKind.KEDA),
-        ),
-        (
             {"ownerReferences": [{"kind": "Shop", "name": "main", "controller": True}]},
-            Owner(kind=OwnerKind.OPERATOR, name="Shop main"),
+            Owner(kind=OwnerKind.OPERATOR, name="main", resource="Shop"),
         ),
     ],
 )
 def test_who_keeps_it_as_it_is(metadata: dict[str, Any], owner: Owner | None) -> None:
     assert owners_of({"metadata": metadata}) == (() if owner is None else (owner,))
+
+
+ARGO_CD = {"metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}}}
+WARNINGS: list[tuple[dict[str, Any], str]] = [
+    (
+        ARGO_CD,
+        "Argo CD (application shop) keeps order-service as it is in Git, and may put this back "
+        "within seconds. To keep it, first stop that with `argocd app set shop --sync-policy "
+        "none`, and change it in Git too.",
+    ),
+    (
+        {
+            "metadata": {
+                "labels": {f"kustomize.{FLUX}/name": "shop", f"kustomize.{FLUX}/namespace": "flux"}
+            }
+        },
+        "Flux (Kustomization shop in flux) keeps order-service as it is in Git, and may put this "
+        "back within seconds. To keep it, first stop that with `flux suspend kustomization shop "
+        "--namespace flux`, and change it in Git too.",
+    ),
+    (
+        {"metadata": {"annotations": {"meta.helm.sh/release-name": "orders"}}},
+        "Helm (release orders) puts this back with its next upgrade. To keep it, change the values "
+        "of the release too.",
+    ),
+    (
+        {
+            "metadata": {
+                "ownerReferences": [
+                    {
+                        "apiVersion": "shop.example/v1",
+                        "kind": "Shop",
+                        "name": "main",
+                        "uid": "u-1",
+                        "controller": True,
+                    }
+                ]
+            }
+        },
+        "Shop main owns order-service, and its operator may put this back. To keep it, change it "
+        "there: `kubectl edit Shop main`.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("owned", "warning"), WARNINGS)
+async def test_plans_warn_of_owners(
+    systems: ChangingSystems, kube: Cluster, owned: dict[str, Any], warning: str
+) -> None:
+    await patch_deployment(kube, owned)
+    changes: tuple[Change, ...] = (
+        RollBack(deployment=ORDER, to_revision=5),
+        ScaleDeployment(deployment=ORDER, replicas=4),
+        MemoryLimit(deployment=ORDER, limit="1Gi"),
+        SetEnvironment(deployment=ORDER, variable="ORDERS_PAUSED", value="true"),
+    )
+
+    for change in changes:
+        assert warning in (await change.plan(systems.for_planning())).warnings
+    restart = await RollingRestart(deployment=ORDER).plan(systems.for_planning())
+    assert (warning in restart.warnings) is ("Shop" in warning)
+
+
+async def test_scaling_warns_of_keda(systems: ChangingSystems, kube: Cluster) -> None:
+    kube.autoscale(2, 6, scaled_object="orders")
+
+    plan = await ScaleDeployment(deployment=ORDER, replicas=5).plan(systems.for_planning())
+
+    assert plan.warnings == (
+        "The autoscaler order-service (2 to 6), made by KEDA from orders is in charge, and may set "
+        "this back when it looks again. To make it last, change the autoscaler's own limit: "
+        "`kubectl patch scaledobject --type merge orders --patch "
+        '\'{"spec":{"minReplicaCount":5}}\'`',
+    )

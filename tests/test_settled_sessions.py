@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 from psycopg import AsyncConnection
+from psycopg.errors import AdminShutdown
 
 from bot.actions.database.sessions import EndQueries
-from bot.model import UserError, Verdict
+from bot.model import Evidence, UserError, Verdict
 from bot.systems import ChangingSystems
 from bot.systems.database import Database, DatabaseError
-from bot.systems.sessions import SessionTerminator, TerminationResult
+from bot.systems.sessions import OwnSession, SessionTerminator, TerminationResult
 from sandbox.shop import Shop
 from tests.cluster_fixtures import RecordedProgress, systems
 from tests.sessions import SLEEP, Session, Sessions, Unrecorded, sessions, stop
@@ -198,3 +199,53 @@ async def test_waiting_looks_once_a_second(
     ).ok
 
     assert 2 <= await sessions.begun() - before <= 3
+
+
+async def test_what_ended_by_itself_is_not_claimed(
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
+) -> None:
+    slow = await sessions.open()
+    change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
+    plan = await change.plan(doors(systems, shop).for_planning())
+    await sessions.cancel(slow)
+
+    nothing_sent = await change.settle(doors(systems, shop), plan, RecordedProgress().run)
+    notes = RecordedProgress()
+    await change.execute(doors(systems, shop), plan, notes.run)
+    sent = await change.settle(doors(systems, shop), plan, notes.run)
+
+    none = "The bot ended 0 of 1 session."
+    left = f"{slow.pid} had finished that query, and its session was left alone."
+    assert nothing_sent == Verdict(ok=False, was_applied=False, text=none)
+    assert sent == Verdict(ok=False, was_applied=False, text=f"{none} {left}")
+
+
+async def test_doubt_ends_with_the_bots_session(
+    systems: ChangingSystems, shop: Shop, sessions: Sessions
+) -> None:
+    """A process died after it had ended one session, and while it was about to end two more."""
+    ended, gone, stays = [await sessions.open() for _ in range(3)]
+    change = await long_ones(shop).pin_targets(doors(systems, shop).for_planning())
+    plan = await change.plan(doors(systems, shop).for_planning())
+    own = await AsyncConnection.connect(shop.ops_dsn, autocommit=True)
+    query = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+    [(pid, started)] = await (await own.execute(query)).fetchall()
+    session = OwnSession(pid=pid, backend_start=started)
+    await sessions.cancel(ended)
+    await sessions.cancel(gone)
+    notes = RecordedProgress()
+    notes.run.evidence = Evidence(
+        sent={"own session": session.model_dump_json()}
+        | {str(each.pid): "" for each in (ended, gone, stays)},
+        answers={str(ended.pid): TerminationResult.TERMINATED},
+    )
+
+    assert await change.settle(doors(systems, shop), plan, notes.run) is None
+    verdict = await change.verify(doors(systems, shop).for_reading(), plan, notes.run)
+
+    assert verdict.text == (
+        f"The bot ended 1 of 3 sessions. {ended.pid} was ended. {gone.pid} is gone; whether the "
+        f"bot ended it is not known. Still running that query: {stays.pid}."
+    )
+    with pytest.raises(AdminShutdown):
+        await own.execute("SELECT 1")

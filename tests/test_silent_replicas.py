@@ -59,7 +59,7 @@ async def test_late_pause_is_seen_and_ends(
     await fall_silent(bot, clock, 31)
     await other.tick()
     # The clock draws no conclusions yet, and the write can still arrive.
-    assert walk.execution(channel).state == "Interrupted"
+    await kube.wait_until(lambda: walk.execution(channel).state == "Interrupted")
     assert variable(kube) == "false"
     await kube.release(stalled)
     await bot.drain()
@@ -84,6 +84,7 @@ async def test_a_pause_called_not_done_stays_out(
     kube.heal()
     await fall_silent(bot, clock, 41)
     await other.tick()
+    await kube.wait_until(lambda: walk.execution(channel).state == "Not done")
     before = walk.execution(channel)
     outcome = "The change was not done: ORDERS_PAUSED of order-service is “false”."
     assert (before.state, before.outcome) == ("Not done", outcome)

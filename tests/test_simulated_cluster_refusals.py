@@ -15,6 +15,7 @@ NS = DEFAULT_NAMESPACE
 POD = f"/api/v1/namespaces/{NS}/pods"
 ANY_POD = f"{POD}/tickettoken-redis-0"
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NS}/deployments/order-service"
+APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 Json = dict[str, Any]
@@ -89,7 +90,10 @@ REFUSALS: list[tuple[str, str, Any, str, int, str]] = [
     ("POST", POD, {"kind": "Node"}, "", 400, "cannot be handled as a Pod"),
     ("POST", f"{POD}?dryRun=maybe", {}, "", 422, "Unsupported value"),
     ("POST", POD, {}, "text/plain", 415, "unknown format"),
-    ("PATCH", DEPLOYMENT, {}, "application/apply-patch+yaml", 415, "unknown format"),
+    ("PATCH", ANY_POD, {}, APPLY, 415, "unknown format"),
+    ("PATCH", DEPLOYMENT, {}, APPLY, 422, "fieldManager: Required value: is required for apply"),
+    ("PATCH", f"{DEPLOYMENT}?fieldManager=a", {"metadata": {"name": "a"}}, APPLY, 400,
+     "does not match the name on the URL"),
     ("PATCH", DEPLOYMENT, {}, "application/json", 415, JSON_PATCH),
     ("PATCH", DEPLOYMENT, {}, JSON_PATCH, 400, "cannot unmarshal object"),
     ("PATCH", DEPLOYMENT, [{"op": "remove", "path": "/x"}], JSON_PATCH, 422, "rejected"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from psycopg import AsyncConnection
@@ -11,6 +12,12 @@ from bot.settings import Settings
 from bot.store import db
 from bot.systems.database import Database
 from bot.systems.postgres import DatabaseError
+from bot.systems.sessions import (
+    DatabaseSession,
+    OwnSession,
+    SessionTerminator,
+    TerminationResult,
+)
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.shop import Shop
@@ -18,7 +25,7 @@ from tests.conftest import Bot, Walk
 from tests.outages import read_only
 from tests.pooler import needs_pgbouncer, pooled
 from tests.rollbacks import DONE, broken
-from tests.sessions import Sessions, sessions
+from tests.sessions import Sessions, Unrecorded, sessions
 from tests.test_web import get
 
 __all__ = ["broken", "sessions"]
@@ -92,17 +99,18 @@ async def test_whole_incident(
     ]
 
 
-async def test_waiting_statement_is_ended(given: Settings) -> None:
-    pool = await db.open_pool(given.database_url, size=1)
-    try:
-        async with pool.connection() as conn:
-            shown = await conn.execute("SHOW statement_timeout")
-            assert await shown.fetchone() == ("30s",)
-            await conn.execute("SET LOCAL statement_timeout = '50ms'")
-            with pytest.raises(QueryCanceled):
-                await conn.execute("SELECT pg_sleep(30)")
-    finally:
-        await pool.close()
+async def test_waiting_statement_is_ended(state: str) -> None:
+    async with pooled(state) as [url]:
+        pool = await db.open_pool(url, size=1)
+        try:
+            async with pool.connection() as conn:
+                shown = await conn.execute("SHOW statement_timeout")
+                assert await shown.fetchone() == ("30s",)
+                await conn.execute("SET LOCAL statement_timeout = '50ms'")
+                with pytest.raises(QueryCanceled):
+                    await conn.execute("SELECT pg_sleep(30)")
+        finally:
+            await pool.close()
 
 
 async def test_queries_keep_their_limits(shop: Shop) -> None:
@@ -118,13 +126,52 @@ async def test_queries_keep_their_limits(shop: Shop) -> None:
         assert await left_behind(url) == ("0", "0", 0, 0)
 
 
+class Rival(Unrecorded):
+    """Works through the same pooler while a session is about to be ended."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.pids: list[int] = []
+
+    async def opened(self, own: OwnSession) -> None:
+        """Note the session that is recorded as the bot's own."""
+        self.pids.append(own.pid)
+
+    async def sending(self, session: DatabaseSession) -> None:
+        """Note the session that the pooler lends meanwhile."""
+        async with await AsyncConnection.connect(self.url) as conn:
+            [(pid,)] = await (await conn.execute("SELECT pg_backend_pid()")).fetchall()
+            self.pids.append(pid)
+
+
+async def test_own_session_is_kept_while_it_ends_others(shop: Shop) -> None:
+    now = datetime.now(UTC)
+    gone = DatabaseSession(
+        pid=1,
+        backend_start=now,
+        query_start=now,
+        running_seconds=1,
+        user="",
+        application_name="",
+        wait_event="",
+        blocked_pids=(),
+        query="",
+    )
+    async with pooled(shop.ops_dsn) as [url]:
+        rival = Rival(url)
+
+        results = await SessionTerminator(url).terminate([gone], rival)
+
+    own, lent = rival.pids
+    assert own != lent
+    assert results == [TerminationResult.GONE]
+
+
 async def test_stale_session_is_given_up(walk: Walk, bot: Bot, state: str) -> None:
     channel = await walk.declare()
     async with read_only(state):
         await bot.world.pool.drain()
-        async with asyncio.timeout(10):
-            while (await get(f"{bot.url}/readyz"))[0] == 200:
-                pass
+        await walk.slack.wait_for(lambda: bot.world.pool.is_read_only, seconds=10)
 
     async with asyncio.timeout(10):
         await walk.say("oncall", "/incident note It is DNS", channel)

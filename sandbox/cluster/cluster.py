@@ -1,6 +1,7 @@
 """The simulated cluster's interface for the sandbox and the tests: start, break, inspect."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,27 +11,31 @@ from typing import Literal, Self
 import yaml
 from aiohttp import web
 
+from sandbox.cluster.admission import Policy
 from sandbox.cluster.defaults import apply_defaults
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.faults import Fault
 from sandbox.cluster.kubelet import BACK_OFF, MAX_BACK_OFF
 from sandbox.cluster.loglines import Trouble
-from sandbox.cluster.managed_fields import Writer
+from sandbox.cluster.managed_fields import Writer, leaves_of
 from sandbox.cluster.network import Answer
 from sandbox.cluster.podstatus import finished_pod, is_ready, terminated
 from sandbox.cluster.requests import Request
 from sandbox.cluster.resources import (
     AUTOSCALERS,
+    DAEMONSETS,
     DEPLOYMENTS,
     EVENTS,
+    LIMIT_RANGES,
     NAMESPACES,
     NODES,
     PODS,
     QUOTAS,
     REPLICASETS,
 )
+from sandbox.cluster.schema import prune
 from sandbox.cluster.server import application
-from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, set_image
+from sandbox.cluster.shop import NAMESPACE, REGISTRY, add_nodes, add_shop, daemon_set, set_image
 from sandbox.cluster.state import Load, new_state
 from sandbox.cluster.store import editable_copy
 from sandbox.cluster.tables import status_word
@@ -155,6 +160,9 @@ class Cluster:
         add_nodes(self.state)
         add_shop(self.state, replicas)
         self.state.controllers.sync()
+        # The library imports its models when they are used first, which may take a second on a
+        # busy machine: no request shall be late because of that.
+        prune(DEPLOYMENTS, self.deployment())
         await self.wait_for_rollout(ORDER_SERVICE)
 
     def deploy(self, image: str, deployment: str = ORDER_SERVICE, *, by: str = "pipeline") -> None:
@@ -175,8 +183,26 @@ class Cluster:
         changed["spec"]["template"]["metadata"].setdefault("annotations", {}).update(annotation)
         self._update_deployment(changed, {}, Writer("kubectl-edit"))
 
+    def mark_as_applied(self, *, on_server: bool, deployment: str = ORDER_SERVICE) -> None:
+        """Make a Deployment one of a file with all of its spec, applied by kubectl."""
+        changed = editable_copy(self.deployment(deployment))
+        applied = {"spec": changed["spec"]}
+        annotation = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(applied)}
+        paths = frozenset(leaves_of(applied))
+        writer = Writer("kubectl", operation="Apply", applied=paths)
+        if on_server:
+            changed["metadata"]["labels"]["applied"] = "on-server"  # an update without one is none
+            self.state.store.update(DEPLOYMENTS, changed, writer)
+            return
+        changed["metadata"].setdefault("annotations", {}).update(annotation)
+        self.state.store.update(DEPLOYMENTS, changed, Writer("kubectl-client-side-apply"))
+
     def set_init_containers(self, containers: list[Obj], deployment: str = ORDER_SERVICE) -> None:
-        """Roll out other init containers; one with `restartPolicy: Always` is a sidecar."""
+        """Roll out other init containers; one with `restartPolicy: Always` is a sidecar.
+
+        Those that fail are held in their back-off, as in `scenario`.
+        """
+        self.state.kubelet.back_off = MAX_BACK_OFF if self.state.clock.speed > 1 else BACK_OFF
         changed = editable_copy(self.deployment(deployment))
         changed["spec"]["template"]["spec"]["initContainers"] = containers
         apply_defaults(DEPLOYMENTS.kind, changed)
@@ -364,6 +390,16 @@ class Cluster:
         pod_object, name = self._container(pod, container)
         self.state.logs.lose(pod_object, name, previous=previous)
 
+    def add_daemon_set(self, name: str, image: str = f"{REGISTRY}/agent:v1") -> None:
+        """Add a DaemonSet, which runs a pod on each node."""
+        self.state.store.create(DAEMONSETS, daemon_set(name, image))
+
+    def add_job_pod(self, name: str) -> None:
+        """Add a pod of a Job with the order service's label, which works and is not ready yet."""
+        pod = finished_pod(self.pods()[0], name, "Completed")
+        pod["status"] = {"phase": "Pending", "conditions": []}
+        self.state.store.create(PODS, pod)
+
     def add_finished_pod(self, name: str, reason: Literal["Completed", "Evicted"]) -> None:
         """Add a pod with the order service's label that has ended and stays.
 
@@ -439,14 +475,27 @@ class Cluster:
         self.state.network.set(host, port, answer)
 
     def autoscale(
-        self, lowest: int, highest: int, deployment: str = ORDER_SERVICE, *, name: str = ""
+        self,
+        lowest: int,
+        highest: int,
+        deployment: str = ORDER_SERVICE,
+        *,
+        name: str = "",
+        scaled_object: str = "",
     ) -> None:
-        """Let an autoscaler keep a Deployment between two numbers of pods."""
+        """Let an autoscaler keep a Deployment between two numbers of pods.
+
+        `scaled_object` is what KEDA made it from.
+        """
         target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
         autoscaler: Obj = {
             "metadata": {"name": name or deployment, "namespace": NAMESPACE},
             "spec": {"scaleTargetRef": target, "minReplicas": lowest, "maxReplicas": highest},
         }
+        if scaled_object:
+            owner = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject"}
+            owner |= {"name": scaled_object, "uid": f"scaled-{scaled_object}"}
+            autoscaler["metadata"]["ownerReferences"] = [owner]
         apply_defaults(AUTOSCALERS.kind, autoscaler)
         self.state.store.create(AUTOSCALERS, autoscaler)
 
@@ -456,6 +505,17 @@ class Cluster:
             limits = node["status"]["allocatable"] | allocatable
             status = node["status"] | {"allocatable": limits}
             self.state.store.update(NODES, node | {"status": status})
+
+    def limit_resources(self, kind: Literal["Container", "Pod"], **rule: dict[str, str]) -> None:
+        """Put a LimitRange on the namespace, such as `max={"memory": "1Gi"}` for each container."""
+        meta = {"name": "shop-limits", "namespace": NAMESPACE}
+        limit_range: Obj = {"metadata": meta, "spec": {"limits": [{"type": kind, **rule}]}}
+        apply_defaults(LIMIT_RANGES.kind, limit_range)
+        self.state.store.create(LIMIT_RANGES, limit_range)
+
+    def deny_writes(self, resource: str, message: str) -> None:
+        """Let a ValidatingAdmissionPolicy deny every write of a resource, also a dry run."""
+        self.state.policies.append(Policy("shop-policy", resource, message))
 
     def limit_namespace(self, **hard: str) -> None:
         """Put a ResourceQuota on the namespace: `pods="4"`, `limits_memory="2Gi"`."""

@@ -5,17 +5,28 @@ from contextlib import suppress
 
 from sandbox.cluster.autoscalers import Autoscalers
 from sandbox.cluster.clock import Clock, stamp
+from sandbox.cluster.daemonsets import DaemonSets
 from sandbox.cluster.deployments import Deployments
 from sandbox.cluster.errors import Obj
 from sandbox.cluster.events import EventLog
 from sandbox.cluster.quotas import count_quotas
 from sandbox.cluster.replicasets import ReplicaSets, delete_pod
-from sandbox.cluster.resources import AUTOSCALERS, DEPLOYMENTS, PODS, REPLICASETS, Resource
+from sandbox.cluster.resources import (
+    AUTOSCALERS,
+    DAEMONSETS,
+    DEPLOYMENTS,
+    PODS,
+    REPLICASETS,
+    STATEFULSETS,
+    Resource,
+)
+from sandbox.cluster.statefulsets import StatefulSets
 from sandbox.cluster.store import Store, editable_copy
 
 FOREGROUND = "foregroundDeletion"
 FINALIZERS = {"Foreground": FOREGROUND, "Orphan": "orphan"}
 SYNC_SECONDS = 0.2
+OWNERS = (DEPLOYMENTS, REPLICASETS, STATEFULSETS, DAEMONSETS)
 
 
 class Controllers:
@@ -26,6 +37,8 @@ class Controllers:
         self.clock = clock
         self.deployments = Deployments(store, clock, events)
         self.replicasets = ReplicaSets(store, clock, events)
+        self.stateful_sets = StatefulSets(store, clock, events)
+        self.daemon_sets = DaemonSets(store, clock, events)
         self.autoscalers = Autoscalers(store, clock, events)
         self._task: asyncio.Task[None] | None = None
 
@@ -59,6 +72,10 @@ class Controllers:
         for deployment in self.store.list(DEPLOYMENTS):
             self.deployments.sync(deployment)
         self._sync_replicasets()
+        for stateful_set in self.store.list(STATEFULSETS):
+            self.stateful_sets.sync(stateful_set)
+        for daemon_set in self.store.list(DAEMONSETS):
+            self.daemon_sets.sync(daemon_set)
         self._collect_garbage()
         count_quotas(self.store)
 
@@ -68,9 +85,7 @@ class Controllers:
 
     def _collect_garbage(self) -> None:
         alive = {
-            owner["metadata"]["uid"]
-            for resource in (DEPLOYMENTS, REPLICASETS)
-            for owner in self.store.list(resource)
+            owner["metadata"]["uid"] for resource in OWNERS for owner in self.store.list(resource)
         }
         for replicaset in self.store.list(REPLICASETS):
             if _is_orphaned(replicaset, alive):
@@ -92,13 +107,18 @@ class Controllers:
         uids = {reference["uid"] for reference in obj["metadata"].get("ownerReferences") or []}
         return [
             owner
-            for resource in (DEPLOYMENTS, REPLICASETS)
+            for resource in OWNERS
             for owner in self.store.list(resource)
             if owner["metadata"]["uid"] in uids
         ]
 
     def _finish_foreground(self) -> None:
-        for resource, dependents in ((REPLICASETS, PODS), (DEPLOYMENTS, REPLICASETS)):
+        for resource, dependents in (
+            (REPLICASETS, PODS),
+            (DEPLOYMENTS, REPLICASETS),
+            (STATEFULSETS, PODS),
+            (DAEMONSETS, PODS),
+        ):
             for owner in self.store.list(resource):
                 is_waiting = FOREGROUND in (owner["metadata"].get("finalizers") or [])
                 candidates = self.store.list(dependents, owner["metadata"]["namespace"])
@@ -110,7 +130,7 @@ class Controllers:
 
 def _is_orphaned(obj: Obj, alive: set[str]) -> bool:
     references = obj["metadata"].get("ownerReferences") or []
-    known = ("Deployment", "ReplicaSet")
+    known = {resource.kind for resource in OWNERS}
     owners = [reference for reference in references if reference["kind"] in known]
     return bool(owners) and not any(reference["uid"] in alive for reference in owners)
 

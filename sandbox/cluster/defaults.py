@@ -48,8 +48,36 @@ def apply_deployment_defaults(obj: Obj) -> None:
     if strategy["type"] == "RollingUpdate":
         _set_missing(strategy, {"rollingUpdate": {}})
         _set_missing(strategy["rollingUpdate"], {"maxSurge": "25%", "maxUnavailable": "25%"})
+    _apply_template_defaults(spec)
+
+
+def _apply_template_defaults(spec: Obj) -> None:
     spec["template"].setdefault("metadata", {})
     apply_pod_defaults(spec["template"].setdefault("spec", {}))
+
+
+def apply_stateful_set_defaults(obj: Obj) -> None:
+    """Set the defaults of a StatefulSet, in place."""
+    _set_missing(obj["spec"], {"replicas": 1, "revisionHistoryLimit": 10, "serviceName": ""})
+    _set_missing(obj["spec"], {"podManagementPolicy": "OrderedReady"})
+    _set_missing(obj["spec"], {"updateStrategy": {"type": "RollingUpdate"}})
+    _apply_template_defaults(obj["spec"])
+
+
+def apply_daemon_set_defaults(obj: Obj) -> None:
+    """Set the defaults of a DaemonSet, in place."""
+    rolling = {"maxSurge": 0, "maxUnavailable": 1}
+    strategy = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    _set_missing(obj["spec"], {"revisionHistoryLimit": 10, "updateStrategy": strategy})
+    _apply_template_defaults(obj["spec"])
+
+
+def apply_limit_range_defaults(limit_range: Obj) -> None:
+    """Set the defaults that a LimitRange gets itself, in place: the most is the default."""
+    for rule in limit_range["spec"]["limits"]:
+        if rule["type"] == "Container":
+            rule["default"] = (rule.get("max") or {}) | (rule.get("default") or {})
+            rule["defaultRequest"] = rule["default"] | (rule.get("defaultRequest") or {})
 
 
 CPU_TARGET = {"type": "Utilization", "averageUtilization": 80}
@@ -69,6 +97,12 @@ def apply_defaults(kind: str, obj: Obj) -> None:
         apply_deployment_defaults(obj)
     elif kind == "HorizontalPodAutoscaler":
         apply_autoscaler_defaults(obj)
+    elif kind == "LimitRange":
+        apply_limit_range_defaults(obj)
+    elif kind == "StatefulSet":
+        apply_stateful_set_defaults(obj)
+    elif kind == "DaemonSet":
+        apply_daemon_set_defaults(obj)
     elif kind == "Pod":
         apply_pod_defaults(obj["spec"])
         obj["spec"].setdefault("serviceAccountName", "default")

@@ -28,6 +28,7 @@ def deployment_status(
         conditions.set("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused")
     elif new:
         _progress(conditions, deployment, counts, new, clock, created=created)
+    _replica_failure(conditions, sets, new)
     status: Obj = {"observedGeneration": deployment["metadata"].get("generation", 1)}
     status |= {name: count for name, count in counts.items() if count}
     return status | {"conditions": conditions.items}
@@ -67,6 +68,10 @@ class Conditions:
         self.items = [
             condition for condition in self.items if condition["type"] != condition_type
         ] + [updated]
+
+    def remove(self, condition_type: str) -> None:
+        """Remove the condition of a type, if there is one."""
+        self.items = [condition for condition in self.items if condition["type"] != condition_type]
 
 
 def _available(conditions: Conditions, enough: bool) -> None:
@@ -109,6 +114,17 @@ def _progress(
     ):
         message = f'ReplicaSet "{name}" has timed out progressing.'
         conditions.set("Progressing", "False", "ProgressDeadlineExceeded", message)
+
+
+def _replica_failure(conditions: Conditions, sets: list[Obj], new: Obj | None) -> None:
+    """Copy the failure to create pods from a ReplicaSet, from the new one if it has any."""
+    first = [new] if new else []
+    others = [replicaset for replicaset in sets if replicaset is not new]
+    for replicaset in (*first, *others):
+        for failure in (replicaset.get("status") or {}).get("conditions") or []:
+            conditions.set(failure["type"], "True", failure["reason"], failure["message"])
+            return
+    conditions.remove("ReplicaFailure")
 
 
 def _has_progressed(old: Obj, counts: Obj) -> bool:

@@ -32,10 +32,20 @@ Path = tuple[str, ...]
 
 
 class Writer(NamedTuple):
-    """Who writes: the manager's name, and the subresource that it writes to."""
+    """Who writes: the manager's name, and the subresource that it writes to.
+
+    Who applies on the server owns all fields that are `applied`, also those that stay as they are.
+    """
 
     manager: str
     subresource: str = ""
+    operation: str = "Update"
+    applied: frozenset[Path] = frozenset()
+
+    @property
+    def identity(self) -> "Writer":
+        """What tells this manager from others."""
+        return self._replace(applied=frozenset())
 
 
 CONTROLLER = Writer("kube-controller-manager", "status")
@@ -43,27 +53,37 @@ CONTROLLER = Writer("kube-controller-manager", "status")
 
 def tracked(before: Obj | None, after: Obj, writer: Writer, now: str) -> list[Obj]:
     """The managedFields of an object after a write; `now` is a timestamp."""
-    old, new = _leaves(before or {}), _leaves(after)
+    old, new = leaves_of(before or {}), leaves_of(after)
     taken = {path for path, value in new.items() if path not in old or old[path] != value}
     gone = old.keys() - new.keys()
     entries = list(((before or {}).get("metadata") or {}).get("managedFields") or [])
-    owned = {_writer(entry): _paths(entry["fieldsV1"]) - taken - gone for entry in entries}
-    times = {_writer(entry): entry["time"] for entry in entries}
-    if taken:
-        owned[writer] = owned.get(writer, set()) | taken
-        times[writer] = now
+    owned = {writer_of(entry): owned_paths(entry) - taken - gone for entry in entries}
+    times = {writer_of(entry): entry["time"] for entry in entries}
+    me = writer.identity
+    if writer.applied:
+        owned[me] = set(writer.applied) & new.keys()
+        times[me] = now
+    elif taken:
+        owned[me] = owned.get(me, set()) | taken
+        times[me] = now
     version = after["apiVersion"]
     return [_entry(who, paths, times[who], version) for who, paths in owned.items() if paths]
 
 
-def _writer(entry: Obj) -> Writer:
-    return Writer(entry["manager"], entry.get("subresource", ""))
+def writer_of(entry: Obj) -> Writer:
+    """The manager of an entry of the managedFields."""
+    return Writer(entry["manager"], entry.get("subresource", ""), entry["operation"])
+
+
+def owned_paths(entry: Obj) -> set[Path]:
+    """The fields that an entry of the managedFields names."""
+    return _paths(entry["fieldsV1"])
 
 
 def _entry(writer: Writer, paths: set[Path], time: str, version: str) -> Obj:
     entry: Obj = {
         "manager": writer.manager,
-        "operation": "Update",
+        "operation": writer.operation,
         "apiVersion": version,
         "time": time,
         "fieldsType": "FieldsV1",
@@ -72,7 +92,7 @@ def _entry(writer: Writer, paths: set[Path], time: str, version: str) -> Obj:
     return entry | ({"subresource": writer.subresource} if writer.subresource else {})
 
 
-def _leaves(obj: Obj) -> dict[Path, Any]:
+def leaves_of(obj: Obj) -> dict[Path, Any]:
     """Every owned field of an object with its value; items and maps are fields of their own."""
     metadata = obj.get("metadata") or {}
     owned = {name: metadata[name] for name in OWNED_METADATA if metadata.get(name)}

@@ -77,12 +77,12 @@ def options_in_body(body: Any) -> Obj:
     return options
 
 
-def check_options(verb: str, options: Obj) -> None:
-    """Raise ApiError (422) for values that an option may not have."""
+def check_options(verb: str, options: Obj, *, applies: bool = False) -> None:
+    """Raise ApiError (422) for values that an option may not have; `applies`: on the server."""
     problems = (
         _delete_problems(options)
         if KINDS[verb] == "DeleteOptions"
-        else _write_problems(verb, options)
+        else _write_problems(options, applies=applies)
     )
     if set(options.get("dryRun", [])) - {"All"}:
         problems.append(FieldError.not_supported("dryRun", options["dryRun"], ("All",)))
@@ -107,9 +107,11 @@ def _delete_problems(options: Obj) -> list[FieldError]:
     return problems
 
 
-def _write_problems(verb: str, options: Obj) -> list[FieldError]:
+def _write_problems(options: Obj, *, applies: bool) -> list[FieldError]:
     problems = []
-    if "force" in options:
+    if applies and not options.get("fieldManager"):
+        problems.append(FieldError.required("fieldManager", "is required for apply patch"))
+    if "force" in options and not applies:
         message = "may not be specified for non-apply patch"
         problems.append(FieldError.forbidden("force", message))
     name = options.get("fieldManager", "")

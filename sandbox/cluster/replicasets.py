@@ -1,11 +1,11 @@
 """The ReplicaSet controller: it creates and deletes pods and writes the status."""
 
+from sandbox.cluster.admission import admit_pod
 from sandbox.cluster.clock import Clock, parse_stamp, stamp
 from sandbox.cluster.defaults import apply_pod_defaults
 from sandbox.cluster.errors import ApiError, Obj
 from sandbox.cluster.events import EventLog
 from sandbox.cluster.podstatus import is_finished, is_ready, ready_since
-from sandbox.cluster.quotas import check_quota
 from sandbox.cluster.resources import PODS, REPLICASETS
 from sandbox.cluster.store import Store, editable_copy, random_suffix
 
@@ -36,7 +36,7 @@ class ReplicaSets:
         for _ in range(missing):
             pod = new_pod(replicaset)
             try:
-                check_quota(self.store, pod)
+                admit_pod(self.store, pod)
             except ApiError as refusal:
                 message = f"Error creating: {refusal.message}"
                 if not _is_failing(replicaset):
@@ -124,14 +124,19 @@ def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
 
 def new_pod(replicaset: Obj) -> Obj:
     """A new pod from a ReplicaSet's template."""
-    meta, template = replicaset["metadata"], editable_copy(replicaset["spec"]["template"])
+    return pod_of(replicaset, f"{replicaset['metadata']['name']}-{random_suffix(5)}", {})
+
+
+def pod_of(owner: Obj, name: str, labels: dict[str, str]) -> Obj:
+    """A new pod from a controller's template, with more labels."""
+    meta, template = owner["metadata"], editable_copy(owner["spec"]["template"])
     template_meta = template.get("metadata") or {}
     pod_meta: Obj = {
-        "name": f"{meta['name']}-{random_suffix(5)}",
+        "name": name,
         "generateName": f"{meta['name']}-",
         "namespace": meta["namespace"],
-        "labels": template_meta.get("labels") or {},
-        "ownerReferences": [controller_reference(replicaset)],
+        "labels": (template_meta.get("labels") or {}) | labels,
+        "ownerReferences": [controller_reference(owner)],
     }
     if template_meta.get("annotations"):
         pod_meta["annotations"] = template_meta["annotations"]

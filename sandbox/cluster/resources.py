@@ -57,6 +57,9 @@ NODES = Resource("", "v1", "nodes", "Node", namespaced=False, short=("no",))
 QUOTAS = Resource(
     "", "v1", "resourcequotas", "ResourceQuota", short=("quota",), verbs=(*READ, *WRITE)
 )
+LIMIT_RANGES = Resource(
+    "", "v1", "limitranges", "LimitRange", short=("limits",), verbs=(*READ, *WRITE)
+)
 DEPLOYMENTS = Resource(
     "apps",
     "v1",
@@ -76,6 +79,26 @@ REPLICASETS = Resource(
     verbs=(*READ, "delete", "deletecollection", "patch", "update"),
     categories=("all",),
     subresources=(("scale", "Scale", CHANGE), ("status", "ReplicaSet", CHANGE)),
+)
+STATEFULSETS = Resource(
+    "apps",
+    "v1",
+    "statefulsets",
+    "StatefulSet",
+    short=("sts",),
+    verbs=READ + WRITE,
+    categories=("all",),
+    subresources=(("scale", "Scale", CHANGE), ("status", "StatefulSet", CHANGE)),
+)
+DAEMONSETS = Resource(
+    "apps",
+    "v1",
+    "daemonsets",
+    "DaemonSet",
+    short=("ds",),
+    verbs=READ + WRITE,
+    categories=("all",),
+    subresources=(("status", "DaemonSet", CHANGE),),
 )
 AUTOSCALERS = Resource(
     "autoscaling",
@@ -115,8 +138,11 @@ RESOURCES = (
     NAMESPACES,
     NODES,
     QUOTAS,
+    LIMIT_RANGES,
     DEPLOYMENTS,
     REPLICASETS,
+    STATEFULSETS,
+    DAEMONSETS,
     AUTOSCALERS,
     POD_METRICS,
     NODE_METRICS,

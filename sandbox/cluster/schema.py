@@ -13,12 +13,15 @@ MODELS = {
     "Deployment": "V1Deployment",
     "Event": "CoreV1Event",
     "HorizontalPodAutoscaler": "V2HorizontalPodAutoscaler",
+    "LimitRange": "V1LimitRange",
     "Pod": "V1Pod",
     "ReplicaSet": "V1ReplicaSet",
     "ResourceQuota": "V1ResourceQuota",
     "Scale": "V1Scale",
     "SelfSubjectAccessReview": "V1SelfSubjectAccessReview",
     "SelfSubjectRulesReview": "V1SelfSubjectRulesReview",
+    "StatefulSet": "V1StatefulSet",
+    "DaemonSet": "V1DaemonSet",
     "DeleteOptions": "V1DeleteOptions",
 }
 GENERIC = re.compile(r"(List|Dict)\[(?:str, )?(.+)\]")

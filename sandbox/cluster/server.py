@@ -5,6 +5,7 @@ import json
 import uuid
 from typing import Any
 
+import yaml
 from aiohttp import web
 
 from sandbox.cluster import protobuf, reads, writes
@@ -25,8 +26,9 @@ from sandbox.cluster.options import check_options, options_in_body, options_in_q
 from sandbox.cluster.patches import TYPES
 from sandbox.cluster.podlogs import LogStream
 from sandbox.cluster.requests import NoSuchPath, Request, Target, parse_target, query_values
-from sandbox.cluster.resources import ACCESS_REVIEWS, RULES_REVIEWS
+from sandbox.cluster.resources import ACCESS_REVIEWS, DEPLOYMENTS, RULES_REVIEWS
 from sandbox.cluster.scale import scale_of
+from sandbox.cluster.serverside import APPLY_PATCH
 from sandbox.cluster.state import State
 from sandbox.cluster.watching import Watch
 from sandbox.cluster.writes import Write
@@ -223,6 +225,8 @@ def _split_user(path: str) -> tuple[str, str]:
 
 def _content_type(request: web.Request, target: Target) -> str:
     accepted: tuple[str, ...] = TYPES if target.verb == "patch" else ("application/json",)
+    if target.verb == "patch" and target.resource is DEPLOYMENTS and not target.subresource:
+        accepted += (APPLY_PATCH,)
     if target.resource in (ACCESS_REVIEWS, RULES_REVIEWS):
         accepted += (protobuf.CONTENT_TYPE,)
     # Without the header a body is JSON; only a patch must say what it is.
@@ -253,7 +257,7 @@ async def _read_options(request: web.Request, target: Target) -> tuple[Obj, Any]
         options = options_in_body(body)
     else:
         options, body = options_in_query(verb, query_values(request)), None
-    check_options(verb, options)
+    check_options(verb, options, applies=request.content_type == APPLY_PATCH)
     return options, body if verb in DELETES else _decoded(request, raw)
 
 
@@ -262,10 +266,19 @@ def _decoded(request: web.Request, raw: bytes) -> Any:
         raise bad_request("the request has no body")
     if request.content_type == protobuf.CONTENT_TYPE:
         return protobuf.decode_review(raw)
+    if request.content_type == APPLY_PATCH:
+        return _decoded_yaml(raw)
     try:
         return json.loads(raw.decode(errors="replace"), parse_constant=_refuse_constant)
     except ValueError as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+
+
+def _decoded_yaml(raw: bytes) -> Any:
+    try:
+        return yaml.safe_load(raw)
+    except yaml.YAMLError as error:
+        raise bad_request(f"error decoding YAML: {error}") from None
 
 
 def _refuse_constant(name: str) -> Any:

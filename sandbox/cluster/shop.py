@@ -13,8 +13,17 @@ from sandbox.cluster.managed_fields import Writer
 from sandbox.cluster.network import service_ip
 from sandbox.cluster.podstatus import host_ip, settled_status
 from sandbox.cluster.replicasets import new_pod
-from sandbox.cluster.resources import DEPLOYMENTS, NODES, PODS, REPLICASETS, SERVICES
+from sandbox.cluster.resources import (
+    DAEMONSETS,
+    DEPLOYMENTS,
+    NODES,
+    PODS,
+    REPLICASETS,
+    SERVICES,
+    STATEFULSETS,
+)
 from sandbox.cluster.state import State
+from sandbox.cluster.statefulsets import stateful_pod
 from sandbox.cluster.store import editable_copy
 
 NAMESPACE = "tickettoken"
@@ -71,7 +80,7 @@ def add_shop(state: State, replicas: int) -> None:
         ("tickettoken-redis", "valkey/valkey:9.1", 6379),
         ("tickettoken-rabbitmq", "rabbitmq:4.1-management", 5672),
     ):
-        _add_stateful_pod(state, name, image, port)
+        _add_stateful_set(state, name, image, port)
     for name, port in (("order-service", 3005), ("payment-service", 3006)):
         _add_service(state, name, port)
 
@@ -185,27 +194,35 @@ def _add_running(state: State, pod: Obj, index: int, hours: int) -> None:
     state.store.create(PODS, pod)
 
 
-def _add_stateful_pod(state: State, name: str, image: str, port: int) -> None:
-    labels = {"app": name, "statefulset.kubernetes.io/pod-name": f"{name}-0"}
+def _add_stateful_set(state: State, name: str, image: str, port: int) -> None:
+    labels = {"app": name}
     container: dict[str, Any] = {"name": name.removeprefix("tickettoken-"), "image": image}
     container["ports"] = [{"containerPort": port}]
-    pod: Obj = {
-        "metadata": {
-            "name": f"{name}-0",
-            "namespace": NAMESPACE,
-            "labels": labels,
-            "ownerReferences": [_stateful_owner(name)],
-        },
-        "spec": {"containers": [container]},
-    }
-    apply_defaults("Pod", pod)
-    _add_running(state, pod, 0, 91 * 24)
+    meta = {"name": name, "namespace": NAMESPACE, "labels": labels, "generation": 1}
+    meta["creationTimestamp"] = stamp_before(state.clock.now(), days=91)
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    spec: Obj = {"selector": {"matchLabels": labels}, "serviceName": name, "template": template}
+    stateful_set: Obj = {"metadata": meta, "spec": spec, "status": {}}
+    apply_defaults(STATEFULSETS.kind, stateful_set)
+    created = state.store.create(STATEFULSETS, stateful_set)
+    _add_running(state, stateful_pod(created, f"{name}-0"), 0, 91 * 24)
     _add_service(state, name, port)
 
 
-def _stateful_owner(name: str) -> Obj:
-    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name}
-    return owner | {"uid": f"stateful-{name}", "controller": True, "blockOwnerDeletion": True}
+def daemon_set(name: str, image: str) -> Obj:
+    """A DaemonSet of the shop's namespace, not created yet."""
+    labels = {"app": name}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": name, "image": image}]},
+    }
+    added: Obj = {
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels, "generation": 1},
+        "spec": {"selector": {"matchLabels": labels}, "template": template},
+        "status": {},
+    }
+    apply_defaults(DAEMONSETS.kind, added)
+    return added
 
 
 def _add_service(state: State, name: str, port: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from sandbox.cluster.access import Access
+from sandbox.cluster.admission import Policy
 from sandbox.cluster.clock import Clock
 from sandbox.cluster.controllers import Controllers
 from sandbox.cluster.events import EventLog
@@ -39,6 +40,7 @@ class State:
     access: Access = field(default_factory=Access)
     faults: Faults = field(default_factory=Faults)
     network: Network = field(default_factory=Network)
+    policies: list[Policy] = field(default_factory=list)
     loads: dict[str, Load] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     unanswered: set[asyncio.Future[web.StreamResponse]] = field(default_factory=set)

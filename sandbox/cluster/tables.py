@@ -163,6 +163,39 @@ def _replicaset(obj: Obj, now: datetime) -> Row:
     return [obj["metadata"]["name"], *counts, _age(obj, now), *_images(obj)]
 
 
+STATEFUL_SET: Columns = (*DEPLOYMENT[:2], *DEPLOYMENT[4:-1])
+
+
+def _stateful_set(obj: Obj, now: datetime) -> Row:
+    ready = f"{(obj.get('status') or {}).get('readyReplicas', 0)}/{obj['spec']['replicas']}"
+    return [obj["metadata"]["name"], ready, _age(obj, now), *_images(obj)[:-1]]
+
+
+DAEMON_SET: Columns = (
+    ("Name", "string", False),
+    ("Desired", "integer", False),
+    ("Current", "integer", False),
+    ("Ready", "integer", False),
+    ("Up-to-date", "integer", False),
+    ("Available", "integer", False),
+    ("Node Selector", "string", False),
+    *DEPLOYMENT[4:],
+)
+DAEMON_COUNTS = (
+    "desiredNumberScheduled",
+    "currentNumberScheduled",
+    "numberReady",
+    "updatedNumberScheduled",
+    "numberAvailable",
+)
+
+
+def _daemon_set(obj: Obj, now: datetime) -> Row:
+    status = obj.get("status") or {}
+    counts = [status.get(name, 0) for name in DAEMON_COUNTS]
+    return [obj["metadata"]["name"], *counts, "<none>", _age(obj, now), *_images(obj)]
+
+
 EVENT: Columns = (
     ("Last Seen", "string", False),
     ("Type", "string", False),
@@ -309,4 +342,6 @@ TABLES: dict[str, tuple[Columns, Callable[[Obj, datetime], Row]]] = {
     "ReplicaSet": (REPLICASET, _replicaset),
     "ResourceQuota": (QUOTA, _quota),
     "Service": (SERVICE, _service),
+    "DaemonSet": (DAEMON_SET, _daemon_set),
+    "StatefulSet": (STATEFUL_SET, _stateful_set),
 }

@@ -31,9 +31,12 @@ def check_required_parts(resource: Resource, obj: Obj) -> None:
     paths = {
         "Deployment": ("spec.selector", "spec.template", "spec.template.spec"),
         "ReplicaSet": ("spec.selector", "spec.template", "spec.template.spec"),
+        "StatefulSet": ("spec.selector", "spec.template", "spec.template.spec"),
+        "DaemonSet": ("spec.selector", "spec.template", "spec.template.spec"),
         "Pod": ("spec",),
         "Event": ("involvedObject",),
         "ResourceQuota": ("spec.hard",),
+        "LimitRange": ("spec.limits",),
         "HorizontalPodAutoscaler": ("spec.scaleTargetRef", "spec.maxReplicas"),
     }
     missing = [path for path in paths.get(resource.kind, ()) if _part(obj, path) is None]
@@ -54,7 +57,7 @@ def check(resource: Resource, obj: Obj, before: Obj | None) -> None:
     problems = _meta(obj["metadata"], before)
     if resource.kind == "Deployment":
         problems += _deployment(obj["spec"], before)
-    elif resource.kind == "ReplicaSet":
+    elif resource.kind in ("ReplicaSet", "StatefulSet"):
         problems += _replicas(obj["spec"])
     elif resource.kind == "Pod":
         problems += _pod(obj["spec"], before)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.cluster import defaults
+from sandbox.cluster import defaults, serverside
+from sandbox.cluster.admission import admit_pod
 from sandbox.cluster.clock import stamp
 from sandbox.cluster.controllers import (
     FINALIZERS,
@@ -23,14 +24,13 @@ from sandbox.cluster.errors import (
     not_found,
     status_details,
 )
-from sandbox.cluster.managed_fields import Writer
+from sandbox.cluster.managed_fields import Path, Writer, leaves_of
 from sandbox.cluster.patches import (
     JSON_PATCH,
     STRATEGIC_PATCH,
     apply_patch,
     unknown_in_operations,
 )
-from sandbox.cluster.quotas import check_quota
 from sandbox.cluster.reads import list_objects
 from sandbox.cluster.replicasets import delete_pod, terminating
 from sandbox.cluster.requests import Target
@@ -62,6 +62,7 @@ class Write:
     target: Target
     options: Obj
     user_agent: str = ""
+    applied: frozenset[Path] = frozenset()
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -78,11 +79,17 @@ class Write:
     def writer(self) -> Writer:
         """Who owns what is written: the field manager, or else the client's name."""
         manager = self.options.get("fieldManager") or self.user_agent.partition("/")[0]
-        return Writer(manager, self.target.subresource)
+        operation = "Apply" if self.applied else "Update"
+        return Writer(manager, self.target.subresource, operation, self.applied)
 
     def current(self) -> Obj:
         """The object as it is now; raises ApiError (404)."""
         return self.state.store.get(self.resource, self.target.namespace, self.target.name)
+
+    def check_policies(self) -> None:
+        """Raise ApiError (422) when a policy of the cluster denies the write."""
+        for policy in self.state.policies:
+            policy.check(self.resource, self.target.name)
 
     def field_validation(self) -> str:
         """How unknown fields are handled: Ignore, Warn or Strict."""
@@ -126,8 +133,9 @@ def create(write: Write, body: Any) -> Obj:
 
 def _add(write: Write, added: Obj) -> Obj:
     resource, store = write.resource, write.state.store
+    write.check_policies()
     if resource is PODS:
-        check_quota(store, added)
+        admit_pod(store, added)
         added["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
     if "spec" in added and resource.group == "apps":
         added["metadata"]["generation"] = 1
@@ -206,6 +214,8 @@ def update(write: Write, body: Any) -> Obj:
 
 def patch(write: Write, content_type: str, body: Any) -> Obj:
     """Change a part of an object, its status or its scale."""
+    if content_type == serverside.APPLY_PATCH:
+        return _apply(write, body)
     before = write.current()
     scale = write.target.subresource == "scale"
     patched = apply_patch(content_type, scale_of(before) if scale else before, body)
@@ -215,6 +225,21 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
         raise bad_request(f"the kind and the version of a {kind[0]} cannot be patched")
     sent["metadata"] = sent.get("metadata") or {}
     return _rescale(write, before, sent) if scale else _replace(write, before, sent)
+
+
+def _apply(write: Write, body: Any) -> Obj:
+    """Apply an object on the server: create it, or merge it into what is there."""
+    sent = _decoded(write, body)
+    _same_object(sent["metadata"], write.target)
+    if sent["metadata"].get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    write.applied = frozenset(leaves_of(sent))
+    before = write.state.store.find(write.resource, write.target.namespace, write.target.name)
+    if before is None:
+        return create(write, body)
+    if not write.options.get("force"):
+        serverside.check_conflicts(before, sent, write.writer)
+    return _replace(write, before, serverside.merged(before, sent, write.writer))
 
 
 def _known_patch(write: Write, content_type: str, body: Any, patched: Obj) -> Obj:
@@ -294,6 +319,7 @@ def _commit(write: Write, changed: Obj, before: Obj) -> Obj:
     if changed["metadata"].get("resourceVersion") not in (None, "", version):
         raise conflict(resource.group, resource.plural, before["metadata"]["name"])
     changed["metadata"]["resourceVersion"] = version
+    write.check_policies()
     if write.dry_run:
         return write.state.store.with_owners(resource, changed, before, write.writer)
     return write.state.store.update(resource, changed, write.writer)

@@ -1,7 +1,9 @@
-"""Whether a change fits into the namespace's quotas and onto the nodes."""
+"""Whether a change fits into the namespace's quotas and limits, and onto the nodes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from bot.actions.kubernetes.limit_ranges import violations
 from bot.model import UserError
 from bot.systems.kubernetes import (
     Cluster,
@@ -11,6 +13,7 @@ from bot.systems.kubernetes import (
     Node,
     Pod,
     Quota,
+    format_amount,
     parse_quantity,
 )
 
@@ -18,23 +21,36 @@ from bot.systems.kubernetes import (
 Demand = dict[str, float]
 
 QUOTA_RESOURCES = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
-UNITS = (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024))
 
 
 def demand(template: dict[str, object], count: int) -> Demand:
     """What `count` pods of a template need."""
-    per_pod = {name: _sum(template, *name.split(".")) for name in QUOTA_RESOURCES}
+    spec = template["spec"]
+    assert isinstance(spec, dict)
+    per_pod = {name: _pod_amount(spec, *name.split(".")) for name in QUOTA_RESOURCES}
     return {"pods": float(count)} | {name: count * amount for name, amount in per_pod.items()}
 
 
-def _sum(template: dict[str, object], kind: str, resource: str) -> float:
-    """The sum over the containers; `kind` is requests or limits."""
-    spec = template["spec"]
-    assert isinstance(spec, dict)
-    resources = [container.get("resources") or {} for container in spec["containers"]]
+def _pod_amount(spec: dict[str, Any], kind: str, resource: str) -> float:
+    """What a pod needs: at its start one init container at a time, beside its sidecars.
+
+    `kind` is requests or limits.
+    """
+    sidecars = peak = 0.0
+    for container in spec.get("initContainers") or []:
+        amount = _amount(container, kind, resource)
+        peak = max(peak, sidecars + amount)
+        sidecars += amount if container.get("restartPolicy") == "Always" else 0
+    serving = sum(_amount(container, kind, resource) for container in spec["containers"])
+    overhead = (spec.get("overhead") or {}).get(resource, "0")
+    return max(peak, sidecars + serving) + parse_quantity(str(overhead))
+
+
+def _amount(container: dict[str, Any], kind: str, resource: str) -> float:
+    resources = container.get("resources") or {}
     # Without a request, the API server takes the limit for it.
-    amounts = [(each.get("limits") or {}) | (each.get(kind) or {}) for each in resources]
-    return sum(parse_quantity(str(amount[resource])) for amount in amounts if resource in amount)
+    amounts = (resources.get("limits") or {}) | (resources.get(kind) or {})
+    return parse_quantity(str(amounts.get(resource, "0")))
 
 
 async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) -> tuple[str, ...]:
@@ -50,6 +66,49 @@ async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) 
             f"{problem}. Ask for less, or raise the quota first. {deployment.label} is as it was."
         )
     return ()
+
+
+async def rollout_warnings(
+    cluster: Cluster, deployment: Deployment, template: dict[str, object]
+) -> tuple[str, ...]:
+    """Warnings when new pods of a template would not be let in, and the rollout would stand still.
+
+    A dry run of a Deployment makes no pods, so neither quotas nor LimitRanges refuse it.
+    """
+    if not deployment.replicas:
+        return ()
+    problem = await limit_range_problem(cluster, template)
+    warnings = [f"New pods would not be let in: {problem}."] if problem else []
+    if not deployment.max_unavailable:
+        warnings += await _surge_warnings(cluster, template)
+    return tuple(warnings)
+
+
+async def _surge_warnings(cluster: Cluster, template: dict[str, object]) -> list[str]:
+    """A warning when a quota has no room for one pod more than there are."""
+    try:
+        problem = exceeding(await cluster.quotas(), demand(template, 1))
+    except ClusterError as error:
+        return [f"Whether the quota has room is not known. {error}"]
+    if not problem:
+        return []
+    return [
+        f"The quota of {cluster.namespace} has no room for one more pod ({problem}), and no pod is "
+        "stopped before its successor is ready: the rollout would stand still. Raise the quota "
+        "first."
+    ]
+
+
+async def limit_range_problem(cluster: Cluster, template: dict[str, object]) -> str:
+    """What a LimitRange has against pods of a template, or empty; also when none may be read."""
+    try:
+        limit_ranges = await cluster.limit_ranges()
+    except ClusterError:
+        return ""
+    problems = (
+        problem for limit_range in limit_ranges for problem in violations(limit_range, template)
+    )
+    return next(problems, "")
 
 
 def exceeding(quotas: Sequence[Quota], extra: Mapping[str, float]) -> str:
@@ -113,12 +172,3 @@ def _fitting_on(node: Node, pods: Sequence[Pod], per_pod: Demand) -> int:
         if needed[name]
     ]
     return max(int(min(counts, default=0)), 0)
-
-
-def format_amount(name: str, value: float) -> str:
-    """Memory, CPU or a count as people write it: 1.5Gi, 750m, 4."""
-    if name.endswith("memory"):
-        for unit, size in UNITS:
-            if value >= size:
-                return f"{round(value / size, 2):g}{unit}"
-    return f"{value:.0f}" if value == int(value) else f"{round(value * 1000)}m"

@@ -13,7 +13,14 @@ from bot.actions.params import Name
 from bot.actions.wording import percent
 from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
-from bot.systems.kubernetes import Cluster, Conflict, Deployment, digest, managed_fields
+from bot.systems.kubernetes import (
+    Cluster,
+    Conflict,
+    Deployment,
+    NotFound,
+    digest,
+    managed_fields,
+)
 
 ATTEMPTS = 5
 TEMPLATE = "template"  # in the evidence: the digest of what was stored
@@ -45,9 +52,9 @@ class DeploymentChange(Change):
         """Whether the Deployment is as it was before the plan, as far as this changes it."""
         return bool(deployment.spec_digest == plan.fingerprint["spec"])
 
-    def field(self, deployment: Deployment) -> managed_fields.Path:
-        """The path of what this changes."""
-        return managed_fields.TEMPLATE
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
+        """The paths of what this changes, where they are not the whole pod template."""
+        return ()
 
     def success(self, deployment: Deployment) -> str:
         """The beginning of the good verdict."""
@@ -57,11 +64,17 @@ class DeploymentChange(Change):
         """Look for this execution's id on the Deployment, and fence it where it is not there."""
         if TEMPLATE in progress.evidence.answers:
             return None
-        deployment = await find_applied(systems.cluster, self.deployment, progress)
-        if deployment is None:
-            deployment = await systems.cluster.deployment(self.deployment)
-            fact = f"The {self.noun} was not done: {self.describe(deployment)}."
-            return Verdict(ok=False, was_applied=False, text=fact)
+        try:
+            deployment = await find_applied(systems.cluster, self.deployment, progress)
+            if deployment is None:
+                live = await systems.cluster.deployment(self.deployment)
+                text = f"The {self.noun} was not done: {self.describe(live)}."
+                return Verdict(ok=False, was_applied=False, text=text)
+        except NotFound:
+            text = (
+                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
+            )
+            return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
         await progress.answered(_stored(deployment))
         return None
 
@@ -76,23 +89,32 @@ class DeploymentChange(Change):
             nonlocal success
             deployment = await systems.cluster.deployment(self.deployment)
             success = self.success(deployment)
-            undone = self._undone_outside(deployment, plan, progress)
+            undone = await self._undone_outside(systems.cluster, deployment, plan, progress)
             return await rollout.rollout_status(systems.cluster, deployment, undone)
 
         return await rollout.watch(probe, progress, self.timeouts, lambda: success)
 
-    def _undone_outside(self, deployment: Deployment, plan: Plan, progress: Progress) -> str:
+    async def _undone_outside(
+        self, cluster: Cluster, deployment: Deployment, plan: Plan, progress: Progress
+    ) -> str:
         """What somebody else made of it since, and who; empty while it is as this left it."""
         template = progress.evidence.answers.get(TEMPLATE)
-        is_kept = template in (None, digest(deployment.template))
-        if is_kept and self.is_applied_to(deployment, plan):
+        is_applied = self.is_applied_to(deployment, plan)
+        if is_applied and template in (None, digest(deployment.template)):
             return ""
-        is_specific = not self.is_applied_to(deployment, plan)
-        path = self.field(deployment) if is_specific else managed_fields.TEMPLATE
-        who = _who_wrote(deployment, path)
+        paths = () if is_applied else self.fields(deployment)
+        for revision in await cluster.revisions(deployment):
+            if digest(revision.template) == template:
+                paths += managed_fields.changed_paths(revision.template, deployment.template)
+        who, fact = _who_wrote(deployment, paths), self.describe(deployment)
+        if is_applied:
+            image = f"image {deployment.image_tags}"
+            return (
+                f"Done, then {deployment.name} was changed {who}: it runs {image} now, and {fact}."
+            )
         if self.is_undone_in(deployment, plan):
-            return f"Done, then put back {who}: {self.describe(deployment)} again."
-        return f"Done, then changed {who}: {self.describe(deployment)}."
+            return f"Done, then put back {who}: {fact} again."
+        return f"Done, then changed {who}: {fact}."
 
     @property
     def timeouts(self) -> RolloutTimeouts:
@@ -104,14 +126,16 @@ class DeploymentChange(Change):
         return success_criteria(replicas, self.timeouts)
 
 
-def _who_wrote(deployment: Deployment, path: managed_fields.Path) -> str:
+def _who_wrote(deployment: Deployment, paths: tuple[managed_fields.Path, ...]) -> str:
     """Like `by argocd-controller after 12 s`, as the server noted it; else `outside Runbolt`."""
-    writer = managed_fields.written_after_us(deployment.managed_fields, path)
-    ours = managed_fields.written_at(deployment.managed_fields, managed_fields.OUR_MANAGER)
-    if writer is None or writer.at is None or ours is None:
-        return "outside Runbolt"
-    seconds = (writer.at - ours).total_seconds()
-    return f"by {writer.label} " + (f"after {seconds:.0f} s" if seconds else "at once")
+    notes = deployment.managed_fields
+    ours = managed_fields.written_at(notes, managed_fields.OUR_MANAGER)
+    for path in paths:
+        writer = managed_fields.written_after_us(notes, path)
+        if writer is not None and writer.at is not None and ours is not None:
+            seconds = (writer.at - ours).total_seconds()
+            return f"by {writer.label} " + (f"after {seconds:.0f} s" if seconds else "at once")
+    return "outside Runbolt"
 
 
 def success_criteria(replicas: int, timeouts: RolloutTimeouts) -> str:
@@ -223,9 +247,9 @@ async def apply(
     ClusterError when the server refuses, or when it is not known whether the patch was applied.
     """
     cluster = systems.cluster
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         deployment = await cluster.deployment(name)
-        if is_changed_by(deployment, progress):
+        if attempt and is_changed_by(deployment, progress):
             # A proxy sent it twice: the second one was in conflict with the first.
             await progress.answered(_stored(deployment))
             return
@@ -268,14 +292,14 @@ async def find_applied(cluster: Cluster, name: str, progress: Progress) -> Deplo
     Where the version that a patch was sent for is still the newest, the Deployment is given another
     one, so that the patch fails if it arrives late. Raises ClusterError while that is not known.
     """
+    sent = progress.evidence.sent
+    if sent == {}:
+        return None
     for _ in range(ATTEMPTS):
         deployment = await cluster.deployment(name)
         if await _bears_execution(cluster, deployment, progress):
             return deployment
-        evidence = progress.evidence
-        if evidence.sent is not None and (
-            evidence.sent.get(deployment.target) != deployment.resource_version
-        ):
+        if sent is not None and sent.get(deployment.target) != deployment.resource_version:
             return None
         try:
             await cluster.fence(deployment)

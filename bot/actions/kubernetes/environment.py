@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
 from bot.actions.base import AlreadyApplied, Change, Progress
-from bot.actions.kubernetes import deployments, diffs
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
 from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError
@@ -100,6 +100,9 @@ class SetEnvironment(DeploymentChange):
         self._check(deployment, current)
         await deployments.dry_run(systems.cluster, self.deployment, self._change)
         template = self._new_template(deployment)
+        path = managed_fields.env(self._container(deployment)["name"], self.variable)
+        warnings = applied.warnings(deployment, [path], "this variable")
+        warnings += await capacity.rollout_warnings(systems.cluster, deployment, template)
         return Plan(
             target=deployment.target,
             summary=self._summary(current),
@@ -107,6 +110,7 @@ class SetEnvironment(DeploymentChange):
             check=self.success_criteria(deployment.replicas),
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
+            warnings=(*ownership.warnings(deployment), *warnings),
             undo=self._undo(current),
             temporary=self._temporary(),
             fingerprint=deployments.fingerprint(deployment),
@@ -258,7 +262,7 @@ class SetEnvironment(DeploymentChange):
             for path in managed_fields.env_paths(name, self.variable):
                 writer = managed_fields.last_writer(deployment.managed_fields, path)
                 if writer is not None:
-                    return "" if writer.is_ours else writer.manager
+                    return "" if writer.is_ours else writer.label
         return ""
 
     def describe(self, deployment: Deployment) -> str:
@@ -283,9 +287,9 @@ class SetEnvironment(DeploymentChange):
         except UserError:
             return False
 
-    def field(self, deployment: Deployment) -> managed_fields.Path:
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
         """The path of the variable's value."""
-        return managed_fields.env(self._container(deployment)["name"], self.variable)
+        return (managed_fields.env(self._container(deployment)["name"], self.variable),)
 
 
 def _can_be_kept(value: str) -> bool:

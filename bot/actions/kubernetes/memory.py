@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import capacity, deployments, diffs
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import MEMORY, Memory, Name
 from bot.model import Model, Plan, Risk, Undo, UserError
@@ -17,6 +17,7 @@ from bot.systems.kubernetes import (
     Forbidden,
     NotFound,
     Unavailable,
+    format_amount,
     managed_fields,
     parse_quantity,
     patches,
@@ -78,8 +79,7 @@ class MemoryLimit(DeploymentChange):
         lowest, highest = container.allowed_bytes
         lowest = max(lowest, parse_quantity(container.request or "0"))
         low, high, example = (
-            capacity.format_amount("memory", size)
-            for size in (lowest, highest, 2 * container.limit_bytes)
+            format_amount("memory", size) for size in (lowest, highest, 2 * container.limit_bytes)
         )
         hint = f"Now {container.limit}. It may be set from {low} to {high}, such as {example}."
         return Options(hint=hint)
@@ -94,6 +94,9 @@ class MemoryLimit(DeploymentChange):
         assert template is not None
         demand = _demand(deployment, template)
         warnings += await capacity.check_quotas(systems.cluster, deployment, demand)
+        await self._check_limit_ranges(systems, template)
+        path = managed_fields.memory_limit(container.name)
+        warnings += applied.warnings(deployment, [path], "this limit")
         await deployments.dry_run(systems.cluster, self.deployment, self._change)
         label = _label(deployment, container)
         return Plan(
@@ -103,7 +106,7 @@ class MemoryLimit(DeploymentChange):
             check=self.success_criteria(deployment.replicas),
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=warnings,
+            warnings=warnings + ownership.warnings(deployment),
             undo=self._undo(deployment, container),
             fingerprint=deployments.fingerprint(deployment),
         )
@@ -131,10 +134,19 @@ class MemoryLimit(DeploymentChange):
             )
         lowest, highest = container.allowed_bytes
         if not lowest <= size <= highest:
-            low, high = (capacity.format_amount("memory", size) for size in (lowest, highest))
+            low, high = (format_amount("memory", size) for size in (lowest, highest))
             raise UserError(
                 f"The memory limit of {label} is {container.limit}, and one step goes from {low} "
                 f"to {high}, so nothing was planned. Ask for a limit in between."
+            )
+
+    async def _check_limit_ranges(self, systems: Systems, template: dict[str, Any]) -> None:
+        """Raises UserError when a LimitRange would let no pod with the new limit in."""
+        problem = await capacity.limit_range_problem(systems.cluster, template)
+        if problem:
+            raise UserError(
+                f"No pod with a limit of {self.limit} would be let in: {problem}. Nothing was "
+                "planned. Ask for another limit, or change the LimitRange first."
             )
 
     async def _warnings(
@@ -168,7 +180,7 @@ class MemoryLimit(DeploymentChange):
         used = max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
         if used >= parse_quantity(self.limit):
             raise UserError(
-                f"{name} in {deployment.label} uses {capacity.format_amount('memory', used)} of "
+                f"{name} in {deployment.label} uses {format_amount('memory', used)} of "
                 f"memory now, so a limit of {self.limit} would end it at once, and nothing was "
                 "planned. Ask for more than it uses."
             )
@@ -207,10 +219,10 @@ class MemoryLimit(DeploymentChange):
         limit = _memory_limit(deployments.container(deployment, self.container))
         return limit is not None and parse_quantity(limit) == parse_quantity(expected)
 
-    def field(self, deployment: Deployment) -> managed_fields.Path:
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
         """The path of the limit."""
         container = deployments.container(deployment, self.container)
-        return managed_fields.memory_limit(container["name"])
+        return (managed_fields.memory_limit(container["name"]),)
 
 
 def _memory_limit(container: dict[str, Any]) -> str | None:

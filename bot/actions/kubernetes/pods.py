@@ -22,16 +22,17 @@ class ListPods(Read):
     selector: Selector
 
     async def read(self, systems: Systems) -> ReadResult:
-        """A verdict, and a row for each pod; finished ones count neither way. Raises ClusterError.
+        """A verdict, and a row for each pod; Jobs' and finished ones count neither way.
 
-        Pods of Jobs and evicted ones stay for days, and carry the same labels.
+        They may carry the same labels, and those that have finished stay for days. Raises
+        ClusterError.
         """
         pods = await systems.cluster.pods(self.selector)
         if not pods:
             return ReadResult(ok=False, text=f"No pods match {self.selector}.")
         now = systems.now()
         rows = tuple(_row(pod, now) for pod in pods)
-        counted = [pod for pod in pods if not pod.finished]
+        counted = _counted(pods)
         return ReadResult(
             ok=bool(counted) and all(pod.ready and not pod.terminating for pod in counted),
             text=verdict(pods),
@@ -42,17 +43,24 @@ class ListPods(Read):
 def verdict(pods: Sequence[Pod]) -> str:
     """How many are ready, and the two most common reasons why others are not."""
     finished = Counter(pod.status for pod in pods if pod.finished)
-    unfinished = [pod for pod in pods if not pod.finished]
-    staying = [pod for pod in unfinished if not pod.terminating]
+    counted = _counted(pods)
+    staying = [pod for pod in counted if not pod.terminating]
     ready = [pod for pod in staying if pod.ready]
     text = f"{len(ready)} of {len(staying)} ready"
     reasons = Counter(pod.unready_reason for pod in staying if not pod.ready)
     if reasons:
         text += f": {'; '.join(reason for reason, _ in reasons.most_common(MAX_REASONS))}"
-    leaving = len(unfinished) - len(staying)
+    leaving, working = len(counted) - len(staying), len(pods) - len(counted) - finished.total()
     others = [f"{leaving} terminating"] if leaving else []
+    others += [f"{working} of Jobs"] if working else []
     others += [f"{count} {status}" for status, count in finished.most_common()]
     return f"{text} ({', '.join(others)})" if others else text
+
+
+def _counted(pods: Sequence[Pod]) -> list[Pod]:
+    """The pods that have not finished; without those of Jobs, unless there are no others."""
+    unfinished = [pod for pod in pods if not pod.finished]
+    return [pod for pod in unfinished if not pod.is_of_job] or unfinished
 
 
 def _row(pod: Pod, now: datetime) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Change, Progress
-from bot.actions.kubernetes import deployments, rollout
+from bot.actions.kubernetes import capacity, deployments, ownership, rollout
 from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Selector
@@ -51,6 +51,8 @@ class RollingRestart(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         deployments.check_not_paused(deployment, "a restart would not begin")
         await deployments.dry_run(systems.cluster, self.deployment, _restart(systems.now()))
+        template = deployment.template
+        warnings = await capacity.rollout_warnings(systems.cluster, deployment, template)
         return Plan(
             target=deployment.target,
             summary=f"Restart {deployment.name} pod by pod, with the same image "
@@ -59,6 +61,8 @@ class RollingRestart(DeploymentChange):
             check=self.success_criteria(deployment.replicas),
             diff=f"+{patches.RESTARTED_AT_ANNOTATION}: the time of the restart",
             dry_run=deployments.DRY_RUN_ACCEPTED,
+            # Git and charts say nothing about the annotation of a restart, so it stays.
+            warnings=(*ownership.warnings(deployment, only_operators=True), *warnings),
             fingerprint=deployments.fingerprint(deployment),
         )
 
@@ -99,7 +103,7 @@ class DeletePods(Change):
     async def plan(self, systems: Systems) -> Plan:
         """Which pods, and how much of the capacity they are. Raises UserError.
 
-        Pods that have finished, such as a Job's, serve nobody and stay.
+        Pods of Jobs, and others that have finished, stay.
         """
         cluster = systems.cluster
         pods = [pod for pod in await cluster.pods(self.selector) if _runs(pod)]
@@ -289,7 +293,7 @@ async def _fence_pod(cluster: Cluster, pod: Pod) -> bool:
 
 
 def _runs(pod: Pod) -> bool:
-    return not pod.terminating and not pod.finished
+    return not (pod.terminating or pod.finished or pod.is_of_job)
 
 
 def _delete_warnings(pods: Sequence[Pod]) -> Iterator[str]:
@@ -304,8 +308,6 @@ def _delete_warnings(pods: Sequence[Pod]) -> Iterator[str]:
                     f"{name} is a {kind}: its pods come back {how}. `kubectl rollout restart "
                     f"{kind.lower()}/{name}` replaces them one by one."
                 )
-            case "Job":
-                yield f"{name} is a Job: it begins its work again, or counts as failed."
             case _:
                 yield "A rolling restart does the same without losing capacity."
 

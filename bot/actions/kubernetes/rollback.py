@@ -1,6 +1,6 @@
 """Roll a Deployment back to an earlier revision, as `kubectl rollout undo` does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -8,13 +8,13 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import deployments, diffs, revisions
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, revisions
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.kubernetes.revisions import RevisionHistory
-from bot.model import Plan, Risk, Undo, UserError
+from bot.model import BlastRadius, Plan, Risk, Undo, UserError
 from bot.model.choices import Option, Options
 from bot.systems import Systems
-from bot.systems.kubernetes import Deployment, Revision, digest, patches, temporary
+from bot.systems.kubernetes import Deployment, Revision, digest, managed_fields, patches, temporary
 
 TEMPORARY_WARNING = (
     "What was temporary then would last until somebody ends it, unless the incident's card shows "
@@ -58,7 +58,12 @@ class RollBack(DeploymentChange):
         target = self._target(deployment, history)
         change = patches.restore_revision(target, deployment)
         await deployments.dry_run(cluster, self.deployment, lambda _: change)
-        return self._plan(deployment, target, history)
+        warnings = [*self._warnings(deployment, target, history)]
+        paths = managed_fields.changed_paths(deployment.template, target.template)
+        warnings += applied.warnings(deployment, paths, "what it changes")
+        if target.ready < deployment.replicas:
+            warnings += await capacity.rollout_warnings(cluster, deployment, target.template)
+        return self._plan(deployment, target, warnings)
 
     def _target(self, deployment: Deployment, history: RevisionHistory) -> Revision:
         """The revision to go to. Raises UserError when there is none, or when it runs already."""
@@ -84,17 +89,17 @@ class RollBack(DeploymentChange):
             f"{others}. Name one of them, or roll out a release that works."
         )
 
-    def _plan(self, deployment: Deployment, target: Revision, history: RevisionHistory) -> Plan:
+    def _plan(self, deployment: Deployment, target: Revision, warnings: Sequence[str]) -> Plan:
         old, new = f"revision {deployment.revision}", f"revision {target.number}"
         return Plan(
             target=deployment.target,
             summary=f"Roll {deployment.name} back from {old} (image {deployment.image_tags}) to "
             f"{new} (image {target.image_tags})",
-            blast_radius=deployments.blast_radius(deployment),
+            blast_radius=_blast_radius(deployment, target),
             check=self.success_criteria(deployment.replicas),
             diff=diffs.templates(deployment.template, target.template, old, new),
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=tuple(self._warnings(deployment, target, history)),
+            warnings=tuple(warnings),
             undo=self._undo(deployment),
             fingerprint=deployments.fingerprint(deployment)
             | {"to_revision": target.number, "to_template": digest(target.template)},
@@ -112,6 +117,7 @@ class RollBack(DeploymentChange):
             yield history.unknown
         for name in diffs.hidden_changes(deployment.template, target.template):
             yield f"The value of {name} differs too; it is secret."
+        yield from ownership.warnings(deployment)
 
     def _undo(self, deployment: Deployment) -> Undo:
         undo_action = self.model_copy(update={"to_revision": deployment.revision, "undoes": True})
@@ -147,6 +153,24 @@ class RollBack(DeploymentChange):
     def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
         """Whether it has the template of the earlier revision."""
         return bool(digest(deployment.template) == plan.fingerprint["to_template"])
+
+
+def _blast_radius(deployment: Deployment, target: Revision) -> BlastRadius:
+    """How many pods are replaced; those that run the target still, none of them.
+
+    They do while a newer revision does not get ready, such as one whose image cannot be pulled. The
+    numbers stay those of the strategy: pods that become ready meanwhile are no other plan.
+    """
+    radius = deployments.blast_radius(deployment)
+    staying = min(target.ready, deployment.replicas)
+    return radius.model_copy(update={"text": _kept(deployment, target, staying)} if staying else {})
+
+
+def _kept(deployment: Deployment, target: Revision, staying: int) -> str:
+    count, missing = deployment.replicas, deployment.replicas - staying
+    text = f"{staying} of {count} pods run revision {target.number} still, and stay"
+    added = "1 is added" if missing == 1 else f"{missing} are added"
+    return f"{text}; {added}." if missing else f"{text}. The others are removed."
 
 
 def _choice(history: RevisionHistory, revision: Revision, now: datetime) -> Option:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import capacity, deployments
+from bot.actions.kubernetes import applied, capacity, deployments, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.wording import percent, percent_at_most
 from bot.model import BlastRadius, Plan, Risk, Undo, UserError
@@ -41,6 +41,7 @@ class ScaleDeployment(DeploymentChange):
                 "nothing to do."
             )
         autoscaler, warnings = await self._check_autoscaler(systems.cluster, deployment)
+        warnings += applied.warnings(deployment, [managed_fields.REPLICAS], "the replicas")
         warnings += await self._check_capacity(systems.cluster, deployment)
         change = patches.scale(self.replicas)
         await deployments.dry_run(systems.cluster, self.deployment, lambda _: change)
@@ -52,7 +53,7 @@ class ScaleDeployment(DeploymentChange):
             check=self.success_criteria(new),
             diff=f"-replicas: {old}\n+replicas: {new}",
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=warnings,
+            warnings=warnings + ownership.warnings(deployment),
             undo=self._undo(deployment),
             fingerprint=deployments.fingerprint(deployment)
             | {"replicas": old, "autoscaler": autoscaler},
@@ -65,6 +66,8 @@ class ScaleDeployment(DeploymentChange):
             return ()
         demand = capacity.demand(deployment.template, added)
         warnings = await capacity.check_quotas(cluster, deployment, demand)
+        if problem := await capacity.limit_range_problem(cluster, deployment.template):
+            warnings += (f"New pods would not be let in: {problem}.",)
         return warnings + await capacity.node_warnings(cluster, deployment.template, added)
 
     async def _check_autoscaler(
@@ -94,16 +97,16 @@ class ScaleDeployment(DeploymentChange):
         if autoscaler.min_replicas <= self.replicas <= autoscaler.max_replicas:
             limit = "minReplicas" if self.replicas > deployment.replicas else "maxReplicas"
             return (
-                f"The autoscaler {autoscaler.label} is in charge, and may set this back when it "
-                "looks again. To make it last, change the autoscaler's own limit: "
+                f"The autoscaler {_described(autoscaler)} is in charge, and may set this back when "
+                "it looks again. To make it last, change the autoscaler's own limit: "
                 f"{_patch_command(autoscaler, limit, self.replicas)}"
             )
         is_above = self.replicas > autoscaler.max_replicas
         limit = "maxReplicas" if is_above else "minReplicas"
         bound = autoscaler.max_replicas if is_above else autoscaler.min_replicas
         raise UserError(
-            f"The autoscaler {autoscaler.label} is in charge of {deployment.label} and would set "
-            f"it back to {bound} within seconds, so nothing was planned. Change its limits: "
+            f"The autoscaler {_described(autoscaler)} is in charge of {deployment.label} and would "
+            f"set it back to {bound} within seconds, so nothing was planned. Change its limits: "
             f"{_patch_command(autoscaler, limit, self.replicas)}"
         )
 
@@ -144,12 +147,21 @@ class ScaleDeployment(DeploymentChange):
         """Whether it has the number of before."""
         return bool(deployment.replicas == plan.fingerprint["replicas"])
 
-    def field(self, deployment: Deployment) -> managed_fields.Path:
+    def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
         """The path of the number."""
-        return managed_fields.REPLICAS
+        return (managed_fields.REPLICAS,)
+
+
+def _described(autoscaler: Autoscaler) -> str:
+    by_keda = f", made by KEDA from {autoscaler.scaled_object}" if autoscaler.scaled_object else ""
+    return f"{autoscaler.label}{by_keda}"
 
 
 def _patch_command(autoscaler: Autoscaler, limit: str, value: int) -> str:
-    """The kubectl command that changes a limit of an autoscaler."""
+    """The kubectl command that changes a limit of an autoscaler, or of what KEDA makes it from."""
+    resource, name = "hpa", autoscaler.name
+    if autoscaler.scaled_object:
+        resource, name = "scaledobject --type merge", autoscaler.scaled_object
+        limit = limit.replace("Replicas", "ReplicaCount")
     patch = f'{{"spec":{{"{limit}":{value}}}}}'
-    return f"`kubectl patch hpa {autoscaler.name} --patch '{patch}'`"
+    return f"`kubectl patch {resource} {name} --patch '{patch}'`"

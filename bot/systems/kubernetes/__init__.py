@@ -18,7 +18,7 @@ from bot.systems.kubernetes.errors import (
     Unreachable,
     WriteStopped,
 )
-from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
+from bot.systems.kubernetes.limits import Autoscaler, LimitRange, Node, Quota
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import (
@@ -28,6 +28,7 @@ from bot.systems.kubernetes.resources import (
     ResourceAmounts,
     Revision,
     digest,
+    format_amount,
     parse_quantity,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "DeploymentPatch",
     "ExecResult",
     "Forbidden",
+    "LimitRange",
     "LogGone",
     "Node",
     "NotConnected",
@@ -59,5 +61,6 @@ __all__ = [
     "Unreachable",
     "WriteStopped",
     "digest",
+    "format_amount",
     "parse_quantity",
 ]

@@ -27,8 +27,8 @@ from bot.systems.kubernetes import (
 )
 from bot.systems.kubernetes.access import Access
 from bot.systems.kubernetes.credentials import Credentials
-from bot.systems.kubernetes.errors import ApiCall, Unauthorized
-from bot.systems.kubernetes.limits import Autoscaler, Node, Quota
+from bot.systems.kubernetes.errors import ApiCall, ClusterError, NotFound, Unauthorized
+from bot.systems.kubernetes.limits import Autoscaler, LimitRange, Node, Quota
 from bot.systems.kubernetes.logs import LineSplitter
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.patience import Patience
@@ -43,6 +43,7 @@ PATIENCE_SECONDS = 300.0
 USER_AGENT = "runbolt"
 # What a node sends, with status 200, in place of a log that it no longer has.
 LOG_GONE = b"unable to retrieve container logs for "
+OTHER_KINDS = ("StatefulSet", "DaemonSet")
 JSON_PATCH = "application/json-patch+json"
 CHUNK_BYTES = 256 * 1024
 # Names of objects and subresources. Kubernetes allows more in the names of some kinds, of which
@@ -172,10 +173,23 @@ class Cluster:
         }
 
     async def deployment(self, name: str) -> Deployment:
-        """A Deployment as it is now."""
+        """A Deployment as it is now; raises NotFound, which says so when it is another kind."""
         call = self._api_call("get", "deployments", name)
-        raw = await self._request_json(call, "GET", self._apps_path("deployments", name))
+        try:
+            raw = await self._request_json(call, "GET", self._apps_path("deployments", name))
+        except NotFound as error:
+            raise await self._other_kind(name) or error from error
         return resources.parse_deployment(raw, self._server)
+
+    async def _other_kind(self, name: str) -> NotFound | None:
+        """The error for a StatefulSet or DaemonSet of that name, known by its pods; else None."""
+        try:
+            pods = await self.pods("")
+        except ClusterError:
+            return None
+        workloads = {pod.workload for pod in pods}
+        kinds = [kind for kind in OTHER_KINDS if f"{kind}/{name}" in workloads]
+        return errors.not_a_deployment(name, kinds[0]) if kinds else None
 
     async def revisions(self, deployment: Deployment) -> tuple[Revision, ...]:
         """The revisions of a Deployment, newest first; only of ReplicaSets that it owns."""
@@ -195,6 +209,12 @@ class Cluster:
         call = self._api_call("list", "resourcequotas")
         raw = await self._request_json(call, "GET", self._core_path("resourcequotas"))
         return tuple(map(limits.parse_quota, raw["items"]))
+
+    async def limit_ranges(self) -> tuple[LimitRange, ...]:
+        """The LimitRanges of the namespace."""
+        call = self._api_call("list", "limitranges")
+        raw = await self._request_json(call, "GET", self._core_path("limitranges"))
+        return tuple(map(limits.parse_limit_range, raw["items"]))
 
     async def autoscalers(self) -> tuple[Autoscaler, ...]:
         """The autoscalers of the namespace. Raises NotFound when the cluster has no such API."""

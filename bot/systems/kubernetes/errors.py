@@ -9,10 +9,6 @@ from bot.model import UserError
 # The whole message of an API server when a `test` operation of a JSON patch fails.
 FAILED_TEST = "the server rejected our request due to an error in our request"
 MESSAGE_LENGTH = 500
-# The API server answers these before it stores anything, beside 401, 403, 404, 409 and 429, and a
-# redirect is not followed. What any other status means for a change is not known: a proxy that
-# answers 503 may have passed the request on.
-REFUSALS = (301, 302, 303, 307, 308, 400, 405, 406, 410, 413, 415, 422)
 # How an API server says that a role lacks a permission.
 PERMISSION = re.compile(
     r'User "[^"]*" cannot (?P<verb>[a-z]+) resource '
@@ -22,6 +18,10 @@ PERMISSION = re.compile(
 ADMISSION = re.compile(
     r"forbidden: (?!User )|^admission webhook |denied (the )?request|exceeded quota"
 )
+# The API server answers these before it stores anything, beside 401, 403, 404, 409 and 429, and a
+# redirect is not followed. What any other status means for a change is not known: a proxy that
+# answers 503 may have passed the request on.
+REFUSALS = (301, 302, 303, 307, 308, 400, 405, 406, 410, 413, 415, 422)
 
 
 class ClusterError(UserError):
@@ -243,4 +243,12 @@ def log_gone(call: ApiCall, container: str) -> LogGone:
     return LogGone(
         f"The log of {container} in {call.name} is no longer on its node. Nothing was read. Look "
         "for it where your logs are collected."
+    )
+
+
+def not_a_deployment(name: str, kind: str) -> NotFound:
+    """The error for a name that is one of a StatefulSet or DaemonSet."""
+    return NotFound(
+        f"{name} is a {kind}, and this step is for Deployments. Nothing was read or changed. Name "
+        f"a Deployment, or use kubectl, such as `kubectl rollout restart {kind.lower()}/{name}`."
     )

@@ -1,4 +1,4 @@
-"""What limits a Deployment from outside: quotas, autoscalers and nodes."""
+"""What limits a Deployment from outside: quotas, LimitRanges, autoscalers and nodes."""
 
 from typing import Any
 
@@ -24,13 +24,27 @@ class Quota(Model):
     used: dict[str, float]
 
 
+class LimitRange(Model):
+    """A LimitRange: the rules of a namespace for the resources of each container or pod.
+
+    `rules` are the items of its spec as the API has them.
+    """
+
+    name: str
+    rules: tuple[Obj, ...]
+
+
 class Autoscaler(Model):
-    """A HorizontalPodAutoscaler; `deployment` is empty when it scales something else."""
+    """A HorizontalPodAutoscaler; `deployment` is empty when it scales something else.
+
+    `scaled_object` is the ScaledObject that KEDA makes it from, or empty.
+    """
 
     name: str
     deployment: str
     min_replicas: int
     max_replicas: int
+    scaled_object: str = ""
 
     @property
     def label(self) -> str:
@@ -60,6 +74,11 @@ def _quantities(raw: Obj) -> dict[str, float]:
     return {ALIASES.get(name, name): parse_quantity(str(text)) for name, text in raw.items()}
 
 
+def parse_limit_range(raw: Obj) -> LimitRange:
+    """A LimitRange from the API's JSON."""
+    return LimitRange(name=raw["metadata"]["name"], rules=tuple(raw["spec"].get("limits") or []))
+
+
 def parse_autoscaler(raw: Obj) -> Autoscaler:
     """A HorizontalPodAutoscaler from the API's JSON."""
     spec = raw["spec"]
@@ -69,7 +88,13 @@ def parse_autoscaler(raw: Obj) -> Autoscaler:
         deployment=target["name"] if target["kind"] == "Deployment" else "",
         min_replicas=spec.get("minReplicas", 1),
         max_replicas=spec["maxReplicas"],
+        scaled_object=_scaled_object(raw["metadata"]),
     )
+
+
+def _scaled_object(metadata: Obj) -> str:
+    owners = metadata.get("ownerReferences") or []
+    return next((str(owner["name"]) for owner in owners if owner["kind"] == "ScaledObject"), "")
 
 
 def parse_node(raw: Obj) -> Node:

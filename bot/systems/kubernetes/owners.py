@@ -1,11 +1,11 @@
 """Who else keeps a Deployment as it is, and would put a change back: GitOps, Helm, an operator."""
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from bot.model import Model
-from bot.systems.kubernetes import managed_fields
 
 Obj = dict[str, Any]
 
@@ -18,7 +18,8 @@ HELM_RELEASE = "meta.helm.sh/release-name"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 INSTANCE = "app.kubernetes.io/instance"
 OLM_OWNER = "olm.owner"
-SCALE_MANAGERS = {"keda": "keda", "keda-operator": "keda", "kube-controller-manager": "hpa"}
+OLM_RESOURCE = "ClusterServiceVersion"
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 class OwnerKind(StrEnum):
@@ -28,23 +29,25 @@ class OwnerKind(StrEnum):
     FLUX_KUSTOMIZATION = "flux-kustomization"
     FLUX_HELM_RELEASE = "flux-helm-release"
     HELM = "helm"
-    AUTOSCALER = "hpa"
-    KEDA = "keda"
     OPERATOR = "operator"
 
 
 class Owner(Model):
-    """What keeps a Deployment as it is; `name` and `namespace` are of it, empty where not known."""
+    """What keeps a Deployment as it is; `name` and `namespace` are of it, empty where not known.
+
+    `resource` is the kind of the object that an operator acts for.
+    """
 
     kind: OwnerKind
     name: str = ""
     namespace: str = ""
+    resource: str = ""
 
 
 def owners_of(raw: Obj) -> tuple[Owner, ...]:
     """The owners of a Deployment by its labels, annotations, owner references and managers.
 
-    `raw` is the API's JSON. An autoscaler that has not changed the replicas yet is not seen here.
+    `raw` is the API's JSON. Autoscalers are not seen here: they are objects of their own.
     """
     metadata = raw["metadata"]
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
@@ -54,7 +57,6 @@ def owners_of(raw: Obj) -> tuple[Owner, ...]:
         _flux(labels, FLUX_KUSTOMIZATION, OwnerKind.FLUX_KUSTOMIZATION),
         _flux(labels, FLUX_HELM, OwnerKind.FLUX_HELM_RELEASE),
         _helm(labels, annotations),
-        _scaler(notes),
         _operator(metadata, labels),
     ]
     return tuple(owner for owner in found if owner is not None)
@@ -66,7 +68,9 @@ def _argo_cd(
     application = annotations.get(ARGO_ANNOTATION, "").partition(":")[0] or labels.get(ARGO_LABEL)
     if application is None and _has_manager(notes, ARGO_MANAGERS):
         application = labels.get(INSTANCE, "")
-    return None if application is None else Owner(kind=OwnerKind.ARGO_CD, name=application)
+    if application is None:
+        return None
+    return Owner(kind=OwnerKind.ARGO_CD, name=_checked(application))
 
 
 def _has_manager(notes: Sequence[Obj], managers: Sequence[str]) -> bool:
@@ -77,32 +81,31 @@ def _flux(labels: Mapping[str, str], prefix: str, kind: OwnerKind) -> Owner | No
     name = labels.get(f"{prefix}/name")
     if name is None:
         return None
-    return Owner(kind=kind, name=name, namespace=labels.get(f"{prefix}/namespace", ""))
+    namespace = _checked(labels.get(f"{prefix}/namespace", ""))
+    return Owner(kind=kind, name=_checked(name), namespace=namespace)
 
 
 def _helm(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Owner | None:
-    """The release, unless Flux or Argo CD makes it: then that is named."""
+    """The release, unless Flux makes it: then that is named."""
     if f"{FLUX_HELM}/name" in labels:
         return None
     release = annotations.get(HELM_RELEASE)
     if release is None and labels.get(MANAGED_BY) != "Helm":
         return None
-    return Owner(kind=OwnerKind.HELM, name=release or labels.get(INSTANCE, ""))
-
-
-def _scaler(notes: Sequence[Obj]) -> Owner | None:
-    """The autoscaler that wrote the replicas, through the subresource that people do not use."""
-    scaling = [entry for entry in notes if entry.get("subresource") == "scale"]
-    writer = managed_fields.last_writer(scaling, managed_fields.REPLICAS)
-    kind = SCALE_MANAGERS.get(writer.manager) if writer else None
-    return None if kind is None else Owner(kind=OwnerKind(kind))
+    return Owner(kind=OwnerKind.HELM, name=_checked(release or labels.get(INSTANCE, "")))
 
 
 def _operator(metadata: Obj, labels: Mapping[str, str]) -> Owner | None:
-    references = metadata.get("ownerReferences") or []
-    for reference in references:
+    for reference in metadata.get("ownerReferences") or []:
         if reference.get("controller"):
-            name = f"{reference['kind']} {reference['name']}"
-            return Owner(kind=OwnerKind.OPERATOR, name=name)
-    name = labels.get(OLM_OWNER, "")
-    return Owner(kind=OwnerKind.OPERATOR, name=name) if name else None
+            name, resource = _checked(reference["name"]), _checked(reference["kind"])
+            return Owner(kind=OwnerKind.OPERATOR, name=name, resource=resource)
+    name = _checked(labels.get(OLM_OWNER, ""))
+    if not name:
+        return None
+    return Owner(kind=OwnerKind.OPERATOR, name=name, resource=OLM_RESOURCE)
+
+
+def _checked(name: str) -> str:
+    """The name, or nothing where it is none: people copy it into a shell."""
+    return name if NAME.fullmatch(name) else ""

@@ -28,6 +28,7 @@ REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY_ANNOTATION = "deployment.kubernetes.io/revision-history"
 CHANGE_CAUSE_ANNOTATION = "kubernetes.io/change-cause"
 TEMPLATE_HASH_LABEL = "pod-template-hash"
+UNITS = (("Gi", 1024**3), ("Mi", 1024**2), ("Ki", 1024))
 DEPLOYMENT = "Deployment"
 FINISHED_PHASES = ("Succeeded", "Failed")
 
@@ -89,6 +90,11 @@ class Pod(Model):
         if self.owner_kind == "ReplicaSet" and "-" in self.owner:
             return f"{DEPLOYMENT}/{self.owner.rpartition('-')[0]}"
         return f"{self.owner_kind}/{self.owner}" if self.owner else ""
+
+    @property
+    def is_of_job(self) -> bool:
+        """Whether a Job runs it: its work ends, and it serves nobody."""
+        return self.owner_kind == "Job"
 
     @property
     def serving_containers(self) -> tuple[Container, ...]:
@@ -343,6 +349,15 @@ def parse_amounts(raw: Obj) -> ResourceAmounts:
 def parse_quantity(text: str) -> float:
     """The number of a quantity such as `250m` or `512Mi`; raises ValueError for another text."""
     return float(to_decimal(text))  # type: ignore[no-untyped-call]
+
+
+def format_amount(name: str, value: float) -> str:
+    """Memory, CPU or a count as people write it: 1.5Gi, 750m, 4."""
+    if name.endswith("memory"):
+        for unit, size in UNITS:
+            if value >= size:
+                return f"{round(value / size, 2):g}{unit}"
+    return f"{value:.0f}" if value == int(value) else f"{round(value * 1000)}m"
 
 
 def parse_usage(raw: Obj) -> dict[str, ResourceAmounts]:
