@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from bot.actions.kubernetes import rollout
 from bot.actions.kubernetes.dependencies import CheckDependencies
 from bot.actions.kubernetes.logs import TailLogs
 from bot.actions.kubernetes.pods import ListPods
@@ -56,8 +57,7 @@ async def test_finished_pods_do_not_count(systems: ChangingSystems, finished: Cl
 
 
 async def test_the_pod_of_a_job_does_not_count(systems: ChangingSystems, kube: Cluster) -> None:
-    kube.limit_nodes(pods="1")
-    kube.add_job_pod("migrate-x7k2p")
+    kube.add_unready_pod("migrate-x7k2p", "Job", "migrate")
 
     listed = await pods(systems)
     plan = await DeletePods(selector=SELECTOR).plan(systems.for_planning())
@@ -65,6 +65,31 @@ async def test_the_pod_of_a_job_does_not_count(systems: ChangingSystems, kube: C
     assert (listed.ok, listed.text) == (True, "3 of 3 ready (1 of Jobs)")
     assert plan.summary.startswith("Delete 3 pods of app=order-service at once: order-service-")
     assert "migrate" not in plan.summary
+
+
+async def test_pods_of_another_workload_do_not_count(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
+    action = DeletePods.model_validate({"selector": SELECTOR} | TIMES)
+    progress = RecordedProgress()
+    plan = await action.plan(systems.for_planning())
+    await action.execute(systems, plan, progress.run)
+    kube.add_unready_pod("canary-7d4b9-x7k2p", "Rollout", "canary")
+
+    verdict = await action.verify(systems.for_reading(), plan, progress.run)
+
+    assert verdict.ok, verdict.text
+    assert verdict.text.endswith("3 of 3 ready, no restarts for 0.3 s")
+
+
+async def test_a_rollout_passes_over_failed_pods(systems: ChangingSystems, kube: Cluster) -> None:
+    kube.add_finished_pod("order-service-lost", "Error")
+    deployment = await systems.cluster.deployment("order-service")
+
+    status = await rollout.rollout_status(systems.cluster, deployment, "")
+
+    assert (status.failure, status.summary) == ("", "3 of 3 ready")
+    assert "order-service-lost" not in {pod.name for pod in status.pods}
 
 
 async def test_only_finished_pods(systems: ChangingSystems, finished: Cluster) -> None:

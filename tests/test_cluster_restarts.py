@@ -112,10 +112,17 @@ async def test_a_stall_before_the_write(walk: Walk, bot: Bot, broken: Cluster) -
     assert "Done and checked" in walk.text(channel)
 
 
-async def test_a_restart_between_write_and_check(walk: Walk, bot: Bot, broken: Cluster) -> None:
+@pytest.mark.parametrize("step", ["roll-back", "delete-pods"])
+async def test_a_restart_between_write_and_check(
+    walk: Walk, bot: Bot, broken: Cluster, step: str
+) -> None:
+    if step == "delete-pods":
+        await broken.scenario("healthy")
     channel = await walk.declare()
-    await walk.ask_for_rollback(channel)
-    written = asyncio.create_task(broken.wait_until(lambda: bool(broken.writes)))
+    await walk.press_step("oncall", step, channel)
+    await walk.submit("oncall", reason="The new version crash-loops")
+    count = 3 if step == "delete-pods" else 1
+    written = asyncio.create_task(broken.wait_until(lambda: len(broken.writes) == count))
     [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
     await walk.slack.press("second", button)
     await written
@@ -124,4 +131,4 @@ async def test_a_restart_between_write_and_check(walk: Walk, bot: Bot, broken: C
 
     await restart
     assert "Done and checked" in walk.text(channel)
-    assert len(broken.writes) == 1
+    assert len(broken.writes) == count

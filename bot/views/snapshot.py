@@ -1,7 +1,7 @@
 """All that is known about one incident, read in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.model import (
     Entry,
@@ -17,7 +17,7 @@ from bot.model import (
     TemporaryChange,
     Update,
 )
-from bot.model.entries import Declared
+from bot.model.entries import Declared, EndAnnounced
 
 # The final states of a request that was never carried out.
 NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState.VOIDED)
@@ -126,3 +126,21 @@ class IncidentSnapshot:
             other for other in self.reminders if other.is_pending and other.kind is reminder.kind
         ]
         return any(other.due_at == reminder.snoozed_until for other in pending)
+
+
+def without_orphans(snapshot: IncidentSnapshot) -> IncidentSnapshot:
+    """The same without temporary changes whose execution cannot be read; they are named instead."""
+    known = {execution.id for execution in snapshot.executions}
+    changes = [change for change in snapshot.temporary_changes if change.execution_id in known]
+    lost = [change.state for change in snapshot.changes_in_force if change not in changes]
+    entries = [
+        entry
+        for entry in snapshot.entries
+        if not isinstance(entry.detail, EndAnnounced) or entry.detail.execution in known
+    ]
+    return replace(
+        snapshot,
+        temporary_changes=tuple(changes),
+        entries=tuple(entries),
+        unreadable=(*snapshot.unreadable, *lost),
+    )

@@ -394,16 +394,19 @@ class Cluster:
         """Add a DaemonSet, which runs a pod on each node."""
         self.state.store.create(DAEMONSETS, daemon_set(name, image))
 
-    def add_job_pod(self, name: str) -> None:
-        """Add a pod of a Job with the order service's label, which works and is not ready yet."""
-        pod = finished_pod(self.pods()[0], name, "Completed")
-        pod["status"] = {"phase": "Pending", "conditions": []}
+    def add_unready_pod(self, name: str, owner_kind: str, owner: str) -> None:
+        """Add a pod of another controller with the order service's label; it does not get ready."""
+        pod = editable_copy(finished_pod(self.pods()[0], name, "Completed"))
+        pod["metadata"]["ownerReferences"][0] |= {"kind": owner_kind, "name": owner, "uid": owner}
+        pod["spec"]["containers"][0]["image"] = f"{REGISTRY}/order-service:v9-unready"
+        pod["status"] = {"phase": "Pending"}
         self.state.store.create(PODS, pod)
 
-    def add_finished_pod(self, name: str, reason: Literal["Completed", "Evicted"]) -> None:
+    def add_finished_pod(self, name: str, reason: Literal["Completed", "Error", "Evicted"]) -> None:
         """Add a pod with the order service's label that has ended and stays.
 
-        A `Completed` one is of a Job, an `Evicted` one of the same controller as the others.
+        A `Completed` one is of a Job, the others of the same controller as those that run. The one
+        with an `Error` was on a node that was lost.
         """
         self.state.store.create(PODS, finished_pod(self.pods()[0], name, reason))
 

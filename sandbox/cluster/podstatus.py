@@ -203,6 +203,11 @@ def finished_pod(like: Obj, name: str, reason: str) -> Obj:
     spec, meta = like["spec"], like["metadata"]
     [owner] = meta["ownerReferences"]
     status: Obj = {"phase": "Failed", "reason": reason, "message": "The node was low on memory."}
+    if reason == "Error":
+        [container] = containers_of(like)
+        end = meta["creationTimestamp"]
+        container.state, container.restarts = terminated(end, end, 137, reason, ""), 2
+        status = {"phase": "Failed", "containerStatuses": [container.status()]}
     if reason == "Completed":
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "migrate", "uid": "job-migrate"}
         status = {"phase": "Succeeded", "containerStatuses": []}

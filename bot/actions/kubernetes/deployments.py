@@ -17,7 +17,7 @@ from bot.systems.kubernetes import (
     Cluster,
     Conflict,
     Deployment,
-    NotFound,
+    ObjectNotFound,
     digest,
     managed_fields,
 )
@@ -70,7 +70,7 @@ class DeploymentChange(Change):
                 live = await systems.cluster.deployment(self.deployment)
                 text = f"The {self.noun} was not done: {self.describe(live)}."
                 return Verdict(ok=False, was_applied=False, text=text)
-        except NotFound:
+        except ObjectNotFound:
             text = (
                 f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
             )

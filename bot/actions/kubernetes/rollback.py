@@ -158,15 +158,15 @@ class RollBack(DeploymentChange):
 def _blast_radius(deployment: Deployment, target: Revision) -> BlastRadius:
     """How many pods are replaced; those that run the target still, none of them.
 
-    They do while a newer revision does not get ready, such as one whose image cannot be pulled. The
-    numbers stay those of the strategy: pods that become ready meanwhile are no other plan.
+    They do while a newer revision does not get ready, such as one whose image cannot be pulled.
+    The numbers are at most, and so those of the strategy, whatever runs now.
     """
-    radius = deployments.blast_radius(deployment)
+    most, staying = deployments.blast_radius(deployment), min(target.ready, deployment.replicas)
+    return most.model_copy(update={"text": _staying(deployment, target)}) if staying else most
+
+
+def _staying(deployment: Deployment, target: Revision) -> str:
     staying = min(target.ready, deployment.replicas)
-    return radius.model_copy(update={"text": _kept(deployment, target, staying)} if staying else {})
-
-
-def _kept(deployment: Deployment, target: Revision, staying: int) -> str:
     count, missing = deployment.replicas, deployment.replicas - staying
     text = f"{staying} of {count} pods run revision {target.number} still, and stay"
     added = "1 is added" if missing == 1 else f"{missing} are added"
