@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sandbox test lint unit coverage matrix format bench lock clean
+.PHONY: sandbox test lint unit coverage matrix mutants interleavings kills format bench lock clean
 
 sandbox: $(READY)
 	@exec $(BIN)/python -m sandbox $(ARGS)
@@ -34,6 +34,20 @@ coverage: $(READY)
 # The same with every Python and PostgreSQL that is here; each Python's first time is a minute more.
 matrix: $(READY)
 	@$(BIN)/python -m tests.matrix -n 6 $(ARGS)
+
+# What of the changes in tests/mutants.py no test notices; ARGS="lease lock" tries some of them.
+mutants: $(READY)
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
+# Fifty thousand races of people, replicas and the cluster: about an hour. RUNBOLT_SEED begins elsewhere.
+interleavings: $(READY)
+	@RUNBOLT_INTERLEAVINGS=$${RUNBOLT_INTERLEAVINGS:-50000} \
+		$(BIN)/python -m pytest -n 2 -q -rP tests/test_interleavings.py $(ARGS)
+
+# Each kind of trouble at each point between approval and outcome of each change: some hours.
+# RUNBOLT_KILLS=10 takes every tenth point; ARGS="-k set-env" one action.
+kills: $(READY)
+	@RUNBOLT_KILLS=$${RUNBOLT_KILLS:-1} $(BIN)/python -m pytest -n 2 -q -rP tests/test_kills.py $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -7,8 +7,9 @@ from bot.background import BackgroundTasks
 
 Work = Callable[[], Awaitable[None]]
 
-# Each makes at most as many calls to Slack at a time as the sender allows: 800 connections in all.
-MAX_TASKS = 100
+# Each has about ten calls to Slack under way at most: together they need fewer than 1,024
+# connections, the limit of open files that many systems have.
+MAX_TASKS = 90
 # Half of the pool: flows do not wait for the database because much is published.
 MAX_CONNECTIONS = 5
 

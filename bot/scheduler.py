@@ -25,7 +25,7 @@ SWEEPS: dict[Sweep, float] = {
     flows.runs.start_approved: 5,
     flows.runs.mark_interrupted: 10,
     flows.runs.check_unsettled: 10,
-    temporary_changes.process_due: 5,
+    temporary_changes.look_at_due: 2,
     publisher.publish_pending: 1,
 }
 

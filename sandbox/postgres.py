@@ -120,6 +120,7 @@ class Postgres(Server):
         self.port = port
         self.keep = keep
         self.binaries = binaries
+        self.settings = dict(SETTINGS)
         self.child: Child | None = None
         self._account: Account = {}
         self._lock: int | None = None
@@ -198,7 +199,7 @@ class Postgres(Server):
         password = (self.folder / "postgres.password").read_text(encoding="ascii")
         self.port = free_port(self.port)
         self.url = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}"
-        settings = {**SETTINGS, "port": str(self.port)}
+        settings = {**self.settings, "port": str(self.port)}
         if has_statement_statistics(binaries):
             settings["shared_preload_libraries"] = "pg_stat_statements"
         options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]

@@ -17,14 +17,33 @@ async def patch_pods(kube: Cluster, spec: Mapping[str, object]) -> None:
     await patch_deployment(kube, {"spec": {"template": {"spec": spec}}})
 
 
-async def patch_deployment(kube: Cluster, body: Mapping[str, object]) -> None:
+async def patch_deployment(kube: Cluster, body: Mapping[str, object], manager: str = "") -> None:
     """Change the order service's Deployment; raises ClientResponseError where that is refused."""
-    headers = {"Authorization": f"Bearer {kube.token('admin')}", "Content-Type": STRATEGIC_PATCH}
+    query = {"fieldManager": manager} if manager else {}
     async with (
-        aiohttp.ClientSession(raise_for_status=True) as session,
-        session.patch(kube.url + DEPLOYMENT, json=body, headers=headers),
+        _admin(kube) as session,
+        session.patch(kube.url + DEPLOYMENT, json=body, params=query),
     ):
         await kube.wait_for_rollout()
+
+
+def _admin(kube: Cluster) -> aiohttp.ClientSession:
+    headers = {"Authorization": f"Bearer {kube.token('admin')}", "Content-Type": STRATEGIC_PATCH}
+    return aiohttp.ClientSession(headers=headers, raise_for_status=True)
+
+
+async def delete_deployment(kube: Cluster) -> None:
+    """Delete the order service's Deployment."""
+    async with _admin(kube) as session, session.delete(kube.url + DEPLOYMENT):
+        pass
+
+
+async def set_env(kube: Cluster, manager: str, **values: str) -> None:
+    """Set variables of the order service, as a tool that calls itself `manager`."""
+    env = [{"name": name, "value": value} for name, value in values.items()]
+    containers = [{"name": "order-service", "env": env}]
+    template = {"spec": {"containers": containers}}
+    await patch_deployment(kube, {"spec": {"template": template}}, manager)
 
 
 async def patch_env(kube: Cluster, *variables: Mapping[str, object], **more: object) -> None:

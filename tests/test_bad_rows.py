@@ -9,6 +9,7 @@ from bot.store import db
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Clock, Walk
+from tests.pausing import approve_pause
 from tests.raw_payloads import broken
 from tests.test_web import get
 
@@ -172,7 +173,12 @@ async def test_unreadable_incident_stops_no_other(
     third = await walk.declare("A new one")
     assert walk.card(third)["Title"] == "A new one"
     await walk.say("oncall", "/incident")
-    assert "INC-2" in walk.private_post("oncall").text
+    lines = walk.private_post("oncall").lines
+    assert lines[lines.index("Open incidents (3)") :][:3] == (
+        "Open incidents (3)",
+        ":warning: This version of the bot cannot read incident 1.",
+        ":red_circle: SEV-1 · INC-2 · The well one",
+    )
 
     await write(state, "UPDATE incidents SET severity = 'sev1' WHERE id = 1;")
     clock.forward(minutes=6)
@@ -180,6 +186,25 @@ async def test_unreadable_incident_stops_no_other(
         await bot.tick()
     assert walk.execution(sick).state == "Expired"
     assert await get(f"{bot.url}/readyz") == (200, "ready")
+
+
+async def test_bad_temporary_change_is_set_aside(
+    walk: Walk, bot: Bot, clock: Clock, state: str
+) -> None:
+    channel = await approve_pause(walk)
+    await write(state, NO_PLAN)
+    clock.forward(minutes=26)
+    for _ in range(2):
+        await bot.tick()
+    told = "execution 1, orders paused, temporary change 1 (unreadable)"
+    assert warnings(walk, channel) == [WARNING.format(told)]
+
+    await write(state, ITS_PLAN)
+    clock.forward(minutes=1.1)
+    for _ in range(2):
+        await bot.tick()
+    assert warnings(walk, channel) == []
+    assert [post for post in walk.posts(channel) if "orders paused ends" in post.heading]
 
 
 async def test_row_that_is_no_longer_due_is_forgotten(

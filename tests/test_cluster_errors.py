@@ -135,7 +135,7 @@ TEST_FAILED = "the server rejected our request due to an error in our request"
             READ,
             404,
             'pods "order-1" not found',
-            errors.NotFound,
+            errors.ObjectNotFound,
             False,
             "There is no pod order-1 in shop. Nothing was read. Check the name. Kubernetes says: "
             'pods "order-1" not found.',

@@ -393,6 +393,32 @@ async def test_a_refused_undo_is_not_claimed(walk: Walk) -> None:
     assert undo.outcome.startswith("Slack did not let the bot delete it (cant_delete_message)")
 
 
+@pytest.mark.parametrize(
+    ("failure", "result", "outcome"),
+    [
+        ({"error": "fatal_error", "after": True}, DONE, "The message is gone from #status."),
+        (
+            {"error": "message_not_found"},
+            "Not done",
+            "Slack did not let the bot delete it (message_not_found), so nothing was done. "
+            "Somebody else has deleted it.",
+        ),
+    ],
+)
+async def test_what_an_undo_did_is_told(
+    walk: Walk, failure: dict[str, Any], result: str, outcome: str
+) -> None:
+    channel = await walk.declare()
+    await ask(walk, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
+    walk.slack.fail("chat.delete", **failure, times=1)
+
+    await walk.press("lead", action_ids.UNDO, channel)
+
+    undo = walk.execution(channel)
+    assert (undo.state, undo.outcome) == (result, outcome)
+
+
 def refusal(severity: str) -> str:
     """The answer where the incident is too mild for customers."""
     return (

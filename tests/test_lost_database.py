@@ -1,6 +1,8 @@
 """The bot's database restarts, ends sessions or only reads: a press works, or says what to do."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import LiteralString
 
 import pytest
 from psycopg import AsyncConnection, conninfo
@@ -14,22 +16,35 @@ from sandbox.postgres import Postgres, Server
 from sandbox.redis import free_port
 from sandbox.shop import Shop
 from tests.conftest import Bot, Clock, Walk, start_bot
+from tests.databases import open_folder
 from tests.outages import LOST, away, end_sessions, read_only
 from tests.test_web import get
 
+ONLY_READ = (
+    "The bot's database can only be read at the moment. Nothing was done. Try again in a minute."
+)
+NOT_READY = "the database in DATABASE_URL is read-only, or no longer the primary"
 NOTE = "@oncall noted: It is DNS"
 # Waits for the lock of the incident's row in the transaction that writes.
 WAITING = """
     SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
-# The session ends while it commits, as if the answer to the commit were lost.
+# The session ends while it commits, as if the answer to the commit were lost. A sequence counts,
+# whatever is rolled back.
 LOSE_COMMIT = """
+    CREATE SEQUENCE attempts;
     CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql
-        AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+        AS 'BEGIN
+            PERFORM nextval(''attempts'');
+            PERFORM pg_terminate_backend(pg_backend_pid());
+            RETURN NULL;
+        END';
     CREATE CONSTRAINT TRIGGER lose_commit AFTER INSERT ON timeline
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION end_session();
 """
-FIND_COMMIT = "DROP TRIGGER lose_commit ON timeline; DROP FUNCTION end_session"
+FIND_COMMIT = """
+    DROP TRIGGER lose_commit ON timeline; DROP FUNCTION end_session; DROP SEQUENCE attempts
+"""
 
 
 async def note(walk: Walk, channel: str) -> str:
@@ -38,15 +53,24 @@ async def note(walk: Walk, channel: str) -> str:
     return walk.answer("oncall")
 
 
-async def fill(pool: db.Pool) -> None:
+async def fill(pool: db.Pool, statement: LiteralString = "SELECT 1") -> None:
     """Have the pool open all the connections that it may, and leave them idle."""
 
     async def borrow(barrier: asyncio.Barrier) -> None:
-        async with pool.connection():
+        async with pool.connection() as conn:
+            await conn.execute(statement)
             await barrier.wait()
 
     barrier = asyncio.Barrier(pool.max_size)
     await asyncio.gather(*(borrow(barrier) for _ in range(pool.max_size)))
+
+
+async def only_reads(walk: Walk) -> None:
+    """Have the bot connect anew, and wait until it says that its database can only be read."""
+    pool = walk.bot.world.pool
+    await pool.drain()
+    await walk.slack.wait_for(lambda: pool.is_read_only, seconds=20)
+    assert await get(f"{walk.bot.url}/readyz") == (503, NOT_READY)
 
 
 async def test_ended_sessions_fail_no_press(walk: Walk, bot: Bot, state: str) -> None:
@@ -74,16 +98,11 @@ async def test_restart_fails_no_press(walk: Walk, bot: Bot, postgres: Server) ->
 
 async def test_read_only_database_is_told(walk: Walk, bot: Bot, state: str) -> None:
     channel = await walk.declare()
-    bot.world.pool.timeout = 0.5
     async with read_only(state):
-        assert await note(walk, channel) == (
-            "The bot's database can only be read at the moment. Nothing was done. Try again in a"
-            " minute."
-        )
-        assert await get(f"{bot.url}/readyz") == (
-            503,
-            "the database in DATABASE_URL is read-only, or no longer the primary",
-        )
+        await only_reads(walk)
+        bot.world.pool.timeout = 0.5
+
+        assert await note(walk, channel) == ONLY_READ
 
     bot.world.pool.timeout = db.LOAN_SECONDS
     await note(walk, channel)
@@ -92,12 +111,43 @@ async def test_read_only_database_is_told(walk: Walk, bot: Bot, state: str) -> N
     assert await get(f"{bot.url}/readyz") == (200, "ready")
 
 
-async def test_session_that_only_reads_is_given_up(walk: Walk, bot: Bot, state: str) -> None:
-    """It was opened on a standby, say, and was not ended since."""
+class TestWhereTheServerBecomesAStandby:
+    @pytest.fixture
+    async def server(self) -> AsyncIterator[Postgres]:
+        """A server of the test's own."""
+        with open_folder() as folder:
+            server = Postgres(folder)
+            server.settings["wal_level"] = "replica"
+            async with server:
+                yield server
+
+    @pytest.fixture
+    async def state(self, server: Postgres) -> str:
+        return await server.create_database("state")
+
+    async def test_it_is_told_until_it_is_promoted(
+        self, walk: Walk, bot: Bot, server: Postgres
+    ) -> None:
+        channel = await walk.declare()
+        (server.folder / "postgres-data" / "standby.signal").touch()
+        await server.restart()
+        await only_reads(walk)
+        bot.world.pool.timeout = 0.5
+
+        assert await note(walk, channel) == ONLY_READ
+        async with await AsyncConnection.connect(server.url, autocommit=True) as admin:
+            await admin.execute("SELECT pg_promote()")
+        bot.world.pool.timeout = db.LOAN_SECONDS
+        await note(walk, channel)
+
+        assert (await walk.timeline(channel)).count(NOTE) == 1
+        assert await get(f"{bot.url}/readyz") == (200, "ready")
+
+
+async def test_sessions_that_only_read_are_given_up(walk: Walk, bot: Bot) -> None:
+    """They were opened while the database was read-only, and nobody ended them."""
     channel = await walk.declare()
-    await fill(bot.world.pool)
-    async with bot.world.pool.connection() as conn:
-        await conn.execute("SET default_transaction_read_only TO on")
+    await fill(bot.world.pool, "SET default_transaction_read_only TO on")
 
     async with asyncio.timeout(3):
         await note(walk, channel)
@@ -135,10 +185,14 @@ async def test_lost_commit_is_not_repeated(walk: Walk, state: str) -> None:
         await admin.execute(LOSE_COMMIT)
         try:
             answer = await note(walk, channel)
+            [(attempts,)] = await (
+                await admin.execute("SELECT last_value FROM attempts")
+            ).fetchall()
         finally:
             await admin.execute(FIND_COMMIT)
 
     assert answer == LOST
+    assert attempts == 1
 
 
 async def test_outage_does_not_slow_attempts(

@@ -1,6 +1,8 @@
 """A newer replica has changed the schema, and writes what this version does not know."""
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from psycopg import AsyncConnection
@@ -127,3 +129,10 @@ async def test_plan_that_says_more_is_left_to_newer_replicas(
     clock.forward(minutes=16)
     await bot.tick()
     assert walk.execution(channel).state == "Expired"
+
+
+def test_queries_name_their_columns() -> None:
+    queries = {file.name: file.read_text("utf-8") for file in Path(store.__path__[0]).glob("*.py")}
+
+    stars = [name for name, text in queries.items() if re.search(r"(SELECT|RETURNING) \*\s", text)]
+    assert stars == ["messages.py"]  # of two arrays, not of a table

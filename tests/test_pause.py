@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,10 @@ __all__ = ["paused"]
 IN_FORCE = (
     ":double_vertical_bar: orders paused since 2026-11-24 10:00 UTC by @oncall, resumes "
     "2026-11-24 10:30 UTC (2026-11-24 10:30 UTC)"
+)
+PROMISE = (
+    "The bot undoes it then, or an approver before, without a new approval. If its target changes "
+    "first, the undo needs one."
 )
 HAS_ENDED = ":arrow_forward: orders paused has ended:"
 RESUME, PAUSE = "Undo: Pause new orders", "Pause new orders"
@@ -66,8 +71,8 @@ async def test_a_pause_shows_its_plan(walk: Walk, kube: Cluster) -> None:
         "order until this is undone."
     )
     assert request.warnings == (
-        ":double_vertical_bar: orders paused for 30 min from the start. Then the bot undoes "
-        "this. Your approval covers that too. An approver can extend it.",
+        f":double_vertical_bar: orders paused for 30 min from the start. {PROMISE} An approver can "
+        "extend it.",
     )
     assert in_force(walk, channel) == []
     assert variable(kube) == "false"
@@ -85,7 +90,7 @@ async def test_orders_are_resumed_in_time(
     clock.forward(minutes=0.2)
     await bot.tick()
     await bot.tick()
-    assert notices(walk, paused) == [("Extend 30 min", "Resume now")]
+    assert notices(walk, paused) == [("Extend 30 min", "Undo")]
     assert variable(kube) == "true"
 
     clock.forward(minutes=5)
@@ -128,7 +133,7 @@ async def test_an_approver_extends_it(
     assert variable(kube) == "true"
     clock.forward(minutes=20)
     await bot.tick()
-    assert notices(walk, paused) == [(), ("Extend 30 min", "Resume now")]
+    assert notices(walk, paused) == [(), ("Extend 30 min", "Undo")]
     clock.forward(minutes=5)
     await bot.tick()
     assert variable(kube) == "false"
@@ -227,6 +232,21 @@ async def test_a_late_press_extends_nothing(
         )
 
 
+async def test_what_is_being_undone_is_not_extended(
+    walk: Walk, bot: Bot, clock: Clock, paused: str
+) -> None:
+    clock.forward(minutes=26)
+    await bot.tick()
+    walk.slack.join("outsider", paused)
+    await walk.press("outsider", action_ids.UNDO, paused)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET state = 'running' WHERE undo_of = 1")
+
+    await walk.press("lead", action_ids.EXTEND, paused)
+
+    assert walk.answer("lead") == "“orders paused” is being undone already. Nothing was extended."
+
+
 async def test_an_approver_resumes_now(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
@@ -266,28 +286,65 @@ async def test_an_outsider_asks_to_resume(
     assert in_force(walk, paused) == []
 
 
-async def test_a_step_resumes_them(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+@pytest.mark.parametrize("by_step", [True, False], ids=["resume-orders", "undo"])
+async def test_a_step_and_undo_are_one(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, by_step: bool, paused: str
 ) -> None:
-    await resume(walk, paused)
+    until = "orders paused until 2026-11-24 10:30 UTC"
+    assert walk.execution(paused).notes == (f"{until}. {PROMISE}",)
     assert not kube.accepts_orders()
-    await walk.press("lead", action_ids.APPROVE, paused)
-    assert variable(kube) is None
-    assert kube.accepts_orders()
 
-    await bot.tick()
+    if by_step:
+        await resume(walk, paused)
+    else:
+        await walk.press("oncall", action_ids.UNDO, paused)
+
+    assert kube.accepts_orders()
+    assert variable(kube) == "false"
     assert in_force(walk, paused) == []
-    ended_by = "“Resume orders”, requested by @oncall, ended it"
-    assert said(walk, paused)[-1] == f"{HAS_ENDED} {ended_by}"
-    ended = f"the clock saw that this has ended: orders paused ({ended_by})"
-    assert (await walk.timeline(paused))[-1] == ended
+    reason = "The fraud has stopped" if by_step else "Undo of “Pause new orders”"
+    change, undo = walk.executions(paused)
+    assert change.notes == (":leftwards_arrow_with_hook: Undone by @oncall",)
+    assert (undo.title, undo.requested_by, undo.reason) == (RESUME, "@oncall", reason)
+    assert (undo.state, undo.approvals) == (DONE, ())
+    assert walk.step(paused, "resume-orders").state == (
+        ":white_check_mark: ORDERS_PAUSED of order-service is “false”: 3 of 3 ready, no restarts "
+        "for 0.4 s"
+    )
 
     for _ in range(8):
         clock.forward(minutes=5)
         await bot.tick()
-    assert notices(walk, paused) == []
     assert patches(kube) == 2
-    assert variable(kube) is None
+    assert HAS_ENDED not in walk.text(paused)
+
+
+@pytest.mark.parametrize("by_step", [True, False], ids=["resume-orders", "undo"])
+async def test_both_need_approval_after_drift(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, by_step: bool, paused: str
+) -> None:
+    await patch_env(kube, {"name": "NODE_ENV", "value": "staging"})
+    clock.forward(minutes=26)
+    await bot.tick()
+    changed = "ts target has changed since, so its undo needs a new approval"
+    requests = "I" + changed + ": the bot requests it then, or you before."
+    assert notice(walk, paused) == (
+        ":hourglass: @oncall @second orders paused ends 2026-11-24 10:30 UTC (2026-11-24 10:30 "
+        f"UTC). {requests} An approver who did not request it can extend it, to 4 h in all."
+    )
+    until = "orders paused until 2026-11-24 10:30 UTC"
+    assert walk.execution(paused).notes == (f"{until}. {requests}",)
+    assert walk.card(paused)["In force"].endswith(f"(2026-11-24 10:30 UTC): i{changed}")
+
+    if by_step:
+        await resume(walk, paused)
+    else:
+        await walk.press("oncall", action_ids.UNDO, paused)
+
+    assert (walk.execution(paused).title, walk.execution(paused).state) == (RESUME, WAITS)
+    assert variable(kube) == "true"
+    await walk.press("lead", action_ids.APPROVE, paused)
+    assert variable(kube) == "false"
 
 
 @pytest.mark.parametrize("value", ["false", None])
@@ -307,8 +364,33 @@ async def test_only_a_pause_is_resumed(walk: Walk, kube: Cluster, value: str | N
     assert walk.executions(channel) == []
 
 
+@pytest.fixture
+def removing(playbooks: Path) -> None:
+    """A step that removes the variable, whatever its value was: not what the undo does."""
+    file = playbooks / "order-service.yml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('          unless: "false"\n', ""), encoding="utf-8")
+
+
+async def test_another_change_of_it_needs_approval(
+    removing: None, walk: Walk, bot: Bot, kube: Cluster, paused: str
+) -> None:
+    await resume(walk, paused)
+    assert walk.execution(paused).state == WAITS
+    await walk.press("lead", action_ids.APPROVE, paused)
+    assert variable(kube) is None
+
+    await bot.tick()
+
+    ended_by = "“Resume orders”, requested by @oncall, ended it"
+    assert said(walk, paused)[-1] == f"{HAS_ENDED} {ended_by}"
+    ended = f"the clock saw that this has ended: orders paused ({ended_by})"
+    assert (await walk.timeline(paused))[-1] == ended
+    assert in_force(walk, paused) == []
+
+
 async def test_undoing_the_resume_pauses_again(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+    removing: None, walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:
     await resume(walk, paused)
     await walk.press("lead", action_ids.APPROVE, paused)
@@ -320,9 +402,10 @@ async def test_undoing_the_resume_pauses_again(
 
     await walk.press("lead", action_ids.UNDO, paused, "2")
     await bot.tick()
-    assert walk.execution(paused).reason == f"Undo of “Resume orders”: {again}"
+    assert walk.execution(paused).reason == "Undo of “Resume orders”: orders paused again"
     assert variable(kube) == "true"
-    assert in_force(walk, paused) == [IN_FORCE] * 2
+    needs_approval = ": its target has changed since, so its undo needs a new approval"
+    assert in_force(walk, paused) == [IN_FORCE.replace("resumes", "until") + needs_approval] * 2
 
     clock.forward(minutes=31)
     await bot.tick()
@@ -336,7 +419,9 @@ async def test_undoing_the_resume_pauses_again(
     assert variable(kube) == "false"
 
 
-async def test_undoing_it_late_says_so(walk: Walk, bot: Bot, clock: Clock, paused: str) -> None:
+async def test_undoing_it_late_says_so(
+    removing: None, walk: Walk, bot: Bot, clock: Clock, paused: str
+) -> None:
     await resume(walk, paused)
     await walk.press("lead", action_ids.APPROVE, paused)
     await bot.tick()
@@ -364,7 +449,7 @@ async def test_people_end_it_by_hand(
     clock.forward(minutes=31)
     await bot.tick()
 
-    by_hand = "somebody ended it by hand or with a release, not with a step"
+    by_hand = "Python ended it, outside Runbolt. ORDERS_PAUSED of order-service is “false”"
     assert said(walk, paused)[-1] == f"{HAS_ENDED} {by_hand}"
     assert "In force" not in walk.card(paused)
     assert patches(kube) == 2
@@ -374,11 +459,13 @@ async def test_another_incident_ends_it(walk: Walk, bot: Bot, clock: Clock, paus
     clock.forward(minutes=2)  # else it is the same declaration
     other = await declare(walk)
     await resume(walk, other, "second")
-    await walk.press("lead", action_ids.APPROVE, other)
+    assert (walk.execution(other).title, walk.execution(other).state) == (RESUME, DONE)
     await bot.tick()
 
-    ended_by = "“Resume orders” of INC-2, requested by @second, ended it"
+    ended_by = "“Undo: Pause new orders” of INC-2, requested by @second, ended it"
     assert said(walk, paused)[-1] == f"{HAS_ENDED} {ended_by}"
+    assert in_force(walk, paused) == []
+    assert walk.execution(paused).buttons == ()
 
 
 async def test_pausing_twice_is_refused(walk: Walk, paused: str) -> None:
@@ -408,7 +495,7 @@ async def test_a_pause_outlives_its_incident(
 
     clock.forward(minutes=26)
     await bot.tick()
-    assert notices(walk, paused) == [("Extend 30 min", "Resume now")]
+    assert notices(walk, paused) == [("Extend 30 min", "Undo")]
     clock.forward(minutes=5)
     await bot.tick()
 

@@ -214,7 +214,8 @@ async def test_two_replicas_resume_once(
             clock.forward(minutes=minutes)
             await asyncio.gather(*(replica.tick() for replica in (bot, other) * 3))
 
-    assert walk.text(paused).count("*orders paused* ends") == 1
+    announced = "the clock gave notice that this ends soon: orders paused"
+    assert (await walk.timeline(paused)).count(announced) == 1
     assert walk.text(paused).count("requested by the clock") == 1
     assert patches(kube) == 2
     assert variable(kube) == "false"

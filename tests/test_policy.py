@@ -1,6 +1,7 @@
 """What a change needs is decided once and stored: how many approve it, who, until when, and why."""
 
 import logging
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from bot.model import (
     Execution,
     ExecutionId,
     Requirement,
+    UserError,
     UserId,
 )
 from bot.settings import Settings
@@ -38,6 +40,13 @@ async def stored(bot: Bot, number: int = 1) -> Execution:
         execution = await store.executions.get(conn, ExecutionId(number))
     assert execution is not None
     return execution
+
+
+def add_line(team: Path, line: str) -> int:
+    """Add a line to the team's configuration; returns its number."""
+    text = team.read_text()
+    team.write_text(f"{text}{line}\n")
+    return len(text.splitlines()) + 1
 
 
 def move_handle(slack: Slack, *members: str) -> str:
@@ -141,8 +150,7 @@ async def test_undo_of_an_undo_is_a_new_change(
 @pytest.fixture
 def unattended(team: Path) -> None:
     """A team that asks for no approval before what is destructive."""
-    with team.open("a") as file:
-        file.write("policy: {approvals: {destructive: 0}}\n")
+    add_line(team, "policy: {approvals: {destructive: 0}}")
 
 
 @pytest.mark.usefixtures("unattended")
@@ -160,8 +168,8 @@ async def test_no_approval_is_said_loudly(
             request = walk.execution(channel)
 
     assert [record.getMessage() for record in caplog.records if record.name == "runbolt"] == [
-        "policy.approvals.destructive is 0: every destructive change runs as soon as somebody "
-        "requests it, without any approval"
+        "policy.approvals.destructive is 0: such a change runs as soon as somebody requests it, "
+        "without any approval"
     ]
     assert form.endswith(
         ":rotating_light: The policy asks for no approval before a destructive change: it runs as "
@@ -190,8 +198,7 @@ async def test_who_runs_it_alone_is_looked_up(walk: Walk, broken: Cluster) -> No
 @pytest.fixture
 def careful(team: Path) -> None:
     """A team that wants two people where more than half of the capacity is missing."""
-    with team.open("a") as file:
-        file.write("policy: {budget: {capacity: 50}}\n")
+    add_line(team, "policy: {budget: {capacity: 50}}")
 
 
 @pytest.mark.usefixtures("careful")
@@ -214,3 +221,37 @@ async def test_a_wide_change_needs_two(walk: Walk, kube: Cluster) -> None:
 
     assert walk.execution(channel).state == DONE
     assert not set(pods) & set(kube.pod_names())
+
+
+@pytest.mark.parametrize(
+    ("policy", "mistake"),
+    [
+        ("{approvals: {destructive: -1}}", "approvals.destructive: expects at least 0, found -1"),
+        ("{execution_timeout: 0 s}", "execution_timeout: expects more than 0 seconds, found"),
+        ("{approvals: {read: 2}}", "approvals.read: a read changes nothing and runs at once"),
+    ],
+)
+async def test_a_wrong_policy_starts_nothing(
+    slack: Slack, given: Settings, clock: Clock, team: Path, policy: str, mistake: str
+) -> None:
+    line = add_line(team, f"policy: {policy}")
+
+    with pytest.raises(UserError, match=rf"{re.escape(str(team))}:{line}:\d+: policy\.{mistake}"):
+        async with start_bot(given, clock):
+            pass
+
+    assert slack.calls == []
+
+
+async def test_too_few_approvers_are_in_the_log(
+    given: Settings, clock: Clock, team: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_line(team, "policy: {approvals: {destructive: 9}}")
+
+    async with start_bot(given, clock):
+        pass
+
+    assert (
+        "policy.approvals.destructive is 9, and the approvers are 3 at the moment: no such "
+        "change can be approved"
+    ) in caplog.messages

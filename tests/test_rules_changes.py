@@ -1,6 +1,6 @@
 """Which changes are unverified, can be undone, extended or denied, and by whom."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from bot.model import (
     ExecutionId,
     ExecutionState,
     IncidentId,
+    Observation,
     Plan,
     Severity,
     SeverityLevel,
+    Sighting,
     Status,
     Task,
     TaskId,
@@ -63,6 +65,10 @@ def temporary(**changes: Any) -> TemporaryChange:
         "touched_by": None,
         "ended_at": None,
         "overdue_reason": None,
+        "applied": True,
+        "last_seen": None,
+        "as_left": None,
+        "retry_at": None,
     }
     return TemporaryChange.model_validate(values | changes)
 
@@ -139,21 +145,48 @@ def test_an_undone_change_is_left_out() -> None:
     assert rules.changes.must_undo_before_resolving([first, second, undo], []) == (second,)
 
 
+LAST_SEEN = Sighting(fingerprint={"spec": "s1", "revision": 7}, execution="3")
+
+
+def ended(**changes: Any) -> Observation:
+    """What is seen once execution 9 has ended the temporary change of execution 3."""
+    values = {"in_force": False, "sighting": sighting()}
+    return Observation.model_validate(values | changes)
+
+
+def sighting(revision: int = 8, execution: str = "9") -> Sighting:
+    return Sighting(fingerprint={"spec": "s2", "revision": revision}, execution=execution)
+
+
 @pytest.mark.parametrize(
-    ("announced", "now", "expected"),
+    ("seen", "number", "spec", "expected"),
     [
-        (None, NOW, NOW + 55 * MINUTE),
-        (None, NOW + 54 * MINUTE, NOW + 55 * MINUTE),
-        (None, NOW + 55 * MINUTE, NOW + HOUR),
-        (NOW + 55 * MINUTE, NOW + 56 * MINUTE, NOW + HOUR),
-        (NOW, NOW + MINUTE, NOW + HOUR),
-        (None, NOW + 2 * HOUR, NOW + HOUR),
+        (ended(), 9, "s1", True),
+        (ended(sighting=sighting(revision=9)), 9, "s1", False),  # somebody changed it afterwards
+        (ended(sighting=sighting(revision=7)), 9, "s1", False),  # it did not change the template
+        (ended(settled=False), 9, "s1", False),
+        (ended(sighting=None), 9, "s1", False),
+        (ended(), 9, "s0", False),  # something else came before it
     ],
 )
-def test_when_temporary_changes_are_checked(
-    announced: datetime | None, now: datetime, expected: datetime
-) -> None:
-    assert rules.changes.next_check_at(temporary(announced_at=announced), now) == expected
+def test_what_proves_an_end(seen: Observation, number: int, spec: str, expected: bool) -> None:
+    plan = PLAN.model_copy(update={"fingerprint": {"spec": spec, "revision": 7}})
+    change = temporary(last_seen=LAST_SEEN)
+    assert rules.changes.proves_end(change, seen, done(number, plan=plan)) is expected
+    assert not rules.changes.proves_end(temporary(), seen, done(number, plan=plan))
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (ended(), False),
+        (ended(sighting=sighting(execution="3")), True),
+        (ended(manager="kubectl-set"), True),
+        (ended(sighting=None), True),
+    ],
+)
+def test_what_is_outside(seen: Observation, expected: bool) -> None:
+    assert rules.changes.was_outside(temporary(last_seen=LAST_SEEN), seen) is expected
 
 
 @pytest.mark.parametrize(

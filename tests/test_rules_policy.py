@@ -201,16 +201,25 @@ def test_what_counts_as_approved(
 )
 def test_no_approval_is_loud(approvals: dict[str, int], loud: list[str]) -> None:
     assert rules.policy.loud_warnings(team(**approvals)) == tuple(
-        f"policy.approvals.{risk} is 0: every {risk} change runs as soon as somebody requests it, "
+        f"policy.approvals.{risk} is 0: such a change runs as soon as somebody requests it, "
         "without any approval"
         for risk in loud
+    )
+
+
+def test_a_budget_is_an_exception() -> None:
+    policy = Policy.model_validate({"approvals": {"change": 0}, "budget": {"pods": 2}})
+
+    assert rules.policy.loud_warnings(Config(approvers=SELECTOR, policy=policy)) == (
+        "policy.approvals.change is 0: such a change runs as soon as somebody requests it, "
+        "without any approval, unless it is over the budget",
     )
 
 
 def test_too_few_approvers_are_said() -> None:
     assert rules.policy.shortages(team(destructive=3), 3) == ()
     assert rules.policy.shortages(team(destructive=3), 2) == (
-        "policy.approvals.destructive is 3, and the approvers are 2 at the moment: no destructive "
+        "policy.approvals.destructive is 3, and the approvers are 2 at the moment: no such "
         "change can be approved",
     )
 

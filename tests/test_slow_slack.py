@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from bot import scheduler, store
+from bot import flows, scheduler, store
 from bot.model import IncidentId
 from bot.publishing import publisher
 from bot.settings import Settings
@@ -103,6 +103,25 @@ async def test_a_lost_statement_interrupts_no_change(
     clock.forward(seconds=3)
     await bot.tick()
     assert walk.execution(asked).state == DONE
+
+
+@PATIENT
+async def test_declaring_waits_for_no_channel(
+    walk: Walk, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows.incidents, "CHANNEL_CHECKS", (0.05, 0.1))
+    create = walk.slack.fail("conversations.create", hang=True)
+
+    await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
+    answer = (
+        "Declared SEV-1 INC-1. Slack has not created its channel yet. The bot goes on trying; "
+        "nothing is lost."
+    )
+    await walk.slack.wait_for(lambda: walk.answer("oncall") == answer)
+
+    create.heal()
+    await bot.drain()
+    assert "SEV-1 · INC-1" in walk.text("inc-1-orders-are-failing")
 
 
 @PATIENT

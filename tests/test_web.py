@@ -234,8 +234,11 @@ async def test_no_database_at_the_start(given: Settings, clock: Clock) -> None:
     ("words", "sentence"),
     [
         ("approvers: {groups: [nobody]}", "user group nobody"),
-        ("approvers: {}\nchannels: {incidents: nowhere}", "#nowhere"),
-        ("approvers: {}\nplaybooks: /nowhere", "nowhere"),
+        (
+            "approvers: {groups: [order-service-approvers]}\nchannels: {incidents: nowhere}",
+            "#nowhere",
+        ),
+        ("approvers: {groups: [order-service-approvers]}\nplaybooks: /nowhere", "nowhere"),
     ],
 )
 async def test_a_config_with_unknown_names(

@@ -11,7 +11,17 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from bot.model import Evidence, ExecutionId, Model, Plan, ReadResult, Risk, UserError, Verdict
+from bot.model import (
+    Evidence,
+    ExecutionId,
+    Model,
+    Observation,
+    Plan,
+    ReadResult,
+    Risk,
+    UserError,
+    Verdict,
+)
 from bot.model.choices import Options
 from bot.model.findings import Template
 from bot.systems import ChangingSystems, PlanningSystems, ReadingSystems
@@ -101,13 +111,26 @@ class Change(Action, ABC):
         """
         return None
 
+    def is_served_by(self, undo: "Change") -> bool:
+        """Whether the undo of a temporary change does all that this is meant to do.
+
+        Then that undo, which was approved along with its change, runs instead.
+        """
+        return False
+
     @abstractmethod
     async def plan(self, systems: PlanningSystems) -> Plan:
         """Describe the change from the live state, without making it.
 
-        Raises UserError when it is not possible, and AlreadyApplied when there is nothing to do: a
-        temporary change counts as in force as long as its plan raises AlreadyApplied.
+        Raises UserError when it is not possible, and AlreadyApplied when there is nothing to do.
         """
+
+    async def observe(self, systems: ReadingSystems) -> Observation:
+        """Whether a temporary change is in force now; for actions whose plan is temporary.
+
+        Raises UserError when it cannot be seen, which is no end of it.
+        """
+        raise NotImplementedError(f"{self.name} makes no temporary changes")
 
     @abstractmethod
     async def execute(self, systems: ChangingSystems, plan: Plan, progress: Progress) -> None:

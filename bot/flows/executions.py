@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from bot import rules, store
 from bot.actions.base import Action, Change, Read
-from bot.flows import runs, tasks
+from bot.flows import incidents, runs, tasks
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import find_open_step as find_open_step
 from bot.flows.lookups import get as get
@@ -15,6 +15,7 @@ from bot.model import (
     Execution,
     ExecutionId,
     ExecutionState,
+    Incident,
     IncidentId,
     Model,
     NewExecution,
@@ -140,8 +141,12 @@ async def propose(
 ) -> Execution:
     """Plan a change from the live system and request approval; raises UserError.
 
+    One that would end a temporary change is the undo of that, whichever button was pressed.
     `before_insert` runs in the transaction that inserts the request: both or none.
     """
+    original = await _undone_by(world, action)
+    if original is not None:
+        return await _request_undo(world, original, incident_id, reason, by=by)
     if not world.config.policy.approvals.of(action.risk):
         # It runs at once, so who asks is the one who decides.
         rules.permissions.check_may_act(await world.directory.fetch_user(by))
@@ -209,33 +214,67 @@ async def _already_requested(world: World, incident_id: IncidentId, step: Step) 
     )
 
 
+async def _undone_by(world: World, action: Change) -> Execution | None:
+    """The execution whose temporary change an action would end, just as its undo does."""
+    async with world.pool.connection() as conn:
+        in_force = await store.temporary_changes.executions_in_force(conn)
+    for original in in_force:
+        try:
+            if action.is_served_by(build_undo(world, original)):
+                return original
+        except UserError:
+            continue  # it cannot be undone
+    return None
+
+
 async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
-    """Request the undo of an execution; raises UserError.
+    """Request the undo of an execution; raises UserError."""
+    original = await get(world, execution_id)
+    reason = await _undo_reason(world, original)
+    await _request_undo(world, original, original.incident_id, reason, by=by)
+
+
+async def _request_undo(
+    world: World, original: Execution, incident_id: IncidentId, reason: str, *, by: UserId
+) -> Execution:
+    """Request an undo in an incident, which may be another one; raises UserError.
 
     An approver's is approved already, for a while and as long as nobody changed the target.
     """
-    original = await get(world, execution_id)
+    execution_id = original.id
+    await _check_not_ended(world, execution_id)
     undo_action = build_undo(world, original)
     decider, plan = await asyncio.gather(
         load_decider(world, by), undo_action.plan(world.systems.for_planning())
     )
     rules.permissions.check_may_act(decider.person)
+    incident = await incidents.get(world, incident_id)
     request = undo_request(
         original,
-        await _undo_reason(world, original),
+        undo_step(world, incident, original, undo_action),
+        reason,
         in_force=await _is_in_force(world, execution_id),
         may_use_approval=by in decider.approvers,
     )
     try:
-        async with changing(world, original.incident_id) as conn:
+        async with changing(world, incident_id) as conn:
             execution = await insert_request(
-                world, conn, original.incident_id, request, undo_action, plan, by
+                world, conn, incident_id, request, undo_action, plan, by
             )
     except store.executions.AlreadyActive as error:
         raise UserError(
             "This was already undone, or its undo is pending. Nothing was done."
         ) from error
     runs.start_if_approved(world, execution)
+    return execution
+
+
+async def _check_not_ended(world: World, execution_id: ExecutionId) -> None:
+    """Raise UserError where it was a temporary change that has ended."""
+    async with world.pool.connection() as conn:
+        change = await store.temporary_changes.get(conn, execution_id)
+    if change is not None and not change.may_be_in_force:
+        raise UserError(f"“{change.state}” has already ended. Nothing was done.")
 
 
 def build_undo(world: World, original: Execution) -> Change:
@@ -247,12 +286,27 @@ def build_undo(world: World, original: Execution) -> Change:
     return undo_action
 
 
+def undo_step(world: World, incident: Incident, original: Execution, undo_action: Change) -> str:
+    """The id of the incident's step that an undo does the work of, else of the original's."""
+    steps = incident.scenario.steps if incident.scenario else ()
+    served = (step.id for step in steps if _is_served(world, step, undo_action))
+    return next(served, original.step_id)
+
+
+def _is_served(world: World, step: Step, undo_action: Change) -> bool:
+    try:
+        action = build_action(world, step.action, step.params)
+    except UserError:
+        return False  # people fill in some of its parameters
+    return isinstance(action, Change) and action.is_served_by(undo_action)
+
+
 def undo_request(
-    original: Execution, reason: str, *, in_force: bool, may_use_approval: bool
+    original: Execution, step_id: str, reason: str, *, in_force: bool, may_use_approval: bool
 ) -> Request:
     """The request for an undo."""
     return Request(
-        step_id=original.step_id,
+        step_id=step_id,
         title=f"Undo: {original.title}"[:75],
         reason=reason,
         undoes=original,

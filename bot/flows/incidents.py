@@ -174,9 +174,11 @@ async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
 
 async def list_open(world: World) -> OpenIncidents:
     """The open incidents that lists show."""
+    unreadable: list[str] = []
     async with world.pool.connection() as conn:
         return OpenIncidents(
-            incidents=await store.incidents.list_open(conn, rules.incidents.MAX_LISTED),
+            incidents=await store.incidents.list_open(conn, rules.incidents.MAX_LISTED, unreadable),
+            unreadable=tuple(unreadable),
             total=await store.incidents.count_open(conn),
             publish_errors=await store.publications.publish_errors(conn),
         )

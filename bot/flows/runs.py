@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from bot import rules, store, sweeps
 from bot.actions.base import Change, Progress
+from bot.flows import effects
 from bot.flows.lookups import build_action, get
 from bot.flows.transactions import (
     changing,
@@ -40,6 +41,8 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+NOTHING_LEFT = effects.Aftermath(undo=None, seen=None)
 
 HEARTBEAT_SECONDS = 5
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
@@ -123,10 +126,17 @@ def _not_done(reason: str) -> Verdict:
 
 
 async def _is_still_running(world: World, execution: Execution) -> bool:
-    """Whether no replica marked it as interrupted before it changed anything; raises UserError."""
+    """Whether no replica marked it as interrupted before it changed anything; raises UserError.
+
+    A temporary change is recorded from here on: once it is written, it has an end.
+    """
+    now = world.now()
     async with world.pool.connection() as conn:
         await check_customer_message_allowed(conn, execution)
-        return await store.executions.record_heartbeat(conn, execution, world.now())
+        is_running = await store.executions.record_heartbeat(conn, execution, now)
+        if is_running:
+            await effects.record_temporary(conn, execution, now, applied=False)
+        return is_running
 
 
 async def _check_no_drift(systems: ChangingSystems, action: Change, approved: Plan) -> None:
@@ -213,24 +223,8 @@ async def verify(world: World, execution: Execution, action: Change, progress: P
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=str(error)))
     except TimeoutError:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
-    undo = await undo_digest(world, execution)
-    await _finish(world, execution, verdict, progress.evidence, undo_digest=undo)
-
-
-async def undo_digest(world: World, execution: Execution) -> str | None:
-    """The digest of the undo's plan as it is now: an undo whose plan differs is a new request.
-
-    None where there is no undo, or it cannot be planned now.
-    """
-    if execution.plan is None or execution.plan.undo is None:
-        return None
-    undo_action = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
-    assert isinstance(undo_action, Change)
-    try:
-        return (await undo_action.plan(world.systems.for_planning())).digest
-    except UserError as error:
-        log.info("the undo of execution %s cannot be planned now: %s", execution.id, error)
-        return None
+    aftermath = await effects.inspect(world, execution)
+    await _finish(world, execution, verdict, progress.evidence, aftermath)
 
 
 async def _finish(
@@ -238,8 +232,7 @@ async def _finish(
     execution: Execution,
     verdict: Verdict,
     evidence: Evidence,
-    *,
-    undo_digest: str | None = None,
+    aftermath: effects.Aftermath = NOTHING_LEFT,
 ) -> None:
     now = world.now()
     window = world.config.policy.undo_window if verdict.was_applied else None
@@ -254,43 +247,19 @@ async def _finish(
             outcome=verdict.text,
             check_passed=verdict.ok if verdict.was_applied else None,
             undo_until=None if window is None else now + window,
-            undo_digest=undo_digest,
+            undo_digest=aftermath.undo.digest if aftermath.undo else None,
             evidence=evidence.model_copy(update={"undone_outside": verdict.undone_outside}),
         )
         if ended is not None:
             entry = ending(outcome=verdict.text)
             await log_execution(conn, ended, entry, at=now, by=execution.requested_by)
-            if verdict.was_applied:
-                await _record_temporary(conn, ended, verdict, now)
+            await effects.record(conn, ended, verdict, aftermath, now)
             await store.publications.mark_stale(conn, execution.incident_id)
 
     try:
         await write_with_retry(world, write)
     except store.executions.AlreadyActive:
         log.warning("execution %s counted as not done, and was requested again", execution.id)
-
-
-async def _record_temporary(conn: Conn, ended: Execution, verdict: Verdict, now: datetime) -> None:
-    """Record a temporary change from its start; recheck other temporary changes of the target."""
-    plan = ended.plan
-    assert plan is not None
-    if ended.undo_of is not None:
-        await store.temporary_changes.resume(conn, ended.undo_of, now)
-        if verdict.ok:
-            await store.temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
-    await store.temporary_changes.schedule_recheck(conn, plan.target, ended.id, now)
-    if plan.temporary is not None:
-        since = ended.started_at or now
-        until = since + plan.temporary.lasts
-        soon = now if ended.undo_digest is None else until - rules.changes.END_NOTICE
-        await store.temporary_changes.begin(
-            conn,
-            ended,
-            state=plan.temporary.state,
-            started_at=since,
-            ends_at=until,
-            next_check_at=soon,
-        )
 
 
 async def write_with_retry(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:

@@ -1,19 +1,21 @@
 """Temporary changes: checked, announced before they end, extended by approvers, undone in time."""
 
+import asyncio
 import logging
 from datetime import datetime, timedelta
 
 from bot import durations, rules, store, sweeps
-from bot.actions.base import AlreadyApplied, Change
-from bot.flows import executions, runs
+from bot.actions.base import Change
+from bot.flows import effects, executions, incidents, runs
 from bot.flows.approvals import record_refusals
-from bot.flows.lookups import Decider, build_action, get, load_decider
+from bot.flows.lookups import Decider, get, load_decider
 from bot.flows.transactions import changing, log_execution
 from bot.model import (
     Execution,
     ExecutionId,
     ExecutionState,
     IncidentId,
+    Observation,
     Plan,
     Requirement,
     TemporaryChange,
@@ -21,66 +23,110 @@ from bot.model import (
     UserId,
     entries,
 )
-from bot.publishing.publisher import request_publishing
 from bot.store.db import Conn
 from bot.views import text
 from bot.world import World
 
 log = logging.getLogger(__name__)
 
-# After a cluster that did not answer, or a process that died while it processed the change.
+LOOK_EVERY = timedelta(seconds=5)
+BEING_UNDONE = (ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
+# At the same time: a cluster that does not answer keeps each look waiting.
+LOOKS_AT_ONCE = 8
+# After a cluster that did not answer, or a process that died while it looked.
 RETRY_AFTER = timedelta(minutes=1)
 # After approval of the undo was requested: that request has expired by then.
 REQUEST_AGAIN_AFTER = timedelta(minutes=30)
 
 
-async def process_due(world: World) -> None:
-    """Process every temporary change that is due: check it, announce its end, or undo it."""
+async def look_at_due(world: World) -> None:
+    """Look at every temporary change that is due: is it in force, will it end, is its time over?"""
     now, kind = world.now(), "temporary change"
     async with world.pool.connection() as conn:
         waiting = world.backoff.waiting(kind, now)
         due = await store.temporary_changes.claim_due(conn, now, now + RETRY_AFTER, waiting)
-    for row in due:
-        work = sweeps.attempt(world, kind, row, _process(world, ExecutionId(row.id)))
-        world.background.start(work, f"temporary change of execution {row.id}")
+    slots = asyncio.Semaphore(LOOKS_AT_ONCE)
+    looks = [_look_in_turn(world, ExecutionId(row.id), slots) for row in due]
+    attempts = [
+        sweeps.attempt(world, kind, row, look) for row, look in zip(due, looks, strict=True)
+    ]
+    await asyncio.gather(*attempts)
 
 
-async def _process(world: World, execution_id: ExecutionId) -> None:
-    execution = await get(world, execution_id)
-    async with world.pool.connection() as conn:
-        change = await store.temporary_changes.get(conn, execution_id)
+async def _look_in_turn(world: World, execution_id: ExecutionId, slots: asyncio.Semaphore) -> None:
+    async with slots:
+        execution = await get(world, execution_id)
+        async with world.pool.connection() as conn:
+            change = await store.temporary_changes.get(conn, execution_id)
+            undos = await store.executions.undos_of(conn, execution_id)
         if change is None:
             return
-        undos = await store.executions.undos_of(conn, execution.id)
-    if any(undo.state in rules.changes.IN_PROGRESS for undo in undos):
-        return  # the end of that undo schedules the next check
+        if any(undo.state in BEING_UNDONE for undo in undos):
+            await _look_again(world, change, None)
+        else:
+            await _look(world, change, execution, undos)
+
+
+async def _look(
+    world: World, change: TemporaryChange, execution: Execution, undos: tuple[Execution, ...]
+) -> None:
+    seen = await effects.observe(world, execution)
+    if change.applied and seen is not None and not seen.in_force:
+        await _record_end(world, change, seen)
+        return
+    await _look_again(world, change, seen)
+    if not change.applied:
+        await _settle(world, execution, seen)
+        return
     if execution.undo_digest is None and not undos:
         execution = await _learn_undo_digest(world, execution)
     await _take_next_step(world, change, execution, undos)
-    request_publishing(world, change.incident_id)
+
+
+async def _look_again(world: World, change: TemporaryChange, seen: Observation | None) -> None:
+    again_at = world.now() + LOOK_EVERY
+    async with world.pool.connection() as conn:
+        now_seen = await store.temporary_changes.look_again(
+            conn, change.execution_id, again_at, seen
+        )
+        if now_seen.has_drifted != change.has_drifted:
+            await store.publications.mark_stale(conn, change.incident_id)
+
+
+async def _settle(world: World, execution: Execution, seen: Observation | None) -> None:
+    """Take a change for written that is there with its execution's id, whatever was recorded.
+
+    Where it counts as not done, it is checked again, as what was interrupted.
+    """
+    if execution.state not in (ExecutionState.INTERRUPTED, ExecutionState.FAILED):
+        return
+    if seen is None or seen.sighting is None or not seen.in_force:
+        return
+    if seen.sighting.execution != str(execution.id):
+        return
+    now, before, after = world.now(), ExecutionState.FAILED, ExecutionState.INTERRUPTED
+    try:
+        async with world.pool.connection() as conn:
+            moved = await store.executions.move(
+                conn, execution.id, from_state=before, to_state=after
+            )
+            if moved is not None:
+                await log_execution(conn, moved, entries.Interrupted(), at=now)
+            await effects.record_temporary(conn, execution, now, applied=True)
+            await store.publications.mark_stale(conn, execution.incident_id)
+    except store.executions.AlreadyActive:
+        log.info("execution %s is settled once its target or its step is free", execution.id)
 
 
 async def _take_next_step(
     world: World, change: TemporaryChange, execution: Execution, undos: tuple[Execution, ...]
 ) -> None:
     now = world.now()
-    if await _was_ended(world, change, execution):
-        await _record_end(world, change, execution)
-    elif change.ends_at <= now:
-        await _revert(world, change, execution, undos)
+    if change.ends_at <= now:
+        if change.retry_at is None or change.retry_at <= now:
+            await _revert(world, change, execution, undos)
     elif change.announced_at is None and change.ends_at - rules.changes.END_NOTICE <= now:
         await _announce_end(world, change, execution)
-    else:
-        await _check_later(world, change, execution)
-
-
-async def _check_later(world: World, change: TemporaryChange, execution: Execution) -> None:
-    now = world.now()
-    next_check_at = rules.changes.next_check_at(change, now)
-    if execution.undo_digest is None:
-        next_check_at = min(next_check_at, now + RETRY_AFTER)
-    async with world.pool.connection() as conn:
-        await store.temporary_changes.check_later(conn, execution.id, next_check_at)
 
 
 async def _learn_undo_digest(world: World, execution: Execution) -> Execution:
@@ -93,12 +139,14 @@ async def _learn_undo_digest(world: World, execution: Execution) -> Execution:
             return execution
     except UserError:
         return execution
-    digest = await runs.undo_digest(world, execution)
-    if digest is None:
+    undo = await effects.plan_undo(world, execution)
+    if undo is None:
         return execution
     async with world.pool.connection() as conn:
-        await store.executions.set_undo_digest(conn, execution.id, digest)
-    return execution.model_copy(update={"undo_digest": digest})
+        await store.executions.set_undo_digest(conn, execution.id, undo.digest)
+        await store.temporary_changes.set_as_left(conn, execution.id, undo.fingerprint)
+        await store.publications.mark_stale(conn, execution.incident_id)
+    return execution.model_copy(update={"undo_digest": undo.digest})
 
 
 async def _is_as_left(world: World, execution: Execution) -> bool:
@@ -112,47 +160,47 @@ async def _is_as_left(world: World, execution: Execution) -> bool:
     return deployment.last_execution == str(execution.id) and deployment.revision == next_revision
 
 
-async def _was_ended(world: World, change: TemporaryChange, execution: Execution) -> bool:
-    """Whether something else ended it; the last change of its target is cleared if it did not."""
-    in_force = await _is_still_applied(world, execution)
-    if in_force and change.touched_by is not None:
-        async with world.pool.connection() as conn:
-            await store.temporary_changes.clear_touched_by(conn, execution.id, change.touched_by)
-    return in_force is False
-
-
-async def _is_still_applied(world: World, execution: Execution) -> bool | None:
-    """Whether the change is there: planning it again finds nothing to do. None: not known."""
-    try:
-        action = build_action(world, execution.action, execution.params)
-        assert isinstance(action, Change)
-        await action.plan(world.systems.for_planning())
-    except AlreadyApplied:
-        return True
-    except UserError:
-        return None
-    return False
-
-
-async def _record_end(world: World, change: TemporaryChange, execution: Execution) -> None:
-    """Another step, a rollback, or somebody by hand has ended it."""
-    assert execution.plan is not None
+async def _record_end(world: World, change: TemporaryChange, seen: Observation) -> None:
+    """Another step, or something outside Runbolt, has ended it."""
     now = world.now()
     async with world.pool.connection() as conn:
-        ended_by = (
-            await store.executions.running_on(conn, execution.plan.target)
-            if change.touched_by is None
-            else await store.executions.get(conn, change.touched_by)
-        )
+        current = await store.temporary_changes.lock(conn, change.execution_id)
+        if current is None or current.next_check_at != change.next_check_at:
+            return  # something changed it since this look began
+        last = await _last_execution(conn, seen)
+        if last is not None and _will_tell(change, seen, last):
+            again_at = now + LOOK_EVERY
+            await store.temporary_changes.look_again(conn, change.execution_id, again_at, None)
+            return
+        proven = last is not None and rules.changes.proves_end(change, seen, last)
+        ended_by = last if proven and not seen.manager else None
         execution_id = ended_by.id if ended_by else None
         if await store.temporary_changes.end(conn, change.execution_id, now, by=execution_id):
-            await _log(conn, change, _ended_entry(change, ended_by), at=now)
+            await _log(conn, change, _ended_entry(change, seen, ended_by), at=now)
 
 
-def _ended_entry(change: TemporaryChange, ended_by: Execution | None) -> entries.Ended:
-    """What ended it, for the timeline; who does it by hand is not known."""
+def _will_tell(change: TemporaryChange, seen: Observation, last: Execution) -> bool:
+    """Whether an execution under way will tell by itself, or its target will, that it ended it."""
+    is_undo = last.undo_of == change.execution_id
+    return last.state is ExecutionState.RUNNING and (is_undo or not seen.settled)
+
+
+async def _last_execution(conn: Conn, seen: Observation) -> Execution | None:
+    """The execution whose id the target bears."""
+    if seen.sighting is None or not seen.sighting.execution.isdecimal():
+        return None
+    return await store.executions.get(conn, ExecutionId(int(seen.sighting.execution)))
+
+
+def _ended_entry(
+    change: TemporaryChange, seen: Observation, ended_by: Execution | None
+) -> entries.Ended:
+    """What ended it, for the timeline, as far as the target proves it."""
     if ended_by is None:
-        return entries.Ended(execution=change.execution_id, by_hand=True)
+        outside = rules.changes.was_outside(change, seen)
+        return entries.Ended(
+            execution=change.execution_id, by_hand=outside, manager=seen.manager, fact=seen.fact
+        )
     in_other_incident = ended_by.incident_id != change.incident_id
     return entries.Ended(
         execution=change.execution_id,
@@ -170,9 +218,7 @@ async def _announce_end(world: World, change: TemporaryChange, execution: Execut
             return
         if current.ends_at != change.ends_at or current.announced_at is not None:
             return  # extended or announced meanwhile
-        await store.temporary_changes.check_later(
-            conn, execution.id, change.ends_at, announced_at=now
-        )
+        await store.temporary_changes.mark_announced(conn, execution.id, now)
         people = await _people_concerned(conn, execution)
         notice = entries.EndAnnounced(execution=execution.id, until=change.ends_at, who=people)
         await _log(conn, change, notice, at=now)
@@ -183,6 +229,8 @@ async def _revert(
 ) -> None:
     """Undo it as was approved with it; where that cannot be, report it or request approval."""
     requested = [undo for undo in undos if undo.state is ExecutionState.PROPOSED]
+    if any(undo.state is ExecutionState.APPROVED for undo in undos):
+        return  # it waits for its target
     if requested:
         await _approve_request(world, change, execution, requested[0])
     elif any(undo.check_passed is not None for undo in undos):
@@ -236,7 +284,7 @@ async def _approve_request(
         if approved is None:
             return
         await log_execution(conn, approved, entries.Approved(), at=world.now())
-        await store.publications.mark_stale(conn, change.incident_id)
+        await store.publications.mark_stale(conn, approved.incident_id)
     runs.start_if_approved(world, approved)
 
 
@@ -280,8 +328,10 @@ async def _request_revert(
     """Request the undo: approved already the first time, while nobody else changed the target."""
     now = world.now()
     reason = text.render_unescaped("revert_reason", change=change)
+    incident = await incidents.get(world, execution.incident_id)
+    step_id = executions.undo_step(world, incident, execution, undo_action)
     request = executions.undo_request(
-        execution, reason, in_force=True, may_use_approval=first_attempt
+        execution, step_id, reason, in_force=True, may_use_approval=first_attempt
     )
     async with world.pool.connection() as conn:
         if await _lock_overdue(conn, execution, now) is None:
@@ -360,10 +410,11 @@ async def _extend(
         change = await store.temporary_changes.lock(conn, execution_id)
         rules.permissions.check_may_extend(change, execution, person, approvers, now, seen_end)
         assert change is not None
+        undos = await store.executions.undos_of(conn, execution_id)
+        if any(undo.state in BEING_UNDONE for undo in undos):
+            raise UserError(f"“{change.state}” is being undone already. Nothing was extended.")
         until = change.ends_at + rules.changes.EXTENSION
-        await store.temporary_changes.extend(
-            conn, execution_id, ends_at=until, next_check_at=until - rules.changes.END_NOTICE
-        )
+        await store.temporary_changes.extend(conn, execution_id, ends_at=until)
         span = durations.describe(rules.changes.EXTENSION)
         extended = entries.Extended(execution=execution_id, span=span)
         await store.timeline.add(
@@ -372,7 +423,7 @@ async def _extend(
 
 
 async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
-    """The temporary changes of an incident that are in force."""
+    """The temporary changes of an incident that are, or may be, in force."""
     async with world.pool.connection() as conn:
         changes = await store.temporary_changes.of_incident(conn, incident_id)
-    return tuple(change for change in changes if change.in_force)
+    return tuple(change for change in changes if change.may_be_in_force)

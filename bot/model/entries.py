@@ -324,10 +324,15 @@ class NotReverted(TemporaryDetail):
 
 
 class Ended(TemporaryDetail):
-    """Something else ended it: the change of that title, or (`by_hand`) no step at all."""
+    """Something else ended it: the change of that title, or (`by_hand`) something outside Runbolt.
+
+    `manager` is the field manager that did, where that is noted; `fact` is what is there instead.
+    """
 
     kind: ClassVar = EntryKind.ENDED
     by_hand: bool = False
+    manager: str = ""
+    fact: str = ""
     change: str = ""
     who: UserId | None = None
     incident: str = ""

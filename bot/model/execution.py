@@ -227,10 +227,34 @@ class Execution(NewExecution):
         return () if self.requested_by is None else (self.requested_by,)
 
 
-class TemporaryChange(Model):
-    """A temporary change: when it ends, and when the scheduler checks it next.
+class Sighting(Model):
+    """What a target was: what plans call its fingerprint, and the execution that wrote it last."""
 
-    `overdue_reason` says why its undo is late; `touched_by` is the last other change of its target.
+    fingerprint: dict[str, Any]
+    execution: str
+
+
+class Observation(Model):
+    """What an action sees of its temporary change: whether it is in force, or else the `fact`.
+
+    `manager` is the field manager that wrote what is there now, empty where that is not noted.
+    `settled` says that the target's controller has seen its newest spec, so its revision is known.
+    """
+
+    in_force: bool
+    fact: str = ""
+    manager: str = ""
+    sighting: Sighting | None = None
+    settled: bool = True
+
+
+class TemporaryChange(Model):
+    """A temporary change: when it ends, and when the scheduler looks at it next.
+
+    It is recorded before it is written; `applied` says that it was. `overdue_reason` says why its
+    undo is late and `retry_at` when it is tried again, `touched_by` is the execution that ended it,
+    `last_seen` is what its target was when it was last seen in force, `as_left` its fingerprint
+    when the undo was planned.
     """
 
     execution_id: ExecutionId
@@ -243,8 +267,24 @@ class TemporaryChange(Model):
     touched_by: ExecutionId | None
     ended_at: datetime | None
     overdue_reason: str | None
+    applied: bool
+    last_seen: Sighting | None
+    as_left: dict[str, Any] | None
+    retry_at: datetime | None
 
     @property
     def in_force(self) -> bool:
         """Whether it is still as the change made it, as far as is known."""
+        return self.applied and self.ended_at is None
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether its target has changed since its undo was planned: that undo was not approved."""
+        if self.last_seen is None or self.as_left is None:
+            return False
+        return self.last_seen.fingerprint != self.as_left
+
+    @property
+    def may_be_in_force(self) -> bool:
+        """Whether it is in force, or nobody knows yet whether it was written."""
         return self.ended_at is None

@@ -50,9 +50,13 @@ class Incident(NewIncident):
 
 
 class OpenIncidents(Model):
-    """The worst open incidents, how many are open, and what Slack refuses to show of them."""
+    """The worst open incidents, how many are open, and what Slack refuses to show of them.
+
+    `unreadable` are those of the worst that this version cannot read, such as “incident 7”.
+    """
 
     incidents: tuple[Incident, ...]
+    unreadable: tuple[str, ...] = ()
     total: int
     publish_errors: dict[IncidentId, str]
 

@@ -22,7 +22,7 @@ from bot.store.publications import Publication
 from bot.store.set_aside import DueRow
 from bot.views import channel, execution, slack_items
 from bot.views.slack_items import File, Message, Pin, SlackItem
-from bot.views.snapshot import IncidentSnapshot
+from bot.views.snapshot import IncidentSnapshot, without_orphans
 from bot.world import World
 
 log = logging.getLogger(__name__)
@@ -172,10 +172,19 @@ async def _send_snapshot(
         await _record_channel(world, incident)
     snapshot = await _read_snapshot(world, publication, sender.sent_keys)
     # In a thread: a long channel takes a second, and everything else goes on meanwhile.
-    changed, final = await asyncio.to_thread(_render, snapshot, sender)
+    changed, final = await asyncio.to_thread(_render_in_thread, snapshot, sender)
     sending = asyncio.create_task(_send(sender, changed))
     await asyncio.gather(sending, _invite_approvers(world, sender, snapshot, sending))
     await sender.mark_final(final, is_open=snapshot.incident.open)
+
+
+def _render_in_thread(
+    snapshot: IncidentSnapshot, sender: Sender
+) -> tuple[list[SlackItem], list[SlackItem]]:
+    try:
+        return _render(snapshot, sender)
+    except StopIteration as error:  # no thread can pass it on: who awaits it would wait for ever
+        raise LookupError("a view did not find what it looked for") from error
 
 
 def _render(snapshot: IncidentSnapshot, sender: Sender) -> tuple[list[SlackItem], list[SlackItem]]:
@@ -201,8 +210,8 @@ async def _send(sender: Sender, changed: list[SlackItem]) -> None:
             posts.append(item)
         else:
             others.append(item)
-    await asyncio.gather(sender.send_in_order(posts), *map(sender.send, others))
-    await asyncio.gather(*map(sender.send, last))
+    await asyncio.gather(sender.send_in_order(posts), sender.send_side_by_side(others))
+    await sender.send_side_by_side(last)
 
 
 def _is_first_post(sender: Sender, item: SlackItem) -> bool:
@@ -224,14 +233,15 @@ async def _read_snapshot(
         final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)
         set_aside = await store.set_aside.of_incident(conn, incident.id)
         unreadable: list[str] = []
-        changes = await store.temporary_changes.of_incident(conn, incident.id, unreadable)
-        return IncidentSnapshot(
+        snapshot = IncidentSnapshot(
             incident=incident,
             executions=await store.executions.for_publishing(conn, incident.id, final, unreadable),
             entries=await store.timeline.for_publishing(conn, incident.id, unreadable),
+            temporary_changes=await store.temporary_changes.of_incident(
+                conn, incident.id, unreadable
+            ),
             updates=await store.updates.of_incident(conn, incident.id, unreadable),
             reminders=await store.reminders.of_incident(conn, incident.id, unreadable),
-            temporary_changes=changes,
             tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
@@ -244,6 +254,7 @@ async def _read_snapshot(
             unreadable=tuple(unreadable),
             sent_keys=sent_keys,
         )
+        return without_orphans(snapshot)
 
 
 async def _responders(world: World, incident: Incident) -> frozenset[UserId]:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 CLASSIC_BLOCKS = {"section", "header", "context", "actions", "divider"}
 
-# How many calls for one incident are under way at the same time.
+# How many messages of one incident are sent at the same time, beside those that are in order.
 MAX_CALLS = 8
 
 # Slack has it already: the item counts as sent.
@@ -61,7 +61,6 @@ class Sender:
         # An earlier attempt failed: Slack may have done more than was recorded.
         self._retried = claim.publication.failures > 0
         self._orphans: dict[tuple[str, str | None], MessagesInSlack] = {}
-        self._slots = asyncio.Semaphore(MAX_CALLS)
         # While nothing is answered at all, the rest is left to the next attempt: each call waits
         # for its whole time limit, and Slack may be back long before the last of them ends.
         self._has_answered = False
@@ -93,16 +92,25 @@ class Sender:
             if isinstance(failure, slack.client.SlackError) and failure.is_transient:
                 return
 
+    async def send_side_by_side(self, items: Sequence[SlackItem]) -> None:
+        """Send items a few at a time, in any order."""
+        waiting = iter(items)
+
+        async def send_some() -> None:
+            for item in waiting:
+                await self.send(item)
+
+        await asyncio.gather(*(send_some() for _ in items[:MAX_CALLS]))
+
     async def send(self, item: SlackItem) -> Exception | None:
         """Send an item and record it; returns what went wrong, or None."""
-        async with self._slots:
-            if self._silence is not None:
-                return self._silence
-            subject = f"{item.key} of {self._incident.name}"
-            failure = await attempt(subject, self._deliver_and_record(item))
-            if failure is not None:
-                self._add_failure(failure)
-            return failure
+        if self._silence is not None:
+            return self._silence
+        subject = f"{item.key} of {self._incident.name}"
+        failure = await attempt(subject, self._deliver_and_record(item))
+        if failure is not None:
+            self._add_failure(failure)
+        return failure
 
     def _add_failure(self, failure: Exception) -> None:
         self.failures.append(failure)

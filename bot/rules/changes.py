@@ -1,12 +1,13 @@
 """Decisions about changes: what is unverified, what can be undone, what drifted."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.model import (
     ACTIVE,
     Execution,
     ExecutionState,
+    Observation,
     Plan,
     Task,
     TaskKind,
@@ -55,9 +56,15 @@ def check_understood(execution: Execution) -> None:
         )
 
 
-def can_undo(execution: Execution, undo: Execution | None) -> bool:
-    """Whether it changed something that may still be there, and can be undone, and was not yet."""
-    changed = execution.check_passed is not None and not execution.evidence.undone_outside
+def can_undo(
+    execution: Execution, undo: Execution | None, change: TemporaryChange | None = None
+) -> bool:
+    """Whether it changed something that may still be there, and can be undone, and was not yet.
+
+    `change` is the temporary change that it made, of which more is known.
+    """
+    is_there = not execution.evidence.undone_outside if change is None else change.in_force
+    changed = execution.check_passed is not None and is_there
     undoable = (
         execution.plan is not None and execution.plan.undo is not None and execution.undo_of is None
     )
@@ -95,10 +102,36 @@ def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     return tuple(key.replace("_", " ") for key in keys)
 
 
-def next_check_at(change: TemporaryChange, now: datetime) -> datetime:
-    """When to process a temporary change next: to announce its end, or to undo it."""
-    soon = change.ends_at - END_NOTICE
-    return soon if change.announced_at is None and now < soon else change.ends_at
+def undo_needs_approval(change: TemporaryChange, execution: Execution) -> bool:
+    """Whether the undo of a temporary change is not, or not known to be, what was approved."""
+    return change.has_drifted or execution.undo_digest is None
+
+
+def proves_end(change: TemporaryChange, seen: Observation, last: Execution) -> bool:
+    """Whether the target proves that the execution whose id it bears ended a temporary change.
+
+    It is its undo, or it wrote over the very state in which the change was last seen in force, and
+    nobody has changed the target since: its revision is the next one.
+    """
+    if last.undo_of == change.execution_id:
+        return True
+    if change.last_seen is None or seen.sighting is None or last.plan is None:
+        return False
+    before, now = last.plan.fingerprint, seen.sighting.fingerprint
+    has_overwritten = all(
+        before.get(key) == old for key, old in change.last_seen.fingerprint.items()
+    )
+    return has_overwritten and seen.settled and now.get("revision") == before.get("revision", 0) + 1
+
+
+def was_outside(change: TemporaryChange, seen: Observation) -> bool:
+    """Whether nothing of ours can have ended it: another manager wrote what is there now.
+
+    Or the target is gone, or bears the id that it had while the change was in force.
+    """
+    if seen.manager or seen.sighting is None:
+        return True
+    return change.last_seen is not None and change.last_seen.execution == seen.sighting.execution
 
 
 def task_conflict(task: Task) -> UserError:

@@ -87,9 +87,10 @@ def _requesters(change: ProposedChange) -> tuple[UserId, ...]:
 
 def loud_warnings(config: Config) -> tuple[str, ...]:
     """What must be said when the bot starts: the changes that nobody has to approve."""
+    exception = ", unless it is over the budget" if config.policy.budget.is_set else ""
     return tuple(
-        f"policy.approvals.{risk.value} is 0: every {risk.value} change runs as soon as somebody "
-        "requests it, without any approval"
+        f"policy.approvals.{risk.value} is 0: such a change runs as soon as somebody requests it, "
+        f"without any approval{exception}"
         for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
         if not config.policy.approvals.of(risk)
     )
@@ -102,7 +103,7 @@ def shortages(config: Config, approvers: int) -> tuple[str, ...]:
     """
     return tuple(
         f"policy.approvals.{risk.value} is {config.policy.approvals.of(risk)}, and the approvers "
-        f"are {approvers} at the moment: no {risk.value} change can be approved"
+        f"are {approvers} at the moment: no such change can be approved"
         for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
         if config.policy.approvals.of(risk) > approvers
     )

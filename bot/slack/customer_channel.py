@@ -17,6 +17,7 @@ FIXES = {
     "channel_not_found": "Invite the bot there, or correct channels.customers in RUNBOLT_CONFIG.",
     "is_archived": "Unarchive the channel, or correct channels.customers in RUNBOLT_CONFIG.",
     "restricted_action": "Let the bot post there, in the channel's settings, and request it again.",
+    "message_not_found": "Somebody else has deleted it.",
     "msg_too_long": "Shorten the message, and request it again.",
 }
 # With these errors Slack says that it did nothing. What any other one means is not known: of its
@@ -33,7 +34,6 @@ REFUSALS = frozenset(
         "invalid_metadata_format",
         "invalid_metadata_schema",
         "message_limit_exceeded",
-        "message_not_found",
         "metadata_too_large",
         "missing_scope",
         "no_permission",

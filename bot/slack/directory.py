@@ -18,8 +18,9 @@ CACHE_SECONDS = 60
 class Directory:
     """Looks up people and user groups.
 
-    What decides who may do something is read from Slack each time, apart from a person's kind,
-    which may be a minute old.
+    Who decides about a change is read from Slack at the click (`fetch_user`, `fetch_membership`).
+    For all else what Slack said within the last minute is good enough: that a press comes from a
+    full member (`check_may_act`), whom to invite and whom to mention.
     """
 
     def __init__(self, client: AsyncWebClient, cache: Cache, team_id: str) -> None:

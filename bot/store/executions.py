@@ -25,6 +25,10 @@ from bot.store import db
 from bot.store.db import Conn
 from bot.store.set_aside import DueRow
 
+# What sweeps find by one statement, and change by another on the same condition.
+OVERDUE = "state IN ('proposed', 'approved') AND expires_at <= %(now)s"
+SILENT = "state = 'running' AND heartbeat_at < %(silent_since)s"
+
 
 class AlreadyActive(Exception):
     """The step has an active execution already, or its target is being changed."""
@@ -352,9 +356,8 @@ async def attachment_names(conn: Conn, incident_id: IncidentId) -> dict[Executio
 async def overdue(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
     """The requests whose time is over, except some rows."""
     query = """
-        SELECT id, incident_id FROM executions
-        WHERE state IN ('proposed', 'approved') AND expires_at <= %(now)s AND id <> ALL(%(but)s)
-    """
+        SELECT id, incident_id FROM executions WHERE {overdue} AND id <> ALL(%(but)s)
+    """.replace("{overdue}", OVERDUE)
     return await db.fetch_all(conn, DueRow, query, now=now, but=list(but))
 
 
@@ -362,9 +365,9 @@ async def expire(conn: Conn, execution_id: ExecutionId, now: datetime) -> Execut
     """Expire a request whose time is over; it is returned to one caller only."""
     query = """
         UPDATE executions SET state = 'expired', finished_at = %(now)s
-        WHERE id = %(id)s AND state IN ('proposed', 'approved') AND expires_at <= %(now)s
+        WHERE id = %(id)s AND {overdue}
         RETURNING {columns}
-    """
+    """.replace("{overdue}", OVERDUE)
     return await db.fetch_optional(conn, Execution, query, id=execution_id, now=now)
 
 
@@ -386,9 +389,8 @@ async def void(
 async def silent(conn: Conn, silent_since: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
     """The executions without a heartbeat, except some rows."""
     query = """
-        SELECT id, incident_id FROM executions
-        WHERE state = 'running' AND heartbeat_at < %(silent_since)s AND id <> ALL(%(but)s)
-    """
+        SELECT id, incident_id FROM executions WHERE {silent} AND id <> ALL(%(but)s)
+    """.replace("{silent}", SILENT)
     return await db.fetch_all(conn, DueRow, query, silent_since=silent_since, but=list(but))
 
 
@@ -398,9 +400,9 @@ async def interrupt(
     """Interrupt an execution without a heartbeat; it is returned to one caller only."""
     query = """
         UPDATE executions SET state = 'interrupted', interrupted_at = %(now)s, progress = NULL
-        WHERE id = %(id)s AND state = 'running' AND heartbeat_at < %(silent_since)s
+        WHERE id = %(id)s AND {silent}
         RETURNING {columns}
-    """
+    """.replace("{silent}", SILENT)
     times = {"silent_since": silent_since, "now": now}
     return await db.fetch_optional(conn, Execution, query, id=execution_id, **times)
 

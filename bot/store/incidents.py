@@ -71,16 +71,15 @@ async def in_channel(conn: Conn, channel: str) -> Incident | None:
     return await db.fetch_optional(conn, Incident, query, channel=channel)
 
 
-async def list_open(conn: Conn, limit: int) -> tuple[Incident, ...]:
-    """The open incidents, worst first, and no more than `limit`: each row has its playbook.
-
-    What this version cannot read is left out: a list is better than none.
-    """
+async def list_open(
+    conn: Conn, limit: int, unreadable: list[str] | None = None
+) -> tuple[Incident, ...]:
+    """The open incidents, worst first, and no more than `limit`: each row has its playbook."""
     query = """
         SELECT {columns} FROM incidents WHERE status <> 'resolved'
         ORDER BY severity, id LIMIT %(limit)s
     """
-    return await db.fetch_all(conn, Incident, query, unreadable=[], limit=limit)
+    return await db.fetch_all(conn, Incident, query, unreadable, limit=limit)
 
 
 async def count_open(conn: Conn) -> int:

@@ -8,6 +8,12 @@ from bot.store import db
 from bot.store.db import Conn
 from bot.store.set_aside import DueRow
 
+# Of reminders with their incidents. Those of a resolved incident are about its tasks.
+DUE = """
+    fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
+    AND (status <> 'resolved' OR kind = 'tasks')
+"""
+
 
 async def insert(
     conn: Conn,
@@ -46,11 +52,9 @@ async def due(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[DueRow, ..
     """What is due, of the kinds that this version knows, except some rows."""
     query = """
         SELECT reminders.id, incident_id FROM reminders JOIN incidents ON incidents.id = incident_id
-        WHERE fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
-          AND (status <> 'resolved' OR kind = 'tasks')
-          AND kind = ANY(%(kinds)s) AND reminders.id <> ALL(%(but)s)
+        WHERE {due} AND kind = ANY(%(kinds)s) AND reminders.id <> ALL(%(but)s)
         ORDER BY due_at LIMIT 100
-    """
+    """.replace("{due}", DUE)
     return await db.fetch_all(conn, DueRow, query, now=now, kinds=list(ReminderKind), but=list(but))
 
 
@@ -58,19 +62,17 @@ async def claim(conn: Conn, reminder_id: ReminderId, now: datetime) -> Reminder 
     """Claim a reminder that is due; None when another replica claims or has claimed it.
 
     The incident is locked too: an update that is posted at this moment comes before or after, and
-    settles whatever is inserted here. The reminders of a resolved incident are about its tasks.
+    settles whatever is inserted here.
     """
     query = """
         UPDATE reminders SET fired_at = %(now)s
         WHERE id = (
             SELECT reminders.id FROM reminders JOIN incidents ON incidents.id = incident_id
-            WHERE reminders.id = %(id)s
-              AND fired_at IS NULL AND settled_at IS NULL AND due_at <= %(now)s
-              AND (status <> 'resolved' OR kind = 'tasks')
+            WHERE reminders.id = %(id)s AND {due}
             FOR NO KEY UPDATE SKIP LOCKED
         )
         RETURNING {columns}
-    """
+    """.replace("{due}", DUE)
     return await db.fetch_optional(conn, Reminder, query, id=reminder_id, now=now)
 
 

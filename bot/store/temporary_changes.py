@@ -1,45 +1,65 @@
 """Temporary changes in force; each due one is claimed by one replica."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from bot.model import Execution, ExecutionId, IncidentId, TemporaryChange
+from bot.model import Execution, ExecutionId, IncidentId, Observation, TemporaryChange
 from bot.store import db
 from bot.store.db import Conn
 from bot.store.set_aside import DueRow
 
 
-async def begin(
+async def record(
     conn: Conn,
     execution: Execution,
     *,
+    applied: bool,
     state: str,
     started_at: datetime,
     ends_at: datetime,
-    next_check_at: datetime,
+    now: datetime,
 ) -> None:
-    """Record a temporary change that is in force."""
-    query = """
-        INSERT INTO temporary_changes
-            (execution_id, incident_id, state, started_at, ends_at, next_check_at)
-        VALUES (%(id)s, %(incident_id)s, %(state)s, %(started_at)s, %(ends_at)s, %(next_check_at)s)
-        ON CONFLICT (execution_id) DO NOTHING
+    """Record a temporary change: before it is written, and again (`applied`) once it was.
+
+    One that was withdrawn, as if it had not been written, is in force again.
     """
-    times = {"started_at": started_at, "ends_at": ends_at, "next_check_at": next_check_at}
-    await db.execute(
-        conn, query, id=execution.id, incident_id=execution.incident_id, state=state, **times
-    )
+    query = """
+        INSERT INTO temporary_changes AS known
+            (execution_id, incident_id, applied, state, started_at, ends_at, next_check_at)
+        VALUES (%(id)s, %(incident_id)s, %(applied)s, %(state)s, %(started_at)s, %(ends_at)s,
+            %(now)s)
+        ON CONFLICT (execution_id) DO UPDATE SET applied = true, next_check_at = %(now)s,
+            ended_at = CASE WHEN known.applied THEN known.ended_at END
+            WHERE %(applied)s
+    """
+    values: dict[str, Any] = {"applied": applied, "state": state}
+    values |= {"started_at": started_at, "ends_at": ends_at, "now": now}
+    await db.execute(conn, query, id=execution.id, incident_id=execution.incident_id, **values)
+
+
+async def withdraw(conn: Conn, execution_id: ExecutionId, now: datetime) -> None:
+    """End one that was not written after all."""
+    query = """
+        UPDATE temporary_changes SET ended_at = %(now)s
+        WHERE execution_id = %(id)s AND NOT applied AND ended_at IS NULL
+    """
+    await db.execute(conn, query, id=execution_id, now=now)
 
 
 async def claim_due(
     conn: Conn, now: datetime, again: datetime, but: Sequence[int]
 ) -> tuple[DueRow, ...]:
-    """Claim what is due, except some rows; it is due `again` later should the process die."""
+    """Claim what is due, except some rows; it is due `again` later should the process die.
+
+    Also what was withdrawn, until its time is over: what was sent may still arrive.
+    """
     query = """
         UPDATE temporary_changes SET next_check_at = %(again)s
         WHERE execution_id IN (
             SELECT execution_id FROM temporary_changes
-            WHERE ended_at IS NULL AND next_check_at <= %(now)s AND execution_id <> ALL(%(but)s)
+            WHERE next_check_at <= %(now)s AND execution_id <> ALL(%(but)s)
+                AND (ended_at IS NULL OR NOT applied AND ends_at > %(now)s)
             ORDER BY next_check_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
         )
         RETURNING execution_id AS id, incident_id
@@ -47,22 +67,13 @@ async def claim_due(
     return await db.fetch_all(conn, DueRow, query, now=now, again=again, but=list(but))
 
 
-async def schedule_recheck(conn: Conn, target: str, by: ExecutionId, now: datetime) -> None:
-    """Check the temporary changes of a target now, since an execution changed it."""
+async def schedule_recheck(conn: Conn, target: str, now: datetime) -> None:
+    """Look at the temporary changes of a target now, since an execution changed it."""
     query = """
-        UPDATE temporary_changes SET next_check_at = %(now)s, touched_by = %(by)s FROM executions
+        UPDATE temporary_changes SET next_check_at = %(now)s FROM executions
         WHERE executions.id = execution_id AND plan ->> 'target' = %(target)s AND ended_at IS NULL
     """
-    await db.execute(conn, query, target=target, by=by, now=now)
-
-
-async def clear_touched_by(conn: Conn, execution_id: ExecutionId, by: ExecutionId) -> None:
-    """Clear the execution that changed the target: it has not ended the temporary change."""
-    query = """
-        UPDATE temporary_changes SET touched_by = NULL
-        WHERE execution_id = %(id)s AND touched_by = %(by)s AND ended_at IS NULL
-    """
-    await db.execute(conn, query, id=execution_id, by=by)
+    await db.execute(conn, query, target=target, now=now)
 
 
 async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
@@ -81,6 +92,16 @@ async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChan
         ORDER BY execution_id
     """
     return await db.fetch_all(conn, TemporaryChange, query, id=execution_id)
+
+
+async def executions_in_force(conn: Conn) -> tuple[Execution, ...]:
+    """The executions whose temporary changes are in force, oldest first."""
+    query = """
+        SELECT {columns} FROM executions
+        WHERE id IN (SELECT execution_id FROM temporary_changes WHERE applied AND ended_at IS NULL)
+        ORDER BY id
+    """
+    return await db.fetch_all(conn, Execution, query)
 
 
 async def get(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
@@ -106,48 +127,55 @@ async def of_incident(
     return await db.fetch_all(conn, TemporaryChange, query, unreadable, incident_id=incident_id)
 
 
-async def check_later(
-    conn: Conn,
-    execution_id: ExecutionId,
-    next_check_at: datetime,
-    *,
-    announced_at: datetime | None = None,
-) -> None:
-    """Schedule the next check, and record that its end was announced."""
+async def look_again(
+    conn: Conn, execution_id: ExecutionId, next_check_at: datetime, seen: Observation | None
+) -> TemporaryChange:
+    """Schedule the next look, and keep what its target is if it was seen in force."""
     query = """
         UPDATE temporary_changes SET next_check_at = %(next_check_at)s,
-            announced_at = coalesce(%(announced_at)s, announced_at)
+            last_seen = coalesce(%(last_seen)s, last_seen)
         WHERE execution_id = %(id)s
+        RETURNING {columns}
     """
-    await db.execute(
-        conn, query, id=execution_id, next_check_at=next_check_at, announced_at=announced_at
-    )
+    sighting = seen.sighting if seen is not None and seen.in_force else None
+    last_seen = None if sighting is None else db.json(sighting)
+    values: dict[str, Any] = {"next_check_at": next_check_at, "last_seen": last_seen}
+    return await db.fetch_one(conn, TemporaryChange, query, id=execution_id, **values)
 
 
-async def extend(
-    conn: Conn, execution_id: ExecutionId, *, ends_at: datetime, next_check_at: datetime
+async def set_as_left(
+    conn: Conn, execution_id: ExecutionId, fingerprint: Mapping[str, Any]
 ) -> None:
+    """Keep the fingerprint of the target that the undo was planned from."""
+    query = "UPDATE temporary_changes SET as_left = %(as_left)s WHERE execution_id = %(id)s"
+    await db.execute(conn, query, id=execution_id, as_left=db.json(fingerprint))
+
+
+async def mark_announced(conn: Conn, execution_id: ExecutionId, now: datetime) -> None:
+    """Record that its end was announced."""
+    query = "UPDATE temporary_changes SET announced_at = %(now)s WHERE execution_id = %(id)s"
+    await db.execute(conn, query, id=execution_id, now=now)
+
+
+async def extend(conn: Conn, execution_id: ExecutionId, *, ends_at: datetime) -> None:
     """Extend it; its end will be announced again."""
     query = """
-        UPDATE temporary_changes
-        SET ends_at = %(ends_at)s, next_check_at = %(next_check_at)s, announced_at = NULL
+        UPDATE temporary_changes SET ends_at = %(ends_at)s, announced_at = NULL
         WHERE execution_id = %(id)s
     """
-    await db.execute(conn, query, id=execution_id, ends_at=ends_at, next_check_at=next_check_at)
+    await db.execute(conn, query, id=execution_id, ends_at=ends_at)
 
 
 async def mark_overdue(
-    conn: Conn, execution_id: ExecutionId, overdue_reason: str, next_check_at: datetime
+    conn: Conn, execution_id: ExecutionId, overdue_reason: str, retry_at: datetime
 ) -> None:
-    """Record why it could not be undone in time, and schedule the next check."""
+    """Record why it could not be undone in time, and when that is tried again."""
     query = """
         UPDATE temporary_changes
-        SET overdue_reason = %(overdue_reason)s, next_check_at = %(next_check_at)s
+        SET overdue_reason = %(overdue_reason)s, retry_at = %(retry_at)s
         WHERE execution_id = %(id)s
     """
-    await db.execute(
-        conn, query, id=execution_id, overdue_reason=overdue_reason, next_check_at=next_check_at
-    )
+    await db.execute(conn, query, id=execution_id, overdue_reason=overdue_reason, retry_at=retry_at)
 
 
 async def end(
@@ -155,7 +183,7 @@ async def end(
 ) -> bool:
     """Record that it is no longer in force; False when that is recorded already."""
     query = """
-        UPDATE temporary_changes SET ended_at = %(now)s, touched_by = coalesce(%(by)s, touched_by)
+        UPDATE temporary_changes SET ended_at = %(now)s, touched_by = %(by)s
         WHERE execution_id = %(id)s AND ended_at IS NULL
     """
     return await db.execute(conn, query, id=execution_id, now=now, by=by) == 1

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from bot import rules
 from bot.model import Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
 from bot.model.text import truncate
-from bot.views import action_ids, blocks, tasks, text
+from bot.views import action_ids, blocks, tasks, temporary_changes, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import File, Message
 from bot.views.snapshot import IncidentSnapshot
@@ -30,13 +30,14 @@ def step_button(step: Step) -> Element:
 
 def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
-    undo, change = snapshot.latest_undo(execution), snapshot.change_in_force(execution.id)
+    undo, change = snapshot.latest_undo(execution), snapshot.temporary_change(execution.id)
     approvers = _approvers(snapshot, execution)
     state = text.render(
         "execution_state",
         execution=execution,
         undo=undo,
         change=change,
+        needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
         open=snapshot.incident.open,
         whole=_is_whole(snapshot, execution),
         **approvers,
@@ -46,7 +47,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         parts += _plan(snapshot, execution, execution.plan)
     parts.append(blocks.section(state))
     buttons = _buttons(snapshot, execution, undo)
-    in_force = change or snapshot.change_in_force(execution.undo_of)
+    in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
     if buttons and (snapshot.incident.open or in_force):
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
@@ -134,9 +135,9 @@ def _buttons(
                 blocks.button(label, action_ids.CHECK_INTERRUPTED, execution.id, style="primary")
             ]
         case ExecutionState.SUCCEEDED | ExecutionState.FAILED if rules.changes.can_undo(
-            execution, undo
+            execution, undo, snapshot.temporary_change(execution.id)
         ):
-            return [_undo(snapshot, execution)]
+            return [temporary_changes.undo_button(snapshot, execution)]
         case ExecutionState.DENIED | ExecutionState.FAILED | ExecutionState.EXPIRED if (
             not_done and _edit(execution)
         ):
@@ -176,16 +177,6 @@ def _confirm_text(plan: Plan) -> str:
     warnings = " ".join(f":warning: {warning}" for warning in plan.warnings)
     length = max(blocks.CONFIRM_LENGTH // 2, blocks.CONFIRM_LENGTH - len(warnings) - 1)
     return f"{truncate(plan.summary, length - 1)}\n{warnings}"
-
-
-def _undo(snapshot: IncidentSnapshot, execution: Execution) -> Element:
-    assert execution.plan is not None
-    assert execution.plan.undo is not None
-    summary = execution.plan.undo.summary
-    if changes := snapshot.changes_ended_by(execution):
-        summary += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
-    confirm = blocks.confirm_dialog(f"Undo “{execution.title}”?", summary, "Undo")
-    return blocks.button("Undo", action_ids.UNDO, execution.id, confirm=confirm)
 
 
 def final_items(snapshot: IncidentSnapshot) -> list[Message | File]:

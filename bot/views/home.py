@@ -43,5 +43,7 @@ def _open_incidents(listed: OpenIncidents) -> list[Block]:
         )
         for incident in listed.incidents
     ]
-    mrkdwn = text.render("open_incidents", total=listed.total, shown=len(lines))
+    mrkdwn = text.render(
+        "open_incidents", total=listed.total, shown=len(lines), unreadable=listed.unreadable
+    )
     return [blocks.section(mrkdwn), *(blocks.section(line) for line in lines)]

@@ -1,7 +1,7 @@
 """All that is known about one incident, read in one transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.model import (
     Entry,
@@ -17,7 +17,7 @@ from bot.model import (
     TemporaryChange,
     Update,
 )
-from bot.model.entries import Declared
+from bot.model.entries import Declared, EndAnnounced
 
 # The final states of a request that was never carried out.
 NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState.VOIDED)
@@ -77,7 +77,7 @@ class IncidentSnapshot:
         return next((task for task in same_id if task.title == step.title), None)
 
     def latest_execution(self, step: Step) -> Execution | None:
-        """The latest execution of a step, without undos and other playbooks' steps of that id.
+        """The latest execution of a step, without its undos and other playbooks' steps of that id.
 
         A request that was not carried out counts only where there is nothing else.
         """
@@ -86,11 +86,22 @@ class IncidentSnapshot:
             for execution in self.executions
             if execution.step_id == step.id
             and execution.action == step.action
-            and execution.undo_of is None
+            and not self._is_undo_of(execution, step)
         ]
         carried_out = [each for each in executions if each.state not in NOT_CARRIED_OUT]
         candidates = carried_out or executions
         return candidates[-1] if candidates else None
+
+    def _is_undo_of(self, execution: Execution, step: Step) -> bool:
+        """Whether it undoes an execution of this step, instead of doing the step's work."""
+        undone = [each for each in self.executions if each.id == execution.undo_of]
+        return any(each.step_id == step.id for each in undone)
+
+    def temporary_change(self, execution_id: ExecutionId) -> TemporaryChange | None:
+        """The temporary change that an execution made, in force or not."""
+        return next(
+            (each for each in self.temporary_changes if each.execution_id == execution_id), None
+        )
 
     def change_in_force(self, execution_id: ExecutionId | None) -> TemporaryChange | None:
         """The temporary change that an execution made, while it is in force."""
@@ -115,3 +126,21 @@ class IncidentSnapshot:
             other for other in self.reminders if other.is_pending and other.kind is reminder.kind
         ]
         return any(other.due_at == reminder.snoozed_until for other in pending)
+
+
+def without_orphans(snapshot: IncidentSnapshot) -> IncidentSnapshot:
+    """The same without temporary changes whose execution cannot be read; they are named instead."""
+    known = {execution.id for execution in snapshot.executions}
+    changes = [change for change in snapshot.temporary_changes if change.execution_id in known]
+    lost = [change.state for change in snapshot.changes_in_force if change not in changes]
+    entries = [
+        entry
+        for entry in snapshot.entries
+        if not isinstance(entry.detail, EndAnnounced) or entry.detail.execution in known
+    ]
+    return replace(
+        snapshot,
+        temporary_changes=tuple(changes),
+        entries=tuple(entries),
+        unreadable=(*snapshot.unreadable, *lost),
+    )

@@ -1,7 +1,7 @@
 """Temporary changes: how long they last, and the notice before they end."""
 
 from bot import durations, rules
-from bot.model import Entry, TemporaryChange
+from bot.model import ACTIVE, Entry, Execution, TemporaryChange
 from bot.model.entries import EndAnnounced
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
@@ -10,13 +10,21 @@ from bot.views.snapshot import IncidentSnapshot
 
 
 def lines(snapshot: IncidentSnapshot) -> list[Block]:
-    """One line for each temporary change in force."""
-    return [blocks.section(_line(snapshot, change)) for change in snapshot.changes_in_force]
+    """One line for each temporary change that is in force, or of which nobody knows."""
+    executions = {execution.id: execution for execution in snapshot.executions}
+    shown = [(change, executions[change.execution_id]) for change in snapshot.temporary_changes]
+    return [
+        blocks.section(_line(change, execution))
+        for change, execution in shown
+        if change.in_force or (change.may_be_in_force and execution.state not in ACTIVE)
+    ]
 
 
-def _line(snapshot: IncidentSnapshot, change: TemporaryChange) -> str:
-    execution = next(each for each in snapshot.executions if each.id == change.execution_id)
-    return text.render("temporary_change", change=change, execution=execution)
+def _line(change: TemporaryChange, execution: Execution) -> str:
+    needs_approval = rules.changes.undo_needs_approval(change, execution)
+    return text.render(
+        "temporary_change", change=change, execution=execution, needs_approval=needs_approval
+    )
 
 
 def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
@@ -24,6 +32,7 @@ def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
     detail = entry.detail
     assert isinstance(detail, EndAnnounced)
     change = snapshot.change_in_force(detail.execution)
+    execution = next(each for each in snapshot.executions if each.id == detail.execution)
     is_current = change is not None and change.announced_at == entry.at
     mrkdwn = text.render(
         "end_notice",
@@ -31,19 +40,13 @@ def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
         detail=detail,
         change=change,
         is_current=is_current,
+        needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
         longest=durations.describe(rules.changes.MAX_TEMPORARY_CHANGE),
     )
     parts = [blocks.section(mrkdwn)]
     if change is not None and is_current and change.overdue_reason is None:
-        parts.append(blocks.actions("nudge", *_buttons(change)))
+        parts.append(blocks.actions("nudge", _extend(change), undo_button(snapshot, execution)))
     return Message(f"entry:{entry.id}", mrkdwn, parts)
-
-
-def _buttons(change: TemporaryChange) -> list[Element]:
-    return [
-        _extend(change),
-        blocks.button("Resume now", action_ids.UNDO, change.execution_id, style="primary"),
-    ]
 
 
 def _extend(change: TemporaryChange) -> Element:
@@ -56,3 +59,14 @@ def _extend(change: TemporaryChange) -> Element:
     )
     value = f"{change.execution_id}@{change.ends_at.isoformat()}"
     return blocks.button(f"Extend {span}", action_ids.EXTEND, value, confirm=confirm)
+
+
+def undo_button(snapshot: IncidentSnapshot, execution: Execution) -> Element:
+    """*Undo*, which says first what it does."""
+    assert execution.plan is not None
+    assert execution.plan.undo is not None
+    summary = execution.plan.undo.summary
+    if changes := snapshot.changes_ended_by(execution):
+        summary += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
+    confirm = blocks.confirm_dialog(f"Undo “{execution.title}”?", summary, "Undo")
+    return blocks.button("Undo", action_ids.UNDO, execution.id, confirm=confirm)

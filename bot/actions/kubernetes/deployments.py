@@ -11,13 +11,13 @@ from bot.actions.kubernetes import rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import BlastRadius, Plan, UserError, Verdict
+from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import (
     Cluster,
     Conflict,
     Deployment,
-    NotFound,
+    ObjectNotFound,
     digest,
     managed_fields,
 )
@@ -70,7 +70,7 @@ class DeploymentChange(Change):
                 live = await systems.cluster.deployment(self.deployment)
                 text = f"The {self.noun} was not done: {self.describe(live)}."
                 return Verdict(ok=False, was_applied=False, text=text)
-        except NotFound:
+        except ObjectNotFound:
             text = (
                 f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
             )
@@ -188,6 +188,11 @@ def fingerprint(deployment: Deployment) -> dict[str, Any]:
         "spec": deployment.spec_digest,
         "revision": deployment.revision,
     }
+
+
+def sighting(deployment: Deployment) -> Sighting:
+    """What tells one state of a Deployment from the next, and which execution wrote it."""
+    return Sighting(fingerprint=fingerprint(deployment), execution=deployment.last_execution)
 
 
 def blast_radius(deployment: Deployment, effect: str = "") -> BlastRadius:

@@ -7,14 +7,20 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
-from bot.actions.base import AlreadyApplied, Progress
+from bot.actions.base import AlreadyApplied, Change, Progress
 from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
-from bot.model import Plan, Risk, Temporary, Undo, UserError
+from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError
 from bot.model.text import printable
 from bot.systems import Systems
-from bot.systems.kubernetes import Deployment, managed_fields, patches, temporary
+from bot.systems.kubernetes import (
+    Deployment,
+    ObjectNotFound,
+    managed_fields,
+    patches,
+    temporary,
+)
 
 Obj = dict[str, Any]
 MAX_VALUE_LENGTH = 500
@@ -76,6 +82,14 @@ class SetEnvironment(DeploymentChange):
         description="Minutes until it is undone by itself, unless an approver extends it.",
     )
 
+    def is_served_by(self, undo: Change) -> bool:
+        """Whether an undo sets the same variable to its value, or to one that is as good."""
+        if not isinstance(undo, SetEnvironment) or self.revert_after is not None:
+            return False
+        good_values = {self.value} if self.unless is None else {self.value, self.unless}
+        own = (self.deployment, self.container, self.variable)
+        return own == (undo.deployment, undo.container, undo.variable) and undo.value in good_values
+
     async def plan(self, systems: Systems) -> Plan:
         """From which value to which.
 
@@ -115,16 +129,20 @@ class SetEnvironment(DeploymentChange):
 
         Raises UserError when it comes from a Secret, a ConfigMap or the pod.
         """
-        entries = [entry for entry in container.get("env") or [] if entry["name"] == self.variable]
-        if not entries:
+        last = self._entry(container)
+        if last is None:
             return None
-        last: Obj = entries[-1]  # Kubernetes uses the last one if there are several
         if source := last.get("valueFrom"):
             raise UserError(
                 f"{self._label} comes from {_source_name(source)}, so nothing was planned. Change "
                 "it there, or by hand."
             )
         return str(last.get("value", ""))
+
+    def _entry(self, container: Obj) -> Obj | None:
+        """The variable's entry: Kubernetes uses the last one if there are several."""
+        entries = [entry for entry in container.get("env") or [] if entry["name"] == self.variable]
+        return entries[-1] if entries else None
 
     def _check(self, deployment: Deployment, current: str | None) -> None:
         """Raises AlreadyApplied when nothing is to do, UserError when it cannot be changed."""
@@ -207,6 +225,45 @@ class SetEnvironment(DeploymentChange):
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Patch the pod template. Raises UserError."""
         await deployments.apply(systems, self.deployment, plan, progress, self._change)
+
+    async def observe(self, systems: Systems) -> Observation:
+        """Whether the variable has its value, else what it is and who wrote that.
+
+        Raises ClusterError when the Deployment cannot be read.
+        """
+        try:
+            deployment = await systems.cluster.deployment(self.deployment)
+        except ObjectNotFound:
+            fact = f"deployment/{self.deployment} does not exist any more"
+            return Observation(in_force=False, fact=fact)
+        return Observation(
+            in_force=self._is_set(deployment),
+            fact=self.describe(deployment),
+            manager=self._writer(deployment),
+            sighting=deployments.sighting(deployment),
+            settled=deployment.spec_observed,
+        )
+
+    def _is_set(self, deployment: Deployment) -> bool:
+        """Whether the variable is as this made it; a container may have come beside its own."""
+        containers = deployment.template["spec"]["containers"]
+        own = [each for each in containers if self.container in (None, each["name"])]
+        entries = [entry for entry in map(self._entry, own) if entry is not None]
+        if self.value is None:
+            return bool(own) and not entries
+        return any(
+            "valueFrom" not in entry and entry.get("value", "") == self.value for entry in entries
+        )
+
+    def _writer(self, deployment: Deployment) -> str:
+        """Who else but Runbolt wrote what the variable is now; empty where that is not noted."""
+        names = [each["name"] for each in deployment.template["spec"]["containers"]]
+        for name in names if self.container is None else [self.container]:
+            for path in managed_fields.env_paths(name, self.variable):
+                writer = managed_fields.last_writer(deployment.managed_fields, path)
+                if writer is not None:
+                    return "" if writer.is_ours else writer.manager
+        return ""
 
     def describe(self, deployment: Deployment) -> str:
         """Which value the variable has."""

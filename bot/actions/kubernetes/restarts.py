@@ -21,6 +21,7 @@ from bot.systems.kubernetes import (
     Conflict,
     Deployment,
     NotFound,
+    ObjectNotFound,
     Pod,
     patches,
 )
@@ -276,7 +277,7 @@ async def _delete(cluster: Cluster, pod: Pod) -> str | ClusterError:
     """Delete one pod; returns the answer or the error."""
     try:
         await cluster.delete_pod(pod)
-    except NotFound:
+    except ObjectNotFound:
         return GONE
     except ClusterError as error:
         return error
@@ -287,7 +288,7 @@ async def _fence_pod(cluster: Cluster, pod: Pod) -> bool:
     """Give a pod another version; False where it has one by now. Raises ClusterError."""
     try:
         await cluster.fence(pod)
-    except (Conflict, NotFound):
+    except (Conflict, ObjectNotFound):
         return False
     return True
 

@@ -53,7 +53,11 @@ class Unauthorized(Forbidden):
 
 
 class NotFound(ClusterError):
-    """The object does not exist."""
+    """The object does not exist, or the API server does not know its kind, as while it starts."""
+
+
+class ObjectNotFound(NotFound):
+    """The API server knows the kind, and has no object of that name."""
 
 
 class Conflict(ClusterError):
@@ -143,7 +147,8 @@ def from_response(call: ApiCall, status: int, body: bytes) -> ClusterError:
         case 403:
             return _forbidden(call, message)
         case 404:
-            return NotFound(
+            is_known = f'"{call.name}" not found' in message
+            return (ObjectNotFound if is_known else NotFound)(
                 f"There is no {call.subject} in {call.namespace}. {call.nothing_done} "
                 f"Check the name. {_quoted(message)}"
             )

@@ -60,6 +60,12 @@ def env(container_name: str, variable: str) -> Path:
     return (*container(container_name), "f:env", _item({"name": variable}), "f:value")
 
 
+def env_paths(container_name: str, variable: str) -> tuple[Path, Path]:
+    """The paths of what a variable is: a value, or where its value comes from."""
+    value = env(container_name, variable)
+    return value, (*value[:-1], "f:valueFrom")
+
+
 def image(container_name: str) -> Path:
     """The path of a container's image."""
     return (*container(container_name), "f:image")

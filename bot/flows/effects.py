@@ -1,0 +1,98 @@
+"""What an execution did to temporary changes: it is one, it ended one, or it put one back."""
+
+import logging
+from datetime import datetime
+from typing import NamedTuple
+
+from bot import store
+from bot.actions.base import Change
+from bot.flows.lookups import build_action
+from bot.model import Execution, Observation, Plan, UserError, Verdict
+from bot.store.db import Conn
+from bot.world import World
+
+log = logging.getLogger(__name__)
+
+
+class Aftermath(NamedTuple):
+    """What an execution left: the plan of its undo, and what is seen of its temporary change."""
+
+    undo: Plan | None
+    seen: Observation | None
+
+
+async def inspect(world: World, execution: Execution) -> Aftermath:
+    """What an execution left, as far as it can be read now."""
+    return Aftermath(await plan_undo(world, execution), await observe(world, execution))
+
+
+async def plan_undo(world: World, execution: Execution) -> Plan | None:
+    """The undo's plan as it is now: an undo whose plan has another digest is a new request.
+
+    None where there is no undo, or it cannot be planned now.
+    """
+    if execution.plan is None or execution.plan.undo is None:
+        return None
+    undo_action = build_action(world, execution.plan.undo.action, execution.plan.undo.params)
+    assert isinstance(undo_action, Change)
+    try:
+        return await undo_action.plan(world.systems.for_planning())
+    except UserError as error:
+        log.info("the undo of execution %s cannot be planned now: %s", execution.id, error)
+        return None
+
+
+async def observe(world: World, execution: Execution) -> Observation | None:
+    """What its action sees of a temporary change now; None for another, or where it cannot see."""
+    if execution.plan is None or execution.plan.temporary is None:
+        return None
+    try:
+        action = build_action(world, execution.action, execution.params)
+        assert isinstance(action, Change)
+        return await action.observe(world.systems.for_reading())
+    except UserError as error:
+        log.info("the change of execution %s cannot be seen: %s", execution.id, error)
+        return None
+
+
+async def record(
+    conn: Conn, ended: Execution, verdict: Verdict, aftermath: Aftermath, now: datetime
+) -> None:
+    """Record what an execution did, or that it did nothing."""
+    if not verdict.was_applied:
+        await store.temporary_changes.withdraw(conn, ended.id, now)
+        return
+    assert ended.plan is not None
+    if ended.undo_of is not None:
+        await store.temporary_changes.resume(conn, ended.undo_of, now)
+        change = await store.temporary_changes.get(conn, ended.undo_of)
+        # Another incident's is told there, once the target shows that it has ended.
+        if verdict.ok and change is not None and change.incident_id == ended.incident_id:
+            await store.temporary_changes.end(conn, ended.undo_of, now, by=ended.id)
+    await store.temporary_changes.schedule_recheck(conn, ended.plan.target, now)
+    await record_temporary(conn, ended, now, applied=True)
+    if aftermath.seen is not None:
+        await store.temporary_changes.look_again(conn, ended.id, now, aftermath.seen)
+        if verdict.undone_outside and not aftermath.seen.in_force:
+            await store.temporary_changes.end(conn, ended.id, now)  # the outcome says by whom
+    if aftermath.undo is not None:
+        await store.temporary_changes.set_as_left(conn, ended.id, aftermath.undo.fingerprint)
+
+
+async def record_temporary(
+    conn: Conn, execution: Execution, now: datetime, *, applied: bool
+) -> None:
+    """Record that an execution makes a temporary change, which lasts from its start."""
+    temporary = execution.plan.temporary if execution.plan else None
+    if temporary is None:
+        return
+    since = execution.started_at or now
+    await store.temporary_changes.record(
+        conn,
+        execution,
+        applied=applied,
+        state=temporary.state,
+        started_at=since,
+        ends_at=since + temporary.lasts,
+        now=now,
+    )

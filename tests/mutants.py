@@ -1,0 +1,386 @@
+"""`make mutants`: break one decision at a time in a copy of the tree, and see which test notices.
+
+A list of our own, not a tool that breaks every line: such a tool makes thousands of mutants, most
+of words and log lines, and each costs seconds of a real PostgreSQL. Each of these is a decision
+whose loss would hurt people. A mutant that survives needs a test that says why it matters.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "artefacts", "pictures")
+SECONDS = 600
+RACES = "tests/test_races.py"
+DECISIONS = "tests/test_change_races.py"
+
+
+class Mutant(NamedTuple):
+    """A change of one decision: `old`, which stands once in the file, becomes `new`.
+
+    `tests` are those that must fail, as pytest names them.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "start ignores expiry",
+        "bot/store/executions.py",
+        " AND (expires_at IS NULL OR expires_at > %(now)s)",
+        "",
+        (f"{DECISIONS}::test_nothing_starts_after_its_expiry",),
+    ),
+    Mutant(
+        "start from any state",
+        "bot/store/executions.py",
+        "WHERE id = %(id)s AND state = 'approved' AND (expires_at",
+        "WHERE id = %(id)s AND (expires_at",
+        (f"{RACES}::test_who_denies_before_the_start_is_heard",),
+    ),
+    Mutant(
+        "approve without the row's lock",
+        "bot/flows/approvals.py",
+        """execution = await store.executions.lock(conn, execution_id)
+        if execution is None:
+            raise UserError("This request no longer exists. Nothing was approved.")""",
+        """execution = await store.executions.get(conn, execution_id)
+        if execution is None:
+            raise UserError("This request no longer exists. Nothing was approved.")""",
+        (f"{DECISIONS}::test_approval_waits_for_a_denial",),
+    ),
+    Mutant(
+        "a person looked up a minute ago approves",
+        "bot/flows/approvals.py",
+        """person = await world.directory.fetch_user(by)
+    approvers = await world.directory.fetch_members(world.config.approvers)
+    async with record_refusals(world, execution_id, by):
+        execution = await _add""",
+        """person = await world.directory._cached_person(by)
+    approvers = await world.directory.fetch_members(world.config.approvers)
+    async with record_refusals(world, execution_id, by):
+        execution = await _add""",
+        (f"{RACES}::test_who_left_just_now_approves_nothing",),
+    ),
+    Mutant(
+        "a group read a minute ago approves",
+        "bot/flows/approvals.py",
+        """approvers = await world.directory.fetch_members(world.config.approvers)
+    async with record_refusals(world, execution_id, by):
+        execution = await _add""",
+        """approvers = await world.directory.cached_members(world.config.approvers)
+    async with record_refusals(world, execution_id, by):
+        execution = await _add""",
+        ("tests/test_change_approval.py::test_former_approvers_approve_nothing",),
+    ),
+    Mutant(
+        "finish from any state",
+        "bot/store/executions.py",
+        """AND (
+            state IN ('running', 'interrupted')
+            OR (state = 'failed' AND check_passed IS NULL AND %(check_passed)s::boolean IS NOT NULL)
+        )""",
+        "",
+        (f"{DECISIONS}::test_what_does_not_run_cannot_end",),
+    ),
+    Mutant(
+        "an outcome written once only",
+        "bot/store/executions.py",
+        """
+            OR (state = 'failed' AND check_passed IS NULL AND %(check_passed)s::boolean IS NOT NULL)
+""",
+        "\n",
+        (f"{RACES}::test_a_first_outcome_can_be_corrected",),
+    ),
+    Mutant(
+        "the resolved are reminded",
+        "bot/store/reminders.py",
+        """
+              AND (status <> 'resolved' OR kind = 'tasks')""",
+        "",
+        (f"{RACES}::test_a_resolved_incident_reminds_nobody",),
+    ),
+    Mutant(
+        "reminders are claimed without the lock",
+        "bot/store/reminders.py",
+        " FOR NO KEY UPDATE SKIP LOCKED",
+        "",
+        (
+            f"{RACES}::test_a_reminder_waits_for_an_update",
+            f"{RACES}::test_a_reminder_is_fired_by_one",
+        ),
+    ),
+    Mutant(
+        "reminders do not lock their incident",
+        "bot/store/reminders.py",
+        " FOR NO KEY UPDATE SKIP LOCKED",
+        " FOR NO KEY UPDATE OF reminders SKIP LOCKED",
+        (f"{RACES}::test_a_reminder_waits_for_an_update",),
+    ),
+    Mutant(
+        "asking in a resolved incident",
+        "bot/flows/executions.py",
+        "await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)",
+        "await lock(conn, incident_id)",
+        (f"{DECISIONS}::test_nobody_asks_in_a_resolved_incident",),
+    ),
+    Mutant(
+        "resolvability checked before what waits is voided",
+        "bot/flows/incidents.py",
+        """\
+        voided = await store.executions.void(conn, incident_id, now)
+        _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
+""",
+        """\
+        _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
+        voided = await store.executions.void(conn, incident_id, now)
+""",
+        (f"{DECISIONS}::test_what_starts_now_is_not_resolved",),
+    ),
+    Mutant(
+        "a lease that is never lost",
+        "bot/publishing/lease.py",
+        "self._held = await store.publications.renew(",
+        "await store.publications.renew(",
+        (f"{RACES}::test_who_lost_the_lease_stops",),
+    ),
+    Mutant(
+        "the requester approves",
+        "bot/rules/permissions.py",
+        """    if person.id == execution.requested_by:
+        raise UserError(
+            "You requested this yourself, so you cannot approve""",
+        """    if False:
+        raise UserError(
+            "You requested this yourself, so you cannot approve""",
+        ("tests/test_change_approval.py::test_a_refused_approval_is_recorded",),
+    ),
+    Mutant(
+        "one person approves twice",
+        "bot/rules/permissions.py",
+        "    if any(approval.by == person.id for approval in execution.approvals):",
+        "    if False:",
+        ("tests/test_rules.py",),
+    ),
+    Mutant(
+        "an expired request is approved",
+        "bot/rules/permissions.py",
+        "    if execution.expires_at is not None and execution.expires_at <= now:",
+        "    if False:",
+        ("tests/test_rules.py",),
+    ),
+    Mutant(
+        "who is no approver approves",
+        "bot/rules/permissions.py",
+        """    if person.id not in approvers:
+        raise UserError("You are not an approver. Nothing was approved""",
+        """    if False:
+        raise UserError("You are not an approver. Nothing was approved""",
+        ("tests/test_change_approval.py::test_a_refused_approval_is_recorded",),
+    ),
+    Mutant(
+        "guests and bots act",
+        "bot/rules/permissions.py",
+        "    if person.guest:",
+        "    if False:",
+        ("tests/test_change_approval.py::test_guests_and_strangers_approve_nothing",),
+    ),
+    Mutant(
+        "a temporary change is extended after its end",
+        "bot/rules/permissions.py",
+        "    if change.ends_at <= now:",
+        "    if False:",
+        ("tests/test_rules.py", "tests/test_rules_changes.py"),
+    ),
+    Mutant(
+        "drift is ignored",
+        "bot/flows/runs.py",
+        "    if current.digest != approved.digest:",
+        "    if False:",
+        ("tests/test_change_run.py::test_drift_stops_the_run",),
+    ),
+    Mutant(
+        "who was taken for dead goes on",
+        "bot/flows/runs.py",
+        "            if not await _is_still_running(world, execution):\n                return\n",
+        "",
+        ("tests/test_change_interrupted.py::test_a_run_taken_for_dead_stops",),
+    ),
+    Mutant(
+        "an unsure error is “not done”",
+        "bot/flows/runs.py",
+        "        if not error.unsure:",
+        "        if True:",
+        ("tests/test_change_run.py", "tests/test_actions_rollback.py"),
+    ),
+    Mutant(
+        "one try to write the outcome",
+        "bot/flows/runs.py",
+        "RETRY_DELAYS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)",
+        "RETRY_DELAYS: tuple[float, ...] = ()",
+        (f"{RACES}::test_an_outcome_survives_its_connection",),
+    ),
+    Mutant(
+        "an undo is approved for ever",
+        "bot/rules/changes.py",
+        "now < original.undo_until",
+        "True",
+        ("tests/test_rules_changes.py", "tests/test_change_undo.py"),
+    ),
+    Mutant(
+        "an undo of something else is approved",
+        "bot/rules/changes.py",
+        " and original.undo_digest == undo_plan.digest",
+        "",
+        ("tests/test_change_undo.py", "tests/test_rules_changes.py"),
+    ),
+    Mutant(
+        "a resolve voids only what nobody approved",
+        "bot/store/executions.py",
+        "WHERE incident_id = %(incident_id)s AND state IN ('proposed', 'approved')\n"
+        "          AND NOT EXISTS",
+        "WHERE incident_id = %(incident_id)s AND state IN ('proposed') AND NOT EXISTS",
+        (f"{RACES}::test_a_resolve_voids_what_is_approved",),
+    ),
+    Mutant(
+        "a live process is interrupted",
+        "bot/store/executions.py",
+        "WHERE state = 'running' AND heartbeat_at < %(silent_since)s",
+        "WHERE state = 'running'",
+        ("tests/test_change_interrupted.py",),
+    ),
+    Mutant(
+        "the dead are never interrupted",
+        "bot/store/executions.py",
+        "WHERE state = 'running' AND heartbeat_at < %(silent_since)s",
+        "WHERE false AND heartbeat_at < %(silent_since)s",
+        ("tests/test_change_interrupted.py",),
+    ),
+    Mutant(
+        "two replicas take one temporary change",
+        "bot/store/temporary_changes.py",
+        "SET next_check_at = %(again)s\n",
+        "SET next_check_at = next_check_at\n",
+        ("tests/test_pause_trouble.py::test_another_replica_takes_the_claim",),
+    ),
+    Mutant(
+        "an extended change is undone at its first end",
+        "bot/flows/temporary_changes.py",
+        "return change if change is not None and change.in_force and change.ends_at <= now else",
+        "return change if change is not None and change.in_force else",
+        (f"{RACES}::test_an_extension_comes_before_the_end",),
+    ),
+    Mutant(
+        "a delivery is taken twice",
+        "commands/listen.py",
+        "        if not await flows.deliveries.claim(world, interaction.delivery_id):",
+        "        if False:",
+        ("tests/test_deliveries.py",),
+    ),
+    Mutant(
+        "a guest reaches every command",
+        "commands/listen.py",
+        "        if not open_to_all:",
+        "        if False:",
+        ("tests/test_guests.py",),
+    ),
+    Mutant(
+        "an unknown error is not answered",
+        "commands/listen.py",
+        """        await interaction.reply(
+            "Something went wrong""",
+        """        _ = (
+            "Something went wrong""",
+        ("tests/test_bad_input.py", "tests/test_answers.py", "tests/test_deliveries.py"),
+    ),
+    Mutant(
+        "a refusal is not answered",
+        "commands/listen.py",
+        "        await interaction.reply(str(error))",
+        "        pass",
+        ("tests/test_change_approval.py::test_a_late_press_is_answered",),
+    ),
+)
+
+
+def apply(mutant: Mutant, tree: Path) -> str:
+    """Change the file; returns what it was. Raises ValueError where `old` does not stand once."""
+    file = tree / mutant.file
+    before = file.read_text(encoding="utf-8")
+    if (count := before.count(mutant.old)) != 1:
+        raise ValueError(f"“{mutant.name}”: what it changes stands {count} times in {mutant.file}")
+    file.write_text(before.replace(mutant.old, mutant.new), encoding="utf-8")
+    return before
+
+
+@contextmanager
+def mutated(mutant: Mutant, tree: Path) -> Iterator[None]:
+    """The tree with one change, until this ends."""
+    before = apply(mutant, tree)
+    yield
+    (tree / mutant.file).write_text(before, encoding="utf-8")
+
+
+def names_of_tests(file: Path) -> set[str]:
+    """The tests of a file, and "" for all of them."""
+    return {"", *re.findall(r"^(?:async )?def (test_\w+)", file.read_text("utf-8"), re.MULTILINE)}
+
+
+def run(tests: Sequence[str], tree: Path) -> int:
+    """What pytest ends with in a tree, at the first failure."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    try:
+        return subprocess.run(
+            command, cwd=tree, stdout=subprocess.DEVNULL, timeout=SECONDS, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return 1  # it hangs, which somebody notices too
+
+
+def fate(mutant: Mutant, tree: Path) -> str:
+    """What becomes of a mutant: killed, survived, or why it says nothing."""
+    with mutated(mutant, tree):
+        code = run(mutant.tests, tree)
+    return {0: "SURVIVED", 1: "killed"}.get(code, f"pytest ended with {code}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Try the mutants whose names hold a word given, or all; 1 where one is not killed."""
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("words", nargs="*", help="only mutants whose names hold one of these")
+    words = parser.parse_args(arguments).words
+    chosen = [
+        mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)
+    ]
+    with TemporaryDirectory(prefix="runbolt-mutants-") as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+        alive = list(survivors(chosen, tree))
+    print(f"{len(chosen)} mutants, {len(chosen) - len(alive)} killed")
+    return int(bool(alive))
+
+
+def survivors(mutants: Sequence[Mutant], tree: Path) -> Iterator[Mutant]:
+    """Those that no test kills, each printed with its fate as soon as it is known."""
+    for mutant in mutants:
+        became = fate(mutant, tree)
+        print(f"{became}: {mutant.name} ({mutant.file})", flush=True)
+        if became != "killed":
+            yield mutant
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
