@@ -310,3 +310,17 @@ async def test_which_pods_were_deleted_is_said(systems: ChangingSystems, kube: C
         "known, and they are gone: 3 of 3 ready, no restarts for 0.4 s"
     )
     assert ours not in kube.pod_names()
+
+
+async def test_what_was_never_sent_was_not_done(systems: ChangingSystems, kube: Cluster) -> None:
+    """It is known without asking anybody."""
+    plan, deletion = [await change.plan(systems.for_planning()) for change in (pause(), delete())]
+    await kube.stop_listening()
+
+    changed = await pause().settle(systems, plan, RecordedProgress().run)
+    deleted = await delete().settle(systems, deletion, RecordedProgress().run)
+
+    unread = "The change was not done: what it is now cannot be read."
+    none = "This deleted no pod of app=order-service."
+    assert changed == Verdict(ok=False, was_applied=False, text=unread)
+    assert deleted == Verdict(ok=False, was_applied=False, text=none)
