@@ -158,6 +158,30 @@ async def test_pods_of_others_are_not_claimed(
     assert set(kube.pod_names()) == before
 
 
+async def test_a_missing_permission_is_told(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    """The role of before may not fence pods, so what became of a deletion stays unknown."""
+    kube.forbid("runbolt", "patch", "pods")
+    channel = await walk.declare()
+    await walk.press_step("oncall", "delete-pods", channel)
+    await walk.submit("oncall", reason="They hang")
+    kube.fail("delete *", 500, dry_run=False)
+
+    await walk.press("second", action_ids.APPROVE, channel)
+    clock.forward(seconds=11)
+    await bot.tick()
+
+    request = walk.execution(channel)
+    assert request.state == "Unknown"
+    assert request.outcome.startswith("0 of 3 pods were deleted. Kubernetes failed with status 500")
+    assert request.outcome.count("The bot may not patch pods in tickettoken.") == 1
+    kube.permit("runbolt", "patch", "pods")
+    clock.forward(seconds=11)
+    await bot.tick()
+    assert walk.execution(channel).state == "Not done"
+
+
 async def test_an_undone_change_says_who(walk: Walk, bot: Bot, broken: Cluster, asked: str) -> None:
     await approve(walk, asked)
     await sent(broken, dry_run=False)
@@ -310,3 +334,17 @@ async def test_which_pods_were_deleted_is_said(systems: ChangingSystems, kube: C
         "known, and they are gone: 3 of 3 ready, no restarts for 0.4 s"
     )
     assert ours not in kube.pod_names()
+
+
+async def test_what_was_never_sent_was_not_done(systems: ChangingSystems, kube: Cluster) -> None:
+    """It is known without asking anybody."""
+    plan, deletion = [await change.plan(systems.for_planning()) for change in (pause(), delete())]
+    await kube.stop_listening()
+
+    changed = await pause().settle(systems, plan, RecordedProgress().run)
+    deleted = await delete().settle(systems, deletion, RecordedProgress().run)
+
+    unread = "The change was not done: what it is now cannot be read."
+    none = "This deleted no pod of app=order-service."
+    assert changed == Verdict(ok=False, was_applied=False, text=unread)
+    assert deleted == Verdict(ok=False, was_applied=False, text=none)
