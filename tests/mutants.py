@@ -109,7 +109,7 @@ MUTANTS = (
         "the resolved are reminded",
         "bot/store/reminders.py",
         """
-              AND (status <> 'resolved' OR kind = 'tasks')""",
+    AND (status <> 'resolved' OR kind = 'tasks')""",
         "",
         (f"{RACES}::test_a_resolved_incident_reminds_nobody",),
     ),
@@ -141,12 +141,14 @@ MUTANTS = (
         "resolvability checked before what waits is voided",
         "bot/flows/incidents.py",
         """\
-        voided = await store.executions.void(conn, incident_id, now)
-        _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
+        voided = await store.executions.void(conn, incident_id, now, unreadable)
+        executions = await store.executions.of_incident(conn, incident_id, unreadable)
+        _check_nothing_open(executions, unreadable, override_reason)
 """,
         """\
-        _check_may_resolve(await store.executions.of_incident(conn, incident_id), override_reason)
-        voided = await store.executions.void(conn, incident_id, now)
+        executions = await store.executions.of_incident(conn, incident_id, unreadable)
+        _check_nothing_open(executions, unreadable, override_reason)
+        voided = await store.executions.void(conn, incident_id, now, unreadable)
 """,
         (f"{DECISIONS}::test_what_starts_now_is_not_resolved",),
     ),
@@ -258,15 +260,15 @@ MUTANTS = (
     Mutant(
         "a live process is interrupted",
         "bot/store/executions.py",
-        "WHERE state = 'running' AND heartbeat_at < %(silent_since)s",
-        "WHERE state = 'running'",
+        """SILENT = "state = 'running' AND heartbeat_at < %(silent_since)s\"""",
+        """SILENT = "state = 'running' AND %(silent_since)s::timestamptz IS NOT NULL\"""",
         ("tests/test_change_interrupted.py",),
     ),
     Mutant(
         "the dead are never interrupted",
         "bot/store/executions.py",
-        "WHERE state = 'running' AND heartbeat_at < %(silent_since)s",
-        "WHERE false AND heartbeat_at < %(silent_since)s",
+        """SILENT = "state = 'running' AND heartbeat_at""",
+        """SILENT = "false AND heartbeat_at""",
         ("tests/test_change_interrupted.py",),
     ),
     Mutant(
@@ -284,9 +286,30 @@ MUTANTS = (
         (f"{RACES}::test_an_extension_comes_before_the_end",),
     ),
     Mutant(
+        "a replica goes by its own clock",
+        "bot/clock.py",
+        "return datetime.fromtimestamp(_count() + self._offset, UTC)",
+        "return self._wall_clock()",
+        ("tests/test_clocks.py::test_replica_an_hour_off_changes_nothing",),
+    ),
+    Mutant(
+        "one bad row stops a sweep",
+        "bot/sweeps.py",
+        "        if db.is_away(error):",
+        "        if True:",
+        ("tests/test_bad_rows.py::test_bad_row_stops_nothing_else",),
+    ),
+    Mutant(
+        "a plan is approved of which only a newer version knows all",
+        "bot/flows/approvals.py",
+        "        rules.changes.check_understood(execution)\n",
+        "",
+        ("tests/test_newer_version.py::test_plan_that_says_more_is_left_to_newer_replicas",),
+    ),
+    Mutant(
         "a delivery is taken twice",
         "commands/listen.py",
-        "        if not await flows.deliveries.claim(world, interaction.delivery_id):",
+        "        if not await retry_unwritten(world, claim):",
         "        if False:",
         ("tests/test_deliveries.py",),
     ),
