@@ -188,11 +188,12 @@ async def test_an_extension_comes_before_the_end(
     planning = Doors("PATCH", armed=True)
     planning.before = planning.suspend
     with replica(planning):
-        await temporary_changes.look_at_due(bot.world)
+        sweep = asyncio.create_task(temporary_changes.look_at_due(bot.world))
     await planning.struck.wait()
     async with holding(state, "UPDATE temporary_changes SET ends_at = ends_at + interval '1 h'"):
         pass
     planning.resume()
+    await sweep
     await bot.drain()
 
     assert variable(kube) == "true"
