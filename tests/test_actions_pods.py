@@ -182,10 +182,18 @@ async def test_a_log_that_its_node_lost(systems: ChangingSystems, kube: Cluster)
     assert read.notes[-1] == gone
     assert read.attachment is not None
     assert "unable to retrieve" not in read.attachment.text
+    kube.set_logs(others[0], ["FATAL"], previous=True)
+    kube.lose_log(others[0], previous=True)
+    with pytest.raises(LogGone, match=r"^The log of the previous run of order-service in "):
+        await systems.cluster.log(others[0], "order-service", ignore, tail=1, previous=True)
     for other in others:
         kube.lose_log(other)
     with pytest.raises(LogGone):
         await logs(systems)
+
+
+async def ignore(_: list[str]) -> None:
+    """Take no lines."""
 
 
 LONG = "".join(f"{number:07} " for number in range(5000))

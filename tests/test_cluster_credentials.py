@@ -1,5 +1,6 @@
 """Credentials that expire while the bot runs: a program's, a file's, those of the kubeconfig."""
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -106,6 +107,21 @@ async def test_program_runs_again_after_401(
     server = {"server": kube.kubeconfig()["clusters"][0]["cluster"]["server"]}
     request = {"apiVersion": API, "kind": "ExecCredential"}
     assert plugin.runs == [request | {"spec": {"interactive": False, "cluster": server}}] * 2
+
+
+async def test_calls_at_once_run_the_program_once(
+    kube: SimulatedCluster, plugin: Plugin, tmp_path: Path
+) -> None:
+    plugin.answer(token=kube.token())
+    async with opened(kube, tmp_path / "config", **plugin.user) as cluster:
+        await asyncio.gather(*(cluster.pods(SELECTOR) for _ in range(5)))
+        kube.expire_tokens()
+        plugin.answer(token=kube.token())
+
+        await asyncio.gather(*(cluster.pods(SELECTOR) for _ in range(5)))
+
+    assert sorted(statuses(kube)) == [200] * 10 + [401] * 5
+    assert len(plugin.runs) == 2
 
 
 async def test_program_runs_again_before_its_credentials_expire(

@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.kubernetes.environment import SetEnvironment
-from bot.actions.kubernetes.restarts import DeletePods
+from bot.actions.kubernetes.memory import MemoryLimit
+from bot.actions.kubernetes.restarts import DeletePods, RollingRestart
+from bot.actions.kubernetes.rollback import RollBack
+from bot.actions.kubernetes.scale import ScaleDeployment
 from bot.model import Evidence, UserError, Verdict
 from bot.systems import ChangingSystems
 from bot.views import action_ids
@@ -37,18 +41,20 @@ async def test_a_late_write_is_waited_for(
 ) -> None:
     """The server stalls for so long that the bot hangs up, and does the write all the same."""
     channel = await request_pause(walk)
-    bot.world.systems.cluster.timeout = 2.0
+    bot.world.systems.cluster.timeout = 1.5
     stalled = kube.stall("patch *")
     await walk.press("second", action_ids.APPROVE, channel)
 
     request = walk.execution(channel)
     assert request.state == "Unknown"
-    assert request.outcome.startswith("Kubernetes did not answer within 2 s")
+    assert request.outcome.startswith("Kubernetes did not answer within 1.5 s")
     assert variable(kube) == "false"
+    bot.world.systems.cluster.timeout = 0.5
     clock.forward(seconds=11)
     await bot.tick()
     assert walk.execution(channel) == request
 
+    bot.world.systems.cluster.timeout = 10
     await kube.release(stalled)
     clock.forward(seconds=11)
     await bot.tick()
@@ -152,6 +158,30 @@ async def test_pods_of_others_are_not_claimed(
     assert set(kube.pod_names()) == before
 
 
+async def test_a_missing_permission_is_told(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    """The role of before may not fence pods, so what became of a deletion stays unknown."""
+    kube.forbid("runbolt", "patch", "pods")
+    channel = await walk.declare()
+    await walk.press_step("oncall", "delete-pods", channel)
+    await walk.submit("oncall", reason="They hang")
+    kube.fail("delete *", 500, dry_run=False)
+
+    await walk.press("second", action_ids.APPROVE, channel)
+    clock.forward(seconds=11)
+    await bot.tick()
+
+    request = walk.execution(channel)
+    assert request.state == "Unknown"
+    assert request.outcome.startswith("0 of 3 pods were deleted. Kubernetes failed with status 500")
+    assert request.outcome.count("The bot may not patch pods in tickettoken.") == 1
+    kube.permit("runbolt", "patch", "pods")
+    clock.forward(seconds=11)
+    await bot.tick()
+    assert walk.execution(channel).state == "Not done"
+
+
 async def test_an_undone_change_says_who(walk: Walk, bot: Bot, broken: Cluster, asked: str) -> None:
     await approve(walk, asked)
     await sent(broken, dry_run=False)
@@ -208,6 +238,37 @@ async def test_the_check_compares_until_its_end(
 
     assert (verdict.ok, verdict.undone_outside) == (False, True)
     assert re.fullmatch(text, verdict.text)
+
+
+CHANGES: tuple[DeploymentChange, ...] = (
+    pause(),
+    ScaleDeployment(deployment="order-service", replicas=4),
+    MemoryLimit(deployment="order-service", limit="1Gi"),
+    RollingRestart(deployment="order-service"),
+    RollBack(deployment="order-service", to_revision=5),
+)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
+async def test_a_change_is_found_after_a_crash(
+    systems: ChangingSystems, kube: Cluster, change: DeploymentChange
+) -> None:
+    """Even when somebody has rolled back since: `kubectl` brings the annotations of then back."""
+    plan, notes = await change.plan(systems.for_planning()), RecordedProgress(12)
+    await change.execute(systems, plan, notes.run)
+    annotations = kube.deployment()["metadata"]["annotations"]
+    assert annotations["runbolt.dev/execution"] == "12"
+    await kube.wait_for_rollout()
+    annotated = {"metadata": {"annotations": {"runbolt.dev/execution": "3"}}}
+    await patch_deployment(kube, annotated | {"spec": {"template": annotated}})
+
+    ours, other = RecordedProgress(12), RecordedProgress(13)
+    ours.run.evidence = other.run.evidence = Evidence(sent=notes.run.evidence.sent)
+    assert await change.settle(systems, plan, ours.run) is None
+    verdict = await change.settle(systems, plan, other.run)
+
+    assert verdict is not None
+    assert not verdict.was_applied
 
 
 async def test_an_unnamed_undoing_was_outside(systems: ChangingSystems, kube: Cluster) -> None:
@@ -273,3 +334,17 @@ async def test_which_pods_were_deleted_is_said(systems: ChangingSystems, kube: C
         "known, and they are gone: 3 of 3 ready, no restarts for 0.4 s"
     )
     assert ours not in kube.pod_names()
+
+
+async def test_what_was_never_sent_was_not_done(systems: ChangingSystems, kube: Cluster) -> None:
+    """It is known without asking anybody."""
+    plan, deletion = [await change.plan(systems.for_planning()) for change in (pause(), delete())]
+    await kube.stop_listening()
+
+    changed = await pause().settle(systems, plan, RecordedProgress().run)
+    deleted = await delete().settle(systems, deletion, RecordedProgress().run)
+
+    unread = "The change was not done: what it is now cannot be read."
+    none = "This deleted no pod of app=order-service."
+    assert changed == Verdict(ok=False, was_applied=False, text=unread)
+    assert deleted == Verdict(ok=False, was_applied=False, text=none)

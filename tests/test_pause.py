@@ -263,6 +263,21 @@ async def test_an_approver_resumes_now(
     assert patches(kube) == 2
 
 
+async def test_an_approver_need_not_wait_for_a_request(
+    walk: Walk, bot: Bot, kube: Cluster, paused: str
+) -> None:
+    walk.slack.join("outsider", paused)
+    await walk.press("outsider", action_ids.UNDO, paused)
+    assert walk.execution(paused, RESUME).state == WAITS
+
+    await walk.press("lead", action_ids.UNDO, paused)
+
+    assert walk.execution(paused, RESUME).state == DONE
+    assert variable(kube) == "false"
+    approved = "@lead approved: Set ORDERS_PAUSED of order-service from “true” to “false”"
+    assert approved in await walk.timeline(paused)
+
+
 @pytest.mark.parametrize("decision", [None, action_ids.DENY])
 async def test_an_outsider_asks_to_resume(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, decision: str | None, paused: str

@@ -261,17 +261,21 @@ async def test_death_after_the_write_is_seen(
     assert patches(kube) == 2
 
 
+@pytest.mark.parametrize(
+    ("status", "said"), [(500, "Unknown"), (403, "Not done")], ids=["unknown", "refused"]
+)
 async def test_a_write_that_lands_late_ends(
-    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, status: int, said: str
 ) -> None:
     channel = await request_pause(walk)
     kube.slow("patch *", 0.3)
     await approve(walk, channel)
     await sent(kube, dry_run=True)
     kube.heal()
-    kube.fail("patch *", 500)  # a proxy gave up, and the server goes on
+    kube.fail("patch *", status)  # a proxy's own answer, while the server goes on
     await bot.drain()
     kube.heal()
+    assert walk.execution(channel).state == said
     sent_patches = [each for each in kube.requests if each.verb == "patch"]
     assert any("dryRun" not in each.query for each in sent_patches)
     rehearsal = [each for each in sent_patches if each.dry_run][-1]

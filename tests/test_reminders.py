@@ -7,8 +7,7 @@ from functools import partial
 import pytest
 from redis.asyncio import Redis
 
-from bot import scheduler, store
-from bot.model import IncidentId, ReminderId
+from bot import scheduler
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.slack import Slack
@@ -252,54 +251,6 @@ async def test_nothing_nags_after_resolve(walk: Walk, bot: Bot, clock: Clock) ->
     await bot.tick()
 
     assert walk.posts(channel) == before
-
-
-async def test_what_is_left_pending_after_resolve(walk: Walk, bot: Bot, clock: Clock) -> None:
-    # Resolving settles what is pending. A reminder that another version leaves behind, or one that
-    # a replica found due just before, must not call people to what is over.
-    channel = await walk.declare()
-    clock.forward(minutes=16)
-    async with bot.world.pool.connection() as conn:
-        found = await store.reminders.due(conn, clock.time, ())
-    await walk.say("oncall", "/incident resolve", channel)
-    await walk.submit("oncall", resolution="Rolled back")
-    before = walk.posts(channel)
-    async with bot.world.pool.connection() as conn:
-        await conn.execute("UPDATE reminders SET settled_at = NULL, fired_at = NULL")
-
-    await bot.tick()
-
-    assert walk.posts(channel) == before
-    assert len(found) == 3
-    async with bot.world.pool.connection() as conn:
-        for row in found:
-            assert await store.reminders.claim(conn, ReminderId(row.id), clock.time) is None
-
-
-async def test_reminder_waits_while_an_update_is_posted(walk: Walk, bot: Bot, clock: Clock) -> None:
-    # Whoever posts an update locks the incident first. A reminder that fires meanwhile would ask
-    # for what has just been written, and the next one would be left over.
-    channel = await walk.declare()
-    clock.forward(minutes=16)
-    async with bot.world.pool.connection() as conn:
-        await store.incidents.lock(conn, IncidentId(1))
-        async with asyncio.timeout(10):
-            await bot.tick()
-        assert nags(walk, channel) == 0
-
-    await bot.tick()
-    assert nags(walk, channel) == 1
-
-
-async def test_reminder_is_claimed_by_one_replica(walk: Walk, bot: Bot, clock: Clock) -> None:
-    # The other one does not wait for the first, which may be slow: it goes on with other incidents.
-    await walk.declare()
-    clock.forward(minutes=16)
-    async with bot.world.pool.connection() as first, bot.world.pool.connection() as second:
-        [row, *_] = await store.reminders.due(first, clock.time, ())
-        assert await store.reminders.claim(first, ReminderId(row.id), clock.time) is not None
-        async with asyncio.timeout(10):
-            assert await store.reminders.claim(second, ReminderId(row.id), clock.time) is None
 
 
 async def test_two_replicas_nag_once(walk: Walk, bot: Bot, clock: Clock, given: Settings) -> None:

@@ -137,3 +137,5 @@ async def test_execution_under_check_changes_nothing(
 
     assert patches(kube) == 0
     assert walk.execution(channel).state == "Not done"
+    # Only by the other replica: the one that was taken for dead draws no conclusion.
+    assert sum("found this interrupted" in entry for entry in await walk.timeline(channel)) == 1

@@ -10,6 +10,7 @@ import pytest
 
 from bot import flows, scheduler, store
 from bot.model import IncidentId
+from bot.publishers import MAX_TASKS
 from bot.publishing import publisher
 from bot.settings import Settings
 from bot.views import action_ids
@@ -79,6 +80,22 @@ async def test_a_silent_slack_delays_no_change(
     assert not [method for method in answered if method.startswith("chat.")]
     assert (patches(broken), seen) == (1, APPROVED_UNTIL_END)
     walk.slack.heal()
+    await bot.drain()
+    assert walk.execution(asked).state == DONE
+
+
+async def test_publishing_is_bounded_in_number(
+    walk: Walk, bot: Bot, broken: Cluster, asked: str
+) -> None:
+    slots, before = bot.world.publishers.slots, len(walk.calls("chat.update"))
+    for _ in range(MAX_TASKS):  # so many incidents hang
+        await slots.acquire()
+
+    await approve(walk, asked)
+    assert (await ended(bot), patches(broken)) == (APPROVED_UNTIL_END, 1)
+    assert len(walk.calls("chat.update")) == before
+
+    slots.release()
     await bot.drain()
     assert walk.execution(asked).state == DONE
 

@@ -16,6 +16,7 @@ PREVIEW_LENGTH = 120
 # The request for approval has to show the whole text, and has room for this many characters.
 MAX_LENGTH = 2_500
 MESSAGE = "message"  # in the evidence
+NOTHING_SENT = "Nothing was sent to Slack."
 # Slack answers or drops a request much sooner; its own clients give up after 30 s.
 LOST_AFTER = timedelta(minutes=2)
 COPY_HEADING = "*Approved for customers. Copy it from here:*"
@@ -82,6 +83,8 @@ class PostCustomerMessage(Change):
         """Look for the message by its key, until it can be taken for lost."""
         if MESSAGE in progress.evidence.answers:
             return None
+        if progress.evidence.sent == {}:
+            return Verdict(ok=False, was_applied=False, text=NOTHING_SENT)
         channel_name = await _channel_name(systems, self.channel)
         if await systems.customers.find(self.channel, self.key) is not None:
             return None
@@ -140,13 +143,12 @@ class WithdrawCustomerMessage(Change):
         evidence = progress.evidence
         if MESSAGE in evidence.answers:
             return None
+        if evidence.sent == {}:
+            return Verdict(ok=False, was_applied=False, text=NOTHING_SENT)
         channel_name = await _channel_name(systems, self.channel)
         is_there = await systems.customers.find(self.channel, self.key) is not None
-        if not is_there and (evidence.sent is None or MESSAGE in evidence.sent):
-            return None
         if not is_there:
-            text = f"Somebody else deleted the message from {channel_name}."
-            return Verdict(ok=False, was_applied=False, text=text)
+            return None
         text = f"The message is still in {channel_name}."
         _check_not_under_way(systems, progress, text)
         return Verdict(ok=False, was_applied=False, text=text)

@@ -249,12 +249,13 @@ async def _request_undo(
     )
     rules.permissions.check_may_act(decider.person)
     incident = await incidents.get(world, incident_id)
+    can_use = by in decider.approvers
     request = undo_request(
         original,
         undo_step(world, incident, original, undo_action),
         reason,
         in_force=await _is_in_force(world, execution_id),
-        may_use_approval=by in decider.approvers,
+        may_use_approval=can_use,
     )
     try:
         async with changing(world, incident_id) as conn:
@@ -262,11 +263,44 @@ async def _request_undo(
                 world, conn, incident_id, request, undo_action, plan, by
             )
     except store.executions.AlreadyActive as error:
-        raise UserError(
-            "This was already undone, or its undo is pending. Nothing was done."
-        ) from error
+        pending = await _approve_pending_undo(world, original, incident, by) if can_use else None
+        if pending is None:
+            raise UserError(
+                "This was already undone, or its undo is pending. Nothing was done."
+            ) from error
+        execution = pending
     runs.start_if_approved(world, execution)
     return execution
+
+
+async def _approve_pending_undo(
+    world: World, original: Execution, incident: Incident, by: UserId
+) -> Execution | None:
+    """Approve the undo that somebody else requested, where an approver's needs no new approval."""
+    in_force = await _is_in_force(world, original.id)
+    async with changing_several(world) as (conn, changed):
+        undos = await store.executions.undos_of(conn, original.id)
+        pending = next((undo for undo in undos if undo.state is ExecutionState.PROPOSED), None)
+        if pending is None or pending.plan is None:
+            return None
+        change = rules.policy.ProposedChange(
+            plan=pending.plan,
+            risk=pending.risk,
+            requested_by=pending.requested_by,
+            undoes=original,
+            in_force=in_force,
+            may_use_approval=True,
+        )
+        requirement = rules.policy.decide(world.config, incident, change, world.now())
+        if requirement.approvals:
+            return None
+        approved = await store.executions.set_requirement(
+            conn, pending.id, requirement, ExecutionState.APPROVED
+        )
+        if approved is not None:
+            await log_execution(conn, approved, entries.Approved(), at=world.now(), by=by)
+            changed.add(approved.incident_id)
+        return approved
 
 
 async def _check_not_ended(world: World, execution_id: ExecutionId) -> None:

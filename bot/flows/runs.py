@@ -35,6 +35,7 @@ from bot.store import db
 from bot.store.db import Conn
 from bot.store.set_aside import DueRow
 from bot.systems import ChangingSystems
+from bot.systems.kubernetes import Forbidden
 from bot.views import text
 from bot.world import World
 
@@ -189,12 +190,20 @@ async def _conclude(
     try:
         verdict = await action.settle(world.systems, execution.plan, progress)
     except UserError as error:
-        await _record_unknown(world, execution, doubt or str(error), progress.evidence)
+        await _record_unknown(world, execution, _reason(doubt, error), progress.evidence)
         return
     if verdict is None:
         await verify(world, execution, action, progress)
     else:
         await _finish(world, execution, verdict, progress.evidence)
+
+
+def _reason(doubt: str, error: UserError) -> str:
+    """Why an outcome is not known; a missing permission is told, as people have to grant it."""
+    if not doubt:
+        return str(error)
+    is_new = isinstance(error, Forbidden) and str(error) not in doubt
+    return f"{doubt} {error}" if is_new else doubt
 
 
 async def _record_unknown(

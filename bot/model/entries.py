@@ -1,6 +1,7 @@
 """What happened, in the past tense: one model for the details of each kind of entry."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from pydantic import (
@@ -383,6 +384,16 @@ DETAILS: tuple[type[Detail], ...] = (
 BY_KIND = {detail.kind: detail for detail in DETAILS}
 
 
+def _detail(kind: EntryKind, values: dict[str, Any]) -> Detail:
+    return BY_KIND.get(kind, Unknown).model_validate(values)
+
+
+@cache
+def _empty_detail(kind: EntryKind) -> Detail:
+    """One for all entries of a kind: notes may be thousands, and half of each was its detail."""
+    return _detail(kind, {})
+
+
 class Entry(Model):
     """One line of an incident's timeline, never changed once written."""
 
@@ -400,5 +411,6 @@ class Entry(Model):
     def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
         """The row's JSON becomes the model of the row's kind."""
         if isinstance(value, dict) and "kind" in info.data:
-            return BY_KIND.get(info.data["kind"], Unknown).model_validate(value)
+            kind = info.data["kind"]
+            return _detail(kind, value) if value else _empty_detail(kind)
         return value

@@ -125,6 +125,9 @@ class Evidence(Model):
     that did not keep it. `sent_at` is when something was sent last.
     """
 
+    # What a newer version keeps besides is carried along.
+    model_config = ConfigDict(extra="allow")
+
     sent: dict[str, str] | None = None
     answers: dict[str, str] = Field(default_factory=dict)
     sent_at: datetime | None = None

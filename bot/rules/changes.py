@@ -61,14 +61,16 @@ def can_undo(
 ) -> bool:
     """Whether it changed something that may still be there, and can be undone, and was not yet.
 
-    `change` is the temporary change that it made, of which more is known.
+    `change` is the temporary change that it made: more is known of it, and while somebody's request
+    of its undo waits, an approver still need not wait.
     """
     is_there = not execution.evidence.undone_outside if change is None else change.in_force
     changed = execution.check_passed is not None and is_there
     undoable = (
         execution.plan is not None and execution.plan.undo is not None and execution.undo_of is None
     )
-    return changed and undoable and not (undo is not None and _may_act(undo))
+    waits = undo is not None and undo.state is ExecutionState.PROPOSED and change is not None
+    return changed and undoable and (waits or undo is None or not _may_act(undo))
 
 
 def _may_act(undo: Execution) -> bool:

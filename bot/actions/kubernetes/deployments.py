@@ -15,6 +15,7 @@ from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import (
     Cluster,
+    ClusterError,
     Conflict,
     Deployment,
     ObjectNotFound,
@@ -67,8 +68,7 @@ class DeploymentChange(Change):
         try:
             deployment = await find_applied(systems.cluster, self.deployment, progress)
             if deployment is None:
-                live = await systems.cluster.deployment(self.deployment)
-                text = f"The {self.noun} was not done: {self.describe(live)}."
+                text = f"The {self.noun} was not done: {await self._live_fact(systems.cluster)}."
                 return Verdict(ok=False, was_applied=False, text=text)
         except ObjectNotFound:
             text = (
@@ -77,6 +77,12 @@ class DeploymentChange(Change):
             return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
         await progress.answered(_stored(deployment))
         return None
+
+    async def _live_fact(self, cluster: Cluster) -> str:
+        try:
+            return self.describe(await cluster.deployment(self.deployment))
+        except ClusterError:  # that it was not done is known all the same
+            return "what it is now cannot be read"
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
         """Whether it stays as planned, and its pods become ready and stay ready.

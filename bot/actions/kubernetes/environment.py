@@ -262,7 +262,7 @@ class SetEnvironment(DeploymentChange):
             for path in managed_fields.env_paths(name, self.variable):
                 writer = managed_fields.last_writer(deployment.managed_fields, path)
                 if writer is not None:
-                    return "" if writer.is_ours else writer.manager
+                    return "" if writer.is_ours else writer.label
         return ""
 
     def describe(self, deployment: Deployment) -> str:

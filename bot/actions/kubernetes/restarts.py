@@ -197,6 +197,9 @@ class DeletePods(Change):
         A pod that is gone without an answer may have been deleted by this, so that counts too.
         """
         evidence = progress.evidence
+        none = f"This deleted no pod of {self.selector}."
+        if evidence.sent == {}:
+            return Verdict(ok=False, was_applied=False, text=none)
         for _ in range(deployments.ATTEMPTS):
             if await self._fence(systems, plan, progress):
                 break
@@ -206,8 +209,7 @@ class DeletePods(Change):
         maybe = _gone_without_answer(plan, evidence, remaining)
         if DELETED in evidence.answers.values() or maybe:
             return None
-        text = f"This deleted no pod of {self.selector}."
-        return Verdict(ok=False, was_applied=False, text=text)
+        return Verdict(ok=False, was_applied=False, text=none)
 
     async def _fence(self, systems: Systems, plan: Plan, progress: Progress) -> bool:
         """Whether no deletion can arrive any more: each was sent for one version of its pod."""

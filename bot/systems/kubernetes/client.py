@@ -304,7 +304,7 @@ class Cluster:
             while chunk := await self._read_chunk(call, response):
                 # Each line of a log begins with its time, so this is none.
                 if chunk.startswith(LOG_GONE):
-                    raise errors.log_gone(call, container)
+                    raise errors.log_gone(call, container, previous=previous)
                 await on_lines(splitter.feed(chunk))
         await on_lines(splitter.end())
 

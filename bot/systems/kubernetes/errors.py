@@ -238,11 +238,12 @@ def disconnected(call: ApiCall, host: str, reason: str) -> Unreachable:
     )
 
 
-def log_gone(call: ApiCall, container: str) -> LogGone:
+def log_gone(call: ApiCall, container: str, *, previous: bool) -> LogGone:
     """The error for the log of a run that its node has removed."""
+    run = f"the previous run of {container}" if previous else container
     return LogGone(
-        f"The log of {container} in {call.name} is no longer on its node. Nothing was read. Look "
-        "for it where your logs are collected."
+        f"The log of {run} in {call.name} is no longer on its node. Nothing was read. Look for it "
+        "where your logs are collected."
     )
 
 
