@@ -156,7 +156,7 @@ async def test_bug_is_answered_with_reference(
 ) -> None:
     channel = await walk.declare()
     async with bot.world.pool.connection() as conn:
-        await conn.execute("UPDATE incidents SET playbook = '{}'")
+        await conn.execute("UPDATE incidents SET declared_at = 'infinity'")
 
     await walk.say("oncall", "/incident timeline", channel)
 

@@ -104,7 +104,7 @@ def test_a_mistake_at_an_old_key(tmp_path: Path, old: str, new: str, mistake: st
 
 def test_a_config_with_old_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "runbolt.yml"
-    file.write_text("approvers: {}\ncadence:\n  sev1:\n    every: 20 min\n")
+    file.write_text("approvers: {users: [U1]}\ncadence:\n  sev1:\n    every: 20 min\n")
 
     team = config.load(file)
 

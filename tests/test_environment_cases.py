@@ -119,7 +119,7 @@ def mistakes(folder: Path, text: str) -> list[str]:
     return [line.removeprefix(f"  {file}") for line in lines]
 
 
-TEAM = "approvers: {users: [U1]}\n"
+TEAM = "approvers: {users: [U1, U2]}\n"
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_a_wrong_file_alone(tmp_path: Path, text: str, expected: list[str]) -> N
         ),
         (
             "policy: {approvals: {destructive: 2}}",
-            lambda team: team.policy.approvals,
-            {Risk.DESTRUCTIVE: 2},
+            lambda team: team.policy.approvals.of(Risk.DESTRUCTIVE),
+            2,
         ),
         ("policy: {undo_window: 1 h}", lambda team: team.policy.undo_window, timedelta(hours=1)),
         ("", lambda team: team.policy.execution_timeout, timedelta(minutes=10)),

@@ -150,8 +150,7 @@ async def test_an_interruption_is_told(walk: Walk, asked: str, bot: Bot, clock: 
     assert notices(walk, asked) == [
         ":warning: @oncall Interrupted: the bot does not know how far it got. Press Check what "
         "happened above.",
-        ":x: @oncall Not done: The rollback was not done: deployment/order-service runs revision 7 "
-        "(image v2.4.0)",
+        ":x: @oncall Not done: The rollback was not done: order-service runs image v2.4.0.",
     ]
 
 

@@ -217,14 +217,14 @@ def test_durations_as_written(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "15", "min", "-5 min", "1.5 h", "1h 30m", "2 weeks", "5 mins ago", "1 month"]
+    "text", ["", "15", 15, "min", "-5 min", "1.5 h", "1h 30m", "2 weeks", "5 mins ago", "1 month"]
 )
-def test_what_is_no_duration(text: str) -> None:
+def test_what_is_no_duration(text: object) -> None:
     with pytest.raises(ValueError, match="expects a duration"):
         durations.parse(text)
 
 
-@pytest.mark.parametrize("value", ["PT15M", "P1D", 15, None, ["15 min"]])
+@pytest.mark.parametrize("value", ["PT15M", "P1D", None, ["15 min"]])
 def test_other_values_pass_through(value: object) -> None:
     assert durations.parse(value) == value
 
