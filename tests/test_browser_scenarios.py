@@ -98,7 +98,7 @@ async def work_disputes(page: Page) -> None:
     await wait_for_text(page, "The risk team does that tomorrow")
     await browsing.update(page, "Orders were paused for a few minutes", "The three are blocked")
     await expect(page.get_by_text("Done and checked")).to_have_count(2, timeout=60_000)
-    await wait_for_text(page, "has ended")
+    await wait_for_text(page, "Undone by")
     await expect(page.get_by_text("Undo needs no new approval. The bot")).to_have_count(0)
     await screenshot(page, "disputes-10-resumed")
 
