@@ -280,6 +280,9 @@ async def start_victim(scene: Scene) -> AsyncIterator[Bot]:
     try:
         yield opened
     finally:
+        # Trouble may begin later than it did without any; who stands still by now would never end.
+        scene.doors.armed = False
+        scene.doors.resume()
         with suppress(Killed):
             await bot.__aexit__(None, None, None)
 
@@ -298,8 +301,8 @@ async def approve(scene: Scene, victim: Bot, stack: AsyncExitStack) -> None:
         await other.tick()
         scene.doors.resume()
     await drained
-    await asyncio.gather(*scene.outages)
     scene.doors.armed = False
+    await asyncio.gather(*scene.outages)
 
 
 def check(state: str, *, landed: bool) -> None:
