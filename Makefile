@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests start some hundred processes; without this, a shell that forbids it has each compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
 READY := $(VENV)/.ready
 
 .PHONY: sandbox test lint unit coverage matrix mutants interleavings kills format bench lock clean
