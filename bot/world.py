@@ -25,8 +25,8 @@ from bot.systems.pagerduty import PagerDuty
 class World:
     """The connections to the outside, and what stays the same while the bot runs.
 
-    `now` tells the time in UTC: what `clock` says, except in tests. `customers` and `pagerduty` are
-    None where not configured.
+    `now` tells the time in UTC: what `clock` says, except in tests. `pagerduty` is None where it is
+    not configured.
     """
 
     pool: Pool

@@ -42,7 +42,7 @@ class ResolveForm(Model):
 async def show_help(world: World, interaction: Interaction) -> None:
     """`/incident`: the commands, and the open incidents."""
     page = home.help_page(world.playbooks, await flows.incidents.list_open(world))
-    await interaction.show("What can be said here", page)
+    await interaction.show("What you can type", page)
 
 
 async def assign_role(world: World, interaction: Interaction) -> None:

@@ -60,7 +60,7 @@ class File:
     """A text file, in the thread of the message with the key `thread`, or in the channel.
 
     Its content is `text`, or else the attachment that is stored with the execution. A message may
-    wait for it, and is drawn anew once it is shown: `completes` says so.
+    wait for it, and is rendered again once it is shown: `completes` says so.
     """
 
     key: str

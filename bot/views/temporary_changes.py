@@ -10,7 +10,7 @@ from bot.views.snapshot import IncidentSnapshot
 
 
 def lines(snapshot: IncidentSnapshot) -> list[Block]:
-    """One line for each temporary change that is in force, or of which nobody knows."""
+    """One line for each temporary change that is in force, or whose outcome is not known."""
     executions = {execution.id: execution for execution in snapshot.executions}
     shown = [(change, executions[change.execution_id]) for change in snapshot.temporary_changes]
     return [
@@ -28,7 +28,7 @@ def _line(change: TemporaryChange, execution: Execution) -> str:
 
 
 def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
-    """It ends soon: extend it, or end it now. A notice that is past says no time of its own."""
+    """It ends soon: extend it, or end it now. A past notice shows the present end, or none."""
     detail = entry.detail
     assert isinstance(detail, EndAnnounced)
     change = snapshot.change_in_force(detail.execution)
