@@ -165,11 +165,12 @@ async def test_database_outage_repeats_no_message(
     post = walk.slack.fail("chat.postMessage", hang=True, times=2)
     await walk.slack.say("oncall", "/incident declare sev1 Orders are failing", "general")
     await walk.slack.wait_for(lambda: len(walk.calls("chat.postMessage")) == 2)
+    declared = f"Declared SEV-1 INC-1: <#{walk.slack.channel(channel).id}>."
+    await walk.slack.wait_for(lambda: declared in walk.text("general"))
 
     async with away(postgres, state):
         post.heal()
         await bot.drain()
-    assert f"Declared SEV-1 INC-1: <#{walk.slack.channel(channel).id}>." in walk.text("general")
     bot.world.pool.timeout = db.LOAN_SECONDS
     await catch_up(bot, clock)
 
