@@ -39,7 +39,7 @@ ERRORS = (OperationalError, ReadOnlySqlTransaction, PoolTimeout, PoolClosed)
 LOST_SESSION = ("08", "40", "57P")
 
 # A row that somebody else keeps locked is no sign that the database is away.
-_OF_ONE_ROW = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure)
+OF_ONE_ROW = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure)
 
 # libpq's parameters: a silent server is probed after 20 s and given up 30 s after its last sign of
 # life, before the pool runs out of connections. `tcp_user_timeout` is in ms.
@@ -60,6 +60,7 @@ RECONNECT_SECONDS = 1.0
 BEGIN: LiteralString = """
     BEGIN;
     SET LOCAL statement_timeout = '30s';
+    SET LOCAL idle_in_transaction_session_timeout = '20s';
     SET LOCAL TimeZone = 'UTC';
     SHOW transaction_read_only
 """
@@ -74,7 +75,7 @@ MIGRATION_LOCK = 7_236_041_155
 
 def is_away(error: Exception) -> bool:
     """Whether an error means that the database is away, rather than a mistake with one row."""
-    return isinstance(error, ERRORS) and not isinstance(error, _OF_ONE_ROW)
+    return isinstance(error, ERRORS) and not isinstance(error, OF_ONE_ROW)
 
 
 class Writes:
