@@ -7,6 +7,7 @@ import aiohttp
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
 
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{DEFAULT_NAMESPACE}/deployments/order-service"
+LABELS = {"app": "order-service"}
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 
 Obj = dict[str, object]
@@ -35,6 +36,25 @@ def _admin(kube: Cluster) -> aiohttp.ClientSession:
 async def delete_deployment(kube: Cluster) -> None:
     """Delete the order service's Deployment."""
     async with _admin(kube) as session, session.delete(kube.url + DEPLOYMENT):
+        pass
+
+
+async def recreate_deployment(kube: Cluster) -> None:
+    """Delete the order service's Deployment, and create it as a controller would: without notes."""
+    before = kube.deployment()
+    spec = before["spec"] | {
+        "template": before["spec"]["template"] | {"metadata": {"labels": LABELS}}
+    }
+    fresh = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "order-service", "labels": LABELS},
+        "spec": spec,
+    }
+    await delete_deployment(kube)
+    path = DEPLOYMENT.rpartition("/")[0]
+    headers = {"Content-Type": "application/json"}
+    async with _admin(kube) as session, session.post(kube.url + path, json=fresh, headers=headers):
         pass
 
 

@@ -47,7 +47,7 @@ BAD_ROWS = {
         "Done and checked",
     ),
     "execution": BadRow(
-        (NO_PLAN, "UPDATE executions SET state = 'running' WHERE id = 1;"),
+        (NO_PLAN, "UPDATE executions SET state = 'running', holds_target = true WHERE id = 1;"),
         (ITS_PLAN,),
         ("execution 1", f"execution 1 {UNREADABLE}"),
         "Not done",

@@ -19,7 +19,13 @@ from sandbox.cluster import Cluster
 from sandbox.cluster.resources import DEPLOYMENTS
 from tests.cluster_fixtures import SELECTOR, RecordedProgress, systems
 from tests.conftest import Bot, Clock, Walk
-from tests.manual_changes import patch_deployment, patch_env, variable
+from tests.manual_changes import (
+    patch_deployment,
+    patch_env,
+    patch_pods,
+    recreate_deployment,
+    variable,
+)
 from tests.pausing import PAUSED, request_pause
 from tests.rollbacks import DONE, asked, broken, mark_running
 from tests.test_silent_replicas import approve, sent
@@ -348,3 +354,50 @@ async def test_what_was_never_sent_was_not_done(systems: ChangingSystems, kube: 
     none = "This deleted no pod of app=order-service."
     assert changed == Verdict(ok=False, was_applied=False, text=unread)
     assert deleted == Verdict(ok=False, was_applied=False, text=none)
+
+
+async def test_a_deployment_made_anew_proves_nothing(
+    systems: ChangingSystems, kube: Cluster
+) -> None:
+    """A controller has deleted it and created it again: what was done to the first is not known."""
+    plan, notes = await pause().plan(systems.for_planning()), RecordedProgress()
+    await pause().execute(systems, plan, notes.run)
+    notes.run.evidence = Evidence(sent=notes.run.evidence.sent)
+    await recreate_deployment(kube)
+
+    verdict = await pause().settle(systems, plan, notes.run)
+
+    assert verdict is not None
+    assert (verdict.was_applied, verdict.undone_outside) == (True, True)
+    assert verdict.text.endswith("Whether the change was done before is not known.")
+
+
+async def test_a_later_release_is_not_claimed(systems: ChangingSystems, kube: Cluster) -> None:
+    """The annotation of a lost answer stays through somebody else's release."""
+    plan, notes = await pause().plan(systems.for_planning()), RecordedProgress()
+    await pause().execute(systems, plan, notes.run)
+    notes.run.evidence = Evidence(sent=notes.run.evidence.sent)
+    await kube.wait_for_rollout()
+    kube.deploy("v2.4.2")
+    await kube.wait_for_rollout()
+
+    assert await pause().settle(systems, plan, notes.run) is None
+    verdict = await pause().verify(systems.for_reading(), plan, notes.run)
+
+    assert (verdict.ok, verdict.undone_outside) == (False, True)
+
+
+async def test_another_container_keeps_no_doubt(systems: ChangingSystems, kube: Cluster) -> None:
+    change, notes = MemoryLimit(deployment="order-service", limit="1Gi"), RecordedProgress()
+    plan = await change.plan(systems.for_planning())
+    version = kube.deployment()["metadata"]["resourceVersion"]
+    notes.run.evidence = Evidence(sent={plan.target: version})
+    await patch_pods(kube, {"containers": [{"name": "proxy", "image": "envoy:1"}]})
+
+    verdict = await change.settle(systems, plan, notes.run)
+
+    assert verdict is not None
+    assert (verdict.was_applied, verdict.text) == (
+        False,
+        "The change was not done: order-service has other containers than before.",
+    )

@@ -118,6 +118,69 @@ async def test_another_step_is_not_blamed(
     assert told(walk, paused) == [f"{words}{VALUE} not set"]
 
 
+async def test_a_scale_before_is_not_blamed(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+) -> None:
+    """It changed nothing of the pod template, and the pause was seen in force after it."""
+    other = await walk.declare("Load", "sev3")
+    await walk.press_step("oncall", "scale-up", other)
+    await walk.submit("oncall", reason="Load", replicas="4")
+    await walk.press("second", action_ids.APPROVE, other)
+    await look(bot, clock)
+    await remove(kube)
+
+    await look(bot, clock)
+
+    assert told(walk, paused) == [f"{OUTSIDE}{VALUE} not set"]
+
+
+async def test_a_release_meanwhile_is_not_undone(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    """Its undo would take back a release that nobody has approved to take back."""
+    channel = await request_pause(walk)
+    await approve(walk, channel)
+    await sent(kube, dry_run=False)
+    await kube.wait_until(lambda: variable(kube) == "true")
+    kube.deploy("v2.4.2")
+    await bot.drain()
+    await look(bot, clock)
+
+    clock.forward(minutes=31)
+    await bot.tick()
+
+    assert variable(kube) == "true"
+    request = walk.execution(channel)
+    assert request.requested_by == "the clock"
+    assert request.state.startswith("Needs 1 more approval")
+
+
+async def test_an_old_interruption_is_left_alone(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+) -> None:
+    """A version of before left it interrupted, for a press to check; a pause is in force now."""
+    await set_env(kube, "kubectl-set", ORDERS_PAUSED="false")
+    await look(bot, clock)
+    await walk.say("oncall", "/incident resolve", paused)
+    clock.forward(minutes=2)
+    second = await approve_pause(walk, 60)
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("DELETE FROM temporary_changes WHERE execution_id = 1")
+        await conn.execute(
+            "UPDATE executions SET state = 'interrupted', outcome = NULL, check_passed = NULL,"
+            " holds_target = false, evidence = '{}', undo_until = NULL, undo_digest = NULL,"
+            " started_at = started_at - interval '10 days',"
+            " heartbeat_at = heartbeat_at - interval '10 days' WHERE id = 1"
+        )
+    before = patches(kube)
+
+    await look(bot, clock)
+    await look(bot, clock)
+
+    assert (patches(kube), variable(kube)) == (before, "true")
+    assert "In force" in walk.card(second)
+
+
 async def test_what_does_not_end_it(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:

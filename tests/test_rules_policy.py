@@ -181,6 +181,8 @@ def approved(*users: UserId, digest: str = DIGEST) -> tuple[Approval, ...]:
         (2, approved(BOB, CAROL), ExecutionState.APPROVED),
         (2, approved(ALICE, BOB), ExecutionState.PROPOSED),
         (1, approved(BOB, digest="another plan"), ExecutionState.PROPOSED),
+        # Given before approvals kept a digest.
+        (2, (*approved(BOB, digest=""), *approved(CAROL)), ExecutionState.APPROVED),
     ],
 )
 def test_what_counts_as_approved(

@@ -233,6 +233,8 @@ async def verify(world: World, execution: Execution, action: Change, progress: P
     except TimeoutError:
         verdict = Verdict(ok=False, text=text.render_unescaped("not_checked", reason=""))
     aftermath = await effects.inspect(world, execution)
+    if verdict.undone_outside:  # an undo would undo somebody else's change, which nobody approved
+        aftermath = aftermath._replace(undo=None)
     await _finish(world, execution, verdict, progress.evidence, aftermath)
 
 
@@ -330,6 +332,8 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
                 raise UserError(
                     "This was already checked, or its check is running. Nothing was done."
                 )
+            # Before it counts as running: what this version cannot build is left to one that can.
+            action = build_action(world, claimed.action, claimed.params)
             await store.executions.record_heartbeat(conn, claimed, world.now())
             if by is not None:
                 await log_execution(conn, claimed, entries.Checked(), at=world.now(), by=by)
@@ -339,7 +343,6 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
             "Its target is being changed, or the step was requested again. Nothing was checked; "
             "check again when that has ended."
         ) from error
-    action = build_action(world, claimed.action, claimed.params)
     assert isinstance(action, Change)
     async with sending_heartbeats(world, claimed):
         request_publishing(world, claimed.incident_id)
@@ -366,10 +369,10 @@ async def check_unsettled(world: World) -> None:
 
 
 async def _look_again(world: World, execution_id: ExecutionId) -> None:
+    execution = await get(world, execution_id)
+    build_action(world, execution.action, execution.params)
     try:
         await verify_interrupted(world, execution_id, by=None)
-    except db.UnreadableRow:
-        raise
     except UserError as error:
         log.info("execution %s was not checked: %s", execution_id, error)
 

@@ -78,7 +78,8 @@ async def _look(
     if not change.applied:
         await _settle(world, execution, seen)
         return
-    if execution.undo_digest is None and not undos:
+    was_changed = execution.evidence.undone_outside
+    if execution.undo_digest is None and not undos and not was_changed:
         execution = await _learn_undo_digest(world, execution)
     await _take_next_step(world, change, execution, undos)
 

@@ -119,6 +119,8 @@ def proves_end(change: TemporaryChange, seen: Observation, last: Execution) -> b
         return True
     if change.last_seen is None or seen.sighting is None or last.plan is None:
         return False
+    if change.last_seen.execution == seen.sighting.execution:
+        return False  # it had written before, and the change was in force all the same
     before, now = last.plan.fingerprint, seen.sighting.fingerprint
     has_overwritten = all(
         before.get(key) == old for key, old in change.last_seen.fingerprint.items()

@@ -117,5 +117,6 @@ def state_after(execution: Execution, approvals: tuple[Approval, ...]) -> Execut
 
 
 def _counts(approval: Approval, execution: Execution) -> bool:
-    is_same_plan = approval.plan_digest == (execution.plan_digest or "")
+    # Approvals of before they kept a digest have none; a request's plan is never replaced.
+    is_same_plan = approval.plan_digest in ("", execution.plan_digest)
     return is_same_plan and approval.by not in execution.requesters

@@ -257,7 +257,8 @@ async def unsettled(
     """
     query = """
         SELECT id, incident_id FROM executions
-        WHERE state = 'interrupted' AND risk IN ('change', 'destructive') AND heartbeat_at <
+        WHERE state = 'interrupted' AND holds_target AND risk IN ('change', 'destructive')
+          AND heartbeat_at <
             CASE WHEN outcome IS NULL THEN %(silent_since)s ELSE %(unknown_since)s END
           AND id <> ALL(%(but)s)
         ORDER BY id

@@ -15,7 +15,6 @@ from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import (
     Cluster,
-    ClusterError,
     Conflict,
     Deployment,
     ObjectNotFound,
@@ -66,7 +65,7 @@ class DeploymentChange(Change):
         if TEMPLATE in progress.evidence.answers:
             return None
         try:
-            deployment = await find_applied(systems.cluster, self.deployment, progress)
+            deployment = await find_applied(systems.cluster, self.deployment, plan, progress)
             if deployment is None:
                 text = f"The {self.noun} was not done: {await self._live_fact(systems.cluster)}."
                 return Verdict(ok=False, was_applied=False, text=text)
@@ -75,13 +74,13 @@ class DeploymentChange(Change):
                 f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
             )
             return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
-        await progress.answered(_stored(deployment))
+        await progress.answered(await _found(systems.cluster, deployment, progress))
         return None
 
     async def _live_fact(self, cluster: Cluster) -> str:
         try:
             return self.describe(await cluster.deployment(self.deployment))
-        except ClusterError:  # that it was not done is known all the same
+        except UserError:  # that it was not done is known all the same
             return "what it is now cannot be read"
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
@@ -273,6 +272,21 @@ async def apply(
     )
 
 
+async def _found(cluster: Cluster, deployment: Deployment, progress: Progress) -> dict[str, str]:
+    """The evidence of a patch whose answer is not known.
+
+    Others may have changed the Deployment since, and its annotation stays: what the patch stored is
+    the oldest revision that bears the execution's id.
+    """
+    execution = str(progress.execution_id)
+    revisions = await cluster.revisions(deployment)
+    ours = [revision for revision in revisions if revision.execution == execution]
+    found = {deployment.target: deployment.resource_version}
+    if ours:
+        found[TEMPLATE] = digest(min(ours, key=lambda revision: revision.number).template)
+    return found
+
+
 def _stored(deployment: Deployment) -> dict[str, str]:
     """The evidence of what a patch has stored."""
     return {
@@ -292,17 +306,22 @@ def _check_no_drift(plan: Plan, deployment: Deployment) -> None:
         )
 
 
-async def find_applied(cluster: Cluster, name: str, progress: Progress) -> Deployment | None:
+async def find_applied(
+    cluster: Cluster, name: str, plan: Plan, progress: Progress
+) -> Deployment | None:
     """The Deployment if this execution changed it; None if it did not and no longer can.
 
     Where the version that a patch was sent for is still the newest, the Deployment is given another
-    one, so that the patch fails if it arrives late. Raises ClusterError while that is not known.
+    one, so that the patch fails if it arrives late. Raises ClusterError while that is not known,
+    and ObjectNotFound where the Deployment of the plan is gone, also when another has its name.
     """
     sent = progress.evidence.sent
     if sent == {}:
         return None
     for _ in range(ATTEMPTS):
         deployment = await cluster.deployment(name)
+        if deployment.uid != plan.fingerprint.get("uid", deployment.uid):
+            raise ObjectNotFound(f"deployment/{name} was deleted and made anew.")
         if await _bears_execution(cluster, deployment, progress):
             return deployment
         if sent is not None and sent.get(deployment.target) != deployment.resource_version:

@@ -203,7 +203,9 @@ class MemoryLimit(DeploymentChange):
 
     def describe(self, deployment: Deployment) -> str:
         """Which memory limit the container has."""
-        container = deployments.container(deployment, self.container)
+        container = self._chosen(deployment)
+        if container is None:
+            return f"{deployment.name} has other containers than before"
         limit = _memory_limit(container) or "any amount"
         return f"{container['name']} in {deployment.name} may use {limit} of memory"
 
@@ -216,13 +218,21 @@ class MemoryLimit(DeploymentChange):
         return plan.undo is not None and self._has_limit(deployment, plan.undo.params["limit"])
 
     def _has_limit(self, deployment: Deployment, expected: str) -> bool:
-        limit = _memory_limit(deployments.container(deployment, self.container))
+        container = self._chosen(deployment)
+        limit = None if container is None else _memory_limit(container)
         return limit is not None and parse_quantity(limit) == parse_quantity(expected)
 
     def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
         """The path of the limit."""
-        container = deployments.container(deployment, self.container)
-        return (managed_fields.memory_limit(container["name"]),)
+        container = self._chosen(deployment)
+        return () if container is None else (managed_fields.memory_limit(container["name"]),)
+
+    def _chosen(self, deployment: Deployment) -> dict[str, Any] | None:
+        """The container; None once it is gone, or another has come beside the only one."""
+        try:
+            return deployments.container(deployment, self.container)
+        except UserError:
+            return None
 
 
 def _memory_limit(container: dict[str, Any]) -> str | None:
