@@ -49,8 +49,24 @@ os.environ["SSL_CERT_FILE"] = os.devnull
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is long first: a worker that ends with a minute of it has the others wait."""
-    items.sort(key=lambda item: not LONG & {mark.name for mark in item.iter_markers()})
+    """Each worker begins with its share of what is long: who ends with it has the others wait.
+
+    Workers are first given as many tests each, one after another.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if _is_long(item)]
+    others = [item for item in items if not _is_long(item)]
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        share = long[worker::workers]
+        count = (len(items) - len(ordered)) // (workers - worker) - len(share)
+        ordered += share + others[:count]
+        del others[:count]
+    items[:] = ordered
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return bool(LONG & {mark.name for mark in item.iter_markers()})
 
 
 class Clock:
