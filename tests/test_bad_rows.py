@@ -61,6 +61,15 @@ BAD_ROWS = {
         (f"approved request 1 {NO_ACTION}",),
         "Done and checked",
     ),
+    "interrupted action": BadRow(
+        (
+            "UPDATE executions SET state = 'interrupted', action = 'of-yore', holds_target = true,",
+            "expires_at = NULL, heartbeat_at = now() - interval '9 years' WHERE id = 1;",
+        ),
+        ("UPDATE executions SET action = 'rollback' WHERE id = 1;",),
+        (f"execution 1 {NO_ACTION}",),
+        "Not done",
+    ),
     "reminder": BadRow(
         ("ALTER TABLE reminders ADD CONSTRAINT never CHECK (id <> 1 OR fired_at IS NULL);",),
         ("ALTER TABLE reminders DROP CONSTRAINT never;",),

@@ -77,3 +77,23 @@ async def test_an_open_incident_goes_on(
 
     assert variable(kube) == "false"
     assert after.execution(channel).state == "Done and checked"
+
+
+async def test_a_pause_still_ends_by_itself(
+    walk: Walk, bot: Bot, slack: Slack, kube: Cluster, given: Settings, clock: Clock, state: str
+) -> None:
+    """Digests cover more than they did: that of the former version is no sign of a change."""
+    await approve_pause(walk)
+    async with await AsyncConnection.connect(state) as conn:
+        await conn.execute("UPDATE executions SET undo_digest = '0e0e'")
+        await conn.execute("UPDATE temporary_changes SET as_left = NULL, last_seen = NULL")
+        await conn.execute("DELETE FROM migrations WHERE name = '0015_undo_digests.sql'")
+
+    async with start_bot(given, clock) as upgraded:
+        slack.request_url = f"{upgraded.url}/slack/events"
+        clock.forward(seconds=5)
+        await upgraded.tick()
+        clock.forward(minutes=31)
+        await upgraded.tick()
+
+    assert variable(kube) == "false"
