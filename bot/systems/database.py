@@ -26,10 +26,12 @@ LOCK_SECONDS = 2.0
 IDLE_SECONDS = 10.0
 MAX_ROWS = 1000
 MAX_BYTES = 8 * 1024 * 1024
-# For the transaction alone: a pooler lends the session to somebody else afterwards. The last one,
-# from PostgreSQL 14 on, ends a query soon after its client has gone.
+# For the transaction alone: a pooler lends the session to somebody else afterwards. Strings mean
+# what they meant when the query was checked. The last one, from PostgreSQL 14 on, ends a query
+# soon after its client has gone.
 LIMITS = """
     SELECT set_config('TimeZone', 'UTC', true),
+        set_config('standard_conforming_strings', 'on', true),
         set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
         set_config('idle_in_transaction_session_timeout', %s, true),
         CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
