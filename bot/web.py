@@ -41,6 +41,8 @@ LINGER_SECONDS = 1.0
 SIGNATURE_SECONDS = 300
 CHECK_SECONDS = 3
 NO_PAYLOAD = "no Slack payload"
+# What Bolt raises for a payload that is not as Slack sends it.
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 # Everybody may ask whether the bot is ready, and Slack limits how often it may be asked.
 SLACK_CHECK_INTERVAL = 10.0
 
@@ -119,6 +121,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def _latest_cycle(self) -> RequestResponseCycle | None:
         """The request whose head came last; None before the first."""
         return self.cycle
+
+
+class CutOff(Exception):
+    """The rest of a request never came."""
 
 
 class Refusals:
@@ -233,9 +239,16 @@ class Web:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
         if _announces_too_much(headers):
             await self._refuse_large(send)
-        elif not signatures.may_pass(headers):
+            return
+        if not signatures.may_pass(headers):
             await self._refuse_unsigned(send)
-        elif (body := await _read_body(receive)) is None:
+            return
+        try:
+            body = await _read_body(receive)
+        except CutOff:
+            self._refusals.add("too slow, or cut off")
+            return
+        if body is None:
             await self._refuse_large(send)
         elif not signatures.passes(body, headers):
             await self._refuse_unsigned(send)
@@ -257,7 +270,7 @@ class Web:
 
         try:
             await self._events(scope, receive, send)
-        except Exception:  # until it is acknowledged a request is only read, so it is malformed
+        except UNREADABLE:  # until it is acknowledged a request is only read, so it is malformed
             log.exception("a signed request could not be read")
             self._refusals.add(NO_PAYLOAD)
             await _respond(send, 400, "malformed request")
@@ -287,11 +300,16 @@ def _announces_too_much(headers: dict[str, str]) -> bool:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The body of a request; None, without the rest of it, where it is too large."""
+    """The body of a request; None, without the rest of it, where it is too large.
+
+    Raises CutOff when the client is gone, or was too slow.
+    """
     body = bytearray()
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CutOff
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             return None

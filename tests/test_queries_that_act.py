@@ -274,7 +274,7 @@ KEPT = """
     pg_logical_slot_* pg_nextoid pg_replication_slot_advance pg_restore_* pg_sleep pg_sleep_for
     pg_sleep_until pg_stat_clear_snapshot pg_stat_force_next_flush pg_stop_making_pinned_objects
     pg_sync_replication_slots query_to_xml* set_config setseed ts_rewrite ts_stat plpgsql_*
-    table_to_xml* schema_to_xml* database_to_xml* currtid2
+    table_to_xml* schema_to_xml* database_to_xml* pg_stat_get_* pg_*_old pg_is_in_backup
 """
 CALLABLE: LiteralString = """
     SELECT DISTINCT proname FROM pg_proc

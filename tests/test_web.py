@@ -222,6 +222,10 @@ async def test_slow_requests_are_given_up(bot: Bot, monkeypatch: pytest.MonkeyPa
     )
 
     assert [*answers] == ["", "408", "408", "408", "401"]
+    assert await get(f"{bot.url}/readyz") == (
+        200,
+        "ready\nrequests refused since the start: not signed by Slack 1, too slow, or cut off 2",
+    )
 
 
 async def test_no_http_is_refused(bot: Bot) -> None:

@@ -163,6 +163,21 @@ def split(text: str) -> list[Statement]:
     return statements
 
 
+def end(text: str) -> int:
+    """The offset after the only statement of a text, and so of its semicolon, if it has one.
+
+    What is not one statement has no such end: its length is returned.
+    """
+    sent = _as_sent(text)
+    try:
+        [statement] = _parse(sent.text)
+    except ValueError:
+        return len(text)
+    if not statement.stmt_len:
+        return len(text)
+    return sent.author_offset(statement.stmt_location + statement.stmt_len)
+
+
 def read_only_violations(text: str) -> list[tuple[Position, str]]:
     """Why a text is not one statement that only reads, with positions; empty if it is one."""
     sent = _as_sent(text)
