@@ -297,6 +297,21 @@ async def test_roles_keep_no_function_that_acts(shop: Shop, role: str, more: set
     assert all(statements.read_only_violations(f"SELECT {name}()") for name in acting)
 
 
+async def test_missing_file_is_told_once(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    reader = Database(shop.ro_dsn)
+    await reader.select("SELECT 1")
+    assert caplog.messages == []
+
+    await rows(shop.dsn, "GRANT EXECUTE ON FUNCTION pg_notify(text, text) TO PUBLIC")
+    await reader.select("SELECT 1")
+    await reader.select("SELECT 1")
+
+    assert caplog.messages == [
+        "The role of ORDERS_DATABASE_URL may call functions that act, which a view or an operator "
+        "can hide: run deploy/sql/functions.sql on that database."
+    ]
+
+
 async def test_application_keeps_its_functions(shop: Shop) -> None:
     async with session(shop.service_dsn) as (service, pid):
         for call in CALLS:
