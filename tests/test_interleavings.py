@@ -550,6 +550,7 @@ def make_small(kube: Cluster) -> None:
     [container] = changed["spec"]["template"]["spec"]["containers"]
     kept = {"name": container["name"], "image": container["image"], "env": []}
     changed["spec"]["template"]["spec"] = {"containers": [kept]}
+    changed["spec"]["revisionHistoryLimit"] = 1
     kube.state.store.update(DEPLOYMENTS, changed, Writer("kubectl-edit"))
 
 
