@@ -197,8 +197,8 @@ async def test_an_undone_change_says_who(walk: Walk, bot: Bot, broken: Cluster, 
 
     request = walk.execution(asked)
     assert re.fullmatch(
-        r":warning: Done, then put back by argocd-controller (at once|after \d+ s): order-service "
-        r"runs image v2\.4\.0 again\.",
+        rf":warning: Done, then put back by argocd-controller {WHEN}: order-service runs image "
+        r"v2\.4\.0 again\.",
         request.state,
     )
     assert request.buttons == ()
@@ -214,7 +214,7 @@ def pause(watch_seconds: float = 0.4) -> SetEnvironment:
     )
 
 
-WHEN = r"(at once|after \d+ s)"
+WHEN = r"(within a second|after about \d+ s)"
 OUTSIDE: list[tuple[Callable[[Cluster], None], str]] = [
     (
         lambda kube: kube.resume_orders(),

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from bot import store
 from bot.actions.base import Change
 from bot.flows.lookups import build_action
-from bot.model import Execution, Observation, Plan, UserError, Verdict
+from bot.model import Execution, ExecutionId, Observation, Plan, UserError, Verdict
 from bot.store.db import Conn
+from bot.views import text
 from bot.world import World
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,19 @@ class Aftermath(NamedTuple):
 
 
 async def inspect(world: World, execution: Execution) -> Aftermath:
-    """What an execution left, as far as it can be read now."""
-    return Aftermath(await plan_undo(world, execution), await observe(world, execution))
+    """What an execution left, as far as it can be read now.
+
+    There is no undo where another execution has written since: nobody approved to undo that.
+    """
+    seen = await observe(world, execution)
+    undo = None if _is_overwritten(execution, seen) else await plan_undo(world, execution)
+    return Aftermath(undo, seen)
+
+
+def _is_overwritten(execution: Execution, seen: Observation | None) -> bool:
+    """Whether the target of a temporary change does not bear its execution's id any more."""
+    sighting = None if seen is None else seen.sighting
+    return sighting is not None and sighting.execution != str(execution.id)
 
 
 async def plan_undo(world: World, execution: Execution) -> Plan | None:
@@ -72,11 +84,30 @@ async def record(
     await store.temporary_changes.schedule_recheck(conn, ended.plan.target, now)
     await record_temporary(conn, ended, now, applied=True)
     if aftermath.seen is not None:
-        await store.temporary_changes.look_again(conn, ended.id, now, aftermath.seen)
-        if verdict.undone_outside and not aftermath.seen.in_force:
-            await store.temporary_changes.end(conn, ended.id, now)  # the outcome says by whom
+        change = await store.temporary_changes.look_again(conn, ended.id, now, aftermath.seen)
+        is_told = verdict.undone_outside or change.ends_at <= now  # the outcome says by whom
+        if await _is_replaced(conn, ended, aftermath.seen) or (
+            is_told and not aftermath.seen.in_force
+        ):
+            await store.temporary_changes.end(conn, ended.id, now)
     if aftermath.undo is not None:
         await store.temporary_changes.set_as_left(conn, ended.id, aftermath.undo.fingerprint)
+
+
+async def _is_replaced(conn: Conn, ended: Execution, seen: Observation) -> bool:
+    """Whether another temporary change was made over it: what is there now ends with that one."""
+    last = await last_execution(conn, seen)
+    if last is None or last.id == ended.id:
+        return False
+    change = await store.temporary_changes.get(conn, last.id)
+    return change is not None and change.may_be_in_force
+
+
+async def last_execution(conn: Conn, seen: Observation) -> Execution | None:
+    """The execution whose id the target bears."""
+    if seen.sighting is None or not seen.sighting.execution.isdecimal():
+        return None
+    return await store.executions.get(conn, ExecutionId(int(seen.sighting.execution)))
 
 
 async def record_temporary(
@@ -96,3 +127,6 @@ async def record_temporary(
         ends_at=since + temporary.lasts,
         now=now,
     )
+    if applied:
+        found_late = text.render_unescaped("found_late")
+        await store.temporary_changes.mark_found_late(conn, execution.id, found_late, now)

@@ -168,7 +168,7 @@ async def _record_end(world: World, change: TemporaryChange, seen: Observation) 
         current = await store.temporary_changes.lock(conn, change.execution_id)
         if current is None or current.next_check_at != change.next_check_at:
             return  # something changed it since this look began
-        last = await _last_execution(conn, seen)
+        last = await effects.last_execution(conn, seen)
         if last is not None and _will_tell(change, seen, last):
             again_at = now + LOOK_EVERY
             await store.temporary_changes.look_again(conn, change.execution_id, again_at, None)
@@ -184,13 +184,6 @@ def _will_tell(change: TemporaryChange, seen: Observation, last: Execution) -> b
     """Whether an execution under way will tell by itself, or its target will, that it ended it."""
     is_undo = last.undo_of == change.execution_id
     return last.state is ExecutionState.RUNNING and (is_undo or not seen.settled)
-
-
-async def _last_execution(conn: Conn, seen: Observation) -> Execution | None:
-    """The execution whose id the target bears."""
-    if seen.sighting is None or not seen.sighting.execution.isdecimal():
-        return None
-    return await store.executions.get(conn, ExecutionId(int(seen.sighting.execution)))
 
 
 def _ended_entry(
@@ -358,7 +351,7 @@ async def _mark_overdue(
         current = await _lock_overdue(conn, execution, now)
         if current is None:
             return
-        if current.overdue_reason is None:
+        if current.retry_at is None:
             await _log_not_reverted(conn, change, execution, reason, now)
         await store.temporary_changes.mark_overdue(conn, execution.id, reason, now + RETRY_AFTER)
 

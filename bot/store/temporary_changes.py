@@ -38,6 +38,18 @@ async def record(
     await db.execute(conn, query, id=execution.id, incident_id=execution.incident_id, **values)
 
 
+async def mark_found_late(
+    conn: Conn, execution_id: ExecutionId, overdue_reason: str, now: datetime
+) -> None:
+    """Say why it is not over yet, where that it was written became known after its end."""
+    query = """
+        UPDATE temporary_changes SET overdue_reason = %(overdue_reason)s
+        WHERE execution_id = %(id)s AND ends_at <= %(now)s AND ended_at IS NULL
+          AND overdue_reason IS NULL
+    """
+    await db.execute(conn, query, id=execution_id, overdue_reason=overdue_reason, now=now)
+
+
 async def withdraw(conn: Conn, execution_id: ExecutionId, now: datetime) -> None:
     """End one that was not written after all."""
     query = """

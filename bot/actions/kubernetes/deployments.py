@@ -111,7 +111,7 @@ class DeploymentChange(Change):
         for revision in await cluster.revisions(deployment):
             if digest(revision.template) == template:
                 paths += managed_fields.changed_paths(revision.template, deployment.template)
-        who, fact = _who_wrote(deployment, paths), self.describe(deployment)
+        who, fact = _who_wrote(deployment, paths, progress), self.describe(deployment)
         if is_applied:
             image = f"image {deployment.image_tags}"
             return (
@@ -131,15 +131,24 @@ class DeploymentChange(Change):
         return success_criteria(replicas, self.timeouts)
 
 
-def _who_wrote(deployment: Deployment, paths: tuple[managed_fields.Path, ...]) -> str:
-    """Like `by argocd-controller after 12 s`, as the server noted it; else `outside Runbolt`."""
+def _who_wrote(
+    deployment: Deployment, paths: tuple[managed_fields.Path, ...], progress: Progress
+) -> str:
+    """Like `by argocd-controller after about 12 s`, as the server noted it.
+
+    Else `outside Runbolt`, where no other execution has written since.
+    """
     notes = deployment.managed_fields
     ours = managed_fields.written_at(notes, managed_fields.OUR_MANAGER)
     for path in paths:
         writer = managed_fields.written_after_us(notes, path)
         if writer is not None and writer.at is not None and ours is not None:
             seconds = (writer.at - ours).total_seconds()
-            return f"by {writer.label} " + (f"after {seconds:.0f} s" if seconds else "at once")
+            # The server notes whole seconds.
+            span = f"after about {seconds:.0f} s" if seconds >= 1 else "within a second"
+            return f"by {writer.label} {span}"
+    if deployment.last_execution and not is_changed_by(deployment, progress):
+        return "by another execution, or outside Runbolt"
     return "outside Runbolt"
 
 
