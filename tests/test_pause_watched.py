@@ -21,6 +21,10 @@ __all__ = ["paused"]
 
 HAS_ENDED = ":arrow_forward: orders paused has ended: "
 OUTSIDE = "it was ended outside Runbolt. "
+NOT_WATCHED = (
+    "Runbolt does not watch it any more. If it is set again outside Runbolt, it has no end: end it "
+    "by hand, or request it anew."
+)
 VALUE = "ORDERS_PAUSED of order-service is"
 
 
@@ -86,6 +90,7 @@ async def test_an_outside_end_is_told_soon(
     await look(bot, clock)
 
     assert told(walk, paused) == [words]
+    assert walk.posts(paused)[-1].lines[1:] == (NOT_WATCHED,)
     assert "In force" not in walk.card(paused)
     assert walk.execution(paused).buttons == ()
     assert walk.execution(paused).notes == ("orders paused has ended: there is nothing to undo.",)
