@@ -217,6 +217,28 @@ async def test_what_does_not_end_it(
     assert variable(kube) == "true"
 
 
+async def test_looks_that_fail_are_told(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+) -> None:
+    in_force = walk.card(paused)["In force"]
+    await kube.stop_listening()
+    await look(bot, clock)
+    assert walk.card(paused)["In force"] == in_force  # an API server may restart
+
+    clock.forward(seconds=60)
+    await look(bot, clock)
+
+    unknown = "Whether it is still in force is not known since 2026-11-24 10:00 UTC: Kubernetes"
+    [first, second] = walk.card(paused)["In force"].splitlines()
+    assert first == in_force
+    assert second.startswith(f":grey_question: {unknown}")
+    assert walk.execution(paused).notes[-1].startswith(f":grey_question: {unknown}")
+
+    await kube.start_listening()
+    await look(bot, clock)
+    assert walk.card(paused)["In force"] == in_force
+
+
 async def test_a_silent_cluster_delays_nothing_else(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:

@@ -27,7 +27,7 @@ async def inspect(world: World, execution: Execution) -> Aftermath:
 
     There is no undo where another execution has written since: nobody approved to undo that.
     """
-    seen = await observe(world, execution)
+    seen = await _observe_or_log(world, execution)
     undo = None if _is_overwritten(execution, seen) else await plan_undo(world, execution)
     return Aftermath(undo, seen)
 
@@ -54,17 +54,24 @@ async def plan_undo(world: World, execution: Execution) -> Plan | None:
         return None
 
 
-async def observe(world: World, execution: Execution) -> Observation | None:
-    """What its action sees of a temporary change now; None for another, or where it cannot see."""
-    if execution.plan is None or execution.plan.temporary is None:
-        return None
+async def _observe_or_log(world: World, execution: Execution) -> Observation | None:
     try:
-        action = build_action(world, execution.action, execution.params)
-        assert isinstance(action, Change)
-        return await action.observe(world.systems.for_reading())
+        return await observe(world, execution)
     except UserError as error:
         log.info("the change of execution %s cannot be seen: %s", execution.id, error)
         return None
+
+
+async def observe(world: World, execution: Execution) -> Observation | None:
+    """What its action sees of a temporary change now; None for another change.
+
+    Raises UserError where it cannot be seen.
+    """
+    if execution.plan is None or execution.plan.temporary is None:
+        return None
+    action = build_action(world, execution.action, execution.params)
+    assert isinstance(action, Change)
+    return await action.observe(world.systems.for_reading())
 
 
 async def record(

@@ -325,6 +325,7 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
     try:
         async with world.pool.connection() as conn:
             before, after = ExecutionState.INTERRUPTED, ExecutionState.RUNNING
+            await store.executions.set_unchecked(conn, execution_id, None)
             claimed = await store.executions.move(
                 conn, execution_id, from_state=before, to_state=after
             )
@@ -375,6 +376,9 @@ async def _look_again(world: World, execution_id: ExecutionId) -> None:
         await verify_interrupted(world, execution_id, by=None)
     except UserError as error:
         log.info("execution %s was not checked: %s", execution_id, error)
+        async with changing_several(world) as (conn, changed):
+            if await store.executions.set_unchecked(conn, execution_id, str(error)):
+                changed.add(execution.incident_id)
 
 
 async def start_approved(world: World) -> None:

@@ -207,6 +207,15 @@ async def set_waiting_for(conn: Conn, execution_id: ExecutionId, text: str) -> b
     return await db.execute(conn, query, id=execution_id, text=text) == 1
 
 
+async def set_unchecked(conn: Conn, execution_id: ExecutionId, text: str | None) -> bool:
+    """Write why an interrupted execution cannot be checked yet; False when that was there."""
+    query = """
+        UPDATE executions SET progress = %(text)s
+        WHERE id = %(id)s AND state = 'interrupted' AND progress IS DISTINCT FROM %(text)s
+    """
+    return await db.execute(conn, query, id=execution_id, text=text) == 1
+
+
 async def record_heartbeat(conn: Conn, execution: Execution, now: datetime) -> bool:
     """Record that its process is alive; False when it ended or another process runs it."""
     query = """

@@ -155,6 +155,17 @@ async def look_again(
     return await db.fetch_one(conn, TemporaryChange, query, id=execution_id, **values)
 
 
+async def set_unseen(
+    conn: Conn, execution_id: ExecutionId, since: datetime | None, reason: str | None
+) -> None:
+    """Record since when it cannot be seen, and why; or that it can."""
+    query = """
+        UPDATE temporary_changes SET unseen_since = %(since)s, unseen_reason = %(reason)s
+        WHERE execution_id = %(id)s
+    """
+    await db.execute(conn, query, id=execution_id, since=since, reason=reason)
+
+
 async def set_as_left(
     conn: Conn, execution_id: ExecutionId, fingerprint: Mapping[str, Any]
 ) -> None:
