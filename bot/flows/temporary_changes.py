@@ -445,8 +445,13 @@ async def _extend(
         )
 
 
-async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
-    """The temporary changes of an incident that are, or may be, in force."""
+async def in_force(
+    world: World, incident_id: IncidentId, unreadable: list[str]
+) -> tuple[TemporaryChange, ...]:
+    """The temporary changes of an incident that are, or may be, in force.
+
+    Those that cannot be read are named instead.
+    """
     async with world.pool.connection() as conn:
-        changes = await store.temporary_changes.of_incident(conn, incident_id)
+        changes = await store.temporary_changes.of_incident(conn, incident_id, unreadable)
     return tuple(change for change in changes if change.may_be_in_force)

@@ -110,7 +110,7 @@ async def for_publishing(
 async def undos_of(conn: Conn, execution_id: ExecutionId) -> tuple[Execution, ...]:
     """Every attempt to undo an execution, oldest first."""
     query = "SELECT {columns} FROM executions WHERE undo_of = %(id)s ORDER BY id"
-    return await db.fetch_all(conn, Execution, query, id=execution_id)
+    return await db.fetch_all(conn, Execution, query, strict=True, id=execution_id)
 
 
 async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
@@ -130,7 +130,7 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
         WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
           AND (state = 'running' OR state = 'interrupted' AND holds_target)
     """
-    return await db.fetch_optional(conn, Execution, query, target=target)
+    return await db.fetch_first(conn, Execution, query, target=target)
 
 
 async def set_approvals(

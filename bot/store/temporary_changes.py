@@ -103,7 +103,7 @@ async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChan
         SELECT {columns} FROM temporary_changes WHERE touched_by = %(id)s AND ended_at IS NOT NULL
         ORDER BY execution_id
     """
-    return await db.fetch_all(conn, TemporaryChange, query, id=execution_id)
+    return await db.fetch_all(conn, TemporaryChange, query, strict=True, id=execution_id)
 
 
 async def executions_in_force(conn: Conn) -> tuple[Execution, ...]:
