@@ -296,9 +296,17 @@ async def test_a_deleted_deployment_leaves_doubt(systems: ChangingSystems, kube:
     kube.state.store.remove(DEPLOYMENTS, kube.deployment())
     notes.run.evidence = lost
 
-    text = "deployment/order-service was deleted. Whether the change was done before is not known."
+    next_step = "If it is not there again by now, deploy it; then look at its pods."
     assert await pause().settle(systems, plan, notes.run) == Verdict(
-        ok=False, undone_outside=True, text=text
+        ok=False,
+        undone_outside=True,
+        text="deployment/order-service was deleted. Whether the change was done before is not "
+        f"known. {next_step}",
+    )
+    assert await pause().verify(systems.for_reading(), plan, notes.run) == Verdict(
+        ok=False,
+        undone_outside=True,
+        text=f"Done, then deployment/order-service was deleted. {next_step}",
     )
 
 

@@ -25,6 +25,7 @@ from bot.systems.kubernetes import (
 ATTEMPTS = 5
 TEMPLATE = "template"  # in the evidence: the digest of what was stored
 DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
+AFTER_DELETION = "If it is not there again by now, deploy it; then look at its pods."
 ChangeFactory = Callable[[Deployment], kubernetes.DeploymentPatch]
 
 
@@ -71,9 +72,10 @@ class DeploymentChange(Change):
                 return Verdict(ok=False, was_applied=False, text=text)
         except ObjectNotFound:
             text = (
-                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
+                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before "
+                f"is not known. {AFTER_DELETION}"
             )
-            return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
+            return Verdict(ok=False, undone_outside=True, text=text)
         await progress.answered(await _found(systems.cluster, deployment, progress))
         return None
 
@@ -97,7 +99,11 @@ class DeploymentChange(Change):
             undone = await self._undone_outside(systems.cluster, deployment, plan, progress)
             return await rollout.rollout_status(systems.cluster, deployment, undone)
 
-        return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        try:
+            return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        except ObjectNotFound:
+            text = f"Done, then deployment/{self.deployment} was deleted. {AFTER_DELETION}"
+            return Verdict(ok=False, undone_outside=True, text=text)
 
     async def _undone_outside(
         self, cluster: Cluster, deployment: Deployment, plan: Plan, progress: Progress
