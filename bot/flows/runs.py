@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot import rules, store, sweeps
-from bot.actions.base import Change, Progress
+from bot.actions.base import Change, OutcomeLost, Progress
 from bot.flows import effects
 from bot.flows.lookups import build_action, get
 from bot.flows.transactions import (
@@ -49,6 +49,8 @@ HEARTBEAT_SECONDS = 5
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 # Between two looks at a change whose outcome is not known.
 LOOK_AGAIN_AFTER = timedelta(seconds=10)
+# How long what is most likely lost is looked for.
+LOOK_FOR_LOST = timedelta(hours=1)
 # What was changed in production must be recorded, so a write waits for a database that is away.
 RETRY_DELAYS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
 
@@ -190,7 +192,8 @@ async def _conclude(
     try:
         verdict = await action.settle(world.systems, execution.plan, progress)
     except UserError as error:
-        await _record_unknown(world, execution, _reason(doubt, error), progress.evidence)
+        is_lost, reason = isinstance(error, OutcomeLost), _reason(doubt, error)
+        await _record_unknown(world, execution, reason, progress.evidence, holds_target=not is_lost)
         return
     if verdict is None:
         await verify(world, execution, action, progress)
@@ -200,20 +203,22 @@ async def _conclude(
 
 def _reason(doubt: str, error: UserError) -> str:
     """Why an outcome is not known; a missing permission is told, as people have to grant it."""
-    if not doubt:
+    if not doubt or isinstance(error, OutcomeLost):
         return str(error)
     is_new = isinstance(error, Forbidden) and str(error) not in doubt
     return f"{doubt} {error}" if is_new else doubt
 
 
 async def _record_unknown(
-    world: World, execution: Execution, reason: str, evidence: Evidence
+    world: World, execution: Execution, reason: str, evidence: Evidence, *, holds_target: bool
 ) -> None:
-    """Write that the outcome is not known; the target stays locked until it is."""
+    """Write that the outcome is not known, and whether the target stays locked until it is."""
     now = world.now()
 
     async def write(conn: Conn) -> None:
-        unknown = await store.executions.set_unknown(conn, execution, reason, evidence, now)
+        unknown = await store.executions.set_unknown(
+            conn, execution, reason, evidence, now, holds_target=holds_target
+        )
         if unknown is not None and execution.outcome is None:
             await log_execution(conn, unknown, entries.Interrupted(), at=now)
         await store.publications.mark_stale(conn, execution.incident_id)
@@ -353,7 +358,10 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
 
 
 async def check_unsettled(world: World) -> None:
-    """Look again at every change whose outcome is not known; its target is locked until then."""
+    """Look again at every change whose outcome is not known.
+
+    Its target is locked until then; where that would be for ever, for an hour.
+    """
     now, kind = world.now(), "execution"
     # Whoever presses the button may be first; what was sent last has mostly arrived by then.
     silent = HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
@@ -362,6 +370,7 @@ async def check_unsettled(world: World) -> None:
             conn,
             silent_since=now - silent,
             unknown_since=now - LOOK_AGAIN_AFTER,
+            lost_since=now - LOOK_FOR_LOST,
             but=world.backoff.waiting(kind, now),
         )
     for row in unsettled:

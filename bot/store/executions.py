@@ -96,7 +96,7 @@ async def for_publishing(
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
-            decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence,
+            decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence, holds_target,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
@@ -242,37 +242,52 @@ async def record_evidence(
 
 
 async def set_unknown(
-    conn: Conn, execution: Execution, outcome: str, evidence: Evidence, now: datetime
+    conn: Conn,
+    execution: Execution,
+    outcome: str,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    holds_target: bool,
 ) -> Execution | None:
     """Write that its outcome is not known, or return None when another process runs it."""
     query = """
         UPDATE executions SET state = 'interrupted', interrupted_at = %(now)s, progress = NULL,
-            outcome = %(outcome)s, evidence = %(evidence)s, heartbeat_at = %(now)s
+            outcome = %(outcome)s, evidence = %(evidence)s, heartbeat_at = %(now)s,
+            holds_target = holds_target AND %(holds_target)s
         WHERE id = %(id)s AND state = 'running'
           AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
         RETURNING {columns}
     """
     values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
-    values |= {"outcome": outcome, "evidence": db.json(evidence)}
+    values |= {"outcome": outcome, "evidence": db.json(evidence), "holds_target": holds_target}
     return await db.fetch_optional(conn, Execution, query, id=execution.id, **values)
 
 
 async def unsettled(
-    conn: Conn, *, silent_since: datetime, unknown_since: datetime, but: Sequence[int]
+    conn: Conn,
+    *,
+    silent_since: datetime,
+    unknown_since: datetime,
+    lost_since: datetime,
+    but: Sequence[int],
 ) -> tuple[DueRow, ...]:
     """The interrupted changes to look at, except some rows.
 
-    They are silent for so long, or of unknown outcome for so long.
+    They are silent for so long, or of unknown outcome for so long. One that does not hold its
+    target any more was begun after `lost_since`.
     """
     query = """
         SELECT id, incident_id FROM executions
-        WHERE state = 'interrupted' AND holds_target AND risk IN ('change', 'destructive')
+        WHERE state = 'interrupted' AND risk IN ('change', 'destructive')
+          AND (holds_target OR outcome IS NOT NULL AND started_at > %(lost_since)s)
           AND heartbeat_at <
             CASE WHEN outcome IS NULL THEN %(silent_since)s ELSE %(unknown_since)s END
           AND id <> ALL(%(but)s)
         ORDER BY id
     """
     values: dict[str, Any] = {"silent_since": silent_since, "unknown_since": unknown_since}
+    values["lost_since"] = lost_since
     return await db.fetch_all(conn, DueRow, query, but=list(but), **values)
 
 

@@ -72,8 +72,8 @@ class DeploymentChange(Change):
                 return Verdict(ok=False, was_applied=False, text=text)
         except ObjectNotFound:
             text = (
-                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before "
-                f"is not known. {AFTER_DELETION}"
+                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done "
+                f"before is not known. {AFTER_DELETION}"
             )
             return Verdict(ok=False, undone_outside=True, text=text)
         await progress.answered(await _found(systems.cluster, deployment, progress))
