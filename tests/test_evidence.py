@@ -27,7 +27,7 @@ from tests.manual_changes import (
     variable,
 )
 from tests.pausing import PAUSED, request_pause
-from tests.rollbacks import DONE, asked, broken, mark_running
+from tests.rollbacks import DONE, TO_V231, asked, broken, mark_running
 from tests.test_silent_replicas import approve, sent
 
 __all__ = ["asked", "broken", "systems"]
@@ -83,6 +83,8 @@ async def test_not_done_shuts_the_door(walk: Walk, bot: Bot, kube: Cluster) -> N
     await bot.drain()
     request = walk.execution(channel)
     assert (request.state, request.outcome) == ("Not done", NOT_PAUSED)
+    ended = (await walk.timeline(channel))[-1]
+    assert ended.startswith("@oncall requested this, and it was not done: Set ORDERS_PAUSED of")
 
     await kube.release(stalled)
 
@@ -202,6 +204,9 @@ async def test_an_undone_change_says_who(walk: Walk, bot: Bot, broken: Cluster, 
         request.state,
     )
     assert request.buttons == ()
+    outcome = request.state.removeprefix(":warning: ")
+    ended = f"@oncall requested this, and it did not last: {TO_V231} ({outcome})"
+    assert (await walk.timeline(asked))[-1] == ended
 
 
 def pause(watch_seconds: float = 0.4) -> SetEnvironment:

@@ -252,7 +252,6 @@ async def _finish(
 ) -> None:
     now = world.now()
     window = world.config.policy.undo_window if verdict.was_applied else None
-    ending = entries.Succeeded if verdict.ok else entries.Failed
 
     async def write(conn: Conn) -> None:
         ended = await store.executions.finish(
@@ -267,8 +266,8 @@ async def _finish(
             evidence=evidence.model_copy(update={"undone_outside": verdict.undone_outside}),
         )
         if ended is not None:
-            entry = ending(outcome=verdict.text)
-            await log_execution(conn, ended, entry, at=now, by=execution.requested_by)
+            by = execution.requested_by
+            await log_execution(conn, ended, _ending(verdict), at=now, by=by)
             await effects.record(conn, ended, verdict, aftermath, now)
             await store.publications.mark_stale(conn, execution.incident_id)
 
@@ -276,6 +275,17 @@ async def _finish(
         await write_with_retry(world, write)
     except store.executions.AlreadyActive:
         log.warning("execution %s counted as not done, and was requested again", execution.id)
+
+
+def _ending(verdict: Verdict) -> entries.Succeeded | entries.Failed:
+    if verdict.ok:
+        return entries.Succeeded(outcome=verdict.text)
+    failure = entries.Failure.CHECK_FAILED
+    if not verdict.was_applied:
+        failure = entries.Failure.NOT_DONE
+    elif verdict.undone_outside:
+        failure = entries.Failure.OVERTAKEN
+    return entries.Failed(outcome=verdict.text, failure=failure)
 
 
 async def write_with_retry(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
