@@ -206,12 +206,13 @@ async def _open_resolve_form(world: World, interaction: Interaction, incident: I
     await flows.incidents.check_may_resolve(world, incident, by=interaction.user_id)
     unreadable: list[str] = []
     executions = await flows.executions.of_incident(world, incident.id, unreadable)
+    in_force = await temporary_changes.in_force(world, incident.id, unreadable)
     form = modals.resolve(
         incident,
         metadata=interaction.metadata(incident=incident.id),
         executions=executions,
         unreadable=unreadable,
-        temporary_changes=await temporary_changes.in_force(world, incident.id),
+        temporary_changes=in_force,
         open_checklists=tasks.open_checklists(
             executions, await flows.tasks.of_incident(world, incident.id)
         ),

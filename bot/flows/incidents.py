@@ -169,7 +169,7 @@ async def in_channel(world: World, channel: str | None) -> Incident:
 async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
     """The timeline of an incident, oldest first."""
     async with world.pool.connection() as conn:
-        return await store.timeline.of_incident(conn, incident_id, unreadable=[])
+        return await store.timeline.of_incident(conn, incident_id)
 
 
 async def list_open(world: World) -> OpenIncidents:

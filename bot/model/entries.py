@@ -262,11 +262,20 @@ class Succeeded(ExecutionDetail):
     outcome: str = ""
 
 
+class Failure(OpenEnum):
+    """What became of a change that is not done and checked; OVERTAKEN: others changed it since."""
+
+    NOT_DONE = "not_done"
+    CHECK_FAILED = "check_failed"
+    OVERTAKEN = "overtaken"
+
+
 class Failed(ExecutionDetail):
-    """It was not done, or its check failed."""
+    """It was not done, its check failed, or it did not last; None: an older version wrote it."""
 
     kind: ClassVar = EntryKind.FAILED
     outcome: str = ""
+    failure: Failure | None = None
 
 
 class Interrupted(ExecutionDetail):

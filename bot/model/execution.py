@@ -257,7 +257,8 @@ class TemporaryChange(Model):
     It is recorded before it is written; `applied` says that it was. `overdue_reason` says why its
     undo is late and `retry_at` when it is tried again, `touched_by` is the execution that ended it,
     `last_seen` is what its target was when it was last seen in force, `as_left` its fingerprint
-    when the undo was planned.
+    when the undo was planned. `unseen_since` is since when it cannot be seen, and `unseen_reason`
+    why not, once that has lasted for a while.
     """
 
     execution_id: ExecutionId
@@ -274,6 +275,8 @@ class TemporaryChange(Model):
     last_seen: Sighting | None
     as_left: dict[str, Any] | None
     retry_at: datetime | None
+    unseen_since: datetime | None = None
+    unseen_reason: str | None = None
 
     @property
     def in_force(self) -> bool:

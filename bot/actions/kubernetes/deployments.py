@@ -25,6 +25,7 @@ from bot.systems.kubernetes import (
 ATTEMPTS = 5
 TEMPLATE = "template"  # in the evidence: the digest of what was stored
 DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
+AFTER_DELETION = "If it is not there again by now, deploy it; then look at its pods."
 ChangeFactory = Callable[[Deployment], kubernetes.DeploymentPatch]
 
 
@@ -71,9 +72,10 @@ class DeploymentChange(Change):
                 return Verdict(ok=False, was_applied=False, text=text)
         except ObjectNotFound:
             text = (
-                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
+                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done "
+                f"before is not known. {AFTER_DELETION}"
             )
-            return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
+            return Verdict(ok=False, undone_outside=True, text=text)
         await progress.answered(await _found(systems.cluster, deployment, progress))
         return None
 
@@ -97,7 +99,11 @@ class DeploymentChange(Change):
             undone = await self._undone_outside(systems.cluster, deployment, plan, progress)
             return await rollout.rollout_status(systems.cluster, deployment, undone)
 
-        return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        try:
+            return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        except ObjectNotFound:
+            text = f"Done, then deployment/{self.deployment} was deleted. {AFTER_DELETION}"
+            return Verdict(ok=False, undone_outside=True, text=text)
 
     async def _undone_outside(
         self, cluster: Cluster, deployment: Deployment, plan: Plan, progress: Progress
@@ -111,7 +117,7 @@ class DeploymentChange(Change):
         for revision in await cluster.revisions(deployment):
             if digest(revision.template) == template:
                 paths += managed_fields.changed_paths(revision.template, deployment.template)
-        who, fact = _who_wrote(deployment, paths), self.describe(deployment)
+        who, fact = _who_wrote(deployment, paths, progress), self.describe(deployment)
         if is_applied:
             image = f"image {deployment.image_tags}"
             return (
@@ -131,15 +137,24 @@ class DeploymentChange(Change):
         return success_criteria(replicas, self.timeouts)
 
 
-def _who_wrote(deployment: Deployment, paths: tuple[managed_fields.Path, ...]) -> str:
-    """Like `by argocd-controller after 12 s`, as the server noted it; else `outside Runbolt`."""
+def _who_wrote(
+    deployment: Deployment, paths: tuple[managed_fields.Path, ...], progress: Progress
+) -> str:
+    """Like `by argocd-controller after about 12 s`, as the server noted it.
+
+    Else `outside Runbolt`, where no other execution has written since.
+    """
     notes = deployment.managed_fields
     ours = managed_fields.written_at(notes, managed_fields.OUR_MANAGER)
     for path in paths:
         writer = managed_fields.written_after_us(notes, path)
         if writer is not None and writer.at is not None and ours is not None:
             seconds = (writer.at - ours).total_seconds()
-            return f"by {writer.label} " + (f"after {seconds:.0f} s" if seconds else "at once")
+            # The server notes whole seconds.
+            span = f"after about {seconds:.0f} s" if seconds >= 1 else "within a second"
+            return f"by {writer.label} {span}"
+    if deployment.last_execution and not is_changed_by(deployment, progress):
+        return "by another execution, or outside Runbolt"
     return "outside Runbolt"
 
 
