@@ -76,6 +76,7 @@ def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]
         messages += [
             (change.requested_at, message) for message in execution.outcome_notification(change)
         ]
+        messages += execution.approver_notices(snapshot, change)
     for update in snapshot.updates:
         messages.append((update.at, timeline.update(snapshot.incident, update)))
     messages += tasks.checklists(snapshot)
