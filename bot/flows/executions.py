@@ -31,7 +31,6 @@ from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
-VERDICT_EMOJI = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"}
 
 
 class Request(Model):
@@ -114,7 +113,7 @@ async def _finish_read(world: World, execution: Execution, read_result: ReadResu
             execution.id,
             to_state=ending,
             at=now,
-            outcome=f"{VERDICT_EMOJI[read_result.ok]} {read_result.text}",
+            outcome=text.render_unescaped("verdict", read_result=read_result),
             read_result=read_result,
         )
         if ended is None:
