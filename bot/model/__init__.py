@@ -71,7 +71,9 @@ from bot.model.reminder import (
 from bot.model.task import (
     Task,
     TaskKind,
+    TaskList,
     TaskState,
+    TickVerb,
     Unfinished,
 )
 
@@ -131,9 +133,11 @@ __all__ = [
     "Task",
     "TaskId",
     "TaskKind",
+    "TaskList",
     "TaskState",
     "Temporary",
     "TemporaryChange",
+    "TickVerb",
     "Undo",
     "Unfinished",
     "Update",

@@ -76,19 +76,28 @@ def approver_notices(
     """
     notices, nudged_at, shortage = [], execution.nudged_at, execution.shortage
     if shortage is not None and (nudged_at is None or shortage.at < nudged_at):
-        notices.append((shortage.at, _notice(snapshot, execution, "shortage")))
+        mrkdwn = text.render(
+            "shortage", execution=execution, **_remaining_approvers(snapshot, execution)
+        )
+        notices.append((shortage.at, _notice(execution, "shortage", mrkdwn)))
     if nudged_at is not None:
-        notices.append((nudged_at, _notice(snapshot, execution, "nudge")))
+        mrkdwn = text.render(
+            "nudge", execution=execution, **_remaining_approvers(snapshot, execution)
+        )
+        notices.append((nudged_at, _notice(execution, "nudge", mrkdwn)))
     return notices
 
 
-def _notice(snapshot: IncidentSnapshot, execution: Execution, name: str) -> Message:
+def _notice(execution: Execution, kind: str, mrkdwn: str) -> Message:
+    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
+    return Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+
+
+def _remaining_approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
+    """Who may approve it, without the people who had approved it when the others were reminded."""
     approvers = _approvers(snapshot, execution)
     given = [each.by for each in execution.approvals if not _is_later(each, execution.nudged_at)]
-    approvers["people"] = [user for user in approvers["people"] if user not in given]
-    mrkdwn = text.render(name, execution=execution, **approvers)
-    key, thread = f"{name}:{execution.id}", f"execution:{execution.id}"
-    return Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+    return {**approvers, "people": [user for user in approvers["people"] if user not in given]}
 
 
 def _is_later(approval: Approval, nudged_at: datetime | None) -> bool:
