@@ -80,6 +80,7 @@ BLOCK_ACTIONS = {
     action_ids.TASK_REOPEN: tasks.reopen,
     action_ids.TASK_MORE: tasks.choose_from_menu,
     action_ids.WORK_THROUGH: tasks.work_through,
+    action_ids.TICK_SEVERAL: tasks.open_tick_form,
     **dict.fromkeys(action_ids.SNOOZES, steps.snooze),
 }
 
@@ -99,6 +100,7 @@ FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.DONE_FORM: (model_parser(tasks.DoneForm), tasks.submit_done),
     action_ids.SKIP_FORM: (model_parser(tasks.SkipForm), tasks.submit_skip),
     action_ids.CHECKLIST_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
+    action_ids.TICK_FORM: (tasks.parse_tick_form, tasks.submit_ticks),
 }
 
 EVENTS = {

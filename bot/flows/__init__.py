@@ -2,6 +2,7 @@
 
 from bot.flows import (
     approvals,
+    approvers,
     choices,
     contacts,
     customers,
@@ -17,6 +18,7 @@ from bot.flows import (
 
 __all__ = [
     "approvals",
+    "approvers",
     "choices",
     "contacts",
     "customers",

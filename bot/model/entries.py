@@ -165,9 +165,10 @@ class Skipped(Detail):
 
 
 class Escalated(Detail):
-    """Somebody calls others to decide about a task: `people` and user `groups` by their ids."""
+    """Somebody calls others to decide about tasks: `people` and user `groups` by their ids."""
 
     kind: ClassVar = EntryKind.ESCALATED
+    count: int = 1
     note: str = ""
     link: str = ""
     people: tuple[UserId, ...] = ()

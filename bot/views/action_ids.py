@@ -30,6 +30,7 @@ TASK_ESCALATE = "task.escalate"
 TASK_REOPEN = "task.reopen"
 TASK_MORE = "task.more"
 WORK_THROUGH = "task.work_through"
+TICK_SEVERAL = "task.several"
 
 OPEN_LINK = "link.open"
 
@@ -43,6 +44,7 @@ DONE_FORM = "form.done"
 SKIP_FORM = "form.skip"
 PLAYBOOK_FORM = "form.playbook"
 CHECKLIST_FORM = "form.work"
+TICK_FORM = "form.tick"
 
 DECLARE_SHORTCUT = "shortcut.declare"
 DECLARE_FROM_MESSAGE = "shortcut.declare_from_message"
