@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable, Mapping, Set
+from functools import partial
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -13,6 +14,8 @@ from bot.cache import Cache
 from bot.model import GroupMembers, Membership, Person, UserError, UserId
 
 CACHE_SECONDS = 60
+
+Groups = list[dict[str, Any]]
 
 
 class Directory:
@@ -67,17 +70,20 @@ class Directory:
         await self._cache.set(key, person.model_dump_json(), CACHE_SECONDS)
         return person
 
-    async def fetch_membership(self, selector: config.MemberSelector) -> Membership:
+    async def fetch_membership(
+        self, selector: config.MemberSelector, ask: slack.client.Ask[Groups] = slack.client.ask_once
+    ) -> Membership:
         """The selected people, and by which group, from Slack now.
 
         Groups and their members come in one answer, so that a handle that moves to another group
-        meanwhile cannot mix the two. Raises UserError when a group cannot be read.
+        meanwhile cannot mix the two. Raises SlackError when they cannot be read, and UserError
+        for a group that is not there.
         """
         users = frozenset(map(UserId, selector.users))
         if not selector.groups:
             return Membership(users=users)
         try:
-            listed = await self._groups(include_users=True)
+            listed = await ask(partial(self._groups, include_users=True))
         except slack.client.SlackError as error:
             raise _no_answer("who is in the group", error) from error
         membership = Membership(
@@ -162,10 +168,10 @@ class Directory:
                 mentions[handle] = f"<@{user['id']}>"
         return mentions
 
-    async def _groups(self, *, include_users: bool = False) -> list[dict[str, Any]]:
+    async def _groups(self, *, include_users: bool = False) -> Groups:
         """Every user group of the workspace; raises SlackError."""
         call = self._slack.usergroups_list(include_users=include_users)
-        groups: list[dict[str, Any]] = (await slack.client.call(call))["usergroups"]
+        groups: Groups = (await slack.client.call(call))["usergroups"]
         return groups
 
 
@@ -193,7 +199,5 @@ def _parse_person(user: dict[str, Any], team_id: str) -> Person:
     )
 
 
-def _no_answer(question: str, error: slack.client.SlackError) -> UserError:
-    return UserError(
-        f"Slack did not say {question} ({error.code}), so nothing was done. Try again in a minute."
-    )
+def _no_answer(question: str, error: slack.client.SlackError) -> slack.client.SlackError:
+    return error.about(f"Slack did not say {question} ({error.code}), so nothing was done.")
