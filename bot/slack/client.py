@@ -111,7 +111,7 @@ async def translated(sending: Awaitable[T]) -> T:
         raise _from_api_error(error) from error
     except SlackRequestError as error:  # an upload that was refused
         status = UPLOAD_STATUS.search(str(error))
-        raise SlackError(f"http_{status[1]}" if status else NO_ANSWER) from error
+        raise SlackError(f"http_{status[1]}" if status else NO_ANSWER, method="upload") from error
     except (TimeoutError, ClientError, OSError) as error:
         raise SlackError(NO_ANSWER) from error
     except (AttributeError, ValueError) as error:  # from the SDK, for a body that is no JSON object

@@ -38,13 +38,13 @@ class Directory:
         """A person as Slack knows them now; raises UserError when Slack does not say."""
         try:
             answer = await slack.client.call(self._slack.users_info(user=user_id))
+            return _parse_person(answer["user"], self._team_id)
         except slack.client.SlackError as error:
             if error.code in ("user_not_found", "user_not_visible"):
                 raise UserError(
                     f"Slack does not know <@{user_id}>, so nothing was done. Choose somebody else."
                 ) from error
             raise _no_answer("who you are", error) from error
-        return _parse_person(answer["user"], self._team_id)
 
     async def check_may_act(self, user_id: UserId) -> None:
         """Raise UserError for guests, bots, deactivated people and other workspaces' people."""
@@ -95,7 +95,7 @@ class Directory:
     async def cached_membership(self, selector: config.MemberSelector) -> Membership:
         """The selected people as of the last minute, for what decides nothing.
 
-        Raises UserError when a group cannot be read.
+        Raises SlackError when they cannot be read, and UserError for a group that is not there.
         """
         key = f"membership:{selector.model_dump_json()}"
         async with self._members_lock:  # whoever waits gets what the first one has read
