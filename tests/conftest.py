@@ -17,6 +17,7 @@ from bot import __main__ as root
 from bot import scheduler
 from bot.clock import utc_now
 from bot.settings import Settings
+from bot.slack.starting import START_SECONDS
 from bot.store import db
 from bot.views import action_ids
 from bot.world import World
@@ -430,10 +431,11 @@ async def start_bot(
     clock: Clock | None,
     slack_seconds: float = PATIENCE,
     wall_clock: Callable[[], datetime] = utc_now,
+    start_seconds: float = START_SECONDS,
 ) -> AsyncIterator[Bot]:
     """A replica that listens over HTTP; its clock stands still, or (None) is the database's."""
     async with (
-        root.open_world(given, clock, slack_seconds, wall_clock) as world,
+        root.open_world(given, clock, slack_seconds, wall_clock, start_seconds) as world,
         root.listening(world, given) as server,
     ):
         door = root.open_listening_socket(given)  # closed by the server

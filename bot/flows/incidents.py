@@ -33,6 +33,8 @@ from bot.world import World
 SAME_DECLARATION = timedelta(minutes=1)
 # Seconds between the looks for the channel: more than three in all.
 CHANNEL_CHECKS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# How long who declared may be told what Slack refuses of it.
+FIRST_PUBLISHING_SECONDS = 60
 
 
 class Declaration(Model):
@@ -83,6 +85,17 @@ async def _with_its_channel(world: World, incident_id: IncidentId) -> Incident:
                 break
         await asyncio.sleep(delay)
     return await get(world, incident_id)
+
+
+async def refusal_of_new(world: World, incident_id: IncidentId) -> str | None:
+    """What Slack refused of a new incident and goes on refusing, once all was tried; else None."""
+    try:
+        async with asyncio.timeout(FIRST_PUBLISHING_SECONDS):
+            await world.publishers.wait_until_idle(incident_id)
+    except TimeoutError:
+        return None  # its card will say so
+    async with world.pool.connection() as conn:
+        return await store.publications.publish_error(conn, incident_id)
 
 
 async def _open(
