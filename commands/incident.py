@@ -3,7 +3,7 @@
 from bot import flows, rules
 from bot.flows import temporary_changes
 from bot.flows.updates import UpdateText
-from bot.model import Incident, IncidentId, Model, Severity, Status, UserError
+from bot.model import ExecutionId, Incident, IncidentId, Model, Severity, Status, UserError
 from bot.views import home, modals, severity_table, tasks
 from bot.views import timeline as pages
 from bot.world import World
@@ -128,6 +128,22 @@ async def choose_status(world: World, interaction: Interaction) -> None:
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
     status = Status(interaction.value)
     await flows.incidents.change_status(world, incident.id, status, by=interaction.user_id)
+
+
+async def take_status(world: World, interaction: Interaction) -> None:
+    """The status that the card proposes was pressed."""
+    await flows.next_status.take(world, *_proposal(interaction), by=interaction.user_id)
+
+
+async def keep_status(world: World, interaction: Interaction) -> None:
+    """*Not yet* was pressed, beside the status that the card proposes."""
+    await flows.next_status.keep(world, *_proposal(interaction), by=interaction.user_id)
+
+
+def _proposal(interaction: Interaction) -> tuple[IncidentId, ExecutionId]:
+    """The incident, and the execution whose check went well."""
+    incident_id, _, execution_id = interaction.value.partition(":")
+    return IncidentId(int(incident_id)), ExecutionId(int(execution_id))
 
 
 async def choose_scenario(world: World, interaction: Interaction) -> None:

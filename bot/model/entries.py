@@ -25,6 +25,7 @@ class EntryKind(OpenEnum):
     COMMAND_TAKEN = "command_taken"
     SEVERITY_CHANGED = "severity_changed"
     STATUS_CHANGED = "status_changed"
+    STATUS_KEPT = "status_kept"
     UPDATED = "updated"
     NOTED = "noted"
     PINNED = "pinned"
@@ -105,6 +106,15 @@ class StatusChanged(_Changed):
     """Where it stands changed."""
 
     kind: ClassVar = EntryKind.STATUS_CHANGED
+
+
+class StatusKept(Detail):
+    """Somebody declined the status that was proposed after the check of an execution."""
+
+    kind: ClassVar = EntryKind.STATUS_KEPT
+    status: str
+    proposed: str
+    execution: ExecutionId
 
 
 class Updated(Detail):
@@ -352,6 +362,7 @@ DETAILS: tuple[type[Detail], ...] = (
     CommandTaken,
     SeverityChanged,
     StatusChanged,
+    StatusKept,
     Updated,
     Noted,
     Pinned,

@@ -245,7 +245,7 @@ def _announcement(snapshot: IncidentSnapshot) -> Message:
     mrkdwn = text.render(
         "announcement",
         incident=incident,
-        update=snapshot.updates[-1] if snapshot.updates else None,
+        update=snapshot.latest_update,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
     )
     parts = [blocks.header(card.heading(incident)), *blocks.sections(mrkdwn)]
