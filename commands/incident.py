@@ -1,5 +1,9 @@
 """What people do with a declared incident: commands, forms, and the buttons of its card."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from bot import flows, rules
 from bot.flows import temporary_changes
 from bot.flows.updates import UpdateText
@@ -33,10 +37,11 @@ class PlaybookForm(Model):
 
 
 class ResolveForm(Model):
-    """What fixed it, and why it may end although a check failed."""
+    """What fixed it, why it may end although a check failed, and what customers then read."""
 
     resolution: NonBlankText
     despite: NonBlankText | None = None
+    all_clear: Annotated[NonBlankText, Field(max_length=modals.LONG_TEXT)] | None = None
 
 
 async def show_help(world: World, interaction: Interaction) -> None:
@@ -231,20 +236,35 @@ async def _open_resolve_form(world: World, interaction: Interaction, incident: I
         open_checklists=tasks.open_checklists(
             executions, await flows.tasks.of_incident(world, incident.id)
         ),
+        all_clear=await _draft_all_clear(world, incident),
         now=world.now(),
     )
     await interaction.open(form)
 
 
+async def _draft_all_clear(world: World, incident: Incident) -> modals.AllClear | None:
+    """The text for customers, where they were told that something is wrong."""
+    told = await flows.customers.last_told(world, incident)
+    if told is None:
+        return None
+    return modals.AllClear(told, pages.all_clear(incident), flows.customers.what_happens(world))
+
+
 async def submit_resolve(world: World, interaction: Interaction, form: ResolveForm) -> None:
-    """Resolve the incident."""
+    """Resolve the incident; then request the all-clear. Raises UserError for either."""
+    incident_id, by = _form_incident_id(interaction), interaction.user_id
     await flows.incidents.resolve(
-        world,
-        _form_incident_id(interaction),
-        form.resolution,
-        by=interaction.user_id,
-        override_reason=form.despite or "",
+        world, incident_id, form.resolution, by=by, override_reason=form.despite or ""
     )
+    if form.all_clear is None:
+        return
+    try:
+        await flows.customers.propose(world, incident_id, form.all_clear, all_clear=True, by=by)
+    except UserError as error:
+        raise UserError(
+            f"INC-{incident_id} is resolved, but its all-clear was not requested: {error} Press "
+            "*Tell customers it is over…* on the card."
+        ) from error
 
 
 async def show_timeline(world: World, interaction: Interaction) -> None:

@@ -17,7 +17,12 @@ def is_about_customers(execution: Execution) -> bool:
 
 def is_all_clear(execution: Execution) -> bool:
     """Whether it tells customers that the incident is over, or withdraws that."""
-    return execution.step_id == ALL_CLEAR and is_about_customers(execution)
+    return is_of_all_clear(execution.step_id, execution.action)
+
+
+def is_of_all_clear(step_id: str, action: str) -> bool:
+    """The same by its step and action; a playbook's own step of that id does something else."""
+    return step_id == ALL_CLEAR and action in (CUSTOMER_MESSAGE, WITHDRAWAL)
 
 
 def last_told(executions: Sequence[Execution]) -> Execution | None:

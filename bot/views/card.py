@@ -4,7 +4,7 @@ from operator import attrgetter
 
 from bot import rules
 from bot.model import Incident, ReminderKind, Severity, Status
-from bot.views import action_ids, blocks, temporary_changes, text
+from bot.views import action_ids, blocks, customers, temporary_changes, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
 from bot.views.snapshot import IncidentSnapshot
@@ -34,6 +34,7 @@ def message(snapshot: IncidentSnapshot) -> Message:
         blocks.fields(*_fields(snapshot).split("\n---\n")),
         *_latest(snapshot),
         *temporary_changes.lines(snapshot),
+        *customers.after_end(snapshot),
         blocks.context(*blocks.split_mrkdwn(_small_print(snapshot))),
     ]
     if incident.open:

@@ -22,6 +22,7 @@ from bot.views import (
     blocks,
     card,
     contacts,
+    customers,
     execution,
     slack_items,
     tasks,
@@ -271,13 +272,15 @@ def _closing_items(snapshot: IncidentSnapshot) -> list[SlackItem]:
 
 
 def _summary(snapshot: IncidentSnapshot) -> Message:
-    incident, changes = snapshot.incident, _changes(snapshot)
+    incident = snapshot.incident
+    production = rules.next_status.changes_of_production(snapshot.executions)
+    requests = [each for each in _changes(snapshot) if not rules.customers.is_all_clear(each)]
     mrkdwn = text.render(
         "summary",
         incident=incident,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
-        made=[change for change in changes if _may_have_changed(change)],
-        not_made=[change for change in changes if not _may_have_changed(change)],
+        made=[change for change in production if _may_have_changed(change)],
+        not_made=[request for request in requests if not _may_have_changed(request)],
         updates=snapshot.updates,
         checklists=tasks.open_checklists(snapshot.executions, snapshot.tasks),
     )
@@ -285,6 +288,7 @@ def _summary(snapshot: IncidentSnapshot) -> Message:
         blocks.header(f"{card.RESOLVED} {incident.name} is resolved"),
         *blocks.sections(mrkdwn),
         *temporary_changes.lines(snapshot),
+        *customers.after_end(snapshot),
     ]
     return Message("summary", text.render("summary_text", incident=incident), parts)
 

@@ -31,6 +31,7 @@ def step_button(step: Step) -> Element:
 def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
     undo, change = snapshot.latest_undo(execution), snapshot.temporary_change(execution.id)
+    is_open = snapshot.incident.open or rules.customers.is_all_clear(execution)
     approvers = _approvers(snapshot, execution)
     state = text.render(
         "execution_state",
@@ -38,7 +39,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         undo=undo,
         change=change,
         needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
-        open=snapshot.incident.open,
+        open=is_open,
         whole=_is_whole(snapshot, execution),
         **approvers,
     )
@@ -48,7 +49,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     parts.append(blocks.section(state))
     buttons = _buttons(snapshot, execution, undo)
     in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
-    if buttons and (snapshot.incident.open or in_force):
+    if buttons and (is_open or in_force):
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
