@@ -129,9 +129,8 @@ async def _withdraw(world: World, conn: Conn, execution_id: ExecutionId, decider
             "another, use `/incident customer`."
         )
     if old.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
-        await approvals.deny_in_transaction(
-            world, conn, execution_id, "Replaced by other words", decider
-        )
+        reason = "Other words were requested instead"
+        await approvals.deny_in_transaction(world, conn, execution_id, reason, decider, edited=True)
 
 
 def message_text(execution: Execution) -> str:

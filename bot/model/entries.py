@@ -240,11 +240,12 @@ class Refused(ExecutionDetail):
 
 
 class Denied(ExecutionDetail):
-    """Somebody denied it; `withdrawn` when it was their own request."""
+    """Somebody denied it; `withdrawn` when it was their own request, `edited` to replace it."""
 
     kind: ClassVar = EntryKind.DENIED
     reason: str = ""
     withdrawn: bool = Field(default=False, validation_alias=AliasChoices("withdrawn", "own"))
+    edited: bool = False
 
 
 class Expired(ExecutionDetail):

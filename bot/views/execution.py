@@ -156,8 +156,8 @@ def _deny(execution: Execution) -> Element:
 
 
 def _edit(execution: Execution) -> list[Element]:
-    """A message to customers can be edited, as a new request."""
-    if execution.action != rules.permissions.CUSTOMER_MESSAGE:
+    """A message to customers can be edited, as a new request, unless it was already."""
+    if execution.action != rules.permissions.CUSTOMER_MESSAGE or execution.edited:
         return []
     return [blocks.button("Edit…", action_ids.EDIT_MESSAGE, execution.id)]
 
