@@ -2,6 +2,7 @@
 
 from bot.flows import (
     approvals,
+    approvers,
     choices,
     contacts,
     customers,
@@ -18,6 +19,7 @@ from bot.flows import (
 
 __all__ = [
     "approvals",
+    "approvers",
     "choices",
     "contacts",
     "customers",

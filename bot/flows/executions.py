@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from bot import rules, store
 from bot.actions.base import Action, Change, Read
-from bot.flows import incidents, runs, tasks
+from bot.flows import approvers, incidents, runs, tasks
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import find_open_step as find_open_step
 from bot.flows.lookups import get as get
@@ -161,6 +161,7 @@ async def propose(
             execution = await insert_request(world, conn, incident_id, request, action, plan, by)
     except store.executions.AlreadyActive as error:
         raise await _already_requested(world, incident_id, step) from error
+    approvers.look_for(world, execution)
     runs.start_if_approved(world, execution)
     return execution
 
@@ -272,6 +273,7 @@ async def _request_undo(
                 "This was already undone, or its undo is pending. Nothing was done."
             ) from error
         execution = pending
+    approvers.look_for(world, execution)
     runs.start_if_approved(world, execution)
     return execution
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot import durations, rules, store, sweeps
 from bot.actions.base import Change
-from bot.flows import effects, executions, incidents, runs
+from bot.flows import approvers, effects, executions, incidents, runs
 from bot.flows.approvals import record_refusals
 from bot.flows.lookups import Decider, get, load_decider
 from bot.flows.transactions import changing, log_execution
@@ -258,6 +258,7 @@ async def _plan_revert(
     except store.executions.AlreadyActive:
         return  # another replica or a person was faster
     if revert is not None:
+        approvers.look_for(world, revert)
         runs.start_if_approved(world, revert)
 
 

@@ -169,6 +169,28 @@ class Requirement(Model):
     reasons: tuple[ApprovalReason, ...]
 
 
+class ShortageKind(OpenEnum):
+    """Why nobody can approve a request, or too few can."""
+
+    NO_MEMBERS = "no_members"
+    NOBODY_MAY = "nobody_may"
+    ONLY_REQUESTERS = "only_requesters"
+    TOO_FEW = "too_few"
+    UNREADABLE = "unreadable"
+
+
+class Shortage(Model):
+    """A request that cannot get its approvals, as it was at a time.
+
+    `count` people could approve it. `refusal` says why the approvers could not be read.
+    """
+
+    kind: ShortageKind
+    at: datetime
+    count: int = 0
+    refusal: str = ""
+
+
 class Approval(Model):
     """One person's yes to one plan.
 
@@ -225,6 +247,8 @@ class Execution(NewExecution):
     evidence: Evidence = Evidence()
     holds_target: bool = False
     edited: bool = False
+    nudged_at: datetime | None = None
+    shortage: Shortage | None = None
 
     @property
     def denial(self) -> str:

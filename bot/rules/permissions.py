@@ -47,6 +47,15 @@ def check_informs_customers(incident: Incident) -> None:
         )
 
 
+def may_act(person: Person) -> bool:
+    """Whether this is a full member of the workspace, who is active."""
+    try:
+        check_may_act(person)
+    except UserError:
+        return False
+    return True
+
+
 def check_may_act(person: Person) -> None:
     """Raise UserError for guests, bots, deactivated accounts and people of other workspaces."""
     if person.deactivated:

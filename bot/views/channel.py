@@ -10,8 +10,6 @@ from bot.model import (
     Execution,
     ExecutionState,
     Incident,
-    Reminder,
-    ReminderKind,
     Risk,
     Scenario,
     ScenarioRef,
@@ -24,13 +22,14 @@ from bot.views import (
     contacts,
     customers,
     execution,
+    reminders,
     slack_items,
     tasks,
     temporary_changes,
     text,
     timeline,
 )
-from bot.views.blocks import Block, Element
+from bot.views.blocks import Block
 from bot.views.slack_items import Bookmark, File, Invitation, Message, Pin, SlackItem, Topic
 from bot.views.snapshot import IncidentSnapshot
 
@@ -78,17 +77,11 @@ def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]
         messages += [
             (change.requested_at, message) for message in execution.outcome_notification(change)
         ]
+        messages += execution.approver_notices(snapshot, change)
     for update in snapshot.updates:
         messages.append((update.at, timeline.update(snapshot.incident, update)))
     messages += tasks.checklists(snapshot)
-    messages += [
-        (reminder.fired_at, _reminder(snapshot, reminder))
-        for reminder in snapshot.reminders
-        if reminder.fired_at is not None
-        and reminder.kind.known
-        and reminder.kind is not ReminderKind.HEADS_UP
-    ]
-    return messages
+    return [*messages, *reminders.messages(snapshot)]
 
 
 def invite_declarer(incident: Incident) -> Invitation:
@@ -201,37 +194,6 @@ def note_keys(snapshot: IncidentSnapshot) -> frozenset[str]:
 
 def _entry_key(entry: Entry) -> str:
     return f"entry:{entry.id}"
-
-
-def _reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:
-    if reminder.kind is ReminderKind.TASKS:
-        return tasks.reminder(snapshot, reminder)
-    incident = snapshot.incident
-    mrkdwn = text.render(
-        "reminder",
-        incident=incident,
-        reminder=reminder,
-        groups=[] if incident.commander else snapshot.responder_groups,
-        will_fire_again=snapshot.will_fire_again(reminder),
-    )
-    parts = [blocks.section(mrkdwn)]
-    if reminder.settled_at is None and incident.open:
-        parts.append(blocks.actions("reminder", *_reminder_buttons(incident, reminder)))
-    return Message(f"reminder:{reminder.id}", mrkdwn, parts)
-
-
-def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
-    if reminder.kind is ReminderKind.FIRST_RESPONSE:
-        answer = blocks.button(
-            "Take command", action_ids.TAKE_COMMAND, incident.id, style="primary"
-        )
-    else:
-        answer = blocks.button("Post update", action_ids.POST_UPDATE, incident.id, style="primary")
-    snoozes = [
-        blocks.button(f"Snooze {action_id.rsplit('.', 1)[1]} min", action_id, reminder.id)
-        for action_id in action_ids.SNOOZES
-    ]
-    return [answer, *snoozes]
 
 
 def heads_up(incident: Incident) -> Message:

@@ -1,9 +1,10 @@
 """A step and its executions in Slack, from request to outcome."""
 
+from datetime import datetime
 from pathlib import PurePath
 
 from bot import rules
-from bot.model import Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
+from bot.model import Approval, Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
 from bot.model.text import truncate
 from bot.views import action_ids, blocks, tasks, temporary_changes, text
 from bot.views.blocks import Block, Element
@@ -65,6 +66,34 @@ def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, li
         "groups": [known[name] for name in asked.groups if name in known],
         "people": [user for user in asked.users if user not in asked.requesters],
     }
+
+
+def approver_notices(
+    snapshot: IncidentSnapshot, execution: Execution
+) -> list[tuple[datetime, Message]]:
+    """That nobody can approve it, and the reminder at half of its time: in its thread, with times.
+
+    Slack notifies nobody of an edit.
+    """
+    notices, nudged_at, shortage = [], execution.nudged_at, execution.shortage
+    if shortage is not None and (nudged_at is None or shortage.at < nudged_at):
+        notices.append((shortage.at, _notice(snapshot, execution, "shortage")))
+    if nudged_at is not None:
+        notices.append((nudged_at, _notice(snapshot, execution, "nudge")))
+    return notices
+
+
+def _notice(snapshot: IncidentSnapshot, execution: Execution, name: str) -> Message:
+    approvers = _approvers(snapshot, execution)
+    given = [each.by for each in execution.approvals if not _is_later(each, execution.nudged_at)]
+    approvers["people"] = [user for user in approvers["people"] if user not in given]
+    mrkdwn = text.render(name, execution=execution, **approvers)
+    key, thread = f"{name}:{execution.id}", f"execution:{execution.id}"
+    return Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+
+
+def _is_later(approval: Approval, nudged_at: datetime | None) -> bool:
+    return nudged_at is None or approval.at > nudged_at
 
 
 def outcome_notification(execution: Execution) -> list[Message]:

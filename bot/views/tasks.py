@@ -158,18 +158,32 @@ def work_through_button(snapshot: IncidentSnapshot, execution: Execution) -> lis
     return [blocks.actions("work_through", button)]
 
 
-def reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:
-    """The tasks that are due, for their owners, or else for the commander."""
-    tasks = rules.deadlines.tasks_due_at(snapshot.tasks, reminder.due_at)
-    still_open = [task for task in tasks if task.open]
-    incident = snapshot.incident
+def reminder(snapshot: IncidentSnapshot, key: str, fired: Sequence[Reminder]) -> Message:
+    """The tasks that people were reminded of so far, for their owners, or else the commander."""
+    due = [task for task in snapshot.tasks if any(_is_due(task, each) for each in fired)]
+    mrkdwn = _due_text(snapshot, due)
+    parts = [blocks.section(mrkdwn)]
+    for task in due[:TASKS_PER_MESSAGE]:
+        parts += _line(task)
+    return Message(key, mrkdwn, parts)
+
+
+def _is_due(task: Task, reminder: Reminder) -> bool:
+    return task in rules.deadlines.tasks_due_at((task,), reminder.due_at)
+
+
+def repeated_reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> str:
+    """One line about the tasks of one reminder, to notify their owners again."""
+    return _due_text(
+        snapshot, rules.deadlines.tasks_due_at(snapshot.tasks, reminder.due_at), again=True
+    )
+
+
+def _due_text(snapshot: IncidentSnapshot, due: Sequence[Task], *, again: bool = False) -> str:
+    still_open, incident = [task for task in due if task.open], snapshot.incident
     commander = incident.commander or incident.resolved_by
     people = list(dict.fromkeys(task.owner or commander for task in still_open))
-    mrkdwn = text.render("tasks_due", incident=incident, open=still_open, people=people)
-    parts = [blocks.section(mrkdwn)]
-    for task in tasks[:TASKS_PER_MESSAGE]:
-        parts += _line(task)
-    return Message(f"reminder:{reminder.id}", mrkdwn, parts)
+    return text.render("tasks_due", incident=incident, open=still_open, people=people, again=again)
 
 
 def done_form(
