@@ -313,7 +313,8 @@ async def mention(world: World, interaction: Interaction) -> None:
 
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
-    await interaction.publish_home(home.home_view(await flows.incidents.list_open(world)))
+    listed = await flows.incidents.list_open(world)
+    await interaction.publish_home(home.home_view(listed, world.now()))
 
 
 def _incident_id(interaction: Interaction) -> IncidentId:

@@ -267,7 +267,7 @@ async def test_deleted_channel_is_made_again(walk: Walk, bot: Bot, clock: Clock)
     shown = walk.text(channel)
     assert walk.slack.channel(channel).id != gone.id
     assert set(gone.members) <= set(walk.slack.channel(channel).members)
-    assert shown.count("is the incident commander") == 1
+    assert shown.count("took command") == 1
     assert [message for message in walk.slack.messages(channel, "oncall") if message.get("replies")]
     assert "INC-1 is resolved" in shown
     assert walk.text("incidents").count("INC-1 · Orders are failing") == 1

@@ -15,6 +15,7 @@ from bot.model import (
     ScenarioRef,
     Step,
 )
+from bot.model.entries import CommandTaken, NotReverted, SeverityChanged
 from bot.views import (
     action_ids,
     blocks,
@@ -69,13 +70,14 @@ def render_channel(snapshot: IncidentSnapshot) -> list[SlackItem]:
 def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]]:
     """The messages that come one after another, each with its time."""
     entries = snapshot.entries
-    messages = [(entry.at, _entry(entry)) for entry in entries if entry.kind in POSTED]
+    messages = [(entry.at, _entry(snapshot, entry)) for entry in entries if entry.kind in POSTED]
     notices = [entry for entry in entries if entry.kind is EntryKind.END_ANNOUNCED]
     messages += [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
     for change in _changes(snapshot):
         messages.append((change.requested_at, execution.message(snapshot, change)))
         messages += [
-            (change.requested_at, message) for message in execution.outcome_notification(change)
+            (change.requested_at, message)
+            for message in execution.outcome_notification(snapshot, change)
         ]
         messages += execution.approver_notices(snapshot, change)
     for update in snapshot.updates:
@@ -181,9 +183,25 @@ def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -
     return [blocks.section(mrkdwn, execution.step_button(step), block_id=f"step:{step.id}")]
 
 
-def _entry(entry: Entry) -> Message:
-    mrkdwn = text.render("entry", entry=entry, detail=entry.detail)
+def _entry(snapshot: IncidentSnapshot, entry: Entry) -> Message:
+    is_over = _is_over(snapshot, entry)
+    mrkdwn = text.render("entry", entry=entry, detail=entry.detail, is_over=is_over)
     return Message(_entry_key(entry), mrkdwn, blocks.sections(mrkdwn))
+
+
+def _is_over(snapshot: IncidentSnapshot, entry: Entry) -> bool:
+    """Whether what an entry says was true until something else happened."""
+    incident = snapshot.incident
+    match entry.detail:
+        case CommandTaken():
+            taken = [each for each in snapshot.entries if isinstance(each.detail, CommandTaken)]
+            return not incident.open or entry != taken[-1]
+        case SeverityChanged(mismatched=title, new=severity):
+            chosen = incident.scenario.title if incident.scenario else ""
+            return not incident.open or (chosen, incident.severity.label) != (title, severity)
+        case NotReverted(execution=execution):
+            return snapshot.change_in_force(execution) is None
+    return False
 
 
 def note_keys(snapshot: IncidentSnapshot) -> frozenset[str]:

@@ -96,7 +96,7 @@ def _is_later(approval: Approval, nudged_at: datetime | None) -> bool:
     return nudged_at is None or approval.at > nudged_at
 
 
-def outcome_notification(execution: Execution) -> list[Message]:
+def outcome_notification(snapshot: IncidentSnapshot, execution: Execution) -> list[Message]:
     """The outcome as a message of its own in the thread, for those who requested and approved.
 
     Slack notifies nobody of an edit. Whoever made the decision is left out. An interrupted
@@ -109,9 +109,14 @@ def outcome_notification(execution: Execution) -> list[Message]:
     if not recipients:
         return []
     mrkdwn = text.render("execution_ended", execution=execution, recipients=recipients)
+    thread = f"execution:{execution.id}"
     kind = "interrupted" if execution.state is ExecutionState.INTERRUPTED else "ended"
-    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
-    return [Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)]
+    told = Message(f"{kind}:{execution.id}", mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+    before = f"interrupted:{execution.id}"
+    if kind == "interrupted" or before not in snapshot.sent_keys:
+        return [told]
+    mrkdwn = text.render("no_longer_unknown", recipients=recipients)
+    return [Message(before, mrkdwn, [blocks.section(mrkdwn)], thread=thread), told]
 
 
 def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
