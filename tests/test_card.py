@@ -80,7 +80,9 @@ async def test_the_next_status_is_proposed_once(walk: Walk, asked: str, bot: Bot
     assert "Proposed" not in walk.card(asked)
     await walk.press("second", action_ids.APPROVE, asked)
     assert walk.card(asked)["Proposed"].startswith(":bulb: Rolling restart was done and checked.")
+    messages = len(walk.posts(asked))
     await walk.press("oncall", action_ids.TAKE_STATUS, asked)
+    assert len(walk.posts(asked)) == messages
     assert walk.card(asked)["Status"] == "Monitoring"
     assert "Proposed" not in walk.card(asked)
     assert (await walk.timeline(asked))[-1] == (

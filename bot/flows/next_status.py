@@ -15,7 +15,7 @@ async def take(
     """Change to the status that was proposed after this execution; raises UserError."""
     async with world.pool.connection() as conn:
         proposed = await _find(conn, await lock_open(conn, incident_id), execution_id)
-    await incidents.change_status(world, incident_id, proposed.status, by=by)
+    await incidents.change_status(world, incident_id, proposed.status, by=by, proposed=True)
 
 
 async def keep(

@@ -103,9 +103,10 @@ class SeverityChanged(_Changed):
 
 
 class StatusChanged(_Changed):
-    """Where it stands changed."""
+    """Where it stands changed; `proposed` when the card proposed it."""
 
     kind: ClassVar = EntryKind.STATUS_CHANGED
+    proposed: bool = False
 
 
 class StatusKept(Detail):

@@ -15,7 +15,7 @@ from bot.model import (
     ScenarioRef,
     Step,
 )
-from bot.model.entries import CommandTaken, NotReverted, SeverityChanged
+from bot.model.entries import CommandTaken, NotReverted, SeverityChanged, StatusChanged
 from bot.views import (
     action_ids,
     blocks,
@@ -70,7 +70,8 @@ def render_channel(snapshot: IncidentSnapshot) -> list[SlackItem]:
 def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]]:
     """The messages that come one after another, each with its time."""
     entries = snapshot.entries
-    messages = [(entry.at, _entry(snapshot, entry)) for entry in entries if entry.kind in POSTED]
+    posted = [entry for entry in entries if entry.kind in POSTED and not _is_told(snapshot, entry)]
+    messages = [(entry.at, _entry(snapshot, entry)) for entry in posted]
     notices = [entry for entry in entries if entry.kind is EntryKind.END_ANNOUNCED]
     messages += [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
     for change in _changes(snapshot):
@@ -189,6 +190,15 @@ def _entry(snapshot: IncidentSnapshot, entry: Entry) -> Message:
     return Message(_entry_key(entry), mrkdwn, blocks.sections(mrkdwn))
 
 
+def _is_told(snapshot: IncidentSnapshot, entry: Entry) -> bool:
+    """Whether the update that changed the status tells it, or the card on which it was pressed."""
+    match entry.detail:
+        case StatusChanged(new=status, proposed=proposed):
+            updates = [(update.at, update.status.value) for update in snapshot.updates]
+            return proposed or (entry.at, status) in updates
+    return False
+
+
 def _is_over(snapshot: IncidentSnapshot, entry: Entry) -> bool:
     """Whether what an entry says was true until something else happened."""
     incident = snapshot.incident
@@ -246,6 +256,7 @@ def _closing_items(snapshot: IncidentSnapshot) -> list[SlackItem]:
         File(
             "timeline",
             f"{incident.name.lower()}-timeline.md",
+            thread="summary",
             text=timeline.markdown(incident, snapshot.entries),
         ),
     ]
