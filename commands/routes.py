@@ -63,6 +63,8 @@ BLOCK_ACTIONS = {
     action_ids.CHANGE_SEVERITY: incident.choose_severity,
     action_ids.CHOOSE_SCENARIO: incident.choose_scenario,
     action_ids.RESOLVE: incident.press_resolve,
+    action_ids.TAKE_STATUS: incident.take_status,
+    action_ids.KEEP_STATUS: incident.keep_status,
     action_ids.OPEN_DECLARE: declare.open_form,
     action_ids.TICK_SYMPTOM: declare.tick_symptom,
     action_ids.TELL_CUSTOMERS: customers.press,

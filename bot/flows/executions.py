@@ -178,7 +178,10 @@ async def insert_request(
 
     Raises AlreadyActive where the step or the undo was requested already.
     """
-    incident = await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)
+    after_end = request.ends_temporary_change or rules.customers.is_of_all_clear(
+        request.step_id, action.name
+    )
+    incident = await (lock if after_end else lock_open)(conn, incident_id)
     now = world.now()
     change = rules.policy.ProposedChange(
         plan=plan,

@@ -263,9 +263,12 @@ async def change_severity(
 
 
 async def change_status(
-    world: World, incident_id: IncidentId, status: Status, *, by: UserId
+    world: World, incident_id: IncidentId, status: Status, *, by: UserId, proposed: bool = False
 ) -> Incident:
-    """Change the status and reschedule what is due; raises UserError."""
+    """Change the status and reschedule what is due; raises UserError.
+
+    `proposed` says that the card proposed it.
+    """
     if status is Status.RESOLVED:
         raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
     rules.incidents.check_known(status)
@@ -274,7 +277,9 @@ async def change_status(
         if incident.status is status:
             raise UserError(f"{incident.name} is already {status.value}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=incident.severity, status=status)
-        entry = entries.StatusChanged(old=incident.status.value, new=status.value)
+        entry = entries.StatusChanged(
+            old=incident.status.value, new=status.value, proposed=proposed
+        )
         await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
     return changed
 

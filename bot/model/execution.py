@@ -225,7 +225,10 @@ class NewExecution(Model):
 
 
 class Execution(NewExecution):
-    """One run of one step, from request to outcome."""
+    """One run of one step, from request to outcome.
+
+    One that was `edited` is denied, because another request replaced it.
+    """
 
     id: ExecutionId
     plan_digest: str | None
@@ -243,8 +246,17 @@ class Execution(NewExecution):
     undo_digest: str | None
     evidence: Evidence = Evidence()
     holds_target: bool = False
+    edited: bool = False
     nudged_at: datetime | None = None
     shortage: Shortage | None = None
+
+    @property
+    def denial(self) -> str:
+        """How a denied request was denied: edited, withdrawn by who requested it, or denied."""
+        if self.edited:
+            return "edited"
+        is_own = self.decided_by is not None and self.decided_by == self.requested_by
+        return "withdrawn" if is_own else "denied"
 
     @property
     def requesters(self) -> tuple[UserId, ...]:

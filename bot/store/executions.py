@@ -102,7 +102,7 @@ async def for_publishing(
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
             decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence, holds_target,
-            nudged_at, shortage,
+            nudged_at, shortage, edited,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
@@ -175,6 +175,7 @@ async def move(
     to_state: ExecutionState,
     outcome: str | None = None,
     by: UserId | None = None,
+    edited: bool = False,
 ) -> Execution | None:
     """Change the state, or return None when it is another one by now.
 
@@ -182,12 +183,12 @@ async def move(
     """
     query = """
         UPDATE executions SET state = %(to_state)s, outcome = coalesce(%(outcome)s, outcome),
-            decided_by = coalesce(%(by)s, decided_by)
+            decided_by = coalesce(%(by)s, decided_by), edited = %(edited)s
         WHERE id = %(id)s AND state = %(from_state)s
         RETURNING {columns}
     """
     values: dict[str, Any] = {"from_state": from_state, "to_state": to_state}
-    values |= {"outcome": outcome, "by": by}
+    values |= {"outcome": outcome, "by": by, "edited": edited}
     with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 

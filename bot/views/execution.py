@@ -32,6 +32,7 @@ def step_button(step: Step) -> Element:
 def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
     undo, change = snapshot.latest_undo(execution), snapshot.temporary_change(execution.id)
+    is_open = snapshot.incident.open or rules.customers.is_all_clear(execution)
     approvers = _approvers(snapshot, execution)
     state = text.render(
         "execution_state",
@@ -39,7 +40,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         undo=undo,
         change=change,
         needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
-        open=snapshot.incident.open,
+        open=is_open,
         whole=_is_whole(snapshot, execution),
         **approvers,
     )
@@ -49,7 +50,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     parts.append(blocks.section(state))
     buttons = _buttons(snapshot, execution, undo)
     in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
-    if buttons and (snapshot.incident.open or in_force):
+    if buttons and (is_open or in_force):
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
@@ -104,7 +105,7 @@ def _is_later(approval: Approval, nudged_at: datetime | None) -> bool:
     return nudged_at is None or approval.at > nudged_at
 
 
-def outcome_notification(execution: Execution) -> list[Message]:
+def outcome_notification(snapshot: IncidentSnapshot, execution: Execution) -> list[Message]:
     """The outcome as a message of its own in the thread, for those who requested and approved.
 
     Slack notifies nobody of an edit. Whoever made the decision is left out. An interrupted
@@ -117,9 +118,14 @@ def outcome_notification(execution: Execution) -> list[Message]:
     if not recipients:
         return []
     mrkdwn = text.render("execution_ended", execution=execution, recipients=recipients)
+    thread = f"execution:{execution.id}"
     kind = "interrupted" if execution.state is ExecutionState.INTERRUPTED else "ended"
-    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
-    return [Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)]
+    told = Message(f"{kind}:{execution.id}", mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+    before = f"interrupted:{execution.id}"
+    if kind == "interrupted" or before not in snapshot.sent_keys:
+        return [told]
+    mrkdwn = text.render("no_longer_unknown", recipients=recipients)
+    return [Message(before, mrkdwn, [blocks.section(mrkdwn)], thread=thread), told]
 
 
 def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
@@ -193,8 +199,8 @@ def _deny(execution: Execution) -> Element:
 
 
 def _edit(execution: Execution) -> list[Element]:
-    """A message to customers can be edited, as a new request."""
-    if execution.action != rules.permissions.CUSTOMER_MESSAGE:
+    """A message to customers can be edited, as a new request, unless it was already."""
+    if execution.action != rules.permissions.CUSTOMER_MESSAGE or execution.edited:
         return []
     return [blocks.button("Edit…", action_ids.EDIT_MESSAGE, execution.id)]
 
