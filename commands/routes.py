@@ -70,6 +70,7 @@ BLOCK_ACTIONS = {
     action_ids.RUN_STEP: steps.press,
     action_ids.UNDO: steps.undo,
     action_ids.ASK_AGAIN: steps.ask_again,
+    action_ids.REQUEST_NEW_PLAN: steps.request_new_plan,
     action_ids.CHECK_INTERRUPTED: steps.check,
     action_ids.EXTEND: steps.extend,
     action_ids.APPROVE: steps.approve,

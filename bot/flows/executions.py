@@ -227,6 +227,20 @@ async def _undone_by(world: World, action: Change) -> Execution | None:
     return None
 
 
+async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
+    """Request the same as before with a new plan; raises UserError."""
+    execution = await get(world, execution_id)
+    if execution.undo_of is not None:
+        await undo(world, execution.undo_of, by=by)
+        return
+    step = await find_open_step(world, execution.incident_id, execution.step_id)
+    # Not its other parameters: what was pinned then may be gone.
+    typed = {name: value for name, value in execution.params.items() if name in step.ask}
+    action = build_action(world, step.action, {**step.params, **typed})
+    assert isinstance(action, Change)
+    await propose(world, execution.incident_id, step, action, execution.reason, by=by)
+
+
 async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Request the undo of an execution; raises UserError."""
     original = await get(world, execution_id)

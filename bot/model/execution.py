@@ -122,7 +122,8 @@ class Evidence(Model):
 
     The values of `sent` are what the system demanded at that time, such as a version: what was sent
     can no longer arrive once that is false. None: the execution began under a version of the bot
-    that did not keep it. `sent_at` is when something was sent last.
+    that did not keep it. `sent_at` is when something was sent last. `replanned` says that nothing
+    was sent, because another plan fits what is there by now.
     """
 
     # What a newer version keeps besides is carried along.
@@ -132,6 +133,7 @@ class Evidence(Model):
     answers: dict[str, str] = Field(default_factory=dict)
     sent_at: datetime | None = None
     undone_outside: bool = False
+    replanned: bool = False
 
     @property
     def unanswered(self) -> dict[str, str]:
@@ -228,6 +230,18 @@ class Execution(NewExecution):
         if self.requirement is not None:
             return self.requirement.requesters
         return () if self.requested_by is None else (self.requested_by,)
+
+
+class Difference(Model):
+    """One thing that is not as a plan found it: `what`, and who made it so.
+
+    That is the execution `by`, or else a field `manager`; neither where nothing tells it.
+    """
+
+    what: str
+    by: Execution | None = None
+    manager: str = ""
+    at: datetime | None = None
 
 
 class Sighting(Model):

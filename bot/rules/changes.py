@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from bot.model import (
     ACTIVE,
@@ -102,6 +103,22 @@ def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
             if approved.approved_content.get(name) != current.approved_content.get(name)
         ]
     return tuple(key.replace("_", " ") for key in keys)
+
+
+def changed_facts(approved: Plan, current: Plan) -> tuple[str, ...]:
+    """What differs between two plans, with short values: `autoscaler none → order-service`."""
+    before, after = approved.fingerprint, current.fingerprint
+    return tuple(
+        _fact(name, before.get(name.replace(" ", "_")), after.get(name.replace(" ", "_")))
+        for name in drifted_fields(approved, current)
+    )
+
+
+def _fact(name: str, old: Any, new: Any) -> str:
+    """A digest or an object would say nothing to people: only its name."""
+    values = [old, new]
+    is_short = all(isinstance(value, str | int) and len(str(value)) < 40 for value in values)
+    return f"{name} {old or 'none'} → {new or 'none'}" if is_short else name
 
 
 def undo_needs_approval(change: TemporaryChange, execution: Execution) -> bool:

@@ -142,12 +142,25 @@ def _buttons(
             not_done and _edit(execution)
         ):
             return _edit(execution)
-        case ExecutionState.FAILED | ExecutionState.EXPIRED if (
-            not_done and execution.undo_of is None
-        ):
-            return [blocks.button("Request again…", action_ids.ASK_AGAIN, execution.id)]
+        case ExecutionState.FAILED | ExecutionState.EXPIRED if not_done:
+            return [*_request_new_plan(execution), *_request_again(execution)]
         case _:
             return []
+
+
+def _request_new_plan(execution: Execution) -> list[Element]:
+    """One press, where it was not done because another plan fits what is there by now."""
+    if not execution.evidence.replanned:
+        return []
+    label, action_id = "Request the new plan", action_ids.REQUEST_NEW_PLAN
+    return [blocks.button(label, action_id, execution.id, style="primary")]
+
+
+def _request_again(execution: Execution) -> list[Element]:
+    """The form, where people may change parameters and reason; an undo has none."""
+    if execution.undo_of is not None:
+        return []
+    return [blocks.button("Request again…", action_ids.ASK_AGAIN, execution.id)]
 
 
 def _deny(execution: Execution) -> Element:

@@ -1,17 +1,17 @@
 """What all changes of a Deployment share: the fingerprint, the dry run and the guarded write."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from bot.actions.base import Change, Progress
-from bot.actions.kubernetes import rollout
+from bot.actions.kubernetes import differences, rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
+from bot.model import BlastRadius, Difference, Execution, Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import (
     Cluster,
@@ -23,7 +23,7 @@ from bot.systems.kubernetes import (
 )
 
 ATTEMPTS = 5
-TEMPLATE = "template"  # in the evidence: the digest of what was stored
+TEMPLATE = differences.TEMPLATE
 DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
 ChangeFactory = Callable[[Deployment], kubernetes.DeploymentPatch]
 
@@ -59,6 +59,13 @@ class DeploymentChange(Change):
     def success(self, deployment: Deployment) -> str:
         """The beginning of the good verdict."""
         return self.describe(deployment)
+
+    async def differences(
+        self, systems: Systems, approved: Plan, executions: Sequence[Execution]
+    ) -> tuple[Difference, ...]:
+        """What of the Deployment changed since the plan was made, and who changed it."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        return await differences.since(systems.cluster, deployment, approved, executions)
 
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
         """Look for this execution's id on the Deployment, and fence it where it is not there."""
