@@ -298,7 +298,7 @@ async def test_a_deleted_deployment_leaves_doubt(systems: ChangingSystems, kube:
 
     text = "deployment/order-service was deleted. Whether the change was done before is not known."
     assert await pause().settle(systems, plan, notes.run) == Verdict(
-        ok=False, undone_outside=True, text=text
+        ok=False, undone_outside=True, gone=True, text=text
     )
 
 

@@ -261,6 +261,7 @@ async def _request_undo(
     decider, plan = await asyncio.gather(
         load_decider(world, by), undo_action.plan(world.systems.for_planning())
     )
+    plan = with_undo_alarms(plan, original)
     rules.permissions.check_may_act(decider.person)
     incident = await incidents.get(world, incident_id)
     can_use = by in decider.approvers
@@ -332,6 +333,12 @@ def build_undo(world: World, original: Execution) -> Change:
     undo_action = build_action(world, original.plan.undo.action, original.plan.undo.params)
     assert isinstance(undo_action, Change)
     return undo_action
+
+
+def with_undo_alarms(plan: Plan, original: Execution) -> Plan:
+    """The plan of an undo, with what failed before the change that it undoes."""
+    alarms = plan.alarms or rules.changes.undo_alarms(original)
+    return plan.model_copy(update={"alarms": alarms})
 
 
 def undo_step(world: World, incident: Incident, original: Execution, undo_action: Change) -> str:

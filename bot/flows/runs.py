@@ -258,7 +258,9 @@ async def _finish(
             check_passed=verdict.ok if verdict.was_applied else None,
             undo_until=None if window is None else now + window,
             undo_digest=aftermath.undo.digest if aftermath.undo else None,
-            evidence=evidence.model_copy(update={"undone_outside": verdict.undone_outside}),
+            evidence=evidence.model_copy(
+                update=verdict.model_dump(include={"undone_outside", "gone"})
+            ),
         )
         if ended is not None:
             entry = ending(outcome=verdict.text)

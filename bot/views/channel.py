@@ -277,6 +277,9 @@ def _summary(snapshot: IncidentSnapshot) -> Message:
         incident=incident,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
         made=[change for change in changes if _may_have_changed(change)],
+        mended=[
+            change.id for change in changes if rules.changes.mended_by(change, changes) is not None
+        ],
         not_made=[change for change in changes if not _may_have_changed(change)],
         updates=snapshot.updates,
         checklists=tasks.open_checklists(snapshot.executions, snapshot.tasks),

@@ -32,6 +32,8 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
     undo, change = snapshot.latest_undo(execution), snapshot.temporary_change(execution.id)
     approvers = _approvers(snapshot, execution)
+    in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
+    can_press = snapshot.incident.open or in_force is not None
     state = text.render(
         "execution_state",
         execution=execution,
@@ -40,6 +42,8 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
         open=snapshot.incident.open,
         whole=_is_whole(snapshot, execution),
+        undoable=can_press and rules.changes.can_undo(execution, undo, change),
+        mended=_mended_by(snapshot, execution),
         **approvers,
     )
     parts = [blocks.section(text.render("execution", execution=execution))]
@@ -47,11 +51,17 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         parts += _plan(snapshot, execution, execution.plan)
     parts.append(blocks.section(state))
     buttons = _buttons(snapshot, execution, undo)
-    in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
-    if buttons and (snapshot.incident.open or in_force):
+    if buttons and can_press:
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
+
+
+def _mended_by(snapshot: IncidentSnapshot, execution: Execution) -> Execution | None:
+    """The later execution that mended a failed one."""
+    if execution.check_passed is not False:
+        return None
+    return rules.changes.mended_by(execution, snapshot.executions)
 
 
 def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
@@ -184,10 +194,12 @@ def _approve(execution: Execution) -> Element:
 
 
 def _confirm_text(plan: Plan) -> str:
-    """The summary and the warnings; each keeps at least half of the dialog's length."""
-    if not plan.warnings:
+    """The summary, the alarms and the warnings; each keeps at least half of the dialog's length."""
+    words = [f":red_circle: {alarm}" for alarm in plan.alarms]
+    words += [f":warning: {warning}" for warning in plan.warnings]
+    if not words:
         return plan.summary
-    warnings = " ".join(f":warning: {warning}" for warning in plan.warnings)
+    warnings = " ".join(words)
     length = max(blocks.CONFIRM_LENGTH // 2, blocks.CONFIRM_LENGTH - len(warnings) - 1)
     return f"{truncate(plan.summary, length - 1)}\n{warnings}"
 

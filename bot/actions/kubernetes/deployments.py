@@ -80,7 +80,7 @@ class DeploymentChange(Change):
             text = (
                 f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
             )
-            return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
+            return Verdict(ok=False, undone_outside=True, gone=True, text=f"{text} is not known.")
         await progress.answered(await _found(systems.cluster, deployment, progress))
         return None
 
@@ -95,16 +95,17 @@ class DeploymentChange(Change):
 
         Raises ClusterError when the cluster does not answer until the deadline.
         """
-        success = ""
+        success, is_undone = "", False
 
         async def probe() -> RolloutStatus:
-            nonlocal success
+            nonlocal success, is_undone
             deployment = await systems.cluster.deployment(self.deployment)
-            success = self.success(deployment)
+            success, is_undone = self.success(deployment), self.is_undone_in(deployment, plan)
             undone = await self._undone_outside(systems.cluster, deployment, plan, progress)
             return await rollout.rollout_status(systems.cluster, deployment, undone)
 
-        return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        verdict = await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        return verdict.model_copy(update={"gone": verdict.undone_outside and is_undone})
 
     async def _undone_outside(
         self, cluster: Cluster, deployment: Deployment, plan: Plan, progress: Progress
