@@ -122,8 +122,9 @@ async def unknown(world: World, interaction: Interaction) -> None:
     )
 
 
-# Everything else is for full members of this workspace. Anybody may declare an incident, without a
-# question to Slack first. `approve` calls Slack by itself, and never uses the cache.
+# Everything else is for full members of this workspace. These ask `flows.guests` who may declare,
+# and read titles: a fire does not wait for Slack. `approve` calls Slack by itself, and never uses
+# the cache.
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,
