@@ -72,6 +72,7 @@ BLOCK_ACTIONS = {
     action_ids.RUN_STEP: steps.press,
     action_ids.UNDO: steps.undo,
     action_ids.ASK_AGAIN: steps.ask_again,
+    action_ids.REQUEST_NEW_PLAN: steps.request_new_plan,
     action_ids.CHECK_INTERRUPTED: steps.check,
     action_ids.EXTEND: steps.extend,
     action_ids.APPROVE: steps.approve,
@@ -125,8 +126,9 @@ async def unknown(world: World, interaction: Interaction) -> None:
     )
 
 
-# Everything else is for full members of this workspace. Anybody may declare an incident, without a
-# question to Slack first. `approve` calls Slack by itself, and never uses the cache.
+# Everything else is for full members of this workspace. These ask `flows.guests` who may declare,
+# and read titles: a fire does not wait for Slack. `approve` calls Slack by itself, and never uses
+# the cache.
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot import rules, store
-from bot.flows import reminders, tasks
+from bot.flows import guests, reminders, tasks
 from bot.flows.transactions import changing, lock_open, log_execution
 from bot.model import (
     Entry,
@@ -56,7 +56,11 @@ class DeclareResult(Model):
 
 
 async def declare(world: World, declaration: Declaration, *, by: UserId) -> DeclareResult:
-    """Open an incident, or return the one declared in the same words within the last minute."""
+    """Open an incident, or return the one declared in the same words within the last minute.
+
+    Raises UserError for guests and people of other companies, unless the policy lets them.
+    """
+    await guests.check_may_declare(world, by)
     book, scenario_id = _choose(world, declaration)
     title = rules.incidents.incident_title(
         declaration.text, declaration.severity, book.scenario(scenario_id)

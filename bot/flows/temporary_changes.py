@@ -354,6 +354,7 @@ async def _request_revert(
     reason = text.render_unescaped("revert_reason", change=change)
     incident = await incidents.get(world, execution.incident_id)
     step_id = executions.undo_step(world, incident, execution, undo_action)
+    plan = executions.with_undo_alarms(plan, execution)
     request = executions.undo_request(
         execution, step_id, reason, in_force=True, may_use_approval=first_attempt
     )

@@ -20,6 +20,7 @@ LOOKUPS_AT_ONCE = 4
 class UnknownPerson(UserError):
     """Slack does not know somebody of that id."""
 
+
 Groups = list[dict[str, Any]]
 
 
@@ -72,19 +73,19 @@ class Directory:
 
     async def check_may_act(self, user_id: UserId) -> None:
         """Raise UserError for guests, bots, deactivated people and other workspaces' people."""
-        rules.permissions.check_may_act(await self._cached_person(user_id))
+        rules.permissions.check_may_act(await self.cached_person(user_id))
 
     async def display_names(self, user_ids: Iterable[str]) -> dict[str, str]:
         """Names by user id, without those of people that Slack does not know."""
         names = {}
         for user_id in user_ids:
             try:
-                names[user_id] = (await self._cached_person(UserId(user_id))).name
+                names[user_id] = (await self.cached_person(UserId(user_id))).name
             except UserError:
                 continue
         return names
 
-    async def _cached_person(self, user_id: UserId) -> Person:
+    async def cached_person(self, user_id: UserId) -> Person:
         """A person as of the last minute; raises UserError."""
         key = f"person:{user_id}"
         cached = await self._cache.get(key)

@@ -139,6 +139,23 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
     return await db.fetch_first(conn, Execution, query, target=target)
 
 
+async def applied_since(
+    conn: Conn, target: str, since: datetime, *, but: ExecutionId
+) -> tuple[Execution, ...]:
+    """The other changes of a target that were made and have ended since, in that order.
+
+    One that ended in the minute before is among them: a plan is older than its request.
+    """
+    query = """
+        SELECT {columns} FROM executions
+        WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
+          AND check_passed IS NOT NULL AND id <> %(but)s
+          AND finished_at > %(since)s - interval '1 minute'
+        ORDER BY finished_at
+    """
+    return await db.fetch_all(conn, Execution, query, target=target, since=since, but=but)
+
+
 async def set_approvals(
     conn: Conn, execution_id: ExecutionId, approvals: tuple[Approval, ...], state: ExecutionState
 ) -> Execution:

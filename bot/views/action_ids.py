@@ -15,6 +15,7 @@ TICK_SYMPTOM = "incident.tick_symptom"
 RUN_STEP = "step.run"
 UNDO = "execution.undo"
 ASK_AGAIN = "execution.ask_again"
+REQUEST_NEW_PLAN = "execution.request_new_plan"
 CHECK_INTERRUPTED = "execution.check"
 EXTEND = "execution.extend"
 

@@ -282,6 +282,11 @@ def _summary(snapshot: IncidentSnapshot) -> Message:
         incident=incident,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
         made=[change for change in production if _may_have_changed(change)],
+        mended=[
+            change.id
+            for change in production
+            if rules.changes.mended_by(change, production) is not None
+        ],
         not_made=[request for request in requests if not _may_have_changed(request)],
         updates=snapshot.updates,
         checklists=tasks.open_checklists(snapshot.executions, snapshot.tasks),
