@@ -36,6 +36,7 @@ from bot.settings import read as read_settings
 from bot.slack import workspace
 from bot.slack.customer_channel import CustomerChannel
 from bot.slack.directory import Directory
+from bot.slack.starting import START_SECONDS, Start
 from bot.store import db
 from bot.systems import ChangingSystems
 from bot.systems.database import Database
@@ -70,10 +71,12 @@ async def open_world(
     now: Callable[[], datetime] | None = None,
     slack_seconds: float = slack.client.TIMEOUT_SECONDS,
     wall_clock: Callable[[], datetime] = utc_now,
+    start_seconds: float = START_SECONDS,
 ) -> AsyncIterator[World]:
     """Load the configuration and connect to everything; raises UserError.
 
-    `now` replaces the database's clock. `slack_seconds` is the time limit of each call to Slack.
+    `now` replaces the database's clock. `slack_seconds` is the time limit of each call to Slack,
+    `start_seconds` how long the start waits for what Slack refuses in passing.
     """
     team_config = config.load(settings.config)
     for warning in rules.policy.loud_warnings(team_config):
@@ -82,10 +85,11 @@ async def open_world(
     text.compile_all()
     async with AsyncExitStack() as stack:
         client = _open_slack(stack, settings, slack_seconds)
-        identity = await workspace.authenticate(client)
+        start = Start(client.base_url, start_seconds)
+        identity = await workspace.authenticate(client, start)
         cache = await _open_cache(stack, settings)
-        people = Directory(client, cache, identity["team_id"])
-        bot_workspace = await workspace.load_workspace(client, identity, people, team_config)
+        people = Directory(client, cache, identity.team_id)
+        bot_workspace = await workspace.load_workspace(client, identity, people, team_config, start)
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
         clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))
@@ -246,18 +250,24 @@ async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
         assert settings.slack_signing_secret is not None
         signatures = SignatureCheck(settings.slack_signing_secret, world.clock)
     try:
-        async with _socket_mode(app, settings) if signatures is None else nullcontext():
+        connected = _socket_mode(app, world, settings) if signatures is None else nullcontext()
+        async with connected:
             yield _server(Web(app, world, signatures, refusals))
     finally:
         await world.background.drain(DRAIN_SECONDS)
 
 
 @asynccontextmanager
-async def _socket_mode(app: AsyncApp, settings: Settings) -> AsyncIterator[None]:
+async def _socket_mode(app: AsyncApp, world: World, settings: Settings) -> AsyncIterator[None]:
     # Imported only where it is used.
     from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
+    assert settings.slack_app_token is not None
+    # The SDK would ask for it again and again, whatever Slack answers.
+    start = Start(world.slack.base_url)
+    url = await workspace.socket_url(world.slack, settings.slack_app_token, start)
     handler = AsyncSocketModeHandler(app, settings.slack_app_token)
+    handler.client.wss_uri = url
     await handler.connect_async()  # type: ignore[no-untyped-call]
     try:
         yield

@@ -300,26 +300,6 @@ async def test_socket_mode_does_the_same(slack: Slack, given: Settings, clock: C
         assert (await get(f"{bot.url}/slack/events"))[0] == 404
 
 
-@pytest.mark.parametrize(
-    ("refusal", "sentence"),
-    [
-        ({"method": "auth.test", "error": "invalid_auth"}, "Slack refuses SLACK_BOT_TOKEN"),
-        ({"method": "auth.test", "status": 503}, "SLACK_API_URL"),
-        ({"method": "conversations.list", "error": "missing_scope"}, "app-manifest.yml"),
-    ],
-)
-async def test_slack_refuses_at_the_start(
-    slack: Slack, given: Settings, clock: Clock, refusal: dict[str, Any], sentence: str
-) -> None:
-    slack.fail(**refusal)
-
-    with pytest.raises(Exception, match=sentence) as mistake:
-        async with start_bot(given, clock):
-            pass
-
-    assert "nothing was started" in str(mistake.value)
-
-
 async def test_no_database_at_the_start(given: Settings, clock: Clock) -> None:
     nowhere = f"postgresql://runbolt:hunter2@127.0.0.1:{free_port()}/runbolt"
 

@@ -147,7 +147,7 @@ def _duration(source: SourceFile, key_path: KeyPath, value: Any) -> str:
 
 def _check_messages(source: SourceFile) -> None:
     """Check the templates of messages now, so that none fails during an incident."""
-    for key in ("internal_alert", "customer_message"):
+    for key in ("internal_alert", "customer_message", "all_clear"):
         template = source.value.get(key) if isinstance(source.value, dict) else None
         if isinstance(template, str):
             for mistake in _template_mistakes(template):
