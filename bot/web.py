@@ -107,8 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._is_refused = True
         cycle = self._latest_cycle()
-        is_being_answered = cycle and cycle.response_started and not cycle.response_complete
-        if self._received and not is_being_answered:
+        if self._received and not self._is_answered(cycle):
             head = b"content-length: 0\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + head)
             self.transport.write_eof()
@@ -117,6 +116,12 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         # A client that is still sending would lose the answer if it were closed at once.
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _is_answered(self, cycle: RequestResponseCycle | None) -> bool:
+        """Whether another answer could not be told from that of this request, or of the last."""
+        if cycle is None:
+            return False
+        return cycle.response_started if self._has_head else not cycle.response_complete
 
     def _latest_cycle(self) -> RequestResponseCycle | None:
         """The request whose head came last; None before the first."""
