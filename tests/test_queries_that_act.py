@@ -308,7 +308,7 @@ async def test_missing_file_is_told_once(shop: Shop, caplog: pytest.LogCaptureFi
 
     assert caplog.messages == [
         "The role of ORDERS_DATABASE_URL may call functions that act, which a view or an operator "
-        "can hide: run deploy/sql/functions.sql on that database."
+        "can hide: connect as runbolt_ro, and run deploy/sql/functions.sql on that database."
     ]
 
 

@@ -136,8 +136,9 @@ class Database:
             self._warned = True
             log.warning(
                 "The role of %s may call functions that act, which a view or an operator can hide: "
-                "run deploy/sql/functions.sql on that database.",
+                "connect as %s, and run deploy/sql/functions.sql on that database.",
                 VARIABLE,
+                ROLE,
             )
 
 
