@@ -266,6 +266,25 @@ async def test_hidden_call_is_refused_by_server(shop: Shop, place: str) -> None:
             await database.select(query)
 
 
+@pytest.mark.parametrize(
+    ("definition", "refusal"),
+    [
+        ("SELECT * FROM orders FOR UPDATE", "cannot execute SELECT FOR UPDATE in a read-only"),
+        ("SELECT nextval('order_items_id_seq')", "permission denied for sequence"),
+        ("SELECT lo_create(0)", "permission denied for function lo_create"),
+    ],
+)
+async def test_view_neither_locks_nor_writes(shop: Shop, definition: str, refusal: str) -> None:
+    await rows(
+        shop.dsn,  # the view's owner may do it
+        f"CREATE VIEW hidden AS {definition}",
+        "GRANT SELECT ON hidden TO runbolt_ro",
+    )
+
+    with pytest.raises(DatabaseError, match=refusal):
+        await Database(shop.ro_dsn).select("SELECT * FROM hidden")
+
+
 # What acts and stays: it needs a right that neither role has (on a sequence, a table, replication),
 # or acts on nothing but the session and is bounded by its limits.
 KEPT = """
