@@ -83,7 +83,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait()
 
     def on_headers_complete(self) -> None:
-        """From here on the body counts."""
+        """From here on the body counts. Raises ValueError, which is answered with 400."""
+        if sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            raise ValueError("the head is too large")
         super().on_headers_complete()
         self._has_head = True
 
