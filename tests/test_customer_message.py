@@ -339,7 +339,11 @@ async def test_an_edit_is_a_request(walk: Walk) -> None:
     await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == []
     old, new = walk.executions(channel)
-    assert (old.state, old.outcome) == ("Denied", "by @second: Replaced by other words")
+    edited = "by @second: Other words were requested instead"
+    assert (old.state, old.outcome, old.buttons) == ("Edited", edited, ())
+    told = f":pencil2: @oncall Edited by @second, nothing was done: {edited[12:]}"
+    assert [reply.text for reply in old.thread] == [told]
+    assert f"@second edited: {TELL} ({edited[12:]})" in await walk.timeline(channel)
     assert (new.requested_by, new.state) == ("@second", WAITS)
     assert walk.answer("second") == OWN_REQUEST
 

@@ -305,12 +305,14 @@ async def test_a_deleted_deployment_leaves_doubt(systems: ChangingSystems, kube:
     assert await pause().settle(systems, plan, notes.run) == Verdict(
         ok=False,
         undone_outside=True,
+        gone=True,
         text="deployment/order-service was deleted. Whether the change was done before is not "
         f"known. {next_step}",
     )
     assert await pause().verify(systems.for_reading(), plan, notes.run) == Verdict(
         ok=False,
         undone_outside=True,
+        gone=True,
         text=f"Done, then deployment/order-service was deleted. {next_step}",
     )
 

@@ -214,6 +214,7 @@ async def scene_of(
         await kube.seed_order_service()
         kubeconfig = kube.write_kubeconfig(folder / "kubeconfig")
         async with await AsyncConnection.connect(state) as conn:
+            await conn.execute("SET LOCAL session_replication_role = replica")
             await conn.execute("TRUNCATE incidents CASCADE")
         session = await sessions.open() if action.name == "end-queries" else None
         yield Scene(

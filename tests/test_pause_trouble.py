@@ -39,6 +39,8 @@ async def test_a_drifted_undo_becomes_a_request(
     assert variable(kube) == "false"
     assert patches(kube) == 2
     assert "should have resumed" not in walk.text(paused)
+    assert f"{people}*orders paused* should have ended by" in walk.text(paused)
+    assert "has not" not in walk.text(paused)
 
 
 async def test_whoever_paused_approves_no_end(

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bot import rules, store, sweeps
 from bot.actions.base import Change, OutcomeLost, Progress
-from bot.flows import effects
+from bot.flows import drift, effects
 from bot.flows.lookups import build_action, get
 from bot.flows.transactions import (
     changing,
@@ -114,7 +114,9 @@ async def _execute(world: World, execution: Execution, action: Change) -> None:
             await action.execute(systems, execution.plan, progress)
     except UserError as error:
         if not error.unsure:
-            await _finish(world, execution, _not_done(str(error)), progress.evidence)
+            refusal = await drift.explain(world, execution, action, error)
+            evidence = progress.evidence.model_copy(update={"replanned": refusal.replanned})
+            await _finish(world, execution, _not_done(refusal.sentence), evidence)
             return
         doubt = str(error)
     except TimeoutError:
@@ -146,10 +148,7 @@ async def _check_no_drift(systems: ChangingSystems, action: Change, approved: Pl
     """Raise UserError where the plan differs now from the one that was approved."""
     current = await action.plan(systems.for_planning())
     if current.digest != approved.digest:
-        fields = rules.changes.drifted_fields(approved, current)
-        raise UserError(
-            text.render_unescaped("drifted", approved=approved, current=current, fields=fields)
-        )
+        raise drift.Drifted(current)
 
 
 def progress_reporter(world: World, execution: Execution) -> Progress:
@@ -263,7 +262,9 @@ async def _finish(
             check_passed=verdict.ok if verdict.was_applied else None,
             undo_until=None if window is None else now + window,
             undo_digest=aftermath.undo.digest if aftermath.undo else None,
-            evidence=evidence.model_copy(update={"undone_outside": verdict.undone_outside}),
+            evidence=evidence.model_copy(
+                update=verdict.model_dump(include={"undone_outside", "gone"})
+            ),
         )
         if ended is not None:
             by = execution.requested_by

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 MAX_NAME_ATTEMPTS = 20
 ITEMS_AT_ONCE = 500
+RETRY_SECONDS = 2
 
 MembersTask = asyncio.Task[frozenset[UserId]]
 
@@ -162,10 +163,23 @@ async def _send_all(
 
 async def _publish_again(world: World, incident_id: IncidentId, people: MembersTask) -> None:
     """Publish again once these people are known; nothing waited for them."""
-    if await people:
-        async with connection(world) as conn:
-            await store.publications.mark_stale(conn, incident_id)
+    failure = await attempt("whom to invite", people)
+    if failure is None and not people.result():
+        return
+    async with connection(world) as conn:
+        await store.publications.mark_stale(conn, incident_id)
+    if failure is None:
         request_publishing(world, incident_id)
+    else:
+        await _put_off(world, incident_id, failure)
+
+
+async def _put_off(world: World, incident_id: IncidentId, failure: Exception) -> None:
+    """Leave the next attempt to the scheduler, unless somebody publishes it now."""
+    async with Lease(world, incident_id) as lease:
+        claim = await lease.acquire()
+        if claim is not None:
+            await lease.fail(claim, [failure])
 
 
 async def _send_snapshot(
@@ -288,8 +302,11 @@ async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
 
 
 async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
+    """Whom to invite; raises SlackError, and then the bot tries again."""
     try:
         return (await world.directory.cached_membership(people)).everybody
+    except slack.client.SlackError:
+        raise
     except UserError as error:
         # People can join a public channel themselves; the rest must not wait for the group.
         log.warning("whom to invite could not be read: %s", error)
@@ -300,9 +317,19 @@ async def _invite_responders(
     sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: MembersTask
 ) -> None:
     """Invite the responders if they are known before everything else is sent."""
-    await asyncio.wait((sending, responders), return_when=asyncio.FIRST_COMPLETED)
-    if responders.done():
+    if await _are_known(sender, sending, responders):
         await _send_changed(sender, channel.invite_responders(incident, responders.result()))
+
+
+async def _are_known(sender: Sender, sending: asyncio.Task[None], people: MembersTask) -> bool:
+    """Whether these people are known, or could not be read, once everything else is sent.
+
+    After a failure this waits a moment longer: it may be the same again, and counts as such.
+    """
+    await asyncio.wait((sending, people), return_when=asyncio.FIRST_COMPLETED)
+    if sender.is_retry:
+        await asyncio.wait((people,), timeout=RETRY_SECONDS)
+    return people.done()
 
 
 async def _invite_approvers(
@@ -312,12 +339,17 @@ async def _invite_approvers(
     if not snapshot.awaits_approval or sender.was_sent(channel.APPROVERS_KEY):
         return
     approvers = asyncio.create_task(_members(world, world.config.approvers))
-    await asyncio.wait((sending, approvers), return_when=asyncio.FIRST_COMPLETED)
-    if approvers.done():
-        await _send_changed(sender, channel.invite_approvers(approvers.result()))
+    if await _are_known(sender, sending, approvers):
+        inviting = _invite_found(sender, approvers)
+        failure = await attempt(f"the approvers of {snapshot.incident.name}", inviting)
+        sender.failures += [] if failure is None else [failure]
     else:
         again = _publish_again(world, snapshot.incident.id, approvers)
         world.background.start(again, "inviting the approvers")
+
+
+async def _invite_found(sender: Sender, approvers: MembersTask) -> None:
+    await _send_changed(sender, channel.invite_approvers(approvers.result()))
 
 
 async def _create_channel(world: World, incident: Incident) -> Incident:

@@ -19,6 +19,7 @@ from bot.model import (
     NewExecution,
     ReadResult,
     Requirement,
+    Shortage,
     UserId,
 )
 from bot.store import db
@@ -28,6 +29,10 @@ from bot.store.set_aside import DueRow
 # What sweeps find by one statement, and change by another on the same condition.
 OVERDUE = "state IN ('proposed', 'approved') AND expires_at <= %(now)s"
 SILENT = "state = 'running' AND heartbeat_at < %(silent_since)s"
+HALFWAY = """
+    state = 'proposed' AND nudged_at IS NULL AND expires_at > %(now)s
+    AND requested_at + (expires_at - requested_at) / 2 <= %(now)s
+"""
 
 
 class AlreadyActive(Exception):
@@ -97,6 +102,7 @@ async def for_publishing(
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
             decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence, holds_target,
+            nudged_at, shortage, edited,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
@@ -131,6 +137,23 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
           AND (state = 'running' OR state = 'interrupted' AND holds_target)
     """
     return await db.fetch_first(conn, Execution, query, target=target)
+
+
+async def applied_since(
+    conn: Conn, target: str, since: datetime, *, but: ExecutionId
+) -> tuple[Execution, ...]:
+    """The other changes of a target that were made and have ended since, in that order.
+
+    One that ended in the minute before is among them: a plan is older than its request.
+    """
+    query = """
+        SELECT {columns} FROM executions
+        WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
+          AND check_passed IS NOT NULL AND id <> %(but)s
+          AND finished_at > %(since)s - interval '1 minute'
+        ORDER BY finished_at
+    """
+    return await db.fetch_all(conn, Execution, query, target=target, since=since, but=but)
 
 
 async def set_approvals(
@@ -169,6 +192,7 @@ async def move(
     to_state: ExecutionState,
     outcome: str | None = None,
     by: UserId | None = None,
+    edited: bool = False,
 ) -> Execution | None:
     """Change the state, or return None when it is another one by now.
 
@@ -176,12 +200,12 @@ async def move(
     """
     query = """
         UPDATE executions SET state = %(to_state)s, outcome = coalesce(%(outcome)s, outcome),
-            decided_by = coalesce(%(by)s, decided_by)
+            decided_by = coalesce(%(by)s, decided_by), edited = %(edited)s
         WHERE id = %(id)s AND state = %(from_state)s
         RETURNING {columns}
     """
     values: dict[str, Any] = {"from_state": from_state, "to_state": to_state}
-    values |= {"outcome": outcome, "by": by}
+    values |= {"outcome": outcome, "by": by, "edited": edited}
     with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 
@@ -394,6 +418,35 @@ async def expire(conn: Conn, execution_id: ExecutionId, now: datetime) -> Execut
         RETURNING {columns}
     """.replace("{overdue}", OVERDUE)
     return await db.fetch_optional(conn, Execution, query, id=execution_id, now=now)
+
+
+async def halfway(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[DueRow, ...]:
+    """The requests half of whose time is over, whose approvers were not reminded, but some."""
+    query = """
+        SELECT id, incident_id FROM executions WHERE {halfway} AND id <> ALL(%(but)s) ORDER BY id
+    """.replace("{halfway}", HALFWAY)
+    return await db.fetch_all(conn, DueRow, query, now=now, but=list(but))
+
+
+async def nudge(
+    conn: Conn, execution_id: ExecutionId, now: datetime, shortage: Shortage | None
+) -> Execution | None:
+    """Record that approvers are reminded, and who lacks; it is returned to one caller only."""
+    query = """
+        UPDATE executions SET nudged_at = %(now)s, shortage = %(shortage)s
+        WHERE id = %(id)s AND {halfway}
+        RETURNING {columns}
+    """.replace("{halfway}", HALFWAY)
+    lacking = None if shortage is None else db.json(shortage)
+    return await db.fetch_optional(
+        conn, Execution, query, id=execution_id, now=now, shortage=lacking
+    )
+
+
+async def set_shortage(conn: Conn, execution_id: ExecutionId, shortage: Shortage) -> None:
+    """Write why a request cannot get its approvals, while it waits for them."""
+    query = "UPDATE executions SET shortage = %(shortage)s WHERE id = %(id)s AND state = 'proposed'"
+    await db.execute(conn, query, id=execution_id, shortage=db.json(shortage))
 
 
 async def void(

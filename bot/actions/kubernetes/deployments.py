@@ -1,17 +1,17 @@
 """What all changes of a Deployment share: the fingerprint, the dry run and the guarded write."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from bot.actions.base import Change, Progress
-from bot.actions.kubernetes import rollout
+from bot.actions.kubernetes import differences, rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
+from bot.model import BlastRadius, Difference, Execution, Plan, Sighting, UserError, Verdict
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import (
     Cluster,
@@ -23,7 +23,7 @@ from bot.systems.kubernetes import (
 )
 
 ATTEMPTS = 5
-TEMPLATE = "template"  # in the evidence: the digest of what was stored
+TEMPLATE = differences.TEMPLATE
 DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
 AFTER_DELETION = "If it is not there again by now, deploy it; then look at its pods."
 ChangeFactory = Callable[[Deployment], kubernetes.DeploymentPatch]
@@ -61,6 +61,13 @@ class DeploymentChange(Change):
         """The beginning of the good verdict."""
         return self.describe(deployment)
 
+    async def differences(
+        self, systems: Systems, approved: Plan, executions: Sequence[Execution]
+    ) -> tuple[Difference, ...]:
+        """What of the Deployment changed since the plan was made, and who changed it."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        return await differences.since(systems.cluster, deployment, approved, executions)
+
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
         """Look for this execution's id on the Deployment, and fence it where it is not there."""
         if TEMPLATE in progress.evidence.answers:
@@ -75,7 +82,7 @@ class DeploymentChange(Change):
                 f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done "
                 f"before is not known. {AFTER_DELETION}"
             )
-            return Verdict(ok=False, undone_outside=True, text=text)
+            return Verdict(ok=False, undone_outside=True, gone=True, text=text)
         await progress.answered(await _found(systems.cluster, deployment, progress))
         return None
 
@@ -90,20 +97,21 @@ class DeploymentChange(Change):
 
         Raises ClusterError when the cluster does not answer until the deadline.
         """
-        success = ""
+        success, is_undone = "", False
 
         async def probe() -> RolloutStatus:
-            nonlocal success
+            nonlocal success, is_undone
             deployment = await systems.cluster.deployment(self.deployment)
-            success = self.success(deployment)
+            success, is_undone = self.success(deployment), self.is_undone_in(deployment, plan)
             undone = await self._undone_outside(systems.cluster, deployment, plan, progress)
             return await rollout.rollout_status(systems.cluster, deployment, undone)
 
         try:
-            return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+            verdict = await rollout.watch(probe, progress, self.timeouts, lambda: success)
         except ObjectNotFound:
             text = f"Done, then deployment/{self.deployment} was deleted. {AFTER_DELETION}"
-            return Verdict(ok=False, undone_outside=True, text=text)
+            return Verdict(ok=False, undone_outside=True, gone=True, text=text)
+        return verdict.model_copy(update={"gone": verdict.undone_outside and is_undone})
 
     async def _undone_outside(
         self, cluster: Cluster, deployment: Deployment, plan: Plan, progress: Progress
