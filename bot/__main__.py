@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -46,7 +47,7 @@ from bot.systems.sessions import SessionTerminator
 from bot.systems.stripe import Stripe
 from bot.systems.tcp import TcpProber
 from bot.views import text
-from bot.web import SignatureCheck, Web
+from bot.web import NO_PAYLOAD, BoundedProtocol, Refusals, SignatureCheck, Web
 from bot.world import World
 from commands import routes
 
@@ -154,7 +155,7 @@ async def _open_systems(
     )
 
 
-def make_app(world: World, settings: Settings) -> AsyncApp:
+def make_app(world: World, settings: Settings, refusals: Refusals) -> AsyncApp:
     """The Bolt app; it knows its own identity, so no acknowledgement waits for Slack."""
 
     async def authorize(**_: Any) -> AuthorizeResult:
@@ -172,17 +173,29 @@ def make_app(world: World, settings: Settings) -> AsyncApp:
         request_verification_enabled=False,  # `Web` has checked the signature before
         authorize=authorize,
         process_before_response=True,
-        raise_error_for_unhandled_request=False,
+        raise_error_for_unhandled_request=True,
     )
-    app.error(_refuse_malformed)
+
+    async def refuse_malformed(error: Exception, body: Any) -> BoltResponse:
+        """Answer what a listener raises before it acknowledges: until then it only reads."""
+        if isinstance(error, BoltUnhandledRequestError) and _is_event(body):
+            return BoltResponse(
+                status=200
+            )  # the app was subscribed to more: Slack need not repeat it
+        log.error("a request of Slack's could not be read", exc_info=error)
+        refusals.add(NO_PAYLOAD)
+        return BoltResponse(status=400, body="malformed request")
+
+    app.error(refuse_malformed)
     routes.register(app, world)
     return app
 
 
-async def _refuse_malformed(error: Exception) -> BoltResponse:
-    """Answer what a listener raises before it acknowledges: until then it only reads."""
-    log.error("a request of Slack's could not be read", exc_info=error)
-    return BoltResponse(status=400, body="malformed request")
+def _is_event(body: Any) -> bool:
+    """Whether a body is an event of any type."""
+    event = body.get("event") if isinstance(body, dict) else None
+    has_type = isinstance(event, dict) and isinstance(event.get("type"), str)
+    return has_type and body.get("type") == "event_callback"
 
 
 def open_listening_socket(settings: Settings) -> socket.socket:
@@ -230,7 +243,8 @@ async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
 
     The server that is yielded is not started yet.
     """
-    app = make_app(world, settings)
+    refusals = Refusals()
+    app = make_app(world, settings, refusals)
     signatures = None
     if settings.slack_app_token is None:
         assert settings.slack_signing_secret is not None
@@ -238,7 +252,7 @@ async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
     try:
         connected = _socket_mode(app, world, settings) if signatures is None else nullcontext()
         async with connected:
-            yield _server(Web(app, world, signatures))
+            yield _server(Web(app, world, signatures, refusals))
     finally:
         await world.background.drain(DRAIN_SECONDS)
 
@@ -265,7 +279,7 @@ def _server(web: Web) -> Server:
     return Server(
         uvicorn.Config(
             web,
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             loop="none",
             lifespan="off",

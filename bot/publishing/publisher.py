@@ -7,8 +7,10 @@ database connection is kept during calls to Slack.
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import NamedTuple
 
 from bot import config, rules, slack, store, sweeps
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
@@ -28,6 +30,7 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 MAX_NAME_ATTEMPTS = 20
+ITEMS_AT_ONCE = 500
 RETRY_SECONDS = 2
 
 MembersTask = asyncio.Task[frozenset[UserId]]
@@ -185,29 +188,52 @@ async def _send_snapshot(
     if new:
         await _record_channel(world, incident)
     snapshot = await _read_snapshot(world, publication, sender.sent_keys)
-    # In a thread: a long channel takes a second, and everything else goes on meanwhile.
-    changed, final = await asyncio.to_thread(_render_in_thread, snapshot, sender)
-    sending = asyncio.create_task(_send(sender, changed))
+    sending = asyncio.create_task(_send_batches(sender, snapshot))
     await asyncio.gather(sending, _invite_approvers(world, sender, snapshot, sending))
-    await sender.mark_final(final, is_open=snapshot.incident.open)
 
 
-def _render_in_thread(
-    snapshot: IncidentSnapshot, sender: Sender
-) -> tuple[list[SlackItem], list[SlackItem]]:
-    try:
-        return _render(snapshot, sender)
-    except StopIteration as error:  # no thread can pass it on: who awaits it would wait for ever
-        raise LookupError("a view did not find what it looked for") from error
+async def _send_batches(sender: Sender, snapshot: IncidentSnapshot) -> None:
+    """Render some items and send them, then the next: a long incident never exists as a whole.
+
+    Python would visit each object of it while everything else stands still.
+    """
+    items = _items(snapshot)
+    while True:
+        # In a thread: a long channel takes a second, and everything else goes on meanwhile.
+        batch = await asyncio.to_thread(_next_batch, items, sender)
+        await _send(sender, batch.changed)
+        await sender.mark_final(batch.final, is_open=snapshot.incident.open)
+        if batch.is_last:
+            return
 
 
-def _render(snapshot: IncidentSnapshot, sender: Sender) -> tuple[list[SlackItem], list[SlackItem]]:
-    """What differs from what Slack shows; and the items that never change again."""
-    results = execution.final_items(snapshot)
-    items = [*channel.render_channel(snapshot), *results]
+class Batch(NamedTuple):
+    """Some items that differ from what Slack shows, and some that never change again."""
+
+    changed: list[SlackItem]
+    final: list[SlackItem]
+    is_last: bool
+
+
+def _items(snapshot: IncidentSnapshot) -> Iterator[tuple[SlackItem, bool]]:
+    """Each item when its turn comes, and whether it never changes again."""
     notes = channel.note_keys(snapshot)
-    final = [*results, *(item for item in items if item.key in notes)]
-    return list(filter(sender.needs_send, items)), final
+    for item in channel.render_channel(snapshot):
+        yield item, item.key in notes
+    for result in execution.final_items(snapshot):
+        yield result, True
+
+
+def _next_batch(items: Iterator[tuple[SlackItem, bool]], sender: Sender) -> Batch:
+    changed, final = list[SlackItem](), list[SlackItem]()
+    for item, is_final in items:
+        if is_final:
+            final.append(item)
+        if sender.needs_send(item):
+            changed.append(item)
+        if max(len(changed), len(final)) >= ITEMS_AT_ONCE:
+            return Batch(changed, final, is_last=False)
+    return Batch(changed, final, is_last=True)
 
 
 async def _send_changed(sender: Sender, items: list[SlackItem]) -> None:

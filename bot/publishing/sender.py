@@ -60,6 +60,7 @@ class Sender:
         # for its whole time limit, and Slack may be back long before the last of them ends.
         self._has_answered = False
         self._silence: Exception | None = None
+        self._order_is_broken = False
         self._join_lock = asyncio.Lock()
         self._joined: set[str] = set()
 
@@ -80,12 +81,14 @@ class Sender:
         return before is None or before.digest != slack_items.digest(item)
 
     async def send_in_order(self, items: Sequence[SlackItem]) -> None:
-        """Send one item after another, and stop at a failure that passes by itself."""
+        """Send one item after another, and stop for good at a failure that passes by itself."""
         for item in items:
-            failure = await self.send(item)
             # The next attempt goes on here, so that the channel reads in order.
-            if isinstance(failure, slack.client.SlackError) and failure.is_transient:
+            if self._order_is_broken:
                 return
+            failure = await self.send(item)
+            if isinstance(failure, slack.client.SlackError) and failure.is_transient:
+                self._order_is_broken = True
 
     async def send_side_by_side(self, items: Sequence[SlackItem]) -> None:
         """Send items a few at a time, in any order."""

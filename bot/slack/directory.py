@@ -14,6 +14,12 @@ from bot.cache import Cache
 from bot.model import GroupMembers, Membership, Person, UserError, UserId
 
 CACHE_SECONDS = 60
+LOOKUPS_AT_ONCE = 4
+
+
+class UnknownPerson(UserError):
+    """Slack does not know somebody of that id."""
+
 
 Groups = list[dict[str, Any]]
 
@@ -41,26 +47,45 @@ class Directory:
             return _parse_person(answer["user"], self._team_id)
         except slack.client.SlackError as error:
             if error.code in ("user_not_found", "user_not_visible"):
-                raise UserError(
+                raise UnknownPerson(
                     f"Slack does not know <@{user_id}>, so nothing was done. Choose somebody else."
                 ) from error
             raise _no_answer("who you are", error) from error
 
+    async def full_members(self, user_ids: Iterable[UserId], enough: int) -> frozenset[UserId]:
+        """Those who are active full members, as Slack knows them now: at least `enough`, or all.
+
+        A group may be large, so people are looked up a few at a time. Raises UserError.
+        """
+        waiting, found = list(user_ids), set[UserId]()
+        while waiting and len(found) < enough:
+            some, waiting = waiting[:LOOKUPS_AT_ONCE], waiting[LOOKUPS_AT_ONCE:]
+            people = await asyncio.gather(*map(self._find_user, some))
+            found |= {who.id for who in people if who and rules.permissions.may_act(who)}
+        return frozenset(found)
+
+    async def _find_user(self, user_id: UserId) -> Person | None:
+        """A person as Slack knows them now, or None for one whom it does not know."""
+        try:
+            return await self.fetch_user(user_id)
+        except UnknownPerson:
+            return None
+
     async def check_may_act(self, user_id: UserId) -> None:
         """Raise UserError for guests, bots, deactivated people and other workspaces' people."""
-        rules.permissions.check_may_act(await self._cached_person(user_id))
+        rules.permissions.check_may_act(await self.cached_person(user_id))
 
     async def display_names(self, user_ids: Iterable[str]) -> dict[str, str]:
         """Names by user id, without those of people that Slack does not know."""
         names = {}
         for user_id in user_ids:
             try:
-                names[user_id] = (await self._cached_person(UserId(user_id))).name
+                names[user_id] = (await self.cached_person(UserId(user_id))).name
             except UserError:
                 continue
         return names
 
-    async def _cached_person(self, user_id: UserId) -> Person:
+    async def cached_person(self, user_id: UserId) -> Person:
         """A person as of the last minute; raises UserError."""
         key = f"person:{user_id}"
         cached = await self._cache.get(key)
