@@ -153,6 +153,8 @@ class Sender:
         try:
             return await self._deliver_rejoining(item)
         except slack.client.SlackError as refused:
+            if refused.code not in ALREADY_DONE and self._is_announcement(item):
+                raise refused.at("channels.incidents") from refused
             if refused.code not in ALREADY_DONE:
                 raise
             return self._sent.get(item.key) or self._sent_item(item.key)
@@ -167,8 +169,11 @@ class Sender:
             return await self._call_slack(item)
 
     def _channel_of(self, item: SlackItem) -> str:
-        elsewhere = isinstance(item, Message) and item.place == slack_items.ANNOUNCEMENTS_CHANNEL
+        elsewhere = self._is_announcement(item)
         return self._world.workspace.announcements_channel if elsewhere else self._channel
+
+    def _is_announcement(self, item: SlackItem) -> bool:
+        return isinstance(item, Message) and item.place == slack_items.ANNOUNCEMENTS_CHANNEL
 
     async def _join(self, channel: str) -> None:
         """Join the channel again, once for all that is sent at the same time."""
