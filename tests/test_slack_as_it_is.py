@@ -47,6 +47,30 @@ async def test_deleted_card_is_pinned_again(walk: Walk, bot: Bot, clock: Clock) 
         assert walk.card(channel)["Severity"] == severity.replace("sev", "SEV-")
 
 
+@pytest.mark.parametrize(
+    ("step", "method", "files"),
+    [("pods", "chat.postMessage", []), ("logs", "upload", ["logs-1.txt"])],
+)
+async def test_deleted_playbook_gets_its_thread(
+    walk: Walk, bot: Bot, clock: Clock, step: str, method: str, files: list[str]
+) -> None:
+    channel = await walk.declare()
+    walk.slack.fail(method, status=503)
+    await walk.press_step("oncall", step, channel)
+    [playbook] = [post for post in walk.posts(channel) if post.heading.startswith(":notebook:")]
+    walk.slack.delete_message(channel, playbook.ts)
+
+    for _ in range(2):
+        clock.forward(seconds=5)
+        await bot.tick()
+    await walk.slack.settled()
+
+    [playbook] = [post for post in walk.posts(channel) if post.heading.startswith(":notebook:")]
+    assert [file for reply in playbook.thread for file in reply.files] == files
+    assert len(playbook.thread) == 1
+    assert "Slack refused" not in walk.text(channel)
+
+
 async def test_other_apps_card_is_posted_again(walk: Walk) -> None:
     channel = await walk.declare()
     updates = walk.slack.fail("chat.update", error="cant_update_message", times=None)
