@@ -296,8 +296,11 @@ class Web:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await slack.client.call(self._world.slack.auth_test())
-        except (slack.client.SlackError, TimeoutError):
-            return "Slack does not accept SLACK_BOT_TOKEN, or does not answer"
+        except TimeoutError:
+            return "Slack does not answer"
+        except slack.client.SlackError as refused:
+            if refused.code != "ratelimited":  # others have asked too often: Slack is there
+                return f"Slack does not accept SLACK_BOT_TOKEN, or does not answer ({refused.code})"
         return None
 
 
