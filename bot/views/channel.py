@@ -45,7 +45,6 @@ POSTED = (
     EntryKind.ESCALATED,
     EntryKind.SNOOZED,
     EntryKind.EXTENDED,
-    EntryKind.NOT_REVERTED,
     EntryKind.ENDED,
 )
 
@@ -69,6 +68,7 @@ def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]
     """The messages that come one after another, each with its time."""
     entries = snapshot.entries
     messages = [(entry.at, _entry(entry)) for entry in entries if entry.kind in POSTED]
+    messages += temporary_changes.overdue_notices(snapshot)
     notices = [entry for entry in entries if entry.kind is EntryKind.END_ANNOUNCED]
     messages += [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
     for change in _changes(snapshot):
