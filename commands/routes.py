@@ -63,6 +63,8 @@ BLOCK_ACTIONS = {
     action_ids.CHANGE_SEVERITY: incident.choose_severity,
     action_ids.CHOOSE_SCENARIO: incident.choose_scenario,
     action_ids.RESOLVE: incident.press_resolve,
+    action_ids.TAKE_STATUS: incident.take_status,
+    action_ids.KEEP_STATUS: incident.keep_status,
     action_ids.OPEN_DECLARE: declare.open_form,
     action_ids.TICK_SYMPTOM: declare.tick_symptom,
     action_ids.TELL_CUSTOMERS: customers.press,
@@ -70,6 +72,7 @@ BLOCK_ACTIONS = {
     action_ids.RUN_STEP: steps.press,
     action_ids.UNDO: steps.undo,
     action_ids.ASK_AGAIN: steps.ask_again,
+    action_ids.REQUEST_NEW_PLAN: steps.request_new_plan,
     action_ids.CHECK_INTERRUPTED: steps.check,
     action_ids.EXTEND: steps.extend,
     action_ids.APPROVE: steps.approve,
@@ -123,8 +126,9 @@ async def unknown(world: World, interaction: Interaction) -> None:
     )
 
 
-# Everything else is for full members of this workspace. Anybody may declare an incident, without a
-# question to Slack first. `approve` calls Slack by itself, and never uses the cache.
+# Everything else is for full members of this workspace. These ask `flows.guests` who may declare,
+# and read titles: a fire does not wait for Slack. `approve` calls Slack by itself, and never uses
+# the cache.
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,

@@ -212,7 +212,9 @@ async def resolve(page: Page, fix: str) -> None:
     await modal.get_by_label("What fixed it?").fill(fix)
     await page.get_by_test_id("modal-submit").click()
     await wait_for_text(page, "INC-1 is resolved")
+    await page.get_by_test_id("thread-bar").last.click()
     await wait_for_text(page, "inc-1-timeline.md")
+    await page.get_by_test_id("thread-close").click()
 
 
 async def declare_by_symptoms(page: Page, title: str, *symptoms: str) -> None:

@@ -39,6 +39,8 @@ async def test_a_drifted_undo_becomes_a_request(
     assert variable(kube) == "false"
     assert patches(kube) == 2
     assert "should have resumed" not in walk.text(paused)
+    assert f"{people}*orders paused* should have ended by" in walk.text(paused)
+    assert "has not" not in walk.text(paused)
 
 
 async def test_whoever_paused_approves_no_end(
@@ -318,6 +320,10 @@ async def test_an_unchecked_pause_ends_too(
     await kube.scenario("crash-loop")
     channel = await approve_pause(walk)
     assert "Done, but the check failed" in walk.text(channel)
+    [ended] = [
+        entry for entry in await walk.timeline(channel) if "requested this, and it was" in entry
+    ]
+    assert ended.startswith("@oncall requested this, and it was done, but the check failed: Set ")
     assert PAUSED in walk.text(channel)
 
     clock.forward(minutes=31)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from bot.model import Incident, Reminder, ReminderKind
+from bot.model import EntryKind, Incident, Reminder, ReminderKind
 from bot.views import action_ids, blocks, tasks, text
 from bot.views.blocks import Element
 from bot.views.slack_items import Message
@@ -66,6 +66,7 @@ def _message(snapshot: IncidentSnapshot, fired: Sequence[Reminder]) -> Message:
         reminder=latest,
         times=len(fired),
         groups=_groups(snapshot),
+        answered_at=_answered_at(snapshot, latest),
         will_fire_again=snapshot.will_fire_again(latest),
     )
     parts = [blocks.section(mrkdwn)]
@@ -82,8 +83,18 @@ def _repetition(snapshot: IncidentSnapshot, reminder: Reminder, number: int) -> 
         incident=snapshot.incident,
         reminder=reminder,
         groups=_groups(snapshot),
+        answered_at=_answered_at(snapshot, reminder),
         number=number,
     )
+
+
+def _answered_at(snapshot: IncidentSnapshot, reminder: Reminder) -> datetime | None:
+    """When somebody did what a reminder asks for; None where it ended otherwise, or goes on."""
+    times = [update.at for update in snapshot.updates]
+    if reminder.kind is ReminderKind.FIRST_RESPONSE:
+        entries = snapshot.entries
+        times = [entry.at for entry in entries if entry.kind is EntryKind.COMMAND_TAKEN]
+    return next((at for at in times if reminder.fired_at and at >= reminder.fired_at), None)
 
 
 def _groups(snapshot: IncidentSnapshot) -> Sequence[str]:

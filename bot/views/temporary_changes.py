@@ -61,15 +61,18 @@ def overdue_notices(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]
         if isinstance(entry.detail, NotReverted):
             overdue.setdefault(entry.detail.execution, []).append(entry)
     notices = []
-    for first, *again in overdue.values():
+    for execution_id, (first, *again) in overdue.items():
         latest, key = [first, *again][-1], _entry_key(first)
-        notices.append((first.at, _overdue(latest, key)))
-        notices += [(entry.at, _overdue(entry, _entry_key(entry), key)) for entry in again]
+        is_over = snapshot.change_in_force(execution_id) is None
+        notices.append((first.at, _overdue(latest, key, is_over=is_over)))
+        notices += [
+            (entry.at, _overdue(entry, _entry_key(entry), key, is_over=is_over)) for entry in again
+        ]
     return notices
 
 
-def _overdue(entry: Entry, key: str, thread: str | None = None) -> Message:
-    mrkdwn = text.render("entry", entry=entry, detail=entry.detail)
+def _overdue(entry: Entry, key: str, thread: str | None = None, *, is_over: bool) -> Message:
+    mrkdwn = text.render("entry", entry=entry, detail=entry.detail, is_over=is_over)
     return Message(key, mrkdwn, blocks.sections(mrkdwn), thread=thread)
 
 
@@ -96,5 +99,7 @@ def undo_button(snapshot: IncidentSnapshot, execution: Execution) -> Element:
     summary = execution.plan.undo.summary
     if changes := snapshot.changes_ended_by(execution):
         summary += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
+    for alarm in rules.changes.undo_alarms(execution):
+        summary += f"\n:red_circle: {alarm}"
     confirm = blocks.confirm_dialog(f"Undo “{execution.title}”?", summary, "Undo")
     return blocks.button("Undo", action_ids.UNDO, execution.id, confirm=confirm)

@@ -16,7 +16,7 @@ from bot.actions.database import column_order
 from bot.model import Attachment, Cell, ReadResult, Table
 from bot.model.findings import NULL, RowTemplate
 from bot.model.text import truncate
-from bot.playbooks import sql_files
+from bot.playbooks import sql_files, statements
 from bot.systems import Systems
 from bot.systems.database import DatabaseError, Rows
 
@@ -90,6 +90,7 @@ class RunQuery(Read):
 
     async def read(self, systems: Systems) -> ReadResult:
         """A verdict, the first rows, and a file with all of them. Raises DatabaseError."""
+        _check_reads_only(self.file, self.sql)
         # The SQL is the text of the playbook's file; it is never composed.
         result = await systems.database.select(self.sql, self.params or None)
         _check_visible(result)
@@ -123,6 +124,16 @@ def _ordered(result: Rows) -> Rows:
     rows = [tuple(row[at] for at in order) for row in result.rows]
     columns = tuple(result.columns[at] for at in order)
     return result._replace(columns=columns, rows=rows)
+
+
+def _check_reads_only(file: str, sql: str) -> None:
+    """Raises DatabaseError: an open incident may have a copy from before this was checked."""
+    for _, message in statements.read_only_violations(sql)[:1]:
+        raise DatabaseError(
+            f"The query in {file} was not run, as it may do more than read: {message}. Nothing "
+            "was read or changed. Correct the file and start the bot again; the incident gets it "
+            "with `/incident playbook`."
+        )
 
 
 def _check_visible(result: Rows) -> None:
