@@ -125,7 +125,7 @@ MUTANTS = (
     Mutant(
         "asking in a resolved incident",
         "bot/flows/executions.py",
-        "await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)",
+        "await (lock if after_end else lock_open)(conn, incident_id)",
         "await lock(conn, incident_id)",
         (f"{DECISIONS}::test_nobody_asks_in_a_resolved_incident",),
     ),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import rules
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.slack import Slack
@@ -135,6 +136,12 @@ async def test_who_knew_nothing_hears_nothing(walk: Walk) -> None:
     assert shown(walk, channel) == ["", ""]
     await walk.say("oncall", "/incident customer Orders work", channel)
     assert (walk.answer("oncall"), walk.slack.views("oncall")) == (IS_RESOLVED, [])
+
+
+def test_a_step_of_that_name_is_none() -> None:
+    """A playbook may call a step so: one that changes production may not follow the end."""
+    assert rules.customers.is_of_all_clear("all-clear", "customer-message")
+    assert not rules.customers.is_of_all_clear("all-clear", "rollback")
 
 
 @pytest.mark.parametrize(
