@@ -129,13 +129,21 @@ class Budget(Model):
         return any(limit is not None and amount > limit for amount, limit in pairs)
 
 
+class GuestRights(Model):
+    """What guests and people of other companies may do: `declare` incidents, `read` titles."""
+
+    declare: bool = False
+    read: bool = False
+
+
 class Policy(Model):
-    """How many other people must approve a change, and the time limits of a change."""
+    """How many other people must approve a change, the time limits of a change, guests' rights."""
 
     approvals: ApprovalCounts = ApprovalCounts()
     budget: Budget = Budget()
     undo_window: TimeLimit = 15 * MINUTE
     execution_timeout: TimeLimit = 10 * MINUTE
+    guests: GuestRights = GuestRights()
 
 
 def default_cadences() -> dict[Severity, Cadence]:

@@ -7,7 +7,16 @@ from pydantic import Field
 from bot import flows, rules
 from bot.flows import temporary_changes
 from bot.flows.updates import UpdateText
-from bot.model import ExecutionId, Incident, IncidentId, Model, Severity, Status, UserError
+from bot.model import (
+    ExecutionId,
+    Incident,
+    IncidentId,
+    Model,
+    OpenIncidents,
+    Severity,
+    Status,
+    UserError,
+)
 from bot.views import home, modals, severity_table, tasks
 from bot.views import timeline as pages
 from bot.world import World
@@ -45,9 +54,16 @@ class ResolveForm(Model):
 
 
 async def show_help(world: World, interaction: Interaction) -> None:
-    """`/incident`: the commands, and the open incidents."""
-    page = home.help_page(world.playbooks, await flows.incidents.list_open(world))
+    """`/incident`: the commands, and the open incidents for those who may read them."""
+    page = home.help_page(world.playbooks, await _listed(world, interaction))
     await interaction.show("What you can type", page)
+
+
+async def _listed(world: World, interaction: Interaction) -> OpenIncidents | None:
+    """The open incidents, or None for somebody who may not read their titles."""
+    if not await flows.guests.may_read(world, interaction.user_id):
+        return None
+    return await flows.incidents.list_open(world)
 
 
 async def assign_role(world: World, interaction: Interaction) -> None:
@@ -227,12 +243,13 @@ async def _open_resolve_form(world: World, interaction: Interaction, incident: I
     await flows.incidents.check_may_resolve(world, incident, by=interaction.user_id)
     unreadable: list[str] = []
     executions = await flows.executions.of_incident(world, incident.id, unreadable)
+    in_force = await temporary_changes.in_force(world, incident.id, unreadable)
     form = modals.resolve(
         incident,
         metadata=interaction.metadata(incident=incident.id),
         executions=executions,
         unreadable=unreadable,
-        temporary_changes=await temporary_changes.in_force(world, incident.id),
+        temporary_changes=in_force,
         open_checklists=tasks.open_checklists(
             executions, await flows.tasks.of_incident(world, incident.id)
         ),
@@ -313,7 +330,7 @@ async def mention(world: World, interaction: Interaction) -> None:
 
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
-    listed = await flows.incidents.list_open(world)
+    listed = await _listed(world, interaction)
     await interaction.publish_home(home.home_view(listed, world.now()))
 
 

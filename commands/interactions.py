@@ -83,9 +83,8 @@ class Interaction:
         try:
             await slack.client.call(self.slack.views_open(trigger_id=self.trigger_id, view=view))
         except slack.client.SlackError as refused:
-            raise UserError(
-                f"Slack did not open the form ({refused.code}). Nothing was done; try again."
-            ) from refused
+            sentence = f"Slack did not open the form ({refused.code}), so nothing was done."
+            raise refused.about(sentence) from refused
 
     async def update_view(self, view: View) -> None:
         """Replace what the open form shows; of two presses in a row, the later one wins."""

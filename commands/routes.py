@@ -72,6 +72,7 @@ BLOCK_ACTIONS = {
     action_ids.RUN_STEP: steps.press,
     action_ids.UNDO: steps.undo,
     action_ids.ASK_AGAIN: steps.ask_again,
+    action_ids.REQUEST_NEW_PLAN: steps.request_new_plan,
     action_ids.CHECK_INTERRUPTED: steps.check,
     action_ids.EXTEND: steps.extend,
     action_ids.APPROVE: steps.approve,
@@ -82,6 +83,7 @@ BLOCK_ACTIONS = {
     action_ids.TASK_REOPEN: tasks.reopen,
     action_ids.TASK_MORE: tasks.choose_from_menu,
     action_ids.WORK_THROUGH: tasks.work_through,
+    action_ids.TICK_SEVERAL: tasks.open_tick_form,
     **dict.fromkeys(action_ids.SNOOZES, steps.snooze),
 }
 
@@ -101,6 +103,7 @@ FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.DONE_FORM: (model_parser(tasks.DoneForm), tasks.submit_done),
     action_ids.SKIP_FORM: (model_parser(tasks.SkipForm), tasks.submit_skip),
     action_ids.CHECKLIST_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
+    action_ids.TICK_FORM: (tasks.parse_tick_form, tasks.submit_ticks),
 }
 
 EVENTS = {
@@ -123,8 +126,9 @@ async def unknown(world: World, interaction: Interaction) -> None:
     )
 
 
-# Everything else is for full members of this workspace. Anybody may declare an incident, without a
-# question to Slack first. `approve` calls Slack by itself, and never uses the cache.
+# Everything else is for full members of this workspace. These ask `flows.guests` who may declare,
+# and read titles: a fire does not wait for Slack. `approve` calls Slack by itself, and never uses
+# the cache.
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,

@@ -45,6 +45,20 @@ MUTANTS = (
         (f"{DECISIONS}::test_nothing_starts_after_its_expiry",),
     ),
     Mutant(
+        "a check without patience",
+        "bot/flows/runs.py",
+        "systems = world.systems.patient(progress.report).for_reading()",
+        "systems = world.systems.for_reading()",
+        ("tests/test_cluster_restarts.py::test_a_check_that_begins_in_a_restart_waits",),
+    ),
+    Mutant(
+        "a later pause ends with an old one",
+        "bot/flows/effects.py",
+        "return change is not None and change.may_be_in_force",
+        "return False",
+        ("tests/test_pause_watched.py::test_an_old_interruption_is_left_alone",),
+    ),
+    Mutant(
         "start from any state",
         "bot/store/executions.py",
         "WHERE id = %(id)s AND state = 'approved' AND (expires_at",

@@ -318,6 +318,10 @@ async def test_an_unchecked_pause_ends_too(
     await kube.scenario("crash-loop")
     channel = await approve_pause(walk)
     assert "Done, but the check failed" in walk.text(channel)
+    [ended] = [
+        entry for entry in await walk.timeline(channel) if "requested this, and it was" in entry
+    ]
+    assert ended.startswith("@oncall requested this, and it was done, but the check failed: Set ")
     assert PAUSED in walk.text(channel)
 
     clock.forward(minutes=31)

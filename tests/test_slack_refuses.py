@@ -74,7 +74,7 @@ async def test_lasting_refusal_is_on_card(walk: Walk, bot: Bot, clock: Clock) ->
     clock.forward(minutes=1)
     await bot.tick()
 
-    assert "Slack refused a part of this (restricted_action)" in walk.text(channel)
+    assert "Slack refused a part of this (pins.add: restricted_action)" in walk.text(channel)
     await catch_up(bot, clock)
     assert "restricted_action" not in walk.text(channel)
 

@@ -36,7 +36,8 @@ async def _mentions(world: World, handles: Sequence[str]) -> tuple[dict[str, str
     try:
         return await world.directory.mentions(handles), ""
     except slack.client.SlackError as refused:
-        return {}, f"Slack did not say who {', '.join(handles)} are ({refused.code}). Try again."
+        people = ", ".join(handles)
+        return {}, f"Slack did not say who {people} are ({refused.code}). {refused.fix}"
 
 
 async def _on_call(world: World) -> tuple[tuple[OnCall, ...] | None, str]:

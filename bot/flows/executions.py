@@ -31,7 +31,6 @@ from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
-VERDICT_EMOJI = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"}
 
 
 class Request(Model):
@@ -114,7 +113,7 @@ async def _finish_read(world: World, execution: Execution, read_result: ReadResu
             execution.id,
             to_state=ending,
             at=now,
-            outcome=f"{VERDICT_EMOJI[read_result.ok]} {read_result.text}",
+            outcome=text.render_unescaped("verdict", read_result=read_result),
             read_result=read_result,
         )
         if ended is None:
@@ -231,6 +230,20 @@ async def _undone_by(world: World, action: Change) -> Execution | None:
     return None
 
 
+async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
+    """Request the same as before with a new plan; raises UserError."""
+    execution = await get(world, execution_id)
+    if execution.undo_of is not None:
+        await undo(world, execution.undo_of, by=by)
+        return
+    step = await find_open_step(world, execution.incident_id, execution.step_id)
+    # Not its other parameters: what was pinned then may be gone.
+    typed = {name: value for name, value in execution.params.items() if name in step.ask}
+    action = build_action(world, step.action, {**step.params, **typed})
+    assert isinstance(action, Change)
+    await propose(world, execution.incident_id, step, action, execution.reason, by=by)
+
+
 async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Request the undo of an execution; raises UserError."""
     original = await get(world, execution_id)
@@ -251,6 +264,7 @@ async def _request_undo(
     decider, plan = await asyncio.gather(
         load_decider(world, by), undo_action.plan(world.systems.for_planning())
     )
+    plan = with_undo_alarms(plan, original)
     rules.permissions.check_may_act(decider.person)
     incident = await incidents.get(world, incident_id)
     can_use = by in decider.approvers
@@ -323,6 +337,12 @@ def build_undo(world: World, original: Execution) -> Change:
     undo_action = build_action(world, original.plan.undo.action, original.plan.undo.params)
     assert isinstance(undo_action, Change)
     return undo_action
+
+
+def with_undo_alarms(plan: Plan, original: Execution) -> Plan:
+    """The plan of an undo, with what failed before the change that it undoes."""
+    alarms = plan.alarms or rules.changes.undo_alarms(original)
+    return plan.model_copy(update={"alarms": alarms})
 
 
 def undo_step(world: World, incident: Incident, original: Execution, undo_action: Change) -> str:

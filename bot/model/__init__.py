@@ -26,6 +26,7 @@ from bot.model.execution import (
     Approval,
     ApprovalReason,
     BlastRadius,
+    Difference,
     Evidence,
     Execution,
     ExecutionState,
@@ -71,7 +72,9 @@ from bot.model.reminder import (
 from bot.model.task import (
     Task,
     TaskKind,
+    TaskList,
     TaskState,
+    TickVerb,
     Unfinished,
 )
 
@@ -86,6 +89,7 @@ __all__ = [
     "ChannelId",
     "Chart",
     "Contact",
+    "Difference",
     "Entry",
     "EntryId",
     "EntryKind",
@@ -131,9 +135,11 @@ __all__ = [
     "Task",
     "TaskId",
     "TaskKind",
+    "TaskList",
     "TaskState",
     "Temporary",
     "TemporaryChange",
+    "TickVerb",
     "Undo",
     "Unfinished",
     "Update",

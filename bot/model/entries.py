@@ -176,9 +176,10 @@ class Skipped(Detail):
 
 
 class Escalated(Detail):
-    """Somebody calls others to decide about a task: `people` and user `groups` by their ids."""
+    """Somebody calls others to decide about tasks: `people` and user `groups` by their ids."""
 
     kind: ClassVar = EntryKind.ESCALATED
+    count: int = 1
     note: str = ""
     link: str = ""
     people: tuple[UserId, ...] = ()
@@ -274,11 +275,20 @@ class Succeeded(ExecutionDetail):
     outcome: str = ""
 
 
+class Failure(OpenEnum):
+    """What became of a change that is not done and checked; OVERTAKEN: others changed it since."""
+
+    NOT_DONE = "not_done"
+    CHECK_FAILED = "check_failed"
+    OVERTAKEN = "overtaken"
+
+
 class Failed(ExecutionDetail):
-    """It was not done, or its check failed."""
+    """It was not done, its check failed, or it did not last; None: an older version wrote it."""
 
     kind: ClassVar = EntryKind.FAILED
     outcome: str = ""
+    failure: Failure | None = None
 
 
 class Interrupted(ExecutionDetail):

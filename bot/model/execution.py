@@ -77,8 +77,9 @@ class Plan(PlanPart):
     `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
     plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
-    `check`, `warnings` and the text of `blast_radius` may count what moves by itself; of that, what
-    must stop it is in the fingerprint too.
+    `check`, `warnings`, `alarms` and the text of `blast_radius` may count what moves by itself; of
+    that, what must stop it is in the fingerprint too. `alarms` are warnings in strong words.
+    `failing_before` says what failed before the change, which its undo leads back to, or is empty.
     """
 
     target: str
@@ -88,6 +89,8 @@ class Plan(PlanPart):
     diff: str = ""
     dry_run: str = ""
     warnings: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    failing_before: str = ""
     undo: Undo | None = None
     temporary: Temporary | None = None
     fingerprint: dict[str, Any] = Field(default_factory=dict)
@@ -95,7 +98,8 @@ class Plan(PlanPart):
     @property
     def approved_content(self) -> dict[str, Any]:
         """What people approve, as JSON: all but the words that may count what moves by itself."""
-        counting: dict[str, Any] = {"blast_radius": {"text"}, "check": True, "warnings": True}
+        words = ("check", "warnings", "alarms", "failing_before")
+        counting: dict[str, Any] = {"blast_radius": {"text"}} | dict.fromkeys(words, True)
         return self.model_dump(mode="json", exclude=counting)
 
     @property
@@ -108,13 +112,15 @@ class Plan(PlanPart):
 class Verdict(Model):
     """What became of a change; `was_applied` says whether the execution made it at all.
 
-    `undone_outside` says that somebody else put it back, or changed it, before the check ended.
+    `undone_outside` says that somebody else put it back, or changed it, before the check ended;
+    `gone` that nothing is left to undo: it was put back, or its target deleted.
     """
 
     ok: bool
     text: str
     was_applied: bool = True
     undone_outside: bool = False
+    gone: bool = False
 
 
 class Evidence(Model):
@@ -122,7 +128,8 @@ class Evidence(Model):
 
     The values of `sent` are what the system demanded at that time, such as a version: what was sent
     can no longer arrive once that is false. None: the execution began under a version of the bot
-    that did not keep it. `sent_at` is when something was sent last.
+    that did not keep it. `sent_at` is when something was sent last. `replanned` says that nothing
+    was sent, because another plan fits what is there by now.
     """
 
     # What a newer version keeps besides is carried along.
@@ -132,6 +139,8 @@ class Evidence(Model):
     answers: dict[str, str] = Field(default_factory=dict)
     sent_at: datetime | None = None
     undone_outside: bool = False
+    gone: bool = False
+    replanned: bool = False
 
     @property
     def unanswered(self) -> dict[str, str]:
@@ -148,6 +157,7 @@ class ApprovalReason(OpenEnum):
     APPROVED_WITH_CHANGE = "approved_with_change"
     UNDO_OF_UNDO = "undo_of_undo"
     UNDO_TOO_LATE = "undo_too_late"
+    UNDO_NOT_PLANNED = "undo_not_planned"
     TARGET_CHANGED = "target_changed"
     NOT_AN_APPROVER = "not_an_approver"
     TRIED_BEFORE = "tried_before"
@@ -266,6 +276,18 @@ class Execution(NewExecution):
         return () if self.requested_by is None else (self.requested_by,)
 
 
+class Difference(Model):
+    """One thing that is not as a plan found it: `what`, and who made it so.
+
+    That is the execution `by`, or else a field `manager`; neither where nothing tells it.
+    """
+
+    what: str
+    by: Execution | None = None
+    manager: str = ""
+    at: datetime | None = None
+
+
 class Sighting(Model):
     """What a target was: what plans call its fingerprint, and the execution that wrote it last."""
 
@@ -293,7 +315,8 @@ class TemporaryChange(Model):
     It is recorded before it is written; `applied` says that it was. `overdue_reason` says why its
     undo is late and `retry_at` when it is tried again, `touched_by` is the execution that ended it,
     `last_seen` is what its target was when it was last seen in force, `as_left` its fingerprint
-    when the undo was planned.
+    when the undo was planned. `unseen_since` is since when it cannot be seen, and `unseen_reason`
+    why not, once that has lasted for a while.
     """
 
     execution_id: ExecutionId
@@ -310,6 +333,8 @@ class TemporaryChange(Model):
     last_seen: Sighting | None
     as_left: dict[str, Any] | None
     retry_at: datetime | None
+    unseen_since: datetime | None = None
+    unseen_reason: str | None = None
 
     @property
     def in_force(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Container
 from datetime import datetime
 
 from bot import durations
+from bot.config import GuestRights
 from bot.model import (
     Execution,
     ExecutionState,
@@ -68,6 +69,26 @@ def check_may_act(person: Person) -> None:
         )
     if person.guest:
         raise UserError("Guests may not do this. Nothing was done; ask a full member.")
+
+
+def check_may_declare(person: Person, guests: GuestRights) -> None:
+    """Raise UserError for people who may do nothing here, unless they may declare."""
+    if not (guests.declare and _is_guest(person)):
+        check_may_act(person)
+
+
+def may_read(person: Person, guests: GuestRights) -> bool:
+    """Whether somebody may read the titles of incidents that they are not in."""
+    try:
+        check_may_act(person)
+    except UserError:
+        return guests.read and _is_guest(person)
+    return True
+
+
+def _is_guest(person: Person) -> bool:
+    """A person of flesh and blood who only may do nothing here."""
+    return (person.guest or person.external) and not (person.bot or person.deactivated)
 
 
 def check_may_resolve(

@@ -74,6 +74,8 @@ def _needs_new_approval(change: ProposedChange, now: datetime) -> Iterator[Appro
         yield ApprovalReason.UNDO_OF_UNDO
     elif not (change.in_force or (undone.undo_until is not None and now < undone.undo_until)):
         yield ApprovalReason.UNDO_TOO_LATE
+    elif undone.undo_digest is None and not undone.evidence.undone_outside:
+        yield ApprovalReason.UNDO_NOT_PLANNED
     elif undone.undo_digest != change.plan.digest:
         yield ApprovalReason.TARGET_CHANGED
     elif not change.may_use_approval:

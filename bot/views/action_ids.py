@@ -15,6 +15,7 @@ TICK_SYMPTOM = "incident.tick_symptom"
 RUN_STEP = "step.run"
 UNDO = "execution.undo"
 ASK_AGAIN = "execution.ask_again"
+REQUEST_NEW_PLAN = "execution.request_new_plan"
 CHECK_INTERRUPTED = "execution.check"
 EXTEND = "execution.extend"
 
@@ -32,6 +33,7 @@ TASK_ESCALATE = "task.escalate"
 TASK_REOPEN = "task.reopen"
 TASK_MORE = "task.more"
 WORK_THROUGH = "task.work_through"
+TICK_SEVERAL = "task.several"
 
 OPEN_LINK = "link.open"
 
@@ -45,6 +47,7 @@ DONE_FORM = "form.done"
 SKIP_FORM = "form.skip"
 PLAYBOOK_FORM = "form.playbook"
 CHECKLIST_FORM = "form.work"
+TICK_FORM = "form.tick"
 
 DECLARE_SHORTCUT = "shortcut.declare"
 DECLARE_FROM_MESSAGE = "shortcut.declare_from_message"

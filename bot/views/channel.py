@@ -1,7 +1,9 @@
 """What Slack shows of an incident: its channel, and its message among the announcements."""
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from operator import attrgetter, itemgetter
 
 from bot import rules
 from bot.model import (
@@ -52,28 +54,36 @@ POSTED = (
 )
 
 
-def render_channel(snapshot: IncidentSnapshot) -> list[SlackItem]:
-    """Everything but the invitations, in the order in which Slack gets it the first time."""
-    messages = sorted(_dated_messages(snapshot), key=lambda dated: dated[0])
-    return [
-        card.message(snapshot),
-        _playbook(snapshot),
-        Topic(_topic(snapshot.incident)),
-        _announcement(snapshot),
-        *_bookmarks(snapshot),
-        Pin("pin:card", of="card"),
-        *(message for _, message in messages),
-        *([] if snapshot.incident.open else _closing_items(snapshot)),
-    ]
+def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
+    """Everything but the invitations, in the order in which Slack gets it the first time.
+
+    Each item is rendered when its turn comes: of notes there may be thousands.
+    """
+    yield card.message(snapshot)
+    yield _playbook(snapshot)
+    yield Topic(_topic(snapshot.incident))
+    yield _announcement(snapshot)
+    yield from _bookmarks(snapshot)
+    yield Pin("pin:card", of="card")
+    messages = heapq.merge(_posted_entries(snapshot), _dated_messages(snapshot), key=itemgetter(0))
+    for _, message in messages:
+        yield message
+    if not snapshot.incident.open:
+        yield from _closing_items(snapshot)
+
+
+def _posted_entries(snapshot: IncidentSnapshot) -> Iterator[tuple[datetime, Message]]:
+    """The entries that are messages of the channel, the oldest first."""
+    entries = snapshot.entries
+    posted = [entry for entry in entries if entry.kind in POSTED and not _is_told(snapshot, entry)]
+    for entry in sorted(posted, key=attrgetter("at")):
+        yield entry.at, _entry(snapshot, entry)
 
 
 def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]]:
-    """The messages that come one after another, each with its time."""
-    entries = snapshot.entries
-    posted = [entry for entry in entries if entry.kind in POSTED and not _is_told(snapshot, entry)]
-    messages = [(entry.at, _entry(snapshot, entry)) for entry in posted]
-    notices = [entry for entry in entries if entry.kind is EntryKind.END_ANNOUNCED]
-    messages += [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
+    """The other messages that come one after another, each with its time; the oldest first."""
+    notices = [entry for entry in snapshot.entries if entry.kind is EntryKind.END_ANNOUNCED]
+    messages = [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
     for change in _changes(snapshot):
         messages.append((change.requested_at, execution.message(snapshot, change)))
         messages += [
@@ -84,7 +94,8 @@ def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]
     for update in snapshot.updates:
         messages.append((update.at, timeline.update(snapshot.incident, update)))
     messages += tasks.checklists(snapshot)
-    return [*messages, *reminders.messages(snapshot)]
+    messages += reminders.messages(snapshot)
+    return sorted(messages, key=itemgetter(0))
 
 
 def invite_declarer(incident: Incident) -> Invitation:
@@ -271,6 +282,11 @@ def _summary(snapshot: IncidentSnapshot) -> Message:
         incident=incident,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
         made=[change for change in production if _may_have_changed(change)],
+        mended=[
+            change.id
+            for change in production
+            if rules.changes.mended_by(change, production) is not None
+        ],
         not_made=[request for request in requests if not _may_have_changed(request)],
         updates=snapshot.updates,
         checklists=tasks.open_checklists(snapshot.executions, snapshot.tasks),

@@ -34,6 +34,8 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     undo, change = snapshot.latest_undo(execution), snapshot.temporary_change(execution.id)
     is_open = snapshot.incident.open or rules.customers.is_all_clear(execution)
     approvers = _approvers(snapshot, execution)
+    in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
+    can_press = is_open or in_force is not None
     state = text.render(
         "execution_state",
         execution=execution,
@@ -42,6 +44,8 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
         open=is_open,
         whole=_is_whole(snapshot, execution),
+        undoable=can_press and rules.changes.can_undo(execution, undo, change),
+        mended=_mended_by(snapshot, execution),
         **approvers,
     )
     parts = [blocks.section(text.render("execution", execution=execution))]
@@ -49,11 +53,17 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         parts += _plan(snapshot, execution, execution.plan)
     parts.append(blocks.section(state))
     buttons = _buttons(snapshot, execution, undo)
-    in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
-    if buttons and (is_open or in_force):
+    if buttons and can_press:
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
+
+
+def _mended_by(snapshot: IncidentSnapshot, execution: Execution) -> Execution | None:
+    """The later execution that mended a failed one."""
+    if execution.check_passed is not False:
+        return None
+    return rules.changes.mended_by(execution, snapshot.executions)
 
 
 def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
@@ -77,19 +87,28 @@ def approver_notices(
     """
     notices, nudged_at, shortage = [], execution.nudged_at, execution.shortage
     if shortage is not None and (nudged_at is None or shortage.at < nudged_at):
-        notices.append((shortage.at, _notice(snapshot, execution, "shortage")))
+        mrkdwn = text.render(
+            "shortage", execution=execution, **_remaining_approvers(snapshot, execution)
+        )
+        notices.append((shortage.at, _notice(execution, "shortage", mrkdwn)))
     if nudged_at is not None:
-        notices.append((nudged_at, _notice(snapshot, execution, "nudge")))
+        mrkdwn = text.render(
+            "nudge", execution=execution, **_remaining_approvers(snapshot, execution)
+        )
+        notices.append((nudged_at, _notice(execution, "nudge", mrkdwn)))
     return notices
 
 
-def _notice(snapshot: IncidentSnapshot, execution: Execution, name: str) -> Message:
+def _notice(execution: Execution, kind: str, mrkdwn: str) -> Message:
+    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
+    return Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+
+
+def _remaining_approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
+    """Who may approve it, without the people who had approved it when the others were reminded."""
     approvers = _approvers(snapshot, execution)
     given = [each.by for each in execution.approvals if not _is_later(each, execution.nudged_at)]
-    approvers["people"] = [user for user in approvers["people"] if user not in given]
-    mrkdwn = text.render(name, execution=execution, **approvers)
-    key, thread = f"{name}:{execution.id}", f"execution:{execution.id}"
-    return Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+    return {**approvers, "people": [user for user in approvers["people"] if user not in given]}
 
 
 def _is_later(approval: Approval, nudged_at: datetime | None) -> bool:
@@ -177,12 +196,25 @@ def _buttons(
             not_done and _edit(execution)
         ):
             return _edit(execution)
-        case ExecutionState.FAILED | ExecutionState.EXPIRED if (
-            not_done and execution.undo_of is None
-        ):
-            return [blocks.button("Request again…", action_ids.ASK_AGAIN, execution.id)]
+        case ExecutionState.FAILED | ExecutionState.EXPIRED if not_done:
+            return [*_request_new_plan(execution), *_request_again(execution)]
         case _:
             return []
+
+
+def _request_new_plan(execution: Execution) -> list[Element]:
+    """One press, where it was not done because another plan fits what is there by now."""
+    if not execution.evidence.replanned:
+        return []
+    label, action_id = "Request the new plan", action_ids.REQUEST_NEW_PLAN
+    return [blocks.button(label, action_id, execution.id, style="primary")]
+
+
+def _request_again(execution: Execution) -> list[Element]:
+    """The form, where people may change parameters and reason; an undo has none."""
+    if execution.undo_of is not None:
+        return []
+    return [blocks.button("Request again…", action_ids.ASK_AGAIN, execution.id)]
 
 
 def _deny(execution: Execution) -> Element:
@@ -206,10 +238,12 @@ def _approve(execution: Execution) -> Element:
 
 
 def _confirm_text(plan: Plan) -> str:
-    """The summary and the warnings; each keeps at least half of the dialog's length."""
-    if not plan.warnings:
+    """The summary, the alarms and the warnings; each keeps at least half of the dialog's length."""
+    words = [f":red_circle: {alarm}" for alarm in plan.alarms]
+    words += [f":warning: {warning}" for warning in plan.warnings]
+    if not words:
         return plan.summary
-    warnings = " ".join(f":warning: {warning}" for warning in plan.warnings)
+    warnings = " ".join(words)
     length = max(blocks.CONFIRM_LENGTH // 2, blocks.CONFIRM_LENGTH - len(warnings) - 1)
     return f"{truncate(plan.summary, length - 1)}\n{warnings}"
 

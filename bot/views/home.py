@@ -10,8 +10,8 @@ from bot.views.blocks import Block
 from bot.views.card import heading
 
 
-def help_page(playbooks: Sequence[Playbook], listed: OpenIncidents) -> list[Block]:
-    """The commands, the severity levels and the open incidents."""
+def help_page(playbooks: Sequence[Playbook], listed: OpenIncidents | None) -> list[Block]:
+    """The commands, the severity levels and the open incidents, unless they may not be read."""
     return [
         blocks.section(text.render("help")),
         severity_table.table(playbooks),
@@ -20,7 +20,7 @@ def help_page(playbooks: Sequence[Playbook], listed: OpenIncidents) -> list[Bloc
     ]
 
 
-def home_view(listed: OpenIncidents, now: datetime) -> dict[str, Any]:
+def home_view(listed: OpenIncidents | None, now: datetime) -> dict[str, Any]:
     """The App Home; it stays as it is until it is opened again, so it says of when it is."""
     declare = blocks.button("Declare an incident", action_ids.OPEN_DECLARE, style="primary")
     parts = [
@@ -35,7 +35,9 @@ def home_view(listed: OpenIncidents, now: datetime) -> dict[str, Any]:
     return {"type": "home", "blocks": parts}
 
 
-def _open_incidents(listed: OpenIncidents) -> list[Block]:
+def _open_incidents(listed: OpenIncidents | None) -> list[Block]:
+    if listed is None:
+        return [blocks.section(text.render("no_titles"))]
     lines = [
         text.render(
             "open_incident",

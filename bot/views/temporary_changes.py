@@ -68,5 +68,7 @@ def undo_button(snapshot: IncidentSnapshot, execution: Execution) -> Element:
     summary = execution.plan.undo.summary
     if changes := snapshot.changes_ended_by(execution):
         summary += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
+    for alarm in rules.changes.undo_alarms(execution):
+        summary += f"\n:red_circle: {alarm}"
     confirm = blocks.confirm_dialog(f"Undo “{execution.title}”?", summary, "Undo")
     return blocks.button("Undo", action_ids.UNDO, execution.id, confirm=confirm)

@@ -13,6 +13,9 @@
 --   \password runbolt_ro
 --   \password runbolt_ops
 --
+-- and run functions.sql, which takes from runbolt_ro what everybody may do. After an upgrade of Runbolt
+-- run both files again, with your own tables named below: rights that are not in them are taken away.
+--
 -- It also takes from PUBLIC what PostgreSQL gives to everybody: to make temporary tables, objects in
 -- the schema public and large objects in a database that has none. The owner of the database keeps
 -- the first two. If the application connects as another role and needs one, grant it to that role:

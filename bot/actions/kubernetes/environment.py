@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
 from bot.actions.base import AlreadyApplied, Change, Progress
-from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
 from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError
@@ -111,6 +111,7 @@ class SetEnvironment(DeploymentChange):
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=(*ownership.warnings(deployment), *warnings),
+            failing_before=await rollout.failing(systems.cluster, deployment),
             undo=self._undo(current),
             temporary=self._temporary(),
             fingerprint=deployments.fingerprint(deployment),

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import MEMORY, Memory, Name
 from bot.model import Model, Plan, Risk, Undo, UserError
@@ -107,6 +107,7 @@ class MemoryLimit(DeploymentChange):
             diff=diffs.templates(deployment.template, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=warnings + ownership.warnings(deployment),
+            failing_before=await rollout.failing(systems.cluster, deployment),
             undo=self._undo(deployment, container),
             fingerprint=deployments.fingerprint(deployment),
         )
