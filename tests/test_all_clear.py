@@ -76,6 +76,7 @@ async def test_resolving_asks_for_the_all_clear(walk: Walk) -> None:
     assert shown(walk, channel) == [TOLD, TOLD]
     done = walk.execution(channel)
     assert (done.state, done.buttons) == (DONE, ("Undo",))
+    assert len(walk.posts(channel)) == 6  # so nine with a commander, a change and an update
 
     await walk.press("lead", action_ids.UNDO, channel)
     assert posted(walk.slack) == [WORDS]
