@@ -319,33 +319,34 @@ def check(action: type[Change], state: str, *, landed: bool) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(0 if EVERY else 240)
+@pytest.mark.parametrize("trouble", TROUBLES if EVERY else TROUBLES[:1])
 @pytest.mark.parametrize("action", CHANGES, ids=lambda action: action.name)
 async def test_told_right_after_any_trouble(
     action: type[Change],
+    trouble: Trouble,
     given: Settings,
     slack: Slack,
     sessions: Sessions,
     state: str,
     tmp_path: Path,
 ) -> None:
-    async def run(trouble: Trouble | None, point: int | None) -> tuple[Doors, str, int]:
+    async def run(given_trouble: Trouble | None, point: int | None) -> tuple[Doors, str, int]:
         doors = Doors(point)
         async with scene_of(action, given, slack, sessions, state, tmp_path, doors) as scene:
-            return doors, *await attempt(scene, trouble)
+            return doors, *await attempt(scene, given_trouble)
 
     undisturbed, outcome, written = await run(None, None)
     assert outcome == DONE
     points = range(len(undisturbed.passed))
     chance = random.Random(action.name)
     wrong = []
-    for trouble in TROUBLES if EVERY else TROUBLES[:1]:
-        for point in points[::EVERY] if EVERY else [chance.choice(points)]:
-            try:
-                _, _, writes = await run(trouble, point)
-                assert writes <= written, "written twice"
-            except AssertionError as error:
-                where = f"{trouble.__name__} at {point} ({undisturbed.passed[point]})"
-                wrong.append(f"{where}: {error}")
-                print(action.name, wrong[-1], flush=True)
-        print(f"{action.name}, {trouble.__name__}: {len(points)} points", flush=True)
+    for point in points[::EVERY] if EVERY else [chance.choice(points)]:
+        try:
+            _, _, writes = await run(trouble, point)
+            assert writes <= written, "written twice"
+        except AssertionError as error:
+            where = f"{trouble.__name__} at {point} ({undisturbed.passed[point]})"
+            wrong.append(f"{where}: {error}")
+            print(action.name, wrong[-1], flush=True)
+    print(f"{action.name}, {trouble.__name__}: {len(points)} points", flush=True)
     assert not wrong, "\n".join(wrong)
