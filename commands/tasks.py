@@ -20,7 +20,7 @@ from bot.model import (
     UserError,
     UserId,
 )
-from bot.views import task_options
+from bot.views import task_options, text
 from bot.views import tasks as views
 from bot.world import World
 from commands.form_errors import NonBlankText
@@ -193,7 +193,11 @@ async def open_tick_form(world: World, interaction: Interaction) -> None:
         tasks,
         interaction.metadata(list=task_list, last=tasks[-1].id),
         world.now(),
-        has_commander=incident.commander not in (None, interaction.user_id),
+        text.render(
+            "called",
+            commander=incident.commander not in (None, interaction.user_id),
+            groups=world.config.responders.groups,
+        ),
     )
     await interaction.open(form)
 

@@ -179,4 +179,6 @@ async def test_home_tab_lists_open_incidents(walk: Walk) -> None:
     await walk.slack.open_home("oncall")
     await walk.bot.drain()
 
-    assert "Orders are failing" in str(walk.slack.home("oncall"))
+    home = str(walk.slack.home("oncall"))
+    assert "Orders are failing" in home
+    assert "nobody in command · Investigating · <#" in home

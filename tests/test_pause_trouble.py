@@ -116,6 +116,8 @@ async def test_people_are_reminded_until_decided(
     await bot.tick()
 
     assert walk.text(paused).count("should have ended by now and has not") == 2
+    [told] = [post for post in walk.posts(paused) if "should have ended by now" in post.heading]
+    assert [reply.text for reply in told.thread] == [told.text]  # Slack notifies nobody of edits
     assert "the attempt to undo it failed" not in walk.text(paused)
     await walk.press("lead", action_ids.APPROVE, paused)
     assert variable(kube) == "false"

@@ -64,7 +64,7 @@ async def test_result_is_sortable_and_filterable(walk: Walk) -> None:
 
     assert table["caption"] == "Stuck orders"
     assert [cell["text"] for cell in table["rows"][0]] == [
-        *("age", "created_at", "total_cents", "user_id", "currency", "status"),
+        *("age", "total_cents", "user_id", "currency", "status", "created_at"),
         *("id", "stripe_payment_intent_id"),
     ]
     assert len(table["rows"]) == 24

@@ -35,7 +35,7 @@ async def _tell_shortage(world: World, execution: Execution) -> None:
     shortage = await _find_shortage(world, execution)
     if shortage is not None:
         async with changing(world, execution.incident_id) as conn:
-            await store.executions.set_shortage(conn, execution.id, shortage)
+            await store.nudges.set_shortage(conn, execution.id, shortage)
 
 
 async def _find_shortage(world: World, execution: Execution) -> Shortage | None:
@@ -72,7 +72,7 @@ def _passes(error: UserError) -> bool:
 
 async def remind_halfway(world: World) -> None:
     """Remind the approvers of requests that still wait when half of their time is over."""
-    await sweeps.each(world, "approval", store.executions.halfway, partial(_remind, world))
+    await sweeps.each(world, "approval", store.nudges.due, partial(_remind, world))
 
 
 async def _remind(world: World, row_id: int) -> None:
@@ -80,7 +80,7 @@ async def _remind(world: World, row_id: int) -> None:
     shortage = await _find_shortage(world, execution)
     async with changing_several(world) as (conn, changed):
         now = world.now()
-        nudged = await store.executions.nudge(conn, execution.id, now, shortage)
+        nudged = await store.nudges.record(conn, execution.id, now, shortage)
         if nudged is None:
             return
         reminded = entries.Reminded(what="missing approval")

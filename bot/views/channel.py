@@ -17,7 +17,7 @@ from bot.model import (
     ScenarioRef,
     Step,
 )
-from bot.model.entries import CommandTaken, NotReverted, SeverityChanged, StatusChanged
+from bot.model.entries import CommandTaken, SeverityChanged, StatusChanged
 from bot.views import (
     action_ids,
     blocks,
@@ -49,7 +49,6 @@ POSTED = (
     EntryKind.ESCALATED,
     EntryKind.SNOOZED,
     EntryKind.EXTENDED,
-    EntryKind.NOT_REVERTED,
     EntryKind.ENDED,
 )
 
@@ -84,6 +83,7 @@ def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]
     """The other messages that come one after another, each with its time; the oldest first."""
     notices = [entry for entry in snapshot.entries if entry.kind is EntryKind.END_ANNOUNCED]
     messages = [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
+    messages += temporary_changes.overdue_notices(snapshot)
     for change in _changes(snapshot):
         messages.append((change.requested_at, execution.message(snapshot, change)))
         messages += [
@@ -220,8 +220,6 @@ def _is_over(snapshot: IncidentSnapshot, entry: Entry) -> bool:
         case SeverityChanged(mismatched=title, new=severity):
             chosen = incident.scenario.title if incident.scenario else ""
             return not incident.open or (chosen, incident.severity.label) != (title, severity)
-        case NotReverted(execution=execution):
-            return snapshot.change_in_force(execution) is None
     return False
 
 

@@ -32,17 +32,15 @@ def _age(since: datetime | None, now: datetime) -> list[str]:
     return [] if since is None else [durations.describe(max(now - since, timedelta(0)))]
 
 
-def tick_form(
-    title: str, tasks: Sequence[Task], metadata: str, now: datetime, *, has_commander: bool
-) -> View:
-    """The form to tick tasks of a list; `tasks` are all of it."""
+def tick_form(title: str, tasks: Sequence[Task], metadata: str, now: datetime, called: str) -> View:
+    """The form to tick tasks; `tasks` are the whole list, `called` whom *Escalate* notifies."""
     still_open = [task for task in tasks if task.open]
     count = len(still_open)
     all_of_them = [blocks.option(f"All {count} that are open", EVERYTHING)]
     note = blocks.text_input(max_length=NOTE_LENGTH, multiline=True)
     parts = [
         blocks.section(text.render("tick_form", title=title, open=count, total=len(tasks))),
-        blocks.radio_buttons("verb", "What", _verbs(tasks[0].kind, has_commander)),
+        blocks.radio_buttons("verb", "What to do", _verbs(tasks[0].kind, called)),
         blocks.tick_boxes(EVERYTHING, "All of them", all_of_them),
         *_groups([option(task, str(task.id), now) for task in still_open])[:MAX_GROUPS],
         blocks.input_block("note", "Note", note, optional=True),
@@ -53,6 +51,8 @@ def tick_form(
 
 
 def _groups(options: Sequence[Element]) -> list[Block]:
+    if len(options) <= MAX_CHECKBOXES:
+        return [blocks.tick_boxes(TICKED, "Which of them?", options)]
     starts = range(0, len(options), MAX_CHECKBOXES)
     groups = [options[start : start + MAX_CHECKBOXES] for start in starts]
     return [
@@ -63,11 +63,10 @@ def _groups(options: Sequence[Element]) -> list[Block]:
     ]
 
 
-def _verbs(kind: TaskKind, has_commander: bool) -> list[Element]:
+def _verbs(kind: TaskKind, called: str) -> list[Element]:
     take = blocks.option("Take those that nobody has taken", TickVerb.TAKE)
     if kind is not TaskKind.FINDING:
         skip = blocks.option("Skip", TickVerb.SKIP, "The note says why.")
         return [blocks.option("Done", TickVerb.DONE), take, skip]
-    called = "the incident commander" if has_commander else "the responders"
     escalate = blocks.option("Escalate", TickVerb.ESCALATE, f"This notifies {called} at once.")
     return [blocks.option("Handled", TickVerb.DONE), take, escalate]

@@ -1,6 +1,6 @@
 """The order in which people read the columns of a query: age, amount and who first, ids last."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,32 +17,26 @@ AMOUNT_SUFFIXES = (CENTS_SUFFIX, *(f"_{name}" for name in sorted(AMOUNTS)))
 
 
 def reading_order(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
-    """The indexes of the columns as people read them; those of one kind stay in their order."""
-    values = [next((row[at] for row in rows if row[at] is not None), None) for at in _all(columns)]
-    return sorted(_all(columns), key=lambda at: _rank(columns[at].lower(), values[at]))
+    """The indexes of the columns as people read them; those of one kind stay in their order.
+
+    A time says how old something is where the query has no duration that does.
+    """
+    indexes = range(len(columns))
+    values = [next((row[at] for row in rows if row[at] is not None), None) for at in indexes]
+    has_duration = any(isinstance(value, timedelta) for value in values)
+    ages = (timedelta,) if has_duration else (datetime,)
+    return sorted(indexes, key=lambda at: _rank(columns[at].lower(), values[at], ages))
 
 
-def _all(columns: Sequence[str]) -> range:
-    return range(len(columns))
-
-
-def _rank(name: str, value: Any) -> int:
+def _rank(name: str, value: Any, ages: tuple[type, ...]) -> int:
     """Where a column goes, by its name and one of its values."""
-    kinds: tuple[Callable[[str, Any], bool], ...] = (_is_age, _is_amount, _is_person)
-    rank = next((rank for rank, is_kind in enumerate(kinds) if is_kind(name, value)), len(kinds))
-    return len(kinds) + 1 if rank == len(kinds) and _is_id(name, value) else rank
-
-
-def _is_age(name: str, value: Any) -> bool:
-    return isinstance(value, datetime | timedelta)
-
-
-def _is_amount(name: str, value: Any) -> bool:
-    return name in AMOUNTS or name.endswith(AMOUNT_SUFFIXES)
-
-
-def _is_person(name: str, value: Any) -> bool:
-    return name.removesuffix("_id") in PEOPLE or name.endswith("_email")
+    if isinstance(value, ages):
+        return 0
+    if name in AMOUNTS or name.endswith(AMOUNT_SUFFIXES):
+        return 1
+    if name.removesuffix("_id") in PEOPLE or name.endswith("_email"):
+        return 2
+    return 4 if _is_id(name, value) else 3
 
 
 def _is_id(name: str, value: Any) -> bool:
