@@ -23,6 +23,7 @@ from bot.model.entries import (
 )
 from bot.model.execution import (
     ACTIVE,
+    LONGEST_TEMPORARY,
     Approval,
     ApprovalReason,
     BlastRadius,
@@ -77,6 +78,7 @@ from bot.model.task import (
 __all__ = [
     "ACTIVE",
     "ID_PATTERN",
+    "LONGEST_TEMPORARY",
     "Approval",
     "ApprovalReason",
     "Attachment",

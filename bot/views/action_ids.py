@@ -32,6 +32,8 @@ TASK_REOPEN = "task.reopen"
 TASK_MORE = "task.more"
 WORK_THROUGH = "task.work_through"
 
+REOPEN_FORM = "refused.reopen"
+
 OPEN_LINK = "link.open"
 
 DECLARE_FORM = "form.declare"
