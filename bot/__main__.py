@@ -101,7 +101,7 @@ async def open_world(
             workspace=bot_workspace,
             directory=people,
             cache=cache,
-            systems=await _open_systems(stack, settings, now or clock, customers),
+            systems=await _open_systems(stack, settings, team_config, now or clock, customers),
             playbooks=loaded_playbooks,
             actions={action.name: action for action in ACTIONS},
             config=team_config,
@@ -137,6 +137,7 @@ def _pagerduty(settings: Settings, team_config: Config) -> PagerDuty | None:
 async def _open_systems(
     stack: AsyncExitStack,
     settings: Settings,
+    team_config: Config,
     now: Callable[[], datetime],
     customers: CustomerChannel,
 ) -> ChangingSystems:
@@ -152,6 +153,7 @@ async def _open_systems(
         now=now,
         http=HttpClient(settings.playbook_proxy),
         stripe=Stripe(settings.stripe_api_key, settings.stripe_api_url),
+        probe_pods=team_config.policy.probe_pods,
     )
 
 

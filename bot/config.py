@@ -137,13 +137,18 @@ class GuestRights(Model):
 
 
 class Policy(Model):
-    """How many other people must approve a change, the time limits of a change, guests' rights."""
+    """How many other people must approve a change, its time limits, and what else is let through.
+
+    `probe_pods` is the label selector of pods that ports may be tried from, where no pod of the
+    service can.
+    """
 
     approvals: ApprovalCounts = ApprovalCounts()
     budget: Budget = Budget()
     undo_window: TimeLimit = 15 * MINUTE
     execution_timeout: TimeLimit = 10 * MINUTE
     guests: GuestRights = GuestRights()
+    probe_pods: Annotated[str, Field(max_length=253)] = ""
 
 
 def default_cadences() -> dict[Severity, Cadence]:

@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 from pydantic import ValidationError
@@ -338,6 +341,79 @@ async def test_one_name_that_only_pods_know(systems: ChangingSystems, kube: Clus
     assert reading.ok is None
     assert reading.text.startswith("Not checked: postgres.invalid:5432. The image of ")
     assert reading.text.endswith(" has no nc, and the bot cannot find this name itself")
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok", "first"),
+    [
+        ("open", True, "2 of 2 answer, tried from tickettoken-redis-0, not of app=order-service"),
+        (
+            "refused",
+            False,
+            "1 of 2 answer, tried from tickettoken-redis-0, not of app=order-service\n"
+            "tickettoken-postgres:5432 connection refused",
+        ),
+    ],
+)
+async def test_another_pod_tries_where_it_may(
+    systems: ChangingSystems,
+    kube: Cluster,
+    answer: Literal["open", "refused"],
+    ok: bool,
+    first: str,
+) -> None:
+    """The policy names a pod of the same namespace; the bot tries too, and each is told."""
+    await kube.scenario("no-pods")
+    kube.set_port_answer("tickettoken-postgres", 5432, answer)
+    checks = ("tickettoken-postgres:5432", "tickettoken-rabbitmq:5672")
+    read = CheckDependencies(selector=SELECTOR, checks=checks, timeout=2)
+    named = replace(systems, probe_pods="app=tickettoken-redis")
+
+    reading = await read.read(named.for_reading())
+
+    assert (reading.ok, reading.text) == (
+        ok,
+        f"{first}\nNot checked: {', '.join(checks)}. No pod of app=order-service runs, and the bot "
+        "cannot find these names itself",
+    )
+    assert [row[2] for row in rows(reading)] == ["tickettoken-redis-0"] * 2 + ["–"] * 2
+    assert reading.notes[0] == (
+        "No pod of app=order-service runs. Network policies may treat other pods differently."
+    )
+
+
+async def test_a_named_pod_that_cannot_try(systems: ChangingSystems, kube: Cluster) -> None:
+    await kube.scenario("no-pods")
+    read = CheckDependencies(selector=SELECTOR, checks=(f"127.0.0.1:{kube.port}",), timeout=2)
+    nobody = await read.read(replace(systems, probe_pods="app=nobody").for_reading())
+    kube.forbid(USER, "*", "pods/exec")
+    named = replace(systems, probe_pods="app=tickettoken-redis")
+    forbidden = await read.read(named.for_reading())
+
+    assert (nobody.ok, nobody.text) == (True, "1 of 1 answer, tried from the bot, not from a pod")
+    assert nobody.notes[1] == "No pod of app=nobody runs either."
+    assert forbidden.ok
+    assert forbidden.notes[1].startswith("Nor from a pod of app=tickettoken-redis: The bot may not")
+
+
+async def test_services_by_their_namespace(
+    systems: ChangingSystems, kube: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bot in another namespace of the cluster finds a Service with its namespace only."""
+    asked: list[str] = []
+
+    async def look_up(host: str, port: int, **_: object) -> list[object]:
+        asked.append(host)
+        if host == f"redis.{DEFAULT_NAMESPACE}":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+        raise socket.gaierror
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    await kube.scenario("no-pods")
+    read = CheckDependencies(selector=SELECTOR, checks=(f"redis:{kube.port}",), timeout=2)
+
+    assert (await read.read(systems.for_reading())).ok
+    assert asked == ["redis", f"redis.{DEFAULT_NAMESPACE}"]
 
 
 async def test_reads_write_nothing(systems: ChangingSystems, kube: Cluster) -> None:

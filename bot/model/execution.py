@@ -10,6 +10,9 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
 from bot.model.read_result import ReadResult
 
+# How long a temporary change may last, its extensions included.
+LONGEST_TEMPORARY = timedelta(hours=4)
+
 
 class ExecutionState(OpenEnum):
     """Where an execution stands."""

@@ -11,7 +11,7 @@ from bot.actions.base import AlreadyApplied, Change, Progress
 from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
-from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError
+from bot.model import LONGEST_TEMPORARY, Observation, Plan, Risk, Temporary, Undo, UserError
 from bot.model.text import printable
 from bot.systems import Systems
 from bot.systems.kubernetes import (
@@ -51,8 +51,11 @@ Variable = Annotated[
     AfterValidator(_not_secret),
 ]
 Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
+MOST_MINUTES = LONGEST_TEMPORARY // timedelta(minutes=1)
 Minutes = Annotated[
-    int, Field(ge=10, le=240), BeforeValidator(_parse_minutes, json_schema_input_type=int | str)
+    int,
+    Field(ge=10, le=MOST_MINUTES),
+    BeforeValidator(_parse_minutes, json_schema_input_type=int | str),
 ]
 
 

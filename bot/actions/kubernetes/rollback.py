@@ -90,14 +90,16 @@ class RollBack(DeploymentChange):
         if history.current is not None and history.current.number == self.to_revision:
             return UserError(
                 f"{deployment.label} runs revision {self.to_revision} already, so there is "
-                f"nothing to do. Other revisions: {others}."
+                f"nothing to do. Other revisions: {others}.",
+                field="to_revision",
             )
         wanted = "other revision that would help"
         if self.to_revision is not None:
             wanted = f"revision {self.to_revision}"
         return UserError(
             f"{deployment.label} has no {wanted}, so nothing was planned. Other revisions: "
-            f"{others}. Name one of them, or roll out a release that works."
+            f"{others}. Name one of them, or roll out a release that works.",
+            field="to_revision",
         )
 
     def _plan(self, deployment: Deployment, target: Revision, warnings: Sequence[str]) -> Plan:
