@@ -20,7 +20,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, rules, scheduler, slack, store
+from bot import config, redaction, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
 from bot.backoff import Backoff
@@ -96,7 +96,7 @@ async def open_world(
             workspace=bot_workspace,
             directory=people,
             cache=cache,
-            systems=await _open_systems(stack, settings, now or clock, customers),
+            systems=await _open_systems(stack, settings, now or clock, customers, team_config),
             playbooks=loaded_playbooks,
             actions={action.name: action for action in ACTIONS},
             config=team_config,
@@ -134,9 +134,14 @@ async def _open_systems(
     settings: Settings,
     now: Callable[[], datetime],
     customers: CustomerChannel,
+    team_config: Config,
 ) -> ChangingSystems:
     cluster = await stack.enter_async_context(
-        Cluster.open(settings.kubeconfig, settings.kubernetes_namespace)
+        Cluster.open(
+            settings.kubeconfig,
+            settings.kubernetes_namespace,
+            shown_variables=team_config.masking.show_variables,
+        )
     )
     return ChangingSystems(
         cluster=cluster,
@@ -305,7 +310,7 @@ def main() -> None:
         from bot.authoring import cli
 
         sys.exit(cli.run(sys.argv[1:]))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    redaction.log_redacted()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it logs every tick
     try:
         settings = read_settings(os.environ)
