@@ -50,7 +50,7 @@ CHUNK_BYTES = 256 * 1024
 # none is used here.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 Query = list[tuple[str, str]]
-OnLines = Callable[[list[str]], Awaitable[None]]
+OnLines = Callable[[bytes], Awaitable[None]]
 Report = Callable[[str], Awaitable[None]]
 T = TypeVar("T")
 
@@ -306,9 +306,9 @@ class Cluster:
     ) -> None:
         """Pass on the last `tail` lines of a container's log as they come, with timestamps.
 
-        Each call of `on_lines` gets about 256 KiB of them, and no more are read before it returns:
-        that is all that is ever in memory. `previous` is the container's run before this one.
-        Raises LogGone when the node no longer has it.
+        Each call of `on_lines` gets about 256 KiB of whole lines, and no more are read before it
+        returns: that is all that is ever in memory. `previous` is the container's run before this
+        one. Raises LogGone when the node no longer has it.
         """
         call = self._api_call("get", "pods/log", pod)
         query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
@@ -320,8 +320,10 @@ class Cluster:
                 # Each line of a log begins with its time, so this is none.
                 if chunk.startswith(LOG_GONE):
                     raise errors.log_gone(call, container, previous=previous)
-                await on_lines(splitter.feed(chunk))
-        await on_lines(splitter.end())
+                if lines := splitter.feed(chunk):
+                    await on_lines(lines)
+        if lines := splitter.end():
+            await on_lines(lines)
 
     @asynccontextmanager
     async def _stream(
