@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import rules
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.slack import Slack
@@ -75,6 +76,7 @@ async def test_resolving_asks_for_the_all_clear(walk: Walk) -> None:
     assert shown(walk, channel) == [TOLD, TOLD]
     done = walk.execution(channel)
     assert (done.state, done.buttons) == (DONE, ("Undo",))
+    assert len(walk.posts(channel)) == 6  # so nine with a commander, a change and an update
 
     await walk.press("lead", action_ids.UNDO, channel)
     assert posted(walk.slack) == [WORDS]
@@ -135,6 +137,12 @@ async def test_who_knew_nothing_hears_nothing(walk: Walk) -> None:
     assert shown(walk, channel) == ["", ""]
     await walk.say("oncall", "/incident customer Orders work", channel)
     assert (walk.answer("oncall"), walk.slack.views("oncall")) == (IS_RESOLVED, [])
+
+
+def test_a_step_of_that_name_is_none() -> None:
+    """A playbook may call a step so: one that changes production may not follow the end."""
+    assert rules.customers.is_of_all_clear("all-clear", "customer-message")
+    assert not rules.customers.is_of_all_clear("all-clear", "rollback")
 
 
 @pytest.mark.parametrize(

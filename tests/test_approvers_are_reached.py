@@ -121,6 +121,8 @@ async def test_nobody_can_approve(
         f":rotating_light: Nobody can approve this (as of 2026-11-24 10:00 UTC): {why}",
     )
     assert replies(walk, channel) == [at_once]
+    cannot = " · :rotating_light: it cannot get its approvals, the request says why"
+    assert walk.card(channel)["Waits for approval"].endswith(cannot)
     assert walk.slack.notifications("oncall")[-1]["text"].startswith(":rotating_light: <@")
     assert len(walk.slack.notifications("oncall")) > notified
 

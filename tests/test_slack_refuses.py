@@ -115,9 +115,7 @@ async def test_unanswered_reply_is_not_repeated(walk: Walk, bot: Bot, clock: Clo
     await catch_up(bot, clock)
 
     [thread] = [
-        message["replies"]
-        for message in walk.slack.messages(channel, "oncall")
-        if "replies" in message and message["text"].startswith("Playbook: ")
+        post.thread for post in walk.posts(channel) if post.heading.startswith(":notebook:")
     ]
     assert len(thread) == 1
 
