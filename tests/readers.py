@@ -21,6 +21,7 @@ BOLD_OR_ITALIC = re.compile(
 FIELD = re.compile(r"[A-Z][\w ]+: ")
 LABEL = re.compile(r"\*([^*]+):\* ")
 DATE = re.compile(r"^<!date\^[^<>]*>\s+")
+DUE = re.compile(r"^due .+? · ")
 HEADING = re.compile(r"^(:\w+:) (SEV-\d) · (INC-\d+) · (.*)$")
 STEP = re.compile(r"^\d+\. (.+?)(?:  try this before the steps like it)?(?:   `.*`)?$")
 REQUEST = re.compile(r"^:(?:wrench|leftwards_arrow_with_hook): (.+) requested by (.+)$")
@@ -223,7 +224,7 @@ def _items(blocks: list[Obj], prefix: str, read: Read) -> Iterator[tuple[str, It
         row = following if following.get("type") == "actions" else {}
         first, *lines = read(block["text"]["text"]).splitlines()
         found = STEP.fullmatch(first)
-        title = found[1] if found else first.split("  · due ")[0]
+        title = found[1] if found else DUE.sub("", first)
         block_id = next(
             (part["block_id"] for part in (block, row) if _has_id(part, prefix)), f"{prefix}{title}"
         )

@@ -41,9 +41,9 @@ async def test_plan_names_sessions_and_ends_none(walk: Walk, sessions: Sessions)
 
     seen = walk.text(channel)
     assert "End 2 sessions" in seen
-    assert f"- {holds.pid}: order_service, order-service" in seen
+    assert f"s: order_service, order-service, pid {holds.pid}\n" in seen
     assert f"active, waits for Timeout: PgSleep; blocks {waits.pid}" in seen
-    assert f"- {waits.pid}: order_service, order-service" in seen
+    assert f"s: order_service, order-service, pid {waits.pid}\n" in seen
     assert "active, waits for Lock: relation" in seen
     assert "UPDATE orders SET status = 'PENDING' WHERE customer_email = '[masked]'" in seen
     assert f"Only waiting for others of these: {waits.pid}." in seen

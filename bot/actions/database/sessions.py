@@ -320,8 +320,9 @@ def _described(session: DatabaseSession) -> str:
     ran = cell_format.span(timedelta(seconds=session.running_seconds))
     return "\n".join(
         (
-            f"- {session.pid}: {session.user}, {session.application_name or 'no application name'}",
-            f"    ran {ran} when this was requested, since {session.query_start:%H:%M:%S} UTC; "
+            f"- {ran}: {session.user}, {session.application_name or 'no application name'}, "
+            f"pid {session.pid}",
+            f"    since {session.query_start:%H:%M:%S} UTC, counted when this was requested; "
             f"connected {session.backend_start:%Y-%m-%d %H:%M:%S} UTC",
             f"    {'; '.join(states)}",
             f"    {session.query}",
