@@ -21,7 +21,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, rules, scheduler, slack, store
+from bot import config, redaction, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
 from bot.backoff import Backoff
@@ -101,7 +101,7 @@ async def open_world(
             workspace=bot_workspace,
             directory=people,
             cache=cache,
-            systems=await _open_systems(stack, settings, now or clock, customers),
+            systems=await _open_systems(stack, settings, team_config, now or clock, customers),
             playbooks=loaded_playbooks,
             actions={action.name: action for action in ACTIONS},
             config=team_config,
@@ -137,11 +137,16 @@ def _pagerduty(settings: Settings, team_config: Config) -> PagerDuty | None:
 async def _open_systems(
     stack: AsyncExitStack,
     settings: Settings,
+    team_config: Config,
     now: Callable[[], datetime],
     customers: CustomerChannel,
 ) -> ChangingSystems:
     cluster = await stack.enter_async_context(
-        Cluster.open(settings.kubeconfig, settings.kubernetes_namespace)
+        Cluster.open(
+            settings.kubeconfig,
+            settings.kubernetes_namespace,
+            shown_variables=team_config.masking.show_variables,
+        )
     )
     return ChangingSystems(
         cluster=cluster,
@@ -152,6 +157,7 @@ async def _open_systems(
         now=now,
         http=HttpClient(settings.playbook_proxy),
         stripe=Stripe(settings.stripe_api_key, settings.stripe_api_url),
+        probe_pods=team_config.policy.probe_pods,
     )
 
 
@@ -329,7 +335,7 @@ def main() -> None:
         from bot.authoring import cli
 
         sys.exit(cli.run(sys.argv[1:]))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    redaction.log_redacted()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it logs every tick
     try:
         settings = read_settings(os.environ)

@@ -83,7 +83,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait()
 
     def on_headers_complete(self) -> None:
-        """From here on the body counts."""
+        """From here on the body counts. Raises ValueError, which is answered with 400."""
+        if sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            raise ValueError("the head is too large")
         super().on_headers_complete()
         self._has_head = True
 
@@ -107,8 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._is_refused = True
         cycle = self._latest_cycle()
-        is_being_answered = cycle and cycle.response_started and not cycle.response_complete
-        if self._received and not is_being_answered:
+        if self._received and not self._is_answered(cycle):
             head = b"content-length: 0\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + head)
             self.transport.write_eof()
@@ -117,6 +118,12 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle.message_event.set()
         # A client that is still sending would lose the answer if it were closed at once.
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _is_answered(self, cycle: RequestResponseCycle | None) -> bool:
+        """Whether another answer could not be told from that of this request, or of the last."""
+        if cycle is None:
+            return False
+        return cycle.response_started if self._has_head else not cycle.response_complete
 
     def _latest_cycle(self) -> RequestResponseCycle | None:
         """The request whose head came last; None before the first."""
@@ -289,8 +296,11 @@ class Web:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await slack.client.call(self._world.slack.auth_test())
-        except (slack.client.SlackError, TimeoutError):
-            return "Slack does not accept SLACK_BOT_TOKEN, or does not answer"
+        except TimeoutError:
+            return "Slack does not answer"
+        except slack.client.SlackError as refused:
+            if refused.code != "ratelimited":  # others have asked too often: Slack is there
+                return f"Slack does not accept SLACK_BOT_TOKEN, or does not answer ({refused.code})"
         return None
 
 

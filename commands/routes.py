@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.model import UserError
 from bot.views import action_ids
 from bot.world import World
-from commands import contacts, customers, declare, incident, steps, tasks
+from commands import contacts, customers, declare, incident, refused_forms, steps, tasks
 from commands.interactions import Body, Interaction
 from commands.listen import (
     FormHandler,
@@ -84,6 +84,7 @@ BLOCK_ACTIONS = {
     action_ids.TASK_MORE: tasks.choose_from_menu,
     action_ids.WORK_THROUGH: tasks.work_through,
     action_ids.TICK_SEVERAL: tasks.open_tick_form,
+    action_ids.REOPEN_FORM: refused_forms.reopen,
     **dict.fromkeys(action_ids.SNOOZES, steps.snooze),
 }
 
@@ -105,6 +106,9 @@ FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.CHECKLIST_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
     action_ids.TICK_FORM: (tasks.parse_tick_form, tasks.submit_ticks),
 }
+
+# What is typed here can be judged only from the live system.
+MAY_REFUSE = (action_ids.STEP_FORM,)
 
 EVENTS = {
     "reaction_added": incident.pin_message,
@@ -161,7 +165,13 @@ def register(app: AsyncApp, world: World) -> None:
         app.event(event)(listen(handler))
     for callback_id, (parser, submit) in FORMS.items():
         app.view(callback_id)(
-            form_listener(world, parser, submit, open_to_all=submit in OPEN_TO_ALL)
+            form_listener(
+                world,
+                parser,
+                submit,
+                open_to_all=submit in OPEN_TO_ALL,
+                may_refuse=callback_id in MAY_REFUSE,
+            )
         )
     app.action(action_ids.OPEN_LINK)(ack_only)
     for decorator in (app.action, app.view, app.shortcut):

@@ -21,6 +21,7 @@ LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "artefacts", "pictures")
 SECONDS = 600
 RACES = "tests/test_races.py"
 DECISIONS = "tests/test_change_races.py"
+REACHED = "tests/test_approvers_are_reached.py"
 
 
 class Mutant(NamedTuple):
@@ -64,6 +65,27 @@ MUTANTS = (
         "WHERE id = %(id)s AND state = 'approved' AND (expires_at",
         "WHERE id = %(id)s AND (expires_at",
         (f"{RACES}::test_who_denies_before_the_start_is_heard",),
+    ),
+    Mutant(
+        "approvers are reminded again and again",
+        "bot/store/nudges.py",
+        "state = 'proposed' AND nudged_at IS NULL AND expires_at",
+        "state = 'proposed' AND expires_at",
+        (f"{REACHED}::test_approvers_are_reminded_at_half_time",),
+    ),
+    Mutant(
+        "whoever requests counts as an approver who can",
+        "bot/rules/policy.py",
+        "others = [user_id for user_id in may if user_id not in asked.requesters]",
+        "others = list(may)",
+        (f"{REACHED}::test_nobody_can_approve",),
+    ),
+    Mutant(
+        "several at once takes what somebody has",
+        "bot/flows/tasks.py",
+        "store.tasks.take(conn, task.id, previous_owner=None,",
+        "store.tasks.take(conn, task.id, previous_owner=task.owner,",
+        ("tests/test_several_tasks.py::test_what_somebody_else_has_stays",),
     ),
     Mutant(
         "approve without the row's lock",

@@ -42,10 +42,8 @@ async def test_approvers_are_reminded_at_half_time(
 
     assert replies(walk, asked) == [REMINDER]
     assert len(walk.slack.notifications("lead")) == notified + 1
-    title = "Roll back"
-    assert (await walk.timeline(asked))[
-        -1
-    ] == f"the clock sent a reminder of the missing approval: {title}"
+    reminded = [entry for entry in await walk.timeline(asked) if "missing approval" in entry]
+    assert reminded == ["the clock sent a reminder of the missing approval: Roll back"]
     assert walk.execution(asked).buttons == ("Approve", "Deny…")
     await walk.press("second", action_ids.APPROVE, asked)
     assert walk.execution(asked).state == DONE

@@ -101,3 +101,15 @@ async def test_where_no_plan_is_left(walk: Walk, broken: Cluster, asked: str) ->
         "was done. deployment/order-service has no revision 5, so nothing was planned."
     )
     assert late.buttons == ("Request again…",)
+
+
+async def test_an_undo_says_what_changed(walk: Walk, broken: Cluster, done: str) -> None:
+    broken.deploy("v2.3.2")
+    await walk.press("second", action_ids.UNDO, done)
+
+    undo = walk.execution(done)
+    assert undo.state == "Needs 1 more approval"
+    assert [AT.sub("", warning) for warning in undo.warnings][-1] == (
+        ":warning: Changed since “Roll back”, and the undo may change it too: image v2.3.1 → "
+        "v2.3.2, by pipeline, outside Runbolt."
+    )

@@ -80,21 +80,39 @@ async def test_form_refuses_invalid_quantity(walk: Walk, kube: Cluster) -> None:
     }
 
 
-async def test_too_large_limit_is_told(walk: Walk, kube: Cluster) -> None:
+@pytest.mark.parametrize(
+    ("quota", "typed", "problem", "highest"),
+    [
+        (
+            "",
+            "64Gi",
+            "The memory limit of order-service in deployment/order-service is 512Mi, and one step "
+            "changes it by at most 4 times, so nothing was planned.",
+            "2Gi, such as 1Gi",
+        ),
+        (
+            "5Gi",
+            "2Gi",
+            "The quota of tickettoken has no room for this, so nothing was planned: shop-quota",
+            "1365Mi, such as 1Gi",
+        ),
+    ],
+)
+async def test_refusals_name_the_hints_bounds(
+    walk: Walk, kube: Cluster, quota: str, typed: str, problem: str, highest: str
+) -> None:
+    if quota:
+        kube.limit_namespace(limits_memory=quota)
     channel = await walk.declare()
-    await ask(walk, channel, "64Gi")
+    await walk.press_step("oncall", "memory-limit", channel)
+    hint = walk.form().fields["limit"].hint
+    assert hint == f"Now 512Mi. It may be set from 256Mi to {highest}."
 
-    assert "one step goes from 128Mi to 2Gi" in walk.text(channel, "oncall")
-    assert "Needs 1 more approval" not in walk.text(channel)
+    told = await walk.submit_refused("oncall", limit=typed, reason=MEMORY)
 
-
-async def test_full_quota_is_told(walk: Walk, kube: Cluster) -> None:
-    kube.limit_namespace(limits_memory="3Gi")
-    channel = await walk.declare()
-    await ask(walk, channel)
-
-    assert "has no room for this" in walk.text(channel, "oncall")
-    assert "Needs 1 more approval" not in walk.text(channel)
+    assert told["limit"].startswith(problem)
+    assert told["limit"].endswith(f" {hint}")
+    assert walk.executions(channel) == []
 
 
 async def test_missing_right_is_told(walk: Walk, kube: Cluster) -> None:

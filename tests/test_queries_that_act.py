@@ -266,6 +266,25 @@ async def test_hidden_call_is_refused_by_server(shop: Shop, place: str) -> None:
             await database.select(query)
 
 
+@pytest.mark.parametrize(
+    ("definition", "refusal"),
+    [
+        ("SELECT * FROM orders FOR UPDATE", "cannot execute SELECT FOR UPDATE in a read-only"),
+        ("SELECT nextval('order_items_id_seq')", "permission denied for sequence"),
+        ("SELECT lo_create(0)", "permission denied for function lo_create"),
+    ],
+)
+async def test_view_neither_locks_nor_writes(shop: Shop, definition: str, refusal: str) -> None:
+    await rows(
+        shop.dsn,  # the view's owner may do it
+        f"CREATE VIEW hidden AS {definition}",
+        "GRANT SELECT ON hidden TO runbolt_ro",
+    )
+
+    with pytest.raises(DatabaseError, match=refusal):
+        await Database(shop.ro_dsn).select("SELECT * FROM hidden")
+
+
 # What acts and stays: it needs a right that neither role has (on a sequence, a table, replication),
 # or acts on nothing but the session and is bounded by its limits.
 KEPT = """
@@ -295,6 +314,21 @@ async def test_roles_keep_no_function_that_acts(shop: Shop, role: str, more: set
     unknown = {name for name in acting if not any(fnmatch(name, kept) for kept in KEPT.split())}
     assert unknown == more
     assert all(statements.read_only_violations(f"SELECT {name}()") for name in acting)
+
+
+async def test_missing_file_is_told_once(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    reader = Database(shop.ro_dsn)
+    await reader.select("SELECT 1")
+    assert caplog.messages == []
+
+    await rows(shop.dsn, "GRANT EXECUTE ON FUNCTION pg_notify(text, text) TO PUBLIC")
+    await reader.select("SELECT 1")
+    await reader.select("SELECT 1")
+
+    assert caplog.messages == [
+        "The role of ORDERS_DATABASE_URL may call functions that act, which a view or an operator "
+        "can hide: connect as runbolt_ro, and run deploy/sql/functions.sql on that database."
+    ]
 
 
 async def test_application_keeps_its_functions(shop: Shop) -> None:

@@ -1,13 +1,15 @@
 """What a query found, as a table in Slack: to sort and filter, its times and ids to be used."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from psycopg import AsyncConnection
 
 from bot.actions import stripe_dashboard
+from bot.actions.database import column_order
 from bot.settings import Settings
 from bot.views import action_ids, blocks
 from sandbox.shop import Shop
@@ -180,6 +182,35 @@ def test_each_stripe_id_has_page(stripe_id: str, page: str) -> None:
 @pytest.mark.parametrize("text", ["", "pi_", "pi_../../login", "xx_3AbCdEfGh", "see pi_3AbCdEfGh"])
 def test_other_words_are_no_links(text: str) -> None:
     assert stripe_dashboard.page_url(text) is None
+
+
+AT, AGE, NUMBER = datetime(2026, 11, 24, tzinfo=UTC), timedelta(minutes=5), UUID(int=7)
+
+
+@pytest.mark.parametrize(
+    ("row", "order"),
+    [
+        (
+            {"id": NUMBER, "status": "PENDING", "user_id": NUMBER, "paid": True, "total_cents": 7},
+            "total_cents user_id status paid id",
+        ),
+        (
+            {"orderId": "7", "payment": "pi_3AbCdEfGh", "note": "", "created_at": AT},
+            "created_at note orderId payment",
+        ),
+        (
+            {"pid": 7, "started": AT, "query": "SELECT 1", "usename": "shop", "age": AGE},
+            "age usename started query pid",
+        ),
+        ({"relname": "orders", "seq_scan": 7, "reason": None}, "relname seq_scan reason"),
+    ],
+)
+def test_columns_that_matter_come_first(row: Obj, order: str) -> None:
+    columns = list(row)
+
+    indexes = column_order.reading_order(columns, [[None] * len(row), list(row.values())])
+
+    assert " ".join(columns[index] for index in indexes) == order
 
 
 def test_widest_table_fits_slack_limits() -> None:

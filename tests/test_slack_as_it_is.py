@@ -8,8 +8,7 @@ from bot.views import action_ids
 from sandbox.slack import Slack, User
 from tests.conftest import Bot, Clock, Walk
 
-ADD = "add it under OAuth & Permissions, as in app-manifest.yml, and install the app again."
-INSTALL = f"{ADD} The bot tries again."
+ADD = "add what app-manifest.yml has, under OAuth & Permissions, and install the app again."
 SIGNS = {1: ":red_circle: SEV-1", 3: ":large_yellow_circle: SEV-3"}
 CHANNEL = "inc-1-orders-are-failing"
 
@@ -17,11 +16,11 @@ CHANNEL = "inc-1-orders-are-failing"
 def refusal(scopes: dict[str, str]) -> str:
     """What is said of missing scopes, by method."""
     reasons = "; ".join(f"{method}: missing_scope, needed: {scopes[method]}" for method in scopes)
-    fixes = [f"The app of SLACK_BOT_TOKEN lacks the scope {scope}: " for scope in scopes.values()]
-    fix = " ".join(f"{lacks}{INSTALL}" for lacks in sorted(fixes)).replace(
-        " The bot tries again. The", " The"
+    lacking = {f"a scope ({s})" if "," in s else f"the scope {s}" for s in scopes.values()}
+    fixes = " ".join(
+        f"The app of SLACK_BOT_TOKEN lacks {scope}: {ADD}" for scope in sorted(lacking)
     )
-    return f"Slack refused a part of this ({reasons}). {fix}"
+    return f"Slack refused a part of this ({reasons}). {fixes} The bot tries again."
 
 
 def pinned(slack: Slack, channel: str) -> list[str]:
@@ -48,6 +47,30 @@ async def test_deleted_card_is_pinned_again(walk: Walk, bot: Bot, clock: Clock) 
         assert walk.card(channel)["Severity"] == severity.replace("sev", "SEV-")
 
 
+@pytest.mark.parametrize(
+    ("step", "method", "files"),
+    [("pods", "chat.postMessage", []), ("logs", "upload", ["logs-1.txt"])],
+)
+async def test_deleted_playbook_gets_its_thread(
+    walk: Walk, bot: Bot, clock: Clock, step: str, method: str, files: list[str]
+) -> None:
+    channel = await walk.declare()
+    walk.slack.fail(method, status=503)
+    await walk.press_step("oncall", step, channel)
+    [playbook] = [post for post in walk.posts(channel) if post.heading.startswith(":notebook:")]
+    walk.slack.delete_message(channel, playbook.ts)
+
+    for _ in range(2):
+        clock.forward(seconds=5)
+        await bot.tick()
+    await walk.slack.settled()
+
+    [playbook] = [post for post in walk.posts(channel) if post.heading.startswith(":notebook:")]
+    assert [file for reply in playbook.thread for file in reply.files] == files
+    assert len(playbook.thread) == 1
+    assert "Slack refused" not in walk.text(channel)
+
+
 async def test_other_apps_card_is_posted_again(walk: Walk) -> None:
     channel = await walk.declare()
     updates = walk.slack.fail("chat.update", error="cant_update_message", times=None)
@@ -62,12 +85,16 @@ async def test_other_apps_card_is_posted_again(walk: Walk) -> None:
 @pytest.mark.parametrize(
     ("scopes", "method", "has_channel"),
     [
-        ({"conversations.create": "channels:manage"}, "conversations.create", False),
+        ({"conversations.create": "channels:manage,groups:write"}, "conversations.create", False),
         ({"pins.add": "pins:write"}, "pins.add", True),
         ({"usergroups.list": "usergroups:read"}, "usergroups.list", True),
         (
-            {"bookmarks.add": "bookmarks:write", "chat.postMessage": "chat:write"},
-            "chat.postMessage",
+            {
+                "bookmarks.add": "bookmarks:write",
+                "chat.postMessage in channels.incidents": "chat:write",
+                "chat.postMessage": "chat:write",
+            },
+            "bookmarks.add",
             True,
         ),
     ],
@@ -82,7 +109,8 @@ async def test_missing_scope_is_told(
     has_channel: bool,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    slack.revoke(*scopes.values())
+    revoked = [scope.split(",")[0] for scope in scopes.values()]
+    slack.revoke(*revoked)
 
     await walk.say("oncall", "/incident declare sev1 Orders are failing")
 
@@ -91,7 +119,7 @@ async def test_missing_scope_is_told(
     assert f"Slack refused: {method}: missing_scope, needed: {scopes[method]}" in caplog.text
     assert (CHANNEL in [shown["name"] for shown in slack.channels("oncall")]) is has_channel
 
-    slack.grant(*scopes.values())
+    slack.grant(*revoked)
     clock.forward(minutes=6)
     await bot.tick()
 
@@ -124,6 +152,18 @@ async def test_unread_groups_are_invited_later(
         await bot.tick()
 
     assert second in slack.channel(channel).members
+
+
+async def test_archived_announcements_are_named(walk: Walk, bot: Bot, clock: Clock) -> None:
+    walk.slack.archive("incidents")
+    channel = await walk.declare()
+    clock.forward(minutes=1)
+    await bot.tick()
+
+    assert (
+        "Slack refused a part of this (chat.postMessage in channels.incidents: is_archived). "
+        "Unarchive the channel. The bot tries again."
+    ) in walk.text(channel)
 
 
 async def test_blocked_upload_is_on_the_card(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -166,7 +206,7 @@ async def test_refused_blocks_are_sent_without(walk: Walk, code: str) -> None:
     ],
 )
 async def test_press_is_told_the_fix(
-    walk: Walk, slack: Slack, code: dict[str, Any], fix: str
+    walk: Walk, slack: Slack, code: dict[str, Any], fix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     channel = await walk.declare()
     slack.fail("users.info", **code)
@@ -177,6 +217,7 @@ async def test_press_is_told_the_fix(
     [told] = walk.answers("second", channel)
     assert told.startswith("Slack did not say who you are (")
     assert told.endswith(f"so nothing was done. {fix.format('users:read')}")
+    assert "Slack refused: users.info: " in caplog.text or "no_answer" in caplog.text
 
 
 async def test_late_refusal_of_groups_is_tried_again(

@@ -16,7 +16,7 @@ GROUPS = (
     "(order-service-responders, order-service-approvers)"
 )
 INSTALL = (
-    "add it under OAuth & Permissions, as in app-manifest.yml, and install the app again. "
+    "add what app-manifest.yml has, under OAuth & Permissions, and install the app again. "
     "Then start the bot again."
 )
 METHODS = ("auth.test", "conversations.list", "conversations.join", "usergroups.list")
@@ -91,7 +91,8 @@ async def test_silence_is_waited_for(slack: Slack, given: Settings, clock: Clock
         (
             {"method": "conversations.list", "error": "missing_scope"},
             "list the channels (missing_scope), so nothing was started. The app of "
-            f"SLACK_BOT_TOKEN lacks the scope channels:read: {INSTALL}",
+            "SLACK_BOT_TOKEN lacks a scope (channels:read,groups:read,im:read,mpim:read): "
+            f"{INSTALL}",
         ),
         (
             {"method": "usergroups.list", "error": "missing_scope"},

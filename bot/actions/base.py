@@ -144,6 +144,10 @@ class Change(Action, ABC):
         """
         return ()
 
+    def as_left(self, plan: Plan, evidence: Evidence) -> Plan | None:
+        """The plan with the fingerprint of what this change left; None where nothing tells it."""
+        return None
+
     async def observe(self, systems: ReadingSystems) -> Observation:
         """Whether a temporary change is in force now; for actions whose plan is temporary.
 

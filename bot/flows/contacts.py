@@ -1,12 +1,15 @@
 """Contacts: whom a playbook names, found in Slack, and who is on call, found in PagerDuty."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping, Sequence
 
 from bot import slack
 from bot.model import Model, OnCall, Playbook, UserError
 from bot.world import World
+
+log = logging.getLogger(__name__)
 
 HANDLE = re.compile(r"@[\w.-]+")
 
@@ -36,6 +39,7 @@ async def _mentions(world: World, handles: Sequence[str]) -> tuple[dict[str, str
     try:
         return await world.directory.mentions(handles), ""
     except slack.client.SlackError as refused:
+        log.warning("Slack refused: %s. %s", refused.reason, refused.fix)
         people = ", ".join(handles)
         return {}, f"Slack did not say who {people} are ({refused.code}). {refused.fix}"
 

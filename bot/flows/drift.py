@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from bot import rules, store
 from bot.actions.base import Change
+from bot.flows.lookups import build_action
 from bot.model import Difference, Execution, Plan, UserError
 from bot.views import text
 from bot.world import World
@@ -51,6 +52,29 @@ def _facts(approved: Plan, current: Plan | None) -> tuple[Difference, ...]:
     if current is None:
         return ()
     return tuple(Difference(what=fact) for fact in rules.changes.changed_facts(approved, current))
+
+
+async def describe_undo(world: World, original: Execution, undo_action: Change, plan: Plan) -> Plan:
+    """The plan of an undo, with what it leads back to, and what changed since."""
+    alarms = plan.alarms or rules.changes.undo_alarms(original)
+    changed = ""
+    if original.undo_digest != plan.digest:
+        changed = await _since_change(world, original, undo_action)
+    warnings = (*plan.warnings, changed) if changed else plan.warnings
+    return plan.model_copy(update={"alarms": alarms, "warnings": warnings})
+
+
+async def _since_change(world: World, original: Execution, undo_action: Change) -> str:
+    """What changed since a change ended, which its undo may change too; empty if not known."""
+    action = build_action(world, original.action, original.params)
+    assert isinstance(action, Change)
+    assert original.plan is not None
+    as_left = action.as_left(original.plan, original.evidence)
+    if as_left is None or original.finished_at is None:
+        return ""
+    ended = original.model_copy(update={"requested_at": original.finished_at})
+    differences = await _differences(world, ended, undo_action, as_left)
+    return text.render_unescaped("changed_since", differences=differences, original=original)
 
 
 async def _differences(

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from bot import rules, store
 from bot.actions.base import Action, Change, Read
-from bot.flows import approvers, incidents, runs, tasks
+from bot.flows import approvers, choices, drift, incidents, runs, tasks
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import find_open_step as find_open_step
 from bot.flows.lookups import get as get
@@ -150,8 +150,11 @@ async def propose(
         # It runs at once, so who asks is the one who decides.
         rules.permissions.check_may_act(await world.directory.fetch_user(by))
     systems = world.systems.for_planning()
-    action = await action.pin_targets(systems)
-    plan = await action.plan(systems)
+    try:
+        action = await action.pin_targets(systems)
+        plan = await action.plan(systems)
+    except UserError as refusal:
+        raise await choices.with_bounds(systems, action, refusal) from refusal
     request = Request(step_id=step.id, title=step.title, reason=reason)
     try:
         async with changing(world, incident_id) as conn:
@@ -264,7 +267,7 @@ async def _request_undo(
     decider, plan = await asyncio.gather(
         load_decider(world, by), undo_action.plan(world.systems.for_planning())
     )
-    plan = with_undo_alarms(plan, original)
+    plan = await drift.describe_undo(world, original, undo_action, plan)
     rules.permissions.check_may_act(decider.person)
     incident = await incidents.get(world, incident_id)
     can_use = by in decider.approvers
@@ -337,12 +340,6 @@ def build_undo(world: World, original: Execution) -> Change:
     undo_action = build_action(world, original.plan.undo.action, original.plan.undo.params)
     assert isinstance(undo_action, Change)
     return undo_action
-
-
-def with_undo_alarms(plan: Plan, original: Execution) -> Plan:
-    """The plan of an undo, with what failed before the change that it undoes."""
-    alarms = plan.alarms or rules.changes.undo_alarms(original)
-    return plan.model_copy(update={"alarms": alarms})
 
 
 def undo_step(world: World, incident: Incident, original: Execution, undo_action: Change) -> str:

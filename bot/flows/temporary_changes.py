@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot import durations, rules, store, sweeps
 from bot.actions.base import Change
-from bot.flows import approvers, effects, executions, incidents, runs
+from bot.flows import approvers, drift, effects, executions, incidents, runs
 from bot.flows.approvals import record_refusals
 from bot.flows.lookups import Decider, get, load_decider
 from bot.flows.transactions import changing, log_execution
@@ -354,7 +354,7 @@ async def _request_revert(
     reason = text.render_unescaped("revert_reason", change=change)
     incident = await incidents.get(world, execution.incident_id)
     step_id = executions.undo_step(world, incident, execution, undo_action)
-    plan = executions.with_undo_alarms(plan, execution)
+    plan = await drift.describe_undo(world, execution, undo_action, plan)
     request = executions.undo_request(
         execution, step_id, reason, in_force=True, may_use_approval=first_attempt
     )

@@ -23,6 +23,7 @@ from bot.model.entries import (
 )
 from bot.model.execution import (
     ACTIVE,
+    LONGEST_TEMPORARY,
     Approval,
     ApprovalReason,
     BlastRadius,
@@ -81,6 +82,7 @@ from bot.model.task import (
 __all__ = [
     "ACTIVE",
     "ID_PATTERN",
+    "LONGEST_TEMPORARY",
     "Approval",
     "ApprovalReason",
     "Attachment",

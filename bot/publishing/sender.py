@@ -33,6 +33,10 @@ ALREADY_DONE = {"already_pinned", "message_not_modified"}
 # Somebody deleted it, or another app has posted it: it is posted again.
 MESSAGE_GONE = {"message_not_found", "cant_update_message"}
 
+# Somebody deleted the message that the thread is of.
+THREAD_GONE = {"thread_not_found", "invalid_thread_ts"}
+THREAD_SECONDS = 1.0
+
 # It is sent with fewer blocks.
 BLOCKS_REFUSED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 
@@ -143,9 +147,9 @@ class Sender:
         self._sent[item.key] = shown
         is_posted_again = isinstance(item, Message) and before is not None and before.ts != sent.ts
         async with connection(self._world) as conn:
-            await store.messages.save(conn, self._incident.id, shown)
             if before is not None and is_posted_again:
-                await store.messages.delete_attached(conn, self._incident.id, before)
+                await store.messages.forget(conn, self._incident.id, before)
+            await store.messages.save(conn, self._incident.id, shown)
             if is_posted_again or (isinstance(item, File) and item.completes):
                 await store.publications.mark_stale(conn, self._incident.id)
 
@@ -153,9 +157,21 @@ class Sender:
         try:
             return await self._deliver_rejoining(item)
         except slack.client.SlackError as refused:
+            if refused.code in THREAD_GONE and isinstance(item, Message | File):
+                await self._forget(item.thread)
+                raise slack.client.SlackError(refused.code, THREAD_SECONDS) from refused
+            if refused.code not in ALREADY_DONE and self._is_announcement(item):
+                raise refused.at("channels.incidents") from refused
             if refused.code not in ALREADY_DONE:
                 raise
             return self._sent.get(item.key) or self._sent_item(item.key)
+
+    async def _forget(self, key: str | None) -> None:
+        """A message whose thread is gone is posted again by the next attempt, before its thread."""
+        gone = self._sent.get(key or "")
+        if gone is not None:
+            async with connection(self._world) as conn:
+                await store.messages.forget(conn, self._incident.id, gone)
 
     async def _deliver_rejoining(self, item: SlackItem) -> SentItem | None:
         try:
@@ -167,8 +183,11 @@ class Sender:
             return await self._call_slack(item)
 
     def _channel_of(self, item: SlackItem) -> str:
-        elsewhere = isinstance(item, Message) and item.place == slack_items.ANNOUNCEMENTS_CHANNEL
+        elsewhere = self._is_announcement(item)
         return self._world.workspace.announcements_channel if elsewhere else self._channel
+
+    def _is_announcement(self, item: SlackItem) -> bool:
+        return isinstance(item, Message) and item.place == slack_items.ANNOUNCEMENTS_CHANNEL
 
     async def _join(self, channel: str) -> None:
         """Join the channel again, once for all that is sent at the same time."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.model import (
     ACTIVE,
+    LONGEST_TEMPORARY,
     Execution,
     ExecutionState,
     Observation,
@@ -19,7 +20,7 @@ from bot.model import (
 
 END_NOTICE = timedelta(minutes=5)
 EXTENSION = timedelta(minutes=30)
-MAX_TEMPORARY_CHANGE = timedelta(hours=4)
+MAX_TEMPORARY_CHANGE = LONGEST_TEMPORARY
 IN_PROGRESS = (ExecutionState.APPROVED, ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
 
 

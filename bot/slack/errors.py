@@ -57,7 +57,7 @@ FIXES = {
     "restricted_action_thread_only_channel": _POSTING,
     "is_archived": "Unarchive the channel.",
     "channel_not_found": _INVITE,
-    "method_not_supported_for_channel_type": _INVITE,
+    "method_not_supported_for_channel_type": "Choose a public channel: no app can join this one.",
     "not_in_channel": _INVITE,
     "name_taken": "Rename one of the channels that have its name.",
     "exchanged_trigger_id": _EXPIRED,
@@ -77,7 +77,8 @@ class SlackError(UserError):
     """A call to Slack failed; `code` is Slack's error, or `no_answer` where there was none.
 
     `retry_after` is in seconds, where Slack limits the rate. `scope` is what Slack says is needed,
-    where one is missing. `refused_users` are the codes by user, where Slack names the users.
+    where one is missing; of several, separated by commas, one is enough. `refused_users` are the
+    codes by user, where Slack names the users. `place` is where it was, if that is not plain.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class SlackError(UserError):
         method: str = "",
         scope: str = "",
         refused_users: Mapping[str, str] | None = None,
+        place: str = "",
         sentence: str = "",
     ) -> None:
         self.code = code
@@ -95,18 +97,27 @@ class SlackError(UserError):
         self.method = method
         self.scope = scope
         self.refused_users = refused_users or {}
+        self.place = place
         told = f"Slack refused this ({code}). What was decided is saved. {self.fix}"
         super().__init__(sentence or told)
 
     def about(self, sentence: str) -> Self:
         """The same error for people who asked for something else: the sentence, and the fix."""
+        return self._copy(self.place, f"{sentence} {self.fix}")
+
+    def at(self, place: str) -> Self:
+        """The same error, which says where it was."""
+        return self._copy(place, str(self))
+
+    def _copy(self, place: str, sentence: str) -> Self:
         return type(self)(
             self.code,
             self.retry_after,
             method=self.method,
             scope=self.scope,
             refused_users=self.refused_users,
-            sentence=f"{sentence} {self.fix}",
+            place=place,
+            sentence=sentence,
         )
 
     @property
@@ -124,8 +135,9 @@ class SlackError(UserError):
     @property
     def reason(self) -> str:
         """The method and Slack's code for it, for the log and the card."""
+        where = f"{self.method} in {self.place}" if self.place else self.method
         needed = f", needed: {self.scope}" if self.scope else ""
-        return f"{self.method}: {self.code}{needed}" if self.method else f"{self.code}{needed}"
+        return f"{where}: {self.code}{needed}" if where else f"{self.code}{needed}"
 
     @property
     def fix(self) -> str:
@@ -150,12 +162,13 @@ class SlackError(UserError):
         )
 
     def _scope_fix(self) -> str:
-        scope = f"the scope {self.scope}" if self.scope else "a scope"
+        scopes = [scope for scope in self.scope.split(",") if scope]
+        lacking = f"the scope {scopes[0]}" if len(scopes) == 1 else f"a scope ({self.scope})"
         if self.method == APP_TOKEN_METHOD:
-            return f"SLACK_APP_TOKEN lacks {scope}: generate an app-level token that has it."
+            return f"SLACK_APP_TOKEN lacks {lacking}: generate an app-level token that has it."
         return (
-            f"The app of {self._token} lacks {scope}: add it under OAuth & Permissions, as in "
-            "app-manifest.yml, and install the app again."
+            f"The app of SLACK_BOT_TOKEN lacks {lacking}: add what app-manifest.yml has, under "
+            "OAuth & Permissions, and install the app again."
         )
 
     @property

@@ -40,11 +40,11 @@ async def save(conn: Conn, incident_id: IncidentId, sent: SentItem) -> None:
     await db.execute(conn, query, incident_id=incident_id, **sent.model_dump())
 
 
-async def delete_attached(conn: Conn, incident_id: IncidentId, gone: SentItem) -> None:
-    """Forget the pin and the files of a message that is gone: its successor needs them again."""
+async def forget(conn: Conn, incident_id: IncidentId, gone: SentItem) -> None:
+    """Forget a message that is gone, its pin and its files: all are to be sent again."""
     query = """
         DELETE FROM messages
-        WHERE incident_id = %(incident_id)s AND channel = %(channel)s AND key <> %(key)s
+        WHERE incident_id = %(incident_id)s AND channel = %(channel)s
           -- versions before this one recorded no ts for a pin
           AND (ts = %(ts)s OR key = 'pin:' || %(key)s)
     """

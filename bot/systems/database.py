@@ -1,6 +1,7 @@
 """Queries of the service's database: one SELECT in a READ ONLY transaction, with limits."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, LiteralString, NamedTuple
 
@@ -19,6 +20,8 @@ from bot.systems.postgres import (
 )
 from bot.systems.postgres import DatabaseError as DatabaseError
 
+log = logging.getLogger(__name__)
+
 VARIABLE = "ORDERS_DATABASE_URL"
 ROLE = "runbolt_ro"
 STATEMENT_SECONDS = 8.0
@@ -28,14 +31,15 @@ MAX_ROWS = 1000
 MAX_BYTES = 8 * 1024 * 1024
 # For the transaction alone: a pooler lends the session to somebody else afterwards. Strings mean
 # what they meant when the query was checked. The last one, from PostgreSQL 14 on, ends a query
-# soon after its client has gone.
+# soon after its client has gone. The answer is whether functions.sql has not been run.
 LIMITS = """
     SELECT set_config('TimeZone', 'UTC', true),
         set_config('standard_conforming_strings', 'on', true),
         set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
         set_config('idle_in_transaction_session_timeout', %s, true),
         CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
-            THEN set_config('client_connection_check_interval', '500', true) END
+            THEN set_config('client_connection_check_interval', '500', true) END,
+        has_function_privilege('pg_catalog.pg_notify(text, text)', 'EXECUTE')
 """
 # The client would read a row of any size as a whole, so the server adds up the sizes of the rows
 # and sends only those that fit. The number of all rows comes with each, and alone where none fits.
@@ -72,6 +76,7 @@ class Database:
     def __init__(self, url: str | None, *, seconds: float = STATEMENT_SECONDS) -> None:
         self._settings = ConnectionSettings(url, VARIABLE, ROLE)
         self._seconds = seconds
+        self._warned = False
 
     async def select(
         self,
@@ -111,7 +116,8 @@ class Database:
     ) -> Rows:
         limits = [milliseconds(limit) for limit in (self._seconds, LOCK_SECONDS, IDLE_SECONDS)]
         await conn.set_read_only(True)
-        await conn.execute(LIMITS, limits)
+        [(*_, may_act)] = await (await conn.execute(LIMITS, limits)).fetchall()
+        self._warn_once(may_act)
         # Always with a parameter: without one the server would take several statements, one of
         # which could end the transaction that only reads. And in one message: a query that is
         # parsed first starts in spite of a cancellation that arrives between the two.
@@ -124,6 +130,16 @@ class Database:
         # A transaction that only reads may notify others (pg_notify) when it is committed.
         await conn.rollback()
         return _rows(names, fetched, max_rows)
+
+    def _warn_once(self, may_act: bool) -> None:
+        if may_act and not self._warned:
+            self._warned = True
+            log.warning(
+                "The role of %s may call functions that act, which a view or an operator can hide: "
+                "connect as %s, and run deploy/sql/functions.sql on that database.",
+                VARIABLE,
+                ROLE,
+            )
 
 
 def _limited(query: LiteralString) -> sql.Composed:

@@ -35,6 +35,8 @@ TASK_MORE = "task.more"
 WORK_THROUGH = "task.work_through"
 TICK_SEVERAL = "task.several"
 
+REOPEN_FORM = "refused.reopen"
+
 OPEN_LINK = "link.open"
 
 DECLARE_FORM = "form.declare"

@@ -23,6 +23,7 @@ from bot.model.text import truncate
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
 from bot.views.card import status_menu
+from bot.views.parameters import parameter_input
 
 View = dict[str, Any]
 
@@ -239,54 +240,13 @@ def step(
     parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
-    parts += [_parameter(action, name, params, options.get(name)) for name in names]
+    parts += [parameter_input(action, name, params, options.get(name)) for name in names]
     example = "The new version has been crash-looping since 03:02"
     reason = blocks.text_input(max_length=500, multiline=True, placeholder=example)
     parts.append(blocks.input_block("reason", "Reason", reason))
     return blocks.modal(
         action_ids.STEP_FORM, truncate(step.title, 24), parts, submit="Request", metadata=metadata
     )
-
-
-def _parameter(
-    action: type[Model], name: str, params: Mapping[str, Any], choices: Options | None
-) -> Block:
-    label = name.replace("_", " ").capitalize()
-    optional = not action.model_fields[name].is_required() and name not in params
-    hint = action.model_fields[name].description or ""
-    element = _element(action, name, params.get(name))
-    if choices is not None:
-        hint = choices.hint or hint
-    if choices is not None and choices.options:
-        element = _menu(choices, name, params.get(name))
-    return blocks.input_block(name, label, element, hint=hint, optional=optional)
-
-
-def _menu(choices: Options, name: str, value: Any) -> Element:
-    """A menu of what exists now, with the earlier value or else the default chosen."""
-    options = [blocks.option(choice.text, choice.value) for choice in choices.options[:100]]
-    values = {choice.value for choice in choices.options}
-    initial = str(value) if str(value) in values else choices.default
-    return blocks.select(name, "Choose", options, initial)
-
-
-def _element(action: type[Model], name: str, value: Any) -> Element:
-    """The input for a parameter, by its JSON schema."""
-    schema = action.model_json_schema()["properties"][name]
-    if value is not None:
-        value = _as_stored(action, name, value)
-    types = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
-    if types[0].get("type") == "integer":
-        least, most = types[0].get("minimum"), types[0].get("maximum")
-        return blocks.number_input(min_value=least, max_value=most, initial=value)
-    return blocks.text_input(initial="" if value is None else str(value))
-
-
-def _as_stored(action: type[Model], name: str, value: Any) -> Any:
-    """A parameter's value as the action stores it: 30 where the playbook says “30 min”."""
-    model = action.model_construct()
-    action.__pydantic_validator__.validate_assignment(model, name, value)
-    return model.model_dump(mode="json", include={name})[name]
 
 
 def customer_message(message: str, words: text.Mrkdwn, *, metadata: str) -> View:

@@ -98,7 +98,7 @@ class Api:
 
     def _missing_scope(self, method: Method) -> SlackError:
         provided = ",".join(sorted(self.core.manifest.scopes))
-        return SlackError("missing_scope", needed=method.scopes[0], provided=provided)
+        return SlackError("missing_scope", needed=",".join(method.scopes), provided=provided)
 
     def _fault_response(self, call: Call, fault: Fault) -> web.Response:
         if fault.ratelimited is not None:

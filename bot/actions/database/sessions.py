@@ -112,13 +112,15 @@ class EndQueries(Change):
         if not rows:
             raise UserError(
                 f"No query that may be ended has run for more than {limit} in {self.database}, so "
-                f"there is nothing to do. {NEVER_ENDED}"
+                f"there is nothing to do. {NEVER_ENDED}",
+                field="longer_than",
             )
         if len(rows) > MAX_SESSIONS:
             raise UserError(
                 f"{len(rows)} queries have run for more than {limit}, and no more than "
                 f"{MAX_SESSIONS} are ended at once, so nothing was planned. Ask for those that ran "
-                "longer."
+                "longer.",
+                field="longer_than",
             )
 
     async def plan(self, systems: Systems) -> Plan:

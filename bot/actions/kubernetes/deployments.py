@@ -11,7 +11,16 @@ from bot.actions.kubernetes import differences, rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import BlastRadius, Difference, Execution, Plan, Sighting, UserError, Verdict
+from bot.model import (
+    BlastRadius,
+    Difference,
+    Evidence,
+    Execution,
+    Plan,
+    Sighting,
+    UserError,
+    Verdict,
+)
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import (
     Cluster,
@@ -67,6 +76,13 @@ class DeploymentChange(Change):
         """What of the Deployment changed since the plan was made, and who changed it."""
         deployment = await systems.cluster.deployment(self.deployment)
         return await differences.since(systems.cluster, deployment, approved, executions)
+
+    def as_left(self, plan: Plan, evidence: Evidence) -> Plan | None:
+        """The plan with the template that the patch was answered with."""
+        if TEMPLATE not in evidence.answers:
+            return None
+        left = {"uid": plan.fingerprint["uid"], TEMPLATE: evidence.answers[TEMPLATE]}
+        return plan.model_copy(update={"fingerprint": left})
 
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
         """Look for this execution's id on the Deployment, and fence it where it is not there."""

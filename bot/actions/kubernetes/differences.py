@@ -44,9 +44,16 @@ async def since(
 
 
 def _find(revisions: Sequence[Revision], approved: Plan) -> Revision | None:
-    """The revision that ran when the plan was made, if it is still kept."""
-    number = approved.fingerprint.get("revision")
-    return next((each for each in revisions if number in _numbers(each)), None)
+    """The revision of the plan's fingerprint, by number or by its template, if it is still kept."""
+    number, template = (approved.fingerprint.get(key) for key in ("revision", TEMPLATE))
+    return next(
+        (
+            revision
+            for revision in revisions
+            if number in _numbers(revision) or digest(revision.template) == template
+        ),
+        None,
+    )
 
 
 def _numbers(revision: Revision) -> tuple[int, ...]:

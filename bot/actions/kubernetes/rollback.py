@@ -90,14 +90,16 @@ class RollBack(DeploymentChange):
         if history.current is not None and history.current.number == self.to_revision:
             return UserError(
                 f"{deployment.label} runs revision {self.to_revision} already, so there is "
-                f"nothing to do. Other revisions: {others}."
+                f"nothing to do. Other revisions: {others}.",
+                field="to_revision",
             )
         wanted = "other revision that would help"
         if self.to_revision is not None:
             wanted = f"revision {self.to_revision}"
         return UserError(
             f"{deployment.label} has no {wanted}, so nothing was planned. Other revisions: "
-            f"{others}. Name one of them, or roll out a release that works."
+            f"{others}. Name one of them, or roll out a release that works.",
+            field="to_revision",
         )
 
     def _plan(self, deployment: Deployment, target: Revision, warnings: Sequence[str]) -> Plan:
@@ -108,7 +110,7 @@ class RollBack(DeploymentChange):
             f"{new} (image {target.image_tags})",
             blast_radius=_blast_radius(deployment, target),
             check=self.success_criteria(deployment.replicas),
-            diff=diffs.templates(deployment.template, target.template, old, new),
+            diff=diffs.templates(deployment, target.template, old, new),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=tuple(warnings),
             undo=self._undo(deployment),
@@ -127,8 +129,6 @@ class RollBack(DeploymentChange):
             yield TEMPORARY_WARNING
         if history.unknown:
             yield history.unknown
-        for name in diffs.hidden_changes(deployment.template, target.template):
-            yield f"The value of {name} differs too; it is secret."
         yield from ownership.warnings(deployment)
 
     def _alarms(self, target: Revision, history: RevisionHistory) -> Iterator[str]:
