@@ -75,6 +75,19 @@ async def test_a_later_change_mends_it(walk: Walk, broken: Cluster, done: str) -
     assert "the undo, done, but the check failed; mended since" in walk.text(done)
 
 
+async def test_another_incident_mends_it(walk: Walk, broken: Cluster, done: str) -> None:
+    await walk.press("second", action_ids.UNDO, done)
+    other = await walk.declare("Checkout is down")
+    await walk.ask_for_rollback(other)
+    await walk.press("second", action_ids.APPROVE, other)
+    assert walk.execution(other).state == DONE
+
+    await walk.press("oncall", action_ids.RESOLVE, done)
+    await walk.submit("oncall", resolution="Rolled back in INC-2")
+
+    assert walk.card(done)["Status"] == "Resolved"
+
+
 async def test_what_stands_can_be_undone(walk: Walk, broken: Cluster, asked: str) -> None:
     """Somebody changed something else during the check: the rollback itself is still there."""
     await walk.slack.press("second", action_id=action_ids.APPROVE, channel=asked)

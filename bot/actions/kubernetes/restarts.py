@@ -274,6 +274,8 @@ def _replaced_by(
         answers = execution.evidence.answers
         if any(answers.get(uid) == DELETED for uid in gone):
             return execution
+        if not gone and "replicas" not in execution.params:
+            continue  # it added no pods
         if deployments.TEMPLATE in answers and any(
             templates.get(pod.uid) == answers[deployments.TEMPLATE] for pod in new
         ):
