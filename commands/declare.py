@@ -87,6 +87,9 @@ async def _declare(world: World, interaction: Interaction, declaration: Declarat
             ". Slack has not created its channel yet. The bot goes on trying; nothing is lost."
         )
     await interaction.reply(f"{result}{channel}{_about_same_title(declared.same_title)}")
+    refusal = await flows.incidents.refusal_of_new(world, incident.id) if declared.new else None
+    if refusal is not None:
+        await interaction.reply(f"{incident.name}: {refusal}")
 
 
 def _about_same_title(other: Incident | None) -> str:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 from slack_bolt.async_app import AsyncAck
 
-from bot import flows
+from bot import flows, slack
 from bot.flows.transactions import retry_unwritten
 from bot.model import UserError
 from bot.model.text import printable_values
@@ -186,6 +186,8 @@ async def _answer(
         else:
             await _handle_form(world, handler, interaction, form)
     except UserError as error:
+        if isinstance(error, slack.client.SlackError):  # who reads it can seldom mend it
+            log.warning("Slack refused: %s. %s", error.reason, error.fix)
         await interaction.reply(str(error))
     except Exception:  # the outermost place: whatever it is, the person gets an answer
         reference = uuid4().hex[:8]

@@ -63,6 +63,8 @@ BLOCK_ACTIONS = {
     action_ids.CHANGE_SEVERITY: incident.choose_severity,
     action_ids.CHOOSE_SCENARIO: incident.choose_scenario,
     action_ids.RESOLVE: incident.press_resolve,
+    action_ids.TAKE_STATUS: incident.take_status,
+    action_ids.KEEP_STATUS: incident.keep_status,
     action_ids.OPEN_DECLARE: declare.open_form,
     action_ids.TICK_SYMPTOM: declare.tick_symptom,
     action_ids.TELL_CUSTOMERS: customers.press,
@@ -81,6 +83,7 @@ BLOCK_ACTIONS = {
     action_ids.TASK_REOPEN: tasks.reopen,
     action_ids.TASK_MORE: tasks.choose_from_menu,
     action_ids.WORK_THROUGH: tasks.work_through,
+    action_ids.TICK_SEVERAL: tasks.open_tick_form,
     action_ids.REOPEN_FORM: refused_forms.reopen,
     **dict.fromkeys(action_ids.SNOOZES, steps.snooze),
 }
@@ -101,6 +104,7 @@ FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.DONE_FORM: (model_parser(tasks.DoneForm), tasks.submit_done),
     action_ids.SKIP_FORM: (model_parser(tasks.SkipForm), tasks.submit_skip),
     action_ids.CHECKLIST_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
+    action_ids.TICK_FORM: (tasks.parse_tick_form, tasks.submit_ticks),
 }
 
 # What is typed here can be judged only from the live system.

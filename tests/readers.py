@@ -19,6 +19,7 @@ BOLD_OR_ITALIC = re.compile(
     r"(?<![\w*])\*([^*\n]+)\*(?![\w*])|(?<!\w)_((?:[^_\n]|(?<=\w)_(?=\w))+)_(?!\w)"
 )
 FIELD = re.compile(r"[A-Z][\w ]+: ")
+LABEL = re.compile(r"\*([^*]+):\* ")
 DATE = re.compile(r"^<!date\^[^<>]*>\s+")
 HEADING = re.compile(r"^(:\w+:) (SEV-\d) · (INC-\d+) · (.*)$")
 STEP = re.compile(r"^\d+\. (.+?)(?:  try this before the steps like it)?(?:   `.*`)?$")
@@ -163,9 +164,20 @@ def card(messages: list[Obj], read: Read) -> dict[str, str]:
             label, _, value = read(field["text"]).partition("\n")
             shown[label] = value
         if block["type"] == "section" and "text" in block:
-            shown["In force"] = read(block["text"]["text"])
+            shown |= _labelled(block["text"]["text"], read)
         if block["type"] == "context":
             shown["Small print"] = "\n".join(map(read, _texts(block)))
+    return shown
+
+
+def _labelled(mrkdwn: str, read: Read) -> dict[str, str]:
+    """The lines of a paragraph by their labels; one without a label tells what is in force."""
+    shown: dict[str, str] = {}
+    for line in mrkdwn.splitlines():
+        found = LABEL.match(line)
+        label, value = (found[1], line[found.end() :]) if found else ("In force", line)
+        label = {":bulb:": "Proposed", ":mega:": "Customers"}.get(line.split(" ")[0], label)
+        shown[label] = "\n".join(filter(None, (shown.get(label), read(value))))
     return shown
 
 

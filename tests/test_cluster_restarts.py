@@ -10,12 +10,14 @@ from bot.systems import ChangingSystems
 from bot.systems.kubernetes import NotConnected, TimedOut, Unreachable, patches
 from bot.views import action_ids
 from sandbox.cluster import Cluster
+from sandbox.cluster.requests import Request
 from tests.cluster_fixtures import SELECTOR, RecordedProgress, systems
 from tests.conftest import Bot, Walk
 from tests.rollbacks import broken
 
 __all__ = ["broken", "systems"]
 
+LOST = ("list", 500)
 WAITS = "Kubernetes does not answer. Waiting for it, for {} s at most"
 
 
@@ -125,3 +127,28 @@ async def test_a_restart_between_write_and_check(walk: Walk, bot: Bot, broken: C
     await restart
     assert "Done and checked" in walk.text(channel)
     assert len(broken.writes) == 1
+
+
+def _is_deletion(request: Request) -> bool:
+    return request.verb == "delete" and "dryRun" not in str((request.query, request.body))
+
+
+async def test_a_check_that_begins_in_a_restart_waits(walk: Walk, bot: Bot, kube: Cluster) -> None:
+    """Once it began without an answer, there would be no verdict, and no word of the wait."""
+    channel = await walk.declare()
+    await walk.press_step("oncall", "delete-pods", channel)
+    await walk.submit("oncall", reason="They hang")
+    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
+    kube.slow("delete *", 0.1, dry_run=False)
+    await walk.slack.press("second", button)
+    await kube.wait_until(lambda: _is_deletion(kube.requests[-1]))
+    kube.fail("list */pods", 500)
+    await kube.wait_until(lambda: (kube.requests[-1].verb, kube.requests[-1].status) == LOST)
+    kube.heal()
+    await bot.drain()
+
+    request = walk.execution(channel)
+    assert (request.state, request.outcome) == (
+        "Done and checked",
+        "3 pods were replaced: 3 of 3 ready, no restarts for 0.4 s",
+    )

@@ -78,9 +78,10 @@ async def test_even_the_owner_writes_nothing(shop: Shop) -> None:
 
 
 async def test_nobody_is_notified(shop: Shop) -> None:
+    """Not even by the owner, who may."""
     async with await AsyncConnection.connect(shop.dsn, autocommit=True) as conn:
         await conn.execute("LISTEN jobs")
-        await Database(shop.ro_dsn).select("SELECT pg_notify('jobs', 'run')")
+        await Database(shop.dsn).select("SELECT pg_notify('jobs', 'run')")
         await conn.execute("NOTIFY jobs, 'last'")
         received = [notification.payload async for notification in conn.notifies(stop_after=1)]
 

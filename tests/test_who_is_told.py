@@ -149,8 +149,8 @@ async def test_an_interruption_is_told(walk: Walk, asked: str, bot: Bot, clock: 
 
     assert told(walk, "Not done: ") == ["oncall"]
     assert notices(walk, asked) == [
-        ":warning: @oncall Interrupted: the bot does not know how far it got. Press Check what "
-        "happened above.",
+        ":grey_question: @oncall For a while it was not known what had happened. Below is the "
+        "outcome.",
         ":x: @oncall Not done: The rollback was not done: order-service runs image v2.4.0.",
     ]
 

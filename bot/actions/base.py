@@ -68,6 +68,13 @@ class Progress:
             await self._record(self.evidence, False)
 
 
+class OutcomeLost(UserError):
+    """What was sent was not found in time, and can be neither stopped nor asked about.
+
+    Its outcome stays unknown, and others may change its target: they would wait for ever.
+    """
+
+
 class AlreadyApplied(UserError):
     """There is nothing to do: the target is in the requested state already."""
 

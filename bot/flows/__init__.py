@@ -2,6 +2,7 @@
 
 from bot.flows import (
     approvals,
+    approvers,
     choices,
     contacts,
     customers,
@@ -9,6 +10,7 @@ from bot.flows import (
     executions,
     guests,
     incidents,
+    next_status,
     reminders,
     runs,
     tasks,
@@ -18,6 +20,7 @@ from bot.flows import (
 
 __all__ = [
     "approvals",
+    "approvers",
     "choices",
     "contacts",
     "customers",
@@ -25,6 +28,7 @@ __all__ = [
     "executions",
     "guests",
     "incidents",
+    "next_status",
     "reminders",
     "runs",
     "tasks",

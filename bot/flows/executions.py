@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from bot import rules, store
 from bot.actions.base import Action, Change, Read
-from bot.flows import choices, drift, incidents, runs, tasks
+from bot.flows import approvers, choices, drift, incidents, runs, tasks
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import find_open_step as find_open_step
 from bot.flows.lookups import get as get
@@ -31,7 +31,6 @@ from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
-VERDICT_EMOJI = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"}
 
 
 class Request(Model):
@@ -114,7 +113,7 @@ async def _finish_read(world: World, execution: Execution, read_result: ReadResu
             execution.id,
             to_state=ending,
             at=now,
-            outcome=f"{VERDICT_EMOJI[read_result.ok]} {read_result.text}",
+            outcome=text.render_unescaped("verdict", read_result=read_result),
             read_result=read_result,
         )
         if ended is None:
@@ -164,6 +163,7 @@ async def propose(
             execution = await insert_request(world, conn, incident_id, request, action, plan, by)
     except store.executions.AlreadyActive as error:
         raise await _already_requested(world, incident_id, step) from error
+    approvers.look_for(world, execution)
     runs.start_if_approved(world, execution)
     return execution
 
@@ -181,7 +181,10 @@ async def insert_request(
 
     Raises AlreadyActive where the step or the undo was requested already.
     """
-    incident = await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)
+    after_end = request.ends_temporary_change or rules.customers.is_of_all_clear(
+        request.step_id, action.name
+    )
+    incident = await (lock if after_end else lock_open)(conn, incident_id)
     now = world.now()
     change = rules.policy.ProposedChange(
         plan=plan,
@@ -287,6 +290,7 @@ async def _request_undo(
                 "This was already undone, or its undo is pending. Nothing was done."
             ) from error
         execution = pending
+    approvers.look_for(world, execution)
     runs.start_if_approved(world, execution)
     return execution
 

@@ -33,6 +33,8 @@ from bot.world import World
 SAME_DECLARATION = timedelta(minutes=1)
 # Seconds between the looks for the channel: more than three in all.
 CHANNEL_CHECKS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# How long who declared may be told what Slack refuses of it.
+FIRST_PUBLISHING_SECONDS = 60
 
 
 class Declaration(Model):
@@ -87,6 +89,17 @@ async def _with_its_channel(world: World, incident_id: IncidentId) -> Incident:
                 break
         await asyncio.sleep(delay)
     return await get(world, incident_id)
+
+
+async def refusal_of_new(world: World, incident_id: IncidentId) -> str | None:
+    """What Slack refused of a new incident and goes on refusing, once all was tried; else None."""
+    try:
+        async with asyncio.timeout(FIRST_PUBLISHING_SECONDS):
+            await world.publishers.wait_until_idle(incident_id)
+    except TimeoutError:
+        return None  # its card will say so
+    async with world.pool.connection() as conn:
+        return await store.publications.publish_error(conn, incident_id)
 
 
 async def _open(
@@ -173,7 +186,7 @@ async def in_channel(world: World, channel: str | None) -> Incident:
 async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
     """The timeline of an incident, oldest first."""
     async with world.pool.connection() as conn:
-        return await store.timeline.of_incident(conn, incident_id, unreadable=[])
+        return await store.timeline.of_incident(conn, incident_id)
 
 
 async def list_open(world: World) -> OpenIncidents:
@@ -254,9 +267,12 @@ async def change_severity(
 
 
 async def change_status(
-    world: World, incident_id: IncidentId, status: Status, *, by: UserId
+    world: World, incident_id: IncidentId, status: Status, *, by: UserId, proposed: bool = False
 ) -> Incident:
-    """Change the status and reschedule what is due; raises UserError."""
+    """Change the status and reschedule what is due; raises UserError.
+
+    `proposed` says that the card proposed it.
+    """
     if status is Status.RESOLVED:
         raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
     rules.incidents.check_known(status)
@@ -265,7 +281,9 @@ async def change_status(
         if incident.status is status:
             raise UserError(f"{incident.name} is already {status.value}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=incident.severity, status=status)
-        entry = entries.StatusChanged(old=incident.status.value, new=status.value)
+        entry = entries.StatusChanged(
+            old=incident.status.value, new=status.value, proposed=proposed
+        )
         await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
     return changed
 

@@ -182,6 +182,28 @@ class Requirement(Model):
     reasons: tuple[ApprovalReason, ...]
 
 
+class ShortageKind(OpenEnum):
+    """Why nobody can approve a request, or too few can."""
+
+    NO_MEMBERS = "no_members"
+    NOBODY_MAY = "nobody_may"
+    ONLY_REQUESTERS = "only_requesters"
+    TOO_FEW = "too_few"
+    UNREADABLE = "unreadable"
+
+
+class Shortage(Model):
+    """A request that cannot get its approvals, as it was at a time.
+
+    `count` people could approve it. `refusal` says why the approvers could not be read.
+    """
+
+    kind: ShortageKind
+    at: datetime
+    count: int = 0
+    refusal: str = ""
+
+
 class Approval(Model):
     """One person's yes to one plan.
 
@@ -216,7 +238,10 @@ class NewExecution(Model):
 
 
 class Execution(NewExecution):
-    """One run of one step, from request to outcome."""
+    """One run of one step, from request to outcome.
+
+    One that was `edited` is denied, because another request replaced it.
+    """
 
     id: ExecutionId
     plan_digest: str | None
@@ -234,6 +259,17 @@ class Execution(NewExecution):
     undo_digest: str | None
     evidence: Evidence = Evidence()
     holds_target: bool = False
+    edited: bool = False
+    nudged_at: datetime | None = None
+    shortage: Shortage | None = None
+
+    @property
+    def denial(self) -> str:
+        """How a denied request was denied: edited, withdrawn by who requested it, or denied."""
+        if self.edited:
+            return "edited"
+        is_own = self.decided_by is not None and self.decided_by == self.requested_by
+        return "withdrawn" if is_own else "denied"
 
     @property
     def requesters(self) -> tuple[UserId, ...]:
@@ -282,7 +318,8 @@ class TemporaryChange(Model):
     It is recorded before it is written; `applied` says that it was. `overdue_reason` says why its
     undo is late and `retry_at` when it is tried again, `touched_by` is the execution that ended it,
     `last_seen` is what its target was when it was last seen in force, `as_left` its fingerprint
-    when the undo was planned.
+    when the undo was planned. `unseen_since` is since when it cannot be seen, and `unseen_reason`
+    why not, once that has lasted for a while.
     """
 
     execution_id: ExecutionId
@@ -299,6 +336,8 @@ class TemporaryChange(Model):
     last_seen: Sighting | None
     as_left: dict[str, Any] | None
     retry_at: datetime | None
+    unseen_since: datetime | None = None
+    unseen_reason: str | None = None
 
     @property
     def in_force(self) -> bool:

@@ -1,9 +1,10 @@
 """A step and its executions in Slack, from request to outcome."""
 
+from datetime import datetime
 from pathlib import PurePath
 
 from bot import rules
-from bot.model import Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
+from bot.model import Approval, Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
 from bot.model.text import truncate
 from bot.views import action_ids, blocks, tasks, temporary_changes, text
 from bot.views.blocks import Block, Element
@@ -31,16 +32,17 @@ def step_button(step: Step) -> Element:
 def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
     undo, change = snapshot.latest_undo(execution), snapshot.temporary_change(execution.id)
+    is_open = snapshot.incident.open or rules.customers.is_all_clear(execution)
     approvers = _approvers(snapshot, execution)
     in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
-    can_press = snapshot.incident.open or in_force is not None
+    can_press = is_open or in_force is not None
     state = text.render(
         "execution_state",
         execution=execution,
         undo=undo,
         change=change,
         needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
-        open=snapshot.incident.open,
+        open=is_open,
         whole=_is_whole(snapshot, execution),
         undoable=can_press and rules.changes.can_undo(execution, undo, change),
         mended=_mended_by(snapshot, execution),
@@ -76,7 +78,44 @@ def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, li
     }
 
 
-def outcome_notification(execution: Execution) -> list[Message]:
+def approver_notices(
+    snapshot: IncidentSnapshot, execution: Execution
+) -> list[tuple[datetime, Message]]:
+    """That nobody can approve it, and the reminder at half of its time: in its thread, with times.
+
+    Slack notifies nobody of an edit.
+    """
+    notices, nudged_at, shortage = [], execution.nudged_at, execution.shortage
+    if shortage is not None and (nudged_at is None or shortage.at < nudged_at):
+        mrkdwn = text.render(
+            "shortage", execution=execution, **_remaining_approvers(snapshot, execution)
+        )
+        notices.append((shortage.at, _notice(execution, "shortage", mrkdwn)))
+    if nudged_at is not None:
+        mrkdwn = text.render(
+            "nudge", execution=execution, **_remaining_approvers(snapshot, execution)
+        )
+        notices.append((nudged_at, _notice(execution, "nudge", mrkdwn)))
+    return notices
+
+
+def _notice(execution: Execution, kind: str, mrkdwn: str) -> Message:
+    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
+    return Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+
+
+def _remaining_approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
+    """Who may approve it, without the people who had approved it when the others were reminded."""
+    approvers = _approvers(snapshot, execution)
+    given = [each.by for each in execution.approvals if not _is_later(each, execution.nudged_at)]
+    return {**approvers, "people": [user for user in approvers["people"] if user not in given]}
+
+
+def _is_later(approval: Approval, nudged_at: datetime | None) -> bool:
+    return nudged_at is None or approval.at > nudged_at
+
+
+def outcome_notification(snapshot: IncidentSnapshot, execution: Execution) -> list[Message]:
     """The outcome as a message of its own in the thread, for those who requested and approved.
 
     Slack notifies nobody of an edit. Whoever made the decision is left out. An interrupted
@@ -89,9 +128,14 @@ def outcome_notification(execution: Execution) -> list[Message]:
     if not recipients:
         return []
     mrkdwn = text.render("execution_ended", execution=execution, recipients=recipients)
+    thread = f"execution:{execution.id}"
     kind = "interrupted" if execution.state is ExecutionState.INTERRUPTED else "ended"
-    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
-    return [Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)]
+    told = Message(f"{kind}:{execution.id}", mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+    before = f"interrupted:{execution.id}"
+    if kind == "interrupted" or before not in snapshot.sent_keys:
+        return [told]
+    mrkdwn = text.render("no_longer_unknown", recipients=recipients)
+    return [Message(before, mrkdwn, [blocks.section(mrkdwn)], thread=thread), told]
 
 
 def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
@@ -178,8 +222,8 @@ def _deny(execution: Execution) -> Element:
 
 
 def _edit(execution: Execution) -> list[Element]:
-    """A message to customers can be edited, as a new request."""
-    if execution.action != rules.permissions.CUSTOMER_MESSAGE:
+    """A message to customers can be edited, as a new request, unless it was already."""
+    if execution.action != rules.permissions.CUSTOMER_MESSAGE or execution.edited:
         return []
     return [blocks.button("Edit…", action_ids.EDIT_MESSAGE, execution.id)]
 

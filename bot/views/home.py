@@ -1,6 +1,7 @@
 """The help and the App Home: the commands and the open incidents."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from bot.model import OpenIncidents, Playbook
@@ -19,14 +20,15 @@ def help_page(playbooks: Sequence[Playbook], listed: OpenIncidents | None) -> li
     ]
 
 
-def home_view(listed: OpenIncidents | None) -> dict[str, Any]:
-    """The App Home."""
+def home_view(listed: OpenIncidents | None, now: datetime) -> dict[str, Any]:
+    """The App Home; it stays as it is until it is opened again, so it says of when it is."""
     declare = blocks.button("Declare an incident", action_ids.OPEN_DECLARE, style="primary")
     parts = [
         blocks.header("Runbolt"),
         blocks.section(text.render("home"), declare, block_id="declare"),
         blocks.divider(),
         *_open_incidents(listed),
+        blocks.context(text.render("home_as_of", now=now)),
         blocks.divider(),
         blocks.section(text.render("help")),
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot import rules
 from bot.model import (
@@ -34,6 +34,14 @@ MAX_SYMPTOM_GROUPS = 90  # of the 100 blocks of a form
 MAX_MATCHES = 5  # scenarios that the form names
 SYMPTOMS_PREFIX = "symptoms"  # a group's name is `symptoms:start:service/scenario`
 SEVERITY_HINT = "If you choose none, it is the severity of the playbook that fits."
+
+
+class AllClear(NamedTuple):
+    """What customers were told last, a text that it is over, and what becomes of that text."""
+
+    told: Execution
+    draft: str
+    words: text.Mrkdwn
 
 
 def declare(
@@ -162,11 +170,13 @@ def resolve(
     unreadable: Sequence[str] = (),
     temporary_changes: Sequence[TemporaryChange],
     open_checklists: Sequence[Unfinished],
+    all_clear: AllClear | None,
     now: datetime,
 ) -> View:
     """The form to resolve an incident; it demands a reason where a check has failed.
 
-    `others` are executions of other incidents, which may have mended that.
+    `others` are executions of other incidents, which may have mended that. Where customers were
+    told something, it offers to tell them that it is over.
     """
     unverified = rules.changes.unverified(executions, others)
     parts = [
@@ -186,9 +196,21 @@ def resolve(
         parts.append(blocks.section(mrkdwn))
         reason = blocks.text_input(max_length=1000, multiline=True)
         parts.append(blocks.input_block("despite", "Why can you resolve it all the same?", reason))
+    if all_clear is not None:
+        parts += _all_clear(all_clear)
     return blocks.modal(
         action_ids.RESOLVE_FORM, "Resolve", parts, submit="Resolve", metadata=metadata
     )
+
+
+def _all_clear(all_clear: AllClear) -> list[Block]:
+    """What customers were told last, and the text that tells them that it is over."""
+    field = blocks.text_input(initial=all_clear.draft, max_length=LONG_TEXT, multiline=True)
+    label, hint = "Tell customers that it is over", text.render("resolve_customers_hint")
+    return [
+        blocks.section(text.render("resolve_customers", **all_clear._asdict())),
+        blocks.input_block("all_clear", label, field, hint=hint, optional=True),
+    ]
 
 
 def _running_and_undoable(
@@ -229,18 +251,12 @@ def step(
     )
 
 
-def customer_message(message: str, channel: str | None, *, approvals: int, metadata: str) -> View:
-    """The form of a message to customers; without a `channel` people copy it themselves.
-
-    `approvals` is how many other people the policy asks for.
-    """
+def customer_message(message: str, words: text.Mrkdwn, *, metadata: str) -> View:
+    """The form of a message to customers; the words say what becomes of it."""
+    field = blocks.text_input(initial=message, max_length=LONG_TEXT, multiline=True, focus=True)
     parts: list[Block] = [
-        blocks.section(text.render("customer_form", channel=channel, approvals=approvals)),
-        blocks.input_block(
-            "text",
-            "What customers read",
-            blocks.text_input(initial=message, max_length=LONG_TEXT, multiline=True, focus=True),
-        ),
+        blocks.section(words),
+        blocks.input_block("text", "What customers read", field),
     ]
     return blocks.modal(
         action_ids.CUSTOMER_FORM, "Tell customers", parts, submit="Request", metadata=metadata

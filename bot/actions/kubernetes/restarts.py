@@ -173,6 +173,8 @@ class DeletePods(Change):
     async def _undeleted(self, systems: Systems, plan: Plan, progress: Progress) -> list[Pod]:
         """The planned pods that nobody deletes yet."""
         planned = set(plan.fingerprint["pods"].values()) - progress.evidence.answers.keys()
+        if not planned:
+            return []
         pods = await systems.cluster.pods(self.selector)
         return [pod for pod in pods if pod.uid in planned and not pod.terminating]
 

@@ -66,7 +66,8 @@ class Clients:
 
     def _connect(self) -> None:
         # The library's classes are typed in part only.
-        self.http: Any = ApiClient(self.credentials.configuration)
+        self._configuration = self.credentials.configuration
+        self.http: Any = ApiClient(self._configuration)
         self.http.user_agent = USER_AGENT
 
     @cached_property
@@ -79,7 +80,8 @@ class Clients:
 
     async def refresh(self) -> None:
         """Renew the credentials where that is due. Raises ConfigException."""
-        if not await self.credentials.refresh():
+        await self.credentials.refresh()
+        if self.credentials.configuration is self._configuration:
             return
         # Calls may still use the clients of now, but not those of the renewal before.
         retired, self._retired = self._retired, self._open()
@@ -93,6 +95,7 @@ class Clients:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.credentials.close()
         for client in [*self._open(), *self._retired]:
             await client.close()
 
