@@ -34,7 +34,7 @@ async def since(
     with, a manager where the server noted it. Raises ClusterError.
     """
     if deployment.uid != approved.fingerprint.get("uid", deployment.uid):
-        return (Difference(what="it was deleted and made anew"),)
+        return (Difference(what="it was deleted and made anew", outside=True),)
     revisions = await cluster.revisions(deployment)
     before = _find(revisions, approved)
     # The controller may not have made a revision of the newest template yet.
@@ -111,7 +111,7 @@ def _difference(deployment: Deployment, path: Path, what: str, by: Execution | N
     """Another manager's note comes before our own record: it may have changed it in between."""
     writer = managed_fields.last_writer(deployment.managed_fields, path)
     if writer is None or (writer.is_ours and by is not None):
-        return Difference(what=what, by=by)
+        return Difference(what=what, by=by, outside=by is None)
     manager = "another Runbolt" if writer.is_ours else writer.label
     return Difference(what=what, manager=manager, at=writer.at)
 
