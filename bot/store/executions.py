@@ -152,6 +152,18 @@ async def applied_since(
     return await db.fetch_all(conn, Execution, query, [], target=target, since=since, but=but)
 
 
+async def latest_with_template(conn: Conn, target: str, template: str) -> Execution | None:
+    """The latest change that left a Deployment with the pod template of this digest."""
+    query = """
+        SELECT {columns} FROM executions
+        WHERE plan ->> 'target' = %(target)s AND check_passed IS NOT NULL
+          AND evidence -> 'answers' ->> 'template' = %(template)s
+        ORDER BY finished_at DESC LIMIT 1
+    """
+    found = await db.fetch_all(conn, Execution, query, [], target=target, template=template)
+    return found[0] if found else None
+
+
 async def applied_after_failures(
     conn: Conn, executions: Sequence[Execution]
 ) -> tuple[Execution, ...]:
