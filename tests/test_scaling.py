@@ -10,7 +10,7 @@ from tests.conftest import Walk
 from tests.rollbacks import DONE
 
 SCALED = "order-service is scaled to {0}: {0} of {0} ready, no restarts for 0.4 s"
-DRIFTED = "Changed since this plan was made: {}, outside Runbolt. Nothing was done. The new plan"
+DRIFTED = "Changed since this plan was made: {}. Nothing was done. The new plan"
 
 
 async def declare(walk: Walk) -> str:
@@ -144,7 +144,8 @@ async def test_scaled_by_somebody_else(walk: Walk, kube: Cluster) -> None:
     state, outcome = ended(walk, channel)
     assert state == "Not done"
     assert re.sub(r" at \d\d:\d\d UTC", "", outcome) == (
-        DRIFTED.format("replicas 3 → 6, by kubectl") + ": Scale order-service from 6 to 9 replicas."
+        DRIFTED.format("replicas 3 → 6, by kubectl, outside Runbolt")
+        + ": Scale order-service from 6 to 9 replicas."
     )
     assert replicas(kube) == 6
 

@@ -96,6 +96,7 @@ async def test_the_form_begins_with_facts(walk: Walk) -> None:
         "current": "- the queue is growing",
         "minutes": "15",
     }
+    assert fields["minutes"].hint == "From 5 to 30."
 
 
 async def test_the_form_keeps_the_impact(walk: Walk) -> None:

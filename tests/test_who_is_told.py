@@ -179,7 +179,11 @@ async def test_resolving_names_lost_undos(walk: Walk, asked: str) -> None:
     ]
 
     await walk.press("second", action_ids.UNDO, asked)
-    warning, *_ = await resolve_form(walk, asked)
+    lost, warning, *_ = await resolve_form(walk, asked)
+    assert lost == (
+        ":leftwards_arrow_with_hook: After this you cannot undo: Undo: Roll back. To undo one, "
+        "cancel this form first."
+    )
     assert warning == ":warning: The check failed after:"
 
 

@@ -285,12 +285,14 @@ class Execution(NewExecution):
 class Difference(Model):
     """One thing that is not as a plan found it: `what`, and who made it so.
 
-    That is the execution `by`, or else a field `manager`; neither where nothing tells it.
+    That is the execution `by`, or else a field `manager`. Where neither is told, `outside` says
+    that it was at least no execution.
     """
 
     what: str
     by: Execution | None = None
     manager: str = ""
+    outside: bool = False
     at: datetime | None = None
 
 

@@ -206,8 +206,11 @@ def _request_new_plan(execution: Execution) -> list[Element]:
     """One press, where it was not done because another plan fits what is there by now."""
     if not execution.evidence.replanned:
         return []
-    label, action_id = "Request the new plan", action_ids.REQUEST_NEW_PLAN
-    return [blocks.button(label, action_id, execution.id, style="primary")]
+    label, action_id, confirm = "Request the new plan", action_ids.REQUEST_NEW_PLAN, None
+    if execution.requirement is not None and not execution.requirement.approvals:
+        question = "Nobody has to approve this: if its plan fits again, it runs at once."
+        confirm = blocks.confirm_dialog(f"{label}?", question, "Request")
+    return [blocks.button(label, action_id, execution.id, style="primary", confirm=confirm)]
 
 
 def _request_again(execution: Execution) -> list[Element]:

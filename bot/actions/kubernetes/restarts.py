@@ -205,7 +205,7 @@ class DeletePods(Change):
         by = _replaced_by(gone, new, executions, await _revisions(systems.cluster, new))
         parts = (("gone", [planned[uid] for uid in gone]), ("new", [pod.name for pod in new]))
         facts = [f"{word}: {', '.join(sorted(names))}" for word, names in parts if names]
-        return tuple(Difference(what=fact, by=by) for fact in facts)
+        return tuple(Difference(what=fact, by=by, outside=by is None) for fact in facts)
 
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
         """Fence the pods that a deletion may still reach; count those that this deleted.
@@ -276,6 +276,8 @@ def _replaced_by(
         answers = execution.evidence.answers
         if any(answers.get(uid) == DELETED for uid in gone):
             return execution
+        if not gone and "replicas" not in execution.params:
+            continue  # it added no pods
         if deployments.TEMPLATE in answers and any(
             templates.get(pod.uid) == answers[deployments.TEMPLATE] for pod in new
         ):
