@@ -115,7 +115,8 @@ def _sortable_time(stamp: str) -> str:
 
 def masked(lines: Sequence[Line]) -> list[Line]:
     """The lines with their secrets masked."""
-    return [line._replace(text=redaction.redact(line.text)) for line in lines]
+    texts = redaction.redact_lines([line.text for line in lines])
+    return [line._replace(text=text) for line, text in zip(lines, texts, strict=True)]
 
 
 class TailBuffer:
