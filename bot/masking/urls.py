@@ -20,6 +20,8 @@ PARAMETER = re.compile(
 BARE = re.compile(
     r"(?<![\w/:.@-])[\w.-]{1,64}:([^\s@:/\"'`<>]{3,100})@[\w-]{1,63}[\w.-]{0,190}(?:[:/]|$|\s)"
 )
+# As in postgresql://role:password@host:5432/database, which shows how to write one.
+EXAMPLES = ("password", "passwd", "pass", "pwd", "yourpassword", "your-password", "your_password")
 NO_USERS = ("x-access-token", "oauth2", "git", "user", "username")
 
 
@@ -38,6 +40,8 @@ def spans(text: Text) -> Spans:
 
 def _is_given(value: str) -> bool:
     """Whether a value is one, and no placeholder for one."""
+    if value.lower() in EXAMPLES:
+        return False
     return not values.PLACEHOLDER.fullmatch(value.lower()) and not value.startswith("[masked")
 
 

@@ -244,6 +244,8 @@ def _is_innocent_bare(word: str, value: str, kind: Kind) -> bool:
         )
     if kind is Kind.TOKEN and NUMBER.fullmatch(word):
         return True
+    if kind is Kind.TOKEN and len(words) > 1 and not looks_secret(word):
+        return True  # a token has no spaces, so it is a sentence
     return is_innocent(value, kind) or PLACEHOLDER.fullmatch(word) is not None
 
 
