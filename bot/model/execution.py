@@ -3,12 +3,18 @@
 import hashlib
 import json
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
-from bot.model.read_result import ReadResult
+from bot.model.read_result import ReadResult, Table
 
 
 class ExecutionState(OpenEnum):
@@ -35,6 +41,13 @@ class PlanPart(Model):
     """
 
     model_config = ConfigDict(extra="allow")
+    # What came later, and is left out where it is empty: so older versions know the plan whole.
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        return {key: value for key, value in fields.items() if value or key not in self.later}
 
 
 class Undo(PlanPart):
@@ -57,10 +70,14 @@ class BlastRadius(PlanPart):
 
     So many `pods` are missing at the same time, or this share of the `capacity` in percent,
     whichever is more, until new ones are ready; so many `sessions` are ended. `text` says it as it
-    is now: it may count what moves by itself, such as pods under an autoscaler.
+    is now: it may count what moves by itself, such as pods under an autoscaler. `effect` is what
+    else people notice meanwhile, as the playbook has it.
     """
 
+    later: ClassVar = frozenset({"effect"})
+
     text: str
+    effect: str = ""
     pods: int = 0
     capacity: int = 0
     sessions: int = 0
@@ -77,9 +94,11 @@ class Plan(PlanPart):
     `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
     plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
-    `check`, `warnings` and the text of `blast_radius` may count what moves by itself; of that, what
-    must stop it is in the fingerprint too.
+    `check`, `warnings`, `table` and the words of `blast_radius` may count what moves by itself; of
+    that, what must stop it is in the fingerprint too. `table` has what is hit, where that is much.
     """
+
+    later: ClassVar = frozenset({"table"})
 
     target: str
     summary: str
@@ -88,6 +107,7 @@ class Plan(PlanPart):
     diff: str = ""
     dry_run: str = ""
     warnings: tuple[str, ...] = ()
+    table: Table | None = None
     undo: Undo | None = None
     temporary: Temporary | None = None
     fingerprint: dict[str, Any] = Field(default_factory=dict)
@@ -95,7 +115,10 @@ class Plan(PlanPart):
     @property
     def approved_content(self) -> dict[str, Any]:
         """What people approve, as JSON: all but the words that may count what moves by itself."""
-        counting: dict[str, Any] = {"blast_radius": {"text"}, "check": True, "warnings": True}
+        counting: dict[str, Any] = {
+            "blast_radius": {"text", "effect"},
+            **dict.fromkeys(("check", "warnings", "table"), True),
+        }
         return self.model_dump(mode="json", exclude=counting)
 
     @property
