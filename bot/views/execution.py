@@ -253,7 +253,7 @@ def _approve(execution: Execution) -> Element:
 
 
 def _confirm_text(plan: Plan) -> str:
-    """What is lost, the summary, alarms and warnings; each of the last two keeps half of the rest."""
+    """What is lost, the summary, then alarms and warnings; both keep half of the rest."""
     loss = truncate(plan.blast_radius.effect or plan.blast_radius.text, blocks.CONFIRM_LENGTH // 2)
     rest = blocks.CONFIRM_LENGTH - len(loss) - 1
     words = [f":red_circle: {alarm}" for alarm in plan.alarms]
