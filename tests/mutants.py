@@ -362,6 +362,34 @@ MUTANTS = (
         "        pass",
         ("tests/test_change_approval.py::test_a_late_press_is_answered",),
     ),
+    Mutant(
+        "the start waits for nothing",
+        "bot/slack/starting.py",
+        "if not refused.is_transient or seconds > left:",
+        "if seconds >= 0:",
+        ("tests/test_slack_at_the_start.py::test_what_passes_is_waited_for",),
+    ),
+    Mutant(
+        "a card posted again is not pinned",
+        "bot/publishing/sender.py",
+        "if before is not None and is_posted_again:",
+        "if False:",
+        ("tests/test_slack_as_it_is.py::test_deleted_card_is_pinned_again",),
+    ),
+    Mutant(
+        "one who cannot come keeps out all",
+        "bot/slack/invitations.py",
+        "return [users[:middle], users[middle:]] if middle else []",
+        "return []",
+        ("tests/test_slack_as_it_is.py::test_others_come_in_all_the_same",),
+    ),
+    Mutant(
+        "who declared is told no refusal",
+        "commands/declare.py",
+        "if refusal is not None:",
+        "if False:",
+        ("tests/test_slack_as_it_is.py::test_missing_scope_is_told",),
+    ),
 )
 
 
