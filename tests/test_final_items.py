@@ -12,6 +12,7 @@ from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk
 from tests.readers import Post
+from tests.test_timeline_and_resolve import timeline_file
 
 ID = IncidentId(1)
 PAYMENTS = "order-service/payment-refund-failures"
@@ -129,8 +130,7 @@ async def test_shown_notes_are_not_read(walk: Walk, bot: Bot) -> None:
 
     await walk.say("second", "/incident resolve", channel)
     await walk.submit("second", resolution="over")
-    [file] = walk.slack.messages(channel, "oncall")[-1]["files"]
-    whole = walk.slack.file(file["id"]).decode()
+    whole = "\n".join(timeline_file(walk, channel))
     assert [whole.count(f"noted: {note}") for note in ("It is DNS", "It was DNS")] == [1, 1]
     assert [walk.text(channel).count(note) for note in ("It is DNS", "It was DNS")] == [1, 1]
 
