@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 Obj = dict[str, Any]
@@ -73,13 +73,15 @@ class Item:
 class Execution:
     """A change from its request to its outcome.
 
-    `plan` has the plan's lines by their label, `state` is such as “Needs 1 more approval” or
-    “Done and checked”, `outcome` what is said behind it, `notes` what is said below.
+    `loss` is what stands before the plan, `plan` has its lines by their label, `state` is such as
+    “Needs 1 more approval” or “Done and checked”, `outcome` what is said behind it, `notes` what is
+    said below.
     """
 
     title: str
     requested_by: str
     reason: str
+    loss: str
     plan: Mapping[str, str]
     warnings: tuple[str, ...]
     diff: str
@@ -256,11 +258,14 @@ def _execution(message: Obj, names: Mapping[str, str]) -> Execution:
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
     context = [text for block in blocks if block["type"] == "context" for text in _texts(block)]
     planned = [line for text in (*sections[1:-1], *context) for line in read(text).splitlines()]
+    loss = list(takewhile(lambda line: not line.startswith("Plan: "), planned))
+    planned = planned[len(loss) :]
     approvals, state, outcome, notes = _state(sections[-1].splitlines(), read)
     return Execution(
         title=found[1],
         requested_by=found[2],
         reason="\n".join(line.removeprefix(">") for line in reason),
+        loss="\n".join(loss),
         plan=dict(line.split(": ", 1) for line in planned if FIELD.match(line)),
         warnings=tuple(line for line in planned if line.startswith(":")),
         diff="\n".join(
