@@ -248,6 +248,7 @@ async def _open_resolve_form(world: World, interaction: Interaction, incident: I
         incident,
         metadata=interaction.metadata(incident=incident.id),
         executions=executions,
+        others=await flows.executions.that_may_mend(world, executions),
         unreadable=unreadable,
         temporary_changes=in_force,
         open_checklists=tasks.open_checklists(

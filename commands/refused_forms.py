@@ -57,8 +57,11 @@ async def reply(interaction: Interaction, sentence: str, view: Body) -> None:
     kept = {"user": interaction.user_id, "view": filled(view)}
     await interaction.cache.set(_cache_key(key), json.dumps(kept), KEPT_SECONDS)
     mrkdwn = text.to_person(sentence)
-    button = blocks.button("Open the form again", action_ids.REOPEN_FORM, key)
-    await interaction.show(mrkdwn, [blocks.section(mrkdwn), blocks.actions("form", button)])
+    parts = [blocks.section(mrkdwn)]
+    if await interaction.cache.get(_cache_key(key)) is not None:  # Redis may be away
+        button = blocks.button("Open the form again", action_ids.REOPEN_FORM, key)
+        parts.append(blocks.actions("form", button))
+    await interaction.show(mrkdwn, parts)
 
 
 async def reopen(world: World, interaction: Interaction) -> None:

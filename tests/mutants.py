@@ -171,11 +171,13 @@ MUTANTS = (
         """\
         voided = await store.executions.void(conn, incident_id, now, unreadable)
         executions = await store.executions.of_incident(conn, incident_id, unreadable)
-        _check_nothing_open(executions, unreadable, override_reason)
+        others = await store.executions.applied_after_failures(conn, executions)
+        _check_nothing_open(executions, others, unreadable, override_reason)
 """,
         """\
         executions = await store.executions.of_incident(conn, incident_id, unreadable)
-        _check_nothing_open(executions, unreadable, override_reason)
+        others = await store.executions.applied_after_failures(conn, executions)
+        _check_nothing_open(executions, others, unreadable, override_reason)
         voided = await store.executions.void(conn, incident_id, now, unreadable)
 """,
         (f"{DECISIONS}::test_what_starts_now_is_not_resolved",),

@@ -4,7 +4,8 @@ import re
 
 from bot.views import action_ids
 from sandbox.cluster import Cluster
-from tests.conftest import Clock, Walk
+from tests.conftest import Walk
+from tests.pausing import request_pause
 from tests.rollbacks import DONE, REASON, asked, broken, done, patches
 
 __all__ = ["asked", "broken", "done"]
@@ -68,13 +69,18 @@ async def test_a_queued_change_names_the_other(walk: Walk, broken: Cluster, aske
     )
 
 
-async def test_an_undo_asks_again_too(walk: Walk, clock: Clock, broken: Cluster, done: str) -> None:
-    clock.forward(minutes=16)  # the undo needs an approval by now
+async def test_an_undo_asks_again_too(walk: Walk, broken: Cluster, done: str) -> None:
+    broken.deploy("v2.3.2")
     await walk.press("oncall", action_ids.UNDO, done)
+    undo = walk.execution(done)
+    assert AT.sub("", undo.warnings[-1]) == (
+        ":warning: Changed since “Roll back”, and the undo may change it too: image v2.3.1 → "
+        "v2.3.2, by pipeline, outside Runbolt."
+    )
     broken.change_template()
     await walk.press("second", action_ids.APPROVE, done)
 
-    undo = walk.execution(done, "Undo: Roll back")
+    undo = walk.execution(done)
     assert undo.outcome.startswith("Changed since this plan was made: annotations ticket")
     assert undo.buttons == (NEW,)
 
@@ -103,13 +109,31 @@ async def test_where_no_plan_is_left(walk: Walk, broken: Cluster, asked: str) ->
     assert late.buttons == ("Request again…",)
 
 
-async def test_an_undo_says_what_changed(walk: Walk, broken: Cluster, done: str) -> None:
-    broken.deploy("v2.3.2")
-    await walk.press("second", action_ids.UNDO, done)
+async def test_each_difference_has_its_execution(walk: Walk, kube: Cluster) -> None:
+    """Across incidents; of a variable no value is told."""
+    memory = await walk.declare()
+    await walk.press_step("oncall", "memory-limit", memory)
+    await walk.submit("oncall", reason=REASON, limit="1Gi")
+    pause = await request_pause(walk)
+    scale = await walk.declare("Orders are slow", "sev3")
+    await walk.press_step("oncall", "scale-up", scale)
+    await walk.submit("oncall", reason=REASON, replicas="5")
+    await walk.press("second", action_ids.APPROVE, memory)
+    limit = "memory limit 512Mi → 1Gi, by “Increase memory limit” of INC-1"
 
-    undo = walk.execution(done)
-    assert undo.state == "Needs 1 more approval"
-    assert [AT.sub("", warning) for warning in undo.warnings][-1] == (
-        ":warning: Changed since “Roll back”, and the undo may change it too: image v2.3.1 → "
-        "v2.3.2, by pipeline, outside Runbolt."
+    await walk.press("second", action_ids.APPROVE, pause)
+    assert AT.sub("", walk.execution(pause).outcome) == (
+        f"Changed since this plan was made: {limit}. Nothing was done. The new plan is the same "
+        "step from what is there now."
     )
+    await walk.press("oncall", action_ids.REQUEST_NEW_PLAN, pause)
+    await walk.press("second", action_ids.APPROVE, pause)
+    assert walk.execution(pause).state == DONE
+
+    await walk.press("second", action_ids.APPROVE, scale)
+    variable = "variable ORDERS_PAUSED, by “Pause new orders” of INC-2"
+    changes = AT.sub("", walk.execution(scale).outcome).partition(". Nothing was done.")[0]
+    assert {*changes.removeprefix("Changed since this plan was made: ").split("; ")} == {
+        limit,
+        variable,
+    }

@@ -75,6 +75,35 @@ async def test_a_later_change_mends_it(walk: Walk, broken: Cluster, done: str) -
     assert "the undo, done, but the check failed; mended since" in walk.text(done)
 
 
+async def test_another_incident_mends_it(walk: Walk, broken: Cluster, done: str) -> None:
+    await walk.press("second", action_ids.UNDO, done)
+    other = await walk.declare("Checkout is down")
+    await walk.ask_for_rollback(other)
+    await walk.press("second", action_ids.APPROVE, other)
+    assert walk.execution(other).state == DONE
+
+    await walk.press("oncall", action_ids.RESOLVE, done)
+    await walk.submit("oncall", resolution="Rolled back in INC-2")
+
+    assert walk.card(done)["Status"] == "Resolved"
+
+
+async def test_back_to_a_failed_check(walk: Walk, broken: Cluster, done: str) -> None:
+    """Its pods were ready again when they were replaced; what was checked before is known."""
+    async with walk.bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE executions SET check_passed = false, state = 'failed'")
+    await walk.press_step("oncall", "roll-back", done)
+    await walk.submit("oncall", to_revision="5", reason="Still slow")
+    await walk.press("second", action_ids.APPROVE, done)
+    assert walk.execution(done).state == DONE
+
+    await walk.press("second", action_ids.UNDO, done)
+
+    assert walk.execution(done).warnings[0] == (
+        ":red_circle: This leads back to what “Roll back” of INC-1 left, and its check failed."
+    )
+
+
 async def test_what_stands_can_be_undone(walk: Walk, broken: Cluster, asked: str) -> None:
     """Somebody changed something else during the check: the rollback itself is still there."""
     await walk.slack.press("second", action_id=action_ids.APPROVE, channel=asked)

@@ -10,7 +10,7 @@ from tests.conftest import Walk
 from tests.rollbacks import DONE
 
 SCALED = "order-service is scaled to {0}: {0} of {0} ready, no restarts for 0.4 s"
-DRIFTED = "Changed since this plan was made: {}, outside Runbolt. Nothing was done. The new plan"
+DRIFTED = "Changed since this plan was made: {}. Nothing was done. The new plan"
 
 
 async def declare(walk: Walk) -> str:
@@ -42,9 +42,9 @@ async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await ask(walk, channel)
     request = walk.execution(channel)
+    assert request.loss == "Nothing is lost: 2 pods are added, and those that run are left alone."
     assert request.plan == {
         "Plan": "Scale order-service from 3 to 5 replicas",
-        "Effect": "2 pods are added; those that run are left alone.",
         "Check": "All 5 pods are ready within 300 s, and then stay ready for 0.4 s "
         "without a restart.",
         "Undo": "Scale order-service back to 3 replicas",
@@ -144,7 +144,8 @@ async def test_scaled_by_somebody_else(walk: Walk, kube: Cluster) -> None:
     state, outcome = ended(walk, channel)
     assert state == "Not done"
     assert re.sub(r" at \d\d:\d\d UTC", "", outcome) == (
-        DRIFTED.format("replicas 3 → 6, by kubectl") + ": Scale order-service from 6 to 9 replicas."
+        DRIFTED.format("replicas 3 → 6, by kubectl, outside Runbolt")
+        + ": Scale order-service from 6 to 9 replicas."
     )
     assert replicas(kube) == 6
 

@@ -56,12 +56,25 @@ def _facts(approved: Plan, current: Plan | None) -> tuple[Difference, ...]:
 
 async def describe_undo(world: World, original: Execution, undo_action: Change, plan: Plan) -> Plan:
     """The plan of an undo, with what it leads back to, and what changed since."""
-    alarms = plan.alarms or rules.changes.undo_alarms(original)
+    alarms = plan.alarms or rules.changes.undo_alarms(original) or await _failed_check(world, plan)
     changed = ""
     if original.undo_digest != plan.digest:
         changed = await _since_change(world, original, undo_action)
     warnings = (*plan.warnings, changed) if changed else plan.warnings
     return plan.model_copy(update={"alarms": alarms, "warnings": warnings})
+
+
+async def _failed_check(world: World, plan: Plan) -> tuple[str, ...]:
+    """That a rollback leads back to a pod template whose check failed when it was left last."""
+    template = plan.fingerprint.get("to_template")
+    if template is None:
+        return ()
+    async with world.pool.connection() as conn:
+        left = await store.executions.latest_with_template(conn, plan.target, template)
+    if left is None or left.check_passed is not False or left.evidence.undone_outside:
+        return ()
+    origin = f"“{left.title}” of INC-{left.incident_id}"
+    return (f"This leads back to what {origin} left, and its check failed.",)
 
 
 async def _since_change(world: World, original: Execution, undo_action: Change) -> str:

@@ -1,7 +1,7 @@
 """Executions: run a read step, request a change, request its undo."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot import rules, store
 from bot.actions.base import Action, Change, Read
@@ -390,3 +390,9 @@ async def of_incident(
     """All executions of an incident, oldest first; those that cannot be read are named instead."""
     async with world.pool.connection() as conn:
         return await store.executions.of_incident(conn, incident_id, unreadable)
+
+
+async def that_may_mend(world: World, executions: Sequence[Execution]) -> tuple[Execution, ...]:
+    """The later executions of all incidents on the targets of those whose check failed."""
+    async with world.pool.connection() as conn:
+        return await store.executions.applied_after_failures(conn, executions)

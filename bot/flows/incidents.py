@@ -361,7 +361,8 @@ async def resolve(
         unreadable: list[str] = []
         voided = await store.executions.void(conn, incident_id, now, unreadable)
         executions = await store.executions.of_incident(conn, incident_id, unreadable)
-        _check_nothing_open(executions, unreadable, override_reason)
+        others = await store.executions.applied_after_failures(conn, executions)
+        _check_nothing_open(executions, others, unreadable, override_reason)
         await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
@@ -372,7 +373,10 @@ async def resolve(
 
 
 def _check_nothing_open(
-    executions: Sequence[Execution], unreadable: Sequence[str], override_reason: str
+    executions: Sequence[Execution],
+    others: Sequence[Execution],
+    unreadable: Sequence[str],
+    override_reason: str,
 ) -> None:
     running = [
         execution.title for execution in executions if execution.state is ExecutionState.RUNNING
@@ -388,7 +392,7 @@ def _check_nothing_open(
             "done. The incident was not resolved. Use `/incident resolve` again: the form asks why "
             "it may end anyway."
         )
-    unsure = rules.changes.unverified(executions)
+    unsure = rules.changes.unverified(executions, others)
     if unsure and not override_reason:
         raise UserError(
             f"The check of “{unsure[0].title}” failed or is missing. The incident was not "

@@ -24,8 +24,13 @@ MAX_TEMPORARY_CHANGE = LONGEST_TEMPORARY
 IN_PROGRESS = (ExecutionState.APPROVED, ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
 
 
-def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
-    """The changes whose check failed and was not mended, or whose outcome is unknown."""
+def unverified(
+    executions: Sequence[Execution], others: Sequence[Execution] = ()
+) -> tuple[Execution, ...]:
+    """The changes whose check failed and was not mended, or whose outcome is unknown.
+
+    `others` are executions of other incidents, which may have mended one.
+    """
     unknown = [
         execution
         for execution in executions
@@ -34,7 +39,7 @@ def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
     failed = [
         execution
         for execution in executions
-        if execution.check_passed is False and mended_by(execution, executions) is None
+        if execution.check_passed is False and mended_by(execution, (*executions, *others)) is None
     ]
     return (*failed, *unknown)
 

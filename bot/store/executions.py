@@ -139,7 +139,8 @@ async def applied_since(
 ) -> tuple[Execution, ...]:
     """The other changes of a target that were made and have ended since, in that order.
 
-    One that ended in the minute before is among them: a plan is older than its request.
+    One that ended in the minute before is among them: a plan is older than its request. A row that
+    this version cannot read is left out.
     """
     query = """
         SELECT {columns} FROM executions
@@ -148,7 +149,31 @@ async def applied_since(
           AND finished_at > %(since)s - interval '1 minute'
         ORDER BY finished_at
     """
-    return await db.fetch_all(conn, Execution, query, target=target, since=since, but=but)
+    return await db.fetch_all(conn, Execution, query, [], target=target, since=since, but=but)
+
+
+async def latest_with_template(conn: Conn, target: str, template: str) -> Execution | None:
+    """The latest change that left a Deployment with the pod template of this digest."""
+    query = """
+        SELECT {columns} FROM executions
+        WHERE plan ->> 'target' = %(target)s AND check_passed IS NOT NULL
+          AND evidence -> 'answers' ->> 'template' = %(template)s
+        ORDER BY finished_at DESC LIMIT 1
+    """
+    found = await db.fetch_all(conn, Execution, query, [], target=target, template=template)
+    return found[0] if found else None
+
+
+async def applied_after_failures(
+    conn: Conn, executions: Sequence[Execution]
+) -> tuple[Execution, ...]:
+    """The later changes, of all incidents, on the targets of those whose check failed."""
+    found: tuple[Execution, ...] = ()
+    for failed in executions:
+        if failed.check_passed is False and failed.plan and failed.finished_at:
+            since, target = failed.finished_at, failed.plan.target
+            found += await applied_since(conn, target, since, but=failed.id)
+    return found
 
 
 async def set_approvals(

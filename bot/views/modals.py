@@ -152,10 +152,10 @@ def update(incident: Incident, draft: UpdateDraft, *, metadata: str) -> View:
         blocks.input_block("current", "What is happening", current),
     ]
     if draft.minutes is not None:
-        element = blocks.number_input(
-            min_value=5, max_value=2 * draft.minutes, initial=draft.minutes
-        )
-        parts.append(blocks.input_block("minutes", "Next update in (minutes)", element))
+        least, most = rules.deadlines.promise_bounds(draft.minutes)
+        element = blocks.number_input(min_value=least, max_value=most, initial=draft.minutes)
+        label, hint = "Next update in (minutes)", f"From {least} to {most}."
+        parts.append(blocks.input_block("minutes", label, element, hint=hint))
     return blocks.modal(
         action_ids.UPDATE_FORM, "Post an update", parts, submit="Post", metadata=metadata
     )
@@ -166,6 +166,7 @@ def resolve(
     *,
     metadata: str,
     executions: Sequence[Execution],
+    others: Sequence[Execution] = (),
     unreadable: Sequence[str] = (),
     temporary_changes: Sequence[TemporaryChange],
     open_checklists: Sequence[Unfinished],
@@ -174,9 +175,10 @@ def resolve(
 ) -> View:
     """The form to resolve an incident; it demands a reason where a check has failed.
 
-    Where customers were told something, it offers to tell them that it is over.
+    `others` are executions of other incidents, which may have mended that. Where customers were
+    told something, it offers to tell them that it is over.
     """
-    unverified = rules.changes.unverified(executions)
+    unverified = rules.changes.unverified(executions, others)
     parts = [
         blocks.section(text.render("resolve_form", incident=incident)),
         blocks.input_block(

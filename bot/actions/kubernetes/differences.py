@@ -34,9 +34,12 @@ async def since(
     with, a manager where the server noted it. Raises ClusterError.
     """
     if deployment.uid != approved.fingerprint.get("uid", deployment.uid):
-        return (Difference(what="it was deleted and made anew"),)
+        return (Difference(what="it was deleted and made anew", outside=True),)
     revisions = await cluster.revisions(deployment)
-    before, states = _find(revisions, approved), _states(revisions, executions)
+    before = _find(revisions, approved)
+    # The controller may not have made a revision of the newest template yet.
+    templates = [*(revision.template for revision in revisions), deployment.template]
+    states = _states(templates, executions)
     found = [*_replicas(deployment, approved, executions), *_template(deployment, before, states)]
     # The images of several containers are told in one.
     by_text = {difference.what: difference for difference in found}
@@ -60,13 +63,11 @@ def _numbers(revision: Revision) -> tuple[int, ...]:
     return (*revision.previous_numbers, revision.number)
 
 
-def _states(revisions: Sequence[Revision], executions: Sequence[Execution]) -> list[State]:
+def _states(templates: Sequence[Obj], executions: Sequence[Execution]) -> list[State]:
     """What each execution is known to have left."""
-    templates = {digest(revision.template): revision.template for revision in revisions}
+    by_digest = {digest(template): template for template in templates}
     left = [(execution.evidence.answers.get(TEMPLATE), execution) for execution in executions]
-    return [
-        State(templates[answer], execution) for answer, execution in left if answer in templates
-    ]
+    return [State(by_digest[answer], by) for answer, by in left if answer in by_digest]
 
 
 def _template(
@@ -109,9 +110,10 @@ def _authors(states: Sequence[State]) -> dict[Path, Execution | None]:
 def _difference(deployment: Deployment, path: Path, what: str, by: Execution | None) -> Difference:
     """Another manager's note comes before our own record: it may have changed it in between."""
     writer = managed_fields.last_writer(deployment.managed_fields, path)
-    if writer is None or writer.is_ours:
-        return Difference(what=what, by=by)
-    return Difference(what=what, manager=writer.label, at=writer.at)
+    if writer is None or (writer.is_ours and by is not None):
+        return Difference(what=what, by=by, outside=by is None)
+    manager = "another Runbolt" if writer.is_ours else writer.label
+    return Difference(what=what, manager=manager, at=writer.at)
 
 
 def _replicas(
