@@ -390,6 +390,27 @@ MUTANTS = (
         "if False:",
         ("tests/test_slack_as_it_is.py::test_missing_scope_is_told",),
     ),
+    Mutant(
+        "an all-clear for people who were told nothing",
+        "bot/rules/customers.py",
+        "elif last_told(executions) is None:",
+        "elif False:",
+        ("tests/test_all_clear.py::test_who_knew_nothing_hears_nothing",),
+    ),
+    Mutant(
+        "a production step may follow the end",
+        "bot/rules/customers.py",
+        "return step_id == ALL_CLEAR and action in (CUSTOMER_MESSAGE, WITHDRAWAL)",
+        "return step_id == ALL_CLEAR",
+        ("tests/test_all_clear.py::test_a_step_of_that_name_is_none",),
+    ),
+    Mutant(
+        "a declined status is proposed again",
+        "bot/rules/next_status.py",
+        "any(answer > checked[-1] for answer in answers)",
+        "False",
+        ("tests/test_card.py::test_the_next_status_is_proposed_once",),
+    ),
 )
 
 
