@@ -21,7 +21,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, rules, scheduler, slack, store
+from bot import config, redaction, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
 from bot.backoff import Backoff
@@ -142,7 +142,11 @@ async def _open_systems(
     customers: CustomerChannel,
 ) -> ChangingSystems:
     cluster = await stack.enter_async_context(
-        Cluster.open(settings.kubeconfig, settings.kubernetes_namespace)
+        Cluster.open(
+            settings.kubeconfig,
+            settings.kubernetes_namespace,
+            shown_variables=team_config.masking.show_variables,
+        )
     )
     return ChangingSystems(
         cluster=cluster,
@@ -331,7 +335,7 @@ def main() -> None:
         from bot.authoring import cli
 
         sys.exit(cli.run(sys.argv[1:]))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    redaction.log_redacted()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it logs every tick
     try:
         settings = read_settings(os.environ)

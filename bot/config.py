@@ -136,6 +136,15 @@ class GuestRights(Model):
     read: bool = False
 
 
+class Masking(Model):
+    """What people may read that is hidden otherwise.
+
+    `show_variables` are names of environment variables, where `*` stands for any characters.
+    """
+
+    show_variables: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
+
+
 class Policy(Model):
     """How many other people must approve a change, its time limits, and what else is let through.
 
@@ -170,6 +179,7 @@ class Config(Model):
     clocks: dict[Severity, Cadence] = Field(default_factory=default_cadences)
     hours: WorkingHours = WorkingHours()
     policy: Policy = Policy()
+    masking: Masking = Masking()
     pagerduty: OnCallSource = OnCallSource()
     playbooks: Path | None = None
     runbooks: str = ""  # the base URL of relative links in playbooks

@@ -14,6 +14,7 @@ from bot import slack
 from bot.cache import Cache
 from bot.model import ChannelId, UserError, UserId
 from bot.model.text import printable
+from bot.redaction import redact_typed
 from bot.slack.directory import Directory
 from bot.views import blocks, text
 from bot.views.blocks import Block
@@ -197,7 +198,7 @@ def _parse_command(world: World, body: Body) -> Interaction:
         user_id=UserId(body["user_id"]),
         channel_id=ChannelId(body["channel_id"]),
         delivery_id=f"command:{body['trigger_id']}",
-        text=markup.plain_command_text(text).strip(),
+        text=redact_typed(markup.plain_command_text(text).strip()),
         mentions=tuple(map(UserId, markup.mentioned_ids(text))),
         trigger_id=body["trigger_id"],
         response_url=body.get("response_url", ""),
@@ -276,4 +277,4 @@ def _value(element: Body) -> Any:
         return [option["value"] for option in element["selected_options"]]
     if option := element.get("selected_option"):
         return option["value"]
-    return element.get("value") or ""
+    return redact_typed(element.get("value") or "")

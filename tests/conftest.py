@@ -209,6 +209,7 @@ def team(tmp_path: Path, playbooks: Path) -> Path:
         "responders: {groups: [order-service-responders]}\n"
         "approvers: {groups: [order-service-approvers]}\n"
         "runbooks: https://runbooks.example/order-service/\n"
+        "masking: {show_variables: ['*_PAUSED']}\n"
     )
     return file
 

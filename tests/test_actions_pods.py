@@ -194,7 +194,7 @@ async def test_a_log_that_its_node_lost(systems: ChangingSystems, kube: Cluster)
         await logs(systems)
 
 
-async def ignore(_: list[str]) -> None:
+async def ignore(_: bytes) -> None:
     """Take no lines."""
 
 

@@ -13,9 +13,8 @@ from bot.actions.base import Read
 from bot.actions.kubernetes.dependencies import CheckDependencies
 from bot.actions.kubernetes.log_lines import is_error
 from bot.actions.kubernetes.logs import TailLogs
-from bot.actions.kubernetes.matching import start_matcher
 from bot.actions.kubernetes.pods import ListPods, kubectl_age
-from bot.model import ReadResult, UserError
+from bot.model import ReadResult
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
@@ -234,27 +233,46 @@ async def test_masked_text_cannot_be_searched(systems: ChangingSystems, kube: Cl
     assert reading.text.startswith("None of 3 lines")
 
 
-async def test_endless_expression_blocks_nobody() -> None:
-    async with start_matcher("(a+)+$", seconds=0.5) as asked:
-        looking = asyncio.create_task(asked.search(["a" * 60 + "!"]))
-        while not looking.done():
-            async with asyncio.timeout(0.4):
-                await asyncio.wait([looking], timeout=0.05)
-        with pytest.raises(UserError, match=r"longer than 0.5 s, so it was stopped"):
-            await looking
+async def test_long_search_blocks_nobody(systems: ChangingSystems, kube: Cluster) -> None:
+    for pod in kube.pod_names():
+        kube.set_logs(pod, ["ab aab ba b" * 1400] * 2)
+    # One of the slowest searches that there are; its blocks take a tenth of a second each.
+    read = TailLogs(selector=SELECTOR, match="a[ab ]{1,500}b[ab ]{1,400}c")
+    now = asyncio.get_running_loop().time
+    start, longest = now(), 0.0
+    reading = asyncio.create_task(read.read(systems))
+    while not reading.done():
+        before = now()
+        await asyncio.sleep(0.001)
+        longest = max(longest, now() - before)
+
+    assert (await reading).text.startswith("None of 6 lines")
+    assert longest < (now() - start) / 2
 
 
-async def test_broken_search_is_said() -> None:
-    # Checked when the bot starts; here it is what makes the process end badly.
-    async with start_matcher("(") as asked:
-        for _ in range(2):
-            with pytest.raises(UserError, match="stopped with exit code 1"):
-                await asked.search(["a"])
+@pytest.mark.parametrize(
+    ("match", "advice"),
+    [
+        ("stripe(", "missing ): stripe("),
+        ("a)(b", "unexpected ): a)(b"),
+        ("(?<=refund )failed", "no look-behind: search for the words themselves"),
+        ("error(?! 404)", "no look-ahead and no look-behind"),
+        (r"(err|warn).*\1", "no reference back to a group: write out what the group stands for"),
+        ("(?P<word>a)(?P=word)", "no reference back to a group"),
+        ("a++", "leave out its second `+`"),
+        ("(?>a)b", "or its `?>`"),
+        ("(?x) a b", "only the flags i, m and s"),
+        (r"\u00e4", r"write that, or the character itself"),
+        ("(?#note)a", "leave them out"),
+        ("a{2000}", "1000 times at most"),
+        ("(.{0,30}a){9}([^x]{0,40}y){20}", "expects a shorter regular expression"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_refused(match: str, advice: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TailLogs(selector=SELECTOR, match=match)
 
-
-def test_invalid_expression_is_refused_at_start() -> None:
-    with pytest.raises(ValidationError, match="expects a regular expression"):
-        TailLogs(selector=SELECTOR, match="stripe(")
+    assert advice in str(refused.value)
 
 
 @pytest.mark.parametrize(

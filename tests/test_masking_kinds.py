@@ -4,7 +4,7 @@ import base64
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bot.redaction import REDACTED, redact
@@ -34,6 +34,7 @@ def test_masked_among_other_text(
     secret: tuple[str, str, str], before: list[str], after: list[str], between: str
 ) -> None:
     _, text, hidden = secret
+    assume(not any(hidden in part for part in [*before, *after]))
     border = "\n" if "\n" in text or text.startswith(("db:", "root:", "machine")) else between
     whole = border.join([*before, text, *after])
     assert hidden not in redact(whole)

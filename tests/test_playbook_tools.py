@@ -1,6 +1,7 @@
 """`runbolt playbook schema` and `lint`, as people run them."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,22 @@ def test_broken_files_do_not_fit(
 
     assert not validator.is_valid(yaml.safe_load(playbook.read_text()))
     assert lint(capsys, playbook)[0] == 1
+
+
+def test_lint_says_what_to_search_for_instead(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copytree(SHIPPED.parent, tmp_path / "playbooks")
+    playbook = tmp_path / "playbooks" / SHIPPED.name
+    playbook.write_text(SHIPPED.read_text().replace("match: ", "match: (?<=stripe )", 1))
+
+    code, [told] = lint(capsys, playbook)
+
+    assert code == 1
+    assert told.endswith(
+        "(RE2 has no look-ahead and no look-behind: search for the words themselves, such as "
+        '`refund failed` for `(?<=refund )failed`), found "(?<=stripe )stripe|webhook|payment"'
+    )
 
 
 def test_the_shipped_playbooks_are_right() -> None:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from bot.masking.spans import Spans, Text
 
 WORD = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{16,}+={0,2}(?![A-Za-z0-9=])")
+SHORTEST = 16
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
 MAX_DECODED = 8192
 PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]+")
@@ -26,10 +27,11 @@ JSON_VALUE = re.compile(r":\s{0,20}\\{0,7}\"([^\"]{1,100000}?)\\{0,7}\"")
 
 def spans(text: Text, find: Callable[[Text], Spans]) -> Spans:
     """Every word that has a secret in it once it is decoded; `find` finds those of plain text."""
-    for match in WORD.finditer(text.plain):
-        decoded = _from_base64(match.group())
-        if decoded and any(True for _ in find(Text(decoded))):
-            yield match.span()
+    if text.longest_word >= SHORTEST:
+        for match in WORD.finditer(text.plain):
+            decoded = _from_base64(match.group())
+            if decoded and any(True for _ in find(Text(decoded))):
+                yield match.span()
     if "%" in text.plain:
         for match in PERCENT.finditer(text.plain):
             decoded = unquote(match.group(), errors="replace")

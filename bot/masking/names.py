@@ -33,7 +33,7 @@ HEADER = ("authorization", "cookie")
 WEAK_WORDS = (
     *("pass", "pw", "psw", "pin", "otp", "totp", "mfa", "auth", "session", "sid", "sig", "dsn"),
     *("bearer", "jsessionid", "phpsessid", "salt", "nonce", "userpwd", "userpass", "dbpass"),
-    *("passwords", "creds", "sas", "pat", "signature", "sign"),
+    *("passwords", "creds", "sas", "pat", "signature"),
 )
 # What `pass` is a password of, other than `first_pass` or `test pass`.
 PASS_WORDS = ("pass", "pw")

@@ -42,6 +42,8 @@ SQL_PASSWORD = re.compile(
     r"\b(?:password|identified[ \t]+(?:with[ \t]+[\w']{1,40}[ \t]+)?by(?:[ \t]+password)?)[ \t]+"
     r"(?=e?')"
 )
+# Before the name of an emoji, as in :lock_with_key: of Slack.
+EMOJI = re.compile(r"(?:^|[^\w.-]):\Z")
 SCHEME = re.compile(r"\b(?:bearer|basic)[ \t]{1,9}(?P<value>[\w.~+/=-]{6,}+)")
 NAME_OF_TOLD = re.compile(r"[\w-]+")
 UNEXPECTED = re.compile(r"(?:unexpected|next|illegal|stray|end|parse|lexer|current)[ \t]+$")
@@ -84,7 +86,8 @@ def _assigned(text: Text) -> Spans:
         position = match.end()
         begin, name = name_before(text, match.start(), match.end("name"))
         found = kind(name)
-        if found is not None and not _is_of_parser(text, begin, found):
+        is_emoji = match["separator"] == ":" and EMOJI.search(text.lower, max(0, begin - 2), begin)
+        if found is not None and not is_emoji and not _is_of_parser(text, begin, found):
             span = _value(text, match, begin, name, found)
             if span is not None:
                 yield span

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from bot.masking.spans import Span, Spans, Text
 
 SEPARATOR = r"[ .\u00a0-]"
-DIGITS = re.compile(rf"(?<![\d])\d(?:{SEPARATOR}{{0,2}}+\d){{11,}}+")
+DIGITS = re.compile(rf"[0-9](?<![0-9][0-9])(?:{SEPARATOR}{{0,2}}+\d){{11,}}+")
 GROUP = re.compile(r"\d+")
 HEX_WORD = re.compile(r"[0-9A-Fa-f-]{20,}")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -15,7 +15,7 @@ SCHEMES = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3[0689]\d{12,17}"
     r"|35\d{14,17}|6\d{15,18}|5[06-8]\d{14,17}"
 )
-IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?: ?[A-Z0-9]){11,30}+(?![A-Za-z0-9])")
+IBAN = re.compile(r"[A-Z](?<![A-Za-z0-9][A-Z])[A-Z]\d\d(?: ?[A-Z0-9]){11,30}+(?![A-Za-z0-9])")
 LOCAL_REVERSED = re.compile(r"[\w.%+!#$*^}~`'-]+")
 AROUND = ".!#$*^}~`'-"
 DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}+[^\W\d_][\w-]{1,62}")

@@ -59,6 +59,11 @@ class Text:
             for character in self.plain
         )
 
+    @cached_property
+    def longest_word(self) -> int:
+        """The length of the longest part without a space."""
+        return max(map(len, self.plain.split()), default=0)
+
     def line_start(self, position: int) -> int:
         """Where the line of a position begins."""
         return self.plain.rfind("\n", 0, position) + 1

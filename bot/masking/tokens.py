@@ -129,6 +129,7 @@ PATTERNS = {marker: re.compile(form, re.ASCII) for marker, form in FORMS.items()
 
 # A secret key of AWS, which has no mark of its own: 40 characters of base64 in a row.
 AWS_SECRET = re.compile(r"(?<![A-Za-z0-9+/._-])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-]|\.\w)")
+AWS_SECRET_LENGTH = 40
 # JSON web tokens, signed or encrypted. To try one at each letter of a long word would be slow.
 DOTTED = re.compile(r"(?<![\w-])[\w-]{9,}+\.[\w-]{6,}+(?:\.[\w-]*+){0,4}")
 # A key of Azure Storage, and others of 64 bytes. Checksums of that length say so before it.
@@ -147,9 +148,10 @@ def spans(text: Text) -> Spans:
             yield from (match.span() for match in pattern.finditer(plain))
     if "eyJ" in plain:
         yield from _web_tokens(plain)
-    for match in AWS_SECRET.finditer(plain):
-        if _is_random(match.group()):
-            yield match.span()
+    if text.longest_word >= AWS_SECRET_LENGTH:
+        for match in AWS_SECRET.finditer(plain):
+            if _is_random(match.group()):
+                yield match.span()
     if "==" in plain:
         yield from (match.span() for match in LONG_KEY.finditer(plain))
 

@@ -6,6 +6,7 @@ from typing import ClassVar, NewType, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.masking.rules import mask
 from bot.model.text import printable
 
 IncidentId = NewType("IncidentId", int)
@@ -26,7 +27,7 @@ class UserError(Exception):
     """
 
     def __init__(self, sentence: str, *, unsure: bool = False, field: str = "") -> None:
-        super().__init__(printable(sentence))
+        super().__init__(mask(printable(sentence)))
         self.unsure = unsure
         self.field = field
 

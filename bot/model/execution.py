@@ -5,13 +5,16 @@ import json
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from bot.masking.rules import mask
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
 from bot.model.read_result import ReadResult
 
 # How long a temporary change may last, its extensions included.
 LONGEST_TEMPORARY = timedelta(hours=4)
+# Masked when it is made, so that what is stored, shown and planned again has one digest.
+Prose = Annotated[str, AfterValidator(mask)]
 
 
 class ExecutionState(OpenEnum):
@@ -43,7 +46,7 @@ class PlanPart(Model):
 class Undo(PlanPart):
     """What undoes a plan, known before anything runs: itself an action with parameters."""
 
-    summary: str
+    summary: Prose
     action: str
     params: dict[str, Any]
 
@@ -51,7 +54,7 @@ class Undo(PlanPart):
 class Temporary(PlanPart):
     """A change that is undone by itself after a while; `state` is what people call it meanwhile."""
 
-    state: str
+    state: Prose
     lasts: timedelta
 
 
@@ -63,7 +66,7 @@ class BlastRadius(PlanPart):
     is now: it may count what moves by itself, such as pods under an autoscaler.
     """
 
-    text: str
+    text: Prose
     pods: int = 0
     capacity: int = 0
     sessions: int = 0
@@ -86,14 +89,14 @@ class Plan(PlanPart):
     """
 
     target: str
-    summary: str
+    summary: Prose
     blast_radius: Annotated[BlastRadius, BeforeValidator(_parse_blast_radius)]
-    check: str
-    diff: str = ""
-    dry_run: str = ""
-    warnings: tuple[str, ...] = ()
-    alarms: tuple[str, ...] = ()
-    failing_before: str = ""
+    check: Prose
+    diff: Prose = ""
+    dry_run: Prose = ""
+    warnings: tuple[Prose, ...] = ()
+    alarms: tuple[Prose, ...] = ()
+    failing_before: Prose = ""
     undo: Undo | None = None
     temporary: Temporary | None = None
     fingerprint: dict[str, Any] = Field(default_factory=dict)

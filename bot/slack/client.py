@@ -1,5 +1,6 @@
 """Slack's Web API: its client, and one error for every call that failed."""
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import UserError
+from bot.redaction import redact, redact_values
 from bot.slack.errors import NO_ANSWER as NO_ANSWER
 from bot.slack.errors import SlackError as SlackError
 
@@ -47,6 +49,45 @@ Ask = Callable[[Callable[[], Awaitable[T]]], Awaitable[T]]
 Page = tuple[list[Any], str | None]
 
 
+# What Slack or the bot reads again: ids, addresses, keys. People read everything else.
+MACHINE_KEYS_TEXT = """
+token channel channels channel_id channel_ids user users user_id usergroup ts thread_ts message_ts
+timestamp cursor trigger_id view_id hash action_id block_id callback_id external_id private_metadata
+metadata type style value emoji files length image_url headers
+"""
+MACHINE_KEYS = frozenset(MACHINE_KEYS_TEXT.split())
+# Longer ones are masked in a thread, so that nobody waits for it.
+LONG = 8192
+
+
+class RedactingClient(AsyncWebClient):
+    """A Web API client: what people may read of a request passes the gate before it is sent."""
+
+    async def _request(
+        self, *, http_verb: str, api_url: str, req_args: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Send a request, as all of the SDK do."""
+        sent: dict[str, Any] = await super()._request(
+            http_verb=http_verb, api_url=api_url, req_args=await _redacted(req_args)
+        )
+        return sent
+
+    async def files_upload_v2(
+        self, *, content: str | bytes | None = None, **fields: Any
+    ) -> AsyncSlackResponse:
+        """Upload a text file; Slack is told its length before it is sent."""
+        if not isinstance(content, str):
+            raise TypeError("only text is uploaded: nothing else passes the gate")
+        masked = await asyncio.to_thread(redact, content)
+        return await super().files_upload_v2(content=masked, **fields)
+
+
+async def _redacted(value: Any) -> Any:
+    if len(repr(value)) <= LONG:
+        return redact_values(value, MACHINE_KEYS)
+    return await asyncio.to_thread(redact_values, value, MACHINE_KEYS)
+
+
 def open_client(token: str, api_url: str, seconds: float = TIMEOUT_SECONDS) -> AsyncWebClient:
     """A Web API client with a session of its own; call it inside the event loop."""
     session = ClientSession(
@@ -55,7 +96,7 @@ def open_client(token: str, api_url: str, seconds: float = TIMEOUT_SECONDS) -> A
         connector=TCPConnector(limit=0, keepalive_timeout=30),
         timeout=ClientTimeout(total=seconds),
     )
-    return AsyncWebClient(
+    return RedactingClient(
         token=token, base_url=api_url, session=session, retry_handlers=RETRY_HANDLERS
     )
 
@@ -64,7 +105,7 @@ class PostStopped(UserError):
     """A call was stopped before it was sent, because this client may only read."""
 
 
-class ReadOnlyClient(AsyncWebClient):
+class ReadOnlyClient(RedactingClient):
     """A Web API client for methods that only read."""
 
     async def _request(
@@ -202,7 +243,7 @@ async def _page(fetch: Callable[[str | None], ApiCall], key: str, cursor: str | 
 
 async def respond(client: AsyncWebClient, response_url: str, message: dict[str, Any]) -> None:
     """Send a message to one person, by the response URL of an interaction; raises SlackError."""
-    body = {"response_type": "ephemeral", "replace_original": False, **message}
+    body = {"response_type": "ephemeral", "replace_original": False, **await _redacted(message)}
     session = client.session
     assert session is not None
     try:

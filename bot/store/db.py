@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, Self, TypeVar
 
-from psycopg import AsyncConnection, OperationalError, conninfo, sql
+from psycopg import AsyncConnection, AsyncCursor, OperationalError, conninfo, sql
 from psycopg import Error as DatabaseError
 from psycopg.errors import (
     DeadlockDetected,
@@ -24,9 +24,10 @@ from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
 from bot.model import UserError
+from bot.redaction import redact_values
 from bot.store import timestamps
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ COMMIT: LiteralString = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL; CO
 
 ROWS_AT_ONCE = 100
 NEW_WORD = re.compile(r"\B(?=[A-Z])")
+LONG = 8192  # characters
 
 # Any constant serves, as long as every replica takes the same one.
 MIGRATION_LOCK = 7_236_041_155
@@ -102,6 +104,44 @@ def watching_writes() -> Iterator[Writes]:
         _watched.reset(token)
 
 
+class Exact(Jsonb):
+    """JSON that the bot acts on, such as parameters: it is stored as it is."""
+
+
+class RedactingCursor(AsyncCursor[TupleRow]):
+    """A cursor whose parameters pass the gate: each text, and each text in JSON."""
+
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Run a statement; long parameters are masked in a thread, so that nobody waits."""
+        return await super().execute(query, await _redacted(params), **options)
+
+
+async def _redacted(params: Any) -> Any:
+    if not params:
+        return params
+    if sum(map(_size, params.values() if isinstance(params, Mapping) else params)) > LONG:
+        return await asyncio.to_thread(_redact_all, params)
+    return _redact_all(params)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, Jsonb):
+        return 0 if isinstance(value, Exact) else len(to_json(value.obj))
+    return len(value) if isinstance(value, str) else 0
+
+
+def _redact_all(params: Any) -> Any:
+    if isinstance(params, Mapping):
+        return {name: _redact_one(value) for name, value in params.items()}
+    return [_redact_one(value) for value in params]
+
+
+def _redact_one(value: Any) -> Any:
+    if isinstance(value, Jsonb) and not isinstance(value, Exact):
+        return Jsonb(redact_values(to_jsonable_python(value.obj)), dumps=to_json)
+    return redact_values(value) if isinstance(value, str) else value
+
+
 class Pool(AsyncConnectionPool[Conn]):
     """Lends connections in a transaction that has begun, with the settings that all of them have.
 
@@ -114,7 +154,7 @@ class Pool(AsyncConnectionPool[Conn]):
         super().__init__(
             _connection_string(url),
             # The pool begins the transactions itself.
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, "cursor_factory": RedactingCursor},
             min_size=1,
             max_size=size,
             open=False,
@@ -389,5 +429,10 @@ async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:
 
 
 def json(value: Any) -> Jsonb:
-    """A model, or anything made of models, as JSONB."""
+    """A model, or anything made of models, as JSONB; each text in it is masked."""
     return Jsonb(value, dumps=to_json)
+
+
+def exact_json(value: Any) -> Jsonb:
+    """The same for what the bot acts on: nothing in it is changed."""
+    return Exact(value, dumps=to_json)

@@ -53,9 +53,9 @@ async def insert(conn: Conn, new: NewExecution) -> Execution:
             %(approvals_needed)s, %(expires_at)s, %(requirement)s, %(undo_of)s, %(requested_at)s)
         RETURNING {columns}
     """
-    plan = None if new.plan is None else db.json(new.plan)
+    plan = None if new.plan is None else db.exact_json(new.plan)
     digest = None if new.plan is None else new.plan.digest
-    row = dict(new) | {"params": db.json(new.params), "plan": plan, "plan_digest": digest}
+    row = dict(new) | {"params": db.exact_json(new.params), "plan": plan, "plan_digest": digest}
     row["requirement"] = None if new.requirement is None else db.json(new.requirement)
     with _refuse_second():
         return await db.fetch_one(conn, Execution, query, **row)
@@ -281,7 +281,7 @@ async def record_evidence(
           AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
     """
     values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
-    values["evidence"] = db.json(evidence)
+    values["evidence"] = db.exact_json(evidence)
     return await db.execute(conn, query, id=execution.id, **values) == 1
 
 
@@ -304,7 +304,8 @@ async def set_unknown(
         RETURNING {columns}
     """
     values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
-    values |= {"outcome": outcome, "evidence": db.json(evidence), "holds_target": holds_target}
+    values |= {"outcome": outcome, "evidence": db.exact_json(evidence)}
+    values["holds_target"] = holds_target
     return await db.fetch_optional(conn, Execution, query, id=execution.id, **values)
 
 
@@ -377,7 +378,7 @@ async def finish(
     values: dict[str, Any] = {"to_state": to_state, "at": at, "outcome": outcome}
     values |= {"check_passed": check_passed, "read_result": _without_attachment(read_result)}
     values |= {"undo_until": undo_until, "undo_digest": undo_digest}
-    values["evidence"] = None if evidence is None else db.json(evidence)
+    values["evidence"] = None if evidence is None else db.exact_json(evidence)
     with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 

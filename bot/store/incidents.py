@@ -17,7 +17,7 @@ async def insert(conn: Conn, new: NewIncident) -> Incident:
                 %(declared_by)s, %(declared_at)s, %(source_link)s, %(next_update_at)s)
         RETURNING {columns}
     """
-    row = dict(new) | {"playbook": db.json(new.playbook)}
+    row = dict(new) | {"playbook": db.exact_json(new.playbook)}
     return await db.fetch_one(conn, Incident, query, **row)
 
 
@@ -123,7 +123,12 @@ async def set_scenario(
         WHERE id = %(id)s RETURNING {columns}
     """
     return await db.fetch_one(
-        conn, Incident, query, id=incident_id, playbook=db.json(playbook), scenario_id=scenario_id
+        conn,
+        Incident,
+        query,
+        id=incident_id,
+        playbook=db.exact_json(playbook),
+        scenario_id=scenario_id,
     )
 
 

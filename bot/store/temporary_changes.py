@@ -150,7 +150,7 @@ async def look_again(
         RETURNING {columns}
     """
     sighting = seen.sighting if seen is not None and seen.in_force else None
-    last_seen = None if sighting is None else db.json(sighting)
+    last_seen = None if sighting is None else db.exact_json(sighting)
     values: dict[str, Any] = {"next_check_at": next_check_at, "last_seen": last_seen}
     return await db.fetch_one(conn, TemporaryChange, query, id=execution_id, **values)
 
@@ -171,7 +171,7 @@ async def set_as_left(
 ) -> None:
     """Keep the fingerprint of the target that the undo was planned from."""
     query = "UPDATE temporary_changes SET as_left = %(as_left)s WHERE execution_id = %(id)s"
-    await db.execute(conn, query, id=execution_id, as_left=db.json(fingerprint))
+    await db.execute(conn, query, id=execution_id, as_left=db.exact_json(fingerprint))
 
 
 async def mark_announced(conn: Conn, execution_id: ExecutionId, now: datetime) -> None:

@@ -124,7 +124,7 @@ class MemoryLimit(DeploymentChange):
             summary=f"Set the memory limit of {label} from {container.limit} to {self.limit}",
             blast_radius=deployments.blast_radius(deployment),
             check=self.success_criteria(deployment.replicas),
-            diff=diffs.templates(deployment.template, template, "now", "then"),
+            diff=diffs.templates(deployment, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=warnings + ownership.warnings(deployment),
             failing_before=await rollout.failing(systems.cluster, deployment),

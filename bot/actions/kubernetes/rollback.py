@@ -110,7 +110,7 @@ class RollBack(DeploymentChange):
             f"{new} (image {target.image_tags})",
             blast_radius=_blast_radius(deployment, target),
             check=self.success_criteria(deployment.replicas),
-            diff=diffs.templates(deployment.template, target.template, old, new),
+            diff=diffs.templates(deployment, target.template, old, new),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=tuple(warnings),
             undo=self._undo(deployment),
@@ -129,8 +129,6 @@ class RollBack(DeploymentChange):
             yield TEMPORARY_WARNING
         if history.unknown:
             yield history.unknown
-        for name in diffs.hidden_changes(deployment.template, target.template):
-            yield f"The value of {name} differs too; it is secret."
         yield from ownership.warnings(deployment)
 
     def _alarms(self, target: Revision, history: RevisionHistory) -> Iterator[str]:

@@ -19,6 +19,7 @@ from bot.systems.kubernetes.errors import (
     WriteStopped,
 )
 from bot.systems.kubernetes.limits import Autoscaler, LimitRange, Node, Quota
+from bot.systems.kubernetes.logs import MAX_LINE_BYTES
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import (
@@ -33,6 +34,7 @@ from bot.systems.kubernetes.resources import (
 )
 
 __all__ = [
+    "MAX_LINE_BYTES",
     "Access",
     "Autoscaler",
     "Cluster",

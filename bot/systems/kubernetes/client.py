@@ -50,7 +50,7 @@ CHUNK_BYTES = 256 * 1024
 # none is used here.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 Query = list[tuple[str, str]]
-OnLines = Callable[[list[str]], Awaitable[None]]
+OnLines = Callable[[bytes], Awaitable[None]]
 Report = Callable[[str], Awaitable[None]]
 T = TypeVar("T")
 
@@ -110,6 +110,7 @@ class Cluster:
         timeout: float,
         access: Access = Access.CHANGE,
         patience: Patience | None = None,
+        shown_variables: tuple[str, ...] = (),
     ) -> None:
         self.namespace = namespace
         self.host = clients.host
@@ -118,19 +119,26 @@ class Cluster:
         self._clients = clients
         self._access = access
         self._patience = patience
+        self._shown_variables = shown_variables
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, kubeconfig: Path | None, namespace: str, *, timeout: float = TIMEOUT_SECONDS
+        cls,
+        kubeconfig: Path | None,
+        namespace: str,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        shown_variables: tuple[str, ...] = (),
     ) -> AsyncIterator["Cluster"]:
         """Read the configuration, without a kubeconfig the pod's own; connect to nothing yet.
 
-        `timeout` is in seconds, for each call. Raises UserError when it cannot be read.
+        `timeout` is in seconds, for each call; `shown_variables` are those whose values people may
+        read. Raises UserError when it cannot be read.
         """
         clients = Clients(await _load_credentials(kubeconfig))
         try:
-            yield cls(clients, namespace, timeout)
+            yield cls(clients, namespace, timeout, shown_variables=shown_variables)
         finally:
             await clients.close()
 
@@ -145,7 +153,7 @@ class Cluster:
         """
         if self._access not in (Access.CHANGE, access):
             raise ValueError(f"a client limited to {self._access} cannot become one for {access}")
-        return Cluster(self._clients, self.namespace, self.timeout, access, self._patience)
+        return self._with(access, self._patience)
 
     def patient(self, report: Report) -> "Cluster":
         """The same cluster, whose calls wait for an API server that does not answer for a while.
@@ -153,7 +161,11 @@ class Cluster:
         `report` tells people of the wait. What may have had an effect is never sent again.
         """
         patience = Patience(self.patience_seconds, report)
-        return Cluster(self._clients, self.namespace, self.timeout, self._access, patience)
+        return self._with(self._access, patience)
+
+    def _with(self, access: Access, patience: Patience | None) -> "Cluster":
+        shown = self._shown_variables
+        return Cluster(self._clients, self.namespace, self.timeout, access, patience, shown)
 
     async def pods(self, selector: str) -> tuple[Pod, ...]:
         """The pods that match a label selector, by name."""
@@ -182,7 +194,7 @@ class Cluster:
             raw = await self._request_json(call, "GET", self._apps_path("deployments", name))
         except NotFound as error:
             raise await self._other_kind(name) or error from error
-        return resources.parse_deployment(raw, self._server)
+        return resources.parse_deployment(raw, self._server, self._shown_variables)
 
     async def _other_kind(self, name: str) -> NotFound | None:
         """The error for a StatefulSet or DaemonSet of that name, known by its pods; else None."""
@@ -261,7 +273,7 @@ class Cluster:
             query.append(("dryRun", "All"))
         path = self._apps_path("deployments", deployment.name)
         raw = await self._request_json(call, "PATCH", path, query, operations)
-        return resources.parse_deployment(raw, self._server)
+        return resources.parse_deployment(raw, self._server, self._shown_variables)
 
     async def fence(self, obj: Deployment | Pod) -> None:
         """Give an object another version: what was sent for the one given can no longer be stored.
@@ -294,9 +306,9 @@ class Cluster:
     ) -> None:
         """Pass on the last `tail` lines of a container's log as they come, with timestamps.
 
-        Each call of `on_lines` gets about 256 KiB of them, and no more are read before it returns:
-        that is all that is ever in memory. `previous` is the container's run before this one.
-        Raises LogGone when the node no longer has it.
+        Each call of `on_lines` gets about 256 KiB of whole lines, and no more are read before it
+        returns: that is all that is ever in memory. `previous` is the container's run before this
+        one. Raises LogGone when the node no longer has it.
         """
         call = self._api_call("get", "pods/log", pod)
         query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
@@ -308,8 +320,10 @@ class Cluster:
                 # Each line of a log begins with its time, so this is none.
                 if chunk.startswith(LOG_GONE):
                     raise errors.log_gone(call, container, previous=previous)
-                await on_lines(splitter.feed(chunk))
-        await on_lines(splitter.end())
+                if lines := splitter.feed(chunk):
+                    await on_lines(lines)
+        if lines := splitter.end():
+            await on_lines(lines)
 
     @asynccontextmanager
     async def _stream(
