@@ -8,7 +8,7 @@ None of them can backtrack far, so that the time is linear in the length of the 
 import logging
 import sys
 import warnings
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -31,6 +31,11 @@ def redact(text: str) -> str:
 @lru_cache(maxsize=2048)
 def _cached(text: str) -> str:
     return rules.mask(printable(text))
+
+
+def redact_lines(lines: Sequence[str]) -> list[str]:
+    """The lines of one text, masked: as many as there were."""
+    return rules.mask_lines([printable(line) for line in lines]) if lines else []
 
 
 def redact_typed(text: str) -> str:

@@ -139,6 +139,12 @@ async def wait_until_done(page: Page, changes: int, seconds: float = 20) -> None
     await expect(done).to_have_count(changes, timeout=seconds * 1000)
 
 
+async def take_next_status(page: Page) -> None:
+    """Press the status that the card proposes, which is then proposed no longer."""
+    await press(page, "Set to Monitoring")
+    await expect(page.get_by_role("button", name="Set to Monitoring")).to_have_count(0)
+
+
 async def scroll_to_card(page: Page) -> None:
     """Show the incident's card, from its first line on."""
     heading = page.locator("h3", has_text="· INC-1 ·").first

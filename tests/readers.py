@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 Obj = dict[str, Any]
@@ -21,6 +21,7 @@ BOLD_OR_ITALIC = re.compile(
 FIELD = re.compile(r"[A-Z][\w ]+: ")
 LABEL = re.compile(r"\*([^*]+):\* ")
 DATE = re.compile(r"^<!date\^[^<>]*>\s+")
+DUE = re.compile(r"^due .+? · ")
 HEADING = re.compile(r"^(:\w+:) (SEV-\d) · (INC-\d+) · (.*)$")
 STEP = re.compile(r"^\d+\. (.+?)(?:  try this before the steps like it)?(?:   `.*`)?$")
 REQUEST = re.compile(r"^:(?:wrench|leftwards_arrow_with_hook): (.+) requested by (.+)$")
@@ -72,13 +73,15 @@ class Item:
 class Execution:
     """A change from its request to its outcome.
 
-    `plan` has the plan's lines by their label, `state` is such as “Needs 1 more approval” or
-    “Done and checked”, `outcome` what is said behind it, `notes` what is said below.
+    `loss` is what stands before the plan, `plan` has its lines by their label, `state` is such as
+    “Needs 1 more approval” or “Done and checked”, `outcome` what is said behind it, `notes` what is
+    said below.
     """
 
     title: str
     requested_by: str
     reason: str
+    loss: str
     plan: Mapping[str, str]
     warnings: tuple[str, ...]
     diff: str
@@ -223,7 +226,7 @@ def _items(blocks: list[Obj], prefix: str, read: Read) -> Iterator[tuple[str, It
         row = following if following.get("type") == "actions" else {}
         first, *lines = read(block["text"]["text"]).splitlines()
         found = STEP.fullmatch(first)
-        title = found[1] if found else first.split("  · due ")[0]
+        title = found[1] if found else DUE.sub("", first)
         block_id = next(
             (part["block_id"] for part in (block, row) if _has_id(part, prefix)), f"{prefix}{title}"
         )
@@ -255,11 +258,14 @@ def _execution(message: Obj, names: Mapping[str, str]) -> Execution:
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
     context = [text for block in blocks if block["type"] == "context" for text in _texts(block)]
     planned = [line for text in (*sections[1:-1], *context) for line in read(text).splitlines()]
+    loss = list(takewhile(lambda line: not line.startswith("Plan: "), planned))
+    planned = planned[len(loss) :]
     approvals, state, outcome, notes = _state(sections[-1].splitlines(), read)
     return Execution(
         title=found[1],
         requested_by=found[2],
         reason="\n".join(line.removeprefix(">") for line in reason),
+        loss="\n".join(loss),
         plan=dict(line.split(": ", 1) for line in planned if FIELD.match(line)),
         warnings=tuple(line for line in planned if line.startswith(":")),
         diff="\n".join(

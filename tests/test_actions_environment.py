@@ -44,7 +44,7 @@ async def test_changed_value_is_put_back(systems: ChangingSystems, kube: Cluster
     assert plan.summary == "Set ORDERS_PAUSED of order-service from “false” to “true”"
     place = f"{DEFAULT_NAMESPACE} of 127.0.0.1:{kube.port}/users/{USER}"
     assert plan.target == f"deployment/order-service in {place}"
-    assert plan.blast_radius.text.endswith("No new orders.")
+    assert plan.blast_radius.effect == "No new orders."
     assert "-      value: 'false'" in plan.diff
     assert "+      value: 'true'" in plan.diff
     assert plan.temporary is None

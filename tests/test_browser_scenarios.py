@@ -100,6 +100,7 @@ async def work_disputes(page: Page) -> None:
     await browsing.wait_until_done(page, 2, 60)
     await wait_for_text(page, "Undone by")
     await expect(page.get_by_text("Undo needs no new approval. The bot")).to_have_count(0)
+    await browsing.take_next_status(page)
     await screenshot(page, "disputes-10-resumed")
 
 
@@ -194,6 +195,7 @@ async def work_slow_responses(page: Page) -> None:
 
     await browsing.update(page, "Checkout took ten seconds", "The job that held orders is ended")
     await browsing.wait_until_done(page, 2, 40)
+    await browsing.take_next_status(page)
 
 
 async def nothing_to_choose(page: Page) -> None:

@@ -22,15 +22,17 @@ from tests.rollbacks import (
 
 __all__ = ["asked", "broken"]
 
+NOTHING_LOST = "No capacity is lost: 3 pods are replaced; none stops before its successor is ready."
+
 
 async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str) -> None:
     request = walk.execution(asked)
 
     assert (request.title, request.requested_by) == ("Roll back", "@oncall")
     assert request.reason == REASON
+    assert request.loss == NOTHING_LOST
     assert request.plan == {
         "Plan": TO_V231,
-        "Effect": "3 pods are replaced; none stops before its successor is ready.",
         "Check": (
             "All 3 pods are ready within 300 s, and then stay ready for 0.4 s without a restart."
         ),

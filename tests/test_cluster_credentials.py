@@ -27,6 +27,7 @@ from bot.systems.kubernetes.exec_plugin import PluginCredentials, PluginError
 from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
 from tests.cluster_fixtures import SELECTOR
+from tests.waiting import until
 
 API = "client.authentication.k8s.io/v1"
 # What a kubeconfig names: it counts its runs, and prints the answer that a file holds.
@@ -79,11 +80,7 @@ class Plugin:
 
     async def started(self) -> None:
         """Wait until it runs."""
-        for _ in range(1000):
-            if self.runs:
-                return
-            await asyncio.sleep(0.01)
-        pytest.fail("it was not run within 10 s")
+        await until(lambda: self.runs)
 
     def answer(self, **status: str) -> None:
         answer = {"apiVersion": API, "kind": "ExecCredential", "status": status}

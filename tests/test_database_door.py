@@ -203,3 +203,11 @@ async def test_an_unknown_database_is_said(systems: Systems, door: Database) -> 
 async def test_connections_without_url_name_variable(systems: Systems) -> None:
     with pytest.raises(DatabaseError, match="ORDERS_DATABASE_URL"):
         await DatabaseConnections().read(systems)
+
+
+async def test_times_that_python_has_not_are_shown(shared_shop: Shop) -> None:
+    read = await Database(shared_shop.ro_dsn).select(
+        "SELECT 'infinity'::timestamptz AS a, '-infinity'::date AS b, '20000-01-01'::timestamp AS c"
+    )
+
+    assert read.rows == [("infinity", "-infinity", "20000-01-01 00:00:00")]

@@ -11,7 +11,11 @@ from bot.redaction import REDACTED, redact
 from tests.masking_texts import INNOCENT, SECRETS
 
 EVERY = [(kind, text, secret) for kind, texts in SECRETS.items() for text, secret in texts]
-AROUND = st.lists(st.sampled_from([text for text in INNOCENT if text]), max_size=4)
+# A name of a secret at the end of a line has its value on the next one.
+COMPLETE = [text for text in INNOCENT if text and not text.endswith((":", "-p", "|"))]
+AROUND = st.lists(st.sampled_from(COMPLETE), max_size=4)
+# The same examples each time: whoever looks for more sets another number of them, and a seed.
+MANY = settings(deadline=None, database=None, derandomize=True)
 NO_ESCAPES = st.characters(blacklist_categories=["C"])
 
 
@@ -23,12 +27,11 @@ def test_every_kind_is_masked(kind: str) -> None:
     assert (left, unmarked, unstable) == ([], [], [])
 
 
-@pytest.mark.parametrize("text", INNOCENT)
-def test_innocent_text_is_left(text: str) -> None:
-    assert redact(text) == text
+def test_innocent_text_is_left() -> None:
+    assert [(text, redact(text)) for text in INNOCENT if redact(text) != text] == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(MANY, max_examples=150)
 @given(st.sampled_from(EVERY), AROUND, AROUND, st.sampled_from([" ", "\n", "; ", " | "]))
 def test_masked_among_other_text(
     secret: tuple[str, str, str], before: list[str], after: list[str], between: str
@@ -40,14 +43,14 @@ def test_masked_among_other_text(
     assert hidden not in redact(whole)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(MANY, max_examples=100)
 @given(AROUND, st.text("abc XYZ 019 ().,-/_", max_size=30), st.sampled_from(["\n", "\n\n"]))
 def test_text_without_any_is_unchanged(parts: list[str], words: str, between: str) -> None:
     whole = between.join([*parts, words])
     assert redact(whole) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(MANY, max_examples=100)
 @given(
     st.sampled_from(["password=%s", 'password: "%s"', '{"password":"%s"}', "https://u:%s@h/x"]),
     st.text("abcXYZ0189!#%+_.~-", min_size=6, max_size=40).filter(lambda word: word[0].isalnum()),
@@ -69,7 +72,7 @@ def test_encoded_secrets_are_masked(text: str) -> None:
         assert redact(f"x {coded} y") == "x [masked] y"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(MANY, max_examples=200)
 @given(st.text(max_size=200))
 def test_any_text_is_masked_once(text: str) -> None:
     once = redact(text)

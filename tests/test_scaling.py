@@ -42,9 +42,9 @@ async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await ask(walk, channel)
     request = walk.execution(channel)
+    assert request.loss == "Nothing is lost: 2 pods are added, and those that run are left alone."
     assert request.plan == {
         "Plan": "Scale order-service from 3 to 5 replicas",
-        "Effect": "2 pods are added; those that run are left alone.",
         "Check": "All 5 pods are ready within 300 s, and then stay ready for 0.4 s "
         "without a restart.",
         "Undo": "Scale order-service back to 3 replicas",

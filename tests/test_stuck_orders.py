@@ -182,7 +182,8 @@ async def test_open_orders_outlive_the_incident(walk: Walk) -> None:
 def _still_open(walk: Walk, channel: str) -> list[str]:
     """What the summary says below the changes."""
     [summary] = [post for post in walk.posts(channel) if post.heading.endswith("INC-1 is resolved")]
-    return list(summary.lines[summary.lines.index("No changes were made to production.") + 1 :])
+    first = summary.lines.index("No changes were made to production.") + 1
+    return list(summary.lines[first:-1])  # the last one says where the timeline is
 
 
 @pytest.mark.parametrize(
@@ -223,6 +224,9 @@ async def test_an_escalation_calls_once(walk: Walk) -> None:
     await mark(walk, "oncall", action_ids.TASK_DONE, channel, 1)
 
     assert len(walk.slack.notifications("lead")) == before
+    await mark(walk, "oncall", action_ids.TASK_DONE, channel, 0)
+    [told] = [post.text for post in walk.posts(channel) if " escalated " in post.heading]
+    assert told.endswith(". It has been dealt with since.")
 
 
 async def test_a_note_says_how_it_was_handled(walk: Walk) -> None:

@@ -132,7 +132,8 @@ async def test_the_decided_plan_is_kept(walk: Walk, asked: str, press: str) -> N
         f"Plan [0-9a-f]{{12}}, as people decided on it: {re.escape(TO_V231)}", heading
     )
     assert "\n".join(diff) == waiting.diff
-    assert (decided.plan, decided.diff) == (waiting.plan, "")
+    assert (decided.loss, decided.diff) == ("", "")
+    assert decided.plan == {**waiting.plan, "Effect": waiting.loss}
 
     await walk.say("oncall", "/incident note Still there", asked)
     assert walk.execution(asked) == decided
@@ -212,7 +213,9 @@ async def test_approving_asks_with_warnings(walk: Walk, asked: str) -> None:
         for button in walk.slack.find_buttons(action_ids.APPROVE, asked, "second")
     ]
     assert [re.sub("order-service-[a-z0-9-]+", "POD", question) for question in questions] == [
-        TO_V231,
+        f"No capacity is lost: 3 pods are replaced; none stops before its successor is ready.\n"
+        f"{TO_V231}",
+        "No capacity is lost: none of these 3 pods is ready.\n"
         "Delete 3 pods of app=order-service at once: POD, POD, POD\n"
         ":warning: A rolling restart does the same without losing capacity.",
     ]

@@ -30,6 +30,10 @@ USER_AND_PASSWORD = re.compile(
     r"(?<=\s)(?:-u|-U|--user|--proxy-user|--userpwd|--auth|--basic-auth|-a)[ \t=]*[\"']?"
     r"[^\s:\"'=/$]{1,64}[:%]([^\s\"'|]{1,200})"
 )
+QUOTED_USER = re.compile(
+    r"(?<=\s)(?:-u|-U|--user|--proxy-user|--userpwd)[ \t=]*([\"'])[^\s:\"'=/$]{1,64}:"
+    r"((?:(?!\1)[^\n]){1,200})\1"
+)
 FORMS = (
     # echo hunter2 | docker login --password-stdin
     (
@@ -73,6 +77,7 @@ def spans(text: Text) -> Spans:
             yield from (match.span(1) for match in form.finditer(plain) if _is_secret(match[1]))
     if " -" in plain or "-p" in plain or "\n-" in plain:
         yield from _options(text)
+        yield from (match.span(2) for match in QUOTED_USER.finditer(plain))
         for match in USER_AND_PASSWORD.finditer(plain):
             if not (match[1].isdigit() or match[1].startswith(("$", "//", "[masked"))):
                 yield match.span(1)

@@ -14,7 +14,8 @@ SHORTEST = 16
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
 MAX_DECODED = 8192
 PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]+")
-PERCENT = re.compile(r"[^\s\"'<>=&?%]*+(?:%[0-9A-Fa-f]{2}[^\s\"'<>=&?%]*+)+")
+PART = re.compile(r"[^\s\"'<>=&?]++")
+PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 OF_SECRET = re.compile(r"\bkind\\{0,7}[\"']?[ \t]*:[ \t]*\\{0,7}[\"']?Secret(?:List)?\b")
 DOCUMENT = re.compile(r"(?m)^---")
 DATA = re.compile(r"(?m)^(?P<indent>[ \t]*)(?:-[ \t]+)?(?:stringData|data):[ \t]*$")
@@ -33,10 +34,11 @@ def spans(text: Text, find: Callable[[Text], Spans]) -> Spans:
             if decoded and any(True for _ in find(Text(decoded))):
                 yield match.span()
     if "%" in text.plain:
-        for match in PERCENT.finditer(text.plain):
-            decoded = unquote(match.group(), errors="replace")
-            if any(True for _ in find(Text(decoded))):
-                yield match.span()
+        for match in PART.finditer(text.plain):
+            if PERCENT.search(match.group()):
+                decoded = unquote(match.group(), errors="replace")
+                if any(True for _ in find(Text(decoded))):
+                    yield match.span()
     if "Secret" in text.plain and "ata" in text.plain and OF_SECRET.search(text.plain):
         yield from _secrets(text.plain)
 

@@ -40,11 +40,11 @@ def _begun(text: Text) -> Spans:
 def _end_of_key(text: Text, begin: int, body: int) -> int:
     """After the end line; without one, as long as lines look like those of a key."""
     limit = body + MAX_KEY
-    end = END.search(text.plain, body, limit)
-    other = OTHER.search(text.plain, body, end.start() if end else limit)
-    if end is not None and other is None:
-        return end.end()
+    other = OTHER.search(text.plain, body, limit)
     stop = other.start() if other else limit
+    end = END.search(text.plain, body, stop)
+    if end is not None:
+        return end.end()
     prefix = len(text.plain[text.line_start(begin) : begin].split())
     position = text.line_end(body)
     while position < min(stop, len(text.plain)):

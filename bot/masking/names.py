@@ -11,6 +11,7 @@ class Kind(Enum):
     HEADER = "header"  # the rest of the line is the value
     PASSWORD = "password"  # whatever the value is, it may be of several words
     TOKEN = "token"  # as a password, but small numbers are amounts
+    CODE = "code"  # some digits
     WEAK = "weak"  # one word, if it looks like a secret
 
 
@@ -18,20 +19,25 @@ PASSWORD = (
     *("password", "passwort", "passwd", "passphrase", "passcode", "passkey", "kennwort", "pwd"),
     *("contraseña", "contrasena", "senha", "пароль", "密码", "密碼", "パスワード", "wachtwoord"),
     *("motdepasse", "requirepass", "masterauth", "hasło", "heslo", "lozinka", "비밀번호"),
-    *("secret", "credential", "privatekey", "cvv", "cvc", "securitycode", "ssn", "mnemonic"),
+    *("secret", "credential", "privatekey", "cvv", "cvc", "ssn", "mnemonic"),
 )
 TOKEN = (
     *("token", "apikey", "accesskey", "accountkey", "signingkey", "encryptionkey", "masterkey"),
     *("secretkey", "authkey", "sharedkey", "sharedaccesskey", "sharedaccesssignature", "hmackey"),
     *("sshkey", "webhookkey", "servicekey", "licensekey", "jwt", "sessionid"),
     *("sessionkey", "sessid", "connectionstring", "connectionuri", "clientkey", "appkey"),
-    *("deploykey", "storagekey", "integrationkey", "routingkey", "ingestkey", "cryptkey"),
-    *("recoverycode", "backupcode", "verificationcode", "resetcode", "onetimecode", "seedphrase"),
+    *("deploykey", "storagekey", "integrationkey", "ingestkey", "cryptkey"),
+    *("recoverycode", "backupcode", "seedphrase"),
 )
 HEADER = ("authorization", "cookie")
+CODES = (
+    *("securitycode", "verificationcode", "resetcode", "onetimecode", "smscode", "cardcode"),
+    *("authcode", "mfacode", "otpcode", "pincode", "onetimepassword"),
+)
+CODE_WORDS = ("pin", "otp", "totp", "mfa")
 # As the last word of a name, or the only one.
 WEAK_WORDS = (
-    *("pass", "pw", "psw", "pin", "otp", "totp", "mfa", "auth", "session", "sid", "sig", "dsn"),
+    *("pass", "pw", "psw", "auth", "session", "sid", "sig", "dsn"),
     *("bearer", "jsessionid", "phpsessid", "salt", "nonce", "userpwd", "userpass", "dbpass"),
     *("passwords", "creds", "sas", "pat", "signature"),
 )
@@ -42,7 +48,7 @@ first second third fourth last next single multi one two test tests check by per
 band all render gc compiler optimizer analysis did will may can must to the boarding
 """
 NO_OWNERS = frozenset(NO_OWNERS_TEXT.split())
-WEAK_ENDINGS = ("dbpass", "userpass", "mypass", "passw")
+WEAK_ENDINGS = ("routingkey", "dbpass", "userpass", "mypass", "passw")
 # A name that ends in one of these is about a secret, and is none.
 ABOUT_TEXT = """
 name names ref refs reference type kind count counts length len size policy policies url
@@ -66,6 +72,10 @@ AMOUNTS_TEXT = """
 max min total num number count prompt completion input output cached
 """
 AMOUNTS = frozenset(AMOUNTS_TEXT.split())
+# A file about secrets, such as TokenService.java.
+FILES = frozenset(
+    ("java", "py", "go", "js", "ts", "rb", "kt", "cs", "php", "rs", "cpp", "scala", "swift")
+)
 SPLIT = re.compile(r"[^a-z0-9\u00a1-\uffff]+")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Each name of a secret contains one of these, in lower case.
@@ -89,6 +99,12 @@ def kind(name: str) -> Kind | None:
     joined = "".join(words)
     if joined.endswith(HEADER) or joined.endswith(("setcookie", "cookies")):
         return Kind.HEADER
+    if joined.endswith("signature") and "-" in name and not joined.startswith(("xamz", "xgoog")):
+        return Kind.HEADER
+    if words[-1] in CODE_WORDS or joined.endswith(CODES):
+        return Kind.CODE
+    if words[-1] in FILES or joined.startswith("existing") or "tokeni" in joined:
+        return None
     if words[-1] in ABOUT or joined.endswith(("less", "secretkeyref", "keyref")):
         return None
     if any(word in joined for word in PASSWORD):

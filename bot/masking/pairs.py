@@ -11,22 +11,27 @@ MARKS = ('"', "'", "`")
 QUOTES = r"(?:\\{0,15}[\"'`]|&(?:quot|apos|#34|#39);|%2[27]|\\u002[27])"
 MARKED = rf"(?:{'|'.join(map(re.escape, sorted(MARKERS, key=len, reverse=True)))})"
 SEPARATOR = r"(?:=>|:=|={1,3}|:{1,2}|→|\|(?!\|)|%3d|%3a|\\u003d)"
+# “password for bob: hunter2”
+ABOUT_WHOM = r"(?:[ \t]+(?:is|was|(?:for|of)[ \t]+(?:user[ \t]+)?[^\s:=]{1,40})(?=[ \t]*[:=]))?"
 ASSIGNED = re.compile(
-    rf"(?P<name>{MARKED}[\w.$-]*+)(?P<quote>{QUOTES})?[\])]{{0,2}}(?:[ \t]*+\([^()\n]{{0,30}}\))?"
+    rf"(?P<name>{MARKED}[\w.$-]{{0,64}}+)(?P<quote>{QUOTES})?{ABOUT_WHOM}[\])]{{0,2}}"
+    r"(?:[ \t]*+\([^()\n]{0,30}\))?"
     rf"(?:[ \t]*+:[ \t]*(?:str|string|&str|any|text)\b)?[ \t]*+(?P<separator>{SEPARATOR})[ \t]*+"
 )
 # "password", "hunter2": the arguments of a call, or the parts of a tuple.
-CALLED = re.compile(rf"{MARKED}[\w.$-]*+(?P<quote>{QUOTES})[ \t]*,[ \t]*(?={QUOTES})")
-OPTION = re.compile(
-    rf"(?<![\w.-])-{{1,2}}[\w.]*?(?:[\w.]+-)*?[\w.]*?{MARKED}[\w.-]*+[ \t]++(?=[^\s-])"
-)
+CALLED = re.compile(rf"{MARKED}[\w.$-]{{0,64}}+(?P<quote>{QUOTES})[ \t]*,[ \t]*(?={QUOTES})")
+OPTION = re.compile(rf"(?<![\w.-])-[\w.-]{{0,60}}?{MARKED}[\w.-]{{0,64}}+[ \t]++(?=[^\s-])")
 TAG = re.compile(r"(?:<|&lt;)(?P<name>[\w:.-]{1,60})(?P<rest>[^<>&\n]{0,200})(?:>|&gt;)")
-TAG_END = re.compile(r"</|&lt;/|<!--|\]\]>")
+TAG_END = re.compile(r"<|&lt;|\]\]>")
 CDATA = re.compile(r"\s*<!\[cdata\[")
 # `name: DB_PASSWORD` beside `value: hunter2`, in any order, also as attributes of XML.
 NAMED = re.compile(
     rf"\b(?:name|key|field|header|variable|var|parameter|property|id)\b{QUOTES}?[ \t]*[:=][ \t]*"
     rf"(?P<quote>{QUOTES})?(?P<name>[\w.$-]{{2,80}}+)(?P=quote)?"
+)
+# "password": {"value": "hunter2"}
+OWNER = re.compile(
+    rf"(?P<name>[\w.$-]{{2,80}}){QUOTES}?[ \t]*[:=][ \t]*(?:\{{|\n)[^{{}}\n]{{0,100}}\Z"
 )
 VALUE = re.compile(rf"\b(?:value|val|content|default)\b{QUOTES}?[ \t]*[:=][ \t]*")
 REACH = 200
@@ -34,18 +39,23 @@ BETWEEN_OBJECTS = re.compile(r"[}]|\n[ \t]*-[ \t]|/>|<(?!/)")
 # After a name and a space: what is more like a secret than like a word of a sentence.
 TOLD = re.compile(
     r"(?:passw(?:or)?d|passwort|passphrase|passcode|pwd|secret[_-]?key|access[_-]?key|api[_ -]?key"
-    r"|auth[_-]?token|access[_ -]?token|token|requirepass|masterauth|cvv2?|cvc)[\w-]*+"
+    r"|auth[_-]?token|access[_ -]?token|token|requirepass|masterauth|cvv2?|cvc)[\w-]{0,64}+"
     r"(?:[ \t]+(?:is|was|to|be|of|set to|reads|equals))?(?P<space>[ \t]+)"
-    rf"(?P<quote>{QUOTES})?(?P<value>[^\s\"'`,;)\]}}<>]{{3,200}})"
+    rf"(?P<quote>{QUOTES})?(?P<value>[^\s\"'`,;()\]}}<>]{{3,200}}+)(?!\()"
 )
 SQL_PASSWORD = re.compile(
     r"\b(?:password|identified[ \t]+(?:with[ \t]+[\w']{1,40}[ \t]+)?by(?:[ \t]+password)?)[ \t]+"
     r"(?=e?')"
 )
+# “failed to fetch token: no such host”: what follows is no value.
+FAILED = re.compile(r"\b(?:failed|unable|error|cannot|couldn't|could not)\b[^\n:]{0,60}\Z")
+OF_AWS = re.compile(r"\barn:\S{0,100}:\Z")
 # Before the name of an emoji, as in :lock_with_key: of Slack.
 EMOJI = re.compile(r"(?:^|[^\w.-]):\Z")
+SECOND_WORDS = ("key", "code", "id", "string", "phrase")
+FIRST_WORD = re.compile(r"(\w[\w-]{1,15})[ \t]\Z")
 SCHEME = re.compile(r"\b(?:bearer|basic)[ \t]{1,9}(?P<value>[\w.~+/=-]{6,}+)")
-NAME_OF_TOLD = re.compile(r"[\w-]+")
+NAME_OF_TOLD = re.compile(r"[\w.$-]+")
 UNEXPECTED = re.compile(r"(?:unexpected|next|illegal|stray|end|parse|lexer|current)[ \t]+$")
 START_OF_LINE = re.compile(
     r"[ \t>#*-]*[\"'`]?(?:(?:export|set|env|declare -x|let|const|var)[ \t]+)?"
@@ -76,6 +86,14 @@ def name_before(text: Text, position: int, end: int) -> tuple[int, str]:
     return begin, text.plain[begin:end]
 
 
+def _kind_of_two(text: Text, begin: int, name: str) -> Kind | None:
+    """The kind of a name of two words, such as “API key”."""
+    if name.lower() not in SECOND_WORDS:
+        return None
+    first = FIRST_WORD.search(text.plain, max(0, begin - 20), begin)
+    return kind(f"{first[1]}_{name}") if first else None
+
+
 def _is_of_name(character: str) -> bool:
     return character.isalnum() or character in "_.$-"
 
@@ -85,8 +103,13 @@ def _assigned(text: Text) -> Spans:
     while match := ASSIGNED.search(text.lower, position):
         position = match.end()
         begin, name = name_before(text, match.start(), match.end("name"))
-        found = kind(name)
+        found = kind(name) or _kind_of_two(text, begin, name)
         is_emoji = match["separator"] == ":" and EMOJI.search(text.lower, max(0, begin - 2), begin)
+        before = text.lower[max(text.line_start(begin), begin - REACH) : begin]
+        if OF_AWS.search(before):
+            continue
+        if found is not Kind.HEADER and FAILED.search(before):
+            found = found and Kind.WEAK
         if found is not None and not is_emoji and not _is_of_parser(text, begin, found):
             span = _value(text, match, begin, name, found)
             if span is not None:
@@ -124,7 +147,8 @@ def _mark_before(plain: str, begin: int) -> str:
 
 
 def _begins_line(text: Text, begin: int) -> bool:
-    return START_OF_LINE.fullmatch(text.lower, text.line_start(begin), begin) is not None
+    start = text.line_start(begin)
+    return begin - start < REACH and START_OF_LINE.fullmatch(text.lower, start, begin) is not None
 
 
 def _called(text: Text) -> Spans:
@@ -163,7 +187,8 @@ def _tags(text: Text) -> Spans:
         end = TAG_END.search(text.plain, begin, begin + values.MAX_VALUE)
         stop = end.start() if end else text.line_end(begin)
         inside = text.lower[begin:stop].strip()
-        if inside and "<" not in inside and not values.is_innocent(inside, found):
+        is_closed = end is None or text.plain.startswith(("</", "&lt;/", "<!--", "]]>"), stop)
+        if inside and is_closed and not values.is_innocent(inside, found):
             yield (begin, stop)
 
 
@@ -175,6 +200,9 @@ def _named(text: Text) -> Spans:
         if found is None:
             after = NAMED.search(text.lower, match.end(), match.end() + REACH)
             found = _kind_of(text, after, match.end(), is_after=True)
+        if found is None:
+            owner = OWNER.search(text.lower, max(0, match.start() - REACH), match.start())
+            found = kind(text.plain[slice(*owner.span("name"))]) if owner else None
         if found is not None:
             found = Kind.PASSWORD if found is Kind.HEADER else found
             span = values.span(text, match.end(), found, spaced=True)
@@ -214,7 +242,11 @@ def _told(text: Text) -> Spans:
         found = kind(name_end.group() if name_end else name)
         if found is None or _is_of_parser(text, begin, found):
             continue
-        if _is_told(match, name):
+        if match["quote"] and found is Kind.PASSWORD:
+            span = values.span(text, match.start("quote"), found, spaced=False)
+            if span is not None:
+                yield span
+        elif _is_told(match, name):
             yield match.span("value")
 
 
@@ -223,7 +255,7 @@ def _is_told(match: re.Match[str], name: str) -> bool:
     value = match["value"].rstrip(".:!?")
     if values.PLACEHOLDER.fullmatch(value) or values.NAMES_SOMETHING.fullmatch(value):
         return False
-    if name.startswith(("cvv", "cvc")):
+    if name.lower().startswith(("cvv", "cvc")):
         return value.isdigit()
     has_digit = any(map(str.isdigit, value))
     has_letter = any(map(str.isalpha, value))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bot.masking.spans import Span, Spans, Text
 
-SEPARATOR = r"[ .\u00a0-]"
+SEPARATOR = r"[ \t._/-]"
 DIGITS = re.compile(rf"[0-9](?<![0-9][0-9])(?:{SEPARATOR}{{0,2}}+\d){{11,}}+")
 GROUP = re.compile(r"\d+")
 HEX_WORD = re.compile(r"[0-9A-Fa-f-]{20,}")
@@ -119,5 +119,7 @@ def _addresses(plain: str) -> Spans:
 def _local_part(plain: str, at_sign: int, earliest: int) -> int:
     """Where the part before the @ begins: quotation marks around it do not belong to it."""
     reverse = plain[max(earliest, at_sign - MAX_LOCAL) : at_sign][::-1]
+    if reverse.startswith('"') and (opening := reverse.find('"', 1)) > 0:
+        return at_sign - opening - 1
     found = LOCAL_REVERSED.match(reverse)
     return at_sign - (len(found.group().rstrip(AROUND)) if found else 0)

@@ -1,11 +1,16 @@
 """All rules together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 from bot.masking import commands, encoded, keys, pairs, personal, tokens, urls, values
 from bot.masking.names import Kind, kind
-from bot.masking.spans import Spans, Text, merged, without
+from bot.masking.spans import Spans, Text, by_line, merged, without
+
+# Soft hyphen, zero-width space and joiners, marks of direction, byte order mark.
+INVISIBLE = dict.fromkeys(
+    (0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)
+)
 
 
 def _secrets(text: Text) -> Spans:
@@ -26,6 +31,13 @@ def mask(text: str) -> str:
     return _without(Text(text), _all)
 
 
+def mask_lines(lines: Sequence[str]) -> list[str]:
+    """Lines of one text, each masked; this is faster than one by one, and finds more."""
+    text = Text("\n".join(line.replace("\n", " ") for line in lines))
+    spans = merged(chain(_all(text), encoded.spans(text, _all)))
+    return without(text.original, by_line(text.original, spans)).split("\n")
+
+
 def mask_secrets(text: str) -> str:
     """The same with personal data left in."""
     return _without(Text(text), _secrets)
@@ -33,7 +45,16 @@ def mask_secrets(text: str) -> str:
 
 def _without(text: Text, find: Callable[[Text], Spans]) -> str:
     spans = merged(chain(find(text), encoded.spans(text, find)))
-    return without(text.original, spans) if spans else text.original
+    if spans:
+        return without(text.original, spans)
+    visible = text.original.translate(INVISIBLE)
+    return text.original if visible == text.original else _visible(text.original, visible, find)
+
+
+def _visible(original: str, visible: str, find: Callable[[Text], Spans]) -> str:
+    """A text whose invisible characters hid a secret, without both."""
+    masked = _without(Text(visible), find)
+    return original if masked == visible else masked
 
 
 def is_secret(name: str, value: str) -> bool:

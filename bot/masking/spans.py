@@ -1,15 +1,19 @@
 """What the rules share: a text made comparable, and the parts of it that are secret."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+LINE = re.compile(r"[^\n]+")
 # Where a secret begins and ends in its text.
 Span = tuple[int, int]
 Spans = Iterator[Span]
 
 MASK = "[masked]"
+# So that the time stays linear where a text is one line with many names of secrets.
+MAX_LINE = 20_000
 ALIKE = {
     **dict.fromkeys("“”„‟«»", '"'),
     **dict.fromkeys("‘’‚‛", "'"),
@@ -65,13 +69,15 @@ class Text:
         return max(map(len, self.plain.split()), default=0)
 
     def line_start(self, position: int) -> int:
-        """Where the line of a position begins."""
-        return self.plain.rfind("\n", 0, position) + 1
+        """Where the line of a position begins, or MAX_LINE before it in a longer one."""
+        earliest = max(0, position - MAX_LINE)
+        return max(earliest, self.plain.rfind("\n", earliest, position) + 1)
 
     def line_end(self, position: int) -> int:
-        """Where the line of a position ends, before its newline."""
-        end = self.plain.find("\n", position)
-        return len(self.plain) if end < 0 else end
+        """Where the line of a position ends, or MAX_LINE after it in a longer one."""
+        latest = min(len(self.plain), position + MAX_LINE)
+        end = self.plain.find("\n", position, latest)
+        return latest if end < 0 else end
 
 
 def merged(spans: Spans) -> list[Span]:
@@ -83,6 +89,15 @@ def merged(spans: Spans) -> list[Span]:
         elif begin < end:
             result.append((begin, end))
     return result
+
+
+def by_line(text: str, spans: list[Span]) -> list[Span]:
+    """The spans cut at each newline, so that the lines stay as many."""
+    return [
+        (begin + part.start(), begin + part.end())
+        for begin, end in spans
+        for part in LINE.finditer(text[begin:end])
+    ]
 
 
 def without(text: str, spans: list[Span]) -> str:

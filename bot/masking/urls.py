@@ -6,7 +6,8 @@ from bot.masking import values
 from bot.masking.spans import Spans, Text
 
 AUTHORITY = re.compile(r"(?<=:)//|(?<![:/\w])//(?=[^\s/:@]{1,64}:[^\s/@]{1,200}@)")
-REST = re.compile(r"[^\s\"'`<>\\|]{1,600}")
+# Up to the next address, so that no part is looked at twice.
+REST = re.compile(r"(?:(?!//)[^\s\"'`<>\\|]){1,600}")
 HOST = re.compile(r"(?:[\w.-]{1,253}|\[[0-9a-fA-F:.%]{2,60}\])(?::\w{1,20})?(?=[/?#,;)\]}:&]|$)")
 PORT = re.compile(r"\d{1,5}(?=[/?#]|$)")
 PARAMETER = re.compile(
@@ -19,6 +20,8 @@ PARAMETER = re.compile(
 BARE = re.compile(
     r"(?<![\w/:.@-])[\w.-]{1,64}:([^\s@:/\"'`<>]{3,100})@[\w-]{1,63}[\w.-]{0,190}(?:[:/]|$|\s)"
 )
+# As in postgresql://role:password@host:5432/database, which shows how to write one.
+EXAMPLES = ("password", "passwd", "pass", "pwd", "yourpassword", "your-password", "your_password")
 NO_USERS = ("x-access-token", "oauth2", "git", "user", "username")
 
 
@@ -37,6 +40,8 @@ def spans(text: Text) -> Spans:
 
 def _is_given(value: str) -> bool:
     """Whether a value is one, and no placeholder for one."""
+    if value.lower() in EXAMPLES:
+        return False
     return not values.PLACEHOLDER.fullmatch(value.lower()) and not value.startswith("[masked")
 
 
@@ -59,11 +64,13 @@ def _users(plain: str) -> Spans:
 
 def _end_of_user(rest: str) -> int:
     """How long the part before the host is: up to the last @ that a host follows; else 0."""
-    for position in range(len(rest) - 1, 0, -1):
-        if rest[position] == "@" and HOST.match(rest, position + 1):
-            before = rest[:position]
-            if ":" in before.partition("/")[0] or "/" not in before:
-                return position
+    position = rest.rfind("@")
+    while position > 0:
+        before = rest[:position]
+        is_user = ":" in before.partition("/")[0] or "/" not in before
+        if is_user and HOST.match(rest, position + 1):
+            return position
+        position = rest.rfind("@", 0, position)
     return 0
 
 

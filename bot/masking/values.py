@@ -12,6 +12,7 @@ DECORATION = re.compile(
     r"|new \w{1,20}\(|[brfu@]{1,2}(?=[\"']))?"
 )
 MAX_VALUE = 20_000
+MAX_SLASHES = 31
 BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?(?=\n)")
 ITEM = re.compile(r"[ \t]*-[ \t]+(?![^\n]{0,80}?:(?:[ \t]|\n|$))[^\n]+")
 # A value that is one word on a line of its own.
@@ -26,8 +27,11 @@ MORE_WORDS = re.compile(
     r"(?:[ \t]+(?![\w.-]{1,40}[ \t]?[=:]|[#|(\"'`<\[{]|-{1,2}(?:\w|[ \t]|$)|=>)[^\s,;\"'`]+)+"
 )
 NUMBER = re.compile(r"[+-]?\d{1,6}(?:[.,]\d{1,3})?(?:ms|s|m|h|d|%|[kmg]i?b?|/\d{1,6})?")
+CODE = re.compile(r"\d{3,8}")
 PORT = re.compile(r"\d{2,5}/[\w.-]*")
 PLACEHOLDER = re.compile(
+    r"![a-z]{1,20}|(?:process\.env|os\.environ|env|secrets|vars?|config|settings|self|this)\.[a-z_.]+|"
+    r"[\w./-]{1,100}\.(?:crt|pem|key|json|ya?ml|txt|conf|cfg|env|properties|p12|jks)|"
     r"(?:\[(?:masked|redacted|filtered|hidden|removed|secret)\]|<[a-z][a-z _./'-]{0,80}>|\*+|x{3,}"
     r"|\.{2,}|…|•+|\(?(?:redacted|masked|hidden|filtered|removed|sensitive|sensitive value)\)?"
     r"|\$\{\{?[^{}\n]{1,200}\}\}?|\$\([^()\n]{1,200}\)|\$[a-z_]{1,60}|%[a-z_]{1,60}%|%[sdvqr]"
@@ -35,7 +39,8 @@ PLACEHOLDER = re.compile(
 )
 # At the place of a value: a reference to one, or what `kubectl describe` says of one.
 REFERENCE = re.compile(
-    r"(?:\$\{\{?[^{}\n]{1,200}\}\}?|\$\([^()\n]{1,200}\)|\{\{[^{}\n]{0,200}\}\}|<[a-z][^<>\n]{0,200}>)"
+    r"(?:\$\{\{?[^{}\n]{1,200}\}\}?|\$\([^()\n]{1,200}\)|\{\{[^{}\n]{0,200}\}\}|<[a-z_ .-]{1,80}>"
+    r"|<set to the key [^<>\n]{0,200}>)"
     r"(?=[\s,;\"'`)}\]]|$)"
 )
 STATES_TEXT = """
@@ -152,7 +157,8 @@ def _closing_mark(plain: str, quote: re.Match[str], begin: int, limit: int) -> i
     depth = len(quote.group(1))
     position = begin
     while (found := plain.find(mark, position, limit)) >= 0:
-        slashes = found - len(plain[begin:found].rstrip("\\")) - begin
+        before = plain[max(begin, found - MAX_SLASHES) : found]
+        slashes = len(before) - len(before.rstrip("\\"))
         is_doubled = plain.startswith(mark * 2, found) and depth == 0 and found > begin
         if slashes <= depth or (depth == 0 and slashes % 2 == 0):
             if not is_doubled:
@@ -206,6 +212,8 @@ def _list(text: Text, position: int) -> Span | None:
     end = text.plain.find("]", position, limit)
     nested = text.plain.find("{", position, end if end >= 0 else limit)
     inside = text.lower[position + 1 : end]
+    if PLACEHOLDER.fullmatch(f"[{inside.strip()}]"):
+        return None
     if nested >= 0 or not inside.replace(MASK[:-1], "").strip(" \t\n\"'"):
         return None
     return (position + 1, end if end >= 0 else text.line_end(position))
@@ -220,7 +228,7 @@ def _bare(text: Text, position: int, kind: Kind, *, spaced: bool) -> Span | None
     stop = STOP.search(text.plain, position + masked, position + MAX_VALUE)
     end = stop.start() if stop else min(position + MAX_VALUE, len(text.plain))
     word = text.lower[position:end]
-    if spaced and kind is not Kind.WEAK:
+    if spaced and kind in (Kind.PASSWORD, Kind.TOKEN):
         end = _after(MORE_WORDS, text.plain, end)
     value = text.lower[position:end]
     if text.plain[position] in "{<(" and not SYMBOLS.search(word) and not word[1:].isalnum():
@@ -234,6 +242,10 @@ def _is_innocent_bare(word: str, value: str, kind: Kind) -> bool:
         return all(
             part.strip(".,:'()").replace("'", "").isalpha() or len(part) < 3 for part in words
         )
+    if kind is Kind.TOKEN and NUMBER.fullmatch(word):
+        return True
+    if kind is Kind.TOKEN and len(words) > 1 and not looks_secret(word):
+        return True  # a token has no spaces, so it is a sentence
     return is_innocent(value, kind) or PLACEHOLDER.fullmatch(word) is not None
 
 
@@ -245,6 +257,8 @@ def is_innocent(value: str, kind: Kind) -> bool:
         return True
     if kind in (Kind.PASSWORD, Kind.HEADER):
         return False
+    if kind is Kind.CODE:
+        return CODE.fullmatch(value) is None and not looks_secret(value)
     if NUMBER.fullmatch(value) or PORT.fullmatch(value):
         return True
     return kind is Kind.WEAK and not looks_secret(value)

@@ -3,13 +3,20 @@
 import hashlib
 import json
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from bot.masking.rules import mask
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
-from bot.model.read_result import ReadResult
+from bot.model.read_result import ReadResult, Table
 
 # How long a temporary change may last, its extensions included.
 LONGEST_TEMPORARY = timedelta(hours=4)
@@ -41,6 +48,13 @@ class PlanPart(Model):
     """
 
     model_config = ConfigDict(extra="allow")
+    # What came later, and is left out where it is empty: so older versions know the plan whole.
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        return {key: value for key, value in fields.items() if value or key not in self.later}
 
 
 class Undo(PlanPart):
@@ -63,10 +77,14 @@ class BlastRadius(PlanPart):
 
     So many `pods` are missing at the same time, or this share of the `capacity` in percent,
     whichever is more, until new ones are ready; so many `sessions` are ended. `text` says it as it
-    is now: it may count what moves by itself, such as pods under an autoscaler.
+    is now: it may count what moves by itself, such as pods under an autoscaler. `effect` is what
+    else people notice meanwhile, as the playbook has it.
     """
 
+    later: ClassVar = frozenset({"effect"})
+
     text: Prose
+    effect: Prose = ""
     pods: int = 0
     capacity: int = 0
     sessions: int = 0
@@ -83,10 +101,13 @@ class Plan(PlanPart):
     `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
     plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
-    `check`, `warnings`, `alarms` and the text of `blast_radius` may count what moves by itself; of
-    that, what must stop it is in the fingerprint too. `alarms` are warnings in strong words.
-    `failing_before` says what failed before the change, which its undo leads back to, or is empty.
+    `check`, `warnings`, `alarms`, `table` and the words of `blast_radius` may count what moves by
+    itself; of that, what must stop it is in the fingerprint too. `alarms` are warnings in strong
+    words. `failing_before` says what failed before the change, which its undo leads back to, or is
+    empty. `table` has what is hit, where that is much.
     """
+
+    later: ClassVar = frozenset({"alarms", "failing_before", "table"})
 
     target: str
     summary: Prose
@@ -97,6 +118,7 @@ class Plan(PlanPart):
     warnings: tuple[Prose, ...] = ()
     alarms: tuple[Prose, ...] = ()
     failing_before: Prose = ""
+    table: Table | None = None
     undo: Undo | None = None
     temporary: Temporary | None = None
     fingerprint: dict[str, Any] = Field(default_factory=dict)
@@ -104,8 +126,9 @@ class Plan(PlanPart):
     @property
     def approved_content(self) -> dict[str, Any]:
         """What people approve, as JSON: all but the words that may count what moves by itself."""
-        words = ("check", "warnings", "alarms", "failing_before")
-        counting: dict[str, Any] = {"blast_radius": {"text"}} | dict.fromkeys(words, True)
+        words = ("check", "warnings", "alarms", "failing_before", "table")
+        counting: dict[str, Any] = {"blast_radius": {"text", "effect"}}
+        counting |= dict.fromkeys(words, True)
         return self.model_dump(mode="json", exclude=counting)
 
     @property

@@ -28,7 +28,7 @@ from pydantic_core import to_json, to_jsonable_python
 
 from bot.model import UserError
 from bot.redaction import redact_values
-from bot.store import timestamps
+from bot.systems import timestamps
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection, errors, sql
 
 from bot.model.text import printable, printable_values
 from bot.playbooks import statements
+from bot.systems import timestamps
 from bot.systems.postgres import APPLICATION_NAME as APPLICATION_NAME
 from bot.systems.postgres import (
     CONNECT_SECONDS,
@@ -103,9 +104,11 @@ class Database:
             raise _translate(error, self._seconds) from error
 
     async def _connect(self, url: str) -> AsyncConnection:
-        return await AsyncConnection.connect(
+        conn = await AsyncConnection.connect(
             url, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION_NAME
         )
+        timestamps.register(conn.adapters)
+        return conn
 
     async def _fetch(
         self,

@@ -16,8 +16,9 @@ from bot.model import (
     Scenario,
     ScenarioRef,
     Step,
+    TaskKind,
 )
-from bot.model.entries import CommandTaken, SeverityChanged, StatusChanged
+from bot.model.entries import CommandTaken, Escalated, SeverityChanged, StatusChanged
 from bot.views import (
     action_ids,
     blocks,
@@ -220,6 +221,10 @@ def _is_over(snapshot: IncidentSnapshot, entry: Entry) -> bool:
         case SeverityChanged(mismatched=title, new=severity):
             chosen = incident.scenario.title if incident.scenario else ""
             return not incident.open or (chosen, incident.severity.label) != (title, severity)
+        case Escalated(count=count):
+            findings = [task for task in snapshot.tasks if task.kind is TaskKind.FINDING]
+            still_open = [task.title for task in findings if task.open]
+            return not still_open if count > 1 else entry.text not in still_open
     return False
 
 

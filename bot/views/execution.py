@@ -13,6 +13,13 @@ from bot.views.snapshot import IncidentSnapshot
 
 DIFF_LENGTH = 2_500  # characters
 
+# Until it is over, what is lost meanwhile stands before everything else.
+UNDECIDED = (
+    ExecutionState.PROPOSED,
+    ExecutionState.APPROVED,
+    ExecutionState.RUNNING,
+    ExecutionState.INTERRUPTED,
+)
 # These outcomes notify the people who waited for them. A void request does not: the whole
 # channel reads that the incident was resolved.
 NOTIFIED = (
@@ -141,10 +148,15 @@ def outcome_notification(snapshot: IncidentSnapshot, execution: Execution) -> li
 def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
     has_diff = bool(plan.diff) or _decided_plan_key(execution) in snapshot.final_keys
     in_thread = has_diff and _diff_is_in_thread(execution)
-    parts = blocks.sections(text.render("plan", plan=plan, execution=execution))
-    if plan.diff and not in_thread:
+    undecided = execution.state in UNDECIDED
+    words = {"plan": plan, "execution": execution, "undecided": undecided}
+    change = snapshot.temporary_change(execution.id)
+    parts = blocks.sections(text.render("plan", change=change, **words))
+    if plan.table is not None and undecided:
+        parts += _table(execution.title, plan.table)
+    elif plan.diff and not in_thread:
         parts.append(blocks.preformatted(truncate(plan.diff, DIFF_LENGTH)))
-    details = text.render("plan_context", plan=plan, execution=execution, in_thread=in_thread)
+    details = text.render("plan_context", in_thread=in_thread, **words)
     parts.append(blocks.context(details))
     return parts
 
@@ -241,14 +253,16 @@ def _approve(execution: Execution) -> Element:
 
 
 def _confirm_text(plan: Plan) -> str:
-    """The summary, the alarms and the warnings; each keeps at least half of the dialog's length."""
+    """What is lost, the summary, then alarms and warnings; both keep half of the rest."""
+    loss = truncate(plan.blast_radius.effect or plan.blast_radius.text, blocks.CONFIRM_LENGTH // 2)
+    rest = blocks.CONFIRM_LENGTH - len(loss) - 1
     words = [f":red_circle: {alarm}" for alarm in plan.alarms]
     words += [f":warning: {warning}" for warning in plan.warnings]
     if not words:
-        return plan.summary
+        return f"{loss}\n{truncate(plan.summary, rest)}"
     warnings = " ".join(words)
-    length = max(blocks.CONFIRM_LENGTH // 2, blocks.CONFIRM_LENGTH - len(warnings) - 1)
-    return f"{truncate(plan.summary, length - 1)}\n{warnings}"
+    length = max(rest // 2, rest - len(warnings) - 1)
+    return f"{loss}\n{truncate(plan.summary, length - 1)}\n{warnings}"
 
 
 def final_items(snapshot: IncidentSnapshot) -> list[Message | File]:

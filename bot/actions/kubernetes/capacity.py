@@ -13,6 +13,7 @@ from bot.systems.kubernetes import (
     Forbidden,
     LimitRange,
     Node,
+    NotFound,
     Pod,
     Quota,
     format_amount,
@@ -53,6 +54,14 @@ def _amount(container: dict[str, Any], kind: str, resource: str) -> float:
     # Without a request, the API server takes the limit for it.
     amounts = (resources.get("limits") or {}) | (resources.get(kind) or {})
     return parse_quantity(str(amounts.get(resource, "0")))
+
+
+ROLLOUT_STANDS_STILL = (
+    ", and no pod is stopped before its successor is ready: the rollout would stand still. Raise "
+    "the quota first."
+)
+ROLLOUT_WAITS = ": each new pod waits until an old one has stopped."
+REPLACED_LATE = ": new ones start only when these have stopped."
 
 
 async def check_quotas(
@@ -113,24 +122,53 @@ async def rollout_warnings(
         return ()
     problem = await limit_range_problem(cluster, template)
     warnings = [f"New pods would not be let in: {problem}."] if problem else []
-    if not deployment.max_unavailable:
-        warnings += await _surge_warnings(cluster, template)
+    consequence = ROLLOUT_WAITS if deployment.max_unavailable else ROLLOUT_STANDS_STILL
+    warnings += await quota_warnings(cluster, demand(template, 1), consequence)
+    warnings += await budget_warnings(cluster, [labels_of(template)], deployment.max_unavailable)
     return tuple(warnings)
 
 
-async def _surge_warnings(cluster: Cluster, template: dict[str, object]) -> list[str]:
-    """A warning when a quota has no room for one pod more than there are."""
+async def quota_warnings(cluster: Cluster, extra: Demand, consequence: str) -> list[str]:
+    """A warning when a quota has no room for these pods beside those that there are."""
     try:
-        problem = exceeding(await cluster.quotas(), demand(template, 1))
+        problem = exceeding(await cluster.quotas(), extra)
     except ClusterError as error:
         return [f"Whether the quota has room is not known. {error}"]
     if not problem:
         return []
+    count = int(extra["pods"])
+    more = "one more pod" if count == 1 else f"{count} more pods"
+    return [f"The quota of {cluster.namespace} has no room for {more} ({problem}){consequence}"]
+
+
+async def budget_warnings(
+    cluster: Cluster, pods: Sequence[Mapping[str, str]], missing: int
+) -> list[str]:
+    """A warning when more pods go than a disruption budget allows: only evictions heed it.
+
+    `pods` are the labels of each pod that may go, or of a pod like them; so many are `missing`.
+    """
+    if not missing:
+        return []
+    try:
+        budgets = await cluster.disruption_budgets()
+    except NotFound:  # the cluster has no such API
+        return []
+    except ClusterError as error:
+        return [f"Whether a disruption budget lets these pods go is not known. {error}"]
     return [
-        f"The quota of {cluster.namespace} has no room for one more pod ({problem}), and no pod is "
-        "stopped before its successor is ready: the rollout would stand still. Raise the quota "
-        "first."
+        f"The disruption budget {budget.name} lets {budget.allowed or 'no'} "
+        f"{'pod' if budget.allowed == 1 else 'pods'} go now, so that {budget.desired} stay ready. "
+        f"This takes {missing} and does not heed it."
+        for budget in budgets
+        if budget.allowed < missing and any(map(budget.covers, pods))
     ]
+
+
+def labels_of(template: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels of the pods of a template."""
+    labels: Mapping[str, str] = (template.get("metadata") or {}).get("labels") or {}
+    return labels
 
 
 async def limit_range_problem(cluster: Cluster, template: dict[str, object]) -> str:

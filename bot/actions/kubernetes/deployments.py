@@ -213,6 +213,20 @@ def container(deployment: Deployment, name: str | None) -> dict[str, Any]:
     )
 
 
+def checked(change: DeploymentChange, stored: Deployment, plan: Plan) -> Plan:
+    """The plan; with a warning where the API server itself would not keep the change.
+
+    `stored` is what it answered to the dry run: an admission webhook may have the last word.
+    """
+    if change.is_applied_to(stored, plan):
+        return plan
+    warning = (
+        f"The API server takes this back at once: in its dry run {stored.name} stays as it is. "
+        "An admission webhook does that; find out whose it is before you approve."
+    )
+    return plan.model_copy(update={"warnings": (warning, *plan.warnings)})
+
+
 def check_not_paused(deployment: Deployment, consequence: str) -> None:
     """Raises UserError when the Deployment is paused; `consequence` says what would not work."""
     if deployment.paused:
@@ -246,7 +260,8 @@ def blast_radius(deployment: Deployment, effect: str = "") -> BlastRadius:
     autoscaler does not change them.
     """
     return BlastRadius(
-        text=f"{_replaced(deployment)} {effect}".strip(),
+        text=_replaced(deployment),
+        effect=effect,
         pods=deployment.max_unavailable_pods,
         capacity=deployment.max_unavailable_percent,
     )
@@ -254,12 +269,20 @@ def blast_radius(deployment: Deployment, effect: str = "") -> BlastRadius:
 
 def _replaced(deployment: Deployment) -> str:
     if not deployment.replicas:
-        return "No pods: it is scaled to 0."
+        return "Nothing is lost: it is scaled to 0, so no pod runs."
     count, missing = deployment.replicas, deployment.max_unavailable
     if not missing:
-        return f"{count} pods are replaced; none stops before its successor is ready."
+        pods = "1 pod is" if count == 1 else f"{count} pods are"
+        return f"No capacity is lost: {pods} replaced; none stops before its successor is ready."
+    if missing >= count:
+        return f"{all_at_once(count)}: no capacity until new ones are ready."
     share = percent(missing, count)
-    return f"{count} pods are replaced; up to {missing} of {count} ({share}) missing meanwhile."
+    return f"Up to {missing} of {count} pods ({share}) missing at a time, until all are replaced."
+
+
+def all_at_once(count: int) -> str:
+    """The beginning of a sentence about all pods."""
+    return "The only pod" if count == 1 else f"All {count} pods at once"
 
 
 async def dry_run(cluster: Cluster, name: str, make_change: ChangeFactory) -> Deployment:

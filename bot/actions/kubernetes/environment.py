@@ -101,12 +101,12 @@ class SetEnvironment(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         current = self._current_value(self._container(deployment))
         self._check(deployment, current)
-        await deployments.dry_run(systems.cluster, self.deployment, self._change)
+        stored = await deployments.dry_run(systems.cluster, self.deployment, self._change)
         template = self._new_template(deployment)
         path = managed_fields.env(self._container(deployment)["name"], self.variable)
         warnings = applied.warnings(deployment, [path], "this variable")
         warnings += await capacity.rollout_warnings(systems.cluster, deployment, template)
-        return Plan(
+        plan = Plan(
             target=deployment.target,
             summary=self._summary(deployment, current),
             blast_radius=deployments.blast_radius(deployment, self.effect),
@@ -119,6 +119,7 @@ class SetEnvironment(DeploymentChange):
             temporary=self._temporary(),
             fingerprint=deployments.fingerprint(deployment),
         )
+        return deployments.checked(self, stored, plan)
 
     @property
     def _label(self) -> str:

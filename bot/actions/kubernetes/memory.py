@@ -115,11 +115,16 @@ class MemoryLimit(DeploymentChange):
         demand = _demand(deployment, template)
         warnings += await capacity.check_quotas(systems.cluster, deployment, demand, field="limit")
         await self._check_limit_ranges(systems, template)
+        warnings += tuple(
+            await capacity.budget_warnings(
+                systems.cluster, [capacity.labels_of(template)], deployment.max_unavailable
+            )
+        )
         path = managed_fields.memory_limit(container.name)
         warnings += applied.warnings(deployment, [path], "this limit")
-        await deployments.dry_run(systems.cluster, self.deployment, self._change)
+        stored = await deployments.dry_run(systems.cluster, self.deployment, self._change)
         label = _label(deployment, container)
-        return Plan(
+        plan = Plan(
             target=deployment.target,
             summary=f"Set the memory limit of {label} from {container.limit} to {self.limit}",
             blast_radius=deployments.blast_radius(deployment),
@@ -131,6 +136,7 @@ class MemoryLimit(DeploymentChange):
             undo=self._undo(deployment, container),
             fingerprint=deployments.fingerprint(deployment),
         )
+        return deployments.checked(self, stored, plan)
 
     def _change(self, deployment: Deployment) -> patches.DeploymentPatch:
         return patches.memory_limit(deployment, self._container(deployment).name, self.limit)

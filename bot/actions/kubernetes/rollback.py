@@ -65,13 +65,13 @@ class RollBack(DeploymentChange):
         history = await revisions.read_history(cluster, deployment)
         target = self._target(deployment, history)
         change = patches.restore_revision(target, deployment)
-        await deployments.dry_run(cluster, self.deployment, lambda _: change)
+        stored = await deployments.dry_run(cluster, self.deployment, lambda _: change)
         warnings = [*self._warnings(deployment, target, history)]
         paths = managed_fields.changed_paths(deployment.template, target.template)
         warnings += applied.warnings(deployment, paths, "what it changes")
         if target.ready < deployment.replicas:
             warnings += await capacity.rollout_warnings(cluster, deployment, target.template)
-        plan = self._plan(deployment, target, warnings)
+        plan = deployments.checked(self, stored, self._plan(deployment, target, warnings))
         failing = await rollout.failing(cluster, deployment)
         alarms = tuple(self._alarms(target, history))
         return plan.model_copy(update={"failing_before": failing, "alarms": alarms})
@@ -186,7 +186,8 @@ def _blast_radius(deployment: Deployment, target: Revision) -> BlastRadius:
 def _staying(deployment: Deployment, target: Revision) -> str:
     staying = min(target.ready, deployment.replicas)
     count, missing = deployment.replicas, deployment.replicas - staying
-    text = f"{staying} of {count} pods run revision {target.number} still, and stay"
+    text = f"No capacity is lost: {staying} of {count} pods run revision {target.number} still"
+    text = f"{text}, and stay"
     added = "1 is added" if missing == 1 else f"{missing} are added"
     return f"{text}; {added}." if missing else f"{text}. The others are removed."
 

@@ -71,9 +71,9 @@ class ScaleDeployment(DeploymentChange):
         warnings += applied.warnings(deployment, [managed_fields.REPLICAS], "the replicas")
         warnings += await self._check_capacity(systems.cluster, deployment)
         change = patches.scale(self.replicas)
-        await deployments.dry_run(systems.cluster, self.deployment, lambda _: change)
+        stored = await deployments.dry_run(systems.cluster, self.deployment, lambda _: change)
         old, new = deployment.replicas, self.replicas
-        return Plan(
+        plan = Plan(
             target=deployment.target,
             summary=f"Scale {deployment.name} from {old} to {new} replicas",
             blast_radius=self._blast_radius(deployment),
@@ -85,12 +85,17 @@ class ScaleDeployment(DeploymentChange):
             fingerprint=deployments.fingerprint(deployment)
             | {"replicas": old, "autoscaler": autoscaler},
         )
+        return deployments.checked(self, stored, plan)
 
     async def _check_capacity(self, cluster: Cluster, deployment: Deployment) -> tuple[str, ...]:
-        """Warnings about room for new pods. Raises UserError when a quota has none."""
+        """Warnings about room for new pods, or about those that go.
+
+        Raises UserError when a quota has no room.
+        """
         added = self.replicas - deployment.replicas
         if added <= 0:
-            return ()
+            labels = capacity.labels_of(deployment.template)
+            return tuple(await capacity.budget_warnings(cluster, [labels], -added))
         demand = capacity.demand(deployment.template, added)
         warnings = await capacity.check_quotas(cluster, deployment, demand, field="replicas")
         if problem := await capacity.limit_range_problem(cluster, deployment.template):
@@ -142,9 +147,11 @@ class ScaleDeployment(DeploymentChange):
         replicas, removed = deployment.replicas, deployment.replicas - self.replicas
         if removed < 0:
             added = "1 pod is" if removed == -1 else f"{-removed} pods are"
-            return BlastRadius(text=f"{added} added; those that run are left alone.")
+            text = f"Nothing is lost: {added} added, and those that run are left alone."
+            return BlastRadius(text=text)
         share = percent(removed, replicas)
-        text = f"{removed} of {replicas} pods are removed: {share} of the capacity."
+        verb = "is" if removed == 1 else "are"
+        text = f"{share} of the capacity is lost: {removed} of {replicas} pods {verb} removed."
         return BlastRadius(text=text, pods=removed, capacity=percent_at_most(removed, replicas))
 
     def _undo(self, deployment: Deployment) -> Undo | None:

@@ -18,7 +18,13 @@ from bot.systems.kubernetes.errors import (
     Unreachable,
     WriteStopped,
 )
-from bot.systems.kubernetes.limits import Autoscaler, LimitRange, Node, Quota
+from bot.systems.kubernetes.limits import (
+    Autoscaler,
+    DisruptionBudget,
+    LimitRange,
+    Node,
+    Quota,
+)
 from bot.systems.kubernetes.logs import MAX_LINE_BYTES
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.pod_exec import ExecResult
@@ -44,6 +50,7 @@ __all__ = [
     "Container",
     "Deployment",
     "DeploymentPatch",
+    "DisruptionBudget",
     "ExecResult",
     "Forbidden",
     "LimitRange",

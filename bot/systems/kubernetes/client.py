@@ -28,7 +28,13 @@ from bot.systems.kubernetes import (
 from bot.systems.kubernetes.access import Access
 from bot.systems.kubernetes.credentials import Credentials
 from bot.systems.kubernetes.errors import ApiCall, ClusterError, NotFound, Unauthorized
-from bot.systems.kubernetes.limits import Autoscaler, LimitRange, Node, Quota
+from bot.systems.kubernetes.limits import (
+    Autoscaler,
+    DisruptionBudget,
+    LimitRange,
+    Node,
+    Quota,
+)
 from bot.systems.kubernetes.logs import LineSplitter
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.patience import Patience
@@ -237,6 +243,13 @@ class Cluster:
         path = f"/apis/autoscaling/v2/namespaces/{self.namespace}/horizontalpodautoscalers"
         raw = await self._request_json(call, "GET", path)
         return tuple(map(limits.parse_autoscaler, raw["items"]))
+
+    async def disruption_budgets(self) -> tuple[DisruptionBudget, ...]:
+        """The PodDisruptionBudgets of the namespace."""
+        call = self._api_call("list", "poddisruptionbudgets.policy")
+        path = f"/apis/policy/v1/namespaces/{self.namespace}/poddisruptionbudgets"
+        raw = await self._request_json(call, "GET", path)
+        return tuple(map(limits.parse_disruption_budget, raw["items"]))
 
     async def nodes(self) -> tuple[Node, ...]:
         """The nodes of the whole cluster."""

@@ -2,21 +2,25 @@
 
 from typing import Any
 
-from psycopg import DataError, adapters, postgres
+from psycopg import DataError, adapters
 from psycopg.abc import AdaptContext, Buffer, Loader
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
 
-TIMESTAMP = postgres.types["timestamptz"].oid
+NAMES = ("timestamptz", "timestamp", "date")
 
 
 def register(known: AdaptersMap) -> None:
-    """Have a time that Python has not make its own row unreadable, not all rows of a query."""
-    known.register_loader(TIMESTAMP, TimestampLoader)
+    """Read a time that Python has not as text; psycopg would fail with all rows of a query.
+
+    No model takes that text, so its own row is unreadable; a table shows it.
+    """
+    for name in NAMES:
+        known.register_loader(name, TimestampLoader)
 
 
 class TimestampLoader:
-    """psycopg's loader, but a time that Python has not stays text, which no model takes."""
+    """psycopg's loader, but a time that Python has not stays text."""
 
     format = Format.TEXT
 
