@@ -92,6 +92,7 @@ FORMS = {
     ".atlasv1.": r"[A-Za-z0-9]{10,20}\.atlasv1\.[\w-]{40,}",
     "dp.": r"(?<![\w.])dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{20,}",
     "pul-": r"pul-[0-9a-f]{40}",
+    "eyJrIjoi": r"eyJrIjoi[\w=-]{20,}",
     "glsa_": r"glsa_[\w-]{30,}",
     "glc_": r"glc_[\w+/=-]{30,}",
     "NR": r"NR(?:AK|JS|II|RA|AA|IQ)-[\w-]{16,}",

@@ -5,7 +5,9 @@ import re
 from bot.masking.names import Kind
 from bot.masking.spans import MASK, Span, Text
 
-QUOTE = re.compile(r"(\\{0,15})([\"'`])|&(?:quot|apos|#34|#39|#x22|#x27);|%2[27]|\\u002[27]")
+QUOTE = re.compile(
+    r"(\\{0,15})([\"'`])|&(?:quot|apos|#34|#39|#x22|#x27);|%2[27]|\\u002[27]|\\x2[27]"
+)
 # What stands between a separator and the value in some languages.
 DECORATION = re.compile(
     r"(?:!!?\w*[ \t]+|&\w+[ \t]+|(?:some|ok|just|optional|secret|secretstr|string)[(\[]"
@@ -27,6 +29,8 @@ MORE_WORDS = re.compile(
     r"(?:[ \t]+(?![\w.-]{1,40}[ \t]?[=:]|[#|(\"'`<\[{]|-{1,2}(?:\w|[ \t]|$)|=>)[^\s,;\"'`]+)+"
 )
 NUMBER = re.compile(r"[+-]?\d{1,6}(?:[.,]\d{1,3})?(?:ms|s|m|h|d|%|[kmg]i?b?|/\d{1,6})?")
+# As ODBC quotes a value.
+BRACES = re.compile(r"\{([^{}:=\"'\n]{1,200})\}(?=[\s;,\"']|$)")
 CODE = re.compile(r"\d{3,8}")
 PORT = re.compile(r"\d{2,5}/[\w.-]*")
 PLACEHOLDER = re.compile(
@@ -220,6 +224,10 @@ def _list(text: Text, position: int) -> Span | None:
 
 
 def _bare(text: Text, position: int, kind: Kind, *, spaced: bool) -> Span | None:
+    if text.plain[position] == "{" and kind is Kind.PASSWORD:
+        braces = BRACES.match(text.plain, position)
+        if braces is not None:
+            return braces.span(1)
     if text.plain[position] in "{(" and kind is not Kind.PASSWORD:
         return None
     if REFERENCE.match(text.lower, position):
