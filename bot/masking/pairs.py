@@ -21,7 +21,9 @@ ASSIGNED = re.compile(
 )
 # "password", "hunter2": the arguments of a call, or the parts of a tuple.
 CALLED = re.compile(rf"{MARKED}[\w.$-]{{0,64}}+(?P<quote>{QUOTES})[ \t]*,[ \t]*(?={QUOTES})")
-OPTION = re.compile(rf"(?<![\w.-])-[\w.-]{{0,60}}?{MARKED}[\w.-]{{0,64}}+[ \t]++(?=[^\s-])")
+OPTION = re.compile(
+    rf"(?<![\w.-])-[\w.-]{{0,60}}?{MARKED}[\w.-]{{0,64}}+(?:[ \t]|\\\n)++(?=[^\s-])"
+)
 TAG = re.compile(r"(?:<|&lt;)(?P<name>[\w:.-]{1,60})(?P<rest>[^<>&\n]{0,200})(?:>|&gt;)")
 TAG_END = re.compile(r"<|&lt;|\]\]>")
 CDATA = re.compile(r"\s*<!\[cdata\[")
@@ -40,9 +42,10 @@ REACH = 200
 BETWEEN_OBJECTS = re.compile(r"[}]|\n[ \t]*-[ \t]|/>|<(?!/)")
 # After a name and a space: what is more like a secret than like a word of a sentence.
 TOLD = re.compile(
-    r"(?:passw(?:or)?d|passwort|passphrase|passcode|pwd|secret[_-]?key|access[_-]?key|api[_ -]?key"
-    r"|auth[_-]?token|access[_ -]?token|token|requirepass|masterauth|cvv2?|cvc)[\w-]{0,64}+"
-    r"(?:[ \t]+(?:is|was|to|be|of|set to|reads|equals|i?like))?(?P<space>[ \t]+)"
+    r"(?P<name>(?:passw(?:or)?d|passwort|passphrase|passcode|pwd|secret[_-]?key|access[_ -]?key"
+    r"|api[_ -]?key|auth[_-]?token|access[_ -]?token|token|requirepass|masterauth|cvv2?|cvc|\bpw"
+    r"|secret(?=[ \t]+(?:is|was)[ \t]))[\w-]{0,64}+)(?:[ \t]+(?:for|to|of)[ \t]+[^\s:=]{1,40})?"
+    r"(?:[ \t]+(?:is|was|to|be|of|set to|reads|equals|i?like))?[ \t]+"
     rf"(?P<quote>{QUOTES})?(?P<value>[^\s\"'`,;()\]}}<>]{{3,200}}+)(?!\()"
 )
 SQL_PASSWORD = re.compile(
@@ -58,7 +61,6 @@ CHANGED = re.compile(rf"{QUOTES}?[ \t]{{1,5}}(?:->|=>|→|to)[ \t]{{1,5}}(?={QUO
 SECOND_WORDS = ("key", "code", "id", "string", "phrase")
 FIRST_WORD = re.compile(r"(\w[\w-]{1,15})[ \t]\Z")
 SCHEME = re.compile(r"\b(?:bearer|basic)[ \t]{1,9}(?P<value>[\w.~+/=-]{6,}+)")
-NAME_OF_TOLD = re.compile(r"[\w.$-]+")
 UNEXPECTED = re.compile(r"(?:unexpected|next|illegal|stray|end|parse|lexer|current)[ \t]+$")
 START_OF_LINE = re.compile(
     r"[ \t>#*-]*[\"'`]?(?:(?:export|set|env|declare -x|let|const|var)[ \t]+)?"
@@ -181,7 +183,7 @@ def _called(text: Text) -> Spans:
 
 def _options(text: Text) -> Spans:
     for match in OPTION.finditer(text.lower):
-        found = kind(match.group().strip())
+        found = kind(match.group().strip(" \t\\\n"))
         if found is not None and found is not Kind.HEADER:
             found = Kind.TOKEN if found is Kind.WEAK else found
             span = values.span(text, match.end(), found, spaced=False)
@@ -251,9 +253,8 @@ def _told(text: Text) -> Spans:
         if before.endswith((":", "=")) or values.looks_secret(match["value"]):
             yield match.span("value")
     for match in TOLD.finditer(text.lower):
-        begin, name = name_before(text, match.start(), match.start("space"))
-        name_end = NAME_OF_TOLD.match(text.plain, begin)
-        found = kind(name_end.group() if name_end else name)
+        begin, name = name_before(text, match.start(), match.end("name"))
+        found = kind(name.replace(" ", "_"))
         if found is None or _is_of_parser(text, begin, found):
             continue
         if match["quote"] and found is Kind.PASSWORD:

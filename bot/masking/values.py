@@ -17,6 +17,7 @@ MAX_VALUE = 20_000
 MAX_SLASHES = 31
 BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?(?=\n)")
 ITEM = re.compile(r"[ \t]*-[ \t]+(?![^\n]{0,80}?:(?:[ \t]|\n|$))[^\n]+")
+BLANK = re.compile(r"(?:[ \t]*\n){0,2}")
 # A value that is one word on a line of its own.
 SINGLE = re.compile(r"[ \t>]*((?![\w.-]{1,60}[ \t]*[:=](?:\s|$))[^\s#]\S*)[ \t]*(?=\n|$)")
 # The value stops here, unless it goes on at once: a password may contain all of them.
@@ -177,8 +178,7 @@ def _below(text: Text, position: int, kind: Kind) -> Span | None:
     """The value on the next line, or a list of them."""
     if position >= len(text.plain) or kind is Kind.WEAK:
         return None
-    begin = position + 1
-    end = begin
+    begin = end = _after(BLANK, text.plain, position + 1)
     while (item := ITEM.match(text.plain, end)) and item.end() > end:
         end = min(item.end() + 1, len(text.plain))
     if end > begin:
@@ -235,6 +235,9 @@ def _bare(text: Text, position: int, kind: Kind, *, spaced: bool) -> Span | None
     masked = len(MASK) if text.lower.startswith(MASK, position) else 1
     stop = STOP.search(text.plain, position + masked, position + MAX_VALUE)
     end = stop.start() if stop else min(position + MAX_VALUE, len(text.plain))
+    while text.plain.startswith("\\\n", end - 1):  # it goes on in the next line
+        stop = STOP.search(text.plain, end + 1, end + MAX_VALUE)
+        end = stop.start() if stop else min(end + MAX_VALUE, len(text.plain))
     word = text.lower[position:end]
     if spaced and kind in (Kind.PASSWORD, Kind.TOKEN):
         end = _after(MORE_WORDS, text.plain, end)
