@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-from bench import logs, processes, trouble
+from bench import logs, masking, processes, trouble
 from sandbox.launcher import ROOT, RunningSandbox, run_bot, start_sandbox
 from sandbox.slack import Call, Slack
 from sandbox.slack.model import Channel
@@ -186,6 +186,7 @@ async def bounded(name: str, part: Awaitable[object], seconds: float = PART_SECO
 
 async def main() -> None:
     """Run every benchmark, one after another."""
+    masking.masking()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number, latency in enumerate((0.0, 0.1)):

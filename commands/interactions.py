@@ -14,6 +14,7 @@ from bot import slack
 from bot.cache import Cache
 from bot.model import ChannelId, UserError, UserId
 from bot.model.text import printable
+from bot.redaction import redact_typed
 from bot.slack.directory import Directory
 from bot.views import blocks, text
 from bot.views.blocks import Block
@@ -75,7 +76,7 @@ class Interaction:
                 if await send(message):
                     return
             except slack.client.SlackError as refused:
-                log.info("one way to answer %s failed: %s", self.user_id, refused.code)
+                log.info("one way to answer %s failed: %s", self.user_id, refused.reason)
         log.warning("no answer reached %s", self.user_id)
 
     async def open(self, view: View) -> None:
@@ -83,9 +84,8 @@ class Interaction:
         try:
             await slack.client.call(self.slack.views_open(trigger_id=self.trigger_id, view=view))
         except slack.client.SlackError as refused:
-            raise UserError(
-                f"Slack did not open the form ({refused.code}). Nothing was done; try again."
-            ) from refused
+            sentence = f"Slack did not open the form ({refused.code}), so nothing was done."
+            raise refused.about(sentence) from refused
 
     async def update_view(self, view: View) -> None:
         """Replace what the open form shows; of two presses in a row, the later one wins."""
@@ -98,7 +98,7 @@ class Interaction:
             if await self.cache.get(key) == self.trigger_id:
                 await slack.client.call(self.slack.views_update(view_id=self.view["id"], view=view))
         except slack.client.SlackError as refused:
-            log.info("a form of %s was not redrawn: %s", self.user_id, refused.code)
+            log.info("a form of %s was not redrawn: %s", self.user_id, refused.reason)
 
     async def _update_if_unchanged(self, view: View) -> bool:
         """Update the form if it is as it was at the press; False when not. Raises SlackError."""
@@ -198,7 +198,7 @@ def _parse_command(world: World, body: Body) -> Interaction:
         user_id=UserId(body["user_id"]),
         channel_id=ChannelId(body["channel_id"]),
         delivery_id=f"command:{body['trigger_id']}",
-        text=markup.plain_command_text(text).strip(),
+        text=redact_typed(markup.plain_command_text(text).strip()),
         mentions=tuple(map(UserId, markup.mentioned_ids(text))),
         trigger_id=body["trigger_id"],
         response_url=body.get("response_url", ""),
@@ -277,4 +277,4 @@ def _value(element: Body) -> Any:
         return [option["value"] for option in element["selected_options"]]
     if option := element.get("selected_option"):
         return option["value"]
-    return element.get("value") or ""
+    return redact_typed(element.get("value") or "")

@@ -27,7 +27,10 @@ CALL_SECONDS = 2.0
 async def systems(kube: SimulatedCluster, tmp_path: Path) -> AsyncIterator[ChangingSystems]:
     """The doors, the cluster's open; no database."""
     path = kube.write_kubeconfig(tmp_path / "actions-kubeconfig", USER)
-    async with Cluster.open(path, DEFAULT_NAMESPACE, timeout=CALL_SECONDS) as cluster:
+    opened = Cluster.open(
+        path, DEFAULT_NAMESPACE, timeout=CALL_SECONDS, shown_variables=("*_PAUSED",)
+    )
+    async with opened as cluster:
         yield ChangingSystems(
             cluster=cluster,
             database=Database(None),

@@ -19,7 +19,9 @@ BOLD_OR_ITALIC = re.compile(
     r"(?<![\w*])\*([^*\n]+)\*(?![\w*])|(?<!\w)_((?:[^_\n]|(?<=\w)_(?=\w))+)_(?!\w)"
 )
 FIELD = re.compile(r"[A-Z][\w ]+: ")
+LABEL = re.compile(r"\*([^*]+):\* ")
 DATE = re.compile(r"^<!date\^[^<>]*>\s+")
+DUE = re.compile(r"^due .+? · ")
 HEADING = re.compile(r"^(:\w+:) (SEV-\d) · (INC-\d+) · (.*)$")
 STEP = re.compile(r"^\d+\. (.+?)(?:  try this before the steps like it)?(?:   `.*`)?$")
 REQUEST = re.compile(r"^:(?:wrench|leftwards_arrow_with_hook): (.+) requested by (.+)$")
@@ -165,9 +167,20 @@ def card(messages: list[Obj], read: Read) -> dict[str, str]:
             label, _, value = read(field["text"]).partition("\n")
             shown[label] = value
         if block["type"] == "section" and "text" in block:
-            shown["In force"] = read(block["text"]["text"])
+            shown |= _labelled(block["text"]["text"], read)
         if block["type"] == "context":
             shown["Small print"] = "\n".join(map(read, _texts(block)))
+    return shown
+
+
+def _labelled(mrkdwn: str, read: Read) -> dict[str, str]:
+    """The lines of a paragraph by their labels; one without a label tells what is in force."""
+    shown: dict[str, str] = {}
+    for line in mrkdwn.splitlines():
+        found = LABEL.match(line)
+        label, value = (found[1], line[found.end() :]) if found else ("In force", line)
+        label = {":bulb:": "Proposed", ":mega:": "Customers"}.get(line.split(" ")[0], label)
+        shown[label] = "\n".join(filter(None, (shown.get(label), read(value))))
     return shown
 
 
@@ -213,7 +226,7 @@ def _items(blocks: list[Obj], prefix: str, read: Read) -> Iterator[tuple[str, It
         row = following if following.get("type") == "actions" else {}
         first, *lines = read(block["text"]["text"]).splitlines()
         found = STEP.fullmatch(first)
-        title = found[1] if found else first.split("  · due ")[0]
+        title = found[1] if found else DUE.sub("", first)
         block_id = next(
             (part["block_id"] for part in (block, row) if _has_id(part, prefix)), f"{prefix}{title}"
         )

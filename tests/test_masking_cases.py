@@ -133,6 +133,11 @@ def texts(*raw: str) -> list[str]:
             ["-----BEGIN CERTIFICATE-----", "MIIB", "-----END CERTIFICATE-----"],
         ),
         (["2026-11-24T10:00:00Z password=hunter2"], ["password=[masked]"]),
+        (["password:", "  hunter2", "", "next"], ["password:", "  [masked]", "", "next"]),
+        (
+            ["kind: Secret", "data:", "  a: aHVu", "  b: dGVy"],
+            ["kind: Secret", "data:", "  a: [masked]", "  b: [masked]"],
+        ),
     ],
 )
 def test_a_log_is_masked(raw: list[str], expected: list[str]) -> None:

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, Self, TypeVar
 
-from psycopg import AsyncConnection, OperationalError, conninfo, sql
+from psycopg import AsyncConnection, AsyncCursor, OperationalError, conninfo, sql
 from psycopg import Error as DatabaseError
 from psycopg.errors import (
     DeadlockDetected,
@@ -23,9 +24,11 @@ from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
 from bot.model import UserError
+from bot.redaction import redact_values
+from bot.systems import timestamps
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +71,8 @@ BEGIN: LiteralString = """
 COMMIT: LiteralString = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL; COMMIT"
 
 ROWS_AT_ONCE = 100
+NEW_WORD = re.compile(r"\B(?=[A-Z])")
+LONG = 8192  # characters
 
 # Any constant serves, as long as every replica takes the same one.
 MIGRATION_LOCK = 7_236_041_155
@@ -99,6 +104,44 @@ def watching_writes() -> Iterator[Writes]:
         _watched.reset(token)
 
 
+class Exact(Jsonb):
+    """JSON that the bot acts on, such as parameters: it is stored as it is."""
+
+
+class RedactingCursor(AsyncCursor[TupleRow]):
+    """A cursor whose parameters pass the gate: each text, and each text in JSON."""
+
+    async def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Run a statement; long parameters are masked in a thread, so that nobody waits."""
+        return await super().execute(query, await _redacted(params), **options)
+
+
+async def _redacted(params: Any) -> Any:
+    if not params:
+        return params
+    if sum(map(_size, params.values() if isinstance(params, Mapping) else params)) > LONG:
+        return await asyncio.to_thread(_redact_all, params)
+    return _redact_all(params)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, Jsonb):
+        return 0 if isinstance(value, Exact) else len(to_json(value.obj))
+    return len(value) if isinstance(value, str) else 0
+
+
+def _redact_all(params: Any) -> Any:
+    if isinstance(params, Mapping):
+        return {name: _redact_one(value) for name, value in params.items()}
+    return [_redact_one(value) for value in params]
+
+
+def _redact_one(value: Any) -> Any:
+    if isinstance(value, Jsonb) and not isinstance(value, Exact):
+        return Jsonb(redact_values(to_jsonable_python(value.obj)), dumps=to_json)
+    return redact_values(value) if isinstance(value, str) else value
+
+
 class Pool(AsyncConnectionPool[Conn]):
     """Lends connections in a transaction that has begun, with the settings that all of them have.
 
@@ -111,7 +154,7 @@ class Pool(AsyncConnectionPool[Conn]):
         super().__init__(
             _connection_string(url),
             # The pool begins the transactions itself.
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, "cursor_factory": RedactingCursor},
             min_size=1,
             max_size=size,
             open=False,
@@ -133,6 +176,7 @@ class Pool(AsyncConnectionPool[Conn]):
 
     async def _configure(self, conn: Conn) -> None:
         """Prepare a new connection; raises OperationalError for a session that only reads."""
+        timestamps.register(conn.adapters)
         await self._begin(conn)
         [(pid,)] = await (await conn.execute("SELECT pg_backend_pid()")).fetchall()
         if pid != conn.info.backend_pid:  # behind a pooler: another session knows no statement
@@ -310,7 +354,8 @@ def _read(model: type[Row], row: dict[str, Any]) -> Row:
     try:
         return model.model_validate(row, extra="allow")
     except ValidationError as error:
-        name = f"{model.__name__.lower()} {row.get('id') or row.get('execution_id')}"
+        noun = NEW_WORD.sub(" ", model.__name__).lower()
+        name = f"{noun} {row.get('id') or row.get('execution_id')}"
         log.error("%s cannot be read: %s", name, error)
         raise UnreadableRow(name) from error
 
@@ -338,32 +383,43 @@ async def fetch_all(
     model: type[Row],
     query: LiteralString,
     unreadable: list[str] | None = None,
+    *,
+    strict: bool = False,
     **params: Any,
 ) -> tuple[Row, ...]:
     """All rows as models; others get a turn between every few milliseconds' worth of them.
 
-    A row that this version cannot read raises UnreadableRow. With `unreadable`, it is left out and
-    named there instead.
+    A row that this version cannot read is left out, logged, and named in `unreadable`; `strict`
+    raises UnreadableRow instead, for decisions that need every row.
     """
     models: list[Row | None] = []
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_with_columns(model, query), params)
         while some := await cursor.fetchmany(ROWS_AT_ONCE):
-            models += [_read_or_name(model, row, unreadable) for row in some]
+            models += [_read_or_name(model, row, unreadable, strict=strict) for row in some]
             if len(some) == ROWS_AT_ONCE:
                 await asyncio.sleep(0)
     return tuple(read for read in models if read is not None)
 
 
+async def fetch_first(
+    conn: Conn, model: type[Row], query: LiteralString, **params: Any
+) -> Row | None:
+    """The first row that can be read as a model, or None."""
+    rows = await fetch_all(conn, model, query, **params)
+    return rows[0] if rows else None
+
+
 def _read_or_name(
-    model: type[Row], row: dict[str, Any], unreadable: list[str] | None
+    model: type[Row], row: dict[str, Any], unreadable: list[str] | None, *, strict: bool
 ) -> Row | None:
     try:
         return _read(model, row)
     except UnreadableRow as bad:
-        if unreadable is None:
+        if strict:
             raise
-        unreadable.append(bad.name)
+        if unreadable is not None:
+            unreadable.append(bad.name)
         return None
 
 
@@ -373,5 +429,10 @@ async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:
 
 
 def json(value: Any) -> Jsonb:
-    """A model, or anything made of models, as JSONB."""
+    """A model, or anything made of models, as JSONB; each text in it is masked."""
     return Jsonb(value, dumps=to_json)
+
+
+def exact_json(value: Any) -> Jsonb:
+    """The same for what the bot acts on: nothing in it is changed."""
+    return Exact(value, dumps=to_json)

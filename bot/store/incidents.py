@@ -17,7 +17,7 @@ async def insert(conn: Conn, new: NewIncident) -> Incident:
                 %(declared_by)s, %(declared_at)s, %(source_link)s, %(next_update_at)s)
         RETURNING {columns}
     """
-    row = dict(new) | {"playbook": db.json(new.playbook)}
+    row = dict(new) | {"playbook": db.exact_json(new.playbook)}
     return await db.fetch_one(conn, Incident, query, **row)
 
 
@@ -37,9 +37,7 @@ async def recent_duplicate(
           AND status <> 'resolved'
         ORDER BY id DESC LIMIT 1
     """
-    return await db.fetch_optional(
-        conn, Incident, query, title=title, severity=severity, since=since
-    )
+    return await db.fetch_first(conn, Incident, query, title=title, severity=severity, since=since)
 
 
 async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | None:
@@ -49,7 +47,7 @@ async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | Non
         WHERE lower(title) = lower(%(title)s) AND id <> %(id)s AND status <> 'resolved'
         ORDER BY id DESC LIMIT 1
     """
-    return await db.fetch_optional(conn, Incident, query, title=incident.title, id=incident.id)
+    return await db.fetch_first(conn, Incident, query, title=incident.title, id=incident.id)
 
 
 async def get(conn: Conn, incident_id: IncidentId) -> Incident | None:
@@ -125,7 +123,12 @@ async def set_scenario(
         WHERE id = %(id)s RETURNING {columns}
     """
     return await db.fetch_one(
-        conn, Incident, query, id=incident_id, playbook=db.json(playbook), scenario_id=scenario_id
+        conn,
+        Incident,
+        query,
+        id=incident_id,
+        playbook=db.exact_json(playbook),
+        scenario_id=scenario_id,
     )
 
 

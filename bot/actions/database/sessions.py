@@ -114,13 +114,15 @@ class EndQueries(Change):
         if not rows:
             raise UserError(
                 f"No query that may be ended has run for more than {limit} in {self.database}, so "
-                f"there is nothing to do. {NEVER_ENDED}"
+                f"there is nothing to do. {NEVER_ENDED}",
+                field="longer_than",
             )
         if len(rows) > MAX_SESSIONS:
             raise UserError(
                 f"{len(rows)} queries have run for more than {limit}, and no more than "
                 f"{MAX_SESSIONS} are ended at once, so nothing was planned. Ask for those that ran "
-                "longer."
+                "longer.",
+                field="longer_than",
             )
 
     async def plan(self, systems: Systems) -> Plan:
@@ -341,8 +343,9 @@ def _described(session: DatabaseSession) -> str:
     ran = cell_format.span(timedelta(seconds=session.running_seconds))
     return "\n".join(
         (
-            f"- {session.pid}: {session.user}, {session.application_name or 'no application name'}",
-            f"    ran {ran} when this was requested, since {session.query_start:%H:%M:%S} UTC; "
+            f"- {ran}: {session.user}, {session.application_name or 'no application name'}, "
+            f"pid {session.pid}",
+            f"    since {session.query_start:%H:%M:%S} UTC, counted when this was requested; "
             f"connected {session.backend_start:%Y-%m-%d %H:%M:%S} UTC",
             f"    {'; '.join(states)}",
             f"    {session.query}",

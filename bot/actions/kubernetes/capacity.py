@@ -1,7 +1,8 @@
 """Whether a change fits into the namespace's quotas and limits, and onto the nodes."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.actions.kubernetes.limit_ranges import violations
 from bot.model import UserError
@@ -10,6 +11,7 @@ from bot.systems.kubernetes import (
     ClusterError,
     Deployment,
     Forbidden,
+    LimitRange,
     Node,
     NotFound,
     Pod,
@@ -62,8 +64,13 @@ ROLLOUT_WAITS = ": each new pod waits until an old one has stopped."
 REPLACED_LATE = ": new ones start only when these have stopped."
 
 
-async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) -> tuple[str, ...]:
-    """A warning when the quotas cannot be read. Raises UserError when one has no room."""
+async def check_quotas(
+    cluster: Cluster, deployment: Deployment, extra: Demand, *, field: str
+) -> tuple[str, ...]:
+    """A warning when the quotas cannot be read. Raises UserError when one has no room.
+
+    `field` is the parameter that asks for so much.
+    """
     try:
         quotas = await cluster.quotas()
     except ClusterError as error:
@@ -72,9 +79,36 @@ async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) 
     if problem:
         raise UserError(
             f"The quota of {cluster.namespace} has no room for this, so nothing was planned: "
-            f"{problem}. Ask for less, or raise the quota first. {deployment.label} is as it was."
+            f"{problem}. Ask for less, or raise the quota first. {deployment.label} is as it was.",
+            field=field,
         )
     return ()
+
+
+class Limits(NamedTuple):
+    """The quotas and LimitRanges of the namespace; none where they cannot be read."""
+
+    quotas: Sequence[Quota] = ()
+    limit_ranges: Sequence[LimitRange] = ()
+
+    def let_in(self, template: dict[str, Any], extra: Demand) -> bool:
+        """Whether pods of a template are let in, and so much more of a quota is left."""
+        found = (problem for each in self.limit_ranges for problem in violations(each, template))
+        return not exceeding(self.quotas, extra) and next(found, None) is None
+
+
+async def read_limits(cluster: Cluster) -> Limits:
+    """The limits of the namespace, as far as they can be read now."""
+    quotas, ranges = await asyncio.gather(
+        cluster.quotas(), cluster.limit_ranges(), return_exceptions=True
+    )
+    for answer in (quotas, ranges):
+        if isinstance(answer, BaseException) and not isinstance(answer, ClusterError):
+            raise answer
+    return Limits(
+        () if isinstance(quotas, BaseException) else quotas,
+        () if isinstance(ranges, BaseException) else ranges,
+    )
 
 
 async def rollout_warnings(

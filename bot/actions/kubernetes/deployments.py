@@ -1,17 +1,26 @@
 """What all changes of a Deployment share: the fingerprint, the dry run and the guarded write."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from bot.actions.base import Change, Progress
-from bot.actions.kubernetes import rollout
+from bot.actions.kubernetes import differences, rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
+from bot.model import (
+    BlastRadius,
+    Difference,
+    Evidence,
+    Execution,
+    Plan,
+    Sighting,
+    UserError,
+    Verdict,
+)
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import (
     Cluster,
@@ -23,8 +32,9 @@ from bot.systems.kubernetes import (
 )
 
 ATTEMPTS = 5
-TEMPLATE = "template"  # in the evidence: the digest of what was stored
+TEMPLATE = differences.TEMPLATE
 DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
+AFTER_DELETION = "If it is not there again by now, deploy it; then look at its pods."
 ChangeFactory = Callable[[Deployment], kubernetes.DeploymentPatch]
 
 
@@ -60,6 +70,20 @@ class DeploymentChange(Change):
         """The beginning of the good verdict."""
         return self.describe(deployment)
 
+    async def differences(
+        self, systems: Systems, approved: Plan, executions: Sequence[Execution]
+    ) -> tuple[Difference, ...]:
+        """What of the Deployment changed since the plan was made, and who changed it."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        return await differences.since(systems.cluster, deployment, approved, executions)
+
+    def as_left(self, plan: Plan, evidence: Evidence) -> Plan | None:
+        """The plan with the template that the patch was answered with."""
+        if TEMPLATE not in evidence.answers:
+            return None
+        left = {"uid": plan.fingerprint["uid"], TEMPLATE: evidence.answers[TEMPLATE]}
+        return plan.model_copy(update={"fingerprint": left})
+
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
         """Look for this execution's id on the Deployment, and fence it where it is not there."""
         if TEMPLATE in progress.evidence.answers:
@@ -71,9 +95,10 @@ class DeploymentChange(Change):
                 return Verdict(ok=False, was_applied=False, text=text)
         except ObjectNotFound:
             text = (
-                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
+                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done "
+                f"before is not known. {AFTER_DELETION}"
             )
-            return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
+            return Verdict(ok=False, undone_outside=True, gone=True, text=text)
         await progress.answered(await _found(systems.cluster, deployment, progress))
         return None
 
@@ -88,16 +113,21 @@ class DeploymentChange(Change):
 
         Raises ClusterError when the cluster does not answer until the deadline.
         """
-        success = ""
+        success, is_undone = "", False
 
         async def probe() -> RolloutStatus:
-            nonlocal success
+            nonlocal success, is_undone
             deployment = await systems.cluster.deployment(self.deployment)
-            success = self.success(deployment)
+            success, is_undone = self.success(deployment), self.is_undone_in(deployment, plan)
             undone = await self._undone_outside(systems.cluster, deployment, plan, progress)
             return await rollout.rollout_status(systems.cluster, deployment, undone)
 
-        return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        try:
+            verdict = await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        except ObjectNotFound:
+            text = f"Done, then deployment/{self.deployment} was deleted. {AFTER_DELETION}"
+            return Verdict(ok=False, undone_outside=True, gone=True, text=text)
+        return verdict.model_copy(update={"gone": verdict.undone_outside and is_undone})
 
     async def _undone_outside(
         self, cluster: Cluster, deployment: Deployment, plan: Plan, progress: Progress
@@ -111,7 +141,7 @@ class DeploymentChange(Change):
         for revision in await cluster.revisions(deployment):
             if digest(revision.template) == template:
                 paths += managed_fields.changed_paths(revision.template, deployment.template)
-        who, fact = _who_wrote(deployment, paths), self.describe(deployment)
+        who, fact = _who_wrote(deployment, paths, progress), self.describe(deployment)
         if is_applied:
             image = f"image {deployment.image_tags}"
             return (
@@ -131,15 +161,24 @@ class DeploymentChange(Change):
         return success_criteria(replicas, self.timeouts)
 
 
-def _who_wrote(deployment: Deployment, paths: tuple[managed_fields.Path, ...]) -> str:
-    """Like `by argocd-controller after 12 s`, as the server noted it; else `outside Runbolt`."""
+def _who_wrote(
+    deployment: Deployment, paths: tuple[managed_fields.Path, ...], progress: Progress
+) -> str:
+    """Like `by argocd-controller after about 12 s`, as the server noted it.
+
+    Else `outside Runbolt`, where no other execution has written since.
+    """
     notes = deployment.managed_fields
     ours = managed_fields.written_at(notes, managed_fields.OUR_MANAGER)
     for path in paths:
         writer = managed_fields.written_after_us(notes, path)
         if writer is not None and writer.at is not None and ours is not None:
             seconds = (writer.at - ours).total_seconds()
-            return f"by {writer.label} " + (f"after {seconds:.0f} s" if seconds else "at once")
+            # The server notes whole seconds.
+            span = f"after about {seconds:.0f} s" if seconds >= 1 else "within a second"
+            return f"by {writer.label} {span}"
+    if deployment.last_execution and not is_changed_by(deployment, progress):
+        return "by another execution, or outside Runbolt"
     return "outside Runbolt"
 
 

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
 from bot.actions.base import AlreadyApplied, Change, Progress
-from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
-from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError
+from bot.model import LONGEST_TEMPORARY, Observation, Plan, Risk, Temporary, Undo, UserError
 from bot.model.text import printable
 from bot.systems import Systems
 from bot.systems.kubernetes import (
@@ -51,8 +51,11 @@ Variable = Annotated[
     AfterValidator(_not_secret),
 ]
 Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
+MOST_MINUTES = LONGEST_TEMPORARY // timedelta(minutes=1)
 Minutes = Annotated[
-    int, Field(ge=10, le=240), BeforeValidator(_parse_minutes, json_schema_input_type=int | str)
+    int,
+    Field(ge=10, le=MOST_MINUTES),
+    BeforeValidator(_parse_minutes, json_schema_input_type=int | str),
 ]
 
 
@@ -105,13 +108,14 @@ class SetEnvironment(DeploymentChange):
         warnings += await capacity.rollout_warnings(systems.cluster, deployment, template)
         plan = Plan(
             target=deployment.target,
-            summary=self._summary(current),
+            summary=self._summary(deployment, current),
             blast_radius=deployments.blast_radius(deployment, self.effect),
             check=self.success_criteria(deployment.replicas),
-            diff=diffs.templates(deployment.template, template, "now", "then"),
+            diff=diffs.templates(deployment, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=(*ownership.warnings(deployment), *warnings),
-            undo=self._undo(current),
+            warnings=(*ownership.warnings(deployment), *warnings, *self._hiding(deployment)),
+            failing_before=await rollout.failing(systems.cluster, deployment),
+            undo=self._undo(deployment, current),
             temporary=self._temporary(),
             fingerprint=deployments.fingerprint(deployment),
         )
@@ -148,7 +152,7 @@ class SetEnvironment(DeploymentChange):
     def _check(self, deployment: Deployment, current: str | None) -> None:
         """Raises AlreadyApplied when nothing is to do, UserError when it cannot be changed."""
         if current == self.value or (current is not None and current == self.unless):
-            raise self._nothing_to_do(current)
+            raise self._nothing_to_do(deployment, current)
         if current is not None and not _can_be_kept(current):
             raise UserError(
                 f"{self._label} holds something secret, unprintable or too long to keep for the "
@@ -156,9 +160,9 @@ class SetEnvironment(DeploymentChange):
             )
         deployments.check_not_paused(deployment, "no pod would get the new value")
 
-    def _nothing_to_do(self, current: str | None) -> AlreadyApplied:
+    def _nothing_to_do(self, deployment: Deployment, current: str | None) -> AlreadyApplied:
         already = " already" if current is not None and current == self.value else ""
-        fact = f"{self._label} {_is_value(current)}{already}"
+        fact = f"{self._label} {self._is_value(deployment, current)}{already}"
         if not self.none:
             return AlreadyApplied(f"{fact}, so there is nothing to do.")
         return AlreadyApplied(
@@ -166,13 +170,31 @@ class SetEnvironment(DeploymentChange):
             "the pods and the logs."
         )
 
-    def _summary(self, current: str | None) -> str:
+    def _shown(self, deployment: Deployment, value: str) -> str:
+        """A value as people may read it: in quotation marks, or only how long it is."""
+        if diffs.can_show(deployment, self.variable, value):
+            return f"“{printable(value)}”"
+        return f"a hidden value ({diffs.length(value)})"
+
+    def _is_value(self, deployment: Deployment, value: str | None) -> str:
+        return "is not set" if value is None else f"is {self._shown(deployment, value)}"
+
+    def _hiding(self, deployment: Deployment) -> tuple[str, ...]:
+        """A warning where people who approve cannot read the values."""
+        if deployment.shows(self.variable):
+            return ()
+        return (
+            f"The values are hidden. To show them, name {self.variable} under "
+            "masking.show_variables in RUNBOLT_CONFIG.",
+        )
+
+    def _summary(self, deployment: Deployment, current: str | None) -> str:
         if self.value is None:
-            return f"Remove {self._label}, which is “{current}”"
-        before = "" if current is None else f"from “{current}” "
+            return f"Remove {self._label}, which {self._is_value(deployment, current)}"
+        before = "" if current is None else f"from {self._shown(deployment, current)} "
         temporary_change = self._temporary()
         span = f" for {durations.describe(temporary_change.lasts)}" if temporary_change else ""
-        return f"Set {self._label} {before}to “{self.value}”{span}"
+        return f"Set {self._label} {before}to {self._shown(deployment, self.value)}{span}"
 
     def _temporary(self) -> Temporary | None:
         if self.revert_after is None:
@@ -180,13 +202,15 @@ class SetEnvironment(DeploymentChange):
         state = self.state or f"{self._label} changed"
         return Temporary(state=state, lasts=timedelta(minutes=self.revert_after))
 
-    def _undo(self, current: str | None) -> Undo:
+    def _undo(self, deployment: Deployment, current: str | None) -> Undo:
         undo_action = self.model_copy(
             update={"value": current, "state": "", "effect": "", "revert_after": None}
         )
-        remove, restore = f"Remove {self._label}", f"Set {self._label} back to “{current}”"
+        summary = f"Remove {self._label}"
+        if current is not None:
+            summary = f"Set {self._label} back to {self._shown(deployment, current)}"
         return Undo(
-            summary=remove if current is None else restore,
+            summary=summary,
             action=self.name,
             # An undo restores the value, whatever it is: `unless` must not stop it.
             params=undo_action.model_dump(mode="json", exclude={"unless", "none"}),
@@ -272,7 +296,7 @@ class SetEnvironment(DeploymentChange):
             current = self._current_value(self._container(deployment))
         except UserError:  # it comes from elsewhere now, such as a Secret
             return f"{self._label} is no plain value"
-        return f"{self._label} {_is_value(current)}"
+        return f"{self._label} {self._is_value(deployment, current)}"
 
     def is_applied_to(self, deployment: Deployment, plan: Plan) -> bool:
         """Whether the variable has the planned value."""
@@ -296,10 +320,6 @@ class SetEnvironment(DeploymentChange):
 def _can_be_kept(value: str) -> bool:
     """Whether a value may be stored for the undo: it is short, printable and has no secret."""
     return len(value) <= MAX_VALUE_LENGTH and redaction.redact(value) == value
-
-
-def _is_value(value: str | None) -> str:
-    return "is not set" if value is None else f"is “{printable(value)}”"
 
 
 def _with_env(container: Obj, env: list[Obj]) -> Obj:

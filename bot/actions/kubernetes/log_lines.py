@@ -164,7 +164,8 @@ def each(block: bytes) -> Iterator[slice]:
 
 def masked(lines: Sequence[Line]) -> list[Line]:
     """The lines with their secrets masked."""
-    return [line._replace(text=redaction.redact(line.text)) for line in lines]
+    texts = redaction.redact_lines([line.text for line in lines])
+    return [line._replace(text=text) for line, text in zip(lines, texts, strict=True)]
 
 
 def may_have_secret(text: str) -> bool:

@@ -155,13 +155,20 @@ class TailLogs(Read):
         attachment = _attachment(self.selector, lines)
         chart, peak = self._chart(tally)
         return ReadResult(
-            ok=bool(tally.total) and not tally.errors,
+            ok=self._judge(tally),
+            is_unjudged=self._judge(tally) is None,
             text=self._verdict(tally, pods),
             charts=(chart,) if chart else (),
             excerpt=_excerpt(lines),
             notes=(*peak, *_not_in_file(attachment, tally.counted), *notes),
             attachment=attachment,
         )
+
+    def _judge(self, tally: LogCounts) -> bool | None:
+        """Whether the lines are without errors; None where lines were read and none was judged."""
+        if tally.total and not tally.counted:
+            return None
+        return bool(tally.total) and not tally.errors
 
     def _chart(self, tally: LogCounts) -> tuple[Chart | None, Sequence[str]]:
         """A chart of the matching lines, and a note about their peak."""

@@ -1,7 +1,7 @@
 """Replace pods: one after another, or all at once."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -14,7 +14,17 @@ from bot.actions.kubernetes.pods import kubectl_age
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Selector
 from bot.actions.wording import percent, percent_at_most, plural
-from bot.model import BlastRadius, Evidence, Plan, Risk, Table, UserError, Verdict
+from bot.model import (
+    BlastRadius,
+    Difference,
+    Evidence,
+    Execution,
+    Plan,
+    Risk,
+    Table,
+    UserError,
+    Verdict,
+)
 from bot.systems import Systems
 from bot.systems.kubernetes import (
     Cluster,
@@ -24,6 +34,7 @@ from bot.systems.kubernetes import (
     NotFound,
     ObjectNotFound,
     Pod,
+    digest,
     patches,
 )
 from bot.systems.kubernetes.resources import DEPLOYMENT
@@ -182,6 +193,8 @@ class DeletePods(Change):
     async def _undeleted(self, systems: Systems, plan: Plan, progress: Progress) -> list[Pod]:
         """The planned pods that nobody deletes yet."""
         planned = set(plan.fingerprint["pods"].values()) - progress.evidence.answers.keys()
+        if not planned:
+            return []
         pods = await systems.cluster.pods(self.selector)
         return [pod for pod in pods if pod.uid in planned and not pod.terminating]
 
@@ -200,6 +213,19 @@ class DeletePods(Change):
         unsure = done > 0 or any(error.unsure for error in errors)
         count = len(plan.fingerprint["pods"])
         return UserError(f"{done} of {count} pods were deleted. {errors[0]}", unsure=unsure)
+
+    async def differences(
+        self, systems: Systems, approved: Plan, executions: Sequence[Execution]
+    ) -> tuple[Difference, ...]:
+        """Which pods are gone or new since the plan was made, and what deleted or replaced them."""
+        planned = {uid: name for name, uid in approved.fingerprint["pods"].items()}
+        pods = {pod.uid: pod for pod in await systems.cluster.pods(self.selector) if _runs(pod)}
+        gone = [uid for uid in planned if uid not in pods]
+        new = [pod for uid, pod in pods.items() if uid not in planned]
+        by = _replaced_by(gone, new, executions, await _revisions(systems.cluster, new))
+        parts = (("gone", [planned[uid] for uid in gone]), ("new", [pod.name for pod in new]))
+        facts = [f"{word}: {', '.join(sorted(names))}" for word, names in parts if names]
+        return tuple(Difference(what=fact, by=by, outside=by is None) for fact in facts)
 
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
         """Fence the pods that a deletion may still reach; count those that this deleted.
@@ -248,6 +274,35 @@ class DeletePods(Change):
 
         success = _what_was_deleted(plan, progress.evidence)
         return await rollout.watch(probe, progress, self._timeouts, lambda: success)
+
+
+async def _revisions(cluster: Cluster, pods: Sequence[Pod]) -> dict[str, str]:
+    """The digest of the template that each of these pods was made from, by the pods' uids."""
+    owner = await _owner(cluster, pods) if pods else None
+    if owner is None:
+        return {}
+    revisions = {each.uid: digest(each.template) for each in await cluster.revisions(owner)}
+    return {pod.uid: revisions[pod.owner_uid] for pod in pods if pod.owner_uid in revisions}
+
+
+def _replaced_by(
+    gone: Sequence[str],
+    new: Sequence[Pod],
+    executions: Sequence[Execution],
+    templates: Mapping[str, str],
+) -> Execution | None:
+    """The execution that deleted one of them, or rolled out the template of the new ones."""
+    for execution in reversed(executions):
+        answers = execution.evidence.answers
+        if any(answers.get(uid) == DELETED for uid in gone):
+            return execution
+        if not gone and "replicas" not in execution.params:
+            continue  # it added no pods
+        if deployments.TEMPLATE in answers and any(
+            templates.get(pod.uid) == answers[deployments.TEMPLATE] for pod in new
+        ):
+            return execution
+    return None
 
 
 def _lost(pods: Sequence[Pod], of: int) -> BlastRadius:

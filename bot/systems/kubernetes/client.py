@@ -72,7 +72,8 @@ class Clients:
 
     def _connect(self) -> None:
         # The library's classes are typed in part only.
-        self.http: Any = ApiClient(self.credentials.configuration)
+        self._configuration = self.credentials.configuration
+        self.http: Any = ApiClient(self._configuration)
         self.http.user_agent = USER_AGENT
 
     @cached_property
@@ -85,7 +86,8 @@ class Clients:
 
     async def refresh(self) -> None:
         """Renew the credentials where that is due. Raises ConfigException."""
-        if not await self.credentials.refresh():
+        await self.credentials.refresh()
+        if self.credentials.configuration is self._configuration:
             return
         # Calls may still use the clients of now, but not those of the renewal before.
         retired, self._retired = self._retired, self._open()
@@ -99,6 +101,7 @@ class Clients:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.credentials.close()
         for client in [*self._open(), *self._retired]:
             await client.close()
 
@@ -113,6 +116,7 @@ class Cluster:
         timeout: float,
         access: Access = Access.CHANGE,
         patience: Patience | None = None,
+        shown_variables: tuple[str, ...] = (),
     ) -> None:
         self.namespace = namespace
         self.host = clients.host
@@ -121,19 +125,26 @@ class Cluster:
         self._clients = clients
         self._access = access
         self._patience = patience
+        self._shown_variables = shown_variables
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, kubeconfig: Path | None, namespace: str, *, timeout: float = TIMEOUT_SECONDS
+        cls,
+        kubeconfig: Path | None,
+        namespace: str,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        shown_variables: tuple[str, ...] = (),
     ) -> AsyncIterator["Cluster"]:
         """Read the configuration, without a kubeconfig the pod's own; connect to nothing yet.
 
-        `timeout` is in seconds, for each call. Raises UserError when it cannot be read.
+        `timeout` is in seconds, for each call; `shown_variables` are those whose values people may
+        read. Raises UserError when it cannot be read.
         """
         clients = Clients(await _load_credentials(kubeconfig))
         try:
-            yield cls(clients, namespace, timeout)
+            yield cls(clients, namespace, timeout, shown_variables=shown_variables)
         finally:
             await clients.close()
 
@@ -148,7 +159,7 @@ class Cluster:
         """
         if self._access not in (Access.CHANGE, access):
             raise ValueError(f"a client limited to {self._access} cannot become one for {access}")
-        return Cluster(self._clients, self.namespace, self.timeout, access, self._patience)
+        return self._with(access, self._patience)
 
     def patient(self, report: Report) -> "Cluster":
         """The same cluster, whose calls wait for an API server that does not answer for a while.
@@ -156,7 +167,11 @@ class Cluster:
         `report` tells people of the wait. What may have had an effect is never sent again.
         """
         patience = Patience(self.patience_seconds, report)
-        return Cluster(self._clients, self.namespace, self.timeout, self._access, patience)
+        return self._with(self._access, patience)
+
+    def _with(self, access: Access, patience: Patience | None) -> "Cluster":
+        shown = self._shown_variables
+        return Cluster(self._clients, self.namespace, self.timeout, access, patience, shown)
 
     async def pods(self, selector: str) -> tuple[Pod, ...]:
         """The pods that match a label selector, by name."""
@@ -185,7 +200,7 @@ class Cluster:
             raw = await self._request_json(call, "GET", self._apps_path("deployments", name))
         except NotFound as error:
             raise await self._other_kind(name) or error from error
-        return resources.parse_deployment(raw, self._server)
+        return resources.parse_deployment(raw, self._server, self._shown_variables)
 
     async def _other_kind(self, name: str) -> NotFound | None:
         """The error for a StatefulSet or DaemonSet of that name, known by its pods; else None."""
@@ -271,7 +286,7 @@ class Cluster:
             query.append(("dryRun", "All"))
         path = self._apps_path("deployments", deployment.name)
         raw = await self._request_json(call, "PATCH", path, query, operations)
-        return resources.parse_deployment(raw, self._server)
+        return resources.parse_deployment(raw, self._server, self._shown_variables)
 
     async def fence(self, obj: Deployment | Pod) -> None:
         """Give an object another version: what was sent for the one given can no longer be stored.

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity as to_decimal
@@ -160,7 +161,8 @@ class Deployment(Model):
     `max_unavailable_percent`. `spec_observed` is whether
     the controller has observed the newest spec; `stuck_reason` is why it cannot go on, or empty.
     `spec_digest` covers the spec without the replicas. `managed_fields` are the server's notes of
-    who wrote what; `owners` are those who may put a change back.
+    who wrote what; `owners` are those who may put a change back. `shown_variables` are the names,
+    or patterns of names, of environment variables whose values people may read.
     """
 
     cluster: str
@@ -185,6 +187,11 @@ class Deployment(Model):
     spec_digest: str
     managed_fields: tuple[Obj, ...] = ()
     owners: tuple[Owner, ...] = ()
+    shown_variables: tuple[str, ...] = ()
+
+    def shows(self, variable: str) -> bool:
+        """Whether the configuration lets people read the values of a variable."""
+        return any(fnmatchcase(variable, pattern) for pattern in self.shown_variables)
 
     @property
     def label(self) -> str:
@@ -377,7 +384,7 @@ def target(description: str, namespace: str, cluster: str) -> str:
     return f"{description} in {namespace} of {cluster}"
 
 
-def parse_deployment(raw: Obj, cluster: str) -> Deployment:
+def parse_deployment(raw: Obj, cluster: str, shown_variables: tuple[str, ...] = ()) -> Deployment:
     """A Deployment from the API's JSON; `cluster` is the API server that it came from."""
     metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     annotations = metadata.get("annotations") or {}
@@ -405,6 +412,7 @@ def parse_deployment(raw: Obj, cluster: str) -> Deployment:
         spec_digest=digest({key: value for key, value in spec.items() if key != "replicas"}),
         managed_fields=tuple(metadata.get("managedFields") or ()),
         owners=owners.owners_of(raw),
+        shown_variables=shown_variables,
     )
 
 

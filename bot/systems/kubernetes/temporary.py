@@ -42,6 +42,17 @@ def annotate(template: Obj, variable: str, setting: Setting | None) -> Obj:
     return template | {"metadata": metadata}
 
 
+def without_values(template: Obj) -> Obj:
+    """The template whose note tells the names of the variables, and not their values."""
+    settings = _settings(template)
+    if not settings:
+        return template
+    metadata = template["metadata"]
+    note = ", ".join(f"{name} ({settings[name].description})" for name in sorted(settings))
+    annotations = metadata["annotations"] | {ANNOTATION: note}
+    return template | {"metadata": metadata | {"annotations": annotations}}
+
+
 def _without(mapping: Obj, key: str) -> Obj:
     return {name: value for name, value in mapping.items() if name != key}
 

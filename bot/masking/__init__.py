@@ -1,0 +1,1 @@
+"""Finds secrets and personal data in text, by rules; `bot/redaction.py` is the way in."""

@@ -1,0 +1,109 @@
+"""Secrets among the arguments of commands whose options have short names."""
+
+import re
+
+from bot.masking.spans import Spans, Text
+
+# By command: the short options that take a password.
+OPTIONS = {
+    **dict.fromkeys(("mysql", "mariadb", "mysqldump", "mysqladmin", "mysqlimport"), "p"),
+    **dict.fromkeys(("mongo", "mongosh", "mongodump", "mongorestore", "mycli", "sshpass"), "p"),
+    **dict.fromkeys(("login", "7z", "7za", "rar", "unrar", "amqp-publish", "rabbitmqadmin"), "p"),
+    **dict.fromkeys(("redis-cli", "valkey-cli", "keydb-cli", "redis-benchmark"), "a"),
+    **dict.fromkeys(("sqlcmd", "isql", "tsql", "bcp", "zip", "unzip", "psexec"), "P"),
+    **dict.fromkeys(("ldapsearch", "ldapmodify", "ldapadd", "ldapwhoami", "ldapdelete"), "w"),
+    **dict.fromkeys(("openssl", "gpg"), "k"),
+    **dict.fromkeys(("ipmitool", "snmpwalk", "snmpget"), "PAX"),
+}
+OPTION = re.compile(
+    r"(?<=[\s\"'\[,])-([pPawkAX])(?:[\"']?,[ \t]*[\"']?|[ \t]*=?[ \t]*)"
+    r"(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|([^\s\"'|;&,\]<>]{1,200}))"
+)
+COMMAND = re.compile(r"[\w-]+")
+USER_OPTION = re.compile(r"\s-(?:u|-user(?:name)?)[ =]?\S")
+REACH = 300
+# `-p 8080`, `-p 80:80/tcp`, `-p /data`, `-p other-option`
+NO_SECRET = re.compile(
+    r"[\d.:,/-]+(?:tcp|udp|sctp)?|[./~].*|\$\{?\w+\}?|\$\([^)]*\)|-.*|\*+|\[masked\]?|<[\w -]+>?"
+)
+USER_AND_PASSWORD = re.compile(
+    r"(?<=\s)(?:-u|-U|--user|--proxy-user|--userpwd|--auth|--basic-auth|-a)[ \t=]*[\"']?"
+    r"[^\s:\"'=/$]{1,64}[:%]([^\s\"'|]{1,200})"
+)
+QUOTED_USER = re.compile(
+    r"(?<=\s)(?:-u|-U|--user|--proxy-user|--userpwd)[ \t=]*([\"'])[^\s:\"'=/$]{1,64}:"
+    r"((?:(?!\1)[^\n]){1,200})\1"
+)
+FORMS = (
+    # echo hunter2 | docker login --password-stdin
+    (
+        "stdin",
+        re.compile(
+            r"\becho[ \t]+(?:-n[ \t]+)?[\"']?([^|\"'\n]{1,200}?)[\"']?[ \t]*\|[^|\n]{0,200}stdin"
+        ),
+    ),
+    (
+        "chpasswd",
+        re.compile(
+            r"\becho[ \t]+[\"']?[\w.-]+:([^|\"'\n]{1,200}?)[\"']?[ \t]*\|[^|\n]{0,80}chpasswd"
+        ),
+    ),
+    ("from-literal", re.compile(r"--from-literal[ =][\"']?[\w.-]+=([^\s\"']{1,500})")),
+    ("htpasswd", re.compile(r"\bhtpasswd[ \t]+-\w*b\w*[ \t]+\S+[ \t]+\S+[ \t]+([^\s\"']{1,200})")),
+    ("pass:", re.compile(r"-pass(?:in|out)?[ \t]+[\"']?pass:([^\s\"']{1,200})", re.IGNORECASE)),
+    ("AUTH", re.compile(r"(?:^|[\s>\"'])AUTH[ \t]+[\"']?(?![A-Z ]+\b)([^\s\"']{4,200})")),
+    ("login", re.compile(r"\blogin[ \t]+\S+[ \t\n]+password[ \t]+(\S{1,200})")),
+    ("requirepass", re.compile(r"\b(?:requirepass|masterauth)[ \t]+[\"']?([^\s\"']{1,200})")),
+    ("@tcp(", re.compile(r"[\w.-]{1,64}:([^\s\"']{1,200}?)@(?:tcp|unix)\(")),
+    # Lines of ~/.pgpass, and the connect strings of Oracle
+    (":", re.compile(r"(?m)^[ \t]*[\w.*-]+:(?:\d{4,5}|\*):[\w.*-]+:[\w.*-]+:([^\s:]{1,200})$")),
+    (
+        "@",
+        re.compile(
+            r"(?:(?<=thin:)|(?<=oci:)|(?<![\w/:.]))[a-z]\w{1,30}/([^\s/@\"':]{3,60})@(?://)?[\w.-]+[:/][\w.:/-]+",
+            re.I,
+        ),
+    ),
+    ("sqlplus", re.compile(r"\bsqlplus[ \t]+(?:-\w+[ \t]+){0,4}\w+/([^\s@\"']{1,100})@")),
+    ("net u", re.compile(r"\bnet[ \t]+user?[ \t]+[\w.\\-]+[ \t]+(?!/)(\S{4,100})")),
+)
+
+
+def spans(text: Text) -> Spans:
+    """Every argument that is a secret."""
+    plain = text.plain
+    for marker, form in FORMS:
+        if marker in plain:
+            yield from (match.span(1) for match in form.finditer(plain) if _is_secret(match[1]))
+    if " -" in plain or "-p" in plain or "\n-" in plain:
+        yield from _options(text)
+        yield from (match.span(2) for match in QUOTED_USER.finditer(plain))
+        for match in USER_AND_PASSWORD.finditer(plain):
+            if not (match[1].isdigit() or match[1].startswith(("$", "//", "[masked"))):
+                yield match.span(1)
+
+
+def _is_secret(value: str) -> bool:
+    return not value.startswith(("$", "[masked", "<", "***"))
+
+
+def _options(text: Text) -> Spans:
+    for match in OPTION.finditer(text.plain):
+        group = match.lastindex or 4
+        if NO_SECRET.fullmatch(match[group]):
+            continue
+        begin = max(text.line_start(match.start()), match.start() - REACH)
+        before = text.plain[begin : match.start()]
+        if _takes_password(before, match[1]) or _has_user(before, match):
+            yield match.span(group)
+
+
+def _takes_password(before: str, option: str) -> bool:
+    """Whether a command takes a password with that option."""
+    command = re.split(r"[|;&]", before)[-1]
+    return any(option in OPTIONS.get(word, "") for word in COMMAND.findall(command))
+
+
+def _has_user(before: str, match: re.Match[str]) -> bool:
+    """Whether an option `-u` names a user before `-p`: then that is a password in any command."""
+    return match[1] == "p" and USER_OPTION.search(before) is not None
