@@ -41,7 +41,7 @@ async def test_an_undo_that_failed(walk: Walk, broken: Cluster, done: str) -> No
     await walk.press("second", action_ids.UNDO, done)
 
     undo = walk.execution(done, "Undo: Roll back")
-    assert (undo.state, undo.warnings[0], undo.buttons) == (FAILED, ALARM, ("Undo",))
+    assert (undo.state, undo.loss.splitlines()[0], undo.buttons) == (FAILED, ALARM, ("Undo",))
     assert undo.plan["Undo"].endswith("(image v2.3.1), if the check of this undo fails")
     assert undo.notes[0] == (
         "Look at the pods and the logs. Then request a change that helps, or undo this one."
@@ -99,7 +99,7 @@ async def test_back_to_a_failed_check(walk: Walk, broken: Cluster, done: str) ->
 
     await walk.press("second", action_ids.UNDO, done)
 
-    assert walk.execution(done).warnings[0] == (
+    assert walk.execution(done).loss.splitlines()[0] == (
         ":red_circle: This leads back to what “Roll back” of INC-1 left, and its check failed."
     )
 

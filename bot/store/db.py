@@ -108,6 +108,12 @@ class Exact(Jsonb):
     """JSON that the bot acts on, such as parameters: it is stored as it is."""
 
 
+class Key(str):
+    """A text that rows are found by and that is not stored: it is compared as it is."""
+
+    __slots__ = ()
+
+
 class RedactingCursor(AsyncCursor[TupleRow]):
     """A cursor whose parameters pass the gate: each text, and each text in JSON."""
 
@@ -139,7 +145,8 @@ def _redact_all(params: Any) -> Any:
 def _redact_one(value: Any) -> Any:
     if isinstance(value, Jsonb) and not isinstance(value, Exact):
         return Jsonb(redact_values(to_jsonable_python(value.obj)), dumps=to_json)
-    return redact_values(value) if isinstance(value, str) else value
+    is_text = isinstance(value, str) and not isinstance(value, Key)
+    return redact_values(value) if is_text else value
 
 
 class Pool(AsyncConnectionPool[Conn]):

@@ -131,7 +131,7 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
         WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
           AND (state = 'running' OR state = 'interrupted' AND holds_target)
     """
-    return await db.fetch_first(conn, Execution, query, target=target)
+    return await db.fetch_first(conn, Execution, query, target=db.Key(target))
 
 
 async def applied_since(
@@ -149,7 +149,8 @@ async def applied_since(
           AND finished_at > %(since)s - interval '1 minute'
         ORDER BY finished_at
     """
-    return await db.fetch_all(conn, Execution, query, [], target=target, since=since, but=but)
+    key = db.Key(target)
+    return await db.fetch_all(conn, Execution, query, [], target=key, since=since, but=but)
 
 
 async def latest_with_template(conn: Conn, target: str, template: str) -> Execution | None:
@@ -160,7 +161,8 @@ async def latest_with_template(conn: Conn, target: str, template: str) -> Execut
           AND evidence -> 'answers' ->> 'template' = %(template)s
         ORDER BY finished_at DESC LIMIT 1
     """
-    found = await db.fetch_all(conn, Execution, query, [], target=target, template=template)
+    key = db.Key(target)
+    found = await db.fetch_all(conn, Execution, query, [], target=key, template=db.Key(template))
     return found[0] if found else None
 
 

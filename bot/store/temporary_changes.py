@@ -85,7 +85,7 @@ async def schedule_recheck(conn: Conn, target: str, now: datetime) -> None:
         UPDATE temporary_changes SET next_check_at = %(now)s FROM executions
         WHERE executions.id = execution_id AND plan ->> 'target' = %(target)s AND ended_at IS NULL
     """
-    await db.execute(conn, query, target=target, now=now)
+    await db.execute(conn, query, target=db.Key(target), now=now)
 
 
 async def resume(conn: Conn, ended_by: ExecutionId, now: datetime) -> None:
