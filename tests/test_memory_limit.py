@@ -41,7 +41,7 @@ async def test_from_request_to_outcome(walk: Walk, hungry: Cluster, clock: Clock
 
     clock.forward(minutes=16)
     await walk.press("second", action_ids.UNDO, channel)
-    [alarm] = [line for line in walk.execution(channel).warnings if "red_circle" in line]
+    alarm = walk.execution(channel).loss.splitlines()[0]
     assert alarm.startswith(
         ":red_circle: This leads back to what failed before “Increase memory limit”: 0 of 3 ready: "
     )
