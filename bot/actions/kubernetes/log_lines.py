@@ -170,7 +170,7 @@ def masked(lines: Sequence[Line]) -> list[Line]:
 
 
 def may_have_secret(text: str) -> bool:
-    """Whether `redact` may change a line: ten times as fast, and right whenever it says no."""
+    """Whether `redact` may change one of these lines; fast, and right whenever it says no."""
     return SUSPICIOUS.Match(text) is not None
 
 
