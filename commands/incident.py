@@ -265,7 +265,8 @@ async def _draft_all_clear(world: World, incident: Incident) -> modals.AllClear 
     told = await flows.customers.last_told(world, incident)
     if told is None:
         return None
-    return modals.AllClear(told, pages.all_clear(incident), flows.customers.what_happens(world))
+    draft = await flows.customers.draft_all_clear(world, incident)
+    return modals.AllClear(told, draft, flows.customers.what_happens(world))
 
 
 async def submit_resolve(world: World, interaction: Interaction, form: ResolveForm) -> None:

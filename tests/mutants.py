@@ -362,6 +362,55 @@ MUTANTS = (
         "        pass",
         ("tests/test_change_approval.py::test_a_late_press_is_answered",),
     ),
+    Mutant(
+        "the start waits for nothing",
+        "bot/slack/starting.py",
+        "if not refused.is_transient or seconds > left:",
+        "if seconds >= 0:",
+        ("tests/test_slack_at_the_start.py::test_what_passes_is_waited_for",),
+    ),
+    Mutant(
+        "a card posted again is not pinned",
+        "bot/publishing/sender.py",
+        "if before is not None and is_posted_again:",
+        "if False:",
+        ("tests/test_slack_as_it_is.py::test_deleted_card_is_pinned_again",),
+    ),
+    Mutant(
+        "one who cannot come keeps out all",
+        "bot/slack/invitations.py",
+        "return [users[:middle], users[middle:]] if middle else []",
+        "return []",
+        ("tests/test_slack_as_it_is.py::test_others_come_in_all_the_same",),
+    ),
+    Mutant(
+        "who declared is told no refusal",
+        "commands/declare.py",
+        "if refusal is not None:",
+        "if False:",
+        ("tests/test_slack_as_it_is.py::test_missing_scope_is_told",),
+    ),
+    Mutant(
+        "an all-clear for people who were told nothing",
+        "bot/rules/customers.py",
+        "elif last_told(executions) is None:",
+        "elif False:",
+        ("tests/test_all_clear.py::test_who_knew_nothing_hears_nothing",),
+    ),
+    Mutant(
+        "a production step may follow the end",
+        "bot/rules/customers.py",
+        "return step_id == ALL_CLEAR and action in (CUSTOMER_MESSAGE, WITHDRAWAL)",
+        "return step_id == ALL_CLEAR",
+        ("tests/test_all_clear.py::test_a_step_of_that_name_is_none",),
+    ),
+    Mutant(
+        "a declined status is proposed again",
+        "bot/rules/next_status.py",
+        "any(answer > checked[-1] for answer in answers)",
+        "False",
+        ("tests/test_card.py::test_the_next_status_is_proposed_once",),
+    ),
 )
 
 

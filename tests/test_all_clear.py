@@ -12,6 +12,7 @@ from tests.conftest import Clock, Walk, start_bot
 from tests.rollbacks import DONE, WAITS
 from tests.test_customer_message import NO_APPROVER, OWN_REQUEST, WORDS, ask, posted, team
 from tests.test_timeline_and_resolve import IS_RESOLVED
+from tests.test_updates import update
 
 __all__ = ["team"]
 
@@ -147,7 +148,10 @@ def test_a_step_of_that_name_is_none() -> None:
 
 @pytest.mark.parametrize(
     ("template", "drafted"),
-    [("{{ title }} is over.", "Orders are failing is over."), ("{{ 1 // 0 }}", OVER)],
+    [
+        ("{{ title }}: {{ status }}. {{ impact }}", "Orders are failing: Resolved. all"),
+        ("{{ 1 // 0 }}", OVER),
+    ],
 )
 async def test_a_playbook_has_its_own_words(
     given: Settings, slack: Slack, clock: Clock, playbooks: Path, template: str, drafted: str
@@ -158,6 +162,7 @@ async def test_a_playbook_has_its_own_words(
         slack.request_url = f"{bot.url}/slack/events"
         walk = Walk(slack, bot)
         channel = await tell(walk)
+        await update(walk, channel)
         await walk.say("oncall", "/incident resolve", channel)
 
     assert walk.form().fields["all_clear"].value.startswith(drafted)

@@ -92,4 +92,6 @@ def test_time_grows_with_length_only(unit: str) -> None:
         return time.thread_time() - begun
 
     small = min(seconds(6_000) for _ in range(2))
-    assert seconds(24_000) < max(small, 0.004) * 10
+    limit = max(small, 0.004) * 10
+    # The first one that is quick enough shows it: a busy machine makes some slow.
+    assert any(seconds(24_000) < limit for _ in range(4))

@@ -250,7 +250,7 @@ CALLS = (
 @pytest.mark.parametrize("place", HIDDEN)
 async def test_hidden_call_is_refused_by_server(shop: Shop, place: str) -> None:
     define, query = HIDDEN[place]
-    assert statements.read_only_violations(query) == []
+    assert statements.read_only_violations(query) == ()
     database = Database(shop.ro_dsn)
     await database.select("SELECT id FROM orders LIMIT 1")
 

@@ -91,6 +91,28 @@ async def test_each_severity_has_its_clocks(
     assert len(reminders(walk, channel, words)) == 1
 
 
+async def test_an_answered_reminder_names_who_was_asked(walk: Walk, bot: Bot, clock: Clock) -> None:
+    due = shown(clock.time + timedelta(minutes=15))
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    await bot.tick()
+    clock.forward(minutes=5.1)
+    await bot.tick()
+
+    await walk.press("lead", action_ids.TAKE_COMMAND, channel)
+
+    asked = ":bell: @order-service-responders @oncall"
+    [answered] = reminders(walk, channel, "The first response to INC-1")
+    assert answered.lines == (
+        f"{asked} The first response to INC-1 was due {due}.",
+        f"Answered {shown(clock.time)}.",
+    )
+    assert [reply.text for reply in answered.thread] == [
+        f"{asked} Reminder 2: The first response was due {due}."
+    ]
+    assert answered.buttons == ()
+
+
 async def test_command_settles_the_first_response(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.press("oncall", action_ids.TAKE_COMMAND, channel)

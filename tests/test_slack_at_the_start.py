@@ -79,12 +79,12 @@ async def test_silence_is_waited_for(slack: Slack, given: Settings, clock: Clock
         ),
         (
             {"method": "auth.test", "status": 404},
-            "in with SLACK_BOT_TOKEN (http_404), so nothing was started. Something else answered "
+            "authenticate (http_404), so nothing was started. Something else answered "
             "in Slack's place: check SLACK_API_URL and the proxy. Then start the bot again.",
         ),
         (
             {"method": "auth.test", "error": "invalid_auth"},
-            "in with SLACK_BOT_TOKEN (invalid_auth), so nothing was started. Copy the token again "
+            "authenticate (invalid_auth), so nothing was started. Copy the token again "
             "from the app's page into SLACK_BOT_TOKEN, which is read at the start. Then start the "
             "bot again.",
         ),
@@ -166,6 +166,6 @@ async def test_socket_mode_names_its_token(
             pass
 
     assert str(mistake.value) == (
-        f"Slack did not let the bot connect by Socket Mode with SLACK_APP_TOKEN ({code}), so "
+        f"Slack did not let the bot connect by Socket Mode ({code}), so "
         f"nothing was started. {fix} Then start the bot again."
     )

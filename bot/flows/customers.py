@@ -17,6 +17,7 @@ from bot.model import (
     IncidentId,
     Phase,
     Step,
+    Update,
     UserError,
     UserId,
 )
@@ -41,10 +42,19 @@ async def draft(world: World, incident: Incident, typed: str = "") -> str:
     if typed:
         return typed
     if not incident.open:
-        return timeline.all_clear(incident)
+        return await draft_all_clear(world, incident)
+    return timeline.customer_message(incident, await _latest_update(world, incident))
+
+
+async def draft_all_clear(world: World, incident: Incident) -> str:
+    """The playbook's text that it is over, also while the incident is about to be resolved."""
+    return timeline.all_clear(incident, await _latest_update(world, incident))
+
+
+async def _latest_update(world: World, incident: Incident) -> Update | None:
     async with world.pool.connection() as conn:
         updates = await store.updates.of_incident(conn, incident.id)
-    return timeline.customer_message(incident, updates[-1] if updates else None)
+    return updates[-1] if updates else None
 
 
 def what_happens(world: World) -> text.Mrkdwn:

@@ -43,6 +43,13 @@ FORMS = (
         ),
     ),
     (
+        "sudo",
+        re.compile(
+            r"\becho[ \t]+(?:-n[ \t]+)?[\"']?([^|\"'\n]{1,200}?)[\"']?[ \t]*"
+            r"\|[ \t]*sudo[^|\n]{0,80}-S"
+        ),
+    ),
+    (
         "chpasswd",
         re.compile(
             r"\becho[ \t]+[\"']?[\w.-]+:([^|\"'\n]{1,200}?)[\"']?[ \t]*\|[^|\n]{0,80}chpasswd"
@@ -50,6 +57,7 @@ FORMS = (
     ),
     ("from-literal", re.compile(r"--from-literal[ =][\"']?[\w.-]+=([^\s\"']{1,500})")),
     ("htpasswd", re.compile(r"\bhtpasswd[ \t]+-\w*b\w*[ \t]+\S+[ \t]+\S+[ \t]+([^\s\"']{1,200})")),
+    ("htpasswd", re.compile(r"\bhtpasswd[ \t]+-\w*n\w*[ \t]+\S+[ \t]+([^\s\"']{1,200})")),
     ("pass:", re.compile(r"-pass(?:in|out)?[ \t]+[\"']?pass:([^\s\"']{1,200})", re.IGNORECASE)),
     ("AUTH", re.compile(r"(?:^|[\s>\"'])AUTH[ \t]+[\"']?(?![A-Z ]+\b)([^\s\"']{4,200})")),
     ("login", re.compile(r"\blogin[ \t]+\S+[ \t\n]+password[ \t]+(\S{1,200})")),
@@ -64,7 +72,12 @@ FORMS = (
             re.I,
         ),
     ),
-    ("sqlplus", re.compile(r"\bsqlplus[ \t]+(?:-\w+[ \t]+){0,4}\w+/([^\s@\"']{1,100})@")),
+    (
+        "@",
+        re.compile(
+            r"\b(?:sqlplus|impdp|expdp|sqlldr|rman)[ \t]+(?:-\w+[ \t]+){0,4}\w+/([^\s@\"']{1,100})@"
+        ),
+    ),
     ("net u", re.compile(r"\bnet[ \t]+user?[ \t]+[\w.\\-]+[ \t]+(?!/)(\S{4,100})")),
 )
 

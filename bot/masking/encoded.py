@@ -19,6 +19,8 @@ PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 OF_SECRET = re.compile(r"\bkind\\{0,7}[\"']?[ \t]*:[ \t]*\\{0,7}[\"']?Secret(?:List)?\b")
 DOCUMENT = re.compile(r"(?m)^---")
 DATA = re.compile(r"(?m)^(?P<indent>[ \t]*)(?:-[ \t]+)?(?:stringData|data):[ \t]*$")
+DATA_IN_LINE = re.compile(r"\b(?:stringData|data):[ \t]*\{([^{}\n]{1,20000})\}")
+VALUE_IN_LINE = re.compile(r":[ \t]+([^,}\s]+)")
 ENTRY = re.compile(r"(?m)^[ \t]*[\"']?[\w.-]+[\"']?:[ \t]*(?P<value>[^\n]*)$")
 DATA_OBJECT = re.compile(
     r"\\{0,7}\"(?:stringData|data)\\{0,7}\"\s{0,20}:\s{0,20}\{([^{}]{0,200000})\}"
@@ -65,6 +67,9 @@ def _secrets(plain: str) -> Spans:
 def _data(plain: str, begin: int, end: int) -> Spans:
     for data in DATA_OBJECT.finditer(plain, begin, end):
         for value in JSON_VALUE.finditer(plain, *data.span(1)):
+            yield value.span(1)
+    for data in DATA_IN_LINE.finditer(plain, begin, end):
+        for value in VALUE_IN_LINE.finditer(plain, *data.span(1)):
             yield value.span(1)
     for data in DATA.finditer(plain, begin, end):
         yield from _entries(plain, data.end() + 1, end, len(data["indent"]))

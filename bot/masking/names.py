@@ -42,13 +42,14 @@ WEAK_WORDS = (
     *("passwords", "creds", "sas", "pat", "signature"),
 )
 # What `pass` is a password of, other than `first_pass` or `test pass`.
+NO_PASSWORDS = ("bypass", "compass", "trespass", "surpass", "overpass", "underpass", "encompass")
 PASS_WORDS = ("pass", "pw")
 NO_OWNERS_TEXT = """
 first second third fourth last next single multi one two test tests check by per low high
 band all render gc compiler optimizer analysis did will may can must to the boarding
 """
 NO_OWNERS = frozenset(NO_OWNERS_TEXT.split())
-WEAK_ENDINGS = ("routingkey", "dbpass", "userpass", "mypass", "passw")
+WEAK_ENDINGS = ("routingkey", "passw")
 # A name that ends in one of these is about a secret, and is none.
 ABOUT_TEXT = """
 name names ref refs reference type kind count counts length len size policy policies url
@@ -110,6 +111,8 @@ def kind(name: str) -> Kind | None:
     if any(word in joined for word in PASSWORD):
         return Kind.PASSWORD
     if any(word in joined for word in TOKEN) and not (words[-1] == "tokens" and _counts(words)):
+        return Kind.TOKEN
+    if words[-1].endswith("pass") and len(words[-1]) > 4 and words[-1] not in NO_PASSWORDS:
         return Kind.TOKEN
     if words[-1] in PASS_WORDS and len(words) > 1 and words[-2] not in NO_OWNERS:
         return Kind.TOKEN

@@ -8,19 +8,22 @@ from bot.masking.spans import Span, Spans, Text
 
 MAX_NAME = 64
 MARKS = ('"', "'", "`")
-QUOTES = r"(?:\\{0,15}[\"'`]|&(?:quot|apos|#34|#39);|%2[27]|\\u002[27])"
+QUOTES = r"(?:\\{0,15}[\"'`]|&(?:quot|apos|#34|#39);|%2[27]|\\u002[27]|\\x2[27])"
 MARKED = rf"(?:{'|'.join(map(re.escape, sorted(MARKERS, key=len, reverse=True)))})"
-SEPARATOR = r"(?:=>|:=|={1,3}|:{1,2}|→|\|(?!\|)|%3d|%3a|\\u003d)"
+SEPARATOR = rf"(?:=>|:=|->|={{1,3}}|:{{1,2}}|→|\|(?!\|)|%3d|%3a|\\u003d|\((?={QUOTES}))"
 # “password for bob: hunter2”
 ABOUT_WHOM = r"(?:[ \t]+(?:is|was|(?:for|of)[ \t]+(?:user[ \t]+)?[^\s:=]{1,40})(?=[ \t]*[:=]))?"
 ASSIGNED = re.compile(
-    rf"(?P<name>{MARKED}[\w.$-]{{0,64}}+)(?P<quote>{QUOTES})?{ABOUT_WHOM}[\])]{{0,2}}"
+    rf"(?P<name>{MARKED}[\w.$-]{{0,64}}+)(?P<quote>{QUOTES})?[*_~]{{0,2}}{ABOUT_WHOM}[\])]{{0,2}}"
     r"(?:[ \t]*+\([^()\n]{0,30}\))?"
-    rf"(?:[ \t]*+:[ \t]*(?:str|string|&str|any|text)\b)?[ \t]*+(?P<separator>{SEPARATOR})[ \t]*+"
+    rf"(?:[ \t]*+:[ \t]*(?:str|string|&str|any|text)\b)?[ \t]*+(?P<separator>{SEPARATOR})"
+    r"(?:[*_~]{1,2}(?=[ \t]))?[ \t]*+"
 )
 # "password", "hunter2": the arguments of a call, or the parts of a tuple.
 CALLED = re.compile(rf"{MARKED}[\w.$-]{{0,64}}+(?P<quote>{QUOTES})[ \t]*,[ \t]*(?={QUOTES})")
-OPTION = re.compile(rf"(?<![\w.-])-[\w.-]{{0,60}}?{MARKED}[\w.-]{{0,64}}+[ \t]++(?=[^\s-])")
+OPTION = re.compile(
+    rf"(?<![\w.-])-[\w.-]{{0,60}}?{MARKED}[\w.-]{{0,64}}+(?:[ \t]|\\\n)++(?=[^\s-])"
+)
 TAG = re.compile(r"(?:<|&lt;)(?P<name>[\w:.-]{1,60})(?P<rest>[^<>&\n]{0,200})(?:>|&gt;)")
 TAG_END = re.compile(r"<|&lt;|\]\]>")
 CDATA = re.compile(r"\s*<!\[cdata\[")
@@ -31,16 +34,18 @@ NAMED = re.compile(
 )
 # "password": {"value": "hunter2"}
 OWNER = re.compile(
-    rf"(?P<name>[\w.$-]{{2,80}}){QUOTES}?[ \t]*[:=][ \t]*(?:\{{|\n)[^{{}}\n]{{0,100}}\Z"
+    rf"(?P<name>[\w.$-]{{2,80}}){QUOTES}?[ \t]*(?:[:=][ \t]*(?:\{{|\n)|\{{)"
+    r"[^{}\n]{0,100}\n?[^{}\n]{0,100}\Z"
 )
 VALUE = re.compile(rf"\b(?:value|val|content|default)\b{QUOTES}?[ \t]*[:=][ \t]*")
 REACH = 200
 BETWEEN_OBJECTS = re.compile(r"[}]|\n[ \t]*-[ \t]|/>|<(?!/)")
 # After a name and a space: what is more like a secret than like a word of a sentence.
 TOLD = re.compile(
-    r"(?:passw(?:or)?d|passwort|passphrase|passcode|pwd|secret[_-]?key|access[_-]?key|api[_ -]?key"
-    r"|auth[_-]?token|access[_ -]?token|token|requirepass|masterauth|cvv2?|cvc)[\w-]{0,64}+"
-    r"(?:[ \t]+(?:is|was|to|be|of|set to|reads|equals))?(?P<space>[ \t]+)"
+    r"(?P<name>(?:passw(?:or)?d|passwort|passphrase|passcode|pwd|secret[_-]?key|access[_ -]?key"
+    r"|api[_ -]?key|auth[_-]?token|access[_ -]?token|token|requirepass|masterauth|cvv2?|cvc|\bpw"
+    r"|secret(?=[ \t]+(?:is|was)[ \t]))[\w-]{0,64}+)(?:[ \t]+(?:for|to|of)[ \t]+[^\s:=]{1,40})?"
+    r"(?:[ \t]+(?:is|was|to|be|of|set to|reads|equals|i?like))?[ \t]+"
     rf"(?P<quote>{QUOTES})?(?P<value>[^\s\"'`,;()\]}}<>]{{3,200}}+)(?!\()"
 )
 SQL_PASSWORD = re.compile(
@@ -52,10 +57,10 @@ FAILED = re.compile(r"\b(?:failed|unable|error|cannot|couldn't|could not)\b[^\n:
 OF_AWS = re.compile(r"\barn:\S{0,100}:\Z")
 # Before the name of an emoji, as in :lock_with_key: of Slack.
 EMOJI = re.compile(r"(?:^|[^\w.-]):\Z")
+CHANGED = re.compile(rf"{QUOTES}?[ \t]{{1,5}}(?:->|=>|→|to)[ \t]{{1,5}}(?={QUOTES})")
 SECOND_WORDS = ("key", "code", "id", "string", "phrase")
 FIRST_WORD = re.compile(r"(\w[\w-]{1,15})[ \t]\Z")
 SCHEME = re.compile(r"\b(?:bearer|basic)[ \t]{1,9}(?P<value>[\w.~+/=-]{6,}+)")
-NAME_OF_TOLD = re.compile(r"[\w.$-]+")
 UNEXPECTED = re.compile(r"(?:unexpected|next|illegal|stray|end|parse|lexer|current)[ \t]+$")
 START_OF_LINE = re.compile(
     r"[ \t>#*-]*[\"'`]?(?:(?:export|set|env|declare -x|let|const|var)[ \t]+)?"
@@ -84,6 +89,14 @@ def name_before(text: Text, position: int, end: int) -> tuple[int, str]:
     while begin > earliest and _is_of_name(text.plain[begin - 1]):
         begin -= 1
     return begin, text.plain[begin:end]
+
+
+def _after_change(text: Text, position: int, found: Kind) -> Spans:
+    """The second value of a change, such as "old" -> "new"."""
+    arrow = CHANGED.match(text.plain, position)
+    span = values.span(text, arrow.end(), found, spaced=False) if arrow else None
+    if span is not None:
+        yield span
 
 
 def _kind_of_two(text: Text, begin: int, name: str) -> Kind | None:
@@ -115,6 +128,7 @@ def _assigned(text: Text) -> Spans:
             if span is not None:
                 yield span
                 position = max(position, span[1])
+                yield from _after_change(text, position, found)
 
 
 def _is_of_parser(text: Text, begin: int, found: Kind) -> bool:
@@ -136,6 +150,8 @@ def _value(text: Text, match: re.Match[str], begin: int, name: str, found: Kind)
         return None
     colon = separator.startswith(":") or separator == "|"
     spaced = gap > 0 and (colon or _begins_line(text, begin))
+    # Words may follow too where the whole is in quotation marks, or a part between semicolons.
+    spaced = spaced or bool(quoted) or text.plain[max(0, begin - 1) : begin] == ";"
     return values.span(text, match.end(), found, spaced=spaced, quoted=quoted)
 
 
@@ -167,7 +183,7 @@ def _called(text: Text) -> Spans:
 
 def _options(text: Text) -> Spans:
     for match in OPTION.finditer(text.lower):
-        found = kind(match.group().strip())
+        found = kind(match.group().strip(" \t\\\n"))
         if found is not None and found is not Kind.HEADER:
             found = Kind.TOKEN if found is Kind.WEAK else found
             span = values.span(text, match.end(), found, spaced=False)
@@ -237,9 +253,8 @@ def _told(text: Text) -> Spans:
         if before.endswith((":", "=")) or values.looks_secret(match["value"]):
             yield match.span("value")
     for match in TOLD.finditer(text.lower):
-        begin, name = name_before(text, match.start(), match.start("space"))
-        name_end = NAME_OF_TOLD.match(text.plain, begin)
-        found = kind(name_end.group() if name_end else name)
+        begin, name = name_before(text, match.start(), match.end("name"))
+        found = kind(name.replace(" ", "_"))
         if found is None or _is_of_parser(text, begin, found):
             continue
         if match["quote"] and found is Kind.PASSWORD:

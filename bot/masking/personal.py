@@ -18,7 +18,7 @@ SCHEMES = re.compile(
 IBAN = re.compile(r"[A-Z](?<![A-Za-z0-9][A-Z])[A-Z]\d\d(?: ?[A-Z0-9]){11,30}+(?![A-Za-z0-9])")
 LOCAL_REVERSED = re.compile(r"[\w.%+!#$*^}~`'-]+")
 AROUND = ".!#$*^}~`'-"
-DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}+[^\W\d_][\w-]{1,62}")
+DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,7}\.[^\W\d_][\w-]{1,62}")
 # Not a person: the user of a repository's address.
 NOBODY = {"git", "hg", "svn"}
 SHORTEST_GROUP, LONGEST_GROUP = 4, 8  # of digits of a card, where they stand in groups

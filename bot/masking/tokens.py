@@ -92,6 +92,7 @@ FORMS = {
     ".atlasv1.": r"[A-Za-z0-9]{10,20}\.atlasv1\.[\w-]{40,}",
     "dp.": r"(?<![\w.])dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{20,}",
     "pul-": r"pul-[0-9a-f]{40}",
+    "eyJrIjoi": r"eyJrIjoi[\w=-]{20,}",
     "glsa_": r"glsa_[\w-]{30,}",
     "glc_": r"glc_[\w+/=-]{30,}",
     "NR": r"NR(?:AK|JS|II|RA|AA|IQ)-[\w-]{16,}",
@@ -127,6 +128,11 @@ FORMS = {
 }
 PATTERNS = {marker: re.compile(form, re.ASCII) for marker, form in FORMS.items()}
 
+# A line that is one long word, after a line that ended with a token.
+REST = re.compile(r"\n[ \t]*([A-Za-z0-9_]{8,}+)(?=\n|$)")
+WEB_TOKEN_IN_LINES = re.compile(
+    r"eyJ[\w-]{6,300}+\.\n[ \t]*[\w-]{6,2000}+\.(?:\n[ \t]*[\w-]{6,}+)?"
+)
 # A secret key of AWS, which has no mark of its own: 40 characters of base64 in a row.
 AWS_SECRET = re.compile(r"(?<![A-Za-z0-9+/._-])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-]|\.\w)")
 AWS_SECRET_LENGTH = 40
@@ -145,9 +151,9 @@ def spans(text: Text) -> Spans:
     plain = text.plain
     for marker, pattern in PATTERNS.items():
         if marker in plain:
-            yield from (match.span() for match in pattern.finditer(plain))
+            yield from _with_rest(plain, (match.span() for match in pattern.finditer(plain)))
     if "eyJ" in plain:
-        yield from _web_tokens(plain)
+        yield from _with_rest(plain, _web_tokens(plain))
     if text.longest_word >= AWS_SECRET_LENGTH:
         for match in AWS_SECRET.finditer(plain):
             if _is_random(match.group()):
@@ -156,11 +162,21 @@ def spans(text: Text) -> Spans:
         yield from (match.span() for match in LONG_KEY.finditer(plain))
 
 
+def _with_rest(plain: str, found: Spans) -> Spans:
+    """Each token, and what is left of it on the next line where it was broken."""
+    for begin, end in found:
+        yield (begin, end)
+        rest = REST.match(plain, end)
+        if rest and any(map(str.isdigit, rest[1])) and any(map(str.isalpha, rest[1])):
+            yield rest.span(1)
+
+
 def _web_tokens(plain: str) -> Spans:
     for match in DOTTED.finditer(plain):
         begin = plain.find("eyJ", *match.span())
         if begin >= 0 and "." in plain[begin : match.end()]:
             yield (begin, match.end())
+    yield from (match.span() for match in WEB_TOKEN_IN_LINES.finditer(plain))
 
 
 def _is_random(word: str) -> bool:

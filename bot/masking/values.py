@@ -5,7 +5,9 @@ import re
 from bot.masking.names import Kind
 from bot.masking.spans import MASK, Span, Text
 
-QUOTE = re.compile(r"(\\{0,15})([\"'`])|&(?:quot|apos|#34|#39|#x22|#x27);|%2[27]|\\u002[27]")
+QUOTE = re.compile(
+    r"(\\{0,15})([\"'`])|&(?:quot|apos|#34|#39|#x22|#x27);|%2[27]|\\u002[27]|\\x2[27]"
+)
 # What stands between a separator and the value in some languages.
 DECORATION = re.compile(
     r"(?:!!?\w*[ \t]+|&\w+[ \t]+|(?:some|ok|just|optional|secret|secretstr|string)[(\[]"
@@ -15,6 +17,7 @@ MAX_VALUE = 20_000
 MAX_SLASHES = 31
 BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?(?=\n)")
 ITEM = re.compile(r"[ \t]*-[ \t]+(?![^\n]{0,80}?:(?:[ \t]|\n|$))[^\n]+")
+BLANK = re.compile(r"(?:[ \t]*\n){0,2}")
 # A value that is one word on a line of its own.
 SINGLE = re.compile(r"[ \t>]*((?![\w.-]{1,60}[ \t]*[:=](?:\s|$))[^\s#]\S*)[ \t]*(?=\n|$)")
 # The value stops here, unless it goes on at once: a password may contain all of them.
@@ -27,6 +30,8 @@ MORE_WORDS = re.compile(
     r"(?:[ \t]+(?![\w.-]{1,40}[ \t]?[=:]|[#|(\"'`<\[{]|-{1,2}(?:\w|[ \t]|$)|=>)[^\s,;\"'`]+)+"
 )
 NUMBER = re.compile(r"[+-]?\d{1,6}(?:[.,]\d{1,3})?(?:ms|s|m|h|d|%|[kmg]i?b?|/\d{1,6})?")
+# As ODBC quotes a value.
+BRACES = re.compile(r"\{([^{}:=\"'\n]{1,200})\}(?=[\s;,\"']|$)")
 CODE = re.compile(r"\d{3,8}")
 PORT = re.compile(r"\d{2,5}/[\w.-]*")
 PLACEHOLDER = re.compile(
@@ -173,8 +178,7 @@ def _below(text: Text, position: int, kind: Kind) -> Span | None:
     """The value on the next line, or a list of them."""
     if position >= len(text.plain) or kind is Kind.WEAK:
         return None
-    begin = position + 1
-    end = begin
+    begin = end = _after(BLANK, text.plain, position + 1)
     while (item := ITEM.match(text.plain, end)) and item.end() > end:
         end = min(item.end() + 1, len(text.plain))
     if end > begin:
@@ -220,6 +224,10 @@ def _list(text: Text, position: int) -> Span | None:
 
 
 def _bare(text: Text, position: int, kind: Kind, *, spaced: bool) -> Span | None:
+    if text.plain[position] == "{" and kind is Kind.PASSWORD:
+        braces = BRACES.match(text.plain, position)
+        if braces is not None:
+            return braces.span(1)
     if text.plain[position] in "{(" and kind is not Kind.PASSWORD:
         return None
     if REFERENCE.match(text.lower, position):
@@ -227,6 +235,9 @@ def _bare(text: Text, position: int, kind: Kind, *, spaced: bool) -> Span | None
     masked = len(MASK) if text.lower.startswith(MASK, position) else 1
     stop = STOP.search(text.plain, position + masked, position + MAX_VALUE)
     end = stop.start() if stop else min(position + MAX_VALUE, len(text.plain))
+    while text.plain.startswith("\\\n", end - 1):  # it goes on in the next line
+        stop = STOP.search(text.plain, end + 1, end + MAX_VALUE)
+        end = stop.start() if stop else min(end + MAX_VALUE, len(text.plain))
     word = text.lower[position:end]
     if spaced and kind in (Kind.PASSWORD, Kind.TOKEN):
         end = _after(MORE_WORDS, text.plain, end)

@@ -7,6 +7,7 @@ those of PostgreSQL 18 that are immutable or stable, and those volatile ones tha
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
@@ -178,8 +179,12 @@ def end(text: str) -> int:
     return sent.author_offset(statement.stmt_location + statement.stmt_len)
 
 
-def read_only_violations(text: str) -> list[tuple[Position, str]]:
-    """Why a text is not one statement that only reads, with positions; empty if it is one."""
+@lru_cache(maxsize=256)
+def read_only_violations(text: str) -> tuple[tuple[Position, str], ...]:
+    """Why a text is not one statement that only reads, with positions; empty if it is one.
+
+    Each query is checked at the start and whenever it runs, so the answers are kept.
+    """
     sent = _as_sent(text)
     try:
         statements = _parse(sent.text)
@@ -189,7 +194,7 @@ def read_only_violations(text: str) -> list[tuple[Position, str]]:
         found = list(_violations(statements, _words(sent.text)))
     placed = [(sent.author_offset(byte), message) for byte, message in found]
     placed += _percent_violations(text)
-    return [(position_at(text, offset), message) for offset, message in sorted(placed)]
+    return tuple((position_at(text, offset), message) for offset, message in sorted(placed))
 
 
 def _as_sent(text: str) -> _SentText:

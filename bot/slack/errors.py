@@ -14,7 +14,6 @@ TRANSIENT_CODES = (
     NO_ANSWER,
     "ratelimited",
     "rate_limited",
-    "accesslimited",
     "internal_error",
     "fatal_error",
     "service_unavailable",
@@ -43,6 +42,7 @@ FIXES = {
         "users instead of groups."
     ),
     "access_denied": _ADMIN,
+    "accesslimited": _ADMIN,
     "ekm_access_denied": _ADMIN,
     "no_permission": _ADMIN,
     "not_authorized": _ADMIN,

@@ -43,7 +43,7 @@ async def authenticate(client: AsyncWebClient, start: Start) -> Identity:
         answer = await slack.client.call(client.auth_test())
         return Identity(answer["team_id"], UserId(answer["user_id"]))
 
-    return await start.ask("in with SLACK_BOT_TOKEN", test)
+    return await start.ask("authenticate", test)
 
 
 async def socket_url(client: AsyncWebClient, app_token: str, start: Start) -> str:
@@ -53,7 +53,7 @@ async def socket_url(client: AsyncWebClient, app_token: str, start: Start) -> st
         call = client.apps_connections_open(app_token=app_token)
         return str((await slack.client.call(call))["url"])
 
-    return await start.ask("connect by Socket Mode with SLACK_APP_TOKEN", open_connection)
+    return await start.ask("connect by Socket Mode", open_connection)
 
 
 async def load_workspace(

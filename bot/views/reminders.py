@@ -65,7 +65,7 @@ def _message(snapshot: IncidentSnapshot, fired: Sequence[Reminder]) -> Message:
         incident=incident,
         reminder=latest,
         times=len(fired),
-        groups=_groups(snapshot),
+        groups=snapshot.responder_groups,
         answered_at=_answered_at(snapshot, latest),
         will_fire_again=snapshot.will_fire_again(latest),
     )
@@ -82,7 +82,7 @@ def _repetition(snapshot: IncidentSnapshot, reminder: Reminder, number: int) -> 
         "reminder_again",
         incident=snapshot.incident,
         reminder=reminder,
-        groups=_groups(snapshot),
+        groups=snapshot.responder_groups,
         answered_at=_answered_at(snapshot, reminder),
         number=number,
     )
@@ -95,11 +95,6 @@ def _answered_at(snapshot: IncidentSnapshot, reminder: Reminder) -> datetime | N
         entries = snapshot.entries
         times = [entry.at for entry in entries if entry.kind is EntryKind.COMMAND_TAKEN]
     return next((at for at in times if reminder.fired_at and at >= reminder.fired_at), None)
-
-
-def _groups(snapshot: IncidentSnapshot) -> Sequence[str]:
-    """The user groups to mention, while nobody is in command."""
-    return () if snapshot.incident.commander else snapshot.responder_groups
 
 
 def _buttons(incident: Incident, reminder: Reminder) -> list[Element]:

@@ -54,9 +54,9 @@ def customer_message(incident: Incident, update: Update | None) -> str:
     return text.fill_unescaped(incident.playbook.customer_message, **values)
 
 
-def all_clear(incident: Incident) -> str:
+def all_clear(incident: Incident, update: Update | None) -> str:
     """The playbook's words that it is over, or ours where it has none or they fail."""
-    values = _customer_values(incident, None)
+    values = _customer_values(incident, update) | {"status": "Resolved", "next_update": ""}
     try:
         words = text.fill_unescaped(incident.playbook.all_clear, **values)
     except text.TEMPLATE_ERRORS as error:
