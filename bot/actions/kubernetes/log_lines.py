@@ -23,11 +23,12 @@ CONTROL_CHARACTERS = bytes({*range(0x20), 0x7F} - {*b"\t\n"})
 # Without one of these, a line of a log has nothing that `redact` masks: a name of a secret or of
 # a place where one stands, a long word, many digits, or a letter that looks like another one.
 SUSPICIOUS = searched_together(
-    "pass|pwd|secret|token|key|auth|cred|cookie|cvc|cvv|cvn|pin|iban|bearer|basic|session|login"
+    "pass|pwd|pw|secret|identified|token|key|auth|cred|cookie|cvc|cvv|cvn|pin|iban|bearer|basic|session|login"
     "|sign|salt|otp|code|@|://|-----|[$%\\\\]|[^\\x00-\\x7F]",
     "[a-z0-9+/=_.~-]{12,}",
-    "[0-9](?:[ .-]{0,3}[0-9]){8,}",
-    " -{1,2}[a-z]",
+    "[0-9](?:[ \\t.-]{0,3}[0-9]){8,}",
+    "[^a-z0-9]-{1,2}[a-z]|^-",
+    "(?:[^ :]+:){4}",
 )
 SUMMARY_LENGTH = 200
 MESSAGE = re.compile(r'"(?:msg|message)"\s?:\s?"((?:[^"\\]|\\.){1,400})"')
@@ -169,7 +170,7 @@ def masked(lines: Sequence[Line]) -> list[Line]:
 
 
 def may_have_secret(text: str) -> bool:
-    """Whether `redact` may change a line: ten times as fast, and right whenever it says no."""
+    """Whether `redact` may change one of these lines; fast, and right whenever it says no."""
     return SUSPICIOUS.Match(text) is not None
 
 

@@ -57,10 +57,11 @@ class LogCollector:
         if self._search is None:
             yield from ((line, ()) for line in self._reader.lines(block, log_lines.each))
             return
-        for line in self._reader.lines(block, self._search.candidates):
-            text = (
-                redaction.redact(line.text) if log_lines.may_have_secret(line.text) else line.text
-            )
+        lines = self._reader.lines(block, self._search.candidates)
+        some_may = log_lines.may_have_secret("\n".join(line.text for line in lines))
+        for line in lines:
+            may_have = some_may and log_lines.may_have_secret(line.text)
+            text = redaction.redact(line.text) if may_have else line.text
             if found := self._search.found(text):
                 yield line._replace(text=text), found
 

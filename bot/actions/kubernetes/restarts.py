@@ -1,27 +1,24 @@
 """Replace pods: one after another, or all at once."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from bot.actions.base import Change, Progress
-from bot.actions.kubernetes import capacity, deployments, ownership, rollout
+from bot.actions.kubernetes import capacity, deletions, deployments, ownership, rollout
 from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
-from bot.actions.kubernetes.pods import kubectl_age
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Selector
-from bot.actions.wording import percent, percent_at_most, plural
+from bot.actions.wording import plural
 from bot.model import (
-    BlastRadius,
     Difference,
     Evidence,
     Execution,
     Plan,
     Risk,
-    Table,
     UserError,
     Verdict,
 )
@@ -40,8 +37,6 @@ from bot.systems.kubernetes import (
 from bot.systems.kubernetes.resources import DEPLOYMENT
 
 MAX_PODS = 50
-# More than these are a table beside the sentence.
-NAMED_PODS = 3
 # The answers to a deletion, in the evidence.
 DELETED = "deleted"
 GONE = "gone"
@@ -132,11 +127,11 @@ class DeletePods(Change):
         return Plan(
             target=cluster.target(f"pods/{self.selector}") if owner is None else owner.target,
             summary=self._summary(pods),
-            blast_radius=_lost(pods, expected),
+            blast_radius=deletions.blast_radius(pods, expected),
             check=deployments.success_criteria(len(pods), self._timeouts),
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=(*await _limits(cluster, pods, owner), *_delete_warnings(pods)),
-            table=_table(pods, systems.now()),
+            warnings=tuple(await deletions.warnings(cluster, pods, owner)),
+            table=deletions.table(pods, systems.now()),
             fingerprint={
                 "pods": {pod.name: pod.uid for pod in pods},
                 "of": expected,
@@ -146,7 +141,11 @@ class DeletePods(Change):
 
     def _summary(self, pods: Sequence[Pod]) -> str:
         text = f"Delete {plural(len(pods), 'pod')} of {self.selector} at once"
-        return text if len(pods) > NAMED_PODS else f"{text}: {', '.join(pod.name for pod in pods)}"
+        return (
+            text
+            if len(pods) > deletions.NAMED_PODS
+            else f"{text}: {', '.join(pod.name for pod in pods)}"
+        )
 
     def _check(self, pods: Sequence[Pod]) -> None:
         """Raises UserError when there are no pods, too many, or some that would not come back."""
@@ -305,60 +304,6 @@ def _replaced_by(
     return None
 
 
-def _lost(pods: Sequence[Pod], of: int) -> BlastRadius:
-    count = len(pods)
-    return BlastRadius(text=_loss(pods, of), pods=count, capacity=percent_at_most(count, of))
-
-
-def _loss(pods: Sequence[Pod], of: int) -> str:
-    count, seconds = len(pods), start_seconds(pods)
-    if not any(pod.ready for pod in pods):
-        these = "the pod is not ready" if count == 1 else f"none of these {count} pods is ready"
-        return f"No capacity is lost: {these}."
-    until = f"for some {_rounded(seconds)}" if seconds else "until new ones are ready"
-    if count >= of:
-        return f"{deployments.all_at_once(count)}: no capacity {until}."
-    return f"{count} of {of} pods at once: {percent(count, of)} of the capacity is lost {until}."
-
-
-def start_seconds(pods: Sequence[Pod]) -> float:
-    """How long such pods took from their creation until they were ready; 0 if not known.
-
-    The shortest time of all: one that was unready for a while became ready late.
-    """
-    times = [
-        (pod.ready_since - pod.created).total_seconds()
-        for pod in pods
-        if pod.ready_since is not None
-    ]
-    return max(min(times), 1) if times else 0
-
-
-def _rounded(seconds: float) -> str:
-    if seconds <= 90:
-        return f"{max(5, round(seconds / 5) * 5)} s"
-    return f"{round(seconds / 60)} min"
-
-
-def _table(pods: Sequence[Pod], now: datetime) -> Table | None:
-    """What each pod is now, those that serve first; None for few of them."""
-    if len(pods) <= NAMED_PODS:
-        return None
-    rows = tuple(
-        (
-            pod.name,
-            "yes" if pod.ready else "no",
-            pod.status,
-            str(pod.restarts),
-            kubectl_age((now - pod.created).total_seconds()),
-            pod.image_tags,
-        )
-        for pod in sorted(pods, key=lambda pod: (not pod.ready, pod.name))
-    )
-    columns = ("pod", "serves now", "status", "restarts", "age", "version")
-    return Table(columns=columns, rows=rows)
-
-
 def _gone_without_answer(plan: Plan, evidence: Evidence, remaining: Sequence[Pod]) -> set[str]:
     """The uids of pods that this may have deleted: they are gone, and nothing was answered."""
     is_unrecorded = evidence.sent is None
@@ -408,33 +353,6 @@ async def _fence_pod(cluster: Cluster, pod: Pod) -> bool:
 
 def _runs(pod: Pod) -> bool:
     return not (pod.terminating or pod.finished or pod.is_of_job)
-
-
-async def _limits(cluster: Cluster, pods: Sequence[Pod], owner: Deployment | None) -> list[str]:
-    """Warnings of a quota without room for successors, and of a budget that lets fewer go."""
-    count = len(pods)
-    extra = {"pods": float(count)} if owner is None else capacity.demand(owner.template, count)
-    ready = sum(pod.ready for pod in pods)
-    return [
-        *await capacity.quota_warnings(cluster, extra, capacity.REPLACED_LATE),
-        *await capacity.budget_warnings(cluster, [pod.labels for pod in pods], ready),
-    ]
-
-
-def _delete_warnings(pods: Sequence[Pod]) -> Iterator[str]:
-    """How the pods of each workload come back, and what replaces them more gently."""
-    for workload in sorted({pod.workload for pod in pods}):
-        kind, _, name = workload.partition("/")
-        match kind:
-            case "StatefulSet" | "DaemonSet":
-                how = "one after another, with their names and volumes"
-                how = how if kind == "StatefulSet" else "each on its node"
-                yield (
-                    f"{name} is a {kind}: its pods come back {how}. `kubectl rollout restart "
-                    f"{kind.lower()}/{name}` replaces them one by one."
-                )
-            case _:
-                yield "A rolling restart does the same without losing capacity."
 
 
 def _status(pods: Sequence[Pod], deleted: set[str], workloads: set[str]) -> RolloutStatus:
