@@ -47,7 +47,7 @@ interleavings: $(READY)
 		$(BIN)/python -m pytest -n 2 -q -rP tests/test_interleavings.py $(ARGS)
 
 # Each kind of trouble at each point between approval and outcome of each change: some hours.
-# RUNBOLT_KILLS=10 takes every tenth point; ARGS="-k set-env" one action.
+# RUNBOLT_KILLS=10 takes every tenth point; ARGS="-k set-env-kill" one action and trouble.
 kills: $(READY)
 	@RUNBOLT_KILLS=$${RUNBOLT_KILLS:-1} $(BIN)/python -m pytest -n 2 -q -rP tests/test_kills.py $(ARGS)
 

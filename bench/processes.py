@@ -1,6 +1,7 @@
 """Memory and CPU time of a process, read from /proc."""
 
 import os
+import resource
 from pathlib import Path
 
 
@@ -23,6 +24,12 @@ def busy_seconds(pid: int) -> float:
     """The CPU time of a process, in seconds."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children_busy_seconds() -> float:
+    """The CPU time of all child processes that have ended, in seconds."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _field(pid: int, name: str) -> int:

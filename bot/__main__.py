@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -35,6 +36,7 @@ from bot.settings import read as read_settings
 from bot.slack import workspace
 from bot.slack.customer_channel import CustomerChannel
 from bot.slack.directory import Directory
+from bot.slack.starting import START_SECONDS, Start
 from bot.store import db
 from bot.systems import ChangingSystems
 from bot.systems.database import Database
@@ -45,7 +47,7 @@ from bot.systems.sessions import SessionTerminator
 from bot.systems.stripe import Stripe
 from bot.systems.tcp import TcpProber
 from bot.views import text
-from bot.web import SignatureCheck, Web
+from bot.web import NO_PAYLOAD, BoundedProtocol, Refusals, SignatureCheck, Web
 from bot.world import World
 from commands import routes
 
@@ -69,10 +71,12 @@ async def open_world(
     now: Callable[[], datetime] | None = None,
     slack_seconds: float = slack.client.TIMEOUT_SECONDS,
     wall_clock: Callable[[], datetime] = utc_now,
+    start_seconds: float = START_SECONDS,
 ) -> AsyncIterator[World]:
     """Load the configuration and connect to everything; raises UserError.
 
-    `now` replaces the database's clock. `slack_seconds` is the time limit of each call to Slack.
+    `now` replaces the database's clock. `slack_seconds` is the time limit of each call to Slack,
+    `start_seconds` how long the start waits for what Slack refuses in passing.
     """
     team_config = config.load(settings.config)
     for warning in rules.policy.loud_warnings(team_config):
@@ -81,10 +85,11 @@ async def open_world(
     text.compile_all()
     async with AsyncExitStack() as stack:
         client = _open_slack(stack, settings, slack_seconds)
-        identity = await workspace.authenticate(client)
+        start = Start(client.base_url, start_seconds)
+        identity = await workspace.authenticate(client, start)
         cache = await _open_cache(stack, settings)
-        people = Directory(client, cache, identity["team_id"])
-        bot_workspace = await workspace.load_workspace(client, identity, people, team_config)
+        people = Directory(client, cache, identity.team_id)
+        bot_workspace = await workspace.load_workspace(client, identity, people, team_config, start)
         pool = await db.open_pool(settings.database_url)
         stack.push_async_callback(pool.close)
         clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))
@@ -96,7 +101,7 @@ async def open_world(
             workspace=bot_workspace,
             directory=people,
             cache=cache,
-            systems=await _open_systems(stack, settings, now or clock, customers, team_config),
+            systems=await _open_systems(stack, settings, team_config, now or clock, customers),
             playbooks=loaded_playbooks,
             actions={action.name: action for action in ACTIONS},
             config=team_config,
@@ -132,9 +137,9 @@ def _pagerduty(settings: Settings, team_config: Config) -> PagerDuty | None:
 async def _open_systems(
     stack: AsyncExitStack,
     settings: Settings,
+    team_config: Config,
     now: Callable[[], datetime],
     customers: CustomerChannel,
-    team_config: Config,
 ) -> ChangingSystems:
     cluster = await stack.enter_async_context(
         Cluster.open(
@@ -152,10 +157,11 @@ async def _open_systems(
         now=now,
         http=HttpClient(settings.playbook_proxy),
         stripe=Stripe(settings.stripe_api_key, settings.stripe_api_url),
+        probe_pods=team_config.policy.probe_pods,
     )
 
 
-def make_app(world: World, settings: Settings) -> AsyncApp:
+def make_app(world: World, settings: Settings, refusals: Refusals) -> AsyncApp:
     """The Bolt app; it knows its own identity, so no acknowledgement waits for Slack."""
 
     async def authorize(**_: Any) -> AuthorizeResult:
@@ -173,17 +179,29 @@ def make_app(world: World, settings: Settings) -> AsyncApp:
         request_verification_enabled=False,  # `Web` has checked the signature before
         authorize=authorize,
         process_before_response=True,
-        raise_error_for_unhandled_request=False,
+        raise_error_for_unhandled_request=True,
     )
-    app.error(_refuse_malformed)
+
+    async def refuse_malformed(error: Exception, body: Any) -> BoltResponse:
+        """Answer what a listener raises before it acknowledges: until then it only reads."""
+        if isinstance(error, BoltUnhandledRequestError) and _is_event(body):
+            return BoltResponse(
+                status=200
+            )  # the app was subscribed to more: Slack need not repeat it
+        log.error("a request of Slack's could not be read", exc_info=error)
+        refusals.add(NO_PAYLOAD)
+        return BoltResponse(status=400, body="malformed request")
+
+    app.error(refuse_malformed)
     routes.register(app, world)
     return app
 
 
-async def _refuse_malformed(error: Exception) -> BoltResponse:
-    """Answer what a listener raises before it acknowledges: until then it only reads."""
-    log.error("a request of Slack's could not be read", exc_info=error)
-    return BoltResponse(status=400, body="malformed request")
+def _is_event(body: Any) -> bool:
+    """Whether a body is an event of any type."""
+    event = body.get("event") if isinstance(body, dict) else None
+    has_type = isinstance(event, dict) and isinstance(event.get("type"), str)
+    return has_type and body.get("type") == "event_callback"
 
 
 def open_listening_socket(settings: Settings) -> socket.socket:
@@ -231,24 +249,31 @@ async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
 
     The server that is yielded is not started yet.
     """
-    app = make_app(world, settings)
+    refusals = Refusals()
+    app = make_app(world, settings, refusals)
     signatures = None
     if settings.slack_app_token is None:
         assert settings.slack_signing_secret is not None
         signatures = SignatureCheck(settings.slack_signing_secret, world.clock)
     try:
-        async with _socket_mode(app, settings) if signatures is None else nullcontext():
-            yield _server(Web(app, world, signatures))
+        connected = _socket_mode(app, world, settings) if signatures is None else nullcontext()
+        async with connected:
+            yield _server(Web(app, world, signatures, refusals))
     finally:
         await world.background.drain(DRAIN_SECONDS)
 
 
 @asynccontextmanager
-async def _socket_mode(app: AsyncApp, settings: Settings) -> AsyncIterator[None]:
+async def _socket_mode(app: AsyncApp, world: World, settings: Settings) -> AsyncIterator[None]:
     # Imported only where it is used.
     from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
+    assert settings.slack_app_token is not None
+    # The SDK would ask for it again and again, whatever Slack answers.
+    start = Start(world.slack.base_url)
+    url = await workspace.socket_url(world.slack, settings.slack_app_token, start)
     handler = AsyncSocketModeHandler(app, settings.slack_app_token)
+    handler.client.wss_uri = url
     await handler.connect_async()  # type: ignore[no-untyped-call]
     try:
         yield
@@ -260,7 +285,7 @@ def _server(web: Web) -> Server:
     return Server(
         uvicorn.Config(
             web,
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             loop="none",
             lifespan="off",

@@ -129,6 +129,13 @@ class Budget(Model):
         return any(limit is not None and amount > limit for amount, limit in pairs)
 
 
+class GuestRights(Model):
+    """What guests and people of other companies may do: `declare` incidents, `read` titles."""
+
+    declare: bool = False
+    read: bool = False
+
+
 class Masking(Model):
     """What people may read that is hidden otherwise.
 
@@ -139,12 +146,18 @@ class Masking(Model):
 
 
 class Policy(Model):
-    """How many other people must approve a change, and the time limits of a change."""
+    """How many other people must approve a change, its time limits, and what else is let through.
+
+    `probe_pods` is the label selector of pods that ports may be tried from, where no pod of the
+    service can.
+    """
 
     approvals: ApprovalCounts = ApprovalCounts()
     budget: Budget = Budget()
     undo_window: TimeLimit = 15 * MINUTE
     execution_timeout: TimeLimit = 10 * MINUTE
+    guests: GuestRights = GuestRights()
+    probe_pods: Annotated[str, Field(max_length=253)] = ""
 
 
 def default_cadences() -> dict[Severity, Cadence]:

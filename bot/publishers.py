@@ -25,12 +25,14 @@ class Publishers:
         self.connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._background = background
         self._next: dict[Hashable, Work | None] = {}
+        self._idle: dict[Hashable, asyncio.Event] = {}
 
     def start(self, key: Hashable, work: Work, name: str) -> None:
         """Start work in the background; one that runs for the same key ends first."""
         is_running = key in self._next
         self._next[key] = work
         if not is_running:
+            self._idle[key] = asyncio.Event()
             self._background.start(self._run(key), name)
 
     async def _run(self, key: Hashable) -> None:
@@ -40,3 +42,9 @@ class Publishers:
                 await work()
         finally:
             del self._next[key]
+            self._idle.pop(key).set()
+
+    async def wait_until_idle(self, key: Hashable) -> None:
+        """Wait until no work for this key runs."""
+        while key in self._idle:
+            await self._idle[key].wait()

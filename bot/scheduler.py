@@ -20,6 +20,7 @@ Sweep = Callable[[World], Awaitable[None]]
 SWEEPS: dict[Sweep, float] = {
     flows.reminders.fire_due: 5,
     flows.approvals.expire_due: 5,
+    flows.approvers.remind_halfway: 5,
     flows.deliveries.delete_old: 600,
     sweeps.forget_passed: 60,
     flows.runs.start_approved: 5,

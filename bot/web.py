@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -10,6 +11,11 @@ from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk import signature
 from slack_sdk.signature import SignatureVerifier
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from bot import slack, sweeps
 from bot.store import db
@@ -26,16 +32,140 @@ T = TypeVar("T")
 EVENTS_PATH = "/slack/events"
 # A press carries its message and form: Slack allows these a few hundred kilobytes.
 MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_HEAD_BYTES = 64 * 1024
+# A request with its head, and what chunks add to its body.
+MAX_REQUEST_BYTES = MAX_BODY_BYTES + 1024 * 1024
+# Slack gives up after 3 s.
+REQUEST_SECONDS = 10.0
+LINGER_SECONDS = 1.0
+SIGNATURE_SECONDS = 300
 CHECK_SECONDS = 3
+NO_PAYLOAD = "no Slack payload"
+# What Bolt raises for a payload that is not as Slack sends it.
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 # Everybody may ask whether the bot is ready, and Slack limits how often it may be asked.
 SLACK_CHECK_INTERVAL = 10.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP where each request has a largest head, a largest size and a longest time to arrive.
+
+    The server itself has no such bounds: it would keep a head of any size, and wait for ever.
+    """
+
+    _received = 0
+    _has_head = False
+    _is_refused = False
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the first request."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request, and refuse the request where it becomes too large."""
+        if self._is_refused:
+            return
+        self._received += len(data)
+        super().data_received(data)
+        if self._received > (MAX_REQUEST_BYTES if self._has_head else MAX_HEAD_BYTES):
+            self._refuse(413 if self._has_head else 400)
+
+    def on_message_begin(self) -> None:
+        """Begin to wait for the rest of a request."""
+        super().on_message_begin()
+        self._wait()
+
+    def on_headers_complete(self) -> None:
+        """From here on the body counts. Raises ValueError, which is answered with 400."""
+        if sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            raise ValueError("the head is too large")
+        super().on_headers_complete()
+        self._has_head = True
+
+    def on_message_complete(self) -> None:
+        """The request has arrived."""
+        super().on_message_complete()
+        self._stop_waiting()
+        self._received, self._has_head = 0, False
+
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._refuse, 408)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _refuse(self, status: int) -> None:
+        """Answer, unless an answer has begun, and close; what still arrives is dropped."""
+        if self.transport.is_closing():
+            return
+        self._is_refused = True
+        cycle = self._latest_cycle()
+        if self._received and not self._is_answered(cycle):
+            head = b"content-length: 0\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + head)
+            self.transport.write_eof()
+        if cycle:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        # A client that is still sending would lose the answer if it were closed at once.
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _is_answered(self, cycle: RequestResponseCycle | None) -> bool:
+        """Whether another answer could not be told from that of this request, or of the last."""
+        if cycle is None:
+            return False
+        return cycle.response_started if self._has_head else not cycle.response_complete
+
+    def _latest_cycle(self) -> RequestResponseCycle | None:
+        """The request whose head came last; None before the first."""
+        return self.cycle
+
+
+class CutOff(Exception):
+    """The rest of a request never came."""
+
+
+class Refusals:
+    """Counts the requests that were refused, by why; the log tells whenever a number doubles."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, reason: str) -> None:
+        """Count a request."""
+        self._counts[reason] += 1
+        count = self._counts[reason]
+        if count & (count - 1) == 0:
+            log.warning("requests refused since the start: %s %s", reason, count)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(self._counts.items()))
+        return f"\nrequests refused since the start: {counts}" if counts else ""
 
 
 class SignatureCheck:
     """Checks Slack's signature of a request, which is good for 5 min by the database's clock."""
 
     def __init__(self, secret: str, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
         self._verifier = SignatureVerifier(secret, _SignatureClock(clock))
+
+    def may_pass(self, headers: dict[str, str]) -> bool:
+        """Whether a body could make these headers valid: they name a signature, and about now."""
+        try:
+            age = self._clock().timestamp() - int(headers["x-slack-request-timestamp"])
+        except (ArithmeticError, LookupError, ValueError):
+            return False
+        return abs(age) <= SIGNATURE_SECONDS and headers.get("x-slack-signature", "") != ""
 
     def passes(self, body: bytes, headers: dict[str, str]) -> bool:
         """Whether Slack has signed this body, and not long ago; `headers` by lower-case name."""
@@ -80,10 +210,17 @@ class Web:
     Without a signature check, as in Socket Mode, it takes no events.
     """
 
-    def __init__(self, app: AsyncApp, world: World, signatures: SignatureCheck | None) -> None:
+    def __init__(
+        self,
+        app: AsyncApp,
+        world: World,
+        signatures: SignatureCheck | None,
+        refusals: Refusals,
+    ) -> None:
         self._events = AsyncSlackRequestHandler(app)
         self._world = world
         self._signatures = signatures
+        self._refusals = refusals
         self._check_database = SharedCheck(lambda: db.problem(world.pool, CHECK_SECONDS))
         self._check_slack = SharedCheck(self._ask_slack, SLACK_CHECK_INTERVAL)
         self._count_set_aside = SharedCheck(lambda: sweeps.count_set_aside(world))
@@ -95,7 +232,7 @@ class Web:
             case _, "/readyz":
                 problems = await self._problems()
                 answer = "\n".join(problems) or await self._ready()
-                await _respond(send, 503 if problems else 200, answer)
+                await _respond(send, 503 if problems else 200, f"{answer}{self._refusals}")
             case "POST", path if path == EVENTS_PATH and self._signatures is not None:
                 await self._take_event(scope, receive, send, self._signatures)
             case _:
@@ -107,14 +244,32 @@ class Web:
         """Pass on what Slack has signed; nothing else is parsed."""
         raw = scope["headers"]
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-        body = await _read_body(headers, receive)
+        if _announces_too_much(headers):
+            await self._refuse_large(send)
+            return
+        if not signatures.may_pass(headers):
+            await self._refuse_unsigned(send)
+            return
+        try:
+            body = await _read_body(receive)
+        except CutOff:
+            self._refusals.add("too slow, or cut off")
+            return
         if body is None:
-            # Or the server would read the rest, only to forget it.
-            await _respond(send, 413, "too large", (b"connection", b"close"))
+            await self._refuse_large(send)
         elif not signatures.passes(body, headers):
-            await _respond(send, 401, "not signed by Slack")
+            await self._refuse_unsigned(send)
         else:
             await self._dispatch(scope, body, send)
+
+    async def _refuse_large(self, send: Send) -> None:
+        self._refusals.add("too large")
+        # Or the server would read the rest, only to forget it.
+        await _respond(send, 413, "too large", (b"connection", b"close"))
+
+    async def _refuse_unsigned(self, send: Send) -> None:
+        self._refusals.add("not signed by Slack")
+        await _respond(send, 401, "not signed by Slack")
 
     async def _dispatch(self, scope: Scope, body: bytes, send: Send) -> None:
         async def receive() -> Message:
@@ -122,8 +277,9 @@ class Web:
 
         try:
             await self._events(scope, receive, send)
-        except Exception:  # until it is acknowledged a request is only read, so it is malformed
+        except UNREADABLE:  # until it is acknowledged a request is only read, so it is malformed
             log.exception("a signed request could not be read")
+            self._refusals.add(NO_PAYLOAD)
             await _respond(send, 400, "malformed request")
 
     async def _problems(self) -> list[str]:
@@ -140,20 +296,30 @@ class Web:
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await slack.client.call(self._world.slack.auth_test())
-        except (slack.client.SlackError, TimeoutError):
-            return "Slack does not accept SLACK_BOT_TOKEN, or does not answer"
+        except TimeoutError:
+            return "Slack does not answer"
+        except slack.client.SlackError as refused:
+            if refused.code != "ratelimited":  # others have asked too often: Slack is there
+                return f"Slack does not accept SLACK_BOT_TOKEN, or does not answer ({refused.code})"
         return None
 
 
-async def _read_body(headers: dict[str, str], receive: Receive) -> bytes | None:
-    """The body of a request; None, without the rest of it, where it is too large."""
+def _announces_too_much(headers: dict[str, str]) -> bool:
     announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
-        return None
+    return announced.isdecimal() and int(announced) > MAX_BODY_BYTES
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The body of a request; None, without the rest of it, where it is too large.
+
+    Raises CutOff when the client is gone, or was too slow.
+    """
     body = bytearray()
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise CutOff
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             return None

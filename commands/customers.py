@@ -42,6 +42,7 @@ async def edit(world: World, interaction: Interaction) -> None:
     execution = await flows.executions.get(world, ExecutionId(int(interaction.value)))
     incident = await flows.incidents.get(world, execution.incident_id)
     text = flows.customers.message_text(execution)
+    await flows.customers.check_may_be_told(world, incident)
     await _open_form(world, interaction, incident, text, replaces=execution.id)
 
 
@@ -52,12 +53,11 @@ async def _open_form(
     text: str,
     replaces: ExecutionId | None = None,
 ) -> None:
-    metadata = interaction.metadata(incident=incident.id, replaces=replaces)
-    channel = world.workspace.customer_channel
-    # The message is a `change`: PostCustomerMessage in bot/actions/customers.py.
-    approvals = world.config.policy.approvals.change
-    form = modals.customer_message(text, channel, approvals=approvals, metadata=metadata)
-    await interaction.open(form)
+    metadata = interaction.metadata(
+        incident=incident.id, replaces=replaces, all_clear=not incident.open
+    )
+    words = flows.customers.what_happens(world)
+    await interaction.open(modals.customer_message(text, words, metadata=metadata))
 
 
 async def submit(world: World, interaction: Interaction, form: CustomerForm) -> None:
@@ -65,7 +65,10 @@ async def submit(world: World, interaction: Interaction, form: CustomerForm) -> 
     incident_id = IncidentId(interaction.private_metadata["incident"])
     replaces = interaction.private_metadata.get("replaces")
     if replaces is None:
-        await flows.customers.propose(world, incident_id, form.text, by=interaction.user_id)
+        all_clear = bool(interaction.private_metadata.get("all_clear"))
+        await flows.customers.propose(
+            world, incident_id, form.text, all_clear=all_clear, by=interaction.user_id
+        )
         return
-    old = ExecutionId(replaces)
+    old = await flows.executions.get(world, ExecutionId(replaces))
     await flows.customers.replace(world, incident_id, old, form.text, by=interaction.user_id)

@@ -1,5 +1,6 @@
 """Declaring an incident: in one line, or with a form for symptoms."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -86,6 +87,9 @@ async def _declare(world: World, interaction: Interaction, declaration: Declarat
             ". Slack has not created its channel yet. The bot goes on trying; nothing is lost."
         )
     await interaction.reply(f"{result}{channel}{_about_same_title(declared.same_title)}")
+    refusal = await flows.incidents.refusal_of_new(world, incident.id) if declared.new else None
+    if refusal is not None:
+        await interaction.reply(f"{incident.name}: {refusal}")
 
 
 def _about_same_title(other: Incident | None) -> str:
@@ -101,11 +105,19 @@ def _about_same_title(other: Incident | None) -> str:
 
 async def open_form(world: World, interaction: Interaction) -> None:
     """The form, from a button, a shortcut, or a message, whose text is then the title."""
-    title = await interactions.message_text(world.directory, interaction.message)
-    await _open_form(world, interaction, title)
+    title, _ = await asyncio.gather(
+        interactions.message_text(world.directory, interaction.message),
+        flows.guests.check_may_declare(world, interaction.user_id),
+    )
+    await _show_form(world, interaction, title)
 
 
 async def _open_form(world: World, interaction: Interaction, title: str) -> None:
+    await flows.guests.check_may_declare(world, interaction.user_id)
+    await _show_form(world, interaction, title)
+
+
+async def _show_form(world: World, interaction: Interaction, title: str) -> None:
     metadata = interaction.metadata(message_ts=interaction.message.get("ts"))
     refs = rules.incidents.all_scenarios(world.playbooks)
     await interaction.open(modals.declare(refs, metadata=metadata, title=title))

@@ -16,6 +16,8 @@ SENTENCES = {
     "string_too_long": "Write at most {max_length} characters.",
     "string_pattern_mismatch": "This does not have the right form.",
     "int_parsing_size": "This number is too large.",
+    "nothing_ticked": "Tick at least one, or all of them.",
+    "no_reason": "Write why they are skipped.",
     "extra_forbidden": "This version of the bot no longer has this field.",
     "no_such_attribute": "This version of the bot no longer has this field.",
 }

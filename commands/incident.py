@@ -1,9 +1,22 @@
 """What people do with a declared incident: commands, forms, and the buttons of its card."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from bot import flows, rules
 from bot.flows import temporary_changes
 from bot.flows.updates import UpdateText
-from bot.model import Incident, IncidentId, Model, Severity, Status, UserError
+from bot.model import (
+    ExecutionId,
+    Incident,
+    IncidentId,
+    Model,
+    OpenIncidents,
+    Severity,
+    Status,
+    UserError,
+)
 from bot.views import home, modals, severity_table, tasks
 from bot.views import timeline as pages
 from bot.world import World
@@ -33,16 +46,24 @@ class PlaybookForm(Model):
 
 
 class ResolveForm(Model):
-    """What fixed it, and why it may end although a check failed."""
+    """What fixed it, why it may end although a check failed, and what customers then read."""
 
     resolution: NonBlankText
     despite: NonBlankText | None = None
+    all_clear: Annotated[NonBlankText, Field(max_length=modals.LONG_TEXT)] | None = None
 
 
 async def show_help(world: World, interaction: Interaction) -> None:
-    """`/incident`: the commands, and the open incidents."""
-    page = home.help_page(world.playbooks, await flows.incidents.list_open(world))
+    """`/incident`: the commands, and the open incidents for those who may read them."""
+    page = home.help_page(world.playbooks, await _listed(world, interaction))
     await interaction.show("What you can type", page)
+
+
+async def _listed(world: World, interaction: Interaction) -> OpenIncidents | None:
+    """The open incidents, or None for somebody who may not read their titles."""
+    if not await flows.guests.may_read(world, interaction.user_id):
+        return None
+    return await flows.incidents.list_open(world)
 
 
 async def assign_role(world: World, interaction: Interaction) -> None:
@@ -130,6 +151,22 @@ async def choose_status(world: World, interaction: Interaction) -> None:
     await flows.incidents.change_status(world, incident.id, status, by=interaction.user_id)
 
 
+async def take_status(world: World, interaction: Interaction) -> None:
+    """The status that the card proposes was pressed."""
+    await flows.next_status.take(world, *_proposal(interaction), by=interaction.user_id)
+
+
+async def keep_status(world: World, interaction: Interaction) -> None:
+    """*Not yet* was pressed, beside the status that the card proposes."""
+    await flows.next_status.keep(world, *_proposal(interaction), by=interaction.user_id)
+
+
+def _proposal(interaction: Interaction) -> tuple[IncidentId, ExecutionId]:
+    """The incident, and the execution whose check went well."""
+    incident_id, _, execution_id = interaction.value.partition(":")
+    return IncidentId(int(incident_id)), ExecutionId(int(execution_id))
+
+
 async def choose_scenario(world: World, interaction: Interaction) -> None:
     """A scenario was chosen on the card, among those that fit, while none was attached."""
     incident = await flows.incidents.in_channel(world, interaction.channel_id)
@@ -206,29 +243,47 @@ async def _open_resolve_form(world: World, interaction: Interaction, incident: I
     await flows.incidents.check_may_resolve(world, incident, by=interaction.user_id)
     unreadable: list[str] = []
     executions = await flows.executions.of_incident(world, incident.id, unreadable)
+    in_force = await temporary_changes.in_force(world, incident.id, unreadable)
     form = modals.resolve(
         incident,
         metadata=interaction.metadata(incident=incident.id),
         executions=executions,
+        others=await flows.executions.that_may_mend(world, executions),
         unreadable=unreadable,
-        temporary_changes=await temporary_changes.in_force(world, incident.id),
+        temporary_changes=in_force,
         open_checklists=tasks.open_checklists(
             executions, await flows.tasks.of_incident(world, incident.id)
         ),
+        all_clear=await _draft_all_clear(world, incident),
         now=world.now(),
     )
     await interaction.open(form)
 
 
+async def _draft_all_clear(world: World, incident: Incident) -> modals.AllClear | None:
+    """The text for customers, where they were told that something is wrong."""
+    told = await flows.customers.last_told(world, incident)
+    if told is None:
+        return None
+    draft = await flows.customers.draft_all_clear(world, incident)
+    return modals.AllClear(told, draft, flows.customers.what_happens(world))
+
+
 async def submit_resolve(world: World, interaction: Interaction, form: ResolveForm) -> None:
-    """Resolve the incident."""
+    """Resolve the incident; then request the all-clear. Raises UserError for either."""
+    incident_id, by = _form_incident_id(interaction), interaction.user_id
     await flows.incidents.resolve(
-        world,
-        _form_incident_id(interaction),
-        form.resolution,
-        by=interaction.user_id,
-        override_reason=form.despite or "",
+        world, incident_id, form.resolution, by=by, override_reason=form.despite or ""
     )
+    if form.all_clear is None:
+        return
+    try:
+        await flows.customers.propose(world, incident_id, form.all_clear, all_clear=True, by=by)
+    except UserError as error:
+        raise UserError(
+            f"INC-{incident_id} is resolved, but its all-clear was not requested: {error} Press "
+            "*Tell customers it is over…* on the card."
+        ) from error
 
 
 async def show_timeline(world: World, interaction: Interaction) -> None:
@@ -277,7 +332,8 @@ async def mention(world: World, interaction: Interaction) -> None:
 
 async def show_home(world: World, interaction: Interaction) -> None:
     """The App Home was opened."""
-    await interaction.publish_home(home.home_view(await flows.incidents.list_open(world)))
+    listed = await _listed(world, interaction)
+    await interaction.publish_home(home.home_view(listed, world.now()))
 
 
 def _incident_id(interaction: Interaction) -> IncidentId:

@@ -76,7 +76,7 @@ class Interaction:
                 if await send(message):
                     return
             except slack.client.SlackError as refused:
-                log.info("one way to answer %s failed: %s", self.user_id, refused.code)
+                log.info("one way to answer %s failed: %s", self.user_id, refused.reason)
         log.warning("no answer reached %s", self.user_id)
 
     async def open(self, view: View) -> None:
@@ -84,9 +84,8 @@ class Interaction:
         try:
             await slack.client.call(self.slack.views_open(trigger_id=self.trigger_id, view=view))
         except slack.client.SlackError as refused:
-            raise UserError(
-                f"Slack did not open the form ({refused.code}). Nothing was done; try again."
-            ) from refused
+            sentence = f"Slack did not open the form ({refused.code}), so nothing was done."
+            raise refused.about(sentence) from refused
 
     async def update_view(self, view: View) -> None:
         """Replace what the open form shows; of two presses in a row, the later one wins."""
@@ -99,7 +98,7 @@ class Interaction:
             if await self.cache.get(key) == self.trigger_id:
                 await slack.client.call(self.slack.views_update(view_id=self.view["id"], view=view))
         except slack.client.SlackError as refused:
-            log.info("a form of %s was not redrawn: %s", self.user_id, refused.code)
+            log.info("a form of %s was not redrawn: %s", self.user_id, refused.reason)
 
     async def _update_if_unchanged(self, view: View) -> bool:
         """Update the form if it is as it was at the press; False when not. Raises SlackError."""

@@ -10,13 +10,14 @@ from uuid import uuid4
 from pydantic import BaseModel, ValidationError
 from slack_bolt.async_app import AsyncAck
 
-from bot import flows
+from bot import flows, slack
 from bot.flows.transactions import retry_unwritten
 from bot.model import UserError
 from bot.model.text import printable_values
 from bot.world import World
-from commands import form_errors, interactions
+from commands import form_errors, interactions, refused_forms
 from commands.interactions import Body, Interaction
+from commands.refused_forms import SentForm
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ FormHandler = Callable[[World, Interaction, Form], Awaitable[None]]
 # Makes a form of the values by block id; raises ValidationError.
 Parser = Callable[[World, Interaction, dict[str, Any]], Form]
 Listener = Callable[..., Awaitable[None]]
+
+# Slack waits three seconds for the answer to a form.
+REFUSAL_SECONDS = 2.0
 
 
 def interaction_listener(world: World, handler: Handler, *, open_to_all: bool = False) -> Listener:
@@ -71,9 +75,17 @@ def first_word(text: str) -> tuple[str, str]:
 
 
 def form_listener(
-    world: World, parser: Parser[Form], handler: FormHandler[Form], *, open_to_all: bool = False
+    world: World,
+    parser: Parser[Form],
+    handler: FormHandler[Form],
+    *,
+    open_to_all: bool = False,
+    may_refuse: bool = False,
 ) -> Listener:
-    """Bolt's listener for a form: errors are shown beside their fields, else the form closes."""
+    """Bolt's listener for a form: errors are shown beside their fields, else the form closes.
+
+    One that `may_refuse` a field stays open a moment longer, until the handler has looked at it.
+    """
 
     async def listen(ack: AsyncAck, body: Body) -> None:
         body = printable_values(body)
@@ -85,14 +97,28 @@ def form_listener(
                 world, interaction, ack, body["view"], form_errors.field_errors(error)
             )
             return
-        await ack()
 
         async def handle(world: World, interaction: Interaction) -> None:
             await handler(world, interaction, parsed)
 
-        _start(world, handle, interaction, open_to_all=open_to_all, name=handler.__name__)
+        form = SentForm(body["view"])
+        if not may_refuse:
+            form.close()
+            await ack()
+        name = handler.__name__
+        _start(world, handle, interaction, open_to_all=open_to_all, name=name, form=form)
+        if may_refuse:
+            await _close_or_refuse(form, ack)
 
     return listen
+
+
+async def _close_or_refuse(form: SentForm, ack: AsyncAck) -> None:
+    refusal = await form.wait(REFUSAL_SECONDS)
+    if refusal is None:
+        await ack()
+    else:
+        await ack(response_action="errors", errors={refusal.field: str(refusal)})
 
 
 async def _show_errors(
@@ -127,14 +153,25 @@ async def ack_only(ack: AsyncAck) -> None:
 
 
 def _start(
-    world: World, handler: Handler, interaction: Interaction, *, open_to_all: bool, name: str = ""
+    world: World,
+    handler: Handler,
+    interaction: Interaction,
+    *,
+    open_to_all: bool,
+    name: str = "",
+    form: SentForm | None = None,
 ) -> None:
-    answer = _answer(world, handler, interaction, open_to_all=open_to_all)
+    answer = _answer(world, handler, interaction, open_to_all=open_to_all, form=form)
     world.background.start(answer, name or handler.__name__)
 
 
 async def _answer(
-    world: World, handler: Handler, interaction: Interaction, *, open_to_all: bool
+    world: World,
+    handler: Handler,
+    interaction: Interaction,
+    *,
+    open_to_all: bool,
+    form: SentForm | None,
 ) -> None:
     """Handle an interaction once; an error of any kind is a reply to the person."""
     try:
@@ -144,8 +181,13 @@ async def _answer(
             return
         if not open_to_all:
             await world.directory.check_may_act(interaction.user_id)
-        await retry_unwritten(world, partial(handler, world, interaction))
+        if form is None:
+            await retry_unwritten(world, partial(handler, world, interaction))
+        else:
+            await _handle_form(world, handler, interaction, form)
     except UserError as error:
+        if isinstance(error, slack.client.SlackError):  # who reads it can seldom mend it
+            log.warning("Slack refused: %s. %s", error.reason, error.fix)
         await interaction.reply(str(error))
     except Exception:  # the outermost place: whatever it is, the person gets an answer
         reference = uuid4().hex[:8]
@@ -154,3 +196,20 @@ async def _answer(
             "Something went wrong in the bot. Your request may be half done: look at the "
             f"incident's card, then try again. Reference for the log: {reference}."
         )
+    finally:
+        if form is not None:
+            form.close()
+
+
+async def _handle_form(
+    world: World, handler: Handler, interaction: Interaction, form: SentForm
+) -> None:
+    """What is refused comes back with all that was typed: in the form, else behind a button."""
+    try:
+        await retry_unwritten(world, partial(handler, world, interaction))
+    except UserError as error:
+        if form.has(error.field):
+            # Sent again with another value, it is the same delivery to Slack.
+            await flows.deliveries.release(world, interaction.delivery_id)
+        if not form.refuse(error):
+            await refused_forms.reply(interaction, str(error), form.view)

@@ -9,7 +9,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.model import UserError
 from bot.views import action_ids
 from bot.world import World
-from commands import contacts, customers, declare, incident, steps, tasks
+from commands import contacts, customers, declare, incident, refused_forms, steps, tasks
 from commands.interactions import Body, Interaction
 from commands.listen import (
     FormHandler,
@@ -63,6 +63,8 @@ BLOCK_ACTIONS = {
     action_ids.CHANGE_SEVERITY: incident.choose_severity,
     action_ids.CHOOSE_SCENARIO: incident.choose_scenario,
     action_ids.RESOLVE: incident.press_resolve,
+    action_ids.TAKE_STATUS: incident.take_status,
+    action_ids.KEEP_STATUS: incident.keep_status,
     action_ids.OPEN_DECLARE: declare.open_form,
     action_ids.TICK_SYMPTOM: declare.tick_symptom,
     action_ids.TELL_CUSTOMERS: customers.press,
@@ -70,6 +72,7 @@ BLOCK_ACTIONS = {
     action_ids.RUN_STEP: steps.press,
     action_ids.UNDO: steps.undo,
     action_ids.ASK_AGAIN: steps.ask_again,
+    action_ids.REQUEST_NEW_PLAN: steps.request_new_plan,
     action_ids.CHECK_INTERRUPTED: steps.check,
     action_ids.EXTEND: steps.extend,
     action_ids.APPROVE: steps.approve,
@@ -80,6 +83,8 @@ BLOCK_ACTIONS = {
     action_ids.TASK_REOPEN: tasks.reopen,
     action_ids.TASK_MORE: tasks.choose_from_menu,
     action_ids.WORK_THROUGH: tasks.work_through,
+    action_ids.TICK_SEVERAL: tasks.open_tick_form,
+    action_ids.REOPEN_FORM: refused_forms.reopen,
     **dict.fromkeys(action_ids.SNOOZES, steps.snooze),
 }
 
@@ -99,7 +104,11 @@ FORMS: dict[str, tuple[Parser[Any], FormHandler[Any]]] = {
     action_ids.DONE_FORM: (model_parser(tasks.DoneForm), tasks.submit_done),
     action_ids.SKIP_FORM: (model_parser(tasks.SkipForm), tasks.submit_skip),
     action_ids.CHECKLIST_FORM: (model_parser(tasks.WorkForm), tasks.submit_work),
+    action_ids.TICK_FORM: (tasks.parse_tick_form, tasks.submit_ticks),
 }
+
+# What is typed here can be judged only from the live system.
+MAY_REFUSE = (action_ids.STEP_FORM,)
 
 EVENTS = {
     "reaction_added": incident.pin_message,
@@ -121,8 +130,9 @@ async def unknown(world: World, interaction: Interaction) -> None:
     )
 
 
-# Everything else is for full members of this workspace. Anybody may declare an incident, without a
-# question to Slack first. `approve` calls Slack by itself, and never uses the cache.
+# Everything else is for full members of this workspace. These ask `flows.guests` who may declare,
+# and read titles: a fire does not wait for Slack. `approve` calls Slack by itself, and never uses
+# the cache.
 OPEN_TO_ALL: frozenset[object] = frozenset(
     {
         incident.show_help,
@@ -155,7 +165,13 @@ def register(app: AsyncApp, world: World) -> None:
         app.event(event)(listen(handler))
     for callback_id, (parser, submit) in FORMS.items():
         app.view(callback_id)(
-            form_listener(world, parser, submit, open_to_all=submit in OPEN_TO_ALL)
+            form_listener(
+                world,
+                parser,
+                submit,
+                open_to_all=submit in OPEN_TO_ALL,
+                may_refuse=callback_id in MAY_REFUSE,
+            )
         )
     app.action(action_ids.OPEN_LINK)(ack_only)
     for decorator in (app.action, app.view, app.shortcut):

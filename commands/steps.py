@@ -114,6 +114,11 @@ async def ask_again(world: World, interaction: Interaction) -> None:
     await _open_form(world, interaction, incident, step, execution.params)
 
 
+async def request_new_plan(world: World, interaction: Interaction) -> None:
+    """*Request the new plan* was pressed: the same step and reason, planned as things are now."""
+    await flows.executions.request_again(world, _execution_id(interaction), by=interaction.user_id)
+
+
 async def undo(world: World, interaction: Interaction) -> None:
     """*Undo* was pressed."""
     await flows.executions.undo(world, _execution_id(interaction), by=interaction.user_id)

@@ -13,6 +13,7 @@ from sandbox.postgres import Server, ServerError
 
 HERE = Path(__file__).parent
 ROLES = HERE.parent / "deploy" / "sql" / "roles.sql"
+FUNCTIONS = HERE.parent / "deploy" / "sql" / "functions.sql"
 SERVICE = "order_service"
 READER, OPERATOR = "runbolt_ro", "runbolt_ops"
 # Any constant serves, as long as everybody takes the same one.
@@ -158,10 +159,11 @@ async def fill(conn: Conn) -> None:
 
 
 async def apply_roles(shop: Shop) -> None:
-    """Run the roles file that people run in production, and set the roles' passwords."""
+    """Run the files that people run in production, and set the roles' passwords."""
     async with lock_roles(shop.server):
         async with await AsyncConnection.connect(shop.dsn) as conn:
             await run_file(conn, ROLES)
+            await run_file(conn, FUNCTIONS)
         for role in (READER, OPERATOR):
             await shop.server.allow_login(role)
 

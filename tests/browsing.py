@@ -133,6 +133,24 @@ async def wait_for_text(page: Page, text: str, seconds: float = 20) -> None:
     await expect(shown.last).to_be_visible(timeout=seconds * 1000)
 
 
+async def wait_until_done(page: Page, changes: int, seconds: float = 20) -> None:
+    """Wait until so many requests say in bold that they were done and checked."""
+    done = page.get_by_text("Done and checked.", exact=True)
+    await expect(done).to_have_count(changes, timeout=seconds * 1000)
+
+
+async def take_next_status(page: Page) -> None:
+    """Press the status that the card proposes, which is then proposed no longer."""
+    await press(page, "Set to Monitoring")
+    await expect(page.get_by_role("button", name="Set to Monitoring")).to_have_count(0)
+
+
+async def scroll_to_card(page: Page) -> None:
+    """Show the incident's card, from its first line on."""
+    heading = page.locator("h3", has_text="· INC-1 ·").first
+    await heading.evaluate("heading => heading.scrollIntoView({block: 'center'})")
+
+
 async def choose(place: Page | Locator, *options: str | int) -> None:
     """Choose from the menu that says *Choose*: by words, or by number from the top."""
     await place.get_by_text("Choose", exact=True).last.click()
@@ -205,14 +223,19 @@ async def update(page: Page, impact: str, happening: str) -> None:
     await wait_for_text(page, impact)
 
 
-async def resolve(page: Page, fix: str) -> None:
-    """End the incident."""
+async def resolve(page: Page, fix: str, picture: str = "") -> None:
+    """End the incident; a picture of the filled-in form is kept under its name."""
     await say(page, "/incident resolve")
     modal = await form(page)
     await modal.get_by_label("What fixed it?").fill(fix)
+    if picture:
+        await screenshot(page, picture)
     await page.get_by_test_id("modal-submit").click()
     await wait_for_text(page, "INC-1 is resolved")
+    summary = page.get_by_role("article").filter(has_text="INC-1 is resolved").last
+    await summary.get_by_test_id("thread-bar").click()
     await wait_for_text(page, "inc-1-timeline.md")
+    await page.get_by_test_id("thread-close").click()
 
 
 async def declare_by_symptoms(page: Page, title: str, *symptoms: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 
 from bot import __main__ as root
 from bot import scheduler
 from bot.clock import utc_now
 from bot.settings import Settings
+from bot.slack.starting import START_SECONDS
 from bot.store import db
 from bot.views import action_ids
 from bot.world import World
@@ -63,6 +65,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ordered += share + others[:count]
         del others[:count]
     items[:] = ordered
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: looking through it for garbage takes a tenth of all the time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_long(item: pytest.Item) -> bool:
@@ -144,14 +152,33 @@ def shared_shop(shop_template: Shop) -> Iterator[Shop]:
 
 @pytest.fixture
 async def state(kept_state: str) -> str:
-    """The bot's own database, emptied of what the test before left: a third of a new one's cost."""
+    """The bot's own database, emptied of what the test before left.
+
+    That costs a sixth of a new one. Rows are few, so deleting them is quicker than TRUNCATE.
+    """
     async with await AsyncConnection.connect(kept_state) as conn:
         await conn.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        await conn.execute("TRUNCATE incidents, deliveries RESTART IDENTITY CASCADE")
+        await conn.execute(await _emptying(conn))
     return kept_state
+
+
+async def _emptying(conn: AsyncConnection[Any]) -> sql.Composed:
+    """What deletes all rows but those of `migrations`, and has ids begin at 1 again."""
+    cursor = await conn.execute(
+        "SELECT relkind, relname FROM pg_class WHERE relkind IN ('r', 'S')"
+        " AND relnamespace = 'public'::regnamespace AND relname <> 'migrations'"
+    )
+    # No trigger and no foreign key stands in the way, nor need one be looked at.
+    statements: list[sql.Composable] = [sql.SQL("SET LOCAL session_replication_role = replica")]
+    for kind, name in await cursor.fetchall():
+        if kind == "r":
+            statements.append(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+        else:
+            statements.append(sql.SQL("SELECT setval({}, 1, false)").format(sql.Literal(name)))
+    return sql.SQL(";").join(statements)
 
 
 @pytest.fixture
@@ -405,10 +432,11 @@ async def start_bot(
     clock: Clock | None,
     slack_seconds: float = PATIENCE,
     wall_clock: Callable[[], datetime] = utc_now,
+    start_seconds: float = START_SECONDS,
 ) -> AsyncIterator[Bot]:
     """A replica that listens over HTTP; its clock stands still, or (None) is the database's."""
     async with (
-        root.open_world(given, clock, slack_seconds, wall_clock) as world,
+        root.open_world(given, clock, slack_seconds, wall_clock, start_seconds) as world,
         root.listening(world, given) as server,
     ):
         door = root.open_listening_socket(given)  # closed by the server

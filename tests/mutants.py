@@ -21,6 +21,7 @@ LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "artefacts", "pictures")
 SECONDS = 600
 RACES = "tests/test_races.py"
 DECISIONS = "tests/test_change_races.py"
+REACHED = "tests/test_approvers_are_reached.py"
 
 
 class Mutant(NamedTuple):
@@ -45,11 +46,46 @@ MUTANTS = (
         (f"{DECISIONS}::test_nothing_starts_after_its_expiry",),
     ),
     Mutant(
+        "a check without patience",
+        "bot/flows/runs.py",
+        "systems = world.systems.patient(progress.report).for_reading()",
+        "systems = world.systems.for_reading()",
+        ("tests/test_cluster_restarts.py::test_a_check_that_begins_in_a_restart_waits",),
+    ),
+    Mutant(
+        "a later pause ends with an old one",
+        "bot/flows/effects.py",
+        "return change is not None and change.may_be_in_force",
+        "return False",
+        ("tests/test_pause_watched.py::test_an_old_interruption_is_left_alone",),
+    ),
+    Mutant(
         "start from any state",
         "bot/store/executions.py",
         "WHERE id = %(id)s AND state = 'approved' AND (expires_at",
         "WHERE id = %(id)s AND (expires_at",
         (f"{RACES}::test_who_denies_before_the_start_is_heard",),
+    ),
+    Mutant(
+        "approvers are reminded again and again",
+        "bot/store/nudges.py",
+        "state = 'proposed' AND nudged_at IS NULL AND expires_at",
+        "state = 'proposed' AND expires_at",
+        (f"{REACHED}::test_approvers_are_reminded_at_half_time",),
+    ),
+    Mutant(
+        "whoever requests counts as an approver who can",
+        "bot/rules/policy.py",
+        "others = [user_id for user_id in may if user_id not in asked.requesters]",
+        "others = list(may)",
+        (f"{REACHED}::test_nobody_can_approve",),
+    ),
+    Mutant(
+        "several at once takes what somebody has",
+        "bot/flows/tasks.py",
+        "store.tasks.take(conn, task.id, previous_owner=None,",
+        "store.tasks.take(conn, task.id, previous_owner=task.owner,",
+        ("tests/test_several_tasks.py::test_what_somebody_else_has_stays",),
     ),
     Mutant(
         "approve without the row's lock",
@@ -125,7 +161,7 @@ MUTANTS = (
     Mutant(
         "asking in a resolved incident",
         "bot/flows/executions.py",
-        "await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)",
+        "await (lock if after_end else lock_open)(conn, incident_id)",
         "await lock(conn, incident_id)",
         (f"{DECISIONS}::test_nobody_asks_in_a_resolved_incident",),
     ),
@@ -135,11 +171,13 @@ MUTANTS = (
         """\
         voided = await store.executions.void(conn, incident_id, now, unreadable)
         executions = await store.executions.of_incident(conn, incident_id, unreadable)
-        _check_nothing_open(executions, unreadable, override_reason)
+        others = await store.executions.applied_after_failures(conn, executions)
+        _check_nothing_open(executions, others, unreadable, override_reason)
 """,
         """\
         executions = await store.executions.of_incident(conn, incident_id, unreadable)
-        _check_nothing_open(executions, unreadable, override_reason)
+        others = await store.executions.applied_after_failures(conn, executions)
+        _check_nothing_open(executions, others, unreadable, override_reason)
         voided = await store.executions.void(conn, incident_id, now, unreadable)
 """,
         (f"{DECISIONS}::test_what_starts_now_is_not_resolved",),
@@ -323,6 +361,55 @@ MUTANTS = (
         "        await interaction.reply(str(error))",
         "        pass",
         ("tests/test_change_approval.py::test_a_late_press_is_answered",),
+    ),
+    Mutant(
+        "the start waits for nothing",
+        "bot/slack/starting.py",
+        "if not refused.is_transient or seconds > left:",
+        "if seconds >= 0:",
+        ("tests/test_slack_at_the_start.py::test_what_passes_is_waited_for",),
+    ),
+    Mutant(
+        "a card posted again is not pinned",
+        "bot/publishing/sender.py",
+        "if before is not None and is_posted_again:",
+        "if False:",
+        ("tests/test_slack_as_it_is.py::test_deleted_card_is_pinned_again",),
+    ),
+    Mutant(
+        "one who cannot come keeps out all",
+        "bot/slack/invitations.py",
+        "return [users[:middle], users[middle:]] if middle else []",
+        "return []",
+        ("tests/test_slack_as_it_is.py::test_others_come_in_all_the_same",),
+    ),
+    Mutant(
+        "who declared is told no refusal",
+        "commands/declare.py",
+        "if refusal is not None:",
+        "if False:",
+        ("tests/test_slack_as_it_is.py::test_missing_scope_is_told",),
+    ),
+    Mutant(
+        "an all-clear for people who were told nothing",
+        "bot/rules/customers.py",
+        "elif last_told(executions) is None:",
+        "elif False:",
+        ("tests/test_all_clear.py::test_who_knew_nothing_hears_nothing",),
+    ),
+    Mutant(
+        "a production step may follow the end",
+        "bot/rules/customers.py",
+        "return step_id == ALL_CLEAR and action in (CUSTOMER_MESSAGE, WITHDRAWAL)",
+        "return step_id == ALL_CLEAR",
+        ("tests/test_all_clear.py::test_a_step_of_that_name_is_none",),
+    ),
+    Mutant(
+        "a declined status is proposed again",
+        "bot/rules/next_status.py",
+        "any(answer > checked[-1] for answer in answers)",
+        "False",
+        ("tests/test_card.py::test_the_next_status_is_proposed_once",),
     ),
 )
 

@@ -1,6 +1,5 @@
 """A pgbouncer in front of the tests' PostgreSQL: in transaction mode, otherwise its defaults."""
 
-import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -12,10 +11,10 @@ from psycopg import AsyncConnection, OperationalError, conninfo
 from sandbox.postgres import server_account
 from sandbox.redis import Child, free_port
 from tests.databases import open_folder
+from tests.waiting import until_told
 
 # Debian installs it where only root looks.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-START_SECONDS = 20.0
 SETTINGS = """
 [databases]
 * = host={host} port={port}
@@ -62,12 +61,12 @@ def _user(url: str) -> str:
 
 
 async def _wait_until_ready(child: Child, url: str) -> None:
-    async with asyncio.timeout(START_SECONDS):
-        while child.running:
-            try:
-                await (await AsyncConnection.connect(url)).close()
-            except OperationalError:
-                await asyncio.sleep(0.01)
-            else:
-                return
-    raise AssertionError(f"pgbouncer ended: {child.log_tail()}")
+    async def is_ready() -> bool:
+        assert child.running, f"pgbouncer ended: {child.log_tail()}"
+        try:
+            await (await AsyncConnection.connect(url)).close()
+        except OperationalError:
+            return False
+        return True
+
+    await until_told(is_ready)

@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 Obj = dict[str, Any]
@@ -19,7 +19,9 @@ BOLD_OR_ITALIC = re.compile(
     r"(?<![\w*])\*([^*\n]+)\*(?![\w*])|(?<!\w)_((?:[^_\n]|(?<=\w)_(?=\w))+)_(?!\w)"
 )
 FIELD = re.compile(r"[A-Z][\w ]+: ")
+LABEL = re.compile(r"\*([^*]+):\* ")
 DATE = re.compile(r"^<!date\^[^<>]*>\s+")
+DUE = re.compile(r"^due .+? · ")
 HEADING = re.compile(r"^(:\w+:) (SEV-\d) · (INC-\d+) · (.*)$")
 STEP = re.compile(r"^\d+\. (.+?)(?:  try this before the steps like it)?(?:   `.*`)?$")
 REQUEST = re.compile(r"^:(?:wrench|leftwards_arrow_with_hook): (.+) requested by (.+)$")
@@ -71,13 +73,15 @@ class Item:
 class Execution:
     """A change from its request to its outcome.
 
-    `plan` has the plan's lines by their label, `state` is such as “Needs 1 more approval” or
-    “Done and checked”, `outcome` what is said behind it, `notes` what is said below.
+    `loss` is what stands before the plan, `plan` has its lines by their label, `state` is such as
+    “Needs 1 more approval” or “Done and checked”, `outcome` what is said behind it, `notes` what is
+    said below.
     """
 
     title: str
     requested_by: str
     reason: str
+    loss: str
     plan: Mapping[str, str]
     warnings: tuple[str, ...]
     diff: str
@@ -163,9 +167,20 @@ def card(messages: list[Obj], read: Read) -> dict[str, str]:
             label, _, value = read(field["text"]).partition("\n")
             shown[label] = value
         if block["type"] == "section" and "text" in block:
-            shown["In force"] = read(block["text"]["text"])
+            shown |= _labelled(block["text"]["text"], read)
         if block["type"] == "context":
             shown["Small print"] = "\n".join(map(read, _texts(block)))
+    return shown
+
+
+def _labelled(mrkdwn: str, read: Read) -> dict[str, str]:
+    """The lines of a paragraph by their labels; one without a label tells what is in force."""
+    shown: dict[str, str] = {}
+    for line in mrkdwn.splitlines():
+        found = LABEL.match(line)
+        label, value = (found[1], line[found.end() :]) if found else ("In force", line)
+        label = {":bulb:": "Proposed", ":mega:": "Customers"}.get(line.split(" ")[0], label)
+        shown[label] = "\n".join(filter(None, (shown.get(label), read(value))))
     return shown
 
 
@@ -211,7 +226,7 @@ def _items(blocks: list[Obj], prefix: str, read: Read) -> Iterator[tuple[str, It
         row = following if following.get("type") == "actions" else {}
         first, *lines = read(block["text"]["text"]).splitlines()
         found = STEP.fullmatch(first)
-        title = found[1] if found else first.split("  · due ")[0]
+        title = found[1] if found else DUE.sub("", first)
         block_id = next(
             (part["block_id"] for part in (block, row) if _has_id(part, prefix)), f"{prefix}{title}"
         )
@@ -243,11 +258,14 @@ def _execution(message: Obj, names: Mapping[str, str]) -> Execution:
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
     context = [text for block in blocks if block["type"] == "context" for text in _texts(block)]
     planned = [line for text in (*sections[1:-1], *context) for line in read(text).splitlines()]
+    loss = list(takewhile(lambda line: not line.startswith("Plan: "), planned))
+    planned = planned[len(loss) :]
     approvals, state, outcome, notes = _state(sections[-1].splitlines(), read)
     return Execution(
         title=found[1],
         requested_by=found[2],
         reason="\n".join(line.removeprefix(">") for line in reason),
+        loss="\n".join(loss),
         plan=dict(line.split(": ", 1) for line in planned if FIELD.match(line)),
         warnings=tuple(line for line in planned if line.startswith(":")),
         diff="\n".join(

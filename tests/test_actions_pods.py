@@ -50,7 +50,8 @@ async def test_finished_pods_do_not_count(systems: ChangingSystems, finished: Cl
     listed = await pods(systems)
 
     assert (listed.ok, listed.text) == (True, "3 of 3 ready (1 Completed, 1 Evicted)")
-    assert len(cells(listed, "name")) == 5
+    statuses = [*["Running"] * 3, "Completed", "Evicted"]
+    assert [status for [status] in cells(listed, "status")] == statuses
     usage = await PodUsage(selector=SELECTOR).read(systems.for_reading())
     assert usage.ok
     assert (len(cells(usage, "name")), usage.notes) == (3, ())
@@ -63,6 +64,7 @@ async def test_the_pod_of_a_job_does_not_count(systems: ChangingSystems, kube: C
     plan = await DeletePods(selector=SELECTOR).plan(systems.for_planning())
 
     assert (listed.ok, listed.text) == (True, "3 of 3 ready (1 of Jobs)")
+    assert cells(listed, "name")[0] == ["migrate-x7k2p"]  # the one that is not ready
     assert plan.summary.startswith("Delete 3 pods of app=order-service at once: order-service-")
     assert "migrate" not in plan.summary
 
@@ -192,7 +194,7 @@ async def test_a_log_that_its_node_lost(systems: ChangingSystems, kube: Cluster)
         await logs(systems)
 
 
-async def ignore(_: list[str]) -> None:
+async def ignore(_: bytes) -> None:
     """Take no lines."""
 
 

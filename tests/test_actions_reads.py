@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -11,9 +13,8 @@ from bot.actions.base import Read
 from bot.actions.kubernetes.dependencies import CheckDependencies
 from bot.actions.kubernetes.log_lines import is_error
 from bot.actions.kubernetes.logs import TailLogs
-from bot.actions.kubernetes.matching import start_matcher
 from bot.actions.kubernetes.pods import ListPods, kubectl_age
-from bot.model import ReadResult, UserError
+from bot.model import ReadResult
 from bot.systems import ChangingSystems
 from bot.systems import kubernetes as door
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster
@@ -83,7 +84,7 @@ async def test_healthy_pods(systems: ChangingSystems) -> None:
 
     assert reading.ok
     assert reading.text == "3 of 3 ready"
-    assert {row[1:4] for row in rows(reading)} == {("1/1", "Running", "0")}
+    assert {row[:3] for row in rows(reading)} == {("Running", "1/1", "0")}
     assert {row[5] for row in rows(reading)} == {"v2.3.1"}
 
 
@@ -219,7 +220,7 @@ async def test_no_line_that_matches_is_said(systems: ChangingSystems, kube: Clus
     written(kube, WRITTEN)
     reading = await TailLogs(selector=SELECTOR, match="refund").read(systems.for_reading())
 
-    assert reading.ok
+    assert (reading.ok, reading.is_unjudged) == (None, True)
     assert reading.text == "None of 12 lines from 3 pods match refund"
     assert reading.excerpt == ""
     assert reading.attachment is None
@@ -232,27 +233,46 @@ async def test_masked_text_cannot_be_searched(systems: ChangingSystems, kube: Cl
     assert reading.text.startswith("None of 3 lines")
 
 
-async def test_endless_expression_blocks_nobody() -> None:
-    async with start_matcher("(a+)+$", seconds=0.5) as asked:
-        looking = asyncio.create_task(asked.search(["a" * 60 + "!"]))
-        while not looking.done():
-            async with asyncio.timeout(0.4):
-                await asyncio.wait([looking], timeout=0.05)
-        with pytest.raises(UserError, match=r"longer than 0.5 s, so it was stopped"):
-            await looking
+async def test_long_search_blocks_nobody(systems: ChangingSystems, kube: Cluster) -> None:
+    for pod in kube.pod_names():
+        kube.set_logs(pod, ["ab aab ba b" * 1400] * 2)
+    # One of the slowest searches that there are; its blocks take a tenth of a second each.
+    read = TailLogs(selector=SELECTOR, match="a[ab ]{1,500}b[ab ]{1,400}c")
+    now = asyncio.get_running_loop().time
+    start, longest = now(), 0.0
+    reading = asyncio.create_task(read.read(systems))
+    while not reading.done():
+        before = now()
+        await asyncio.sleep(0.001)
+        longest = max(longest, now() - before)
+
+    assert (await reading).text.startswith("None of 6 lines")
+    assert longest < (now() - start) / 2
 
 
-async def test_broken_search_is_said() -> None:
-    # Checked when the bot starts; here it is what makes the process end badly.
-    async with start_matcher("(") as asked:
-        for _ in range(2):
-            with pytest.raises(UserError, match="stopped with exit code 1"):
-                await asked.search(["a"])
+@pytest.mark.parametrize(
+    ("match", "advice"),
+    [
+        ("stripe(", "missing ): stripe("),
+        ("a)(b", "unexpected ): a)(b"),
+        ("(?<=refund )failed", "no look-behind: search for the words themselves"),
+        ("error(?! 404)", "no look-ahead and no look-behind"),
+        (r"(err|warn).*\1", "no reference back to a group: write out what the group stands for"),
+        ("(?P<word>a)(?P=word)", "no reference back to a group"),
+        ("a++", "leave out its second `+`"),
+        ("(?>a)b", "or its `?>`"),
+        ("(?x) a b", "only the flags i, m and s"),
+        (r"\u00e4", r"write that, or the character itself"),
+        ("(?#note)a", "leave them out"),
+        ("a{2000}", "1000 times at most"),
+        ("(.{0,30}a){9}([^x]{0,40}y){20}", "expects a shorter regular expression"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_refused(match: str, advice: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TailLogs(selector=SELECTOR, match=match)
 
-
-def test_invalid_expression_is_refused_at_start() -> None:
-    with pytest.raises(ValidationError, match="expects a regular expression"):
-        TailLogs(selector=SELECTOR, match="stripe(")
+    assert advice in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -338,6 +358,64 @@ async def test_one_name_that_only_pods_know(systems: ChangingSystems, kube: Clus
     assert reading.ok is None
     assert reading.text.startswith("Not checked: postgres.invalid:5432. The image of ")
     assert reading.text.endswith(" has no nc, and the bot cannot find this name itself")
+
+
+async def test_another_pod_tries_where_it_may(systems: ChangingSystems, kube: Cluster) -> None:
+    """The policy names a pod of the same namespace; the bot tries too, and each is told."""
+    await kube.scenario("no-pods")
+    checks = ("tickettoken-postgres:5432", "tickettoken-rabbitmq:5672")
+    read = CheckDependencies(selector=SELECTOR, checks=checks, timeout=2)
+    named = replace(systems, probe_pods="app=tickettoken-redis").for_reading()
+    well = await read.read(named)
+    kube.set_port_answer("tickettoken-postgres", 5432, "refused")
+    ill = await read.read(named)
+
+    pod, bot = (
+        "answer, tried from tickettoken-redis-0, not of app=order-service",
+        f"Not checked: {', '.join(checks)}. No pod of app=order-service runs, and the bot cannot "
+        "find these names itself",
+    )
+    refused = f"{checks[0]} connection refused"
+    assert (well.ok, well.text) == (True, f"2 of 2 {pod}\n{bot}")
+    assert (ill.ok, ill.text) == (False, f"1 of 2 {pod}\n{refused}\n{bot}")
+    assert [row[2] for row in rows(ill)] == ["tickettoken-redis-0"] * 2 + ["–"] * 2
+    assert ill.notes[0] == (
+        "No pod of app=order-service runs. Network policies may treat other pods differently."
+    )
+
+
+async def test_a_named_pod_that_cannot_try(systems: ChangingSystems, kube: Cluster) -> None:
+    await kube.scenario("no-pods")
+    read = CheckDependencies(selector=SELECTOR, checks=(f"127.0.0.1:{kube.port}",), timeout=2)
+    nobody = await read.read(replace(systems, probe_pods="app=nobody").for_reading())
+    kube.forbid(USER, "*", "pods/exec")
+    named = replace(systems, probe_pods="app=tickettoken-redis")
+    forbidden = await read.read(named.for_reading())
+
+    assert (nobody.ok, nobody.text) == (True, "1 of 1 answer, tried from the bot, not from a pod")
+    assert nobody.notes[1] == "No pod of app=nobody runs either."
+    assert forbidden.ok
+    assert forbidden.notes[1].startswith("Nor from a pod of app=tickettoken-redis: The bot may not")
+
+
+async def test_services_by_their_namespace(
+    systems: ChangingSystems, kube: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bot in another namespace of the cluster finds a Service with its namespace only."""
+    asked: list[str] = []
+
+    async def look_up(host: str, port: int, **_: object) -> list[object]:
+        asked.append(host)
+        if host == f"redis.{DEFAULT_NAMESPACE}":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+        raise socket.gaierror
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    await kube.scenario("no-pods")
+    read = CheckDependencies(selector=SELECTOR, checks=(f"redis:{kube.port}",), timeout=2)
+
+    assert (await read.read(systems.for_reading())).ok
+    assert asked == ["redis", f"redis.{DEFAULT_NAMESPACE}"]
 
 
 async def test_reads_write_nothing(systems: ChangingSystems, kube: Cluster) -> None:

@@ -76,7 +76,8 @@ async def test_a_pod_without_limits(systems: Systems, kube: Cluster) -> None:
         limit(kube, pod, {})
     reading = await usage().read(systems)
 
-    assert reading.ok
+    assert (reading.ok, reading.is_unjudged) == (None, True)
+    assert reading.text.endswith(", and no container has a limit")
     assert {(row["CPU limit"], row["memory limit"]) for row in rows(reading)} == {("–", "–")}
 
 

@@ -116,7 +116,7 @@ async def test_rollback_while_an_image_is_missing(systems: ChangingSystems, kube
     made, verdict = await carry_out(ROLLBACK, systems, RecordedProgress())
 
     assert made.blast_radius.text == (
-        "3 of 3 pods run revision 6 still, and stay. The others are removed."
+        "No capacity is lost: 3 of 3 pods run revision 6 still, and stay. The others are removed."
     )
     assert verdict.ok, verdict.text
     assert {pod["metadata"]["uid"] for pod in kube.ready_pods()} == before

@@ -3,8 +3,13 @@
 import pytest
 
 from bot.views import action_ids
+from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Walk
+from tests.raw_payloads import broken, send_changed
+from tests.rollbacks import WAITS
+
+__all__ = ["broken"]
 
 
 @pytest.mark.parametrize(
@@ -152,17 +157,25 @@ async def test_click_after_end_is_answered(walk: Walk, bot: Bot) -> None:
 
 
 async def test_bug_is_answered_with_reference(
-    walk: Walk, bot: Bot, caplog: pytest.LogCaptureFixture
+    walk: Walk, broken: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """A button has a number that the bot wrote: another value is a bug, or a forgery."""
     channel = await walk.declare()
-    async with bot.world.pool.connection() as conn:
-        await conn.execute("UPDATE incidents SET declared_at = 'infinity'")
+    await walk.ask_for_rollback(channel)
+    sent = await walk.press("oncall", action_ids.APPROVE, channel)
 
-    await walk.say("oncall", "/incident timeline", channel)
+    async def press(value: str) -> None:
+        action = {**sent.payload["actions"][0], "value": value}
+        await send_changed(walk, sent, actions=[action], trigger_id=f"1.{value}")
+
+    await press("99999999999999999999")
+    assert walk.answer("oncall") == "This request no longer exists. Nothing was approved."
+    await press("x")
 
     assert "Something went wrong in the bot" in walk.text(channel, "oncall")
     reference = walk.text(channel, "oncall").rsplit("log: ", 1)[1][:8]
     assert reference in caplog.text
+    assert walk.execution(channel).state == WAITS
 
 
 async def test_an_expired_trigger_is_answered(slack: Slack, walk: Walk) -> None:
@@ -179,4 +192,6 @@ async def test_home_tab_lists_open_incidents(walk: Walk) -> None:
     await walk.slack.open_home("oncall")
     await walk.bot.drain()
 
-    assert "Orders are failing" in str(walk.slack.home("oncall"))
+    home = str(walk.slack.home("oncall"))
+    assert "Orders are failing" in home
+    assert "nobody in command · Investigating · <#" in home

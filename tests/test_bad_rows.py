@@ -179,8 +179,8 @@ async def test_unreadable_incident_stops_no_other(
     assert walk.execution(well).state == "Expired"
     assert len(reminders(walk, well)) == 2
     assert (await get(f"{bot.url}/readyz"))[1].startswith("ready, but ")
-    third = await walk.declare("A new one")
-    assert walk.card(third)["Title"] == "A new one"
+    third = await walk.declare("The sick one")
+    assert walk.card(third)["Title"] == "The sick one"
     await walk.say("oncall", "/incident")
     lines = walk.private_post("oncall").lines
     assert lines[lines.index("Open incidents (3)") :][:3] == (
@@ -214,6 +214,41 @@ async def test_bad_temporary_change_is_set_aside(
         await bot.tick()
     assert warnings(walk, channel) == []
     assert [post for post in walk.posts(channel) if "orders paused ends" in post.heading]
+
+
+NO_TIMES = """
+    UPDATE executions SET risk = 'deadly' WHERE id = 1;
+    UPDATE reminders SET due_at = '-infinity' WHERE id = 1;
+    INSERT INTO timeline (incident_id, at, kind, text, detail)
+    VALUES (1, 'infinity', 'noted', 'x', '{}');
+    INSERT INTO tasks (incident_id, kind, title, link, step_id, added_at)
+    VALUES (1, 'finding', 'x', '', 'x', 'infinity');
+    INSERT INTO updates (incident_id, at, by, status, impact, current, source)
+    VALUES (1, 'infinity', 'U1', 'identified', 'x', 'x', 'x');
+"""
+
+
+async def test_bad_times_and_words_fail_no_list(
+    walk: Walk, bot: Bot, clock: Clock, state: str
+) -> None:
+    channel = await approve_pause(walk)
+    await write(state, NO_TIMES)
+    for _ in range(2):
+        await bot.tick()
+
+    told = (
+        "execution 1, entry 7, update 1, reminder 1, task 4, orders paused, reminder 1 "
+        "(unreadable), temporary change 1 (unreadable)"
+    )
+    assert warnings(walk, channel) == [WARNING.format(told)]
+    assert await get(f"{bot.url}/readyz") == (200, "ready, but 2 set aside: see the log")
+    await walk.say("oncall", "/incident update", channel)
+    assert walk.form().fields["impact"].value == ""
+    await walk.say("oncall", "/incident resolve", channel)
+    assert ":warning: This version of the bot cannot read execution 1." in walk.form().text
+    await walk.press_step("oncall", "resume-orders", channel)
+    await walk.submit("oncall", reason="They may order again")
+    assert walk.execution(channel).title == "Resume orders"
 
 
 async def test_row_that_is_no_longer_due_is_forgotten(

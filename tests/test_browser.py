@@ -59,7 +59,7 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
     await page.get_by_test_id("confirm-yes").click()
     await wait_for_text(page, "Watching:", 60)
     await screenshot(page, "06-watching")
-    await wait_for_text(page, "Done and checked", 90)
+    await browsing.wait_until_done(page, 1, 90)
     await screenshot(page, "07-done")
 
     await switch_user(page, "oncall")
@@ -68,20 +68,31 @@ async def test_a_sev1_from_declare_to_resolve(page: Page) -> None:
         page, "Nobody could buy tickets", "Rolled back to v2.3.1, orders go through"
     )
     await screenshot(page, "08-updated")
+    await browsing.scroll_to_card(page)
+    await screenshot(page, "08-card")
+    await browsing.take_next_status(page)
+    await screenshot(page, "08-monitoring")
     await press(page, "Tell customers…")
     await browsing.form(page)
     await screenshot(page, "09-customers-form")
     await page.get_by_test_id("modal-submit").click()
     await wait_for_text(page, "Tell customers in #status")
     await browsing.approve(page, CHANNEL)
-    await expect(page.get_by_text("Done and checked")).to_have_count(2)
+    await browsing.wait_until_done(page, 2)
     await screenshot(page, "10-customers-told")
 
     await browsing.return_to(page, CHANNEL)
-    await browsing.resolve(page, "Rolled back v2.4.0")
+    await browsing.resolve(page, "Rolled back v2.4.0", "11-resolve-form")
+    await wait_for_text(page, "The message that it is over waits for approval")
     await screenshot(page, "11-resolved")
+    await browsing.approve(page, CHANNEL)
+    await wait_for_text(page, "that it is over.")
+    await browsing.wait_until_done(page, 3)
+    await browsing.scroll_to_card(page)
+    await screenshot(page, "12-all-clear")
     await browsing.open_channel(page, "status")
     await wait_for_text(page, "experiencing issues with order processing")
+    await wait_for_text(page, "works normally again")
     await screenshot(page, "12-status")
     await on_a_phone(page)
 
@@ -97,6 +108,8 @@ async def on_a_phone(page: Page) -> None:
     await wait_for_text(page, "is resolved")
     await expect(channels).to_be_hidden()
     await screenshot(page, "13-on-a-phone")
+    await browsing.scroll_to_card(page)
+    await screenshot(page, "13-card-on-a-phone")
     assert await page.evaluate("document.documentElement.scrollWidth") == 400
 
 

@@ -84,7 +84,7 @@ async def work_disputes(page: Page) -> None:
     await browsing.act_outside_slack(page, "block-users")
     await press_in(page, "step:dispute-evidence", "Done")
     await screenshot(page, "disputes-07-evidence")
-    await wait_for_text(page, "Done and checked", 60)
+    await browsing.wait_until_done(page, 1, 60)
     await screenshot(page, "disputes-08-paused")
 
     # It is the undo of the pause, which was approved along with it, and she is an approver.
@@ -97,9 +97,10 @@ async def work_disputes(page: Page) -> None:
     await submit(page, Why_do_you_skip_it="The risk team does that tomorrow")
     await wait_for_text(page, "The risk team does that tomorrow")
     await browsing.update(page, "Orders were paused for a few minutes", "The three are blocked")
-    await expect(page.get_by_text("Done and checked")).to_have_count(2, timeout=60_000)
+    await browsing.wait_until_done(page, 2, 60)
     await wait_for_text(page, "Undone by")
     await expect(page.get_by_text("Undo needs no new approval. The bot")).to_have_count(0)
+    await browsing.take_next_status(page)
     await screenshot(page, "disputes-10-resumed")
 
 
@@ -120,15 +121,23 @@ async def work_payments(page: Page) -> None:
     await screenshot(page, "payments-06-stuck")
     await press(page, "Work through them…")
     modal = await browsing.form(page)
-    await browsing.choose(modal, 0, 1)
+    await browsing.choose(modal, 0, 1, 2, 3)
     await screenshot(page, "payments-07-work-form")
     await page.get_by_test_id("modal-submit").click()
     await page.get_by_test_id("thread-close").click()
-    await expect(page.get_by_role("button", name="Handled", exact=True)).to_have_count(2)
+    await expect(page.get_by_role("button", name="Handled", exact=True)).to_have_count(4)
     await press(page, "Handled")
-    await wait_for_text(page, "1 of 2 handled")
+    await wait_for_text(page, "1 of 4 handled")
     await press(page, "Escalate")
+    await page.get_by_test_id("confirm-yes").click()
     await wait_for_text(page, "Escalated")
+    await press(page, "Several at once…")
+    modal = await browsing.form(page)
+    for box in (1, 2):  # behind the one for all of them
+        await modal.get_by_role("checkbox").nth(box).check()
+    await screenshot(page, "payments-07-several")
+    await page.get_by_test_id("modal-submit").click()
+    await wait_for_text(page, "3 of 4 handled, 1 escalated")
     await screenshot(page, "payments-08-list")
 
     await browsing.act_outside_slack(page, "mend-payment-service", "replay-webhooks")
@@ -185,7 +194,8 @@ async def work_slow_responses(page: Page) -> None:
     await page.get_by_test_id("thread-close").click()
 
     await browsing.update(page, "Checkout took ten seconds", "The job that held orders is ended")
-    await expect(page.get_by_text("Done and checked")).to_have_count(2, timeout=40_000)
+    await browsing.wait_until_done(page, 2, 40)
+    await browsing.take_next_status(page)
 
 
 async def nothing_to_choose(page: Page) -> None:

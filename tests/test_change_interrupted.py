@@ -47,6 +47,25 @@ async def test_a_check_repeats_nothing(
     assert f"@oncall checked what happened to: {TO_V231}" in await walk.timeline(asked)
 
 
+async def test_what_delays_its_check_is_told(
+    walk: Walk, bot: Bot, clock: Clock, broken: Cluster, asked: str
+) -> None:
+    await interrupt(bot, clock)
+    await walk.ask_for_rollback(asked)
+    clock.forward(seconds=41)
+    await bot.tick()
+
+    assert walk.executions(asked)[0].notes == (
+        ":grey_question: Not checked yet: Its target is being changed, or the step was requested "
+        "again. Nothing was checked; check again when that has ended.",
+    )
+    await walk.press("lead", action_ids.DENY, asked)
+    await walk.submit("lead", reason="Look first")
+    clock.forward(seconds=10)
+    await bot.tick()
+    assert walk.executions(asked)[0].state == "Not done"
+
+
 async def test_a_second_check_is_refused(walk: Walk, bot: Bot, clock: Clock, asked: str) -> None:
     await interrupt(bot, clock)
     check = walk.slack.find_button("Check what happened", asked, "second")

@@ -1,7 +1,10 @@
 """A change is asked for: with a reason, a plan from the live system, and for a while only."""
 
+from typing import Any
+
 import pytest
 
+from bot import store
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Bot, Clock, Walk
@@ -19,15 +22,17 @@ from tests.rollbacks import (
 
 __all__ = ["asked", "broken"]
 
+NOTHING_LOST = "No capacity is lost: 3 pods are replaced; none stops before its successor is ready."
+
 
 async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str) -> None:
     request = walk.execution(asked)
 
     assert (request.title, request.requested_by) == ("Roll back", "@oncall")
     assert request.reason == REASON
+    assert request.loss == NOTHING_LOST
     assert request.plan == {
         "Plan": TO_V231,
-        "Effect": "3 pods are replaced; none stops before its successor is ready.",
         "Check": (
             "All 3 pods are ready within 300 s, and then stay ready for 0.4 s without a restart."
         ),
@@ -143,13 +148,20 @@ async def test_pods_are_replaced(walk: Walk, kube: Cluster, step: str) -> None:
     assert not before & set(kube.pod_names())
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"method": "files.getUploadURLExternal", "error": "internal_error"},
+        {"method": "upload", "status": 503},
+    ],
+)
 async def test_approve_waits_for_the_whole_plan(
-    walk: Walk, bot: Bot, clock: Clock, kube: Cluster
+    walk: Walk, bot: Bot, clock: Clock, kube: Cluster, fault: dict[str, Any]
 ) -> None:
     settings = ({"name": f"SETTING_{number}", "value": "x" * 40} for number in range(60))
     await patch_env(kube, *settings)
     channel = await walk.declare()
-    walk.slack.fail("files.getUploadURLExternal", error="internal_error", times=1)
+    walk.slack.fail(**fault)
 
     await walk.ask_for_rollback(channel)
     request = walk.execution(channel)
@@ -166,5 +178,22 @@ async def test_approve_waits_for_the_whole_plan(
     request = walk.execution(channel)
     assert [reply.files for reply in request.thread] == [("roll-back-1.diff",)]
     assert (request.buttons, request.notes) == (("Approve", "Deny…"), ())
+    assert "Slack refused" not in walk.text(channel)
+
+    [message] = [post for post in walk.posts(channel) if "Approve" in post.buttons]
+    walk.slack.delete_message(channel, message.ts)
+    await changed(bot, "execution:1")
+    await walk.slack.settled()
+
+    request = walk.execution(channel)
+    assert [reply.files for reply in request.thread] == [("roll-back-1.diff",)]
     await walk.press("second", action_ids.APPROVE, channel)
     assert walk.execution(channel).state == DONE
+
+
+async def changed(bot: Bot, key: str) -> None:
+    """Publish a message once more, as if it had changed."""
+    async with bot.world.pool.connection() as conn:
+        await conn.execute("UPDATE messages SET digest = '' WHERE key = %s", [key])
+        await store.publications.mark_all_open_stale(conn)
+    await bot.tick()

@@ -24,8 +24,14 @@ async def test_drift_stops_the_run(walk: Walk, broken: Cluster, asked: str) -> N
 
     request = walk.execution(asked)
     assert request.state == "Not done"
-    assert request.outcome.startswith("The system has changed since this was approved")
-    assert request.buttons == ("Request again…",)
+    assert request.outcome.startswith(
+        "Changed since this plan was made: annotations tickettoken.com/touched-at, by kubectl-edit "
+    )
+    assert request.outcome.endswith(
+        " UTC, outside Runbolt. Nothing was done. The new plan: Roll order-service back from "
+        "revision 8 (image v2.4.0) to revision 6 (image v2.3.1)."
+    )
+    assert request.buttons == ("Request the new plan", "Request again…")
     assert patches(broken) == 0
 
 

@@ -27,14 +27,17 @@ from bot.systems.kubernetes.exec_plugin import PluginCredentials, PluginError
 from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
 from tests.cluster_fixtures import SELECTOR
+from tests.waiting import until
 
 API = "client.authentication.k8s.io/v1"
 # What a kubeconfig names: it counts its runs, and prints the answer that a file holds.
 PLUGIN = """\
-import os, pathlib, sys
+import os, pathlib, sys, time
 folder = pathlib.Path(sys.argv[1])
 with open(folder / "runs", "a") as runs:
     runs.write(os.environ["KUBERNETES_EXEC_INFO"] + "\\n")
+while (folder / "slow").exists():
+    time.sleep(0.02)
 sys.stdout.write((folder / "answer").read_text())
 sys.exit((folder / "failed").exists())
 """
@@ -74,6 +77,10 @@ class Plugin:
     def runs(self) -> list[dict[str, Any]]:
         path = self.folder / "runs"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    async def started(self) -> None:
+        """Wait until it runs."""
+        await until(lambda: self.runs)
 
     def answer(self, **status: str) -> None:
         answer = {"apiVersion": API, "kind": "ExecCredential", "status": status}
@@ -194,8 +201,9 @@ async def test_refused_credentials_are_asked_for_once(
 
 
 async def test_program_that_fails_is_told(
-    kube: SimulatedCluster, plugin: Plugin, tmp_path: Path
+    kube: SimulatedCluster, plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(credentials, "FAILURE_SECONDS", 0.0)
     plugin.answer(token=kube.token())
     (tmp_path / "failed").touch()
     async with opened(kube, tmp_path / "config", **plugin.user) as cluster:
@@ -209,6 +217,53 @@ async def test_program_that_fails_is_told(
         "list pods). Nothing was read."
     ) in str(failed.value)
     assert statuses(kube) == [200]
+
+
+async def test_a_slow_program_delays_all_once(
+    kube: SimulatedCluster, plugin: Plugin, tmp_path: Path
+) -> None:
+    plugin.answer(token=kube.token())
+    for name in ("failed", "slow"):
+        (tmp_path / name).touch()
+    async with opened(kube, tmp_path / "config", **plugin.user) as cluster:
+        calls = [asyncio.create_task(cluster.pods(SELECTOR)) for _ in range(3)]
+        await plugin.started()
+        (tmp_path / "slow").unlink()
+        failures = await asyncio.gather(*calls, return_exceptions=True)
+        with pytest.raises(NotConnected):
+            await cluster.pods(SELECTOR)
+
+    assert [type(failure) for failure in failures] == [NotConnected] * 3
+    assert len(plugin.runs) == 1
+
+
+async def test_a_call_that_is_given_up_ends_no_program(
+    kube: SimulatedCluster, plugin: Plugin, tmp_path: Path
+) -> None:
+    plugin.answer(token=kube.token())
+    (tmp_path / "slow").touch()
+    async with opened(kube, tmp_path / "config", **plugin.user) as cluster:
+        hasty = asyncio.create_task(cluster.pods(SELECTOR))
+        await plugin.started()
+        hasty.cancel()
+        (tmp_path / "slow").unlink()
+
+        assert len(await cluster.pods(SELECTOR)) == 3
+    assert len(plugin.runs) == 1
+
+
+async def test_good_credentials_wait_for_no_program(
+    kube: SimulatedCluster, plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "EARLY_SECONDS", 0.0)
+    monkeypatch.setattr(credentials, "USABLE_WAIT_SECONDS", 0.0)
+    soon = datetime.now(UTC)
+    plugin.answer(token=kube.token(), expirationTimestamp=soon.isoformat())
+    async with opened(kube, tmp_path / "config", **plugin.user) as cluster:
+        await cluster.pods(SELECTOR)
+        (tmp_path / "slow").touch()
+
+        assert len(await cluster.pods(SELECTOR)) == 3
 
 
 async def test_other_server_in_the_kubeconfig(kube: SimulatedCluster, tmp_path: Path) -> None:
@@ -233,11 +288,15 @@ async def test_certificate_of_a_program(
     read = Credentials(tmp_path / "config")
     await read.load()
 
-    assert await read.refresh()
+    before = read.configuration
+    await read.refresh()
+    assert read.configuration is not before
 
     assert content(read.configuration.cert_file) == "a certificate"
     assert content(read.configuration.key_file) == "its key"
-    assert not await read.refresh()
+    before = read.configuration
+    await read.refresh()
+    assert read.configuration is before
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ async def test_a_silent_slack_costs_a_line(walk: Walk) -> None:
 
     assert warnings(shown) == [
         ":warning: Slack did not say who @engineering-lead, @devops-team are (ratelimited). Try "
-        "again."
+        "again in 9 s."
     ]
     assert contacts(shown) == {
         "On-Call Engineer": f"{MAYA}, {IDA}",

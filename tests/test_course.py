@@ -78,7 +78,7 @@ async def test_commanders_stay_in_command(walk: Walk) -> None:
     await walk.say("lead", f"/incident role ic <@{oncall}>", channel)
     assert walk.answers("lead", channel) == [f"@oncall is {already}"]
     assert said(walk, channel) == [
-        ":firefighter: @second is the incident commander",
+        ":firefighter: @second took command",
         ":firefighter: @oncall is the incident commander",
     ]
 

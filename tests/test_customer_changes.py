@@ -30,7 +30,7 @@ async def test_forbidden_edit_keeps_the_request(walk: Walk) -> None:
 
     await walk.submit("outsider", text="My words")
 
-    assert "Nothing was denied" in walk.text(channel, "outsider")
+    assert "Nothing was edited" in walk.text(channel, "outsider")
     assert "My words" not in walk.text(channel)
     await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == [WORDS]
@@ -49,7 +49,7 @@ async def test_only_edit_or_approval_wins(walk: Walk) -> None:
     await walk.bot.drain()
     await walk.slack.settled()
 
-    edited = "Replaced by other words" in walk.text(channel)
+    edited = "*Edited* by" in walk.text(channel)
     assert posted(walk.slack) == ([] if edited else [WORDS])
     assert ("Approve" in walk.buttons(channel)) is edited
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.model import UserError
+from bot import store
+from bot.model import ExecutionId, UserError
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.slack import Slack
@@ -218,7 +219,36 @@ async def test_a_lost_post_is_not_claimed(
     await walk.bot.tick()
 
     request = walk.execution(channel)
-    assert (request.state, request.outcome) == ("Not done", "The message is not in #status.")
+    assert (request.state, request.outcome) == (
+        "Unknown",
+        "The message is not in #status. What was sent to Slack is most likely lost, but it might "
+        "still arrive. Look at the channel before you request it again.",
+    )
+    looks = "The bot goes on looking for an hour; after that, press Check what happened."
+    assert request.notes == (looks,)
+
+
+async def test_a_late_post_is_found(walk: Walk, bot: Bot, clock: Clock) -> None:
+    """Others may tell customers meanwhile: nobody waits for what is most likely lost."""
+    channel = await walk.declare()
+    await ask(walk, channel)
+    walk.slack.fail("chat.postMessage", status=500, times=1)
+    await walk.press("second", action_ids.APPROVE, channel)
+    clock.forward(seconds=121)
+    await bot.tick()
+    await ask(walk, channel)
+    await walk.press("second", action_ids.APPROVE, channel)
+    assert posted(walk.slack) == [WORDS]
+    assert [request.state for request in walk.executions(channel)] == ["Unknown", DONE]
+
+    async with bot.world.pool.connection() as conn:
+        first = await store.executions.get(conn, ExecutionId(1))
+    assert first is not None
+    await bot.world.systems.customers.post(first.params["channel"], WORDS, first.params["key"])
+    clock.forward(seconds=11)
+    await bot.tick()
+
+    assert [request.state for request in walk.executions(channel)] == [DONE, DONE]
 
 
 @pytest.mark.parametrize(
@@ -309,7 +339,11 @@ async def test_an_edit_is_a_request(walk: Walk) -> None:
     await walk.press("second", action_ids.APPROVE, channel)
     assert posted(walk.slack) == []
     old, new = walk.executions(channel)
-    assert (old.state, old.outcome) == ("Denied", "by @second: Replaced by other words")
+    edited = "by @second: Other words were requested instead"
+    assert (old.state, old.outcome, old.buttons) == ("Edited", edited, ())
+    told = f":pencil2: @oncall Edited by @second, nothing was done: {edited[12:]}"
+    assert [reply.text for reply in old.thread] == [told]
+    assert f"@second edited: {TELL} ({edited[12:]})" in await walk.timeline(channel)
     assert (new.requested_by, new.state) == ("@second", WAITS)
     assert walk.answer("second") == OWN_REQUEST
 

@@ -78,9 +78,10 @@ async def test_even_the_owner_writes_nothing(shop: Shop) -> None:
 
 
 async def test_nobody_is_notified(shop: Shop) -> None:
+    """Not even by the owner, who may."""
     async with await AsyncConnection.connect(shop.dsn, autocommit=True) as conn:
         await conn.execute("LISTEN jobs")
-        await Database(shop.ro_dsn).select("SELECT pg_notify('jobs', 'run')")
+        await Database(shop.dsn).select("SELECT pg_notify('jobs', 'run')")
         await conn.execute("NOTIFY jobs, 'last'")
         received = [notification.payload async for notification in conn.notifies(stop_after=1)]
 
@@ -202,3 +203,11 @@ async def test_an_unknown_database_is_said(systems: Systems, door: Database) -> 
 async def test_connections_without_url_name_variable(systems: Systems) -> None:
     with pytest.raises(DatabaseError, match="ORDERS_DATABASE_URL"):
         await DatabaseConnections().read(systems)
+
+
+async def test_times_that_python_has_not_are_shown(shared_shop: Shop) -> None:
+    read = await Database(shared_shop.ro_dsn).select(
+        "SELECT 'infinity'::timestamptz AS a, '-infinity'::date AS b, '20000-01-01'::timestamp AS c"
+    )
+
+    assert read.rows == [("infinity", "-infinity", "20000-01-01 00:00:00")]

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from sandbox.postgres import Postgres, Server, ServerError
 from sandbox.redis import Child, Redis
 from sandbox.shop import build
 from tests.databases import fresh_database, new_name, open_folder
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as nobody")
@@ -53,15 +54,6 @@ def alive(pid: int) -> bool:
         return False
     except FileNotFoundError:
         return not Path("/proc/self").exists()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(20):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.005)
 
 
 async def gone(*pids: int) -> None:

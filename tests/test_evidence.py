@@ -27,7 +27,7 @@ from tests.manual_changes import (
     variable,
 )
 from tests.pausing import PAUSED, request_pause
-from tests.rollbacks import DONE, asked, broken, mark_running
+from tests.rollbacks import DONE, TO_V231, asked, broken, mark_running
 from tests.test_silent_replicas import approve, sent
 
 __all__ = ["asked", "broken", "systems"]
@@ -83,6 +83,8 @@ async def test_not_done_shuts_the_door(walk: Walk, bot: Bot, kube: Cluster) -> N
     await bot.drain()
     request = walk.execution(channel)
     assert (request.state, request.outcome) == ("Not done", NOT_PAUSED)
+    ended = (await walk.timeline(channel))[-1]
+    assert ended.startswith("@oncall requested this, and it was not done: Set ORDERS_PAUSED of")
 
     await kube.release(stalled)
 
@@ -197,11 +199,14 @@ async def test_an_undone_change_says_who(walk: Walk, bot: Bot, broken: Cluster, 
 
     request = walk.execution(asked)
     assert re.fullmatch(
-        r":warning: Done, then put back by argocd-controller (at once|after \d+ s): order-service "
-        r"runs image v2\.4\.0 again\.",
+        rf":warning: Done, then put back by argocd-controller {WHEN}: order-service runs image "
+        r"v2\.4\.0 again\.",
         request.state,
     )
     assert request.buttons == ()
+    outcome = request.state.removeprefix(":warning: ")
+    ended = f"@oncall requested this, and it did not last: {TO_V231} ({outcome})"
+    assert (await walk.timeline(asked))[-1] == ended
 
 
 def pause(watch_seconds: float = 0.4) -> SetEnvironment:
@@ -214,7 +219,7 @@ def pause(watch_seconds: float = 0.4) -> SetEnvironment:
     )
 
 
-WHEN = r"(at once|after \d+ s)"
+WHEN = r"(within a second|after about \d+ s)"
 OUTSIDE: list[tuple[Callable[[Cluster], None], str]] = [
     (
         lambda kube: kube.resume_orders(),
@@ -296,9 +301,19 @@ async def test_a_deleted_deployment_leaves_doubt(systems: ChangingSystems, kube:
     kube.state.store.remove(DEPLOYMENTS, kube.deployment())
     notes.run.evidence = lost
 
-    text = "deployment/order-service was deleted. Whether the change was done before is not known."
+    next_step = "If it is not there again by now, deploy it; then look at its pods."
     assert await pause().settle(systems, plan, notes.run) == Verdict(
-        ok=False, undone_outside=True, text=text
+        ok=False,
+        undone_outside=True,
+        gone=True,
+        text="deployment/order-service was deleted. Whether the change was done before is not "
+        f"known. {next_step}",
+    )
+    assert await pause().verify(systems.for_reading(), plan, notes.run) == Verdict(
+        ok=False,
+        undone_outside=True,
+        gone=True,
+        text=f"Done, then deployment/order-service was deleted. {next_step}",
     )
 
 
@@ -369,7 +384,7 @@ async def test_a_deployment_made_anew_proves_nothing(
 
     assert verdict is not None
     assert (verdict.was_applied, verdict.undone_outside) == (True, True)
-    assert verdict.text.endswith("Whether the change was done before is not known.")
+    assert "Whether the change was done before is not known." in verdict.text
 
 
 async def test_a_later_release_is_not_claimed(systems: ChangingSystems, kube: Cluster) -> None:

@@ -1,9 +1,6 @@
 """A shown result of a read is final: it is neither read nor published again without a reason."""
 
-import asyncio
 from typing import LiteralString
-
-import pytest
 
 from bot import __main__ as root
 from bot import store
@@ -12,6 +9,7 @@ from bot.views import action_ids
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk
 from tests.readers import Post
+from tests.waiting import until_told
 
 ID = IncidentId(1)
 PAYMENTS = "order-service/payment-refund-failures"
@@ -39,19 +37,15 @@ async def reword(bot: Bot) -> None:
 
 async def _published(bot: Bot) -> None:
     """Wait until the scheduler has published all that is stale."""
-    for _ in range(1000):
-        if not await _is_behind(bot):
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it was not published within 10 s")
 
+    async def is_shown() -> bool:
+        async with bot.world.pool.connection() as conn:
+            cursor = await conn.execute(
+                "SELECT FROM publications WHERE published_version < wanted_version"
+            )
+            return await cursor.fetchone() is None
 
-async def _is_behind(bot: Bot) -> bool:
-    async with bot.world.pool.connection() as conn:
-        cursor = await conn.execute(
-            "SELECT FROM publications WHERE published_version < wanted_version"
-        )
-        return await cursor.fetchone() is not None
+    await until_told(is_shown)
 
 
 def results(walk: Walk, channel: str) -> list[Post]:
@@ -129,7 +123,8 @@ async def test_shown_notes_are_not_read(walk: Walk, bot: Bot) -> None:
 
     await walk.say("second", "/incident resolve", channel)
     await walk.submit("second", resolution="over")
-    [file] = walk.slack.messages(channel, "oncall")[-1]["files"]
+    threads = [shown.get("replies", []) for shown in walk.slack.messages(channel, "oncall")]
+    [file] = [file for thread in threads for reply in thread for file in reply["files"]]
     whole = walk.slack.file(file["id"]).decode()
     assert [whole.count(f"noted: {note}") for note in ("It is DNS", "It was DNS")] == [1, 1]
     assert [walk.text(channel).count(note) for note in ("It is DNS", "It was DNS")] == [1, 1]

@@ -1,6 +1,8 @@
 """Who may come in: members, and nobody else; whoever sees a fire may declare it."""
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -113,15 +115,52 @@ async def test_guest_may_not_pin_messages(walk: Walk, bot: Bot) -> None:
     assert "pinned" not in await timeline_kinds(bot)
 
 
-async def test_guest_gets_help_and_form(walk: Walk) -> None:
-    walk.slack.add_user(User("guest", "Guest", kind="guest"))
-    walk.slack.add_to("general", "guest")
+SECRET = "Acme pays twice"
+NO_TITLES = (
+    ":lock: The open incidents are shown to full members of this workspace. If you are one, Slack "
+    "did not say so in time: open this again."
+)
+DECLARING = ("declare", "declare sev1 Mine", "declare Mine")
+REFUSALS = {
+    "guest": "Guests may not do this",
+    "single_channel_guest": "Guests may not do this",
+    "stranger": "You belong to another workspace",
+}
 
-    await walk.say("guest", "/incident", "general")
-    await walk.say("guest", "/incident declare", "general")
 
-    assert "What you can type" in walk.text("general", "guest")
-    assert walk.slack.views("guest")
+def come_in(walk: Walk, kind: Any) -> None:
+    """Somebody of this kind, called so, comes into #general."""
+    walk.slack.add_user(User(kind, "Visitor", kind=kind))
+    walk.slack.add_to("general", kind)
+
+
+def incidents(walk: Walk) -> list[str]:
+    return [
+        channel.name
+        for channel in walk.slack.workspace.channels.values()
+        if channel.name.startswith("inc-")
+    ]
+
+
+async def test_a_visitor_reads_and_makes_nothing(walk: Walk) -> None:
+    await walk.declare(SECRET)
+    before = incidents(walk)
+
+    for visitor, refusal in REFUSALS.items():
+        come_in(walk, visitor)
+        for words in ("", *DECLARING):
+            await walk.say(visitor, f"/incident {words}")
+        await walk.say(visitor, f"<@{walk.slack.bot_user}> what is open?")
+        await walk.slack.open_home(visitor)
+        await walk.slack.shortcut(visitor, action_ids.DECLARE_SHORTCUT)
+        await walk.bot.drain()
+
+        read = walk.text("general", visitor) + str(walk.slack.home(visitor))
+        assert (SECRET in read, NO_TITLES in read) == (False, True)
+        told = [text for text in walk.answers(visitor, "general") if text.startswith(refusal)]
+        assert len(told) == len(DECLARING)
+        assert walk.slack.views(visitor) == []
+        assert incidents(walk) == before
 
 
 async def test_unidentified_person_is_refused(walk: Walk, bot: Bot) -> None:
@@ -134,3 +173,34 @@ async def test_unidentified_person_is_refused(walk: Walk, bot: Bot) -> None:
 
     assert "Slack did not say who you are" in walk.text(channel, "lead")
     assert await timeline_kinds(bot) == before
+
+
+@pytest.fixture
+def visitors_may(team: Path) -> None:
+    """The team lets guests declare and read."""
+    with team.open("a") as file:
+        file.write("policy: {guests: {declare: true, read: true}}\n")
+
+
+@pytest.mark.usefixtures("visitors_may")
+async def test_a_team_may_let_them(walk: Walk) -> None:
+    await walk.declare(SECRET)
+    come_in(walk, "guest")
+
+    await walk.say("guest", "/incident")
+    await walk.say("guest", "/incident declare sev2 The till is dark")
+
+    assert SECRET in walk.text("general", "guest")
+    assert len(incidents(walk)) == 2
+
+
+async def test_a_fire_waits_for_no_answer(walk: Walk) -> None:
+    """Slack does not say who it is: declaring goes on, and titles are not shown."""
+    await walk.declare(SECRET)
+    walk.slack.fail("users.info", error="fatal_error", times=None)
+
+    await walk.say("outsider", "/incident")
+    await walk.say("outsider", "/incident declare sev1 Fire")
+
+    assert SECRET not in walk.text("general", "outsider")
+    assert len(incidents(walk)) == 2

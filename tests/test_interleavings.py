@@ -73,7 +73,7 @@ ACTIVE = (ExecutionState.PROPOSED, ExecutionState.APPROVED, ExecutionState.RUNNI
 UNKNOWN = (ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
 PEOPLE = ("oncall", "second", "lead", "outsider")
 APPROVERS = ("second", "lead")
-VARIABLE = "ORDERS_PAUSED"
+VARIABLE, CONTROLLER = "ORDERS_PAUSED", "argocd-controller"
 INCIDENT = IncidentId(1)
 
 
@@ -131,6 +131,14 @@ class Operation:
     value: str = "a"
     seconds: int = 0
     lost: int | None = None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What somebody else changed, after how many requests, and who it was."""
+
+    number: int
+    manager: str
 
 
 @dataclass
@@ -233,22 +241,26 @@ class Stage:
             if request.changed and request.user == "runbolt" and not is_fence(request)
         ]
 
-    def drift(self) -> bool:
-        """Somebody rolls something else out; True, since that changes something."""
+    def drift(self) -> list[Drift]:
+        """Somebody rolls something else out."""
         self.kube.change_template()
-        return True
+        return [Drift(len(self.kube.requests), "kubectl-edit")]
 
-    def put_back(self) -> bool:
-        """A controller removes what it does not find in its repository; whether there was any."""
+    def put_back(self) -> list[Drift]:
+        """A controller removes what it does not find in its repository, if there is any."""
+        if self.value() is None:
+            return []
         changed = editable_copy(self.kube.deployment())
         container = changed["spec"]["template"]["spec"]["containers"][0]
-        kept = [entry for entry in container["env"] if entry["name"] != VARIABLE]
-        if kept == container["env"]:
-            return False
-        container["env"] = kept
+        container["env"] = [entry for entry in container["env"] if entry["name"] != VARIABLE]
         changed["metadata"]["generation"] += 1
-        self.kube.state.store.update(DEPLOYMENTS, changed, Writer("argocd-controller"))
-        return True
+        self.kube.state.store.update(DEPLOYMENTS, changed, Writer(CONTROLLER))
+        return [Drift(len(self.kube.requests), CONTROLLER)]
+
+    def value(self) -> str | None:
+        """The value of the variable, as the cluster has it now."""
+        [container] = self.kube.deployment()["spec"]["template"]["spec"]["containers"]
+        return {entry["name"]: str(entry["value"]) for entry in container["env"]}.get(VARIABLE)
 
 
 def _execution_of(request: Request) -> ExecutionId:
@@ -287,7 +299,7 @@ class Race(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.story: list[str] = []
-        self.drifts: list[int] = []
+        self.drifts: list[Drift] = []
         self.asked: dict[ExecutionId, int] = {}
         self.approved: set[tuple[ExecutionId, UserId]] = set()
         self.resolved_at: int | None = None
@@ -386,8 +398,8 @@ class Race(RuleBasedStateMachine):
             for other, doors_of in runners:
                 if other.replica == operation.replica and other.kind in (*PRESSES, "tick"):
                     doors_of.die()
-        elif (stage.drift if operation.kind == "drift" else stage.put_back)():
-            self.drifts.append(len(stage.kube.requests))
+        else:
+            self.drifts += stage.drift() if operation.kind == "drift" else stage.put_back()
 
     async def press(self, operation: Operation, turns: Turns, known: Sequence[Execution]) -> None:
         """Press or send what people press and send; what that needs is there already."""
@@ -413,8 +425,11 @@ class Race(RuleBasedStateMachine):
             self.check_said(execution, len(mine))
             for number, sent in mine:
                 self.check_write(execution, number, sent)
+                self.check_what_became_of_it(execution, number)
             self.asked.setdefault(execution.id, now)
         assert {owner for _, owner, _ in writes} <= {execution.id for execution in executions}
+        if writes:
+            self.check_in_place(writes)
         await self.check_resolved(executions, writes, now)
         self.check_answers(executions)
 
@@ -443,7 +458,19 @@ class Race(RuleBasedStateMachine):
         """Exactly what was approved, of a cluster as it was when people saw the plan."""
         assert _written_value(sent) == execution.params["value"]
         seen_at = self.asked.get(execution.id, number)
-        assert not [drift for drift in self.drifts if seen_at <= drift <= number]
+        assert not [drift for drift in self.drifts if seen_at <= drift.number <= number]
+
+    def check_what_became_of_it(self, execution: Execution, number: int) -> None:
+        """Nobody is said to have put it back who did not."""
+        since = [drift.manager for drift in self.drifts if drift.number > number]
+        assert since or not execution.evidence.undone_outside, execution.outcome
+        assert CONTROLLER in since or CONTROLLER not in (execution.outcome or "")
+
+    def check_in_place(self, writes: Sequence[tuple[int, ExecutionId, Request]]) -> None:
+        """What was written last is there, unless somebody else came."""
+        number, _, sent = writes[-1]
+        if not [drift for drift in self.drifts if drift.number > number]:
+            assert self.stage.value() == _written_value(sent)
 
     async def check_resolved(
         self,
@@ -550,6 +577,7 @@ def make_small(kube: Cluster) -> None:
     [container] = changed["spec"]["template"]["spec"]["containers"]
     kept = {"name": container["name"], "image": container["image"], "env": []}
     changed["spec"]["template"]["spec"] = {"containers": [kept]}
+    changed["spec"]["revisionHistoryLimit"] = 1
     kube.state.store.update(DEPLOYMENTS, changed, Writer("kubectl-edit"))
 
 

@@ -40,6 +40,7 @@ Work = Callable[[], Awaitable[None]]
 EVERY = int(os.environ.get("RUNBOLT_KILLS", "0"))
 OUTAGE_SECONDS = 0.3
 DONE, NOT_DONE = "Done and checked", "Not done"
+UNKNOWN, SENT_TO_SLACK = "Unknown", ("customer-message", "withdraw-customer-message")
 # What people read once it is over, and whether the change is there then.
 OUTCOMES = {DONE: True, "Done, but the check failed": True, NOT_DONE: False}
 
@@ -213,6 +214,7 @@ async def scene_of(
         await kube.seed_order_service()
         kubeconfig = kube.write_kubeconfig(folder / "kubeconfig")
         async with await AsyncConnection.connect(state) as conn:
+            await conn.execute("SET LOCAL session_replication_role = replica")
             await conn.execute("TRUNCATE incidents CASCADE")
         session = await sessions.open() if action.name == "end-queries" else None
         yield Scene(
@@ -267,7 +269,7 @@ async def attempt(scene: Scene, trouble: Trouble | None) -> tuple[str, int]:
         scene.slack.request_url = f"{other.url}/slack/events"
         await settle(scene, other)
         state = Walk(scene.slack, other).execution(scene.channel).state
-        check(state, landed=await scene.truth() != before)
+        check(scene.action, state, landed=await scene.truth() != before)
         return state, scene.writes() - written
 
 
@@ -305,40 +307,46 @@ async def approve(scene: Scene, victim: Bot, stack: AsyncExitStack) -> None:
     await asyncio.gather(*scene.outages)
 
 
-def check(state: str, *, landed: bool) -> None:
-    """No sentence that the systems contradict, and none that leaves people without one."""
+def check(action: type[Change], state: str, *, landed: bool) -> None:
+    """No sentence that the systems contradict, and none that leaves people without one.
+
+    What was sent to Slack may arrive at any time, so of that nobody can say that it was not done.
+    """
+    if action.name in SENT_TO_SLACK and state == UNKNOWN:
+        return
     assert (state, landed) == (state, OUTCOMES.get(state))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0 if EVERY else 240)
+@pytest.mark.parametrize("trouble", TROUBLES if EVERY else TROUBLES[:1])
 @pytest.mark.parametrize("action", CHANGES, ids=lambda action: action.name)
 async def test_told_right_after_any_trouble(
     action: type[Change],
+    trouble: Trouble,
     given: Settings,
     slack: Slack,
     sessions: Sessions,
     state: str,
     tmp_path: Path,
 ) -> None:
-    async def run(trouble: Trouble | None, point: int | None) -> tuple[Doors, str, int]:
+    async def run(given_trouble: Trouble | None, point: int | None) -> tuple[Doors, str, int]:
         doors = Doors(point)
         async with scene_of(action, given, slack, sessions, state, tmp_path, doors) as scene:
-            return doors, *await attempt(scene, trouble)
+            return doors, *await attempt(scene, given_trouble)
 
     undisturbed, outcome, written = await run(None, None)
     assert outcome == DONE
     points = range(len(undisturbed.passed))
     chance = random.Random(action.name)
     wrong = []
-    for trouble in TROUBLES if EVERY else TROUBLES[:1]:
-        for point in points[::EVERY] if EVERY else [chance.choice(points)]:
-            try:
-                _, _, writes = await run(trouble, point)
-                assert writes <= written, "written twice"
-            except AssertionError as error:
-                where = f"{trouble.__name__} at {point} ({undisturbed.passed[point]})"
-                wrong.append(f"{where}: {error}")
-                print(action.name, wrong[-1], flush=True)
-        print(f"{action.name}, {trouble.__name__}: {len(points)} points", flush=True)
+    for point in points[::EVERY] if EVERY else [chance.choice(points)]:
+        try:
+            _, _, writes = await run(trouble, point)
+            assert writes <= written, "written twice"
+        except AssertionError as error:
+            where = f"{trouble.__name__} at {point} ({undisturbed.passed[point]})"
+            wrong.append(f"{where}: {error}")
+            print(action.name, wrong[-1], flush=True)
+    print(f"{action.name}, {trouble.__name__}: {len(points)} points", flush=True)
     assert not wrong, "\n".join(wrong)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 import pytest
 
@@ -175,3 +176,21 @@ async def test_looking_again_keeps_both(walk: Walk, kube: Cluster) -> None:
     verdicts = [result.lines[1] for result in results(walk, channel)]
     assert verdicts == [WELL, ":warning: 0 of 3 ready: CrashLoopBackOff, exit 2"]
     assert walk.step(channel, "pods").verdict == verdicts[-1]
+
+
+@pytest.fixture
+def named_pods(team: Path) -> None:
+    """The policy names a pod that ports may be tried from."""
+    with team.open("a") as file:
+        file.write("policy: {probe_pods: app=tickettoken-redis}\n")
+
+
+@pytest.mark.usefixtures("named_pods")
+async def test_dependencies_without_a_pod(walk: Walk, kube: Cluster) -> None:
+    await kube.scenario("no-pods")
+    channel = await walk.declare()
+    await walk.press_step("oncall", "dependencies", channel)
+
+    assert walk.step(channel, "dependencies").verdict.startswith(
+        ":white_check_mark: 3 of 3 answer, tried from tickettoken-redis-0, not of app=order-service"
+    )

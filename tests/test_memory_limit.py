@@ -5,7 +5,7 @@ import pytest
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Refusal
-from tests.conftest import Walk
+from tests.conftest import Clock, Walk
 
 MEMORY = "it runs out of memory"
 
@@ -27,7 +27,7 @@ def limit(kube: Cluster) -> str:
     return str(container["resources"]["limits"]["memory"])
 
 
-async def test_from_request_to_outcome(walk: Walk, hungry: Cluster) -> None:
+async def test_from_request_to_outcome(walk: Walk, hungry: Cluster, clock: Clock) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
     asked = walk.text(channel)
@@ -38,6 +38,13 @@ async def test_from_request_to_outcome(walk: Walk, hungry: Cluster) -> None:
     await walk.press("second", action_ids.APPROVE, channel)
     assert "Done and checked" in walk.text(channel)
     assert limit(hungry) == "1Gi"
+
+    clock.forward(minutes=16)
+    await walk.press("second", action_ids.UNDO, channel)
+    [alarm] = [line for line in walk.execution(channel).warnings if "red_circle" in line]
+    assert alarm.startswith(
+        ":red_circle: This leads back to what failed before “Increase memory limit”: 0 of 3 ready: "
+    )
 
 
 async def test_form_shows_current_limit(walk: Walk, kube: Cluster) -> None:
@@ -80,21 +87,38 @@ async def test_form_refuses_invalid_quantity(walk: Walk, kube: Cluster) -> None:
     }
 
 
-async def test_too_large_limit_is_told(walk: Walk, kube: Cluster) -> None:
+BOUNDS = (
+    (
+        "",
+        "64Gi",
+        "The memory limit of order-service in deployment/order-service is 512Mi, and one step "
+        "changes it by at most 4 times, so nothing was planned.",
+        "2Gi",
+    ),
+    (
+        "5Gi",
+        "2Gi",
+        "The quota of tickettoken has no room for this, so nothing was planned: shop-quota",
+        "1365Mi",
+    ),
+)
+
+
+async def test_refusals_name_the_hints_bounds(walk: Walk, kube: Cluster) -> None:
     channel = await walk.declare()
-    await ask(walk, channel, "64Gi")
+    for quota, typed, problem, highest in BOUNDS:
+        if quota:
+            kube.limit_namespace(limits_memory=quota)
+        await walk.press_step("oncall", "memory-limit", channel)
+        hint = walk.form().fields["limit"].hint
+        assert hint == f"Now 512Mi. It may be set from 256Mi to {highest}, such as 1Gi."
 
-    assert "one step goes from 128Mi to 2Gi" in walk.text(channel, "oncall")
-    assert "Needs 1 more approval" not in walk.text(channel)
+        told = await walk.submit_refused("oncall", limit=typed, reason=MEMORY)
+        assert told["limit"].startswith(problem)
+        assert told["limit"].endswith(f" {hint}")
+        await walk.slack.close("oncall", walk.slack.views("oncall")[-1]["id"])
 
-
-async def test_full_quota_is_told(walk: Walk, kube: Cluster) -> None:
-    kube.limit_namespace(limits_memory="3Gi")
-    channel = await walk.declare()
-    await ask(walk, channel)
-
-    assert "has no room for this" in walk.text(channel, "oncall")
-    assert "Needs 1 more approval" not in walk.text(channel)
+    assert walk.executions(channel) == []
 
 
 async def test_missing_right_is_told(walk: Walk, kube: Cluster) -> None:

@@ -39,6 +39,8 @@ async def test_a_drifted_undo_becomes_a_request(
     assert variable(kube) == "false"
     assert patches(kube) == 2
     assert "should have resumed" not in walk.text(paused)
+    assert f"{people}*orders paused* should have ended by" in walk.text(paused)
+    assert "has not" not in walk.text(paused)
 
 
 async def test_whoever_paused_approves_no_end(
@@ -114,6 +116,8 @@ async def test_people_are_reminded_until_decided(
     await bot.tick()
 
     assert walk.text(paused).count("should have ended by now and has not") == 2
+    [told] = [post for post in walk.posts(paused) if "should have ended by now" in post.heading]
+    assert [reply.text for reply in told.thread] == [told.text]  # Slack notifies nobody of edits
     assert "the attempt to undo it failed" not in walk.text(paused)
     await walk.press("lead", action_ids.APPROVE, paused)
     assert variable(kube) == "false"
@@ -316,6 +320,10 @@ async def test_an_unchecked_pause_ends_too(
     await kube.scenario("crash-loop")
     channel = await approve_pause(walk)
     assert "Done, but the check failed" in walk.text(channel)
+    [ended] = [
+        entry for entry in await walk.timeline(channel) if "requested this, and it was" in entry
+    ]
+    assert ended.startswith("@oncall requested this, and it was done, but the check failed: Set ")
     assert PAUSED in walk.text(channel)
 
     clock.forward(minutes=31)

@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot import scheduler, store
+from bot import flows, scheduler, store
 from bot.flows import temporary_changes
 from bot.model import IncidentId
 from bot.views import action_ids
@@ -21,6 +21,10 @@ __all__ = ["paused"]
 
 HAS_ENDED = ":arrow_forward: orders paused has ended: "
 OUTSIDE = "it was ended outside Runbolt. "
+NOT_WATCHED = (
+    "Runbolt does not watch it any more. If it is set again outside Runbolt, it has no end: end it "
+    "by hand, or request it anew."
+)
 VALUE = "ORDERS_PAUSED of order-service is"
 
 
@@ -86,6 +90,7 @@ async def test_an_outside_end_is_told_soon(
     await look(bot, clock)
 
     assert told(walk, paused) == [words]
+    assert walk.posts(paused)[-1].lines[1:] == (NOT_WATCHED,)
     assert "In force" not in walk.card(paused)
     assert walk.execution(paused).buttons == ()
     assert walk.execution(paused).notes == ("orders paused has ended: there is nothing to undo.",)
@@ -161,7 +166,6 @@ async def test_an_old_interruption_is_left_alone(
     """A version of before left it interrupted, for a press to check; a pause is in force now."""
     await set_env(kube, "kubectl-set", ORDERS_PAUSED="false")
     await look(bot, clock)
-    await walk.say("oncall", "/incident resolve", paused)
     clock.forward(minutes=2)
     second = await approve_pause(walk, 60)
     async with bot.world.pool.connection() as conn:
@@ -172,13 +176,24 @@ async def test_an_old_interruption_is_left_alone(
             " started_at = started_at - interval '10 days',"
             " heartbeat_at = heartbeat_at - interval '10 days' WHERE id = 1"
         )
+        await store.publications.mark_stale(conn, IncidentId(1))
     before = patches(kube)
 
     await look(bot, clock)
     await look(bot, clock)
+    await walk.press("second", action_ids.CHECK_INTERRUPTED, paused)
+    await look(bot, clock)
 
     assert (patches(kube), variable(kube)) == (before, "true")
     assert "In force" in walk.card(second)
+    assert "In force" not in walk.card(paused)
+    old = walk.execution(paused)
+    assert (old.state, old.buttons) == (
+        ":warning: Done, then order-service was changed by another execution, or outside Runbolt: "
+        "it runs image v2.3.1 now, and ORDERS_PAUSED of order-service is “true”.",
+        (),
+    )
+    assert old.notes[-1] == "orders paused has ended: there is nothing to undo."
 
 
 async def test_what_does_not_end_it(
@@ -200,6 +215,28 @@ async def test_what_does_not_end_it(
     assert told(walk, paused) == []
     assert PAUSED in walk.text(paused)
     assert variable(kube) == "true"
+
+
+async def test_looks_that_fail_are_told(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
+) -> None:
+    in_force = walk.card(paused)["In force"]
+    await kube.stop_listening()
+    await look(bot, clock)
+    assert walk.card(paused)["In force"] == in_force  # an API server may restart
+
+    clock.forward(seconds=60)
+    await look(bot, clock)
+
+    unknown = "Whether it is still in force is not known since 2026-11-24 10:00 UTC: Kubernetes"
+    [first, second] = walk.card(paused)["In force"].splitlines()
+    assert first == in_force
+    assert second.startswith(f":grey_question: {unknown}")
+    assert walk.execution(paused).notes[-1].startswith(f":grey_question: {unknown}")
+
+    await kube.start_listening()
+    await look(bot, clock)
+    assert walk.card(paused)["In force"] == in_force
 
 
 async def test_a_silent_cluster_delays_nothing_else(
@@ -322,6 +359,33 @@ async def test_death_after_the_write_is_seen(
     await bot.tick()
     assert variable(kube) == "false"
     assert patches(kube) == 2
+
+
+async def test_what_is_found_late_ends_at_once(
+    walk: Walk, bot: Bot, kube: Cluster, clock: Clock
+) -> None:
+    """No bot ran until its time was over: nobody reads that it ends in the past."""
+    channel = await request_pause(walk)
+    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
+    await walk.slack.press("second", button)
+    await kube.wait_until(lambda: patches(kube) == 1)
+    await bot.world.background.drain(0)
+    clock.forward(hours=1)
+    for sweep in (flows.runs.mark_interrupted, flows.runs.check_unsettled):
+        await sweep(bot.world)
+    await bot.drain()
+    late = (
+        ":rotating_light: orders paused since 2026-11-24 10:00 UTC by @oncall, should have resumed "
+        "2026-11-24 10:30 UTC and has not: the bot knows only now that this was done, and undoes "
+        "it, or asks for approval of that."
+    )
+    assert walk.card(channel)["In force"] == late
+
+    await bot.tick()
+    await bot.tick()
+
+    assert (variable(kube), patches(kube)) == ("false", 2)
+    assert "In force" not in walk.card(channel)
 
 
 @pytest.mark.parametrize(

@@ -309,6 +309,7 @@ def test_several_commands_are_several_steps(
     ]
 
 
+ACTS = "pg_terminate_backend() isn't a function that is known to only read"
 NOT_UNDERSTOOD = {
     "rm -rf /var/cache": "no action does what rm does",
     "kubectl drain node-1": "no action does what kubectl drain node-1 does",
@@ -335,26 +336,22 @@ NOT_UNDERSTOOD = {
     "psql -f all.sql": "unrecognized arguments: -f",
     "psql -c 'DELETE FROM carts'": "expects a SELECT, found DELETE: a query step only reads",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
-    "WHERE usename = 'bob' AND now() - query_start > interval '1 minute'": (
-        "pg_terminate_backend() has side effects"
-    ),
+    "WHERE usename = 'bob' AND now() - query_start > interval '1 minute'": ACTS,
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
-    "WHERE state = 'active' OR now() - query_start > interval '1 minute'": (
-        "pg_terminate_backend() has side effects"
-    ),
+    "WHERE state = 'active' OR now() - query_start > interval '1 minute'": ACTS,
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
-    "WHERE now() - backend_start > interval '1 minute'": "pg_terminate_backend() has side effects",
+    "WHERE now() - backend_start > interval '1 minute'": ACTS,
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
-    "WHERE query_start - now() > interval '1 minute'": "pg_terminate_backend() has side effects",
+    "WHERE query_start - now() > interval '1 minute'": ACTS,
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity\n"
-    "WHERE now() - state_change > interval '1 minute'": "pg_terminate_backend() has side effects",
+    "WHERE now() - state_change > interval '1 minute'": ACTS,
     "SELECT pg_terminate_backend(client_port) FROM pg_stat_activity\n"
-    "WHERE now() - query_start > interval '1 minute'": "pg_terminate_backend() has side effects",
+    "WHERE now() - query_start > interval '1 minute'": ACTS,
     "SELECT pg_cancel_backend(pid) FROM pg_stat_activity\n"
     "WHERE now() - query_start > interval '1 minute'": (
-        "pg_cancel_backend() has side effects: a query step only reads"
+        "pg_cancel_backend() isn't a function that is known to only read"
     ),
-    "SELECT pg_terminate_backend(42)": "pg_terminate_backend() has side effects",
+    "SELECT pg_terminate_backend(42)": ACTS,
     "SELECT FROM WHERE": "it is not valid PostgreSQL",
     "echo 'open": "the shell cannot parse it (No closing quotation)",
 }

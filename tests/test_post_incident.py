@@ -53,16 +53,16 @@ async def press(walk: Walk, who: str, what: str, channel: str, title: str, verb:
 
 
 def reminders(walk: Walk, channel: str) -> int:
-    """How many times people were reminded of what is still to be done."""
-    return sum(
-        ":bell:" in message_text(message) for message in walk.slack.messages(channel, "oncall")
-    )
+    """How many times people were reminded of what is still to be done: in one message."""
+    bells = [post for post in walk.posts(channel) if post.heading.startswith(":bell: ")]
+    assert len(bells) <= 1
+    return sum(1 + len(bell.thread) for bell in bells)
 
 
 async def test_task_list_opens_at_resolve(walk: Walk) -> None:
     channel = await resolved(walk)
     words = message_text(checklist(walk, channel))
-    titles = re.findall(r"^\*(.+?)\*", words, re.MULTILINE)
+    titles = re.findall(r"^(?:due .+ · )?\*(.+?)\*", words, re.MULTILINE)
     assert titles == [
         "After the incident",
         "Create incident ticket with timeline",
@@ -105,6 +105,11 @@ async def test_post_mortem_is_reminded_until_overdue(walk: Walk, bot: Bot, clock
             seen_at.append(hour)
 
     assert seen_at == [24, 44, 48, 72]
+    [bell] = [post for post in walk.posts(channel) if post.heading.startswith(":bell: ")]
+    assert bell.buttons == ("Done", "Take over", "Done with a note…", "Skip…")
+    due = "2026-11-26 10:00 UTC"
+    again = f":bell: @lead Still to do after INC-1: {POST_MORTEM} (due {due})"
+    assert [(reply.text, reply.buttons) for reply in bell.thread] == [(again, ())] * 3
 
 
 async def test_finished_task_brings_no_reminder(walk: Walk, bot: Bot, clock: Clock) -> None:

@@ -213,6 +213,7 @@ async def test_rows_beyond_limit_are_left_out(shop: Shop) -> None:
         ("SELECT 1; -- one\n-- two\n", [(1,)]),
         ("SELECT 1; /* done;\n and done */", [(1,)]),
         ("SELECT 1 /* one */; -- two\n /* three */ ;", [(1,)]),
+        ("SELECT 1; /* one /* two; */ three */", [(1,)]),
         ("SELECT '; -- one'", [("; -- one",)]),
         ("SELECT '; /* one', 2 /* two */;", [("; /* one", 2)]),
         ("SELECT e'it\\'s; ' AS \"; --\"", [("it's; ",)]),

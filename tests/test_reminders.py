@@ -16,7 +16,9 @@ from tests.readers import Post
 
 NO_COMMAND = "Nobody has taken command of INC-1."
 UPDATE_DUE = "The next update on INC-1 was due"
-LAST = "This is the third reminder in a row, and the last one: nobody has answered."
+LAST = (
+    "Reminded 3 times, the last time {at}: nobody has answered, and there is no further reminder."
+)
 SNOOZES = ("Snooze 5 min", "Snooze 10 min", "Snooze 15 min")
 
 
@@ -27,8 +29,8 @@ def reminders(walk: Walk, channel: str, words: str = UPDATE_DUE) -> list[Post]:
 
 
 def nags(walk: Walk, channel: str) -> int:
-    """How many times the next update was asked for."""
-    return len(reminders(walk, channel))
+    """How many times people were notified that the next update is due."""
+    return sum(1 + len(reminder.thread) for reminder in reminders(walk, channel))
 
 
 def heads_ups(walk: Walk, channel: str, who: str) -> int:
@@ -89,6 +91,28 @@ async def test_each_severity_has_its_clocks(
     assert len(reminders(walk, channel, words)) == 1
 
 
+async def test_an_answered_reminder_names_who_was_asked(walk: Walk, bot: Bot, clock: Clock) -> None:
+    due = shown(clock.time + timedelta(minutes=15))
+    channel = await walk.declare()
+    clock.forward(minutes=16)
+    await bot.tick()
+    clock.forward(minutes=5.1)
+    await bot.tick()
+
+    await walk.press("lead", action_ids.TAKE_COMMAND, channel)
+
+    asked = ":bell: @order-service-responders @oncall"
+    [answered] = reminders(walk, channel, "The first response to INC-1")
+    assert answered.lines == (
+        f"{asked} The first response to INC-1 was due {due}.",
+        f"Answered {shown(clock.time)}.",
+    )
+    assert [reply.text for reply in answered.thread] == [
+        f"{asked} Reminder 2: The first response was due {due}."
+    ]
+    assert answered.buttons == ()
+
+
 async def test_command_settles_the_first_response(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.press("oncall", action_ids.TAKE_COMMAND, channel)
@@ -100,28 +124,42 @@ async def test_command_settles_the_first_response(walk: Walk, bot: Bot, clock: C
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("words", "line", "answer"),
     [
-        (UPDATE_DUE, ":bell: @oncall The next update on INC-1 was due {due}."),
+        (UPDATE_DUE, ":bell: @oncall The next update on INC-1 was due {due}.", "Post update"),
         (
             NO_COMMAND,
             ":bell: @order-service-responders @oncall Nobody has taken command of INC-1. The "
             "first response was due {due}.",
+            "Take command",
         ),
     ],
 )
-async def test_it_nags_three_times(
-    walk: Walk, bot: Bot, clock: Clock, words: str, line: str
+async def test_one_message_nags_three_times(
+    walk: Walk, bot: Bot, clock: Clock, words: str, line: str, answer: str
 ) -> None:
     told = line.format(due=shown(clock.time + timedelta(minutes=15)))
     channel = await walk.declare()
     clock.forward(minutes=16)
+    before, last = len(walk.slack.notifications("oncall")), clock.time
+    notified: list[int] = []
     for _ in range(10):
         await bot.tick()
+        [reminder] = reminders(walk, channel, words)
+        assert reminder.lines[0] == told
+        assert reminder.buttons == (answer, *SNOOZES)
+        if len(walk.slack.notifications("oncall")) > before + sum(notified):
+            notified.append(len(walk.slack.notifications("oncall")) - before - sum(notified))
+            last = clock.time
         clock.forward(minutes=5.1)
 
-    lines = [post.lines for post in reminders(walk, channel, words)]
-    assert lines == [(told,), (told,), (told, LAST)]
+    assert notified == [2, 2, 2]  # both kinds, each three times
+    assert reminder.lines[1:] == (LAST.format(at=shown(last)),)
+    mention = told[: told.index("@oncall") + len("@oncall")]
+    rest = told.removeprefix(f"{mention} ")
+    lines = [f"{mention} Reminder {number}: {rest[0].lower()}{rest[1:]}" for number in (2, 3)]
+    assert [reply.text for reply in reminder.thread] == lines
+    assert [reply.buttons for reply in reminder.thread] == [(), ()]
 
 
 async def test_after_downtime_it_fires_once(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -204,9 +242,12 @@ async def test_a_snooze_says_until_when(walk: Walk, bot: Bot, clock: Clock) -> N
 
     clock.forward(minutes=10.1)
     await bot.tick()
-    first, again = reminders(walk, channel)
-    assert first.lines[1:] == (f"{snoozed}.",)
-    assert again.lines == (f":bell: @oncall {UPDATE_DUE} {due}.",)
+    [reminder] = reminders(walk, channel)
+    repeated = f"Reminded 2 times, the last time {shown(clock.time)}: nobody has answered."
+    assert reminder.lines == (f":bell: @oncall {UPDATE_DUE} {due}.", repeated)
+    assert reminder.buttons == ("Post update", *SNOOZES)
+    [again] = reminder.thread
+    assert again.text == f":bell: @oncall Reminder 2: the next update on INC-1 was due {due}."
     assert walk.card(channel)["Next update was due"] == f"{due} ({due})"
 
 
@@ -393,7 +434,11 @@ async def test_a_late_response_is_asked_again(walk: Walk, bot: Bot, clock: Clock
     await walk.say("oncall", "/incident severity sev1", channel)
     await bot.tick()
 
-    assert len(reminders(walk, channel, NO_COMMAND)) == 2
+    [reminder] = reminders(walk, channel, NO_COMMAND)
+    assert [reply.text.split(": nobody")[0] for reply in reminder.thread] == [
+        ":bell: @order-service-responders @oncall Reminder 2"
+    ]
+    assert reminder.buttons == ("Take command", *SNOOZES)
 
 
 async def test_a_status_does_not_nag_again(walk: Walk, bot: Bot, clock: Clock) -> None:

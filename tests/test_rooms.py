@@ -40,7 +40,7 @@ BROKEN = {
     ),
     "The bot runs without the tools that write playbooks": (
         "bot/playbooks/loader.py",
-        "import sqlglot",
+        "import markdown_it",
     ),
     "The bot knows nothing of the sandbox": ("bot/web.py", "import sandbox"),
     "The sandbox knows nothing of the bot": ("sandbox/shop.py", "import bot"),

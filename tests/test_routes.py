@@ -18,6 +18,7 @@ MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "app-manifest.yml").read_text(
 
 # Which scope each method of the Web API needs, from Slack's reference pages.
 SCOPES = {
+    "apps_connections_open": set(),  # by the app-level token
     "auth_test": set(),
     "bookmarks_add": {"bookmarks:write"},
     "chat_delete": {"chat:write"},
@@ -31,6 +32,7 @@ SCOPES = {
     "conversations_invite": {"channels:manage"},
     "conversations_join": {"channels:join"},
     "conversations_list": {"channels:read"},
+    "conversations_members": {"channels:read"},
     "conversations_replies": {"channels:history"},
     "conversations_setTopic": {"channels:manage"},
     "files_upload_v2": {"files:write"},

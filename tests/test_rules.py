@@ -90,6 +90,7 @@ def request(**changes: object) -> Execution:
         "approvals": (),
         "evidence": {},
         "holds_target": False,
+        "edited": False,
         "expires_at": NOW + timedelta(minutes=10),
     }
     return Execution.model_validate(values | changes)

@@ -9,6 +9,7 @@ from bot import rules
 from bot.model import (
     Approval,
     BlastRadius,
+    Evidence,
     Execution,
     ExecutionId,
     ExecutionState,
@@ -104,6 +105,43 @@ def test_what_is_unverified(executions: list[Execution], expected: list[int]) ->
     assert [found.id for found in rules.changes.unverified(executions)] == expected
 
 
+LATER, EARLIER = NOW + MINUTE, NOW - MINUTE
+POD = {"fingerprint": {"pods": {"order-service-1": "u1"}, "of": 3}}
+ENDED = done(1, state=ExecutionState.FAILED, check_passed=False, finished_at=NOW)
+SESSIONS = PLAN.model_copy(update={"target": "database/orders"})
+
+
+@pytest.mark.parametrize(
+    ("failed", "other", "mended"),
+    [
+        ({}, {"finished_at": LATER}, True),
+        ({}, {"finished_at": EARLIER}, False),
+        ({}, {"finished_at": LATER, "state": ExecutionState.FAILED, "check_passed": False}, False),
+        (
+            {},
+            {"finished_at": LATER, "plan": PLAN.model_copy(update={"target": "deployment/a"})},
+            False,
+        ),
+        # Its check looked at one of three pods.
+        ({}, {"finished_at": LATER, "plan": PLAN.model_copy(update=POD)}, False),
+        # Other sessions were ended, or the same ones.
+        ({"plan": SESSIONS}, {"finished_at": LATER, "plan": SESSIONS}, False),
+        ({"plan": SESSIONS}, {"finished_at": LATER, "plan": SESSIONS, "params": {}}, True),
+        # Somebody put it back, and only the same change brings it again.
+        ({"evidence": Evidence(undone_outside=True)}, {"finished_at": LATER}, False),
+        ({"evidence": Evidence(undone_outside=True)}, {"finished_at": LATER, "params": {}}, True),
+    ],
+)
+def test_what_mends_a_failed_check(
+    failed: dict[str, Any], other: dict[str, Any], mended: bool
+) -> None:
+    first = ENDED.model_copy(update={"params": {}} | failed)
+    second = done(2, **{"params": {"replicas": 4}} | other)
+
+    assert (rules.changes.mended_by(first, [first, second]) == second) is mended
+    assert (rules.changes.unverified([first, second])[:1] == ()) is mended
+
+
 NO_UNDO = PLAN.model_copy(update={"undo": None})
 
 
@@ -117,6 +155,9 @@ NO_UNDO = PLAN.model_copy(update={"undo": None})
         (done(plan=NO_UNDO), None, False),
         (done(plan=None), None, False),
         (done(undo_of=ExecutionId(1)), None, False),
+        (done(undo_of=ExecutionId(1), check_passed=False), None, True),
+        (done(evidence=Evidence(undone_outside=True)), None, True),
+        (done(evidence=Evidence(undone_outside=True, gone=True)), None, False),
         (GOOD, request(state=ExecutionState.PROPOSED), False),
         (GOOD, request(state=ExecutionState.APPROVED), False),
         (GOOD, request(state=ExecutionState.RUNNING), False),

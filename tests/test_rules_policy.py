@@ -89,7 +89,7 @@ def test_severe_incidents_wait_less(severity: Severity, minutes: int) -> None:
         (undo(plan=OTHER, in_force=True), ApprovalReason.TARGET_CHANGED),
         (
             undo(undoes=done(undo_until=NOW + MINUTE, undo_digest=None)),
-            ApprovalReason.TARGET_CHANGED,
+            ApprovalReason.UNDO_NOT_PLANNED,
         ),
         (undo(may_use_approval=False), ApprovalReason.NOT_AN_APPROVER),
         (undo(may_use_approval=False, requested_by=None), ApprovalReason.TRIED_BEFORE),

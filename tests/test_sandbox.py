@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+from asyncio.subprocess import Process
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import aiohttp
 
 from sandbox.redis import free_port
 from tests.sandboxes import ROOT, sandbox, starting
+from tests.waiting import until_told
 
 CHANNEL = "inc-1-orders-are-failing"
 
@@ -86,18 +88,18 @@ async def test_the_first_command_is_heard(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{port}"
     said = {"user": "oncall", "channel": "general", "text": "/incident"}
     async with starting(tmp_path, port=port) as process:
-        while (answer := await first_answer(url, said)) is None:
-            assert process.returncode is None
+        answer = await until_told(lambda: first_answer(process, url, said))
+        assert answer is not None
         assert (answer["ok"], answer["delivery"]["status"]) == (True, 200)
         assert (await ask(url, "scenarios"))["changing"] is False
 
 
-async def first_answer(url: str, said: dict[str, Any]) -> dict[str, Any] | None:
+async def first_answer(process: Process, url: str, said: dict[str, Any]) -> dict[str, Any] | None:
     """What the sandbox answers, or None when nobody listens there yet."""
+    assert process.returncode is None
     try:
         return await ask(url, "say", said)
     except aiohttp.ClientConnectorError:
-        await asyncio.sleep(0.02)
         return None
 
 

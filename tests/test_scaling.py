@@ -10,11 +10,7 @@ from tests.conftest import Walk
 from tests.rollbacks import DONE
 
 SCALED = "order-service is scaled to {0}: {0} of {0} ready, no restarts for 0.4 s"
-DRIFTED = (
-    "The system has changed since this was approved. Approved: Scale order-service from 3 to {} "
-    "replicas. It would now be: Scale order-service from {} to {} replicas. Changed: {}. Look at "
-    "the system, then request it again."
-)
+DRIFTED = "Changed since this plan was made: {}. Nothing was done. The new plan"
 
 
 async def declare(walk: Walk) -> str:
@@ -46,9 +42,9 @@ async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
     channel = await declare(walk)
     await ask(walk, channel)
     request = walk.execution(channel)
+    assert request.loss == "Nothing is lost: 2 pods are added, and those that run are left alone."
     assert request.plan == {
         "Plan": "Scale order-service from 3 to 5 replicas",
-        "Effect": "2 pods are added; those that run are left alone.",
         "Check": "All 5 pods are ready within 300 s, and then stay ready for 0.4 s "
         "without a restart.",
         "Undo": "Scale order-service back to 3 replicas",
@@ -81,16 +77,34 @@ async def test_out_of_bounds_is_refused(walk: Walk, wanted: int, problem: str) -
     assert refused == {"replicas": problem}
 
 
+BOUNDS = "Now 3. It may be set from 2 to 4, as the autoscaler order-service (2 to 4) is in charge."
+
+
 async def test_an_autoscaler_in_charge(walk: Walk, kube: Cluster) -> None:
+    """Form, hint and refusal have the same bounds; what was typed stays, and is sent again."""
     kube.autoscale(2, 4)
     channel = await declare(walk)
-    await ask(walk, channel)
+    await walk.press_step("oncall", "scale-up", channel)
+    assert walk.form().fields["replicas"].hint == BOUNDS
+    assert await walk.submit_refused("oncall", replicas="5", reason="CPU") == {
+        "replicas": "Must be at most 4."
+    }
+    await walk.slack.close("oncall", walk.slack.views("oncall")[-1]["id"])
+    kube.hang("*autoscal*")  # so the form knows no bounds, and the plan does
+    await walk.press_step("oncall", "scale-up", channel)
+    kube.heal()
 
-    assert refused(walk, channel) == [
-        "The autoscaler order-service (2 to 4) is in charge of deployment/order-service and would "
-        "set it back to 4 within seconds, so nothing was planned. Change its limits: `kubectl "
-        """patch hpa order-service --patch '{"spec":{"maxReplicas":5}}'`"""
-    ]
+    told = await walk.submit_refused("oncall", replicas="5", reason="CPU")
+
+    assert told == {
+        "replicas": "The autoscaler order-service (2 to 4) is in charge of deployment/order-service"
+        " and would set it back to 4 within seconds, so nothing was planned. Change its limits: "
+        """`kubectl patch hpa order-service --patch '{"spec":{"maxReplicas":5}}'`. """ + BOUNDS
+    }
+    assert (walk.executions(channel), walk.answers("oncall", channel)) == ([], [])
+
+    await walk.submit("oncall", replicas="4", reason="CPU")
+    assert walk.execution(channel).plan["Plan"] == "Scale order-service from 3 to 4 replicas"
 
 
 async def test_an_autoscaler_that_allows_it(walk: Walk, kube: Cluster) -> None:
@@ -113,7 +127,11 @@ async def test_a_new_autoscaler_stops_it(walk: Walk, kube: Cluster) -> None:
     kube.autoscale(2, 6)
     await walk.press("second", action_ids.APPROVE, channel)
 
-    assert ended(walk, channel) == ("Not done", DRIFTED.format(5, 3, 5, "autoscaler"))
+    assert ended(walk, channel) == (
+        "Not done",
+        DRIFTED.format("autoscaler none → order-service (2 to 6)")
+        + " is the same step from what is there now.",
+    )
     assert replicas(kube) == 3
 
 
@@ -123,7 +141,12 @@ async def test_scaled_by_somebody_else(walk: Walk, kube: Cluster) -> None:
     kube.scale(6)
     await walk.press("second", action_ids.APPROVE, channel)
 
-    assert ended(walk, channel) == ("Not done", DRIFTED.format(9, 6, 9, "replicas"))
+    state, outcome = ended(walk, channel)
+    assert state == "Not done"
+    assert re.sub(r" at \d\d:\d\d UTC", "", outcome) == (
+        DRIFTED.format("replicas 3 → 6, by kubectl, outside Runbolt")
+        + ": Scale order-service from 6 to 9 replicas."
+    )
     assert replicas(kube) == 6
 
 
@@ -148,15 +171,20 @@ async def test_changing_room_stops_nothing(cpu: str, walk: Walk, kube: Cluster) 
 
 
 async def test_a_full_quota(walk: Walk, kube: Cluster) -> None:
-    kube.limit_namespace(pods="9")
     channel = await declare(walk)
-    await ask(walk, channel)
+    await walk.press_step("oncall", "scale-up", channel)
+    kube.limit_namespace(pods="9")
+    told = await walk.submit_refused("oncall", replicas="5", reason="CPU is at its limit")
 
-    assert refused(walk, channel) == [
-        "The quota of tickettoken has no room for this, so nothing was planned: shop-quota allows "
-        "pods=9, 8 is used, and 2 more is needed. Ask for less, or raise the quota first. "
-        "deployment/order-service is as it was."
-    ]
+    bounds = "Now 3. It may be set from 1 to 4."
+    assert told == {
+        "replicas": "The quota of tickettoken has no room for this, so nothing was planned: "
+        "shop-quota allows pods=9, 8 is used, and 2 more is needed. Ask for less, or raise the "
+        f"quota first. deployment/order-service is as it was. {bounds}"
+    }
+    await walk.slack.close("oncall", walk.slack.views("oncall")[-1]["id"])
+    await walk.press_step("oncall", "scale-up", channel)
+    assert walk.form().fields["replicas"].hint == bounds
 
 
 async def test_a_missing_right(walk: Walk, kube: Cluster) -> None:

@@ -156,7 +156,7 @@ async def test_failing_payments_leave_traces(sandbox: Sandbox) -> None:
     assert len(stuck) >= 34
     unprocessed = await sandbox.rows("idempotency.sql")
     paid = {row[3]["data"]["object"]["id"] for row in unprocessed}
-    assert paid >= {intent for _, _, _, intent in stuck if intent is not None}
+    assert paid >= {intent for *_, intent in stuck if intent is not None}
     assert "payment-service answered 503" in sandbox.log()
     assert "processed" not in sandbox.log().replace("not processed", "")
     [(new, _)] = await sandbox.until(NEWEST, lambda rows: rows[0][1] == "PENDING")

@@ -11,8 +11,10 @@ from bot.model import ExecutionId, UserId
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.cluster import Cluster
+from sandbox.postgres import Server
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.manual_changes import variable
+from tests.outages import away
 from tests.pausing import PAUSED, patches, paused, request_pause
 
 __all__ = ["paused"]
@@ -72,6 +74,37 @@ async def test_late_pause_is_seen_and_ends(
     assert variable(kube) == "false"
     assert patches(kube) == 2
     assert PAUSED not in walk.text(channel)
+
+
+async def test_an_outage_of_the_database_is_no_end(
+    walk: Walk, bot: Bot, given: Settings, kube: Cluster, clock: Clock, postgres: Server
+) -> None:
+    """The change is made and the database away; who is back first takes its process for dead."""
+    channel = await request_pause(walk)
+    slow = kube.slow("patch *", 0.3, dry_run=False)
+    await approve(walk, channel)
+    await sent(kube, dry_run=False)
+    async with away(postgres, given.database_url):
+        await kube.wait_until(lambda: patches(kube) == 1)
+        clock.forward(seconds=33)
+        await kube.wait_until(lambda: bot.world.pool.get_stats().get("requests_waiting", 0) > 0)
+    kube.heal(slow)
+    async with start_bot(given, clock) as other:
+        await flows.runs.mark_interrupted(other.world)
+        await bot.drain()
+        await other.tick()
+
+    assert (walk.execution(channel).state, variable(kube)) == ("Done and checked", "true")
+    told = [entry.split(": ")[0] for entry in await walk.timeline(channel)]
+    assert told[-3:] == [
+        "@oncall requested this, and it started",
+        "the clock found this interrupted",
+        "@oncall requested this, and it was done and checked",
+    ]
+    assert PAUSED in walk.text(channel)
+    clock.forward(minutes=31)
+    await bot.tick()
+    assert (variable(kube), patches(kube)) == ("false", 2)
 
 
 async def test_a_pause_called_not_done_stays_out(

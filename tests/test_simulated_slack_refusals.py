@@ -322,6 +322,46 @@ async def test_tokens_and_scopes_are_checked(workspace: Slack, web: AsyncWebClie
     assert "chat:write" in caught.value.response["provided"]
     workspace.grant("users:read")
     await web.users_info(user=workspace.user("lead").id)
+    workspace.fail("conversations.list", error="missing_scope")
+    with pytest.raises(SlackApiError) as caught:
+        await web.conversations_list()
+    assert caught.value.response["needed"] == "channels:read,groups:read,im:read,mpim:read"
+
+
+@pytest.mark.parametrize("naming", [True, False])
+async def test_invitations_fail_as_a_whole(
+    workspace: Slack, web: AsyncWebClient, channel: str, naming: bool
+) -> None:
+    workspace.refuse_invitations_whole(naming=naming)
+    lead, bot = workspace.user("lead").id, workspace.bot_user
+
+    with pytest.raises(SlackApiError) as caught:
+        await web.conversations_invite(channel=channel, users=[lead, bot], force=True)
+
+    named = [{"ok": False, "user": bot, "error": "cant_invite_self"}] if naming else None
+    assert caught.value.response["error"] == "cant_invite_self"
+    assert caught.value.response.get("errors") == named
+    assert lead not in workspace.channel(channel).members
+
+
+async def test_a_proxy_answers_instead(workspace: Slack, web: AsyncWebClient) -> None:
+    workspace.fail("auth.test", status=503)
+    with pytest.raises(SlackApiError) as caught:
+        await web.auth_test()
+    assert caught.value.response.headers["Content-Type"].startswith("text/html")
+
+    workspace.fail("auth.test", body='{"ok": true}')
+    assert (await web.auth_test()).data == {"ok": True}
+
+
+async def test_deleted_message_is_gone(workspace: Slack, web: AsyncWebClient, channel: str) -> None:
+    ts = (await web.chat_postMessage(channel=channel, text="x"))["ts"]
+    await web.pins_add(channel=channel, timestamp=ts)
+
+    workspace.delete_message(channel, ts)
+
+    assert workspace.channel(channel).pins == []
+    assert await refusal(web.chat_update(channel=channel, ts=ts, text="y")) == "message_not_found"
 
 
 async def test_unknown_methods_and_arguments(web: AsyncWebClient, channel: str) -> None:

@@ -18,6 +18,7 @@ from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.rollbacks import DONE, asked, broken, patches
+from tests.waiting import until_told
 
 __all__ = ["asked", "broken"]
 
@@ -43,11 +44,12 @@ async def kinds(bot: Bot) -> list[str]:
 
 async def ended(bot: Bot) -> list[str]:
     """Wait until the change has an outcome, and return the entries up to there."""
-    for _ in range(1000):
-        if (seen := await kinds(bot))[-1] in ("succeeded", "failed", "interrupted"):
-            return seen
-        await asyncio.sleep(0.01)
-    pytest.fail("it did not end within 10 s")
+
+    async def seen() -> list[str]:
+        found = await kinds(bot)
+        return found if found[-1] in ("succeeded", "failed", "interrupted") else []
+
+    return await until_told(seen)
 
 
 @asynccontextmanager

@@ -77,7 +77,7 @@ def test_a_name_leads_nowhere_else(playbook: Path, name: str) -> None:
         (b"\xff", "expects a file in UTF-8"),
         (b" \n", "expects a file with a SELECT"),
         (b"SELECT '\x00'", "expects a file with a SELECT"),
-        (b"-" * 70_000, "expects a file of at most 64 KiB"),
+        (b"-" * 33_000, "expects a file of at most 32 KiB"),
     ],
 )
 def test_a_file_that_cannot_be_kept(playbook: Path, found: bytes, said: str) -> None:

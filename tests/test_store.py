@@ -53,7 +53,14 @@ async def test_starting_replicas_migrate_once(database: str) -> None:
 async def test_the_timeline_is_append_only(walk: Walk, bot: Bot) -> None:
     await walk.declare()
 
-    for statement in ("UPDATE timeline SET text = ''", "DELETE FROM timeline"):
+    for statement in (
+        "UPDATE timeline SET text = ''",
+        "DELETE FROM timeline",
+        "TRUNCATE timeline",
+        "TRUNCATE incidents CASCADE",
+        "INSERT INTO timeline OVERRIDING SYSTEM VALUE SELECT * FROM timeline"
+        " ON CONFLICT (id) DO UPDATE SET text = ''",
+    ):
         with pytest.raises(RaiseException, match="append-only"):
             async with bot.world.pool.connection() as conn:
                 await conn.execute(statement)

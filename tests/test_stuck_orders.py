@@ -19,6 +19,13 @@ from tests.readers import Item, Post
 
 PAYMENTS = "order-service/payment-refund-failures"
 NOW = "2026-11-24 10:00 UTC"
+# Age, amount and who first, ids last.
+LINE = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d UTC · \[[\d,]+\.\d\d [A-Z]{3} · "
+    r"user [0-9a-f-]{36} · order [0-9a-f-]{36}\]"
+    r"\(https://dashboard\.stripe\.com/payments/pi_3\w+\)"
+)
+TITLE = 'title: "{total_cents} · user {user_id} · order {id}"'
 ALL_LISTED = (
     "Everything that “Stuck orders” found is already on the list. Nothing was added. See the list"
     " in the channel, or run the step again."
@@ -51,7 +58,7 @@ def headings(walk: Walk, channel: str) -> list[str]:
 
 def listed(walk: Walk, channel: str) -> list[Item]:
     """The orders on the checklists."""
-    return [task for task in walk.tasks(channel) if "Order " in task.title]
+    return [task for task in walk.tasks(channel) if "rder " in task.title]
 
 
 def states(walk: Walk, channel: str) -> list[str]:
@@ -60,8 +67,8 @@ def states(walk: Walk, channel: str) -> list[str]:
 
 
 def all_orders(walk: Walk, channel: str) -> list[str]:
-    """The names of the orders on the checklists, such as “Order 0aba29c7-…”."""
-    return [order.title[1:].split("](")[0] for order in listed(walk, channel)]
+    """What the orders on the checklists are called: “118.00 EUR · user 8f… · order 0a…”."""
+    return [order.title.partition("[")[2].split("](")[0] for order in listed(walk, channel)]
 
 
 async def mark(walk: Walk, who: str, press: str, channel: str, number: int = 0) -> str:
@@ -77,7 +84,7 @@ def call_rows(given: Settings, title: str) -> None:
     assert given.config is not None
     file = given.config.parent / "playbooks" / "order-service.yml"
     words = file.read_text(encoding="utf-8")
-    file.write_text(words.replace("title: Order {id}", f'title: "{title}"'), encoding="utf-8")
+    file.write_text(words.replace(TITLE, f'title: "{title}"'), encoding="utf-8")
 
 
 @asynccontextmanager
@@ -99,8 +106,9 @@ async def test_orders_are_handled_singly(walk: Walk) -> None:
     await work_through(walk, channel, 0, 2, 5)
 
     assert headings(walk, channel) == ["Stuck orders · 0 of 3 handled"]
-    link = re.compile(r"\[Order [0-9a-f-]{36}\]\(https://dashboard\.stripe\.com/payments/pi_3\w+\)")
-    assert all(link.fullmatch(order.title) for order in listed(walk, channel))
+    assert all(LINE.fullmatch(order.title) for order in listed(walk, channel))
+    ages = [order.title[:16] for order in listed(walk, channel)]
+    assert ages == sorted(ages)  # the oldest first
     assert states(walk, channel) == ["", "", ""]
 
     await mark(walk, "second", action_ids.TASK_DONE, channel)
@@ -174,7 +182,8 @@ async def test_open_orders_outlive_the_incident(walk: Walk) -> None:
 def _still_open(walk: Walk, channel: str) -> list[str]:
     """What the summary says below the changes."""
     [summary] = [post for post in walk.posts(channel) if post.heading.endswith("INC-1 is resolved")]
-    return list(summary.lines[summary.lines.index("No changes were made to production.") + 1 :])
+    first = summary.lines.index("No changes were made to production.") + 1
+    return list(summary.lines[first:-1])  # the last one says where the timeline is
 
 
 @pytest.mark.parametrize(
@@ -196,8 +205,9 @@ async def test_whom_an_escalation_calls(
 
     await mark(walk, "oncall", action_ids.TASK_ESCALATE, channel)
 
+    order = listed(walk, channel)[0].title.partition(" UTC · ")[2]
     assert walk.posts(channel)[-1].lines == (
-        f":rotating_light: {called} @oncall escalated {listed(walk, channel)[0].title}: decide what"
+        f":rotating_light: {called} @oncall escalated {order}: decide what"
         " to do about it. It stays on the list until somebody marks it Handled.",
     )
     assert len(walk.slack.notifications(notified)) == before + 1
@@ -214,6 +224,9 @@ async def test_an_escalation_calls_once(walk: Walk) -> None:
     await mark(walk, "oncall", action_ids.TASK_DONE, channel, 1)
 
     assert len(walk.slack.notifications("lead")) == before
+    await mark(walk, "oncall", action_ids.TASK_DONE, channel, 0)
+    [told] = [post.text for post in walk.posts(channel) if " escalated " in post.heading]
+    assert told.endswith(". It has been dealt with since.")
 
 
 async def test_a_note_says_how_it_was_handled(walk: Walk) -> None:
@@ -260,7 +273,9 @@ async def test_no_order_is_listed_twice(walk: Walk) -> None:
     await walk.press("second", action_ids.WORK_THROUGH, channel)
     options = walk.form("second").fields["chosen"].options
     assert len(options) == 20
-    assert set(all_orders(walk, channel)).isdisjoint(option.split(" · ")[0] for option in options)
+    # Each option begins with the age, the amount and the user.
+    users = {order.split(" · ")[1] for order in all_orders(walk, channel)}
+    assert users.isdisjoint(option.split(" · ")[2] for option in options)
     await walk.submit("second")
     assert len(set(all_orders(walk, channel))) == len(all_orders(walk, channel)) == 23
 
@@ -435,7 +450,7 @@ async def test_vanished_orders_stay_open(
 async def _set_orders(shop: Shop, status: str, *orders: str) -> None:
     async with await AsyncConnection.connect(shop.dsn) as conn:
         query = "UPDATE orders SET status = %s WHERE id::text = ANY (%s)"
-        await conn.execute(query, [status, [order.removeprefix("Order ") for order in orders]])
+        await conn.execute(query, [status, [order.rpartition("order ")[2] for order in orders]])
 
 
 async def test_failed_queries_mark_nothing(
@@ -521,7 +536,9 @@ async def test_foreign_text_stays_text(
         await work_through(walk, channel)
 
     titles = [order.title for order in listed(walk, channel)]
-    foreign, unlinked = (re.sub("[0-9a-f-]{36}", "ID", title) for title in titles)
+    foreign, unlinked = (
+        re.sub("[0-9a-f-]{36}", "ID", title.partition(" UTC · ")[2]) for title in titles
+    )
     assert foreign == (
         "[Order ID pi_1/x>&<!channel>]"
         "(https://dashboard.stripe.com/payments/pi_1%7Cx%3E%26%3C%21channel%3E)"
@@ -544,4 +561,4 @@ async def test_long_titles_are_cut(slack: Slack, given: Settings, clock: Clock) 
         ]
         shown = f"{'Long ' * 24}".strip()
         titles = {task.title.split("](")[0] for task in walk.tasks(channel)}
-        assert titles == {f"[{shown}…"}
+        assert {title.partition(" UTC · ")[2] for title in titles} == {f"[{shown}…"}

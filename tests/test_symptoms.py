@@ -301,7 +301,8 @@ async def test_too_old_clicks_are_answered(walk: Walk) -> None:
     await walk.say("oncall", "/incident declare Orders are failing")
 
     assert walk.answer("oncall") == (
-        "Slack did not open the form (expired_trigger_id). Nothing was done; try again."
+        "Slack did not open the form (expired_trigger_id), so nothing was done. Slack waits three "
+        "seconds for a form, and they had passed: press again."
     )
     assert walk.slack.views("oncall") == []
 

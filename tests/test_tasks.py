@@ -237,29 +237,39 @@ async def test_steps_end_with_the_incident(walk: Walk) -> None:
     assert walk.answer("oncall").startswith("INC-1 is resolved. Nothing was done.")
 
 
+def choices(walk: Walk) -> list[str]:
+    """What the form on top offers to choose, with what stands below each."""
+    blocks = walk.slack.views("oncall")[-1]["blocks"]
+    [element] = [block["element"] for block in blocks if block.get("block_id") == "chosen"]
+    parts = [(option["text"], option.get("description")) for option in element["options"]]
+    return [" · ".join(part["text"] for part in both if part) for both in parts]
+
+
 async def test_found_rows_are_chosen_from(walk: Walk) -> None:
     channel = await disputes(walk)
     await walk.press_step("second", "review-orders", channel)
 
     await walk.press_step("oncall", "block-users", channel)
-    titles = walk.form().fields["chosen"].options
+    titles = choices(walk)
     assert len(titles) == 20
-    assert all(re.search(r"^[0-9a-f-]{36} · \d+ orders · \d", title) for title in titles)
+    # The amounts first, the id last.
+    one = re.compile(r"\d+ orders · [\d,]+\.\d\d [A-Z]{3}.* · user [0-9a-f-]{36}")
+    assert all(one.fullmatch(title) for title in titles)
     await walk.submit("oncall", chosen=["0", "3"], note="At Stripe")
 
-    users = [title[:36] for title in titles]
+    users = [title[-36:] for title in titles]
     entry = (await walk.timeline(channel))[-1]
     assert entry.startswith("@oncall did by hand: Block suspicious users (note: At Stripe")
     assert [user in entry for user in users[:5]] == [True, False, False, True, False]
     state = walk.step(channel, "block-users").state
-    assert state.startswith(f"{DONE} @oncall, {AT_TEN}: At Stripe · {users[0]}")
+    assert state.startswith(f"{DONE} @oncall, {AT_TEN}: At Stripe · {titles[0]}")
 
 
 async def test_rows_are_those_of_the_form(walk: Walk, bot: Bot) -> None:
     channel = await disputes(walk)
     await walk.press_step("second", "review-orders", channel)
     await walk.press_step("oncall", "block-users", channel)
-    first = walk.form().fields["chosen"].options[0]
+    first = choices(walk)[0]
     async with bot.world.pool.connection() as conn:
         await conn.execute(
             "INSERT INTO executions (incident_id, step_id, title, action, params, risk, state,"
@@ -271,7 +281,7 @@ async def test_rows_are_those_of_the_form(walk: Walk, bot: Bot) -> None:
     await walk.submit("oncall", chosen=["0"])
 
     entry = (await walk.timeline(channel))[-1]
-    assert entry.startswith(f"@oncall did by hand: Block suspicious users (note: {first[:36]}")
+    assert entry.startswith(f"@oncall did by hand: Block suspicious users (note: {first}")
     await walk.press("oncall", action_ids.TASK_REOPEN, channel)
     await walk.press_step("oncall", "block-users", channel)
     assert list(walk.form().fields) == ["note"]

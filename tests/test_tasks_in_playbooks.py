@@ -23,13 +23,13 @@ MIGRATIONS = files("bot.store") / "migrations"
 
 MISTAKES = {
     "a column that the query does not have": (
-        "title: Order {id}",
-        "title: Order {number}",
+        "order {id}",
+        "order {number}",
         "expects columns of stuck-orders.sql in braces, which has no number",
     ),
     "braces around no name": (
-        "title: Order {id}",
-        "title: Order {id",
+        "order {id}",
+        "order {id",
         "expects names of columns in braces, such as {id}",
     ),
     "a step that is not there": (

@@ -10,6 +10,7 @@ from tests.rollbacks import TO_V231
 
 DECLARED = "@oncall declared SEV-1: Orders are failing"
 DECLARED_AT = "2026-11-24 10:00 UTC"
+IN_THREAD = "The whole timeline is a file in the thread."
 IS_RESOLVED = (
     "INC-1 is resolved. Nothing was done. If the problem is back, declare a new incident with "
     "`/incident declare`."
@@ -104,6 +105,7 @@ async def test_resolving_leaves_a_summary(walk: Walk, clock: Clock) -> None:
         f"Duration: 12 min · declared {DECLARED_AT}, resolved 2026-11-24 10:12 UTC by @oncall",
         "Severity: SEV-1 · Commander: nobody took command · Updates: 0",
         "No changes were made to production.",
+        IN_THREAD,
     ]
     card = walk.card(channel)
     assert (card["Colour"], card["Status"]) == (":white_check_mark:", "Resolved")
@@ -175,6 +177,7 @@ async def test_the_summary_tells_real_changes(walk: Walk, kube: Cluster, clock: 
         f"•  {TO_V231}: done and checked",
         "Requested, but not carried out: Roll back (denied by @second), Roll back (expired), "
         "Rolling restart (void)",
+        IN_THREAD,
     ]
 
 
@@ -183,7 +186,7 @@ async def test_only_tasks_keep_buttons(walk: Walk) -> None:
     await walk.press("oncall", action_ids.RESOLVE, channel)
     await walk.submit("oncall", resolution="It is over")
 
-    assert set(walk.buttons(channel)) == {"Done", "Take"}
+    assert set(walk.buttons(channel)) == {"Done", "Take", "Several at once…"}
     assert walk.slack.find_buttons(action_ids.RUN_STEP, channel, "oncall") == []
 
 

@@ -1,8 +1,12 @@
 """Updates: drafted from facts in a form, posted once, and then left as they are."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from bot.views import action_ids
+from bot.model import Entry, EntryId, EntryKind, IncidentId
+from bot.model.entries import Failed, Failure
+from bot.views import action_ids, text
 from sandbox.cluster import Cluster
 from tests.conftest import Clock, Walk
 from tests.readers import Post
@@ -92,6 +96,7 @@ async def test_the_form_begins_with_facts(walk: Walk) -> None:
         "current": "- the queue is growing",
         "minutes": "15",
     }
+    assert fields["minutes"].hint == "From 5 to 30."
 
 
 async def test_the_form_keeps_the_impact(walk: Walk) -> None:
@@ -184,3 +189,30 @@ async def test_update_after_end_is_refused(walk: Walk) -> None:
 
     assert walk.answer("oncall").startswith("INC-1 is resolved. Nothing was done.")
     assert posted(walk, channel) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (Failure.NOT_DONE, "not done at 10:07 UTC"),
+        (Failure.CHECK_FAILED, "done, but the check failed at 10:07 UTC"),
+        (Failure.OVERTAKEN, "did not last, as seen at 10:07 UTC"),
+        (None, "failed at 10:07 UTC"),  # an older version wrote it
+    ],
+)
+def test_what_became_of_a_change_is_a_fact(failure: Failure | None, words: str) -> None:
+    detail = Failed(outcome="Why", failure=failure)
+    entry = Entry(
+        id=EntryId(1),
+        incident_id=IncidentId(1),
+        at=datetime(2026, 11, 24, 10, 7, tzinfo=UTC),
+        kind=EntryKind.FAILED,
+        by=None,
+        text="Restart",
+        detail=detail,
+        source=None,
+    )
+
+    shown = text.render_unescaped("draft_fact", entry=entry, detail=detail, before_change=False)
+
+    assert shown == f"Restart: {words} · Why"

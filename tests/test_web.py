@@ -1,6 +1,7 @@
 """The HTTP side: signed and fresh requests only, acknowledged first; and whether it is well."""
 
 import asyncio
+import gzip
 import hashlib
 import hmac
 import json
@@ -13,6 +14,7 @@ import aiohttp
 import pytest
 
 from bot import __main__ as root
+from bot import web
 from bot.model import UserError
 from bot.settings import Settings
 from bot.views import action_ids
@@ -31,7 +33,7 @@ def signed(secret: str, body: str, at: int) -> dict[str, str]:
     }
 
 
-async def post(bot: Bot, body: str, headers: dict[str, str]) -> int:
+async def post(bot: Bot, body: str | bytes, headers: dict[str, str]) -> int:
     """The status of an answer."""
     async with (
         aiohttp.ClientSession() as session,
@@ -95,7 +97,31 @@ def payload(**fields: Any) -> str:
     return urlencode({"payload": json.dumps(fields)})
 
 
+JSON = "application/json"
+DEEP = '{"a":' * 50_000
+# Of another type than that of a form, or of JSON that is no form.
+MISTYPED = (
+    ("payload=%7B%7D", JSON),
+    ("1", JSON),
+    ("[]", JSON),
+    ('"x"', JSON),
+    (DEEP, JSON),
+    ('{"type": ' + "9" * 5_000 + "}", JSON),
+    ('{"a": "\0"}', JSON),
+    ('{"type": "event_callback", "event": []}', JSON),
+    ('{"type": "event_callback", "event": {"type": 1}}', JSON),
+    (
+        '--b\r\nContent-Disposition: form-data; name="payload"\r\n\r\n{',
+        "multipart/form-data; boundary=b",
+    ),
+    ("payload", "text/plain"),
+    ("<payload/>", "application/xml"),
+)
 MALFORMED = (
+    "",
+    payload(type="unknown"),
+    payload(type="view_closed", user={"id": "U1"}, view={"callback_id": "x"}),
+    "command=%2Funknown&user_id=U1&channel_id=C1&trigger_id=1",
     "payload={",
     "payload=[]",
     "payload=null",
@@ -114,6 +140,28 @@ async def test_malformed_requests_are_refused(bot: Bot, slack: Slack) -> None:
     for body in MALFORMED:
         assert (body, await post(bot, body, signed(slack.signing_secret, body, now))) == (body, 400)
         assert (body, await post(bot, body, {})) == (body, 401)
+    for body, content_type in MISTYPED:
+        headers = signed(slack.signing_secret, body, now) | {"content-type": content_type}
+        assert (body, await post(bot, body, headers)) == (body, 400)
+    for raw in (b"payload=\xff", "payload={}".encode("utf-16"), gzip.compress(b"payload={}")):
+        headers = signed(slack.signing_secret, "payload={}", now)
+        assert (raw, await post(bot, raw, headers)) == (raw, 401)
+
+    malformed, unsigned = len(MALFORMED) + len(MISTYPED), len(MALFORMED) + 3
+    counts = f"no Slack payload {malformed}, not signed by Slack {unsigned}"
+    assert await get(f"{bot.url}/readyz") == (
+        200,
+        f"ready\nrequests refused since the start: {counts}",
+    )
+
+
+async def test_event_without_meaning_is_acknowledged(bot: Bot, slack: Slack) -> None:
+    """The app may be subscribed to more: Slack would repeat the event, and then stop sending."""
+    body = '{"type": "event_callback", "event": {"type": "team_join"}, "event_id": "E1"}'
+    headers = signed(slack.signing_secret, body, int(time.time())) | {"content-type": JSON}
+
+    assert await post(bot, body, headers) == 200
+    assert await get(f"{bot.url}/readyz") == (200, "ready")
 
 
 async def test_malformed_signatures_are_refused(bot: Bot) -> None:
@@ -123,24 +171,79 @@ async def test_malformed_signatures_are_refused(bot: Bot) -> None:
         assert (at, await post(bot, "a=b", headers)) == (at, 401)
 
 
-@pytest.mark.parametrize(
-    ("header", "sent"),
-    [
-        ("Content-Length: 314572800", b""),
-        ("Transfer-Encoding: chunked", b"400001\r\n" + b"x" * (4 * 1024 * 1024 + 1)),
-    ],
-)
-async def test_large_body_is_not_read(bot: Bot, header: str, sent: bytes) -> None:
-    port = int(bot.url.rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = f"POST /slack/events HTTP/1.1\r\nHost: bot\r\n{header}\r\n\r\n"
-    writer.write(head.encode() + sent)
-
+async def send_raw(bot: Bot, sent: bytes) -> str:
+    """Send these bytes and no more; the status of the answer, empty without one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(bot.url.rpartition(":")[2]))
+    writer.write(sent)
     async with asyncio.timeout(20):
         answer = await reader.read()
-
     writer.close()
-    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.count(b"HTTP/1.1 ") <= 1
+    return answer.decode().partition(" ")[2][:3]
+
+
+def head(*headers: str) -> bytes:
+    lines = ["POST /slack/events HTTP/1.1", "Host: bot", *headers, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+def recent(*headers: str) -> bytes:
+    """A head with which the body is looked at."""
+    at = f"X-Slack-Request-Timestamp: {int(time.time())}"
+    return head(at, "X-Slack-Signature: v0=1", *headers)
+
+
+async def test_large_requests_are_not_read(bot: Bot) -> None:
+    megabyte, chunked = b"x" * 1024 * 1024, "Transfer-Encoding: chunked"
+    for sent, status in (
+        (head("Content-Length: 314572800"), "413"),
+        (
+            head("Content-Length: 4000000", "Connection: close"),
+            "401",
+        ),  # and its body, which never comes
+        (head(chunked) + b"600000\r\n" + 6 * megabyte, "401"),
+        (recent(chunked) + b"400001\r\n" + 4 * megabyte + b"x", "413"),
+        (recent(chunked) + b"1;" + 6 * megabyte, "413"),  # in what a chunk adds
+        (recent(chunked) + b"1\r\nx\r\n0\r\nX: " + 6 * megabyte, "413"),
+        (b"POST /slack/events HTTP/1.1\r\nX: " + megabyte, "400"),
+        (head(*["X: y"] * 100_000), "400"),
+        (head("X: " + "y" * 70_000), "400"),
+    ):
+        assert (sent[:200], await send_raw(bot, sent)) == (sent[:200], status)
+
+
+async def test_slow_requests_are_given_up(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(web, "LINGER_SECONDS", 0.1)
+
+    answers = await asyncio.gather(
+        send_raw(bot, b""),
+        send_raw(bot, b"POST /slack"),
+        send_raw(bot, recent("Content-Length: 10") + b"x"),
+        send_raw(bot, recent("Transfer-Encoding: chunked") + b"1\r\nx\r\n"),
+        send_raw(bot, head("Content-Length: 10")),
+    )
+
+    assert [*answers] == ["", "408", "408", "408", "401"]
+    assert await get(f"{bot.url}/readyz") == (
+        200,
+        "ready\nrequests refused since the start: not signed by Slack 1, too slow, or cut off 2",
+    )
+
+
+async def test_no_http_is_refused(bot: Bot) -> None:
+    for sent in (
+        head("Content-Length: 10", "Content-Length: 11"),
+        head("Content-Length: -1"),
+        head("Content-Length: 10", "Transfer-Encoding: chunked"),
+        head("Transfer-Encoding: gzip"),
+        head("Transfer-Encoding: chunked") + b"zz\r\n",
+        head("X: a\0b"),
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+    ):
+        assert (sent, await send_raw(bot, sent)) == (sent, "400")
 
 
 async def test_readiness_asks_slack_rarely(bot: Bot, slack: Slack) -> None:
@@ -174,13 +277,28 @@ async def test_health_and_readiness(bot: Bot) -> None:
     assert (await get(f"{bot.url}/nowhere"))[0] == 404
 
 
-async def test_not_ready_with_refused_token(bot: Bot, slack: Slack) -> None:
-    slack.fail("auth.test", error="token_revoked", times=1)
+@pytest.mark.parametrize(
+    ("refusal", "status", "answer"),
+    [
+        (
+            {"error": "token_revoked"},
+            503,
+            "Slack does not accept SLACK_BOT_TOKEN, or does not answer (token_revoked)",
+        ),
+        (
+            {"status": 503},
+            503,
+            "Slack does not accept SLACK_BOT_TOKEN, or does not answer (http_503)",
+        ),
+        ({"ratelimited": 30}, 200, "ready"),
+    ],
+)
+async def test_readiness_tells_what_slack_refuses(
+    bot: Bot, slack: Slack, refusal: dict[str, Any], status: int, answer: str
+) -> None:
+    slack.fail("auth.test", **refusal)
 
-    status, text = await get(f"{bot.url}/readyz")
-
-    assert status == 503
-    assert "SLACK_BOT_TOKEN" in text
+    assert await get(f"{bot.url}/readyz") == (status, answer)
     assert (await get(f"{bot.url}/healthz"))[0] == 200
 
 
@@ -198,26 +316,6 @@ async def test_socket_mode_does_the_same(slack: Slack, given: Settings, clock: C
         assert "3 of 3 ready" in walk.text(channel)
         assert await get(f"{bot.url}/readyz") == (200, "ready")
         assert (await get(f"{bot.url}/slack/events"))[0] == 404
-
-
-@pytest.mark.parametrize(
-    ("refusal", "sentence"),
-    [
-        ({"method": "auth.test", "error": "invalid_auth"}, "Slack refuses SLACK_BOT_TOKEN"),
-        ({"method": "auth.test", "status": 503}, "SLACK_API_URL"),
-        ({"method": "conversations.list", "error": "missing_scope"}, "app-manifest.yml"),
-    ],
-)
-async def test_slack_refuses_at_the_start(
-    slack: Slack, given: Settings, clock: Clock, refusal: dict[str, Any], sentence: str
-) -> None:
-    slack.fail(**refusal)
-
-    with pytest.raises(Exception, match=sentence) as mistake:
-        async with start_bot(given, clock):
-            pass
-
-    assert "nothing was started" in str(mistake.value)
 
 
 async def test_no_database_at_the_start(given: Settings, clock: Clock) -> None:

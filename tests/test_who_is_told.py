@@ -12,7 +12,7 @@ from tests.rollbacks import DONE, TO_V231, WAITS, asked, broken
 __all__ = ["asked", "broken"]
 
 RUNS_V231 = "order-service runs image v2.3.1: 3 of 3 ready, no restarts for 0.4 s"
-DRIFTED = f"The system has changed since this was approved. Approved: {TO_V231}. It wou…"
+DRIFTED = "Changed since this plan was made: annotations tickettoken.com/touched-at, by kubectl"
 PEOPLE = ("oncall", "second", "lead", "outsider")
 
 
@@ -106,8 +106,9 @@ async def test_both_are_told_of_failure(walk: Walk, asked: str, kube: Cluster) -
 
     await walk.press("second", action_ids.APPROVE, asked)
 
-    assert notices(walk, asked) == [f":x: @oncall @second Not done: {DRIFTED}"]
-    assert told(walk, "Not done: The system has changed since") == ["oncall", "second"]
+    [notice] = notices(walk, asked)
+    assert notice.startswith(f":x: @oncall @second Not done: {DRIFTED}")
+    assert told(walk, "Not done: Changed since this plan was made") == ["oncall", "second"]
 
 
 @pytest.mark.parametrize("press", [action_ids.APPROVE, action_ids.DENY])
@@ -131,7 +132,8 @@ async def test_the_decided_plan_is_kept(walk: Walk, asked: str, press: str) -> N
         f"Plan [0-9a-f]{{12}}, as people decided on it: {re.escape(TO_V231)}", heading
     )
     assert "\n".join(diff) == waiting.diff
-    assert (decided.plan, decided.diff) == (waiting.plan, "")
+    assert (decided.loss, decided.diff) == ("", "")
+    assert decided.plan == {**waiting.plan, "Effect": waiting.loss}
 
     await walk.say("oncall", "/incident note Still there", asked)
     assert walk.execution(asked) == decided
@@ -148,8 +150,8 @@ async def test_an_interruption_is_told(walk: Walk, asked: str, bot: Bot, clock: 
 
     assert told(walk, "Not done: ") == ["oncall"]
     assert notices(walk, asked) == [
-        ":warning: @oncall Interrupted: the bot does not know how far it got. Press Check what "
-        "happened above.",
+        ":grey_question: @oncall For a while it was not known what had happened. Below is the "
+        "outcome.",
         ":x: @oncall Not done: The rollback was not done: order-service runs image v2.4.0.",
     ]
 
@@ -178,7 +180,11 @@ async def test_resolving_names_lost_undos(walk: Walk, asked: str) -> None:
     ]
 
     await walk.press("second", action_ids.UNDO, asked)
-    warning, *_ = await resolve_form(walk, asked)
+    lost, warning, *_ = await resolve_form(walk, asked)
+    assert lost == (
+        ":leftwards_arrow_with_hook: After this you cannot undo: Undo: Roll back. To undo one, "
+        "cancel this form first."
+    )
     assert warning == ":warning: The check failed after:"
 
 
@@ -207,7 +213,9 @@ async def test_approving_asks_with_warnings(walk: Walk, asked: str) -> None:
         for button in walk.slack.find_buttons(action_ids.APPROVE, asked, "second")
     ]
     assert [re.sub("order-service-[a-z0-9-]+", "POD", question) for question in questions] == [
-        TO_V231,
+        f"No capacity is lost: 3 pods are replaced; none stops before its successor is ready.\n"
+        f"{TO_V231}",
+        "No capacity is lost: none of these 3 pods is ready.\n"
         "Delete 3 pods of app=order-service at once: POD, POD, POD\n"
         ":warning: A rolling restart does the same without losing capacity.",
     ]

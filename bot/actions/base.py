@@ -5,14 +5,16 @@ The fields of an action are its parameters in the YAML file.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
 from bot.model import (
+    Difference,
     Evidence,
+    Execution,
     ExecutionId,
     Model,
     Observation,
@@ -64,6 +66,13 @@ class Progress:
             known = self.evidence.answers | dict(answers)
             self.evidence = self.evidence.model_copy(update={"answers": known})
             await self._record(self.evidence, False)
+
+
+class OutcomeLost(UserError):
+    """What was sent was not found in time, and can be neither stopped nor asked about.
+
+    Its outcome stays unknown, and others may change its target: they would wait for ever.
+    """
 
 
 class AlreadyApplied(UserError):
@@ -124,6 +133,20 @@ class Change(Action, ABC):
 
         Raises UserError when it is not possible, and AlreadyApplied when there is nothing to do.
         """
+
+    async def differences(
+        self, systems: ReadingSystems, approved: Plan, executions: Sequence[Execution]
+    ) -> tuple[Difference, ...]:
+        """What is not as a plan of this found it, and who changed that, on evidence.
+
+        `executions` are those that changed its target since, in order. Empty where nothing is known
+        beyond what the plans themselves say. Raises UserError when the live state cannot be read.
+        """
+        return ()
+
+    def as_left(self, plan: Plan, evidence: Evidence) -> Plan | None:
+        """The plan with the fingerprint of what this change left; None where nothing tells it."""
+        return None
 
     async def observe(self, systems: ReadingSystems) -> Observation:
         """Whether a temporary change is in force now; for actions whose plan is temporary.

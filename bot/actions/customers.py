@@ -7,7 +7,7 @@ from uuid import uuid4
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from bot.actions.base import Change, Progress
+from bot.actions.base import Change, OutcomeLost, Progress
 from bot.model import BlastRadius, Plan, Risk, Undo, UserError, Verdict
 from bot.model.text import truncate
 from bot.systems import Systems
@@ -17,7 +17,8 @@ PREVIEW_LENGTH = 120
 MAX_LENGTH = 2_500
 MESSAGE = "message"  # in the evidence
 NOTHING_SENT = "Nothing was sent to Slack."
-# Slack answers or drops a request much sooner; its own clients give up after 30 s.
+# Its channel is kept for it so long. Slack answers or drops a request much sooner; its own clients
+# give up after 30 s.
 LOST_AFTER = timedelta(minutes=2)
 COPY_HEADING = "*Approved for customers. Copy it from here:*"
 
@@ -80,7 +81,7 @@ class PostCustomerMessage(Change):
         await progress.answered({MESSAGE: ts})
 
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
-        """Look for the message by its key, until it can be taken for lost."""
+        """Look for the message by its key; while it is not there, nobody knows."""
         if MESSAGE in progress.evidence.answers:
             return None
         if progress.evidence.sent == {}:
@@ -88,9 +89,7 @@ class PostCustomerMessage(Change):
         channel_name = await _channel_name(systems, self.channel)
         if await systems.customers.find(self.channel, self.key) is not None:
             return None
-        text = f"The message is not in {channel_name}."
-        _check_not_under_way(systems, progress, text)
-        return Verdict(ok=False, was_applied=False, text=text)
+        raise _unknown(systems, progress, f"The message is not in {channel_name}.")
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
         """Whether the message is in the channel."""
@@ -149,9 +148,7 @@ class WithdrawCustomerMessage(Change):
         is_there = await systems.customers.find(self.channel, self.key) is not None
         if not is_there:
             return None
-        text = f"The message is still in {channel_name}."
-        _check_not_under_way(systems, progress, text)
-        return Verdict(ok=False, was_applied=False, text=text)
+        raise _unknown(systems, progress, f"The message is still in {channel_name}.")
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:
         """Whether the message is gone from the channel."""
@@ -161,11 +158,15 @@ class WithdrawCustomerMessage(Change):
         return Verdict(ok=True, text=f"The message is gone from {channel_name}.")
 
 
-def _check_not_under_way(systems: Systems, progress: Progress, fact: str) -> None:
-    """Raises UserError while what was sent may still arrive: Slack takes no precondition."""
+def _unknown(systems: Systems, progress: Progress, fact: str) -> UserError:
+    """What was sent may still arrive: Slack takes no precondition, and nothing back."""
     sent_at = progress.evidence.sent_at
     if sent_at is not None and systems.now() < sent_at + LOST_AFTER:
-        raise UserError(f"{fact} What was sent to Slack may still arrive.", unsure=True)
+        return UserError(f"{fact} What was sent to Slack may still arrive.", unsure=True)
+    return OutcomeLost(
+        f"{fact} What was sent to Slack is most likely lost, but it might still arrive. Look at "
+        "the channel before you request it again."
+    )
 
 
 async def _channel_name(systems: Systems, channel: str) -> str:

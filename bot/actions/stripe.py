@@ -14,7 +14,7 @@ from bot.model import Cell, Link, ReadResult, Table
 from bot.systems import Systems
 from bot.systems.stripe import MAX_EVENTS, Event, StripeError
 
-COLUMNS = ("event", "type", "created", "endpoints waiting")
+COLUMNS = ("created", "type", "endpoints waiting", "event")
 DASHBOARD = Link(title="Webhooks in Stripe", url=f"{stripe_dashboard.DASHBOARD}/webhooks")
 NO_KEY = (
     "Stripe was not asked: the bot has no key. Look in the dashboard, "
@@ -49,7 +49,8 @@ class StripeEvents(Read):
         except StripeError as error:
             return ReadResult(ok=False, text=str(error), link=DASHBOARD, notes=notes)
         return ReadResult(
-            ok=all(_is_fresh(event, now) for event in events),
+            ok=_judge(events, now),
+            is_unjudged=_judge(events, now) is None,
             text=self._verdict(events, now),
             link=DASHBOARD,
             table=Table(columns=COLUMNS, rows=tuple(map(_row, events))),
@@ -81,11 +82,18 @@ def _type_counts(events: Sequence[Event]) -> str:
 def _row(event: Event) -> tuple[Cell | str, ...]:
     page = stripe_dashboard.page_url(event.id, live=event.livemode)
     waiting = Cell(text=str(event.pending_webhooks), number=event.pending_webhooks)
-    return (Cell(text=event.id, link=page), event.type, cell_format.cell(event.created), waiting)
+    return (cell_format.cell(event.created), event.type, waiting, Cell(text=event.id, link=page))
 
 
 def _is_fresh(event: Event, now: datetime) -> bool:
     return now - event.created < FRESH
+
+
+def _judge(events: Sequence[Event], now: datetime) -> bool | None:
+    """Good without events; not known while all of them may still be on their way."""
+    if not events:
+        return True
+    return None if all(_is_fresh(event, now) for event in events) else False
 
 
 def _fresh_note(events: Sequence[Event], now: datetime) -> tuple[str, ...]:

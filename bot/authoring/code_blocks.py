@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pydantic import ValidationError
-from sqlglot.errors import SqlglotError
 
 from bot.actions.base import Action
-from bot.authoring import markdown, render, shell_commands, sql
+from bot.authoring import markdown, render, shell_commands
 from bot.authoring.markdown import CodeBlock
 from bot.authoring.shell_commands import ActionCall, UnsupportedCommand
-from bot.playbooks import validation
+from bot.playbooks import statements, validation
+from bot.playbooks.statements import StatementError
 
 Actions = Mapping[str, type[Action]]
 
@@ -43,18 +43,16 @@ def read(block: CodeBlock, service: str, actions: Actions) -> list[Command]:
 
 def _translate_sql(text: str, actions: Actions) -> list[Command]:
     try:
-        statements = sql.split_statements(text)
-    except SqlglotError:
+        parts = statements.split(text)
+    except StatementError:
         return [Command(text, None, "it is not valid PostgreSQL")]
-    if len(statements) == 1:
-        return [
-            _translate(text, partial(shell_commands.translate_statement, statements[0]), actions)
-        ]
+    if len(parts) == 1:
+        return [_translate(text, partial(shell_commands.translate_statement, parts[0]), actions)]
     return [
         _translate(
             f"{statement.text};", partial(shell_commands.translate_statement, statement), actions
         )
-        for statement in statements
+        for statement in parts
     ]
 
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from sqlglot.errors import SqlglotError
-
 from bot.authoring import sql
-from bot.authoring.sql import Statement
+from bot.playbooks import statements
+from bot.playbooks.statements import Statement, StatementError
 
 # The end of a pod's name after that of its workload: a placeholder, or what the controller adds.
 POD_NAME_SUFFIX = re.compile(r"-(?:x{2,}|<[^>]*>|[0-9]+|(?:[a-z0-9]{6,10}-)?[a-z0-9]{5})$")
@@ -71,7 +70,7 @@ def translate_statement(statement: Statement) -> ActionCall:
         return ActionCall("end-queries", params)
     if database := sql.counted_database(statement.tree):
         return ActionCall("database-connections", {"database": database})
-    for _, message in sql.read_only_violations(statement.text):
+    for _, message in statements.read_only_violations(statement.text):
         raise UnsupportedCommand(message)
     return ActionCall("query", sql=f"{statement.text}\n")
 
@@ -277,12 +276,12 @@ def _psql(words: Sequence[str]) -> ActionCall:
     if not options.command:
         raise UnsupportedCommand("psql expects a statement (-c)")
     try:
-        statements = sql.split_statements(options.command)
-    except SqlglotError as error:
+        parts = statements.split(options.command)
+    except StatementError as error:
         raise UnsupportedCommand("the statement cannot be parsed") from error
-    if len(statements) != 1:
+    if len(parts) != 1:
         raise UnsupportedCommand("psql expects one statement")
-    return translate_statement(statements[0])
+    return translate_statement(parts[0])
 
 
 def _curl(words: Sequence[str]) -> ActionCall:

@@ -2,12 +2,15 @@
 
 from bot.flows import (
     approvals,
+    approvers,
     choices,
     contacts,
     customers,
     deliveries,
     executions,
+    guests,
     incidents,
+    next_status,
     reminders,
     runs,
     tasks,
@@ -17,12 +20,15 @@ from bot.flows import (
 
 __all__ = [
     "approvals",
+    "approvers",
     "choices",
     "contacts",
     "customers",
     "deliveries",
     "executions",
+    "guests",
     "incidents",
+    "next_status",
     "reminders",
     "runs",
     "tasks",

@@ -81,13 +81,23 @@ async def deny(world: World, execution_id: ExecutionId, reason: str, *, by: User
 
 
 async def deny_in_transaction(
-    world: World, conn: Conn, execution_id: ExecutionId, reason: str, decider: Decider
+    world: World,
+    conn: Conn,
+    execution_id: ExecutionId,
+    reason: str,
+    decider: Decider,
+    *,
+    edited: bool = False,
 ) -> Execution:
-    """Deny inside a larger transaction; raises UserError, which rolls all of it back."""
+    """Deny inside a larger transaction; raises UserError, which rolls all of it back.
+
+    With `edited`, because another request replaces it.
+    """
     execution = await store.executions.lock(conn, execution_id)
     if execution is None:
         raise UserError("This request no longer exists. Nothing was denied.")
-    rules.permissions.check_may_deny(execution, *decider)
+    done = "edited" if edited else "denied"
+    rules.permissions.check_may_deny(execution, *decider, done=done)
     by = decider.person.id
     denied = await store.executions.move(
         conn,
@@ -96,9 +106,10 @@ async def deny_in_transaction(
         to_state=ExecutionState.DENIED,
         outcome=reason,
         by=by,
+        edited=edited,
     )
     assert denied is not None
-    entry = entries.Denied(reason=reason, withdrawn=rules.permissions.is_withdrawn(denied))
+    entry = entries.Denied(reason=reason, withdrawn=denied.denial == "withdrawn", edited=edited)
     await log_execution(conn, denied, entry, at=world.now(), by=by)
     return denied
 

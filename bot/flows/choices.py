@@ -4,10 +4,14 @@ import asyncio
 import logging
 from typing import Any
 
-from bot.actions.base import Change
+from pydantic import ValidationError
+
+from bot.actions.base import Action, Change
 from bot.flows.lookups import build_action
 from bot.model import Step, UserError
 from bot.model.choices import Options
+from bot.systems import PlanningSystems
+from bot.views.parameters import parameter_hint
 from bot.world import World
 
 log = logging.getLogger(__name__)
@@ -31,7 +35,7 @@ async def of_step(world: World, step: Step, params: dict[str, Any]) -> dict[str,
 
 
 async def _read(world: World, step: Step, params: dict[str, Any]) -> dict[str, Options]:
-    action = build_action(world, step.action, params)
+    action = _with_known(world, step.action, params)
     if not isinstance(action, Change):
         return {}
     found = {
@@ -39,3 +43,31 @@ async def _read(world: World, step: Step, params: dict[str, Any]) -> dict[str, O
         for name in step.ask
     }
     return {name: choices for name, choices in found.items() if choices is not None}
+
+
+def _with_known(world: World, name: str, params: dict[str, Any]) -> Action:
+    """The action without those parameters that are still to be filled in; raises UserError."""
+    action_class = world.actions.get(name)
+    if action_class is None:
+        return build_action(world, name, params)  # which says so
+    action = action_class.model_construct()
+    for field, value in params.items():
+        try:
+            action_class.__pydantic_validator__.validate_assignment(action, field, value)
+        except ValidationError:
+            return build_action(world, name, params)
+    return action
+
+
+async def with_bounds(systems: PlanningSystems, action: Change, refusal: UserError) -> UserError:
+    """A refusal of a parameter, with the bounds that the form's hint has; any other as it is."""
+    if not refusal.field:
+        return refusal
+    try:
+        async with asyncio.timeout(OPTIONS_TIMEOUT_SECONDS):
+            found = await action.parameter_options(systems, refusal.field)
+    except (UserError, TimeoutError):
+        found = None
+    hint = parameter_hint(type(action), refusal.field, found)
+    sentence = str(refusal).rstrip(".")
+    return UserError(f"{sentence}. {hint}".rstrip(), field=refusal.field)

@@ -1,12 +1,15 @@
 """Contacts: whom a playbook names, found in Slack, and who is on call, found in PagerDuty."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping, Sequence
 
 from bot import slack
 from bot.model import Model, OnCall, Playbook, UserError
 from bot.world import World
+
+log = logging.getLogger(__name__)
 
 HANDLE = re.compile(r"@[\w.-]+")
 
@@ -36,7 +39,9 @@ async def _mentions(world: World, handles: Sequence[str]) -> tuple[dict[str, str
     try:
         return await world.directory.mentions(handles), ""
     except slack.client.SlackError as refused:
-        return {}, f"Slack did not say who {', '.join(handles)} are ({refused.code}). Try again."
+        log.warning("Slack refused: %s. %s", refused.reason, refused.fix)
+        people = ", ".join(handles)
+        return {}, f"Slack did not say who {people} are ({refused.code}). {refused.fix}"
 
 
 async def _on_call(world: World) -> tuple[tuple[OnCall, ...] | None, str]:

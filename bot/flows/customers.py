@@ -1,10 +1,13 @@
-"""Customer messages: drafted from the playbook, approved word for word, posted once."""
+"""Customer messages: drafted from the playbook, approved word for word, posted once.
+
+Before the incident is resolved they say what is wrong, and after that, that it is over.
+"""
 
 from bot import rules, store
 from bot.actions.base import Change
 from bot.flows import approvals, executions, incidents
 from bot.flows.lookups import Decider, load_decider
-from bot.flows.transactions import lock_open
+from bot.flows.transactions import lock, lock_open
 from bot.model import (
     ChannelId,
     Execution,
@@ -14,11 +17,12 @@ from bot.model import (
     IncidentId,
     Phase,
     Step,
+    Update,
     UserError,
     UserId,
 )
 from bot.store.db import Conn
-from bot.views import timeline
+from bot.views import text, timeline
 from bot.world import World
 
 STEP = Step(
@@ -27,16 +31,53 @@ STEP = Step(
     phase=Phase.IMMEDIATE,
     action=rules.permissions.CUSTOMER_MESSAGE,
 )
+ALL_CLEAR = STEP.model_copy(
+    update={"id": rules.customers.ALL_CLEAR, "title": "All-clear for customers"}
+)
 
 
 async def draft(world: World, incident: Incident, typed: str = "") -> str:
     """What a person typed, or the playbook's text; raises UserError when none may be sent."""
-    rules.permissions.check_informs_customers(incident)
+    await check_may_be_told(world, incident)
     if typed:
         return typed
+    if not incident.open:
+        return await draft_all_clear(world, incident)
+    return timeline.customer_message(incident, await _latest_update(world, incident))
+
+
+async def draft_all_clear(world: World, incident: Incident) -> str:
+    """The playbook's text that it is over, also while the incident is about to be resolved."""
+    return timeline.all_clear(incident, await _latest_update(world, incident))
+
+
+async def _latest_update(world: World, incident: Incident) -> Update | None:
     async with world.pool.connection() as conn:
         updates = await store.updates.of_incident(conn, incident.id)
-    return timeline.customer_message(incident, updates[-1] if updates else None)
+    return updates[-1] if updates else None
+
+
+def what_happens(world: World) -> text.Mrkdwn:
+    """What becomes of a message: who approves it (it is a `change`), and where it is posted."""
+    channel, approvals = world.workspace.customer_channel, world.config.policy.approvals.change
+    return text.render("customer_form", channel=channel, approvals=approvals)
+
+
+async def check_may_be_told(world: World, incident: Incident) -> None:
+    """Raise UserError where customers are told nothing of this incident, or nothing more."""
+    executions = await _executions(world, incident)
+    rules.customers.check_may_be_told(incident, executions)
+
+
+async def last_told(world: World, incident: Incident) -> Execution | None:
+    """What customers were told last, where they were not told yet that it is over."""
+    executions = await _executions(world, incident)
+    awaits = rules.customers.await_all_clear(executions)
+    return rules.customers.last_told(executions) if awaits else None
+
+
+async def _executions(world: World, incident: Incident) -> tuple[Execution, ...]:
+    return await executions.of_incident(world, incident.id, unreadable=[])
 
 
 def target_channel(world: World, incident: Incident) -> ChannelId | None:
@@ -44,35 +85,42 @@ def target_channel(world: World, incident: Incident) -> ChannelId | None:
     return world.workspace.customer_channel or incident.channel_id
 
 
-async def propose(world: World, incident_id: IncidentId, text: str, *, by: UserId) -> None:
+async def propose(
+    world: World, incident_id: IncidentId, words: str, *, all_clear: bool, by: UserId
+) -> None:
     """Request approval of exactly this text; raises UserError."""
-    action = await _build_message_action(world, incident_id, text)
-    await executions.propose(world, incident_id, STEP, action, "", by=by)
+    step = ALL_CLEAR if all_clear else STEP
+    action = await _build_message_action(world, incident_id, step, words)
+    await executions.propose(world, incident_id, step, action, "", by=by)
 
 
 async def replace(
-    world: World, incident_id: IncidentId, old: ExecutionId, text: str, *, by: UserId
+    world: World, incident_id: IncidentId, old: Execution, words: str, *, by: UserId
 ) -> None:
-    """Request approval of another text and withdraw the old request; raises UserError for both."""
-    action = await _build_message_action(world, incident_id, text)
+    """Request approval of another text instead of the old one; raises UserError for both."""
+    step = ALL_CLEAR if rules.customers.is_all_clear(old) else STEP
+    action = await _build_message_action(world, incident_id, step, words)
     decider = await load_decider(world, by)
 
     async def withdraw(conn: Conn) -> None:
         # Before the request is locked, as resolving the incident does.
-        await lock_open(conn, incident_id)
-        await _withdraw(world, conn, old, decider)
+        await (lock if step is ALL_CLEAR else lock_open)(conn, incident_id)
+        await _withdraw(world, conn, old.id, decider)
 
-    async with approvals.record_refusals(world, old, by):
+    async with approvals.record_refusals(world, old.id, by):
         await executions.propose(
-            world, incident_id, STEP, action, "", by=by, before_insert=withdraw
+            world, incident_id, step, action, "", by=by, before_insert=withdraw
         )
 
 
-async def _build_message_action(world: World, incident_id: IncidentId, text: str) -> Change:
+async def _build_message_action(
+    world: World, incident_id: IncidentId, step: Step, words: str
+) -> Change:
+    """The message; raises UserError where customers are told nothing of this incident."""
     incident = await incidents.get(world, incident_id)
-    rules.permissions.check_informs_customers(incident)
-    params = {"text": text, "channel": target_channel(world, incident) or ""}
-    action = executions.build_action(world, STEP.action, params)
+    await check_may_be_told(world, incident)
+    params = {"text": words, "channel": target_channel(world, incident) or ""}
+    action = executions.build_action(world, step.action, params)
     assert isinstance(action, Change)
     return action
 
@@ -89,9 +137,8 @@ async def _withdraw(world: World, conn: Conn, execution_id: ExecutionId, decider
             "another, use `/incident customer`."
         )
     if old.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
-        await approvals.deny_in_transaction(
-            world, conn, execution_id, "Replaced by other words", decider
-        )
+        reason = "Other words were requested instead"
+        await approvals.deny_in_transaction(world, conn, execution_id, reason, decider, edited=True)
 
 
 def message_text(execution: Execution) -> str:

@@ -15,6 +15,12 @@ async def claim(world: World, delivery_id: str) -> bool:
         return await store.deliveries.claim(conn, delivery_id)
 
 
+async def release(world: World, delivery_id: str) -> None:
+    """Let a delivery come again: nothing was done, and a person sends the same form once more."""
+    async with world.pool.connection() as conn:
+        await store.deliveries.release(conn, delivery_id)
+
+
 async def delete_old(world: World) -> None:
     """Delete the deliveries that can no longer arrive again."""
     async with world.pool.connection() as conn:

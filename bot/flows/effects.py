@@ -7,8 +7,9 @@ from typing import NamedTuple
 from bot import store
 from bot.actions.base import Change
 from bot.flows.lookups import build_action
-from bot.model import Execution, Observation, Plan, UserError, Verdict
+from bot.model import Execution, ExecutionId, Observation, Plan, UserError, Verdict
 from bot.store.db import Conn
+from bot.views import text
 from bot.world import World
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,19 @@ class Aftermath(NamedTuple):
 
 
 async def inspect(world: World, execution: Execution) -> Aftermath:
-    """What an execution left, as far as it can be read now."""
-    return Aftermath(await plan_undo(world, execution), await observe(world, execution))
+    """What an execution left, as far as it can be read now.
+
+    There is no undo where another execution has written since: nobody approved to undo that.
+    """
+    seen = await _observe_or_log(world, execution)
+    undo = None if _is_overwritten(execution, seen) else await plan_undo(world, execution)
+    return Aftermath(undo, seen)
+
+
+def _is_overwritten(execution: Execution, seen: Observation | None) -> bool:
+    """Whether the target of a temporary change does not bear its execution's id any more."""
+    sighting = None if seen is None else seen.sighting
+    return sighting is not None and sighting.execution != str(execution.id)
 
 
 async def plan_undo(world: World, execution: Execution) -> Plan | None:
@@ -42,17 +54,24 @@ async def plan_undo(world: World, execution: Execution) -> Plan | None:
         return None
 
 
-async def observe(world: World, execution: Execution) -> Observation | None:
-    """What its action sees of a temporary change now; None for another, or where it cannot see."""
-    if execution.plan is None or execution.plan.temporary is None:
-        return None
+async def _observe_or_log(world: World, execution: Execution) -> Observation | None:
     try:
-        action = build_action(world, execution.action, execution.params)
-        assert isinstance(action, Change)
-        return await action.observe(world.systems.for_reading())
+        return await observe(world, execution)
     except UserError as error:
         log.info("the change of execution %s cannot be seen: %s", execution.id, error)
         return None
+
+
+async def observe(world: World, execution: Execution) -> Observation | None:
+    """What its action sees of a temporary change now; None for another change.
+
+    Raises UserError where it cannot be seen.
+    """
+    if execution.plan is None or execution.plan.temporary is None:
+        return None
+    action = build_action(world, execution.action, execution.params)
+    assert isinstance(action, Change)
+    return await action.observe(world.systems.for_reading())
 
 
 async def record(
@@ -72,11 +91,30 @@ async def record(
     await store.temporary_changes.schedule_recheck(conn, ended.plan.target, now)
     await record_temporary(conn, ended, now, applied=True)
     if aftermath.seen is not None:
-        await store.temporary_changes.look_again(conn, ended.id, now, aftermath.seen)
-        if verdict.undone_outside and not aftermath.seen.in_force:
-            await store.temporary_changes.end(conn, ended.id, now)  # the outcome says by whom
+        change = await store.temporary_changes.look_again(conn, ended.id, now, aftermath.seen)
+        is_told = verdict.undone_outside or change.ends_at <= now  # the outcome says by whom
+        if await _is_replaced(conn, ended, aftermath.seen) or (
+            is_told and not aftermath.seen.in_force
+        ):
+            await store.temporary_changes.end(conn, ended.id, now)
     if aftermath.undo is not None:
         await store.temporary_changes.set_as_left(conn, ended.id, aftermath.undo.fingerprint)
+
+
+async def _is_replaced(conn: Conn, ended: Execution, seen: Observation) -> bool:
+    """Whether another temporary change was made over it: what is there now ends with that one."""
+    last = await last_execution(conn, seen)
+    if last is None or last.id == ended.id:
+        return False
+    change = await store.temporary_changes.get(conn, last.id)
+    return change is not None and change.may_be_in_force
+
+
+async def last_execution(conn: Conn, seen: Observation) -> Execution | None:
+    """The execution whose id the target bears."""
+    if seen.sighting is None or not seen.sighting.execution.isdecimal():
+        return None
+    return await store.executions.get(conn, ExecutionId(int(seen.sighting.execution)))
 
 
 async def record_temporary(
@@ -96,3 +134,6 @@ async def record_temporary(
         ends_at=since + temporary.lasts,
         now=now,
     )
+    if applied:
+        found_late = text.render_unescaped("found_late")
+        await store.temporary_changes.mark_found_late(conn, execution.id, found_late, now)

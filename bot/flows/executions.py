@@ -1,11 +1,11 @@
 """Executions: run a read step, request a change, request its undo."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot import rules, store
 from bot.actions.base import Action, Change, Read
-from bot.flows import incidents, runs, tasks
+from bot.flows import approvers, choices, drift, incidents, runs, tasks
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import find_open_step as find_open_step
 from bot.flows.lookups import get as get
@@ -31,7 +31,6 @@ from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
-VERDICT_EMOJI = {True: ":white_check_mark:", False: ":warning:", None: ":grey_question:"}
 
 
 class Request(Model):
@@ -114,7 +113,7 @@ async def _finish_read(world: World, execution: Execution, read_result: ReadResu
             execution.id,
             to_state=ending,
             at=now,
-            outcome=f"{VERDICT_EMOJI[read_result.ok]} {read_result.text}",
+            outcome=text.render_unescaped("verdict", read_result=read_result),
             read_result=read_result,
         )
         if ended is None:
@@ -151,8 +150,11 @@ async def propose(
         # It runs at once, so who asks is the one who decides.
         rules.permissions.check_may_act(await world.directory.fetch_user(by))
     systems = world.systems.for_planning()
-    action = await action.pin_targets(systems)
-    plan = await action.plan(systems)
+    try:
+        action = await action.pin_targets(systems)
+        plan = await action.plan(systems)
+    except UserError as refusal:
+        raise await choices.with_bounds(systems, action, refusal) from refusal
     request = Request(step_id=step.id, title=step.title, reason=reason)
     try:
         async with changing(world, incident_id) as conn:
@@ -161,6 +163,7 @@ async def propose(
             execution = await insert_request(world, conn, incident_id, request, action, plan, by)
     except store.executions.AlreadyActive as error:
         raise await _already_requested(world, incident_id, step) from error
+    approvers.look_for(world, execution)
     runs.start_if_approved(world, execution)
     return execution
 
@@ -178,7 +181,10 @@ async def insert_request(
 
     Raises AlreadyActive where the step or the undo was requested already.
     """
-    incident = await (lock if request.ends_temporary_change else lock_open)(conn, incident_id)
+    after_end = request.ends_temporary_change or rules.customers.is_of_all_clear(
+        request.step_id, action.name
+    )
+    incident = await (lock if after_end else lock_open)(conn, incident_id)
     now = world.now()
     change = rules.policy.ProposedChange(
         plan=plan,
@@ -227,6 +233,20 @@ async def _undone_by(world: World, action: Change) -> Execution | None:
     return None
 
 
+async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
+    """Request the same as before with a new plan; raises UserError."""
+    execution = await get(world, execution_id)
+    if execution.undo_of is not None:
+        await undo(world, execution.undo_of, by=by)
+        return
+    step = await find_open_step(world, execution.incident_id, execution.step_id)
+    # Not its other parameters: what was pinned then may be gone.
+    typed = {name: value for name, value in execution.params.items() if name in step.ask}
+    action = build_action(world, step.action, {**step.params, **typed})
+    assert isinstance(action, Change)
+    await propose(world, execution.incident_id, step, action, execution.reason, by=by)
+
+
 async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Request the undo of an execution; raises UserError."""
     original = await get(world, execution_id)
@@ -247,6 +267,7 @@ async def _request_undo(
     decider, plan = await asyncio.gather(
         load_decider(world, by), undo_action.plan(world.systems.for_planning())
     )
+    plan = await drift.describe_undo(world, original, undo_action, plan)
     rules.permissions.check_may_act(decider.person)
     incident = await incidents.get(world, incident_id)
     can_use = by in decider.approvers
@@ -269,6 +290,7 @@ async def _request_undo(
                 "This was already undone, or its undo is pending. Nothing was done."
             ) from error
         execution = pending
+    approvers.look_for(world, execution)
     runs.start_if_approved(world, execution)
     return execution
 
@@ -368,3 +390,9 @@ async def of_incident(
     """All executions of an incident, oldest first; those that cannot be read are named instead."""
     async with world.pool.connection() as conn:
         return await store.executions.of_incident(conn, incident_id, unreadable)
+
+
+async def that_may_mend(world: World, executions: Sequence[Execution]) -> tuple[Execution, ...]:
+    """The later executions of all incidents on the targets of those whose check failed."""
+    async with world.pool.connection() as conn:
+        return await store.executions.applied_after_failures(conn, executions)

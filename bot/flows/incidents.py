@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot import rules, store
-from bot.flows import reminders, tasks
+from bot.flows import guests, reminders, tasks
 from bot.flows.transactions import changing, lock_open, log_execution
 from bot.model import (
     Entry,
@@ -33,6 +33,8 @@ from bot.world import World
 SAME_DECLARATION = timedelta(minutes=1)
 # Seconds between the looks for the channel: more than three in all.
 CHANNEL_CHECKS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# How long who declared may be told what Slack refuses of it.
+FIRST_PUBLISHING_SECONDS = 60
 
 
 class Declaration(Model):
@@ -54,7 +56,11 @@ class DeclareResult(Model):
 
 
 async def declare(world: World, declaration: Declaration, *, by: UserId) -> DeclareResult:
-    """Open an incident, or return the one declared in the same words within the last minute."""
+    """Open an incident, or return the one declared in the same words within the last minute.
+
+    Raises UserError for guests and people of other companies, unless the policy lets them.
+    """
+    await guests.check_may_declare(world, by)
     book, scenario_id = _choose(world, declaration)
     title = rules.incidents.incident_title(
         declaration.text, declaration.severity, book.scenario(scenario_id)
@@ -83,6 +89,17 @@ async def _with_its_channel(world: World, incident_id: IncidentId) -> Incident:
                 break
         await asyncio.sleep(delay)
     return await get(world, incident_id)
+
+
+async def refusal_of_new(world: World, incident_id: IncidentId) -> str | None:
+    """What Slack refused of a new incident and goes on refusing, once all was tried; else None."""
+    try:
+        async with asyncio.timeout(FIRST_PUBLISHING_SECONDS):
+            await world.publishers.wait_until_idle(incident_id)
+    except TimeoutError:
+        return None  # its card will say so
+    async with world.pool.connection() as conn:
+        return await store.publications.publish_error(conn, incident_id)
 
 
 async def _open(
@@ -169,7 +186,7 @@ async def in_channel(world: World, channel: str | None) -> Incident:
 async def timeline(world: World, incident_id: IncidentId) -> tuple[Entry, ...]:
     """The timeline of an incident, oldest first."""
     async with world.pool.connection() as conn:
-        return await store.timeline.of_incident(conn, incident_id, unreadable=[])
+        return await store.timeline.of_incident(conn, incident_id)
 
 
 async def list_open(world: World) -> OpenIncidents:
@@ -250,9 +267,12 @@ async def change_severity(
 
 
 async def change_status(
-    world: World, incident_id: IncidentId, status: Status, *, by: UserId
+    world: World, incident_id: IncidentId, status: Status, *, by: UserId, proposed: bool = False
 ) -> Incident:
-    """Change the status and reschedule what is due; raises UserError."""
+    """Change the status and reschedule what is due; raises UserError.
+
+    `proposed` says that the card proposed it.
+    """
     if status is Status.RESOLVED:
         raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
     rules.incidents.check_known(status)
@@ -261,7 +281,9 @@ async def change_status(
         if incident.status is status:
             raise UserError(f"{incident.name} is already {status.value}. Nothing was changed.")
         changed = await _change(world, conn, incident, severity=incident.severity, status=status)
-        entry = entries.StatusChanged(old=incident.status.value, new=status.value)
+        entry = entries.StatusChanged(
+            old=incident.status.value, new=status.value, proposed=proposed
+        )
         await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
     return changed
 
@@ -339,7 +361,8 @@ async def resolve(
         unreadable: list[str] = []
         voided = await store.executions.void(conn, incident_id, now, unreadable)
         executions = await store.executions.of_incident(conn, incident_id, unreadable)
-        _check_nothing_open(executions, unreadable, override_reason)
+        others = await store.executions.applied_after_failures(conn, executions)
+        _check_nothing_open(executions, others, unreadable, override_reason)
         await store.incidents.resolve(conn, incident_id, by=by, at=now, resolution=resolution)
         await store.reminders.settle(conn, incident_id, now)
         await tasks.create_follow_ups(conn, incident, now)
@@ -350,7 +373,10 @@ async def resolve(
 
 
 def _check_nothing_open(
-    executions: Sequence[Execution], unreadable: Sequence[str], override_reason: str
+    executions: Sequence[Execution],
+    others: Sequence[Execution],
+    unreadable: Sequence[str],
+    override_reason: str,
 ) -> None:
     running = [
         execution.title for execution in executions if execution.state is ExecutionState.RUNNING
@@ -366,7 +392,7 @@ def _check_nothing_open(
             "done. The incident was not resolved. Use `/incident resolve` again: the form asks why "
             "it may end anyway."
         )
-    unsure = rules.changes.unverified(executions)
+    unsure = rules.changes.unverified(executions, others)
     if unsure and not override_reason:
         raise UserError(
             f"The check of “{unsure[0].title}” failed or is missing. The incident was not "

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TypeVar
 
 from bot import rules, store, sweeps
-from bot.actions.base import Change, Progress
-from bot.flows import effects
+from bot.actions.base import Change, OutcomeLost, Progress
+from bot.flows import drift, effects
 from bot.flows.lookups import build_action, get
 from bot.flows.transactions import (
     changing,
@@ -49,6 +49,8 @@ HEARTBEAT_SECONDS = 5
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 # Between two looks at a change whose outcome is not known.
 LOOK_AGAIN_AFTER = timedelta(seconds=10)
+# How long what is most likely lost is looked for.
+LOOK_FOR_LOST = timedelta(hours=1)
 # What was changed in production must be recorded, so a write waits for a database that is away.
 RETRY_DELAYS = (0.2, 1.0, 5.0, 10.0, 15.0, 30.0)
 
@@ -112,7 +114,9 @@ async def _execute(world: World, execution: Execution, action: Change) -> None:
             await action.execute(systems, execution.plan, progress)
     except UserError as error:
         if not error.unsure:
-            await _finish(world, execution, _not_done(str(error)), progress.evidence)
+            refusal = await drift.explain(world, execution, action, error)
+            evidence = progress.evidence.model_copy(update={"replanned": refusal.replanned})
+            await _finish(world, execution, _not_done(refusal.sentence), evidence)
             return
         doubt = str(error)
     except TimeoutError:
@@ -144,10 +148,7 @@ async def _check_no_drift(systems: ChangingSystems, action: Change, approved: Pl
     """Raise UserError where the plan differs now from the one that was approved."""
     current = await action.plan(systems.for_planning())
     if current.digest != approved.digest:
-        fields = rules.changes.drifted_fields(approved, current)
-        raise UserError(
-            text.render_unescaped("drifted", approved=approved, current=current, fields=fields)
-        )
+        raise drift.Drifted(current)
 
 
 def progress_reporter(world: World, execution: Execution) -> Progress:
@@ -190,7 +191,8 @@ async def _conclude(
     try:
         verdict = await action.settle(world.systems, execution.plan, progress)
     except UserError as error:
-        await _record_unknown(world, execution, _reason(doubt, error), progress.evidence)
+        is_lost, reason = isinstance(error, OutcomeLost), _reason(doubt, error)
+        await _record_unknown(world, execution, reason, progress.evidence, holds_target=not is_lost)
         return
     if verdict is None:
         await verify(world, execution, action, progress)
@@ -200,20 +202,22 @@ async def _conclude(
 
 def _reason(doubt: str, error: UserError) -> str:
     """Why an outcome is not known; a missing permission is told, as people have to grant it."""
-    if not doubt:
+    if not doubt or isinstance(error, OutcomeLost):
         return str(error)
     is_new = isinstance(error, Forbidden) and str(error) not in doubt
     return f"{doubt} {error}" if is_new else doubt
 
 
 async def _record_unknown(
-    world: World, execution: Execution, reason: str, evidence: Evidence
+    world: World, execution: Execution, reason: str, evidence: Evidence, *, holds_target: bool
 ) -> None:
-    """Write that the outcome is not known; the target stays locked until it is."""
+    """Write that the outcome is not known, and whether the target stays locked until it is."""
     now = world.now()
 
     async def write(conn: Conn) -> None:
-        unknown = await store.executions.set_unknown(conn, execution, reason, evidence, now)
+        unknown = await store.executions.set_unknown(
+            conn, execution, reason, evidence, now, holds_target=holds_target
+        )
         if unknown is not None and execution.outcome is None:
             await log_execution(conn, unknown, entries.Interrupted(), at=now)
         await store.publications.mark_stale(conn, execution.incident_id)
@@ -247,7 +251,6 @@ async def _finish(
 ) -> None:
     now = world.now()
     window = world.config.policy.undo_window if verdict.was_applied else None
-    ending = entries.Succeeded if verdict.ok else entries.Failed
 
     async def write(conn: Conn) -> None:
         ended = await store.executions.finish(
@@ -259,11 +262,13 @@ async def _finish(
             check_passed=verdict.ok if verdict.was_applied else None,
             undo_until=None if window is None else now + window,
             undo_digest=aftermath.undo.digest if aftermath.undo else None,
-            evidence=evidence.model_copy(update={"undone_outside": verdict.undone_outside}),
+            evidence=evidence.model_copy(
+                update=verdict.model_dump(include={"undone_outside", "gone"})
+            ),
         )
         if ended is not None:
-            entry = ending(outcome=verdict.text)
-            await log_execution(conn, ended, entry, at=now, by=execution.requested_by)
+            by = execution.requested_by
+            await log_execution(conn, ended, _ending(verdict), at=now, by=by)
             await effects.record(conn, ended, verdict, aftermath, now)
             await store.publications.mark_stale(conn, execution.incident_id)
 
@@ -271,6 +276,17 @@ async def _finish(
         await write_with_retry(world, write)
     except store.executions.AlreadyActive:
         log.warning("execution %s counted as not done, and was requested again", execution.id)
+
+
+def _ending(verdict: Verdict) -> entries.Succeeded | entries.Failed:
+    if verdict.ok:
+        return entries.Succeeded(outcome=verdict.text)
+    failure = entries.Failure.CHECK_FAILED
+    if not verdict.was_applied:
+        failure = entries.Failure.NOT_DONE
+    elif verdict.undone_outside:
+        failure = entries.Failure.OVERTAKEN
+    return entries.Failed(outcome=verdict.text, failure=failure)
 
 
 async def write_with_retry(world: World, write: Callable[[Conn], Awaitable[T]]) -> T:
@@ -325,6 +341,7 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
     try:
         async with world.pool.connection() as conn:
             before, after = ExecutionState.INTERRUPTED, ExecutionState.RUNNING
+            await store.executions.set_unchecked(conn, execution_id, None)
             claimed = await store.executions.move(
                 conn, execution_id, from_state=before, to_state=after
             )
@@ -352,7 +369,10 @@ async def verify_interrupted(world: World, execution_id: ExecutionId, *, by: Use
 
 
 async def check_unsettled(world: World) -> None:
-    """Look again at every change whose outcome is not known; its target is locked until then."""
+    """Look again at every change whose outcome is not known.
+
+    Its target is locked until then; where that would be for ever, for an hour.
+    """
     now, kind = world.now(), "execution"
     # Whoever presses the button may be first; what was sent last has mostly arrived by then.
     silent = HEARTBEAT_TIMEOUT + timedelta(seconds=world.systems.cluster.timeout)
@@ -361,6 +381,7 @@ async def check_unsettled(world: World) -> None:
             conn,
             silent_since=now - silent,
             unknown_since=now - LOOK_AGAIN_AFTER,
+            lost_since=now - LOOK_FOR_LOST,
             but=world.backoff.waiting(kind, now),
         )
     for row in unsettled:
@@ -375,6 +396,9 @@ async def _look_again(world: World, execution_id: ExecutionId) -> None:
         await verify_interrupted(world, execution_id, by=None)
     except UserError as error:
         log.info("execution %s was not checked: %s", execution_id, error)
+        async with changing_several(world) as (conn, changed):
+            if await store.executions.set_unchecked(conn, execution_id, str(error)):
+                changed.add(execution.incident_id)
 
 
 async def start_approved(world: World) -> None:

@@ -1,7 +1,8 @@
 """Tasks: what people do by hand is taken, done, skipped or escalated, once each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from bot import rules, store
 from bot.actions.base import RowChoice
@@ -16,7 +17,9 @@ from bot.model import (
     Task,
     TaskId,
     TaskKind,
+    TaskList,
     TaskState,
+    TickVerb,
     UserError,
     UserId,
     entries,
@@ -25,8 +28,14 @@ from bot.model import (
 from bot.model.findings import Finding, RowTemplate
 from bot.store.db import Conn
 from bot.store.tasks import NewTask
+from bot.views import text
 from bot.world import World
 
+TICKED_STATES = {
+    TickVerb.DONE: TaskState.DONE,
+    TickVerb.ESCALATE: TaskState.ESCALATED,
+    TickVerb.SKIP: TaskState.SKIPPED,
+}
 FROM_STATES = {
     TaskState.DONE: (TaskState.OPEN, TaskState.ESCALATED),
     TaskState.SKIPPED: (TaskState.OPEN, TaskState.ESCALATED),
@@ -70,6 +79,12 @@ async def of_incident(world: World, incident_id: IncidentId) -> tuple[Task, ...]
     """All tasks of an incident."""
     async with world.pool.connection() as conn:
         return await store.tasks.of_incident(conn, incident_id)
+
+
+async def of_list(world: World, task_list: TaskList) -> tuple[Task, ...]:
+    """The tasks of one list, in its order."""
+    tasks = await of_incident(world, task_list.incident_id)
+    return tuple(task for task in tasks if task_list.has(task))
 
 
 async def of_step(world: World, incident_id: IncidentId, step: Step) -> Task:
@@ -132,7 +147,7 @@ async def add_findings(
     """Add the chosen findings, or all; returns how many are new. Raises UserError."""
     rows = findings_of(execution)
     picked = [rows[number] for number in chosen if number < len(rows)] or rows
-    new = [NewTask(title=row.title, link=row.link) for row in picked]
+    new = [NewTask(**dict(row)) for row in picked]
     async with changing(world, execution.incident_id) as conn:
         await lock_open(conn, execution.incident_id)
         now, kind = world.now(), TaskKind.FINDING
@@ -219,8 +234,8 @@ async def finish(
     world: World, task_id: TaskId, *, by: UserId, note: str = "", chosen: Sequence[str] = ()
 ) -> None:
     """Mark a task as done, with a note and the chosen findings. Raises UserError."""
-    text = " · ".join(filter(None, [note, ", ".join(chosen)]))
-    await _move(world, task_id, TaskState.DONE, by=by, note=text)
+    whole_note = " · ".join(filter(None, [note, ", ".join(chosen)]))
+    await _move(world, task_id, TaskState.DONE, by=by, note=whole_note)
 
 
 async def skip(world: World, task_id: TaskId, note: str, *, by: UserId) -> None:
@@ -260,6 +275,83 @@ async def _move(
         if task.due_at is not None:
             await reminders.schedule_tasks(conn, task.incident_id, now)
         changed.add(task.incident_id)
+
+
+class TickResult(NamedTuple):
+    """How many tasks were changed at once, and the titles of those that somebody had before."""
+
+    changed: int
+    refused: tuple[str, ...]
+
+
+async def tick(
+    world: World,
+    task_list: TaskList,
+    verb: TickVerb,
+    chosen: Collection[TaskId],
+    *,
+    by: UserId,
+    note: str = "",
+) -> TickResult:
+    """Do the same with several tasks of a list; raises UserError where none can be changed."""
+    async with changing(world, task_list.incident_id) as conn:
+        await store.incidents.lock(conn, task_list.incident_id)
+        tasks = await store.tasks.of_incident(conn, task_list.incident_id)
+        ticked = [task for task in tasks if task_list.has(task) and task.id in chosen]
+        now = world.now()
+        moved = [task for task in ticked if await _tick_one(conn, task, verb, by, now, note)]
+        if not moved:
+            raise _none_ticked(ticked)
+        for entry, title in await _tick_entries(world, conn, moved, verb, by=by, note=note):
+            await store.timeline.add(conn, task_list.incident_id, entry, at=now, by=by, text=title)
+        if any(task.due_at for task in moved):
+            await reminders.schedule_tasks(conn, task_list.incident_id, now)
+    refused = tuple(task.title for task in ticked if task not in moved)
+    return TickResult(len(moved), refused)
+
+
+def _none_ticked(ticked: Sequence[Task]) -> UserError:
+    if len(ticked) == 1:
+        return rules.changes.task_conflict(ticked[0])
+    return UserError(
+        "Somebody else was faster with all of them. Nothing was changed; look at the list."
+    )
+
+
+async def _tick_one(
+    conn: Conn, task: Task, verb: TickVerb, by: UserId, now: datetime, note: str
+) -> bool:
+    """Change one task, unless it is decided; what somebody else has taken is not taken from them.
+
+    The incident is locked.
+    """
+    if verb is TickVerb.TAKE:
+        return await store.tasks.take(conn, task.id, previous_owner=None, by=by, at=now) is not None
+    state = TICKED_STATES[verb]
+    states = FROM_STATES[state]
+    moved = await store.tasks.move(
+        conn, task.id, from_states=states, to_state=state, by=by, at=now, note=note
+    )
+    return moved is not None
+
+
+async def _tick_entries(
+    world: World, conn: Conn, moved: Sequence[Task], verb: TickVerb, *, by: UserId, note: str
+) -> list[tuple[entries.Detail, str]]:
+    """An entry for each task, with its title; people who decide are called once for all."""
+    match verb:
+        case TickVerb.TAKE:
+            return [(entries.Taken(), task.title) for task in moved]
+        case TickVerb.ESCALATE if len(moved) > 1:
+            called = await _escalation(world, conn, moved[0], by)
+            all_of_them = called.model_copy(update={"link": "", "count": len(moved)})
+            return [(all_of_them, text.render_unescaped("several", tasks=moved))]
+        case _:
+            state = TICKED_STATES[verb]
+            return [
+                (await _entry(world, conn, task, state, by=by, note=note), task.title)
+                for task in moved
+            ]
 
 
 async def _entry(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot import durations, rules, store, sweeps
 from bot.actions.base import Change
-from bot.flows import effects, executions, incidents, runs
+from bot.flows import approvers, drift, effects, executions, incidents, runs
 from bot.flows.approvals import record_refusals
 from bot.flows.lookups import Decider, get, load_decider
 from bot.flows.transactions import changing, log_execution
@@ -35,6 +35,8 @@ BEING_UNDONE = (ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
 LOOKS_AT_ONCE = 8
 # After a cluster that did not answer, or a process that died while it looked.
 RETRY_AFTER = timedelta(minutes=1)
+# How long looks may fail until people read so: an API server that restarts is away for some 20 s.
+UNSEEN_FOR = timedelta(minutes=1)
 # After approval of the undo was requested: that request has expired by then.
 REQUEST_AGAIN_AFTER = timedelta(minutes=30)
 
@@ -70,7 +72,7 @@ async def _look_in_turn(world: World, execution_id: ExecutionId, slots: asyncio.
 async def _look(
     world: World, change: TemporaryChange, execution: Execution, undos: tuple[Execution, ...]
 ) -> None:
-    seen = await effects.observe(world, execution)
+    seen = await _observe(world, change, execution)
     if change.applied and seen is not None and not seen.in_force:
         await _record_end(world, change, seen)
         return
@@ -82,6 +84,33 @@ async def _look(
     if execution.undo_digest is None and not undos and not was_changed:
         execution = await _learn_undo_digest(world, execution)
     await _take_next_step(world, change, execution, undos)
+
+
+async def _observe(
+    world: World, change: TemporaryChange, execution: Execution
+) -> Observation | None:
+    """What is seen of it; None, and told on the card once it lasts, where that cannot be seen."""
+    try:
+        seen = await effects.observe(world, execution)
+    except UserError as error:
+        log.info("the change of execution %s cannot be seen: %s", execution.id, error)
+        await _record_unseen(world, change, str(error))
+        return None
+    if change.unseen_since is not None:
+        await _record_unseen(world, change, None)
+    return seen
+
+
+async def _record_unseen(world: World, change: TemporaryChange, reason: str | None) -> None:
+    """Record that a look failed; the reason once they have failed for a while, None: it did not."""
+    now = world.now()
+    since = None if reason is None else change.unseen_since or now
+    is_told = since is not None and now - since >= UNSEEN_FOR
+    told = reason if is_told else None
+    async with world.pool.connection() as conn:
+        await store.temporary_changes.set_unseen(conn, change.execution_id, since, told)
+        if told != change.unseen_reason:
+            await store.publications.mark_stale(conn, change.incident_id)
 
 
 async def _look_again(world: World, change: TemporaryChange, seen: Observation | None) -> None:
@@ -168,7 +197,7 @@ async def _record_end(world: World, change: TemporaryChange, seen: Observation) 
         current = await store.temporary_changes.lock(conn, change.execution_id)
         if current is None or current.next_check_at != change.next_check_at:
             return  # something changed it since this look began
-        last = await _last_execution(conn, seen)
+        last = await effects.last_execution(conn, seen)
         if last is not None and _will_tell(change, seen, last):
             again_at = now + LOOK_EVERY
             await store.temporary_changes.look_again(conn, change.execution_id, again_at, None)
@@ -184,13 +213,6 @@ def _will_tell(change: TemporaryChange, seen: Observation, last: Execution) -> b
     """Whether an execution under way will tell by itself, or its target will, that it ended it."""
     is_undo = last.undo_of == change.execution_id
     return last.state is ExecutionState.RUNNING and (is_undo or not seen.settled)
-
-
-async def _last_execution(conn: Conn, seen: Observation) -> Execution | None:
-    """The execution whose id the target bears."""
-    if seen.sighting is None or not seen.sighting.execution.isdecimal():
-        return None
-    return await store.executions.get(conn, ExecutionId(int(seen.sighting.execution)))
 
 
 def _ended_entry(
@@ -258,6 +280,7 @@ async def _plan_revert(
     except store.executions.AlreadyActive:
         return  # another replica or a person was faster
     if revert is not None:
+        approvers.look_for(world, revert)
         runs.start_if_approved(world, revert)
 
 
@@ -331,6 +354,7 @@ async def _request_revert(
     reason = text.render_unescaped("revert_reason", change=change)
     incident = await incidents.get(world, execution.incident_id)
     step_id = executions.undo_step(world, incident, execution, undo_action)
+    plan = await drift.describe_undo(world, execution, undo_action, plan)
     request = executions.undo_request(
         execution, step_id, reason, in_force=True, may_use_approval=first_attempt
     )
@@ -358,7 +382,7 @@ async def _mark_overdue(
         current = await _lock_overdue(conn, execution, now)
         if current is None:
             return
-        if current.overdue_reason is None:
+        if current.retry_at is None:
             await _log_not_reverted(conn, change, execution, reason, now)
         await store.temporary_changes.mark_overdue(conn, execution.id, reason, now + RETRY_AFTER)
 
@@ -423,8 +447,13 @@ async def _extend(
         )
 
 
-async def in_force(world: World, incident_id: IncidentId) -> tuple[TemporaryChange, ...]:
-    """The temporary changes of an incident that are, or may be, in force."""
+async def in_force(
+    world: World, incident_id: IncidentId, unreadable: list[str]
+) -> tuple[TemporaryChange, ...]:
+    """The temporary changes of an incident that are, or may be, in force.
+
+    Those that cannot be read are named instead.
+    """
     async with world.pool.connection() as conn:
-        changes = await store.temporary_changes.of_incident(conn, incident_id)
+        changes = await store.temporary_changes.of_incident(conn, incident_id, unreadable)
     return tuple(change for change in changes if change.may_be_in_force)

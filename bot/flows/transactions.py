@@ -104,8 +104,12 @@ async def lock_open(conn: Conn, incident_id: IncidentId) -> Incident:
 
 
 async def check_customer_message_allowed(conn: Conn, execution: Execution) -> None:
-    """Raise UserError where customers are no longer informed at the incident's severity."""
-    if execution.action == rules.permissions.CUSTOMER_MESSAGE:
+    """Raise UserError where customers are no longer informed at the incident's severity.
+
+    That it is over is told whatever the severity was at the end.
+    """
+    is_all_clear = rules.customers.is_all_clear(execution)
+    if execution.action == rules.permissions.CUSTOMER_MESSAGE and not is_all_clear:
         incident = await store.incidents.get(conn, execution.incident_id)
         assert incident is not None
         rules.permissions.check_informs_customers(incident)

@@ -22,12 +22,14 @@ ChannelId = NewType("ChannelId", str)
 class UserError(Exception):
     """A sentence for people: what happened, what was not done, what to do next.
 
-    `unsure` says that the change may have been made all the same: it has to be checked.
+    `unsure` says that the change may have been made all the same: it has to be checked. `field` is
+    the parameter that another value would mend.
     """
 
-    def __init__(self, sentence: str, *, unsure: bool = False) -> None:
+    def __init__(self, sentence: str, *, unsure: bool = False, field: str = "") -> None:
         super().__init__(mask(printable(sentence)))
         self.unsure = unsure
+        self.field = field
 
 
 class Model(BaseModel):

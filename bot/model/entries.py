@@ -25,6 +25,7 @@ class EntryKind(OpenEnum):
     COMMAND_TAKEN = "command_taken"
     SEVERITY_CHANGED = "severity_changed"
     STATUS_CHANGED = "status_changed"
+    STATUS_KEPT = "status_kept"
     UPDATED = "updated"
     NOTED = "noted"
     PINNED = "pinned"
@@ -102,9 +103,19 @@ class SeverityChanged(_Changed):
 
 
 class StatusChanged(_Changed):
-    """Where it stands changed."""
+    """Where it stands changed; `proposed` when the card proposed it."""
 
     kind: ClassVar = EntryKind.STATUS_CHANGED
+    proposed: bool = False
+
+
+class StatusKept(Detail):
+    """Somebody declined the status that was proposed after the check of an execution."""
+
+    kind: ClassVar = EntryKind.STATUS_KEPT
+    status: str
+    proposed: str
+    execution: ExecutionId
 
 
 class Updated(Detail):
@@ -165,9 +176,10 @@ class Skipped(Detail):
 
 
 class Escalated(Detail):
-    """Somebody calls others to decide about a task: `people` and user `groups` by their ids."""
+    """Somebody calls others to decide about tasks: `people` and user `groups` by their ids."""
 
     kind: ClassVar = EntryKind.ESCALATED
+    count: int = 1
     note: str = ""
     link: str = ""
     people: tuple[UserId, ...] = ()
@@ -230,11 +242,12 @@ class Refused(ExecutionDetail):
 
 
 class Denied(ExecutionDetail):
-    """Somebody denied it; `withdrawn` when it was their own request."""
+    """Somebody denied it; `withdrawn` when it was their own request, `edited` to replace it."""
 
     kind: ClassVar = EntryKind.DENIED
     reason: str = ""
     withdrawn: bool = Field(default=False, validation_alias=AliasChoices("withdrawn", "own"))
+    edited: bool = False
 
 
 class Expired(ExecutionDetail):
@@ -262,11 +275,20 @@ class Succeeded(ExecutionDetail):
     outcome: str = ""
 
 
+class Failure(OpenEnum):
+    """What became of a change that is not done and checked; OVERTAKEN: others changed it since."""
+
+    NOT_DONE = "not_done"
+    CHECK_FAILED = "check_failed"
+    OVERTAKEN = "overtaken"
+
+
 class Failed(ExecutionDetail):
-    """It was not done, or its check failed."""
+    """It was not done, its check failed, or it did not last; None: an older version wrote it."""
 
     kind: ClassVar = EntryKind.FAILED
     outcome: str = ""
+    failure: Failure | None = None
 
 
 class Interrupted(ExecutionDetail):
@@ -352,6 +374,7 @@ DETAILS: tuple[type[Detail], ...] = (
     CommandTaken,
     SeverityChanged,
     StatusChanged,
+    StatusKept,
     Updated,
     Noted,
     Pinned,

@@ -3,14 +3,23 @@
 import hashlib
 import json
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from bot.masking.rules import mask
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
-from bot.model.read_result import ReadResult
+from bot.model.read_result import ReadResult, Table
 
+# How long a temporary change may last, its extensions included.
+LONGEST_TEMPORARY = timedelta(hours=4)
 # Masked when it is made, so that what is stored, shown and planned again has one digest.
 Prose = Annotated[str, AfterValidator(mask)]
 
@@ -39,6 +48,13 @@ class PlanPart(Model):
     """
 
     model_config = ConfigDict(extra="allow")
+    # What came later, and is left out where it is empty: so older versions know the plan whole.
+    later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        return {key: value for key, value in fields.items() if value or key not in self.later}
 
 
 class Undo(PlanPart):
@@ -61,10 +77,14 @@ class BlastRadius(PlanPart):
 
     So many `pods` are missing at the same time, or this share of the `capacity` in percent,
     whichever is more, until new ones are ready; so many `sessions` are ended. `text` says it as it
-    is now: it may count what moves by itself, such as pods under an autoscaler.
+    is now: it may count what moves by itself, such as pods under an autoscaler. `effect` is what
+    else people notice meanwhile, as the playbook has it.
     """
 
+    later: ClassVar = frozenset({"effect"})
+
     text: Prose
+    effect: Prose = ""
     pods: int = 0
     capacity: int = 0
     sessions: int = 0
@@ -81,9 +101,13 @@ class Plan(PlanPart):
     `target` is unique over all systems, such as `deployment/orders in shop of 10.0.0.1:6443`: one
     plan at a time runs per target.
     `fingerprint` is the live state that the plan was made from: any difference is drift.
-    `check`, `warnings` and the text of `blast_radius` may count what moves by itself; of that, what
-    must stop it is in the fingerprint too.
+    `check`, `warnings`, `alarms`, `table` and the words of `blast_radius` may count what moves by
+    itself; of that, what must stop it is in the fingerprint too. `alarms` are warnings in strong
+    words. `failing_before` says what failed before the change, which its undo leads back to, or is
+    empty. `table` has what is hit, where that is much.
     """
+
+    later: ClassVar = frozenset({"alarms", "failing_before", "table"})
 
     target: str
     summary: Prose
@@ -92,6 +116,9 @@ class Plan(PlanPart):
     diff: Prose = ""
     dry_run: Prose = ""
     warnings: tuple[Prose, ...] = ()
+    alarms: tuple[Prose, ...] = ()
+    failing_before: Prose = ""
+    table: Table | None = None
     undo: Undo | None = None
     temporary: Temporary | None = None
     fingerprint: dict[str, Any] = Field(default_factory=dict)
@@ -99,7 +126,9 @@ class Plan(PlanPart):
     @property
     def approved_content(self) -> dict[str, Any]:
         """What people approve, as JSON: all but the words that may count what moves by itself."""
-        counting: dict[str, Any] = {"blast_radius": {"text"}, "check": True, "warnings": True}
+        words = ("check", "warnings", "alarms", "failing_before", "table")
+        counting: dict[str, Any] = {"blast_radius": {"text", "effect"}}
+        counting |= dict.fromkeys(words, True)
         return self.model_dump(mode="json", exclude=counting)
 
     @property
@@ -112,13 +141,15 @@ class Plan(PlanPart):
 class Verdict(Model):
     """What became of a change; `was_applied` says whether the execution made it at all.
 
-    `undone_outside` says that somebody else put it back, or changed it, before the check ended.
+    `undone_outside` says that somebody else put it back, or changed it, before the check ended;
+    `gone` that nothing is left to undo: it was put back, or its target deleted.
     """
 
     ok: bool
     text: str
     was_applied: bool = True
     undone_outside: bool = False
+    gone: bool = False
 
 
 class Evidence(Model):
@@ -126,7 +157,8 @@ class Evidence(Model):
 
     The values of `sent` are what the system demanded at that time, such as a version: what was sent
     can no longer arrive once that is false. None: the execution began under a version of the bot
-    that did not keep it. `sent_at` is when something was sent last.
+    that did not keep it. `sent_at` is when something was sent last. `replanned` says that nothing
+    was sent, because another plan fits what is there by now.
     """
 
     # What a newer version keeps besides is carried along.
@@ -136,6 +168,8 @@ class Evidence(Model):
     answers: dict[str, str] = Field(default_factory=dict)
     sent_at: datetime | None = None
     undone_outside: bool = False
+    gone: bool = False
+    replanned: bool = False
 
     @property
     def unanswered(self) -> dict[str, str]:
@@ -152,6 +186,7 @@ class ApprovalReason(OpenEnum):
     APPROVED_WITH_CHANGE = "approved_with_change"
     UNDO_OF_UNDO = "undo_of_undo"
     UNDO_TOO_LATE = "undo_too_late"
+    UNDO_NOT_PLANNED = "undo_not_planned"
     TARGET_CHANGED = "target_changed"
     NOT_AN_APPROVER = "not_an_approver"
     TRIED_BEFORE = "tried_before"
@@ -171,6 +206,28 @@ class Requirement(Model):
     requesters: tuple[UserId, ...] = ()
     until: datetime
     reasons: tuple[ApprovalReason, ...]
+
+
+class ShortageKind(OpenEnum):
+    """Why nobody can approve a request, or too few can."""
+
+    NO_MEMBERS = "no_members"
+    NOBODY_MAY = "nobody_may"
+    ONLY_REQUESTERS = "only_requesters"
+    TOO_FEW = "too_few"
+    UNREADABLE = "unreadable"
+
+
+class Shortage(Model):
+    """A request that cannot get its approvals, as it was at a time.
+
+    `count` people could approve it. `refusal` says why the approvers could not be read.
+    """
+
+    kind: ShortageKind
+    at: datetime
+    count: int = 0
+    refusal: str = ""
 
 
 class Approval(Model):
@@ -207,7 +264,10 @@ class NewExecution(Model):
 
 
 class Execution(NewExecution):
-    """One run of one step, from request to outcome."""
+    """One run of one step, from request to outcome.
+
+    One that was `edited` is denied, because another request replaced it.
+    """
 
     id: ExecutionId
     plan_digest: str | None
@@ -225,6 +285,17 @@ class Execution(NewExecution):
     undo_digest: str | None
     evidence: Evidence = Evidence()
     holds_target: bool = False
+    edited: bool = False
+    nudged_at: datetime | None = None
+    shortage: Shortage | None = None
+
+    @property
+    def denial(self) -> str:
+        """How a denied request was denied: edited, withdrawn by who requested it, or denied."""
+        if self.edited:
+            return "edited"
+        is_own = self.decided_by is not None and self.decided_by == self.requested_by
+        return "withdrawn" if is_own else "denied"
 
     @property
     def requesters(self) -> tuple[UserId, ...]:
@@ -232,6 +303,20 @@ class Execution(NewExecution):
         if self.requirement is not None:
             return self.requirement.requesters
         return () if self.requested_by is None else (self.requested_by,)
+
+
+class Difference(Model):
+    """One thing that is not as a plan found it: `what`, and who made it so.
+
+    That is the execution `by`, or else a field `manager`. Where neither is told, `outside` says
+    that it was at least no execution.
+    """
+
+    what: str
+    by: Execution | None = None
+    manager: str = ""
+    outside: bool = False
+    at: datetime | None = None
 
 
 class Sighting(Model):
@@ -261,7 +346,8 @@ class TemporaryChange(Model):
     It is recorded before it is written; `applied` says that it was. `overdue_reason` says why its
     undo is late and `retry_at` when it is tried again, `touched_by` is the execution that ended it,
     `last_seen` is what its target was when it was last seen in force, `as_left` its fingerprint
-    when the undo was planned.
+    when the undo was planned. `unseen_since` is since when it cannot be seen, and `unseen_reason`
+    why not, once that has lasted for a while.
     """
 
     execution_id: ExecutionId
@@ -278,6 +364,8 @@ class TemporaryChange(Model):
     last_seen: Sighting | None
     as_left: dict[str, Any] | None
     retry_at: datetime | None
+    unseen_since: datetime | None = None
+    unseen_reason: str | None = None
 
     @property
     def in_force(self) -> bool:

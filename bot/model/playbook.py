@@ -109,6 +109,9 @@ class Playbook(Model):
     customer_message: str = Field(
         default="", description="Template (Jinja2) of what customers are told."
     )
+    all_clear: str = Field(
+        default="", description="Template (Jinja2) of how customers are told that it is over."
+    )
     contacts: tuple[Contact, ...] = ()
     links: tuple[Link, ...] = ()
     post_incident: tuple[FollowUp, ...] = ()

@@ -53,11 +53,13 @@ class Chart(Model):
 class ReadResult(Model):
     """What a read step saw: a verdict of at most two lines, and the details behind it.
 
-    `ok` is None when nothing was there to judge by; `link` is where people can see more.
+    `ok` is None when nothing was there to judge by. With `is_unjudged` that is always so: people
+    have to look themselves. `link` is where they can see more.
     """
 
     ok: bool | None
     text: str
+    is_unjudged: bool = False
     link: Link | None = None
     table: Table | None = None
     charts: tuple[Chart, ...] = ()

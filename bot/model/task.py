@@ -1,6 +1,8 @@
 """What people do by hand."""
 
 from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
 
 from bot.model.base import IncidentId, Model, OpenEnum, TaskId, UserId
 
@@ -22,10 +24,32 @@ class TaskState(OpenEnum):
     SKIPPED = "skipped"
 
 
+class TickVerb(StrEnum):
+    """What people do with several tasks of a list at once."""
+
+    DONE = "done"
+    TAKE = "take"
+    ESCALATE = "escalate"
+    SKIP = "skip"
+
+
+class TaskList(NamedTuple):
+    """One list of tasks: the rows of a step's query, or what is left to do after an incident."""
+
+    incident_id: IncidentId
+    kind: TaskKind
+    step_id: str
+
+    def has(self, task: "Task") -> bool:
+        """Whether the task is on it."""
+        return (task.incident_id, task.kind, task.step_id) == self
+
+
 class Task(Model):
     """Something that a person does by hand; `step_id` is the step it comes from, if any.
 
-    `missing_since` is since when the query that found it no longer does.
+    `since` is since when what it is about lasts, `missing_since` since when the query that found it
+    no longer does.
     """
 
     id: TaskId
@@ -44,6 +68,7 @@ class Task(Model):
     decided_by: UserId | None
     decided_at: datetime | None
     missing_since: datetime | None
+    since: datetime | None = None
 
     @property
     def open(self) -> bool:

@@ -10,7 +10,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from bot import durations
 from bot.model import Model, Playbook, Severity, UserError
-from bot.playbooks import deprecations, sql_files, validation, yaml_source
+from bot.playbooks import deprecations, sql_files, statements, validation, yaml_source
 from bot.playbooks.yaml_source import Diagnostic, KeyPath, SourceFile
 
 # The variables of the templates for the internal alert and the customer message.
@@ -147,7 +147,7 @@ def _duration(source: SourceFile, key_path: KeyPath, value: Any) -> str:
 
 def _check_messages(source: SourceFile) -> None:
     """Check the templates of messages now, so that none fails during an incident."""
-    for key in ("internal_alert", "customer_message"):
+    for key in ("internal_alert", "customer_message", "all_clear"):
         template = source.value.get(key) if isinstance(source.value, dict) else None
         if isinstance(template, str):
             for mistake in _template_mistakes(template):
@@ -271,18 +271,31 @@ def _ask_mistake(param: Any, settable: Collection[str], fixed: Collection[str]) 
 def _insert_statement(
     source: SourceFile, key_path: KeyPath, params: dict[str, Any], prefix: str
 ) -> None:
-    """Add the text of the file that a query names, so that an open incident keeps its statement."""
+    """Add the text of the file that a query names, so that an open incident keeps its statement.
+
+    It must only read.
+    """
     name = params.get("file", "")
     if not sql_files.is_valid_name(name):
         return
     params["sql"] = ""
     try:
         params["sql"] = sql_files.read(name, Path(source.path))
+        _check_statement(source, name, params["sql"])
     except ValueError as error:
         source.report(
             source.position((*key_path, "file")),
             f'{prefix}"file" {error}, found {validation.quoted(name)}',
         )
+
+
+def _check_statement(source: SourceFile, name: str, text: str) -> None:
+    """Check that the text of an SQL file only reads; its mistakes are in that file."""
+    file = str(sql_files.find(name, Path(source.path)))
+    source.diagnostics += [
+        Diagnostic(file, *position, message)
+        for position, message in statements.read_only_violations(text)
+    ]
 
 
 def _check_row_source(source: SourceFile, key_path: KeyPath, step: dict[str, Any]) -> None:

@@ -6,10 +6,11 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from bot.playbooks.statements import MAX_BYTES
+
 SHIPPED_FOLDER = files("templates") / "playbooks" / "sql"
 FOLDER = "sql"
 NAME_PATTERN = r"^[a-z0-9-]+\.sql$"
-MAX_BYTES = 64 * 1024
 
 
 def is_valid_name(value: object) -> bool:
@@ -42,7 +43,7 @@ def read(name: str, playbook_path: Path | None = None) -> str:
         raise ValueError(f"cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise ValueError("expects a file in UTF-8") from error
-    if len(text) > MAX_BYTES:
+    if len(text.encode()) > MAX_BYTES:
         raise ValueError(f"expects a file of at most {MAX_BYTES // 1024} KiB")
     if "\0" in text or not text.strip():
         raise ValueError("expects a file with a SELECT")

@@ -70,6 +70,7 @@ EXPECTED = {
 }
 
 QUOTED_LENGTH = 60
+TIMEDELTA = re.compile(r"datetime\.timedelta\((?:days=(\d+))?(?:, )?(?:seconds=(\d+))?0?\)")
 
 # How alike two words must be, from 0 to 1, to suggest one for the other; difflib's own default.
 LIKENESS = 0.6
@@ -177,9 +178,19 @@ def expectation(detail: ErrorDetails) -> str:
     context = detail.get("ctx", {})
     if detail["type"] == "value_error":
         return str(context["error"])
+    context = {name: _bound(value) for name, value in context.items()}
     if detail["type"] in EXPECTED:
         return f"expects {EXPECTED[detail['type']].format_map(context)}"
     return f"is invalid: {detail['msg']}"
+
+
+def _bound(value: Any) -> Any:
+    """A bound as people write it: pydantic gives that of a duration as Python code."""
+    found = TIMEDELTA.fullmatch(str(value))
+    if found is None:
+        return value
+    days, seconds = (int(part or 0) for part in found.groups())
+    return durations.describe(timedelta(days=days, seconds=seconds))
 
 
 def _correction(detail: ErrorDetails) -> str | None:

@@ -17,7 +17,7 @@ async def attempt(subject: str, work: Awaitable[object]) -> Exception | None:
     try:
         await work
     except SlackError as refused:
-        log.warning("%s: Slack refused: %s", subject, refused.code)
+        log.warning("%s: Slack refused: %s", subject, refused.reason)
         return refused
     except Exception as error:
         log.exception("%s was not published", subject)

@@ -154,14 +154,11 @@ def _lasting_error(failures: Sequence[Exception]) -> str | None:
     lasting = [failure for failure in failures if not _is_transient(failure)]
     if not lasting:
         return None
-    refused = sorted(
-        {failure.code for failure in lasting if isinstance(failure, slack.client.SlackError)}
+    refused = [failure for failure in lasting if isinstance(failure, slack.client.SlackError)]
+    others = [failure for failure in lasting if not isinstance(failure, slack.client.SlackError)]
+    return text.render_unescaped(
+        "publish_failed",
+        reasons=sorted({failure.reason for failure in refused}),
+        fixes=sorted({failure.fix for failure in refused}),
+        error_types=sorted({type(failure).__name__ for failure in others}),
     )
-    errors = sorted(
-        {
-            type(failure).__name__
-            for failure in lasting
-            if not isinstance(failure, slack.client.SlackError)
-        }
-    )
-    return text.render("publish_failed", slack_codes=refused, error_types=errors)

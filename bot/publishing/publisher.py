@@ -7,8 +7,10 @@ database connection is kept during calls to Slack.
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import NamedTuple
 
 from bot import config, rules, slack, store, sweeps
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
@@ -28,6 +30,8 @@ from bot.world import World
 log = logging.getLogger(__name__)
 
 MAX_NAME_ATTEMPTS = 20
+ITEMS_AT_ONCE = 500
+RETRY_SECONDS = 2
 
 MembersTask = asyncio.Task[frozenset[UserId]]
 
@@ -159,10 +163,23 @@ async def _send_all(
 
 async def _publish_again(world: World, incident_id: IncidentId, people: MembersTask) -> None:
     """Publish again once these people are known; nothing waited for them."""
-    if await people:
-        async with connection(world) as conn:
-            await store.publications.mark_stale(conn, incident_id)
+    failure = await attempt("whom to invite", people)
+    if failure is None and not people.result():
+        return
+    async with connection(world) as conn:
+        await store.publications.mark_stale(conn, incident_id)
+    if failure is None:
         request_publishing(world, incident_id)
+    else:
+        await _put_off(world, incident_id, failure)
+
+
+async def _put_off(world: World, incident_id: IncidentId, failure: Exception) -> None:
+    """Leave the next attempt to the scheduler, unless somebody publishes it now."""
+    async with Lease(world, incident_id) as lease:
+        claim = await lease.acquire()
+        if claim is not None:
+            await lease.fail(claim, [failure])
 
 
 async def _send_snapshot(
@@ -171,29 +188,52 @@ async def _send_snapshot(
     if new:
         await _record_channel(world, incident)
     snapshot = await _read_snapshot(world, publication, sender.sent_keys)
-    # In a thread: a long channel takes a second, and everything else goes on meanwhile.
-    changed, final = await asyncio.to_thread(_render_in_thread, snapshot, sender)
-    sending = asyncio.create_task(_send(sender, changed))
+    sending = asyncio.create_task(_send_batches(sender, snapshot))
     await asyncio.gather(sending, _invite_approvers(world, sender, snapshot, sending))
-    await sender.mark_final(final, is_open=snapshot.incident.open)
 
 
-def _render_in_thread(
-    snapshot: IncidentSnapshot, sender: Sender
-) -> tuple[list[SlackItem], list[SlackItem]]:
-    try:
-        return _render(snapshot, sender)
-    except StopIteration as error:  # no thread can pass it on: who awaits it would wait for ever
-        raise LookupError("a view did not find what it looked for") from error
+async def _send_batches(sender: Sender, snapshot: IncidentSnapshot) -> None:
+    """Render some items and send them, then the next: a long incident never exists as a whole.
+
+    Python would visit each object of it while everything else stands still.
+    """
+    items = _items(snapshot)
+    while True:
+        # In a thread: a long channel takes a second, and everything else goes on meanwhile.
+        batch = await asyncio.to_thread(_next_batch, items, sender)
+        await _send(sender, batch.changed)
+        await sender.mark_final(batch.final, is_open=snapshot.incident.open)
+        if batch.is_last:
+            return
 
 
-def _render(snapshot: IncidentSnapshot, sender: Sender) -> tuple[list[SlackItem], list[SlackItem]]:
-    """What differs from what Slack shows; and the items that never change again."""
-    results = execution.final_items(snapshot)
-    items = [*channel.render_channel(snapshot), *results]
+class Batch(NamedTuple):
+    """Some items that differ from what Slack shows, and some that never change again."""
+
+    changed: list[SlackItem]
+    final: list[SlackItem]
+    is_last: bool
+
+
+def _items(snapshot: IncidentSnapshot) -> Iterator[tuple[SlackItem, bool]]:
+    """Each item when its turn comes, and whether it never changes again."""
     notes = channel.note_keys(snapshot)
-    final = [*results, *(item for item in items if item.key in notes)]
-    return list(filter(sender.needs_send, items)), final
+    for item in channel.render_channel(snapshot):
+        yield item, item.key in notes
+    for result in execution.final_items(snapshot):
+        yield result, True
+
+
+def _next_batch(items: Iterator[tuple[SlackItem, bool]], sender: Sender) -> Batch:
+    changed, final = list[SlackItem](), list[SlackItem]()
+    for item, is_final in items:
+        if is_final:
+            final.append(item)
+        if sender.needs_send(item):
+            changed.append(item)
+        if max(len(changed), len(final)) >= ITEMS_AT_ONCE:
+            return Batch(changed, final, is_last=False)
+    return Batch(changed, final, is_last=True)
 
 
 async def _send_changed(sender: Sender, items: list[SlackItem]) -> None:
@@ -262,8 +302,11 @@ async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
 
 
 async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
+    """Whom to invite; raises SlackError, and then the bot tries again."""
     try:
         return (await world.directory.cached_membership(people)).everybody
+    except slack.client.SlackError:
+        raise
     except UserError as error:
         # People can join a public channel themselves; the rest must not wait for the group.
         log.warning("whom to invite could not be read: %s", error)
@@ -274,9 +317,19 @@ async def _invite_responders(
     sender: Sender, incident: Incident, sending: asyncio.Task[None], responders: MembersTask
 ) -> None:
     """Invite the responders if they are known before everything else is sent."""
-    await asyncio.wait((sending, responders), return_when=asyncio.FIRST_COMPLETED)
-    if responders.done():
+    if await _are_known(sender, sending, responders):
         await _send_changed(sender, channel.invite_responders(incident, responders.result()))
+
+
+async def _are_known(sender: Sender, sending: asyncio.Task[None], people: MembersTask) -> bool:
+    """Whether these people are known, or could not be read, once everything else is sent.
+
+    After a failure this waits a moment longer: it may be the same again, and counts as such.
+    """
+    await asyncio.wait((sending, people), return_when=asyncio.FIRST_COMPLETED)
+    if sender.is_retry:
+        await asyncio.wait((people,), timeout=RETRY_SECONDS)
+    return people.done()
 
 
 async def _invite_approvers(
@@ -286,12 +339,17 @@ async def _invite_approvers(
     if not snapshot.awaits_approval or sender.was_sent(channel.APPROVERS_KEY):
         return
     approvers = asyncio.create_task(_members(world, world.config.approvers))
-    await asyncio.wait((sending, approvers), return_when=asyncio.FIRST_COMPLETED)
-    if approvers.done():
-        await _send_changed(sender, channel.invite_approvers(approvers.result()))
+    if await _are_known(sender, sending, approvers):
+        inviting = _invite_found(sender, approvers)
+        failure = await attempt(f"the approvers of {snapshot.incident.name}", inviting)
+        sender.failures += [] if failure is None else [failure]
     else:
         again = _publish_again(world, snapshot.incident.id, approvers)
         world.background.start(again, "inviting the approvers")
+
+
+async def _invite_found(sender: Sender, approvers: MembersTask) -> None:
+    await _send_changed(sender, channel.invite_approvers(approvers.result()))
 
 
 async def _create_channel(world: World, incident: Incident) -> Incident:

@@ -14,6 +14,7 @@ from bot.publishing.attempts import attempt
 from bot.publishing.database import connection
 from bot.publishing.lease import Claim, Lease
 from bot.publishing.recovery import MessagesInSlack
+from bot.slack import invitations
 from bot.store.messages import SentItem
 from bot.views import blocks, slack_items, text
 from bot.views.slack_items import Bookmark, File, Invitation, Message, Pin, SlackItem, Topic
@@ -29,17 +30,15 @@ MAX_CALLS = 8
 # Slack has it already: the item counts as sent.
 ALREADY_DONE = {"already_pinned", "message_not_modified"}
 
-# They are in the channel, have left the company, or Slack never lets them in: nobody is invited.
-CANNOT_INVITE = {
-    "already_in_channel",
-    "user_not_found",
-    "cant_invite",
-    "cant_invite_self",
-    "user_team_not_in_channel",
-    "user_is_restricted",
-    "user_is_ultra_restricted",
-    "ura_max_channels",
-}
+# Somebody deleted it, or another app has posted it: it is posted again.
+MESSAGE_GONE = {"message_not_found", "cant_update_message"}
+
+# Somebody deleted the message that the thread is of.
+THREAD_GONE = {"thread_not_found", "invalid_thread_ts"}
+THREAD_SECONDS = 1.0
+
+# It is sent with fewer blocks.
+BLOCKS_REFUSED = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 
 # Somebody removed the bot from the channel.
 NOT_A_MEMBER = {"not_in_channel", "channel_not_found"}
@@ -59,12 +58,13 @@ class Sender:
         self._channel = str(incident.channel_id)
         self._sent = claim.sent
         # An earlier attempt failed: Slack may have done more than was recorded.
-        self._retried = claim.publication.failures > 0
+        self.is_retry = claim.publication.failures > 0
         self._orphans: dict[tuple[str, str | None], MessagesInSlack] = {}
         # While nothing is answered at all, the rest is left to the next attempt: each call waits
         # for its whole time limit, and Slack may be back long before the last of them ends.
         self._has_answered = False
         self._silence: Exception | None = None
+        self._order_is_broken = False
         self._join_lock = asyncio.Lock()
         self._joined: set[str] = set()
 
@@ -85,12 +85,14 @@ class Sender:
         return before is None or before.digest != slack_items.digest(item)
 
     async def send_in_order(self, items: Sequence[SlackItem]) -> None:
-        """Send one item after another, and stop at a failure that passes by itself."""
+        """Send one item after another, and stop for good at a failure that passes by itself."""
         for item in items:
-            failure = await self.send(item)
             # The next attempt goes on here, so that the channel reads in order.
-            if isinstance(failure, slack.client.SlackError) and failure.is_transient:
+            if self._order_is_broken:
                 return
+            failure = await self.send(item)
+            if isinstance(failure, slack.client.SlackError) and failure.is_transient:
+                self._order_is_broken = True
 
     async def send_side_by_side(self, items: Sequence[SlackItem]) -> None:
         """Send items a few at a time, in any order."""
@@ -140,20 +142,36 @@ class Sender:
         return [self._sent[item.key] for item in items if not self.needs_send(item)]
 
     async def _record(self, item: SlackItem, sent: SentItem) -> None:
+        before = self._sent.get(item.key)
         shown = sent.model_copy(update={"key": item.key, "digest": slack_items.digest(item)})
         self._sent[item.key] = shown
+        is_posted_again = isinstance(item, Message) and before is not None and before.ts != sent.ts
         async with connection(self._world) as conn:
+            if before is not None and is_posted_again:
+                await store.messages.forget(conn, self._incident.id, before)
             await store.messages.save(conn, self._incident.id, shown)
-            if isinstance(item, File) and item.completes:
+            if is_posted_again or (isinstance(item, File) and item.completes):
                 await store.publications.mark_stale(conn, self._incident.id)
 
     async def _deliver(self, item: SlackItem) -> SentItem | None:
         try:
             return await self._deliver_rejoining(item)
         except slack.client.SlackError as refused:
+            if refused.code in THREAD_GONE and isinstance(item, Message | File):
+                await self._forget(item.thread)
+                raise slack.client.SlackError(refused.code, THREAD_SECONDS) from refused
+            if refused.code not in ALREADY_DONE and self._is_announcement(item):
+                raise refused.at("channels.incidents") from refused
             if refused.code not in ALREADY_DONE:
                 raise
             return self._sent.get(item.key) or self._sent_item(item.key)
+
+    async def _forget(self, key: str | None) -> None:
+        """A message whose thread is gone is posted again by the next attempt, before its thread."""
+        gone = self._sent.get(key or "")
+        if gone is not None:
+            async with connection(self._world) as conn:
+                await store.messages.forget(conn, self._incident.id, gone)
 
     async def _deliver_rejoining(self, item: SlackItem) -> SentItem | None:
         try:
@@ -165,8 +183,11 @@ class Sender:
             return await self._call_slack(item)
 
     def _channel_of(self, item: SlackItem) -> str:
-        elsewhere = isinstance(item, Message) and item.place == slack_items.ANNOUNCEMENTS_CHANNEL
+        elsewhere = self._is_announcement(item)
         return self._world.workspace.announcements_channel if elsewhere else self._channel
+
+    def _is_announcement(self, item: SlackItem) -> bool:
+        return isinstance(item, Message) and item.place == slack_items.ANNOUNCEMENTS_CHANNEL
 
     async def _join(self, channel: str) -> None:
         """Join the channel again, once for all that is sent at the same time."""
@@ -207,8 +228,9 @@ class Sender:
             case File():
                 return await self._upload(item)
 
-    def _sent_item(self, key: str) -> SentItem:
-        return SentItem(key=key, channel=self._channel, ts="", digest="")
+    def _sent_item(self, key: str, of: SentItem | None = None) -> SentItem:
+        """The record of what is no message, but may belong to one."""
+        return SentItem(key=key, channel=self._channel, ts=of.ts if of else "", digest="")
 
     async def _send_message(self, item: Message) -> SentItem | None:
         """Send a message; where Slack refuses its blocks, with older kinds of blocks."""
@@ -217,7 +239,7 @@ class Sender:
             try:
                 return await self._post_or_update(version)
             except slack.client.SlackError as refused:
-                if refused.code != "invalid_blocks":
+                if refused.code not in BLOCKS_REFUSED:
                     raise
         return await self._post_or_update(oldest)
 
@@ -227,9 +249,8 @@ class Sender:
             try:
                 return await self._update(item, before)
             except slack.client.SlackError as refused:
-                if refused.code != "message_not_found":
+                if refused.code not in MESSAGE_GONE:
                     raise
-                # Somebody deleted it: post it again below.
         return await self._post(item)
 
     async def _update(self, item: Message, before: SentItem) -> SentItem:
@@ -244,8 +265,9 @@ class Sender:
         if item.thread and thread is None:
             return None  # its thread was not posted, and that failure is recorded
         orphans = await self._known_orphans(self._channel_of(item), thread)
-        if item.key in orphans.messages and item.key not in self._sent:
-            return await self._update(item, orphans.messages[item.key])
+        orphan, before = orphans.messages.get(item.key), self._sent.get(item.key)
+        if orphan is not None and (before is None or before.ts != orphan.ts):
+            return await self._update(item, orphan)
         call = self._world.slack.chat_postMessage(
             channel=self._channel_of(item),
             text=_text(item),
@@ -261,7 +283,7 @@ class Sender:
     async def _known_orphans(self, channel: str, thread: SentItem | None) -> MessagesInSlack:
         """What an earlier attempt sent here and did not record."""
         destination = (channel, thread.ts if thread else None)
-        if self._retried and destination not in self._orphans:
+        if self.is_retry and destination not in self._orphans:
             self._orphans[destination] = await self._find_orphans(*destination)
         return self._orphans.get(destination, MessagesInSlack())
 
@@ -289,20 +311,8 @@ class Sender:
 
     async def _invite(self, item: Invitation) -> SentItem:
         users = [user for user in item.users if user != self._world.workspace.bot_user_id]
-        for start in range(0, len(users), 100):  # Slack takes a hundred ids a call
-            await self._invite_some(users[start : start + 100])
+        await invitations.invite(self._world.slack, self._call, self._channel, users)
         return self._sent_item(item.key)
-
-    async def _invite_some(self, users: Sequence[str]) -> None:
-        call = self._world.slack.conversations_invite(
-            channel=self._channel, users=users, force=True
-        )
-        try:
-            await self._call(call)
-        except slack.client.SlackError as refused:
-            if refused.code not in CANNOT_INVITE:
-                raise
-            log.info("nobody was invited to %s: %s", self._incident.name, refused.code)
 
     async def _add_pin(self, item: Pin) -> SentItem | None:
         message = self._sent.get(item.of)
@@ -310,14 +320,14 @@ class Sender:
             return None
         call = self._world.slack.pins_add(channel=self._channel, timestamp=message.ts)
         await self._call(call)
-        return self._sent_item(item.key)
+        return self._sent_item(item.key, message)
 
     async def _upload(self, item: File) -> SentItem | None:
         thread = self._sent.get(item.thread) if item.thread else None
         if item.thread and thread is None:
             return None  # as with a message: never outside its thread
         if item.name in (await self._known_orphans(self._channel, thread)).files:
-            return self._sent_item(item.key)
+            return self._sent_item(item.key, thread)
         content = await self._content(item)
         call = self._world.slack.files_upload_v2(
             channel=self._channel,
@@ -327,7 +337,7 @@ class Sender:
             thread_ts=thread.ts if thread else None,
         )
         await self._call(call)
-        return self._sent_item(item.key)
+        return self._sent_item(item.key, thread)
 
     async def _content(self, item: File) -> str:
         if item.execution is None:

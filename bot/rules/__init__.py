@@ -1,7 +1,9 @@
 """The decisions: plain values in, plain values out; no IO, no clock."""
 
 from bot.rules import changes as changes
+from bot.rules import customers as customers
 from bot.rules import deadlines as deadlines
 from bot.rules import incidents as incidents
+from bot.rules import next_status as next_status
 from bot.rules import permissions as permissions
 from bot.rules import policy as policy

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from bot.model import (
     ACTIVE,
+    LONGEST_TEMPORARY,
     Execution,
     ExecutionState,
     Observation,
@@ -18,15 +20,17 @@ from bot.model import (
 
 END_NOTICE = timedelta(minutes=5)
 EXTENSION = timedelta(minutes=30)
-MAX_TEMPORARY_CHANGE = timedelta(hours=4)
+MAX_TEMPORARY_CHANGE = LONGEST_TEMPORARY
 IN_PROGRESS = (ExecutionState.APPROVED, ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
 
 
-def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
-    """The changes whose check failed or whose outcome is unknown, without those undone since."""
-    undone = {
-        execution.undo_of for execution in executions if execution.state is ExecutionState.SUCCEEDED
-    }
+def unverified(
+    executions: Sequence[Execution], others: Sequence[Execution] = ()
+) -> tuple[Execution, ...]:
+    """The changes whose check failed and was not mended, or whose outcome is unknown.
+
+    `others` are executions of other incidents, which may have mended one.
+    """
     unknown = [
         execution
         for execution in executions
@@ -35,9 +39,42 @@ def unverified(executions: Sequence[Execution]) -> tuple[Execution, ...]:
     failed = [
         execution
         for execution in executions
-        if execution.check_passed is False and execution.id not in undone
+        if execution.check_passed is False and mended_by(execution, (*executions, *others)) is None
     ]
     return (*failed, *unknown)
+
+
+def mended_by(failed: Execution, executions: Sequence[Execution]) -> Execution | None:
+    """The execution that undid a failed change, or after which its target was checked and well."""
+    return next((other for other in executions if _mends(other, failed)), None)
+
+
+def _mends(other: Execution, failed: Execution) -> bool:
+    if other.state is not ExecutionState.SUCCEEDED:
+        return False
+    if other.undo_of == failed.id:
+        return True
+    if not _ended_after(other, failed) or other.plan is None or failed.plan is None:
+        return False
+    if other.plan.target != failed.plan.target:
+        return False
+    if (other.action, other.params) == (failed.action, failed.params):
+        return True
+    # What somebody else put back is not there again because the target is well.
+    return _checks_all_of_target(other.plan) and not failed.evidence.undone_outside
+
+
+def _ended_after(other: Execution, failed: Execution) -> bool:
+    """Of one target, no two run at the same time."""
+    if other.finished_at is None or failed.finished_at is None:
+        return False
+    return (other.finished_at, other.id) > (failed.finished_at, failed.id)
+
+
+def _checks_all_of_target(plan: Plan) -> bool:
+    """Whether its check looks at every pod of a Deployment, and not at some, or at a session."""
+    pods = plan.fingerprint.get("pods", ())
+    return plan.target.startswith("deployment/") and len(pods) == plan.fingerprint.get("of", 0)
 
 
 def is_understood(execution: Execution) -> bool:
@@ -64,11 +101,11 @@ def can_undo(
     `change` is the temporary change that it made: more is known of it, and while somebody's request
     of its undo waits, an approver still need not wait.
     """
-    is_there = not execution.evidence.undone_outside if change is None else change.in_force
+    is_there = not execution.evidence.gone if change is None else change.in_force
     changed = execution.check_passed is not None and is_there
-    undoable = (
-        execution.plan is not None and execution.plan.undo is not None and execution.undo_of is None
-    )
+    # An undo that went well is undone by requesting its step again.
+    offered = execution.undo_of is None or execution.check_passed is False
+    undoable = execution.plan is not None and execution.plan.undo is not None and offered
     waits = undo is not None and undo.state is ExecutionState.PROPOSED and change is not None
     return changed and undoable and (waits or undo is None or not _may_act(undo))
 
@@ -76,6 +113,14 @@ def can_undo(
 def _may_act(undo: Execution) -> bool:
     """Whether it was done, is under way, or is in a state that only a newer version knows."""
     return undo.check_passed is not None or undo.state in ACTIVE or not undo.state.known
+
+
+def undo_alarms(original: Execution) -> tuple[str, ...]:
+    """What must be said first of an undo that leads back to what failed."""
+    failing = original.plan.failing_before if original.plan else ""
+    if not failing:
+        return ()
+    return (f"This leads back to what failed before “{original.title}”: {failing}.",)
 
 
 def must_undo_before_resolving(
@@ -102,6 +147,22 @@ def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
             if approved.approved_content.get(name) != current.approved_content.get(name)
         ]
     return tuple(key.replace("_", " ") for key in keys)
+
+
+def changed_facts(approved: Plan, current: Plan) -> tuple[str, ...]:
+    """What differs between two plans, with short values: `autoscaler none → order-service`."""
+    before, after = approved.fingerprint, current.fingerprint
+    return tuple(
+        _fact(name, before.get(name.replace(" ", "_")), after.get(name.replace(" ", "_")))
+        for name in drifted_fields(approved, current)
+    )
+
+
+def _fact(name: str, old: Any, new: Any) -> str:
+    """A digest or an object would say nothing to people: only its name."""
+    values = [old, new]
+    is_short = all(isinstance(value, str | int) and len(str(value)) < 40 for value in values)
+    return f"{name} {old or 'none'} → {new or 'none'}" if is_short else name
 
 
 def undo_needs_approval(change: TemporaryChange, execution: Execution) -> bool:

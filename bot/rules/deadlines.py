@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from bot.config import Cadence, Config, WorkingHours
+from bot.config import SHORTEST_CADENCE, Cadence, Config, WorkingHours
 from bot.model import Incident, Severity, Status, Task
 
 SATURDAY = 5
@@ -74,6 +74,11 @@ def next_working_time(config: Config, severity: Severity, due: datetime) -> date
 
 def _works(hours: WorkingHours, local: datetime) -> bool:
     return local.weekday() < SATURDAY and hours.begin <= local.time() < hours.end
+
+
+def promise_bounds(interval: int) -> tuple[int, int]:
+    """The fewest and the most minutes to the next update, where so many are usual."""
+    return SHORTEST_CADENCE // timedelta(minutes=1), 2 * interval
 
 
 def promised_update_at(

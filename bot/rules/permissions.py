@@ -4,6 +4,7 @@ from collections.abc import Container
 from datetime import datetime
 
 from bot import durations
+from bot.config import GuestRights
 from bot.model import (
     Execution,
     ExecutionState,
@@ -47,6 +48,15 @@ def check_informs_customers(incident: Incident) -> None:
         )
 
 
+def may_act(person: Person) -> bool:
+    """Whether this is a full member of the workspace, who is active."""
+    try:
+        check_may_act(person)
+    except UserError:
+        return False
+    return True
+
+
 def check_may_act(person: Person) -> None:
     """Raise UserError for guests, bots, deactivated accounts and people of other workspaces."""
     if person.deactivated:
@@ -59,6 +69,26 @@ def check_may_act(person: Person) -> None:
         )
     if person.guest:
         raise UserError("Guests may not do this. Nothing was done; ask a full member.")
+
+
+def check_may_declare(person: Person, guests: GuestRights) -> None:
+    """Raise UserError for people who may do nothing here, unless they may declare."""
+    if not (guests.declare and _is_guest(person)):
+        check_may_act(person)
+
+
+def may_read(person: Person, guests: GuestRights) -> bool:
+    """Whether somebody may read the titles of incidents that they are not in."""
+    try:
+        check_may_act(person)
+    except UserError:
+        return guests.read and _is_guest(person)
+    return True
+
+
+def _is_guest(person: Person) -> bool:
+    """A person of flesh and blood who only may do nothing here."""
+    return (person.guest or person.external) and not (person.bot or person.deactivated)
 
 
 def check_may_resolve(
@@ -109,18 +139,18 @@ def _check_not_requester(execution: Execution, person: Person) -> None:
     )
 
 
-def check_may_deny(execution: Execution, person: Person, approvers: Container[UserId]) -> None:
-    """Raise UserError unless this person is an approver, or withdraws their own request."""
+def check_may_deny(
+    execution: Execution, person: Person, approvers: Container[UserId], *, done: str = "denied"
+) -> None:
+    """Raise UserError unless this person is an approver, or withdraws their own request.
+
+    `done` is what is not done then: an edit denies too, and it is not called so.
+    """
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
-        raise UserError(f"{_why_not_pending(execution)} Nothing was denied.")
+        raise UserError(f"{_why_not_pending(execution)} Nothing was {done}.")
     check_may_act(person)
     if person.id != execution.requested_by and person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was denied; ask one of the approvers.")
-
-
-def is_withdrawn(execution: Execution) -> bool:
-    """Whether the requester denied it."""
-    return execution.decided_by is not None and execution.decided_by == execution.requested_by
+        raise UserError(f"You are not an approver. Nothing was {done}; ask one of the approvers.")
 
 
 def check_may_extend(
@@ -176,8 +206,7 @@ def _why_not_pending(execution: Execution) -> str:
         last = execution.approvals[-1]
         return f"Already approved by <@{last.by}> at {last.at:%Y-%m-%d %H:%M:%S} UTC."
     if execution.state is ExecutionState.DENIED:
-        how = "withdrawn" if is_withdrawn(execution) else "denied"
-        return f"Already {how} by <@{execution.decided_by}>."
+        return f"Already {execution.denial} by <@{execution.decided_by}>."
     if execution.state is ExecutionState.EXPIRED:
         return "This request has expired."
     if execution.state is ExecutionState.VOIDED:

@@ -1,6 +1,6 @@
 """The one decision about what a change needs: how many approvals, of whom, until when, and why."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,9 +11,12 @@ from bot.model import (
     Execution,
     ExecutionState,
     Incident,
+    Membership,
     Plan,
     Requirement,
     Risk,
+    Shortage,
+    ShortageKind,
     UserId,
 )
 
@@ -71,6 +74,8 @@ def _needs_new_approval(change: ProposedChange, now: datetime) -> Iterator[Appro
         yield ApprovalReason.UNDO_OF_UNDO
     elif not (change.in_force or (undone.undo_until is not None and now < undone.undo_until)):
         yield ApprovalReason.UNDO_TOO_LATE
+    elif undone.undo_digest is None and not undone.evidence.undone_outside:
+        yield ApprovalReason.UNDO_NOT_PLANNED
     elif undone.undo_digest != change.plan.digest:
         yield ApprovalReason.TARGET_CHANGED
     elif not change.may_use_approval:
@@ -107,6 +112,26 @@ def shortages(config: Config, approvers: int) -> tuple[str, ...]:
         for risk in (Risk.CHANGE, Risk.DESTRUCTIVE)
         if config.policy.approvals.of(risk) > approvers
     )
+
+
+def find_shortage(
+    asked: Requirement, approvers: Membership, able: Container[UserId], now: datetime
+) -> Shortage | None:
+    """Why a request cannot get its approvals; None where enough people can approve it.
+
+    `able` are those of the approvers who are active full members.
+    """
+    may = [user_id for user_id in approvers.everybody if user_id in able]
+    others = [user_id for user_id in may if user_id not in asked.requesters]
+    if len(others) >= asked.approvals:
+        return None
+    if others:
+        kind = ShortageKind.TOO_FEW
+    elif may:
+        kind = ShortageKind.ONLY_REQUESTERS
+    else:
+        kind = ShortageKind.NOBODY_MAY if approvers.everybody else ShortageKind.NO_MEMBERS
+    return Shortage(kind=kind, at=now, count=len(others))
 
 
 def state_after(execution: Execution, approvals: tuple[Approval, ...]) -> ExecutionState:

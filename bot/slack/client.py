@@ -4,15 +4,18 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model import UserError
 from bot.redaction import redact, redact_values
+from bot.slack.errors import NO_ANSWER as NO_ANSWER
+from bot.slack.errors import SlackError as SlackError
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +23,7 @@ log = logging.getLogger(__name__)
 # its end waits that long.
 TIMEOUT_SECONDS = 15
 RETRY_AFTER = re.compile(r"\d{1,6}")
+UPLOAD_STATUS = re.compile(r"status: (\d{3})")
 
 # The client retries nothing. After a wait the answer to a person would be late, and the scheduler
 # publishes again anyway. At once it might act twice: a call without an answer may have had effect.
@@ -27,43 +31,22 @@ RETRY_HANDLERS: list[Any] = []
 READ_METHODS = ("conversations.history", "conversations.info")
 
 
-NO_ANSWER = "no_answer"
-TRANSIENT_CODES = (
-    NO_ANSWER,
-    "ratelimited",
-    "internal_error",
-    "fatal_error",
-    "service_unavailable",
-    "request_timeout",
-)
-
-
 ApiCall = Awaitable[AsyncSlackResponse]
+T = TypeVar("T")
 
 
-class SlackError(UserError):
-    """A call to Slack failed; `code` is Slack's error, or `no_answer` where there was none.
+class Answer(dict[str, Any]):
+    """An object in what Slack answered; a field that Slack always sends and that is not there is
+    no answer of Slack's."""
 
-    `retry_after` is in seconds, where Slack limits the rate.
-    """
+    def __missing__(self, key: str) -> Any:
+        raise SlackError(NO_ANSWER)
 
-    def __init__(self, code: str, retry_after: float | None = None) -> None:
-        self.code = code
-        self.retry_after = retry_after
-        super().__init__(
-            f"Slack refused this ({code}). What was decided is saved: try again in a minute."
-        )
 
-    @property
-    def is_no_answer(self) -> bool:
-        """Whether Slack did not answer in time, or not at all."""
-        return self.code == NO_ANSWER
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether it goes away by itself: a rate limit, a failure of Slack's, no answer."""
-        is_known = self.code in TRANSIENT_CODES or self.code.startswith("http_")
-        return is_known or self.retry_after is not None
+# Makes a call and awaits it, maybe again and again; raises SlackError.
+Ask = Callable[[Callable[[], Awaitable[T]]], Awaitable[T]]
+# Some of many, and the cursor of the next.
+Page = tuple[list[Any], str | None]
 
 
 # What Slack or the bot reads again: ids, addresses, keys. People read everything else.
@@ -153,19 +136,33 @@ def read_only(client: AsyncWebClient) -> AsyncWebClient:
     )
 
 
-async def call(api_call: ApiCall) -> dict[str, Any]:
+async def call(api_call: ApiCall) -> Answer:
     """Await an API call and return Slack's answer; raises SlackError."""
+    response = await translated(api_call)
+    if not isinstance(response.data, dict):
+        raise SlackError(NO_ANSWER)
+    return Answer({key: _strict(value) for key, value in response.data.items()})
+
+
+async def translated(sending: Awaitable[T]) -> T:
+    """Await what the SDK sends; raises SlackError instead of the SDK's own errors."""
     try:
-        response = await api_call
+        return await sending
     except SlackApiError as error:
         raise _from_api_error(error) from error
+    except SlackRequestError as error:  # an upload that was refused
+        status = UPLOAD_STATUS.search(str(error))
+        raise SlackError(f"http_{status[1]}" if status else NO_ANSWER, method="upload") from error
     except (TimeoutError, ClientError, OSError) as error:
         raise SlackError(NO_ANSWER) from error
     except (AttributeError, ValueError) as error:  # from the SDK, for a body that is no JSON object
         raise SlackError(NO_ANSWER) from error
-    if not isinstance(response.data, dict):
-        raise SlackError(NO_ANSWER)
-    return response.data
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Answer({key: _strict(inner) for key, inner in value.items()})
+    return [_strict(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _from_api_error(error: SlackApiError) -> SlackError:
@@ -174,42 +171,74 @@ def _from_api_error(error: SlackApiError) -> SlackError:
         return SlackError(NO_ANSWER)
     # A proxy that answers for Slack may send a date, where Slack sends seconds.
     header = response.headers.get("Retry-After") or response.headers.get("retry-after") or ""
-    retry_after = float(header) if RETRY_AFTER.fullmatch(header) else None
-    code = response.get("error") if isinstance(response.data, dict) else None
-    return SlackError(str(code or f"http_{response.status_code}"), retry_after)
+    body = response.data if isinstance(response.data, dict) else {}
+    return SlackError(
+        str(body.get("error") or f"http_{response.status_code}"),
+        float(header) if RETRY_AFTER.fullmatch(header) else None,
+        method=response.api_url.rpartition("/")[2],
+        scope=str(body.get("needed") or ""),
+        refused_users=_refused_users(body.get("errors")),
+    )
 
 
-def iter_public_channels(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
-    """Every public channel that is not archived; raises SlackError."""
+def _refused_users(errors: Any) -> dict[str, str]:
+    """Slack's codes by the user whom each is about."""
+    listed = errors if isinstance(errors, list) else []
+    about_users = [error for error in listed if isinstance(error, dict) and "user" in error]
+    return {str(error["user"]): str(error.get("error")) for error in about_users}
 
-    def fetch_page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
+
+async def ask_once(make_call: Callable[[], Awaitable[T]]) -> T:
+    """Make the call and await it; raises SlackError."""
+    return await make_call()
+
+
+def iter_public_channels(
+    client: AsyncWebClient, ask: Ask[Page] = ask_once
+) -> AsyncIterator[Answer]:
+    """Every public channel that is not archived, each page by `ask`; raises what that raises."""
+
+    def fetch(cursor: str | None) -> ApiCall:
         return client.conversations_list(
             types="public_channel", exclude_archived=True, limit=1000, cursor=cursor
         )
 
-    return _paginate(fetch_page, "channels")
+    return _paginate(fetch, "channels", ask)
 
 
-def iter_users(client: AsyncWebClient) -> AsyncIterator[dict[str, Any]]:
+def iter_users(client: AsyncWebClient) -> AsyncIterator[Answer]:
     """Every user of the workspace; raises SlackError."""
 
-    def fetch_page(cursor: str | None) -> Awaitable[AsyncSlackResponse]:
+    def fetch(cursor: str | None) -> ApiCall:
         return client.users_list(limit=200, cursor=cursor)
 
-    return _paginate(fetch_page, "members")
+    return _paginate(fetch, "members")
+
+
+async def members(client: AsyncWebClient, channel: str) -> frozenset[str]:
+    """Who is in a channel, by id; raises SlackError."""
+
+    def fetch(cursor: str | None) -> ApiCall:
+        return client.conversations_members(channel=channel, limit=1000, cursor=cursor)
+
+    return frozenset([str(member) async for member in _paginate(fetch, "members")])
 
 
 async def _paginate(
-    fetch_page: Callable[[str | None], Awaitable[AsyncSlackResponse]], key: str
-) -> AsyncIterator[dict[str, Any]]:
+    fetch: Callable[[str | None], ApiCall], key: str, ask: Ask[Page] = ask_once
+) -> AsyncIterator[Any]:
     cursor: str | None = None
     while True:
-        page = await call(fetch_page(cursor))
-        for item in page[key]:
+        items, cursor = await ask(partial(_page, fetch, key, cursor))
+        for item in items:
             yield item
-        cursor = (page.get("response_metadata") or {}).get("next_cursor") or None
         if cursor is None:
             return
+
+
+async def _page(fetch: Callable[[str | None], ApiCall], key: str, cursor: str | None) -> Page:
+    answer = await call(fetch(cursor))
+    return answer[key], (answer.get("response_metadata") or {}).get("next_cursor") or None
 
 
 async def respond(client: AsyncWebClient, response_url: str, message: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import slack
 from bot.model import ChannelId, UserError
-from bot.slack import escaping
+from bot.slack import errors, escaping
 
 EVENT_TYPE = "customer_message"
 HISTORY_LIMIT = 999  # Slack's maximum for one page
@@ -25,27 +25,16 @@ FIXES = {
 REFUSALS = frozenset(
     {
         *FIXES,
-        "access_denied",
-        "account_inactive",
+        *errors.FIXES,
         "cant_delete_message",
-        "ekm_access_denied",
         "invalid_arguments",
-        "invalid_auth",
         "invalid_metadata_format",
         "invalid_metadata_schema",
         "message_limit_exceeded",
         "metadata_too_large",
         "missing_scope",
-        "no_permission",
         "no_text",
-        "not_allowed_token_type",
-        "not_authed",
-        "org_login_required",
         "ratelimited",
-        "restricted_action_read_only_channel",
-        "team_access_not_granted",
-        "token_expired",
-        "token_revoked",
     }
 )
 
@@ -80,9 +69,9 @@ class CustomerChannel:
         call = self._slack.conversations_info(channel=channel)
         answer = (await _read(call))["channel"]
         if answer.get("is_archived"):
-            raise _error("post there", "is_archived")
+            raise _error("post there", slack.client.SlackError("is_archived"))
         if not answer.get("is_member"):
-            raise _error(f"post to #{answer['name']}", "not_in_channel")
+            raise _error(f"post to #{answer['name']}", slack.client.SlackError("not_in_channel"))
         return str(answer["name"])
 
     async def post(self, channel: str, text: str, key: str, heading: str = "") -> str:
@@ -116,7 +105,7 @@ async def _read(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
     try:
         return await slack.client.call(call)
     except slack.client.SlackError as error:
-        raise _error("look at the channel", error.code) from error
+        raise _error("look at the channel", error) from error
 
 
 async def _call(call: Awaitable[AsyncSlackResponse], task: str) -> dict[str, Any]:
@@ -125,7 +114,7 @@ async def _call(call: Awaitable[AsyncSlackResponse], task: str) -> dict[str, Any
         return await slack.client.call(call)
     except slack.client.SlackError as error:
         if error.code in REFUSALS:
-            raise _error(task, error.code) from error
+            raise _error(task, error) from error
         raise CustomerChannelError(
             f"Slack failed when the bot tried to {task} ({error.code}). Whether it was done is "
             "unknown: look at the channel.",
@@ -133,8 +122,8 @@ async def _call(call: Awaitable[AsyncSlackResponse], task: str) -> dict[str, Any
         ) from error
 
 
-def _error(task: str, code: str) -> CustomerChannelError:
-    fix = FIXES.get(code, "Try again in a minute.")
+def _error(task: str, error: slack.client.SlackError) -> CustomerChannelError:
+    fix = FIXES.get(error.code, error.fix)
     return CustomerChannelError(
-        f"Slack did not let the bot {task} ({code}), so nothing was done. {fix}"
+        f"Slack did not let the bot {task} ({error.code}), so nothing was done. {fix}"
     )

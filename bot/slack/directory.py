@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable, Mapping, Set
+from functools import partial
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -13,6 +14,14 @@ from bot.cache import Cache
 from bot.model import GroupMembers, Membership, Person, UserError, UserId
 
 CACHE_SECONDS = 60
+LOOKUPS_AT_ONCE = 4
+
+
+class UnknownPerson(UserError):
+    """Slack does not know somebody of that id."""
+
+
+Groups = list[dict[str, Any]]
 
 
 class Directory:
@@ -35,29 +44,48 @@ class Directory:
         """A person as Slack knows them now; raises UserError when Slack does not say."""
         try:
             answer = await slack.client.call(self._slack.users_info(user=user_id))
+            return _parse_person(answer["user"], self._team_id)
         except slack.client.SlackError as error:
             if error.code in ("user_not_found", "user_not_visible"):
-                raise UserError(
+                raise UnknownPerson(
                     f"Slack does not know <@{user_id}>, so nothing was done. Choose somebody else."
                 ) from error
             raise _no_answer("who you are", error) from error
-        return _parse_person(answer["user"], self._team_id)
+
+    async def full_members(self, user_ids: Iterable[UserId], enough: int) -> frozenset[UserId]:
+        """Those who are active full members, as Slack knows them now: at least `enough`, or all.
+
+        A group may be large, so people are looked up a few at a time. Raises UserError.
+        """
+        waiting, found = list(user_ids), set[UserId]()
+        while waiting and len(found) < enough:
+            some, waiting = waiting[:LOOKUPS_AT_ONCE], waiting[LOOKUPS_AT_ONCE:]
+            people = await asyncio.gather(*map(self._find_user, some))
+            found |= {who.id for who in people if who and rules.permissions.may_act(who)}
+        return frozenset(found)
+
+    async def _find_user(self, user_id: UserId) -> Person | None:
+        """A person as Slack knows them now, or None for one whom it does not know."""
+        try:
+            return await self.fetch_user(user_id)
+        except UnknownPerson:
+            return None
 
     async def check_may_act(self, user_id: UserId) -> None:
         """Raise UserError for guests, bots, deactivated people and other workspaces' people."""
-        rules.permissions.check_may_act(await self._cached_person(user_id))
+        rules.permissions.check_may_act(await self.cached_person(user_id))
 
     async def display_names(self, user_ids: Iterable[str]) -> dict[str, str]:
         """Names by user id, without those of people that Slack does not know."""
         names = {}
         for user_id in user_ids:
             try:
-                names[user_id] = (await self._cached_person(UserId(user_id))).name
+                names[user_id] = (await self.cached_person(UserId(user_id))).name
             except UserError:
                 continue
         return names
 
-    async def _cached_person(self, user_id: UserId) -> Person:
+    async def cached_person(self, user_id: UserId) -> Person:
         """A person as of the last minute; raises UserError."""
         key = f"person:{user_id}"
         cached = await self._cache.get(key)
@@ -67,17 +95,20 @@ class Directory:
         await self._cache.set(key, person.model_dump_json(), CACHE_SECONDS)
         return person
 
-    async def fetch_membership(self, selector: config.MemberSelector) -> Membership:
+    async def fetch_membership(
+        self, selector: config.MemberSelector, ask: slack.client.Ask[Groups] = slack.client.ask_once
+    ) -> Membership:
         """The selected people, and by which group, from Slack now.
 
         Groups and their members come in one answer, so that a handle that moves to another group
-        meanwhile cannot mix the two. Raises UserError when a group cannot be read.
+        meanwhile cannot mix the two. Raises SlackError when they cannot be read, and UserError
+        for a group that is not there.
         """
         users = frozenset(map(UserId, selector.users))
         if not selector.groups:
             return Membership(users=users)
         try:
-            listed = await self._groups(include_users=True)
+            listed = await ask(partial(self._groups, include_users=True))
         except slack.client.SlackError as error:
             raise _no_answer("who is in the group", error) from error
         membership = Membership(
@@ -89,7 +120,7 @@ class Directory:
     async def cached_membership(self, selector: config.MemberSelector) -> Membership:
         """The selected people as of the last minute, for what decides nothing.
 
-        Raises UserError when a group cannot be read.
+        Raises SlackError when they cannot be read, and UserError for a group that is not there.
         """
         key = f"membership:{selector.model_dump_json()}"
         async with self._members_lock:  # whoever waits gets what the first one has read
@@ -162,10 +193,10 @@ class Directory:
                 mentions[handle] = f"<@{user['id']}>"
         return mentions
 
-    async def _groups(self, *, include_users: bool = False) -> list[dict[str, Any]]:
+    async def _groups(self, *, include_users: bool = False) -> Groups:
         """Every user group of the workspace; raises SlackError."""
         call = self._slack.usergroups_list(include_users=include_users)
-        groups: list[dict[str, Any]] = (await slack.client.call(call))["usergroups"]
+        groups: Groups = (await slack.client.call(call))["usergroups"]
         return groups
 
 
@@ -193,7 +224,5 @@ def _parse_person(user: dict[str, Any], team_id: str) -> Person:
     )
 
 
-def _no_answer(question: str, error: slack.client.SlackError) -> UserError:
-    return UserError(
-        f"Slack did not say {question} ({error.code}), so nothing was done. Try again in a minute."
-    )
+def _no_answer(question: str, error: slack.client.SlackError) -> slack.client.SlackError:
+    return error.about(f"Slack did not say {question} ({error.code}), so nothing was done.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ from pydantic_core import to_json, to_jsonable_python
 
 from bot.model import UserError
 from bot.redaction import redact_values
+from bot.systems import timestamps
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ BEGIN: LiteralString = """
 COMMIT: LiteralString = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL; COMMIT"
 
 ROWS_AT_ONCE = 100
+NEW_WORD = re.compile(r"\B(?=[A-Z])")
 LONG = 8192  # characters
 
 # Any constant serves, as long as every replica takes the same one.
@@ -173,6 +176,7 @@ class Pool(AsyncConnectionPool[Conn]):
 
     async def _configure(self, conn: Conn) -> None:
         """Prepare a new connection; raises OperationalError for a session that only reads."""
+        timestamps.register(conn.adapters)
         await self._begin(conn)
         [(pid,)] = await (await conn.execute("SELECT pg_backend_pid()")).fetchall()
         if pid != conn.info.backend_pid:  # behind a pooler: another session knows no statement
@@ -350,7 +354,8 @@ def _read(model: type[Row], row: dict[str, Any]) -> Row:
     try:
         return model.model_validate(row, extra="allow")
     except ValidationError as error:
-        name = f"{model.__name__.lower()} {row.get('id') or row.get('execution_id')}"
+        noun = NEW_WORD.sub(" ", model.__name__).lower()
+        name = f"{noun} {row.get('id') or row.get('execution_id')}"
         log.error("%s cannot be read: %s", name, error)
         raise UnreadableRow(name) from error
 
@@ -378,32 +383,43 @@ async def fetch_all(
     model: type[Row],
     query: LiteralString,
     unreadable: list[str] | None = None,
+    *,
+    strict: bool = False,
     **params: Any,
 ) -> tuple[Row, ...]:
     """All rows as models; others get a turn between every few milliseconds' worth of them.
 
-    A row that this version cannot read raises UnreadableRow. With `unreadable`, it is left out and
-    named there instead.
+    A row that this version cannot read is left out, logged, and named in `unreadable`; `strict`
+    raises UnreadableRow instead, for decisions that need every row.
     """
     models: list[Row | None] = []
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(_with_columns(model, query), params)
         while some := await cursor.fetchmany(ROWS_AT_ONCE):
-            models += [_read_or_name(model, row, unreadable) for row in some]
+            models += [_read_or_name(model, row, unreadable, strict=strict) for row in some]
             if len(some) == ROWS_AT_ONCE:
                 await asyncio.sleep(0)
     return tuple(read for read in models if read is not None)
 
 
+async def fetch_first(
+    conn: Conn, model: type[Row], query: LiteralString, **params: Any
+) -> Row | None:
+    """The first row that can be read as a model, or None."""
+    rows = await fetch_all(conn, model, query, **params)
+    return rows[0] if rows else None
+
+
 def _read_or_name(
-    model: type[Row], row: dict[str, Any], unreadable: list[str] | None
+    model: type[Row], row: dict[str, Any], unreadable: list[str] | None, *, strict: bool
 ) -> Row | None:
     try:
         return _read(model, row)
     except UnreadableRow as bad:
-        if unreadable is None:
+        if strict:
             raise
-        unreadable.append(bad.name)
+        if unreadable is not None:
+            unreadable.append(bad.name)
         return None
 
 

@@ -12,6 +12,11 @@ async def claim(conn: Conn, delivery_id: str) -> bool:
     return await db.execute(conn, query, id=delivery_id) == 1
 
 
+async def release(conn: Conn, delivery_id: str) -> None:
+    """Forget that a delivery was claimed."""
+    await db.execute(conn, "DELETE FROM deliveries WHERE id = %(id)s", id=delivery_id)
+
+
 async def delete_older(conn: Conn, age: timedelta) -> None:
     """Delete what was claimed longer ago."""
     query = "DELETE FROM deliveries WHERE seen_at < now() - %(age)s::interval"

@@ -96,7 +96,8 @@ async def for_publishing(
         SELECT id, incident_id, step_id, title, action, params, risk, plan_digest, state,
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
-            decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence,
+            decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence, holds_target,
+            nudged_at, shortage, edited,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan
@@ -110,7 +111,7 @@ async def for_publishing(
 async def undos_of(conn: Conn, execution_id: ExecutionId) -> tuple[Execution, ...]:
     """Every attempt to undo an execution, oldest first."""
     query = "SELECT {columns} FROM executions WHERE undo_of = %(id)s ORDER BY id"
-    return await db.fetch_all(conn, Execution, query, id=execution_id)
+    return await db.fetch_all(conn, Execution, query, strict=True, id=execution_id)
 
 
 async def active_of_step(conn: Conn, incident_id: IncidentId, step_id: str) -> Execution | None:
@@ -130,7 +131,49 @@ async def running_on(conn: Conn, target: str) -> Execution | None:
         WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
           AND (state = 'running' OR state = 'interrupted' AND holds_target)
     """
-    return await db.fetch_optional(conn, Execution, query, target=target)
+    return await db.fetch_first(conn, Execution, query, target=target)
+
+
+async def applied_since(
+    conn: Conn, target: str, since: datetime, *, but: ExecutionId
+) -> tuple[Execution, ...]:
+    """The other changes of a target that were made and have ended since, in that order.
+
+    One that ended in the minute before is among them: a plan is older than its request. A row that
+    this version cannot read is left out.
+    """
+    query = """
+        SELECT {columns} FROM executions
+        WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
+          AND check_passed IS NOT NULL AND id <> %(but)s
+          AND finished_at > %(since)s - interval '1 minute'
+        ORDER BY finished_at
+    """
+    return await db.fetch_all(conn, Execution, query, [], target=target, since=since, but=but)
+
+
+async def latest_with_template(conn: Conn, target: str, template: str) -> Execution | None:
+    """The latest change that left a Deployment with the pod template of this digest."""
+    query = """
+        SELECT {columns} FROM executions
+        WHERE plan ->> 'target' = %(target)s AND check_passed IS NOT NULL
+          AND evidence -> 'answers' ->> 'template' = %(template)s
+        ORDER BY finished_at DESC LIMIT 1
+    """
+    found = await db.fetch_all(conn, Execution, query, [], target=target, template=template)
+    return found[0] if found else None
+
+
+async def applied_after_failures(
+    conn: Conn, executions: Sequence[Execution]
+) -> tuple[Execution, ...]:
+    """The later changes, of all incidents, on the targets of those whose check failed."""
+    found: tuple[Execution, ...] = ()
+    for failed in executions:
+        if failed.check_passed is False and failed.plan and failed.finished_at:
+            since, target = failed.finished_at, failed.plan.target
+            found += await applied_since(conn, target, since, but=failed.id)
+    return found
 
 
 async def set_approvals(
@@ -169,6 +212,7 @@ async def move(
     to_state: ExecutionState,
     outcome: str | None = None,
     by: UserId | None = None,
+    edited: bool = False,
 ) -> Execution | None:
     """Change the state, or return None when it is another one by now.
 
@@ -176,12 +220,12 @@ async def move(
     """
     query = """
         UPDATE executions SET state = %(to_state)s, outcome = coalesce(%(outcome)s, outcome),
-            decided_by = coalesce(%(by)s, decided_by)
+            decided_by = coalesce(%(by)s, decided_by), edited = %(edited)s
         WHERE id = %(id)s AND state = %(from_state)s
         RETURNING {columns}
     """
     values: dict[str, Any] = {"from_state": from_state, "to_state": to_state}
-    values |= {"outcome": outcome, "by": by}
+    values |= {"outcome": outcome, "by": by, "edited": edited}
     with _refuse_second():
         return await db.fetch_optional(conn, Execution, query, id=execution_id, **values)
 
@@ -203,6 +247,15 @@ async def set_waiting_for(conn: Conn, execution_id: ExecutionId, text: str) -> b
     query = """
         UPDATE executions SET progress = %(text)s
         WHERE id = %(id)s AND state = 'approved' AND progress IS DISTINCT FROM %(text)s
+    """
+    return await db.execute(conn, query, id=execution_id, text=text) == 1
+
+
+async def set_unchecked(conn: Conn, execution_id: ExecutionId, text: str | None) -> bool:
+    """Write why an interrupted execution cannot be checked yet; False when that was there."""
+    query = """
+        UPDATE executions SET progress = %(text)s
+        WHERE id = %(id)s AND state = 'interrupted' AND progress IS DISTINCT FROM %(text)s
     """
     return await db.execute(conn, query, id=execution_id, text=text) == 1
 
@@ -233,37 +286,53 @@ async def record_evidence(
 
 
 async def set_unknown(
-    conn: Conn, execution: Execution, outcome: str, evidence: Evidence, now: datetime
+    conn: Conn,
+    execution: Execution,
+    outcome: str,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    holds_target: bool,
 ) -> Execution | None:
     """Write that its outcome is not known, or return None when another process runs it."""
     query = """
         UPDATE executions SET state = 'interrupted', interrupted_at = %(now)s, progress = NULL,
-            outcome = %(outcome)s, evidence = %(evidence)s, heartbeat_at = %(now)s
+            outcome = %(outcome)s, evidence = %(evidence)s, heartbeat_at = %(now)s,
+            holds_target = holds_target AND %(holds_target)s
         WHERE id = %(id)s AND state = 'running'
           AND interrupted_at IS NOT DISTINCT FROM %(interrupted_at)s
         RETURNING {columns}
     """
     values: dict[str, Any] = {"interrupted_at": execution.interrupted_at, "now": now}
     values |= {"outcome": outcome, "evidence": db.exact_json(evidence)}
+    values["holds_target"] = holds_target
     return await db.fetch_optional(conn, Execution, query, id=execution.id, **values)
 
 
 async def unsettled(
-    conn: Conn, *, silent_since: datetime, unknown_since: datetime, but: Sequence[int]
+    conn: Conn,
+    *,
+    silent_since: datetime,
+    unknown_since: datetime,
+    lost_since: datetime,
+    but: Sequence[int],
 ) -> tuple[DueRow, ...]:
     """The interrupted changes to look at, except some rows.
 
-    They are silent for so long, or of unknown outcome for so long.
+    They are silent for so long, or of unknown outcome for so long. One that does not hold its
+    target any more was begun after `lost_since`.
     """
     query = """
         SELECT id, incident_id FROM executions
-        WHERE state = 'interrupted' AND holds_target AND risk IN ('change', 'destructive')
+        WHERE state = 'interrupted' AND risk IN ('change', 'destructive')
+          AND (holds_target OR outcome IS NOT NULL AND started_at > %(lost_since)s)
           AND heartbeat_at <
             CASE WHEN outcome IS NULL THEN %(silent_since)s ELSE %(unknown_since)s END
           AND id <> ALL(%(but)s)
         ORDER BY id
     """
     values: dict[str, Any] = {"silent_since": silent_since, "unknown_since": unknown_since}
+    values["lost_since"] = lost_since
     return await db.fetch_all(conn, DueRow, query, but=list(but), **values)
 
 

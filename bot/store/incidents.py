@@ -37,9 +37,7 @@ async def recent_duplicate(
           AND status <> 'resolved'
         ORDER BY id DESC LIMIT 1
     """
-    return await db.fetch_optional(
-        conn, Incident, query, title=title, severity=severity, since=since
-    )
+    return await db.fetch_first(conn, Incident, query, title=title, severity=severity, since=since)
 
 
 async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | None:
@@ -49,7 +47,7 @@ async def open_with_same_title(conn: Conn, incident: Incident) -> Incident | Non
         WHERE lower(title) = lower(%(title)s) AND id <> %(id)s AND status <> 'resolved'
         ORDER BY id DESC LIMIT 1
     """
-    return await db.fetch_optional(conn, Incident, query, title=incident.title, id=incident.id)
+    return await db.fetch_first(conn, Incident, query, title=incident.title, id=incident.id)
 
 
 async def get(conn: Conn, incident_id: IncidentId) -> Incident | None:

@@ -8,7 +8,10 @@ from bot.store.db import Conn
 
 
 class SentItem(Model):
-    """An item that was sent to Slack: where it is, and the digest of its content."""
+    """An item that was sent to Slack: where it is, and the digest of its content.
+
+    `ts` is that of the message; of a pin or a file, that of the message that it belongs to.
+    """
 
     key: str
     channel: str
@@ -35,6 +38,18 @@ async def save(conn: Conn, incident_id: IncidentId, sent: SentItem) -> None:
             final_while_open = NULL
     """
     await db.execute(conn, query, incident_id=incident_id, **sent.model_dump())
+
+
+async def forget(conn: Conn, incident_id: IncidentId, gone: SentItem) -> None:
+    """Forget a message that is gone, its pin and its files: all are to be sent again."""
+    query = """
+        DELETE FROM messages
+        WHERE incident_id = %(incident_id)s AND channel = %(channel)s
+          -- versions before this one recorded no ts for a pin
+          AND (ts = %(ts)s OR key = 'pin:' || %(key)s)
+    """
+    values = {"channel": gone.channel, "key": gone.key, "ts": gone.ts}
+    await db.execute(conn, query, incident_id=incident_id, **values)
 
 
 async def delete_of_channel(conn: Conn, incident_id: IncidentId, channel: str) -> None:

@@ -151,6 +151,11 @@ async def pending(conn: Conn, now: datetime, but: Sequence[int]) -> tuple[Incide
     return tuple(IncidentId(row[0]) for row in await cursor.fetchall())
 
 
+async def publish_error(conn: Conn, incident_id: IncidentId) -> str | None:
+    """What Slack refuses of this incident, if anything."""
+    return (await publish_errors(conn)).get(incident_id)
+
+
 async def publish_errors(conn: Conn) -> dict[IncidentId, str]:
     """What Slack refuses, by incident."""
     cursor = await conn.execute(

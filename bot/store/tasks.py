@@ -10,11 +10,12 @@ from bot.store.db import Conn
 
 
 class NewTask(Model):
-    """A new task: what to do, where, and by when."""
+    """A new task: what to do, where, by when, and since when it lasts."""
 
     title: str
     link: str = ""
     due_at: datetime | None = None
+    since: datetime | None = None
 
 
 async def add(
@@ -29,9 +30,10 @@ async def add(
 ) -> int:
     """Add tasks to a list, in their order; returns how many of them are new."""
     query = """
-        INSERT INTO tasks (incident_id, kind, step_id, title, link, due_at, added_by, added_at)
-        VALUES (%(incident_id)s, %(kind)s, %(step_id)s, %(title)s, %(link)s, %(due_at)s, %(by)s,
-            %(at)s)
+        INSERT INTO tasks (incident_id, kind, step_id, title, link, due_at, since, added_by,
+            added_at)
+        VALUES (%(incident_id)s, %(kind)s, %(step_id)s, %(title)s, %(link)s, %(due_at)s,
+            %(since)s, %(by)s, %(at)s)
         ON CONFLICT (incident_id, kind, step_id, md5(title || ' ' || link)) DO NOTHING
     """
     where: dict[str, Any] = {"incident_id": incident_id, "kind": kind, "step_id": step_id}

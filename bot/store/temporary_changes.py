@@ -38,6 +38,18 @@ async def record(
     await db.execute(conn, query, id=execution.id, incident_id=execution.incident_id, **values)
 
 
+async def mark_found_late(
+    conn: Conn, execution_id: ExecutionId, overdue_reason: str, now: datetime
+) -> None:
+    """Say why it is not over yet, where that it was written became known after its end."""
+    query = """
+        UPDATE temporary_changes SET overdue_reason = %(overdue_reason)s
+        WHERE execution_id = %(id)s AND ends_at <= %(now)s AND ended_at IS NULL
+          AND overdue_reason IS NULL
+    """
+    await db.execute(conn, query, id=execution_id, overdue_reason=overdue_reason, now=now)
+
+
 async def withdraw(conn: Conn, execution_id: ExecutionId, now: datetime) -> None:
     """End one that was not written after all."""
     query = """
@@ -91,7 +103,7 @@ async def ended_by(conn: Conn, execution_id: ExecutionId) -> tuple[TemporaryChan
         SELECT {columns} FROM temporary_changes WHERE touched_by = %(id)s AND ended_at IS NOT NULL
         ORDER BY execution_id
     """
-    return await db.fetch_all(conn, TemporaryChange, query, id=execution_id)
+    return await db.fetch_all(conn, TemporaryChange, query, strict=True, id=execution_id)
 
 
 async def executions_in_force(conn: Conn) -> tuple[Execution, ...]:
@@ -141,6 +153,17 @@ async def look_again(
     last_seen = None if sighting is None else db.exact_json(sighting)
     values: dict[str, Any] = {"next_check_at": next_check_at, "last_seen": last_seen}
     return await db.fetch_one(conn, TemporaryChange, query, id=execution_id, **values)
+
+
+async def set_unseen(
+    conn: Conn, execution_id: ExecutionId, since: datetime | None, reason: str | None
+) -> None:
+    """Record since when it cannot be seen, and why; or that it can."""
+    query = """
+        UPDATE temporary_changes SET unseen_since = %(since)s, unseen_reason = %(reason)s
+        WHERE execution_id = %(id)s
+    """
+    await db.execute(conn, query, id=execution_id, since=since, reason=reason)
 
 
 async def set_as_left(

@@ -18,7 +18,8 @@ from bot.systems.tcp import TcpProber
 class Systems:
     """The clients of everything outside that an action may use, and the clock.
 
-    The subclass says how much these clients let through.
+    `probe_pods` selects the pods of the namespace that ports may be tried from where no pod of the
+    service can; empty for none. The subclass says how much these clients let through.
     """
 
     cluster: Cluster
@@ -29,6 +30,7 @@ class Systems:
     http: HttpClient = field(default_factory=HttpClient)
     sessions: SessionTerminator = field(default_factory=lambda: SessionTerminator(None))
     stripe: Stripe = field(default_factory=Stripe)
+    probe_pods: str = ""
 
 
 class ReadingSystems(Systems):

@@ -1,7 +1,7 @@
 """Queries of the service's database: one SELECT in a READ ONLY transaction, with limits."""
 
 import asyncio
-import re
+import logging
 from collections.abc import Mapping
 from typing import Any, LiteralString, NamedTuple
 
@@ -9,6 +9,8 @@ import psycopg
 from psycopg import AsyncConnection, errors, sql
 
 from bot.model.text import printable, printable_values
+from bot.playbooks import statements
+from bot.systems import timestamps
 from bot.systems.postgres import APPLICATION_NAME as APPLICATION_NAME
 from bot.systems.postgres import (
     CONNECT_SECONDS,
@@ -19,6 +21,8 @@ from bot.systems.postgres import (
 )
 from bot.systems.postgres import DatabaseError as DatabaseError
 
+log = logging.getLogger(__name__)
+
 VARIABLE = "ORDERS_DATABASE_URL"
 ROLE = "runbolt_ro"
 STATEMENT_SECONDS = 8.0
@@ -26,14 +30,17 @@ LOCK_SECONDS = 2.0
 IDLE_SECONDS = 10.0
 MAX_ROWS = 1000
 MAX_BYTES = 8 * 1024 * 1024
-# For the transaction alone: a pooler lends the session to somebody else afterwards. The last one,
-# from PostgreSQL 14 on, ends a query soon after its client has gone.
+# For the transaction alone: a pooler lends the session to somebody else afterwards. Strings mean
+# what they meant when the query was checked. The last one, from PostgreSQL 14 on, ends a query
+# soon after its client has gone. The answer is whether functions.sql has not been run.
 LIMITS = """
     SELECT set_config('TimeZone', 'UTC', true),
+        set_config('standard_conforming_strings', 'on', true),
         set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
         set_config('idle_in_transaction_session_timeout', %s, true),
         CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL
-            THEN set_config('client_connection_check_interval', '500', true) END
+            THEN set_config('client_connection_check_interval', '500', true) END,
+        has_function_privilege('pg_catalog.pg_notify(text, text)', 'EXECUTE')
 """
 # The client would read a row of any size as a whole, so the server adds up the sizes of the rows
 # and sends only those that fit. The number of all rows comes with each, and alone where none fits.
@@ -54,11 +61,6 @@ LIMITED_QUERY = """
     LEFT JOIN runbolt_result ON runbolt_bytes <= {max_bytes}
     ORDER BY runbolt_row
 """
-# Where a semicolon ends no statement: in literals, quoted names and comments.
-LITERAL_OR_COMMENT = re.compile(
-    r"""(?<!\w)[eE]'(?:[^'\\]|\\.)*'|'[^']*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""",
-    re.DOTALL,
-)
 
 
 class Rows(NamedTuple):
@@ -75,6 +77,7 @@ class Database:
     def __init__(self, url: str | None, *, seconds: float = STATEMENT_SECONDS) -> None:
         self._settings = ConnectionSettings(url, VARIABLE, ROLE)
         self._seconds = seconds
+        self._warned = False
 
     async def select(
         self,
@@ -101,9 +104,11 @@ class Database:
             raise _translate(error, self._seconds) from error
 
     async def _connect(self, url: str) -> AsyncConnection:
-        return await AsyncConnection.connect(
+        conn = await AsyncConnection.connect(
             url, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION_NAME
         )
+        timestamps.register(conn.adapters)
+        return conn
 
     async def _fetch(
         self,
@@ -114,12 +119,14 @@ class Database:
     ) -> Rows:
         limits = [milliseconds(limit) for limit in (self._seconds, LOCK_SECONDS, IDLE_SECONDS)]
         await conn.set_read_only(True)
-        await conn.execute(LIMITS, limits)
+        [(*_, may_act)] = await (await conn.execute(LIMITS, limits)).fetchall()
+        self._warn_once(may_act)
         # Always with a parameter: without one the server would take several statements, one of
         # which could end the transaction that only reads. And in one message: a query that is
         # parsed first starts in spite of a cancellation that arrives between the two.
         bound = {"runbolt_rows": max_rows + 1} | dict(params or {})
-        escaped = query if params else query.replace("%", "%%")
+        statement = query[: statements.end(query)]
+        escaped = statement if params else statement.replace("%", "%%")
         cursor = await conn.execute(_limited(escaped), bound, prepare=False)
         names = [column.name for column in cursor.description or ()]
         fetched = await cursor.fetchall()
@@ -127,20 +134,19 @@ class Database:
         await conn.rollback()
         return _rows(names, fetched, max_rows)
 
+    def _warn_once(self, may_act: bool) -> None:
+        if may_act and not self._warned:
+            self._warned = True
+            log.warning(
+                "The role of %s may call functions that act, which a view or an operator can hide: "
+                "connect as %s, and run deploy/sql/functions.sql on that database.",
+                VARIABLE,
+                ROLE,
+            )
+
 
 def _limited(query: LiteralString) -> sql.Composed:
-    without_end = sql.SQL(_without_end(query))
-    return sql.SQL(LIMITED_QUERY).format(query=without_end, max_bytes=MAX_BYTES)
-
-
-def _without_end(query: LiteralString) -> LiteralString:
-    """The query without its last semicolon, and without the comments after it."""
-
-    def placeholder(match: re.Match[str]) -> str:
-        is_comment = match[0].startswith(("--", "/*"))
-        return (" " if is_comment else "x") * len(match[0])
-
-    return query[: len(LITERAL_OR_COMMENT.sub(placeholder, query).rstrip("; \t\r\n"))]
+    return sql.SQL(LIMITED_QUERY).format(query=sql.SQL(query), max_bytes=MAX_BYTES)
 
 
 def _rows(names: list[str], fetched: list[tuple[Any, ...]], max_rows: int) -> Rows:

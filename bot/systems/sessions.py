@@ -55,6 +55,9 @@ CLOSE: LiteralString = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE pid = %(pid)s AND backend_start = %(backend_start)s AND pid <> pg_backend_pid()
 """
+IS_OPEN: LiteralString = """
+    SELECT FROM pg_stat_activity WHERE pid = %(pid)s AND backend_start = %(backend_start)s
+"""
 CLOSE_SECONDS = 2.0
 CLOSE_ATTEMPTS = 20
 
@@ -173,7 +176,7 @@ class SessionTerminator:
         async with self._connected(1) as conn:
             params = own.model_dump()
             for _ in range(CLOSE_ATTEMPTS):
-                if await _fetch_now(conn, CLOSE, params) is None:
+                if await _close(conn, params):
                     return
                 await asyncio.sleep(CLOSE_SECONDS / CLOSE_ATTEMPTS)
         raise DatabaseError(
@@ -255,6 +258,15 @@ async def _terminate(conn: AsyncConnection, session: DatabaseSession) -> Termina
         return TerminationResult.NOT_PERMITTED
     assert row is not None
     return TerminationResult(row[0])
+
+
+async def _close(conn: AsyncConnection, params: Mapping[str, Any]) -> bool:
+    """Whether the session is gone; a role that may end none waits until it ends by itself."""
+    try:
+        async with conn.transaction():  # a savepoint
+            return await _fetch_now(conn, CLOSE, params) is None
+    except errors.InsufficientPrivilege:
+        return await _fetch_now(conn, IS_OPEN, params) is None
 
 
 async def _fetch_now(

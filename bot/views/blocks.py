@@ -263,9 +263,10 @@ def link_button(text: str, action_id: str, url: str) -> Element:
     return {"type": "button", "text": plain_text(text), "action_id": action_id, "url": url}
 
 
-def option(text: str, value: str) -> Element:
+def option(text: str, value: str, description: str = "") -> Element:
     """One option of a select menu, checkbox group or overflow menu."""
-    return {"text": plain_text(text), "value": value}
+    shown: Element = {"text": plain_text(text), "value": value}
+    return {**shown, "description": plain_text(description)} if description else shown
 
 
 def select(
@@ -314,6 +315,17 @@ def checkboxes(name: str, label: str, action_id: str, options: Sequence[Element]
     """Checkboxes; Slack sends each tick at once, and all of them again with the form."""
     element: Element = {"type": "checkboxes", "action_id": action_id, "options": list(options)}
     return {**input_block(name, label, element, optional=True), "dispatch_action": True}
+
+
+def tick_boxes(name: str, label: str, options: Sequence[Element]) -> Block:
+    """Checkboxes that Slack sends with the form."""
+    return input_block(name, label, {"type": "checkboxes", "options": list(options)}, optional=True)
+
+
+def radio_buttons(name: str, label: str, options: Sequence[Element]) -> Block:
+    """Options of which one is chosen; at first it is the first."""
+    element: Element = {"type": "radio_buttons", "options": list(options)}
+    return input_block(name, label, {**element, "initial_option": options[0]})
 
 
 def text_input(

@@ -1,9 +1,11 @@
 """The card: the first message of an incident's channel, with its state and its buttons."""
 
+from operator import attrgetter
+
 from bot import rules
 from bot.model import Incident, ReminderKind, Severity, Status
-from bot.views import action_ids, blocks, temporary_changes, text
-from bot.views.blocks import Element
+from bot.views import action_ids, blocks, customers, temporary_changes, text
+from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
 from bot.views.snapshot import IncidentSnapshot
 
@@ -13,6 +15,7 @@ COLOURS = {
     Severity.SEV3: ":large_yellow_circle:",
     Severity.SEV4: ":large_blue_circle:",
 }
+MAX_WAITING = 3  # requests that the card names
 RESOLVED = ":white_check_mark:"
 
 
@@ -27,14 +30,58 @@ def message(snapshot: IncidentSnapshot) -> Message:
     incident = snapshot.incident
     parts = [
         blocks.header(heading(incident)),
+        *_impact(snapshot),
         blocks.fields(*_fields(snapshot).split("\n---\n")),
+        *_latest(snapshot),
         *temporary_changes.lines(snapshot),
+        *customers.after_end(snapshot),
         blocks.context(*blocks.split_mrkdwn(_small_print(snapshot))),
     ]
     if incident.open:
+        parts += _next_status(snapshot)
         parts.append(blocks.actions("card", *_buttons(incident)))
         parts.append(blocks.actions(*_status_and_severity(incident)))
     return Message("card", text.render("card", incident=incident), parts)
+
+
+def _impact(snapshot: IncidentSnapshot) -> list[Block]:
+    """What users notice, in a line, as long as they may notice it."""
+    if not snapshot.incident.open:
+        return []
+    return [blocks.section(text.render("card_impact", update=snapshot.latest_update))]
+
+
+def _latest(snapshot: IncidentSnapshot) -> list[Block]:
+    """The last update and whose, the last change and how it went, and what waits for approval."""
+    changes = rules.next_status.changes_of_production(snapshot.executions)
+    started = [change for change in changes if change.started_at is not None]
+    waiting = snapshot.awaiting_approval
+    mrkdwn = text.render(
+        "card_latest",
+        update=snapshot.latest_update if snapshot.incident.open else None,
+        changed=max(started, key=attrgetter("started_at", "id"), default=None),
+        waiting=waiting[:MAX_WAITING],
+        more_waiting=len(waiting[MAX_WAITING:]),
+    )
+    return blocks.sections(mrkdwn) if mrkdwn else []
+
+
+def _next_status(snapshot: IncidentSnapshot) -> list[Block]:
+    """After a check that went well: the next status as a button, and one that declines it."""
+    incident = snapshot.incident
+    proposed = rules.next_status.proposal(incident, snapshot.executions, snapshot.entries)
+    if proposed is None:
+        return []
+    mrkdwn = text.render("card_next_status", **proposed._asdict())
+    label, value = proposed.status.value.capitalize(), f"{incident.id}:{proposed.execution.id}"
+    return [
+        blocks.section(mrkdwn),
+        blocks.actions(
+            f"next:{proposed.execution.id}",
+            blocks.button(f"Set to {label}", action_ids.TAKE_STATUS, value, style="primary"),
+            blocks.button("Not yet", action_ids.KEEP_STATUS, value),
+        ),
+    ]
 
 
 def _fields(snapshot: IncidentSnapshot) -> str:

@@ -1,7 +1,9 @@
 """What Slack shows of an incident: its channel, and its message among the announcements."""
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from operator import attrgetter, itemgetter
 
 from bot import rules
 from bot.model import (
@@ -10,26 +12,28 @@ from bot.model import (
     Execution,
     ExecutionState,
     Incident,
-    Reminder,
-    ReminderKind,
     Risk,
     Scenario,
     ScenarioRef,
     Step,
+    TaskKind,
 )
+from bot.model.entries import CommandTaken, Escalated, SeverityChanged, StatusChanged
 from bot.views import (
     action_ids,
     blocks,
     card,
     contacts,
+    customers,
     execution,
+    reminders,
     slack_items,
     tasks,
     temporary_changes,
     text,
     timeline,
 )
-from bot.views.blocks import Block, Element
+from bot.views.blocks import Block
 from bot.views.slack_items import Bookmark, File, Invitation, Message, Pin, SlackItem, Topic
 from bot.views.snapshot import IncidentSnapshot
 
@@ -46,48 +50,53 @@ POSTED = (
     EntryKind.ESCALATED,
     EntryKind.SNOOZED,
     EntryKind.EXTENDED,
-    EntryKind.NOT_REVERTED,
     EntryKind.ENDED,
 )
 
 
-def render_channel(snapshot: IncidentSnapshot) -> list[SlackItem]:
-    """Everything but the invitations, in the order in which Slack gets it the first time."""
-    messages = sorted(_dated_messages(snapshot), key=lambda dated: dated[0])
-    return [
-        card.message(snapshot),
-        _playbook(snapshot),
-        Topic(_topic(snapshot.incident)),
-        _announcement(snapshot),
-        *_bookmarks(snapshot),
-        Pin("pin:card", of="card"),
-        *(message for _, message in messages),
-        *([] if snapshot.incident.open else _closing_items(snapshot)),
-    ]
+def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
+    """Everything but the invitations, in the order in which Slack gets it the first time.
+
+    Each item is rendered when its turn comes: of notes there may be thousands.
+    """
+    yield card.message(snapshot)
+    yield _playbook(snapshot)
+    yield Topic(_topic(snapshot.incident))
+    yield _announcement(snapshot)
+    yield from _bookmarks(snapshot)
+    yield Pin("pin:card", of="card")
+    messages = heapq.merge(_posted_entries(snapshot), _dated_messages(snapshot), key=itemgetter(0))
+    for _, message in messages:
+        yield message
+    if not snapshot.incident.open:
+        yield from _closing_items(snapshot)
+
+
+def _posted_entries(snapshot: IncidentSnapshot) -> Iterator[tuple[datetime, Message]]:
+    """The entries that are messages of the channel, the oldest first."""
+    entries = snapshot.entries
+    posted = [entry for entry in entries if entry.kind in POSTED and not _is_told(snapshot, entry)]
+    for entry in sorted(posted, key=attrgetter("at")):
+        yield entry.at, _entry(snapshot, entry)
 
 
 def _dated_messages(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]]:
-    """The messages that come one after another, each with its time."""
-    entries = snapshot.entries
-    messages = [(entry.at, _entry(entry)) for entry in entries if entry.kind in POSTED]
-    notices = [entry for entry in entries if entry.kind is EntryKind.END_ANNOUNCED]
-    messages += [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
+    """The other messages that come one after another, each with its time; the oldest first."""
+    notices = [entry for entry in snapshot.entries if entry.kind is EntryKind.END_ANNOUNCED]
+    messages = [(entry.at, temporary_changes.end_notice(snapshot, entry)) for entry in notices]
+    messages += temporary_changes.overdue_notices(snapshot)
     for change in _changes(snapshot):
         messages.append((change.requested_at, execution.message(snapshot, change)))
         messages += [
-            (change.requested_at, message) for message in execution.outcome_notification(change)
+            (change.requested_at, message)
+            for message in execution.outcome_notification(snapshot, change)
         ]
+        messages += execution.approver_notices(snapshot, change)
     for update in snapshot.updates:
         messages.append((update.at, timeline.update(snapshot.incident, update)))
     messages += tasks.checklists(snapshot)
-    messages += [
-        (reminder.fired_at, _reminder(snapshot, reminder))
-        for reminder in snapshot.reminders
-        if reminder.fired_at is not None
-        and reminder.kind.known
-        and reminder.kind is not ReminderKind.HEADS_UP
-    ]
-    return messages
+    messages += reminders.messages(snapshot)
+    return sorted(messages, key=itemgetter(0))
 
 
 def invite_declarer(incident: Incident) -> Invitation:
@@ -187,9 +196,36 @@ def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -
     return [blocks.section(mrkdwn, execution.step_button(step), block_id=f"step:{step.id}")]
 
 
-def _entry(entry: Entry) -> Message:
-    mrkdwn = text.render("entry", entry=entry, detail=entry.detail)
+def _entry(snapshot: IncidentSnapshot, entry: Entry) -> Message:
+    is_over = _is_over(snapshot, entry)
+    mrkdwn = text.render("entry", entry=entry, detail=entry.detail, is_over=is_over)
     return Message(_entry_key(entry), mrkdwn, blocks.sections(mrkdwn))
+
+
+def _is_told(snapshot: IncidentSnapshot, entry: Entry) -> bool:
+    """Whether the update that changed the status tells it, or the card on which it was pressed."""
+    match entry.detail:
+        case StatusChanged(new=status, proposed=proposed):
+            updates = [(update.at, update.status.value) for update in snapshot.updates]
+            return proposed or (entry.at, status) in updates
+    return False
+
+
+def _is_over(snapshot: IncidentSnapshot, entry: Entry) -> bool:
+    """Whether what an entry says was true until something else happened."""
+    incident = snapshot.incident
+    match entry.detail:
+        case CommandTaken():
+            taken = [each for each in snapshot.entries if isinstance(each.detail, CommandTaken)]
+            return not incident.open or entry != taken[-1]
+        case SeverityChanged(mismatched=title, new=severity):
+            chosen = incident.scenario.title if incident.scenario else ""
+            return not incident.open or (chosen, incident.severity.label) != (title, severity)
+        case Escalated(count=count):
+            findings = [task for task in snapshot.tasks if task.kind is TaskKind.FINDING]
+            still_open = [task.title for task in findings if task.open]
+            return not still_open if count > 1 else entry.text not in still_open
+    return False
 
 
 def note_keys(snapshot: IncidentSnapshot) -> frozenset[str]:
@@ -200,37 +236,6 @@ def note_keys(snapshot: IncidentSnapshot) -> frozenset[str]:
 
 def _entry_key(entry: Entry) -> str:
     return f"entry:{entry.id}"
-
-
-def _reminder(snapshot: IncidentSnapshot, reminder: Reminder) -> Message:
-    if reminder.kind is ReminderKind.TASKS:
-        return tasks.reminder(snapshot, reminder)
-    incident = snapshot.incident
-    mrkdwn = text.render(
-        "reminder",
-        incident=incident,
-        reminder=reminder,
-        groups=[] if incident.commander else snapshot.responder_groups,
-        will_fire_again=snapshot.will_fire_again(reminder),
-    )
-    parts = [blocks.section(mrkdwn)]
-    if reminder.settled_at is None and incident.open:
-        parts.append(blocks.actions("reminder", *_reminder_buttons(incident, reminder)))
-    return Message(f"reminder:{reminder.id}", mrkdwn, parts)
-
-
-def _reminder_buttons(incident: Incident, reminder: Reminder) -> list[Element]:
-    if reminder.kind is ReminderKind.FIRST_RESPONSE:
-        answer = blocks.button(
-            "Take command", action_ids.TAKE_COMMAND, incident.id, style="primary"
-        )
-    else:
-        answer = blocks.button("Post update", action_ids.POST_UPDATE, incident.id, style="primary")
-    snoozes = [
-        blocks.button(f"Snooze {action_id.rsplit('.', 1)[1]} min", action_id, reminder.id)
-        for action_id in action_ids.SNOOZES
-    ]
-    return [answer, *snoozes]
 
 
 def heads_up(incident: Incident) -> Message:
@@ -245,7 +250,7 @@ def _announcement(snapshot: IncidentSnapshot) -> Message:
     mrkdwn = text.render(
         "announcement",
         incident=incident,
-        update=snapshot.updates[-1] if snapshot.updates else None,
+        update=snapshot.latest_update,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
     )
     parts = [blocks.header(card.heading(incident)), *blocks.sections(mrkdwn)]
@@ -265,19 +270,27 @@ def _closing_items(snapshot: IncidentSnapshot) -> list[SlackItem]:
         File(
             "timeline",
             f"{incident.name.lower()}-timeline.md",
+            thread="summary",
             text=timeline.markdown(incident, snapshot.entries),
         ),
     ]
 
 
 def _summary(snapshot: IncidentSnapshot) -> Message:
-    incident, changes = snapshot.incident, _changes(snapshot)
+    incident = snapshot.incident
+    production = rules.next_status.changes_of_production(snapshot.executions)
+    requests = [each for each in _changes(snapshot) if not rules.customers.is_all_clear(each)]
     mrkdwn = text.render(
         "summary",
         incident=incident,
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
-        made=[change for change in changes if _may_have_changed(change)],
-        not_made=[change for change in changes if not _may_have_changed(change)],
+        made=[change for change in production if _may_have_changed(change)],
+        mended=[
+            change.id
+            for change in production
+            if rules.changes.mended_by(change, production) is not None
+        ],
+        not_made=[request for request in requests if not _may_have_changed(request)],
         updates=snapshot.updates,
         checklists=tasks.open_checklists(snapshot.executions, snapshot.tasks),
     )
@@ -285,6 +298,7 @@ def _summary(snapshot: IncidentSnapshot) -> Message:
         blocks.header(f"{card.RESOLVED} {incident.name} is resolved"),
         *blocks.sections(mrkdwn),
         *temporary_changes.lines(snapshot),
+        *customers.after_end(snapshot),
     ]
     return Message("summary", text.render("summary_text", incident=incident), parts)
 

@@ -1,9 +1,10 @@
 """A step and its executions in Slack, from request to outcome."""
 
+from datetime import datetime
 from pathlib import PurePath
 
 from bot import rules
-from bot.model import Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
+from bot.model import Approval, Execution, ExecutionState, Plan, ReadResult, Risk, Step, Table
 from bot.model.text import truncate
 from bot.views import action_ids, blocks, tasks, temporary_changes, text
 from bot.views.blocks import Block, Element
@@ -12,6 +13,13 @@ from bot.views.snapshot import IncidentSnapshot
 
 DIFF_LENGTH = 2_500  # characters
 
+# Until it is over, what is lost meanwhile stands before everything else.
+UNDECIDED = (
+    ExecutionState.PROPOSED,
+    ExecutionState.APPROVED,
+    ExecutionState.RUNNING,
+    ExecutionState.INTERRUPTED,
+)
 # These outcomes notify the people who waited for them. A void request does not: the whole
 # channel reads that the incident was resolved.
 NOTIFIED = (
@@ -31,15 +39,20 @@ def step_button(step: Step) -> Element:
 def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
     """A change: the request, its plan, who approved it, and its outcome."""
     undo, change = snapshot.latest_undo(execution), snapshot.temporary_change(execution.id)
+    is_open = snapshot.incident.open or rules.customers.is_all_clear(execution)
     approvers = _approvers(snapshot, execution)
+    in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
+    can_press = is_open or in_force is not None
     state = text.render(
         "execution_state",
         execution=execution,
         undo=undo,
         change=change,
         needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
-        open=snapshot.incident.open,
+        open=is_open,
         whole=_is_whole(snapshot, execution),
+        undoable=can_press and rules.changes.can_undo(execution, undo, change),
+        mended=_mended_by(snapshot, execution),
         **approvers,
     )
     parts = [blocks.section(text.render("execution", execution=execution))]
@@ -47,11 +60,17 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         parts += _plan(snapshot, execution, execution.plan)
     parts.append(blocks.section(state))
     buttons = _buttons(snapshot, execution, undo)
-    in_force = snapshot.change_in_force(execution.id) or snapshot.change_in_force(execution.undo_of)
-    if buttons and (snapshot.incident.open or in_force):
+    if buttons and can_press:
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
+
+
+def _mended_by(snapshot: IncidentSnapshot, execution: Execution) -> Execution | None:
+    """The later execution that mended a failed one."""
+    if execution.check_passed is not False:
+        return None
+    return rules.changes.mended_by(execution, snapshot.executions)
 
 
 def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
@@ -66,7 +85,44 @@ def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, li
     }
 
 
-def outcome_notification(execution: Execution) -> list[Message]:
+def approver_notices(
+    snapshot: IncidentSnapshot, execution: Execution
+) -> list[tuple[datetime, Message]]:
+    """That nobody can approve it, and the reminder at half of its time: in its thread, with times.
+
+    Slack notifies nobody of an edit.
+    """
+    notices, nudged_at, shortage = [], execution.nudged_at, execution.shortage
+    if shortage is not None and (nudged_at is None or shortage.at < nudged_at):
+        mrkdwn = text.render(
+            "shortage", execution=execution, **_remaining_approvers(snapshot, execution)
+        )
+        notices.append((shortage.at, _notice(execution, "shortage", mrkdwn)))
+    if nudged_at is not None:
+        mrkdwn = text.render(
+            "nudge", execution=execution, **_remaining_approvers(snapshot, execution)
+        )
+        notices.append((nudged_at, _notice(execution, "nudge", mrkdwn)))
+    return notices
+
+
+def _notice(execution: Execution, kind: str, mrkdwn: str) -> Message:
+    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
+    return Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+
+
+def _remaining_approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, list[str]]:
+    """Who may approve it, without the people who had approved it when the others were reminded."""
+    approvers = _approvers(snapshot, execution)
+    given = [each.by for each in execution.approvals if not _is_later(each, execution.nudged_at)]
+    return {**approvers, "people": [user for user in approvers["people"] if user not in given]}
+
+
+def _is_later(approval: Approval, nudged_at: datetime | None) -> bool:
+    return nudged_at is None or approval.at > nudged_at
+
+
+def outcome_notification(snapshot: IncidentSnapshot, execution: Execution) -> list[Message]:
     """The outcome as a message of its own in the thread, for those who requested and approved.
 
     Slack notifies nobody of an edit. Whoever made the decision is left out. An interrupted
@@ -79,18 +135,28 @@ def outcome_notification(execution: Execution) -> list[Message]:
     if not recipients:
         return []
     mrkdwn = text.render("execution_ended", execution=execution, recipients=recipients)
+    thread = f"execution:{execution.id}"
     kind = "interrupted" if execution.state is ExecutionState.INTERRUPTED else "ended"
-    key, thread = f"{kind}:{execution.id}", f"execution:{execution.id}"
-    return [Message(key, mrkdwn, [blocks.section(mrkdwn)], thread=thread)]
+    told = Message(f"{kind}:{execution.id}", mrkdwn, [blocks.section(mrkdwn)], thread=thread)
+    before = f"interrupted:{execution.id}"
+    if kind == "interrupted" or before not in snapshot.sent_keys:
+        return [told]
+    mrkdwn = text.render("no_longer_unknown", recipients=recipients)
+    return [Message(before, mrkdwn, [blocks.section(mrkdwn)], thread=thread), told]
 
 
 def _plan(snapshot: IncidentSnapshot, execution: Execution, plan: Plan) -> list[Block]:
     has_diff = bool(plan.diff) or _decided_plan_key(execution) in snapshot.final_keys
     in_thread = has_diff and _diff_is_in_thread(execution)
-    parts = blocks.sections(text.render("plan", plan=plan, execution=execution))
-    if plan.diff and not in_thread:
+    undecided = execution.state in UNDECIDED
+    words = {"plan": plan, "execution": execution, "undecided": undecided}
+    change = snapshot.temporary_change(execution.id)
+    parts = blocks.sections(text.render("plan", change=change, **words))
+    if plan.table is not None and undecided:
+        parts += _table(execution.title, plan.table)
+    elif plan.diff and not in_thread:
         parts.append(blocks.preformatted(truncate(plan.diff, DIFF_LENGTH)))
-    details = text.render("plan_context", plan=plan, execution=execution, in_thread=in_thread)
+    details = text.render("plan_context", in_thread=in_thread, **words)
     parts.append(blocks.context(details))
     return parts
 
@@ -142,12 +208,28 @@ def _buttons(
             not_done and _edit(execution)
         ):
             return _edit(execution)
-        case ExecutionState.FAILED | ExecutionState.EXPIRED if (
-            not_done and execution.undo_of is None
-        ):
-            return [blocks.button("Request again…", action_ids.ASK_AGAIN, execution.id)]
+        case ExecutionState.FAILED | ExecutionState.EXPIRED if not_done:
+            return [*_request_new_plan(execution), *_request_again(execution)]
         case _:
             return []
+
+
+def _request_new_plan(execution: Execution) -> list[Element]:
+    """One press, where it was not done because another plan fits what is there by now."""
+    if not execution.evidence.replanned:
+        return []
+    label, action_id, confirm = "Request the new plan", action_ids.REQUEST_NEW_PLAN, None
+    if execution.requirement is not None and not execution.requirement.approvals:
+        question = "Nobody has to approve this: if its plan fits again, it runs at once."
+        confirm = blocks.confirm_dialog(f"{label}?", question, "Request")
+    return [blocks.button(label, action_id, execution.id, style="primary", confirm=confirm)]
+
+
+def _request_again(execution: Execution) -> list[Element]:
+    """The form, where people may change parameters and reason; an undo has none."""
+    if execution.undo_of is not None:
+        return []
+    return [blocks.button("Request again…", action_ids.ASK_AGAIN, execution.id)]
 
 
 def _deny(execution: Execution) -> Element:
@@ -155,8 +237,8 @@ def _deny(execution: Execution) -> Element:
 
 
 def _edit(execution: Execution) -> list[Element]:
-    """A message to customers can be edited, as a new request."""
-    if execution.action != rules.permissions.CUSTOMER_MESSAGE:
+    """A message to customers can be edited, as a new request, unless it was already."""
+    if execution.action != rules.permissions.CUSTOMER_MESSAGE or execution.edited:
         return []
     return [blocks.button("Edit…", action_ids.EDIT_MESSAGE, execution.id)]
 
@@ -171,12 +253,16 @@ def _approve(execution: Execution) -> Element:
 
 
 def _confirm_text(plan: Plan) -> str:
-    """The summary and the warnings; each keeps at least half of the dialog's length."""
-    if not plan.warnings:
-        return plan.summary
-    warnings = " ".join(f":warning: {warning}" for warning in plan.warnings)
-    length = max(blocks.CONFIRM_LENGTH // 2, blocks.CONFIRM_LENGTH - len(warnings) - 1)
-    return f"{truncate(plan.summary, length - 1)}\n{warnings}"
+    """What is lost, the summary, then alarms and warnings; both keep half of the rest."""
+    loss = truncate(plan.blast_radius.effect or plan.blast_radius.text, blocks.CONFIRM_LENGTH // 2)
+    rest = blocks.CONFIRM_LENGTH - len(loss) - 1
+    words = [f":red_circle: {alarm}" for alarm in plan.alarms]
+    words += [f":warning: {warning}" for warning in plan.warnings]
+    if not words:
+        return f"{loss}\n{truncate(plan.summary, rest)}"
+    warnings = " ".join(words)
+    length = max(rest // 2, rest - len(warnings) - 1)
+    return f"{loss}\n{truncate(plan.summary, length - 1)}\n{warnings}"
 
 
 def final_items(snapshot: IncidentSnapshot) -> list[Message | File]:

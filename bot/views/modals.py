@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot import rules
 from bot.model import (
@@ -23,6 +23,7 @@ from bot.model.text import truncate
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
 from bot.views.card import status_menu
+from bot.views.parameters import parameter_input
 
 View = dict[str, Any]
 
@@ -33,6 +34,14 @@ MAX_SYMPTOM_GROUPS = 90  # of the 100 blocks of a form
 MAX_MATCHES = 5  # scenarios that the form names
 SYMPTOMS_PREFIX = "symptoms"  # a group's name is `symptoms:start:service/scenario`
 SEVERITY_HINT = "If you choose none, it is the severity of the playbook that fits."
+
+
+class AllClear(NamedTuple):
+    """What customers were told last, a text that it is over, and what becomes of that text."""
+
+    told: Execution
+    draft: str
+    words: text.Mrkdwn
 
 
 def declare(
@@ -143,10 +152,10 @@ def update(incident: Incident, draft: UpdateDraft, *, metadata: str) -> View:
         blocks.input_block("current", "What is happening", current),
     ]
     if draft.minutes is not None:
-        element = blocks.number_input(
-            min_value=5, max_value=2 * draft.minutes, initial=draft.minutes
-        )
-        parts.append(blocks.input_block("minutes", "Next update in (minutes)", element))
+        least, most = rules.deadlines.promise_bounds(draft.minutes)
+        element = blocks.number_input(min_value=least, max_value=most, initial=draft.minutes)
+        label, hint = "Next update in (minutes)", f"From {least} to {most}."
+        parts.append(blocks.input_block("minutes", label, element, hint=hint))
     return blocks.modal(
         action_ids.UPDATE_FORM, "Post an update", parts, submit="Post", metadata=metadata
     )
@@ -157,13 +166,19 @@ def resolve(
     *,
     metadata: str,
     executions: Sequence[Execution],
+    others: Sequence[Execution] = (),
     unreadable: Sequence[str] = (),
     temporary_changes: Sequence[TemporaryChange],
     open_checklists: Sequence[Unfinished],
+    all_clear: AllClear | None,
     now: datetime,
 ) -> View:
-    """The form to resolve an incident; it demands a reason where a check has failed."""
-    unverified = rules.changes.unverified(executions)
+    """The form to resolve an incident; it demands a reason where a check has failed.
+
+    `others` are executions of other incidents, which may have mended that. Where customers were
+    told something, it offers to tell them that it is over.
+    """
+    unverified = rules.changes.unverified(executions, others)
     parts = [
         blocks.section(text.render("resolve_form", incident=incident)),
         blocks.input_block(
@@ -181,9 +196,21 @@ def resolve(
         parts.append(blocks.section(mrkdwn))
         reason = blocks.text_input(max_length=1000, multiline=True)
         parts.append(blocks.input_block("despite", "Why can you resolve it all the same?", reason))
+    if all_clear is not None:
+        parts += _all_clear(all_clear)
     return blocks.modal(
         action_ids.RESOLVE_FORM, "Resolve", parts, submit="Resolve", metadata=metadata
     )
+
+
+def _all_clear(all_clear: AllClear) -> list[Block]:
+    """What customers were told last, and the text that tells them that it is over."""
+    field = blocks.text_input(initial=all_clear.draft, max_length=LONG_TEXT, multiline=True)
+    label, hint = "Tell customers that it is over", text.render("resolve_customers_hint")
+    return [
+        blocks.section(text.render("resolve_customers", **all_clear._asdict())),
+        blocks.input_block("all_clear", label, field, hint=hint, optional=True),
+    ]
 
 
 def _running_and_undoable(
@@ -215,7 +242,7 @@ def step(
     parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
-    parts += [_parameter(action, name, params, options.get(name)) for name in names]
+    parts += [parameter_input(action, name, params, options.get(name)) for name in names]
     example = "The new version has been crash-looping since 03:02"
     reason = blocks.text_input(max_length=500, multiline=True, placeholder=example)
     parts.append(blocks.input_block("reason", "Reason", reason))
@@ -224,59 +251,12 @@ def step(
     )
 
 
-def _parameter(
-    action: type[Model], name: str, params: Mapping[str, Any], choices: Options | None
-) -> Block:
-    label = name.replace("_", " ").capitalize()
-    optional = not action.model_fields[name].is_required() and name not in params
-    hint = action.model_fields[name].description or ""
-    element = _element(action, name, params.get(name))
-    if choices is not None:
-        hint = choices.hint or hint
-    if choices is not None and choices.options:
-        element = _menu(choices, name, params.get(name))
-    return blocks.input_block(name, label, element, hint=hint, optional=optional)
-
-
-def _menu(choices: Options, name: str, value: Any) -> Element:
-    """A menu of what exists now, with the earlier value or else the default chosen."""
-    options = [blocks.option(choice.text, choice.value) for choice in choices.options[:100]]
-    values = {choice.value for choice in choices.options}
-    initial = str(value) if str(value) in values else choices.default
-    return blocks.select(name, "Choose", options, initial)
-
-
-def _element(action: type[Model], name: str, value: Any) -> Element:
-    """The input for a parameter, by its JSON schema."""
-    schema = action.model_json_schema()["properties"][name]
-    if value is not None:
-        value = _as_stored(action, name, value)
-    types = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
-    if types[0].get("type") == "integer":
-        least, most = types[0].get("minimum"), types[0].get("maximum")
-        return blocks.number_input(min_value=least, max_value=most, initial=value)
-    return blocks.text_input(initial="" if value is None else str(value))
-
-
-def _as_stored(action: type[Model], name: str, value: Any) -> Any:
-    """A parameter's value as the action stores it: 30 where the playbook says “30 min”."""
-    model = action.model_construct()
-    action.__pydantic_validator__.validate_assignment(model, name, value)
-    return model.model_dump(mode="json", include={name})[name]
-
-
-def customer_message(message: str, channel: str | None, *, approvals: int, metadata: str) -> View:
-    """The form of a message to customers; without a `channel` people copy it themselves.
-
-    `approvals` is how many other people the policy asks for.
-    """
+def customer_message(message: str, words: text.Mrkdwn, *, metadata: str) -> View:
+    """The form of a message to customers; the words say what becomes of it."""
+    field = blocks.text_input(initial=message, max_length=LONG_TEXT, multiline=True, focus=True)
     parts: list[Block] = [
-        blocks.section(text.render("customer_form", channel=channel, approvals=approvals)),
-        blocks.input_block(
-            "text",
-            "What customers read",
-            blocks.text_input(initial=message, max_length=LONG_TEXT, multiline=True, focus=True),
-        ),
+        blocks.section(words),
+        blocks.input_block("text", "What customers read", field),
     ]
     return blocks.modal(
         action_ids.CUSTOMER_FORM, "Tell customers", parts, submit="Request", metadata=metadata

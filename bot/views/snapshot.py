@@ -63,7 +63,17 @@ class IncidentSnapshot:
     @property
     def awaits_approval(self) -> bool:
         """Whether a request waits for approval."""
-        return any(execution.state is ExecutionState.PROPOSED for execution in self.executions)
+        return bool(self.awaiting_approval)
+
+    @property
+    def awaiting_approval(self) -> tuple[Execution, ...]:
+        """The requests that wait for approval, the oldest first."""
+        return tuple(each for each in self.executions if each.state is ExecutionState.PROPOSED)
+
+    @property
+    def latest_update(self) -> Update | None:
+        """The latest update, or None before the first one."""
+        return self.updates[-1] if self.updates else None
 
     @property
     def changes_in_force(self) -> tuple[TemporaryChange, ...]:

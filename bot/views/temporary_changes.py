@@ -1,8 +1,10 @@
 """Temporary changes: how long they last, and the notice before they end."""
 
+from datetime import datetime
+
 from bot import durations, rules
-from bot.model import ACTIVE, Entry, Execution, TemporaryChange
-from bot.model.entries import EndAnnounced
+from bot.model import ACTIVE, Entry, Execution, ExecutionId, TemporaryChange
+from bot.model.entries import EndAnnounced, NotReverted
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
@@ -46,7 +48,36 @@ def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
     parts = [blocks.section(mrkdwn)]
     if change is not None and is_current and change.overdue_reason is None:
         parts.append(blocks.actions("nudge", _extend(change), undo_button(snapshot, execution)))
-    return Message(f"entry:{entry.id}", mrkdwn, parts)
+    return Message(_entry_key(entry), mrkdwn, parts)
+
+
+def overdue_notices(snapshot: IncidentSnapshot) -> list[tuple[datetime, Message]]:
+    """For each change that is overdue one message, with the latest news, and its times.
+
+    Slack notifies nobody of an edit, so each repetition is also a line in its thread.
+    """
+    overdue: dict[ExecutionId, list[Entry]] = {}
+    for entry in snapshot.entries:
+        if isinstance(entry.detail, NotReverted):
+            overdue.setdefault(entry.detail.execution, []).append(entry)
+    notices = []
+    for execution_id, (first, *again) in overdue.items():
+        latest, key = [first, *again][-1], _entry_key(first)
+        is_over = snapshot.change_in_force(execution_id) is None
+        notices.append((first.at, _overdue(latest, key, is_over=is_over)))
+        notices += [
+            (entry.at, _overdue(entry, _entry_key(entry), key, is_over=is_over)) for entry in again
+        ]
+    return notices
+
+
+def _overdue(entry: Entry, key: str, thread: str | None = None, *, is_over: bool) -> Message:
+    mrkdwn = text.render("entry", entry=entry, detail=entry.detail, is_over=is_over)
+    return Message(key, mrkdwn, blocks.sections(mrkdwn), thread=thread)
+
+
+def _entry_key(entry: Entry) -> str:
+    return f"entry:{entry.id}"
 
 
 def _extend(change: TemporaryChange) -> Element:
@@ -68,5 +99,7 @@ def undo_button(snapshot: IncidentSnapshot, execution: Execution) -> Element:
     summary = execution.plan.undo.summary
     if changes := snapshot.changes_ended_by(execution):
         summary += f" ({text.render_unescaped('in_force_again', changes=changes, now=None)})"
+    for alarm in rules.changes.undo_alarms(execution):
+        summary += f"\n:red_circle: {alarm}"
     confirm = blocks.confirm_dialog(f"Undo “{execution.title}”?", summary, "Undo")
     return blocks.button("Undo", action_ids.UNDO, execution.id, confirm=confirm)

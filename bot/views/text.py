@@ -76,6 +76,12 @@ def one_line(text: str) -> str:
     return truncate(" ".join(text.split()), LINE_LENGTH)
 
 
+def items_on_one_line(text: str) -> str:
+    """A text that may be a list on one line, truncated, without the marks of its items."""
+    items = [line.removeprefix("- ").strip() for line in text.splitlines()]
+    return one_line(" · ".join(item for item in items if item))
+
+
 def first_two_lines(text: str) -> str:
     """The first two lines that are not blank, joined to one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -135,6 +141,7 @@ _environment.filters |= {
     "channel": channel_link,
     "first_sentence": first_sentence,
     "one_line": one_line,
+    "items_on_one_line": items_on_one_line,
     "first_two_lines": first_two_lines,
     "as_list": as_list,
     "utc_clock": utc_clock,

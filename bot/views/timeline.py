@@ -1,5 +1,6 @@
 """The timeline and the updates."""
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -8,6 +9,8 @@ from bot.model import Entry, Incident, Update
 from bot.views import blocks, text
 from bot.views.blocks import Block
 from bot.views.slack_items import Message
+
+log = logging.getLogger(__name__)
 
 MAX_LINES = 30
 MESSAGE_LENGTH = 12_000  # characters
@@ -47,7 +50,24 @@ def customer_message(incident: Incident, update: Update | None) -> str:
 
     Raises one of text.TEMPLATE_ERRORS where the playbook's template fails.
     """
-    values = {
+    values = _customer_values(incident, update)
+    return text.fill_unescaped(incident.playbook.customer_message, **values)
+
+
+def all_clear(incident: Incident, update: Update | None) -> str:
+    """The playbook's words that it is over, or ours where it has none or they fail."""
+    values = _customer_values(incident, update) | {"status": "Resolved", "next_update": ""}
+    try:
+        words = text.fill_unescaped(incident.playbook.all_clear, **values)
+    except text.TEMPLATE_ERRORS as error:
+        log.warning("the all-clear of %s was not filled in: %s", incident.name, error)
+        words = ""
+    return words or text.render_unescaped("all_clear", **values)
+
+
+def _customer_values(incident: Incident, update: Update | None) -> dict[str, str]:
+    """What a playbook's template of a message to customers may name."""
+    return {
         "severity": incident.severity.label,
         "service": incident.playbook.title,
         "title": incident.title,
@@ -57,7 +77,6 @@ def customer_message(incident: Incident, update: Update | None) -> str:
         "current_status": text.as_list(update.current) if update else "",
         "next_update": _utc(incident.next_update_at) if incident.next_update_at else "",
     }
-    return text.fill_unescaped(incident.playbook.customer_message, **values)
 
 
 def _utc(at: datetime) -> str:

@@ -13,6 +13,10 @@
 --   \password runbolt_ro
 --   \password runbolt_ops
 --
+-- Then run functions.sql, which takes from runbolt_ro the functions that act and that everybody may
+-- call. After an upgrade of Runbolt run both files again, this one with your own tables named below:
+-- it takes away what it does not name.
+--
 -- It also takes from PUBLIC what PostgreSQL gives to everybody: to make temporary tables, objects in
 -- the schema public and large objects in a database that has none. The owner of the database keeps
 -- the first two. If the application connects as another role and needs one, grant it to that role:

@@ -25,6 +25,7 @@ from sandbox.cluster.resources import (
     AUTOSCALERS,
     DAEMONSETS,
     DEPLOYMENTS,
+    DISRUPTION_BUDGETS,
     EVENTS,
     LIMIT_RANGES,
     NAMESPACES,
@@ -519,6 +520,19 @@ class Cluster:
     def deny_writes(self, resource: str, message: str) -> None:
         """Let a ValidatingAdmissionPolicy deny every write of a resource, also a dry run."""
         self.state.policies.append(Policy("shop-policy", resource, message))
+
+    def take_back_writes(self, resource: str) -> None:
+        """Let a mutating webhook give each object that is patched its spec of before again."""
+        self.state.taken_back.add(resource)
+
+    def protect_pods(self, desired: int, allowed: int, app: str = "order-service") -> None:
+        """Put a PodDisruptionBudget on pods: so many stay ready, so many may be missing now."""
+        budget: Obj = {
+            "metadata": {"name": f"{app}-budget", "namespace": NAMESPACE},
+            "spec": {"minAvailable": desired, "selector": {"matchLabels": {"app": app}}},
+            "status": {"desiredHealthy": desired, "disruptionsAllowed": allowed},
+        }
+        self.state.store.create(DISRUPTION_BUDGETS, budget)
 
     def limit_namespace(self, **hard: str) -> None:
         """Put a ResourceQuota on the namespace: `pods="4"`, `limits_memory="2Gi"`."""

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import count
+from datetime import UTC, datetime, timedelta
+from itertools import count, groupby
 
-from sandbox.cluster.clock import Clock
+from sandbox.cluster.clock import Clock, micro_stamp
 from sandbox.cluster.errors import Obj, bad_request
 from sandbox.cluster.loglines import Line, Trouble, opening_lines, service_of, working_lines
 from sandbox.cluster.podstatus import container_statuses
@@ -189,13 +189,23 @@ def tail_of(lines: list[Line], count: int) -> list[Line]:
     return tail[::-1]
 
 
-def flood_lines(total_bytes: int, until: datetime) -> Iterator[Line]:
-    """Generate lines of `total_bytes` together, one per millisecond, ending at `until`."""
+def flood_text(total_bytes: int, until: datetime, *, stamped: bool) -> Iterator[str]:
+    """Generate lines of `total_bytes` together, one per millisecond, ending at `until`.
+
+    Those of one second at a time: a node reads its times from a file, so they must cost little.
+    """
     rng = random.Random(total_bytes)
     texts = [_flood_text(rng.randrange(10**6)) for _ in range(999)]
-    count = total_bytes // ENDLESS_LINE
-    for remaining in range(count - 1, -1, -1):
-        yield Line(until - timedelta(milliseconds=remaining), texts[remaining % len(texts)])
+    last = int(until.timestamp() * 1000)
+    moments = range(last - total_bytes // ENDLESS_LINE + 1, last + 1)
+    for second, group in groupby(moments, lambda moment: moment // 1000):
+        day_and_time = micro_stamp(datetime.fromtimestamp(second, UTC)).removesuffix("000000Z")
+        yield "".join(
+            f"{day_and_time}{moment % 1000:03}000Z {texts[moment % 999]}\n"
+            if stamped
+            else f"{texts[moment % 999]}\n"
+            for moment in group
+        )
 
 
 def _flood_text(order: int) -> str:

@@ -3,21 +3,19 @@
 import asyncio
 import hashlib
 from datetime import datetime, timedelta
-from itertools import islice
 
 from aiohttp import web
 
 from sandbox.cluster.clock import micro_stamp, parse_stamp
 from sandbox.cluster.errors import ApiError, Obj, bad_request
 from sandbox.cluster.loglines import Line
-from sandbox.cluster.logs import ENDLESS_LINE, Run, flood_lines, tail_of
+from sandbox.cluster.logs import ENDLESS_LINE, Run, flood_text, tail_of
 from sandbox.cluster.reads import container_of
 from sandbox.cluster.requests import Target
 from sandbox.cluster.resources import PODS
 from sandbox.cluster.state import State
 
 CHUNK_BYTES = 64 * 1024
-FLOOD_CHUNK_LINES = 300
 FOLLOW_SECONDS = 0.2
 
 
@@ -66,11 +64,10 @@ class LogStream:
         total = self.run.total_bytes
         if self.tail is not None:
             total = min(total, self.tail * ENDLESS_LINE)
-        lines = flood_lines(total, self.run.since)
-        while chunk := list(islice(lines, FLOOD_CHUNK_LINES)):
+        for text in flood_text(total, self.run.since, stamped=self.stamped):
             if self.limit == 0:
                 return
-            await self._write(chunk)
+            await self._write_bytes(text.encode())
 
     def _lines(self) -> list[Line]:
         seconds, moment = self.target.number("sinceSeconds", 1), self.target.query.get("sinceTime")

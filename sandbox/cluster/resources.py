@@ -110,6 +110,9 @@ AUTOSCALERS = Resource(
     categories=("all",),
     subresources=(("status", "HorizontalPodAutoscaler", CHANGE),),
 )
+DISRUPTION_BUDGETS = Resource(
+    "policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", short=("pdb",)
+)
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", verbs=("get", "list"))
 NODE_METRICS = Resource(
     "metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", namespaced=False, verbs=("get", "list")
@@ -144,6 +147,7 @@ RESOURCES = (
     STATEFULSETS,
     DAEMONSETS,
     AUTOSCALERS,
+    DISRUPTION_BUDGETS,
     POD_METRICS,
     NODE_METRICS,
     ACCESS_REVIEWS,

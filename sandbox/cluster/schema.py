@@ -24,6 +24,7 @@ MODELS = {
     "DaemonSet": "V1DaemonSet",
     "DeleteOptions": "V1DeleteOptions",
 }
+QUANTITY = re.compile(r"\.(limits|requests|hard|used)\.[^.]*$")
 GENERIC = re.compile(r"(List|Dict)\[(?:str, )?(.+)\]")
 PRIMITIVES: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -33,6 +34,13 @@ PRIMITIVES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
 }
 GO_NAMES = {"str": "string", "datetime": "Time", "bool": "bool", "int": "int32", "float": "float64"}
+
+
+@cache
+def _parts(kind: str) -> tuple[str, str] | None:
+    """Whether it is a list or a dictionary, and of what; None when it is neither."""
+    match = GENERIC.fullmatch(kind)
+    return match and (match[1], match[2])
 
 
 @cache
@@ -68,8 +76,8 @@ class _Pruner:
     def value(self, value: Any, kind: str, path: str) -> Any:
         if value is None:
             return None
-        if match := GENERIC.fullmatch(kind):
-            return self._many(value, match[1], match[2], path)
+        if parts := _parts(kind):
+            return self._many(value, *parts, path)
         if kind in PRIMITIVES:
             return self._primitive(value, kind, path)
         fields = _fields(kind)
@@ -104,10 +112,7 @@ class _Pruner:
 
     def _entry(self, value: Any, inner: str, path: str) -> Any:
         # Resource quantities may be written as bare numbers; labels and annotations may not.
-        if re.search(r"\.(limits|requests|hard|used)\.[^.]*$", path) and type(value) in (
-            int,
-            float,
-        ):
+        if type(value) in (int, float) and QUANTITY.search(path):
             return str(value)
         return self.value(value, inner, path)
 

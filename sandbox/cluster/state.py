@@ -41,6 +41,7 @@ class State:
     faults: Faults = field(default_factory=Faults)
     network: Network = field(default_factory=Network)
     policies: list[Policy] = field(default_factory=list)
+    taken_back: set[str] = field(default_factory=set)
     loads: dict[str, Load] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     unanswered: set[asyncio.Future[web.StreamResponse]] = field(default_factory=set)

@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from sandbox.cluster.errors import Obj, already_exists, conflict, not_found
 from sandbox.cluster.managed_fields import CONTROLLER, Writer, tracked
 from sandbox.cluster.resources import DEPLOYMENTS, Resource
 
-Key = tuple[str, str, str, str]
+# A group and a plural: every version of a resource has the same objects.
+Kind = tuple[str, str]
+# A namespace and a name.
+Key = tuple[str, str]
 HISTORY = 5000
 
 
@@ -42,7 +45,7 @@ class Store:
         self.version = 184_200
         self.changes: deque[Change] = deque(maxlen=HISTORY)
         self.compacted = 0
-        self._objects: dict[Key, Obj] = {}
+        self._objects: defaultdict[Kind, dict[Key, Obj]] = defaultdict(dict)
         self._listeners: list[Callable[[Change], None]] = []
         self._signals: set[asyncio.Event] = set()
 
@@ -52,7 +55,7 @@ class Store:
 
     def find(self, resource: Resource, namespace: str, name: str) -> Obj | None:
         """The object, or None; do not change it."""
-        return self._objects.get(_key(resource, namespace, name))
+        return self._of(resource).get(_key(resource, namespace, name))
 
     def get(self, resource: Resource, namespace: str, name: str) -> Obj:
         """The object; raises ApiError (404)."""
@@ -63,20 +66,15 @@ class Store:
 
     def list(self, resource: Resource, namespace: str = "") -> list[Obj]:
         """All objects of a resource in one namespace, or in all (""), sorted by name."""
-        prefix = (resource.group, resource.plural)
-        pairs = [
-            (key, obj)
-            for key, obj in self._objects.items()
-            if key[:2] == prefix and namespace in ("", key[2])
-        ]
-        return [obj for _, obj in sorted(pairs, key=lambda pair: pair[0])]
+        objects = self._of(resource)
+        return [objects[key] for key in sorted(objects) if namespace in ("", key[0])]
 
     def create(self, resource: Resource, obj: Obj, by: Writer = CONTROLLER) -> Obj:
         """Add an object with uid, version and creation time; raises ApiError (409) if it exists."""
         created = with_server_fields(resource, obj, stamp(self.clock.now()))
         created = self.with_owners(resource, created, None, by)
         key = _key_of(resource, created)
-        if key in self._objects:
+        if key in self._of(resource):
             raise already_exists(resource.group, resource.plural, created["metadata"]["name"])
         return self._write("ADDED", resource, created, None)
 
@@ -107,7 +105,7 @@ class Store:
     def remove(self, resource: Resource, obj: Obj) -> Obj:
         """Remove an object."""
         key = _key_of(resource, obj)
-        removed = editable_copy(self._objects.pop(key))
+        removed = editable_copy(self._of(resource).pop(key))
         self._stamp(removed)
         self._notify(Change(self.version, "DELETED", resource, removed, removed))
         return removed
@@ -132,9 +130,12 @@ class Store:
         """A context manager with an event that is set after every change."""
         return ChangeSignal(self._signals)
 
+    def _of(self, resource: Resource) -> dict[Key, Obj]:
+        return self._objects[resource.group, resource.plural]
+
     def _write(self, change_type: str, resource: Resource, obj: Obj, before: Obj | None) -> Obj:
         self._stamp(obj)
-        self._objects[_key_of(resource, obj)] = obj
+        self._of(resource)[_key_of(resource, obj)] = obj
         self._notify(Change(self.version, change_type, resource, obj, before))
         return obj
 
@@ -192,7 +193,7 @@ def random_suffix(length: int) -> str:
 
 
 def _key(resource: Resource, namespace: str, name: str) -> Key:
-    return (resource.group, resource.plural, namespace if resource.namespaced else "", name)
+    return (namespace if resource.namespaced else "", name)
 
 
 def _key_of(resource: Resource, obj: Obj) -> Key:

@@ -224,6 +224,8 @@ def patch(write: Write, content_type: str, body: Any) -> Obj:
     if (sent.get("kind"), sent.get("apiVersion")) != kind:
         raise bad_request(f"the kind and the version of a {kind[0]} cannot be patched")
     sent["metadata"] = sent.get("metadata") or {}
+    if write.resource.plural in write.state.taken_back:
+        sent["spec"] = editable_copy(before)["spec"]
     return _rescale(write, before, sent) if scale else _replace(write, before, sent)
 
 

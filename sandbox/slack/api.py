@@ -16,6 +16,7 @@ from sandbox.slack.methods import BY_APP_TOKEN, METHODS, Method
 from sandbox.slack.model import Call
 
 MAX_CALLS = 5_000
+UNAVAILABLE = "<!doctype html><title>Slack</title><h1>Something is wrong on our side</h1>"
 # Slack takes these with every method, and its SDK sends them along.
 NOT_ARGUMENTS = ("token", "team_id")
 
@@ -60,7 +61,7 @@ class Api:
         if fault.hang:
             await fault.healed.wait()
             return done or self._perform(call, token)
-        return _fault_response(call, fault)
+        return self._fault_response(call, fault)
 
     def _perform(self, call: Call, token: str) -> web.Response:
         try:
@@ -93,8 +94,21 @@ class Api:
     def _check_scope(self, method: Method) -> None:
         granted = self.core.manifest.scopes | {"connections:write"}
         if method.scopes and not granted.intersection(method.scopes):
-            provided = ",".join(sorted(self.core.manifest.scopes))
-            raise SlackError("missing_scope", needed=method.scopes[0], provided=provided)
+            raise self._missing_scope(method)
+
+    def _missing_scope(self, method: Method) -> SlackError:
+        provided = ",".join(sorted(self.core.manifest.scopes))
+        return SlackError("missing_scope", needed=",".join(method.scopes), provided=provided)
+
+    def _fault_response(self, call: Call, fault: Fault) -> web.Response:
+        if fault.ratelimited is not None:
+            return _rate_limited(call, fault.ratelimited)
+        if fault.status is not None or fault.body is not None:
+            return _page(call, fault)
+        refused = SlackError(fault.error or "internal_error")
+        if refused.code == "missing_scope" and METHODS[call.method].scopes:
+            refused = self._missing_scope(METHODS[call.method])
+        return _respond(call, refused.answer)
 
 
 async def _read(request: web.Request) -> tuple[Obj | None, str]:
@@ -132,10 +146,10 @@ def _rate_limited(call: Call, seconds: int) -> web.Response:
     return _respond(call, answer, 429, **{"Retry-After": str(seconds)})
 
 
-def _fault_response(call: Call, fault: Fault) -> web.Response:
-    if fault.ratelimited is not None:
-        return _rate_limited(call, fault.ratelimited)
-    if fault.status is not None:
-        call.answer, call.status = {"ok": False, "error": f"http_{fault.status}"}, fault.status
-        return web.Response(status=fault.status, text="upstream connect error")
-    return _respond(call, {"ok": False, "error": fault.error or "internal_error"})
+def _page(call: Call, fault: Fault) -> web.Response:
+    """What a proxy or a broken server answers in Slack's place."""
+    status = fault.status or 200
+    call.answer, call.status = {"ok": False, "error": f"http_{status}"}, status
+    body = UNAVAILABLE if fault.body is None else fault.body
+    kind = "text/html" if body.startswith("<") else "application/json"
+    return web.Response(status=status, text=body, content_type=kind)

@@ -19,13 +19,17 @@ class Conditions:
         *,
         error: str | None = None,
         status: int | None = None,
+        body: str | None = None,
         ratelimited: int | None = None,
         hang: bool = False,
         after: bool = False,
         times: int | None = 1,
     ) -> Fault:
-        """Make the next calls of a method (`*`: all) fail; with `after`, once they took effect."""
-        fault = Fault(method, error, status, ratelimited, hang, after, times)
+        """Make the next calls of a method (`*`: all) fail; with `after`, once they took effect.
+
+        `upload` and `response_url` name the two addresses that are no methods.
+        """
+        fault = Fault(method, error, status, body, ratelimited, hang, after, times)
         return self.core.faults.add(fault)
 
     def heal(self) -> None:
@@ -53,6 +57,18 @@ class Conditions:
     def use_free_plan(self, free: bool = True) -> None:
         """Switch to the free plan, or back with `free=False`."""
         self.core.free_plan = free
+
+    def refuse_invitations_whole(self, *, naming: bool = True) -> None:
+        """Invite nobody where one cannot come, whatever `force` says, and name who, or do not."""
+        self.core.ignores_force, self.core.names_refused = True, naming
+
+    def delete_message(self, channel: str, ts: str) -> None:
+        """Delete a message, as an admin of the workspace may."""
+        found = self.workspace.channel(channel)
+        found.messages.remove(self.workspace.message(found, ts))
+        if ts in found.pins:
+            found.pins.remove(ts)
+        self.workspace.changed("messages", found.id)
 
     def add_user(self, user: User) -> User:
         """Add a user: a colleague, a guest, a bot, or somebody from another workspace."""

@@ -33,6 +33,8 @@ class Core:
         self.faults = Faults()
         self.deliveries = Deliveries(self.signing_secret, pace)
         self.free_plan = False
+        self.ignores_force = False
+        self.names_refused = True
         self.trigger_seconds = TRIGGER_SECONDS
         self.file_seconds = 0.2
 

@@ -7,11 +7,15 @@ from fnmatch import fnmatchcase
 
 @dataclass
 class Fault:
-    """A fault for the next `times` calls of a method; None means every call."""
+    """A fault for the next `times` calls of a method; None means every call.
+
+    `body` is what is answered instead, as a page where it begins with a tag, else as JSON.
+    """
 
     method: str
     error: str | None = None
     status: int | None = None
+    body: str | None = None
     ratelimited: int | None = None
     hang: bool = False
     after: bool = False

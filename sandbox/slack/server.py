@@ -62,10 +62,19 @@ class Server:
         await self._runner.cleanup()
 
     async def _upload(self, request: web.Request) -> web.Response:
-        return await files.receive(self.core, request)
+        return await self._fault("upload") or await files.receive(self.core, request)
 
     async def _respond(self, request: web.Request) -> web.Response:
-        return await responses.receive(self.core, request)
+        return await self._fault("response_url") or await responses.receive(self.core, request)
+
+    async def _fault(self, address: str) -> web.Response | None:
+        """The answer of a fault that is switched on for an address that is no method."""
+        fault = self.core.faults.take(address)
+        if fault is None:
+            return None
+        if fault.hang:
+            await fault.healed.wait()
+        return web.Response(status=fault.status or 500, text=fault.body or "error")
 
     async def _index(self, request: web.Request) -> web.FileResponse:
         assert self._page is not None

@@ -12,10 +12,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Read
 from bot.actions.cell_format import cells
+from bot.actions.database import column_order
 from bot.model import Attachment, Cell, ReadResult, Table
 from bot.model.findings import NULL, RowTemplate
 from bot.model.text import truncate
-from bot.playbooks import sql_files
+from bot.playbooks import sql_files, statements
 from bot.systems import Systems
 from bot.systems.database import DatabaseError, Rows
 
@@ -44,8 +45,9 @@ class RunQuery(Read):
     """Run the SELECT in `sql/FILE` next to the playbook, with `params` as its `%(name)s`.
 
     `says` is the verdict when there are rows, with `{count}` and the plural's `{s}`; `none` the one
-    when there are none. With `alarm`, rows mean that something is wrong. With `tasks`, people can
-    work through the rows one by one; it is the title and link of each.
+    when there are none. With `alarm`, rows mean that something is wrong; without, no result is
+    good or bad, and people read “Look”. With `tasks`, people can work through the rows; it is the
+    title and link of each.
     """
 
     name: ClassVar = "query"
@@ -88,25 +90,49 @@ class RunQuery(Read):
 
     async def read(self, systems: Systems) -> ReadResult:
         """A verdict, the first rows, and a file with all of them. Raises DatabaseError."""
+        _check_reads_only(self.file, self.sql)
         # The SQL is the text of the playbook's file; it is never composed.
         result = await systems.database.select(self.sql, self.params or None)
         _check_visible(result)
         if not result.rows:
-            return ReadResult(ok=True, text=self.none)
+            return self._judged(self.none, ok=True)
         # Masking a thousand rows is slow, and the bot has to answer others meanwhile.
         return await asyncio.to_thread(self._result, result)
 
     def _result(self, result: Rows) -> ReadResult:
+        result = _ordered(result)
         count = f"More than {len(result.rows)}" if result.truncated else str(len(result.rows))
         rows = [cells(result.columns, row) for row in result.rows]
         csv_text, row_count = _csv(result.columns, rows)
         table_rows = tuple(tuple(map(_table_cell, row)) for row in rows[:MAX_TABLE_ROWS])
-        return ReadResult(
-            ok=not self.alarm,
-            text=self.says.format(count=count, s="" if count == "1" else "s"),
-            table=Table(columns=result.columns, rows=table_rows, total=len(rows)),
-            notes=_notes(result, row_count),
-            attachment=Attachment(name=self.file.replace(".sql", ".csv"), text=csv_text),
+        details = {
+            "table": Table(columns=result.columns, rows=table_rows, total=len(rows)),
+            "notes": _notes(result, row_count),
+            "attachment": Attachment(name=self.file.replace(".sql", ".csv"), text=csv_text),
+        }
+        text = self.says.format(count=count, s="" if count == "1" else "s")
+        return self._judged(text, ok=False).model_copy(update=details)
+
+    def _judged(self, text: str, *, ok: bool) -> ReadResult:
+        """Good or bad with `alarm`; else nobody said what is good, and people have to look."""
+        return ReadResult(ok=ok if self.alarm else None, text=text, is_unjudged=not self.alarm)
+
+
+def _ordered(result: Rows) -> Rows:
+    """The columns in the order in which people read them."""
+    order = column_order.reading_order(result.columns, result.rows)
+    rows = [tuple(row[at] for at in order) for row in result.rows]
+    columns = tuple(result.columns[at] for at in order)
+    return result._replace(columns=columns, rows=rows)
+
+
+def _check_reads_only(file: str, sql: str) -> None:
+    """Raises DatabaseError: an open incident may have a copy from before this was checked."""
+    for _, message in statements.read_only_violations(sql)[:1]:
+        raise DatabaseError(
+            f"The query in {file} was not run, as it may do more than read: {message}. Nothing "
+            "was read or changed. Correct the file and start the bot again; the incident gets it "
+            "with `/incident playbook`."
         )
 
 

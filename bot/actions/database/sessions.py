@@ -12,13 +12,15 @@ from bot.actions import cell_format
 from bot.actions.base import Change, Progress
 from bot.actions.params import Duration
 from bot.actions.wording import plural
-from bot.model import BlastRadius, Plan, Risk, UserError, Verdict
+from bot.model import BlastRadius, Plan, Risk, Table, UserError, Verdict
 from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.database import APPLICATION_NAME, Database, DatabaseError
 from bot.systems.sessions import DatabaseSession, OwnSession, TerminationResult
 
 MAX_SESSIONS = 50
+# More than these are a table beside the sentence.
+NAMED_SESSIONS = 3
 MAX_QUERY_CHARACTERS = 300
 # Each poll makes a connection.
 POLL_SECONDS = 1.0
@@ -112,13 +114,15 @@ class EndQueries(Change):
         if not rows:
             raise UserError(
                 f"No query that may be ended has run for more than {limit} in {self.database}, so "
-                f"there is nothing to do. {NEVER_ENDED}"
+                f"there is nothing to do. {NEVER_ENDED}",
+                field="longer_than",
             )
         if len(rows) > MAX_SESSIONS:
             raise UserError(
                 f"{len(rows)} queries have run for more than {limit}, and no more than "
                 f"{MAX_SESSIONS} are ended at once, so nothing was planned. Ask for those that ran "
-                "longer."
+                "longer.",
+                field="longer_than",
             )
 
     async def plan(self, systems: Systems) -> Plan:
@@ -128,18 +132,20 @@ class EndQueries(Change):
         """
         role = systems.sessions.role
         await _check_permission(systems.database, role)
-        pids = _join(session.pid for session in self.backends)
+        is_long = len(self.backends) > NAMED_SESSIONS
+        named = "" if is_long else f": {_join(session.pid for session in self.backends)}"
         count = plural(len(self.backends), "session")
         return Plan(
             target=f"database/{self.database}",
             summary=f"End {count} in {self.database} that ran for more than "
-            f"{cell_format.span(self.longer_than)}: {pids}",
+            f"{cell_format.span(self.longer_than)}{named}",
             blast_radius=self._blast_radius(),
             check=f"None of them runs that query any more within {self.deadline_seconds:g} s.",
             diff="\n".join(map(_described, self.backends)),
             dry_run=f"The role {role} may end them. Exactly these are ended, and only those that "
             "still run that query then.",
             warnings=tuple(self._warnings()),
+            table=_table(self.backends) if is_long else None,
             fingerprint={
                 str(session.pid): [
                     session.backend_start.isoformat(),
@@ -171,7 +177,7 @@ class EndQueries(Change):
     def _losses(self) -> str:
         count = plural(len(self.backends), "session")
         freed = self._blocked_pids() - {session.pid for session in self.backends}
-        lost = f"{count} lost, each with its open transaction"
+        lost = f"{count} lost, each with what it has not committed"
         if not freed:
             return f"{lost}. No other session waits for these."
         return f"{lost}. {_join(sorted(freed))} waited for them, and can go on."
@@ -310,6 +316,25 @@ def _session(
     )
 
 
+def _table(sessions: Sequence[DatabaseSession]) -> Table:
+    """The sessions, those that block others first, then those that ran longest."""
+    rows = tuple(
+        (
+            str(session.pid),
+            cell_format.span(timedelta(seconds=session.running_seconds)),
+            _join(session.blocked_pids) or "–",
+            " ".join(session.query.split()),
+            session.user,
+            session.application_name or "–",
+        )
+        for session in sorted(
+            sessions, key=lambda each: (-len(each.blocked_pids), -each.running_seconds, each.pid)
+        )
+    )
+    columns = ("pid", "ran for", "blocks", "query", "user", "application")
+    return Table(columns=columns, rows=rows)
+
+
 def _described(session: DatabaseSession) -> str:
     """A session in four lines, for the people who decide whether to end it."""
     states = [f"active, waits for {session.wait_event}" if session.wait_event else "active"]
@@ -318,8 +343,9 @@ def _described(session: DatabaseSession) -> str:
     ran = cell_format.span(timedelta(seconds=session.running_seconds))
     return "\n".join(
         (
-            f"- {session.pid}: {session.user}, {session.application_name or 'no application name'}",
-            f"    ran {ran} when this was requested, since {session.query_start:%H:%M:%S} UTC; "
+            f"- {ran}: {session.user}, {session.application_name or 'no application name'}, "
+            f"pid {session.pid}",
+            f"    since {session.query_start:%H:%M:%S} UTC, counted when this was requested; "
             f"connected {session.backend_start:%Y-%m-%d %H:%M:%S} UTC",
             f"    {'; '.join(states)}",
             f"    {session.query}",

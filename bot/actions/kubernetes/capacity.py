@@ -1,7 +1,8 @@
 """Whether a change fits into the namespace's quotas and limits, and onto the nodes."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.actions.kubernetes.limit_ranges import violations
 from bot.model import UserError
@@ -10,7 +11,9 @@ from bot.systems.kubernetes import (
     ClusterError,
     Deployment,
     Forbidden,
+    LimitRange,
     Node,
+    NotFound,
     Pod,
     Quota,
     format_amount,
@@ -53,8 +56,21 @@ def _amount(container: dict[str, Any], kind: str, resource: str) -> float:
     return parse_quantity(str(amounts.get(resource, "0")))
 
 
-async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) -> tuple[str, ...]:
-    """A warning when the quotas cannot be read. Raises UserError when one has no room."""
+ROLLOUT_STANDS_STILL = (
+    ", and no pod is stopped before its successor is ready: the rollout would stand still. Raise "
+    "the quota first."
+)
+ROLLOUT_WAITS = ": each new pod waits until an old one has stopped."
+REPLACED_LATE = ": new ones start only when these have stopped."
+
+
+async def check_quotas(
+    cluster: Cluster, deployment: Deployment, extra: Demand, *, field: str
+) -> tuple[str, ...]:
+    """A warning when the quotas cannot be read. Raises UserError when one has no room.
+
+    `field` is the parameter that asks for so much.
+    """
     try:
         quotas = await cluster.quotas()
     except ClusterError as error:
@@ -63,9 +79,36 @@ async def check_quotas(cluster: Cluster, deployment: Deployment, extra: Demand) 
     if problem:
         raise UserError(
             f"The quota of {cluster.namespace} has no room for this, so nothing was planned: "
-            f"{problem}. Ask for less, or raise the quota first. {deployment.label} is as it was."
+            f"{problem}. Ask for less, or raise the quota first. {deployment.label} is as it was.",
+            field=field,
         )
     return ()
+
+
+class Limits(NamedTuple):
+    """The quotas and LimitRanges of the namespace; none where they cannot be read."""
+
+    quotas: Sequence[Quota] = ()
+    limit_ranges: Sequence[LimitRange] = ()
+
+    def let_in(self, template: dict[str, Any], extra: Demand) -> bool:
+        """Whether pods of a template are let in, and so much more of a quota is left."""
+        found = (problem for each in self.limit_ranges for problem in violations(each, template))
+        return not exceeding(self.quotas, extra) and next(found, None) is None
+
+
+async def read_limits(cluster: Cluster) -> Limits:
+    """The limits of the namespace, as far as they can be read now."""
+    quotas, ranges = await asyncio.gather(
+        cluster.quotas(), cluster.limit_ranges(), return_exceptions=True
+    )
+    for answer in (quotas, ranges):
+        if isinstance(answer, BaseException) and not isinstance(answer, ClusterError):
+            raise answer
+    return Limits(
+        () if isinstance(quotas, BaseException) else quotas,
+        () if isinstance(ranges, BaseException) else ranges,
+    )
 
 
 async def rollout_warnings(
@@ -79,24 +122,53 @@ async def rollout_warnings(
         return ()
     problem = await limit_range_problem(cluster, template)
     warnings = [f"New pods would not be let in: {problem}."] if problem else []
-    if not deployment.max_unavailable:
-        warnings += await _surge_warnings(cluster, template)
+    consequence = ROLLOUT_WAITS if deployment.max_unavailable else ROLLOUT_STANDS_STILL
+    warnings += await quota_warnings(cluster, demand(template, 1), consequence)
+    warnings += await budget_warnings(cluster, [labels_of(template)], deployment.max_unavailable)
     return tuple(warnings)
 
 
-async def _surge_warnings(cluster: Cluster, template: dict[str, object]) -> list[str]:
-    """A warning when a quota has no room for one pod more than there are."""
+async def quota_warnings(cluster: Cluster, extra: Demand, consequence: str) -> list[str]:
+    """A warning when a quota has no room for these pods beside those that there are."""
     try:
-        problem = exceeding(await cluster.quotas(), demand(template, 1))
+        problem = exceeding(await cluster.quotas(), extra)
     except ClusterError as error:
         return [f"Whether the quota has room is not known. {error}"]
     if not problem:
         return []
+    count = int(extra["pods"])
+    more = "one more pod" if count == 1 else f"{count} more pods"
+    return [f"The quota of {cluster.namespace} has no room for {more} ({problem}){consequence}"]
+
+
+async def budget_warnings(
+    cluster: Cluster, pods: Sequence[Mapping[str, str]], missing: int
+) -> list[str]:
+    """A warning when more pods go than a disruption budget allows: only evictions heed it.
+
+    `pods` are the labels of each pod that may go, or of a pod like them; so many are `missing`.
+    """
+    if not missing:
+        return []
+    try:
+        budgets = await cluster.disruption_budgets()
+    except NotFound:  # the cluster has no such API
+        return []
+    except ClusterError as error:
+        return [f"Whether a disruption budget lets these pods go is not known. {error}"]
     return [
-        f"The quota of {cluster.namespace} has no room for one more pod ({problem}), and no pod is "
-        "stopped before its successor is ready: the rollout would stand still. Raise the quota "
-        "first."
+        f"The disruption budget {budget.name} lets {budget.allowed or 'no'} "
+        f"{'pod' if budget.allowed == 1 else 'pods'} go now, so that {budget.desired} stay ready. "
+        f"This takes {missing} and does not heed it."
+        for budget in budgets
+        if budget.allowed < missing and any(map(budget.covers, pods))
     ]
+
+
+def labels_of(template: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels of the pods of a template."""
+    labels: Mapping[str, str] = (template.get("metadata") or {}).get("labels") or {}
+    return labels
 
 
 async def limit_range_problem(cluster: Cluster, template: dict[str, object]) -> str:

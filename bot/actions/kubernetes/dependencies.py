@@ -21,7 +21,7 @@ from bot.systems.kubernetes import (
     Pod,
     TimedOut,
 )
-from bot.systems.tcp import PortStatus, TcpProber
+from bot.systems.tcp import PortStatus
 
 COLUMNS = ("dependency", "result", "checked from")
 # Seconds on top of the timeout of nc itself, for opening the exec and the way there and back.
@@ -66,36 +66,55 @@ class CheckDependencies(Read):
     timeout: Annotated[float, Field(ge=0.1, le=30)] = 3.0
 
     async def read(self, systems: Systems) -> ReadResult:
-        """Try all ports at once from a pod, or from the bot where no pod can; the text says which.
+        """Try all ports at once from a pod of the service; where none can, from elsewhere.
 
+        That is the bot, and a pod of the same namespace that the policy names. The text says which.
         Raises Forbidden when the bot may not exec into pods.
         """
-        target = self._target(await systems.cluster.pods(self.selector))
+        pods = await systems.cluster.pods(self.selector)
+        target = _target(pods, self.container)
         if target is None:
-            return await self._from_bot(systems.tcp, f"no pod of {self.selector} runs")
+            return await self._from_elsewhere(systems, f"no pod of {self.selector} runs")
         try:
             return await self._from_pod(systems.cluster, target)
         except Forbidden:
             raise
-        except ScanNotSupported:
-            reason = f"the nc in the image of {target.pod} cannot test ports (it knows no -z)"
-            return await self._from_bot(systems.tcp, reason)
-        except CommandNotFound:
-            return await self._from_bot(systems.tcp, f"the image of {target.pod} has no nc")
         except ClusterError as error:
-            reason = f"{target.pod} could not be asked ({str(error).rstrip('.')})"
-            return await self._from_bot(systems.tcp, reason)
+            return await self._from_elsewhere(systems, _reason(target, error))
 
-    def _target(self, pods: Sequence[Pod]) -> ExecTarget | None:
-        """A running container, in a ready pod if there is one; None when there is none."""
-        staying = [pod for pod in pods if not pod.terminating]
-        for pod in sorted(staying, key=lambda pod: not pod.ready):
-            for container in pod.containers:
-                if container.running and self.container in (None, container.name):
-                    return ExecTarget(pod=pod.name, container=container.name)
-        return None
+    async def _from_elsewhere(self, systems: Systems, reason: str) -> ReadResult:
+        """From the bot, and from a pod that the policy names; that one tells more."""
+        by_bot, by_pod = await asyncio.gather(
+            self._from_bot(systems, reason), self._from_named_pod(systems)
+        )
+        if by_pod is None:
+            return by_bot
+        if isinstance(by_pod, str):
+            return by_bot.model_copy(update={"notes": (*by_bot.notes, by_pod)})
+        assert by_pod.table is not None
+        assert by_bot.table is not None
+        rows = (*by_pod.table.rows, *by_bot.table.rows)
+        note = f"{_capitalized(reason)}. Network policies may treat other pods differently."
+        return ReadResult(
+            ok=by_pod.ok,
+            text=f"{by_pod.text}\n{by_bot.text}",
+            table=Table(columns=COLUMNS, rows=rows),
+            notes=(note, *by_bot.notes[-1:]),
+        )
 
-    async def _from_pod(self, cluster: Cluster, target: ExecTarget) -> ReadResult:
+    async def _from_named_pod(self, systems: Systems) -> ReadResult | str | None:
+        """From a pod that the policy names; why not, or None where it names none."""
+        if not systems.probe_pods:
+            return None
+        try:
+            target = _target(await systems.cluster.pods(systems.probe_pods), None)
+            if target is None:
+                return f"No pod of {systems.probe_pods} runs either."
+            return await self._from_pod(systems.cluster, target, other=f", not of {self.selector}")
+        except ClusterError as error:
+            return f"Nor from a pod of {systems.probe_pods}: {error}"
+
+    async def _from_pod(self, cluster: Cluster, target: ExecTarget, other: str = "") -> ReadResult:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._exec(cluster, target, check)) for check in self.checks]
         outcomes = [task.result() for task in tasks]
@@ -103,7 +122,7 @@ class CheckDependencies(Read):
             if isinstance(outcome, ClusterError):
                 raise outcome
         results = [outcome for outcome in outcomes if isinstance(outcome, PortStatus | str)]
-        return self._result(results, f"from {target.pod}", target.pod, ())
+        return self._result(results, f"from {target.pod}{other}", target.pod, ())
 
     async def _exec(
         self, cluster: Cluster, target: ExecTarget, check: str
@@ -122,14 +141,14 @@ class CheckDependencies(Read):
             return ScanNotSupported(f"The nc of {target.pod} knows no -z. Nothing was tried.")
         return _port_status(result)
 
-    async def _from_bot(self, network: TcpProber, reason: str) -> ReadResult:
+    async def _from_bot(self, systems: Systems, reason: str) -> ReadResult:
         """Try the ports from the bot itself; `reason` says why no pod could."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._connect(network, check)) for check in self.checks]
+            tasks = [group.create_task(self._connect(systems, check)) for check in self.checks]
         results = [task.result() for task in tasks]
         if PortStatus.UNKNOWN_HOST in results:
             return self._unknown_hosts(results, reason)
-        note = f"{reason[0].upper()}{reason[1:]}, so the bot tried by itself. {NETWORK_NOTE}"
+        note = f"{_capitalized(reason)}, so the bot tried by itself. {NETWORK_NOTE}"
         result = self._result(results, "from the bot, not from a pod", "the bot", (note,))
         # A pod may reach what the bot cannot.
         return result if result.ok else result.model_copy(update={"ok": None})
@@ -139,7 +158,7 @@ class CheckDependencies(Read):
         statuses = list(zip(self.checks, results, strict=True))
         unknown = [check for check, status in statuses if status is PortStatus.UNKNOWN_HOST]
         text = (
-            f"Not checked: {', '.join(unknown)}. {reason[0].upper()}{reason[1:]}, and the bot "
+            f"Not checked: {', '.join(unknown)}. {_capitalized(reason)}, and the bot "
             f"cannot find {'this name' if len(unknown) == 1 else 'these names'} itself"
         )
         tried = [f"{check} {status}" for check, status in statuses if check not in unknown]
@@ -154,9 +173,14 @@ class CheckDependencies(Read):
         table = Table(columns=COLUMNS, rows=rows)
         return ReadResult(ok=None, text=text, table=table, notes=(NETWORK_NOTE,))
 
-    async def _connect(self, network: TcpProber, check: str) -> PortStatus:
+    async def _connect(self, systems: Systems, check: str) -> PortStatus:
+        """Try one port; a bot in another namespace knows a Service with its namespace only."""
         host, _, port = check.rpartition(":")
-        return await network.probe(host, int(port), self.timeout)
+        status = await systems.tcp.probe(host, int(port), self.timeout)
+        if status is PortStatus.UNKNOWN_HOST and "." not in host:
+            full = f"{host}.{systems.cluster.namespace}"
+            status = await systems.tcp.probe(full, int(port), self.timeout)
+        return status
 
     def _result(
         self, results: Sequence[str], origin: str, label: str, notes: tuple[str, ...]
@@ -172,6 +196,30 @@ class CheckDependencies(Read):
             table=Table(columns=COLUMNS, rows=rows),
             notes=notes,
         )
+
+
+def _target(pods: Sequence[Pod], name: str | None) -> ExecTarget | None:
+    """A running container, in a ready pod if there is one; None when there is none."""
+    staying = [pod for pod in pods if not pod.terminating]
+    for pod in sorted(staying, key=lambda pod: not pod.ready):
+        for container in pod.containers:
+            if container.running and name in (None, container.name):
+                return ExecTarget(pod=pod.name, container=container.name)
+    return None
+
+
+def _reason(target: ExecTarget, error: ClusterError) -> str:
+    """Why a pod of the service could not try, as a part of a sentence."""
+    match error:
+        case ScanNotSupported():
+            return f"the nc in the image of {target.pod} cannot test ports (it knows no -z)"
+        case CommandNotFound():
+            return f"the image of {target.pod} has no nc"
+    return f"{target.pod} could not be asked ({str(error).rstrip('.')})"
+
+
+def _capitalized(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def _is_usage(result: ExecResult) -> bool:

@@ -1,17 +1,26 @@
 """What all changes of a Deployment share: the fingerprint, the dry run and the guarded write."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from bot.actions.base import Change, Progress
-from bot.actions.kubernetes import rollout
+from bot.actions.kubernetes import differences, rollout
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Name
 from bot.actions.wording import percent
-from bot.model import BlastRadius, Plan, Sighting, UserError, Verdict
+from bot.model import (
+    BlastRadius,
+    Difference,
+    Evidence,
+    Execution,
+    Plan,
+    Sighting,
+    UserError,
+    Verdict,
+)
 from bot.systems import Systems, kubernetes
 from bot.systems.kubernetes import (
     Cluster,
@@ -23,8 +32,9 @@ from bot.systems.kubernetes import (
 )
 
 ATTEMPTS = 5
-TEMPLATE = "template"  # in the evidence: the digest of what was stored
+TEMPLATE = differences.TEMPLATE
 DRY_RUN_ACCEPTED = "The API server accepts it (dry run, nothing was written)."
+AFTER_DELETION = "If it is not there again by now, deploy it; then look at its pods."
 ChangeFactory = Callable[[Deployment], kubernetes.DeploymentPatch]
 
 
@@ -60,6 +70,20 @@ class DeploymentChange(Change):
         """The beginning of the good verdict."""
         return self.describe(deployment)
 
+    async def differences(
+        self, systems: Systems, approved: Plan, executions: Sequence[Execution]
+    ) -> tuple[Difference, ...]:
+        """What of the Deployment changed since the plan was made, and who changed it."""
+        deployment = await systems.cluster.deployment(self.deployment)
+        return await differences.since(systems.cluster, deployment, approved, executions)
+
+    def as_left(self, plan: Plan, evidence: Evidence) -> Plan | None:
+        """The plan with the template that the patch was answered with."""
+        if TEMPLATE not in evidence.answers:
+            return None
+        left = {"uid": plan.fingerprint["uid"], TEMPLATE: evidence.answers[TEMPLATE]}
+        return plan.model_copy(update={"fingerprint": left})
+
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
         """Look for this execution's id on the Deployment, and fence it where it is not there."""
         if TEMPLATE in progress.evidence.answers:
@@ -71,9 +95,10 @@ class DeploymentChange(Change):
                 return Verdict(ok=False, was_applied=False, text=text)
         except ObjectNotFound:
             text = (
-                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done before"
+                f"deployment/{self.deployment} was deleted. Whether the {self.noun} was done "
+                f"before is not known. {AFTER_DELETION}"
             )
-            return Verdict(ok=False, undone_outside=True, text=f"{text} is not known.")
+            return Verdict(ok=False, undone_outside=True, gone=True, text=text)
         await progress.answered(await _found(systems.cluster, deployment, progress))
         return None
 
@@ -88,16 +113,21 @@ class DeploymentChange(Change):
 
         Raises ClusterError when the cluster does not answer until the deadline.
         """
-        success = ""
+        success, is_undone = "", False
 
         async def probe() -> RolloutStatus:
-            nonlocal success
+            nonlocal success, is_undone
             deployment = await systems.cluster.deployment(self.deployment)
-            success = self.success(deployment)
+            success, is_undone = self.success(deployment), self.is_undone_in(deployment, plan)
             undone = await self._undone_outside(systems.cluster, deployment, plan, progress)
             return await rollout.rollout_status(systems.cluster, deployment, undone)
 
-        return await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        try:
+            verdict = await rollout.watch(probe, progress, self.timeouts, lambda: success)
+        except ObjectNotFound:
+            text = f"Done, then deployment/{self.deployment} was deleted. {AFTER_DELETION}"
+            return Verdict(ok=False, undone_outside=True, gone=True, text=text)
+        return verdict.model_copy(update={"gone": verdict.undone_outside and is_undone})
 
     async def _undone_outside(
         self, cluster: Cluster, deployment: Deployment, plan: Plan, progress: Progress
@@ -111,7 +141,7 @@ class DeploymentChange(Change):
         for revision in await cluster.revisions(deployment):
             if digest(revision.template) == template:
                 paths += managed_fields.changed_paths(revision.template, deployment.template)
-        who, fact = _who_wrote(deployment, paths), self.describe(deployment)
+        who, fact = _who_wrote(deployment, paths, progress), self.describe(deployment)
         if is_applied:
             image = f"image {deployment.image_tags}"
             return (
@@ -131,15 +161,24 @@ class DeploymentChange(Change):
         return success_criteria(replicas, self.timeouts)
 
 
-def _who_wrote(deployment: Deployment, paths: tuple[managed_fields.Path, ...]) -> str:
-    """Like `by argocd-controller after 12 s`, as the server noted it; else `outside Runbolt`."""
+def _who_wrote(
+    deployment: Deployment, paths: tuple[managed_fields.Path, ...], progress: Progress
+) -> str:
+    """Like `by argocd-controller after about 12 s`, as the server noted it.
+
+    Else `outside Runbolt`, where no other execution has written since.
+    """
     notes = deployment.managed_fields
     ours = managed_fields.written_at(notes, managed_fields.OUR_MANAGER)
     for path in paths:
         writer = managed_fields.written_after_us(notes, path)
         if writer is not None and writer.at is not None and ours is not None:
             seconds = (writer.at - ours).total_seconds()
-            return f"by {writer.label} " + (f"after {seconds:.0f} s" if seconds else "at once")
+            # The server notes whole seconds.
+            span = f"after about {seconds:.0f} s" if seconds >= 1 else "within a second"
+            return f"by {writer.label} {span}"
+    if deployment.last_execution and not is_changed_by(deployment, progress):
+        return "by another execution, or outside Runbolt"
     return "outside Runbolt"
 
 
@@ -172,6 +211,20 @@ def container(deployment: Deployment, name: str | None) -> dict[str, Any]:
     raise UserError(
         f"{deployment.label} has no container {name}, so nothing was planned. It has: {names}."
     )
+
+
+def checked(change: DeploymentChange, stored: Deployment, plan: Plan) -> Plan:
+    """The plan; with a warning where the API server itself would not keep the change.
+
+    `stored` is what it answered to the dry run: an admission webhook may have the last word.
+    """
+    if change.is_applied_to(stored, plan):
+        return plan
+    warning = (
+        f"The API server takes this back at once: in its dry run {stored.name} stays as it is. "
+        "An admission webhook does that; find out whose it is before you approve."
+    )
+    return plan.model_copy(update={"warnings": (warning, *plan.warnings)})
 
 
 def check_not_paused(deployment: Deployment, consequence: str) -> None:
@@ -207,7 +260,8 @@ def blast_radius(deployment: Deployment, effect: str = "") -> BlastRadius:
     autoscaler does not change them.
     """
     return BlastRadius(
-        text=f"{_replaced(deployment)} {effect}".strip(),
+        text=_replaced(deployment),
+        effect=effect,
         pods=deployment.max_unavailable_pods,
         capacity=deployment.max_unavailable_percent,
     )
@@ -215,12 +269,20 @@ def blast_radius(deployment: Deployment, effect: str = "") -> BlastRadius:
 
 def _replaced(deployment: Deployment) -> str:
     if not deployment.replicas:
-        return "No pods: it is scaled to 0."
+        return "Nothing is lost: it is scaled to 0, so no pod runs."
     count, missing = deployment.replicas, deployment.max_unavailable
     if not missing:
-        return f"{count} pods are replaced; none stops before its successor is ready."
+        pods = "1 pod is" if count == 1 else f"{count} pods are"
+        return f"No capacity is lost: {pods} replaced; none stops before its successor is ready."
+    if missing >= count:
+        return f"{all_at_once(count)}: no capacity until new ones are ready."
     share = percent(missing, count)
-    return f"{count} pods are replaced; up to {missing} of {count} ({share}) missing meanwhile."
+    return f"Up to {missing} of {count} pods ({share}) missing at a time, until all are replaced."
+
+
+def all_at_once(count: int) -> str:
+    """The beginning of a sentence about all pods."""
+    return "The only pod" if count == 1 else f"All {count} pods at once"
 
 
 async def dry_run(cluster: Cluster, name: str, make_change: ChangeFactory) -> Deployment:

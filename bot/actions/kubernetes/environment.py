@@ -8,10 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bot import durations, redaction
 from bot.actions.base import AlreadyApplied, Change, Progress
-from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import Name
-from bot.model import Observation, Plan, Risk, Temporary, Undo, UserError
+from bot.model import LONGEST_TEMPORARY, Observation, Plan, Risk, Temporary, Undo, UserError
 from bot.model.text import printable
 from bot.systems import Systems
 from bot.systems.kubernetes import (
@@ -51,8 +51,11 @@ Variable = Annotated[
     AfterValidator(_not_secret),
 ]
 Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
+MOST_MINUTES = LONGEST_TEMPORARY // timedelta(minutes=1)
 Minutes = Annotated[
-    int, Field(ge=10, le=240), BeforeValidator(_parse_minutes, json_schema_input_type=int | str)
+    int,
+    Field(ge=10, le=MOST_MINUTES),
+    BeforeValidator(_parse_minutes, json_schema_input_type=int | str),
 ]
 
 
@@ -98,12 +101,12 @@ class SetEnvironment(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         current = self._current_value(self._container(deployment))
         self._check(deployment, current)
-        await deployments.dry_run(systems.cluster, self.deployment, self._change)
+        stored = await deployments.dry_run(systems.cluster, self.deployment, self._change)
         template = self._new_template(deployment)
         path = managed_fields.env(self._container(deployment)["name"], self.variable)
         warnings = applied.warnings(deployment, [path], "this variable")
         warnings += await capacity.rollout_warnings(systems.cluster, deployment, template)
-        return Plan(
+        plan = Plan(
             target=deployment.target,
             summary=self._summary(deployment, current),
             blast_radius=deployments.blast_radius(deployment, self.effect),
@@ -111,10 +114,12 @@ class SetEnvironment(DeploymentChange):
             diff=diffs.templates(deployment, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=(*ownership.warnings(deployment), *warnings, *self._hiding(deployment)),
+            failing_before=await rollout.failing(systems.cluster, deployment),
             undo=self._undo(deployment, current),
             temporary=self._temporary(),
             fingerprint=deployments.fingerprint(deployment),
         )
+        return deployments.checked(self, stored, plan)
 
     @property
     def _label(self) -> str:

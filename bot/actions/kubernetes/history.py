@@ -11,7 +11,7 @@ from bot.model import ReadResult, Table
 from bot.systems import Systems
 from bot.systems.kubernetes import Deployment, Revision
 
-COLUMNS = ("revision", "image", "first run", "ready", "state", "change cause")
+COLUMNS = ("state", "image", "ready", "first run", "change cause", "revision")
 NONE = "–"
 
 
@@ -65,12 +65,12 @@ def _available(deployment: Deployment, history: RevisionHistory) -> str:
 
 def _row(history: RevisionHistory, revision: Revision, now: datetime) -> tuple[str, ...]:
     return (
-        str(revision.number),
-        revision.image_tags,
-        revisions.age(revision, now),
-        f"{revision.ready}/{revision.replicas}" if revision.replicas else NONE,
         _state(history, revision),
+        revision.image_tags,
+        f"{revision.ready}/{revision.replicas}" if revision.replicas else NONE,
+        revisions.age(revision, now),
         revision.redacted_cause or NONE,
+        str(revision.number),
     )
 
 

@@ -40,8 +40,9 @@ class LogCounts:
                 self.last_error = line
         minute = line.at[:MINUTE_LENGTH]  # empty for a line without a time
         self._by_minute[minute] += 1
-        self._by_alternative.update(alternatives)
-        self._by_minute_and_alternative.update((minute, index) for index in alternatives)
+        for index in alternatives:
+            self._by_alternative[index] += 1
+            self._by_minute_and_alternative[minute, index] += 1
 
     def counts_text(self, alternatives: Sequence[str]) -> str:
         """Like `stripe 40, webhook 12, payment 0`."""

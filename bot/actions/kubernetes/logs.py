@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -12,11 +11,11 @@ from bot import redaction
 from bot.actions.base import Read
 from bot.actions.kubernetes import log_lines, matching
 from bot.actions.kubernetes.log_counts import LogCounts
-from bot.actions.kubernetes.log_lines import Line, Source, TailBuffer, TimestampSplitter
-from bot.actions.kubernetes.matching import Expression, Matcher
+from bot.actions.kubernetes.log_lines import Line, LineReader, Source, TailBuffer
+from bot.actions.kubernetes.matching import Expression, Search
 from bot.actions.params import Selector
 from bot.actions.wording import plural
-from bot.model import Attachment, Chart, ReadResult, UserError
+from bot.model import Attachment, Chart, ReadResult
 from bot.model.text import truncate
 from bot.systems import Systems
 from bot.systems.kubernetes import Cluster, ClusterError, RequestRefused
@@ -35,63 +34,46 @@ class LogCollector:
     """Counts and searches the lines of one source as they arrive, and keeps the newest of them."""
 
     def __init__(
-        self, source: Source, tally: LogCounts, matcher: Matcher | None, max_characters: int
+        self, source: Source, tally: LogCounts, search: Search | None, max_characters: int
     ) -> None:
         self.source = source
         self._counts = tally
-        self._matcher = matcher
+        self._search = search
         self._buffer = TailBuffer(max_characters)
-        self._timestamps = TimestampSplitter(source)
+        self._reader = LineReader(source)
 
-    async def on_lines(self, texts: list[str]) -> None:
-        """Take the next lines. Raises UserError when they cannot be searched."""
-        lines = self._timestamps.lines(texts)
-        self._counts.total += len(lines)
-        if self._matcher is not None:
-            await self._search(self._matcher, lines)
-            return
-        for line in lines:
-            self._counts.count(line)
-        self._buffer.add(lines)
-
-    async def _search(self, matcher: Matcher, lines: Sequence[Line]) -> None:
-        """Count and keep the lines that match, masked.
-
-        Masking is slow, so only lines that match are masked. Where that changes one, they are
-        searched again: otherwise people could search for the secrets themselves.
-        """
-        matches = await _matching_lines(matcher, lines)
-        masked = await _mask([line for line, _ in matches])
-        if masked != [line for line, _ in matches]:
-            matches = await _matching_lines(matcher, masked)
-        for line, alternatives in matches:
+    def take(self, block: bytes) -> None:
+        """Take the next lines. Slow: it belongs in a thread, as the bot has to answer others."""
+        self._counts.total += block.count(b"\n")
+        for line, alternatives in self._chosen(block):
             self._counts.count(line, alternatives)
-        self._buffer.add([line for line, _ in matches])
+            self._buffer.add(line)
 
-    async def lines(self) -> list[Line]:
+    def _chosen(self, block: bytes) -> Iterator[tuple[Line, Sequence[int]]]:
+        """All lines; or those that match, masked, each with the alternatives found in it.
+
+        What is masked is searched: otherwise people could search for the secrets themselves.
+        """
+        if self._search is None:
+            yield from ((line, ()) for line in self._reader.lines(block, log_lines.each))
+            return
+        for line in self._reader.lines(block, self._search.candidates):
+            text = (
+                redaction.redact(line.text) if log_lines.may_have_secret(line.text) else line.text
+            )
+            if found := self._search.found(text):
+                yield line._replace(text=text), found
+
+    def lines(self) -> list[Line]:
         """The newest lines, masked."""
-        lines = self._buffer.lines()
-        return lines if self._matcher else await _mask(lines)
-
-
-async def _matching_lines(
-    matcher: Matcher, lines: Sequence[Line]
-) -> list[tuple[Line, tuple[int, ...]]]:
-    """The lines that match, each with the indexes of its alternatives."""
-    matches = await matcher.search([line.text for line in lines])
-    return [(lines[match.line_number], match.parts) for match in matches]
-
-
-async def _mask(lines: Sequence[Line]) -> list[Line]:
-    # In a thread, because the bot has to answer others meanwhile.
-    return await asyncio.to_thread(log_lines.masked, lines) if lines else []
+        return log_lines.masked(self._buffer.lines())
 
 
 class TailLogs(Read):
     """Read the last `tail` lines of each container in the pods that a label selector names.
 
-    With `match`, only the lines that match this regular expression, in upper or lower case. They
-    are counted by the alternatives between its outer bars, and by time.
+    With `match`, only the lines that match this regular expression (of RE2), in upper or lower
+    case. They are counted by the alternatives between its outer bars, and by time.
     """
 
     name: ClassVar = "logs"
@@ -102,7 +84,7 @@ class TailLogs(Read):
     async def read(self, systems: Systems) -> ReadResult:
         """Counts, an excerpt, and the lines as a file.
 
-        Raises UserError when the pods cannot be listed, the search fails, or no log can be read.
+        Raises ClusterError when the pods cannot be listed, or no log can be read.
         """
         pods = await systems.cluster.pods(self.selector)
         if not pods:
@@ -121,40 +103,49 @@ class TailLogs(Read):
 
     async def _collect(
         self, cluster: Cluster, sources: Sequence[Source], tally: LogCounts
-    ) -> tuple[list[Line], list[UserError]]:
+    ) -> tuple[list[Line], list[ClusterError]]:
         """The lines of all sources by time, and the errors of the sources that were not read."""
-        parallel = asyncio.Semaphore(MAX_PARALLEL_READS)
+        search = None if self.match is None else Search(self.match)
         share = max(MAX_FILE_BYTES // max(len(sources), 1), MIN_CHARACTERS_PER_SOURCE)
-        async with _matcher(self.match) as matcher:
-            collectors = [LogCollector(source, tally, matcher, share) for source in sources]
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._collect_one(cluster, collector, parallel))
-                    for collector in collectors
-                ]
+        collectors = [LogCollector(source, tally, search, share) for source in sources]
+        parallel, turn = asyncio.Semaphore(MAX_PARALLEL_READS), asyncio.Lock()
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._collect_one(cluster, collector, parallel, turn))
+                for collector in collectors
+            ]
         errors = [error for task in tasks if (error := task.result()) is not None]
-        _check_errors(errors, len(sources))
-        lines = [line for collector in collectors for line in await collector.lines()]
-        return sorted(lines, key=_time), errors
+        if errors and len(errors) == len(sources):
+            raise errors[0]
+        return await asyncio.to_thread(_by_time, collectors), errors
 
     async def _collect_one(
-        self, cluster: Cluster, collector: LogCollector, parallel: asyncio.Semaphore
-    ) -> UserError | None:
+        self,
+        cluster: Cluster,
+        collector: LogCollector,
+        parallel: asyncio.Semaphore,
+        turn: asyncio.Lock,
+    ) -> ClusterError | None:
         """Read one log to its end; an error is returned, so that the others are not cancelled."""
         source = collector.source
+
+        async def on_lines(block: bytes) -> None:
+            async with turn:  # they count into one tally
+                await asyncio.to_thread(collector.take, block)
+
         try:
             async with parallel:
                 await cluster.log(
                     source.pod,
                     source.container,
-                    collector.on_lines,
+                    on_lines,
                     tail=self.tail,
                     previous=source.previous,
                 )
         except RequestRefused as error:
             # Since the pod was read, the previous log may be gone, or a run has not begun yet.
             return None if source.previous else error
-        except UserError as error:
+        except ClusterError as error:
             return error
         return None
 
@@ -162,9 +153,10 @@ class TailLogs(Read):
         self, lines: Sequence[Line], tally: LogCounts, pods: int, notes: Sequence[str]
     ) -> ReadResult:
         attachment = _attachment(self.selector, lines)
-        chart, peak = self._by_time(tally)
+        chart, peak = self._chart(tally)
         return ReadResult(
-            ok=bool(tally.total) and not tally.errors,
+            ok=self._judge(tally),
+            is_unjudged=self._judge(tally) is None,
             text=self._verdict(tally, pods),
             charts=(chart,) if chart else (),
             excerpt=_excerpt(lines),
@@ -172,7 +164,13 @@ class TailLogs(Read):
             attachment=attachment,
         )
 
-    def _by_time(self, tally: LogCounts) -> tuple[Chart | None, Sequence[str]]:
+    def _judge(self, tally: LogCounts) -> bool | None:
+        """Whether the lines are without errors; None where lines were read and none was judged."""
+        if tally.total and not tally.counted:
+            return None
+        return bool(tally.total) and not tally.errors
+
+    def _chart(self, tally: LogCounts) -> tuple[Chart | None, Sequence[str]]:
         """A chart of the matching lines, and a note about their peak."""
         if self.match is None:
             return None, ()
@@ -199,22 +197,8 @@ class TailLogs(Read):
         return self.match
 
 
-def _check_errors(errors: Sequence[UserError], sources: int) -> None:
-    """Raises the first error of the search, or the first of all when every source failed."""
-    search_errors = [error for error in errors if not isinstance(error, ClusterError)]
-    if search_errors:
-        raise search_errors[0]
-    if errors and len(errors) == sources:
-        raise errors[0]
-
-
-@asynccontextmanager
-async def _matcher(pattern: str | None) -> AsyncIterator[Matcher | None]:
-    if pattern is None:
-        yield None
-        return
-    async with matching.start_matcher(pattern) as matcher:
-        yield matcher
+def _by_time(collectors: Sequence[LogCollector]) -> list[Line]:
+    return sorted((line for collector in collectors for line in collector.lines()), key=_time)
 
 
 def _time(line: Line) -> str:

@@ -1,54 +1,95 @@
-"""Search log lines with a regular expression, in a process of its own that can be killed."""
+"""Search log lines with a regular expression, in a time that grows with their length only."""
 
-import asyncio
-import contextlib
-import json
 import re
-import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Annotated, NamedTuple
+from collections.abc import Iterator
+from typing import Annotated, Any
 
+import re2
 from pydantic import AfterValidator, Field
 
-from bot.model import UserError
-
-SECONDS = 5.0
-# A response is one line of JSON, with a few characters for each line that matches.
-MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-# Some expressions take years on some lines, and Python cannot interrupt one in a thread.
-WORKER = """
-import json, re, sys
-def search(pattern):
-    find, plain = re.compile(pattern, re.IGNORECASE).search, pattern.lower()
-    # Most patterns are plain words, which Python finds twenty times as fast without `re`.
-    if not re.fullmatch("[a-z0-9_ /:-]+", plain):
-        return find
-    return lambda line: plain in line.lower() if line.isascii() else find(line)
-searches = [search(pattern) for pattern in json.loads(sys.stdin.readline())]
-for request in sys.stdin:
-    matches = []
-    for index, line in enumerate(json.loads(request)):
-        alternatives = [number for number, search in enumerate(searches) if search(line)]
-        if alternatives:
-            matches.append([index, alternatives])
-    print(json.dumps(matches), flush=True)
-"""
-# A reference to another part of the expression, or a flag for all of it.
-NEEDS_WHOLE = re.compile(r"^\(\?[aiLmsux]+\)|\\[1-9]|\(\?P=|\(\?\(")
-TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
+STAMP_PATTERN = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) ?"
+# A usual expression searches 500 MB a second; one of this size, on text made for it, 0.1 MB.
+MAX_PROGRAM_SIZE = 10_000
+TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|\{,|.", re.DOTALL)
+MULTILINE = "(?m)"
+# A flag for what follows, also beyond a bar; a quotation, in which a bar is none.
+NEEDS_WHOLE = re.compile(r"\(\?[A-Za-z-]+\)|\\Q")
+# What RE2 says of an expression that other libraries know, and what to write instead.
+HINTS = (
+    (
+        re.compile(r"operator: \(\?<?[=!]"),
+        "RE2 has no look-ahead and no look-behind: search for the words themselves, such as "
+        "`refund failed` for `(?<=refund )failed`",
+    ),
+    (
+        re.compile(r"escape sequence: \\[1-9]|operator: \(\?P"),
+        "RE2 has no reference back to a group: write out what the group stands for",
+    ),
+    (
+        re.compile(r"operator: (?:[*+?]\+|\{.*\}\+|\(\?>)"),
+        "RE2 has no possessive repetition and needs none: leave out its second `+`, or its `?>`",
+    ),
+    (
+        re.compile(r"operator: \(\?[A-Za-z]"),
+        "RE2 has only the flags i, m and s: leave out the others",
+    ),
+    (
+        re.compile(r"operator: \(\?[#(]"),
+        "RE2 has no comments and no conditions in an expression: leave them out",
+    ),
+    (
+        re.compile(r"escape sequence: \\[uUN]"),
+        "RE2 writes a character by its number as `\\x{e4}`: write that, or the character itself",
+    ),
+    (
+        re.compile(r"repetition size"),
+        "RE2 repeats 1000 times at most, also within a repetition: write smaller numbers, or `*`",
+    ),
+)
 
 
 def _check_expression(text: str) -> str:
-    """Raises ValueError when it is not a regular expression."""
+    """Raises ValueError when it cannot be searched for."""
     try:
-        re.compile(text, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"expects a regular expression ({error})") from error
+        size = _compiled(text).programsize
+    except re2.error as error:
+        raise ValueError(f"expects a regular expression ({_hint(error)})") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("expects a regular expression of whole characters") from error
+    if size > MAX_PROGRAM_SIZE:
+        raise ValueError("expects a shorter regular expression: write smaller repetitions")
     return text
 
 
+def _hint(error: re2.error) -> str:
+    """What to write instead, or what RE2 says where nothing better is known."""
+    said: str = error.args[0].decode("utf-8", "replace").replace(MULTILINE, "")
+    return next((hint for pattern, hint in HINTS if pattern.search(said)), said)
+
+
 Expression = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_expression)]
+
+
+def _compiled(pattern: str, start: str = "^") -> Any:
+    try:
+        return re2.compile(_spelt(pattern, start), _options())
+    finally:
+        re2.purge()  # it would keep the last 128 of them, with their memory
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.never_capture = True
+    options.never_nl = True
+    return options
+
+
+def _spelt(pattern: str, start: str = "^") -> str:
+    """The expression as RE2 knows it, for lines that begin with `start`."""
+    spellings = {"^": start, r"\A": start, r"\Z": "$", r"\z": "$", "{,": "{0,"}
+    return MULTILINE + "".join(spellings.get(token, token) for token in TOKEN.findall(pattern))
 
 
 def alternatives(pattern: str) -> tuple[str, ...]:
@@ -63,91 +104,47 @@ def alternatives(pattern: str) -> tuple[str, ...]:
             parts.append("")
         else:
             parts[-1] += token
-    separable = NEEDS_WHOLE.search(pattern) is None and all(parts)
+    separable = NEEDS_WHOLE.search(pattern) is None and all(map(_is_expression, parts))
     return tuple(dict.fromkeys(parts)) if separable else (pattern,)
 
 
-class Match(NamedTuple):
-    """The index of a line that matches, and the indexes of the alternatives found in it."""
-
-    line_number: int
-    parts: tuple[int, ...]
-
-
-class Matcher:
-    """Sends lines to the worker process; after one failure, every search fails with that error."""
-
-    def __init__(self, pattern: str, worker: asyncio.subprocess.Process, seconds: float) -> None:
-        self._pattern = pattern
-        self._worker = worker
-        self._seconds = seconds
-        self._failure: UserError | None = None
-        self._lock = asyncio.Lock()
-
-    async def search(self, lines: Sequence[str]) -> list[Match]:
-        """The lines that match, in order. Raises UserError when it takes too long or fails."""
-        async with self._lock:
-            if self._failure is not None:
-                raise self._failure
-            try:
-                async with asyncio.timeout(self._seconds):
-                    response = await self._query(lines)
-            except (TimeoutError, OSError) as error:
-                self._failure = await self._error(is_late=isinstance(error, TimeoutError))
-                raise self._failure from error
-            if not response:
-                self._failure = await self._error(is_late=False)
-                raise self._failure
-            return [Match(index, tuple(numbers)) for index, numbers in json.loads(response)]
-
-    async def _query(self, lines: Sequence[str]) -> bytes:
-        await self.send(lines)
-        assert self._worker.stdout is not None
-        return await self._worker.stdout.readline()
-
-    async def send(self, texts: Sequence[str]) -> None:
-        """Write one line of JSON: first the alternatives, which get no response, then requests."""
-        assert self._worker.stdin is not None
-        self._worker.stdin.write(json.dumps(list(texts)).encode() + b"\n")
-        await self._worker.stdin.drain()
-
-    async def _error(self, *, is_late: bool) -> UserError:
-        if is_late:
-            return UserError(
-                f"The search for {self._pattern} took longer than {self._seconds:g} s, so it was "
-                "stopped. Nothing was changed. Write `match` without a repetition inside of a "
-                "repetition."
-            )
-        code = await self._worker.wait()
-        return UserError(
-            f"The search for {self._pattern} stopped with exit code {code}. Nothing was changed. "
-            "The machine may be short of memory: try again with fewer lines."
-        )
-
-
-@asynccontextmanager
-async def start_matcher(pattern: str, seconds: float = SECONDS) -> AsyncIterator[Matcher]:
-    """A Matcher and its worker process, which is killed at the end.
-
-    `seconds` is the time that each search may take.
-    """
-    worker = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", "-c", WORKER),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=MAX_RESPONSE_BYTES,
-    )
+def _is_expression(text: str) -> bool:
     try:
-        matcher = Matcher(pattern, worker, seconds)
-        await matcher.send(alternatives(pattern))
-        yield matcher
-    finally:
-        await _kill(worker)
+        return bool(text) and _compiled(text) is not None
+    except re2.error:
+        return False
 
 
-async def _kill(worker: asyncio.subprocess.Process) -> None:
-    if worker.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            worker.kill()
-        await worker.wait()
+def searched_together(*patterns: str) -> Any:
+    """A `re2.Set`, whose `Match` says which of the patterns are in a line, or None."""
+    expressions = re2.Set.SearchSet(_options())
+    for pattern in patterns:
+        expressions.Add(_spelt(pattern))
+    expressions.Compile()
+    return expressions
+
+
+class Search:
+    """A regular expression and its alternatives, in upper or lower case."""
+
+    def __init__(self, pattern: str) -> None:
+        self._with_times = _compiled(pattern, start=f"(?:^(?:{STAMP_PATTERN})?)")
+        self._alternatives = searched_together(*alternatives(pattern))
+
+    def candidates(self, block: bytes) -> Iterator[slice]:
+        """Where the lines are that may match: all that do, and those that do by their times.
+
+        The lines are UTF-8, each with its time before it and a newline after it.
+        """
+        position = 0
+        while match := self._with_times.search(block, position):
+            start = block.rfind(b"\n", position, match.start()) + 1 or position
+            end = block.find(b"\n", match.start())
+            if end < 0:
+                break
+            yield slice(start, end)
+            position = end + 1
+
+    def found(self, text: str) -> tuple[int, ...]:
+        """The indexes of the alternatives that are in a line, without its time; none if none."""
+        return tuple(sorted(self._alternatives.Match(text) or ()))

@@ -1,11 +1,15 @@
 """Raise or lower the memory limit of one container."""
 
+import asyncio
+import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from bot.actions import bounds
 from bot.actions.base import Progress
-from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership
+from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, rollout
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.params import MEMORY, Memory, Name
 from bot.model import Model, Plan, Risk, Undo, UserError
@@ -16,6 +20,7 @@ from bot.systems.kubernetes import (
     Deployment,
     Forbidden,
     NotFound,
+    ResourceAmounts,
     Unavailable,
     format_amount,
     managed_fields,
@@ -25,6 +30,7 @@ from bot.systems.kubernetes import (
 
 # More than this in one step is a decision about capacity, not one for an incident.
 MAX_FACTOR = 4
+MI = 1024**2
 USAGE_UNKNOWN = (
     "The bot cannot read how much memory it uses now, so the lower limit may end it at once."
 )
@@ -67,7 +73,8 @@ class MemoryLimit(DeploymentChange):
     name: ClassVar = "memory-limit"
     risk: ClassVar = Risk.DESTRUCTIVE
     limit: Memory = Field(
-        description="Such as 1Gi or 768Mi: at most 4 times what it is now, at least a quarter."
+        description=f"Such as 1Gi or 768Mi: at most {MAX_FACTOR} times what it is now, at least "
+        f"1/{MAX_FACTOR} of it."
     )
     container: Name | None = None
 
@@ -75,14 +82,27 @@ class MemoryLimit(DeploymentChange):
         """A hint for the form: what the limit is now, and the range of a new one."""
         if field != "limit":
             return None
-        container = self._container(await systems.cluster.deployment(self.deployment))
-        lowest, highest = container.allowed_bytes
-        lowest = max(lowest, parse_quantity(container.request or "0"))
-        low, high, example = (
-            format_amount("memory", size) for size in (lowest, highest, 2 * container.limit_bytes)
+        deployment = await systems.cluster.deployment(self.deployment)
+        container = self._container(deployment)
+        used, limits = await asyncio.gather(
+            self._used(systems, deployment, container), capacity.read_limits(systems.cluster)
         )
-        hint = f"Now {container.limit}. It may be set from {low} to {high}, such as {example}."
+        lowest, highest = _range(deployment, container, used, limits)
+        example = min(round(2 * container.limit_bytes) // MI, highest)
+        hint = (
+            f"Now {container.limit}. It may be set from {_mebibytes(lowest)} to "
+            f"{_mebibytes(highest)}, such as {_mebibytes(example)}."
+        )
         return Options(hint=hint)
+
+    async def _used(
+        self, systems: Systems, deployment: Deployment, container: LimitedContainer
+    ) -> float:
+        """How many bytes the pod that uses most of it uses; 0 where that is not known."""
+        try:
+            return _most_used(await systems.cluster.usage(deployment.selector), container.name)
+        except ClusterError:
+            return 0
 
     async def plan(self, systems: Systems) -> Plan:
         """From which limit to which. Raises UserError when it is not allowed or does not fit."""
@@ -93,13 +113,18 @@ class MemoryLimit(DeploymentChange):
         template = patches.memory_limit(deployment, container.name, self.limit).template
         assert template is not None
         demand = _demand(deployment, template)
-        warnings += await capacity.check_quotas(systems.cluster, deployment, demand)
+        warnings += await capacity.check_quotas(systems.cluster, deployment, demand, field="limit")
         await self._check_limit_ranges(systems, template)
+        warnings += tuple(
+            await capacity.budget_warnings(
+                systems.cluster, [capacity.labels_of(template)], deployment.max_unavailable
+            )
+        )
         path = managed_fields.memory_limit(container.name)
         warnings += applied.warnings(deployment, [path], "this limit")
-        await deployments.dry_run(systems.cluster, self.deployment, self._change)
+        stored = await deployments.dry_run(systems.cluster, self.deployment, self._change)
         label = _label(deployment, container)
-        return Plan(
+        plan = Plan(
             target=deployment.target,
             summary=f"Set the memory limit of {label} from {container.limit} to {self.limit}",
             blast_radius=deployments.blast_radius(deployment),
@@ -107,9 +132,11 @@ class MemoryLimit(DeploymentChange):
             diff=diffs.templates(deployment, template, "now", "then"),
             dry_run=deployments.DRY_RUN_ACCEPTED,
             warnings=warnings + ownership.warnings(deployment),
+            failing_before=await rollout.failing(systems.cluster, deployment),
             undo=self._undo(deployment, container),
             fingerprint=deployments.fingerprint(deployment),
         )
+        return deployments.checked(self, stored, plan)
 
     def _change(self, deployment: Deployment) -> patches.DeploymentPatch:
         return patches.memory_limit(deployment, self._container(deployment).name, self.limit)
@@ -125,19 +152,21 @@ class MemoryLimit(DeploymentChange):
         if size == container.limit_bytes:
             raise UserError(
                 f"The memory limit of {label} is {container.limit} already, so there is nothing "
-                "to do."
+                "to do.",
+                field="limit",
             )
         if container.request is not None and size < parse_quantity(container.request):
             raise UserError(
                 f"{label} requests {container.request} of memory, and a limit may not be below "
-                f"that, so nothing was planned. Ask for {container.request} or more."
+                "that, so nothing was planned.",
+                field="limit",
             )
         lowest, highest = container.allowed_bytes
         if not lowest <= size <= highest:
-            low, high = (format_amount("memory", size) for size in (lowest, highest))
             raise UserError(
-                f"The memory limit of {label} is {container.limit}, and one step goes from {low} "
-                f"to {high}, so nothing was planned. Ask for a limit in between."
+                f"The memory limit of {label} is {container.limit}, and one step changes it by at "
+                f"most {MAX_FACTOR} times, so nothing was planned.",
+                field="limit",
             )
 
     async def _check_limit_ranges(self, systems: Systems, template: dict[str, Any]) -> None:
@@ -146,7 +175,8 @@ class MemoryLimit(DeploymentChange):
         if problem:
             raise UserError(
                 f"No pod with a limit of {self.limit} would be let in: {problem}. Nothing was "
-                "planned. Ask for another limit, or change the LimitRange first."
+                "planned. Ask for another limit, or change the LimitRange first.",
+                field="limit",
             )
 
     async def _warnings(
@@ -177,12 +207,13 @@ class MemoryLimit(DeploymentChange):
         except ClusterError as error:
             return (f"{USAGE_UNKNOWN} {error}",)
         name = container.name
-        used = max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
+        used = _most_used(pods, name)
         if used >= parse_quantity(self.limit):
             raise UserError(
                 f"{name} in {deployment.label} uses {format_amount('memory', used)} of "
                 f"memory now, so a limit of {self.limit} would end it at once, and nothing was "
-                "planned. Ask for more than it uses."
+                "planned. Ask for more than it uses.",
+                field="limit",
             )
         return ()
 
@@ -233,6 +264,36 @@ class MemoryLimit(DeploymentChange):
             return deployments.container(deployment, self.container)
         except UserError:
             return None
+
+
+def _most_used(pods: Mapping[str, Mapping[str, ResourceAmounts]], name: str) -> float:
+    """The bytes that the container uses in the pod where it uses most."""
+    return max((pod[name].memory or 0 for pod in pods.values() if name in pod), default=0)
+
+
+def _range(
+    deployment: Deployment, container: LimitedContainer, used: float, limits: capacity.Limits
+) -> tuple[int, int]:
+    """The lowest and the highest limit that may be asked for now, in whole MiB."""
+    lowest, highest = container.allowed_bytes
+    lowest = max(lowest, parse_quantity(container.request or "0"))
+    least = max(math.ceil(lowest / MI), math.floor(used / MI) + 1)
+
+    def fits(size: int) -> bool:
+        template = patches.memory_limit(deployment, container.name, f"{size}Mi").template
+        assert template is not None
+        return limits.let_in(template, _demand(deployment, template))
+
+    near = max(round(container.limit_bytes) // MI, 1)
+    return (
+        min(bounds.furthest(near, least, fits), near),
+        bounds.furthest(near, math.floor(highest / MI), fits),
+    )
+
+
+def _mebibytes(size: int) -> str:
+    """Memory exactly, as people write it: 1Gi or 768Mi."""
+    return f"{size}Mi" if size % 1024 else f"{size // 1024}Gi"
 
 
 def _memory_limit(container: dict[str, Any]) -> str | None:

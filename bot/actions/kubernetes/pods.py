@@ -11,7 +11,8 @@ from bot.model import ReadResult, Table
 from bot.systems import Systems
 from bot.systems.kubernetes import Pod
 
-COLUMNS = ("name", "ready", "status", "restarts", "age", "image", "node")
+# What matters first; names are as long as ids. kubectl begins with the name.
+COLUMNS = ("status", "ready", "restarts", "age", "name", "image", "node")
 MAX_REASONS = 2
 
 
@@ -31,7 +32,7 @@ class ListPods(Read):
         if not pods:
             return ReadResult(ok=False, text=f"No pods match {self.selector}.")
         now = systems.now()
-        rows = tuple(_row(pod, now) for pod in pods)
+        rows = tuple(_row(pod, now) for pod in sorted(pods, key=_by_need))
         counted = _counted(pods)
         return ReadResult(
             ok=bool(counted) and all(pod.ready and not pod.terminating for pod in counted),
@@ -63,14 +64,19 @@ def _counted(pods: Sequence[Pod]) -> list[Pod]:
     return [pod for pod in unfinished if not pod.is_of_job] or unfinished
 
 
+def _by_need(pod: Pod) -> tuple[bool, bool]:
+    """Those that are not ready first, those that have finished last."""
+    return pod.finished, pod.ready
+
+
 def _row(pod: Pod, now: datetime) -> tuple[str, ...]:
     age = kubectl_age((now - pod.created).total_seconds())
     return (
-        pod.name,
-        pod.ready_containers,
         pod.status,
+        pod.ready_containers,
         str(pod.restarts),
         age,
+        pod.name,
         pod.image_tags,
         pod.node,
     )

@@ -1,7 +1,7 @@
 """Replace pods: one after another, or all at once."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -10,10 +10,21 @@ from pydantic import Field
 from bot.actions.base import Change, Progress
 from bot.actions.kubernetes import capacity, deployments, ownership, rollout
 from bot.actions.kubernetes.deployments import ChangeFactory, DeploymentChange
+from bot.actions.kubernetes.pods import kubectl_age
 from bot.actions.kubernetes.rollout import RolloutStatus, RolloutTimeouts
 from bot.actions.params import Selector
 from bot.actions.wording import percent, percent_at_most, plural
-from bot.model import BlastRadius, Evidence, Plan, Risk, UserError, Verdict
+from bot.model import (
+    BlastRadius,
+    Difference,
+    Evidence,
+    Execution,
+    Plan,
+    Risk,
+    Table,
+    UserError,
+    Verdict,
+)
 from bot.systems import Systems
 from bot.systems.kubernetes import (
     Cluster,
@@ -23,11 +34,14 @@ from bot.systems.kubernetes import (
     NotFound,
     ObjectNotFound,
     Pod,
+    digest,
     patches,
 )
 from bot.systems.kubernetes.resources import DEPLOYMENT
 
 MAX_PODS = 50
+# More than these are a table beside the sentence.
+NAMED_PODS = 3
 # The answers to a deletion, in the evidence.
 DELETED = "deleted"
 GONE = "gone"
@@ -51,10 +65,12 @@ class RollingRestart(DeploymentChange):
         """
         deployment = await systems.cluster.deployment(self.deployment)
         deployments.check_not_paused(deployment, "a restart would not begin")
-        await deployments.dry_run(systems.cluster, self.deployment, _restart(systems.now()))
+        stored = await deployments.dry_run(
+            systems.cluster, self.deployment, _restart(systems.now())
+        )
         template = deployment.template
         warnings = await capacity.rollout_warnings(systems.cluster, deployment, template)
-        return Plan(
+        plan = Plan(
             target=deployment.target,
             summary=f"Restart {deployment.name} pod by pod, with the same image "
             f"{deployment.image_tags}",
@@ -66,6 +82,7 @@ class RollingRestart(DeploymentChange):
             warnings=(*ownership.warnings(deployment, only_operators=True), *warnings),
             fingerprint=deployments.fingerprint(deployment),
         )
+        return deployments.checked(self, stored, plan)
 
     async def execute(self, systems: Systems, plan: Plan, progress: Progress) -> None:
         """Write the time of the restart into the pod template. Raises UserError."""
@@ -114,18 +131,22 @@ class DeletePods(Change):
         expected = len(pods) if owner is None else max(owner.replicas, len(pods))
         return Plan(
             target=cluster.target(f"pods/{self.selector}") if owner is None else owner.target,
-            summary=f"Delete {plural(len(pods), 'pod')} of {self.selector} at once: "
-            f"{', '.join(pod.name for pod in pods)}",
-            blast_radius=_lost(len(pods), expected),
+            summary=self._summary(pods),
+            blast_radius=_lost(pods, expected),
             check=deployments.success_criteria(len(pods), self._timeouts),
             dry_run=deployments.DRY_RUN_ACCEPTED,
-            warnings=tuple(_delete_warnings(pods)),
+            warnings=(*await _limits(cluster, pods, owner), *_delete_warnings(pods)),
+            table=_table(pods, systems.now()),
             fingerprint={
                 "pods": {pod.name: pod.uid for pod in pods},
                 "of": expected,
                 "workloads": sorted({pod.workload for pod in pods}),
             },
         )
+
+    def _summary(self, pods: Sequence[Pod]) -> str:
+        text = f"Delete {plural(len(pods), 'pod')} of {self.selector} at once"
+        return text if len(pods) > NAMED_PODS else f"{text}: {', '.join(pod.name for pod in pods)}"
 
     def _check(self, pods: Sequence[Pod]) -> None:
         """Raises UserError when there are no pods, too many, or some that would not come back."""
@@ -172,6 +193,8 @@ class DeletePods(Change):
     async def _undeleted(self, systems: Systems, plan: Plan, progress: Progress) -> list[Pod]:
         """The planned pods that nobody deletes yet."""
         planned = set(plan.fingerprint["pods"].values()) - progress.evidence.answers.keys()
+        if not planned:
+            return []
         pods = await systems.cluster.pods(self.selector)
         return [pod for pod in pods if pod.uid in planned and not pod.terminating]
 
@@ -190,6 +213,19 @@ class DeletePods(Change):
         unsure = done > 0 or any(error.unsure for error in errors)
         count = len(plan.fingerprint["pods"])
         return UserError(f"{done} of {count} pods were deleted. {errors[0]}", unsure=unsure)
+
+    async def differences(
+        self, systems: Systems, approved: Plan, executions: Sequence[Execution]
+    ) -> tuple[Difference, ...]:
+        """Which pods are gone or new since the plan was made, and what deleted or replaced them."""
+        planned = {uid: name for name, uid in approved.fingerprint["pods"].items()}
+        pods = {pod.uid: pod for pod in await systems.cluster.pods(self.selector) if _runs(pod)}
+        gone = [uid for uid in planned if uid not in pods]
+        new = [pod for uid, pod in pods.items() if uid not in planned]
+        by = _replaced_by(gone, new, executions, await _revisions(systems.cluster, new))
+        parts = (("gone", [planned[uid] for uid in gone]), ("new", [pod.name for pod in new]))
+        facts = [f"{word}: {', '.join(sorted(names))}" for word, names in parts if names]
+        return tuple(Difference(what=fact, by=by, outside=by is None) for fact in facts)
 
     async def settle(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict | None:
         """Fence the pods that a deletion may still reach; count those that this deleted.
@@ -240,12 +276,87 @@ class DeletePods(Change):
         return await rollout.watch(probe, progress, self._timeouts, lambda: success)
 
 
-def _lost(count: int, of: int) -> BlastRadius:
-    text = (
-        f"{count} of {of} pods: {percent(count, of)} of the capacity is lost until the new pods "
-        "are ready."
+async def _revisions(cluster: Cluster, pods: Sequence[Pod]) -> dict[str, str]:
+    """The digest of the template that each of these pods was made from, by the pods' uids."""
+    owner = await _owner(cluster, pods) if pods else None
+    if owner is None:
+        return {}
+    revisions = {each.uid: digest(each.template) for each in await cluster.revisions(owner)}
+    return {pod.uid: revisions[pod.owner_uid] for pod in pods if pod.owner_uid in revisions}
+
+
+def _replaced_by(
+    gone: Sequence[str],
+    new: Sequence[Pod],
+    executions: Sequence[Execution],
+    templates: Mapping[str, str],
+) -> Execution | None:
+    """The execution that deleted one of them, or rolled out the template of the new ones."""
+    for execution in reversed(executions):
+        answers = execution.evidence.answers
+        if any(answers.get(uid) == DELETED for uid in gone):
+            return execution
+        if not gone and "replicas" not in execution.params:
+            continue  # it added no pods
+        if deployments.TEMPLATE in answers and any(
+            templates.get(pod.uid) == answers[deployments.TEMPLATE] for pod in new
+        ):
+            return execution
+    return None
+
+
+def _lost(pods: Sequence[Pod], of: int) -> BlastRadius:
+    count = len(pods)
+    return BlastRadius(text=_loss(pods, of), pods=count, capacity=percent_at_most(count, of))
+
+
+def _loss(pods: Sequence[Pod], of: int) -> str:
+    count, seconds = len(pods), start_seconds(pods)
+    if not any(pod.ready for pod in pods):
+        these = "the pod is not ready" if count == 1 else f"none of these {count} pods is ready"
+        return f"No capacity is lost: {these}."
+    until = f"for some {_rounded(seconds)}" if seconds else "until new ones are ready"
+    if count >= of:
+        return f"{deployments.all_at_once(count)}: no capacity {until}."
+    return f"{count} of {of} pods at once: {percent(count, of)} of the capacity is lost {until}."
+
+
+def start_seconds(pods: Sequence[Pod]) -> float:
+    """How long such pods took from their creation until they were ready; 0 if not known.
+
+    The shortest time of all: one that was unready for a while became ready late.
+    """
+    times = [
+        (pod.ready_since - pod.created).total_seconds()
+        for pod in pods
+        if pod.ready_since is not None
+    ]
+    return max(min(times), 1) if times else 0
+
+
+def _rounded(seconds: float) -> str:
+    if seconds <= 90:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    return f"{round(seconds / 60)} min"
+
+
+def _table(pods: Sequence[Pod], now: datetime) -> Table | None:
+    """What each pod is now, those that serve first; None for few of them."""
+    if len(pods) <= NAMED_PODS:
+        return None
+    rows = tuple(
+        (
+            pod.name,
+            "yes" if pod.ready else "no",
+            pod.status,
+            str(pod.restarts),
+            kubectl_age((now - pod.created).total_seconds()),
+            pod.image_tags,
+        )
+        for pod in sorted(pods, key=lambda pod: (not pod.ready, pod.name))
     )
-    return BlastRadius(text=text, pods=count, capacity=percent_at_most(count, of))
+    columns = ("pod", "serves now", "status", "restarts", "age", "version")
+    return Table(columns=columns, rows=rows)
 
 
 def _gone_without_answer(plan: Plan, evidence: Evidence, remaining: Sequence[Pod]) -> set[str]:
@@ -297,6 +408,17 @@ async def _fence_pod(cluster: Cluster, pod: Pod) -> bool:
 
 def _runs(pod: Pod) -> bool:
     return not (pod.terminating or pod.finished or pod.is_of_job)
+
+
+async def _limits(cluster: Cluster, pods: Sequence[Pod], owner: Deployment | None) -> list[str]:
+    """Warnings of a quota without room for successors, and of a budget that lets fewer go."""
+    count = len(pods)
+    extra = {"pods": float(count)} if owner is None else capacity.demand(owner.template, count)
+    ready = sum(pod.ready for pod in pods)
+    return [
+        *await capacity.quota_warnings(cluster, extra, capacity.REPLACED_LATE),
+        *await capacity.budget_warnings(cluster, [pod.labels for pod in pods], ready),
+    ]
 
 
 def _delete_warnings(pods: Sequence[Pod]) -> Iterator[str]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from bot.actions.kubernetes import pods, rollout
 from bot.model import Model
 from bot.systems.kubernetes import Cluster, ClusterError, Deployment, Revision, patches, temporary
@@ -16,13 +18,14 @@ FAILED = "had pods that did not keep running"
 class RevisionHistory(Model):
     """The revision that runs, and the earlier ones, newest first.
 
-    `objections` say by uid why not to roll back to a revision. `unknown` is a sentence about what
-    could not be read, or empty.
+    `objections` say by uid why not to roll back to a revision, `failures` how it failed. `unknown`
+    is a sentence about what could not be read, or empty.
     """
 
     current: Revision | None
     earlier: tuple[Revision, ...]
     objections: dict[str, str]
+    failures: dict[str, str] = Field(default_factory=dict)
     unknown: str = ""
 
     def objection(self, revision: Revision) -> str:
@@ -80,13 +83,17 @@ def history(
     noted = frozenset(
         revision.rolled_back_from for revision in revisions if revision.rolled_back_from and works
     )
+    failures = {revision.uid: FAILED for revision in earlier if revision.name in failed} | {
+        revision.uid: UNREADY for revision in earlier if _is_unready(revision)
+    }
     objections = (
-        {revision.uid: FAILED for revision in earlier if revision.name in failed}
-        | {revision.uid: UNREADY for revision in earlier if _is_unready(revision)}
+        failures
         | dict.fromkeys(rolled_back_from(revisions, noted), ROLLED_BACK)
         | _temporary(earlier)
     )
-    return RevisionHistory(current=current, earlier=earlier, objections=objections)
+    return RevisionHistory(
+        current=current, earlier=earlier, objections=objections, failures=failures
+    )
 
 
 def _is_unready(revision: Revision) -> bool:

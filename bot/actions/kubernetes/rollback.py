@@ -8,7 +8,15 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from bot.actions.base import Progress
-from bot.actions.kubernetes import applied, capacity, deployments, diffs, ownership, revisions
+from bot.actions.kubernetes import (
+    applied,
+    capacity,
+    deployments,
+    diffs,
+    ownership,
+    revisions,
+    rollout,
+)
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.kubernetes.revisions import RevisionHistory
 from bot.model import BlastRadius, Plan, Risk, Undo, UserError
@@ -57,13 +65,16 @@ class RollBack(DeploymentChange):
         history = await revisions.read_history(cluster, deployment)
         target = self._target(deployment, history)
         change = patches.restore_revision(target, deployment)
-        await deployments.dry_run(cluster, self.deployment, lambda _: change)
+        stored = await deployments.dry_run(cluster, self.deployment, lambda _: change)
         warnings = [*self._warnings(deployment, target, history)]
         paths = managed_fields.changed_paths(deployment.template, target.template)
         warnings += applied.warnings(deployment, paths, "what it changes")
         if target.ready < deployment.replicas:
             warnings += await capacity.rollout_warnings(cluster, deployment, target.template)
-        return self._plan(deployment, target, warnings)
+        plan = deployments.checked(self, stored, self._plan(deployment, target, warnings))
+        failing = await rollout.failing(cluster, deployment)
+        alarms = tuple(self._alarms(target, history))
+        return plan.model_copy(update={"failing_before": failing, "alarms": alarms})
 
     def _target(self, deployment: Deployment, history: RevisionHistory) -> Revision:
         """The revision to go to. Raises UserError when there is none, or when it runs already."""
@@ -79,14 +90,16 @@ class RollBack(DeploymentChange):
         if history.current is not None and history.current.number == self.to_revision:
             return UserError(
                 f"{deployment.label} runs revision {self.to_revision} already, so there is "
-                f"nothing to do. Other revisions: {others}."
+                f"nothing to do. Other revisions: {others}.",
+                field="to_revision",
             )
         wanted = "other revision that would help"
         if self.to_revision is not None:
             wanted = f"revision {self.to_revision}"
         return UserError(
             f"{deployment.label} has no {wanted}, so nothing was planned. Other revisions: "
-            f"{others}. Name one of them, or roll out a release that works."
+            f"{others}. Name one of them, or roll out a release that works.",
+            field="to_revision",
         )
 
     def _plan(self, deployment: Deployment, target: Revision, warnings: Sequence[str]) -> Plan:
@@ -109,13 +122,20 @@ class RollBack(DeploymentChange):
         self, deployment: Deployment, target: Revision, history: RevisionHistory
     ) -> Iterator[str]:
         objection = history.objection(target)
-        if objection and not (self.undoes and objection == revisions.ROLLED_BACK):
+        is_alarm = target.uid in history.failures or objection == revisions.ROLLED_BACK
+        if objection and not (self.undoes and is_alarm):
             yield f"Revision {target.number} ({target.image_tags}) {objection}."
         if temporary.descriptions(target.template):
             yield TEMPORARY_WARNING
         if history.unknown:
             yield history.unknown
         yield from ownership.warnings(deployment)
+
+    def _alarms(self, target: Revision, history: RevisionHistory) -> Iterator[str]:
+        """That an undo leads back to what failed; that it was rolled back from is no news."""
+        if self.undoes and (failure := history.failures.get(target.uid)):
+            label = f"revision {target.number} ({target.image_tags})"
+            yield f"This leads back to {label}, which {failure}."
 
     def _undo(self, deployment: Deployment) -> Undo:
         undo_action = self.model_copy(update={"to_revision": deployment.revision, "undoes": True})
@@ -166,7 +186,8 @@ def _blast_radius(deployment: Deployment, target: Revision) -> BlastRadius:
 def _staying(deployment: Deployment, target: Revision) -> str:
     staying = min(target.ready, deployment.replicas)
     count, missing = deployment.replicas, deployment.replicas - staying
-    text = f"{staying} of {count} pods run revision {target.number} still, and stay"
+    text = f"No capacity is lost: {staying} of {count} pods run revision {target.number} still"
+    text = f"{text}, and stay"
     added = "1 is added" if missing == 1 else f"{missing} are added"
     return f"{text}; {added}." if missing else f"{text}. The others are removed."
 

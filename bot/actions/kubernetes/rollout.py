@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from bot.actions.base import Progress
 from bot.actions.kubernetes import pods
 from bot.model import Model, Verdict
-from bot.systems.kubernetes import Cluster, Deployment, Pod, Revision, TimedOut, Unreachable, digest
+from bot.systems.kubernetes import (
+    Cluster,
+    ClusterError,
+    Deployment,
+    Pod,
+    Revision,
+    TimedOut,
+    Unreachable,
+    digest,
+)
 
 # States of a container that do not end by waiting.
 STUCK_STATUSES = {
@@ -236,6 +245,19 @@ async def rollout_status(cluster: Cluster, deployment: Deployment, undone: str) 
         failure=failure,
         undone=undone,
     )
+
+
+async def failing(cluster: Cluster, deployment: Deployment) -> str:
+    """How a Deployment fails now, such as `0 of 3 ready: CrashLoopBackOff, exit 2`; or empty.
+
+    An undo leads back to it. Where it cannot be read, nothing is said.
+    """
+    try:
+        status = await rollout_status(cluster, deployment, "")
+    except ClusterError:
+        return ""
+    fails = bool(status.failure) or status.ready == 0
+    return status.summary if fails and status.expected else ""
 
 
 def _serves(pod: Pod) -> bool:

@@ -1,14 +1,17 @@
 """Change the number of replicas of a Deployment."""
 
+import asyncio
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from bot.actions import bounds
 from bot.actions.base import Progress
 from bot.actions.kubernetes import applied, capacity, deployments, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
 from bot.actions.wording import percent, percent_at_most
 from bot.model import BlastRadius, Plan, Risk, Undo, UserError
+from bot.model.choices import Options
 from bot.systems import Systems
 from bot.systems.kubernetes import (
     Autoscaler,
@@ -32,21 +35,45 @@ class ScaleDeployment(DeploymentChange):
     risk: ClassVar = Risk.DESTRUCTIVE
     replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
 
+    async def parameter_options(self, systems: Systems, field: str) -> Options | None:
+        """How many there are now, and how many there may be."""
+        if field != "replicas":
+            return None
+        cluster = systems.cluster
+        deployment, limits, autoscaler = await asyncio.gather(
+            cluster.deployment(self.deployment),
+            capacity.read_limits(cluster),
+            self._find_autoscaler(cluster),
+        )
+        least, most = _bounds(deployment, limits, autoscaler)
+        why = f", as the autoscaler {_described(autoscaler)} is in charge" if autoscaler else ""
+        hint = f"Now {deployment.replicas}. It may be set from {least} to {most}{why}."
+        return Options(hint=hint, least=least, most=most)
+
+    async def _find_autoscaler(self, cluster: Cluster) -> Autoscaler | None:
+        """The autoscaler of the Deployment, if there is one and it can be read."""
+        try:
+            found = await cluster.autoscalers()
+        except ClusterError:
+            return None
+        return next((each for each in found if each.deployment == self.deployment), None)
+
     async def plan(self, systems: Systems) -> Plan:
         """From how many to how many. Raises UserError when there is nothing to do or no room."""
         deployment = await systems.cluster.deployment(self.deployment)
         if deployment.replicas == self.replicas:
             raise UserError(
                 f"{deployment.label} has {deployment.replicas} replicas already, so there is "
-                "nothing to do."
+                "nothing to do.",
+                field="replicas",
             )
         autoscaler, warnings = await self._check_autoscaler(systems.cluster, deployment)
         warnings += applied.warnings(deployment, [managed_fields.REPLICAS], "the replicas")
         warnings += await self._check_capacity(systems.cluster, deployment)
         change = patches.scale(self.replicas)
-        await deployments.dry_run(systems.cluster, self.deployment, lambda _: change)
+        stored = await deployments.dry_run(systems.cluster, self.deployment, lambda _: change)
         old, new = deployment.replicas, self.replicas
-        return Plan(
+        plan = Plan(
             target=deployment.target,
             summary=f"Scale {deployment.name} from {old} to {new} replicas",
             blast_radius=self._blast_radius(deployment),
@@ -58,14 +85,19 @@ class ScaleDeployment(DeploymentChange):
             fingerprint=deployments.fingerprint(deployment)
             | {"replicas": old, "autoscaler": autoscaler},
         )
+        return deployments.checked(self, stored, plan)
 
     async def _check_capacity(self, cluster: Cluster, deployment: Deployment) -> tuple[str, ...]:
-        """Warnings about room for new pods. Raises UserError when a quota has none."""
+        """Warnings about room for new pods, or about those that go.
+
+        Raises UserError when a quota has no room.
+        """
         added = self.replicas - deployment.replicas
         if added <= 0:
-            return ()
+            labels = capacity.labels_of(deployment.template)
+            return tuple(await capacity.budget_warnings(cluster, [labels], -added))
         demand = capacity.demand(deployment.template, added)
-        warnings = await capacity.check_quotas(cluster, deployment, demand)
+        warnings = await capacity.check_quotas(cluster, deployment, demand, field="replicas")
         if problem := await capacity.limit_range_problem(cluster, deployment.template):
             warnings += (f"New pods would not be let in: {problem}.",)
         return warnings + await capacity.node_warnings(cluster, deployment.template, added)
@@ -107,16 +139,19 @@ class ScaleDeployment(DeploymentChange):
         raise UserError(
             f"The autoscaler {_described(autoscaler)} is in charge of {deployment.label} and would "
             f"set it back to {bound} within seconds, so nothing was planned. Change its limits: "
-            f"{_patch_command(autoscaler, limit, self.replicas)}"
+            f"{_patch_command(autoscaler, limit, self.replicas)}",
+            field="replicas",
         )
 
     def _blast_radius(self, deployment: Deployment) -> BlastRadius:
         replicas, removed = deployment.replicas, deployment.replicas - self.replicas
         if removed < 0:
             added = "1 pod is" if removed == -1 else f"{-removed} pods are"
-            return BlastRadius(text=f"{added} added; those that run are left alone.")
+            text = f"Nothing is lost: {added} added, and those that run are left alone."
+            return BlastRadius(text=text)
         share = percent(removed, replicas)
-        text = f"{removed} of {replicas} pods are removed: {share} of the capacity."
+        verb = "is" if removed == 1 else "are"
+        text = f"{share} of the capacity is lost: {removed} of {replicas} pods {verb} removed."
         return BlastRadius(text=text, pods=removed, capacity=percent_at_most(removed, replicas))
 
     def _undo(self, deployment: Deployment) -> Undo | None:
@@ -150,6 +185,22 @@ class ScaleDeployment(DeploymentChange):
     def fields(self, deployment: Deployment) -> tuple[managed_fields.Path, ...]:
         """The path of the number."""
         return (managed_fields.REPLICAS,)
+
+
+def _bounds(
+    deployment: Deployment, limits: capacity.Limits, autoscaler: Autoscaler | None
+) -> tuple[int, int]:
+    """The fewest and the most replicas that may be asked for now."""
+    least = max(1, autoscaler.min_replicas) if autoscaler else 1
+    most = min(MAX_REPLICAS, autoscaler.max_replicas) if autoscaler else MAX_REPLICAS
+
+    def fits(count: int) -> bool:
+        added = max(count - deployment.replicas, 0)
+        return not added or limits.let_in(
+            deployment.template, capacity.demand(deployment.template, added)
+        )
+
+    return least, bounds.furthest(least, most, fits)
 
 
 def _described(autoscaler: Autoscaler) -> str:

@@ -13,8 +13,8 @@ from bot.systems import Systems
 from bot.systems.kubernetes import Cluster, NotFound, Pod, ResourceAmounts, Unavailable
 
 COLUMNS = (
-    *("name", "CPU", "CPU request", "CPU limit"),
-    *("memory", "memory request", "memory limit"),
+    *("CPU", "CPU limit", "memory", "memory limit"),
+    *("name", "CPU request", "memory request"),
 )
 # Above this share of a limit, a container is about to be throttled or killed.
 NEAR_LIMIT = 0.9
@@ -127,8 +127,10 @@ def _result(loads: Sequence[PodLoad], now: datetime) -> ReadResult:
             ok=None, text=f"No figures yet. {METRICS_DELAY}", table=table, notes=notes
         )
     near_limit = [load for load in measured if load.worst_share >= NEAR_LIMIT]
+    has_limits = any(load.worst for load in measured)
     return ReadResult(
-        ok=not near_limit,
+        ok=not near_limit if has_limits else None,
+        is_unjudged=not has_limits,
         text=_verdict(measured, near_limit),
         table=table,
         charts=_charts(measured),
@@ -141,6 +143,8 @@ def _verdict(measured: Sequence[PodLoad], near_limit: Sequence[PodLoad]) -> str:
     memory = _amount("memory", sum(load.total_used("memory") for load in measured))
     pods_use = "1 pod uses" if len(measured) == 1 else f"{len(measured)} pods use"
     text = f"{pods_use} {cpu} CPU and {memory} memory"
+    if not any(load.worst for load in measured):
+        return f"{text}, and no container has a limit"
     if not near_limit:
         return f"{text}, none near a limit"
     return f"{text}; {len(near_limit)} at 90 % of a limit or above\n{_worst(near_limit[0])}"
@@ -181,14 +185,18 @@ def _no_figures(pod: Pod, now: datetime) -> str:
 
 
 def _row(load: PodLoad) -> tuple[Cell | str, ...]:
-    cells: list[Cell | str] = [load.pod.name]
-    for resource, field in (("CPU", "cpu"), ("memory", "memory")):
-        used = load.total_used(field)
-        cells.append(Cell(text=_amount(resource, used), number=used) if load.used else NONE)
-        for kind in ("requests", "limits"):
-            bound = load.total_bound(kind, field)
-            cells.append(_bound_cell(resource, bound, used if load.used else None))
-    return tuple(cells)
+    cpu, cpu_limit, cpu_request = _cells(load, "CPU", "cpu")
+    memory, memory_limit, memory_request = _cells(load, "memory", "memory")
+    return (cpu, cpu_limit, memory, memory_limit, load.pod.name, cpu_request, memory_request)
+
+
+def _cells(load: PodLoad, resource: str, field: str) -> list[Cell | str]:
+    """What is used, the limit and the request."""
+    used = load.total_used(field)
+    amount = Cell(text=_amount(resource, used), number=used) if load.used else NONE
+    bounds = [load.total_bound(kind, field) for kind in ("limits", "requests")]
+    used_or_none = used if load.used else None
+    return [amount, *(_bound_cell(resource, bound, used_or_none) for bound in bounds)]
 
 
 def _bound_cell(resource: str, bound: float | None, used: float | None) -> Cell | str:

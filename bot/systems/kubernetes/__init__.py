@@ -18,7 +18,14 @@ from bot.systems.kubernetes.errors import (
     Unreachable,
     WriteStopped,
 )
-from bot.systems.kubernetes.limits import Autoscaler, LimitRange, Node, Quota
+from bot.systems.kubernetes.limits import (
+    Autoscaler,
+    DisruptionBudget,
+    LimitRange,
+    Node,
+    Quota,
+)
+from bot.systems.kubernetes.logs import MAX_LINE_BYTES
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.pod_exec import ExecResult
 from bot.systems.kubernetes.resources import (
@@ -33,6 +40,7 @@ from bot.systems.kubernetes.resources import (
 )
 
 __all__ = [
+    "MAX_LINE_BYTES",
     "Access",
     "Autoscaler",
     "Cluster",
@@ -42,6 +50,7 @@ __all__ = [
     "Container",
     "Deployment",
     "DeploymentPatch",
+    "DisruptionBudget",
     "ExecResult",
     "Forbidden",
     "LimitRange",

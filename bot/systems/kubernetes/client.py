@@ -28,7 +28,13 @@ from bot.systems.kubernetes import (
 from bot.systems.kubernetes.access import Access
 from bot.systems.kubernetes.credentials import Credentials
 from bot.systems.kubernetes.errors import ApiCall, ClusterError, NotFound, Unauthorized
-from bot.systems.kubernetes.limits import Autoscaler, LimitRange, Node, Quota
+from bot.systems.kubernetes.limits import (
+    Autoscaler,
+    DisruptionBudget,
+    LimitRange,
+    Node,
+    Quota,
+)
 from bot.systems.kubernetes.logs import LineSplitter
 from bot.systems.kubernetes.patches import DeploymentPatch
 from bot.systems.kubernetes.patience import Patience
@@ -50,7 +56,7 @@ CHUNK_BYTES = 256 * 1024
 # none is used here.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 Query = list[tuple[str, str]]
-OnLines = Callable[[list[str]], Awaitable[None]]
+OnLines = Callable[[bytes], Awaitable[None]]
 Report = Callable[[str], Awaitable[None]]
 T = TypeVar("T")
 
@@ -66,7 +72,8 @@ class Clients:
 
     def _connect(self) -> None:
         # The library's classes are typed in part only.
-        self.http: Any = ApiClient(self.credentials.configuration)
+        self._configuration = self.credentials.configuration
+        self.http: Any = ApiClient(self._configuration)
         self.http.user_agent = USER_AGENT
 
     @cached_property
@@ -79,7 +86,8 @@ class Clients:
 
     async def refresh(self) -> None:
         """Renew the credentials where that is due. Raises ConfigException."""
-        if not await self.credentials.refresh():
+        await self.credentials.refresh()
+        if self.credentials.configuration is self._configuration:
             return
         # Calls may still use the clients of now, but not those of the renewal before.
         retired, self._retired = self._retired, self._open()
@@ -93,6 +101,7 @@ class Clients:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.credentials.close()
         for client in [*self._open(), *self._retired]:
             await client.close()
 
@@ -235,6 +244,13 @@ class Cluster:
         raw = await self._request_json(call, "GET", path)
         return tuple(map(limits.parse_autoscaler, raw["items"]))
 
+    async def disruption_budgets(self) -> tuple[DisruptionBudget, ...]:
+        """The PodDisruptionBudgets of the namespace."""
+        call = self._api_call("list", "poddisruptionbudgets.policy")
+        path = f"/apis/policy/v1/namespaces/{self.namespace}/poddisruptionbudgets"
+        raw = await self._request_json(call, "GET", path)
+        return tuple(map(limits.parse_disruption_budget, raw["items"]))
+
     async def nodes(self) -> tuple[Node, ...]:
         """The nodes of the whole cluster."""
         raw = await self._request_json(self._api_call("list", "nodes"), "GET", "/api/v1/nodes")
@@ -303,9 +319,9 @@ class Cluster:
     ) -> None:
         """Pass on the last `tail` lines of a container's log as they come, with timestamps.
 
-        Each call of `on_lines` gets about 256 KiB of them, and no more are read before it returns:
-        that is all that is ever in memory. `previous` is the container's run before this one.
-        Raises LogGone when the node no longer has it.
+        Each call of `on_lines` gets about 256 KiB of whole lines, and no more are read before it
+        returns: that is all that is ever in memory. `previous` is the container's run before this
+        one. Raises LogGone when the node no longer has it.
         """
         call = self._api_call("get", "pods/log", pod)
         query = [("container", container), ("tailLines", str(tail)), ("timestamps", "true")]
@@ -317,8 +333,10 @@ class Cluster:
                 # Each line of a log begins with its time, so this is none.
                 if chunk.startswith(LOG_GONE):
                     raise errors.log_gone(call, container, previous=previous)
-                await on_lines(splitter.feed(chunk))
-        await on_lines(splitter.end())
+                if lines := splitter.feed(chunk):
+                    await on_lines(lines)
+        if lines := splitter.end():
+            await on_lines(lines)
 
     @asynccontextmanager
     async def _stream(

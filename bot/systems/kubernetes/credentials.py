@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 TOKEN_FILE_SECONDS = 60.0
 # Credentials of a program are renewed so long before they expire, but no more often than that.
 EARLY_SECONDS = 10.0
+# How long a call waits for a renewal while the credentials of now are still good.
+USABLE_WAIT_SECONDS = 2.0
+# How long a renewal that failed is not tried again: who waited for it would only wait once more.
+FAILURE_SECONDS = 5.0
 # What cannot change without a new connection.
 CONNECTION = ("ssl_ca_cert", "cert_file", "key_file", "verify_ssl", "tls_server_name", "proxy")
 
@@ -34,7 +38,9 @@ class Credentials:
     def __init__(self, kubeconfig: Path | None) -> None:
         """Of a kubeconfig, or without one of the pod itself."""
         self._kubeconfig = kubeconfig
-        self._lock = asyncio.Lock()
+        self._renewal: asyncio.Task[None] | None = None
+        self._failure = ""
+        self._failed_until = 0.0
         self._rejected = False
         self._due: float | None = None
         self.generation = 0
@@ -49,17 +55,45 @@ class Credentials:
         self.configuration, lifetime = await self._read(run_plugin=False)
         self._due = None if lifetime is None else _now() + lifetime
 
-    async def refresh(self) -> bool:
-        """Read it again where it is due; returns whether a new connection is needed.
+    async def refresh(self) -> None:
+        """Read it again where it is due; `configuration` is another one if a new connection is.
 
         Raises ConfigException when it cannot be read, or names another server than at the start.
         """
         if not self._is_due():
-            return False
-        async with self._lock:
-            if not self._is_due():
-                return False
-            return await self._reload()
+            return
+        if _now() >= self._failed_until:
+            await self._wait_for_renewal()
+        if self._failure:
+            raise ConfigException(self._failure)
+
+    async def _wait_for_renewal(self) -> None:
+        """One renewal serves all who wait: a program may take half a minute.
+
+        A call that is given up does not end it, and one whose credentials are still good goes on.
+        """
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew())
+        renewal = self._renewal
+        is_usable = not self._rejected and _has_credentials(self.configuration)
+        await asyncio.wait([renewal], timeout=USABLE_WAIT_SECONDS if is_usable else None)
+        if renewal.done():
+            renewal.result()
+
+    async def _renew(self) -> None:
+        self._failure = ""
+        try:
+            await self._reload()
+        except ConfigException as error:
+            self._failure, self._failed_until = str(error), _now() + FAILURE_SECONDS
+        finally:
+            self._renewal = None
+
+    async def close(self) -> None:
+        """End a renewal that is under way."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.wait([self._renewal])
 
     def _is_due(self) -> bool:
         return self._rejected or (self._due is not None and _now() >= self._due)
@@ -68,7 +102,7 @@ class Credentials:
         """The server did not accept the credentials of that generation: read them again."""
         self._rejected = self._rejected or generation == self.generation
 
-    async def _reload(self) -> bool:
+    async def _reload(self) -> None:
         before, was_rejected = self.configuration, self._rejected
         try:
             after, lifetime = await self._read(run_plugin=True)
@@ -78,16 +112,15 @@ class Credentials:
                 raise ConfigException(str(error)) from error
             log.warning("the credentials of the cluster cannot be renewed: %s", error)
             self._due = _now() + EARLY_SECONDS
-            return False
+            return
         self._due = None if lifetime is None else _now() + lifetime
         self._rejected = False
         self.generation += 1
         # A file of the same name may have another certificate by now.
         if was_rejected or any(getattr(before, key) != getattr(after, key) for key in CONNECTION):
             self.configuration = after
-            return True
+            return
         before.api_key, before.refresh_api_key_hook = after.api_key, after.refresh_api_key_hook
-        return False
 
     async def _read(self, *, run_plugin: bool) -> tuple[Configuration, float | None]:
         """The configuration, and how long it is good for in seconds."""

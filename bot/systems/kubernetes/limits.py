@@ -1,5 +1,6 @@
-"""What limits a Deployment from outside: quotas, LimitRanges, autoscalers and nodes."""
+"""What limits a Deployment from outside: quotas, LimitRanges, autoscalers, budgets and nodes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bot.model import Model
@@ -9,6 +10,8 @@ from bot.systems.kubernetes.resources import parse_quantity
 Obj = dict[str, Any]
 
 # A quota may give one resource either of two names.
+NOTHING: Obj = {"key": "", "operator": "Exists"}
+
 ALIASES = {"cpu": "requests.cpu", "memory": "requests.memory", "count/pods": "pods"}
 
 
@@ -52,6 +55,38 @@ class Autoscaler(Model):
         return f"{self.name} ({self.min_replicas} to {self.max_replicas})"
 
 
+class DisruptionBudget(Model):
+    """A PodDisruptionBudget: `desired` of its pods stay ready, `allowed` may be missing now.
+
+    `selector` is that of its spec as the API has it. Evictions heed it; rollouts and deletions do
+    not.
+    """
+
+    name: str
+    desired: int
+    allowed: int
+    selector: Obj
+
+    def covers(self, labels: Mapping[str, str]) -> bool:
+        """Whether pods with these labels belong to it."""
+        wanted = (self.selector.get("matchLabels") or {}).items()
+        expressions = self.selector.get("matchExpressions") or []
+        return wanted <= labels.items() and all(_meets(each, labels) for each in expressions)
+
+
+def _meets(expression: Obj, labels: Mapping[str, str]) -> bool:
+    key, values = expression["key"], expression.get("values") or []
+    match expression["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
+
+
 class Node(Model):
     """A node, and what its pods may use together, in cores, bytes and pods."""
 
@@ -89,6 +124,18 @@ def parse_autoscaler(raw: Obj) -> Autoscaler:
         min_replicas=spec.get("minReplicas", 1),
         max_replicas=spec["maxReplicas"],
         scaled_object=_scaled_object(raw["metadata"]),
+    )
+
+
+def parse_disruption_budget(raw: Obj) -> DisruptionBudget:
+    """A PodDisruptionBudget from the API's JSON."""
+    status = raw.get("status") or {}
+    return DisruptionBudget(
+        name=raw["metadata"]["name"],
+        desired=status.get("desiredHealthy", 0),
+        allowed=status.get("disruptionsAllowed", 0),
+        # One without a selector covers no pods.
+        selector=raw["spec"].get("selector") or {"matchExpressions": [NOTHING]},
     )
 
 

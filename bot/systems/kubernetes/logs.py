@@ -1,30 +1,27 @@
-"""A container's log as it comes over the wire: chunks of bytes, split into lines."""
+"""A container's log as it comes over the wire: chunks of bytes, cut where lines end."""
 
 MAX_LINE_BYTES = 16 * 1024
 
 
 class LineSplitter:
-    """Splits a stream of bytes into lines, each cut at 16 KiB."""
+    """Cuts a stream of bytes into blocks of whole lines, each of which ends with a newline.
+
+    Of a line longer than 16 KiB, the rest may be missing.
+    """
 
     def __init__(self) -> None:
-        self._partial = bytearray()
+        self._partial = b""
 
-    def feed(self, chunk: bytes) -> list[str]:
-        """Add the next bytes; the lines that end in them, oldest first."""
-        *ends, rest = chunk.split(b"\n")
-        lines = [self._end_line(end) for end in ends]
-        self._extend(rest)
-        return lines
+    def feed(self, chunk: bytes) -> bytes:
+        """Add the next bytes; the lines that end in them."""
+        lines, newline, rest = chunk.rpartition(b"\n")
+        if not newline:
+            self._partial += rest[: MAX_LINE_BYTES - len(self._partial)]
+            return b""
+        block = self._partial + lines + newline
+        self._partial = rest[:MAX_LINE_BYTES]
+        return block
 
-    def end(self) -> list[str]:
+    def end(self) -> bytes:
         """The last line where the stream ended without a newline, or nothing."""
-        return [self._end_line(b"")] if self._partial else []
-
-    def _extend(self, part: bytes) -> None:
-        self._partial += part[: max(0, MAX_LINE_BYTES - len(self._partial))]
-
-    def _end_line(self, part: bytes) -> str:
-        self._extend(part)
-        line = self._partial.decode("utf-8", "replace").rstrip("\r")
-        self._partial.clear()
-        return line
+        return self._partial + b"\n" if self._partial else b""

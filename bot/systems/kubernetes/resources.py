@@ -15,7 +15,7 @@ from bot import redaction
 from bot.model import Model
 from bot.model.text import printable, printable_values
 from bot.systems.kubernetes import owners
-from bot.systems.kubernetes.conditions import has_condition
+from bot.systems.kubernetes.conditions import condition_since, has_condition
 from bot.systems.kubernetes.owners import Owner
 from bot.systems.kubernetes.pod_status import is_initialized, kubectl_status
 
@@ -83,6 +83,8 @@ class Pod(Model):
     init_containers: tuple[Container, ...] = ()
     initialized: bool = True
     finished: bool = False
+    ready_since: datetime | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -297,6 +299,8 @@ def parse_pod(raw: Obj) -> Pod:
         resource_version=metadata["resourceVersion"],
         status=kubectl_status(raw),
         ready=has_condition(status, "Ready"),
+        ready_since=condition_since(status, "Ready"),
+        labels=metadata.get("labels") or {},
         terminating=bool(metadata.get("deletionTimestamp")),
         created=datetime.fromisoformat(metadata["creationTimestamp"]),
         node=spec.get("nodeName", ""),

@@ -91,16 +91,15 @@ def invite(core: Core, args: Args) -> Obj:
     refusals = {
         user_id: code for user_id in user_ids if (code := _invite_error(core, channel, user_id))
     }
+    errors = [{"ok": False, "user": user_id, "error": code} for user_id, code in refusals.items()]
+    named: Obj = {"errors": errors} if errors and core.names_refused else {}
     invited = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in refusals]
-    if refusals and (not args.flag("force") or not invited):
-        errors = [
-            {"ok": False, "user": user_id, "error": code} for user_id, code in refusals.items()
-        ]
-        raise SlackError(next(iter(refusals.values())), errors=errors)
+    forced = args.flag("force") and not core.ignores_force
+    if refusals and not (forced and invited):
+        raise SlackError(next(iter(refusals.values())), **named)
     for user_id in invited:
         core.join(channel, user_id)
-    errors = [{"ok": False, "user": user_id, "error": code} for user_id, code in refusals.items()]
-    return _channel_answer(core, channel) | ({"errors": errors} if errors else {})
+    return _channel_answer(core, channel) | named
 
 
 def kick(core: Core, args: Args) -> Obj:

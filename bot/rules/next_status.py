@@ -1,0 +1,92 @@
+"""The status that the card proposes after a check that went well."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bot.model import (
+    Entry,
+    Execution,
+    ExecutionId,
+    ExecutionState,
+    Incident,
+    Risk,
+    Status,
+    UserError,
+)
+from bot.model.entries import StatusChanged, StatusKept, Succeeded
+from bot.rules.customers import is_about_customers
+
+UNDECIDED = (
+    ExecutionState.PROPOSED,
+    ExecutionState.APPROVED,
+    ExecutionState.RUNNING,
+    ExecutionState.INTERRUPTED,
+)
+
+
+class Proposal(NamedTuple):
+    """A status, and the execution whose check went well."""
+
+    status: Status
+    execution: Execution
+
+
+def changes_of_production(executions: Sequence[Execution]) -> list[Execution]:
+    """The executions that are changes, without those that only tell customers something."""
+    changing = (Risk.CHANGE, Risk.DESTRUCTIVE)
+    return [each for each in executions if each.risk in changing and not is_about_customers(each)]
+
+
+def proposal(
+    incident: Incident, executions: Sequence[Execution], entries: Sequence[Entry]
+) -> Proposal | None:
+    """*Monitoring*, once the last change was done and checked, and nothing else is under way.
+
+    Each check proposes it once: whoever changes the status or keeps it has answered.
+    """
+    if incident.status not in (Status.INVESTIGATING, Status.IDENTIFIED):
+        return None
+    changes = changes_of_production(executions)
+    made = [each for each in changes if each.check_passed is not None and each.finished_at]
+    if not made or any(each.state in UNDECIDED or not each.state.known for each in changes):
+        return None
+    last = max(made, key=lambda each: (each.finished_at, each.id))
+    if not last.check_passed or not _may_have_helped(last, executions):
+        return None
+    return None if _is_answered(last, entries) else Proposal(Status.MONITORING, last)
+
+
+def _may_have_helped(execution: Execution, executions: Sequence[Execution]) -> bool:
+    """A temporary change only gains time, and an undo takes help away; its own undo does not."""
+    if execution.undo_of is None:
+        return not _is_temporary(execution)
+    return any(_is_temporary(each) for each in executions if each.id == execution.undo_of)
+
+
+def _is_temporary(execution: Execution) -> bool:
+    return execution.plan is not None and execution.plan.temporary is not None
+
+
+def _is_answered(execution: Execution, entries: Sequence[Entry]) -> bool:
+    """Whether somebody chose or kept a status since its check went well."""
+    checked = [
+        entry.id
+        for entry in entries
+        if isinstance(entry.detail, Succeeded) and entry.detail.execution == execution.id
+    ]
+    answers = [
+        entry.id for entry in entries if isinstance(entry.detail, StatusChanged | StatusKept)
+    ]
+    return not checked or any(answer > checked[-1] for answer in answers)
+
+
+def check_still_proposed(
+    proposed: Proposal | None, execution_id: ExecutionId, incident: Incident
+) -> Proposal:
+    """The proposal if it is the one that somebody saw; else raises UserError."""
+    if proposed is None or proposed.execution.id != execution_id:
+        raise UserError(
+            f"This was answered already, or something else was changed since: {incident.name} is "
+            f"{incident.status.value}. Nothing was changed."
+        )
+    return proposed

@@ -1,0 +1,138 @@
+"""The card tells the state at a glance, and proposes the next status once after each good check."""
+
+import pytest
+
+from bot import rules
+from bot.model import EntryKind, Execution, ExecutionState, Status, Temporary
+from bot.model.entries import Entry
+from bot.views import action_ids
+from tests.conftest import Bot, Clock, Walk
+from tests.rollbacks import TO_V231, asked, broken
+from tests.test_rules import NOW, incident
+from tests.test_rules_changes import HOUR, PLAN, done
+from tests.test_updates import update
+
+__all__ = ["asked", "broken"]
+
+PROPOSED = (
+    ":bulb: Roll back was done and checked. If users are well again, the next status is Monitoring."
+)
+ANSWERED = (
+    "This was answered already, or something else was changed since: INC-1 is identified. Nothing "
+    "was changed."
+)
+
+
+def buttons(walk: Walk, channel: str) -> tuple[str, ...]:
+    """What can be pressed on the card."""
+    return walk.posts(channel)[0].buttons
+
+
+async def test_a_card_tells_the_state(walk: Walk, asked: str, bot: Bot, clock: Clock) -> None:
+    card = walk.card(asked)
+    assert card["Impact"] == "nobody has told it yet: press Post update"
+    until = "2026-11-24 10:10 UTC (2026-11-24 10:10 UTC)"
+    assert card["Waits for approval"] == f"{TO_V231} · @oncall, until {until}"
+    assert not {"Last change", "Last update", "Proposed"} & set(card)
+
+    clock.forward(minutes=2)
+    await walk.press("second", action_ids.APPROVE, asked)
+    clock.forward(minutes=1)
+    long = f"Nobody can buy\n{'<x> ' * 90}"
+    await update(walk, asked, impact=long, current="- It crash-loops\n\n- Rolled back")
+
+    card = walk.card(asked)
+    assert card["Impact"] == f"Nobody can buy {'<x> ' * 33}<x…"
+    assert card["Last update"] == "It crash-loops · Rolled back · @oncall, 2026-11-24 10:03 UTC"
+    how = "done and checked · @oncall, 2026-11-24 10:02 UTC"
+    assert card["Last change"] == f":white_check_mark: {TO_V231} · {how}"
+    assert "Waits for approval" not in card
+
+    await walk.say("oncall", "/incident resolve", asked)
+    await walk.submit("oncall", resolution="Rolled back")
+    card = walk.card(asked)
+    assert not {"Impact", "Last update"} & set(card)
+    assert card["Last change"] == f":white_check_mark: {TO_V231} · {how}"
+
+
+async def test_the_next_status_is_proposed_once(walk: Walk, asked: str, bot: Bot) -> None:
+    await update(walk, asked)
+    assert "Set to Monitoring" not in buttons(walk, asked)
+    messages = len(walk.posts(asked))
+    await walk.press("second", action_ids.APPROVE, asked)
+    assert walk.card(asked)["Proposed"] == PROPOSED
+    assert buttons(walk, asked)[:2] == ("Set to Monitoring", "Not yet")
+
+    await walk.press("second", action_ids.KEEP_STATUS, asked)
+    await bot.tick()
+    assert "Proposed" not in walk.card(asked)
+    assert len(walk.posts(asked)) == messages
+    kept = "@second kept the status identified, and did not change it to monitoring after: "
+    assert (await walk.timeline(asked))[-1] == f"{kept}{TO_V231}"
+    card = walk.posts(asked)[0].ts
+    for late in (action_ids.KEEP_STATUS, action_ids.TAKE_STATUS):
+        await walk.press("oncall", late, asked, "1:1", card)
+        assert walk.answer("oncall") == ANSWERED
+
+    # Another check that went well is another question.
+    await walk.press_step("oncall", "rolling-restart", asked)
+    await walk.submit("oncall", reason="To be sure")
+    assert "Proposed" not in walk.card(asked)
+    await walk.press("second", action_ids.APPROVE, asked)
+    assert walk.card(asked)["Proposed"].startswith(":bulb: Rolling restart was done and checked.")
+    messages = len(walk.posts(asked))
+    await walk.press("oncall", action_ids.TAKE_STATUS, asked)
+    assert len(walk.posts(asked)) == messages
+    assert walk.card(asked)["Status"] == "Monitoring"
+    assert "Proposed" not in walk.card(asked)
+    assert (await walk.timeline(asked))[-1] == (
+        "@oncall changed the status from identified to monitoring"
+    )
+
+
+PAUSE = PLAN.model_copy(update={"temporary": Temporary(state="paused", lasts=HOUR)})
+GOOD = done(3, finished_at=NOW)
+FAILED = {"state": ExecutionState.FAILED, "check_passed": False}
+
+
+@pytest.mark.parametrize(
+    ("executions", "expected"),
+    [
+        ([GOOD], 3),
+        ([GOOD, done(4, finished_at=NOW)], 4),
+        ([GOOD, done(4, state=ExecutionState.DENIED, check_passed=None)], 3),
+        ([GOOD, done(4, finished_at=NOW, action="customer-message")], 3),
+        ([GOOD, done(4, finished_at=NOW, **FAILED)], None),
+        ([GOOD, done(4, finished_at=NOW, undo_of=3)], None),
+        ([GOOD, done(4, state=ExecutionState.PROPOSED, check_passed=None)], None),
+        ([GOOD, done(4, state=ExecutionState.INTERRUPTED, check_passed=None)], None),
+        ([done(4, finished_at=NOW, plan=PAUSE)], None),
+        ([done(3, finished_at=NOW, plan=PAUSE), done(4, finished_at=NOW, undo_of=3)], 4),
+    ],
+)
+def test_what_proposes_a_status(executions: list[Execution], expected: int | None) -> None:
+    entries = [_succeeded(each) for each in executions]
+
+    proposed = rules.next_status.proposal(incident(), executions, entries)
+
+    assert (proposed and proposed.execution.id) == expected
+
+
+@pytest.mark.parametrize("status", [Status.MONITORING, Status.RESOLVED, Status("frozen")])
+def test_what_needs_no_proposal(status: Status) -> None:
+    assert rules.next_status.proposal(incident(status=status), [GOOD], [_succeeded(GOOD)]) is None
+
+
+def _succeeded(execution: Execution) -> Entry:
+    return Entry.model_validate(
+        {
+            "id": execution.id,
+            "incident_id": 7,
+            "at": NOW,
+            "kind": EntryKind.SUCCEEDED,
+            "by": None,
+            "text": "",
+            "detail": {"execution": execution.id},
+            "source": None,
+        }
+    )
