@@ -20,8 +20,10 @@ ITEM = re.compile(
     r"\s*(?:'(?P<text>(?:[^'\\]|''|\\.){0,2000}+)'|[^,()']{0,200}+(?:\([^()]{0,200}\))?)\s*(?P<end>[,)]|$)"
 )
 # `auth=("bob", "hunter2")`, `getConnection(url, "bob", "hunter2")`
+CALLED = ("auth", "getconnection", "credentials", "login")
 CALL = re.compile(
-    r"(?:\bauth[ \t]*=[ \t]*|basicauth|\.auth|getconnection)\([^()\n]{0,300}?,[ \t]*([\"'])"
+    r"(?:\bauth[ \t]*=[ \t]*|basicauth|\.auth|getconnection|credentials|\blogin)"
+    r"\([^()\n]{0,300}?,[ \t]*([\"'])"
     r"(?P<value>[^\"'\n]{1,200})\1[ \t]*\)"
 )
 
@@ -34,7 +36,7 @@ def spans(text: Text) -> Spans:
     if "into" in text.lower:
         for insert in INSERT.finditer(text.lower):
             yield from _inserted(text, insert)
-    if "auth" in text.lower or "getconnection" in text.lower:
+    if any(marker in text.lower for marker in CALLED):
         yield from (match.span("value") for match in CALL.finditer(text.lower))
 
 
@@ -48,8 +50,8 @@ def _below(text: Text, rule: re.Match[str]) -> Spans:
     for _ in range(MAX_ROWS):
         end = text.line_end(position)
         line = text.plain[position:end]
-        if "|" not in line:
-            return
+        if "|" not in line or RULE.fullmatch(line):
+            return  # below another rule, its own names count
         for found, (begin, stop) in zip(kinds, _cells(line), strict=False):
             if _is_secret(text.lower[position + begin : position + stop], found):
                 yield (position + begin, position + stop)

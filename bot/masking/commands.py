@@ -68,6 +68,8 @@ FORMS = (
             re.IGNORECASE,
         ),
     ),
+    ("rabbitmqctl", re.compile(r"\b(?:change_password|add_user)[ \t]+\S{1,80}[ \t]+(\S{1,200})")),
+    ("New value", re.compile(r"assword\b[^\n]{0,80}\n?[ \t]*New value:[ \t]+(\S{1,200})")),
     ("nseal", re.compile(r"\bunseal[ \t]+([\w+/=]{20,200})")),
     ("Key ", re.compile(r"\b(?:Unseal|Recovery) Key \d{1,2}:[ \t]+(\S{16,200})")),
     (

@@ -10,7 +10,11 @@ MAX_NAME = 64
 MARKS = ('"', "'", "`")
 QUOTES = r"(?:\\{0,15}[\"'`]|&(?:quot|apos|#34|#39);|%2[27]|\\u002[27]|\\x2[27])"
 MARKED = rf"(?:{'|'.join(map(re.escape, sorted(MARKERS, key=len, reverse=True)))})"
-SEPARATOR = rf"(?:=>|:=|->|!?={{1,3}}|:{{1,2}}|→|\|(?!\|)|%3d|%3a|\\u003[ad]|\((?={QUOTES}))"
+# What stands before the value of a variable that is not set: `||`, `?:`, `| default`.
+DEFAULT = rf"(?:\|\||\?\?|\?:|\|[ \t]{{0,9}}default)(?=[ \t]{{0,9}}{QUOTES})"
+SEPARATOR = (
+    rf"(?:{DEFAULT}|::=|=>|:=|->|!?={{1,3}}|:{{1,2}}|→|\|(?!\|)|%3d|%3a|\\u003[ad]|\((?={QUOTES}))"
+)
 # “password for bob: hunter2”
 ABOUT_WHOM = r"(?:[ \t]+(?:is|was|(?:for|of)[ \t]+(?:user[ \t]+)?[^\s:=]{1,40})(?=[ \t]*[:=]))?"
 ASSIGNED = re.compile(
@@ -21,7 +25,10 @@ ASSIGNED = re.compile(
     r"(?:[*_~]{1,2}(?=[ \t]))?[ \t]*+"
 )
 # "password", "hunter2": the arguments of a call, or the parts of a tuple.
-CALLED = re.compile(rf"{MARKED}[\w.$-]{{0,64}}+(?P<quote>{QUOTES})[ \t]*,[ \t]*(?={QUOTES})")
+CALLED = re.compile(
+    rf"{MARKED}[\w.$-]{{0,64}}+(?P<quote>{QUOTES})[ \t]*,[ \t]*"
+    rf"(?:default[ \t]*=[ \t]*)?(?={QUOTES})"
+)
 OPTION = re.compile(
     rf"(?<![\w.-])-[\w.-]{{0,60}}?{MARKED}[\w.-]{{0,64}}+(?:[ \t]|\\\n)++(?=[^\s-])"
 )
@@ -195,11 +202,12 @@ def _value(text: Text, match: re.Match[str], begin: int, name: str, found: Kind)
 
 
 def _is_cell(text: Text, match: re.Match[str], gap: int, name: str) -> bool:
-    """Whether one word stands in the next cell of a table, so that it is no pipe of a shell."""
+    """Whether a value stands in the next cell of a table: it is no sentence, and no pipe."""
     if name.startswith("$") or not gap or text.plain[match.start("separator") - 1] not in " \t":
         return False
     cell, _, _ = text.plain[match.end() : text.line_end(match.end())].partition("|")
-    return len(cell.split()) == 1
+    words = cell.split()
+    return len(words) == 1 or (len(words) > 1 and values.looks_secret(words[0]))
 
 
 def _is_same_name(text: Text, position: int, name: str, found: Kind) -> bool:
@@ -231,7 +239,9 @@ def _called(text: Text) -> Spans:
             name.startswith("-") or text.plain[max(0, start - 9) : start].rstrip()[-1:] == "("
         )
         found = kind(name)
-        if found is not None and is_argument:
+        if found is not None:
+            # In a list such as ["token", "session"] both are names.
+            found = found if is_argument else Kind.RANDOM
             span = values.span(text, match.end(), found, spaced=False)
             if span is not None:
                 yield span

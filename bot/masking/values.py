@@ -15,6 +15,8 @@ DECORATION = re.compile(
     r"|new \w{1,20}\(|[brfu@]{1,2}(?=[\"']))?"
 )
 MAX_VALUE = 20_000
+# Of what has to look random, which many names come before.
+MAX_KEY = 500
 MAX_SLASHES = 31
 BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?(?=\n)")
 ITEM = re.compile(r"[ \t]*-[ \t]+(?![^\n]{0,80}?:(?:[ \t]|\n|$))[^\n]+")
@@ -244,8 +246,9 @@ def _bare(text: Text, position: int, kind: Kind, *, spaced: bool) -> Span | None
     if REFERENCE.match(text.lower, position) or expressions.is_code(text.plain, position):
         return None
     masked = len(MASK) if text.lower.startswith(MASK, position) else 1
-    stop = STOP.search(text.plain, position + masked, position + MAX_VALUE)
-    end = stop.start() if stop else min(position + MAX_VALUE, len(text.plain))
+    latest = position + (MAX_KEY if kind is Kind.RANDOM else MAX_VALUE)
+    stop = STOP.search(text.plain, position + masked, latest)
+    end = stop.start() if stop else min(latest, len(text.plain))
     while text.plain.startswith("\\\n", end - 1):  # it goes on in the next line
         stop = STOP.search(text.plain, end + 1, end + MAX_VALUE)
         end = stop.start() if stop else min(end + MAX_VALUE, len(text.plain))
