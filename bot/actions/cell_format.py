@@ -98,10 +98,19 @@ def span(value: timedelta) -> str:
 def _masked(column: str, original: Cell) -> Cell:
     """Masked like any text, and completely in a column with the name of a secret."""
     text = original.text
-    if text != NULL and redaction.redact(f"{column}=x") != f"{column}=x":
+    if text != NULL and _is_named_secret(column, text):
         return Cell(text=redaction.REDACTED)
     masked_text = masked(text)
     return original if masked_text == text else Cell(text=masked_text)
+
+
+def _is_named_secret(column: str, text: str) -> bool:
+    """Whether a column has the name of a secret, or one that says so of this text."""
+    if redaction.redact(f"{column}=x") != f"{column}=x":
+        return True
+    # A number is rather an id, such as the one of a session.
+    is_secret = redaction.redact_values({column: text}) == {column: redaction.REDACTED}
+    return is_secret and not text.isdigit()
 
 
 def masked(text: str) -> str:
