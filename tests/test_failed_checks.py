@@ -118,7 +118,7 @@ async def test_what_stands_can_be_undone(walk: Walk, broken: Cluster, asked: str
         request.state,
     )
     assert request.buttons == ("Undo",)
-    assert not [note for note in request.notes if "no new approval" in note]
+    assert not [note for note in request.notes if "a new approval" in note]
 
     await walk.press("second", action_ids.UNDO, asked)
     undo = walk.execution(asked)
