@@ -147,7 +147,7 @@ async def applied_since(
         WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
           AND check_passed IS NOT NULL AND id <> %(but)s
           AND finished_at > %(since)s - interval '1 minute'
-        ORDER BY finished_at
+        ORDER BY finished_at, started_at, id
     """
     key = db.Key(target)
     return await db.fetch_all(conn, Execution, query, [], target=key, since=since, but=but)
@@ -185,7 +185,7 @@ async def latest_with_template(conn: Conn, target: str, template: str) -> Execut
         SELECT {columns} FROM executions
         WHERE plan ->> 'target' = %(target)s AND check_passed IS NOT NULL
           AND evidence -> 'answers' ->> 'template' = %(template)s
-        ORDER BY finished_at DESC LIMIT 1
+        ORDER BY finished_at DESC, started_at DESC, id DESC LIMIT 1
     """
     key = db.Key(target)
     found = await db.fetch_all(conn, Execution, query, [], target=key, template=db.Key(template))
