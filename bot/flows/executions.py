@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 
 from bot import rules, store
 from bot.actions.base import Action, Change, Read
@@ -12,6 +13,7 @@ from bot.flows.lookups import get as get
 from bot.flows.lookups import load_decider
 from bot.flows.transactions import changing, changing_several, lock, lock_open, log_execution
 from bot.model import (
+    ACTIVE,
     Execution,
     ExecutionId,
     ExecutionState,
@@ -239,12 +241,24 @@ async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) 
     if execution.undo_of is not None:
         await undo(world, execution.undo_of, by=by)
         return
+    await _check_has_new_plan(world, execution)
     step = await find_open_step(world, execution.incident_id, execution.step_id)
     # Not its other parameters: what was pinned then may be gone.
     typed = {name: value for name, value in execution.params.items() if name in step.ask}
     action = build_action(world, step.action, {**step.params, **typed})
     assert isinstance(action, Change)
     await propose(world, execution.incident_id, step, action, execution.reason, by=by)
+
+
+async def _check_has_new_plan(world: World, execution: Execution) -> None:
+    """Raise UserError where it was requested again, and that has ended."""
+    others = await of_incident(world, execution.incident_id, unreadable=[])
+    last = max((each for each in others if each.step_id == execution.step_id), key=attrgetter("id"))
+    if not rules.changes.has_new_plan(execution, others) and last.state not in ACTIVE:
+        raise UserError(
+            f"“{execution.title}” was requested again since. Nothing was requested; if it is still "
+            "needed, press the step in the playbook."
+        )
 
 
 async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
