@@ -148,6 +148,27 @@ async def test_an_unknown_all_clear_told_nobody(walk: Walk, bot: Bot, clock: Clo
     assert shown(walk, channel) == [TOLD.replace("10:00", "10:03")] * 2
 
 
+async def test_what_is_not_over_is_warned_of(walk: Walk) -> None:
+    """Another incident still tells customers of trouble, in the same channel."""
+    channel = await tell(walk)
+    other = await walk.declare("Refunds fail")
+    await ask(walk, other, "Refunds fail")
+    await walk.press("second", action_ids.APPROVE, other)
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="Rolled back", all_clear="All is well")
+
+    warning = (
+        ":warning: INC-2 is still open, and customers read in the same channel: “Refunds fail”. "
+        "Say what is over and what is not."
+    )
+    assert walk.execution(channel).warnings == (warning,)
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
+    await walk.submit("oncall", text="Orders work again, refunds fail")
+    assert walk.execution(channel).warnings == (warning,)
+    await walk.press("second", action_ids.APPROVE, channel)
+    assert posted(walk.slack)[-1] == "Orders work again, refunds fail"
+
+
 async def test_who_knew_nothing_hears_nothing(walk: Walk) -> None:
     channel = await walk.declare()
     await ask(walk, channel)
