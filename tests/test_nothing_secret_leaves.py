@@ -75,6 +75,27 @@ async def test_the_database_door_masks(bot: Bot) -> None:
         assert await cursor.fetchone() == ({"value": SECRET},)
 
 
+async def test_the_slack_door_masks(walk: Walk) -> None:
+    """A call that forgets the gate passes it all the same, and keeps what only programs read."""
+    client = walk.bot.world.slack
+    channel = await walk.declare()
+    [id_] = [found["id"] for found in walk.slack.channels("oncall") if found["name"] == channel]
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": SECRET}, "block_id": SECRET}
+    await client.chat_postMessage(channel=id_, text=f"x {SECRET}", blocks=[section])
+    await client.files_upload_v2(channel=id_, filename="a.txt", title=SECRET, content=SECRET * 9)
+
+    posted = walk.calls("chat.postMessage")[-1].arguments
+    assert posted["text"] == "x password=[masked]"
+    assert "password=[masked]" in str(posted["blocks"])
+    assert f"'block_id': '{SECRET}'" in str(posted["blocks"]).replace('"', "'")
+    [completed] = walk.calls("files.completeUploadExternal")
+    [file] = completed.answer["files"]
+    assert (file["title"], walk.slack.file(file["id"]).decode()) == (
+        "password=[masked]",
+        "password=[masked]",
+    )
+
+
 def test_refusals_and_plans_are_masked() -> None:
     plan = Plan(
         target="x", summary=SECRET, blast_radius={"text": SECRET}, check=SECRET, warnings=[SECRET]

@@ -54,6 +54,7 @@ SQL_PASSWORD = re.compile(
 )
 # “failed to fetch token: no such host”: what follows is no value.
 FAILED = re.compile(r"\b(?:failed|unable|error|cannot|couldn't|could not)\b[^\n:]{0,60}\Z")
+FAILURES = ("fail", "unable", "error", "cannot", "could")
 OF_AWS = re.compile(r"\barn:\S{0,100}:\Z")
 # Before the name of an emoji, as in :lock_with_key: of Slack.
 EMOJI = re.compile(r"(?:^|[^\w.-]):\Z")
@@ -91,6 +92,11 @@ def name_before(text: Text, position: int, end: int) -> tuple[int, str]:
     return begin, text.plain[begin:end]
 
 
+def _tells_failure(before: str) -> bool:
+    """Whether a sentence before a name says that something failed."""
+    return any(word in before for word in FAILURES) and FAILED.search(before) is not None
+
+
 def _after_change(text: Text, position: int, found: Kind) -> Spans:
     """The second value of a change, such as "old" -> "new"."""
     arrow = CHANGED.match(text.plain, position)
@@ -118,10 +124,10 @@ def _assigned(text: Text) -> Spans:
         begin, name = name_before(text, match.start(), match.end("name"))
         found = kind(name) or _kind_of_two(text, begin, name)
         is_emoji = match["separator"] == ":" and EMOJI.search(text.lower, max(0, begin - 2), begin)
-        before = text.lower[max(text.line_start(begin), begin - REACH) : begin]
-        if OF_AWS.search(before):
+        before = text.lower[max(0, begin - REACH) : begin].rpartition("\n")[2]
+        if "arn:" in before and OF_AWS.search(before):
             continue
-        if found is not Kind.HEADER and FAILED.search(before):
+        if found is not Kind.HEADER and _tells_failure(before):
             found = found and Kind.WEAK
         if found is not None and not is_emoji and not _is_of_parser(text, begin, found):
             span = _value(text, match, begin, name, found)
@@ -163,8 +169,9 @@ def _mark_before(plain: str, begin: int) -> str:
 
 
 def _begins_line(text: Text, begin: int) -> bool:
-    start = text.line_start(begin)
-    return begin - start < REACH and START_OF_LINE.fullmatch(text.lower, start, begin) is not None
+    before = text.lower[max(0, begin - REACH) : begin]
+    line = before.rpartition("\n")[2]
+    return len(line) < REACH and START_OF_LINE.fullmatch(line) is not None
 
 
 def _called(text: Text) -> Spans:
