@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from operator import attrgetter
 
 from bot import rules, store
-from bot.actions.base import Action, Change, Read
+from bot.actions.base import Action, AlreadyApplied, Change, Read
 from bot.flows import approvers, choices, drift, incidents, runs, tasks
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import find_open_step as find_open_step
@@ -157,6 +157,8 @@ async def propose(
     try:
         action = await action.pin_targets(systems)
         plan = await action.plan(systems)
+    except AlreadyApplied as fact:
+        raise await _with_end(world, incident_id, action, fact) from fact
     except UserError as refusal:
         raise await choices.with_bounds(systems, action, refusal) from refusal
     plan = plan.model_copy(update={"warnings": (*plan.warnings, *warnings)})
@@ -223,6 +225,28 @@ async def _already_requested(world: World, incident_id: IncidentId, step: Step) 
         f"“{step.title}” was already requested{who}. Nothing more was requested; approve or deny "
         "that request first."
     )
+
+
+async def _with_end(
+    world: World, incident_id: IncidentId, action: Change, fact: UserError
+) -> UserError:
+    """That there is nothing to do, and which other incident's change ends, and when."""
+    async with world.pool.connection() as conn:
+        for made in await store.temporary_changes.executions_in_force(conn):
+            change = await store.temporary_changes.get(conn, made.id)
+            is_other = change is not None and change.incident_id != incident_id
+            if is_other and _makes_same_state(world, action, made):
+                words = text.render_unescaped("ends_elsewhere", change=change)
+                return UserError(f"{fact} {words}")
+    return fact
+
+
+def _makes_same_state(world: World, action: Change, made: Execution) -> bool:
+    try:
+        other = build_action(world, made.action, made.params)
+    except UserError:
+        return False  # an action that only another version has
+    return isinstance(other, Change) and action.makes_same_state(other)
 
 
 async def _undone_by(world: World, action: Change) -> Execution | None:
