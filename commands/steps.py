@@ -74,7 +74,12 @@ def _action_class(world: World, step: Step) -> type[Action]:
 
 
 async def _open_form(
-    world: World, interaction: Interaction, incident: Incident, step: Step, params: dict[str, Any]
+    world: World,
+    interaction: Interaction,
+    incident: Incident,
+    step: Step,
+    params: dict[str, Any],
+    reason: str = "",
 ) -> None:
     metadata = interaction.metadata(incident=incident.id, step=step.id, action=step.action)
     action = _action_class(world, step)
@@ -88,6 +93,7 @@ async def _open_form(
         risk=action.risk,
         has_budget=world.config.policy.budget.is_set,
         metadata=metadata,
+        reason=reason,
     )
     await interaction.open(form)
 
@@ -111,7 +117,7 @@ async def ask_again(world: World, interaction: Interaction) -> None:
     execution = await flows.executions.get(world, _execution_id(interaction))
     incident = await flows.incidents.get(world, execution.incident_id)
     step = await flows.executions.find_open_step(world, incident.id, execution.step_id)
-    await _open_form(world, interaction, incident, step, execution.params)
+    await _open_form(world, interaction, incident, step, execution.params, execution.reason)
 
 
 async def request_new_plan(world: World, interaction: Interaction) -> None:

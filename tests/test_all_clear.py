@@ -8,7 +8,7 @@ from bot import rules
 from bot.settings import Settings
 from bot.views import action_ids
 from sandbox.slack import Slack
-from tests.conftest import Clock, Walk, start_bot
+from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.rollbacks import DONE, WAITS
 from tests.test_customer_message import NO_APPROVER, OWN_REQUEST, WORDS, ask, posted, team
 from tests.test_timeline_and_resolve import IS_RESOLVED
@@ -124,6 +124,49 @@ async def test_a_refused_all_clear_can_be_sent(walk: Walk) -> None:
         "customers it is over… on the card."
     )
     assert shown(walk, channel) == [f"{UNTOLD} {TELL}"] * 2
+
+
+async def test_an_unknown_all_clear_told_nobody(walk: Walk, bot: Bot, clock: Clock) -> None:
+    channel = await tell(walk)
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="Rolled back", all_clear="Orders work")
+    walk.slack.fail("chat.postMessage", error="internal_error", times=1)
+
+    await walk.press("second", action_ids.APPROVE, channel)
+    unknown = f"{STILL} Whether the message that it is over arrived is not known:"
+    assert walk.execution(channel).state == "Unknown"
+    assert shown(walk, channel) == [f"{unknown} the bot looks again."] * 2
+
+    clock.forward(minutes=3)
+    await bot.tick()
+    look = "look at the channel first, and tell them only if it is not there."
+    assert shown(walk, channel) == [f"{unknown} {look} {TELL}"] * 2
+    await walk.press("oncall", action_ids.TELL_CUSTOMERS, channel)
+    await walk.submit("oncall", text="Orders work")
+    await walk.press("second", action_ids.APPROVE, channel)
+    assert posted(walk.slack) == [WORDS, "Orders work"]
+    assert shown(walk, channel) == [TOLD.replace("10:00", "10:03")] * 2
+
+
+async def test_what_is_not_over_is_warned_of(walk: Walk) -> None:
+    """Another incident still tells customers of trouble, in the same channel."""
+    channel = await tell(walk)
+    other = await walk.declare("Refunds fail")
+    await ask(walk, other, "Refunds fail")
+    await walk.press("second", action_ids.APPROVE, other)
+    await walk.say("oncall", "/incident resolve", channel)
+    await walk.submit("oncall", resolution="Rolled back", all_clear="All is well")
+
+    warning = (
+        ":warning: INC-2 is still open, and customers read in the same channel: “Refunds fail”. "
+        "Say what is over and what is not."
+    )
+    assert walk.execution(channel).warnings == (warning,)
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
+    await walk.submit("oncall", text="Orders work again, refunds fail")
+    assert walk.execution(channel).warnings == (warning,)
+    await walk.press("second", action_ids.APPROVE, channel)
+    assert posted(walk.slack)[-1] == "Orders work again, refunds fail"
 
 
 async def test_who_knew_nothing_hears_nothing(walk: Walk) -> None:

@@ -165,6 +165,27 @@ async def test_too_few_can_approve(
         assert replies(walk, channel)[-1] == REMINDER
 
 
+async def test_who_approved_and_left_counts(
+    slack: Slack, given: Settings, clock: Clock, team: Path, broken: Cluster
+) -> None:
+    add_line(team, "policy: {approvals: {destructive: 2}}")
+    async with start_bot(given, clock) as bot:
+        slack.request_url = f"{bot.url}/slack/events"
+        walk = Walk(slack, bot)
+        channel = await walk.declare()
+        await walk.ask_for_rollback(channel)
+        await walk.press("second", action_ids.APPROVE, channel)
+        slack.set_group(GROUP, "oncall", "lead")
+
+        clock.forward(minutes=5.1)
+        await bot.tick()
+        assert walk.execution(channel).notes == ()
+
+        slack.join("lead", channel)
+        await walk.press("lead", action_ids.APPROVE, channel)
+        assert walk.execution(channel).state == DONE
+
+
 async def test_a_silent_slack_is_no_shortage(walk: Walk, broken: Cluster) -> None:
     channel = await walk.declare()
     walk.slack.fail("usergroups.list", error="ratelimited", times=None)

@@ -90,6 +90,33 @@ async def test_the_next_status_is_proposed_once(walk: Walk, asked: str, bot: Bot
     )
 
 
+async def test_another_incident_changed_it_since(
+    walk: Walk, asked: str, bot: Bot, clock: Clock
+) -> None:
+    """What was done and checked is there no more: no status is proposed for it."""
+    await walk.press("second", action_ids.APPROVE, asked)
+    take = walk.slack.find_buttons(action_ids.TAKE_STATUS, asked, "oncall")[0]
+    clock.forward(minutes=2)
+    other = await walk.declare("Checkout is down")
+    await walk.press_step("oncall", "roll-back", other)
+    await walk.submit("oncall", reason="Still slow", to_revision="5")
+    await walk.press("second", action_ids.APPROVE, other)
+    await bot.tick()
+
+    card = walk.card(asked)
+    assert card["Last change"].startswith(f":white_check_mark: {TO_V231} · done and checked")
+    assert card["Changed since"] == (
+        ":warning: by INC-2: Roll order-service back from revision 8 (image v2.3.1) to revision 5 "
+        "(image v2.3.0) · done and checked, 2026-11-24 10:02 UTC"
+    )
+    assert "Proposed" not in card
+    assert "Changed since" not in walk.card(other)
+    await walk.slack.press("oncall", take)
+    await bot.drain()
+    assert card["Status"] == walk.card(asked)["Status"] == "Investigating"
+    assert walk.card(other)["Proposed"] == PROPOSED
+
+
 PAUSE = PLAN.model_copy(update={"temporary": Temporary(state="paused", lasts=HOUR)})
 GOOD = done(3, finished_at=NOW)
 FAILED = {"state": ExecutionState.FAILED, "check_passed": False}

@@ -12,7 +12,7 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from sandbox.slack import Slack
 from tests.conftest import ROOT, Bot, Clock, Walk, start_bot
-from tests.rollbacks import DONE, asked, broken, mark_running, patches
+from tests.rollbacks import DONE, REASON, asked, broken, mark_running, patches
 
 __all__ = ["asked", "broken"]
 
@@ -39,11 +39,23 @@ async def test_after_drift_people_ask_again(walk: Walk, broken: Cluster, asked: 
     broken.change_template()
     await walk.press("second", action_ids.APPROVE, asked)
 
+    new_plan = walk.slack.find_buttons(action_ids.REQUEST_NEW_PLAN, asked, "oncall")[0]
+
     await walk.press("oncall", action_ids.ASK_AGAIN, asked)
+    assert walk.form().fields["reason"].value == REASON
     await walk.submit("oncall", reason="Still broken", to_revision="6")
     await walk.press("second", action_ids.APPROVE, asked)
 
-    assert [request.state for request in walk.executions(asked)] == ["Not done", DONE]
+    first, again = walk.executions(asked)
+    assert (first.state, again.state) == ("Not done", DONE)
+    # That plan is not the new one any more.
+    assert first.buttons == ("Request again…",)
+    await walk.slack.press("lead", new_plan)
+    await walk.bot.drain()
+    assert walk.answer("lead") == (
+        "“Roll back” was requested again since. Nothing was requested; if it is still needed, "
+        "press the step in the playbook."
+    )
     assert patches(broken) == 1
 
 

@@ -19,7 +19,8 @@ Meanwhile = Callable[[Cluster, Clock], Awaitable[None]]
 async def test_undo_needs_no_new_approval(walk: Walk, broken: Cluster, done: str) -> None:
     until = "2026-11-24 10:15 UTC"
     assert walk.execution(done).notes == (
-        f"Undo needs no new approval until {until}. After that it is a new request.",
+        f"Until {until} an approver can undo this without a new approval, if nobody has changed "
+        "its target since. Any other undo is a new request.",
     )
 
     await walk.press("second", action_ids.UNDO, done)

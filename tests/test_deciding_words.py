@@ -145,6 +145,26 @@ async def test_a_server_that_takes_it_back_is_told(
     )
 
 
+@pytest.mark.parametrize(
+    ("spec", "advice"),
+    [
+        ({}, ("A rolling restart does the same without losing capacity.",)),
+        (
+            {"strategy": {"rollingUpdate": {"maxUnavailable": 1}}},
+            ("A rolling restart does the same with 1 pod missing at a time.",),
+        ),
+        ({"strategy": {"type": "Recreate"}}, ()),
+        ({"paused": True}, ()),
+    ],
+)
+async def test_a_restart_is_advised_where_it_loses_less(
+    spec: dict[str, Any], advice: Sequence[str], systems: ChangingSystems, kube: Cluster
+) -> None:
+    kube.deployment()["spec"].update(spec)
+
+    assert await warnings(DELETE, systems) == advice
+
+
 async def test_unknown_budgets_are_told(systems: ChangingSystems, kube: Cluster) -> None:
     kube.forbid(USER, "list", "poddisruptionbudgets")
     [warning, _] = await warnings(DELETE, systems)

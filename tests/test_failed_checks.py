@@ -6,6 +6,7 @@ from typing import Any
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
+from tests.manual_changes import patch_pods
 from tests.rollbacks import DONE, WAITS, asked, broken, done, patches
 
 __all__ = ["asked", "broken", "done"]
@@ -117,7 +118,7 @@ async def test_what_stands_can_be_undone(walk: Walk, broken: Cluster, asked: str
         request.state,
     )
     assert request.buttons == ("Undo",)
-    assert not [note for note in request.notes if "no new approval" in note]
+    assert not [note for note in request.notes if "a new approval" in note]
 
     await walk.press("second", action_ids.UNDO, asked)
     undo = walk.execution(asked)
@@ -125,4 +126,21 @@ async def test_what_stands_can_be_undone(walk: Walk, broken: Cluster, asked: str
         WAITS,
         "1 other person, as the policy asks before a destructive change. The target has changed "
         "since, so the approval of the change does not cover this.",
+    )
+
+
+async def test_an_undo_that_did_not_last(walk: Walk, broken: Cluster, done: str) -> None:
+    """A controller put the rolled back release into force again: nobody reads that it is undone."""
+    await walk.slack.press("second", action_id=action_ids.UNDO, channel=done)
+    await broken.wait_until(lambda: patches(broken) == 2)
+    image = "ghcr.io/tickettoken/order-service:v2.3.1"
+    await patch_pods(broken, {"containers": [{"name": "order-service", "image": image}]})
+    await walk.bot.drain()
+
+    assert walk.execution(done, "Roll back").notes == (
+        ":leftwards_arrow_with_hook: Undone by @second, but that did not last: the undo says why",
+    )
+    assert walk.execution(done, "Undo: Roll back").notes == (
+        "Find out who works on it, and stop that first. This undo cannot be requested again: if it "
+        "is still needed, request a step of the playbook that does the same.",
     )

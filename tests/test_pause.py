@@ -496,6 +496,20 @@ async def test_pausing_twice_is_refused(walk: Walk, paused: str) -> None:
     assert len(walk.executions(paused)) == 1
 
 
+async def test_a_pause_of_another_incident_ends(walk: Walk, clock: Clock, paused: str) -> None:
+    """Whoever counts on it is told that it does not last."""
+    clock.forward(minutes=2)  # else it is the same declaration
+    other = await declare(walk)
+    await walk.press_step("oncall", "pause-orders", other)
+    await walk.submit("oncall", reason="More stolen cards", revert_after="60")
+
+    assert walk.answer("oncall") == (
+        "ORDERS_PAUSED of order-service is “true” already, so there is nothing to do. But “orders "
+        "paused” of INC-1 ends at 10:30 UTC. If it must last longer, extend it there: the bot asks "
+        "5 min before."
+    )
+
+
 async def test_a_pause_outlives_its_incident(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock, paused: str
 ) -> None:

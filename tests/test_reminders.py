@@ -19,6 +19,7 @@ UPDATE_DUE = "The next update on INC-1 was due"
 LAST = (
     "Reminded 3 times, the last time {at}: nobody has answered, and there is no further reminder."
 )
+DUE = datetime(2026, 11, 24, 10, 15, tzinfo=UTC)
 SNOOZES = ("Snooze 5 min", "Snooze 10 min", "Snooze 15 min")
 
 
@@ -179,6 +180,24 @@ async def nagged(walk: Walk, bot: Bot, clock: Clock) -> str:
     clock.forward(minutes=15.1)
     await bot.tick()
     return channel
+
+
+async def test_who_takes_command_was_not_asked(walk: Walk, bot: Bot, clock: Clock) -> None:
+    """What was sent keeps its people; what is still due asks those who are in charge now."""
+    channel = await nagged(walk, bot, clock)
+    clock.forward(minutes=5)
+    await bot.tick()
+    clock.forward(minutes=1)
+    await walk.press("second", action_ids.TAKE_COMMAND, channel)
+
+    [reminder] = reminders(walk, channel)
+    again = f"Reminder 2: the next update on INC-1 was due {shown(DUE)}."
+    assert reminder.heading == f":bell: @second {UPDATE_DUE} {shown(DUE)}."
+    assert [reply.text for reply in reminder.thread] == [f":bell: @oncall {again}"]
+
+    await update(walk, channel)
+    [reminder] = reminders(walk, channel)
+    assert reminder.heading == f":bell: @oncall {UPDATE_DUE} {shown(DUE)}."
 
 
 async def test_a_snooze_is_quiet(walk: Walk, bot: Bot, clock: Clock) -> None:

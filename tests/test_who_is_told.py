@@ -175,8 +175,9 @@ async def test_resolving_names_lost_undos(walk: Walk, asked: str) -> None:
     await walk.press("second", action_ids.APPROVE, asked)
 
     assert await resolve_form(walk, asked) == [
-        ":leftwards_arrow_with_hook: After this you cannot undo: Roll back (without new "
-        "approval until 2026-11-24 10:15 UTC). To undo one, cancel this form first."
+        ":leftwards_arrow_with_hook: After this you cannot undo: Roll back (an approver "
+        "without new approval until 2026-11-24 10:15 UTC, if nobody has changed its target). To "
+        "undo one, cancel this form first."
     ]
 
     await walk.press("second", action_ids.UNDO, asked)

@@ -127,6 +127,10 @@ class Change(Action, ABC):
         """
         return False
 
+    def makes_same_state(self, other: "Change") -> bool:
+        """Whether another change leaves its target as this one would, for however long."""
+        return False
+
     @abstractmethod
     async def plan(self, systems: PlanningSystems) -> Plan:
         """Describe the change from the live state, without making it.

@@ -32,6 +32,11 @@ class PostCustomerMessage(Change):
     channel: SkipJsonSchema[str] = ""
     key: SkipJsonSchema[str] = ""
 
+    @property
+    def target(self) -> str:
+        """What a plan names its channel by."""
+        return f"slack/{self.channel}"
+
     async def pin_targets(self, systems: Systems) -> Self:
         """Fix the channel, and make a key that identifies the message later.
 
@@ -57,7 +62,7 @@ class PostCustomerMessage(Change):
             readers = f"Everybody in {channel_name} reads it."
         withdrawal = WithdrawCustomerMessage(channel=self.channel, key=self.key)
         return Plan(
-            target=f"slack/{self.channel}",
+            target=self.target,
             summary=summary,
             blast_radius=BlastRadius(text=readers),
             check=f"The message is in {channel_name}.",

@@ -4,6 +4,7 @@ Both only tell people something. So nothing waits for what Slack says about the 
 """
 
 import asyncio
+from collections.abc import Set
 from functools import partial
 
 from bot import rules, slack, store, sweeps
@@ -17,6 +18,7 @@ from bot.model import (
     Shortage,
     ShortageKind,
     UserError,
+    UserId,
     entries,
 )
 from bot.world import World
@@ -45,7 +47,7 @@ async def _find_shortage(world: World, execution: Execution) -> Shortage | None:
         return None
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            return await _read_shortage(world, asked)
+            return await _read_shortage(world, asked, {each.by for each in execution.approvals})
     except TimeoutError:
         return None
     except UserError as error:
@@ -55,13 +57,13 @@ async def _find_shortage(world: World, execution: Execution) -> Shortage | None:
         return Shortage(kind=kind, at=world.now(), refusal=str(error))
 
 
-async def _read_shortage(world: World, asked: Requirement) -> Shortage | None:
+async def _read_shortage(world: World, asked: Requirement, given: Set[UserId]) -> Shortage | None:
     approvers = await world.directory.fetch_membership(world.config.approvers)
-    others = sorted(approvers.everybody - set(asked.requesters))
-    able = await world.directory.full_members(others, asked.approvals)
+    others = sorted(approvers.everybody - set(asked.requesters) - given)
+    able = await world.directory.full_members(others, asked.approvals - len(given))
     if not able:
         able = await world.directory.full_members(sorted(approvers.everybody - set(others)), 1)
-    return rules.policy.find_shortage(asked, approvers, able, world.now())
+    return rules.policy.find_shortage(asked, given, approvers, able, world.now())
 
 
 def _passes(error: UserError) -> bool:

@@ -4,7 +4,7 @@ Before the incident is resolved they say what is wrong, and after that, that it 
 """
 
 from bot import rules, store
-from bot.actions.base import Change
+from bot.actions.customers import PostCustomerMessage
 from bot.flows import approvals, executions, incidents
 from bot.flows.lookups import Decider, load_decider
 from bot.flows.transactions import lock, lock_open
@@ -91,7 +91,8 @@ async def propose(
     """Request approval of exactly this text; raises UserError."""
     step = ALL_CLEAR if all_clear else STEP
     action = await _build_message_action(world, incident_id, step, words)
-    await executions.propose(world, incident_id, step, action, "", by=by)
+    warnings = await _still_told(world, incident_id, action) if all_clear else ()
+    await executions.propose(world, incident_id, step, action, "", by=by, warnings=warnings)
 
 
 async def replace(
@@ -101,6 +102,7 @@ async def replace(
     step = ALL_CLEAR if rules.customers.is_all_clear(old) else STEP
     action = await _build_message_action(world, incident_id, step, words)
     decider = await load_decider(world, by)
+    warnings = await _still_told(world, incident_id, action) if step is ALL_CLEAR else ()
 
     async def withdraw(conn: Conn) -> None:
         # Before the request is locked, as resolving the incident does.
@@ -109,19 +111,43 @@ async def replace(
 
     async with approvals.record_refusals(world, old.id, by):
         await executions.propose(
-            world, incident_id, step, action, "", by=by, before_insert=withdraw
+            world,
+            incident_id,
+            step,
+            action,
+            "",
+            by=by,
+            warnings=warnings,
+            before_insert=withdraw,
         )
+
+
+async def _still_told(
+    world: World, incident_id: IncidentId, action: PostCustomerMessage
+) -> tuple[str, ...]:
+    """Warnings of other open incidents whose customers read in the same channel what is wrong."""
+    async with world.pool.connection() as conn:
+        others = await store.executions.incidents_that_changed(conn, action.target)
+        found = [
+            await store.executions.of_incident(conn, other, unreadable=[])
+            for other in others
+            if other != incident_id
+        ]
+    told = [
+        rules.customers.last_told(each) for each in found if rules.customers.await_all_clear(each)
+    ]
+    return tuple(text.render_unescaped("still_told", told=each) for each in told)
 
 
 async def _build_message_action(
     world: World, incident_id: IncidentId, step: Step, words: str
-) -> Change:
+) -> PostCustomerMessage:
     """The message; raises UserError where customers are told nothing of this incident."""
     incident = await incidents.get(world, incident_id)
     await check_may_be_told(world, incident)
     params = {"text": words, "channel": target_channel(world, incident) or ""}
     action = executions.build_action(world, step.action, params)
-    assert isinstance(action, Change)
+    assert isinstance(action, PostCustomerMessage)
     return action
 
 

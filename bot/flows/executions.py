@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 
 from bot import rules, store
-from bot.actions.base import Action, Change, Read
+from bot.actions.base import Action, AlreadyApplied, Change, Read
 from bot.flows import approvers, choices, drift, incidents, runs, tasks
 from bot.flows.lookups import build_action as build_action
 from bot.flows.lookups import find_open_step as find_open_step
@@ -12,6 +13,7 @@ from bot.flows.lookups import get as get
 from bot.flows.lookups import load_decider
 from bot.flows.transactions import changing, changing_several, lock, lock_open, log_execution
 from bot.model import (
+    ACTIVE,
     Execution,
     ExecutionId,
     ExecutionState,
@@ -136,11 +138,13 @@ async def propose(
     reason: str,
     *,
     by: UserId,
+    warnings: Sequence[str] = (),
     before_insert: Callable[[Conn], Awaitable[None]] | None = None,
 ) -> Execution:
     """Plan a change from the live system and request approval; raises UserError.
 
     One that would end a temporary change is the undo of that, whichever button was pressed.
+    `warnings` are those that the action cannot know of.
     `before_insert` runs in the transaction that inserts the request: both or none.
     """
     original = await _undone_by(world, action)
@@ -153,8 +157,11 @@ async def propose(
     try:
         action = await action.pin_targets(systems)
         plan = await action.plan(systems)
+    except AlreadyApplied as fact:
+        raise await _with_end(world, incident_id, action, fact) from fact
     except UserError as refusal:
         raise await choices.with_bounds(systems, action, refusal) from refusal
+    plan = plan.model_copy(update={"warnings": (*plan.warnings, *warnings)})
     request = Request(step_id=step.id, title=step.title, reason=reason)
     try:
         async with changing(world, incident_id) as conn:
@@ -220,6 +227,28 @@ async def _already_requested(world: World, incident_id: IncidentId, step: Step) 
     )
 
 
+async def _with_end(
+    world: World, incident_id: IncidentId, action: Change, fact: UserError
+) -> UserError:
+    """That there is nothing to do, and which other incident's change ends, and when."""
+    async with world.pool.connection() as conn:
+        for made in await store.temporary_changes.executions_in_force(conn):
+            change = await store.temporary_changes.get(conn, made.id)
+            is_other = change is not None and change.incident_id != incident_id
+            if is_other and _makes_same_state(world, action, made):
+                words = text.render_unescaped("ends_elsewhere", change=change)
+                return UserError(f"{fact} {words}")
+    return fact
+
+
+def _makes_same_state(world: World, action: Change, made: Execution) -> bool:
+    try:
+        other = build_action(world, made.action, made.params)
+    except UserError:
+        return False  # an action that only another version has
+    return isinstance(other, Change) and action.makes_same_state(other)
+
+
 async def _undone_by(world: World, action: Change) -> Execution | None:
     """The execution whose temporary change an action would end, just as its undo does."""
     async with world.pool.connection() as conn:
@@ -239,12 +268,24 @@ async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) 
     if execution.undo_of is not None:
         await undo(world, execution.undo_of, by=by)
         return
+    await _check_has_new_plan(world, execution)
     step = await find_open_step(world, execution.incident_id, execution.step_id)
     # Not its other parameters: what was pinned then may be gone.
     typed = {name: value for name, value in execution.params.items() if name in step.ask}
     action = build_action(world, step.action, {**step.params, **typed})
     assert isinstance(action, Change)
     await propose(world, execution.incident_id, step, action, execution.reason, by=by)
+
+
+async def _check_has_new_plan(world: World, execution: Execution) -> None:
+    """Raise UserError where it was requested again, and that has ended."""
+    others = await of_incident(world, execution.incident_id, unreadable=[])
+    last = max((each for each in others if each.step_id == execution.step_id), key=attrgetter("id"))
+    if not rules.changes.has_new_plan(execution, others) and last.state not in ACTIVE:
+        raise UserError(
+            f"“{execution.title}” was requested again since. Nothing was requested; if it is still "
+            "needed, press the step in the playbook."
+        )
 
 
 async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:

@@ -35,9 +35,12 @@ async def keep(
 
 async def _find(conn: Conn, incident: Incident, execution_id: ExecutionId) -> Proposal:
     """What is proposed after this execution; raises UserError where it is no longer."""
+    executions = await store.executions.of_incident(conn, incident.id, unreadable=[])
+    last = rules.next_status.last_made(executions)
     proposed = rules.next_status.proposal(
         incident,
-        await store.executions.of_incident(conn, incident.id, unreadable=[]),
+        executions,
         await store.timeline.of_incident(conn, incident.id, unreadable=[]),
+        await store.executions.applied_elsewhere(conn, last),
     )
     return rules.next_status.check_still_proposed(proposed, execution_id, incident)

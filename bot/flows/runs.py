@@ -23,6 +23,7 @@ from bot.model import (
     Execution,
     ExecutionId,
     ExecutionState,
+    IncidentId,
     Plan,
     Risk,
     UserError,
@@ -270,12 +271,20 @@ async def _finish(
             by = execution.requested_by
             await log_execution(conn, ended, _ending(verdict), at=now, by=by)
             await effects.record(conn, ended, verdict, aftermath, now)
-            await store.publications.mark_stale(conn, execution.incident_id)
+            for incident_id in sorted({ended.incident_id, *await _sharing_target(conn, ended)}):
+                await store.publications.mark_stale(conn, incident_id)
 
     try:
         await write_with_retry(world, write)
     except store.executions.AlreadyActive:
         log.warning("execution %s counted as not done, and was requested again", execution.id)
+
+
+async def _sharing_target(conn: Conn, ended: Execution) -> tuple[IncidentId, ...]:
+    """The incidents whose card says what became of the target of a change that was made."""
+    if ended.plan is None or ended.check_passed is None:
+        return ()
+    return await store.executions.incidents_that_changed(conn, ended.plan.target)
 
 
 def _ending(verdict: Verdict) -> entries.Succeeded | entries.Failed:

@@ -83,7 +83,7 @@ SQL_PASSWORD = re.compile(
     r"(?=e?')"
 )
 # “failed to fetch token: no such host”: what follows is no value.
-FAILED = re.compile(r"\b(?:failed|unable|error|cannot|couldn't|could not)\b[^\n:]{0,60}\Z")
+FAILED = re.compile(r"\b(?:failed|unable|error|cannot|couldn't|could not)\b[^\n:;|=]{0,60}\Z")
 FAILURES = ("fail", "unable", "error", "cannot", "could")
 OF_AWS = re.compile(r"\barn:\S{0,100}:\Z")
 # Before the name of an emoji, as in :lock_with_key: of Slack.

@@ -36,7 +36,7 @@ NUMBER = re.compile(r"[+-]?\d{1,6}(?:[.,]\d{1,3})?(?:ms|s|m|h|d|%|[kmg]i?b?|/\d{
 # As ODBC quotes a value.
 BRACES = re.compile(r"\{([^{}:=\"'\n]{1,200})\}(?=[\s;,\"']|$)")
 CODE = re.compile(r"\d{3,8}")
-PORT = re.compile(r"\d{2,5}/[\w.-]*")
+PORT = re.compile(r"\d{2,5}/(?:[a-z_-]{1,20}/){0,4}[\w.-]*")
 PLACEHOLDER = re.compile(
     r"![a-z]{1,20}|\$\d{1,2}|\?|[a-z0-9.-]+-token-[a-z0-9]{5}|[\w.+-]{1,20}(?:…|\.{3})|"
     r"(?:process\.env|os\.environ|env|secrets|vars?|config|settings|self|this)\.[a-z_.]+|"
@@ -277,7 +277,7 @@ def _is_innocent_bare(word: str, value: str, kind: Kind) -> bool:
             part.strip(".,:'()").translate(INSIDE_WORDS).isalpha() or len(part) < 3
             for part in words
         )
-    if kind is Kind.TOKEN and NUMBER.fullmatch(word):
+    if kind is Kind.TOKEN and NUMBER.fullmatch(word.rstrip(".")):
         return True
     if kind is Kind.TOKEN and len(words) > 1 and not looks_secret(word):
         return True  # a token has no spaces, so it is a sentence

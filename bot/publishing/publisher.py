@@ -273,9 +273,12 @@ async def _read_snapshot(
         final = await store.messages.final_keys(conn, incident.id, is_open=incident.open)
         set_aside = await store.set_aside.of_incident(conn, incident.id)
         unreadable: list[str] = []
+        executions = await store.executions.for_publishing(conn, incident.id, final, unreadable)
+        last = rules.next_status.last_made(executions)
         snapshot = IncidentSnapshot(
             incident=incident,
-            executions=await store.executions.for_publishing(conn, incident.id, final, unreadable),
+            executions=executions,
+            changed_since=await store.executions.applied_elsewhere(conn, last),
             entries=await store.timeline.for_publishing(conn, incident.id, unreadable),
             temporary_changes=await store.temporary_changes.of_incident(
                 conn, incident.id, unreadable

@@ -165,6 +165,13 @@ def _fact(name: str, old: Any, new: Any) -> str:
     return f"{name} {old or 'none'} → {new or 'none'}" if is_short else name
 
 
+def has_new_plan(execution: Execution, executions: Sequence[Execution]) -> bool:
+    """Whether it was not done because another plan fits, and nobody has requested that yet."""
+    key = (execution.step_id, execution.undo_of)
+    again = (each for each in executions if (each.step_id, each.undo_of) == key)
+    return execution.evidence.replanned and all(each.id <= execution.id for each in again)
+
+
 def undo_needs_approval(change: TemporaryChange, execution: Execution) -> bool:
     """Whether the undo of a temporary change is not, or not known to be, what was approved."""
     return change.has_drifted or execution.undo_digest is None

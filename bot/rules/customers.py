@@ -26,16 +26,29 @@ def is_of_all_clear(step_id: str, action: str) -> bool:
 
 
 def last_told(executions: Sequence[Execution]) -> Execution | None:
-    """The newest message that customers read, or may have read; one that was withdrawn is none."""
+    """The newest message that customers read, or may have read; one that was withdrawn is none.
+
+    An all-clear counts only where it is known to be in the channel: else nobody would send it.
+    """
     withdrawn = {each.undo_of for each in executions if each.check_passed}
     told = [
         each
         for each in executions
-        if each.action == CUSTOMER_MESSAGE
-        and (each.check_passed is not None or each.state is ExecutionState.INTERRUPTED)
-        and each.id not in withdrawn
+        if each.action == CUSTOMER_MESSAGE and _may_be_read(each) and each.id not in withdrawn
     ]
     return told[-1] if told else None
+
+
+def _may_be_read(message: Execution) -> bool:
+    if is_all_clear(message):
+        return message.check_passed is True
+    return message.check_passed is not None or message.state is ExecutionState.INTERRUPTED
+
+
+def unknown_all_clear(executions: Sequence[Execution]) -> Execution | None:
+    """The newest all-clear, where nobody knows whether it arrived."""
+    sent = [each for each in executions if is_all_clear(each) and each.started_at is not None]
+    return sent[-1] if sent and sent[-1].state is ExecutionState.INTERRUPTED else None
 
 
 def await_all_clear(executions: Sequence[Execution]) -> bool:

@@ -37,20 +37,32 @@ def changes_of_production(executions: Sequence[Execution]) -> list[Execution]:
     return [each for each in executions if each.risk in changing and not is_about_customers(each)]
 
 
+def last_made(executions: Sequence[Execution]) -> Execution | None:
+    """The last change of production that was really made."""
+    changes = changes_of_production(executions)
+    made = [each for each in changes if each.check_passed is not None and each.finished_at]
+    return max(made, key=lambda each: (each.finished_at, each.id), default=None)
+
+
 def proposal(
-    incident: Incident, executions: Sequence[Execution], entries: Sequence[Entry]
+    incident: Incident,
+    executions: Sequence[Execution],
+    entries: Sequence[Entry],
+    changed_since: Sequence[Execution] = (),
 ) -> Proposal | None:
     """*Monitoring*, once the last change was done and checked, and nothing else is under way.
 
-    Each check proposes it once: whoever changes the status or keeps it has answered.
+    Each check proposes it once: whoever changes the status or keeps it has answered. Nothing is
+    proposed after a change whose target another incident has `changed_since`.
     """
     if incident.status not in (Status.INVESTIGATING, Status.IDENTIFIED):
         return None
     changes = changes_of_production(executions)
-    made = [each for each in changes if each.check_passed is not None and each.finished_at]
-    if not made or any(each.state in UNDECIDED or not each.state.known for each in changes):
+    last = last_made(executions)
+    if last is None or changed_since:
         return None
-    last = max(made, key=lambda each: (each.finished_at, each.id))
+    if any(each.state in UNDECIDED or not each.state.known for each in changes):
+        return None
     if not last.check_passed or not _may_have_helped(last, executions):
         return None
     return None if _is_answered(last, entries) else Proposal(Status.MONITORING, last)

@@ -1,6 +1,6 @@
 """The one decision about what a change needs: how many approvals, of whom, until when, and why."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Set
 from datetime import datetime
 from typing import NamedTuple
 
@@ -115,14 +115,19 @@ def shortages(config: Config, approvers: int) -> tuple[str, ...]:
 
 
 def find_shortage(
-    asked: Requirement, approvers: Membership, able: Container[UserId], now: datetime
+    asked: Requirement,
+    given: Set[UserId],
+    approvers: Membership,
+    able: Container[UserId],
+    now: datetime,
 ) -> Shortage | None:
     """Why a request cannot get its approvals; None where enough people can approve it.
 
-    `able` are those of the approvers who are active full members.
+    `given` are the people who have approved it: that counts, whoever is an approver by now. `able`
+    are those of the approvers who are active full members.
     """
     may = [user_id for user_id in approvers.everybody if user_id in able]
-    others = [user_id for user_id in may if user_id not in asked.requesters]
+    others = given | {user_id for user_id in may if user_id not in asked.requesters}
     if len(others) >= asked.approvals:
         return None
     if others:

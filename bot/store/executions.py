@@ -147,10 +147,36 @@ async def applied_since(
         WHERE plan ->> 'target' = %(target)s AND risk IN ('change', 'destructive')
           AND check_passed IS NOT NULL AND id <> %(but)s
           AND finished_at > %(since)s - interval '1 minute'
-        ORDER BY finished_at
+        ORDER BY finished_at, started_at, id
     """
     key = db.Key(target)
     return await db.fetch_all(conn, Execution, query, [], target=key, since=since, but=but)
+
+
+async def applied_elsewhere(conn: Conn, change: Execution | None) -> tuple[Execution, ...]:
+    """What other incidents changed of a change's target after it, in that order."""
+    if change is None or change.plan is None or change.finished_at is None:
+        return ()
+    since, target = change.finished_at, change.plan.target
+    others = await applied_since(conn, target, since, but=change.id)
+    return tuple(
+        other
+        for other in others
+        if other.incident_id != change.incident_id
+        and other.finished_at is not None
+        and (other.finished_at, other.id) > (since, change.id)
+    )
+
+
+async def incidents_that_changed(conn: Conn, target: str) -> tuple[IncidentId, ...]:
+    """The open incidents in which a target was changed."""
+    query = """
+        SELECT DISTINCT incident_id FROM executions
+        JOIN incidents ON incidents.id = incident_id
+        WHERE plan ->> 'target' = %(target)s AND check_passed IS NOT NULL AND status <> 'resolved'
+    """
+    cursor = await conn.execute(query, {"target": db.Key(target)})
+    return tuple(IncidentId(row[0]) for row in await cursor.fetchall())
 
 
 async def latest_with_template(conn: Conn, target: str, template: str) -> Execution | None:
@@ -159,7 +185,7 @@ async def latest_with_template(conn: Conn, target: str, template: str) -> Execut
         SELECT {columns} FROM executions
         WHERE plan ->> 'target' = %(target)s AND check_passed IS NOT NULL
           AND evidence -> 'answers' ->> 'template' = %(template)s
-        ORDER BY finished_at DESC LIMIT 1
+        ORDER BY finished_at DESC, started_at DESC, id DESC LIMIT 1
     """
     key = db.Key(target)
     found = await db.fetch_all(conn, Execution, query, [], target=key, template=db.Key(template))

@@ -60,6 +60,8 @@ def _latest(snapshot: IncidentSnapshot) -> list[Block]:
         "card_latest",
         update=snapshot.latest_update if snapshot.incident.open else None,
         changed=max(started, key=attrgetter("started_at", "id"), default=None),
+        made=rules.next_status.last_made(snapshot.executions),
+        since=snapshot.changed_since[-1:] if snapshot.incident.open else (),
         waiting=waiting[:MAX_WAITING],
         more_waiting=len(waiting[MAX_WAITING:]),
     )
@@ -69,7 +71,9 @@ def _latest(snapshot: IncidentSnapshot) -> list[Block]:
 def _next_status(snapshot: IncidentSnapshot) -> list[Block]:
     """After a check that went well: the next status as a button, and one that declines it."""
     incident = snapshot.incident
-    proposed = rules.next_status.proposal(incident, snapshot.executions, snapshot.entries)
+    proposed = rules.next_status.proposal(
+        incident, snapshot.executions, snapshot.entries, snapshot.changed_since
+    )
     if proposed is None:
         return []
     mrkdwn = text.render("card_next_status", **proposed._asdict())

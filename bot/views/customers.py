@@ -17,9 +17,13 @@ def after_end(snapshot: IncidentSnapshot) -> list[Block]:
     requested = any(
         rules.customers.is_all_clear(each) and each.state in ACTIVE for each in executions
     )
-    mrkdwn = text.render("customers_told", told=told, awaits=awaits, requested=requested)
+    unknown = rules.customers.unknown_all_clear(executions)
+    mrkdwn = text.render(
+        "customers_told", told=told, awaits=awaits, requested=requested, unknown=unknown
+    )
     parts = [blocks.section(mrkdwn)]
-    if awaits and not requested:
+    # What may still arrive is not sent a second time.
+    if awaits and not requested and (unknown is None or not unknown.holds_target):
         parts.append(blocks.actions("customers", _tell(incident)))
     return parts
 

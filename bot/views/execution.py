@@ -209,14 +209,14 @@ def _buttons(
         ):
             return _edit(execution)
         case ExecutionState.FAILED | ExecutionState.EXPIRED if not_done:
-            return [*_request_new_plan(execution), *_request_again(execution)]
+            return [*_request_new_plan(snapshot, execution), *_request_again(execution)]
         case _:
             return []
 
 
-def _request_new_plan(execution: Execution) -> list[Element]:
+def _request_new_plan(snapshot: IncidentSnapshot, execution: Execution) -> list[Element]:
     """One press, where it was not done because another plan fits what is there by now."""
-    if not execution.evidence.replanned:
+    if not rules.changes.has_new_plan(execution, snapshot.executions):
         return []
     label, action_id, confirm = "Request the new plan", action_ids.REQUEST_NEW_PLAN, None
     if execution.requirement is not None and not execution.requirement.approvals:

@@ -232,6 +232,7 @@ def step(
     risk: Risk,
     has_budget: bool,
     metadata: str,
+    reason: str = "",
 ) -> View:
     """The form of a step: the parameters, as menus where it has `options`, and the reason.
 
@@ -244,8 +245,8 @@ def step(
     names = [name for name in step.ask if name in action.model_fields]
     parts += [parameter_input(action, name, params, options.get(name)) for name in names]
     example = "The new version has been crash-looping since 03:02"
-    reason = blocks.text_input(max_length=500, multiline=True, placeholder=example)
-    parts.append(blocks.input_block("reason", "Reason", reason))
+    field = blocks.text_input(initial=reason, max_length=500, multiline=True, placeholder=example)
+    parts.append(blocks.input_block("reason", "Reason", field))
     return blocks.modal(
         action_ids.STEP_FORM, truncate(step.title, 24), parts, submit="Request", metadata=metadata
     )

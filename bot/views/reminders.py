@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from bot.model import EntryKind, Incident, Reminder, ReminderKind
+from bot.model import EntryKind, Incident, Reminder, ReminderKind, UserId
+from bot.model.entries import CommandTaken
 from bot.views import action_ids, blocks, tasks, text
 from bot.views.blocks import Element
 from bot.views.slack_items import Message
@@ -64,6 +65,7 @@ def _message(snapshot: IncidentSnapshot, fired: Sequence[Reminder]) -> Message:
         "reminder",
         incident=incident,
         reminder=latest,
+        asked=_asked(snapshot, latest),
         times=len(fired),
         groups=snapshot.responder_groups,
         answered_at=_answered_at(snapshot, latest),
@@ -82,10 +84,31 @@ def _repetition(snapshot: IncidentSnapshot, reminder: Reminder, number: int) -> 
         "reminder_again",
         incident=snapshot.incident,
         reminder=reminder,
+        asked=_asked_then(snapshot, reminder),
         groups=snapshot.responder_groups,
         answered_at=_answered_at(snapshot, reminder),
         number=number,
     )
+
+
+def _asked(snapshot: IncidentSnapshot, reminder: Reminder) -> UserId:
+    """Who is to answer a reminder now; once it is settled, who was."""
+    incident = snapshot.incident
+    if reminder.settled_at is None and incident.open:
+        return incident.commander or incident.declared_by
+    return _asked_then(snapshot, reminder)
+
+
+def _asked_then(snapshot: IncidentSnapshot, reminder: Reminder) -> UserId:
+    """Whom a reminder notified: nobody who took command later."""
+    commanders = [
+        entry.detail.commander
+        for entry in snapshot.entries
+        if isinstance(entry.detail, CommandTaken)
+        and reminder.fired_at
+        and entry.at < reminder.fired_at
+    ]
+    return commanders[-1] if commanders else snapshot.incident.declared_by
 
 
 def _answered_at(snapshot: IncidentSnapshot, reminder: Reminder) -> datetime | None:

@@ -31,6 +31,7 @@ class IncidentSnapshot:
     that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
     to. `sent_keys` are the keys of all that Slack shows already.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
+    `changed_since` is what other incidents changed of the last change's target after it.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again. Among the `entries` of an open incident, notes with such a message are missing.
     """
@@ -52,6 +53,7 @@ class IncidentSnapshot:
     set_aside: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     sent_keys: frozenset[str] = frozenset()
+    changed_since: tuple[Execution, ...] = ()
 
     @property
     def ticked_symptoms(self) -> tuple[str, ...]:

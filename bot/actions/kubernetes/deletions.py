@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.actions.kubernetes import capacity, deployments
 from bot.actions.kubernetes.pods import kubectl_age
-from bot.actions.wording import percent, percent_at_most
+from bot.actions.wording import percent, percent_at_most, plural
 from bot.model import BlastRadius, Table
 from bot.systems.kubernetes import Cluster, Deployment, Pod
 
@@ -76,11 +76,11 @@ async def warnings(cluster: Cluster, pods: Sequence[Pod], owner: Deployment | No
     return [
         *await capacity.quota_warnings(cluster, extra, capacity.REPLACED_LATE),
         *await capacity.budget_warnings(cluster, [pod.labels for pod in pods], ready),
-        *_gentler(pods),
+        *_gentler(pods, owner),
     ]
 
 
-def _gentler(pods: Sequence[Pod]) -> Iterator[str]:
+def _gentler(pods: Sequence[Pod], owner: Deployment | None) -> Iterator[str]:
     """How the pods of each workload come back, and what replaces them more gently."""
     for workload in sorted({pod.workload for pod in pods}):
         kind, _, name = workload.partition("/")
@@ -92,5 +92,16 @@ def _gentler(pods: Sequence[Pod]) -> Iterator[str]:
                     f"{name} is a {kind}: its pods come back {how}. `kubectl rollout restart "
                     f"{kind.lower()}/{name}` replaces them one by one."
                 )
-            case _:
-                yield "A rolling restart does the same without losing capacity."
+            case _ if owner is not None:
+                yield from _restart(owner)
+
+
+def _restart(owner: Deployment) -> Iterator[str]:
+    """What a rolling restart of a Deployment would lose, where that is less."""
+    missing = owner.max_unavailable
+    if owner.paused or missing >= max(owner.replicas, 1):
+        return
+    lost = (
+        f"with {plural(missing, 'pod')} missing at a time" if missing else "without losing capacity"
+    )
+    yield f"A rolling restart does the same {lost}."

@@ -93,6 +93,13 @@ class SetEnvironment(DeploymentChange):
         own = (self.deployment, self.container, self.variable)
         return own == (undo.deployment, undo.container, undo.variable) and undo.value in good_values
 
+    def makes_same_state(self, other: Change) -> bool:
+        """Whether another sets the same variable to the same value."""
+        return isinstance(other, SetEnvironment) and (
+            (self.deployment, self.container, self.variable, self.value)
+            == (other.deployment, other.container, other.variable, other.value)
+        )
+
     async def plan(self, systems: Systems) -> Plan:
         """From which value to which.
 
