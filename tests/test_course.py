@@ -59,7 +59,7 @@ async def test_taking_over_is_confirmed(walk: Walk) -> None:
 
     await walk.press("second", action_ids.TAKE_COMMAND, channel)
 
-    confirm = walk.slack.find_button("Take command", channel).element["confirm"]
+    confirm = walk.slack.find_button("Take over command", channel).element["confirm"]
     assert confirm["text"]["text"] == (
         "Somebody is already in command: the card says who. If it is you, there is nothing to do. "
         "If you take over from somebody else, tell them that they are no longer in command."

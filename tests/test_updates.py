@@ -1,6 +1,6 @@
 """Updates: drafted from facts in a form, posted once, and then left as they are."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -55,8 +55,8 @@ async def test_an_update_is_shown_everywhere(walk: Walk) -> None:
         "Next Update: 2026-11-24 10:10 UTC",
         "Update by @oncall, 2026-11-24 10:00 UTC",
     )
-    latest = "Latest update 2026-11-24 10:00 UTC: It crash-loops"
-    assert announced(walk) == (latest, "Impact: Nobody can buy")
+    latest = "Latest update by @oncall, 2026-11-24 10:00 UTC: It crash-loops"
+    assert announced(walk) == ("Impact: Nobody can buy", latest)
     card = walk.card(channel)
     assert card["Status"] == "Identified"
     assert card["Next update due"] == "2026-11-24 10:10 UTC (2026-11-24 10:10 UTC)"
@@ -160,8 +160,42 @@ async def test_a_list_begins_its_own_line(walk: Walk) -> None:
     await update(walk, channel, current="- one\n- two")
 
     [post] = posted(walk, channel)
-    assert post.lines[4:7] == ("Current Status: ", "- one", "- two")
-    assert announced(walk)[:3] == ("Latest update 2026-11-24 10:00 UTC: ", "- one", "- two")
+    assert post.lines[4:7] == ("Current Status: ", "• one", "• two")
+    latest = "Latest update by @oncall, 2026-11-24 10:00 UTC: "
+    assert announced(walk)[1:] == (latest, "• one", "• two")
+
+
+async def test_times_are_the_readers_own(walk: Walk, clock: Clock) -> None:
+    channel = await walk.declare()
+    facts = "- 09:58 UTC: Pods: <0> of 3\n- 23:10 UTC, 2026-11-23 10:00 UTC and 24:00 UTC"
+
+    await update(walk, channel, impact="None since 09:59 UTC", current=facts)
+
+    day = clock.time.replace(hour=0, minute=0, second=0, microsecond=0)
+    at_9_58, at_9_59 = (_local(day + timedelta(hours=9, minutes=each)) for each in (58, 59))
+    before = _local(day - timedelta(minutes=50))
+    shown = f"• {at_9_58}: Pods: &lt;0&gt; of 3\n• {before}, 2026-11-23 10:00 UTC and 24:00 UTC"
+    [post] = [each for each in _mrkdwn(walk, channel) if "*Current Status:*" in each]
+    assert f"*Impact:* None since {at_9_59}\n" in post
+    assert f"*Current Status:* \n{shown}\n" in post
+    [announcement] = [each for each in _mrkdwn(walk, "incidents") if "*Latest update*" in each]
+    assert announcement.endswith(f": \n{shown}")
+    [card] = [each for each in _mrkdwn(walk, channel) if "*Last update:*" in each]
+    assert f"{at_9_58}: Pods: &lt;0&gt; of 3 · {before}, " in card
+
+
+def _local(at: datetime) -> str:
+    return f"<!date^{int(at.timestamp())}^{{time}}|{at:%H:%M} UTC>"
+
+
+def _mrkdwn(walk: Walk, channel: str) -> list[str]:
+    """The sections of a channel's messages, as they were sent."""
+    return [
+        block["text"]["text"]
+        for message in walk.slack.messages(channel, "oncall")
+        for block in message.get("blocks", [])
+        if block["type"] == "section" and "text" in block
+    ]
 
 
 async def test_words_replace_the_facts(walk: Walk) -> None:

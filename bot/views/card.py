@@ -3,7 +3,7 @@
 from operator import attrgetter
 
 from bot import rules
-from bot.model import Entry, Execution, Incident, ReminderKind, Severity, Status
+from bot.model import Entry, Execution, Incident, Reminder, ReminderKind, Severity, Status
 from bot.model.entries import StatusChanged
 from bot.views import action_ids, blocks, customers, temporary_changes, text
 from bot.views.blocks import Block, Element
@@ -98,17 +98,21 @@ def _next_status(snapshot: IncidentSnapshot) -> list[Block]:
     ]
 
 
+def overdue_update(snapshot: IncidentSnapshot) -> Reminder | None:
+    """The latest reminder of the update that is overdue, if one was sent."""
+    due = snapshot.incident.next_update_at
+    fired = _fired(snapshot, ReminderKind.UPDATE)
+    late = [reminder for reminder in fired if reminder.due_originally_at == due]
+    return late[-1] if late else None
+
+
+def _fired(snapshot: IncidentSnapshot, kind: ReminderKind) -> list[Reminder]:
+    return [each for each in snapshot.reminders if each.kind is kind and each.fired_at]
+
+
 def _fields(snapshot: IncidentSnapshot) -> str:
     """Status, commander, times, and the reminder of the update that is due."""
-    due = snapshot.incident.next_update_at
-    reminders = [
-        reminder
-        for reminder in snapshot.reminders
-        if reminder.kind is ReminderKind.UPDATE
-        and reminder.fired_at
-        and reminder.due_originally_at == due
-    ]
-    latest = reminders[-1] if reminders else None
+    latest = overdue_update(snapshot)
     return text.render(
         "card_fields",
         incident=snapshot.incident,
@@ -127,9 +131,11 @@ def _chosen_here(snapshot: IncidentSnapshot) -> Entry | None:
 
 
 def _small_print(snapshot: IncidentSnapshot) -> str:
+    late = _fired(snapshot, ReminderKind.FIRST_RESPONSE)
     return text.render(
         "card_context",
         incident=snapshot.incident,
+        late=late[-1] if late else None,
         error=snapshot.publish_error,
         bad_rows=(*snapshot.unreadable, *snapshot.set_aside),
     )
@@ -146,11 +152,10 @@ def _buttons(incident: Incident) -> list[Element]:
 
 def _take_command(incident: Incident) -> Element:
     """One click while nobody is in command; after that the button needs a confirmation."""
-    label = "Take command"
     if incident.commander is None:
-        return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, style="primary")
-    mrkdwn = text.render("take_command")
-    confirm = blocks.confirm_dialog("Take command?", mrkdwn, label, style="primary")
+        return blocks.button("Take command", action_ids.TAKE_COMMAND, incident.id, style="primary")
+    label, mrkdwn = "Take over command", text.render("take_command")
+    confirm = blocks.confirm_dialog("Take over command?", mrkdwn, label, style="primary")
     return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, confirm=confirm)
 
 
