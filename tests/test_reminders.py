@@ -15,6 +15,7 @@ from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.readers import Post
 
 NO_COMMAND = "Nobody has taken command of INC-1."
+OVERDUE = ":rotating_light: Update overdue since"
 UPDATE_DUE = "The next update on INC-1 was due"
 LAST = (
     "Reminded 3 times, the last time {at}: nobody has answered, and there is no further reminder."
@@ -256,7 +257,7 @@ async def test_a_snooze_says_until_when(walk: Walk, bot: Bot, clock: Clock) -> N
     [reminder] = reminders(walk, channel)
     assert reminder.lines[1:] == (f"{snoozed}{then}.",)
     assert reminder.buttons == ()
-    was_due = walk.card(channel)["Next update was due"]
+    was_due = walk.card(channel)[OVERDUE]
     assert was_due == f"{due} ({due})\n{snoozed}{then}"
 
     clock.forward(minutes=10.1)
@@ -267,7 +268,7 @@ async def test_a_snooze_says_until_when(walk: Walk, bot: Bot, clock: Clock) -> N
     assert reminder.buttons == ("Post update", *SNOOZES)
     [again] = reminder.thread
     assert again.text == f":bell: @oncall Reminder 2: the next update on INC-1 was due {due}."
-    assert walk.card(channel)["Next update was due"] == f"{due} ({due})"
+    assert walk.card(channel)[OVERDUE] == f"{due} ({due})"
 
 
 async def test_an_update_answers_its_reminder(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -297,8 +298,10 @@ async def test_what_is_over_was_due(walk: Walk, bot: Bot, clock: Clock) -> None:
     await bot.tick()
 
     card = walk.card(channel)
-    assert card["Next update was due"] == f"{due} ({due})"
+    assert card[OVERDUE] == f"{due} ({due})"
     assert "Next update due" not in card
+    [announcement] = walk.posts("incidents")
+    assert announcement.lines[2] == f":rotating_light: Update overdue since {due}"
 
 
 async def test_nothing_nags_after_resolve(walk: Walk, bot: Bot, clock: Clock) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -14,6 +14,10 @@ from bot.model.text import truncate
 from bot.slack.escaping import escape as escape
 
 LINE_LENGTH = 150
+LIST_MARK = re.compile(r"^- ", re.MULTILINE)
+TEMPLATE_LABEL = re.compile(r"^([A-Z][\w ]*:)(?=[ \t]*\{\{)", re.MULTILINE)
+# Not behind a date: such a time says its day, or stands in Slack's own form already.
+UTC_CLOCK = re.compile(r"(?<!\d{4}-\d\d-\d\d )\b([01]\d|2[0-3]):([0-5]\d) UTC\b")
 HTTP_URL = re.compile(r"https?://[^\s<>|]+")
 USER_MENTION = re.compile(r"<@([UW][A-Z0-9]+)>")
 ESCAPED_MENTION = re.compile(r"&lt;((?:@U|@W|#C)[A-Z0-9]+)&gt;")
@@ -93,6 +97,29 @@ def as_list(text: str) -> str:
     return f"\n{text}" if text.startswith("- ") else text
 
 
+def as_bullets(text: str) -> str:
+    """The same, with the marks of its items as Slack shows those of a list."""
+    return LIST_MARK.sub("• ", as_list(text))
+
+
+def bold_labels(template: str) -> str:
+    """A template with the words before each of its values, such as `Status:`, in bold type."""
+    return TEMPLATE_LABEL.sub(r"*\1*", template)
+
+
+def local_clocks(text: str, at: datetime) -> Mrkdwn:
+    """Text with each `20:21 UTC` in the reader's own time zone: the last such moment until `at`."""
+
+    def local(clock: re.Match[str]) -> str:
+        day = at.astimezone(UTC)
+        moment = day.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
+        moment -= timedelta(days=moment > day)
+        return f"<!date^{int(moment.timestamp())}^{{time}}|{clock[0]}>"
+
+    mrkdwn = text if isinstance(text, Mrkdwn) else escape(text)
+    return Mrkdwn(UTC_CLOCK.sub(local, mrkdwn))
+
+
 # What the expressions in a playbook's templates may raise.
 TEMPLATE_ERRORS = (
     TemplateError,
@@ -144,6 +171,8 @@ _environment.filters |= {
     "items_on_one_line": items_on_one_line,
     "first_two_lines": first_two_lines,
     "as_list": as_list,
+    "as_bullets": as_bullets,
+    "local_clocks": local_clocks,
     "utc_clock": utc_clock,
     "to_person": to_person,
     "list_item": list_item,
