@@ -1,5 +1,6 @@
 """The buttons of playbook steps and of requests for a change."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from bot import flows
 from bot.actions.base import Action, Change, Manual, Read
-from bot.flows import temporary_changes
+from bot.flows import endings, temporary_changes
 from bot.model import ExecutionId, Incident, IncidentId, Model, ReminderId, Step, UserError
 from bot.views import modals
 from bot.world import World
@@ -78,12 +79,16 @@ async def _open_form(
 ) -> None:
     metadata = interaction.metadata(incident=incident.id, step=step.id, action=step.action)
     action = _action_class(world, step)
-    choices = await flows.choices.of_step(world, step, params)
+    choices, ends = await asyncio.gather(
+        flows.choices.of_step(world, step, params),
+        endings.at_once(world, step.action, params, by=interaction.user_id),
+    )
     form = modals.step(
         step,
         action,
         params,
         options=choices,
+        ends=ends,
         approvals=world.config.policy.approvals.of(action.risk),
         risk=action.risk,
         has_budget=world.config.policy.budget.is_set,

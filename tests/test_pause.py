@@ -28,6 +28,10 @@ PROMISE = (
     "The bot undoes it then, or an approver before, without a new approval. If its target changes "
     "first, the undo needs one."
 )
+RUNS_AT_ONCE = (
+    "This runs at once, as soon as you send this form: it ends orders paused, which was approved "
+    "along with its end. Only if its target has changed since does it wait for approval."
+)
 HAS_ENDED = ":arrow_forward: orders paused has ended:"
 RESUME, PAUSE = "Undo: Pause new orders", "Pause new orders"
 
@@ -313,7 +317,9 @@ async def test_a_step_and_undo_are_one(
     assert not kube.accepts_orders()
 
     if by_step:
-        await resume(walk, paused)
+        await walk.press_step("oncall", "resume-orders", paused)
+        assert RUNS_AT_ONCE in walk.form().text.splitlines()
+        await walk.submit("oncall", reason="The fraud has stopped")
     else:
         await walk.press("oncall", action_ids.UNDO, paused)
 
@@ -323,7 +329,8 @@ async def test_a_step_and_undo_are_one(
     reason = "The fraud has stopped" if by_step else "Undo of “Pause new orders”"
     change, undo = walk.executions(paused)
     assert change.notes == (":leftwards_arrow_with_hook: Undone by @oncall",)
-    assert (undo.title, undo.requested_by, undo.reason) == (RESUME, "@oncall", reason)
+    pressed = "Resume orders" if by_step else RESUME
+    assert (undo.title, undo.requested_by, undo.reason) == (pressed, "@oncall", reason)
     assert (undo.state, undo.approvals) == (DONE, ())
     assert walk.step(paused, "resume-orders").state == (
         ":white_check_mark: ORDERS_PAUSED of order-service is “false”: 3 of 3 ready, no restarts "
@@ -355,11 +362,14 @@ async def test_both_need_approval_after_drift(
     assert walk.card(paused)["In force"].endswith(f"(2026-11-24 10:30 UTC): i{changed}")
 
     if by_step:
-        await resume(walk, paused)
+        await walk.press_step("oncall", "resume-orders", paused)
+        assert "Nothing runs yet." in walk.form().text
+        await walk.submit("oncall", reason="The fraud has stopped")
     else:
         await walk.press("oncall", action_ids.UNDO, paused)
 
-    assert (walk.execution(paused).title, walk.execution(paused).state) == (RESUME, WAITS)
+    pressed = "Resume orders" if by_step else RESUME
+    assert (walk.execution(paused).title, walk.execution(paused).state) == (pressed, WAITS)
     assert variable(kube) == "true"
     await walk.press("lead", action_ids.APPROVE, paused)
     assert variable(kube) == "false"

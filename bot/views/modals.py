@@ -228,6 +228,7 @@ def step(
     params: Mapping[str, Any],
     *,
     options: Mapping[str, Options],
+    ends: TemporaryChange | None,
     approvals: int,
     risk: Risk,
     has_budget: bool,
@@ -236,9 +237,12 @@ def step(
     """The form of a step: the parameters, as menus where it has `options`, and the reason.
 
     `approvals` is how many other people the policy asks for before a change of this risk; with a
-    budget, one more for one that takes away more.
+    budget, one more for one that takes away more. A temporary change that it `ends` was approved
+    along with its end.
     """
-    words = text.render("step_form", step=step, approvals=approvals, risk=risk, budget=has_budget)
+    words = text.render(
+        "step_form", step=step, ends=ends, approvals=approvals, risk=risk, budget=has_budget
+    )
     parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
@@ -246,8 +250,9 @@ def step(
     example = "The new version has been crash-looping since 03:02"
     reason = blocks.text_input(max_length=500, multiline=True, placeholder=example)
     parts.append(blocks.input_block("reason", "Reason", reason))
+    submit = "Request" if ends is None else "Run now"
     return blocks.modal(
-        action_ids.STEP_FORM, truncate(step.title, 24), parts, submit="Request", metadata=metadata
+        action_ids.STEP_FORM, truncate(step.title, 24), parts, submit=submit, metadata=metadata
     )
 
 
