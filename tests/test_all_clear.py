@@ -111,6 +111,38 @@ async def test_an_all_clear_after_the_end(walk: Walk, clock: Clock) -> None:
     assert walk.card(channel)["Status"] == "Resolved"
 
 
+async def test_a_premature_all_clear_warns(walk: Walk) -> None:
+    channel = await tell(walk)
+    other = await walk.declare("Disputes", "sev2")
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, other, "order-service/high-dispute-rate")
+    await walk.press_step("oncall", "pause-orders", other)
+    await walk.submit("oncall", reason="Stolen cards", revert_after="30")
+    await walk.press("second", action_ids.APPROVE, other)
+    warnings = (
+        "Still in force: orders paused, until {at} (INC-2)",
+        "Still open: INC-2 (SEV-2), Disputes",
+    )
+    shown = [warning.format(at="2026-11-24 10:30 UTC") for warning in warnings]
+
+    await walk.say("oncall", "/incident resolve", channel)
+    assert walk.form().text.splitlines()[-2:] == shown
+    await walk.submit("oncall", resolution="Rolled back", all_clear=None)
+    await walk.press("oncall", action_ids.TELL_CUSTOMERS, channel)
+    assert walk.form().text.splitlines()[-2:] == shown
+    await walk.submit("oncall", text="Orders work")
+
+    stored = [warning.format(at="10:30 UTC") for warning in warnings]
+    assert walk.execution(channel).warnings == tuple(f":warning: {each}" for each in stored)
+    [approve] = walk.slack.find_buttons("Approve", channel, "second")
+    question = approve.element["confirm"]["text"]["text"]
+    assert question.endswith(" ".join(f":warning: {each}" for each in stored))
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
+    await walk.submit("oncall", text="Orders work again")
+    assert len(walk.execution(channel).warnings) == 2
+    await walk.press("second", action_ids.APPROVE, channel)
+    assert posted(walk.slack)[-1] == "Orders work again"
+
+
 async def test_a_refused_all_clear_can_be_sent(walk: Walk) -> None:
     channel = await tell(walk)
     await walk.say("oncall", "/incident resolve", channel)

@@ -137,11 +137,13 @@ async def propose(
     reason: str,
     *,
     by: UserId,
+    warnings: tuple[str, ...] = (),
     before_insert: Callable[[Conn], Awaitable[None]] | None = None,
 ) -> Execution:
     """Plan a change from the live system and request approval; raises UserError.
 
     One that would end a temporary change is the undo of that, whichever button was pressed.
+    The `warnings` come after those of the plan.
     `before_insert` runs in the transaction that inserts the request: both or none.
     """
     original = await endings.undone_by(world, action)
@@ -156,6 +158,7 @@ async def propose(
         plan = await action.plan(systems)
     except UserError as refusal:
         raise await choices.with_bounds(systems, action, refusal) from refusal
+    plan = plan.model_copy(update={"warnings": (*plan.warnings, *warnings)})
     request = Request(step_id=step.id, title=step.title, reason=reason)
     try:
         async with changing(world, incident_id) as conn:
