@@ -90,7 +90,6 @@ async def _open_form(
         options=choices,
         ends=ends,
         approvals=world.config.policy.approvals.of(action.risk),
-        risk=action.risk,
         has_budget=world.config.policy.budget.is_set,
         metadata=metadata,
     )

@@ -37,8 +37,8 @@ async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str)
             "All 3 pods are ready within 300 s, and then stay ready for 0.4 s without a restart."
         ),
         "Undo": BACK_TO_V240,
-        "Approval": "1 other person, as the policy asks before a destructive change",
-        "Dry run": "The API server accepts it (dry run, nothing was written).",
+        "Approval": "as the policy asks before a change of this kind",
+        "Tested": "The API server accepts it (dry run, nothing was written).",
     }
     assert request.state == WAITS
     assert request.buttons == ("Approve", "Deny…")

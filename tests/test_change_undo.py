@@ -19,13 +19,15 @@ Meanwhile = Callable[[Cluster, Clock], Awaitable[None]]
 async def test_undo_needs_no_new_approval(walk: Walk, broken: Cluster, done: str) -> None:
     until = "2026-11-24 10:15 UTC"
     assert walk.execution(done).notes == (
-        f"Undo needs no new approval until {until}. After that it is a new request.",
+        f"Until {until} an approver can undo this without a new approval. For others, and after "
+        "that, an undo needs one.",
     )
 
     await walk.press("second", action_ids.UNDO, done)
 
     first, undo = walk.executions(done)
     assert (undo.title, undo.requested_by, undo.approvals) == ("Undo: Roll back", "@second", ())
+    assert undo.reason == ""
     assert (
         undo.plan["Plan"]
         == "Roll order-service back from revision 8 (image v2.3.1) to revision 7 (image v2.4.0)"

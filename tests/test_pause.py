@@ -25,8 +25,8 @@ IN_FORCE = (
     "2026-11-24 10:30 UTC (2026-11-24 10:30 UTC)"
 )
 PROMISE = (
-    "The bot undoes it then, or an approver before, without a new approval. If its target changes "
-    "first, the undo needs one."
+    "The bot ends it then by itself, and an approver can end it before. Neither needs a new "
+    "approval, unless its target changes first."
 )
 RUNS_AT_ONCE = (
     "This runs at once, as soon as you send this form: it ends orders paused, which was approved "
@@ -314,6 +314,9 @@ async def test_a_step_and_undo_are_one(
 ) -> None:
     until = "orders paused until 2026-11-24 10:30 UTC"
     assert walk.execution(paused).notes == (f"{until}. {PROMISE}",)
+    assert walk.execution(paused).warnings == (
+        ":double_vertical_bar: orders paused for 30 min from the start.",
+    )
     assert not kube.accepts_orders()
 
     if by_step:
@@ -326,7 +329,7 @@ async def test_a_step_and_undo_are_one(
     assert kube.accepts_orders()
     assert variable(kube) == "false"
     assert in_force(walk, paused) == []
-    reason = "The fraud has stopped" if by_step else "Undo of “Pause new orders”"
+    reason = "The fraud has stopped" if by_step else ""
     change, undo = walk.executions(paused)
     assert change.notes == (":leftwards_arrow_with_hook: Undone by @oncall",)
     pressed = "Resume orders" if by_step else RESUME
@@ -430,7 +433,7 @@ async def test_undoing_the_resume_pauses_again(
 
     await walk.press("lead", action_ids.UNDO, paused, "2")
     await bot.tick()
-    assert walk.execution(paused).reason == "Undo of “Resume orders”: orders paused again"
+    assert walk.execution(paused).reason == "orders paused again"
     assert variable(kube) == "true"
     needs_approval = ": its target has changed since, so its undo needs a new approval"
     assert in_force(walk, paused) == [IN_FORCE.replace("resumes", "until") + needs_approval] * 2
@@ -458,8 +461,7 @@ async def test_undoing_it_late_says_so(
     await walk.press("lead", action_ids.UNDO, paused, "2")
 
     assert walk.execution(paused).reason == (
-        "Undo of “Resume orders”: orders paused again, although its time is over: people will be "
-        "asked to end it"
+        "orders paused again, although its time is over: people will be asked to end it"
     )
 
 

@@ -370,7 +370,7 @@ async def _undo_reason(world: World, original: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
         back = await store.temporary_changes.ended_by(conn, original.id)
-    return text.render_unescaped("undo_reason", execution=original, changes=back, now=world.now())
+    return text.render_unescaped("undo_reason", changes=back, now=world.now())
 
 
 async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:

@@ -10,7 +10,6 @@ from bot.model import (
     ExecutionState,
     Incident,
     Model,
-    Risk,
     ScenarioRef,
     Severity,
     Step,
@@ -230,7 +229,6 @@ def step(
     options: Mapping[str, Options],
     ends: TemporaryChange | None,
     approvals: int,
-    risk: Risk,
     has_budget: bool,
     metadata: str,
 ) -> View:
@@ -240,9 +238,7 @@ def step(
     budget, one more for one that takes away more. A temporary change that it `ends` was approved
     along with its end.
     """
-    words = text.render(
-        "step_form", step=step, ends=ends, approvals=approvals, risk=risk, budget=has_budget
-    )
+    words = text.render("step_form", step=step, ends=ends, approvals=approvals, budget=has_budget)
     parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
