@@ -18,13 +18,13 @@ __all__ = ["team"]
 
 AT = "2026-11-24 10:00 UTC"
 OVER = f"Order Service works normally again. The problem that began {AT} is resolved.\nWe apologize"
-STILL = f":mega: Customers still read what they were told {AT}: “{WORDS}”."
+STILL = f":mega: Customers still read what they were told {AT}: “{WORDS}”"
 UNTOLD = f"{STILL} Nobody has told them that it is over."
 REQUESTED = f"{STILL} The message that it is over waits for approval."
 TOLD = f":mega: Customers were told {AT} that it is over."
 TELL = "Tell customers it is over…"
 OFFER = (
-    f":mega: Customers were told {AT}: “{WORDS}”. Nobody has told them that it is over. An "
+    f":mega: Customers were told {AT}: “{WORDS}” Nobody has told them that it is over. An "
     "approver other than you must approve exactly this text. Then it is posted in #status, where "
     "customers read it."
 )

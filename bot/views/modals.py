@@ -184,7 +184,7 @@ def resolve(
             "resolution", "What fixed it?", blocks.text_input(max_length=LONG_TEXT, multiline=True)
         ),
     ]
-    if mrkdwn := _running_and_undoable(executions, temporary_changes, now):
+    if mrkdwn := _what_the_end_touches(executions, temporary_changes, now):
         parts.append(blocks.section(mrkdwn))
     if temporary_changes:
         parts.append(blocks.section(text.render("resolve_temporary", changes=temporary_changes)))
@@ -212,13 +212,16 @@ def _all_clear(all_clear: AllClear) -> list[Block]:
     ]
 
 
-def _running_and_undoable(
+def _what_the_end_touches(
     executions: Sequence[Execution], changes: Sequence[TemporaryChange], now: datetime
 ) -> str:
-    """What is running now, and what can be undone only until the incident is resolved."""
+    """What is running now, what waits, and what can be undone only while the incident is open."""
     running = [execution for execution in executions if execution.state is ExecutionState.RUNNING]
+    waiting = rules.changes.voided_by_resolving(executions, changes)
     undoable = rules.changes.must_undo_before_resolving(executions, changes)
-    return text.render("resolve_executions", running=running, undoable=undoable, now=now)
+    return text.render(
+        "resolve_executions", running=running, waiting=waiting, undoable=undoable, now=now
+    )
 
 
 def step(
@@ -243,8 +246,8 @@ def step(
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
     parts += [parameter_input(action, name, params, options.get(name)) for name in names]
-    example = "The new version has been crash-looping since 03:02"
-    reason = blocks.text_input(max_length=500, multiline=True, placeholder=example)
+    placeholder = text.render("reason_placeholder")
+    reason = blocks.text_input(max_length=500, multiline=True, placeholder=placeholder)
     parts.append(blocks.input_block("reason", "Reason", reason))
     submit = "Request" if ends is None else "Run now"
     return blocks.modal(
