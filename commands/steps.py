@@ -6,10 +6,19 @@ from typing import Any
 
 from pydantic import Field
 
-from bot import flows
+from bot import flows, rules
 from bot.actions.base import Action, Change, Manual, Read
 from bot.flows import endings, temporary_changes
-from bot.model import ExecutionId, Incident, IncidentId, Model, ReminderId, Step, UserError
+from bot.model import (
+    Execution,
+    ExecutionId,
+    Incident,
+    IncidentId,
+    Model,
+    ReminderId,
+    Step,
+    UserError,
+)
 from bot.views import modals
 from bot.world import World
 from commands import tasks
@@ -154,14 +163,25 @@ async def approve(world: World, interaction: Interaction) -> None:
 async def deny(world: World, interaction: Interaction) -> None:
     """*Deny* was pressed: open the form for the reason, for an approver or the requester."""
     execution = await flows.executions.get(world, _execution_id(interaction))
+    await _open_denial(world, interaction, execution)
+
+
+async def withdraw(world: World, interaction: Interaction) -> None:
+    """*Withdraw* was pressed: the same form, for the requester alone."""
+    execution = await flows.executions.get(world, _execution_id(interaction))
+    rules.permissions.check_may_withdraw(execution, interaction.user_id)
+    await _open_denial(world, interaction, execution)
+
+
+async def _open_denial(world: World, interaction: Interaction, execution: Execution) -> None:
     await flows.approvals.check_may_deny(world, execution.id, by=interaction.user_id)
-    await interaction.open(
-        modals.deny(execution, metadata=interaction.metadata(execution=execution.id))
-    )
+    metadata = interaction.metadata(execution=execution.id)
+    is_own = interaction.user_id == execution.requested_by
+    await interaction.open(modals.deny(execution, is_own=is_own, metadata=metadata))
 
 
 async def submit_deny(world: World, interaction: Interaction, form: DenyForm) -> None:
-    """Deny the request."""
+    """Deny the request, or withdraw one's own."""
     execution_id = ExecutionId(interaction.private_metadata["execution"])
     await flows.approvals.deny(world, execution_id, form.reason, by=interaction.user_id)
 

@@ -62,7 +62,7 @@ async def test_resolving_asks_for_the_all_clear(walk: Walk) -> None:
 
     request = walk.execution(channel)
     assert (request.title, request.state) == ("All-clear for customers", WAITS)
-    assert request.buttons == ("Approve", "Deny…", "Edit…")
+    assert request.buttons == ("Approve", "Deny…", "Withdraw…", "Edit…")
     assert request.diff == field.value
     assert shown(walk, channel) == [REQUESTED, REQUESTED]
     assert walk.card(channel)["Waits for approval"].startswith("Tell customers in #status: “Order")

@@ -41,7 +41,7 @@ async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str)
         "Tested": "The API server accepts it (dry run, nothing was written).",
     }
     assert request.state == WAITS
-    assert request.buttons == ("Approve", "Deny…")
+    assert request.buttons == ("Approve", "Deny…", "Withdraw…")
     assert walk.step(asked, "roll-back").lines == (
         ":hourglass_flowing_sand: Requested by @oncall, waits for approval",
     )
@@ -165,7 +165,7 @@ async def test_approve_waits_for_the_whole_plan(
 
     await walk.ask_for_rollback(channel)
     request = walk.execution(channel)
-    assert (request.state, request.buttons) == (WAITS, ("Deny…",))
+    assert (request.state, request.buttons) == (WAITS, ("Deny…", "Withdraw…"))
     assert request.notes == (
         ":page_facing_up: The plan is too long for this message. Approve appears once its file is "
         "in the thread.",
@@ -177,7 +177,7 @@ async def test_approve_waits_for_the_whole_plan(
 
     request = walk.execution(channel)
     assert [reply.files for reply in request.thread] == [("roll-back-1.diff",)]
-    assert (request.buttons, request.notes) == (("Approve", "Deny…"), ())
+    assert (request.buttons, request.notes) == (("Approve", "Deny…", "Withdraw…"), ())
     assert "Slack refused" not in walk.text(channel)
 
     [message] = [post for post in walk.posts(channel) if "Approve" in post.buttons]

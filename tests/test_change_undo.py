@@ -72,7 +72,7 @@ async def test_an_outsiders_undo_is_a_request(walk: Walk, broken: Cluster, done:
 
     undo = walk.execution(done)
     assert (undo.requested_by, undo.state) == ("@outsider", WAITS)
-    assert undo.buttons == ("Approve", "Deny…")
+    assert undo.buttons == ("Approve", "Deny…", "Withdraw…")
     assert patches(broken) == 1
 
 

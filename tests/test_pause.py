@@ -322,6 +322,9 @@ async def test_a_step_and_undo_are_one(
     if by_step:
         await walk.press_step("oncall", "resume-orders", paused)
         assert RUNS_AT_ONCE in walk.form().text.splitlines()
+        [*_, reason] = walk.slack.views("oncall")[-1]["blocks"]
+        placeholder = "What do you see, and why does this help?"
+        assert reason["element"]["placeholder"]["text"] == placeholder
         await walk.submit("oncall", reason="The fraud has stopped")
     else:
         await walk.press("oncall", action_ids.UNDO, paused)
@@ -489,10 +492,10 @@ async def test_another_incident_ends_it(walk: Walk, bot: Bot, clock: Clock, paus
     clock.forward(minutes=2)  # else it is the same declaration
     other = await declare(walk)
     await resume(walk, other, "second")
-    assert (walk.execution(other).title, walk.execution(other).state) == (RESUME, DONE)
+    assert (walk.execution(other).title, walk.execution(other).state) == ("Resume orders", DONE)
     await bot.tick()
 
-    ended_by = "“Undo: Pause new orders” of INC-2, requested by @second, ended it"
+    ended_by = "“Resume orders” of INC-2, requested by @second, ended it"
     assert said(walk, paused)[-1] == f"{HAS_ENDED} {ended_by}"
     assert in_force(walk, paused) == []
     assert walk.execution(paused).buttons == ()

@@ -267,13 +267,12 @@ def customer_message(message: str, words: text.Mrkdwn, *, metadata: str) -> View
     )
 
 
-def deny(execution: Execution, *, metadata: str) -> View:
-    """The form to deny a request, with the reason."""
-    summary = execution.plan.summary if execution.plan else execution.title
+def deny(execution: Execution, *, is_own: bool, metadata: str) -> View:
+    """The form to deny a request, or to withdraw one's own, with the reason."""
+    word = "Withdraw" if is_own else "Deny"
+    reason = blocks.text_input(max_length=500, multiline=True)
     parts = [
-        blocks.section(text.escape(summary)),
-        blocks.input_block(
-            "reason", "Why do you deny it?", blocks.text_input(max_length=500, multiline=True)
-        ),
+        blocks.section(text.escape(execution.plan.summary if execution.plan else execution.title)),
+        blocks.input_block("reason", f"Why do you {word.lower()} it?", reason),
     ]
-    return blocks.modal(action_ids.DENY_FORM, "Deny", parts, submit="Deny", metadata=metadata)
+    return blocks.modal(action_ids.DENY_FORM, word, parts, submit=word, metadata=metadata)
