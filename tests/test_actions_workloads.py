@@ -105,7 +105,8 @@ async def test_history_while_an_image_is_missing(systems: ChangingSystems, kube:
         "revision 6 (v2.3.1)"
     )
     assert history.table is not None
-    states = [(str(row[0]), str(row[3]), str(row[4])) for row in history.table.rows[:2]]
+    rows = [dict(zip(history.table.columns, row, strict=True)) for row in history.table.rows[:2]]
+    states = [(str(row["revision"]), str(row["ready"]), str(row["state"])) for row in rows]
     assert states == [("7", "0/3", "rolled out last"), ("6", "3/3", "still serves")]
 
 
@@ -233,7 +234,7 @@ async def test_what_the_next_apply_does(
 
 async def test_an_apply_of_other_fields(systems: ChangingSystems, kube: Cluster) -> None:
     new = ScaleDeployment.model_validate(NAMED | TIMES | {"replicas": 4})
-    added = PAUSE.model_copy(update={"variable": "NEW_FLAG"})
+    added = PAUSE.model_copy(update={"variable": "NEW_PAUSED"})
     kube.mark_as_applied(on_server=True)
     await carry_out(new, systems, RecordedProgress())
 

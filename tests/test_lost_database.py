@@ -14,7 +14,6 @@ from bot.store import db
 from bot.store.db import Conn
 from sandbox.postgres import Postgres, Server
 from sandbox.redis import free_port
-from sandbox.shop import Shop
 from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.databases import open_folder
 from tests.outages import LOST, away, end_sessions, read_only
@@ -220,10 +219,11 @@ async def test_outage_does_not_slow_attempts(
     ],
 )
 async def test_tables_cannot_be_made(
-    given: Settings, clock: Clock, postgres: Server, shop: Shop, role: str, sentence: str
+    given: Settings, clock: Clock, postgres: Server, database: str, role: str, sentence: str
 ) -> None:
     await postgres.create_role(role)
-    refused = given.model_copy(update={"database_url": postgres.dsn(shop.database, role)})
+    name = str(conninfo.conninfo_to_dict(database)["dbname"])
+    refused = given.model_copy(update={"database_url": postgres.dsn(name, role)})
 
     with pytest.raises(UserError, match=sentence) as told:
         async with start_bot(refused, clock):

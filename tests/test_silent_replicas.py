@@ -96,9 +96,9 @@ async def test_an_outage_of_the_database_is_no_end(
 
     assert (walk.execution(channel).state, variable(kube)) == ("Done and checked", "true")
     told = [entry.split(": ")[0] for entry in await walk.timeline(channel)]
-    assert told[-3:] == [
+    # Its own process may be back first as well.
+    assert [entry for entry in told if entry != "the clock found this interrupted"][-2:] == [
         "@oncall requested this, and it started",
-        "the clock found this interrupted",
         "@oncall requested this, and it was done and checked",
     ]
     assert PAUSED in walk.text(channel)

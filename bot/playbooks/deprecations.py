@@ -3,7 +3,6 @@
 import logging
 import types
 from collections.abc import Iterator
-from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from bot.model import Model
@@ -39,8 +38,6 @@ def _warn(source: SourceFile, position: Position, old: object, name: str) -> Non
 
 def _found(value: Any, kind: Any, key_path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """Where old keys are, the innermost first, and their new names; `kind` is the value's type."""
-    if not _has_old_keys(kind):
-        return
     if get_origin(kind) in (Annotated, Union, types.UnionType):
         for inner in get_args(kind):
             yield from _found(value, inner, key_path)
@@ -50,15 +47,6 @@ def _found(value: Any, kind: Any, key_path: KeyPath) -> Iterator[tuple[KeyPath, 
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             for inner in get_args(kind):
                 yield from _found(item, inner, (*key_path, key))
-
-
-@cache
-def _has_old_keys(kind: Any) -> bool:
-    """Whether values of this type, or what is inside of them, may have an old key."""
-    if isinstance(kind, type) and issubclass(kind, Model):
-        fields: list[Any] = [field.annotation for field in kind.model_fields.values()]
-        return bool(kind.old_keys) or any(map(_has_old_keys, fields))
-    return any(map(_has_old_keys, get_args(kind)))
 
 
 def _found_in_model(

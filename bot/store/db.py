@@ -109,7 +109,7 @@ class Exact(Jsonb):
 
 
 class Key(str):
-    """A text that rows are found by and that is not stored: it is compared as it is."""
+    """A text that only programs read, such as an id of Slack's: it is compared as it is."""
 
     __slots__ = ()
 
@@ -143,6 +143,8 @@ def _redact_all(params: Any) -> Any:
 
 
 def _redact_one(value: Any) -> Any:
+    if isinstance(value, list):  # compared with texts that were masked when they were stored
+        return [_redact_one(each) for each in value]
     if isinstance(value, Jsonb) and not isinstance(value, Exact):
         return Jsonb(redact_values(to_jsonable_python(value.obj)), dumps=to_json)
     is_text = isinstance(value, str) and not isinstance(value, Key)
