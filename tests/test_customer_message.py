@@ -61,7 +61,7 @@ async def test_customers_read_approved_words(walk: Walk) -> None:
     request = walk.execution(channel)
     assert request.plan["Plan"] == TELL
     assert request.diff == WORDS  # the whole, as it will be posted
-    assert request.buttons == ("Approve", "Deny…", "Edit…")
+    assert request.buttons == ("Approve", "Deny…", "Withdraw…", "Edit…")
 
     await walk.press("second", action_ids.APPROVE, channel)
 

@@ -203,7 +203,10 @@ async def test_who_takes_command_was_not_asked(walk: Walk, bot: Bot, clock: Cloc
 
 async def test_a_snooze_is_quiet(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await nagged(walk, bot, clock)
+    said = []
     for minutes in (5, 10):
+        until = shown(clock.time + timedelta(minutes=minutes))
+        said.append(f"@oncall snoozed the reminder for {minutes} min, until {until}")
         await walk.press("oncall", f"{action_ids.SNOOZE}.{minutes}", channel)
         clock.forward(minutes=minutes - 1)
         await bot.tick()
@@ -219,12 +222,13 @@ async def test_a_snooze_is_quiet(walk: Walk, bot: Bot, clock: Clock) -> None:
         "a short one."
     )
     snoozed = [entry for entry in await walk.timeline(channel) if "snoozed" in entry]
-    assert snoozed == [f"@oncall snoozed the reminder for {minutes} min" for minutes in (5, 10)]
+    assert snoozed == said
 
 
 async def test_a_second_snooze_is_refused(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await nagged(walk, bot, clock)
     snooze = walk.slack.find_button(action_ids.SNOOZES[0], channel, "second")
+    until = shown(clock.time + timedelta(minutes=10))
     await walk.press("oncall", action_ids.SNOOZES[1], channel)
 
     await walk.slack.press("second", snooze)
@@ -232,7 +236,7 @@ async def test_a_second_snooze_is_refused(walk: Walk, bot: Bot, clock: Clock) ->
 
     assert walk.answer("second") == "This reminder is no longer active. Nothing was snoozed."
     posts = [post.text for post in walk.posts(channel)]
-    assert posts.count(":zzz: @oncall snoozed the reminder for 10 min") == 1
+    assert posts.count(f":zzz: @oncall snoozed the reminder for 10 min, until {until}") == 1
 
 
 async def test_worse_was_late_before(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -252,7 +256,8 @@ async def test_a_snooze_says_until_when(walk: Walk, bot: Bot, clock: Clock) -> N
     channel = await nagged(walk, bot, clock)
 
     await walk.press("second", action_ids.SNOOZES[1], channel)
-    snoozed = f"Snoozed by @second until {shown(clock.time + timedelta(minutes=10))}"
+    until = shown(clock.time + timedelta(minutes=10))
+    snoozed = f"Snoozed by @second until {until}"
     then = "; then it reminds you again"
     [reminder] = reminders(walk, channel)
     assert reminder.lines[1:] == (f"{snoozed}{then}.",)
@@ -263,7 +268,10 @@ async def test_a_snooze_says_until_when(walk: Walk, bot: Bot, clock: Clock) -> N
     clock.forward(minutes=10.1)
     await bot.tick()
     [reminder] = reminders(walk, channel)
-    repeated = f"Reminded 2 times, the last time {shown(clock.time)}: nobody has answered."
+    repeated = (
+        f"Reminded 2 times, the last time {shown(clock.time)}: @second snoozed it until {until}, "
+        "and no update was posted."
+    )
     assert reminder.lines == (f":bell: @oncall {UPDATE_DUE} {due}.", repeated)
     assert reminder.buttons == ("Post update", *SNOOZES)
     [again] = reminder.thread

@@ -80,6 +80,12 @@ def one_line(text: str) -> str:
     return truncate(" ".join(text.split()), LINE_LENGTH)
 
 
+def quoted_sentence(text: str) -> str:
+    """A quoted text that ends a sentence: with one full stop, in the quotes where it is there."""
+    ends = text.rstrip().endswith((".", "!", "?", "…"))
+    return f"“{text}”" if ends else f"“{text}”."
+
+
 def items_on_one_line(text: str) -> str:
     """A text that may be a list on one line, truncated, without the marks of its items."""
     items = [line.removeprefix("- ").strip() for line in text.splitlines()]
@@ -168,6 +174,7 @@ _environment.filters |= {
     "channel": channel_link,
     "first_sentence": first_sentence,
     "one_line": one_line,
+    "quoted_sentence": quoted_sentence,
     "items_on_one_line": items_on_one_line,
     "first_two_lines": first_two_lines,
     "as_list": as_list,
@@ -180,6 +187,7 @@ _environment.filters |= {
     "quote": quote,
     "utc": utc_time,
     "duration": durations.describe,
+    "elapsed": durations.describe_elapsed,
 }
 
 
