@@ -132,11 +132,16 @@ async def test_a_value_from_elsewhere_is_refused(
         await setting().plan(systems.for_planning())
 
 
-async def test_undo_keeps_no_secret(systems: ChangingSystems, kube: Cluster) -> None:
-    await patch_env(kube, {"name": "REDIS_URL", "value": "redis://app:hunter2@redis:6379"})
+@pytest.mark.parametrize(
+    ("variable", "value"), [("REDIS_URL", "redis://app:hunter2@redis:6379"), ("SMTP_PW", "hunter2")]
+)
+async def test_undo_keeps_no_secret(
+    systems: ChangingSystems, kube: Cluster, variable: str, value: str
+) -> None:
+    await patch_env(kube, {"name": variable, "value": value})
 
     with pytest.raises(UserError, match="holds something secret") as refused:
-        await setting("redis://redis:6379", variable="REDIS_URL").plan(systems.for_planning())
+        await setting("redis://redis:6379", variable=variable).plan(systems.for_planning())
     assert "hunter2" not in str(refused.value)
 
 

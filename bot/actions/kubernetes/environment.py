@@ -160,7 +160,7 @@ class SetEnvironment(DeploymentChange):
         """Raises AlreadyApplied when nothing is to do, UserError when it cannot be changed."""
         if current == self.value or (current is not None and current == self.unless):
             raise self._nothing_to_do(deployment, current)
-        if current is not None and not _can_be_kept(current):
+        if current is not None and not _can_be_kept(self.variable, current):
             raise UserError(
                 f"{self._label} holds something secret, unprintable or too long to keep for the "
                 "undo, so nothing was planned. Change it by hand."
@@ -324,9 +324,11 @@ class SetEnvironment(DeploymentChange):
         return (managed_fields.env(self._container(deployment)["name"], self.variable),)
 
 
-def _can_be_kept(value: str) -> bool:
+def _can_be_kept(name: str, value: str) -> bool:
     """Whether a value may be stored for the undo: it is short, printable and has no secret."""
-    return len(value) <= MAX_VALUE_LENGTH and redaction.redact(value) == value
+    if len(value) > MAX_VALUE_LENGTH:
+        return False
+    return all(redaction.redact(text) == text for text in (value, f"{name}={value}"))
 
 
 def _with_env(container: Obj, env: list[Obj]) -> Obj:
