@@ -11,6 +11,7 @@ from bot import redaction
 from bot.actions import stripe_dashboard
 from bot.model import Cell
 from bot.model.findings import NULL
+from bot.model.text import printable
 
 CENTS_SUFFIX = "_cents"
 # The currencies without cents, as Stripe's documentation lists them.
@@ -64,7 +65,7 @@ def cell(value: Any) -> Cell:
         case list():
             return Cell(text=", ".join(cell(item).text for item in value))
         case dict():
-            return Cell(text=json.dumps(value, ensure_ascii=False, default=str))
+            return Cell(text=printable(json.dumps(value, ensure_ascii=False, default=str)))
         case bytes() | memoryview():
             return Cell(text=f"({len(value)} bytes)")
     text = str(value)
@@ -72,8 +73,11 @@ def cell(value: Any) -> Cell:
 
 
 def _number(value: int | float | Decimal) -> float | None:
-    """A float, or None for infinity and NaN, which JSON does not have."""
-    number = float(value)
+    """A float, or None for infinity and NaN, which JSON does not have, and for what is larger."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
     return number if math.isfinite(number) else None
 
 

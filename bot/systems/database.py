@@ -10,7 +10,7 @@ from psycopg import AsyncConnection, errors, sql
 
 from bot.model.text import printable, printable_values
 from bot.playbooks import statements
-from bot.systems import timestamps
+from bot.systems import values
 from bot.systems.postgres import APPLICATION_NAME as APPLICATION_NAME
 from bot.systems.postgres import (
     CONNECT_SECONDS,
@@ -107,7 +107,7 @@ class Database:
         conn = await AsyncConnection.connect(
             url, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION_NAME
         )
-        timestamps.register(conn.adapters)
+        values.register(conn.adapters)
         return conn
 
     async def _fetch(
