@@ -180,7 +180,7 @@ def _translate(error: psycopg.Error, seconds: float) -> DatabaseError:
                 f"The bot's role may not read this: {message}. {NOTHING_CHANGED} "
                 "Grant it as in deploy/sql."
             )
-        case psycopg.OperationalError():
+        case psycopg.OperationalError() if not _is_limit(error):
             text = (
                 f"The database cannot be reached: {message}. {NOTHING_CHANGED} "
                 f"Check the database and {VARIABLE}, then try again."
@@ -190,6 +190,11 @@ def _translate(error: psycopg.Error, seconds: float) -> DatabaseError:
                 f"The database refused the query: {message}. {NOTHING_CHANGED} Correct the query."
             )
     return DatabaseError(text)
+
+
+def _is_limit(error: psycopg.Error) -> bool:
+    """Whether the query asks for more than PostgreSQL can; psycopg has one class for both."""
+    return (error.sqlstate or "").startswith("54")
 
 
 def _too_large() -> DatabaseError:
