@@ -184,11 +184,14 @@ def make_app(world: World, settings: Settings, refusals: Refusals) -> AsyncApp:
 
     async def refuse_malformed(error: Exception, body: Any) -> BoltResponse:
         """Answer what a listener raises before it acknowledges: until then it only reads."""
-        if isinstance(error, BoltUnhandledRequestError) and _is_event(body):
-            return BoltResponse(
-                status=200
-            )  # the app was subscribed to more: Slack need not repeat it
-        log.error("a request of Slack's could not be read", exc_info=error)
+        is_unknown = isinstance(error, BoltUnhandledRequestError)
+        if is_unknown and _is_event(body):
+            # The app was subscribed to more: Slack need not repeat it.
+            return BoltResponse(status=200)
+        if is_unknown:
+            log.error("a request of Slack's is of no kind that the bot knows")
+        else:
+            log.error("a request of Slack's could not be read", exc_info=error)
         refusals.add(NO_PAYLOAD)
         return BoltResponse(status=400, body="malformed request")
 

@@ -46,3 +46,9 @@ def describe(span: timedelta) -> str:
         if seconds >= size and not is_one_day and (seconds % size == 0 or seconds >= 10 * size):
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def describe_elapsed(span: timedelta) -> str:
+    """Format how long something lasted, or is ago: from two minutes on without its seconds."""
+    minutes = span // timedelta(minutes=1)
+    return describe(timedelta(minutes=minutes) if minutes >= 2 else span)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import psycopg
 from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk import signature
@@ -223,16 +224,15 @@ class Web:
         self._refusals = refusals
         self._check_database = SharedCheck(lambda: db.problem(world.pool, CHECK_SECONDS))
         self._check_slack = SharedCheck(self._ask_slack, SLACK_CHECK_INTERVAL)
-        self._count_set_aside = SharedCheck(lambda: sweeps.count_set_aside(world))
+        self._count_set_aside = SharedCheck(self._count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["method"], scope["path"]:
             case _, "/healthz":
                 await _respond(send, 200, "ok")
             case _, "/readyz":
-                problems = await self._problems()
-                answer = "\n".join(problems) or await self._ready()
-                await _respond(send, 503 if problems else 200, f"{answer}{self._refusals}")
+                status, answer = await self._readiness()
+                await _respond(send, status, f"{answer}{self._refusals}")
             case "POST", path if path == EVENTS_PATH and self._signatures is not None:
                 await self._take_event(scope, receive, send, self._signatures)
             case _:
@@ -282,15 +282,23 @@ class Web:
             self._refusals.add(NO_PAYLOAD)
             await _respond(send, 400, "malformed request")
 
-    async def _problems(self) -> list[str]:
-        """Why the bot is not ready, if it is not."""
-        problems = await asyncio.gather(self._check_database(), self._check_slack())
-        return [problem for problem in problems if problem is not None]
-
-    async def _ready(self) -> str:
-        """What is said of a bot that is ready: with how many rows are set aside, if any."""
+    async def _readiness(self) -> tuple[int, str]:
+        """Whether the bot is ready: 200, with how many rows are set aside, or 503 with why not."""
+        found = await asyncio.gather(self._check_database(), self._check_slack())
+        if problems := [problem for problem in found if problem is not None]:
+            return 503, "\n".join(problems)
         count = await self._count_set_aside()
-        return f"ready, but {count} set aside: see the log" if count else "ready"
+        if count is None:  # the database has gone meanwhile, or is not as this version needs it
+            return 503, "the database in DATABASE_URL cannot be read: see the log"
+        return 200, f"ready, but {count} set aside: see the log" if count else "ready"
+
+    async def _count(self) -> int | None:
+        """How many rows are set aside; None, with a line in the log, where nobody can tell."""
+        try:
+            return await sweeps.count_set_aside(self._world)
+        except psycopg.Error as error:
+            log.warning("the rows that are set aside cannot be counted: %s", error)
+            return None
 
     async def _ask_slack(self) -> str | None:
         try:
@@ -305,8 +313,9 @@ class Web:
 
 
 def _announces_too_much(headers: dict[str, str]) -> bool:
-    announced = headers.get("content-length", "")
-    return announced.isdecimal() and int(announced) > MAX_BODY_BYTES
+    announced = headers.get("content-length", "").lstrip("0")
+    # 20 digits are more than a parsed head has; int() refuses thousands of them, zeros too.
+    return announced.isdecimal() and int(announced[:20]) > MAX_BODY_BYTES
 
 
 async def _read_body(receive: Receive) -> bytes | None:

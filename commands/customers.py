@@ -56,7 +56,7 @@ async def _open_form(
     metadata = interaction.metadata(
         incident=incident.id, replaces=replaces, all_clear=not incident.open
     )
-    words = flows.customers.what_happens(world)
+    words = await flows.customers.what_happens(world, incident, all_clear=not incident.open)
     await interaction.open(modals.customer_message(text, words, metadata=metadata))
 
 

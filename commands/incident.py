@@ -266,7 +266,9 @@ async def _draft_all_clear(world: World, incident: Incident) -> modals.AllClear 
     if told is None:
         return None
     draft = await flows.customers.draft_all_clear(world, incident)
-    return modals.AllClear(told, draft, flows.customers.what_happens(world))
+    return modals.AllClear(
+        told, draft, await flows.customers.what_happens(world, incident, all_clear=True)
+    )
 
 
 async def submit_resolve(world: World, interaction: Interaction, form: ResolveForm) -> None:

@@ -77,6 +77,7 @@ BLOCK_ACTIONS = {
     action_ids.EXTEND: steps.extend,
     action_ids.APPROVE: steps.approve,
     action_ids.DENY: steps.deny,
+    action_ids.WITHDRAW: steps.withdraw,
     action_ids.TASK_DONE: tasks.finish,
     action_ids.TASK_TAKE: tasks.take,
     action_ids.TASK_ESCALATE: tasks.escalate,

@@ -1,14 +1,24 @@
 """The buttons of playbook steps and of requests for a change."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
-from bot import flows
+from bot import flows, rules
 from bot.actions.base import Action, Change, Manual, Read
-from bot.flows import temporary_changes
-from bot.model import ExecutionId, Incident, IncidentId, Model, ReminderId, Step, UserError
+from bot.flows import endings, temporary_changes
+from bot.model import (
+    Execution,
+    ExecutionId,
+    Incident,
+    IncidentId,
+    Model,
+    ReminderId,
+    Step,
+    UserError,
+)
 from bot.views import modals
 from bot.world import World
 from commands import tasks
@@ -83,14 +93,17 @@ async def _open_form(
 ) -> None:
     metadata = interaction.metadata(incident=incident.id, step=step.id, action=step.action)
     action = _action_class(world, step)
-    choices = await flows.choices.of_step(world, step, params)
+    choices, ends = await asyncio.gather(
+        flows.choices.of_step(world, step, params),
+        endings.at_once(world, step.action, params, by=interaction.user_id),
+    )
     form = modals.step(
         step,
         action,
         params,
         options=choices,
+        ends=ends,
         approvals=world.config.policy.approvals.of(action.risk),
-        risk=action.risk,
         has_budget=world.config.policy.budget.is_set,
         metadata=metadata,
         reason=reason,
@@ -156,14 +169,25 @@ async def approve(world: World, interaction: Interaction) -> None:
 async def deny(world: World, interaction: Interaction) -> None:
     """*Deny* was pressed: open the form for the reason, for an approver or the requester."""
     execution = await flows.executions.get(world, _execution_id(interaction))
+    await _open_denial(world, interaction, execution)
+
+
+async def withdraw(world: World, interaction: Interaction) -> None:
+    """*Withdraw* was pressed: the same form, for the requester alone."""
+    execution = await flows.executions.get(world, _execution_id(interaction))
+    rules.permissions.check_may_withdraw(execution, interaction.user_id)
+    await _open_denial(world, interaction, execution)
+
+
+async def _open_denial(world: World, interaction: Interaction, execution: Execution) -> None:
     await flows.approvals.check_may_deny(world, execution.id, by=interaction.user_id)
-    await interaction.open(
-        modals.deny(execution, metadata=interaction.metadata(execution=execution.id))
-    )
+    metadata = interaction.metadata(execution=execution.id)
+    is_own = interaction.user_id == execution.requested_by
+    await interaction.open(modals.deny(execution, is_own=is_own, metadata=metadata))
 
 
 async def submit_deny(world: World, interaction: Interaction, form: DenyForm) -> None:
-    """Deny the request."""
+    """Deny the request, or withdraw one's own."""
     execution_id = ExecutionId(interaction.private_metadata["execution"])
     await flows.approvals.deny(world, execution_id, form.reason, by=interaction.user_id)
 

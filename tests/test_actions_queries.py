@@ -285,6 +285,8 @@ async def test_a_file_stays_within_its_bytes(systems: Systems, shop: Shop) -> No
         (Decimal("1.50"), "1.50"),
         (b"abc", "(3 bytes)"),
         ({"a": 1}, '{"a": 1}'),
+        ({"\ud800": 1}, '{"": 1}'),
+        (10**400, f"1{'0' * 400}"),
         (timedelta(seconds=5.9), "5 s"),
         (timedelta(hours=1, seconds=65), "1 h 01 min 05 s"),
         (datetime(2026, 1, 2, 3, 4, 5, 999, UTC), "2026-01-02 03:04:05 UTC"),

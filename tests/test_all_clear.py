@@ -18,13 +18,13 @@ __all__ = ["team"]
 
 AT = "2026-11-24 10:00 UTC"
 OVER = f"Order Service works normally again. The problem that began {AT} is resolved.\nWe apologize"
-STILL = f":mega: Customers still read what they were told {AT}: “{WORDS}”."
+STILL = f":mega: Customers still read what they were told {AT}: “{WORDS}”"
 UNTOLD = f"{STILL} Nobody has told them that it is over."
 REQUESTED = f"{STILL} The message that it is over waits for approval."
 TOLD = f":mega: Customers were told {AT} that it is over."
 TELL = "Tell customers it is over…"
 OFFER = (
-    f":mega: Customers were told {AT}: “{WORDS}”. Nobody has told them that it is over. An "
+    f":mega: Customers were told {AT}: “{WORDS}” Nobody has told them that it is over. An "
     "approver other than you must approve exactly this text. Then it is posted in #status, where "
     "customers read it."
 )
@@ -62,7 +62,7 @@ async def test_resolving_asks_for_the_all_clear(walk: Walk) -> None:
 
     request = walk.execution(channel)
     assert (request.title, request.state) == ("All-clear for customers", WAITS)
-    assert request.buttons == ("Approve", "Deny…", "Edit…")
+    assert request.buttons == ("Approve", "Deny…", "Withdraw…", "Edit…")
     assert request.diff == field.value
     assert shown(walk, channel) == [REQUESTED, REQUESTED]
     assert walk.card(channel)["Waits for approval"].startswith("Tell customers in #status: “Order")
@@ -111,6 +111,38 @@ async def test_an_all_clear_after_the_end(walk: Walk, clock: Clock) -> None:
     assert walk.card(channel)["Status"] == "Resolved"
 
 
+async def test_a_premature_all_clear_warns(walk: Walk) -> None:
+    channel = await tell(walk)
+    other = await walk.declare("Disputes", "sev2")
+    await walk.press("oncall", action_ids.CHOOSE_SCENARIO, other, "order-service/high-dispute-rate")
+    await walk.press_step("oncall", "pause-orders", other)
+    await walk.submit("oncall", reason="Stolen cards", revert_after="30")
+    await walk.press("second", action_ids.APPROVE, other)
+    warnings = (
+        "Still in force: orders paused, until {at} (INC-2)",
+        "Still open: INC-2 (SEV-2), Disputes",
+    )
+    shown = [warning.format(at="2026-11-24 10:30 UTC") for warning in warnings]
+
+    await walk.say("oncall", "/incident resolve", channel)
+    assert walk.form().text.splitlines()[-2:] == shown
+    await walk.submit("oncall", resolution="Rolled back", all_clear=None)
+    await walk.press("oncall", action_ids.TELL_CUSTOMERS, channel)
+    assert walk.form().text.splitlines()[-2:] == shown
+    await walk.submit("oncall", text="Orders work")
+
+    stored = [warning.format(at="10:30 UTC") for warning in warnings]
+    assert walk.execution(channel).warnings == tuple(f":warning: {each}" for each in stored)
+    [approve] = walk.slack.find_buttons("Approve", channel, "second")
+    question = approve.element["confirm"]["text"]["text"]
+    assert question.endswith(" ".join(f":warning: {each}" for each in stored))
+    await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
+    await walk.submit("oncall", text="Orders work again")
+    assert len(walk.execution(channel).warnings) == 2
+    await walk.press("second", action_ids.APPROVE, channel)
+    assert posted(walk.slack)[-1] == "Orders work again"
+
+
 async def test_a_refused_all_clear_can_be_sent(walk: Walk) -> None:
     channel = await tell(walk)
     await walk.say("oncall", "/incident resolve", channel)
@@ -149,7 +181,7 @@ async def test_an_unknown_all_clear_told_nobody(walk: Walk, bot: Bot, clock: Clo
 
 
 async def test_what_is_not_over_is_warned_of(walk: Walk) -> None:
-    """Another incident still tells customers of trouble, in the same channel."""
+    """Another incident of the service is open."""
     channel = await tell(walk)
     other = await walk.declare("Refunds fail")
     await ask(walk, other, "Refunds fail")
@@ -157,10 +189,7 @@ async def test_what_is_not_over_is_warned_of(walk: Walk) -> None:
     await walk.say("oncall", "/incident resolve", channel)
     await walk.submit("oncall", resolution="Rolled back", all_clear="All is well")
 
-    warning = (
-        ":warning: INC-2 is still open, and customers read in the same channel: “Refunds fail”. "
-        "Say what is over and what is not."
-    )
+    warning = ":warning: Still open: INC-2 (SEV-1), Refunds fail"
     assert walk.execution(channel).warnings == (warning,)
     await walk.press("oncall", action_ids.EDIT_MESSAGE, channel)
     await walk.submit("oncall", text="Orders work again, refunds fail")

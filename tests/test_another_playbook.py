@@ -136,7 +136,7 @@ async def test_open_requests_stay_usable(walk: Walk, kube: Cluster) -> None:
 
     assert playbook(walk, channel).heading == ":notebook: Slow Response Times"
     assert [reply.heading for reply in playbook(walk, channel).thread] == [RAN_PODS]
-    assert walk.execution(channel).buttons == ("Approve", "Deny…")
+    assert walk.execution(channel).buttons == ("Approve", "Deny…", "Withdraw…")
     await walk.press("second", action_ids.APPROVE, channel)
     assert walk.execution(channel).state == "Done and checked"
     assert kube.image().endswith(":v2.3.1")

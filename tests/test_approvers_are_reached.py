@@ -44,7 +44,7 @@ async def test_approvers_are_reminded_at_half_time(
     assert len(walk.slack.notifications("lead")) == notified + 1
     reminded = [entry for entry in await walk.timeline(asked) if "missing approval" in entry]
     assert reminded == ["the clock sent a reminder of the missing approval: Roll back"]
-    assert walk.execution(asked).buttons == ("Approve", "Deny…")
+    assert walk.execution(asked).buttons == ("Approve", "Deny…", "Withdraw…")
     await walk.press("second", action_ids.APPROVE, asked)
     assert walk.execution(asked).state == DONE
     assert replies(walk, asked)[0] == REMINDER

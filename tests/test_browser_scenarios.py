@@ -99,7 +99,7 @@ async def work_disputes(page: Page) -> None:
     await browsing.update(page, "Orders were paused for a few minutes", "The three are blocked")
     await browsing.wait_until_done(page, 2, 60)
     await wait_for_text(page, "Undone by")
-    await expect(page.get_by_text("Undo needs no new approval. The bot")).to_have_count(0)
+    await expect(page.get_by_text("can undo this without a new approval")).to_have_count(0)
     await browsing.take_next_status(page)
     await screenshot(page, "disputes-10-resumed")
 

@@ -1,4 +1,4 @@
-"""The card tells the state at a glance, and proposes the next status once after each good check."""
+"""The card tells the state at a glance, and proposes a status once after each check."""
 
 import pytest
 
@@ -10,6 +10,7 @@ from tests.conftest import Bot, Clock, Walk
 from tests.rollbacks import TO_V231, asked, broken
 from tests.test_rules import NOW, incident
 from tests.test_rules_changes import HOUR, PLAN, done
+from tests.test_rules_incidents import entry
 from tests.test_updates import update
 
 __all__ = ["asked", "broken"]
@@ -30,7 +31,7 @@ def buttons(walk: Walk, channel: str) -> tuple[str, ...]:
 
 async def test_a_card_tells_the_state(walk: Walk, asked: str, bot: Bot, clock: Clock) -> None:
     card = walk.card(asked)
-    assert card["Impact"] == "nobody has told it yet: press Post update"
+    assert card["Impact"] == "not known yet: press Post update"
     until = "2026-11-24 10:10 UTC (2026-11-24 10:10 UTC)"
     assert card["Waits for approval"] == f"{TO_V231} · @oncall, until {until}"
     assert not {"Last change", "Last update", "Proposed"} & set(card)
@@ -42,7 +43,8 @@ async def test_a_card_tells_the_state(walk: Walk, asked: str, bot: Bot, clock: C
     await update(walk, asked, impact=long, current="- It crash-loops\n\n- Rolled back")
 
     card = walk.card(asked)
-    assert card["Impact"] == f"Nobody can buy {'<x> ' * 33}<x…"
+    told = "as of 2026-11-24 10:03 UTC, @oncall"
+    assert card["Impact"] == f"Nobody can buy {'<x> ' * 33}<x… · {told}"
     assert card["Last update"] == "It crash-loops · Rolled back · @oncall, 2026-11-24 10:03 UTC"
     how = "done and checked · @oncall, 2026-11-24 10:02 UTC"
     assert card["Last change"] == f":white_check_mark: {TO_V231} · {how}"
@@ -83,7 +85,7 @@ async def test_the_next_status_is_proposed_once(walk: Walk, asked: str, bot: Bot
     messages = len(walk.posts(asked))
     await walk.press("oncall", action_ids.TAKE_STATUS, asked)
     assert len(walk.posts(asked)) == messages
-    assert walk.card(asked)["Status"] == "Monitoring"
+    assert walk.card(asked)["Status"] == "Monitoring\nset by @oncall, 2026-11-24 10:00 UTC"
     assert "Proposed" not in walk.card(asked)
     assert (await walk.timeline(asked))[-1] == (
         "@oncall changed the status from identified to monitoring"
@@ -115,6 +117,31 @@ async def test_another_incident_changed_it_since(
     await bot.drain()
     assert card["Status"] == walk.card(asked)["Status"] == "Investigating"
     assert walk.card(other)["Proposed"] == PROPOSED
+
+
+async def test_a_failed_check_leads_back(walk: Walk, asked: str, clock: Clock) -> None:
+    await walk.press("second", action_ids.APPROVE, asked)
+    await update(walk, asked, status="monitoring", impact="Buying works")
+    clock.forward(minutes=2)
+    messages = len(walk.posts(asked))
+    await walk.press("second", action_ids.UNDO, asked)  # back to what crash-loops
+
+    assert walk.card(asked)["Proposed"] == (
+        ":bulb: Undo: Roll back: done, but the check failed. If users are not well, set the status "
+        "back to Investigating, or Post update."
+    )
+    assert buttons(walk, asked)[:2] == ("Set back to Investigating", "Keep Monitoring")
+    told = "as of 2026-11-24 10:00 UTC, @oncall, before the last change ended"
+    assert walk.card(asked)["Impact"] == f"Buying works · {told}"
+
+    await walk.press("oncall", action_ids.TAKE_STATUS, asked)
+    card = walk.card(asked)
+    assert card["Status"] == "Investigating\nset by @oncall, 2026-11-24 10:02 UTC"
+    assert "Proposed" not in card
+    assert len(walk.posts(asked)) == messages + 1  # the undo's request
+    assert (await walk.timeline(asked))[-1] == (
+        "@oncall changed the status from monitoring to investigating"
+    )
 
 
 PAUSE = PLAN.model_copy(update={"temporary": Temporary(state="paused", lasts=HOUR)})
@@ -158,16 +185,30 @@ def test_what_needs_no_proposal(status: Status) -> None:
     assert rules.next_status.proposal(incident(status=status), [GOOD], [_succeeded(GOOD)]) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "answers", "expected"),
+    [
+        (Status.MONITORING, (), Status.INVESTIGATING),
+        (Status.IDENTIFIED, (), Status.INVESTIGATING),
+        (Status.INVESTIGATING, (), None),
+        (Status.RESOLVED, (), None),
+        (Status.MONITORING, (EntryKind.STATUS_KEPT,), None),
+        (Status.MONITORING, (EntryKind.UPDATED,), None),
+        (Status.MONITORING, (EntryKind.NOTED,), Status.INVESTIGATING),
+    ],
+)
+def test_what_leads_back(
+    status: Status, answers: tuple[EntryKind, ...], expected: Status | None
+) -> None:
+    bad = done(4, finished_at=NOW, **FAILED)
+    kept = {"status": "monitoring", "proposed": "investigating", "execution": 4}
+    entries = [entry(4, EntryKind.FAILED, execution=4)]
+    entries += [entry(5, kind, **kept) for kind in answers]
+
+    proposed = rules.next_status.proposal(incident(status=status), [GOOD, bad], entries)
+
+    assert (proposed and proposed.status) == expected
+
+
 def _succeeded(execution: Execution) -> Entry:
-    return Entry.model_validate(
-        {
-            "id": execution.id,
-            "incident_id": 7,
-            "at": NOW,
-            "kind": EntryKind.SUCCEEDED,
-            "by": None,
-            "text": "",
-            "detail": {"execution": execution.id},
-            "source": None,
-        }
-    )
+    return entry(execution.id, EntryKind.SUCCEEDED, execution=execution.id)

@@ -75,9 +75,9 @@ async def test_the_form_tells_what_is_lost(walk: Walk, done: str) -> None:
     await walk.say("oncall", "/incident resolve", done)
 
     assert walk.form().text.splitlines()[1:] == [
-        ":leftwards_arrow_with_hook: After this you cannot undo: Roll back (an approver "
-        "without new approval until 2026-11-24 10:15 UTC, if nobody has changed its target). To "
-        "undo one, cancel this form first."
+        ":leftwards_arrow_with_hook: After this you cannot undo: Roll back of 2026-11-24 10:00 UTC "
+        "(an approver without a new approval until 2026-11-24 10:15 UTC, if nobody has changed its "
+        "target). To undo one, cancel this form first."
     ]
     await walk.submit("oncall", resolution="It is over")
     assert walk.execution(done).buttons == ()

@@ -1,5 +1,7 @@
 """A change is denied by an approver, or withdrawn by whoever asked for it."""
 
+import pytest
+
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
@@ -30,8 +32,12 @@ async def test_a_denial_tells_its_reason(walk: Walk, broken: Cluster, asked: str
     assert entry == f"@lead denied: {TO_V231} (reason: A fix is on its way)"
 
 
-async def test_a_requester_withdraws(walk: Walk, broken: Cluster, asked: str) -> None:
-    await deny(walk, "oncall", asked, "It was the database")
+@pytest.mark.parametrize("button", [action_ids.WITHDRAW, action_ids.DENY])
+async def test_a_requester_withdraws(walk: Walk, broken: Cluster, asked: str, button: str) -> None:
+    await walk.press("oncall", button, asked)
+    form = walk.form()
+    assert (form.title, form.fields["reason"].label) == ("Withdraw", "Why do you withdraw it?")
+    await walk.submit("oncall", reason="It was the database")
 
     request = walk.execution(asked)
     assert (request.state, request.outcome) == ("Withdrawn", "by @oncall: It was the database")
@@ -39,6 +45,17 @@ async def test_a_requester_withdraws(walk: Walk, broken: Cluster, asked: str) ->
     assert patches(broken) == 0
     [*_, entry] = await walk.timeline(asked)
     assert entry == f"@oncall withdrew: {TO_V231} (reason: It was the database)"
+
+
+async def test_only_the_requester_withdraws(walk: Walk, asked: str) -> None:
+    await walk.press("lead", action_ids.WITHDRAW, asked)
+
+    assert walk.slack.views("lead") == []
+    assert walk.answer("lead") == (
+        "@oncall requested this, so only they can withdraw it. Nothing was withdrawn; an approver "
+        "can deny it."
+    )
+    assert walk.execution(asked).state == WAITS
 
 
 async def test_a_denied_request_is_not_approved(walk: Walk, broken: Cluster, asked: str) -> None:

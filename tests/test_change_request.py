@@ -37,11 +37,11 @@ async def test_a_request_shows_its_plan(walk: Walk, broken: Cluster, asked: str)
             "All 3 pods are ready within 300 s, and then stay ready for 0.4 s without a restart."
         ),
         "Undo": BACK_TO_V240,
-        "Approval": "1 other person, as the policy asks before a destructive change",
-        "Dry run": "The API server accepts it (dry run, nothing was written).",
+        "Approval": "as the policy asks before a change of this kind",
+        "Tested": "The API server accepts it (dry run, nothing was written).",
     }
     assert request.state == WAITS
-    assert request.buttons == ("Approve", "Deny…")
+    assert request.buttons == ("Approve", "Deny…", "Withdraw…")
     assert walk.step(asked, "roll-back").lines == (
         ":hourglass_flowing_sand: Requested by @oncall, waits for approval",
     )
@@ -165,7 +165,7 @@ async def test_approve_waits_for_the_whole_plan(
 
     await walk.ask_for_rollback(channel)
     request = walk.execution(channel)
-    assert (request.state, request.buttons) == (WAITS, ("Deny…",))
+    assert (request.state, request.buttons) == (WAITS, ("Deny…", "Withdraw…"))
     assert request.notes == (
         ":page_facing_up: The plan is too long for this message. Approve appears once its file is "
         "in the thread.",
@@ -177,7 +177,7 @@ async def test_approve_waits_for_the_whole_plan(
 
     request = walk.execution(channel)
     assert [reply.files for reply in request.thread] == [("roll-back-1.diff",)]
-    assert (request.buttons, request.notes) == (("Approve", "Deny…"), ())
+    assert (request.buttons, request.notes) == (("Approve", "Deny…", "Withdraw…"), ())
     assert "Slack refused" not in walk.text(channel)
 
     [message] = [post for post in walk.posts(channel) if "Approve" in post.buttons]

@@ -93,7 +93,7 @@ async def test_a_busy_target_is_waited_for(walk: Walk, bot: Bot, broken: Cluster
         "“Roll back” of INC-1",
         request.state,
     )
-    assert request.buttons == ("Deny…",)
+    assert request.buttons == ("Deny…", "Withdraw…")
     assert patches(broken) == 0
 
     async with bot.world.pool.connection() as conn:

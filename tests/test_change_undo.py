@@ -20,13 +20,14 @@ async def test_undo_needs_no_new_approval(walk: Walk, broken: Cluster, done: str
     until = "2026-11-24 10:15 UTC"
     assert walk.execution(done).notes == (
         f"Until {until} an approver can undo this without a new approval, if nobody has changed "
-        "its target since. Any other undo is a new request.",
+        "its target since. For others, and after that, an undo needs one.",
     )
 
     await walk.press("second", action_ids.UNDO, done)
 
     first, undo = walk.executions(done)
     assert (undo.title, undo.requested_by, undo.approvals) == ("Undo: Roll back", "@second", ())
+    assert undo.reason == ""
     assert (
         undo.plan["Plan"]
         == "Roll order-service back from revision 8 (image v2.3.1) to revision 7 (image v2.4.0)"
@@ -71,7 +72,7 @@ async def test_an_outsiders_undo_is_a_request(walk: Walk, broken: Cluster, done:
 
     undo = walk.execution(done)
     assert (undo.requested_by, undo.state) == ("@outsider", WAITS)
-    assert undo.buttons == ("Approve", "Deny…")
+    assert undo.buttons == ("Approve", "Deny…", "Withdraw…")
     assert patches(broken) == 1
 
 

@@ -61,7 +61,7 @@ async def test_customers_read_approved_words(walk: Walk) -> None:
     request = walk.execution(channel)
     assert request.plan["Plan"] == TELL
     assert request.diff == WORDS  # the whole, as it will be posted
-    assert request.buttons == ("Approve", "Deny…", "Edit…")
+    assert request.buttons == ("Approve", "Deny…", "Withdraw…", "Edit…")
 
     await walk.press("second", action_ids.APPROVE, channel)
 
@@ -70,6 +70,19 @@ async def test_customers_read_approved_words(walk: Walk) -> None:
     assert (done.state, done.outcome, done.diff) == (DONE, "Customers were told in #status.", WORDS)
     entry = f"@oncall requested this, and it was done and checked: {TELL} ({done.outcome})"
     assert (await walk.timeline(channel))[-1] == entry
+
+
+async def test_watching_is_told_as_such(walk: Walk) -> None:
+    channel = await walk.declare()
+    await walk.say("oncall", "/incident status monitoring", channel)
+
+    await walk.say("oncall", "/incident customer", channel)
+
+    assert drafted(walk) == (
+        "We have taken action against the problem with Order Service that began 2026-11-24 10:00 "
+        "UTC, and we are watching whether everything works again.\n"
+        "We apologize for any inconvenience and will tell you when it is over."
+    )
 
 
 async def test_typed_words_are_drafted(walk: Walk) -> None:

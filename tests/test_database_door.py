@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import time, timedelta
 from typing import LiteralString
 
 import pytest
@@ -62,6 +63,7 @@ async def test_no_more_rows_than_the_cap(door: Database) -> None:
         ("SELECT 1; DELETE FROM orders", "refused the query"),
         ("SELECT * FROM pg_authid", "may not read"),
         ("SELECT FROM WHERE", "syntax error"),
+        (f"SELECT {'1, ' * 1664} 1", "refused the query: target lists can have at most"),
         ("SELECT * FROM no_such_table", "does not exist"),
         ("WITH gone AS (DELETE FROM orders RETURNING id) SELECT * FROM gone", "Nothing was"),
     ],
@@ -205,9 +207,26 @@ async def test_connections_without_url_name_variable(systems: Systems) -> None:
         await DatabaseConnections().read(systems)
 
 
-async def test_times_that_python_has_not_are_shown(shared_shop: Shop) -> None:
-    read = await Database(shared_shop.ro_dsn).select(
-        "SELECT 'infinity'::timestamptz AS a, '-infinity'::date AS b, '20000-01-01'::timestamp AS c"
-    )
+AS_SHOWN: tuple[tuple[LiteralString, object], ...] = (
+    ("'infinity'::timestamptz", "infinity"),
+    ("'-infinity'::date", "-infinity"),
+    ("'20000-01-01'::timestamp", "20000-01-01 00:00:00"),
+    ("'24:00'::time", "24:00:00"),
+    ("'24:00'::timetz", "24:00:00+00"),
+    ("'10000000 years'::interval", "10000000 years"),
+    ("'-178000000 years'::interval", "-178000000 years"),
+    ("repeat('9', 5000)::json", "9" * 5000),
+    ("(repeat('[', 101) || repeat(']', 101))::json", "[" * 101 + "]" * 101),
+    ("(repeat('[', 3000) || repeat(']', 3000))::jsonb", "[" * 3000 + "]" * 3000),
+    # These Python has.
+    ("'14 months 1 day 02:03:04'::interval", timedelta(days=426, seconds=7384)),
+    ("'23:59:59'::time", time(23, 59, 59)),
+    ("'[[]]'::jsonb", [[]]),
+)
 
-    assert read.rows == [("infinity", "-infinity", "20000-01-01 00:00:00")]
+
+async def test_values_that_python_has_not_are_text(shared_shop: Shop) -> None:
+    database = Database(shared_shop.ro_dsn)
+
+    for value, shown in AS_SHOWN:
+        assert (value, (await database.select(f"SELECT {value}")).rows) == (value, [(shown,)])

@@ -27,7 +27,7 @@ async def test_an_incident_has_its_channel(walk: Walk) -> None:
         "Severity": "SEV-1",
         "Name": "INC-1",
         "Title": "Orders are failing",
-        "Impact": "nobody has told it yet: press Post update",
+        "Impact": "not known yet: press Post update",
         "Status": "Investigating",
         "Incident commander": "nobody yet",
         "Declared": "2026-11-24 10:00 UTC by @oncall",

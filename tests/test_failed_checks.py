@@ -146,7 +146,7 @@ async def test_what_stands_can_be_undone(walk: Walk, broken: Cluster, asked: str
     undo = walk.execution(asked)
     assert (undo.state, undo.plan["Approval"]) == (
         WAITS,
-        "1 other person, as the policy asks before a destructive change. The target has changed "
+        "as the policy asks before a change of this kind. The target has changed "
         "since, so the approval of the change does not cover this.",
     )
 

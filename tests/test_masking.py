@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from bot.actions import cell_format
 from bot.redaction import REDACTED, redact
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9"
@@ -74,12 +75,25 @@ def test_masking_twice_changes_nothing() -> None:
     assert redact(once) == once
 
 
+def test_cells_below_named_columns() -> None:
+    columns = ["id", "password", "stripe_key", "cache_key", "sid"]
+    key = "Vq83kLmZt0PxWe7YbN2s"
+    shown = cell_format.cells(columns, ["a", "x", key, key, 42424242])
+    assert [cell.text for cell in shown] == ["a", REDACTED, REDACTED, key, "42424242"]
+
+
 UNITS = [
     *("a", "a@", "1", "1 ", "4111 ", "eyJ", "a.", '"\\', "/", "a%", "\u200b", "<a ", "- a\n"),
     *("password", "password=", "password: ", "password=' ", "<password>", "secret_", "token "),
     *("://", "//a:b@", "://a@", "&sig=", "bearer ", "authorization: ", "--password ", "mysql -p"),
     *("-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----\n", "data:\n"),
     *("value=", "name: password value: ", "kind: Secret\n---\n", "error: token: ", "echo a | "),
+    *(
+        "| password |\n|---|\n",
+        "STRIPE_KEY=a1b2c3d4",
+        "insert into a (password) values (",
+        "auth=('a', ",
+    ),
 ]
 
 

@@ -62,6 +62,16 @@ async def test_nothing_typed_is_stored_or_sent(walk: Walk, given: Settings) -> N
     ]
 
 
+async def test_titles_of_files_are_masked(walk: Walk) -> None:
+    channel = await walk.declare("Orders fail")
+    found = await walk.bot.world.slack.conversations_list()
+    [id_] = [listed["id"] for listed in found["channels"] if listed["name"] == channel]
+    await walk.bot.world.slack.files_upload_v2(
+        channel=id_, filename="orders.log", title=f"Log with {SECRET}", content="x"
+    )
+    assert WORD not in sent(walk)
+
+
 async def test_the_database_door_masks(bot: Bot) -> None:
     """A statement that forgets the gate passes it all the same."""
     async with bot.world.pool.connection() as conn:

@@ -25,8 +25,12 @@ IN_FORCE = (
     "2026-11-24 10:30 UTC (2026-11-24 10:30 UTC)"
 )
 PROMISE = (
-    "The bot undoes it then, or an approver before, without a new approval. If its target changes "
-    "first, the undo needs one."
+    "The bot ends it then by itself, and an approver can end it before. Neither needs a new "
+    "approval, unless its target changes first."
+)
+RUNS_AT_ONCE = (
+    "This runs at once, as soon as you send this form: it ends orders paused, which was approved "
+    "along with its end. Only if its target has changed since does it wait for approval."
 )
 HAS_ENDED = ":arrow_forward: orders paused has ended:"
 RESUME, PAUSE = "Undo: Pause new orders", "Pause new orders"
@@ -310,20 +314,29 @@ async def test_a_step_and_undo_are_one(
 ) -> None:
     until = "orders paused until 2026-11-24 10:30 UTC"
     assert walk.execution(paused).notes == (f"{until}. {PROMISE}",)
+    assert walk.execution(paused).warnings == (
+        ":double_vertical_bar: orders paused for 30 min from the start.",
+    )
     assert not kube.accepts_orders()
 
     if by_step:
-        await resume(walk, paused)
+        await walk.press_step("oncall", "resume-orders", paused)
+        assert RUNS_AT_ONCE in walk.form().text.splitlines()
+        [*_, reason] = walk.slack.views("oncall")[-1]["blocks"]
+        placeholder = "What do you see, and why does this help?"
+        assert reason["element"]["placeholder"]["text"] == placeholder
+        await walk.submit("oncall", reason="The fraud has stopped")
     else:
         await walk.press("oncall", action_ids.UNDO, paused)
 
     assert kube.accepts_orders()
     assert variable(kube) == "false"
     assert in_force(walk, paused) == []
-    reason = "The fraud has stopped" if by_step else "Undo of “Pause new orders”"
+    reason = "The fraud has stopped" if by_step else ""
     change, undo = walk.executions(paused)
     assert change.notes == (":leftwards_arrow_with_hook: Undone by @oncall",)
-    assert (undo.title, undo.requested_by, undo.reason) == (RESUME, "@oncall", reason)
+    pressed = "Resume orders" if by_step else RESUME
+    assert (undo.title, undo.requested_by, undo.reason) == (pressed, "@oncall", reason)
     assert (undo.state, undo.approvals) == (DONE, ())
     assert walk.step(paused, "resume-orders").state == (
         ":white_check_mark: ORDERS_PAUSED of order-service is “false”: 3 of 3 ready, no restarts "
@@ -355,11 +368,14 @@ async def test_both_need_approval_after_drift(
     assert walk.card(paused)["In force"].endswith(f"(2026-11-24 10:30 UTC): i{changed}")
 
     if by_step:
-        await resume(walk, paused)
+        await walk.press_step("oncall", "resume-orders", paused)
+        assert "Nothing runs yet." in walk.form().text
+        await walk.submit("oncall", reason="The fraud has stopped")
     else:
         await walk.press("oncall", action_ids.UNDO, paused)
 
-    assert (walk.execution(paused).title, walk.execution(paused).state) == (RESUME, WAITS)
+    pressed = "Resume orders" if by_step else RESUME
+    assert (walk.execution(paused).title, walk.execution(paused).state) == (pressed, WAITS)
     assert variable(kube) == "true"
     await walk.press("lead", action_ids.APPROVE, paused)
     assert variable(kube) == "false"
@@ -420,7 +436,7 @@ async def test_undoing_the_resume_pauses_again(
 
     await walk.press("lead", action_ids.UNDO, paused, "2")
     await bot.tick()
-    assert walk.execution(paused).reason == "Undo of “Resume orders”: orders paused again"
+    assert walk.execution(paused).reason == "orders paused again"
     assert variable(kube) == "true"
     needs_approval = ": its target has changed since, so its undo needs a new approval"
     assert in_force(walk, paused) == [IN_FORCE.replace("resumes", "until") + needs_approval] * 2
@@ -448,8 +464,7 @@ async def test_undoing_it_late_says_so(
     await walk.press("lead", action_ids.UNDO, paused, "2")
 
     assert walk.execution(paused).reason == (
-        "Undo of “Resume orders”: orders paused again, although its time is over: people will be "
-        "asked to end it"
+        "orders paused again, although its time is over: people will be asked to end it"
     )
 
 
@@ -477,10 +492,10 @@ async def test_another_incident_ends_it(walk: Walk, bot: Bot, clock: Clock, paus
     clock.forward(minutes=2)  # else it is the same declaration
     other = await declare(walk)
     await resume(walk, other, "second")
-    assert (walk.execution(other).title, walk.execution(other).state) == (RESUME, DONE)
+    assert (walk.execution(other).title, walk.execution(other).state) == ("Resume orders", DONE)
     await bot.tick()
 
-    ended_by = "“Undo: Pause new orders” of INC-2, requested by @second, ended it"
+    ended_by = "“Resume orders” of INC-2, requested by @second, ended it"
     assert said(walk, paused)[-1] == f"{HAS_ENDED} {ended_by}"
     assert in_force(walk, paused) == []
     assert walk.execution(paused).buttons == ()

@@ -60,7 +60,7 @@ async def test_whoever_paused_approves_no_end(
     request = walk.execution(paused)
     assert request.requested_by == "the clock"
     assert request.plan["Approval"] == (
-        "1 other person, as the policy asks before a destructive change. The target has changed "
+        "as the policy asks before a change of this kind. The target has changed "
         "since, so the approval of the change does not cover this."
     )
     assert (request.state, request.outcome.split(", until")[0]) == (

@@ -136,8 +136,8 @@ async def test_undo_of_an_undo_is_a_new_change(
     request = walk.execution(done)
     assert (request.title, request.state) == ("Undo: Undo: Roll back", WAITS)
     assert request.plan["Approval"] == (
-        "1 other person, as the policy asks before a destructive change. This undoes an undo, so "
-        "it is approved like a new change."
+        "as the policy asks before a change of this kind. This undoes an undo, so it is approved "
+        "like a new change."
     )
     assert patches(broken) == 2
     await walk.press("second", action_ids.APPROVE, done)
@@ -172,14 +172,14 @@ async def test_no_approval_is_said_loudly(
         "without any approval"
     ]
     assert form.endswith(
-        ":rotating_light: The policy asks for no approval before a destructive change: it runs as "
-        "soon as you send this form."
+        ":rotating_light: The policy asks for no approval before a change of this kind: it runs "
+        "as soon as you send this form."
     )
     assert request.warnings[0] == (
         ":rotating_light: Nobody has to approve this. The policy asks for no approval before a "
-        "destructive change: it runs as soon as somebody requests it."
+        "change of this kind: it runs as soon as somebody requests it."
     )
-    assert request.plan["Approval"] == "none: the policy asks for none before a destructive change"
+    assert request.plan["Approval"] == "none: the policy asks for none before a change of this kind"
     assert (request.state, request.approvals, patches(broken)) == (DONE, (), 1)
 
 
@@ -209,8 +209,8 @@ async def test_a_wide_change_needs_two(walk: Walk, kube: Cluster) -> None:
     request = walk.execution(channel)
     assert request.state == "Needs 2 more approvals"
     assert request.plan["Approval"] == (
-        "2 other people, as the policy asks before a destructive change. It takes away more than "
-        "the policy's budget, which asks for one more."
+        "as the policy asks before a change of this kind. It takes away more than the policy's "
+        "budget, which asks for one more."
     )
     pods = kube.pod_names()
 

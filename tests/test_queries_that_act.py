@@ -130,6 +130,7 @@ ACTING = (
     "SELECT public.cancel_all()",
     "SELECT cancel_all()",
     "SELECT id OPERATOR(public.=) id FROM orders",
+    'SELECT id OPERATOR("BETWEEN".=) id FROM orders',
     "SELECT id ===> id FROM orders",
     "SELECT id FROM orders ORDER BY id USING ===>",
     "SELECT 1 ===> ANY (SELECT 1)",

@@ -15,6 +15,7 @@ from tests.conftest import Bot, Clock, Walk, start_bot
 from tests.readers import Post
 
 NO_COMMAND = "Nobody has taken command of INC-1."
+OVERDUE = ":rotating_light: Update overdue since"
 UPDATE_DUE = "The next update on INC-1 was due"
 LAST = (
     "Reminded 3 times, the last time {at}: nobody has answered, and there is no further reminder."
@@ -202,7 +203,10 @@ async def test_who_takes_command_was_not_asked(walk: Walk, bot: Bot, clock: Cloc
 
 async def test_a_snooze_is_quiet(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await nagged(walk, bot, clock)
+    said = []
     for minutes in (5, 10):
+        until = shown(clock.time + timedelta(minutes=minutes))
+        said.append(f"@oncall snoozed the reminder for {minutes} min, until {until}")
         await walk.press("oncall", f"{action_ids.SNOOZE}.{minutes}", channel)
         clock.forward(minutes=minutes - 1)
         await bot.tick()
@@ -218,12 +222,13 @@ async def test_a_snooze_is_quiet(walk: Walk, bot: Bot, clock: Clock) -> None:
         "a short one."
     )
     snoozed = [entry for entry in await walk.timeline(channel) if "snoozed" in entry]
-    assert snoozed == [f"@oncall snoozed the reminder for {minutes} min" for minutes in (5, 10)]
+    assert snoozed == said
 
 
 async def test_a_second_snooze_is_refused(walk: Walk, bot: Bot, clock: Clock) -> None:
     channel = await nagged(walk, bot, clock)
     snooze = walk.slack.find_button(action_ids.SNOOZES[0], channel, "second")
+    until = shown(clock.time + timedelta(minutes=10))
     await walk.press("oncall", action_ids.SNOOZES[1], channel)
 
     await walk.slack.press("second", snooze)
@@ -231,7 +236,7 @@ async def test_a_second_snooze_is_refused(walk: Walk, bot: Bot, clock: Clock) ->
 
     assert walk.answer("second") == "This reminder is no longer active. Nothing was snoozed."
     posts = [post.text for post in walk.posts(channel)]
-    assert posts.count(":zzz: @oncall snoozed the reminder for 10 min") == 1
+    assert posts.count(f":zzz: @oncall snoozed the reminder for 10 min, until {until}") == 1
 
 
 async def test_worse_was_late_before(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -251,23 +256,27 @@ async def test_a_snooze_says_until_when(walk: Walk, bot: Bot, clock: Clock) -> N
     channel = await nagged(walk, bot, clock)
 
     await walk.press("second", action_ids.SNOOZES[1], channel)
-    snoozed = f"Snoozed by @second until {shown(clock.time + timedelta(minutes=10))}"
+    until = shown(clock.time + timedelta(minutes=10))
+    snoozed = f"Snoozed by @second until {until}"
     then = "; then it reminds you again"
     [reminder] = reminders(walk, channel)
     assert reminder.lines[1:] == (f"{snoozed}{then}.",)
     assert reminder.buttons == ()
-    was_due = walk.card(channel)["Next update was due"]
+    was_due = walk.card(channel)[OVERDUE]
     assert was_due == f"{due} ({due})\n{snoozed}{then}"
 
     clock.forward(minutes=10.1)
     await bot.tick()
     [reminder] = reminders(walk, channel)
-    repeated = f"Reminded 2 times, the last time {shown(clock.time)}: nobody has answered."
+    repeated = (
+        f"Reminded 2 times, the last time {shown(clock.time)}: @second snoozed it until {until}, "
+        "and no update was posted."
+    )
     assert reminder.lines == (f":bell: @oncall {UPDATE_DUE} {due}.", repeated)
     assert reminder.buttons == ("Post update", *SNOOZES)
     [again] = reminder.thread
     assert again.text == f":bell: @oncall Reminder 2: the next update on INC-1 was due {due}."
-    assert walk.card(channel)["Next update was due"] == f"{due} ({due})"
+    assert walk.card(channel)[OVERDUE] == f"{due} ({due})"
 
 
 async def test_an_update_answers_its_reminder(walk: Walk, bot: Bot, clock: Clock) -> None:
@@ -297,8 +306,10 @@ async def test_what_is_over_was_due(walk: Walk, bot: Bot, clock: Clock) -> None:
     await bot.tick()
 
     card = walk.card(channel)
-    assert card["Next update was due"] == f"{due} ({due})"
+    assert card[OVERDUE] == f"{due} ({due})"
     assert "Next update due" not in card
+    [announcement] = walk.posts("incidents")
+    assert announcement.lines[2] == f":rotating_light: Update overdue since {due}"
 
 
 async def test_nothing_nags_after_resolve(walk: Walk, bot: Bot, clock: Clock) -> None:

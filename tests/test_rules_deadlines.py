@@ -252,6 +252,33 @@ def test_a_new_severity_moves_it(
     assert due == now + expected
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "severity", "posted", "expected"),
+    [
+        (Status.INVESTIGATING, Status.MONITORING, Severity.SEV1, False, 15 * MINUTE),
+        (Status.MONITORING, Status.IDENTIFIED, Severity.SEV1, False, 15 * MINUTE),
+        (Status.MONITORING, Status.MONITORING, Severity.SEV2, False, 30 * MINUTE),
+        # Nothing was due of what was posted, and now something is.
+        (Status.MONITORING, Status.INVESTIGATING, Severity.SEV4, True, DAY),
+    ],
+)
+def test_a_status_alone_tells_nobody(
+    before: Status, after: Status, severity: Severity, posted: bool, expected: timedelta
+) -> None:
+    now = TUESDAY + 10 * HOUR
+    given = incident(
+        severity=Severity.SEV4 if posted else Severity.SEV1,
+        status=before,
+        declared_at=now,
+        last_update_at=now if posted else None,
+        next_update_at=None if posted else now + 15 * MINUTE,
+    )
+
+    due = rules.deadlines.update_due_after_change(TEAM, given, severity, after, None, now)
+
+    assert due == now + expected
+
+
 def test_resolving_leaves_only_promises() -> None:
     now = TUESDAY + 10 * HOUR
     given = incident(next_update_at=now + HOUR)

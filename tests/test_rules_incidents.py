@@ -1,4 +1,4 @@
-"""What a timeline says of an incident: its worst severity, and the facts for an update."""
+"""What a timeline says of an incident: its worst severity."""
 
 from typing import Any
 
@@ -49,40 +49,6 @@ def changed(old: str, new: str) -> Entry:
 )
 def test_the_worst_it_was(now: Severity, entries: list[Entry], expected: Severity) -> None:
     assert rules.incidents.peak_severity(incident(severity=now), entries) is expected
-
-
-def read(number: int, step: str) -> Entry:
-    return entry(number, EntryKind.READ, step=step)
-
-
-def done(number: int, plan: str | None) -> Entry:
-    return entry(number, EntryKind.SUCCEEDED, plan_digest=plan)
-
-
-def failed(number: int, plan: str | None) -> Entry:
-    return entry(number, EntryKind.FAILED, plan_digest=plan)
-
-
-def noted(number: int) -> Entry:
-    return entry(number, EntryKind.NOTED)
-
-
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ([], []),
-        ([noted(1), noted(2)], [1, 2]),
-        ([read(1, "pods"), read(2, "logs"), read(3, "pods")], [2, 3]),
-        ([noted(1), read(2, "pods"), done(3, "a")], [3, 2, 1]),
-        ([failed(1, "a"), done(2, "a")], [2]),
-        ([done(1, "a"), failed(2, "a"), done(3, "b")], [3, 2]),
-        ([done(1, None), done(2, None)], [1, 2]),
-        ([noted(number) for number in range(1, 13)], list(range(3, 13))),
-        ([done(1, "a"), *[noted(number) for number in range(2, 12)]], list(range(2, 12))),
-    ],
-)
-def test_the_latest_facts(facts: list[Entry], expected: list[int]) -> None:
-    assert [fact.id for fact in rules.incidents.latest_facts(facts)] == expected
 
 
 @pytest.mark.parametrize(

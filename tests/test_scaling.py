@@ -48,8 +48,8 @@ async def test_scaled_and_undone(walk: Walk, kube: Cluster) -> None:
         "Check": "All 5 pods are ready within 300 s, and then stay ready for 0.4 s "
         "without a restart.",
         "Undo": "Scale order-service back to 3 replicas",
-        "Approval": "1 other person, as the policy asks before a destructive change",
-        "Dry run": "The API server accepts it (dry run, nothing was written).",
+        "Approval": "as the policy asks before a change of this kind",
+        "Tested": "The API server accepts it (dry run, nothing was written).",
     }
     assert (request.warnings, request.diff) == ((), "-replicas: 3\n+replicas: 5")
     assert replicas(kube) == 3

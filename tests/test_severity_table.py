@@ -76,8 +76,8 @@ async def test_another_playbook_is_another_first_response(
     channel = await walk.declare("Nobody gets in", "sev1")
     await walk.press("oncall", action_ids.CHOOSE_SCENARIO, channel, "tickets/gates")
 
+    assert "SEV-1: Nobody gets in · first response within 3 min" in walk.text(channel)
     clock.forward(minutes=4)
     await bot.tick()
 
     assert WAITS in walk.text(channel)
-    assert "SEV-1: Nobody gets in · first response within 3 min" in walk.text(channel)

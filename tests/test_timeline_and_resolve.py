@@ -112,8 +112,9 @@ async def test_resolving_leaves_a_summary(walk: Walk, clock: Clock) -> None:
     assert card["Resolved"] == "2026-11-24 10:12 UTC by @oncall"
     assert card["Small print"].splitlines()[-1] == "What fixed it: Restarted the resolver"
     assert announcement(walk).lines[1:] == (
-        f"Resolved in #{channel} · commander nobody yet · declared {DECLARED_AT} by @oncall",
-        "Resolved 2026-11-24 10:12 UTC as SEV-1: Restarted the resolver",
+        f"Resolved 2026-11-24 10:12 UTC as SEV-1 in #{channel} · commander nobody yet · declared "
+        f"{DECLARED_AT} by @oncall",
+        "What fixed it: Restarted the resolver",
     )
     assert [task.title for task in walk.tasks(channel)] == [
         "Create incident ticket with timeline",
@@ -151,8 +152,8 @@ async def test_the_peak_is_told_too(walk: Walk) -> None:
 
     severity = "Severity: SEV-2 (peak SEV-1) · Commander: nobody took command · Updates: 0"
     assert summary(walk, channel)[2] == severity
-    resolved = f"Resolved {DECLARED_AT} as SEV-2 (peak SEV-1): Restarted the resolver"
-    assert announcement(walk).lines[-1] == resolved
+    resolved = f"Resolved {DECLARED_AT} as SEV-2 (peak SEV-1) in #{channel}"
+    assert announcement(walk).lines[1].split(" · ")[0] == resolved
     assert timeline_file(walk, channel)[2].split(", ")[0] == "Severity SEV-2 (peak SEV-1)"
 
 

@@ -1,6 +1,6 @@
 """Updates: drafted from facts in a form, posted once, and then left as they are."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -55,8 +55,8 @@ async def test_an_update_is_shown_everywhere(walk: Walk) -> None:
         "Next Update: 2026-11-24 10:10 UTC",
         "Update by @oncall, 2026-11-24 10:00 UTC",
     )
-    latest = "Latest update 2026-11-24 10:00 UTC: It crash-loops"
-    assert announced(walk) == (latest, "Impact: Nobody can buy")
+    latest = "Latest update by @oncall, 2026-11-24 10:00 UTC: It crash-loops"
+    assert announced(walk) == ("Impact: Nobody can buy", latest)
     card = walk.card(channel)
     assert card["Status"] == "Identified"
     assert card["Next update due"] == "2026-11-24 10:10 UTC (2026-11-24 10:10 UTC)"
@@ -93,7 +93,7 @@ async def test_the_form_begins_with_facts(walk: Walk) -> None:
     assert {name: field.value for name, field in fields.items()} == {
         "status": "Investigating",
         "impact": "",
-        "current": "- the queue is growing",
+        "current": "- 10:00 UTC: the queue is growing",
         "minutes": "15",
     }
     assert fields["minutes"].hint == "From 5 to 30."
@@ -118,7 +118,7 @@ async def test_the_form_tells_the_last_look(walk: Walk, kube: Cluster) -> None:
 
     await walk.say("oncall", "/incident update", channel)
 
-    assert happening(walk) == [f"- Pods: {CRASHING}"]
+    assert happening(walk) == [f"- 10:00 UTC: Pods: {CRASHING}"]
 
 
 async def test_a_result_is_one_line(walk: Walk, broken: Cluster) -> None:
@@ -128,24 +128,30 @@ async def test_a_result_is_one_line(walk: Walk, broken: Cluster) -> None:
 
     await walk.say("oncall", "/incident update", channel)
 
-    assert happening(walk) == [f"- Logs: {counts.removeprefix(':warning: ')} · {error}"]
+    assert happening(walk) == [f"- 10:00 UTC: Logs: {counts.removeprefix(':warning: ')} · {error}"]
 
 
-async def test_changes_come_before_looks(walk: Walk, broken: Cluster, clock: Clock) -> None:
+async def test_facts_are_fresh_and_dated(walk: Walk, broken: Cluster, clock: Clock) -> None:
     channel = await walk.declare()
     await walk.press_step("oncall", "pods", channel)
     await walk.say("oncall", "/incident note orders\ncome in again", channel)
+    await walk.press_step("second", "alert-team", channel)
     await walk.ask_for_rollback(channel)
     clock.forward(minutes=7)
     await walk.press("second", action_ids.APPROVE, channel)
 
     await walk.say("oncall", "/incident update", channel)
+    before_reading = happening(walk)
+    clock.forward(minutes=1)
+    await walk.press_step("oncall", "pods", channel)
+    await walk.say("oncall", "/incident update", channel)
 
-    assert happening(walk) == [
-        f"- {TO_V231}: done and checked at 10:07 UTC",
-        f"- Pods at 10:00 UTC: {CRASHING}",  # not so since the change
-        "- orders · come in again",
+    assert before_reading == [
+        f"- 10:07 UTC: {TO_V231}: done and checked",
+        "- 10:00 UTC: Alert team: done by hand",
+        "- 10:00 UTC: orders · come in again",
     ]
+    assert happening(walk) == ["- 10:08 UTC: Pods: 3 of 3 ready", *before_reading]
 
 
 async def test_a_list_begins_its_own_line(walk: Walk) -> None:
@@ -154,8 +160,42 @@ async def test_a_list_begins_its_own_line(walk: Walk) -> None:
     await update(walk, channel, current="- one\n- two")
 
     [post] = posted(walk, channel)
-    assert post.lines[4:7] == ("Current Status: ", "- one", "- two")
-    assert announced(walk)[:3] == ("Latest update 2026-11-24 10:00 UTC: ", "- one", "- two")
+    assert post.lines[4:7] == ("Current Status: ", "• one", "• two")
+    latest = "Latest update by @oncall, 2026-11-24 10:00 UTC: "
+    assert announced(walk)[1:] == (latest, "• one", "• two")
+
+
+async def test_times_are_the_readers_own(walk: Walk, clock: Clock) -> None:
+    channel = await walk.declare()
+    facts = "- 09:58 UTC: Pods: <0> of 3\n- 23:10 UTC, 2026-11-23 10:00 UTC and 24:00 UTC"
+
+    await update(walk, channel, impact="None since 09:59 UTC", current=facts)
+
+    day = clock.time.replace(hour=0, minute=0, second=0, microsecond=0)
+    at_9_58, at_9_59 = (_local(day + timedelta(hours=9, minutes=each)) for each in (58, 59))
+    before = _local(day - timedelta(minutes=50))
+    shown = f"• {at_9_58}: Pods: &lt;0&gt; of 3\n• {before}, 2026-11-23 10:00 UTC and 24:00 UTC"
+    [post] = [each for each in _mrkdwn(walk, channel) if "*Current Status:*" in each]
+    assert f"*Impact:* None since {at_9_59}\n" in post
+    assert f"*Current Status:* \n{shown}\n" in post
+    [announcement] = [each for each in _mrkdwn(walk, "incidents") if "*Latest update*" in each]
+    assert announcement.endswith(f": \n{shown}")
+    [card] = [each for each in _mrkdwn(walk, channel) if "*Last update:*" in each]
+    assert f"{at_9_58}: Pods: &lt;0&gt; of 3 · {before}, " in card
+
+
+def _local(at: datetime) -> str:
+    return f"<!date^{int(at.timestamp())}^{{time}}|{at:%H:%M} UTC>"
+
+
+def _mrkdwn(walk: Walk, channel: str) -> list[str]:
+    """The sections of a channel's messages, as they were sent."""
+    return [
+        block["text"]["text"]
+        for message in walk.slack.messages(channel, "oncall")
+        for block in message.get("blocks", [])
+        if block["type"] == "section" and "text" in block
+    ]
 
 
 async def test_words_replace_the_facts(walk: Walk) -> None:
@@ -194,10 +234,10 @@ async def test_update_after_end_is_refused(walk: Walk) -> None:
 @pytest.mark.parametrize(
     ("failure", "words"),
     [
-        (Failure.NOT_DONE, "not done at 10:07 UTC"),
-        (Failure.CHECK_FAILED, "done, but the check failed at 10:07 UTC"),
-        (Failure.OVERTAKEN, "did not last, as seen at 10:07 UTC"),
-        (None, "failed at 10:07 UTC"),  # an older version wrote it
+        (Failure.NOT_DONE, "not done"),
+        (Failure.CHECK_FAILED, "done, but the check failed"),
+        (Failure.OVERTAKEN, "did not last"),
+        (None, "failed"),  # an older version wrote it
     ],
 )
 def test_what_became_of_a_change_is_a_fact(failure: Failure | None, words: str) -> None:
@@ -213,6 +253,6 @@ def test_what_became_of_a_change_is_a_fact(failure: Failure | None, words: str) 
         source=None,
     )
 
-    shown = text.render_unescaped("draft_fact", entry=entry, detail=detail, before_change=False)
+    shown = text.render_unescaped("draft_fact", entry=entry, detail=detail)
 
-    assert shown == f"Restart: {words} · Why"
+    assert shown == f"10:07 UTC: Restart: {words} · Why"

@@ -7,7 +7,7 @@ import hmac
 import json
 import socket
 import time
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlencode
 
 import aiohttp
@@ -197,6 +197,8 @@ async def test_large_requests_are_not_read(bot: Bot) -> None:
     megabyte, chunked = b"x" * 1024 * 1024, "Transfer-Encoding: chunked"
     for sent, status in (
         (head("Content-Length: 314572800"), "413"),
+        (head(f"Content-Length: {'0' * 5000}9999999"), "413"),
+        (head(f"Content-Length: {'0' * 5000}3") + b"a=b", "401"),
         (
             head("Content-Length: 4000000", "Connection: close"),
             "401",
@@ -275,6 +277,19 @@ async def test_health_and_readiness(bot: Bot) -> None:
     assert await get(f"{bot.url}/healthz") == (200, "ok")
     assert await get(f"{bot.url}/readyz") == (200, "ready")
     assert (await get(f"{bot.url}/nowhere"))[0] == 404
+
+
+async def rename_table(bot: Bot, name: LiteralString, new_name: LiteralString) -> None:
+    async with bot.world.pool.connection() as conn:
+        await conn.execute(f"ALTER TABLE {name} RENAME TO {new_name}")
+
+
+async def test_database_without_table_is_not_ready(bot: Bot) -> None:
+    await rename_table(bot, "set_aside", "another")
+    answer = await get(f"{bot.url}/readyz")
+    await rename_table(bot, "another", "set_aside")
+
+    assert answer == (503, "the database in DATABASE_URL cannot be read: see the log")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ async def test_what_was_true_once(walk: Walk, bot: Bot, clock: Clock) -> None:
     await bot.tick()
     asked, due = [post for post in walk.posts(channel) if post.heading.startswith(":bell:")]
     assert "Nobody has taken command of INC-1. The first response was due" in asked.heading
+    late = "first response was due 2026-11-24 10:15 UTC"
+    assert walk.card(channel)["Small print"].split(" · ")[-1] == late
     await walk.say("second", f"/incident role ic <@{walk.slack.user('second').id}>", channel)
+    assert "first response" not in walk.card(channel)["Small print"]
     await walk.say("oncall", f"/incident role ic <@{walk.slack.user('oncall').id}>", channel)
     await walk.say("oncall", "/incident severity sev2", channel)
     await walk.slack.open_home("oncall")

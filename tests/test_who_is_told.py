@@ -171,20 +171,22 @@ async def test_steps_show_what_was_done(walk: Walk, asked: str) -> None:
 
 
 async def test_resolving_names_lost_undos(walk: Walk, asked: str) -> None:
-    assert await resolve_form(walk, asked) == []
+    assert await resolve_form(walk, asked) == [
+        ":heavy_minus_sign: Void after this: Roll back, requested 2026-11-24 10:00 UTC by @oncall."
+    ]
     await walk.press("second", action_ids.APPROVE, asked)
 
     assert await resolve_form(walk, asked) == [
-        ":leftwards_arrow_with_hook: After this you cannot undo: Roll back (an approver "
-        "without new approval until 2026-11-24 10:15 UTC, if nobody has changed its target). To "
-        "undo one, cancel this form first."
+        ":leftwards_arrow_with_hook: After this you cannot undo: Roll back of 2026-11-24 10:00 UTC "
+        "(an approver without a new approval until 2026-11-24 10:15 UTC, if nobody has changed its "
+        "target). To undo one, cancel this form first."
     ]
 
     await walk.press("second", action_ids.UNDO, asked)
     lost, warning, *_ = await resolve_form(walk, asked)
     assert lost == (
-        ":leftwards_arrow_with_hook: After this you cannot undo: Undo: Roll back. To undo one, "
-        "cancel this form first."
+        ":leftwards_arrow_with_hook: After this you cannot undo: Undo: Roll back of 2026-11-24 "
+        "10:00 UTC. To undo one, cancel this form first."
     )
     assert warning == ":warning: The check failed after:"
 

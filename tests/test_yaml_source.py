@@ -251,3 +251,11 @@ def test_other_values_pass_through(value: object) -> None:
 )
 def test_durations_in_words(text: str, words: str) -> None:
     assert durations.describe(durations.parse(text)) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("119 s", "119 s"), ("323 s", "5 min"), ("600 s", "10 min"), ("3661 s", "61 min")],
+)
+def test_elapsed_has_no_seconds(text: str, words: str) -> None:
+    assert durations.describe_elapsed(durations.parse(text)) == words

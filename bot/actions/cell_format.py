@@ -11,6 +11,7 @@ from bot import redaction
 from bot.actions import stripe_dashboard
 from bot.model import Cell
 from bot.model.findings import NULL
+from bot.model.text import printable
 
 CENTS_SUFFIX = "_cents"
 # The currencies without cents, as Stripe's documentation lists them.
@@ -64,7 +65,7 @@ def cell(value: Any) -> Cell:
         case list():
             return Cell(text=", ".join(cell(item).text for item in value))
         case dict():
-            return Cell(text=json.dumps(value, ensure_ascii=False, default=str))
+            return Cell(text=printable(json.dumps(value, ensure_ascii=False, default=str)))
         case bytes() | memoryview():
             return Cell(text=f"({len(value)} bytes)")
     text = str(value)
@@ -72,8 +73,11 @@ def cell(value: Any) -> Cell:
 
 
 def _number(value: int | float | Decimal) -> float | None:
-    """A float, or None for infinity and NaN, which JSON does not have."""
-    number = float(value)
+    """A float, or None for infinity and NaN, which JSON does not have, and for what is larger."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
     return number if math.isfinite(number) else None
 
 
@@ -98,10 +102,19 @@ def span(value: timedelta) -> str:
 def _masked(column: str, original: Cell) -> Cell:
     """Masked like any text, and completely in a column with the name of a secret."""
     text = original.text
-    if text != NULL and redaction.redact(f"{column}=x") != f"{column}=x":
+    if text != NULL and _is_named_secret(column, text):
         return Cell(text=redaction.REDACTED)
     masked_text = masked(text)
     return original if masked_text == text else Cell(text=masked_text)
+
+
+def _is_named_secret(column: str, text: str) -> bool:
+    """Whether a column has the name of a secret, or one that says so of this text."""
+    if redaction.redact(f"{column}=x") != f"{column}=x":
+        return True
+    # A number is rather an id, such as the one of a session.
+    is_secret = redaction.redact_values({column: text}) == {column: redaction.REDACTED}
+    return is_secret and not text.isdigit()
 
 
 def masked(text: str) -> str:

@@ -3,6 +3,8 @@
 Before the incident is resolved they say what is wrong, and after that, that it is over.
 """
 
+from typing import NamedTuple
+
 from bot import rules, store
 from bot.actions.customers import PostCustomerMessage
 from bot.flows import approvals, executions, incidents
@@ -17,6 +19,7 @@ from bot.model import (
     IncidentId,
     Phase,
     Step,
+    TemporaryChange,
     Update,
     UserError,
     UserId,
@@ -34,6 +37,15 @@ STEP = Step(
 ALL_CLEAR = STEP.model_copy(
     update={"id": rules.customers.ALL_CLEAR, "title": "All-clear for customers"}
 )
+
+MOST_NAMED = 4  # incidents that a warning names
+
+
+class Trouble(NamedTuple):
+    """What customers still notice: changes in force, and the service's other open incidents."""
+
+    changes: tuple[TemporaryChange, ...] = ()
+    incidents: tuple[Incident, ...] = ()
 
 
 async def draft(world: World, incident: Incident, typed: str = "") -> str:
@@ -57,10 +69,25 @@ async def _latest_update(world: World, incident: Incident) -> Update | None:
     return updates[-1] if updates else None
 
 
-def what_happens(world: World) -> text.Mrkdwn:
-    """What becomes of a message: who approves it (it is a `change`), and where it is posted."""
+async def what_happens(world: World, incident: Incident, *, all_clear: bool) -> text.Mrkdwn:
+    """What becomes of a message: who approves it (it is a `change`), and where it is posted.
+
+    Of an all-clear also why it may be too early.
+    """
     channel, approvals = world.workspace.customer_channel, world.config.policy.approvals.change
-    return text.render("customer_form", channel=channel, approvals=approvals)
+    trouble = await _look_for_trouble(world, incident) if all_clear else Trouble()
+    return text.render(
+        "customer_form", channel=channel, approvals=approvals, **trouble._asdict(), local=True
+    )
+
+
+async def _look_for_trouble(world: World, incident: Incident) -> Trouble:
+    """What speaks against an all-clear of this incident."""
+    async with world.pool.connection() as conn:
+        in_force = await store.temporary_changes.not_ended(conn)
+        service = incident.playbook.service
+        others = await store.incidents.list_open_of_service(conn, service, MOST_NAMED)
+    return Trouble(in_force, tuple(other for other in others if other.id != incident.id))
 
 
 async def check_may_be_told(world: World, incident: Incident) -> None:
@@ -91,8 +118,17 @@ async def propose(
     """Request approval of exactly this text; raises UserError."""
     step = ALL_CLEAR if all_clear else STEP
     action = await _build_message_action(world, incident_id, step, words)
-    warnings = await _still_told(world, incident_id, action) if all_clear else ()
+    warnings = await _warnings(world, incident_id, step)
     await executions.propose(world, incident_id, step, action, "", by=by, warnings=warnings)
+
+
+async def _warnings(world: World, incident_id: IncidentId, step: Step) -> tuple[str, ...]:
+    """What whoever approves a text should know first."""
+    if step is not ALL_CLEAR:
+        return ()
+    trouble = await _look_for_trouble(world, await incidents.get(world, incident_id))
+    lines = text.render_unescaped("_too_early", **trouble._asdict(), local=False).splitlines()
+    return tuple(line for line in lines if line)
 
 
 async def replace(
@@ -102,7 +138,7 @@ async def replace(
     step = ALL_CLEAR if rules.customers.is_all_clear(old) else STEP
     action = await _build_message_action(world, incident_id, step, words)
     decider = await load_decider(world, by)
-    warnings = await _still_told(world, incident_id, action) if step is ALL_CLEAR else ()
+    warnings = await _warnings(world, incident_id, step)
 
     async def withdraw(conn: Conn) -> None:
         # Before the request is locked, as resolving the incident does.
@@ -120,23 +156,6 @@ async def replace(
             warnings=warnings,
             before_insert=withdraw,
         )
-
-
-async def _still_told(
-    world: World, incident_id: IncidentId, action: PostCustomerMessage
-) -> tuple[str, ...]:
-    """Warnings of other open incidents whose customers read in the same channel what is wrong."""
-    async with world.pool.connection() as conn:
-        others = await store.executions.incidents_that_changed(conn, action.target)
-        found = [
-            await store.executions.of_incident(conn, other, unreadable=[])
-            for other in others
-            if other != incident_id
-        ]
-    told = [
-        rules.customers.last_told(each) for each in found if rules.customers.await_all_clear(each)
-    ]
-    return tuple(text.render_unescaped("still_told", told=each) for each in told)
 
 
 async def _build_message_action(

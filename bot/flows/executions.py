@@ -6,8 +6,9 @@ from operator import attrgetter
 
 from bot import rules, store
 from bot.actions.base import Action, AlreadyApplied, Change, Read
-from bot.flows import approvers, choices, drift, incidents, runs, tasks
+from bot.flows import approvers, choices, drift, endings, incidents, runs, tasks
 from bot.flows.lookups import build_action as build_action
+from bot.flows.lookups import build_undo as build_undo
 from bot.flows.lookups import find_open_step as find_open_step
 from bot.flows.lookups import get as get
 from bot.flows.lookups import load_decider
@@ -145,12 +146,12 @@ async def propose(
     """Plan a change from the live system and request approval; raises UserError.
 
     One that would end a temporary change is the undo of that, whichever button was pressed.
-    `warnings` are those that the action cannot know of.
+    The `warnings` come after those of the plan.
     `before_insert` runs in the transaction that inserts the request: both or none.
     """
-    original = await _undone_by(world, action)
+    original = await endings.undone_by(world, action)
     if original is not None:
-        return await _request_undo(world, original, incident_id, reason, by=by)
+        return await _request_undo(world, original, incident_id, reason, title=step.title, by=by)
     if not world.config.policy.approvals.of(action.risk):
         # It runs at once, so who asks is the one who decides.
         rules.permissions.check_may_act(await world.directory.fetch_user(by))
@@ -250,19 +251,6 @@ def _makes_same_state(world: World, action: Change, made: Execution) -> bool:
     return isinstance(other, Change) and action.makes_same_state(other)
 
 
-async def _undone_by(world: World, action: Change) -> Execution | None:
-    """The execution whose temporary change an action would end, just as its undo does."""
-    async with world.pool.connection() as conn:
-        in_force = await store.temporary_changes.executions_in_force(conn)
-    for original in in_force:
-        try:
-            if action.is_served_by(build_undo(world, original)):
-                return original
-        except UserError:
-            continue  # it cannot be undone
-    return None
-
-
 async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Request the same as before with a new plan; raises UserError."""
     execution = await get(world, execution_id)
@@ -294,7 +282,7 @@ async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     original = await get(world, execution_id)
     await _check_may_be_undone(world, original)
     reason = await _undo_reason(world, original)
-    await _request_undo(world, original, original.incident_id, reason, by=by)
+    await _request_undo(world, original, original.incident_id, reason, title="", by=by)
 
 
 async def _check_may_be_undone(world: World, original: Execution) -> None:
@@ -309,7 +297,13 @@ async def _check_may_be_undone(world: World, original: Execution) -> None:
 
 
 async def _request_undo(
-    world: World, original: Execution, incident_id: IncidentId, reason: str, *, by: UserId
+    world: World,
+    original: Execution,
+    incident_id: IncidentId,
+    reason: str,
+    *,
+    title: str,
+    by: UserId,
 ) -> Execution:
     """Request an undo in an incident, which may be another one; raises UserError.
 
@@ -329,6 +323,7 @@ async def _request_undo(
         original,
         undo_step(world, incident, original, undo_action),
         reason,
+        title=title,
         in_force=await _is_in_force(world, execution_id),
         may_use_approval=can_use,
     )
@@ -385,15 +380,6 @@ async def _check_not_ended(world: World, execution_id: ExecutionId) -> None:
         raise UserError(f"“{change.state}” has already ended. Nothing was done.")
 
 
-def build_undo(world: World, original: Execution) -> Change:
-    """The action that undoes an execution; raises UserError where there is nothing to undo."""
-    if original.plan is None or original.plan.undo is None or original.check_passed is None:
-        raise UserError("There is nothing to undo here.")
-    undo_action = build_action(world, original.plan.undo.action, original.plan.undo.params)
-    assert isinstance(undo_action, Change)
-    return undo_action
-
-
 def undo_step(world: World, incident: Incident, original: Execution, undo_action: Change) -> str:
     """The id of the incident's step that an undo does the work of, else of the original's."""
     steps = incident.scenario.steps if incident.scenario else ()
@@ -410,12 +396,18 @@ def _is_served(world: World, step: Step, undo_action: Change) -> bool:
 
 
 def undo_request(
-    original: Execution, step_id: str, reason: str, *, in_force: bool, may_use_approval: bool
+    original: Execution,
+    step_id: str,
+    reason: str,
+    *,
+    title: str = "",
+    in_force: bool,
+    may_use_approval: bool,
 ) -> Request:
-    """The request for an undo."""
+    """The request for an undo; `title` is that of the step which people pressed for it, if any."""
     return Request(
         step_id=step_id,
-        title=f"Undo: {original.title}"[:75],
+        title=title or f"Undo: {original.title}"[:75],
         reason=reason,
         undoes=original,
         ends_temporary_change=in_force,
@@ -427,7 +419,7 @@ async def _undo_reason(world: World, original: Execution) -> str:
     """The reason of an undo: what is in force again afterwards, and until when."""
     async with world.pool.connection() as conn:
         back = await store.temporary_changes.ended_by(conn, original.id)
-    return text.render_unescaped("undo_reason", execution=original, changes=back, now=world.now())
+    return text.render_unescaped("undo_reason", changes=back, now=world.now())
 
 
 async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from bot import rules, store
-from bot.actions.base import Action
+from bot.actions.base import Action, Change
 from bot.flows import incidents
 from bot.model import (
     Execution,
@@ -50,6 +50,15 @@ def build_action(world: World, name: str, params: dict[str, Any]) -> Action:
         raise UserError(
             f"The parameters of “{name}” are not valid ({problem}). Nothing was done."
         ) from error
+
+
+def build_undo(world: World, original: Execution) -> Change:
+    """The action that undoes an execution; raises UserError where there is nothing to undo."""
+    if original.plan is None or original.plan.undo is None or original.check_passed is None:
+        raise UserError("There is nothing to undo here.")
+    undo_action = build_action(world, original.plan.undo.action, original.plan.undo.params)
+    assert isinstance(undo_action, Change)
+    return undo_action
 
 
 class Decider(NamedTuple):

@@ -155,7 +155,7 @@ async def snooze(world: World, reminder_id: ReminderId, minutes: int, *, by: Use
         now = world.now()
         until = now + timedelta(minutes=minutes)
         await _put_off(conn, reminder, now, until, by)
-        snoozed = entries.Snoozed(minutes=minutes)
+        snoozed = entries.Snoozed(minutes=minutes, until=until)
         await store.timeline.add(conn, incident.id, snoozed, at=now, by=by)
         changed.add(incident.id)
     return until

@@ -8,7 +8,6 @@ from bot.flows import reminders
 from bot.flows.transactions import changing, lock_open
 from bot.model import (
     Entry,
-    EntryKind,
     Incident,
     IncidentId,
     Model,
@@ -40,25 +39,26 @@ async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
     async with world.pool.connection() as conn:
         timeline = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
+        executions = await store.executions.of_incident(conn, incident.id, unreadable=[])
     since = incident.last_update_at or incident.declared_at
-    new = [entry for entry in timeline if entry.at >= since and entry.kind in rules.incidents.FACTS]
-    facts = rules.incidents.latest_facts(new)
-    changed = max((entry.id for entry in facts if entry.kind is EntryKind.SUCCEEDED), default=0)
+    facts = rules.facts.latest([entry for entry in timeline if entry.at >= since], executions)
     await reminders.pause_nagging(world, incident.id)
     interval = rules.deadlines.update_interval(world.config, incident.severity, incident.status)
     return UpdateDraft(
         impact=updates[-1].impact if updates else "",
-        facts=(typed,) if typed else tuple(_bullet(entry, changed) for entry in facts),
+        facts=(typed,) if typed else tuple(map(_bullet, facts)),
         minutes=None if interval is None else int(interval.total_seconds() // 60),
     )
 
 
-def _bullet(fact: Entry, changed: int) -> str:
-    """One line; for what was read before the last change it says when."""
-    line = text.render_unescaped(
-        "draft_fact", entry=fact, detail=fact.detail, before_change=fact.id < changed
-    )
-    return f"- {textwrap.shorten(line, rules.incidents.MAX_FACT_LENGTH, placeholder=' …')}"
+def _bullet(fact: Entry) -> str:
+    """One line that says when; a long one ends with a whole sentence where that keeps half."""
+    line = " ".join(text.render_unescaped("draft_fact", entry=fact, detail=fact.detail).split())
+    room = rules.facts.MAX_FACT_LENGTH
+    sentences = line[:room].rpartition(". ")[0]
+    if len(line) > room and len(sentences) > room // 2:
+        return f"- {sentences}."
+    return f"- {textwrap.shorten(line, room, placeholder=' …')}"
 
 
 def _posted_text(incident: Incident, update: Update) -> str | None:

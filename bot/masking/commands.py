@@ -43,6 +43,48 @@ FORMS = (
         ),
     ),
     (
+        "stdin",
+        re.compile(
+            r"\bprintf[ \t]+(?:[\"']?%s[\"']?[ \t]+)?[\"']?([^|\"'\n%]{1,200}?)[\"']?[ \t]*"
+            r"\|[^|\n]{0,200}stdin"
+        ),
+    ),
+    (
+        "<<<",
+        re.compile(r"(?:login|passwd|sudo|cat)\b[^\n<]{0,100}<<<[ \t]*[\"']?([^\s\"'|;]{4,200})"),
+    ),
+    (
+        "value",
+        re.compile(
+            r"\b(?:put-parameter|put-secret-value|keyvault[ \t]+secret[ \t]+set)\b[^\n|;]{0,200}?"
+            r"--(?:value|secret-string)[ \t=]+[\"']?([^\s\"']{1,500})"
+        ),
+    ),
+    (
+        "BY",
+        re.compile(
+            r"\b(?:user|role)[ \t]+\S{1,80}[ \t]+identified[ \t]+by[ \t]+(?:values[ \t]+)?"
+            r"([^\s;'\"]{1,200})",
+            re.IGNORECASE,
+        ),
+    ),
+    ("rabbitmqctl", re.compile(r"\b(?:change_password|add_user)[ \t]+\S{1,80}[ \t]+(\S{1,200})")),
+    ("New value", re.compile(r"assword\b[^\n]{0,80}\n?[ \t]*New value:[ \t]+(\S{1,200})")),
+    ("nseal", re.compile(r"\bunseal[ \t]+([\w+/=]{20,200})")),
+    ("Key ", re.compile(r"\b(?:Unseal|Recovery) Key \d{1,2}:[ \t]+(\S{16,200})")),
+    (
+        "mc ",
+        re.compile(
+            r"\bmc[ \t]+(?:alias[ \t]+set|config[ \t]+host[ \t]+add)"
+            r"(?:[ \t]+\S{1,200}){3}[ \t]+(\S{4,200})"
+        ),
+    ),
+    (
+        "lftp",
+        re.compile(r"\blftp\b[^\n|;]{0,100}?[ \t]-u[ \t]*[\"']?[\w.@-]{1,64},([^\s\"']{1,200})"),
+    ),
+    ("rdp", re.compile(r"\b\w{0,10}rdp\b[^\n|;]{0,100}?[ \t]/p:[\"']?([^\s\"']{1,200})")),
+    (
         "sudo",
         re.compile(
             r"\becho[ \t]+(?:-n[ \t]+)?[\"']?([^|\"'\n]{1,200}?)[\"']?[ \t]*"
@@ -59,7 +101,16 @@ FORMS = (
     ("htpasswd", re.compile(r"\bhtpasswd[ \t]+-\w*b\w*[ \t]+\S+[ \t]+\S+[ \t]+([^\s\"']{1,200})")),
     ("htpasswd", re.compile(r"\bhtpasswd[ \t]+-\w*n\w*[ \t]+\S+[ \t]+([^\s\"']{1,200})")),
     ("pass:", re.compile(r"-pass(?:in|out)?[ \t]+[\"']?pass:([^\s\"']{1,200})", re.IGNORECASE)),
-    ("AUTH", re.compile(r"(?:^|[\s>\"'])AUTH[ \t]+[\"']?(?![A-Z ]+\b)([^\s\"']{4,200})")),
+    # AUTH hunter2, AUTH user hunter2; but not “AUTH failed: …”, “AUTH <password> called”
+    (
+        "AUTH",
+        re.compile(
+            r"(?:^|[\s>\"'])AUTH[ \t]+(?:[\w.-]{1,40}[ \t]+)?[\"']?(?![A-Z ]+\b)"
+            r"((?=[A-Za-z]{0,200}[^\sA-Za-z\"':<>])[^\s\"':<>]{4,200}"
+            r"|[^\s\"']{4,200}(?=[\"']?[ \t]*(?:\n|$)))"
+        ),
+    ),
+    ("SETUSER", re.compile(r"\bSETUSER[ \t]+\S{1,60}[^\n]{0,80}?[ \t]>(\S{1,200})")),
     ("login", re.compile(r"\blogin[ \t]+\S+[ \t\n]+password[ \t]+(\S{1,200})")),
     ("requirepass", re.compile(r"\b(?:requirepass|masterauth)[ \t]+[\"']?([^\s\"']{1,200})")),
     ("@tcp(", re.compile(r"[\w.-]{1,64}:([^\s\"']{1,200}?)@(?:tcp|unix)\(")),

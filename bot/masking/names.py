@@ -13,6 +13,7 @@ class Kind(Enum):
     TOKEN = "token"  # as a password, but small numbers are amounts
     CODE = "code"  # some digits
     WEAK = "weak"  # one word, if it looks like a secret
+    RANDOM = "random"  # one word, if no person made it
 
 
 PASSWORD = (
@@ -26,7 +27,8 @@ TOKEN = (
     *("secretkey", "authkey", "sharedkey", "sharedaccesskey", "sharedaccesssignature", "hmackey"),
     *("sshkey", "webhookkey", "servicekey", "licensekey", "jwt", "sessionid"),
     *("sessionkey", "sessid", "connectionstring", "connectionuri", "clientkey", "appkey"),
-    *("deploykey", "storagekey", "integrationkey", "ingestkey", "cryptkey"),
+    *("deploykey", "storagekey", "integrationkey", "ingestkey", "cryptkey", "presharedkey"),
+    *("clientassertion", "samlassertion", "rootpw", "bindpw"),
     *("recoverycode", "backupcode", "seedphrase"),
 )
 HEADER = ("authorization", "cookie")
@@ -39,7 +41,7 @@ CODE_WORDS = ("pin", "otp", "totp", "mfa")
 WEAK_WORDS = (
     *("pass", "pw", "psw", "auth", "session", "sid", "sig", "dsn"),
     *("bearer", "jsessionid", "phpsessid", "salt", "nonce", "userpwd", "userpass", "dbpass"),
-    *("passwords", "creds", "sas", "pat", "signature"),
+    *("passwords", "creds", "sas", "pat", "signature", "psk"),
 )
 # What `pass` is a password of, other than `first_pass` or `test pass`.
 NO_PASSWORDS = ("bypass", "compass", "trespass", "surpass", "overpass", "underpass", "encompass")
@@ -49,7 +51,7 @@ first second third fourth last next single multi one two test tests check by per
 band all render gc compiler optimizer analysis did will may can must to the boarding
 """
 NO_OWNERS = frozenset(NO_OWNERS_TEXT.split())
-WEAK_ENDINGS = ("routingkey", "passw")
+WEAK_ENDINGS = ("passw",)
 # A name that ends in one of these is about a secret, and is none.
 ABOUT_TEXT = """
 name names ref refs reference type kind count counts length len size policy policies url
@@ -66,9 +68,17 @@ scopes list number total page cache host port server method style allowed denied
 defaults encoding not is was has and or with for from namespace annotation annotations
 resource quota template templates request requests response tab screen form input box
 placeholder title description bits rounds cost based free less protected step steps flow
-login check checks checker
+login check checks checker interval period schedule header headers
 """
 ABOUT = frozenset(ABOUT_TEXT.split())
+# Keys of data, which often look random too: `cache_key`, `idempotency-key`.
+DATA_TEXT = """
+s3 gcs blob primary foreign cache partition sort idempotency public object message event group hash
+trace redis job request row record kafka dedup dedupe deduplication etag content unique index issue
+project node metric label map lock shard entity item search lookup sequence queue order tag
+field column parent registry translation
+"""
+OF_DATA = frozenset(DATA_TEXT.split())
 AMOUNTS_TEXT = """
 max min total num number count prompt completion input output cached
 """
@@ -85,7 +95,7 @@ MARKERS = (
     *("sess", "sid", "sig", "jwt", "dsn", "pin", "otp", "bearer", "code", "connection", "phrase"),
     *("kennwort", "contrase", "senha", "парол", "密", "パスワード", "wachtwoord", "motdepasse"),
     *("hasło", "heslo", "lozinka", "비밀번호", "ssn", "mnemonic", "salt", "nonce", "pw", "mfa"),
-    *("sas", "pat", "identified", "basic"),
+    *("sas", "pat", "identified", "basic", "psk", "assertion"),
 )
 
 
@@ -116,7 +126,11 @@ def kind(name: str) -> Kind | None:
         return Kind.TOKEN
     if words[-1] in PASS_WORDS and len(words) > 1 and words[-2] not in NO_OWNERS:
         return Kind.TOKEN
-    return Kind.WEAK if words[-1] in WEAK_WORDS or joined.endswith(WEAK_ENDINGS) else None
+    if words[-1] in WEAK_WORDS or joined.endswith(WEAK_ENDINGS):
+        return Kind.WEAK
+    is_key = words[-1] == "key" and len(words) > 1 and words[-2] not in OF_DATA
+    is_key = is_key or joined.endswith("routingkey")
+    return Kind.RANDOM if is_key else None
 
 
 def _counts(words: list[str]) -> bool:

@@ -10,17 +10,25 @@ MAX_NAME = 64
 MARKS = ('"', "'", "`")
 QUOTES = r"(?:\\{0,15}[\"'`]|&(?:quot|apos|#34|#39);|%2[27]|\\u002[27]|\\x2[27])"
 MARKED = rf"(?:{'|'.join(map(re.escape, sorted(MARKERS, key=len, reverse=True)))})"
-SEPARATOR = rf"(?:=>|:=|->|={{1,3}}|:{{1,2}}|→|\|(?!\|)|%3d|%3a|\\u003d|\((?={QUOTES}))"
+# What stands before the value of a variable that is not set: `||`, `?:`, `| default`.
+DEFAULT = rf"(?:\|\||\?\?|\?:|\|[ \t]{{0,9}}default)(?=[ \t]{{0,9}}{QUOTES})"
+SEPARATOR = (
+    rf"(?:{DEFAULT}|::=|=>|:=|->|!?={{1,3}}|:{{1,2}}|→|\|(?!\|)|%3d|%3a|\\u003[ad]|\((?={QUOTES}))"
+)
 # “password for bob: hunter2”
 ABOUT_WHOM = r"(?:[ \t]+(?:is|was|(?:for|of)[ \t]+(?:user[ \t]+)?[^\s:=]{1,40})(?=[ \t]*[:=]))?"
 ASSIGNED = re.compile(
     rf"(?P<name>{MARKED}[\w.$-]{{0,64}}+)(?P<quote>{QUOTES})?[*_~]{{0,2}}{ABOUT_WHOM}[\])]{{0,2}}"
     r"(?:[ \t]*+\([^()\n]{0,30}\))?"
-    rf"(?:[ \t]*+:[ \t]*(?:str|string|&str|any|text)\b)?[ \t]*+(?P<separator>{SEPARATOR})"
+    r"(?:(?:[ \t]{0,9}:[ \t]*|[ \t]{1,9}(?=\w{3,6}[ \t]*=))(?:str|string|&str|any|text)\b)?"
+    rf"[ \t]*+(?P<separator>{SEPARATOR})"
     r"(?:[*_~]{1,2}(?=[ \t]))?[ \t]*+"
 )
 # "password", "hunter2": the arguments of a call, or the parts of a tuple.
-CALLED = re.compile(rf"{MARKED}[\w.$-]{{0,64}}+(?P<quote>{QUOTES})[ \t]*,[ \t]*(?={QUOTES})")
+CALLED = re.compile(
+    rf"{MARKED}[\w.$-]{{0,64}}+(?P<quote>{QUOTES})[ \t]*,[ \t]*"
+    rf"(?:default[ \t]*=[ \t]*)?(?={QUOTES})"
+)
 OPTION = re.compile(
     rf"(?<![\w.-])-[\w.-]{{0,60}}?{MARKED}[\w.-]{{0,64}}+(?:[ \t]|\\\n)++(?=[^\s-])"
 )
@@ -43,10 +51,32 @@ BETWEEN_OBJECTS = re.compile(r"[}]|\n[ \t]*-[ \t]|/>|<(?!/)")
 # After a name and a space: what is more like a secret than like a word of a sentence.
 TOLD = re.compile(
     r"(?P<name>(?:passw(?:or)?d|passwort|passphrase|passcode|pwd|secret[_-]?key|access[_ -]?key"
-    r"|api[_ -]?key|auth[_-]?token|access[_ -]?token|token|requirepass|masterauth|cvv2?|cvc|\bpw"
-    r"|secret(?=[ \t]+(?:is|was)[ \t]))[\w-]{0,64}+)(?:[ \t]+(?:for|to|of)[ \t]+[^\s:=]{1,40})?"
-    r"(?:[ \t]+(?:is|was|to|be|of|set to|reads|equals|i?like))?[ \t]+"
+    r"|api[_ -]?key|auth[_-]?token|access[_ -]?token|token|requirepass|masterauth|cvv2?|cvc"
+    r"|(?:\b|root|bind)pw"
+    r"|secret(?=[ \t]+(?:is|was)[ \t]))[\w-]{0,64}+)"
+    r"(?:[ \t]+(?:for|to|of)(?:(?:[ \t]+[^\s:=]{1,40}){2,4}?(?=[ \t]+(?:is|was)[ \t])"
+    r"|[ \t]+[^\s:=]{1,40}))?"
+    r"(?:[ \t]+(?:is|was|to|be|of|from|reads|equals|i?like"
+    r"|(?:set|changed|reset|rotated)[ \t]+(?:to|from)))?"
+    r"[ \t]+"
     rf"(?P<quote>{QUOTES})?(?P<value>[^\s\"'`,;()\]}}<>]{{3,200}}+)(?!\()"
+)
+# “login with admin / hunter2”
+PAIR = re.compile(
+    r"\b(?:creds?|credentials|log[ -]?in|logins?)\b:?[^\n:=/|]{0,30}?[ \t]"
+    r"(?P<user>[\w.@-]{2,40})[ \t]/[ \t]"
+    r"(?P<value>[^\s/|,;]{6,100})(?=[\s,;]|$)"
+)
+# “the password for admin is below:”, and a line that is one word
+ANNOUNCED = re.compile(
+    r"\b(?:\w{0,30}password|passphrase|api key|secret key|access token)\b(?:[^\n:]{0,60}:)?[ \t]*\n"
+    r"(?:[ \t]*\n)?[ \t]*(?P<value>[^\s:=\"'{}()<>]{8,200})[ \t]*(?=\n|$)"
+)
+TOLD_CODE = re.compile(
+    r"\b(?:otp|totp|2fa[ -]code|mfa[ -]code|pin(?=[ \t]+(?:is|was)[ \t])"
+    r"|(?:verification|security|one[ -]time|sms|backup|recovery|confirmation)[ -](?:pass)?codes?)"
+    r"(?:[ \t]+(?:is|was|are))?:?[ \t]+(?P<value>\d[\d -]{2,40}\d)\b"
+    r"|\b(?P<before>\d{4,8})[ \t]is[ \t]your[ \t][\w ]{0,40}(?:code|pin|otp)\b"
 )
 SQL_PASSWORD = re.compile(
     r"\b(?:password|identified[ \t]+(?:with[ \t]+[\w']{1,40}[ \t]+)?by(?:[ \t]+password)?)[ \t]+"
@@ -63,6 +93,18 @@ SECOND_WORDS = ("key", "code", "id", "string", "phrase")
 FIRST_WORD = re.compile(r"(\w[\w-]{1,15})[ \t]\Z")
 SCHEME = re.compile(r"\b(?:bearer|basic)[ \t]{1,9}(?P<value>[\w.~+/=-]{6,}+)")
 UNEXPECTED = re.compile(r"(?:unexpected|next|illegal|stray|end|parse|lexer|current)[ \t]+$")
+# “passphrase for key '/home/bob/.ssh/id_rsa'”
+PATH = re.compile(r"(?:~|/[\w.-]+)(?:/[\w.-]+)+")
+# The name of a Kubernetes Secret, or of one of AWS, as in `secret: shop/orders-db`.
+OBJECTS = ("secret", "secrets", "secretid")
+OBJECT = re.compile(
+    r"[\"']?[a-z][a-z-]{1,60}(?:/[a-z][a-z-]{1,60})+[\"']?(?=[\s,;)}\]]|$)"
+    r"|\n(?:[ \t]*-[ \t]+[a-z]{2,30}(?:[-_][a-z]{2,30}){1,5}[ \t]*(?:\n|$))+"
+)
+# `-W, --password  force a prompt`, as a command explains itself
+IN_HELP = re.compile(r"-[a-z],[ ]\Z")
+# “token http_404”, “token v2.4.1”
+CODE_OR_VERSION = re.compile(r"v?\d+(?:\.\d+)+[\w.-]*|[a-z]+(?:_[a-z]+)*_\d{1,4}[a-z]?")
 START_OF_LINE = re.compile(
     r"[ \t>#*-]*[\"'`]?(?:(?:export|set|env|declare -x|let|const|var)[ \t]+)?"
 )
@@ -150,7 +192,11 @@ def _value(text: Text, match: re.Match[str], begin: int, name: str, found: Kind)
     # The mark after the name may be the end of what both stand in: 'password' = or 'a password: b'.
     quoted = "" if after_name else opening
     separator, gap = match["separator"], match.end() - match.end("separator")
-    if separator == "|" and not (gap and text.plain[match.start("separator") - 1] in " \t"):
+    if separator == "|" and not _is_cell(text, match, gap, name):
+        return None
+    if name.lower() in OBJECTS and OBJECT.match(text.lower, match.end()):
+        return None
+    if _is_same_name(text, match.end(), name, found):
         return None
     if name.lower() in ("pwd", "oldpwd") and DIRECTORY.match(text.lower, match.end()):
         return None
@@ -159,6 +205,24 @@ def _value(text: Text, match: re.Match[str], begin: int, name: str, found: Kind)
     # Words may follow too where the whole is in quotation marks, or a part between semicolons.
     spaced = spaced or bool(quoted) or text.plain[max(0, begin - 1) : begin] == ";"
     return values.span(text, match.end(), found, spaced=spaced, quoted=quoted)
+
+
+def _is_cell(text: Text, match: re.Match[str], gap: int, name: str) -> bool:
+    """Whether a value stands in the next cell of a table: it is no sentence, and no pipe."""
+    if name.startswith("$") or not gap or text.plain[match.start("separator") - 1] not in " \t":
+        return False
+    cell, _, _ = text.plain[match.end() : text.line_end(match.end())].partition("|")
+    words = cell.split()
+    return len(words) == 1 or (len(words) > 1 and values.looks_secret(words[0]))
+
+
+def _is_same_name(text: Text, position: int, name: str, found: Kind) -> bool:
+    """Whether code hands on a variable, as in `self.token = token`."""
+    own = name.rpartition(".")[2]
+    if not text.plain.startswith(own, position) or not ("_" in own or found is Kind.TOKEN):
+        return False
+    following = text.plain[position + len(own) : position + len(own) + 1]
+    return not following or following in " \t\n,;)"
 
 
 def _mark_before(plain: str, begin: int) -> str:
@@ -182,7 +246,9 @@ def _called(text: Text) -> Spans:
             name.startswith("-") or text.plain[max(0, start - 9) : start].rstrip()[-1:] == "("
         )
         found = kind(name)
-        if found is not None and is_argument:
+        if found is not None:
+            # In a list such as ["token", "session"] both are names.
+            found = found if is_argument else Kind.RANDOM
             span = values.span(text, match.end(), found, spaced=False)
             if span is not None:
                 yield span
@@ -190,6 +256,10 @@ def _called(text: Text) -> Spans:
 
 def _options(text: Text) -> Spans:
     for match in OPTION.finditer(text.lower):
+        if IN_HELP.search(text.lower, max(0, match.start() - 4), match.start()):
+            continue
+        if match.group().startswith("--secret-id") and OBJECT.match(text.lower, match.end()):
+            continue
         found = kind(match.group().strip(" \t\\\n"))
         if found is not None and found is not Kind.HEADER:
             found = Kind.TOKEN if found is Kind.WEAK else found
@@ -210,6 +280,8 @@ def _tags(text: Text) -> Spans:
         end = TAG_END.search(text.plain, begin, begin + values.MAX_VALUE)
         stop = end.start() if end else text.line_end(begin)
         inside = text.lower[begin:stop].strip()
+        if end is None and len(inside.split()) > 1:
+            continue  # a sentence that names a placeholder, such as “AUTH <password> was called”
         is_closed = end is None or text.plain.startswith(("</", "&lt;/", "<!--", "]]>"), stop)
         if inside and is_closed and not values.is_innocent(inside, found):
             yield (begin, stop)
@@ -259,6 +331,14 @@ def _told(text: Text) -> Spans:
         before = text.plain[max(0, match.start() - 9) : match.start()].rstrip(" \t\"'")
         if before.endswith((":", "=")) or values.looks_secret(match["value"]):
             yield match.span("value")
+    for match in PAIR.finditer(text.lower):
+        if values.looks_secret(match["value"]):
+            yield match.span("value")
+    for match in ANNOUNCED.finditer(text.lower):
+        if values.looks_random(match["value"]):
+            yield match.span("value")
+    for match in TOLD_CODE.finditer(text.lower):
+        yield match.span("value" if match["value"] else "before")
     for match in TOLD.finditer(text.lower):
         begin, name = name_before(text, match.start(), match.end("name"))
         found = kind(name.replace(" ", "_"))
@@ -266,8 +346,9 @@ def _told(text: Text) -> Spans:
             continue
         if match["quote"] and found is Kind.PASSWORD:
             span = values.span(text, match.start("quote"), found, spaced=False)
-            if span is not None:
+            if span is not None and not PATH.fullmatch(text.plain, *span):
                 yield span
+                yield from _after_change(text, span[1], found)
         elif _is_told(match, name):
             yield match.span("value")
 
@@ -276,6 +357,8 @@ def _is_told(match: re.Match[str], name: str) -> bool:
     """Whether what follows a name and a space is a secret: a word of a sentence is none."""
     value = match["value"].rstrip(".:!?")
     if values.PLACEHOLDER.fullmatch(value) or values.NAMES_SOMETHING.fullmatch(value):
+        return False
+    if CODE_OR_VERSION.fullmatch(value):
         return False
     if name.lower().startswith(("cvv", "cvc")):
         return value.isdigit()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import chain
 
-from bot.masking import commands, encoded, keys, pairs, personal, tokens, urls, values
+from bot.masking import columns, commands, encoded, keys, pairs, personal, tokens, urls, values
 from bot.masking.names import Kind, kind
 from bot.masking.spans import Spans, Text, by_line, merged, without
 
@@ -11,6 +11,8 @@ from bot.masking.spans import Spans, Text, by_line, merged, without
 INVISIBLE = dict.fromkeys(
     (0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)
 )
+# A mask may join what stands around it to a secret; more than two rounds are rare.
+MAX_ROUNDS = 5
 
 
 def _secrets(text: Text) -> Spans:
@@ -19,6 +21,7 @@ def _secrets(text: Text) -> Spans:
     yield from pairs.spans(text)
     yield from urls.spans(text)
     yield from commands.spans(text)
+    yield from columns.spans(text)
 
 
 def _all(text: Text) -> Spans:
@@ -28,7 +31,7 @@ def _all(text: Text) -> Spans:
 
 def mask(text: str) -> str:
     """The text with `[masked]` instead of each secret and each piece of personal data."""
-    return _without(Text(text), _all)
+    return _stable(text, _all)
 
 
 def mask_lines(lines: Sequence[str]) -> list[str]:
@@ -40,7 +43,17 @@ def mask_lines(lines: Sequence[str]) -> list[str]:
 
 def mask_secrets(text: str) -> str:
     """The same with personal data left in."""
-    return _without(Text(text), _secrets)
+    return _stable(text, _secrets)
+
+
+def _stable(text: str, find: Callable[[Text], Spans]) -> str:
+    """Masked until nothing more is found: what is masked twice is as if it were masked once."""
+    for _ in range(MAX_ROUNDS):
+        masked = _without(Text(text), find)
+        if masked == text:
+            break
+        text = masked
+    return text
 
 
 def _without(text: Text, find: Callable[[Text], Spans]) -> str:

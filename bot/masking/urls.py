@@ -16,6 +16,11 @@ PARAMETER = re.compile(
     r"|apikey|api_key|client_secret|id_token|access_token|refresh_token|assertion|samlresponse"
     r"|samlrequest|code_verifier|otp|pin|sid|ticket|jwt|sessionid|p|pw)=([^\s&#\"'<>\\)\]}|]+)"
 )
+# A link that lets in whoever has it.
+LINK = re.compile(
+    r"/(?:reset|password|magic|invit(?:e|ation)|verif(?:y|ication)|confirm|activate|unsubscribe)[\w-]{0,20}/"
+    r"(?P<value>[\w.~-]{16,400})"
+)
 # `admin:hunter2@db:5432`, without a scheme.
 BARE = re.compile(
     r"(?<![\w/:.@-])[\w.-]{1,64}:([^\s@:/\"'`<>]{3,100})@[\w-]{1,63}[\w.-]{0,190}(?:[:/]|$|\s)"
@@ -32,6 +37,10 @@ def spans(text: Text) -> Spans:
         if "//" in plain:
             yield from _users(plain)
         yield from (match.span(1) for match in BARE.finditer(plain) if _is_given(match[1]))
+    if "/" in plain:
+        for match in LINK.finditer(text.lower):
+            if values.looks_random(match["value"]):
+                yield match.span("value")
     if "=" in plain and ("?" in plain or "&" in plain):
         for match in PARAMETER.finditer(text.lower):
             if _is_given(match[1]) and values.looks_secret(match[1]):

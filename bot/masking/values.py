@@ -2,6 +2,7 @@
 
 import re
 
+from bot.masking import expressions
 from bot.masking.names import Kind
 from bot.masking.spans import MASK, Span, Text
 
@@ -14,6 +15,8 @@ DECORATION = re.compile(
     r"|new \w{1,20}\(|[brfu@]{1,2}(?=[\"']))?"
 )
 MAX_VALUE = 20_000
+# Of what has to look random, which many names come before.
+MAX_KEY = 500
 MAX_SLASHES = 31
 BLOCK = re.compile(r"[|>][+-]?\d?[ \t]*(?:#[^\n]*)?(?=\n)")
 ITEM = re.compile(r"[ \t]*-[ \t]+(?![^\n]{0,80}?:(?:[ \t]|\n|$))[^\n]+")
@@ -27,7 +30,7 @@ STOP = re.compile(
     r"|(?<=[^,;])\|(?=\s|$)|</|%26(?=[\w.-]{1,40}(?:=|%3d))|\s"
 )
 MORE_WORDS = re.compile(
-    r"(?:[ \t]+(?![\w.-]{1,40}[ \t]?[=:]|[#|(\"'`<\[{]|-{1,2}(?:\w|[ \t]|$)|=>)[^\s,;\"'`]+)+"
+    r"(?:[ \t]+(?![\w.$-]{1,40}[ \t]?[=:]|[#|(\"'`<\[{]|-{1,2}(?:\w|[ \t]|$)|=>)[^\s,;\"'`]+)+"
 )
 NUMBER = re.compile(r"[+-]?\d{1,6}(?:[.,]\d{1,3})?(?:ms|s|m|h|d|%|[kmg]i?b?|/\d{1,6})?")
 # As ODBC quotes a value.
@@ -35,7 +38,8 @@ BRACES = re.compile(r"\{([^{}:=\"'\n]{1,200})\}(?=[\s;,\"']|$)")
 CODE = re.compile(r"\d{3,8}")
 PORT = re.compile(r"\d{2,5}/(?:[a-z_-]{1,20}/){0,4}[\w.-]*")
 PLACEHOLDER = re.compile(
-    r"![a-z]{1,20}|(?:process\.env|os\.environ|env|secrets|vars?|config|settings|self|this)\.[a-z_.]+|"
+    r"![a-z]{1,20}|\$\d{1,2}|\?|[a-z0-9.-]+-token-[a-z0-9]{5}|[\w.+-]{1,20}(?:…|\.{3})|"
+    r"(?:process\.env|os\.environ|env|secrets|vars?|config|settings|self|this)\.[a-z_.]+|"
     r"[\w./-]{1,100}\.(?:crt|pem|key|json|ya?ml|txt|conf|cfg|env|properties|p12|jks)|"
     r"(?:\[(?:masked|redacted|filtered|hidden|removed|secret)\]|<[a-z][a-z _./'-]{0,80}>|\*+|x{3,}"
     r"|\.{2,}|…|•+|\(?(?:redacted|masked|hidden|filtered|removed|sensitive|sensitive value)\)?"
@@ -45,7 +49,7 @@ PLACEHOLDER = re.compile(
 # At the place of a value: a reference to one, or what `kubectl describe` says of one.
 REFERENCE = re.compile(
     r"(?:\$\{\{?[^{}\n]{1,200}\}\}?|\$\([^()\n]{1,200}\)|\{\{[^{}\n]{0,200}\}\}|<[a-z_ .-]{1,80}>"
-    r"|<set to the key [^<>\n]{0,200}>)"
+    r"|<set to the key [^<>\n]{0,200}>|ssh-(?:rsa|ed25519)|ecdsa-sha2-\w{1,20})"
     r"(?=[\s,;\"'`)}\]]|$)"
 )
 STATES_TEXT = """
@@ -54,7 +58,7 @@ number bytes object optional any varchar empty unknown missing required expired 
 wrong incorrect valid set unset present absent not is are was were be has been must should
 cannot can't could too short long weak strong mismatch does do did doesn't match matches
 changed unchanged denied refused rejected accepted authentication failed failure fails error
-errors disabled enabled default n/a na in use used expires soon at least characters updated
+errors field disabled enabled default n/a na in use used expires soon at least characters updated
 reset rotated revoked verified and or the a an oauth oauth2 basic bearer digest ldap saml
 saml2 jwt oidc iam hs256 rs256 es256 md5 sha1 sha256 scram-sha-256 trust peer cert all
 """
@@ -63,10 +67,15 @@ STATES = frozenset(STATES_TEXT.split())
 TELLING_TEXT = """
 wrong invalid incorrect must is not cannot should required missing expired too
 authentication does has was failed failure error mismatch changed reset updated rotated
-verification no unable please verify could will
+verification no unable please verify could will set field
 """
 TELLING = frozenset(TELLING_TEXT.split())
+INSIDE_WORDS = dict.fromkeys(map(ord, "'-"))
 SYMBOLS = re.compile(r"[!#$%^&*+=?@~|\\]")
+# Among 16 letters and digits by chance, some 6 changes are usual.
+LONG_WORD = re.compile(r"(?<![A-Za-z0-9./:-])[A-Za-z0-9]{16,}(?![.:]\w)")
+DIGIT_CHANGE = re.compile(r"(?<=[a-zA-Z])(?=\d)|(?<=\d)(?=[a-zA-Z])")
+FEWEST_DIGIT_CHANGES = 4
 NAMES_SOMETHING = re.compile(r"[\w.-]*[/:][\w./:-]*")
 
 
@@ -130,6 +139,8 @@ def _quoted(text: Text, quote: re.Match[str], kind: Kind) -> Span | None:
         begin, end = begin + 2, closing if closing >= 0 else text.line_end(begin)
     else:
         begin, end = _closing(text, quote)
+    if expressions.is_constant(text.plain, begin, end):
+        return None
     value = text.lower[begin:end].strip()
     # In quotation marks even a weak name's value is one, unless it is a state or an amount.
     kind = Kind.TOKEN if kind is Kind.WEAK and len(value) > 3 else kind
@@ -144,7 +155,9 @@ def _closing(text: Text, quote: re.Match[str]) -> Span:
     end = _closing_mark(text.plain, quote, begin, line_end)
     if end is None and line_end < len(text.plain):
         end = _closing_mark(text.plain, quote, line_end, min(begin + MAX_VALUE, len(text.plain)))
-        if end is not None and not _continues(text.plain[line_end : end + 40]):
+        # What follows on the same line tells whether the mark opens another quotation.
+        following = text.plain[end : end + 40].partition("\n")[0] if end is not None else ""
+        if end is not None and not _continues(text.plain[line_end:end] + following):
             end = None
     return (begin, line_end if end is None else end)
 
@@ -230,28 +243,39 @@ def _bare(text: Text, position: int, kind: Kind, *, spaced: bool) -> Span | None
             return braces.span(1)
     if text.plain[position] in "{(" and kind is not Kind.PASSWORD:
         return None
-    if REFERENCE.match(text.lower, position):
+    if REFERENCE.match(text.lower, position) or expressions.is_code(text.plain, position):
         return None
     masked = len(MASK) if text.lower.startswith(MASK, position) else 1
-    stop = STOP.search(text.plain, position + masked, position + MAX_VALUE)
-    end = stop.start() if stop else min(position + MAX_VALUE, len(text.plain))
+    latest = position + (MAX_KEY if kind is Kind.RANDOM else MAX_VALUE)
+    stop = STOP.search(text.plain, position + masked, latest)
+    end = stop.start() if stop else min(latest, len(text.plain))
     while text.plain.startswith("\\\n", end - 1):  # it goes on in the next line
         stop = STOP.search(text.plain, end + 1, end + MAX_VALUE)
         end = stop.start() if stop else min(end + MAX_VALUE, len(text.plain))
     word = text.lower[position:end]
     if spaced and kind in (Kind.PASSWORD, Kind.TOKEN):
-        end = _after(MORE_WORDS, text.plain, end)
+        end = _with_more_words(text, end)
     value = text.lower[position:end]
     if text.plain[position] in "{<(" and not SYMBOLS.search(word) and not word[1:].isalnum():
         return None
     return None if _is_innocent_bare(word, value, kind) else (position, end)
 
 
+def _with_more_words(text: Text, end: int) -> int:
+    """The end of the words that follow, the last one up to where a value stops."""
+    after = _after(MORE_WORDS, text.plain, end)
+    if after == end:
+        return end
+    stop = STOP.search(text.plain, after, after + MAX_VALUE)
+    return stop.start() if stop else min(after + MAX_VALUE, len(text.plain))
+
+
 def _is_innocent_bare(word: str, value: str, kind: Kind) -> bool:
     words = value.split()
     if words[0].rstrip(".:,") in TELLING and len(words) > 1:
         return all(
-            part.strip(".,:'()").replace("'", "").isalpha() or len(part) < 3 for part in words
+            part.strip(".,:'()").translate(INSIDE_WORDS).isalpha() or len(part) < 3
+            for part in words
         )
     if kind is Kind.TOKEN and NUMBER.fullmatch(word.rstrip(".")):
         return True
@@ -268,11 +292,20 @@ def is_innocent(value: str, kind: Kind) -> bool:
         return True
     if kind in (Kind.PASSWORD, Kind.HEADER):
         return False
+    if kind is Kind.RANDOM:
+        return not looks_random(value)
     if kind is Kind.CODE:
         return CODE.fullmatch(value) is None and not looks_secret(value)
     if NUMBER.fullmatch(value) or PORT.fullmatch(value):
         return True
     return kind is Kind.WEAK and not looks_secret(value)
+
+
+def looks_random(value: str) -> bool:
+    """Whether letters and digits alternate in a long word, as in no word that a person made."""
+    return any(
+        len(DIGIT_CHANGE.findall(word)) >= FEWEST_DIGIT_CHANGES for word in LONG_WORD.findall(value)
+    )
 
 
 def looks_secret(value: str) -> bool:

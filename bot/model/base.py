@@ -94,8 +94,3 @@ class Risk(StrEnum):
     READ = "read"
     CHANGE = "change"
     DESTRUCTIVE = "destructive"
-
-    @property
-    def noun(self) -> str:
-        """What people call a change of this risk: a change, or a destructive change."""
-        return "destructive change" if self is Risk.DESTRUCTIVE else self.value

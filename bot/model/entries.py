@@ -311,10 +311,11 @@ class Reminded(Detail):
 
 
 class Snoozed(Detail):
-    """Somebody put a reminder off."""
+    """Somebody put a reminder off, `until` when; None: an older version wrote it."""
 
     kind: ClassVar = EntryKind.SNOOZED
     minutes: int
+    until: datetime | None = None
 
 
 class TemporaryDetail(Detail):

@@ -5,15 +5,17 @@ those of PostgreSQL 18 that are immutable or stable, and those volatile ones tha
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
+from operator import itemgetter
 
 import postgast
 from google.protobuf.message import DecodeError, Message
-from postgast.pg_query_pb2 import Node, RawStmt, Token
+from postgast.pg_query_pb2 import A_Expr_Kind, Node, RawStmt, Token
 
 from bot.playbooks.yaml_source import Position, position_at
 
@@ -108,6 +110,15 @@ OPERATORS = frozenset(
         r"~~*",
     ]
 )
+# In the syntax tree the names of these are words, and not the operators that PostgreSQL then uses.
+BETWEEN = frozenset(
+    [
+        A_Expr_Kind.AEXPR_BETWEEN,
+        A_Expr_Kind.AEXPR_NOT_BETWEEN,
+        A_Expr_Kind.AEXPR_BETWEEN_SYM,
+        A_Expr_Kind.AEXPR_NOT_BETWEEN_SYM,
+    ]
+)
 SAMPLE_METHODS = frozenset({"bernoulli", "system"})
 LOCK_STRENGTHS = ("UPDATE", "SHARE", "NO", "KEY")
 TERMINATE = "pg_terminate_backend"
@@ -141,7 +152,7 @@ class _Word:
 
 @dataclass(frozen=True)
 class _SentText:
-    """A text as psycopg sends it, and how many characters shorter it is after which offsets."""
+    """A text as psycopg sends it, and how many characters shorter it is from which offsets on."""
 
     text: str
     shortened: Sequence[tuple[int, int]]
@@ -149,7 +160,8 @@ class _SentText:
     def author_offset(self, byte: int) -> int:
         """The offset in the text that people wrote."""
         offset = len(self.text.encode()[:byte].decode(errors="ignore"))
-        return offset + sum(lost for end, lost in self.shortened if end <= offset)
+        before = bisect_right(self.shortened, offset, key=itemgetter(0))
+        return offset + (self.shortened[before - 1][1] if before else 0)
 
 
 def split(text: str) -> list[Statement]:
@@ -164,10 +176,12 @@ def split(text: str) -> list[Statement]:
     return statements
 
 
+@lru_cache(maxsize=256)
 def end(text: str) -> int:
     """The offset after the only statement of a text, and so of its semicolon, if it has one.
 
-    What is not one statement has no such end: its length is returned.
+    What is not one statement has no such end: its length is returned. It is asked for whenever a
+    query runs, so the answers are kept.
     """
     sent = _as_sent(text)
     try:
@@ -202,12 +216,13 @@ def _as_sent(text: str) -> _SentText:
     if not PARAMETER.search(text):
         return _SentText(text, ())
     shortened: list[tuple[int, int]] = []
+    lost = 0
 
     def replace(match: re.Match[str]) -> str:
+        nonlocal lost
         short = "%" if match[0] == "%%" else "$1"
-        end = match.end() - sum(lost for _, lost in shortened)
-        lost = len(match[0]) - len(short)
-        shortened.append((end - lost, lost))
+        lost += len(match[0]) - len(short)
+        shortened.append((match.end() - lost, lost))
         return short
 
     return _SentText(PLACEHOLDER.sub(replace, text), shortened)
@@ -292,7 +307,7 @@ def _called(node: Message) -> Iterator[Violation]:
             yield node.location, f"{name}() isn't a function that is known to only read{hint}"
         case "RangeTableSample" if not _is_known(node.method, SAMPLE_METHODS):
             yield node.location, f"{_name(node.method)} isn't a known method of TABLESAMPLE"
-        case "A_Expr" if "BETWEEN" not in _name(node.name):
+        case "A_Expr" if node.kind not in BETWEEN:
             yield from _operator(node.name, node.location)
         case "SubLink" if node.oper_name:
             yield from _operator(node.oper_name, node.location)

@@ -136,6 +136,23 @@ def must_undo_before_resolving(
     )
 
 
+def voided_by_resolving(
+    executions: Sequence[Execution], changes: Sequence[TemporaryChange]
+) -> tuple[Execution, ...]:
+    """The requests that become void with the incident: all but undos of what is in force.
+
+    `changes` are the incident's own; what an undo of another incident's ends is in force.
+    """
+    temporary = {change.execution_id for change in changes}
+    own = {execution.id for execution in executions} - temporary
+    return tuple(
+        execution
+        for execution in executions
+        if execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED)
+        and (execution.undo_of is None or execution.undo_of in own)
+    )
+
+
 def drifted_fields(approved: Plan, current: Plan) -> tuple[str, ...]:
     """The fields that differ between two plans: of the fingerprints, else of the plans."""
     before, after = approved.fingerprint, current.fingerprint

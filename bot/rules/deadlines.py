@@ -45,12 +45,16 @@ def update_due_after_change(
     """When the next update is due after a change of severity or status.
 
     `promise` is the time that the last update announced. Readers wait for it: a new status leaves
-    it as it is, a new severity may only bring it forward.
+    it as it is, a new severity may only bring it forward. A new status tells readers nothing, so it
+    does not put off the first update either.
     """
-    if promise is not None and severity is incident.severity:
+    never_posted = incident.last_update_at is None and status is not Status.RESOLVED
+    stays = incident.next_update_at is not None and (promise is not None or never_posted)
+    if severity is incident.severity and stays:
         return incident.next_update_at
     since = incident.last_update_at or incident.declared_at
-    due = next_update_at(config, severity, status, since, now)
+    counted = Status.INVESTIGATING if never_posted else status
+    due = next_update_at(config, severity, counted, since, now)
     if promise is not None:
         return promise if due is None else min(promise, due)
     if due is None or incident.next_update_at is None:

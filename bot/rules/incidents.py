@@ -1,13 +1,11 @@
-"""Decisions about incidents: title, channel name, scenario, facts for an update."""
+"""Decisions about incidents: title, channel name, scenario, and which of them fits."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
 
 from bot.model import (
     Entry,
-    EntryKind,
     Incident,
     Playbook,
     Scenario,
@@ -16,20 +14,11 @@ from bot.model import (
     Status,
     UserError,
 )
-from bot.model.entries import Declared, ExecutionDetail, ReadDone, SeverityChanged
+from bot.model.entries import Declared, SeverityChanged
 
 TITLE_LENGTH = 120
 MAX_LISTED = 20  # open incidents that the help and the Home list
 MAX_LINKED = 5  # open incidents that a message lists
-# The entries that an update is drafted from, in this order.
-FACTS = (
-    EntryKind.SUCCEEDED,
-    EntryKind.FAILED,
-    EntryKind.READ,
-    EntryKind.NOTED,
-    EntryKind.PINNED,
-)
-MAX_FACT_LENGTH, MAX_FACTS = 200, 10  # together shorter than the form's field
 CHANNEL_NAME_LENGTH = 80
 
 
@@ -163,20 +152,3 @@ def unambiguous(matches: Sequence[ScenarioRef]) -> ScenarioRef | None:
     """The best match, or None where another one is as severe: then people choose."""
     worst = [ref for ref in matches if ref.scenario.severity is matches[0].scenario.severity]
     return worst[0] if len(worst) == 1 else None
-
-
-def latest_facts(facts: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The latest entry about each step or plan, changes first, at most ten."""
-    latest = {_subject(entry): entry for entry in facts}
-    newest = sorted(latest.values(), key=attrgetter("id"))[-MAX_FACTS:]
-    return tuple(sorted(newest, key=lambda entry: FACTS.index(entry.kind)))
-
-
-def _subject(entry: Entry) -> str:
-    """What an entry is about: a step, a plan, or only itself."""
-    match entry.detail:
-        case ReadDone(step=step):
-            return step
-        case ExecutionDetail(plan_digest=str(digest)):
-            return digest
-    return str(entry.id)

@@ -1,4 +1,4 @@
-"""The status that the card proposes after a check that went well."""
+"""The status that the card proposes after a change: onward if it was checked and well, or back."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from bot.model import (
     Status,
     UserError,
 )
-from bot.model.entries import StatusChanged, StatusKept, Succeeded
+from bot.model.entries import Failed, StatusChanged, StatusKept, Succeeded, Updated
 from bot.rules.customers import is_about_customers
 
 UNDECIDED = (
@@ -22,10 +22,12 @@ UNDECIDED = (
     ExecutionState.RUNNING,
     ExecutionState.INTERRUPTED,
 )
+# Whoever writes an update sees the status, and can change it there.
+ANSWERS_TO_FAILURE = (StatusChanged, StatusKept, Updated)
 
 
 class Proposal(NamedTuple):
-    """A status, and the execution whose check went well."""
+    """A status, and the execution whose check led to it."""
 
     status: Status
     execution: Execution
@@ -50,22 +52,30 @@ def proposal(
     entries: Sequence[Entry],
     changed_since: Sequence[Execution] = (),
 ) -> Proposal | None:
-    """*Monitoring*, once the last change was done and checked, and nothing else is under way.
+    """What the last change leads to, once nothing else is under way.
 
-    Each check proposes it once: whoever changes the status or keeps it has answered. Nothing is
-    proposed after a change whose target another incident has `changed_since`.
+    Each check proposes a status once: whoever changes the status or keeps it has answered. Nothing
+    is proposed after a change whose target another incident has `changed_since`.
     """
-    if incident.status not in (Status.INVESTIGATING, Status.IDENTIFIED):
-        return None
     changes = changes_of_production(executions)
     last = last_made(executions)
     if last is None or changed_since:
         return None
     if any(each.state in UNDECIDED or not each.state.known for each in changes):
         return None
-    if not last.check_passed or not _may_have_helped(last, executions):
-        return None
-    return None if _is_answered(last, entries) else Proposal(Status.MONITORING, last)
+    status = _status_after(last, incident.status, executions)
+    return None if status is None or _is_answered(last, entries) else Proposal(status, last)
+
+
+def _status_after(
+    last: Execution, present: Status, executions: Sequence[Execution]
+) -> Status | None:
+    """*Monitoring* after what may have helped, *Investigating* again after what did not."""
+    if not last.check_passed:
+        has_gone_on = present in (Status.IDENTIFIED, Status.MONITORING)
+        return Status.INVESTIGATING if has_gone_on else None
+    may_go_on = present in (Status.INVESTIGATING, Status.IDENTIFIED)
+    return Status.MONITORING if may_go_on and _may_have_helped(last, executions) else None
 
 
 def _may_have_helped(execution: Execution, executions: Sequence[Execution]) -> bool:
@@ -81,15 +91,14 @@ def _is_temporary(execution: Execution) -> bool:
 
 
 def _is_answered(execution: Execution, entries: Sequence[Entry]) -> bool:
-    """Whether somebody chose or kept a status since its check went well."""
+    """Whether somebody chose or kept a status since its check; after a failed one, in an update."""
+    answering = (StatusChanged, StatusKept) if execution.check_passed else ANSWERS_TO_FAILURE
     checked = [
         entry.id
         for entry in entries
-        if isinstance(entry.detail, Succeeded) and entry.detail.execution == execution.id
+        if isinstance(entry.detail, Succeeded | Failed) and entry.detail.execution == execution.id
     ]
-    answers = [
-        entry.id for entry in entries if isinstance(entry.detail, StatusChanged | StatusKept)
-    ]
+    answers = [entry.id for entry in entries if isinstance(entry.detail, answering)]
     return not checked or any(answer > checked[-1] for answer in answers)
 
 

@@ -153,6 +153,15 @@ def check_may_deny(
         raise UserError(f"You are not an approver. Nothing was {done}; ask one of the approvers.")
 
 
+def check_may_withdraw(execution: Execution, user_id: UserId) -> None:
+    """Raise UserError unless this person made the request; an approver denies it instead."""
+    if user_id != execution.requested_by:
+        raise UserError(
+            f"<@{execution.requested_by}> requested this, so only they can withdraw it. Nothing "
+            "was withdrawn; an approver can deny it."
+        )
+
+
 def check_may_extend(
     change: TemporaryChange | None,
     execution: Execution,

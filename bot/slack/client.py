@@ -79,7 +79,9 @@ class RedactingClient(AsyncWebClient):
         if not isinstance(content, str):
             raise TypeError("only text is uploaded: nothing else passes the gate")
         masked = await asyncio.to_thread(redact, content)
-        return await super().files_upload_v2(content=masked, **fields)
+        # Its title is sent under `files`, beside ids that must stay as they are.
+        shown = redact_values(fields, MACHINE_KEYS)
+        return await super().files_upload_v2(content=masked, **shown)
 
 
 async def _redacted(value: Any) -> Any:

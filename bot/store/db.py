@@ -28,7 +28,7 @@ from pydantic_core import to_json, to_jsonable_python
 
 from bot.model import UserError
 from bot.redaction import redact_values
-from bot.systems import timestamps
+from bot.systems import values
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ class Pool(AsyncConnectionPool[Conn]):
 
     async def _configure(self, conn: Conn) -> None:
         """Prepare a new connection; raises OperationalError for a session that only reads."""
-        timestamps.register(conn.adapters)
+        values.register(conn.adapters)
         await self._begin(conn)
         [(pid,)] = await (await conn.execute("SELECT pg_backend_pid()")).fetchall()
         if pid != conn.info.backend_pid:  # behind a pooler: another session knows no statement

@@ -80,6 +80,16 @@ async def list_open(
     return await db.fetch_all(conn, Incident, query, unreadable, limit=limit)
 
 
+async def list_open_of_service(conn: Conn, service: str, limit: int) -> tuple[Incident, ...]:
+    """The open incidents of a service, worst first."""
+    query = """
+        SELECT {columns} FROM incidents
+        WHERE status <> 'resolved' AND playbook ->> 'service' = %(service)s
+        ORDER BY severity, id LIMIT %(limit)s
+    """
+    return await db.fetch_all(conn, Incident, query, service=db.Key(service), limit=limit)
+
+
 async def count_open(conn: Conn) -> int:
     """How many incidents are open."""
     cursor = await conn.execute("SELECT count(*) FROM incidents WHERE status <> 'resolved'")

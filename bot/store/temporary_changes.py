@@ -116,6 +116,12 @@ async def executions_in_force(conn: Conn) -> tuple[Execution, ...]:
     return await db.fetch_all(conn, Execution, query)
 
 
+async def not_ended(conn: Conn) -> tuple[TemporaryChange, ...]:
+    """What is or may be in force, of all incidents, oldest first."""
+    query = "SELECT {columns} FROM temporary_changes WHERE ended_at IS NULL ORDER BY execution_id"
+    return await db.fetch_all(conn, TemporaryChange, query)
+
+
 async def get(conn: Conn, execution_id: ExecutionId) -> TemporaryChange | None:
     """The temporary change of an execution, if it was temporary."""
     query = "SELECT {columns} FROM temporary_changes WHERE execution_id = %(id)s"

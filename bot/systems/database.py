@@ -10,7 +10,7 @@ from psycopg import AsyncConnection, errors, sql
 
 from bot.model.text import printable, printable_values
 from bot.playbooks import statements
-from bot.systems import timestamps
+from bot.systems import values
 from bot.systems.postgres import APPLICATION_NAME as APPLICATION_NAME
 from bot.systems.postgres import (
     CONNECT_SECONDS,
@@ -107,7 +107,7 @@ class Database:
         conn = await AsyncConnection.connect(
             url, connect_timeout=CONNECT_SECONDS, application_name=APPLICATION_NAME
         )
-        timestamps.register(conn.adapters)
+        values.register(conn.adapters)
         return conn
 
     async def _fetch(
@@ -180,7 +180,7 @@ def _translate(error: psycopg.Error, seconds: float) -> DatabaseError:
                 f"The bot's role may not read this: {message}. {NOTHING_CHANGED} "
                 "Grant it as in deploy/sql."
             )
-        case psycopg.OperationalError():
+        case psycopg.OperationalError() if not _is_limit(error):
             text = (
                 f"The database cannot be reached: {message}. {NOTHING_CHANGED} "
                 f"Check the database and {VARIABLE}, then try again."
@@ -190,6 +190,11 @@ def _translate(error: psycopg.Error, seconds: float) -> DatabaseError:
                 f"The database refused the query: {message}. {NOTHING_CHANGED} Correct the query."
             )
     return DatabaseError(text)
+
+
+def _is_limit(error: psycopg.Error) -> bool:
+    """Whether the query asks for more than PostgreSQL can; psycopg has one class for both."""
+    return (error.sqlstate or "").startswith("54")
 
 
 def _too_large() -> DatabaseError:

@@ -21,6 +21,7 @@ EXTEND = "execution.extend"
 
 APPROVE = "execution.approve"
 DENY = "execution.deny"
+WITHDRAW = "execution.withdraw"
 EDIT_MESSAGE = "execution.rewrite"
 
 SNOOZE = "reminder.snooze"

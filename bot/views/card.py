@@ -3,7 +3,8 @@
 from operator import attrgetter
 
 from bot import rules
-from bot.model import Incident, ReminderKind, Severity, Status
+from bot.model import Entry, Execution, Incident, Reminder, ReminderKind, Severity, Status
+from bot.model.entries import StatusChanged
 from bot.views import action_ids, blocks, customers, temporary_changes, text
 from bot.views.blocks import Block, Element
 from bot.views.slack_items import Message
@@ -48,18 +49,26 @@ def _impact(snapshot: IncidentSnapshot) -> list[Block]:
     """What users notice, in a line, as long as they may notice it."""
     if not snapshot.incident.open:
         return []
-    return [blocks.section(text.render("card_impact", update=snapshot.latest_update))]
+    update, changed = snapshot.latest_update, _last_change(snapshot)
+    ended_at = None if changed is None else changed.finished_at
+    is_older = update is not None and ended_at is not None and update.at < ended_at
+    return [blocks.section(text.render("card_impact", update=update, is_older=is_older))]
+
+
+def _last_change(snapshot: IncidentSnapshot) -> Execution | None:
+    """The change of production that was started last."""
+    changes = rules.next_status.changes_of_production(snapshot.executions)
+    started = [change for change in changes if change.started_at is not None]
+    return max(started, key=attrgetter("started_at", "id"), default=None)
 
 
 def _latest(snapshot: IncidentSnapshot) -> list[Block]:
     """The last update and whose, the last change and how it went, and what waits for approval."""
-    changes = rules.next_status.changes_of_production(snapshot.executions)
-    started = [change for change in changes if change.started_at is not None]
     waiting = snapshot.awaiting_approval
     mrkdwn = text.render(
         "card_latest",
         update=snapshot.latest_update if snapshot.incident.open else None,
-        changed=max(started, key=attrgetter("started_at", "id"), default=None),
+        changed=_last_change(snapshot),
         made=rules.next_status.last_made(snapshot.executions),
         since=snapshot.changed_since[-1:] if snapshot.incident.open else (),
         waiting=waiting[:MAX_WAITING],
@@ -69,48 +78,68 @@ def _latest(snapshot: IncidentSnapshot) -> list[Block]:
 
 
 def _next_status(snapshot: IncidentSnapshot) -> list[Block]:
-    """After a check that went well: the next status as a button, and one that declines it."""
+    """After the check of a change: the status that follows as a button, and one that declines."""
     incident = snapshot.incident
     proposed = rules.next_status.proposal(
         incident, snapshot.executions, snapshot.entries, snapshot.changed_since
     )
     if proposed is None:
         return []
-    mrkdwn = text.render("card_next_status", **proposed._asdict())
+    is_back = proposed.status is Status.INVESTIGATING
+    mrkdwn = text.render(
+        "card_status_back" if is_back else "card_next_status", **proposed._asdict()
+    )
     label, value = proposed.status.value.capitalize(), f"{incident.id}:{proposed.execution.id}"
+    take = f"Set back to {label}" if is_back else f"Set to {label}"
+    keep = f"Keep {incident.status.value.capitalize()}" if is_back else "Not yet"
     return [
         blocks.section(mrkdwn),
         blocks.actions(
             f"next:{proposed.execution.id}",
-            blocks.button(f"Set to {label}", action_ids.TAKE_STATUS, value, style="primary"),
-            blocks.button("Not yet", action_ids.KEEP_STATUS, value),
+            blocks.button(take, action_ids.TAKE_STATUS, value, style="primary"),
+            blocks.button(keep, action_ids.KEEP_STATUS, value),
         ),
     ]
 
 
+def overdue_update(snapshot: IncidentSnapshot) -> Reminder | None:
+    """The latest reminder of the update that is overdue, if one was sent."""
+    due = snapshot.incident.next_update_at
+    fired = _fired(snapshot, ReminderKind.UPDATE)
+    late = [reminder for reminder in fired if reminder.due_originally_at == due]
+    return late[-1] if late else None
+
+
+def _fired(snapshot: IncidentSnapshot, kind: ReminderKind) -> list[Reminder]:
+    return [each for each in snapshot.reminders if each.kind is kind and each.fired_at]
+
+
 def _fields(snapshot: IncidentSnapshot) -> str:
     """Status, commander, times, and the reminder of the update that is due."""
-    due = snapshot.incident.next_update_at
-    reminders = [
-        reminder
-        for reminder in snapshot.reminders
-        if reminder.kind is ReminderKind.UPDATE
-        and reminder.fired_at
-        and reminder.due_originally_at == due
-    ]
-    latest = reminders[-1] if reminders else None
+    latest = overdue_update(snapshot)
     return text.render(
         "card_fields",
         incident=snapshot.incident,
+        chosen=_chosen_here(snapshot),
         reminder=latest,
         will_fire_again=latest is not None and snapshot.will_fire_again(latest),
     )
 
 
+def _chosen_here(snapshot: IncidentSnapshot) -> Entry | None:
+    """The change to the present status, where it was pressed on the card and told nowhere else."""
+    changes = [each for each in snapshot.entries if isinstance(each.detail, StatusChanged)]
+    latest = changes[-1] if changes else None
+    is_here = latest and isinstance(latest.detail, StatusChanged) and latest.detail.proposed
+    return latest if is_here else None
+
+
 def _small_print(snapshot: IncidentSnapshot) -> str:
+    late = _fired(snapshot, ReminderKind.FIRST_RESPONSE)
     return text.render(
         "card_context",
         incident=snapshot.incident,
+        late=late[-1] if late else None,
         error=snapshot.publish_error,
         bad_rows=(*snapshot.unreadable, *snapshot.set_aside),
     )
@@ -127,11 +156,10 @@ def _buttons(incident: Incident) -> list[Element]:
 
 def _take_command(incident: Incident) -> Element:
     """One click while nobody is in command; after that the button needs a confirmation."""
-    label = "Take command"
     if incident.commander is None:
-        return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, style="primary")
-    mrkdwn = text.render("take_command")
-    confirm = blocks.confirm_dialog("Take command?", mrkdwn, label, style="primary")
+        return blocks.button("Take command", action_ids.TAKE_COMMAND, incident.id, style="primary")
+    label, mrkdwn = "Take over command", text.render("take_command")
+    confirm = blocks.confirm_dialog("Take over command?", mrkdwn, label, style="primary")
     return blocks.button(label, action_ids.TAKE_COMMAND, incident.id, confirm=confirm)
 
 

@@ -251,6 +251,7 @@ def _announcement(snapshot: IncidentSnapshot) -> Message:
         "announcement",
         incident=incident,
         update=snapshot.latest_update,
+        overdue=card.overdue_update(snapshot),
         peak_severity=rules.incidents.peak_severity(incident, snapshot.entries),
     )
     parts = [blocks.header(card.heading(incident)), *blocks.sections(mrkdwn)]

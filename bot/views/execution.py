@@ -199,9 +199,9 @@ def _buttons(
     match execution.state:
         case ExecutionState.PROPOSED:
             approve = [_approve(execution)] if _is_whole(snapshot, execution) else []
-            return [*approve, _deny(execution), *_edit(execution)]
+            return [*approve, *_deny(execution), *_edit(execution)]
         case ExecutionState.APPROVED:
-            return [_deny(execution)]
+            return _deny(execution)
         case ExecutionState.INTERRUPTED:
             label = "Check what happened"
             return [
@@ -239,8 +239,12 @@ def _request_again(execution: Execution) -> list[Element]:
     return [blocks.button("Request again…", action_ids.ASK_AGAIN, execution.id)]
 
 
-def _deny(execution: Execution) -> Element:
-    return blocks.button("Deny…", action_ids.DENY, execution.id)
+def _deny(execution: Execution) -> list[Element]:
+    """For approvers *Deny*, and for the requester *Withdraw*: everybody sees both."""
+    deny = blocks.button("Deny…", action_ids.DENY, execution.id)
+    if execution.requested_by is None:
+        return [deny]
+    return [deny, blocks.button("Withdraw…", action_ids.WITHDRAW, execution.id)]
 
 
 def _edit(execution: Execution) -> list[Element]:

@@ -10,7 +10,6 @@ from bot.model import (
     ExecutionState,
     Incident,
     Model,
-    Risk,
     ScenarioRef,
     Severity,
     Step,
@@ -185,7 +184,7 @@ def resolve(
             "resolution", "What fixed it?", blocks.text_input(max_length=LONG_TEXT, multiline=True)
         ),
     ]
-    if mrkdwn := _running_and_undoable(executions, temporary_changes, now):
+    if mrkdwn := _what_the_end_touches(executions, temporary_changes, now):
         parts.append(blocks.section(mrkdwn))
     if temporary_changes:
         parts.append(blocks.section(text.render("resolve_temporary", changes=temporary_changes)))
@@ -213,13 +212,16 @@ def _all_clear(all_clear: AllClear) -> list[Block]:
     ]
 
 
-def _running_and_undoable(
+def _what_the_end_touches(
     executions: Sequence[Execution], changes: Sequence[TemporaryChange], now: datetime
 ) -> str:
-    """What is running now, and what can be undone only until the incident is resolved."""
+    """What is running now, what waits, and what can be undone only while the incident is open."""
     running = [execution for execution in executions if execution.state is ExecutionState.RUNNING]
+    waiting = rules.changes.voided_by_resolving(executions, changes)
     undoable = rules.changes.must_undo_before_resolving(executions, changes)
-    return text.render("resolve_executions", running=running, undoable=undoable, now=now)
+    return text.render(
+        "resolve_executions", running=running, waiting=waiting, undoable=undoable, now=now
+    )
 
 
 def step(
@@ -228,8 +230,8 @@ def step(
     params: Mapping[str, Any],
     *,
     options: Mapping[str, Options],
+    ends: TemporaryChange | None,
     approvals: int,
-    risk: Risk,
     has_budget: bool,
     metadata: str,
     reason: str = "",
@@ -237,18 +239,22 @@ def step(
     """The form of a step: the parameters, as menus where it has `options`, and the reason.
 
     `approvals` is how many other people the policy asks for before a change of this risk; with a
-    budget, one more for one that takes away more.
+    budget, one more for one that takes away more. A temporary change that it `ends` was approved
+    along with its end.
     """
-    words = text.render("step_form", step=step, approvals=approvals, risk=risk, budget=has_budget)
+    words = text.render("step_form", step=step, ends=ends, approvals=approvals, budget=has_budget)
     parts: list[Block] = [blocks.section(words)]
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
     parts += [parameter_input(action, name, params, options.get(name)) for name in names]
-    example = "The new version has been crash-looping since 03:02"
-    field = blocks.text_input(initial=reason, max_length=500, multiline=True, placeholder=example)
+    placeholder = text.render("reason_placeholder")
+    field = blocks.text_input(
+        initial=reason, max_length=500, multiline=True, placeholder=placeholder
+    )
     parts.append(blocks.input_block("reason", "Reason", field))
+    submit = "Request" if ends is None else "Run now"
     return blocks.modal(
-        action_ids.STEP_FORM, truncate(step.title, 24), parts, submit="Request", metadata=metadata
+        action_ids.STEP_FORM, truncate(step.title, 24), parts, submit=submit, metadata=metadata
     )
 
 
@@ -264,13 +270,12 @@ def customer_message(message: str, words: text.Mrkdwn, *, metadata: str) -> View
     )
 
 
-def deny(execution: Execution, *, metadata: str) -> View:
-    """The form to deny a request, with the reason."""
-    summary = execution.plan.summary if execution.plan else execution.title
+def deny(execution: Execution, *, is_own: bool, metadata: str) -> View:
+    """The form to deny a request, or to withdraw one's own, with the reason."""
+    word = "Withdraw" if is_own else "Deny"
+    reason = blocks.text_input(max_length=500, multiline=True)
     parts = [
-        blocks.section(text.escape(summary)),
-        blocks.input_block(
-            "reason", "Why do you deny it?", blocks.text_input(max_length=500, multiline=True)
-        ),
+        blocks.section(text.escape(execution.plan.summary if execution.plan else execution.title)),
+        blocks.input_block("reason", f"Why do you {word.lower()} it?", reason),
     ]
-    return blocks.modal(action_ids.DENY_FORM, "Deny", parts, submit="Deny", metadata=metadata)
+    return blocks.modal(action_ids.DENY_FORM, word, parts, submit=word, metadata=metadata)

@@ -67,6 +67,7 @@ def _message(snapshot: IncidentSnapshot, fired: Sequence[Reminder]) -> Message:
         reminder=latest,
         asked=_asked(snapshot, latest),
         times=len(fired),
+        snoozed=next((each for each in reversed(fired) if each.snoozed_until), None),
         groups=snapshot.responder_groups,
         answered_at=_answered_at(snapshot, latest),
         will_fire_again=snapshot.will_fire_again(latest),

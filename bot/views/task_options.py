@@ -29,7 +29,7 @@ def _fit(parts: Sequence[str]) -> bool:
 
 
 def _age(since: datetime | None, now: datetime) -> list[str]:
-    return [] if since is None else [durations.describe(max(now - since, timedelta(0)))]
+    return [] if since is None else [durations.describe_elapsed(max(now - since, timedelta(0)))]
 
 
 def tick_form(title: str, tasks: Sequence[Task], metadata: str, now: datetime, called: str) -> View:

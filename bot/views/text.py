@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -14,6 +14,10 @@ from bot.model.text import truncate
 from bot.slack.escaping import escape as escape
 
 LINE_LENGTH = 150
+LIST_MARK = re.compile(r"^- ", re.MULTILINE)
+TEMPLATE_LABEL = re.compile(r"^([A-Z][\w ]*:)(?=[ \t]*\{\{)", re.MULTILINE)
+# Not behind a date: such a time says its day, or stands in Slack's own form already.
+UTC_CLOCK = re.compile(r"(?<!\d{4}-\d\d-\d\d )\b([01]\d|2[0-3]):([0-5]\d) UTC\b")
 HTTP_URL = re.compile(r"https?://[^\s<>|]+")
 USER_MENTION = re.compile(r"<@([UW][A-Z0-9]+)>")
 ESCAPED_MENTION = re.compile(r"&lt;((?:@U|@W|#C)[A-Z0-9]+)&gt;")
@@ -76,6 +80,12 @@ def one_line(text: str) -> str:
     return truncate(" ".join(text.split()), LINE_LENGTH)
 
 
+def quoted_sentence(text: str) -> str:
+    """A quoted text that ends a sentence: with one full stop, in the quotes where it is there."""
+    ends = text.rstrip().endswith((".", "!", "?", "…"))
+    return f"“{text}”" if ends else f"“{text}”."
+
+
 def items_on_one_line(text: str) -> str:
     """A text that may be a list on one line, truncated, without the marks of its items."""
     items = [line.removeprefix("- ").strip() for line in text.splitlines()]
@@ -91,6 +101,29 @@ def first_two_lines(text: str) -> str:
 def as_list(text: str) -> str:
     """Text that begins with a list item, on a line of its own; other text as it is."""
     return f"\n{text}" if text.startswith("- ") else text
+
+
+def as_bullets(text: str) -> str:
+    """The same, with the marks of its items as Slack shows those of a list."""
+    return LIST_MARK.sub("• ", as_list(text))
+
+
+def bold_labels(template: str) -> str:
+    """A template with the words before each of its values, such as `Status:`, in bold type."""
+    return TEMPLATE_LABEL.sub(r"*\1*", template)
+
+
+def local_clocks(text: str, at: datetime) -> Mrkdwn:
+    """Text with each `20:21 UTC` in the reader's own time zone: the last such moment until `at`."""
+
+    def local(clock: re.Match[str]) -> str:
+        day = at.astimezone(UTC)
+        moment = day.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
+        moment -= timedelta(days=moment > day)
+        return f"<!date^{int(moment.timestamp())}^{{time}}|{clock[0]}>"
+
+    mrkdwn = text if isinstance(text, Mrkdwn) else escape(text)
+    return Mrkdwn(UTC_CLOCK.sub(local, mrkdwn))
 
 
 # What the expressions in a playbook's templates may raise.
@@ -141,9 +174,12 @@ _environment.filters |= {
     "channel": channel_link,
     "first_sentence": first_sentence,
     "one_line": one_line,
+    "quoted_sentence": quoted_sentence,
     "items_on_one_line": items_on_one_line,
     "first_two_lines": first_two_lines,
     "as_list": as_list,
+    "as_bullets": as_bullets,
+    "local_clocks": local_clocks,
     "utc_clock": utc_clock,
     "to_person": to_person,
     "list_item": list_item,
@@ -151,6 +187,7 @@ _environment.filters |= {
     "quote": quote,
     "utc": utc_time,
     "duration": durations.describe,
+    "elapsed": durations.describe_elapsed,
 }
 
 

@@ -1,17 +1,19 @@
 """The timeline and the updates."""
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot import rules
-from bot.model import Entry, Incident, Update
+from bot.model import Entry, Incident, Status, Update
 from bot.views import blocks, text
 from bot.views.blocks import Block
 from bot.views.slack_items import Message
 
 log = logging.getLogger(__name__)
 
+NAMES_STATUS = re.compile(r"\{[{%][^}]*\b(current_)?status\b")
 MAX_LINES = 30
 MESSAGE_LENGTH = 12_000  # characters
 
@@ -37,20 +39,25 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
         "start_time": text.Mrkdwn(
             f"{_utc(incident.declared_at)} ({text.local_time(incident.declared_at)})"
         ),
-        "current_status": text.as_list(update.current),
+        "current_status": text.as_bullets(update.current),
         "next_update": text.local_time(update.next_update_at) if update.next_update_at else "none",
     }
-    template = incident.playbook.internal_alert
+    template = text.bold_labels(incident.playbook.internal_alert)
     mrkdwn = text.fill(template, **values) if template.strip() else text.render("update", **values)
+    mrkdwn = text.local_clocks(mrkdwn, update.at)
     return text.Mrkdwn(f"{mrkdwn}\n{text.render('update_by', update=update)}")
 
 
 def customer_message(incident: Incident, update: Update | None) -> str:
     """The playbook's message to customers, filled in, as plain text for people to edit.
 
-    Raises one of text.TEMPLATE_ERRORS where the playbook's template fails.
+    While the incident is only watched, a message that does not name the status would tell the state
+    of before: then it is ours. Raises one of text.TEMPLATE_ERRORS where the template fails.
     """
     values = _customer_values(incident, update)
+    is_watched = incident.status is Status.MONITORING
+    if is_watched and not NAMES_STATUS.search(incident.playbook.customer_message):
+        return text.render_unescaped("customers_while_watched", **values)
     return text.fill_unescaped(incident.playbook.customer_message, **values)
 
 

@@ -30,7 +30,9 @@ class ReplicaSets:
                 failure = self._create(replicaset, missing)
             elif missing < 0:
                 self._delete(replicaset, pods, -missing)
-        self._write_status(replicaset, failure)
+            if missing:
+                pods = active_pods(self.store, replicaset)
+        self._write_status(replicaset, pods, failure)
 
     def _create(self, replicaset: Obj, missing: int) -> str:
         for _ in range(missing):
@@ -53,8 +55,7 @@ class ReplicaSets:
             message = f"Deleted pod: {pod['metadata']['name']}"
             self.events.record(replicaset, "SuccessfulDelete", message, SOURCE)
 
-    def _write_status(self, replicaset: Obj, failure: str) -> None:
-        pods = active_pods(self.store, replicaset)
+    def _write_status(self, replicaset: Obj, pods: list[Obj], failure: str) -> None:
         meta = replicaset["metadata"]
         least = replicaset["spec"].get("minReadySeconds", 0)
         status: Obj = {
@@ -99,15 +100,10 @@ def is_available(pod: Obj, least: int, clock: Clock) -> bool:
 
 def controller_uid(obj: Obj) -> str:
     """The uid of the controller that owns an object; empty when there is none."""
-    references = obj["metadata"].get("ownerReferences") or []
-    return next(
-        (
-            str(owner_reference["uid"])
-            for owner_reference in references
-            if owner_reference.get("controller")
-        ),
-        "",
-    )
+    for owner_reference in obj["metadata"].get("ownerReferences") or ():
+        if owner_reference.get("controller"):
+            return str(owner_reference["uid"])
+    return ""
 
 
 def active_pods(store: Store, replicaset: Obj) -> list[Obj]:
