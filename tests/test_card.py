@@ -158,6 +158,14 @@ FAILED = {"state": ExecutionState.FAILED, "check_passed": False}
         ([GOOD, done(4, finished_at=NOW, action="customer-message")], 3),
         ([GOOD, done(4, finished_at=NOW, **FAILED)], None),
         ([GOOD, done(4, finished_at=NOW, undo_of=3)], None),
+        (
+            [
+                GOOD,
+                done(4, finished_at=NOW, undo_of=3, **FAILED),
+                done(5, finished_at=NOW, undo_of=4),
+            ],
+            5,
+        ),
         ([GOOD, done(4, state=ExecutionState.PROPOSED, check_passed=None)], None),
         ([GOOD, done(4, state=ExecutionState.INTERRUPTED, check_passed=None)], None),
         ([done(4, finished_at=NOW, plan=PAUSE)], None),

@@ -55,6 +55,28 @@ async def test_an_undo_that_failed(walk: Walk, broken: Cluster, done: str) -> No
 
     assert [request.state for request in walk.executions(done)] == [DONE, FAILED, DONE]
     assert walk.execution(done, "Undo: Roll back").buttons == ()
+    assert walk.execution(done, "Roll back").notes == (
+        ":leftwards_arrow_with_hook: Undone by @second, and that undo was undone too: this is in "
+        "force again",
+    )
+    assert walk.card(done)["Proposed"].startswith(":bulb: Undo: Undo: Roll back was done and")
+
+
+async def test_a_late_undo_reads_why(walk: Walk, broken: Cluster, done: str) -> None:
+    """The button of before is pressed: what the cluster says of that plan would mislead."""
+    undo = walk.slack.find_buttons(action_ids.UNDO, done, "lead")[0]
+    await walk.press("second", action_ids.UNDO, done)
+    await walk.slack.press("lead", undo)
+    await walk.bot.drain()
+    assert walk.answer("lead") == (
+        "This was already undone, or its undo is pending. Nothing was done."
+    )
+
+    await walk.say("oncall", "/incident resolve", done)
+    await walk.submit("oncall", resolution="Out of service", despite="It is switched off")
+    await walk.slack.press("lead", undo)
+    await walk.bot.drain()
+    assert walk.answer("lead").startswith("INC-1 is resolved. Nothing was done.")
 
 
 async def test_a_later_change_mends_it(walk: Walk, broken: Cluster, done: str) -> None:

@@ -34,6 +34,7 @@ from bot.views import text
 from bot.world import World
 
 READ_SECONDS = 60
+ALREADY_UNDONE = "This was already undone, or its undo is pending. Nothing was done."
 
 
 class Request(Model):
@@ -279,8 +280,20 @@ async def _check_has_new_plan(world: World, execution: Execution) -> None:
 async def undo(world: World, execution_id: ExecutionId, *, by: UserId) -> None:
     """Request the undo of an execution; raises UserError."""
     original = await get(world, execution_id)
+    await _check_may_be_undone(world, original)
     reason = await _undo_reason(world, original)
     await _request_undo(world, original, original.incident_id, reason, title="", by=by)
+
+
+async def _check_may_be_undone(world: World, original: Execution) -> None:
+    """Raise UserError before planning: what the live system says then would only mislead."""
+    is_in_force = await _is_in_force(world, original.id)
+    if not is_in_force and not rules.customers.is_all_clear(original):
+        rules.incidents.check_open(await incidents.get(world, original.incident_id))
+    async with world.pool.connection() as conn:
+        undos = await store.executions.undos_of(conn, original.id)
+    if any(undo.check_passed is not None for undo in undos):
+        raise UserError(ALREADY_UNDONE)
 
 
 async def _request_undo(
@@ -322,9 +335,7 @@ async def _request_undo(
     except store.executions.AlreadyActive as error:
         pending = await _approve_pending_undo(world, original, incident, by) if can_use else None
         if pending is None:
-            raise UserError(
-                "This was already undone, or its undo is pending. Nothing was done."
-            ) from error
+            raise UserError(ALREADY_UNDONE) from error
         execution = pending
     approvers.look_for(world, execution)
     runs.start_if_approved(world, execution)

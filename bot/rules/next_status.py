@@ -82,7 +82,8 @@ def _may_have_helped(execution: Execution, executions: Sequence[Execution]) -> b
     """A temporary change only gains time, and an undo takes help away; its own undo does not."""
     if execution.undo_of is None:
         return not _is_temporary(execution)
-    return any(_is_temporary(each) for each in executions if each.id == execution.undo_of)
+    undone = [each for each in executions if each.id == execution.undo_of]
+    return any(_is_temporary(each) or each.undo_of is not None for each in undone)
 
 
 def _is_temporary(execution: Execution) -> bool:

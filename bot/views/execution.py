@@ -47,6 +47,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         "execution_state",
         execution=execution,
         undo=undo,
+        undo_was_undone=undo is not None and _was_undone(snapshot, undo),
         change=change,
         needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
         open=is_open,
@@ -64,6 +65,12 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         parts.append(blocks.actions("execution", *buttons))
     notification = text.render("execution_text", execution=execution, **approvers)
     return Message(f"execution:{execution.id}", notification, parts)
+
+
+def _was_undone(snapshot: IncidentSnapshot, undo: Execution) -> bool:
+    """Whether an undo was undone itself: what it had undone is there again."""
+    again = snapshot.latest_undo(undo)
+    return again is not None and again.check_passed is True
 
 
 def _mended_by(snapshot: IncidentSnapshot, execution: Execution) -> Execution | None:
