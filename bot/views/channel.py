@@ -293,6 +293,7 @@ def _summary(snapshot: IncidentSnapshot) -> Message:
         not_made=[request for request in requests if not _may_have_changed(request)],
         updates=snapshot.updates,
         checklists=tasks.open_checklists(snapshot.executions, snapshot.tasks),
+        despite=rules.incidents.override_reason(snapshot.entries),
     )
     parts = [
         blocks.header(f"{card.RESOLVED} {incident.name} is resolved"),
