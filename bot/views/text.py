@@ -71,6 +71,11 @@ def first_sentence(text: str) -> str:
     return text.split(". ")[0].rstrip(".")
 
 
+def capitalized(text: str) -> str:
+    """The text with a capital letter; the rest stays as it is."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def one_line(text: str) -> str:
     """A text on one line, truncated."""
     return truncate(" ".join(text.split()), LINE_LENGTH)
@@ -140,6 +145,7 @@ _environment.filters |= {
     "relative_time": relative_time,
     "channel": channel_link,
     "first_sentence": first_sentence,
+    "capitalized": capitalized,
     "one_line": one_line,
     "items_on_one_line": items_on_one_line,
     "first_two_lines": first_two_lines,
