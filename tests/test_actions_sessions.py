@@ -47,7 +47,7 @@ async def test_plan_names_sessions_and_ends_none(walk: Walk, sessions: Sessions)
     assert f"s: order_service, order-service, pid {waits.pid}\n" in seen
     assert "active, waits for Lock: relation" in seen
     assert "UPDATE orders SET status = 'PENDING' WHERE customer_email = '[masked]'" in seen
-    assert f"Only waiting for others of these: {waits.pid}." in seen
+    assert f"Some of these only wait for others of these: {waits.pid}." in seen
     assert "There is no undo" in seen
     assert "Needs 1 more approval" in seen
     assert await holds.alive()
@@ -198,6 +198,7 @@ async def test_playbook_fills_the_form(walk: Walk) -> None:
     channel = await walk.declare(severity="sev3")
     await walk.press_step("oncall", "end-queries", channel)
     [view] = walk.slack.views("oncall")
+    assert "WHERE now() - query_start > interval '30 seconds'" in walk.form().text
     [field] = [block for block in view["blocks"] if block["block_id"] == "longer_than"]
     assert field["element"]["initial_value"] == "30 s"
 

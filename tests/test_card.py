@@ -46,6 +46,7 @@ async def test_a_card_tells_the_state(walk: Walk, asked: str, bot: Bot, clock: C
     how = "done and checked · @oncall, 2026-11-24 10:02 UTC"
     assert card["Last change"] == f":white_check_mark: Roll back · {how}"
     assert "Waits for approval" not in card
+    assert walk.step(asked, "roll-back").state.endswith(" · @oncall, 2026-11-24 10:02 UTC")
 
     await walk.say("oncall", "/incident resolve", asked)
     await walk.submit("oncall", resolution="Rolled back")

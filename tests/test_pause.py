@@ -327,7 +327,7 @@ async def test_a_step_and_undo_are_one(
     assert (undo.state, undo.approvals) == (DONE, ())
     assert walk.step(paused, "resume-orders").state == (
         ":white_check_mark: ORDERS_PAUSED of order-service is “false”: 3 of 3 ready, no restarts "
-        "for 0.4 s"
+        f"for 0.4 s · {undo.requested_by}, 2026-11-24 10:00 UTC"
     )
 
     for _ in range(8):

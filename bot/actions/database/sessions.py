@@ -163,8 +163,8 @@ class EndQueries(Change):
         waiting = [session.pid for session in self.backends if session.pid in blocked]
         if waiting:
             yield (
-                f"Only waiting for others of these: {_join(waiting)}. Those that come free before "
-                "their turn are left alone."
+                f"Some of these only wait for others of these: {_join(waiting)}. Once those are "
+                "ended, they may go on; the bot does not end a session that goes on."
             )
 
     def _blocked_pids(self) -> set[int]:
