@@ -243,7 +243,7 @@ def step(
     # A stored playbook may offer a parameter that the action no longer has.
     names = [name for name in step.ask if name in action.model_fields]
     parts += [parameter_input(action, name, params, options.get(name)) for name in names]
-    example = "The new version has been crash-looping since 03:02"
+    example = "What you saw, and since when"
     reason = blocks.text_input(max_length=500, multiline=True, placeholder=example)
     parts.append(blocks.input_block("reason", "Reason", reason))
     return blocks.modal(
