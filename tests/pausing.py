@@ -9,7 +9,7 @@ from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
 
-PAUSED = ":double_vertical_bar: *orders paused* since"
+PAUSED = ":double_vertical_bar: *Orders paused* since"
 
 
 def patches(kube: Cluster) -> int:

@@ -21,9 +21,9 @@ BOLD_OR_ITALIC = re.compile(
 FIELD = re.compile(r"[A-Z][\w ]+: ")
 LABEL = re.compile(r"\*([^*]+):\* ")
 DATE = re.compile(r"^<!date\^[^<>]*>\s+")
-DUE = re.compile(r"^due .+? · ")
+DUE = re.compile(r" · due .+$")
 HEADING = re.compile(r"^(:\w+:) (SEV-\d) · (INC-\d+) · (.*)$")
-STEP = re.compile(r"^\d+\. (.+?)(?:  try this before the steps like it)?(?:   `.*`)?$")
+STEP = re.compile(r"^\d+\. (.+?)(?:  try this before [^`]+)?(?:  recommended)?(?:   `.*`)?$")
 REQUEST = re.compile(r"^:(?:wrench|leftwards_arrow_with_hook): (.+) requested by (.+)$")
 STATE = re.compile(r"^:\w+: (?:\*(.+?)\.?\*|(Needs \d+ more approvals?)) ?(.*)$")
 

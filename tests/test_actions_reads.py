@@ -339,8 +339,8 @@ async def test_names_only_pods_know_are_unchecked(systems: ChangingSystems, kube
 
     assert reading.ok is None
     assert reading.text == (
-        "Not checked: postgres.invalid:5432, redis.invalid:6379. No pod of app=order-service "
-        "runs, and the bot cannot find these names itself\n"
+        "No pod of app=order-service runs, and the bot cannot find these names itself. "
+        "Not checked: postgres.invalid:5432, redis.invalid:6379\n"
         "Tried from the bot, not from a pod: 127.0.0.1:1 connection refused"
     )
     assert [row[1:] for row in rows(reading)] == [
@@ -356,8 +356,11 @@ async def test_one_name_that_only_pods_know(systems: ChangingSystems, kube: Clus
     reading = await read.read(systems.for_reading())
 
     assert reading.ok is None
-    assert reading.text.startswith("Not checked: postgres.invalid:5432. The image of ")
-    assert reading.text.endswith(" has no nc, and the bot cannot find this name itself")
+    assert reading.text.startswith("The image of ")
+    words = (
+        "has no nc, and the bot cannot find this name itself. Not checked: postgres.invalid:5432"
+    )
+    assert reading.text.endswith(f" {words}")
 
 
 async def test_another_pod_tries_where_it_may(systems: ChangingSystems, kube: Cluster) -> None:
@@ -372,8 +375,8 @@ async def test_another_pod_tries_where_it_may(systems: ChangingSystems, kube: Cl
 
     pod, bot = (
         "answer, tried from tickettoken-redis-0, not of app=order-service",
-        f"Not checked: {', '.join(checks)}. No pod of app=order-service runs, and the bot cannot "
-        "find these names itself",
+        "No pod of app=order-service runs, and the bot cannot find these names itself. "
+        f"Not checked: {', '.join(checks)}",
     )
     refused = f"{checks[0]} connection refused"
     assert (well.ok, well.text) == (True, f"2 of 2 {pod}\n{bot}")

@@ -47,7 +47,7 @@ async def test_plan_names_sessions_and_ends_none(walk: Walk, sessions: Sessions)
     assert f"s: order_service, order-service, pid {waits.pid}\n" in seen
     assert "active, waits for Lock: relation" in seen
     assert "UPDATE orders SET status = 'PENDING' WHERE customer_email = '[masked]'" in seen
-    assert f"Only waiting for others of these: {waits.pid}." in seen
+    assert f"Some of these only wait for others of these: {waits.pid}." in seen
     assert "There is no undo" in seen
     assert "Needs 1 more approval" in seen
     assert await holds.alive()
@@ -71,9 +71,7 @@ async def test_approval_ends_only_blocking_sessions(walk: Walk, sessions: Sessio
     assert await late.alive()
     seen = walk.text(channel)
     assert "Done and checked." in seen
-    first, last = sorted((holds.pid, waits.pid))
-    assert f"The bot ended 2 of 2 sessions. {first} was ended. {last} was ended." in seen
-    assert "None of them runs that query any more." in seen
+    assert "Ended 2 of 2 sessions. None of them runs that query any more." in seen
     assert "Undo" not in walk.buttons(channel)
     assert await sessions.of_role("runbolt_ops") == 0
 
@@ -114,9 +112,12 @@ async def test_session_with_new_query_is_spared(walk: Walk, sessions: Sessions) 
     assert await again.alive()
     seen = walk.text(channel)
     assert "Done and checked." in seen
-    assert f"The bot ended 1 of 3 sessions. {slow.pid} was ended." in seen
-    assert f"{leaves.pid} had ended by itself." in seen
-    assert f"{again.pid} had finished that query, and its session was left" in seen
+    first, last = sorted((leaves.pid, again.pid))
+    ended = "Ended 1 of 3 sessions; the others came free before"
+    assert f"{ended}. Left alone: {first}, {last}." in seen
+    assert walk.card(channel)["Last change"].startswith(
+        f":white_check_mark: Kill long queries · done and checked: {ended} · @oncall, "
+    )
     await sessions.cancel(again)
 
 
@@ -144,7 +145,7 @@ async def test_reused_process_number_is_not_touched(
     await walk.press("second", action_ids.APPROVE, channel)
 
     assert await innocent.alive()
-    told = f"The bot ended 0 of 1 session. {innocent.pid} is another session by now"
+    told = f"Ended 0 of 1 session. {innocent.pid}: another session by now, and left alone."
     assert told in walk.text(channel)
 
 
@@ -197,6 +198,7 @@ async def test_playbook_fills_the_form(walk: Walk) -> None:
     channel = await walk.declare(severity="sev3")
     await walk.press_step("oncall", "end-queries", channel)
     [view] = walk.slack.views("oncall")
+    assert "WHERE now() - query_start > interval '30 seconds'" in walk.form().text
     [field] = [block for block in view["blocks"] if block["block_id"] == "longer_than"]
     assert field["element"]["initial_value"] == "30 s"
 

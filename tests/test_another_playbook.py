@@ -58,7 +58,7 @@ async def test_a_worse_incident_gets_another(walk: Walk) -> None:
     assert playbook(walk, channel).heading == ":notebook: Slow Response Times"
     assert playbook(walk, channel).buttons == (
         *("Pod resource usage", "Long queries", "Scale up", "Kill long queries"),
-        "Add missing indexes",
+        "Find missing indexes",
     )
 
     await walk.say("second", "/incident severity sev1", channel)
@@ -73,7 +73,7 @@ async def test_a_worse_incident_gets_another(walk: Walk) -> None:
     assert playbook(walk, channel).buttons == (
         *("Done", "Take", "Done with a note…", "Skip…"),
         *("Pods", "Logs", "Check dependencies", "Roll back", "Database connections"),
-        *("Increase memory limit", "Rolling restart", "Delete pods"),
+        *("Rolling restart", "Increase memory limit", "Delete pods"),
     )
     assert walk.posts(channel)[-1].heading == CHOSEN.format("Complete Service Outage")
     entry = "@oncall chose the playbook Complete Service Outage"

@@ -184,7 +184,7 @@ async def work_slow_responses(page: Page) -> None:
 
     await browsing.return_to(page, SLOW)
     await press_until(page, "Long queries", "No query has run for more than 5 seconds")
-    await press(page, "Add missing indexes")
+    await press(page, "Find missing indexes")
     await wait_for_text(page, "indexes that may be missing")
     await page.get_by_test_id("thread-bar").first.click()
     await expect(

@@ -15,9 +15,8 @@ from tests.test_updates import update
 
 __all__ = ["asked", "broken"]
 
-PROPOSED = (
-    ":bulb: Roll back was done and checked. If users are well again, the next status is Monitoring."
-)
+PROPOSED = ":bulb: If users are well again, the next status is Monitoring."
+NO_LOSS = "No capacity is lost: 3 pods are replaced; none stops before its successor is ready"
 ANSWERED = (
     "This was answered already, or something else was changed since: INC-1 is identified. Nothing "
     "was changed."
@@ -33,7 +32,7 @@ async def test_a_card_tells_the_state(walk: Walk, asked: str, bot: Bot, clock: C
     card = walk.card(asked)
     assert card["Impact"] == "not known yet: press Post update"
     until = "2026-11-24 10:10 UTC (2026-11-24 10:10 UTC)"
-    assert card["Waits for approval"] == f"{TO_V231} · @oncall, until {until}"
+    assert card["Waits for approval"] == f"Roll back: {NO_LOSS} · @oncall, until {until}"
     assert not {"Last change", "Last update", "Proposed"} & set(card)
 
     clock.forward(minutes=2)
@@ -47,14 +46,17 @@ async def test_a_card_tells_the_state(walk: Walk, asked: str, bot: Bot, clock: C
     assert card["Impact"] == f"Nobody can buy {'<x> ' * 33}<x… · {told}"
     assert card["Last update"] == "It crash-loops · Rolled back · @oncall, 2026-11-24 10:03 UTC"
     how = "done and checked · @oncall, 2026-11-24 10:02 UTC"
-    assert card["Last change"] == f":white_check_mark: {TO_V231} · {how}"
+    assert card["Last change"] == f":white_check_mark: Roll back · {how}"
     assert "Waits for approval" not in card
+    assert walk.step(asked, "roll-back").state.endswith(" · @oncall, 2026-11-24 10:02 UTC")
 
     await walk.say("oncall", "/incident resolve", asked)
     await walk.submit("oncall", resolution="Rolled back")
     card = walk.card(asked)
-    assert not {"Impact", "Last update"} & set(card)
-    assert card["Last change"] == f":white_check_mark: {TO_V231} · {how}"
+    assert "Last update" not in card
+    assert (card["What fixed it"], card["Duration"]) == ("Rolled back", "3 min")
+    assert card["Impact"] == f"Nobody can buy {'<x> ' * 33}<x…"
+    assert card["Last change"] == f":white_check_mark: Roll back · {how}"
 
 
 async def test_the_next_status_is_proposed_once(walk: Walk, asked: str, bot: Bot) -> None:
@@ -81,7 +83,7 @@ async def test_the_next_status_is_proposed_once(walk: Walk, asked: str, bot: Bot
     await walk.submit("oncall", reason="To be sure")
     assert "Proposed" not in walk.card(asked)
     await walk.press("second", action_ids.APPROVE, asked)
-    assert walk.card(asked)["Proposed"].startswith(":bulb: Rolling restart was done and checked.")
+    assert walk.card(asked)["Proposed"].startswith(":bulb: If users")
     messages = len(walk.posts(asked))
     await walk.press("oncall", action_ids.TAKE_STATUS, asked)
     assert len(walk.posts(asked)) == messages
@@ -127,8 +129,7 @@ async def test_a_failed_check_leads_back(walk: Walk, asked: str, clock: Clock) -
     await walk.press("second", action_ids.UNDO, asked)  # back to what crash-loops
 
     assert walk.card(asked)["Proposed"] == (
-        ":bulb: Undo: Roll back: done, but the check failed. If users are not well, set the status "
-        "back to Investigating, or Post update."
+        ":bulb: If users are not well, set the status back to Investigating, or Post update."
     )
     assert buttons(walk, asked)[:2] == ("Set back to Investigating", "Keep Monitoring")
     told = "as of 2026-11-24 10:00 UTC, @oncall, before the last change ended"

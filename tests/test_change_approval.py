@@ -28,7 +28,9 @@ async def test_an_approved_rollback_runs(walk: Walk, broken: Cluster, asked: str
     )
     assert patches(broken) == 1
     assert broken.image() == "ghcr.io/tickettoken/order-service:v2.3.1"
-    assert walk.step(asked, "roll-back").lines == (f":white_check_mark: {request.outcome}",)
+    assert walk.step(asked, "roll-back").lines == (
+        f":white_check_mark: {request.outcome} · @oncall, 2026-11-24 10:00 UTC",
+    )
 
 
 @pytest.mark.parametrize(("who", "refusal"), [("oncall", OWN_REQUEST), ("outsider", NO_APPROVER)])

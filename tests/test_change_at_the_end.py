@@ -54,6 +54,8 @@ async def test_an_unknown_outcome_asks_why(walk: Walk, bot: Bot, clock: Clock, a
         "@oncall resolved the incident: It is over"
         " (although a check failed: It is healthy, I looked)"
     )
+    reason = "*Resolved although a check failed or is missing:* It is healthy, I looked"
+    assert reason in walk.text(asked).splitlines()
 
 
 async def test_a_failed_check_asks_why(walk: Walk, bot: Bot, done: str) -> None:

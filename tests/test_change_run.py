@@ -89,9 +89,13 @@ async def test_a_busy_target_is_waited_for(walk: Walk, bot: Bot, broken: Cluster
 
     request = walk.execution(channel)
     assert re.match(
-        r":hourglass_flowing_sand: deployment/order-service in \S+ of \S+ is being changed by "
-        "“Roll back” of INC-1",
+        ":hourglass_flowing_sand: Approved, starts after “Roll back” of INC-1, which changes "
+        r"deployment/order-service now\.",
         request.state,
+    )
+    turn = "Roll back · Approved, starts after “Roll back” of INC-1, which changes "
+    assert (
+        walk.card(channel)["Waits for its turn"] == f"{turn}deployment/order-service now · @oncall"
     )
     assert request.buttons == ("Deny…", "Withdraw…")
     assert patches(broken) == 0

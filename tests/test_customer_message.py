@@ -18,6 +18,7 @@ from tests.rollbacks import DONE, WAITS
 WORDS = "Orders fail at the moment. We are on it."
 SHIPPED = "We're currently experiencing issues with order processing."
 TELL = f"Tell customers in #status: “{WORDS}”"
+EXACT = "Tell customers in #status, exactly this text"
 UNARCHIVE = "Unarchive the channel, or correct channels.customers in RUNBOLT_CONFIG."
 NO_APPROVER = "You are not an approver. Nothing was approved; ask one of the approvers."
 OWN_REQUEST = "You requested this yourself, so you cannot approve it. Another approver has to."
@@ -59,9 +60,11 @@ async def test_customers_read_approved_words(walk: Walk) -> None:
     await walk.submit("oncall", text=WORDS)
     assert posted(walk.slack) == []
     request = walk.execution(channel)
-    assert request.plan["Plan"] == TELL
+    assert request.plan["Plan"] == EXACT
     assert request.diff == WORDS  # the whole, as it will be posted
     assert request.buttons == ("Approve", "Deny…", "Withdraw…", "Edit…")
+    [approve] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
+    assert approve.element["confirm"]["text"]["text"] == f"Everybody in #status reads it.\n{TELL}"
 
     await walk.press("second", action_ids.APPROVE, channel)
 
@@ -92,8 +95,7 @@ async def test_typed_words_are_drafted(walk: Walk) -> None:
 
     assert drafted(walk) == "Orders & refunds fail"
     await walk.submit("oncall", text=drafted(walk))
-    plan = "Tell customers in #status: “Orders & refunds fail”"
-    assert walk.execution(channel).plan["Plan"] == plan
+    assert walk.execution(channel).diff == "Orders & refunds fail"
     assert posted(walk.slack) == []
 
 
@@ -388,7 +390,7 @@ async def test_asked_twice_is_asked_once(walk: Walk) -> None:
         "“Customer message” was already requested by @oncall. Nothing more was requested; approve "
         "or deny that request first."
     )
-    assert [request.plan["Plan"] for request in walk.executions(channel)] == [TELL]
+    assert [request.plan["Plan"] for request in walk.executions(channel)] == [EXACT]
 
 
 async def test_a_second_message_follows_the_first(walk: Walk) -> None:

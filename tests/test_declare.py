@@ -12,7 +12,7 @@ from tests.conftest import Bot, Clock, Walk
 DECLARED_ALREADY = "INC-1 was declared with the same title just now: #inc-1-orders-are-failing."
 WHICH = (
     ":notebook: Which playbook fits? Choose one of those for SEV-2: its steps then appear here as"
-    " buttons."
+    " buttons. For all playbooks: `/incident playbook`."
 )
 
 
@@ -59,8 +59,10 @@ async def test_a_playbook_has_its_buttons(walk: Walk) -> None:
     assert walk.posts(channel)[1].buttons == (
         *("Done", "Take", "Done with a note…", "Skip…"),
         *("Pods", "Logs", "Check dependencies", "Roll back", "Database connections"),
-        *("Increase memory limit", "Rolling restart", "Delete pods"),
+        *("Rolling restart", "Increase memory limit", "Delete pods"),
     )
+    preferred = "Rolling restart  try this before Increase memory limit and Delete pods"
+    assert preferred in walk.posts(channel)[1].text
 
 
 async def test_declarer_and_responders_are_invited(walk: Walk) -> None:

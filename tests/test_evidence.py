@@ -220,13 +220,21 @@ def pause(watch_seconds: float = 0.4) -> SetEnvironment:
 
 
 WHEN = r"(within a second|after about \d+ s)"
-OUTSIDE: list[tuple[Callable[[Cluster], None], str]] = [
+RESTART = RollingRestart(deployment="order-service", watch_seconds=30, deadline_seconds=30)
+OUTSIDE: list[tuple[DeploymentChange, Callable[[Cluster], None], str]] = [
     (
+        RESTART,
+        lambda kube: kube.deploy("v2.4.2"),
+        rf"Done, then order-service was changed by pipeline {WHEN}: it runs image v2\.4\.2 now\.",
+    ),
+    (
+        pause(watch_seconds=30),
         lambda kube: kube.resume_orders(),
         rf"Done, then put back by kubectl-set {WHEN}: ORDERS_PAUSED of order-service is “false” "
         r"again\.",
     ),
     (
+        pause(watch_seconds=30),
         lambda kube: kube.deploy("v2.4.2"),
         rf"Done, then order-service was changed by pipeline {WHEN}: it runs image v2\.4\.2 now, "
         r"and ORDERS_PAUSED of order-service is “true”\.",
@@ -234,11 +242,15 @@ OUTSIDE: list[tuple[Callable[[Cluster], None], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("act", "text"), OUTSIDE)
+@pytest.mark.parametrize(("change", "act", "text"), OUTSIDE)
 async def test_the_check_compares_until_its_end(
-    systems: ChangingSystems, kube: Cluster, act: Callable[[Cluster], None], text: str
+    systems: ChangingSystems,
+    kube: Cluster,
+    change: DeploymentChange,
+    act: Callable[[Cluster], None],
+    text: str,
 ) -> None:
-    change, notes = pause(watch_seconds=30), RecordedProgress()
+    notes = RecordedProgress()
     plan = await change.plan(systems.for_planning())
     await change.execute(systems, plan, notes.run)
     checking = asyncio.create_task(change.verify(systems.for_reading(), plan, notes.run))

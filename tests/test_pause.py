@@ -21,7 +21,7 @@ from tests.rollbacks import DONE, WAITS
 __all__ = ["paused"]
 
 IN_FORCE = (
-    ":double_vertical_bar: orders paused since 2026-11-24 10:00 UTC by @oncall, resumes "
+    ":double_vertical_bar: Orders paused since 2026-11-24 10:00 UTC by @oncall, resumes "
     "2026-11-24 10:30 UTC (2026-11-24 10:30 UTC)"
 )
 PROMISE = (
@@ -38,7 +38,7 @@ RESUME, PAUSE = "Undo: Pause new orders", "Pause new orders"
 
 def in_force(walk: Walk, channel: str) -> list[str]:
     """What the card and the newest announcement say of what is in force."""
-    announced = [line for line in walk.posts("incidents")[0].lines if "orders paused" in line]
+    announced = [line for line in walk.posts("incidents")[0].lines if "Orders paused" in line]
     return [*filter(None, [walk.card(channel).get("In force")]), *announced]
 
 
@@ -340,7 +340,7 @@ async def test_a_step_and_undo_are_one(
     assert (undo.state, undo.approvals) == (DONE, ())
     assert walk.step(paused, "resume-orders").state == (
         ":white_check_mark: ORDERS_PAUSED of order-service is “false”: 3 of 3 ready, no restarts "
-        "for 0.4 s"
+        f"for 0.4 s · {undo.requested_by}, 2026-11-24 10:00 UTC"
     )
 
     for _ in range(8):

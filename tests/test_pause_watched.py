@@ -20,6 +20,7 @@ from tests.test_silent_replicas import approve, sent
 __all__ = ["paused"]
 
 HAS_ENDED = ":arrow_forward: orders paused has ended: "
+IN_FORCE = ":double_vertical_bar: Orders paused since 2026-11-24 10:00 UTC"
 OUTSIDE = "it was ended outside Runbolt. "
 NOT_WATCHED = (
     "Runbolt does not watch it any more. If it is set again outside Runbolt, it has no end: end it "
@@ -56,6 +57,26 @@ async def remove(kube: Cluster) -> None:
 async def move_to_secret(kube: Cluster) -> None:
     source = {"secretKeyRef": {"name": "shop", "key": "paused", "optional": True}}
     await patch_env(kube, {"name": "ORDERS_PAUSED", "value": None, "valueFrom": source})
+
+
+async def test_a_pause_is_in_force_during_checks(walk: Walk, kube: Cluster) -> None:
+    """Nobody can order from the write on, and until the undo is done; right under the impact."""
+
+    def ends_with(words: str) -> bool:
+        lines = walk.posts(channel)[0].lines
+        return any(line.startswith(IN_FORCE) and line.endswith(words) for line in lines[2:3])
+
+    channel = await request_pause(walk)
+    await approve(walk, channel)
+    await kube.wait_until(lambda: ends_with("; its check is running"))
+    await walk.bot.drain()
+    assert ends_with("(2026-11-24 10:30 UTC)")
+
+    [button] = walk.slack.find_buttons(action_ids.UNDO, channel, "second")
+    await walk.slack.press("second", button)
+    await kube.wait_until(lambda: ends_with("by @oncall: its undo is running"))
+    await walk.bot.drain()
+    assert "In force" not in walk.card(channel)
 
 
 OUTSIDE_ENDS: list[tuple[Callable[[Cluster], Awaitable[None]], str]] = [
@@ -311,7 +332,7 @@ async def test_death_before_the_write_withdraws(
     kube.heal()
     await look(bot, clock)
     may_be = (
-        ":grey_question: orders paused may be in force since 2026-11-24 10:00 UTC by @oncall: it "
+        ":grey_question: Orders paused may be in force since 2026-11-24 10:00 UTC by @oncall: it "
         "is not known whether this was done. The bot looks until it knows, and undoes it "
         "2026-11-24 10:30 UTC if it was."
     )
@@ -375,7 +396,7 @@ async def test_what_is_found_late_ends_at_once(
         await sweep(bot.world)
     await bot.drain()
     late = (
-        ":rotating_light: orders paused since 2026-11-24 10:00 UTC by @oncall, should have resumed "
+        ":rotating_light: Orders paused since 2026-11-24 10:00 UTC by @oncall, should have resumed "
         "2026-11-24 10:30 UTC and has not: the bot knows only now that this was done, and undoes "
         "it, or asks for approval of that."
     )

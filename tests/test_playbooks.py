@@ -109,8 +109,8 @@ def test_steps_of_a_complete_outage(shipped: Playbook) -> None:
         ("dependencies", "immediate", "dependencies"),
         ("roll-back", "recovery", "rollback"),
         ("database-connections", "recovery", "database-connections"),
-        ("memory-limit", "recovery", "memory-limit"),
         ("rolling-restart", "recovery", "rolling-restart"),
+        ("memory-limit", "recovery", "memory-limit"),
         ("delete-pods", "recovery", "delete-pods"),
     ]
     assert [step.id for step in steps if step.recommended] == ["rolling-restart"]
@@ -156,8 +156,8 @@ COMMANDS = {
         "kubectl rollout undo deployment/order-service",
         "kubectl exec -it tickettoken-postgres-0 -- psql -U postgres "
         "-c \"SELECT count(*) FROM pg_stat_activity WHERE datname = 'orders';\"",
-        "kubectl set resources deployment/order-service --limits=memory=1Gi",
         "kubectl rollout restart deployment/order-service",
+        "kubectl set resources deployment/order-service --limits=memory=1Gi",
         "kubectl delete pod -l app=order-service",
     ],
     "payment-refund-failures": [

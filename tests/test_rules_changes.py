@@ -107,6 +107,7 @@ def test_what_is_unverified(executions: list[Execution], expected: list[int]) ->
 
 LATER, EARLIER = NOW + MINUTE, NOW - MINUTE
 POD = {"fingerprint": {"pods": {"order-service-1": "u1"}, "of": 3}}
+ROLLBACK = {"fingerprint": {"to_template": "abc"}}
 ENDED = done(1, state=ExecutionState.FAILED, check_passed=False, finished_at=NOW)
 SESSIONS = PLAN.model_copy(update={"target": "database/orders"})
 
@@ -130,6 +131,12 @@ SESSIONS = PLAN.model_copy(update={"target": "database/orders"})
         # Somebody put it back, and only the same change brings it again.
         ({"evidence": Evidence(undone_outside=True)}, {"finished_at": LATER}, False),
         ({"evidence": Evidence(undone_outside=True)}, {"finished_at": LATER, "params": {}}, True),
+        # A rollback chooses all that runs, also in place of what somebody else rolled out.
+        (
+            {"evidence": Evidence(undone_outside=True)},
+            {"finished_at": LATER, "plan": PLAN.model_copy(update=ROLLBACK)},
+            True,
+        ),
     ],
 )
 def test_what_mends_a_failed_check(

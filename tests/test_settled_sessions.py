@@ -144,7 +144,7 @@ async def test_a_lost_grant_is_told(
     assert await change.settle(without, plan, notes.run) == Verdict(
         ok=False,
         was_applied=False,
-        text=f"The bot ended 0 of 1 session. {slow.pid} may not be ended by the bot's role.",
+        text=f"Ended 0 of 1 session. {slow.pid}: not ended, as the bot's role may not.",
     )
     assert await slow.alive()
 
@@ -181,7 +181,7 @@ async def test_sessions_that_stay_are_told(
     verdict = await change.verify(doors(systems, shop).for_reading(), plan, RecordedProgress().run)
 
     assert (verdict.ok, verdict.was_applied) == (False, True)
-    report = "The bot ended 0 of 2 sessions."
+    report = "Ended 0 of 2 sessions."
     assert verdict.text == f"{report} Still running that query: {stays.pid}."
 
 
@@ -214,10 +214,10 @@ async def test_what_ended_by_itself_is_not_claimed(
     await change.execute(doors(systems, shop), plan, notes.run)
     sent = await change.settle(doors(systems, shop), plan, notes.run)
 
-    none = "The bot ended 0 of 1 session."
-    left = f"{slow.pid} had finished that query, and its session was left alone."
-    assert nothing_sent == Verdict(ok=False, was_applied=False, text=none)
-    assert sent == Verdict(ok=False, was_applied=False, text=f"{none} {left}")
+    none = "Ended 0 of 1 session"
+    left = f"; they came free before. Left alone: {slow.pid}."
+    assert nothing_sent == Verdict(ok=False, was_applied=False, text=f"{none}.")
+    assert sent == Verdict(ok=False, was_applied=False, text=f"{none}{left}")
 
 
 async def test_doubt_ends_with_the_bots_session(
@@ -244,8 +244,8 @@ async def test_doubt_ends_with_the_bots_session(
     verdict = await change.verify(doors(systems, shop).for_reading(), plan, notes.run)
 
     assert verdict.text == (
-        f"The bot ended 1 of 3 sessions. {ended.pid} was ended. {gone.pid} is gone; whether the "
-        f"bot ended it is not known. Still running that query: {stays.pid}."
+        f"Ended 1 of 3 sessions. {gone.pid}: gone, and it is not known whether the bot ended it. "
+        f"Still running that query: {stays.pid}."
     )
     with pytest.raises(AdminShutdown):
         await own.execute("SELECT 1")

@@ -40,8 +40,8 @@ async def test_several_are_handled_at_once(walk: Walk) -> None:
     values = await open_form(walk, channel)
     form = walk.form("second")
     assert form.text == (
-        "Stuck orders: 12 of 12 are still open. Tick those that you mean: what you choose is done "
-        "with all of them at once."
+        "Stuck orders: 12 of 12 are still open. Choose what to do, and tick the tasks: it is done "
+        "for all of them at once."
     )
     assert list(form.fields) == ["verb", "everything", "ticked", "ticked:10", "note"]
     assert form.fields["verb"].value == "Handled"

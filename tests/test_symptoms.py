@@ -20,7 +20,7 @@ NOTHING_TICKED = (
 )
 WHICH = (
     ":notebook: Which playbook fits? Choose one of those for SEV-2: its steps then appear here as"
-    " buttons."
+    " buttons. For all playbooks: `/incident playbook`."
 )
 
 

@@ -47,7 +47,7 @@ async def test_one_press_is_enough(walk: Walk) -> None:
     await walk.press_step("second", "alert-team", channel)
 
     step = walk.step(channel, "alert-team")
-    assert step.lines == ("Alert team via PagerDuty/Slack", f"{DONE} @second, {AT_TEN}")
+    assert step.lines == ("… via PagerDuty/Slack", f"{DONE} @second, {AT_TEN}")
     assert step.buttons == ("Reopen",)
     assert walk.slack.views("second") == []
     assert (await walk.timeline(channel))[-1] == "@second did by hand: Alert team"
@@ -261,8 +261,9 @@ async def test_found_rows_are_chosen_from(walk: Walk) -> None:
     entry = (await walk.timeline(channel))[-1]
     assert entry.startswith("@oncall did by hand: Block suspicious users (note: At Stripe")
     assert [user in entry for user in users[:5]] == [True, False, False, True, False]
-    state = walk.step(channel, "block-users").state
-    assert state.startswith(f"{DONE} @oncall, {AT_TEN}: At Stripe · {titles[0]}")
+    both = f"2 chosen: {titles[0]}; {titles[3]}"
+    step = walk.step(channel, "block-users")
+    assert step.lines == (f"{DONE} @oncall, {AT_TEN}: At Stripe · {both}",)
 
 
 async def test_rows_are_those_of_the_form(walk: Walk, bot: Bot) -> None:
@@ -281,7 +282,7 @@ async def test_rows_are_those_of_the_form(walk: Walk, bot: Bot) -> None:
     await walk.submit("oncall", chosen=["0"])
 
     entry = (await walk.timeline(channel))[-1]
-    assert entry.startswith(f"@oncall did by hand: Block suspicious users (note: {first}")
+    assert entry.startswith(f"@oncall did by hand: Block suspicious users (note: 1 chosen: {first}")
     await walk.press("oncall", action_ids.TASK_REOPEN, channel)
     await walk.press_step("oncall", "block-users", channel)
     assert list(walk.form().fields) == ["note"]

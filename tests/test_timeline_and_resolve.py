@@ -110,7 +110,7 @@ async def test_resolving_leaves_a_summary(walk: Walk, clock: Clock) -> None:
     card = walk.card(channel)
     assert (card["Colour"], card["Status"]) == (":white_check_mark:", "Resolved")
     assert card["Resolved"] == "2026-11-24 10:12 UTC by @oncall"
-    assert card["Small print"].splitlines()[-1] == "What fixed it: Restarted the resolver"
+    assert (card["What fixed it"], card["Duration"]) == ("Restarted the resolver", "12 min")
     assert announcement(walk).lines[1:] == (
         f"Resolved 2026-11-24 10:12 UTC as SEV-1 in #{channel} · commander nobody yet · declared "
         f"{DECLARED_AT} by @oncall",

@@ -164,7 +164,9 @@ async def test_steps_show_what_was_done(walk: Walk, asked: str) -> None:
     await walk.say("second", "/incident resolve", asked)
     await walk.submit("second", resolution="Rolled back")
 
-    assert walk.step(asked, "Roll back").lines == (f":white_check_mark: {RUNS_V231}",)
+    assert walk.step(asked, "Roll back").lines == (
+        f":white_check_mark: {RUNS_V231} · @oncall, 2026-11-24 10:00 UTC",
+    )
     assert walk.step(asked, "Rolling restart").lines == (
         ":heavy_minus_sign: Not done: the incident was resolved first",
     )

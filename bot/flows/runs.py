@@ -97,7 +97,12 @@ async def _record_wait(world: World, execution_id: ExecutionId) -> None:
     target = waiting.plan.target if waiting.plan else waiting.title
     async with changing_several(world) as (conn, changed):
         other = await store.executions.running_on(conn, target)
-        message = text.render_unescaped("waits_for_target", target=target, other=other)
+        message = text.render_unescaped(
+            "waits_for_target",
+            target=target.split(" in ")[0],  # people need no address
+            other=other,
+            incident=waiting.incident_id,
+        )
         if await store.executions.set_waiting_for(conn, execution_id, message):
             changed.add(waiting.incident_id)
 

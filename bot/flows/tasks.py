@@ -234,7 +234,8 @@ async def finish(
     world: World, task_id: TaskId, *, by: UserId, note: str = "", chosen: Sequence[str] = ()
 ) -> None:
     """Mark a task as done, with a note and the chosen findings. Raises UserError."""
-    whole_note = " · ".join(filter(None, [note, ", ".join(chosen)]))
+    count = f"{len(chosen)} chosen: {'; '.join(chosen)}" if chosen else ""
+    whole_note = " · ".join(filter(None, [note, count]))
     await _move(world, task_id, TaskState.DONE, by=by, note=whole_note)
 
 

@@ -60,8 +60,10 @@ def _mends(other: Execution, failed: Execution) -> bool:
         return False
     if (other.action, other.params) == (failed.action, failed.params):
         return True
-    # What somebody else put back is not there again because the target is well.
-    return _checks_all_of_target(other.plan) and not failed.evidence.undone_outside
+    # What somebody else put back is not there again because the target is well; but a rollback
+    # chooses all that runs, in place of what they made of it.
+    chooses_all = "to_template" in other.plan.fingerprint
+    return _checks_all_of_target(other.plan) and (chooses_all or not failed.evidence.undone_outside)
 
 
 def _ended_after(other: Execution, failed: Execution) -> bool:

@@ -14,7 +14,7 @@ from bot.model import (
     Status,
     UserError,
 )
-from bot.model.entries import Declared, SeverityChanged
+from bot.model.entries import Declared, Resolved, SeverityChanged
 
 TITLE_LENGTH = 120
 MAX_LISTED = 20  # open incidents that the help and the Home list
@@ -74,6 +74,12 @@ def peak_severity(incident: Incident, entries: Iterable[Entry]) -> Severity:
             labels += [detail.old, detail.new]
     known = [level for level in map(parse_severity, labels) if level is not None]
     return min([incident.severity, *known])
+
+
+def override_reason(entries: Iterable[Entry]) -> str:
+    """Why it was resolved although a check failed or is missing; empty where none did."""
+    details = [entry.detail for entry in entries]
+    return next((each.despite for each in reversed(details) if isinstance(each, Resolved)), "")
 
 
 def wrong_channel_message(incidents: Sequence[Incident], others: int = 0) -> str:

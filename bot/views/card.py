@@ -3,7 +3,16 @@
 from operator import attrgetter
 
 from bot import rules
-from bot.model import Entry, Execution, Incident, Reminder, ReminderKind, Severity, Status
+from bot.model import (
+    Entry,
+    Execution,
+    ExecutionState,
+    Incident,
+    Reminder,
+    ReminderKind,
+    Severity,
+    Status,
+)
 from bot.model.entries import StatusChanged
 from bot.views import action_ids, blocks, customers, temporary_changes, text
 from bot.views.blocks import Block, Element
@@ -32,10 +41,10 @@ def message(snapshot: IncidentSnapshot) -> Message:
     parts = [
         blocks.header(heading(incident)),
         *_impact(snapshot),
+        *temporary_changes.lines(snapshot),
         blocks.fields(*_fields(snapshot).split("\n---\n")),
         *_latest(snapshot),
-        *temporary_changes.lines(snapshot),
-        *customers.after_end(snapshot),
+        *customers.told(snapshot),
         blocks.context(*blocks.split_mrkdwn(_small_print(snapshot))),
     ]
     if incident.open:
@@ -46,10 +55,11 @@ def message(snapshot: IncidentSnapshot) -> Message:
 
 
 def _impact(snapshot: IncidentSnapshot) -> list[Block]:
-    """What users notice, in a line, as long as they may notice it."""
-    if not snapshot.incident.open:
-        return []
-    update, changed = snapshot.latest_update, _last_change(snapshot)
+    """What users notice, in a line; of a resolved incident what fixed it, and how long it took."""
+    incident, update = snapshot.incident, snapshot.latest_update
+    if not incident.open:
+        return blocks.sections(text.render("card_outcome", incident=incident, update=update))
+    changed = _last_change(snapshot)
     ended_at = None if changed is None else changed.finished_at
     is_older = update is not None and ended_at is not None and update.at < ended_at
     return [blocks.section(text.render("card_impact", update=update, is_older=is_older))]
@@ -64,7 +74,13 @@ def _last_change(snapshot: IncidentSnapshot) -> Execution | None:
 
 def _latest(snapshot: IncidentSnapshot) -> list[Block]:
     """The last update and whose, the last change and how it went, and what waits for approval."""
-    waiting = snapshot.awaiting_approval
+    changes = rules.next_status.changes_of_production(snapshot.executions)
+    waiting = [
+        request
+        for request in snapshot.awaiting_approval
+        # Once it is resolved, the line about customers tells what waits.
+        if snapshot.incident.open or not rules.customers.is_all_clear(request)
+    ]
     mrkdwn = text.render(
         "card_latest",
         update=snapshot.latest_update if snapshot.incident.open else None,
@@ -72,6 +88,7 @@ def _latest(snapshot: IncidentSnapshot) -> list[Block]:
         made=rules.next_status.last_made(snapshot.executions),
         since=snapshot.changed_since[-1:] if snapshot.incident.open else (),
         waiting=waiting[:MAX_WAITING],
+        approved=[each for each in changes if each.state is ExecutionState.APPROVED],
         more_waiting=len(waiting[MAX_WAITING:]),
     )
     return blocks.sections(mrkdwn) if mrkdwn else []

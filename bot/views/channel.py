@@ -190,7 +190,14 @@ def _step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: bool) -
         return tasks.manual_step(snapshot, step, number, roomy=roomy)
     latest = snapshot.latest_execution(step)
     undo = snapshot.latest_undo(latest) if latest else None
-    mrkdwn = text.render("step", step=step, number=number, execution=latest, undo=undo)
+    mrkdwn = text.render(
+        "step",
+        step=step,
+        number=number,
+        execution=latest,
+        undo=undo,
+        alternatives=snapshot.alternatives(step),
+    )
     if not snapshot.incident.open:
         return [blocks.section(mrkdwn)]
     return [blocks.section(mrkdwn, execution.step_button(step), block_id=f"step:{step.id}")]
@@ -294,6 +301,7 @@ def _summary(snapshot: IncidentSnapshot) -> Message:
         not_made=[request for request in requests if not _may_have_changed(request)],
         updates=snapshot.updates,
         checklists=tasks.open_checklists(snapshot.executions, snapshot.tasks),
+        despite=rules.incidents.override_reason(snapshot.entries),
     )
     parts = [
         blocks.header(f"{card.RESOLVED} {incident.name} is resolved"),

@@ -1,10 +1,18 @@
-"""After an incident: whether customers know that it is over, and the button that tells them."""
+"""What customers were told, and after the incident the button that tells them that it is over."""
 
 from bot import rules
 from bot.model import ACTIVE, Incident
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
 from bot.views.snapshot import IncidentSnapshot
+
+
+def told(snapshot: IncidentSnapshot) -> list[Block]:
+    """What customers read, and when they were told; nothing where they were told nothing."""
+    message = rules.customers.last_told(snapshot.executions)
+    if not snapshot.incident.open or message is None:
+        return after_end(snapshot)
+    return [blocks.section(text.render("customers_read", told=message))]
 
 
 def after_end(snapshot: IncidentSnapshot) -> list[Block]:

@@ -270,10 +270,19 @@ def _confirm_text(plan: Plan) -> str:
     words = [f":red_circle: {alarm}" for alarm in plan.alarms]
     words += [f":warning: {warning}" for warning in plan.warnings]
     if not words:
-        return f"{loss}\n{truncate(plan.summary, rest)}"
+        return f"{loss}\n{_subject(plan, rest)}"
     warnings = " ".join(words)
     length = max(rest // 2, rest - len(warnings) - 1)
-    return f"{loss}\n{truncate(plan.summary, length - 1)}\n{warnings}"
+    return f"{loss}\n{_subject(plan, length - 1)}\n{warnings}"
+
+
+def _subject(plan: Plan, length: int) -> str:
+    """The summary; of a message to customers the whole text, or else that the request has it."""
+    if not (plan.target.startswith("slack/") and plan.diff):
+        return truncate(plan.summary, length)
+    beginning = plan.summary.partition(": “")[0]
+    whole = f"{beginning}: “{plan.diff}”"
+    return whole if len(whole) <= length else f"{beginning}: exactly the text above this button."
 
 
 def final_items(snapshot: IncidentSnapshot) -> list[Message | File]:

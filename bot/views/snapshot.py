@@ -82,6 +82,12 @@ class IncidentSnapshot:
         """The temporary changes that have not ended."""
         return tuple(change for change in self.temporary_changes if change.in_force)
 
+    def alternatives(self, step: Step) -> tuple[str, ...]:
+        """The titles of the other steps for the same case, which they tell in the same hint."""
+        scenario = self.incident.scenario
+        others = [each for each in scenario.steps if each.id != step.id] if scenario else []
+        return tuple(each.title for each in others if step.hint and each.hint == step.hint)
+
     def task_of(self, step: Step) -> Task | None:
         """The task of a manual step; the title tells it from another playbook's step."""
         tasks = [task for task in self.tasks if task.kind is TaskKind.STEP]

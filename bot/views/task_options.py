@@ -52,7 +52,7 @@ def tick_form(title: str, tasks: Sequence[Task], metadata: str, now: datetime, c
 
 def _groups(options: Sequence[Element]) -> list[Block]:
     if len(options) <= MAX_CHECKBOXES:
-        return [blocks.tick_boxes(TICKED, "Which of them?", options)]
+        return [blocks.tick_boxes(TICKED, "Or only these", options)]
     starts = range(0, len(options), MAX_CHECKBOXES)
     groups = [options[start : start + MAX_CHECKBOXES] for start in starts]
     return [

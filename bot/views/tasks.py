@@ -20,7 +20,13 @@ def manual_step(snapshot: IncidentSnapshot, step: Step, number: int, *, roomy: b
     """A manual step: what to do, its state, and its buttons."""
     task = snapshot.task_of(step)
     state = text.render("task_state", task=task) if task else ""
-    mrkdwn = text.render("manual_step", step=step, number=number, state=state)
+    mrkdwn = text.render(
+        "manual_step",
+        step=step,
+        number=number,
+        state=state,
+        alternatives=snapshot.alternatives(step),
+    )
     if task is None or not snapshot.incident.open:
         return [blocks.section(mrkdwn)]
     if not task.open:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bot import durations, rules
-from bot.model import ACTIVE, Entry, Execution, ExecutionId, TemporaryChange
+from bot.model import ACTIVE, Entry, Execution, ExecutionId, ExecutionState, TemporaryChange
 from bot.model.entries import EndAnnounced, NotReverted
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
@@ -16,17 +16,30 @@ def lines(snapshot: IncidentSnapshot) -> list[Block]:
     executions = {execution.id: execution for execution in snapshot.executions}
     shown = [(change, executions[change.execution_id]) for change in snapshot.temporary_changes]
     return [
-        blocks.section(_line(change, execution))
+        blocks.section(_line(snapshot, change, execution))
         for change, execution in shown
-        if change.in_force or (change.may_be_in_force and execution.state not in ACTIVE)
+        if change.in_force
+        or _is_being_checked(change, execution)
+        or (change.may_be_in_force and execution.state not in ACTIVE)
     ]
 
 
-def _line(change: TemporaryChange, execution: Execution) -> str:
-    needs_approval = rules.changes.undo_needs_approval(change, execution)
+def _line(snapshot: IncidentSnapshot, change: TemporaryChange, execution: Execution) -> str:
+    undo = snapshot.latest_undo(execution)
     return text.render(
-        "temporary_change", change=change, execution=execution, needs_approval=needs_approval
+        "temporary_change",
+        change=change,
+        execution=execution,
+        needs_approval=rules.changes.undo_needs_approval(change, execution),
+        checking=_is_being_checked(change, execution),
+        undoing=undo is not None and undo.state is ExecutionState.RUNNING,
     )
+
+
+def _is_being_checked(change: TemporaryChange, execution: Execution) -> bool:
+    """Whether its write was answered, so that people notice it, and its check is not over."""
+    is_running = execution.state is ExecutionState.RUNNING
+    return is_running and change.may_be_in_force and bool(execution.evidence.answers)
 
 
 def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:

@@ -75,9 +75,21 @@ def first_sentence(text: str) -> str:
     return text.split(". ")[0].rstrip(".")
 
 
-def one_line(text: str) -> str:
+def capitalized(text: str) -> str:
+    """The text with a capital letter; the rest stays as it is."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def one_line(text: str, length: int = LINE_LENGTH) -> str:
     """A text on one line, truncated."""
-    return truncate(" ".join(text.split()), LINE_LENGTH)
+    return truncate(" ".join(text.split()), length)
+
+
+def beyond(hint: str, title: str) -> str:
+    """A hint without the title that it begins with: empty where it says nothing more."""
+    if hint.lower().rstrip(".") == title.lower():
+        return ""
+    return f"…{hint[len(title) :]}" if hint.lower().startswith(f"{title.lower()} ") else hint
 
 
 def quoted_sentence(text: str) -> str:
@@ -173,8 +185,10 @@ _environment.filters |= {
     "relative_time": relative_time,
     "channel": channel_link,
     "first_sentence": first_sentence,
+    "capitalized": capitalized,
     "one_line": one_line,
     "quoted_sentence": quoted_sentence,
+    "beyond": beyond,
     "items_on_one_line": items_on_one_line,
     "first_two_lines": first_two_lines,
     "as_list": as_list,

@@ -67,12 +67,11 @@ STILL_RUNNING: LiteralString = """
     WHERE state = 'active'
 """
 RESULT_TEXTS = {
-    TerminationResult.TERMINATED: "was ended",
-    TerminationResult.GONE: "had ended by itself",
-    TerminationResult.QUERY_FINISHED: "had finished that query, and its session was left alone",
-    TerminationResult.PID_REUSED: "is another session by now, and was left alone",
-    TerminationResult.PROTECTED: "is one that is never ended, and was left alone",
-    TerminationResult.NOT_PERMITTED: "may not be ended by the bot's role",
+    TerminationResult.GONE: "ended by themselves",
+    TerminationResult.QUERY_FINISHED: "that query had finished, and the session was left alone",
+    TerminationResult.PID_REUSED: "another session by now, and left alone",
+    TerminationResult.PROTECTED: "never ended, and left alone",
+    TerminationResult.NOT_PERMITTED: "not ended, as the bot's role may not",
 }
 
 
@@ -164,8 +163,8 @@ class EndQueries(Change):
         waiting = [session.pid for session in self.backends if session.pid in blocked]
         if waiting:
             yield (
-                f"Only waiting for others of these: {_join(waiting)}. Those that come free before "
-                "their turn are left alone."
+                f"Some of these only wait for others of these: {_join(waiting)}. Once those are "
+                "ended, they may go on; the bot does not end a session that goes on."
             )
 
     def _blocked_pids(self) -> set[int]:
@@ -228,13 +227,27 @@ class EndQueries(Change):
         return sorted({int(pid) for pid in unanswered} - set(await self._still_running(systems)))
 
     def _report(self, progress: Progress, maybe: Sequence[int]) -> str:
-        """What became of each session."""
+        """How many were ended, and what became of the others, each kind in one sentence."""
         results = self._results(progress)
-        ended = list(results.values()).count(TerminationResult.TERMINATED)
-        parts = [f"The bot ended {ended} of {plural(len(self.backends), 'session')}."]
-        for kind, text in RESULT_TEXTS.items():
-            parts += [f"{pid} {text}." for pid in sorted(results) if results[pid] is kind]
-        parts += [f"{pid} is gone; whether the bot ended it is not known." for pid in maybe]
+        by_kind = {
+            kind: sorted(pid for pid, result in results.items() if result is kind)
+            for kind in TerminationResult
+        }
+        ended = by_kind[TerminationResult.TERMINATED]
+        freed = sorted(by_kind[TerminationResult.GONE] + by_kind[TerminationResult.QUERY_FINISHED])
+        count = plural(len(self.backends), "session")
+        first = f"Ended {len(ended)} of {count}"
+        if freed and len(ended) + len(freed) == len(self.backends):
+            which = ("the other" if len(freed) == 1 else "the others") if ended else "they"
+            return f"{first}; {which} came free before. Left alone: {_join(freed)}."
+        parts = [f"{first}."]
+        parts += [
+            f"{_join(by_kind[kind])}: {RESULT_TEXTS[kind]}."
+            for kind in RESULT_TEXTS
+            if by_kind[kind]
+        ]
+        if maybe:
+            parts.append(f"{_join(maybe)}: gone, and it is not known whether the bot ended it.")
         return " ".join(parts)
 
     async def verify(self, systems: Systems, plan: Plan, progress: Progress) -> Verdict:

@@ -158,8 +158,9 @@ class CheckDependencies(Read):
         statuses = list(zip(self.checks, results, strict=True))
         unknown = [check for check, status in statuses if status is PortStatus.UNKNOWN_HOST]
         text = (
-            f"Not checked: {', '.join(unknown)}. {_capitalized(reason)}, and the bot "
-            f"cannot find {'this name' if len(unknown) == 1 else 'these names'} itself"
+            f"{_capitalized(reason)}, and the bot cannot find "
+            f"{'this name' if len(unknown) == 1 else 'these names'} itself. "
+            f"Not checked: {', '.join(unknown)}"
         )
         tried = [f"{check} {status}" for check, status in statuses if check not in unknown]
         if tried:

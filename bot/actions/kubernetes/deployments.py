@@ -70,6 +70,10 @@ class DeploymentChange(Change):
         """The beginning of the good verdict."""
         return self.describe(deployment)
 
+    def remains(self, deployment: Deployment) -> str:
+        """What of this change is still there after somebody else changed the Deployment."""
+        return self.describe(deployment)
+
     async def differences(
         self, systems: Systems, approved: Plan, executions: Sequence[Execution]
     ) -> tuple[Difference, ...]:
@@ -143,9 +147,10 @@ class DeploymentChange(Change):
                 paths += managed_fields.changed_paths(revision.template, deployment.template)
         who, fact = _who_wrote(deployment, paths, progress), self.describe(deployment)
         if is_applied:
-            image = f"image {deployment.image_tags}"
+            still = self.remains(deployment)
             return (
-                f"Done, then {deployment.name} was changed {who}: it runs {image} now, and {fact}."
+                f"Done, then {deployment.name} was changed {who}: it runs image "
+                f"{deployment.image_tags} now{', and ' + still if still else ''}."
             )
         if self.is_undone_in(deployment, plan):
             return f"Done, then put back {who}: {fact} again."

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -87,8 +87,12 @@ class RollingRestart(DeploymentChange):
     def describe(self, deployment: Deployment) -> str:
         """When it was restarted last."""
         at = _restarted_at(deployment)
-        when = f"was last restarted at {at}" if at else "was not restarted"
+        when = f"was last restarted at {_readable(at)}" if at else "was not restarted"
         return f"{deployment.name} {when}"
+
+    def remains(self, deployment: Deployment) -> str:
+        """Nothing: new pods replace those that this restarted."""
+        return ""
 
     def success(self, deployment: Deployment) -> str:
         """That it was restarted."""
@@ -102,6 +106,14 @@ class RollingRestart(DeploymentChange):
 def _restarted_at(deployment: Deployment) -> str:
     metadata = deployment.template.get("metadata") or {}
     return str((metadata.get("annotations") or {}).get(patches.RESTARTED_AT_ANNOTATION, ""))
+
+
+def _readable(at: str) -> str:
+    """The time of an annotation for people; as it is where it is none."""
+    try:
+        return f"{datetime.fromisoformat(at).astimezone(UTC):%H:%M:%S} UTC"
+    except ValueError:
+        return at
 
 
 class DeletePods(Change):
