@@ -9,7 +9,7 @@ from bot.actions import bounds
 from bot.actions.base import Progress
 from bot.actions.kubernetes import applied, capacity, deployments, ownership
 from bot.actions.kubernetes.deployments import DeploymentChange
-from bot.actions.wording import percent, percent_at_most
+from bot.actions.wording import percent, percent_at_most, plural
 from bot.model import BlastRadius, Plan, Risk, Undo, UserError
 from bot.model.choices import Options
 from bot.systems import Systems
@@ -63,8 +63,8 @@ class ScaleDeployment(DeploymentChange):
         deployment = await systems.cluster.deployment(self.deployment)
         if deployment.replicas == self.replicas:
             raise UserError(
-                f"{deployment.label} has {deployment.replicas} replicas already, so there is "
-                "nothing to do.",
+                f"{deployment.label} has {plural(deployment.replicas, 'replica')} already, so "
+                "there is nothing to do.",
                 field="replicas",
             )
         autoscaler, warnings = await self._check_autoscaler(systems.cluster, deployment)
