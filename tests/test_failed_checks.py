@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+import pytest
+from psycopg.types.json import Jsonb
+
 from bot.views import action_ids
 from sandbox.cluster import Cluster
 from tests.conftest import Walk
@@ -79,8 +82,21 @@ async def test_a_late_undo_reads_why(walk: Walk, broken: Cluster, done: str) -> 
     assert walk.answer("lead").startswith("INC-1 is resolved. Nothing was done.")
 
 
-async def test_a_later_change_mends_it(walk: Walk, broken: Cluster, done: str) -> None:
+OVERTAKEN = {
+    False: "the undo, done, but the check failed; mended since",
+    True: "the undo, done, and then undone or changed outside Runbolt; mended since",
+}
+
+
+@pytest.mark.parametrize("overtaken", OVERTAKEN)
+async def test_a_later_change_mends_it(
+    walk: Walk, broken: Cluster, done: str, overtaken: bool
+) -> None:
     await walk.press("second", action_ids.UNDO, done)
+    async with walk.bot.world.pool.connection() as conn:
+        outside = Jsonb({"undone_outside": overtaken})
+        query = "UPDATE executions SET evidence = evidence || %s WHERE state = 'failed'"
+        await conn.execute(query, [outside])
     await walk.press("oncall", action_ids.RESOLVE, done)
     assert "despite" in walk.form().fields
     await walk.slack.close("oncall", walk.slack.views("oncall")[-1]["id"])
@@ -95,7 +111,7 @@ async def test_a_later_change_mends_it(walk: Walk, broken: Cluster, done: str) -
     await walk.press("oncall", action_ids.RESOLVE, done)
     assert tuple(walk.form().fields) == ("resolution",)
     await walk.submit("oncall", resolution="Rolled back")
-    assert "the undo, done, but the check failed; mended since" in walk.text(done)
+    assert OVERTAKEN[overtaken] in walk.text(done)
 
 
 async def test_another_incident_mends_it(walk: Walk, broken: Cluster, done: str) -> None:
