@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-import psycopg
 from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk import signature
@@ -296,7 +295,7 @@ class Web:
         """How many rows are set aside; None, with a line in the log, where nobody can tell."""
         try:
             return await sweeps.count_set_aside(self._world)
-        except psycopg.Error as error:
+        except db.ANY_ERROR as error:
             log.warning("the rows that are set aside cannot be counted: %s", error)
             return None
 

@@ -37,6 +37,8 @@ Row = TypeVar("Row", bound=BaseModel)
 
 # The database is away, was restarted or only reads: the caller may try again.
 ERRORS = (OperationalError, ReadOnlySqlTransaction, PoolTimeout, PoolClosed)
+# Whatever the database answers but rows, such as that a table is not there.
+ANY_ERROR = (DatabaseError, PoolClosed)
 # Classes of SQLSTATE: the connection broke, a deadlock, the server shut down. Without any, libpq
 # itself noticed.
 LOST_SESSION = ("08", "40", "57P")
