@@ -76,8 +76,8 @@ MUTANTS = (
     Mutant(
         "whoever requests counts as an approver who can",
         "bot/rules/policy.py",
-        "others = [user_id for user_id in may if user_id not in asked.requesters]",
-        "others = list(may)",
+        "others = given | {user_id for user_id in may if user_id not in asked.requesters}",
+        "others = given | set(may)",
         (f"{REACHED}::test_nobody_can_approve",),
     ),
     Mutant(

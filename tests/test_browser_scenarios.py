@@ -155,8 +155,8 @@ async def work_payments(page: Page) -> None:
 
 async def work_slow_responses(page: Page) -> None:
     """Sessions that block each other are ended, pods are added."""
-    await press(page, "Pod resource usage")
-    await wait_for_text(page, "3 at 90 % of a limit or above")
+    # Pods have figures some time after their start.
+    await browsing.press_until(page, "Pod resource usage", "3 at 90 % of a limit or above", 75)
     await screenshot(page, "slow-02-busy")
 
     await press(page, "Scale up")
@@ -224,7 +224,7 @@ CASES = (
         DISPUTES,
         declare_as_filled_in,
         choose_high_dispute_rate,
-        "Pause new orders if fraud detected",
+        "… if fraud detected",
         work_disputes,
         "Blocked three users",
     ),

@@ -62,7 +62,7 @@ async def test_an_undo_that_failed(walk: Walk, broken: Cluster, done: str) -> No
         ":leftwards_arrow_with_hook: Undone by @second, and that undo was undone too: this is in "
         "force again",
     )
-    assert walk.card(done)["Proposed"].startswith(":bulb: Undo: Undo: Roll back was done and")
+    assert walk.card(done)["Proposed"].startswith(":bulb: If users are well again, the next status")
 
 
 async def test_a_late_undo_reads_why(walk: Walk, broken: Cluster, done: str) -> None:

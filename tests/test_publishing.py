@@ -153,7 +153,8 @@ async def test_a_long_update_is_whole(walk: Walk) -> None:
 
     for place in (channel, "incidents"):
         [whole] = [post.text for post in walk.posts(place) if "THE END" in post.text]
-        assert whole.count("<i&") == 333
+        # A message has several sections, and one of them may end within a word.
+        assert whole.replace("\n", "").count("<i&") == 333
         assert not re.search(r"&(?!amp;|lt;|gt;)", walk.text(place))
 
 

@@ -103,9 +103,7 @@ def _next_status(snapshot: IncidentSnapshot) -> list[Block]:
     if proposed is None:
         return []
     is_back = proposed.status is Status.INVESTIGATING
-    mrkdwn = text.render(
-        "card_status_back" if is_back else "card_next_status", **proposed._asdict()
-    )
+    mrkdwn = text.render("card_next_status", **proposed._asdict(), is_back=is_back)
     label, value = proposed.status.value.capitalize(), f"{incident.id}:{proposed.execution.id}"
     take = f"Set back to {label}" if is_back else f"Set to {label}"
     keep = f"Keep {incident.status.value.capitalize()}" if is_back else "Not yet"

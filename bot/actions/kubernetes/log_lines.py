@@ -23,7 +23,7 @@ CONTROL_CHARACTERS = bytes({*range(0x20), 0x7F} - {*b"\t\n"})
 # Without one of these, a line of a log has nothing that `redact` masks: a name of a secret or of
 # a place where one stands, a long word, many digits, or a letter that looks like another one.
 SUSPICIOUS = searched_together(
-    "pass|pwd|pw|secret|identified|token|key|auth|cred|cookie|cvc|cvv|cvn|pin|iban|bearer|basic|session|login"
+    "pass|pwd|pw|psk|/p:|add_user|secret|identified|token|key|auth|cred|cookie|cvc|cvv|cvn|pin|iban|bearer|basic|session|login"
     "|sign|salt|otp|code|@|://|-----|[$%\\\\]|[^\\x00-\\x7F]",
     "[a-z0-9+/=_.~-]{12,}",
     "[0-9](?:[ \\t.-]{0,3}[0-9]){8,}",
