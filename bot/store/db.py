@@ -133,9 +133,11 @@ async def _redacted(params: Any) -> Any:
 
 
 def _size(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(_size, value))
     if isinstance(value, Jsonb):
         return 0 if isinstance(value, Exact) else len(to_json(value.obj))
-    return len(value) if isinstance(value, str) else 0
+    return len(value) if isinstance(value, str) and not isinstance(value, Key) else 0
 
 
 def _redact_all(params: Any) -> Any:

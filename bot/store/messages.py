@@ -67,7 +67,8 @@ async def mark_final(
         WHERE incident_id = %(incident_id)s
           AND (key, digest) IN (SELECT * FROM unnest(%(keys)s::text[], %(digests)s::text[]))
     """
-    keys, digests = [message.key for message in sent], [message.digest for message in sent]
+    keys = [db.Key(message.key) for message in sent]
+    digests = [db.Key(message.digest) for message in sent]
     await db.execute(conn, query, incident_id=incident_id, open=is_open, keys=keys, digests=digests)
 
 
