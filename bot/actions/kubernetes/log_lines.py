@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from bot import redaction
@@ -146,13 +147,21 @@ def _is_plain(block: bytes) -> bool:
 def _sortable_time(stamp: bytes) -> str:
     """The time in UTC, without the Z, which sorts after the point of a fraction; else empty."""
     text = stamp.decode()
+    if text.endswith("Z"):
+        return text[:-1] if _is_time(text[:19]) else ""
     try:
-        if text.endswith("Z"):
-            datetime.fromisoformat(text[:19])
-            return text[:-1]
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()[:-6]
     except ValueError:
         return ""
+
+
+@lru_cache(maxsize=1024)  # of each second there may be thousands of lines
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def each(block: bytes) -> Iterator[slice]:

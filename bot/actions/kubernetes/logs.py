@@ -61,13 +61,14 @@ class LogCollector:
         some_may = log_lines.may_have_secret("\n".join(line.text for line in lines))
         for line in lines:
             may_have = some_may and log_lines.may_have_secret(line.text)
-            text = redaction.redact(line.text) if may_have else line.text
-            if found := self._search.found(text):
-                yield line._replace(text=text), found
+            masked = line._replace(text=redaction.redact(line.text)) if may_have else line
+            if found := self._search.found(masked.text):
+                yield masked, found
 
     def lines(self) -> list[Line]:
-        """The newest lines, masked."""
-        return log_lines.masked(self._buffer.lines())
+        """The newest lines, masked; those that were searched were masked then."""
+        lines = self._buffer.lines()
+        return log_lines.masked(lines) if self._search is None else lines
 
 
 class TailLogs(Read):

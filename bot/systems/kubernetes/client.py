@@ -51,7 +51,7 @@ USER_AGENT = "runbolt"
 LOG_GONE = b"unable to retrieve container logs for "
 OTHER_KINDS = ("StatefulSet", "DaemonSet")
 JSON_PATCH = "application/json-patch+json"
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 1024 * 1024
 # Names of objects and subresources. Kubernetes allows more in the names of some kinds, of which
 # none is used here.
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -319,7 +319,7 @@ class Cluster:
     ) -> None:
         """Pass on the last `tail` lines of a container's log as they come, with timestamps.
 
-        Each call of `on_lines` gets about 256 KiB of whole lines, and no more are read before it
+        Each call of `on_lines` gets about 1 MiB of whole lines, and no more are read before it
         returns: that is all that is ever in memory. `previous` is the container's run before this
         one. Raises LogGone when the node no longer has it.
         """
@@ -355,12 +355,13 @@ class Cluster:
             yield response
 
     async def _read_chunk(self, call: ApiCall, response: aiohttp.ClientResponse) -> bytes:
-        """The next 256 KiB or a little more; less only at the end, and then nothing."""
-        chunk = bytearray()
+        """The next MiB or a little more; less only at the end, and then nothing."""
+        parts, left = list[bytes](), CHUNK_BYTES
         async with self._translate_errors(call, self.timeout):
-            while len(chunk) < CHUNK_BYTES and (part := await response.content.read(CHUNK_BYTES)):
-                chunk += part
-        return bytes(chunk)
+            while left > 0 and (part := await response.content.read(CHUNK_BYTES)):
+                parts.append(part)
+                left -= len(part)
+        return b"".join(parts)
 
     async def exec(
         self, pod: str, container: str, command: list[str], *, timeout: float

@@ -14,12 +14,12 @@ class LineSplitter:
 
     def feed(self, chunk: bytes) -> bytes:
         """Add the next bytes; the lines that end in them."""
-        lines, newline, rest = chunk.rpartition(b"\n")
-        if not newline:
-            self._partial += rest[: MAX_LINE_BYTES - len(self._partial)]
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            self._partial += chunk[: MAX_LINE_BYTES - len(self._partial)]
             return b""
-        block = self._partial + lines + newline
-        self._partial = rest[:MAX_LINE_BYTES]
+        block = b"".join((self._partial, memoryview(chunk)[:end]))
+        self._partial = chunk[end : end + MAX_LINE_BYTES]
         return block
 
     def end(self) -> bytes:
