@@ -1,5 +1,7 @@
 """The card tells the state at a glance, and proposes a status once after each check."""
 
+import asyncio
+
 import pytest
 
 from bot import rules
@@ -92,6 +94,24 @@ async def test_the_next_status_is_proposed_once(walk: Walk, asked: str, bot: Bot
     assert (await walk.timeline(asked))[-1] == (
         "@oncall changed the status from identified to monitoring"
     )
+
+
+async def test_two_answer_the_next_status_at_once(walk: Walk, asked: str, bot: Bot) -> None:
+    await walk.press("second", action_ids.APPROVE, asked)
+    [take] = walk.slack.find_buttons(action_ids.TAKE_STATUS, asked, "oncall")
+    [keep] = walk.slack.find_buttons(action_ids.KEEP_STATUS, asked, "lead")
+
+    await asyncio.gather(walk.slack.press("oncall", take), walk.slack.press("lead", keep))
+    await bot.drain()
+    await walk.slack.settled()
+
+    card = walk.card(asked)
+    assert "Proposed" not in card
+    has_taken = card["Status"].startswith("Monitoring")
+    late = walk.answer("lead" if has_taken else "oncall")
+    assert late.startswith("This was answered already, or something else was changed since: INC-1")
+    [told] = [entry for entry in await walk.timeline(asked) if " the status " in entry]
+    assert told.startswith("@oncall changed" if has_taken else "@lead kept")
 
 
 async def test_another_incident_changed_it_since(

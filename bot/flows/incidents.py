@@ -267,24 +267,35 @@ async def change_severity(
 
 
 async def change_status(
-    world: World, incident_id: IncidentId, status: Status, *, by: UserId, proposed: bool = False
+    world: World, incident_id: IncidentId, status: Status, *, by: UserId
 ) -> Incident:
-    """Change the status and reschedule what is due; raises UserError.
-
-    `proposed` says that the card proposed it.
-    """
+    """Change the status and reschedule what is due; raises UserError."""
     if status is Status.RESOLVED:
         raise UserError("Nothing was changed. To resolve the incident, use `/incident resolve`.")
     rules.incidents.check_known(status)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
-        if incident.status is status:
-            raise UserError(f"{incident.name} is already {status.value}. Nothing was changed.")
-        changed = await _change(world, conn, incident, severity=incident.severity, status=status)
-        entry = entries.StatusChanged(
-            old=incident.status.value, new=status.value, proposed=proposed
-        )
-        await store.timeline.add(conn, incident_id, entry, at=world.now(), by=by)
+        return await change_locked(world, conn, incident, status, by=by)
+
+
+async def change_locked(
+    world: World,
+    conn: Conn,
+    incident: Incident,
+    status: Status,
+    *,
+    by: UserId,
+    proposed: bool = False,
+) -> Incident:
+    """The same of an incident that this transaction has locked; raises UserError.
+
+    `proposed` says that the card proposed it.
+    """
+    if incident.status is status:
+        raise UserError(f"{incident.name} is already {status.value}. Nothing was changed.")
+    changed = await _change(world, conn, incident, severity=incident.severity, status=status)
+    entry = entries.StatusChanged(old=incident.status.value, new=status.value, proposed=proposed)
+    await store.timeline.add(conn, incident.id, entry, at=world.now(), by=by)
     return changed
 
 

@@ -13,9 +13,10 @@ async def take(
     world: World, incident_id: IncidentId, execution_id: ExecutionId, *, by: UserId
 ) -> None:
     """Change to the status that was proposed after this execution; raises UserError."""
-    async with world.pool.connection() as conn:
-        proposed = await _find(conn, await lock_open(conn, incident_id), execution_id)
-    await incidents.change_status(world, incident_id, proposed.status, by=by, proposed=True)
+    async with changing(world, incident_id) as conn:
+        incident = await lock_open(conn, incident_id)
+        status = (await _find(conn, incident, execution_id)).status
+        await incidents.change_locked(world, conn, incident, status, by=by, proposed=True)
 
 
 async def keep(
@@ -35,12 +36,12 @@ async def keep(
 
 async def _find(conn: Conn, incident: Incident, execution_id: ExecutionId) -> Proposal:
     """What is proposed after this execution; raises UserError where it is no longer."""
-    executions = await store.executions.of_incident(conn, incident.id, unreadable=[])
+    executions = await store.executions.of_incident(conn, incident.id)
     last = rules.next_status.last_made(executions)
     proposed = rules.next_status.proposal(
         incident,
         executions,
-        await store.timeline.of_incident(conn, incident.id, unreadable=[]),
+        await store.timeline.of_incident(conn, incident.id),
         await store.executions.applied_elsewhere(conn, last),
     )
     return rules.next_status.check_still_proposed(proposed, execution_id, incident)
