@@ -187,7 +187,7 @@ async def open_tick_form(world: World, interaction: Interaction) -> None:
     tasks = await flows.tasks.of_list(world, task_list)
     if not any(task.open for task in tasks):
         raise UserError("Nothing on this list is open any more. Nothing was changed.")
-    executions = await flows.executions.of_incident(world, task_list.incident_id, [])
+    executions = await flows.executions.of_incident(world, task_list.incident_id)
     form = task_options.tick_form(
         views.list_title(executions, step_id) if step_id else "",
         tasks,

@@ -35,6 +35,16 @@ async def look(bot: Bot, clock: Clock) -> None:
     await bot.tick()
 
 
+async def die_after_the_write(walk: Walk, bot: Bot, kube: Cluster) -> str:
+    """A pause is approved and written, and the process ends before it notes that."""
+    channel = await request_pause(walk)
+    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
+    await walk.slack.press("second", button)
+    await kube.wait_until(lambda: patches(kube) == 1)
+    await bot.world.background.drain(0)
+    return channel
+
+
 def told(walk: Walk, channel: str) -> list[str]:
     """How the pause ended, as the channel was told."""
     headings = [post.heading for post in walk.posts(channel)]
@@ -362,11 +372,7 @@ async def changes(bot: Bot) -> list[bool]:
 async def test_death_after_the_write_is_seen(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
-    channel = await request_pause(walk)
-    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
-    await walk.slack.press("second", button)
-    await kube.wait_until(lambda: patches(kube) == 1)
-    await bot.world.background.drain(0)
+    channel = await die_after_the_write(walk, bot, kube)
     assert await changes(bot) == [False]
 
     await look(bot, clock)
@@ -386,11 +392,7 @@ async def test_what_is_found_late_ends_at_once(
     walk: Walk, bot: Bot, kube: Cluster, clock: Clock
 ) -> None:
     """No bot ran until its time was over: nobody reads that it ends in the past."""
-    channel = await request_pause(walk)
-    [button] = walk.slack.find_buttons(action_ids.APPROVE, channel, "second")
-    await walk.slack.press("second", button)
-    await kube.wait_until(lambda: patches(kube) == 1)
-    await bot.world.background.drain(0)
+    channel = await die_after_the_write(walk, bot, kube)
     clock.forward(hours=1)
     for sweep in (flows.runs.mark_interrupted, flows.runs.check_unsettled):
         await sweep(bot.world)

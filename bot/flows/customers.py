@@ -104,7 +104,7 @@ async def last_told(world: World, incident: Incident) -> Execution | None:
 
 
 async def _executions(world: World, incident: Incident) -> tuple[Execution, ...]:
-    return await executions.of_incident(world, incident.id, unreadable=[])
+    return await executions.of_incident(world, incident.id)
 
 
 def target_channel(world: World, incident: Incident) -> ChannelId | None:

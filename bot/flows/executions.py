@@ -268,7 +268,7 @@ async def request_again(world: World, execution_id: ExecutionId, *, by: UserId) 
 
 async def _check_has_new_plan(world: World, execution: Execution) -> None:
     """Raise UserError where it was requested again, and that has ended."""
-    others = await of_incident(world, execution.incident_id, unreadable=[])
+    others = await of_incident(world, execution.incident_id)
     last = max((each for each in others if each.step_id == execution.step_id), key=attrgetter("id"))
     if not rules.changes.has_new_plan(execution, others) and last.state not in ACTIVE:
         raise UserError(
@@ -429,7 +429,7 @@ async def _is_in_force(world: World, execution_id: ExecutionId) -> bool:
 
 
 async def of_incident(
-    world: World, incident_id: IncidentId, unreadable: list[str]
+    world: World, incident_id: IncidentId, unreadable: list[str] | None = None
 ) -> tuple[Execution, ...]:
     """All executions of an incident, oldest first; those that cannot be read are named instead."""
     async with world.pool.connection() as conn:

@@ -39,7 +39,7 @@ async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
     async with world.pool.connection() as conn:
         timeline = await store.timeline.of_incident(conn, incident.id)
         updates = await store.updates.of_incident(conn, incident.id)
-        executions = await store.executions.of_incident(conn, incident.id, unreadable=[])
+        executions = await store.executions.of_incident(conn, incident.id)
     since = incident.last_update_at or incident.declared_at
     facts = rules.facts.latest([entry for entry in timeline if entry.at >= since], executions)
     await reminders.pause_nagging(world, incident.id)

@@ -6,7 +6,6 @@ from typing import Any
 
 from bot.model import (
     ACTIVE,
-    LONGEST_TEMPORARY,
     Execution,
     ExecutionState,
     Observation,
@@ -20,8 +19,6 @@ from bot.model import (
 
 END_NOTICE = timedelta(minutes=5)
 EXTENSION = timedelta(minutes=30)
-MAX_TEMPORARY_CHANGE = LONGEST_TEMPORARY
-IN_PROGRESS = (ExecutionState.APPROVED, ExecutionState.RUNNING, ExecutionState.INTERRUPTED)
 
 
 def unverified(

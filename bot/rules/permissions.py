@@ -6,6 +6,7 @@ from datetime import datetime
 from bot import durations
 from bot.config import GuestRights
 from bot.model import (
+    LONGEST_TEMPORARY,
     Execution,
     ExecutionState,
     Incident,
@@ -16,7 +17,7 @@ from bot.model import (
     UserError,
     UserId,
 )
-from bot.rules.changes import EXTENSION, MAX_TEMPORARY_CHANGE
+from bot.rules.changes import EXTENSION
 from bot.rules.incidents import check_open
 
 CUSTOMER_MESSAGE = "customer-message"  # the action that tells customers
@@ -192,8 +193,8 @@ def check_may_extend(
     check_may_act(person)
     if person.id not in approvers:
         raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
-    if change.ends_at + EXTENSION > change.started_at + MAX_TEMPORARY_CHANGE:
-        longest = durations.describe(MAX_TEMPORARY_CHANGE)
+    if change.ends_at + EXTENSION > change.started_at + LONGEST_TEMPORARY:
+        longest = durations.describe(LONGEST_TEMPORARY)
         raise UserError(
             f"“{change.state}” would last longer than {longest}. Nothing was extended; request it "
             "again once it has ended."

@@ -150,7 +150,7 @@ async def applied_since(
         ORDER BY finished_at, started_at, id
     """
     key = db.Key(target)
-    return await db.fetch_all(conn, Execution, query, [], target=key, since=since, but=but)
+    return await db.fetch_all(conn, Execution, query, target=key, since=since, but=but)
 
 
 async def applied_elsewhere(conn: Conn, change: Execution | None) -> tuple[Execution, ...]:
@@ -187,9 +187,9 @@ async def latest_with_template(conn: Conn, target: str, template: str) -> Execut
           AND evidence -> 'answers' ->> 'template' = %(template)s
         ORDER BY finished_at DESC, started_at DESC, id DESC LIMIT 1
     """
-    key = db.Key(target)
-    found = await db.fetch_all(conn, Execution, query, [], target=key, template=db.Key(template))
-    return found[0] if found else None
+    return await db.fetch_first(
+        conn, Execution, query, target=db.Key(target), template=db.Key(template)
+    )
 
 
 async def applied_after_failures(

@@ -3,7 +3,15 @@
 from datetime import datetime
 
 from bot import durations, rules
-from bot.model import ACTIVE, Entry, Execution, ExecutionId, ExecutionState, TemporaryChange
+from bot.model import (
+    ACTIVE,
+    LONGEST_TEMPORARY,
+    Entry,
+    Execution,
+    ExecutionId,
+    ExecutionState,
+    TemporaryChange,
+)
 from bot.model.entries import EndAnnounced, NotReverted
 from bot.views import action_ids, blocks, text
 from bot.views.blocks import Block, Element
@@ -56,7 +64,7 @@ def end_notice(snapshot: IncidentSnapshot, entry: Entry) -> Message:
         change=change,
         is_current=is_current,
         needs_approval=change is not None and rules.changes.undo_needs_approval(change, execution),
-        longest=durations.describe(rules.changes.MAX_TEMPORARY_CHANGE),
+        longest=durations.describe(LONGEST_TEMPORARY),
     )
     parts = [blocks.section(mrkdwn)]
     if change is not None and is_current and change.overdue_reason is None:
