@@ -41,7 +41,7 @@ from bot.store import db
 from bot.systems import ChangingSystems
 from bot.systems.database import Database
 from bot.systems.http import HttpClient
-from bot.systems.kubernetes import Cluster
+from bot.systems.kubernetes import Clusters
 from bot.systems.pagerduty import PagerDuty
 from bot.systems.sessions import SessionTerminator
 from bot.systems.stripe import Stripe
@@ -141,15 +141,15 @@ async def _open_systems(
     now: Callable[[], datetime],
     customers: CustomerChannel,
 ) -> ChangingSystems:
-    cluster = await stack.enter_async_context(
-        Cluster.open(
-            settings.kubeconfig,
+    clusters = Clusters(settings.kubeconfig)
+    stack.push_async_callback(clusters.close)
+    await clusters.check("")
+    return ChangingSystems(
+        cluster=clusters.cluster(
+            "",
             settings.kubernetes_namespace,
             shown_variables=team_config.masking.show_variables,
-        )
-    )
-    return ChangingSystems(
-        cluster=cluster,
+        ),
         database=Database(settings.orders_database_url),
         tcp=TcpProber(),
         customers=customers,
