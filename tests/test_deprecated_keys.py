@@ -106,7 +106,7 @@ def test_a_config_with_old_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture
     file = tmp_path / "runbolt.yml"
     file.write_text("approvers: {users: [U1]}\ncadence:\n  sev1:\n    every: 20 min\n")
 
-    team = config.load(file)
+    team = config.load(file).defaults
 
     assert team.cadence(Severity.SEV1).update.total_seconds() == 20 * 60
     assert caplog.messages == [

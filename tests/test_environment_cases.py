@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot import config, rules, settings
-from bot.config import Config
+from bot.config import ServiceConfig
 from bot.model import Playbook, Risk, Scenario, Severity, UserError
 from tests.test_rules import BOOK, incident
 from tests.test_settings import environ
@@ -103,10 +103,10 @@ def test_a_folder_is_no_file(environ: dict[str, str], tmp_path: Path) -> None:
     )
 
 
-def load(folder: Path, text: str) -> Config:
+def load(folder: Path, text: str) -> ServiceConfig:
     file = folder / "team.yml"
     file.write_text(text)
-    return config.load(file)
+    return config.load(file).defaults
 
 
 def mistakes(folder: Path, text: str) -> list[str]:
