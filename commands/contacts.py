@@ -9,7 +9,7 @@ from commands.interactions import Interaction
 async def show(world: World, interaction: Interaction) -> None:
     """`/incident contacts`: the playbook's contacts and who is on call, to this person only."""
     incident = await flows.incidents.find(world, interaction.channel_id)
-    playbooks = (incident.playbook,) if incident else world.playbooks
+    playbooks = tuple(each.playbook for each in incident.playbooks) if incident else world.playbooks
     found = await flows.contacts.find(world, playbooks)
     runbooks = {
         playbook.service: world.config.of(playbook.service).runbooks for playbook in playbooks

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bot.config.clocks import Cadence, WorkingHours, default_cadences
-from bot.config.people import Channels, MemberSelector, OnCallSource
+from bot.config.people import Channels, MemberSelector, OnCallSource, Right
 from bot.config.policy import Masking, Policy
 from bot.model import ID_PATTERN, Model, Severity
 
@@ -58,11 +58,11 @@ class ServiceSettings(Model):
     @property
     def team(self) -> MemberSelector:
         """The responders and the approvers."""
-        both = (self.responders, self.approvers)
-        return MemberSelector(
-            users=tuple(user for people in both for user in people.users),
-            groups=tuple(group for people in both for group in people.groups),
-        )
+        return MemberSelector.union((self.responders, self.approvers))
+
+    def lets_anyone(self, right: Right) -> bool:
+        """Whether every full member may do it: so it is where nobody is named as a responder."""
+        return self.responders.is_empty or right in self.policy.anyone_may
 
     def cadence(self, severity: Severity) -> Cadence:
         """The cadence of a severity: from the file, else the default."""

@@ -1,16 +1,19 @@
 """Incidents: declare, assign a commander, change severity and status, note, resolve."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from bot import rules, store
+from bot.config import MemberSelector, Right
 from bot.flows import guests, reminders, tasks
 from bot.flows.transactions import changing, lock_open, log_execution
 from bot.model import (
+    AttachedPlaybook,
     Entry,
     Execution,
     ExecutionState,
+    FurtherPlaybook,
     Incident,
     IncidentId,
     Model,
@@ -202,42 +205,94 @@ async def list_open(world: World) -> OpenIncidents:
 
 
 async def choose_scenario(
-    world: World, incident_id: IncidentId, name: str, *, previous: str | None, by: UserId
+    world: World, incident_id: IncidentId, name: str, *, seen: Collection[str], by: UserId
 ) -> None:
-    """Choose the scenario; `previous` is the one that the person saw as chosen. Raises UserError.
+    """Choose a scenario for its service, or in place of the incident's own playbook.
 
-    Executions and tasks of the former scenario stay as they are.
+    `seen` are those that the person saw as chosen. Executions and tasks of the former scenario stay
+    as they are. Raises UserError.
     """
     ref = find_scenario(world, name)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
-        if incident.scenario is not None and rules.incidents.attached_name(incident) != previous:
-            raise UserError(
-                f"“{incident.scenario.title}” was already chosen. Nothing was changed. To choose "
-                "another one, use `/incident playbook`."
-            )
-        chosen = await store.incidents.set_scenario(
-            conn, incident_id, ref.playbook, ref.scenario.id
-        )
+        _check_seen(incident.playbook_of(ref.playbook.service) or incident.playbooks[0], seen)
+        chosen = await _set_scenario(conn, incident, ref)
         # Another playbook may have other response times.
         await reminders.reschedule(world, conn, chosen, previous=incident)
         now = world.now()
         await tasks.create_step_tasks(conn, chosen, now)
-        entry = entries.ScenarioChosen(scenario=ref.scenario.title)
+        entry = entries.ScenarioChosen(scenario=ref.scenario.title, service=ref.playbook.service)
         await store.timeline.add(conn, incident_id, entry, at=now, by=by)
 
 
+def _check_seen(attached: AttachedPlaybook, seen: Collection[str]) -> None:
+    """Raise UserError where a scenario was chosen that the person did not see."""
+    if attached.scenario is not None and attached.name not in seen:
+        raise UserError(
+            f"“{attached.scenario.title}” was already chosen. Nothing was changed. To choose "
+            "another one, use `/incident playbook`."
+        )
+
+
+async def _set_scenario(conn: Conn, incident: Incident, ref: ScenarioRef) -> Incident:
+    """Set the scenario of the service that was taken in, or else the incident's own."""
+    service, chosen = ref.playbook.service, ref.scenario.id
+    if service not in incident.services[1:]:
+        return await store.incidents.set_scenario(conn, incident.id, ref.playbook, chosen)
+    new = FurtherPlaybook(playbook=ref.playbook, scenario_id=chosen)
+    playbooks = [
+        new if each.playbook.service == service else each for each in incident.further_playbooks
+    ]
+    return await store.incidents.set_further_playbooks(conn, incident.id, playbooks)
+
+
+async def check_may_take_over(world: World, incident: Incident, *, by: UserId) -> None:
+    """Raise UserError before the question is shown; who belongs to the team as of a minute may ask.
+
+    The answer decides.
+    """
+    team = _team(world, incident, Right.TAKE_COMMAND)
+    if team is not None and by not in await world.directory.cached_membership(team):
+        await _check_may_take_over(world, incident, incident.commander, by)
+
+
+async def _check_may_take_over(
+    world: World, incident: Incident, commander: UserId | None, by: UserId
+) -> None:
+    """Raise UserError for those who may not; who is in command may give it on.
+
+    Where nobody is, everybody may: at night nobody is kept from it.
+    """
+    team = _team(world, incident, Right.TAKE_COMMAND)
+    if team is None or commander is None or commander == by:
+        return
+    person, members = await asyncio.gather(
+        world.directory.fetch_user(by), world.directory.fetch_membership(team)
+    )
+    rules.permissions.check_may_take_over(incident, commander, person, members)
+
+
+def _team(world: World, incident: Incident, right: Right) -> MemberSelector | None:
+    configs = [world.config.of(service) for service in incident.services]
+    return rules.permissions.team_of(configs, right)
+
+
 async def assign_commander(
-    world: World, incident_id: IncidentId, commander: UserId, *, by: UserId
+    world: World, incident_id: IncidentId, commander: UserId, *, seen: UserId | None, by: UserId
 ) -> Incident:
-    """Make a person the incident commander; raises UserError."""
-    person = await world.directory.fetch_user(commander)
+    """Make a person the incident commander instead of the one who was `seen`; raises UserError."""
+    person, before = await asyncio.gather(
+        world.directory.fetch_user(commander), get(world, incident_id)
+    )
     rules.permissions.check_may_act(person)
+    await _check_may_take_over(world, before, seen, by)
     async with changing(world, incident_id) as conn:
         incident = await lock_open(conn, incident_id)
         if incident.commander == commander:
             who = "You are" if commander == by else f"<@{commander}> is"
             raise UserError(f"{who} already in command. Nothing was changed.")
+        if incident.commander != seen:
+            raise rules.permissions.command_conflict(incident)
         now = world.now()
         incident = await store.incidents.set_commander(conn, incident_id, commander, now)
         entry = entries.CommandTaken(commander=commander)
@@ -339,20 +394,18 @@ async def check_may_resolve(world: World, incident: Incident, *, by: UserId) -> 
 
     Sending the form decides.
     """
-    config = world.config.of(incident.service)
-    if not config.responders.is_empty:
-        team = await world.directory.cached_membership(config.team)
-        if by not in team:
-            await _check_may_resolve(world, incident, by)
+    team = _team(world, incident, Right.RESOLVE)
+    if team is not None and by not in await world.directory.cached_membership(team):
+        await _check_may_resolve(world, incident, by)
 
 
 async def _check_may_resolve(world: World, incident: Incident, by: UserId) -> None:
     """Raise UserError for those who may not; without configured responders everybody may."""
-    config = world.config.of(incident.service)
-    if config.responders.is_empty:
+    selector = _team(world, incident, Right.RESOLVE)
+    if selector is None:
         return
     person, team = await asyncio.gather(
-        world.directory.fetch_user(by), world.directory.fetch_membership(config.team)
+        world.directory.fetch_user(by), world.directory.fetch_membership(selector)
     )
     async with world.pool.connection() as conn:
         appointed_by = await store.timeline.latest_appointer(conn, incident.id)

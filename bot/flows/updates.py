@@ -47,14 +47,15 @@ async def draft(world: World, incident: Incident, typed: str) -> UpdateDraft:
     interval = rules.deadlines.update_interval(config, incident.severity, incident.status)
     return UpdateDraft(
         impact=updates[-1].impact if updates else "",
-        facts=(typed,) if typed else tuple(map(_bullet, facts)),
+        facts=(typed,) if typed else tuple(_bullet(incident, fact) for fact in facts),
         minutes=None if interval is None else int(interval.total_seconds() // 60),
     )
 
 
-def _bullet(fact: Entry) -> str:
+def _bullet(incident: Incident, fact: Entry) -> str:
     """One line that says when; a long one ends with a whole sentence where that keeps half."""
-    line = " ".join(text.render_unescaped("draft_fact", entry=fact, detail=fact.detail).split())
+    words = text.render_unescaped("draft_fact", incident=incident, entry=fact, detail=fact.detail)
+    line = " ".join(words.split())
     room = rules.facts.MAX_FACT_LENGTH
     sentences = line[:room].rpartition(". ")[0]
     if len(line) > room and len(sentences) > room // 2:

@@ -44,6 +44,9 @@ from bot.model.execution import (
     Verdict,
 )
 from bot.model.incident import (
+    AttachedPlaybook,
+    FoundStep,
+    FurtherPlaybook,
     Incident,
     NewIncident,
     NewUpdate,
@@ -86,6 +89,7 @@ __all__ = [
     "LONGEST_TEMPORARY",
     "Approval",
     "ApprovalReason",
+    "AttachedPlaybook",
     "Attachment",
     "BlastRadius",
     "Cell",
@@ -101,6 +105,8 @@ __all__ = [
     "ExecutionId",
     "ExecutionState",
     "FollowUp",
+    "FoundStep",
+    "FurtherPlaybook",
     "GroupMembers",
     "Incident",
     "IncidentId",

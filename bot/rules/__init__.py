@@ -7,4 +7,6 @@ from bot.rules import facts as facts
 from bot.rules import incidents as incidents
 from bot.rules import next_status as next_status
 from bot.rules import permissions as permissions
+from bot.rules import places as places
 from bot.rules import policy as policy
+from bot.rules import services as services

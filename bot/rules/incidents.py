@@ -119,13 +119,6 @@ def check_open(incident: Incident) -> None:
         )
 
 
-def attached_name(incident: Incident) -> str | None:
-    """The name of the chosen scenario, `service/id`, or None while none is chosen."""
-    if incident.scenario is None:
-        return None
-    return ScenarioRef(incident.playbook, incident.scenario).name
-
-
 def mismatched_scenario(playbooks: Sequence[Playbook], incident: Incident) -> Scenario | None:
     """The chosen scenario if it is meant for another severity and others fit this one."""
     chosen, severity = incident.scenario, incident.severity

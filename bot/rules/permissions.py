@@ -1,15 +1,16 @@
 """Decisions about people: who may act, approve, deny and extend."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from datetime import datetime
 
 from bot import durations
-from bot.config import GuestRights
+from bot.config import GuestRights, MemberSelector, Right, ServiceConfig
 from bot.model import (
     LONGEST_TEMPORARY,
     Execution,
     ExecutionState,
     Incident,
+    Membership,
     Person,
     Playbook,
     Severity,
@@ -19,8 +20,10 @@ from bot.model import (
 )
 from bot.rules.changes import EXTENSION
 from bot.rules.incidents import check_open
+from bot.rules.services import join
 
 CUSTOMER_MESSAGE = "customer-message"  # the action that tells customers
+MAX_APPROVERS = 5  # people that a sentence names; of more, any is asked
 
 
 def customer_severities(playbook: Playbook) -> tuple[Severity, ...]:
@@ -33,7 +36,7 @@ def customer_severities(playbook: Playbook) -> tuple[Severity, ...]:
 
 
 def informs_customers(incident: Incident) -> bool:
-    """Whether customers are informed at the incident's severity."""
+    """Whether customers are informed at the incident's severity, as its own service decides."""
     return incident.severity in customer_severities(incident.playbook)
 
 
@@ -92,26 +95,63 @@ def _is_guest(person: Person) -> bool:
     return (person.guest or person.external) and not (person.bot or person.deactivated)
 
 
+def team_of(configs: Sequence[ServiceConfig], right: Right) -> MemberSelector | None:
+    """The responders and approvers of an incident's services, who alone have a right.
+
+    None where every full member has it: where each of the services lets anyone. So nobody gets it
+    by taking in a service that does.
+    """
+    if all(config.lets_anyone(right) for config in configs):
+        return None
+    return MemberSelector.union(config.team for config in configs)
+
+
+def check_may_take_over(
+    incident: Incident, commander: UserId, person: Person, team: Container[UserId]
+) -> None:
+    """Raise UserError unless this person may take command from the commander.
+
+    `team` are the responders and the approvers of its services.
+    """
+    check_may_act(person)
+    if person.id not in team:
+        raise UserError(
+            f"<@{commander}> is in command of {incident.name}, and only responders and approvers "
+            f"of {join(incident.services, 'or')} can change that. Nothing was changed; ask "
+            f"<@{commander}>, or one of them."
+        )
+
+
+def command_conflict(incident: Incident) -> UserError:
+    """The error for a person who was too late: who has taken command, and when."""
+    if incident.commander is None or incident.commanded_at is None:
+        return UserError("Nobody is in command any more. Nothing was changed; take command anew.")
+    return UserError(
+        f"<@{incident.commander}> took command at {incident.commanded_at:%H:%M:%S} UTC. Nothing "
+        "was changed. To take it from them, press *Take over command…* on the card."
+    )
+
+
 def check_may_resolve(
     incident: Incident, person: Person, team: Container[UserId], appointed_by: UserId | None
 ) -> None:
     """Raise UserError unless this person may resolve the incident, which voids what waits.
 
-    `team` are the responders and the approvers. Somebody else may if they declared it, or if
-    another person put them in command.
+    `team` are the responders and the approvers of its services. Somebody else may if they declared
+    it, or if another person put them in command.
     """
     check_may_act(person)
     is_appointed = person.id == incident.commander and appointed_by != person.id
     if person.id in team or person.id == incident.declared_by or is_appointed:
         return
     raise UserError(
-        f"You are neither a responder nor an approver, so you cannot resolve {incident.name}. "
-        "Nothing was done; ask one of them."
+        f"You are neither a responder nor an approver of {join(incident.services, 'or')}, so you "
+        f"cannot resolve {incident.name}. Nothing was done; ask one of them."
     )
 
 
 def check_may_approve(
-    execution: Execution, person: Person, approvers: Container[UserId], now: datetime
+    execution: Execution, person: Person, approvers: Membership, now: datetime
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
     if execution.state is not ExecutionState.PROPOSED:
@@ -121,9 +161,19 @@ def check_may_approve(
     _check_not_requester(execution, person)
     check_may_act(person)
     if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was approved; ask one of the approvers.")
+        raise _not_an_approver(execution, approvers, "approved")
     if any(approval.by == person.id for approval in execution.approvals):
         raise UserError("You have already approved this. It needs another person's approval.")
+
+
+def _not_an_approver(execution: Execution, approvers: Membership, done: str) -> UserError:
+    """The error for somebody whose word does not count: whose does, and who these are."""
+    people = [f"<@{user_id}>" for user_id in sorted(approvers.everybody - {*execution.requesters})]
+    named = f": {join(people, 'or')}" if 0 < len(people) <= MAX_APPROVERS else ""
+    return UserError(
+        f"You are not an approver of {execution.place.service}. Nothing was {done}; ask one of its "
+        f"approvers{named}."
+    )
 
 
 def _check_not_requester(execution: Execution, person: Person) -> None:
@@ -141,7 +191,7 @@ def _check_not_requester(execution: Execution, person: Person) -> None:
 
 
 def check_may_deny(
-    execution: Execution, person: Person, approvers: Container[UserId], *, done: str = "denied"
+    execution: Execution, person: Person, approvers: Membership, *, done: str = "denied"
 ) -> None:
     """Raise UserError unless this person is an approver, or withdraws their own request.
 
@@ -151,7 +201,7 @@ def check_may_deny(
         raise UserError(f"{_why_not_pending(execution)} Nothing was {done}.")
     check_may_act(person)
     if person.id != execution.requested_by and person.id not in approvers:
-        raise UserError(f"You are not an approver. Nothing was {done}; ask one of the approvers.")
+        raise _not_an_approver(execution, approvers, done)
 
 
 def check_may_withdraw(execution: Execution, user_id: UserId) -> None:
@@ -167,7 +217,7 @@ def check_may_extend(
     change: TemporaryChange | None,
     execution: Execution,
     person: Person,
-    approvers: Container[UserId],
+    approvers: Membership,
     now: datetime,
     seen_end: datetime,
 ) -> None:
@@ -192,7 +242,7 @@ def check_may_extend(
         )
     check_may_act(person)
     if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
+        raise _not_an_approver(execution, approvers, "extended")
     if change.ends_at + EXTENSION > change.started_at + LONGEST_TEMPORARY:
         longest = durations.describe(LONGEST_TEMPORARY)
         raise UserError(

@@ -9,6 +9,7 @@ from bot.model import (
     ExecutionId,
     ExecutionState,
     Incident,
+    Place,
     Reminder,
     ScenarioRef,
     Step,
@@ -27,9 +28,10 @@ NOT_CARRIED_OUT = (ExecutionState.DENIED, ExecutionState.EXPIRED, ExecutionState
 class IncidentSnapshot:
     """What the channel, the announcement and the files are made from.
 
-    `known_groups` are the ids of user groups by their names in the configuration, `scenarios` those
-    that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
-    to. `sent_keys` are the keys of all that Slack shows already.
+    `known_groups` are the ids of user groups by their names in the configuration. By service:
+    `scenarios` to choose from, `responder_groups`, and `runbooks_base_urls`, the addresses that
+    relative links belong to. The `places` of executions have the names of clusters and namespaces,
+    where a service has several. `sent_keys` are the keys of all that Slack shows already.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
     `changed_since` is what other incidents changed of the last change's target after it.
     `final_keys` has the keys of the messages that never change again: these are not read and not
@@ -43,11 +45,12 @@ class IncidentSnapshot:
     reminders: tuple[Reminder, ...]
     tasks: tuple[Task, ...]
     attachment_names: Mapping[ExecutionId, str]
-    scenarios: tuple[ScenarioRef, ...]
-    responder_groups: tuple[str, ...]
+    scenarios: Mapping[str, tuple[ScenarioRef, ...]]
+    responder_groups: Mapping[str, tuple[str, ...]]
     known_groups: Mapping[str, str]
     publish_error: str | None
-    runbooks_base_url: str = ""
+    runbooks_base_urls: Mapping[str, str]
+    places: Mapping[Place, Place]
     temporary_changes: tuple[TemporaryChange, ...] = ()
     final_keys: frozenset[str] = frozenset()
     set_aside: tuple[str, ...] = ()
@@ -61,6 +64,12 @@ class IncidentSnapshot:
         details = [entry.detail for entry in self.entries]
         declared = [detail for detail in details if isinstance(detail, Declared)]
         return tuple(symptom for detail in declared for symptom in detail.symptoms)
+
+    @property
+    def all_responder_groups(self) -> tuple[str, ...]:
+        """The groups of responders of all its services."""
+        groups = (group for each in self.responder_groups.values() for group in each)
+        return tuple(dict.fromkeys(groups))
 
     @property
     def awaits_approval(self) -> bool:
@@ -84,7 +93,7 @@ class IncidentSnapshot:
 
     def alternatives(self, step: Step) -> tuple[str, ...]:
         """The titles of the other steps for the same case, which they tell in the same hint."""
-        scenario = self.incident.scenario
+        scenario = self.incident.playbook_of_step(step.id).scenario
         others = [each for each in scenario.steps if each.id != step.id] if scenario else []
         return tuple(each.title for each in others if step.hint and each.hint == step.hint)
 

@@ -9,7 +9,8 @@ from typing import Any
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from bot import durations
+from bot import durations, rules
+from bot.model import Incident, Place
 from bot.model.text import truncate
 from bot.slack.escaping import escape as escape
 
@@ -159,6 +160,18 @@ def list_item(text: str) -> Mrkdwn:
     return Mrkdwn("\n  ".join(text.strip().splitlines()))
 
 
+def place_mark(place: Place | None, incident: Incident) -> Mrkdwn:
+    """A place in brackets and a space, before what was done there; empty where it is clear."""
+    names = rules.places.names(incident, place) if place else ()
+    return Mrkdwn(f"[{escape(', '.join(names))}] " if names else "")
+
+
+def place_note(place: Place, incident: Incident) -> Mrkdwn:
+    """A place in parentheses behind a title; empty where it is clear."""
+    names = rules.places.names(incident, place)
+    return Mrkdwn(f" ({escape(', '.join(names))})" if names else "")
+
+
 def channel_link(channel_id: str) -> Mrkdwn:
     """A link to a channel."""
     return Mrkdwn(f"<#{channel_id}>")
@@ -198,6 +211,9 @@ _environment.filters |= {
     "to_person": to_person,
     "list_item": list_item,
     "link": link,
+    "place_mark": place_mark,
+    "place_note": place_note,
+    "joined": rules.services.join,
     "quote": quote,
     "utc": utc_time,
     "duration": durations.describe,

@@ -31,7 +31,7 @@ def alert(incident: Incident, update: Update) -> text.Mrkdwn:
     """
     values = {
         "severity": incident.severity.label,
-        "service": incident.playbook.service,
+        "service": rules.services.join(incident.services),
         "title": incident.title,
         "status": update.status.value.capitalize(),
         "impact": update.impact,
@@ -93,7 +93,7 @@ def _utc(at: datetime) -> str:
 def page(incident: Incident, entries: Sequence[Entry]) -> list[Block]:
     """The newest entries, for one person."""
     lines = [
-        text.render("timeline_line", entry=entry, detail=entry.detail)
+        text.render("timeline_line", incident=incident, entry=entry, detail=entry.detail)
         for entry in entries[-MAX_LINES:]
     ]
     shown = _newest_that_fit(lines)
