@@ -21,7 +21,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import config, redaction, rules, scheduler, slack, store
+from bot import config, on_call, redaction, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
 from bot.background import BackgroundTasks
 from bot.backoff import Backoff
@@ -93,7 +93,7 @@ async def open_world(
         clock = await stack.enter_async_context(DatabaseClock(wall_clock).kept_in_step(pool))
         stack.push_async_callback(clusters.close)
         background = BackgroundTasks()
-        yield World(
+        world = World(
             pool=pool,
             slack=client,
             workspace=bot_workspace,
@@ -112,6 +112,8 @@ async def open_world(
             publishers=Publishers(background),
             pagerduty=_pagerduty(settings),
         )
+        background.start(on_call.warn_of_unknown(world), "looking up who is on call")
+        yield world
 
 
 def _open_slack(stack: AsyncExitStack, settings: Settings, seconds: float) -> AsyncWebClient:

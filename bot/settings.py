@@ -44,6 +44,7 @@ class Settings(Model):
             "ORDERS_DATABASE_URL": self.orders_database_url,
             "ORDERS_DATABASE_ADMIN_URL": self.orders_database_admin_url,
             "STRIPE_API_KEY": self.stripe_api_key,
+            "PAGERDUTY_TOKEN": self.pagerduty_token,
         }
         return known.get(name) or self.environ.get(name, "").strip() or None
 

@@ -102,18 +102,23 @@ MUTANTS = (
     Mutant(
         "a person looked up a minute ago approves",
         "bot/flows/lookups.py",
-        "world.directory.fetch_user(by),\n"
-        "        world.directory.fetch_membership(world.config.of(service).approvers)",
-        "world.directory._cached_person(by),\n"
-        "        world.directory.fetch_membership(world.config.of(service).approvers)",
+        "world.directory.fetch_user(by),\n        on_call.membership(",
+        "world.directory.cached_person(by),\n        on_call.membership(",
         (f"{RACES}::test_who_left_just_now_approves_nothing",),
     ),
     Mutant(
         "a group read a minute ago approves",
         "bot/flows/lookups.py",
-        "world.directory.fetch_membership(world.config.of(service).approvers)",
-        "world.directory.cached_membership(world.config.of(service).approvers)",
+        "on_call.membership(world, config, config.approvers, called)",
+        "on_call.cached_membership(world, config, config.approvers)",
         ("tests/test_change_approval.py::test_former_approvers_approve_nothing",),
+    ),
+    Mutant(
+        "whoever PagerDuty names approves",
+        "bot/systems/pagerduty.py",
+        "if of is None or not is_asked_for:",
+        "if of is None:",
+        ("tests/test_on_call_approvers.py::test_what_was_not_asked_for_is_no_right",),
     ),
     Mutant(
         "finish from any state",

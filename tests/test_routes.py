@@ -40,6 +40,7 @@ SCOPES = {
     "usergroups_list": {"usergroups:read"},
     "users_info": {"users:read"},
     "users_list": {"users:read"},
+    "users_lookupByEmail": {"users:read.email"},
     "views_open": set(),
     "views_publish": set(),
     "views_update": set(),

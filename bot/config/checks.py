@@ -44,6 +44,8 @@ def check(service: ServiceConfig, layout: Layout, surroundings: Surroundings | N
     if surroundings is not None:
         _check_clusters(service, layout, surroundings.contexts)
         _check_variables(service, layout, surroundings.variable)
+        if not surroundings.variable("PAGERDUTY_TOKEN"):
+            _report_on_call(service, layout)
 
 
 def _check_enough_approvers(service: ServiceConfig, layout: Layout) -> None:
@@ -51,8 +53,19 @@ def _check_enough_approvers(service: ServiceConfig, layout: Layout) -> None:
     if not layout.is_written(service, "approvers"):
         of = f" of {service.id}" if service.id else ""
         layout.section(service, "approvers").report(f"approvers{of}: missing")
-    elif not service.approvers.groups:
+    elif not (service.approvers.groups or service.approvers.on_call):
         _check_people(service, layout)
+
+
+def _report_on_call(service: ServiceConfig, layout: Layout) -> None:
+    """Report that nobody can be asked who is on call."""
+    for name in ("approvers", "responders"):
+        if getattr(service, name).on_call:
+            message = (
+                f"{name}.on_call: PAGERDUTY_TOKEN is not set, so nobody can be asked who is on "
+                "call; set it to a read-only API key of PagerDuty"
+            )
+            layout.section(service, name).report(message, "on_call")
 
 
 def _check_people(service: ServiceConfig, layout: Layout) -> None:

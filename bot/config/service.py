@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bot.config.clocks import Cadence, WorkingHours, default_cadences
-from bot.config.people import Channels, MemberSelector, OnCallSource
+from bot.config.people import Address, Channels, MemberSelector, OnCallSource, UserName
 from bot.config.policy import Masking, Policy
 from bot.model import ID_PATTERN, Model, Severity
 
@@ -35,7 +35,8 @@ class ServiceSettings(Model):
 
     The first of `databases` is used by steps that name none. `cluster` is a context of the
     kubeconfig: empty for its current one, or for the cluster that the bot runs in. `clusters` and
-    `namespaces` are others that steps may name. `stripe` is the name of a variable.
+    `namespaces` are others that steps may name. `stripe` is the name of a variable. `people` are
+    Slack users by the e-mail address that they have elsewhere, where Slack has another one.
     """
 
     cluster: str = ""
@@ -47,6 +48,7 @@ class ServiceSettings(Model):
     channels: Channels = Channels()
     responders: MemberSelector = MemberSelector()
     approvers: MemberSelector = MemberSelector()
+    people: dict[Address, UserName] = Field(default_factory=dict)
     clocks: dict[Severity, Cadence] = Field(default_factory=default_cadences)
     hours: WorkingHours = WorkingHours()
     policy: Policy = Policy()
@@ -62,6 +64,7 @@ class ServiceSettings(Model):
         return MemberSelector(
             users=tuple(user for people in both for user in people.users),
             groups=tuple(group for people in both for group in people.groups),
+            on_call=tuple(duty for people in both for duty in people.on_call),
         )
 
     def cadence(self, severity: Severity) -> Cadence:
@@ -138,7 +141,7 @@ def merged(default: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
     """
     return {**default, **own} | {
         section: _merged_section(default[section], own[section])
-        for section in ("channels", "clocks", "hours", "masking", "policy", "values")
+        for section in ("channels", "clocks", "hours", "masking", "people", "policy", "values")
         if isinstance(default.get(section), Mapping) and isinstance(own.get(section), Mapping)
     }
 

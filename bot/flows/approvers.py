@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Set
 from functools import partial
 
-from bot import rules, slack, store, sweeps
+from bot import on_call, rules, slack, store, sweeps
 from bot.flows.lookups import get
 from bot.flows.transactions import changing, changing_several
 from bot.model import (
@@ -61,7 +61,8 @@ async def _find_shortage(world: World, execution: Execution) -> Shortage | None:
 async def _read_shortage(
     world: World, service: str, asked: Requirement, given: Set[UserId]
 ) -> Shortage | None:
-    approvers = await world.directory.fetch_membership(world.config.of(service).approvers)
+    config = world.config.of(service)
+    approvers = await on_call.membership(world, config, config.approvers)
     others = sorted(approvers.everybody - set(asked.requesters) - given)
     able = await world.directory.full_members(others, asked.approvals - len(given))
     if not able:

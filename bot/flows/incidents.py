@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot import rules, store
+from bot import on_call, rules, store
 from bot.flows import guests, reminders, tasks
 from bot.flows.transactions import changing, lock_open, log_execution
 from bot.model import (
@@ -352,7 +352,7 @@ async def _check_may_resolve(world: World, incident: Incident, by: UserId) -> No
     if config.responders.is_empty:
         return
     person, team = await asyncio.gather(
-        world.directory.fetch_user(by), world.directory.fetch_membership(config.team)
+        world.directory.fetch_user(by), on_call.membership(world, config, config.team)
     )
     async with world.pool.connection() as conn:
         appointed_by = await store.timeline.latest_appointer(conn, incident.id)

@@ -51,7 +51,7 @@ from bot.model.incident import (
     Update,
     UpdateDraft,
 )
-from bot.model.person import GroupMembers, Membership, Person
+from bot.model.person import Duty, GroupMembers, Membership, OnCallMember, OnDuty, Person
 from bot.model.place import Place
 from bot.model.playbook import (
     ID_PATTERN,
@@ -93,6 +93,7 @@ __all__ = [
     "Chart",
     "Contact",
     "Difference",
+    "Duty",
     "Entry",
     "EntryId",
     "EntryKind",
@@ -112,6 +113,8 @@ __all__ = [
     "NewUpdate",
     "Observation",
     "OnCall",
+    "OnCallMember",
+    "OnDuty",
     "OpenEnum",
     "OpenIncidents",
     "Person",

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
-from bot import config, rules, slack, store, sweeps
+from bot import config, on_call, rules, slack, store, sweeps
 from bot.model import ChannelId, Incident, IncidentId, UserError, UserId
 from bot.publishers import Work
 from bot.publishing import recovery
@@ -304,13 +304,16 @@ async def _read_snapshot(
 async def _responders(world: World, incident: Incident) -> frozenset[UserId]:
     if not incident.open:
         return frozenset()
-    return await _members(world, world.config.of(incident.service).responders)
+    service = world.config.of(incident.service)
+    return await _members(world, service, service.responders)
 
 
-async def _members(world: World, people: config.MemberSelector) -> frozenset[UserId]:
+async def _members(
+    world: World, service: config.ServiceConfig, people: config.MemberSelector
+) -> frozenset[UserId]:
     """Whom to invite; raises SlackError, and then the bot tries again."""
     try:
-        return (await world.directory.cached_membership(people)).everybody
+        return (await on_call.cached_membership(world, service, people)).everybody
     except slack.client.SlackError:
         raise
     except UserError as error:
@@ -355,7 +358,8 @@ async def _invite_approvers_of(
     sending: asyncio.Task[None],
     service: str,
 ) -> None:
-    approvers = asyncio.create_task(_members(world, world.config.of(service).approvers))
+    team = world.config.of(service)
+    approvers = asyncio.create_task(_members(world, team, team.approvers))
     if await _are_known(sender, sending, approvers):
         key = channel.approvers_key(snapshot.incident, service)
         inviting = _invite_found(sender, key, approvers)

@@ -1,6 +1,6 @@
 """Decisions about people: who may act, approve, deny and extend."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from datetime import datetime
 
 from bot import durations
@@ -10,6 +10,7 @@ from bot.model import (
     Execution,
     ExecutionState,
     Incident,
+    Membership,
     Person,
     Playbook,
     Severity,
@@ -111,7 +112,7 @@ def check_may_resolve(
 
 
 def check_may_approve(
-    execution: Execution, person: Person, approvers: Container[UserId], now: datetime
+    execution: Execution, person: Person, approvers: Membership, now: datetime
 ) -> None:
     """Raise UserError unless this person may approve this execution now: the gate to production."""
     if execution.state is not ExecutionState.PROPOSED:
@@ -120,10 +121,28 @@ def check_may_approve(
         raise UserError("This request has expired. Nothing was approved; request it again.")
     _check_not_requester(execution, person)
     check_may_act(person)
-    if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was approved; ask one of the approvers.")
+    _check_is_approver(person, approvers, "approved")
     if any(approval.by == person.id for approval in execution.approvals):
         raise UserError("You have already approved this. It needs another person's approval.")
+
+
+def _check_is_approver(person: Person, approvers: Membership, done: str) -> None:
+    """Raise UserError, with what is not known of the approvers, for somebody who is none."""
+    if person.id not in approvers:
+        doubts = "".join(f" {sentence}" for sentence in _doubts(approvers))
+        raise UserError(
+            f"You are not an approver. Nothing was {done}; ask one of the approvers.{doubts}"
+        )
+
+
+def _doubts(approvers: Membership) -> Iterator[str]:
+    """Why somebody on call may not be known as such."""
+    yield from approvers.unanswered
+    if approvers.unmatched:
+        yield (
+            f"Slack knows nobody by the e-mail address of {', '.join(approvers.unmatched)}, who "
+            "is on call: add it under people in RUNBOLT_CONFIG."
+        )
 
 
 def _check_not_requester(execution: Execution, person: Person) -> None:
@@ -141,7 +160,7 @@ def _check_not_requester(execution: Execution, person: Person) -> None:
 
 
 def check_may_deny(
-    execution: Execution, person: Person, approvers: Container[UserId], *, done: str = "denied"
+    execution: Execution, person: Person, approvers: Membership, *, done: str = "denied"
 ) -> None:
     """Raise UserError unless this person is an approver, or withdraws their own request.
 
@@ -150,8 +169,8 @@ def check_may_deny(
     if execution.state not in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         raise UserError(f"{_why_not_pending(execution)} Nothing was {done}.")
     check_may_act(person)
-    if person.id != execution.requested_by and person.id not in approvers:
-        raise UserError(f"You are not an approver. Nothing was {done}; ask one of the approvers.")
+    if person.id != execution.requested_by:
+        _check_is_approver(person, approvers, done)
 
 
 def check_may_withdraw(execution: Execution, user_id: UserId) -> None:
@@ -167,7 +186,7 @@ def check_may_extend(
     change: TemporaryChange | None,
     execution: Execution,
     person: Person,
-    approvers: Container[UserId],
+    approvers: Membership,
     now: datetime,
     seen_end: datetime,
 ) -> None:
@@ -191,8 +210,7 @@ def check_may_extend(
             "You requested this yourself, so you cannot extend it. Another approver has to."
         )
     check_may_act(person)
-    if person.id not in approvers:
-        raise UserError("You are not an approver. Nothing was extended; ask one of the approvers.")
+    _check_is_approver(person, approvers, "extended")
     if change.ends_at + EXTENSION > change.started_at + LONGEST_TEMPORARY:
         longest = durations.describe(LONGEST_TEMPORARY)
         raise UserError(
