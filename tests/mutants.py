@@ -114,6 +114,15 @@ MUTANTS = (
         ("tests/test_change_approval.py::test_former_approvers_approve_nothing",),
     ),
     Mutant(
+        "who is called cannot approve",
+        "bot/flows/approvals.py",
+        "execution.place.service, execution.called)",
+        "execution.place.service, [Duty(escalation_policy='PPAY', levels=20)])",
+        (
+            "tests/test_who_can_approve_now.py::TestNextLevel::test_it_counts_for_this_request_alone",
+        ),
+    ),
+    Mutant(
         "whoever PagerDuty names approves",
         "bot/systems/pagerduty.py",
         "if of is None or not is_asked_for:",

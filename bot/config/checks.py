@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bot.config.service import ServiceConfig
-from bot.model import Risk
+from bot.model import AloneChoice, Risk
 from bot.playbooks.validation import suggestion
 
 
@@ -41,6 +41,7 @@ class Layout(Protocol):
 def check(service: ServiceConfig, layout: Layout, surroundings: Surroundings | None) -> None:
     """Report what a service demands and does not have."""
     _check_enough_approvers(service, layout)
+    _check_when_alone(service, layout)
     if surroundings is not None:
         _check_clusters(service, layout, surroundings.contexts)
         _check_variables(service, layout, surroundings.variable)
@@ -55,6 +56,25 @@ def _check_enough_approvers(service: ServiceConfig, layout: Layout) -> None:
         layout.section(service, "approvers").report(f"approvers{of}: missing")
     elif not (service.approvers.groups or service.approvers.on_call):
         _check_people(service, layout)
+
+
+def _check_when_alone(service: ServiceConfig, layout: Layout) -> None:
+    """Report what cannot happen: no next level is named, or no glass may be broken."""
+    has_policy = any(duty.escalation_policy for duty in service.approvers.on_call)
+    may_break = getattr(service.policy, "break_glass", None) is not None
+    for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
+        choice = service.policy.when_alone.of(risk)
+        if choice is AloneChoice.NEXT_LEVEL and not has_policy:
+            lacking = "approvers.on_call names no escalation_policy, so there is no next level"
+        elif choice is AloneChoice.BREAK_GLASS and not may_break:
+            lacking = "policy.break_glass is off"
+        else:
+            continue
+        layout.section(service, "policy").report(
+            f"policy.when_alone.{risk.value}: {choice.value}, but {lacking}",
+            "when_alone",
+            risk.value,
+        )
 
 
 def _report_on_call(service: ServiceConfig, layout: Layout) -> None:

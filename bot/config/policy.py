@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from bot.config.clocks import MINUTE, TimeLimit
+from bot.config.night import WhenAlone
 from bot.model import BlastRadius, Model, Risk
 
 
@@ -88,3 +89,4 @@ class Policy(Model):
     execution_timeout: TimeLimit = 10 * MINUTE
     guests: GuestRights = GuestRights()
     probe_pods: Annotated[str, Field(max_length=253)] = ""
+    when_alone: WhenAlone = WhenAlone()

@@ -26,8 +26,7 @@ async def approve(world: World, execution_id: ExecutionId, *, by: UserId) -> Non
 
     Raises UserError when it is refused, which the timeline records.
     """
-    service = (await get(world, execution_id)).place.service
-    decider = await load_decider(world, by, service)
+    decider = await _decider(world, await get(world, execution_id), by)
     async with record_refusals(world, execution_id, by):
         execution = await _add(world, execution_id, decider)
     runs.start_if_approved(world, execution)
@@ -71,13 +70,16 @@ async def check_may_deny(world: World, execution_id: ExecutionId, *, by: UserId)
     if may_deny and execution.state in (ExecutionState.PROPOSED, ExecutionState.APPROVED):
         return
     async with record_refusals(world, execution_id, by):
-        rules.permissions.check_may_deny(execution, *await load_decider(world, by, service))
+        rules.permissions.check_may_deny(execution, *await _decider(world, execution, by))
+
+
+async def _decider(world: World, execution: Execution, by: UserId) -> Decider:
+    return await load_decider(world, by, execution.place.service, execution.called)
 
 
 async def deny(world: World, execution_id: ExecutionId, reason: str, *, by: UserId) -> None:
     """Deny a request with a reason; raises UserError when it is refused, which is recorded."""
-    service = (await get(world, execution_id)).place.service
-    decider = await load_decider(world, by, service)
+    decider = await _decider(world, await get(world, execution_id), by)
     async with record_refusals(world, execution_id, by), changing_several(world) as (conn, changed):
         denied = await deny_in_transaction(world, conn, execution_id, reason, decider)
         changed.add(denied.incident_id)

@@ -1,6 +1,7 @@
 """The models, frozen: the same classes read YAML files, JSONB, rows and forms."""
 
 from bot.model import entries
+from bot.model.availability import AloneChoice, Availability
 from bot.model.base import (
     ChannelId,
     EntryId,
@@ -84,9 +85,11 @@ __all__ = [
     "ACTIVE",
     "ID_PATTERN",
     "LONGEST_TEMPORARY",
+    "AloneChoice",
     "Approval",
     "ApprovalReason",
     "Attachment",
+    "Availability",
     "BlastRadius",
     "Cell",
     "ChannelId",

@@ -38,6 +38,7 @@ class EntryKind(OpenEnum):
     REOPENED = "reopened"
     PROPOSED = "proposed"
     APPROVED = "approved"
+    CALLED = "called"
     REFUSED = "refused"
     DENIED = "denied"
     EXPIRED = "expired"
@@ -234,6 +235,14 @@ class Approved(ExecutionDetail):
     group: str = ""
 
 
+class Called(ExecutionDetail):
+    """Nobody else was on call, so the next level was asked: these `people`, for the `duty`."""
+
+    kind: ClassVar = EntryKind.CALLED
+    people: tuple[UserId, ...] = ()
+    duty: str = ""
+
+
 class Refused(ExecutionDetail):
     """Somebody was refused; `refusal` is the sentence that they read."""
 
@@ -388,6 +397,7 @@ DETAILS: tuple[type[Detail], ...] = (
     Reopened,
     Proposed,
     Approved,
+    Called,
     Refused,
     Denied,
     Expired,

@@ -15,7 +15,9 @@ from pydantic import (
 )
 
 from bot.masking.rules import mask
+from bot.model.availability import Availability
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
+from bot.model.person import Duty
 from bot.model.place import Place
 from bot.model.read_result import ReadResult, Table
 
@@ -268,7 +270,8 @@ class NewExecution(Model):
 class Execution(NewExecution):
     """One run of one step, from request to outcome.
 
-    One that was `edited` is denied, because another request replaced it.
+    One that was `edited` is denied, because another request replaced it. Whoever is on call for
+    what is `called` counts as an approver of it, because nobody else was on call.
     """
 
     id: ExecutionId
@@ -290,6 +293,8 @@ class Execution(NewExecution):
     edited: bool = False
     nudged_at: datetime | None = None
     shortage: Shortage | None = None
+    available: Availability | None = None
+    called: tuple[Duty, ...] = ()
 
     @property
     def denial(self) -> str:

@@ -99,7 +99,7 @@ async def for_publishing(
             requested_by, requested_at, reason, approvals_needed, approvals, expires_at,
             requirement, started_at, heartbeat_at, finished_at, progress, outcome, check_passed,
             decided_by, undo_of, undo_until, undo_digest, interrupted_at, evidence, holds_target,
-            nudged_at, shortage, edited,
+            nudged_at, shortage, edited, available, called,
             CASE WHEN 'execution:' || id <> ALL (%(final)s) THEN read_result END AS read_result,
             CASE WHEN 'diff:' || id = ANY (%(final)s) AND 'plan:' || id = ANY (%(final)s)
                 THEN plan - 'diff' ELSE plan END AS plan

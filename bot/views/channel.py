@@ -68,6 +68,7 @@ def render_channel(snapshot: IncidentSnapshot) -> Iterator[SlackItem]:
     messages = heapq.merge(_posted_entries(snapshot), _dated_messages(snapshot), key=itemgetter(0))
     for _, message in messages:
         yield message
+    yield from _invite_called(snapshot)
     if not snapshot.incident.open:
         yield from _closing_items(snapshot)
 
@@ -118,6 +119,14 @@ def approvers_key(incident: Incident, service: str) -> str:
 def invite_approvers(key: str, users: Iterable[str]) -> list[SlackItem]:
     """Invite the approvers to the channel with the request."""
     return [Invitation(key, tuple(sorted(users)))] if users else []
+
+
+def _invite_called(snapshot: IncidentSnapshot) -> Iterator[Invitation]:
+    """Invite the people of the next level, who were called because nobody else is on call."""
+    for waiting in snapshot.awaiting_approval:
+        called = waiting.available.called if waiting.available else ()
+        if called:
+            yield Invitation(f"called:{waiting.id}", tuple(sorted(each.user for each in called)))
 
 
 def _changes(snapshot: IncidentSnapshot) -> list[Execution]:
