@@ -23,6 +23,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import config, on_call, redaction, rules, scheduler, slack, store
 from bot.actions.registry import ACTIONS
+from bot.approve_page import ApprovePage
 from bot.background import BackgroundTasks
 from bot.backoff import Backoff
 from bot.cache import Cache
@@ -50,6 +51,7 @@ log = logging.getLogger("runbolt")
 
 DRAIN_SECONDS = 25  # Kubernetes grants 30 between TERM and KILL
 BACKLOG = 2048
+SHORTEST_SECRET = 16
 
 
 def load_playbooks(folder: Path | None) -> tuple[Playbook, ...]:
@@ -254,7 +256,7 @@ async def listening(world: World, settings: Settings) -> AsyncIterator[Server]:
     try:
         connected = _socket_mode(app, world, settings) if signatures is None else nullcontext()
         async with connected:
-            yield _server(Web(app, world, signatures, refusals))
+            yield _server(Web(app, world, signatures, refusals, _approve_page(world, settings)))
     finally:
         await world.background.drain(DRAIN_SECONDS)
 
@@ -277,6 +279,20 @@ async def _socket_mode(app: AsyncApp, world: World, settings: Settings) -> Async
         await handler.close_async()  # type: ignore[no-untyped-call]
 
 
+def _approve_page(world: World, settings: Settings) -> ApprovePage | None:
+    sign_in = world.config.sign_in
+    if sign_in is None:
+        return None
+    secret = settings.secret(sign_in.secret)
+    if secret is None or len(secret) < SHORTEST_SECRET:
+        raise UserError(
+            f"Nothing was started, because {sign_in.secret}, which sign_in.secret in RUNBOLT_CONFIG"
+            f" names, has fewer than {SHORTEST_SECRET} characters. Make a random one, such as with"
+            " `openssl rand -hex 32`, and give it to the proxy too."
+        )
+    return ApprovePage(world, sign_in, secret)
+
+
 def _server(web: Web) -> Server:
     return Server(
         uvicorn.Config(
@@ -287,6 +303,8 @@ def _server(web: Web) -> Server:
             lifespan="off",
             log_config=None,
             access_log=False,
+            # Who the peer is decides whose word for a signed-in person is taken.
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
     )

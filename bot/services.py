@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from bot.config import Config, DatabaseSource, ServiceConfig
 from bot.model import Place, UserError
@@ -81,9 +80,7 @@ class Services:
 
     def _secret(self, source: str) -> str | None:
         """What a variable or a file says; None for none."""
-        if "/" in source:
-            return Path(source).read_text(encoding="utf-8").strip()
-        return self._settings.variable(source)
+        return self._settings.secret(source)
 
 
 def _listed(place: Place, kind: str, names: tuple[str, ...]) -> str:

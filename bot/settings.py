@@ -38,6 +38,12 @@ class Settings(Model):
     # All variables, as the configuration names others for databases; never printed.
     environ: Mapping[str, str] = Field(default_factory=dict, repr=False)
 
+    def secret(self, source: str) -> str | None:
+        """What a variable or a file says; None for a variable that is not set."""
+        if "/" in source:
+            return Path(source).read_text(encoding="utf-8").strip()
+        return self.variable(source)
+
     def variable(self, name: str) -> str | None:
         """The value of a variable that the configuration names; None where it is not set."""
         known = {

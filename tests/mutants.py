@@ -92,11 +92,11 @@ MUTANTS = (
         "approve without the row's lock",
         "bot/flows/approvals.py",
         """execution = await store.executions.lock(conn, execution_id)
-        if execution is None:
-            raise UserError("This request no longer exists. Nothing was approved.")""",
+    if execution is None:
+        raise UserError("This request no longer exists. Nothing was approved.")""",
         """execution = await store.executions.get(conn, execution_id)
-        if execution is None:
-            raise UserError("This request no longer exists. Nothing was approved.")""",
+    if execution is None:
+        raise UserError("This request no longer exists. Nothing was approved.")""",
         (f"{DECISIONS}::test_approval_waits_for_a_denial",),
     ),
     Mutant(
@@ -121,6 +121,41 @@ MUTANTS = (
         (
             "tests/test_who_can_approve_now.py::TestNextLevel::test_it_counts_for_this_request_alone",
         ),
+    ),
+    Mutant(
+        "somebody else confirms an approval",
+        "bot/rules/second_step.py",
+        "if person != confirmation.user_id:",
+        "if person is None:",
+        ("tests/test_second_step.py::test_a_forged_form_of_somebody_else_is_recorded",),
+    ),
+    Mutant(
+        "an approval is confirmed after its time",
+        "bot/rules/second_step.py",
+        "if confirmation.expires_at <= now:",
+        "if False:",
+        ("tests/test_second_step.py::test_a_link_lasts_five_minutes",),
+    ),
+    Mutant(
+        "anybody may say who signed in",
+        "bot/approve_page.py",
+        "is_proxy = self._sign_in.trusts(peer)",
+        "is_proxy = True",
+        ("tests/test_second_step.py::test_only_the_proxy_is_believed",),
+    ),
+    Mutant(
+        "the proxy needs no secret",
+        "bot/approve_page.py",
+        "if not (is_proxy and hmac.compare_digest(secret, self._secret)):",
+        "if not is_proxy:",
+        ("tests/test_second_step.py::test_without_the_sign_in_nothing_is_shown",),
+    ),
+    Mutant(
+        "a form of another site approves",
+        "bot/approve_page.py",
+        'if not sites <= {b"same-origin"} or not self._is_own(token, email, body):',
+        "if not self._is_own(token, email, body):",
+        ("tests/test_second_step.py::test_another_site_is_refused",),
     ),
     Mutant(
         "whoever PagerDuty names approves",

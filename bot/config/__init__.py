@@ -3,6 +3,7 @@
 from bot.config.checks import Surroundings
 from bot.config.clocks import SHORTEST_CADENCE, Cadence, WorkingHours, default_cadences
 from bot.config.loader import load
+from bot.config.night import SignIn
 from bot.config.people import Channels, DutySelector, MemberSelector, OnCallSource
 from bot.config.policy import ApprovalCounts, Budget, GuestRights, Masking, Policy
 from bot.config.service import Config, DatabaseSource, ServiceConfig
@@ -22,6 +23,7 @@ __all__ = [
     "OnCallSource",
     "Policy",
     "ServiceConfig",
+    "SignIn",
     "Surroundings",
     "WorkingHours",
     "default_cadences",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from bot.config.night import SignIn
 from bot.config.service import ServiceConfig
 from bot.model import AloneChoice, Risk
 from bot.playbooks.validation import suggestion
@@ -75,6 +76,32 @@ def _check_when_alone(service: ServiceConfig, layout: Layout) -> None:
             "when_alone",
             risk.value,
         )
+
+
+def check_second_step(service: ServiceConfig, sign_in: SignIn | None, layout: Layout) -> None:
+    """Report a second step that nobody could take, or that no approval would need."""
+    for risk in (Risk.CHANGE, Risk.DESTRUCTIVE):
+        if service.policy.second_step.of(risk) is None:
+            continue
+        if not service.policy.approvals.of(risk):
+            problem = "there is no approval to confirm: policy.approvals asks for none"
+        elif sign_in is None:
+            problem = "a link needs the firm's own sign-in: add sign_in"
+        else:
+            continue
+        message = f"policy.second_step.{risk.value}: {problem}"
+        layout.section(service, "policy").report(message, "second_step", risk.value)
+
+
+def check_sign_in(
+    sign_in: SignIn | None, layout: Layout, surroundings: Surroundings | None
+) -> None:
+    """Report a secret that is not there."""
+    if sign_in is not None and surroundings is not None:
+        problem = _problem(sign_in.secret, surroundings.variable)
+        if problem:
+            section = layout.section(ServiceConfig(), "sign_in")
+            section.report(f"sign_in.secret: {problem}", "secret")
 
 
 def _report_on_call(service: ServiceConfig, layout: Layout) -> None:

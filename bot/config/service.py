@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bot.config.clocks import Cadence, WorkingHours, default_cadences
+from bot.config.night import SignIn
 from bot.config.people import Address, Channels, MemberSelector, OnCallSource, UserName
 from bot.config.policy import Masking, Policy
 from bot.model import ID_PATTERN, Model, Severity
@@ -105,6 +106,7 @@ class ConfigFile(ServiceSettings):
     """A file, or the files of a folder: what stands beside `services` is the default of all."""
 
     playbooks: Path | None = None
+    sign_in: SignIn | None = None
     defaults: ServiceSettings = ServiceSettings()
     services: dict[ServiceId, ServiceEntry] = Field(default_factory=dict)
 
@@ -118,6 +120,7 @@ class Config(Model):
     defaults: ServiceConfig
     services: Mapping[str, ServiceConfig] = Field(default_factory=dict)
     playbooks: Path | None = None
+    sign_in: SignIn | None = None
 
     def of(self, service: str) -> ServiceConfig:
         """The settings of a service; the defaults for one that is not listed (any more)."""

@@ -18,6 +18,7 @@ from bot.model.base import (
     UserError,
     UserId,
 )
+from bot.model.confirmation import Confirmation, SecondStep
 from bot.model.entries import (
     Entry,
     EntryKind,
@@ -94,6 +95,7 @@ __all__ = [
     "Cell",
     "ChannelId",
     "Chart",
+    "Confirmation",
     "Contact",
     "Difference",
     "Duty",
@@ -133,6 +135,7 @@ __all__ = [
     "Risk",
     "Scenario",
     "ScenarioRef",
+    "SecondStep",
     "Series",
     "Severity",
     "SeverityLevel",

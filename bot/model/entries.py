@@ -38,6 +38,7 @@ class EntryKind(OpenEnum):
     REOPENED = "reopened"
     PROPOSED = "proposed"
     APPROVED = "approved"
+    ASKED_TO_CONFIRM = "asked_to_confirm"
     CALLED = "called"
     REFUSED = "refused"
     DENIED = "denied"
@@ -229,10 +230,20 @@ class Proposed(ExecutionDetail):
 
 
 class Approved(ExecutionDetail):
-    """Somebody approved it, as a member of the user group with the id `group`, if of one."""
+    """Somebody approved it, as a member of the user group with the id `group`, if of one.
+
+    `second_step` says how they confirmed it outside Slack.
+    """
 
     kind: ClassVar = EntryKind.APPROVED
     group: str = ""
+    second_step: str = ""
+
+
+class AskedToConfirm(ExecutionDetail):
+    """Somebody approved it in Slack; it counts once they confirm it outside."""
+
+    kind: ClassVar = EntryKind.ASKED_TO_CONFIRM
 
 
 class Called(ExecutionDetail):
@@ -397,6 +408,7 @@ DETAILS: tuple[type[Detail], ...] = (
     Reopened,
     Proposed,
     Approved,
+    AskedToConfirm,
     Called,
     Refused,
     Denied,

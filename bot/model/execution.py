@@ -17,6 +17,7 @@ from pydantic import (
 from bot.masking.rules import mask
 from bot.model.availability import Availability
 from bot.model.base import ExecutionId, IncidentId, Model, OpenEnum, Risk, UserId
+from bot.model.confirmation import SecondStep
 from bot.model.person import Duty
 from bot.model.place import Place
 from bot.model.read_result import ReadResult, Table
@@ -247,7 +248,10 @@ class Approval(Model):
 
 
 class NewExecution(Model):
-    """What is known of an execution at its request; `requested_by` is None for the scheduler."""
+    """What is known of an execution at its request; `requested_by` is None for the scheduler.
+
+    With a `second_step` an approval counts only once it is confirmed outside Slack.
+    """
 
     incident_id: IncidentId
     place: Place
@@ -265,6 +269,7 @@ class NewExecution(Model):
     expires_at: datetime | None = None
     requirement: Requirement | None = None
     undo_of: ExecutionId | None = None
+    second_step: SecondStep | None = None
 
 
 class Execution(NewExecution):

@@ -287,6 +287,7 @@ async def _read_snapshot(
             updates=await store.updates.of_incident(conn, incident.id, unreadable),
             reminders=await store.reminders.of_incident(conn, incident.id, unreadable),
             tasks=await store.tasks.of_incident(conn, incident.id, unreadable),
+            to_confirm=await store.confirmations.of_incident(conn, incident.id, unreadable),
             attachment_names=await store.executions.attachment_names(conn, incident.id),
             scenarios=rules.incidents.scenarios_for(world.playbooks, incident.severity),
             responder_groups=world.directory.group_ids(service.responders.groups),

@@ -9,3 +9,4 @@ from bot.rules import incidents as incidents
 from bot.rules import next_status as next_status
 from bot.rules import permissions as permissions
 from bot.rules import policy as policy
+from bot.rules import second_step as second_step

@@ -54,6 +54,7 @@ def message(snapshot: IncidentSnapshot, execution: Execution) -> Message:
         whole=_is_whole(snapshot, execution),
         undoable=can_press and rules.changes.can_undo(execution, undo, change),
         mended=_mended_by(snapshot, execution),
+        to_confirm=[each for each in snapshot.to_confirm if each.execution_id == execution.id],
         **approvers,
     )
     parts = [blocks.section(text.render("execution", execution=execution))]
@@ -92,6 +93,14 @@ def _approvers(snapshot: IncidentSnapshot, execution: Execution) -> dict[str, li
         "groups": [known[name] for name in asked.groups if name in known],
         "people": [*people, *(user for user in on_call if user not in people)],
     }
+
+
+def confirm_notice(link: str) -> Message:
+    """For one person alone: their approval counts once they confirm it outside Slack."""
+    mrkdwn = text.render("confirm_outside", lasts=rules.second_step.LASTS)
+    button = blocks.link_button("Confirm outside Slack", action_ids.OPEN_LINK, link)
+    parts = [blocks.section(mrkdwn), blocks.actions("confirm", button)]
+    return Message("confirm", mrkdwn, parts)
 
 
 def approver_notices(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.model import (
+    Confirmation,
     Entry,
     Execution,
     ExecutionId,
@@ -31,6 +32,7 @@ class IncidentSnapshot:
     that fit the incident's severity, and `runbooks_base_url` the address that relative links belong
     to. `sent_keys` are the keys of all that Slack shows already.
     `set_aside` and `unreadable` name rows that this version cannot act on, or not even read.
+    `to_confirm` are approvals that count once they are confirmed outside Slack.
     `changed_since` is what other incidents changed of the last change's target after it.
     `final_keys` has the keys of the messages that never change again: these are not read and not
     sent again. Among the `entries` of an open incident, notes with such a message are missing.
@@ -54,6 +56,7 @@ class IncidentSnapshot:
     unreadable: tuple[str, ...] = ()
     sent_keys: frozenset[str] = frozenset()
     changed_since: tuple[Execution, ...] = ()
+    to_confirm: tuple[Confirmation, ...] = ()
 
     @property
     def ticked_symptoms(self) -> tuple[str, ...]:
