@@ -54,6 +54,7 @@ from bot.model.incident import (
 from bot.model.person import GroupMembers, Membership, Person
 from bot.model.playbook import (
     ID_PATTERN,
+    PLACE_KEYS,
     Contact,
     FollowUp,
     Link,
@@ -83,6 +84,7 @@ __all__ = [
     "ACTIVE",
     "ID_PATTERN",
     "LONGEST_TEMPORARY",
+    "PLACE_KEYS",
     "Approval",
     "ApprovalReason",
     "Attachment",

@@ -16,6 +16,9 @@ class Phase(StrEnum):
     RECOVERY = "recovery"
 
 
+# The keys of a step that say where it acts.
+PLACE_KEYS = ("cluster", "namespace", "database")
+
 # The form of ids: they are in buttons, forms and file names.
 ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
 
@@ -48,6 +51,21 @@ class Step(Model):
     )
     recommended: bool = Field(
         default=False, description="The step to prefer among those that do the same."
+    )
+    cluster: str = Field(
+        default="",
+        max_length=253,
+        description="Another of the clusters that the service's configuration lists.",
+    )
+    namespace: str = Field(
+        default="",
+        max_length=63,
+        description="Another of the namespaces that the service's configuration lists.",
+    )
+    database: str = Field(
+        default="",
+        max_length=63,
+        description="Another of the databases that the service's configuration lists.",
     )
 
 
