@@ -1,6 +1,7 @@
 """What the tests of actions share: the doors to the outside, and a run that takes notes."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from bot.model import Evidence, ExecutionId, Plan, Verdict
 from bot.slack.customer_channel import CustomerChannel
 from bot.systems import ChangingSystems
 from bot.systems.database import Database
-from bot.systems.kubernetes import Cluster
+from bot.systems.kubernetes import Cluster, Clusters
 from bot.systems.tcp import TcpProber
 from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
@@ -23,21 +24,40 @@ USER = "runbolt"
 CALL_SECONDS = 2.0
 
 
+@asynccontextmanager
+async def open_clusters(path: Path, seconds: float = CALL_SECONDS) -> AsyncIterator[Clusters]:
+    """The clusters of a kubeconfig, closed at the end; `seconds` is the limit of each call."""
+    clusters = Clusters(path, timeout=seconds)
+    try:
+        yield clusters
+    finally:
+        await clusters.close()
+
+
+@asynccontextmanager
+async def open_cluster(path: Path, seconds: float = CALL_SECONDS) -> AsyncIterator[Cluster]:
+    """The shop's namespace in the current context of a kubeconfig."""
+    async with open_clusters(path, seconds) as clusters:
+        yield clusters.cluster("", DEFAULT_NAMESPACE)
+
+
+def systems_of(cluster: Cluster) -> ChangingSystems:
+    """The doors to a cluster; no database."""
+    return ChangingSystems(
+        cluster=cluster,
+        database=Database(None),
+        tcp=TcpProber(),
+        customers=CustomerChannel(AsyncWebClient(), None),
+        now=utc_now,
+    )
+
+
 @pytest.fixture
 async def systems(kube: SimulatedCluster, tmp_path: Path) -> AsyncIterator[ChangingSystems]:
     """The doors, the cluster's open; no database."""
     path = kube.write_kubeconfig(tmp_path / "actions-kubeconfig", USER)
-    opened = Cluster.open(
-        path, DEFAULT_NAMESPACE, timeout=CALL_SECONDS, shown_variables=("*_PAUSED",)
-    )
-    async with opened as cluster:
-        yield ChangingSystems(
-            cluster=cluster,
-            database=Database(None),
-            tcp=TcpProber(),
-            customers=CustomerChannel(AsyncWebClient(), None),
-            now=utc_now,
-        )
+    async with open_clusters(path) as clusters:
+        yield systems_of(clusters.cluster("", DEFAULT_NAMESPACE, shown_variables=("*_PAUSED",)))
 
 
 class RecordedProgress:

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes.aio.config import ConfigException
 
 from bot.model import UserError
 from bot.systems.kubernetes import (
     Cluster,
+    Clusters,
     NotConnected,
     Unauthorized,
     credentials,
@@ -24,9 +24,8 @@ from bot.systems.kubernetes import (
 )
 from bot.systems.kubernetes.credentials import Credentials
 from bot.systems.kubernetes.exec_plugin import PluginCredentials, PluginError
-from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
-from tests.cluster_fixtures import SELECTOR
+from tests.cluster_fixtures import SELECTOR, open_cluster
 from tests.waiting import until
 
 API = "client.authentication.k8s.io/v1"
@@ -56,7 +55,7 @@ def content(path: object) -> str:
 async def opened(kube: SimulatedCluster, path: Path, **user: Any) -> AsyncIterator[Cluster]:
     """A client whose kubeconfig has this user."""
     write_config(kube, path, user)
-    async with Cluster.open(path, DEFAULT_NAMESPACE, timeout=2.0) as cluster:
+    async with open_cluster(path) as cluster:
         yield cluster
 
 
@@ -213,7 +212,7 @@ async def test_program_that_fails_is_told(
         assert len(await cluster.pods(SELECTOR)) == 3
 
     assert (
-        "the credentials cannot be renewed: " + sys.executable + " ended with exit code 1; "
+        "the credentials cannot be read: " + sys.executable + " ended with exit code 1; "
         "list pods). Nothing was read."
     ) in str(failed.value)
     assert statuses(kube) == [200]
@@ -285,12 +284,9 @@ async def test_certificate_of_a_program(
     config = kube.kubeconfig() | {"users": [{"name": "runbolt", "user": plugin.user}]}
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
     (tmp_path / "config").write_text(yaml.safe_dump(config))
-    read = Credentials(tmp_path / "config")
-    await read.load()
+    read = Credentials(tmp_path / "config", "sandbox", "https://127.0.0.1:9")
 
-    before = read.configuration
     await read.refresh()
-    assert read.configuration is not before
 
     assert content(read.configuration.cert_file) == "a certificate"
     assert content(read.configuration.key_file) == "its key"
@@ -335,9 +331,6 @@ async def test_program_beside_the_kubeconfig(tmp_path: Path) -> None:
     assert await exec_plugin.run(config, tmp_path, {}) == PluginCredentials(token="abc")
 
 
-async def test_missing_kubeconfig(tmp_path: Path) -> None:
+def test_missing_kubeconfig(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such file"):
-        async with Cluster.open(tmp_path / "none", DEFAULT_NAMESPACE):
-            pass
-    with pytest.raises(ConfigException):
-        await Credentials(tmp_path / "none").load()
+        Clusters(tmp_path / "none")

@@ -11,15 +11,14 @@ from yarl import URL
 
 from bot.systems.kubernetes import Access, Cluster, RequestRefused, Unreachable
 from bot.systems.kubernetes.resources import Pod
-from sandbox.cluster import DEFAULT_NAMESPACE
 from sandbox.cluster import Cluster as SimulatedCluster
-from tests.cluster_fixtures import SELECTOR, USER
+from tests.cluster_fixtures import SELECTOR, USER, open_cluster
 
 
 @pytest.fixture
 async def pod(kube: SimulatedCluster, tmp_path: Path) -> Pod:
     path = kube.write_kubeconfig(tmp_path / "direct", USER)
-    async with Cluster.open(path, DEFAULT_NAMESPACE) as cluster:
+    async with open_cluster(path, 10.0) as cluster:
         return (await cluster.pods(SELECTOR))[0]
 
 
@@ -61,7 +60,7 @@ async def cluster(front: Front, kube: SimulatedCluster, tmp_path: Path) -> Async
     config["clusters"][0]["cluster"]["server"] = front.url
     path = tmp_path / "front"
     path.write_text(yaml.safe_dump(config))
-    async with Cluster.open(path, DEFAULT_NAMESPACE) as cluster:
+    async with open_cluster(path, 10.0) as cluster:
         yield cluster
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from bot.model.base import Model, Severity
+from bot.model.place import Place
 
 
 class Phase(StrEnum):
@@ -45,6 +46,9 @@ class Step(Model):
     )
     hint: str = Field(default="", description="When to use it.")
     command: str = Field(default="", description="What a person would type instead.")
+    cluster: str = Field(default="", description="Another of the service's clusters.")
+    namespace: str = Field(default="", description="Another of the service's namespaces.")
+    database: str = Field(default="", description="Another of the service's databases.")
     correction: str = Field(
         default="",
         description="Where it differs from the document it was written from, and why.",
@@ -67,6 +71,15 @@ class Step(Model):
         max_length=63,
         description="Another of the databases that the service's configuration lists.",
     )
+
+    def place(self, service: str) -> Place:
+        """Where it acts, as a step of that service's playbook."""
+        return Place(
+            service=service,
+            cluster=self.cluster,
+            namespace=self.namespace,
+            database=self.database,
+        )
 
 
 class Scenario(Model):

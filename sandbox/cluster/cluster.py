@@ -114,6 +114,12 @@ class Cluster:
         """Where the API server listens; it wants a bearer token."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many connections to the API server are open."""
+        server = self._runner.server if self._runner else None
+        return len(server.connections) if server else 0
+
     def token(self, user: str = "runbolt") -> str:
         """The bearer token of a user."""
         return self.state.access.token(user)

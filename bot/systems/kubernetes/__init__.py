@@ -2,6 +2,7 @@
 
 from bot.systems.kubernetes.access import Access
 from bot.systems.kubernetes.client import Cluster
+from bot.systems.kubernetes.clusters import Clusters
 from bot.systems.kubernetes.errors import (
     ClusterError,
     CommandNotFound,
@@ -45,6 +46,7 @@ __all__ = [
     "Autoscaler",
     "Cluster",
     "ClusterError",
+    "Clusters",
     "CommandNotFound",
     "Conflict",
     "Container",

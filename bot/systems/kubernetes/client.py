@@ -5,17 +5,11 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
-from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
-from kubernetes.aio.stream import WsApiClient
-from yarl import URL
 
-from bot.model import UserError
 from bot.systems.kubernetes import (
     access,
     errors,
@@ -26,7 +20,7 @@ from bot.systems.kubernetes import (
     resources,
 )
 from bot.systems.kubernetes.access import Access
-from bot.systems.kubernetes.credentials import Credentials
+from bot.systems.kubernetes.clients import Clients
 from bot.systems.kubernetes.errors import ApiCall, ClusterError, NotFound, Unauthorized
 from bot.systems.kubernetes.limits import (
     Autoscaler,
@@ -46,7 +40,6 @@ TIMEOUT_SECONDS = 10.0
 # As long as a rollout may take by default. An API server that restarts refuses connections for
 # about 20 s; a control plane that is upgraded, for some minutes.
 PATIENCE_SECONDS = 300.0
-USER_AGENT = "runbolt"
 # What a node sends, with status 200, in place of a log that it no longer has.
 LOG_GONE = b"unable to retrieve container logs for "
 OTHER_KINDS = ("StatefulSet", "DaemonSet")
@@ -59,51 +52,6 @@ Query = list[tuple[str, str]]
 OnLines = Callable[[bytes], Awaitable[None]]
 Report = Callable[[str], Awaitable[None]]
 T = TypeVar("T")
-
-
-class Clients:
-    """The library's clients for HTTP and for websockets, shared by all that `open` yields."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self.credentials = credentials
-        self.host = str(credentials.configuration.host)
-        self._retired: list[Any] = []
-        self._connect()
-
-    def _connect(self) -> None:
-        # The library's classes are typed in part only.
-        self._configuration = self.credentials.configuration
-        self.http: Any = ApiClient(self._configuration)
-        self.http.user_agent = USER_AGENT
-
-    @cached_property
-    def websocket(self) -> Any:
-        """The client for exec; made when it is used first, as it reads all certificates again."""
-        configuration = self.credentials.configuration
-        client: Any = WsApiClient(configuration)  # type: ignore[no-untyped-call]
-        client.user_agent = USER_AGENT
-        return client
-
-    async def refresh(self) -> None:
-        """Renew the credentials where that is due. Raises ConfigException."""
-        await self.credentials.refresh()
-        if self.credentials.configuration is self._configuration:
-            return
-        # Calls may still use the clients of now, but not those of the renewal before.
-        retired, self._retired = self._retired, self._open()
-        vars(self).pop("websocket", None)
-        self._connect()
-        for client in retired:
-            await client.close()
-
-    def _open(self) -> list[Any]:
-        return [self.http, *([self.websocket] if "websocket" in vars(self) else [])]
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self.credentials.close()
-        for client in [*self._open(), *self._retired]:
-            await client.close()
 
 
 class Cluster:
@@ -127,30 +75,9 @@ class Cluster:
         self._patience = patience
         self._shown_variables = shown_variables
 
-    @classmethod
-    @asynccontextmanager
-    async def open(
-        cls,
-        kubeconfig: Path | None,
-        namespace: str,
-        *,
-        timeout: float = TIMEOUT_SECONDS,
-        shown_variables: tuple[str, ...] = (),
-    ) -> AsyncIterator["Cluster"]:
-        """Read the configuration, without a kubeconfig the pod's own; connect to nothing yet.
-
-        `timeout` is in seconds, for each call; `shown_variables` are those whose values people may
-        read. Raises UserError when it cannot be read.
-        """
-        clients = Clients(await _load_credentials(kubeconfig))
-        try:
-            yield cls(clients, namespace, timeout, shown_variables=shown_variables)
-        finally:
-            await clients.close()
-
     def target(self, description: str) -> str:
         """What a plan names objects of this namespace by, such as those of a label selector."""
-        return resources.target(description, self.namespace, self._server)
+        return resources.target(description, self.namespace, self._clients.server)
 
     def restricted(self, access: Access) -> "Cluster":
         """The same cluster, with a client that sends nothing that `access` leaves out.
@@ -200,7 +127,7 @@ class Cluster:
             raw = await self._request_json(call, "GET", self._apps_path("deployments", name))
         except NotFound as error:
             raise await self._other_kind(name) or error from error
-        return resources.parse_deployment(raw, self._server, self._shown_variables)
+        return resources.parse_deployment(raw, self._clients.server, self._shown_variables)
 
     async def _other_kind(self, name: str) -> NotFound | None:
         """The error for a StatefulSet or DaemonSet of that name, known by its pods; else None."""
@@ -286,7 +213,7 @@ class Cluster:
             query.append(("dryRun", "All"))
         path = self._apps_path("deployments", deployment.name)
         raw = await self._request_json(call, "PATCH", path, query, operations)
-        return resources.parse_deployment(raw, self._server, self._shown_variables)
+        return resources.parse_deployment(raw, self._clients.server, self._shown_variables)
 
     async def fence(self, obj: Deployment | Pod) -> None:
         """Give an object another version: what was sent for the one given can no longer be stored.
@@ -384,12 +311,10 @@ class Cluster:
     async def _websocket(
         self, pod: str, query: Query
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        client = self._clients.websocket
         path = self._core_path("pods", pod, "exec")
-        method, url, headers, *_ = await self._serialize(client, "GET", path, query)
+        _, url, headers, *_ = await self._serialize("GET", path, query)
         headers["sec-websocket-protocol"] = pod_exec.PROTOCOLS
-        opened = await client.call_api(method, url, headers, _preload_content=False)
-        async with opened.response as socket:
+        async with await self._clients.connect(url, headers) as socket:
             yield socket
 
     async def _request_json(
@@ -427,27 +352,24 @@ class Cluster:
         try:
             await self._clients.refresh()
         except ConfigException as error:
-            reason = f"the credentials cannot be renewed: {error}"
+            reason = f"the credentials cannot be read: {error}"
             raise errors.not_connected(call, self.host, reason) from error
         return self._clients.credentials.generation
 
     async def _send(
         self, method: str, path: str, query: Query, body: Any = None, *, seconds: float | None
     ) -> Any:
-        client = self._clients.http
-        return await client.call_api(
-            *await self._serialize(client, method, path, query, body),
+        return await self._clients.http.call_api(
+            *await self._serialize(method, path, query, body),
             _request_timeout=aiohttp.ClientTimeout(total=seconds),
         )
 
-    async def _serialize(
-        self, client: Any, method: str, path: str, query: Query, body: Any = None
-    ) -> Any:
+    async def _serialize(self, method: str, path: str, query: Query, body: Any = None) -> Any:
         """The arguments of `call_api`, for every request; raises WriteStopped."""
         headers = {"Accept": "application/json"}
         if method == "PATCH":
             headers["Content-Type"] = JSON_PATCH
-        request = await client.param_serialize(
+        request = await self._clients.http.param_serialize(
             method, path, None, query, headers, body, auth_settings=["BearerToken"]
         )
         method, url, _, serialized_body, *_ = request
@@ -471,7 +393,7 @@ class Cluster:
             reason = str(error) or type(error).__name__
             raise errors.disconnected(call, self.host, reason) from error
         except ConfigException as error:
-            reason = f"the credentials cannot be renewed: {error}"
+            reason = f"the credentials cannot be read: {error}"
             raise errors.not_connected(call, self.host, reason) from error
 
     def _api_call(self, verb: str, resource: str, name: str = "") -> ApiCall:
@@ -480,30 +402,11 @@ class Cluster:
     def _change_call(self, verb: str, resource: str, name: str, *, dry_run: bool) -> ApiCall:
         return ApiCall(verb, resource, self.namespace, name, mutating=True, dry_run=dry_run)
 
-    @property
-    def _server(self) -> str:
-        """The API server as `host:port`, with the path where several clusters share them."""
-        url = URL(self.host)
-        return f"{url.host}:{url.port}{url.path.rstrip('/')}"
-
     def _core_path(self, *parts: str) -> str:
         return _path("/api/v1/namespaces", self.namespace, *parts)
 
     def _apps_path(self, *parts: str) -> str:
         return _path("/apis/apps/v1/namespaces", self.namespace, *parts)
-
-
-async def _load_credentials(kubeconfig: Path | None) -> Credentials:
-    credentials = Credentials(kubeconfig)
-    try:
-        await credentials.load()
-    except (ConfigException, OSError, ValueError) as error:
-        source = "the pod's service account" if kubeconfig is None else str(kubeconfig)
-        raise UserError(
-            f"The configuration of the cluster cannot be read from {source}: {error}. "
-            "Nothing was started. Set KUBECONFIG to a kubeconfig file, or run in the cluster."
-        ) from error
-    return credentials
 
 
 async def _check_status(call: ApiCall, response: aiohttp.ClientResponse) -> None:

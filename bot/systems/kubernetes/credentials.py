@@ -1,4 +1,4 @@
-"""What the kubeconfig says about who the bot is: read at the start, and again before it expires."""
+"""Who the bot is in one cluster: read at the first call, and again before it expires."""
 
 import asyncio
 import base64
@@ -9,10 +9,9 @@ from typing import Any
 
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config
-from kubernetes.aio.config.kube_config import FileOrData, KubeConfigLoader, KubeConfigMerger
-from yaml import YAMLError
+from kubernetes.aio.config.kube_config import FileOrData, KubeConfigLoader
 
-from bot.systems.kubernetes import exec_plugin, sending
+from bot.systems.kubernetes import exec_plugin, kubeconfig, sending
 from bot.systems.kubernetes.exec_plugin import PluginCredentials, PluginError
 
 log = logging.getLogger(__name__)
@@ -35,30 +34,34 @@ class Credentials:
     `generation` counts how often the credentials were read.
     """
 
-    def __init__(self, kubeconfig: Path | None) -> None:
-        """Of a kubeconfig, or without one of the pod itself."""
+    def __init__(self, kubeconfig: Path | None, context: str, server: str) -> None:
+        """Of a context of a kubeconfig, or without one of the pod itself; nothing is read yet.
+
+        They are for this server alone, given by its URL.
+        """
         self._kubeconfig = kubeconfig
+        self._context = context
         self._renewal: asyncio.Task[None] | None = None
         self._failure = ""
         self._failed_until = 0.0
         self._rejected = False
-        self._due: float | None = None
+        self._due: float | None = 0.0
         self.generation = 0
         self.configuration = new_configuration()
+        self.configuration.host = server
 
-    async def load(self) -> None:
-        """Read it for the first time, without a program that it may name. Raises ConfigException.
+    async def check(self) -> None:
+        """Whether they can be read, but for the program that they may come from.
 
         Such a program runs before the first call: it may fail for a while, and the rest of the bot
-        is needed meanwhile.
+        is needed meanwhile. Raises ConfigException, OSError and ValueError.
         """
-        self.configuration, lifetime = await self._read(run_plugin=False)
-        self._due = None if lifetime is None else _now() + lifetime
+        await self._read(run_plugin=False)
 
     async def refresh(self) -> None:
-        """Read it again where it is due; `configuration` is another one if a new connection is.
+        """Read them where that is due; `configuration` is another one if a new connection is.
 
-        Raises ConfigException when it cannot be read, or names another server than at the start.
+        Raises ConfigException when they cannot be read, or are for another server than before.
         """
         if not self._is_due():
             return
@@ -107,17 +110,18 @@ class Credentials:
         try:
             after, lifetime = await self._read(run_plugin=True)
             _check_same_server(before, after)
-        except (ConfigException, OSError, ValueError, YAMLError) as error:
+        except (ConfigException, OSError, ValueError) as error:
             if was_rejected or not _has_credentials(before):
                 raise ConfigException(str(error)) from error
             log.warning("the credentials of the cluster cannot be renewed: %s", error)
             self._due = _now() + EARLY_SECONDS
             return
         self._due = None if lifetime is None else _now() + lifetime
-        self._rejected = False
+        is_first, self._rejected = self.generation == 0, False
         self.generation += 1
         # A file of the same name may have another certificate by now.
-        if was_rejected or any(getattr(before, key) != getattr(after, key) for key in CONNECTION):
+        is_new = is_first or was_rejected
+        if is_new or any(getattr(before, key) != getattr(after, key) for key in CONNECTION):
             self.configuration = after
             return
         before.api_key, before.refresh_api_key_hook = after.api_key, after.refresh_api_key_hook
@@ -128,7 +132,7 @@ class Credentials:
         if self._kubeconfig is None:
             load_incluster_config(configuration)  # type: ignore[no-untyped-call]
             return configuration, None
-        loader = Loader(self._kubeconfig, run_plugin=run_plugin)
+        loader = Loader(self._kubeconfig, self._context, run_plugin=run_plugin)
         await loader.load_and_set(configuration)
         return configuration, loader.lifetime
 
@@ -139,6 +143,13 @@ def _check_same_server(before: Configuration, after: Configuration) -> None:
             f"they are for another server now ({after.host}); restart the bot if that is what you "
             "want"
         )
+
+
+def own_server() -> str:
+    """The URL of the API server of the bot's own pod. Raises ConfigException and OSError."""
+    configuration = new_configuration()
+    load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+    return str(configuration.host)
 
 
 def _has_credentials(configuration: Configuration) -> bool:
@@ -163,12 +174,10 @@ class Loader(KubeConfigLoader):
     `lifetime` is the time in seconds after which the credentials must be read again, or None.
     """
 
-    def __init__(self, kubeconfig: Path, *, run_plugin: bool) -> None:
-        config = KubeConfigMerger(str(kubeconfig)).config  # type: ignore[no-untyped-call]
-        if config is None:
-            raise ConfigException("there is no such file")
-        super().__init__(config_dict=config, config_base_path=None)  # type: ignore[no-untyped-call]
-        self._folder = kubeconfig.parent
+    def __init__(self, path: Path, context: str, *, run_plugin: bool) -> None:
+        config = kubeconfig.read(path)
+        super().__init__(config, context, config_base_path=None)  # type: ignore[no-untyped-call]
+        self._folder = path.parent
         self._run_plugin = run_plugin
         self.lifetime: float | None = None
 
