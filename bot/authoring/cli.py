@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bot import config
 from bot.actions.registry import ACTIONS
-from bot.authoring import configured, draft, files, lint, render, schema
+from bot.authoring import draft, files, lint, render, schema
 from bot.model import UserError
 from bot.playbooks import loader
 
@@ -98,8 +99,8 @@ def _schema(_: Namespace) -> int:
 
 
 def _lint(arguments: Namespace) -> int:
-    services = configured.read(arguments.config) if arguments.config else None
-    mistakes, unchecked = lint.lint(arguments.files, ACTIONS, services)
+    team_config = config.load(arguments.config) if arguments.config else None
+    mistakes, unchecked = lint.lint(arguments.files, ACTIONS, team_config)
     for mistake in mistakes:
         print(mistake)
     if not mistakes:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot.actions.base import Action
+from bot.config import Config
 from bot.playbooks import loader, yaml_source
-from bot.playbooks.serving import Services
 from bot.playbooks.yaml_source import Diagnostic, SourceFile
 
 
@@ -18,17 +18,18 @@ class Result(NamedTuple):
 
 
 def lint(
-    paths: Sequence[Path], actions: Sequence[type[Action]], services: Services = None
+    paths: Sequence[Path], actions: Sequence[type[Action]], config: Config | None = None
 ) -> Result:
     """Check files, and all files in folders, in the order of files and lines.
 
-    `services` are those that are configured; None where nobody knows.
+    Without a configuration, nothing is said about the values of services and their places.
     """
     files = [file for path in paths for file in loader.playbook_files(path)]
     mistakes = [_no_playbooks(path) for path in paths if not loader.playbook_files(path)]
-    sources = [source for source, _ in loader.read(files, actions, services)]
-    for source in sources:
-        mistakes += source.diagnostics
+    services = config.for_playbooks if config else None
+    defaults = config.defaults.for_playbooks if config else loader.NO_VALUES
+    sources = [source for source, _ in loader.read(files, actions, services, defaults)]
+    mistakes += [mistake for source in sources for mistake in source.diagnostics]
     unchecked = [_unchecked(source) for source in sources if source.unchecked]
     return Result(sorted(set(mistakes)), unchecked)
 

@@ -56,21 +56,6 @@ class Step(Model):
     recommended: bool = Field(
         default=False, description="The step to prefer among those that do the same."
     )
-    cluster: str = Field(
-        default="",
-        max_length=253,
-        description="Another of the clusters that the service's configuration lists.",
-    )
-    namespace: str = Field(
-        default="",
-        max_length=63,
-        description="Another of the namespaces that the service's configuration lists.",
-    )
-    database: str = Field(
-        default="",
-        max_length=63,
-        description="Another of the databases that the service's configuration lists.",
-    )
 
     def place(self, service: str) -> Place:
         """Where it acts, as a step of that service's playbook."""

@@ -29,6 +29,7 @@ MESSAGE_VARIABLES = (
 MAX_STEPS = 40
 
 NOTHING_CONFIGURED: Mapping[str, ServiceValues] = MappingProxyType({})
+NO_VALUES = ServiceValues()
 
 # `scenarios`, an index, `steps`, an index.
 STEP_DEPTH = 4
@@ -56,14 +57,15 @@ def load(
     paths: Path | Sequence[Path],
     actions: Sequence[type[ActionClass]],
     services: Mapping[str, ServiceValues] = NOTHING_CONFIGURED,
+    defaults: ServiceValues = NO_VALUES,
 ) -> tuple[Playbook, ...]:
     """Load the playbooks of a folder, in the order of their names, or of the files given.
 
     A file for several services gives one playbook for each, with the values that `services` has for
-    its id; where that is empty, no service is configured. Steps are checked against `actions`.
-    Raises PlaybookError with the mistakes of all files.
+    its id. Where that is empty, no service is configured, and each has the `defaults`. Steps are
+    checked against `actions`. Raises PlaybookError with the mistakes of all files.
     """
-    results = read(paths, actions, services)
+    results = read(paths, actions, services, defaults)
     mistakes = [mistake for source, _ in results for mistake in source.diagnostics]
     if not results:
         mistakes.append(
@@ -78,6 +80,7 @@ def read(
     paths: Path | Sequence[Path],
     actions: Sequence[type[ActionClass]],
     services: Services = NOTHING_CONFIGURED,
+    defaults: ServiceValues = NO_VALUES,
 ) -> list[tuple[SourceFile, tuple[Playbook, ...]]]:
     """Read the same files; each without mistakes has its playbooks, any other may lack some.
 
@@ -89,7 +92,10 @@ def read(
         yaml_source.read(file)
         for file in (playbook_files(paths) if isinstance(paths, Path) else paths)
     ]
-    results = [(source, _convert(source, known, services)) for source in opened]
+    results = [
+        (source, _convert(source, known, serving.owners(source, services, defaults)))
+        for source in opened
+    ]
     _check_clashes(results)
     return results
 
@@ -101,7 +107,7 @@ def playbook_files(path: Path) -> list[Path]:
     return [path]
 
 
-def _convert(source: SourceFile, actions: Actions, services: Services) -> tuple[Playbook, ...]:
+def _convert(source: SourceFile, actions: Actions, owners: Sequence[Owner]) -> tuple[Playbook, ...]:
     """Convert a file to a playbook for each of its services; mistakes are reported on the file."""
     if source.diagnostics and source.value is None:
         return ()
@@ -116,7 +122,7 @@ def _convert(source: SourceFile, actions: Actions, services: Services) -> tuple[
     in_steps = _by_step(texts)
     mistakes = serving.Mistakes(source, texts)
     playbooks: list[Playbook] = []
-    for index, owner in enumerate(serving.owners(source, services)):
+    for index, owner in enumerate(owners):
         mine = serving.write(source, owner, texts)
         playbook = _convert_for(mine, owner, actions, in_steps, is_first=index == 0)
         mistakes.add(owner.id, mine)

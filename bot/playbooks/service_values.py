@@ -2,20 +2,27 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictFloat, StrictInt, StrictStr, field_validator
+from pydantic import AfterValidator, Field
 
 from bot.model import Model
 
 # What every service has, whatever its configuration says.
 BUILT_IN = ("id", "title")
-NAME_PATTERN = r"^[a-z][a-z0-9_]{0,39}$"
 
-Value = (
-    Annotated[StrictStr, Field(max_length=1000)]
-    | StrictInt
-    | Annotated[StrictFloat, Field(allow_inf_nan=False)]
-)
-ValueName = Annotated[str, Field(pattern=NAME_PATTERN)]
+# A word that an expression can have: `service.max_replicas`.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+Value = str | int | float | bool
+
+
+def _check_names(values: dict[str, Value]) -> dict[str, Value]:
+    """Raises ValueError for a value with the name of what every service has."""
+    taken = [name for name in BUILT_IN if name in values]
+    if taken:
+        raise ValueError(f'"{taken[0]}" is what every service has; use another name')
+    return values
+
+
+Values = Annotated[dict[Name, Value], AfterValidator(_check_names)]
 
 
 class ServiceValues(Model):
@@ -25,15 +32,7 @@ class ServiceValues(Model):
     """
 
     title: str = ""
-    values: dict[ValueName, Value] = Field(default={})
-    namespaces: frozenset[str] | None = None
+    values: Values = Field(default_factory=dict)
     clusters: frozenset[str] | None = None
+    namespaces: frozenset[str] | None = None
     databases: frozenset[str] | None = None
-
-    @field_validator("values")
-    @classmethod
-    def _check_names(cls, values: dict[str, Value]) -> dict[str, Value]:
-        """Raises ValueError for a value with the name of what every service has."""
-        if taken := [name for name in BUILT_IN if name in values]:
-            raise ValueError(f'"{taken[0]}" is what every service has; use another name')
-        return values

@@ -25,14 +25,17 @@ class Owner(NamedTuple):
     configured: ServiceValues
 
 
-def owners(source: SourceFile, services: Services) -> list[Owner]:
+def owners(source: SourceFile, services: Services, defaults: ServiceValues) -> list[Owner]:
     """The services of a file, in its order; mistakes in naming them are reported on it.
 
-    There is always one, so that the rest of the file is checked.
+    Those that are not in `services` have the `defaults`. There is always one, so that the rest of
+    the file is checked.
     """
     value = source.value if isinstance(source.value, dict) else {}
     ids = list(_ids(source, value, services))
-    found = [_owner(source, service_id, services) for service_id in ids]
+    known = services or {}
+    is_complete = services is not None
+    found = [_owner(value, name, known.get(name, defaults), is_complete) for name in ids]
     return found or [Owner("", Service("", {}, is_complete=False), ServiceValues())]
 
 
@@ -97,13 +100,14 @@ def _is_new(
     return True
 
 
-def _owner(source: SourceFile, service_id: str, services: Services) -> Owner:
-    configured = (services or {}).get(service_id, ServiceValues())
-    title = source.value.get("title")
+def _owner(
+    value: dict[str, Any], service_id: str, configured: ServiceValues, is_complete: bool
+) -> Owner:
+    title = value.get("title")
     in_file = title if isinstance(title, str) and not rendering.mentions(title) else ""
-    title = configured.title or in_file or service_id
-    known = {"id": service_id, "title": title} | configured.values
-    return Owner(service_id, Service(title, known, services is not None), configured)
+    name = configured.title or in_file or service_id
+    known = {"id": service_id, "title": name} | configured.values
+    return Owner(service_id, Service(name, known, is_complete), configured)
 
 
 def texts_with_values(source: SourceFile) -> dict[KeyPath, str]:
