@@ -26,6 +26,7 @@ EXPRESSION = {
     "description": "With a value of the service, such as {{ service.deployment }}.",
 }
 WITH_VALUES = {"$ref": "#/$defs/Expression"}
+ANNOTATIONS = ("description", "default")
 STRUCTURE = rendering.STRUCTURE | {"file", "step"}
 SERVICES = {
     "description": "The services, instead of one: a list of them, or all that are configured.",
@@ -84,9 +85,9 @@ def _allow_expression(value: Schema) -> Schema:
         case {"anyOf": [*kinds]}:
             return value | {"anyOf": [*map(_allow_in_items, kinds), WITH_VALUES]}
         case {"type": "integer" | "number" | "boolean"} | {"type": "string", "pattern": _}:
-            kind = {key: value[key] for key in value.keys() - {"description", "default"}}
-            about = {key: value[key] for key in value.keys() - kind.keys()}
-            return about | {"anyOf": [kind, WITH_VALUES]}
+            kind = {key: item for key, item in value.items() if key not in ANNOTATIONS}
+            about = {key: item for key, item in value.items() if key in ANNOTATIONS}
+            return {"anyOf": [kind, WITH_VALUES], **about}
     return _allow_in_items(value)
 
 
