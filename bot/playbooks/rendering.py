@@ -33,7 +33,7 @@ EXPRESSION = re.compile(r"""\{\{((?:[^{}"']|"[^"]*"|'[^']*')*)\}\}""")
 # Other programs have templates too: `{{ .service.name }}` and `{{ $service.name }}` are Go's.
 MENTION = re.compile(r"(?<![\w.$])service\s*[.\[]|^\s*service\s*$")
 PLAIN = re.compile(r"\s*service\.(\w+)\s*")
-UNFINISHED = re.compile(r"\{[{%][^{}]*(?<![\w.$])service\s*\.")
+UNFINISHED = re.compile(r"\{[{%][^}]*(?<![\w.$])service\s*\.")
 FIRST_WORD = re.compile(r"^\s*([A-Za-z]\w*)\s*\.\s*[A-Za-z]")
 
 # What an expression may raise; and its parser, where it is nested too deeply.
