@@ -106,7 +106,7 @@ def _lint(arguments: Namespace) -> int:
     if not mistakes:
         print("No mistakes.")
     for sentence in unchecked:
-        print(f"{sentence}; --config FILE checks it.", file=sys.stderr)
+        print(f"{sentence}; --config FILE checks them for each service.", file=sys.stderr)
     return 1 if mistakes else 0
 
 

@@ -40,5 +40,5 @@ def _no_playbooks(folder: Path) -> Diagnostic:
 
 def _unchecked(source: SourceFile) -> str:
     """A sentence that names the values of a file that are not known."""
-    names = dict.fromkeys(f"service.{name}" for name in source.unchecked.values())
-    return f"{source.path}: what {', '.join(names)} are for each service was not checked"
+    names = sorted({f"service.{name}" for name in source.unchecked.values()})
+    return f"{source.path}: the values {', '.join(names)} were not checked"
