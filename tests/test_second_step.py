@@ -417,7 +417,8 @@ async def test_only_a_hash_is_stored(walk: Walk, bot: Bot, asked: str) -> None:
     async with bot.world.pool.connection() as conn:
         cursor = await conn.execute(
             "SELECT t::text FROM confirmations AS t UNION ALL SELECT t::text FROM executions AS t"
-            " UNION ALL SELECT t::text FROM timeline AS t UNION ALL SELECT t::text FROM messages AS t"
+            " UNION ALL SELECT t::text FROM timeline AS t"
+            " UNION ALL SELECT t::text FROM messages AS t"
         )
         rows = await cursor.fetchall()
 

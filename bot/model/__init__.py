@@ -57,6 +57,7 @@ from bot.model.person import Duty, GroupMembers, Membership, OnCallMember, OnDut
 from bot.model.place import Place
 from bot.model.playbook import (
     ID_PATTERN,
+    PLACE_KEYS,
     Contact,
     FollowUp,
     Link,
@@ -86,6 +87,7 @@ __all__ = [
     "ACTIVE",
     "ID_PATTERN",
     "LONGEST_TEMPORARY",
+    "PLACE_KEYS",
     "AloneChoice",
     "Approval",
     "ApprovalReason",
