@@ -169,8 +169,9 @@ def _template_mistakes(template: str) -> Iterator[str]:
 def _variables(template: str) -> set[str]:
     """The variables of a template; raises TemplateSyntaxError, for an unknown filter too."""
     environment = SandboxedEnvironment()
-    environment.from_string(template)
-    return meta.find_undeclared_variables(environment.parse(template))
+    parsed = environment.parse(template)
+    environment.compile(parsed)
+    return meta.find_undeclared_variables(parsed)
 
 
 def _check_ids(source: SourceFile) -> None:
