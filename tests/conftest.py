@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,16 @@ os.environ["SSL_CERT_FILE"] = os.devnull
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker begins with its share of what is long: who ends with it has the others wait.
 
-    Workers are first given as many tests each, one after another.
+    Workers are first given as many tests each, one after another; those that share something
+    costly go to one of them.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    long = [item for item in items if _is_long(item)]
+    long = [list(unit) for _, unit in groupby(filter(_is_long, items), key=_unit)]
     others = [item for item in items if not _is_long(item)]
     ordered: list[pytest.Item] = []
     for worker in range(workers):
-        share = long[worker::workers]
-        count = (len(items) - len(ordered)) // (workers - worker) - len(share)
+        share = list(chain.from_iterable(long[worker::workers]))
+        count = max(0, (len(items) - len(ordered)) // (workers - worker) - len(share))
         ordered += share + others[:count]
         del others[:count]
     items[:] = ordered
@@ -71,6 +73,11 @@ def pytest_collection_finish() -> None:
     """What is there by now stays: looking through it for garbage takes a tenth of all the time."""
     gc.collect()
     gc.freeze()
+
+
+def _unit(item: pytest.Item) -> object:
+    """What stays with one worker: the tests of one file, or a single test."""
+    return item.path if item.get_closest_marker("together") else item.nodeid
 
 
 def _is_long(item: pytest.Item) -> bool:
