@@ -46,6 +46,8 @@ SHIPPED = ROOT / "templates" / "playbooks" / "order-service.yml"
 CLUSTER_SPEED = 40.0
 PATIENCE = 10.0
 LONG = {"browser", "long"}
+# Objects, then younger looks before an older one.
+GARBAGE_THRESHOLDS = (20_000, 10, 10)
 
 # Nobody here shows a certificate; reading the machine's takes each client of a cluster 20 ms.
 os.environ["SSL_CERT_FILE"] = os.devnull
@@ -69,10 +71,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = ordered
 
 
+def pytest_collection() -> None:
+    """What is imported and collected stays, so nobody needs to look for garbage among it."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What is there by now stays: looking through it for garbage takes a tenth of all the time."""
+    """Look for garbage less often: a worker has memory enough, and each look takes time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.enable()
 
 
 def _unit(item: pytest.Item) -> object:
