@@ -32,6 +32,7 @@ from tests.databases import (
     new_name,
     postgres,
     redis,
+    redis_client,
     redis_url,
     run_sync,
     shop,
@@ -39,7 +40,15 @@ from tests.databases import (
 )
 from tests.readers import Execution, Form, Item, Post
 
-__all__ = ["database", "postgres", "redis", "redis_url", "shop", "shop_template"]
+__all__ = [
+    "database",
+    "postgres",
+    "redis",
+    "redis_client",
+    "redis_url",
+    "shop",
+    "shop_template",
+]
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "templates" / "playbooks" / "order-service.yml"
@@ -166,30 +175,44 @@ def shared_shop(shop_template: Shop) -> Iterator[Shop]:
     run_sync(shop.server.drop_database(shop.database))
 
 
+@pytest.fixture(scope="session")
+def emptying(kept_state: str) -> sql.Composed:
+    """What empties the bot's database of what a test left."""
+    return run_sync(_emptying(kept_state))
+
+
 @pytest.fixture
-async def state(kept_state: str) -> str:
+async def state(kept_state: str, emptying: sql.Composed) -> str:
     """The bot's own database, emptied of what the test before left.
 
     That costs a sixth of a new one. Rows are few, so deleting them is quicker than TRUNCATE.
     """
     async with await AsyncConnection.connect(kept_state) as conn:
-        await conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        await conn.execute(await _emptying(conn))
+        await conn.execute(emptying)
     return kept_state
 
 
-async def _emptying(conn: AsyncConnection[Any]) -> sql.Composed:
-    """What deletes all rows but those of `migrations`, and has ids begin at 1 again."""
-    cursor = await conn.execute(
-        "SELECT relkind, relname FROM pg_class WHERE relkind IN ('r', 'S')"
-        " AND relnamespace = 'public'::regnamespace AND relname <> 'migrations'"
-    )
-    # No trigger and no foreign key stands in the way, nor need one be looked at.
-    statements: list[sql.Composable] = [sql.SQL("SET LOCAL session_replication_role = replica")]
-    for kind, name in await cursor.fetchall():
+async def _emptying(url: str) -> sql.Composed:
+    """What ends all other sessions, deletes all rows but those of `migrations`, and has ids begin
+    at 1 again.
+    """
+    async with await AsyncConnection.connect(url) as conn:
+        cursor = await conn.execute(
+            "SELECT relkind, relname FROM pg_class WHERE relkind IN ('r', 'S')"
+            " AND relnamespace = 'public'::regnamespace AND relname <> 'migrations'"
+        )
+        relations = await cursor.fetchall()
+    statements: list[sql.Composable] = [
+        # The function of the view pg_stat_activity, which takes longer to plan.
+        sql.SQL(
+            "SELECT pg_terminate_backend(pid)"
+            " FROM pg_stat_get_activity(NULL) JOIN pg_database ON oid = datid"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ),
+        # No trigger and no foreign key stands in the way, nor need one be looked at.
+        sql.SQL("SET LOCAL session_replication_role = replica"),
+    ]
+    for kind, name in relations:
         if kind == "r":
             statements.append(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
         else:
