@@ -1,6 +1,7 @@
 """What a person does on the sandbox's page, for the tests that work an incident in a browser.
 
-Import the fixtures that a test file uses, `address`, `browser` and `page`, by name.
+Import the fixtures that a test file uses, `address`, `browser` and `page`, by name. The tests of a
+file have one browser, and each a profile of its own.
 """
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import yaml
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
@@ -30,7 +32,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MARKS = [pytest.mark.browser, pytest.mark.timeout(240)]
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 def chromium() -> str:
@@ -44,14 +50,21 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def address(tmp_path: Path) -> AsyncIterator[str]:
     """The sandbox as a person starts it, on a port of its own."""
     async with sandbox(tmp_path) as url:
         yield url
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """One sandbox for all tests of a file: they find what others did in it."""
+    async with sandbox(tmp_path_factory.mktemp("sandbox")) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def hurried(tmp_path: Path) -> AsyncIterator[str]:
     """The same with playbooks of one's own, which watch for 5 seconds and not for 30."""
     books = tmp_path / "playbooks"
@@ -70,7 +83,7 @@ def in_a_hurry(book: dict[str, Any]) -> dict[str, Any]:
     return book
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     path = chromium()
     async with async_playwright() as playwright:
@@ -79,7 +92,7 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(
     browser: Browser, address: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[Page]:
@@ -94,6 +107,7 @@ async def page(
     await page.goto(address)
     yield page
     await screenshot(page, f"{request.node.name}-end")
+    await context.close()
     assert thrown == []
 
 
