@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from sandbox.shop import OPEN_TIMEOUT, Conn, Shop, run_forever
+from sandbox.databases import Conn, run_forever, statements
+from sandbox.shop import OPEN_TIMEOUT, Shop
 from sandbox.stripe import Stripe
 
 SQL = Path(__file__).parent / "checkout.sql"
@@ -67,12 +68,3 @@ class Checkout:
                 self.stripe.add_event(kind, ago=age, delivered=False, event_id=event_id)
         for event_id in self.stripe.undelivered - waiting.keys():
             self.stripe.deliver(event_id)
-
-
-def statements(file: Path) -> list[bytes]:
-    """The SQL statements of a file in order; none may contain a semicolon itself."""
-    return [
-        statement.encode()
-        for statement in file.read_text(encoding="utf-8").split(";")
-        if statement.strip()
-    ]

@@ -12,8 +12,9 @@ from psycopg import AsyncConnection
 
 from sandbox.checkout import Checkout
 from sandbox.cluster import Cluster
+from sandbox.databases import run_file
 from sandbox.payments import PaymentService
-from sandbox.shop import Shop, run_file
+from sandbox.shop import Shop
 
 HERE = Path(__file__).parent
 SETTLE_TIMEOUT = 20.0
