@@ -2,6 +2,14 @@
 
 from sandbox.payments.database import PaymentDatabase
 from sandbox.payments.health import Health, PaymentService
+from sandbox.payments.systems import PaymentSystems, start_payments
 from sandbox.payments.traffic import PaymentTraffic
 
-__all__ = ["Health", "PaymentDatabase", "PaymentService", "PaymentTraffic"]
+__all__ = [
+    "Health",
+    "PaymentDatabase",
+    "PaymentService",
+    "PaymentSystems",
+    "PaymentTraffic",
+    "start_payments",
+]

@@ -1,0 +1,51 @@
+"""What the payments team has: payment-service in two clusters, its database, and who pays."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from sandbox.cluster import Cluster
+from sandbox.cluster.cluster import PAYMENT_SERVICE
+from sandbox.payments.database import PaymentDatabase
+from sandbox.payments.health import PaymentService
+from sandbox.payments.traffic import DECLINED_TAG, PaymentTraffic
+from sandbox.postgres import Server
+
+GOOD_TAG = "v1.18.0"
+
+
+@dataclass(frozen=True)
+class PaymentSystems:
+    """`cluster` is the first one, seen from the team's namespace; `abroad` is the second."""
+
+    cluster: Cluster
+    abroad: Cluster
+    database: PaymentDatabase
+    traffic: PaymentTraffic
+    service: PaymentService
+
+    @property
+    def declines(self) -> bool:
+        """Whether the release that makes the provider decline is rolled out, or goes out."""
+        return self.cluster.image(PAYMENT_SERVICE).endswith(DECLINED_TAG)
+
+    def set_slow(self, slow: bool) -> None:
+        """Let the card provider take long to answer, and payment-service say so, or no longer."""
+        self.traffic.slow = slow
+        for cluster in (self.cluster, self.abroad):
+            trouble = "provider" if slow else None
+            cluster.set_trouble(trouble, minutes=20, service=PAYMENT_SERVICE)
+
+
+@asynccontextmanager
+async def start_payments(
+    server: Server, first: Cluster, second: Cluster, service: PaymentService
+) -> AsyncIterator[PaymentSystems]:
+    """Fill the database and both clusters, and let people pay."""
+    database = PaymentDatabase(server)
+    await database.build()
+    cluster = await first.seed_payment_service()
+    abroad = await second.seed_payment_service(2, "eu-worker-1", "eu-worker-2")
+    async with AsyncExitStack() as stack:
+        traffic = await stack.enter_async_context(PaymentTraffic(database, (cluster, abroad)))
+        yield PaymentSystems(cluster, abroad, database, traffic, service)
