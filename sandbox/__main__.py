@@ -75,8 +75,11 @@ async def until_stopped(stop: asyncio.Event, stage: RunningSandbox) -> None:
 
 def terminal_commands(stage: RunningSandbox) -> list[str]:
     """The commands that a person can type in a terminal."""
+    payments = stage.systems.payments
+    assert payments is not None
     return [
         f"psql '{stage.systems.shop.dsn}'   # the shop's orders",
+        f"psql '{payments.database.dsn}'   # the payments team's payments",
         f"psql '{stage.environment['DATABASE_URL']}'   # what Runbolt keeps",
     ]
 

@@ -17,9 +17,10 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from bot.actions.registry import ACTIONS
 from tests.sandboxes import sandbox
 
-SHIPPED = Path(__file__).parent.parent / "templates" / "playbooks"
+ROOT = Path(__file__).parent.parent
+PLAYBOOKS = (ROOT / "templates" / "playbooks", ROOT / "sandbox" / "playbooks")
 WATCHED = {action.name for action in ACTIONS if "watch_seconds" in action.model_fields}
-SCREENSHOTS = Path(__file__).parent.parent / "artefacts"
+SCREENSHOTS = ROOT / "artefacts"
 # Without these Chromium looks for hosts outside at every start.
 FLAGS = [
     "--no-sandbox",
@@ -54,10 +55,11 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
 @pytest.fixture
 async def hurried(tmp_path: Path) -> AsyncIterator[str]:
     """The same with playbooks of one's own, which watch for 5 seconds and not for 30."""
-    books = tmp_path / "playbooks"
-    books.mkdir()
-    for file in SHIPPED.glob("*.yml"):
-        (books / file.name).write_text(yaml.safe_dump(in_a_hurry(yaml.safe_load(file.read_text()))))
+    books = tmp_path / "hurried"
+    for folder in PLAYBOOKS:
+        shutil.copytree(folder, books, dirs_exist_ok=True)
+    for file in books.glob("*.yml"):
+        file.write_text(yaml.safe_dump(in_a_hurry(yaml.safe_load(file.read_text()))))
     async with sandbox(tmp_path, "--playbooks", str(books)) as url:
         yield url
 

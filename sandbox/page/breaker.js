@@ -50,7 +50,19 @@ export class Breaker {
 
   draw() {
     const shown = [state.scenarios, state.changing, this.#pressed];
-    redraw(this.#list, shown, () => [...state.scenarios, ALL_WELL].map((one) => this.#row(one)));
+    redraw(this.#list, shown, () => [...this.#services(), this.#row(ALL_WELL)]);
+  }
+
+  #services() {
+    const names = [...new Set(state.scenarios.map((one) => one.service))];
+    return names.map((name) =>
+      h(
+        "section",
+        { class: "breaker-service" },
+        h("h2", {}, name),
+        state.scenarios.filter((one) => one.service === name).map((one) => this.#row(one)),
+      ),
+    );
   }
 
   #row(one) {

@@ -33,8 +33,7 @@ class PaymentSystems:
         """Let the card provider take long to answer, and payment-service say so, or no longer."""
         self.traffic.slow = slow
         for cluster in (self.cluster, self.abroad):
-            trouble = "provider" if slow else None
-            cluster.set_trouble(trouble, minutes=20, service=PAYMENT_SERVICE)
+            cluster.set_trouble("provider" if slow else None, minutes=20, service=PAYMENT_SERVICE)
 
 
 @asynccontextmanager
