@@ -34,9 +34,7 @@ async def main(port: int, folder: Path, *, keep: bool, playbooks: Path | None) -
             scenarios.on(stage.systems, lambda: slack.workspace.changed("scenarios")),
         ):
             await scenarios.begin(FIRST_SCENARIO)
-            slack.info.update(
-                kubeconfig=stage.environment["KUBECONFIG"], lines=terminal_commands(stage)
-            )
+            slack.info.update(kubeconfig=str(stage.kubeconfig), lines=terminal_commands(stage))
             await slack.open(door)
             print(welcome(stage), flush=True)
             await until_stopped(stop, stage)
@@ -94,8 +92,12 @@ def welcome(stage: RunningSandbox) -> str:
 
   and type:  /incident declare sev1 Orders are failing
 
+  Two teams work there, with a service each: docs/sandbox.md says what to try.
+
   Beside it, in a terminal of your own:
-      export KUBECONFIG={stage.environment["KUBECONFIG"]}   # kubectl get pods -l app=order-service
+      export KUBECONFIG={stage.kubeconfig}
+      kubectl get pods -l app=order-service
+      kubectl get pods --context eu-west -l app=payment-service
       {lines}
 
   Ctrl-C stops everything.

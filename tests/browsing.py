@@ -94,6 +94,8 @@ async def page(
     thrown: list[str] = []
     page.on("pageerror", lambda error: thrown.append(str(error)))
     await page.goto(address)
+    # What is opened before the page has found its place is closed by that.
+    await page.locator("body[data-ready]").wait_for()
     yield page
     await screenshot(page, f"{request.node.name}-end")
     assert thrown == []

@@ -9,11 +9,12 @@ from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.config import load_kube_config_from_dict
 from kubernetes.aio.stream import WsApiClient
 
+from sandbox.accounts import grant_rights
 from sandbox.cluster import DEFAULT_NAMESPACE, Cluster, Load
 from sandbox.cluster.cluster import kubeconfig
-from tests.clients import Api, api, core, kube
+from tests.clients import Api, api, apps, core, kube
 
-__all__ = ["api", "core", "kube"]
+__all__ = ["api", "apps", "core", "kube"]
 
 PAYMENT = "payment-service"
 PAYMENTS = "payments"
@@ -73,6 +74,19 @@ async def test_a_role_ends_at_its_namespace(kube: Cluster, payments: Cluster, co
         r"\"tickettoken\"" in refused
     )
     assert "cluster scope" in await refusal(core.list_pod_for_all_namespaces())
+
+
+async def test_the_bots_account_ends_at_its_services(
+    kube: Cluster, payments: Cluster, core: Api, apps: Api
+) -> None:
+    grant_rights(kube, payments)
+    kube.add_namespace("elsewhere")
+    deployments = apps.list_namespaced_deployment
+
+    assert (await core.list_namespaced_pod(DEFAULT_NAMESPACE)).items
+    assert (await core.list_namespaced_pod(PAYMENTS)).items
+    assert r"in the namespace \"elsewhere\"" in await refusal(core.list_namespaced_pod("elsewhere"))
+    assert "cannot list" in await refusal(deployments(PAYMENTS))
 
 
 async def test_a_right_is_lost_in_one_namespace(

@@ -13,7 +13,7 @@ const ALL_WELL = {
   tells: "Ends whatever is broken, and puts right what it left behind.",
 };
 
-// The sandbox's own panel, outside of what imitates Slack: which scenario of the playbook is true.
+// The sandbox's own panel, outside of what imitates Slack: which scenario of the playbooks is true.
 export class Breaker {
   #list = h("div", { class: "breaker-list" });
   #fill;
@@ -30,7 +30,7 @@ export class Breaker {
     await this.#refresh();
     const popup = openPopup(
       button,
-      [h("p", { class: "breaker-lead" }, "One press makes a scenario of the playbook true."), this.#list],
+      [h("p", { class: "breaker-lead" }, "One press makes a scenario of a playbook true."), this.#list],
       { label: "Make something break", className: "breaker" },
     );
     this.#list.querySelector("button")?.focus();
