@@ -27,6 +27,8 @@ from sandbox.stripe import Stripe
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 START_TIMEOUT = 30.0
+# The shop has a name of its own for the Service of another namespace.
+PAYMENT_ADDRESSES = (("payment-service", 3006), ("payment-service.payments", 3006))
 SHIFTS = (
     Shift("Maya Okafor", service="Order Service"),
     Shift("Nadia Haddad", schedule="PSCHED2", policy="PPOLIC2", service="Payment Service"),
@@ -67,7 +69,7 @@ async def start_sandbox(
         payments = await stack.enter_async_context(
             start_payments(PaymentDatabase(postgres), cluster, abroad, health)
         )
-        proxy = Proxy({("payment-service", 3006): health.url})
+        proxy = Proxy(dict.fromkeys(PAYMENT_ADDRESSES, health.url))
         for service in (stripe, pagerduty, proxy):
             await stack.enter_async_context(service)
         checkout = await stack.enter_async_context(Checkout(shop, stripe, cluster.accepts_orders))
