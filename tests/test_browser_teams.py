@@ -22,7 +22,7 @@ from tests.browsing import hurried as address
 
 __all__ = ["address", "browser", "page"]
 
-CHANNEL = "inc-1-orders-are-not-paid"
+CHANNEL = "inc-1-orders-nobody-can-pay"
 REFUSAL = "You are not an approver. Nothing was approved; ask one of the approvers."
 
 pytestmark = browsing.MARKS
@@ -31,7 +31,7 @@ pytestmark = browsing.MARKS
 async def test_two_teams_work_one_incident(page: Page) -> None:
     await browsing.begin_scenario(page, "payments-declined")
     await screenshot(page, "teams-00-filled-in")
-    await say(page, "/incident declare sev2 Orders are not paid")
+    await say(page, "/incident declare sev2 Orders: nobody can pay")
     await open_channel(page, CHANNEL)
     await choose(page, "Payment/Refund Failures")
     await wait_for_text(page, "Check webhook logs")

@@ -95,7 +95,7 @@ async def test_payments_go_through_both_clusters(teams: Teams) -> None:
 async def test_a_release_makes_the_provider_decline(teams: Teams) -> None:
     answer = await teams.begin("payments-declined")
 
-    command = "/incident declare sev2 payment-service: cards are declined"
+    command = "/incident declare sev2 Payments: cards are declined"
     assert answer["said"] == f"Payments declined: type {command}"
     assert await teams.holding() == ["payments-declined"]
     [(count, reason, cluster, version, _)] = await teams.when_paid(bool, "declines.sql")
@@ -173,7 +173,7 @@ async def test_scenarios_tell_their_service(teams: Teams) -> None:
     ):
         listed = (await response.json())["scenarios"]
 
-    assert [entry["service"] for entry in listed] == ["Order Service"] * 4 + ["Payment Service"] * 2
+    assert [entry["service"] for entry in listed] == ["Orders"] * 4 + ["Payments"] * 2
 
 
 async def test_each_database_has_its_own_readers(teams: Teams) -> None:

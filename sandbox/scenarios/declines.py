@@ -25,7 +25,7 @@ class Declines(PaymentScenario):
         "Release v1.19.0 of payment-service sends no currency: what its pods send is declined. "
         "eu-west still runs v1.18.0."
     )
-    next_command: ClassVar = "/incident declare sev2 payment-service: cards are declined"
+    next_command: ClassVar = "/incident declare sev2 Payments: cards are declined"
 
     @property
     def is_active(self) -> bool:

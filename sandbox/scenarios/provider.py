@@ -24,7 +24,7 @@ class SlowProvider(PaymentScenario):
         "The provider answers us-east after 5 seconds, the workers of payment-service wait, and "
         "payments stay PENDING. More pods help."
     )
-    next_command: ClassVar = "/incident declare sev2 payment-service: payments hang"
+    next_command: ClassVar = "/incident declare sev2 Payments: the provider is slow"
 
     def __init__(self, systems: ShopSystems) -> None:
         super().__init__(systems)
