@@ -4,6 +4,7 @@ Import the fixtures that a test file uses, `address`, `browser` and `page`, by n
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -157,7 +158,7 @@ async def scroll_to_card(page: Page) -> None:
 
 async def choose(place: Page | Locator, *options: str | int) -> None:
     """Choose from the menu that says *Choose*: by words, or by number from the top."""
-    await place.get_by_text("Choose", exact=True).last.click()
+    await place.get_by_text(re.compile("^Choose( a playbook)?$")).last.click()
     page = place if isinstance(place, Page) else place.page
     for option in options:
         shown = page.get_by_role("option")
