@@ -77,7 +77,7 @@ def terminal_commands(stage: RunningSandbox) -> list[str]:
     assert payments is not None
     return [
         f"psql '{stage.systems.shop.dsn}'   # the shop's orders",
-        f"psql '{payments.database.dsn}'   # the payments team's payments",
+        f"psql '{payments.database.dsn}'   # what people paid",
         f"psql '{stage.environment['DATABASE_URL']}'   # what Runbolt keeps",
     ]
 
