@@ -64,7 +64,7 @@ async def take_in_payments(page: Page) -> None:
     await say(page, "/incident playbook")
     modal = await form(page)
     await modal.get_by_text("Choose a playbook", exact=True).last.click()
-    await page.get_by_role("option").filter(has_text="Payments Are Declined").click()
+    await page.get_by_role("option").filter(has_text="Cards Are Declined").click()
     await page.get_by_test_id("modal-submit").click()
     await wait_for_text(page, "Far more cards are declined than usual")
     await screenshot(page, "teams-02-both")

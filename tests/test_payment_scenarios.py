@@ -96,7 +96,7 @@ async def test_a_release_makes_the_provider_decline(teams: Teams) -> None:
     answer = await teams.begin("payments-declined")
 
     command = "/incident declare sev2 Payments: cards are declined"
-    assert answer["said"] == f"Payments declined: type {command}"
+    assert answer["said"] == f"Cards declined: type {command}"
     assert await teams.holding() == ["payments-declined"]
     [(count, reason, cluster, version, _)] = await teams.when_paid(bool, "declines.sql")
     assert (reason, cluster, version) == ("currency_not_supported", "us-east", "v1.19.0")

@@ -1,4 +1,4 @@
-"""Payments are declined: a release of payment-service sends amounts without their currency."""
+"""Cards are declined: a release of payment-service sends amounts without their currency."""
 
 import asyncio
 from typing import ClassVar
@@ -20,7 +20,7 @@ class Declines(PaymentScenario):
     """The provider declines what new pods send, until the release is rolled back."""
 
     name: ClassVar = "payments-declined"
-    title: ClassVar = "Payments declined"
+    title: ClassVar = "Cards declined"
     description: ClassVar = (
         "Release v1.19.0 of payment-service sends no currency: what its pods send is declined. "
         "eu-west still runs v1.18.0."
