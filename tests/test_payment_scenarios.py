@@ -133,6 +133,11 @@ async def test_a_slow_provider_lets_payments_wait(teams: Teams) -> None:
     teams.payments.cluster.scale(4, PAYMENT_SERVICE)
     await teams.payments.cluster.wait_for_rollout(PAYMENT_SERVICE)
     await teams.when_paid(lambda rows: not rows, "waiting-payments.sql")
+    await teams.when_paid(
+        lambda rows: {outcome for outcome, _ in rows} == {"ok"},
+        f"{NEWEST_CALL} LIMIT 20",
+        "us-east",
+    )
     assert await teams.holding() == ["provider-slow"]
 
 
@@ -154,6 +159,7 @@ async def test_all_well_puts_back_both_clusters(teams: Teams) -> None:
 
     assert await teams.holding() == []
     assert not teams.payments.declines
+    assert not teams.systems.checkout.declined
     for cluster in (teams.payments.cluster, teams.payments.abroad):
         await cluster.wait_for_ready_pods(2, PAYMENT_SERVICE)
 
