@@ -48,7 +48,7 @@ def test_two_teams_are_listed(tmp_path: Path) -> None:
 def test_every_service_has_a_playbook(tmp_path: Path) -> None:
     loaded = config.load(write_configuration(tmp_path))
 
-    assert {book.service for book in load_playbooks(loaded.playbooks)} == set(services(loaded))
+    assert {book.service for book in load_playbooks(loaded)} == set(services(loaded))
 
 
 def test_an_own_playbook_has_a_team(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_an_own_playbook_has_a_team(tmp_path: Path) -> None:
     assert services(loaded) == ["order-service", "payment-service", "search"]
     assert loaded.of("search").namespace == "tickettoken"
     assert loaded.of("search").approvers.groups == ("order-service-approvers",)
-    assert [book.service for book in load_playbooks(loaded.playbooks)] == ["search"]
+    assert [book.service for book in load_playbooks(loaded)] == ["search"]
 
 
 @pytest.mark.parametrize("text", ["service: [", "service: 5\n", "- a\n", ""])
