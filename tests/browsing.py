@@ -5,6 +5,7 @@ file have one browser, and each a profile of its own.
 """
 
 import os
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -19,9 +20,10 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from bot.actions.registry import ACTIONS
 from tests.sandboxes import sandbox
 
-SHIPPED = Path(__file__).parent.parent / "templates" / "playbooks"
+ROOT = Path(__file__).parent.parent
+PLAYBOOKS = (ROOT / "templates" / "playbooks", ROOT / "sandbox" / "playbooks")
 WATCHED = {action.name for action in ACTIONS if "watch_seconds" in action.model_fields}
-SCREENSHOTS = Path(__file__).parent.parent / "artefacts"
+SCREENSHOTS = ROOT / "artefacts"
 # Without these Chromium looks for hosts outside at every start.
 FLAGS = [
     "--no-sandbox",
@@ -67,10 +69,11 @@ async def shared_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 @pytest_asyncio.fixture(loop_scope="module")
 async def hurried(tmp_path: Path) -> AsyncIterator[str]:
     """The same with playbooks of one's own, which watch for 5 seconds and not for 30."""
-    books = tmp_path / "playbooks"
-    books.mkdir()
-    for file in SHIPPED.glob("*.yml"):
-        (books / file.name).write_text(yaml.safe_dump(in_a_hurry(yaml.safe_load(file.read_text()))))
+    books = tmp_path / "hurried"
+    for folder in PLAYBOOKS:
+        shutil.copytree(folder, books, dirs_exist_ok=True)
+    for file in books.glob("*.yml"):
+        file.write_text(yaml.safe_dump(in_a_hurry(yaml.safe_load(file.read_text()))))
     async with sandbox(tmp_path, "--playbooks", str(books)) as url:
         yield url
 
@@ -105,6 +108,8 @@ async def page(
     thrown: list[str] = []
     page.on("pageerror", lambda error: thrown.append(str(error)))
     await page.goto(address)
+    # What is opened before the page has found its place is closed by that.
+    await page.locator("body[data-ready]").wait_for()
     yield page
     await screenshot(page, f"{request.node.name}-end")
     await context.close()
@@ -167,7 +172,7 @@ async def scroll_to_card(page: Page) -> None:
 
 async def choose(place: Page | Locator, *options: str | int) -> None:
     """Choose from the menu that says *Choose*: by words, or by number from the top."""
-    await place.get_by_text("Choose", exact=True).last.click()
+    await place.get_by_text(re.compile("^Choose( a playbook)?$")).last.click()
     page = place if isinstance(place, Page) else place.page
     for option in options:
         shown = page.get_by_role("option")

@@ -5,7 +5,7 @@
 
 and name them as arguments. Those of the session are synchronous, since every test has its own
 event loop. RUNBOLT_TEST_POSTGRES may hold a superuser's URL of a PostgreSQL to use instead of
-starting one; its databases are removed again, its three roles stay. SANDBOX_POSTGRES may hold the
+starting one; its databases are removed again, its roles stay. SANDBOX_POSTGRES may hold the
 folder of another PostgreSQL's binaries, to be started here and in the sandbox.
 """
 
