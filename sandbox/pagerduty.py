@@ -33,6 +33,7 @@ class Shift:
     end: str | None = None
     email: str = ""
     user: str = "PUSER01"
+    service: str = "Order Service"
 
 
 @dataclass
@@ -123,9 +124,11 @@ def _as_oncall(shift: Shift, *, whole: bool) -> Obj:
     user = _reference("user", shift.user, shift.name)
     if whole:
         user |= {"type": "user", "name": shift.name, "email": shift.email}
-    schedule = shift.schedule and _reference("schedule", shift.schedule, "Order Service, primary")
+    schedule = shift.schedule and _reference(
+        "schedule", shift.schedule, f"{shift.service}, primary"
+    )
     return {
-        "escalation_policy": _reference("escalation_policy", shift.policy, "Order Service"),
+        "escalation_policy": _reference("escalation_policy", shift.policy, shift.service),
         "escalation_level": shift.level,
         "schedule": schedule,
         "user": user,

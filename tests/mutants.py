@@ -461,6 +461,41 @@ MUTANTS = (
         "False",
         ("tests/test_card.py::test_the_next_status_is_proposed_once",),
     ),
+    Mutant(
+        "a step in a place that nothing lists",
+        "bot/playbooks/loader.py",
+        "elif known is not None and name not in known:",
+        "elif False:",
+        ("tests/test_shared_playbooks.py::test_place_is_checked",),
+    ),
+    Mutant(
+        "params checked for the first service only",
+        "bot/playbooks/loader.py",
+        "(is_first or key_path in in_steps)",
+        "is_first",
+        ("tests/test_shared_playbooks.py::test_refused_params_name_their_service",),
+    ),
+    Mutant(
+        "a value decides the action",
+        "bot/playbooks/rendering.py",
+        "return any(part in STRUCTURE for part in key_path)",
+        "return False",
+        ("tests/test_shared_playbooks.py::test_mistakes_are_told_once",),
+    ),
+    Mutant(
+        "a value in a message is a template",
+        "bot/playbooks/rendering.py",
+        'f"({json.dumps(service.known[name], ensure_ascii=False)})"',
+        'f"{service.known[name]}"',
+        ("tests/test_service_values.py::test_messages_say_the_value_itself",),
+    ),
+    Mutant(
+        "expressions reach attributes",
+        "bot/playbooks/rendering.py",
+        "return self.unsafe_undefined(obj, attribute)",
+        "return super().getattr(obj, attribute)",
+        ("tests/test_service_values.py::test_expressions_can_do_nothing_else",),
+    ),
 )
 
 

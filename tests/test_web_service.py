@@ -26,7 +26,7 @@ services:
     title: Order Service
     values: {deployment: order-service, selector: app=order-service, replicas: 4}
   payment-service:
-    title: Payments
+    title: Payments and their status
     values: {deployment: payment-service, selector: app=payment-service, replicas: 3}
 """
 
@@ -143,9 +143,19 @@ async def test_messages_name_the_service(walk: Walk) -> None:
     await walk.say("oncall", "/incident customer", channel)
 
     assert walk.form().fields["text"].value == (
-        "We have trouble with Payments, and are working on it.\n"
+        "We have trouble with Payments and their status, and are working on it.\n"
         "We are sorry for that, and will tell you more shortly."
     )
+
+
+async def test_value_named_status_fills_none_in(walk: Walk) -> None:
+    """While an incident is only watched, a message without its status would tell that of before."""
+    channel = await declare(walk, "sev2", "payment-service/errors-after-release")
+    await walk.press("oncall", action_ids.TAKE_COMMAND, channel)
+    await walk.say("oncall", "/incident status monitoring", channel)
+    await walk.say("oncall", "/incident customer", channel)
+
+    assert "We have trouble" not in str(walk.form().fields["text"].value)
 
 
 def test_what_the_example_has(team: Path) -> None:
@@ -155,7 +165,7 @@ def test_what_the_example_has(team: Path) -> None:
 
     assert [(book.service, book.title) for book in books] == [
         ("order-service", "Order Service"),
-        ("payment-service", "Payments"),
+        ("payment-service", "Payments and their status"),
     ]
     for book in books:
         assert set(book.severities) == set(Severity)
@@ -199,6 +209,17 @@ def test_lint_with_a_configuration(team: Path, capsys: pytest.CaptureFixture[str
         f"{EXAMPLE}:13:11: service.deployment is not a value of payment-service; did you mean "
         '"deploymnet"?'
     )
+
+
+def test_render_has_a_document_for_each(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["playbook", "render", "--config", str(team), str(EXAMPLE)]) == 0
+
+    printed = capsys.readouterr().out
+    assert re.findall(r"kubectl top pods -l (.+)", printed) == [
+        "app=order-service",
+        "app=payment-service",
+    ]
+    assert "service." not in printed
 
 
 def test_lint_takes_the_configuration_that_is_set(

@@ -72,22 +72,28 @@ def _add_commands(commands: Subparsers) -> None:
     summary = "list the mistakes in files or folders of playbooks, and in their SQL files"
     lint_command = _add(commands, "lint", _lint, summary, LINT)
     lint_command.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    lint_command.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        default=os.environ.get("RUNBOLT_CONFIG") or None,
-        help="the team's configuration, or its folder; by default RUNBOLT_CONFIG, if it is set",
-    )
+    _add_config(lint_command)
 
     render_command = _add(commands, "render", _render, "print a playbook as a Markdown document")
     render_command.add_argument("file", type=Path, metavar="FILE")
+    _add_config(render_command)
 
     summary = "draft a playbook, and its SQL files, from a runbook in Markdown"
     import_command = _add(commands, "import", _import, summary, IMPORT)
     import_command.add_argument("runbook", type=Path, metavar="RUNBOOK.md")
     import_command.add_argument(
         "-o", type=Path, metavar="FILE", help="the file to write; by default RUNBOOK.yml"
+    )
+
+
+def _add_config(command: ArgumentParser) -> None:
+    """Add the option that names the configuration, which has the values of services."""
+    command.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=os.environ.get("RUNBOLT_CONFIG") or None,
+        help="the team's configuration, or its folder; by default RUNBOLT_CONFIG, if it is set",
     )
 
 
@@ -117,7 +123,7 @@ def _lint(arguments: Namespace) -> int:
         print(mistake)
     if not mistakes:
         print("No mistakes.")
-    for sentence in unchecked:
+    for sentence in [] if team_config else unchecked:
         print(f"{sentence}; --config FILE checks them for each service.", file=sys.stderr)
     return 1 if mistakes else 0
 
@@ -130,7 +136,11 @@ def _services(arguments: Namespace) -> int:
 
 
 def _render(arguments: Namespace) -> int:
-    for playbook in loader.load([arguments.file], ACTIONS):
+    services, defaults = loader.NOTHING_CONFIGURED, loader.NO_VALUES
+    if arguments.config:
+        team_config = config.load(arguments.config)
+        services, defaults = team_config.for_playbooks, team_config.defaults.for_playbooks
+    for playbook in loader.load([arguments.file], ACTIONS, services, defaults):
         print(render.render(playbook), end="")
     return 0
 

@@ -252,8 +252,8 @@ def _template_mistakes(template: str) -> Iterator[str]:
 def _variables(template: str) -> set[str]:
     """The variables of a template; raises TemplateSyntaxError, for an unknown filter too."""
     environment = SandboxedEnvironment()
-    environment.from_string(template)
     parsed = environment.parse(template)
+    environment.compile(parsed)
     for item in parsed.find_all(nodes.Getitem):
         if isinstance(item.node, nodes.Name) and item.node.name == "service":
             raise TemplateSyntaxError("write service.NAME for a value", item.lineno)

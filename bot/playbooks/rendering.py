@@ -77,7 +77,7 @@ class _Sandbox(SandboxedEnvironment):
         self.filters = {name: self.filters[name] for name in FILTERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """A value of the service; nothing else has attributes here."""
+        """A value of the service; nothing else has attributes, so there is nothing to call."""
         if not isinstance(obj, Service):
             return self.unsafe_undefined(obj, attribute)
         if attribute in obj.known:
@@ -87,10 +87,6 @@ class _Sandbox(SandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         """The same, for `service["deployment"]`."""
         return self.getattr(obj, str(argument))
-
-    def is_safe_callable(self, obj: Any) -> bool:
-        """Nothing may be called."""
-        return False
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Refuse what makes a long text of a short one."""

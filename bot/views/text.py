@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot import durations
@@ -235,6 +235,11 @@ def fill(template: str, **values: Any) -> Mrkdwn:
 def fill_unescaped(template: str, **values: Any) -> str:
     """The same as plain text, for people to edit: it is escaped where it is shown."""
     return _unescaped.from_string(template).render(values).strip()
+
+
+def variables(template: str) -> set[str]:
+    """What a playbook's own template fills in; raises one of TEMPLATE_ERRORS."""
+    return meta.find_undeclared_variables(_unescaped.parse(template))
 
 
 def mentioned_users(text: str) -> tuple[str, ...]:
